@@ -1,0 +1,39 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check screenshots bench clean
+.DELETE_ON_ERROR:
+
+run: .venv/.done
+	$(BIN)/qtop demo
+
+test: .venv/.done tests/interop/node_modules/.done
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+check: .venv/.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+screenshots: .venv/.done
+	$(BIN)/python -m tests.screenshots
+
+.venv/.done: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "qtop needs Python 3.11 or newer: run 'make PYTHON=/path/to/python3.11'." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "This Python cannot make virtual environments: on Debian or Ubuntu run 'apt install python3-venv', then try again." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+# The interop tests run another implementation of Resque; without npm they are skipped (and fail in CI).
+tests/interop/node_modules/.done: tests/interop/package.json
+	@if command -v npm >/dev/null; then \
+		cd tests/interop && npm install --no-audit --no-fund --no-package-lock --silent && touch node_modules/.done; \
+	else echo "npm not found: the interop tests will be skipped." >&2; fi
+
+clean:
+	rm -rf .venv tests/interop/node_modules

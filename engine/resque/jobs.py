@@ -1,0 +1,143 @@
+"""What an application declares: jobs as functions or classes, and the registry of their names.
+
+A job travels by its registered name only. A name in Redis that no loaded module has registered
+is never looked up, imported or evaluated.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
+
+from resque.errors import ResqueError, UnknownJob
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One registered job: its name on the wire, its queue (None: given when enqueueing), what
+    to run, and the object whose attributes are its hooks."""
+
+    name: str
+    queue: str | None
+    perform: Callable[..., Any]
+    owner: object
+
+
+class Registry:
+    """Names and the jobs behind them."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Definition] = {}
+        self._modules: dict[str, None] = {}
+
+    def add(self, definition: Definition, module: str) -> None:
+        """Register a job. The same module may define a name again (a reload); another module
+        may not: raises ResqueError."""
+        known = self._by_name.get(definition.name)
+        if known is not None and _module_of(known.perform) != _module_of(definition.perform):
+            raise ResqueError(
+                f"the job name {definition.name!r} is taken by module "
+                f"{_module_of(known.perform)!r}: give this one another name"
+            )
+        self._by_name[definition.name] = definition
+        self._modules[module] = None
+
+    def find(self, name: str) -> Definition:
+        """The job registered as `name`; a leading `::` is ignored, as Ruby does. Raises
+        UnknownJob, which says which modules were loaded."""
+        definition = self._by_name.get(name) or self._by_name.get(name.removeprefix("::"))
+        if definition is None:
+            loaded = ", ".join(self._modules) or "none: name the application's with --require"
+            raise UnknownJob(f"no job is registered as {name!r} (modules with jobs: {loaded})")
+        return definition
+
+    def __iter__(self) -> Iterator[Definition]:
+        return iter(self._by_name.values())
+
+
+#: Where `@job` and `Job` register unless told otherwise: a declaration at import time has
+#: nowhere else to go.
+registry = Registry()
+
+
+class JobFunction(Generic[P, R]):
+    """A function declared as a job. Calling it runs it here and now."""
+
+    def __init__(self, function: Callable[P, R], name: str, queue: str | None) -> None:
+        self._function = function
+        self.name = name
+        self.queue = queue
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<job {self.name} on queue {self.queue}>"
+
+
+def job(
+    *, queue: str | None = None, name: str | None = None, into: Registry = registry
+) -> Callable[[Callable[P, R]], JobFunction[P, R]]:
+    """Declare a function as a job.
+
+    `queue` is where `Resque.enqueue` puts it; `name` is its class on the wire, by default the
+    function's dotted name. The function gets the job's arguments by position.
+    """
+
+    def declare(function: Callable[P, R]) -> JobFunction[P, R]:
+        wire_name = name or f"{_module_name(function.__module__)}.{function.__qualname__}"
+        declared = JobFunction(function, wire_name, queue)
+        into.add(Definition(wire_name, queue, function, declared), function.__module__)
+        return declared
+
+    return declare
+
+
+class Job:
+    """Base of jobs written as classes, with Ruby's hooks by name.
+
+    A subclass that defines `perform` (a staticmethod or classmethod) is registered. `queue` is
+    where `Resque.enqueue` puts it; `name` is its class on the wire, by default the class's
+    dotted name. A subclass without `perform` is a base for others.
+    """
+
+    queue: ClassVar[str | None] = None
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, into: Registry = registry, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = f"{_module_name(cls.__module__)}.{cls.__qualname__}"
+        perform = getattr(cls, "perform", None)
+        if callable(perform):
+            into.add(Definition(cls.name, cls.queue, perform, cls), cls.__module__)
+
+
+#: What may be enqueued: a declared function, a class, or a bare name for somebody else's job.
+Enqueueable = JobFunction[Any, Any] | type[Job] | str
+
+
+def _module_of(function: Callable[..., Any]) -> str:
+    return _module_name(getattr(function, "__module__", "") or "")
+
+
+def _module_name(module: str) -> str:
+    """A module's importable name: a program started as `python app.py` or `python -m app` calls
+    itself `__main__`, but its workers know it as `app`."""
+    if module != "__main__":
+        return module
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name:
+        return str(spec.name).removesuffix(".__main__")
+    return PurePath(getattr(main, "__file__", None) or "__main__").stem

@@ -1,0 +1,181 @@
+"""Failed jobs: writing entries with Ruby's keys in Ruby's order, reading anybody's, requeueing
+and clearing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from resque.state import windows
+from resque.state.windows import Extent, Item
+from resque.wire import times
+from resque.wire.codec import decode, encode, members
+from resque.wire.exchange import Exchange, Steps, load_script, single
+from resque.wire.keys import Keys, name_bytes
+
+_REQUEUE = load_script("requeue")
+
+
+def entry(
+    *,
+    failed_at: datetime,
+    payload: bytes,
+    exception: str,
+    error: str,
+    backtrace: Sequence[str],
+    worker: str,
+    queue: str,
+) -> bytes:
+    """A failure entry as Ruby writes it; the payload goes in byte for byte.
+
+    Text that UTF-8 cannot carry becomes `?`, as Ruby does it, so that no failure is lost for
+    its message.
+    """
+    head = encode({"failed_at": times.failed_at(failed_at)})
+    tail = encode(
+        {
+            "exception": _clean(exception),
+            "error": _clean(error),
+            "backtrace": [_clean(line) for line in backtrace],
+            "worker": worker,
+            "queue": queue,
+        }
+    )
+    return b'%s,"payload":%s,%s' % (head[:-1], payload, tail[1:])
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One entry of the list of failures, as far as it can be read; what is missing is None.
+
+    `item` are its bytes and identity. `place` is where it was seen, counted from the end of
+    the list (-1 is the newest). `problem` says in words why an entry cannot be read.
+    """
+
+    item: Item
+    place: int
+    failed_at: datetime | None = None
+    retried_at: str | None = None
+    class_name: str | None = None
+    args: Any = None
+    exception: str | None = None
+    error: str | None = None
+    backtrace: tuple[str, ...] = ()
+    worker: str | None = None
+    queue: str | None = None
+    problem: str | None = None
+
+
+def read(item: Item, place: int) -> Failure:
+    """Read an entry written by any implementation; never raises."""
+    if item.is_cut:
+        return Failure(item, place, problem=f"too large to list ({item.size:,} bytes)")
+    try:
+        value = decode(item.raw)
+    except ValueError as error:
+        return Failure(item, place, problem=str(error))
+    if not isinstance(value, dict):
+        return Failure(item, place, problem="not a JSON object")
+    payload = value.get("payload")
+    job = payload if isinstance(payload, dict) else {}
+    backtrace = value.get("backtrace")
+    lines = backtrace if isinstance(backtrace, list) else str(backtrace or "").splitlines()
+    return Failure(
+        item,
+        place,
+        failed_at=times.parse(value.get("failed_at")),
+        retried_at=_text(value.get("retried_at")),
+        class_name=_text(job.get("class")),
+        args=job.get("args"),
+        exception=_text(value.get("exception")),
+        error=_text(value.get("error")),
+        backtrace=tuple(str(line) for line in lines),
+        worker=_text(value.get("worker")),
+        queue=_text(value.get("queue")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def count(keys: Keys) -> Exchange[int]:
+    """How many failures there are. One round trip, O(1)."""
+    return single(("LLEN", keys.failed()), int)
+
+
+def newest(
+    keys: Keys, *, skip: int = 0, limit: int, max_bytes: int = 65_536
+) -> Exchange[tuple[int, list[Failure]]]:
+    """The length of the list, and up to `limit` failures, newest first, after the `skip`
+    newest. Entries longer than `max_bytes` come cut. One round trip, O(limit)."""
+    first, last = -skip - limit, -skip - 1
+
+    def parse(seen: windows.Window) -> tuple[int, list[Failure]]:
+        newest_first = reversed(seen.items)
+        return seen.length, [read(item, -skip - 1 - i) for i, item in enumerate(newest_first)]
+
+    return windows.window(keys.failed(), first, last, max_bytes=max_bytes).then(parse)
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """What became of a requeue: `done`, or else `gone` (somebody else took the entry), or
+    refused with the reason in words."""
+
+    done: bool = False
+    gone: bool = False
+    refused: str | None = None
+
+
+def requeue(keys: Keys, failure: Failure) -> Steps[Requeued]:
+    """Put a failed job back onto its queue and take its entry off the list, atomically.
+
+    The entry is found by its bytes, never by its place; the payload goes back byte for byte.
+    (Ruby keeps the entry and stamps it, so that a second press runs the job twice.) One round
+    trip and a second for an entry that was listed cut; O(n) in the list.
+    """
+    raw: bytes | None = failure.item.raw
+    if failure.item.is_cut:
+        raw = yield windows.find(keys.failed(), failure.item.sha, failure.place)
+        if raw is None:
+            return Requeued(gone=True)
+    assert raw is not None  # noqa: S101  for the type checker: yields lose their type
+    try:
+        parts = members(raw)
+        queue, payload = decode(parts.get("queue", b"null")), parts.get("payload", b"null")
+        job = decode(payload)
+    except ValueError as error:
+        return Requeued(refused=f"the entry cannot be read: {error}")
+    if not isinstance(queue, str) or not queue:
+        return Requeued(refused="the entry names no queue")
+    if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
+        return Requeued(refused="the entry holds no job with a class")
+    done = yield Exchange(
+        (
+            _REQUEUE.call(
+                [keys.failed(), keys.queues(), keys.queue(queue)],
+                [raw, payload, name_bytes(queue)],
+            ),
+        ),
+        lambda replies: int(replies[0]),
+        writes=True,
+    )
+    return Requeued(done=True) if done else Requeued(gone=True)
+
+
+def extent(keys: Keys) -> Exchange[Extent]:
+    """Which failures there are now, for a clear to come. One round trip, O(1)."""
+    return windows.extent(keys.failed())
+
+
+def clear(keys: Keys, seen: Extent) -> Exchange[int | None]:
+    """Delete the failures that were there when `seen` was read; later ones stay. Returns and
+    costs as `windows.clear_to`."""
+    return windows.clear_to(keys.failed(), seen)

@@ -1,0 +1,101 @@
+"""Stretches of lists, read without carrying huge items over the wire."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from resque.wire.exchange import Exchange, load_script, single
+
+_WINDOW = load_script("window")
+_FIND = load_script("find")
+_CLEAR_TO = load_script("clear_to")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a list. `raw` is the whole of it, or, when `is_cut`, its beginning; `size`
+    and `sha` (SHA-1 in hex, its identity) are those of the whole."""
+
+    raw: bytes
+    size: int
+    sha: str
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether `raw` is only the beginning."""
+        return len(self.raw) < self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some items of a list, in order, and how long the whole list is."""
+
+    length: int
+    items: tuple[Item, ...]
+
+
+def whole(raw: bytes) -> Item:
+    """An item from all of its bytes."""
+    return Item(raw, len(raw), hashlib.sha1(raw, usedforsecurity=False).hexdigest())
+
+
+def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:
+    """Items `first` to `last` of a list (indices as for LRANGE). One round trip, O(stretch)."""
+
+    def parse(reply: list[object]) -> Window:
+        length, items = reply
+        assert isinstance(length, int)  # noqa: S101  what the script returns
+        assert isinstance(items, list)  # noqa: S101
+        return Window(length, tuple(_item(item) for item in items))
+
+    return single(_WINDOW.call([key], [first, last, max_bytes]), parse)
+
+
+def _item(reply: bytes | list[bytes | int]) -> Item:
+    if isinstance(reply, bytes):
+        return whole(reply)
+    beginning, size, sha = reply
+    return Item(bytes(beginning), int(size), bytes(sha).decode())
+
+
+def find(key: bytes, sha: str, place: int, *, reach: int = 200) -> Exchange[bytes | None]:
+    """The whole bytes of an item seen `place` from the end (-1 is the last), wherever it is now
+    within `reach` places. None when it is not there. One round trip, O(bytes looked at)."""
+    return single(_FIND.call([key], [sha, place, reach]), lambda reply: reply)
+
+
+def append(key: bytes, *items: bytes) -> Exchange[int]:
+    """Put items at the end of a list as they are. Returns its length. One round trip."""
+    return single(("RPUSH", key, *items), int, writes=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How long a list was at a look, and the SHA-1 of its last item: what a later clear may
+    touch. `last` is None when the list was empty."""
+
+    length: int
+    last: str | None
+
+
+def extent(key: bytes) -> Exchange[Extent]:
+    """What is in a list now, for a clear to come. One round trip, O(1)."""
+
+    def parse(seen: Window) -> Extent:
+        return Extent(seen.length, seen.items[0].sha if seen.items else None)
+
+    return window(key, -1, -1, max_bytes=0).then(parse)
+
+
+def clear_to(key: bytes, seen: Extent, *, reach: int = 10_000) -> Exchange[int | None]:
+    """Delete the items that were in a list when `seen` was read, and no later ones. Returns how
+    many; None when the list changed so much that they cannot be told from others any more, in
+    which case nothing is deleted. One round trip, O(places looked at + newcomers)."""
+    if seen.last is None:
+        return Exchange((), lambda _: 0)
+    return single(
+        _CLEAR_TO.call([key], [seen.last, seen.length, reach]),
+        lambda reply: None if reply < 0 else int(reply),
+        writes=True,
+    )

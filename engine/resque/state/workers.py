@@ -1,0 +1,218 @@
+"""The registered workers: ids, what they hold, heartbeats, leaving and pruning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from resque.state import failures
+from resque.wire import times
+from resque.wire.codec import decode, members
+from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
+from resque.wire.keys import Keys, name_bytes, name_text
+
+_UNREGISTER = load_script("unregister")
+
+#: Ruby's: a worker beats this often ...
+HEARTBEAT_INTERVAL_S = 60
+#: ... and is dead when its last beat is older than this.
+PRUNE_AFTER_S = 300
+
+#: Builds the failure entry for the record (bytes) of a job that will not be finished.
+FailureOf = Callable[[bytes], bytes]
+
+_ID = re.compile(r"(?P<host>.*?):(?P<pid>\d+)(?:[-+]\w+)?:(?P<queues>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A worker's id taken apart: `host:pid:queue,queue`. Of an id in another shape only `text`
+    is known."""
+
+    text: str
+    host: str | None
+    pid: int | None
+    queues: tuple[str, ...]
+
+
+def identity(text: str) -> Identity:
+    """Read a worker id of any implementation; never raises."""
+    found = _ID.fullmatch(text)
+    if found is None:
+        return Identity(text, None, None, ())
+    queues = tuple(found["queues"].split(",")) if found["queues"] else ()
+    return Identity(text, found["host"], int(found["pid"][:10]), queues)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a worker holds: the job, its queue, since when; what cannot be read is None.
+    `raw` are the record's bytes, `payload` those of the job in it."""
+
+    raw: bytes
+    queue: str | None
+    run_at: datetime | None
+    class_name: str | None
+    args: Any
+    payload: bytes | None
+    problem: str | None = None
+
+
+def read_record(raw: bytes) -> Record:
+    """Read a worker's record written by any implementation; never raises."""
+    try:
+        value, parts = decode(raw), members(raw)
+    except ValueError as error:
+        return Record(raw, None, None, None, None, None, str(error))
+    job = value.get("payload")
+    if not isinstance(job, dict):
+        job = {}
+    queue, class_name = value.get("queue"), job.get("class")
+    return Record(
+        raw,
+        queue if isinstance(queue, str) else None,
+        times.parse(value.get("run_at")),
+        class_name if isinstance(class_name, str) else None,
+        job.get("args"),
+        parts.get("payload"),
+    )
+
+
+def register(keys: Keys, worker_id: str, started: datetime) -> Exchange[None]:
+    """Put a worker on the register. One round trip."""
+    return Exchange(
+        (
+            ("SADD", keys.workers(), name_bytes(worker_id)),
+            ("SET", keys.worker_started(worker_id), times.started(started)),
+        ),
+        lambda _: None,
+        writes=True,
+    )
+
+
+def server_time(keys: Keys, worker_id: str) -> Exchange[datetime]:
+    """Forget an older heartbeat of this id and read the server's clock. One round trip."""
+    return Exchange(
+        (("HDEL", keys.heartbeats(), name_bytes(worker_id)), ("TIME",)),
+        lambda replies: times.from_server(*replies[1]),
+        writes=True,
+    )
+
+
+def beat(keys: Keys, worker_id: str, moment: datetime) -> Exchange[datetime]:
+    """Write a heartbeat; `moment` is the server's clock as the worker reckons it. Returns what
+    that clock really said, for the next beat. One round trip.
+
+    The worker is put back on the register too: one that was pruned by mistake, while it was cut
+    off, becomes visible again (Ruby's stay hidden)."""
+    return Exchange(
+        (
+            ("SADD", keys.workers(), name_bytes(worker_id)),
+            ("HSET", keys.heartbeats(), name_bytes(worker_id), times.heartbeat(moment)),
+            ("TIME",),
+        ),
+        lambda replies: times.from_server(*replies[2]),
+        writes=True,
+    )
+
+
+def held(keys: Keys, worker_id: str) -> Exchange[bytes | None]:
+    """The record of the job in a worker's hands. One round trip."""
+    return single(("GET", keys.worker(worker_id)), lambda reply: reply)
+
+
+def unregister(keys: Keys, worker_id: str, failure_of: FailureOf) -> Steps[bool]:
+    """Take a worker off the register; a job in its hands becomes a failure in the same step.
+
+    `failure_of` builds the entry from the record. Returns whether there was such a job. Two
+    round trips; more only while the worker changes jobs meanwhile.
+    """
+    record = yield held(keys, worker_id)
+    while True:
+        entry = failure_of(record) if record is not None else b""
+        done, record_now = yield _take_off(keys, worker_id, record or b"", entry)
+        if done:
+            return record is not None
+        record = record_now
+
+
+def _take_off(keys: Keys, worker_id: str, record: bytes, entry: bytes) -> Exchange[Reply]:
+    return single(
+        _UNREGISTER.call(
+            [
+                keys.workers(),
+                keys.heartbeats(),
+                keys.worker(worker_id),
+                keys.worker_started(worker_id),
+                keys.worker_stat("processed", worker_id),
+                keys.worker_stat("failed", worker_id),
+                keys.failed(),
+            ],
+            [name_bytes(worker_id), record, entry],
+        ),
+        lambda reply: reply,
+        writes=True,
+    )
+
+
+def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: datetime) -> bytes:
+    """The failure entry for a job whose worker will not finish it."""
+    seen = read_record(record)
+    return failures.entry(
+        failed_at=now,
+        payload=seen.payload if seen.payload is not None else b"null",
+        exception=exception,
+        error=error,
+        backtrace=[],
+        worker=worker_id,
+        queue=seen.queue if seen.queue is not None else "",
+    )
+
+
+def prune(keys: Keys, worker_id: str, now: Callable[[], datetime]) -> Steps[list[str]]:
+    """Take dead workers off the register: those whose last heartbeat is older than 300 s by the
+    server's clock. Their jobs become failures. Returns their ids.
+
+    A worker without a heartbeat may belong to another implementation and is left alone. Whoever
+    holds the lock (60 s) prunes; others do nothing. Three round trips and two for each dead one.
+    (Ruby: Worker#prune_dead_workers.)
+    """
+    locked = yield single(
+        ("SET", keys.prune_lock(), name_bytes(worker_id), "EX", HEARTBEAT_INTERVAL_S, "NX"),
+        lambda reply: reply is not None,
+        writes=True,
+    )
+    if not locked:
+        return []
+    beats, clock = yield Exchange(
+        (("HGETALL", keys.heartbeats()), ("TIME",)),
+        lambda replies: (pairs(replies[0]), times.from_server(*replies[1])),
+    )
+    dead = []
+    for other, text in beats.items():
+        beaten = times.parse(text.decode("utf-8", "replace"))
+        if beaten is None or (clock - beaten).total_seconds() <= PRUNE_AFTER_S:
+            continue
+        dead_id = name_text(other)
+
+        def failure_of(record: bytes, dead_id: str = dead_id) -> bytes:
+            job = read_record(record).class_name or "<Unknown Job>"
+            return lost_job(
+                record,
+                worker_id=dead_id,
+                exception="Resque::PruneDeadWorkerDirtyExit",
+                error=f"Worker {dead_id} did not gracefully exit while processing {job}",
+                now=now(),
+            )
+
+        yield from unregister(keys, dead_id, failure_of)
+        dead.append(dead_id)
+    return dead
+
+
+def pairs(reply: list[bytes]) -> dict[bytes, bytes]:
+    """The flat reply of HGETALL as a mapping."""
+    return dict(zip(reply[::2], reply[1::2], strict=True))

@@ -1,0 +1,1 @@
+"""How bytes look and travel: key names, JSON, times, exchanges, connections."""

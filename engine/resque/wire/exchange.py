@@ -1,0 +1,187 @@
+"""One round trip as a value: the commands, and a pure function from their replies to a result.
+
+Operations are written once as exchanges and do no input or output. Runners send them: `Store`
+(blocking), `AsyncStore` (asyncio) and the worker's lean connection. An operation of several
+round trips is a generator of exchanges (`Steps`), which any runner can drive, watch and stop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, Generic, TypeVar
+
+from resque.errors import (
+    AuthRefused,
+    Busy,
+    NotPersisting,
+    OutOfMemory,
+    ReadOnly,
+    Refused,
+    StoreError,
+    WrongType,
+)
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+Arg = bytes | str | int
+#: What Redis answers: bytes, integers, None, lists of them, or an ErrorReply.
+Reply = Any
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """An error as Redis words it, for example `WRONGTYPE Operation against a key ...`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script. `text` is its source; `sha` is how Redis knows it."""
+
+    name: str
+    text: bytes
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # SHA-1 is Redis's own name for a script, not a protection.
+        object.__setattr__(self, "sha", hashlib.sha1(self.text, usedforsecurity=False).hexdigest())
+
+    def call(self, keys: Sequence[bytes], args: Sequence[Arg] = ()) -> Call:
+        """The command that runs this script on `keys` with `args`."""
+        return Call(self, tuple(keys), tuple(args))
+
+
+def load_script(name: str) -> Script:
+    """Read `scripts/<name>.lua`, without its comments: they are for readers, not for the server.
+    Cost: one file read; keep the result."""
+    source = resources.files("resque.wire").joinpath("scripts", f"{name}.lua").read_bytes()
+    kept = (line.strip() for line in source.splitlines())
+    return Script(name, b"\n".join(line for line in kept if line and not line.startswith(b"--")))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One run of a script."""
+
+    script: Script
+    keys: tuple[bytes, ...]
+    args: tuple[Arg, ...]
+
+    def by_sha(self) -> tuple[Arg, ...]:
+        """The command for a server that knows the script."""
+        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
+
+    def in_full(self) -> tuple[Arg, ...]:
+        """The command that brings the script along, after which the server knows it."""
+        return ("EVAL", self.script.text, len(self.keys), *self.keys, *self.args)
+
+
+Command = tuple[Arg, ...] | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange(Generic[T]):
+    """The commands of one round trip and what their replies mean.
+
+    `writes` says whether any command changes data: then a lost answer is an unknown outcome,
+    not a failure. `tolerant` hands error replies to `parse` as `StoreError` values instead of
+    raising the first. Commands of one exchange must not rely on running next to each other:
+    what must be atomic is one script.
+    """
+
+    commands: tuple[Command, ...]
+    parse: Callable[[list[Reply]], T]
+    writes: bool = False
+    tolerant: bool = False
+
+    def then(self, change: Callable[[T], S]) -> Exchange[S]:
+        """The same round trip with its result passed through `change`."""
+        parse = self.parse
+        return Exchange(self.commands, lambda r: change(parse(r)), self.writes, self.tolerant)
+
+    def converse(self) -> Generator[list[tuple[Arg, ...]], list[Reply], T]:
+        """Yield what to send, take the raw replies, return the result.
+
+        A second turn happens only when the server has forgotten a script: those calls alone
+        are sent again, in full. Raises a `Refused` for an error reply unless `tolerant`.
+        """
+        sent = [c.by_sha() if isinstance(c, Call) else c for c in self.commands]
+        replies = yield sent
+        forgotten = [i for i, reply in enumerate(replies) if _is_noscript(reply)]
+        if forgotten:
+            calls = [self.commands[i] for i in forgotten]
+            again = yield [c.in_full() for c in calls if isinstance(c, Call)]
+            for i, reply in zip(forgotten, again, strict=True):
+                replies[i] = reply
+        for i, reply in enumerate(replies):
+            if isinstance(reply, ErrorReply):
+                problem = refusal(reply.text)
+                if not self.tolerant:
+                    raise problem
+                replies[i] = problem
+        return self.parse(replies)
+
+
+def single(command: Command, parse: Callable[[Reply], T], *, writes: bool = False) -> Exchange[T]:
+    """An exchange of one command; `parse` gets its reply."""
+    return Exchange((command,), lambda replies: parse(replies[0]), writes)
+
+
+#: An operation of several round trips: yields exchanges, receives their results, returns a T.
+Steps = Generator[Exchange[Any], Any, T]
+Operation = Exchange[T] | Steps[T]
+
+
+def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
+    """Carry out an operation with a blocking runner of single exchanges. An error of the runner
+    is raised inside the generator, at its `yield`."""
+    if isinstance(operation, Exchange):
+        return run(operation)  # type: ignore[no-any-return]
+    result: Any = None
+    problem: StoreError | None = None
+    while True:
+        try:
+            step = operation.throw(problem) if problem else operation.send(result)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        try:
+            result, problem = run(step), None
+        except StoreError as error:
+            problem = error
+
+
+def _is_noscript(reply: Reply) -> bool:
+    return isinstance(reply, ErrorReply) and reply.text.startswith("NOSCRIPT")
+
+
+_REFUSALS: dict[str, tuple[type[Refused], str]] = {
+    "NOAUTH": (AuthRefused, "a password is needed: put it in the URL as redis://:PASSWORD@host"),
+    "WRONGPASS": (AuthRefused, "wrong user name or password: correct the URL"),
+    "NOPERM": (AuthRefused, "this user lacks a right: extend its ACL"),
+    "READONLY": (ReadOnly, "the server is a replica: connect to the primary to write"),
+    "OOM": (OutOfMemory, "the server is at maxmemory and refuses writes: free or add memory"),
+    "LOADING": (Busy, "the server is still loading its data: try again soon"),
+    "BUSY": (Busy, "the server is busy running a script: try again soon"),
+    "MASTERDOWN": (Busy, "the replica has lost its primary: try again soon"),
+    "TRYAGAIN": (Busy, "the cluster is moving keys: try again soon"),
+    "CLUSTERDOWN": (Busy, "the cluster is down: try again soon"),
+    "MISCONF": (NotPersisting, "the server cannot save to disk and refuses writes: free its disk"),
+    "WRONGTYPE": (WrongType, "a key holds another kind of value than Resque keeps there"),
+}
+
+
+def refusal(text: str) -> StoreError:
+    """The error for an error reply, with what to do about it."""
+    code, _, rest = text.partition(" ")
+    if code == "ERR" and "script" in rest:
+        # Before Redis 7 an error inside a script carries its own code further on.
+        code = next((known for known in _REFUSALS if f" {known} " in rest), code)
+    if code not in _REFUSALS:
+        return Refused(f"Redis refused: {text}")
+    kind, advice = _REFUSALS[code]
+    return kind(f"{advice} (Redis says: {text})")

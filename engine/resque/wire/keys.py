@@ -1,0 +1,96 @@
+"""Every Redis key name, in one class made with the namespace. Nothing else spells a key.
+
+Names (of queues, of workers) are text. Those read from Redis were decoded with
+`surrogateescape`, so that bytes that are not UTF-8 find their way back unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_NAMESPACE = "resque"
+
+
+def name_bytes(name: str) -> bytes:
+    """The bytes of a name in Redis; the reverse of `name_text`."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def name_text(raw: bytes) -> str:
+    """A name as text; bytes that are not UTF-8 become lone surrogates and keep their identity."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The key names of one namespace. Every method returns the full key as bytes.
+
+    The layout is Ruby Resque's; `pause_*` of single queues is the resque-pause plugin's, and
+    `unreadable` is ours.
+    """
+
+    namespace: str = DEFAULT_NAMESPACE
+
+    def _key(self, rest: str) -> bytes:
+        return name_bytes(f"{self.namespace}:{rest}")
+
+    # Queues
+    def queues(self) -> bytes:
+        """Set of the names of all queues ever enqueued to."""
+        return self._key("queues")
+
+    def queue(self, queue: str) -> bytes:
+        """List of payloads; the head is next."""
+        return self._key(f"queue:{queue}")
+
+    def unreadable(self, queue: str) -> bytes:
+        """List of the queue's items that are not JSON objects, set aside byte for byte."""
+        return self._key(f"unreadable:{queue}")
+
+    # Workers
+    def workers(self) -> bytes:
+        """Set of the ids of registered workers."""
+        return self._key("workers")
+
+    def worker(self, worker_id: str) -> bytes:
+        """String: the record of the job in the worker's hands; absent when idle."""
+        return self._key(f"worker:{worker_id}")
+
+    def worker_started(self, worker_id: str) -> bytes:
+        """String: when the worker started."""
+        return self._key(f"worker:{worker_id}:started")
+
+    def heartbeats(self) -> bytes:
+        """Hash: worker id to the time of its last heartbeat, by the server's clock."""
+        return self._key("workers:heartbeat")
+
+    def prune_lock(self) -> bytes:
+        """String with a lifetime: the id of the worker that prunes the dead at the moment."""
+        return self._key("pruning_dead_workers_in_progress")
+
+    # Statistics
+    def stat(self, name: str) -> bytes:
+        """String holding an integer: a total since ever (`processed`, `failed`)."""
+        return self._key(f"stat:{name}")
+
+    def worker_stat(self, name: str, worker_id: str) -> bytes:
+        """String holding an integer: a total of one worker."""
+        return self._key(f"stat:{name}:{worker_id}")
+
+    # Failures
+    def failed(self) -> bytes:
+        """List of failure entries; the newest is last."""
+        return self._key("failed")
+
+    # Pauses
+    def pause_all_workers(self) -> bytes:
+        """String: Resque's own switch; paused when its text is `true`."""
+        return self._key("pause-all-workers")
+
+    def pause_all(self) -> bytes:
+        """String: resque-pause's switch for all queues; its mere existence pauses."""
+        return self._key("pause:all")
+
+    def pause_queue(self, queue: str) -> bytes:
+        """String: resque-pause's switch for one queue; its mere existence pauses."""
+        return self._key(f"pause:queue:{queue}")

@@ -1,0 +1,79 @@
+-- Close the job a worker has finished and take its next one, in one step, so that a job is at
+-- every instant in a queue, in its worker's record, done, or failed.
+--
+-- KEYS[1] the worker's record         KEYS[2] stat:processed   KEYS[3] the worker's processed
+-- KEYS[4] the list of failures        KEYS[5] stat:failed      KEYS[6] the worker's failed
+-- KEYS[7] pause-all-workers           KEYS[8] pause:all
+-- KEYS[9..] for each queue, in order: the queue, its pause, its unreadable items
+--
+-- ARGV[1] closes: '' nothing to close, else the worker's processed count before this call
+--         (a call repeated because its answer was lost finds the count one higher, and
+--         closes nothing twice)
+-- ARGV[2] the failure entry to record, or ''
+-- ARGV[3] '1' when that failure counts in the totals (a dirty exit does not, as in Ruby)
+-- ARGV[4] '1' to take a job
+-- ARGV[5] run_at for the record
+-- ARGV[6..] for each queue its name as JSON text
+--
+-- Returns {processed count of the worker, state, ...} where state is
+--   'none'                      asked to take nothing
+--   'paused'                    everything is paused
+--   'empty', {paused indices}   no job; which of the queues are paused (1-based)
+--   'job', record, set aside    the record as written; how many unreadable items were set aside
+-- Items that are not JSON objects are moved to the queue's list of unreadable items.
+-- Cost: O(queues), one write set. Items over 1 MiB are not parsed here: the worker reads them.
+local processed = tonumber(redis.call('GET', KEYS[3]) or '0')
+if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
+  -- DEL first: a server out of memory refuses a script's first write only if it needs memory.
+  redis.call('DEL', KEYS[1])
+  if ARGV[2] ~= '' then
+    redis.call('RPUSH', KEYS[4], ARGV[2])
+    if ARGV[3] == '1' then
+      redis.call('INCRBY', KEYS[5], 1)
+      redis.call('INCRBY', KEYS[6], 1)
+    end
+  end
+  redis.call('INCRBY', KEYS[2], 1)
+  processed = redis.call('INCRBY', KEYS[3], 1)
+end
+if ARGV[4] ~= '1' then
+  return {processed, 'none'}
+end
+local held = redis.call('GET', KEYS[1])
+if held then
+  return {processed, 'job', held, 0}
+end
+local switch = redis.call('GET', KEYS[7])
+if switch and string.match(string.lower(switch), '^%s*true%s*$') then
+  return {processed, 'paused'}
+end
+if redis.call('EXISTS', KEYS[8]) == 1 then
+  return {processed, 'paused'}
+end
+local function is_object(item)
+  if not string.find(item, '^%s*{') then
+    return false
+  end
+  return #item > 1048576 or pcall(cjson.decode, item)
+end
+local paused = {}
+local aside = 0
+for i = 1, (#KEYS - 8) / 3 do
+  local at = 6 + i * 3
+  if redis.call('EXISTS', KEYS[at + 1]) == 1 then
+    paused[#paused + 1] = i
+  else
+    local item = redis.call('LPOP', KEYS[at])
+    while item do
+      if is_object(item) then
+        local record = '{"queue":' .. ARGV[5 + i] .. ',"run_at":"' .. ARGV[5] .. '","payload":' .. item .. '}'
+        redis.call('SET', KEYS[1], record)
+        return {processed, 'job', record, aside}
+      end
+      redis.call('RPUSH', KEYS[at + 2], item)
+      aside = aside + 1
+      item = aside < 100 and redis.call('LPOP', KEYS[at])
+    end
+  end
+end
+return {processed, 'empty', paused}

@@ -1,0 +1,285 @@
+"""The two runners over redis-py: `Store` (blocking) and `AsyncStore` (asyncio).
+
+Both send an exchange's commands in one write and hand back the raw replies. Neither retries:
+a write whose answer was lost is reported as unknown, and whoever asked decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+
+import redis
+import redis.asyncio
+import redis.asyncio.retry
+import redis.retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    InvalidResponse,
+    ResponseError,
+)
+
+from resque.errors import (
+    AuthRefused,
+    BadUrl,
+    Busy,
+    NotRedis,
+    OutcomeUnknown,
+    StoreError,
+    Unreachable,
+)
+from resque.wire.address import Address, parse_url
+from resque.wire.exchange import ErrorReply, Exchange, Operation, Reply, drive, refusal
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT_S = 5.0
+
+#: redis-py strips these words from the front of an error text and tells them by class instead.
+_CODES: dict[str, str] = {
+    "AuthenticationError": "NOAUTH",
+    "AuthenticationWrongNumberOfArgsError": "NOAUTH",
+    "NoPermissionError": "NOPERM",
+    "NoScriptError": "NOSCRIPT",
+    "ReadOnlyError": "READONLY",
+    "OutOfMemoryError": "OOM",
+    "BusyLoadingError": "LOADING",
+    "MasterDownError": "MASTERDOWN",
+    "TryAgainError": "TRYAGAIN",
+    "ClusterDownError": "CLUSTERDOWN",
+    "ExecAbortError": "EXECABORT",
+}
+
+
+def _pool_options(address: Address, timeout_s: float, name: str | None) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "db": address.db,
+        "username": address.username,
+        "password": address.password,
+        "socket_timeout": timeout_s,
+        "client_name": name,
+        "protocol": 2,
+    }
+    if address.path is not None:
+        return options | {"path": address.path}
+    options |= {
+        "host": address.host,
+        "port": address.port,
+        "socket_connect_timeout": timeout_s,
+        "socket_keepalive": True,
+    }
+    if address.tls:
+        options["ssl_cert_reqs"] = "required" if address.tls_verify else "none"
+        options["ssl_check_hostname"] = address.tls_verify
+        options["ssl_ca_certs"] = address.tls_ca_file
+    return options
+
+
+def _error_reply(error: ResponseError) -> ErrorReply:
+    code = getattr(error, "status_code", None) or _CODES.get(type(error).__name__, "")
+    text = str(error)
+    return ErrorReply(text if not code or text.startswith(code) else f"{code} {text}")
+
+
+def _raise(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
+    """Turn what redis-py raises into the engine's tree; the address is shown without secrets."""
+    if isinstance(error, StoreError):
+        raise error
+    if isinstance(error, AuthenticationError | AuthorizationError):
+        raise AuthRefused(f"{address} refuses this user or password: correct the URL") from None
+    if isinstance(error, BusyLoadingError):
+        raise Busy(f"{address} is still loading its data: try again soon") from None
+    if isinstance(error, InvalidResponse):
+        raise NotRedis(f"what answers at {address} is not Redis: check host and port") from None
+    if isinstance(error, ResponseError):
+        problem = refusal(_error_reply(error).text)
+        if "DB index" in str(error):
+            raise BadUrl(f"{address} has no database {address.db}: correct the URL") from None
+        raise type(problem)(f"{address}: {problem}") from None
+    if unknown:
+        raise OutcomeUnknown(
+            f"{address} did not answer a write ({_reason(error)}): it may have happened, look first"
+        ) from None
+    raise Unreachable(
+        f"cannot reach Redis at {address} ({_reason(error)}): "
+        "check that it runs and that the address is right"
+    ) from None
+
+
+def _reason(error: Exception) -> str:
+    text = f"{error} {error.__cause__ or ''} {error.__context__ or ''}".lower()
+    for sign, words in (
+        ("refused", "connection refused"),
+        ("timeout", "no answer in time"),
+        ("timed out", "no answer in time"),
+        ("name or service", "unknown host"),
+        ("nodename nor", "unknown host"),
+        ("name resolution", "host name lookup failed"),
+        ("no such file", "no such socket"),
+        ("permission denied", "permission denied"),
+        ("certificate", "its TLS certificate is not trusted"),
+        ("ssl", "TLS handshake failed"),
+        ("wrong version number", "it does not speak TLS"),
+        ("unreachable", "network unreachable"),
+        ("closed", "connection closed"),
+        ("reset", "connection closed"),
+    ):
+        if sign in text:
+            return words
+    return "connection failed"
+
+
+class Store:
+    """Runs operations on one Redis, blocking. Threads may share it; it survives a fork, after
+    which the child opens its own connections."""
+
+    def __init__(
+        self,
+        address: Address | str,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        client_name: str | None = None,
+    ) -> None:
+        self.address = parse_url(address) if isinstance(address, str) else address
+        kind: type[Any] = redis.connection.Connection
+        if self.address.path is not None:
+            kind = redis.connection.UnixDomainSocketConnection
+        elif self.address.tls:
+            kind = redis.connection.SSLConnection
+        self._pool = redis.ConnectionPool(
+            connection_class=kind,
+            retry=redis.retry.Retry(NoBackoff(), 0),
+            **_pool_options(self.address, timeout_s, client_name),
+        )
+
+    def run(self, operation: Operation[T]) -> T:
+        """Carry out an exchange, or all exchanges of a generator, and return its result.
+
+        Raises StoreError; OutcomeUnknown when the answer to a write was lost. Cost: one round
+        trip an exchange (one more the first time a server sees a script).
+        """
+        return drive(operation, self._exchange)
+
+    def _exchange(self, exchange: Exchange[T]) -> T:
+        conversation = exchange.converse()
+        commands = next(conversation)
+        try:
+            connection: Any = self._pool.get_connection()
+        except (redis.RedisError, OSError) as error:
+            _raise(error, self.address, unknown=False)
+        try:
+            while True:
+                connection.send_packed_command(connection.pack_commands(commands))
+                commands = conversation.send([_read(connection) for _ in commands])
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        except (redis.RedisError, OSError) as error:
+            connection.disconnect()
+            _raise(error, self.address, unknown=exchange.writes)
+        finally:
+            self._pool.release(connection)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.disconnect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _read(connection: Any) -> Reply:
+    try:
+        return connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return _error_reply(error)
+
+
+class AsyncStore:
+    """Runs operations on one Redis from asyncio. One event loop; at most one exchange at a time
+    on a connection, so that a slow one never delays another task's."""
+
+    def __init__(
+        self,
+        address: Address | str,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        client_name: str | None = None,
+    ) -> None:
+        self.address = parse_url(address) if isinstance(address, str) else address
+        kind: type[Any] = redis.asyncio.Connection
+        if self.address.path is not None:
+            kind = redis.asyncio.UnixDomainSocketConnection
+        elif self.address.tls:
+            kind = redis.asyncio.SSLConnection
+        self._pool = redis.asyncio.ConnectionPool(
+            connection_class=kind,
+            retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+            **_pool_options(self.address, timeout_s, client_name),
+        )
+
+    async def run(self, operation: Operation[T]) -> T:
+        """As `Store.run`. Cancelling it closes the connection in use; a write that was under
+        way then has an unknown outcome."""
+        if isinstance(operation, Exchange):
+            return await self._exchange(operation)
+        return await self._drive(operation)
+
+    async def _drive(self, steps: Generator[Exchange[Any], Any, T]) -> T:
+        result: Any = None
+        problem: StoreError | None = None
+        while True:
+            try:
+                step = steps.throw(problem) if problem else steps.send(result)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            try:
+                result, problem = await self._exchange(step), None
+            except StoreError as error:
+                problem = error
+
+    async def _exchange(self, exchange: Exchange[T]) -> T:
+        conversation = exchange.converse()
+        commands = next(conversation)
+        try:
+            connection: Any = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        except (redis.RedisError, OSError) as error:
+            _raise(error, self.address, unknown=False)
+        try:
+            while True:
+                await connection.send_packed_command(connection.pack_commands(commands))
+                commands = conversation.send([await _read_async(connection) for _ in commands])
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        except (redis.RedisError, OSError) as error:
+            await connection.disconnect()
+            _raise(error, self.address, unknown=exchange.writes)
+        except BaseException:
+            # Cancelled between sending and reading: the answers left on the wire would be taken
+            # for those of the next exchange.
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await self._pool.release(connection)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.disconnect()
+
+
+async def _read_async(connection: Any) -> Reply:
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return _error_reply(error)

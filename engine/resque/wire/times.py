@@ -1,0 +1,108 @@
+"""The four ways Resque writes a moment, and reading of all that other implementations write.
+
+| where              | looks like                  | zone                     |
+|--------------------|-----------------------------|--------------------------|
+| `worker:<id>:started` | `2026-11-23 07:15:45 -0500` | local                    |
+| heartbeat          | `2026-11-23T07:15:45-05:00` | local offset, never `Z`  |
+| `run_at`           | `2026-11-23T12:15:46Z`      | always UTC               |
+| `failed_at`        | `2026/11/23 12:15:48 UTC`   | local, letters if it has |
+
+Moments are aware datetimes; clocks are arguments (`Clock` returns an aware datetime).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+#: Gives the present moment as an aware datetime in the local zone.
+Clock = Callable[[], datetime]
+
+
+def wall_now() -> datetime:
+    """The present moment in the local zone."""
+    return datetime.now().astimezone()
+
+
+def started(moment: datetime) -> str:
+    """As Ruby's `Time#to_s`: `2026-11-23 07:15:45 -0500`."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def heartbeat(moment: datetime) -> str:
+    """ISO 8601 with the offset in figures, `+00:00` even for UTC."""
+    return moment.isoformat(timespec="seconds")
+
+
+def run_at(moment: datetime) -> str:
+    """ISO 8601 in UTC with `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def failed_at(moment: datetime) -> str:
+    """`2026/11/23 12:15:48 UTC`; a zone without letters is written as Ruby does: `-03`."""
+    return moment.strftime("%Y/%m/%d %H:%M:%S %Z")
+
+
+def from_server(seconds: bytes | int, micros: bytes | int, clock: Clock = wall_now) -> datetime:
+    """The reply of TIME as a moment in the zone of `clock`."""
+    instant = datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
+    return instant.astimezone(clock().tzinfo)
+
+
+_DATE_TIME = re.compile(
+    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[T ](\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?"
+    r"(?:\s*(Z|[+-]\d{2}(?::?\d{2})?|[A-Z]{3,5}))?"
+)
+_JS = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) (\d{1,2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) "
+    r"(?:GMT|UTC)([+-]\d{4})"
+)
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
+
+
+def parse(text: object) -> datetime | None:
+    """Read a moment in any of the forms Resque and its relatives write.
+
+    Ruby's four, ISO 8601 of Go, PHP and Python, JavaScript's `Date#toString`, epoch seconds or
+    milliseconds as number or text. Returns None for everything else, and for a time whose zone
+    is missing or an abbreviation other than UTC, GMT and the local zone's own: which moment it
+    names is unknown, and a guess would be hours off.
+    """
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        return None
+    word = str(text).strip()
+    try:
+        if _EPOCH.fullmatch(word):
+            seconds = float(word)
+            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+        if found := _JS.match(word):
+            month, day, year, hour, minute, second, offset = found.groups()
+            date = (int(year), _MONTHS.index(month) + 1, int(day))
+            clock = (int(hour), int(minute), int(second))
+            return datetime(*date, *clock, tzinfo=_zone(offset))
+        if (found := _DATE_TIME.match(word)) and found[8]:
+            micros = int((found[7] or "0")[:6].ljust(6, "0"))
+            year, month_, day_, hour_, minute_, second_ = (int(found[i]) for i in range(1, 7))
+            naive = datetime(year, month_, day_, hour_, minute_, second_, micros)
+            return _in_zone(naive, found[8])
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def _in_zone(naive: datetime, zone: str) -> datetime | None:
+    if zone.isalpha() and zone not in ("Z", "UTC", "GMT"):
+        local = naive.astimezone()
+        return local if local.tzname() == zone else None
+    return naive.replace(tzinfo=_zone(zone))
+
+
+def _zone(text: str) -> timezone:
+    if text in ("Z", "UTC", "GMT"):
+        return UTC
+    figures = text[1:].replace(":", "").ljust(4, "0")
+    offset = timedelta(hours=int(figures[:2]), minutes=int(figures[2:]))
+    return timezone(-offset if text[0] == "-" else offset)

@@ -1,0 +1,1 @@
+"""Taking jobs and running them: the loop, its own lean connection, children, signals."""

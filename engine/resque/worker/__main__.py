@@ -1,0 +1,129 @@
+"""`python -m resque.worker`: a worker configured by its environment, as Ruby's rake task is.
+
+| variable           | meaning                                                            |
+|--------------------|--------------------------------------------------------------------|
+| `QUEUES`, `QUEUE`  | the queues, comma-separated, in order; `*` for all, `!x` for not x |
+| `REDIS_URL`        | where Redis is; default `redis://localhost:6379/0`                 |
+| `RESQUE_NAMESPACE` | default `resque`                                                   |
+| `RESQUE_REQUIRE`   | modules that declare the jobs, comma-separated                     |
+| `INTERVAL`         | seconds between two looks; 0: leave when no job is found           |
+| `RESQUE_PROCLINE_PREFIX` | what the process title begins with                           |
+| `RESQUE_PARENT_PID` | leave, after the job in hand, when this parent process ends       |
+
+`qtop worker` fills these in and then becomes this program, because a worker forks for every job
+and must not carry a command line parser's memory. Exit status: 0 left when told to, 2 the
+environment cannot be used, 3 Redis cannot be used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+
+import resque
+from resque.errors import BadUrl, NoQueueError, ResqueError, StoreError
+from resque.state.queues import QueueList
+from resque.wire.address import parse_url
+from resque.wire.keys import DEFAULT_NAMESPACE, Keys
+from resque.worker.worker import Options, Worker
+
+
+class _Unusable(Exception):
+    """The environment asks for something that cannot be; the message says what to change."""
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Run a worker until it is told to leave. Returns the exit status."""
+    try:
+        _follow_parent(environ.get("RESQUE_PARENT_PID", ""))
+        _load(environ.get("RESQUE_REQUIRE", ""))
+        address = parse_url(environ.get("REDIS_URL") or "redis://localhost:6379/0")
+        worker = Worker(
+            address,
+            Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE),
+            QueueList.parse(environ.get("QUEUES") or environ.get("QUEUE") or ""),
+            resque.registry,
+            version=resque.__version__,
+            options=_options(environ),
+            log=_log,
+        )
+    except (_Unusable, BadUrl, NoQueueError) as error:
+        print(f"worker: {error}", file=sys.stderr)
+        return 2
+    try:
+        _hold_private_server(environ.get("REDIS_URL", ""))
+        worker.run()
+    except StoreError as error:
+        print(f"worker: {error}", file=sys.stderr)
+        return 3
+    except ResqueError as error:
+        print(f"worker: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _log(line: str) -> None:
+    print(line, flush=True)
+
+
+def _options(environ: Mapping[str, str]) -> Options:
+    text = environ.get("INTERVAL") or "5"
+    try:
+        interval_s = float(text)
+    except ValueError:
+        interval_s = -1.0
+    if not 0 <= interval_s < 1e6:
+        raise _Unusable(f"INTERVAL must be a number of seconds, 0 or more, not {text!r}")
+    return Options(interval_s=interval_s, title_prefix=environ.get("RESQUE_PROCLINE_PREFIX", ""))
+
+
+def _load(modules: str) -> None:
+    """Import the modules that declare jobs; they see the current folder."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for module in filter(None, (name.strip() for name in modules.split(","))):
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                traceback.print_exc()
+            raise _Unusable(
+                f"cannot import {module!r}: {error}; run from the folder it is in, or install it"
+            ) from None
+        except Exception:
+            traceback.print_exc()
+            raise _Unusable(f"importing {module!r} raised the error above: mend it") from None
+
+
+def _hold_private_server(url: str) -> None:
+    """A worker on this user's private server keeps that server alive."""
+    if not url.startswith("unix:"):
+        return
+    from resque.server import PrivateServer
+
+    server = PrivateServer.at(url)
+    if server is not None:
+        server.hold()
+
+
+def _follow_parent(pid: str) -> None:
+    """Ask the kernel for a QUIT when the parent ends, however it ends (Linux)."""
+    if not pid:
+        return
+    if not pid.isascii() or not pid.isdigit():
+        raise _Unusable(f"RESQUE_PARENT_PID must be a process id, not {pid!r}")
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGQUIT, 0, 0, 0)
+    if os.getppid() != int(pid):
+        raise _Unusable(f"the parent process {pid} has ended already")
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

@@ -1,0 +1,192 @@
+"""The worker's own connection: a socket and hiredis, nothing else.
+
+A worker forks for every job, and a child pays for each page of memory its parent holds. A parent
+that has imported redis-py takes twice as long a job (performance figures in CONTRIBUTING), so
+this one place has a client of its own. It runs the same exchanges as the stores do.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from typing import Any, TypeVar
+
+import hiredis
+
+from resque.errors import NotRedis, OutcomeUnknown, StoreError, Unreachable
+from resque.wire.address import Address
+from resque.wire.exchange import Arg, ErrorReply, Exchange, Operation, Reply, drive, refusal
+
+T = TypeVar("T")
+
+_READ_BYTES = 65_536
+
+
+def _pack(command: tuple[Arg, ...]) -> bytes:
+    return hiredis.pack_command(command)  # type: ignore[arg-type, no-any-return]
+
+
+class LeanStore:
+    """Runs operations on one Redis over one blocking connection, which it opens when needed and
+    again after it broke. Not for threads."""
+
+    def __init__(self, address: Address, *, timeout_s: float, client_name: str) -> None:
+        self.address = address
+        self._timeout_s = timeout_s
+        self._name = client_name
+        self._socket: socket.socket | None = None
+        self._reader: Any = None
+
+    def run(self, operation: Operation[T]) -> T:
+        """As `Store.run`."""
+        return drive(operation, self._exchange)
+
+    def _exchange(self, exchange: Exchange[T]) -> T:
+        conversation = exchange.converse()
+        commands = next(conversation)
+        self._connect()
+        try:
+            while True:
+                commands = conversation.send(self._trade(commands))
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        except OSError as error:
+            self.close()
+            if exchange.writes:
+                raise OutcomeUnknown(
+                    f"{self.address} did not answer a write ({_words(error)}): it may have happened"
+                ) from None
+            raise self._unreachable(error) from None
+
+    def send(self, command: tuple[Arg, ...]) -> None:
+        """Send a command whose answer will be fetched with `receive` when `fileno` is readable.
+        Raises Unreachable."""
+        self._connect()
+        assert self._socket is not None  # noqa: S101
+        try:
+            self._socket.sendall(_pack(command))
+        except OSError as error:
+            self.close()
+            raise self._unreachable(error) from None
+
+    def receive(self) -> Reply:
+        """The answer to a command sent with `send`. Raises Unreachable, or the refusal."""
+        try:
+            reply = self._reply()
+        except OSError as error:
+            self.close()
+            raise self._unreachable(error) from None
+        if isinstance(reply, ErrorReply):
+            raise refusal(reply.text)
+        return reply
+
+    def fileno(self) -> int:
+        """The socket's file descriptor; -1 when there is no connection."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def close(self) -> None:
+        """Close the connection; the next operation opens another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def forget(self) -> None:
+        """In a child after a fork: let go of the parent's connection without disturbing it."""
+        if self._socket is not None:
+            os.close(self._socket.detach())
+            self._socket = None
+
+    def _connect(self) -> None:
+        if self._socket is not None:
+            if not _is_broken(self._socket):
+                return
+            self.close()
+        try:
+            self._socket = self._open()
+            self._reader = hiredis.Reader(notEnoughData=False)
+            greetings = self._greetings()
+            replies = self._trade(greetings)
+        except OSError as error:
+            self.close()
+            raise self._unreachable(error) from None
+        for reply in replies:
+            if isinstance(reply, ErrorReply):
+                self.close()
+                problem = refusal(reply.text)
+                raise type(problem)(f"{self.address}: {problem}")
+
+    def _open(self) -> socket.socket:
+        address = self.address
+        if address.path is not None:
+            opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            opened.settimeout(self._timeout_s)
+            try:
+                opened.connect(address.path)
+            except OSError:
+                opened.close()
+                raise
+            return opened
+        opened = socket.create_connection((address.host, address.port), self._timeout_s)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return _wrap_tls(opened, address) if address.tls else opened
+
+    def _greetings(self) -> list[tuple[Arg, ...]]:
+        commands: list[tuple[Arg, ...]] = []
+        if self.address.password is not None:
+            user = (self.address.username,) if self.address.username else ()
+            commands.append(("AUTH", *user, self.address.password))
+        if self.address.db:
+            commands.append(("SELECT", self.address.db))
+        commands.append(("CLIENT", "SETNAME", self._name))
+        return commands
+
+    def _trade(self, commands: list[tuple[Arg, ...]]) -> list[Reply]:
+        assert self._socket is not None  # noqa: S101
+        self._socket.sendall(b"".join(map(_pack, commands)))
+        return [self._reply() for _ in commands]
+
+    def _reply(self) -> Reply:
+        assert self._socket is not None  # noqa: S101
+        try:
+            while (reply := self._reader.gets()) is False:
+                data = self._socket.recv(_READ_BYTES)
+                if not data:
+                    raise ConnectionResetError("connection closed")
+                self._reader.feed(data)
+        except hiredis.ProtocolError:
+            self.close()
+            raise NotRedis(
+                f"what answers at {self.address} is not Redis: check host and port"
+            ) from None
+        return ErrorReply(str(reply)) if isinstance(reply, hiredis.ReplyError) else reply
+
+    def _unreachable(self, error: OSError) -> StoreError:
+        return Unreachable(
+            f"cannot reach Redis at {self.address} ({_words(error)}): "
+            "check that it runs and that the address is right"
+        )
+
+
+def _words(error: OSError) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else str(error.strerror or error)
+
+
+def _is_broken(connection: socket.socket) -> bool:
+    """Whether an idle connection was closed by the other side: between two exchanges nothing
+    may arrive, so whatever there is to read is an end or an error."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _wrap_tls(plain: socket.socket, address: Address) -> socket.socket:
+    # Imported here: most workers need no TLS, and the module is large.
+    import ssl
+
+    context = ssl.create_default_context(cafile=address.tls_ca_file)
+    if not address.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(plain, server_hostname=address.host)

@@ -1,0 +1,150 @@
+"""Running one job with its hooks, in Ruby's order, and describing what went wrong."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from resque import hooks
+from resque.errors import WIRE_NAMES, DirtyExit, DontPerform, UnknownJob
+from resque.jobs import Definition, Registry
+from resque.state import failures
+from resque.state.workers import Record
+
+#: Lines of a backtrace that are kept at either end; a recursion has a thousand.
+_TRACE_ENDS = 100
+
+
+def arguments(args: Any) -> list[Any]:
+    """The arguments as Ruby splats them: none for null, a list as it is, an object as pairs,
+    anything else as the only one."""
+    if args is None:
+        return []
+    if isinstance(args, list):
+        return args
+    if isinstance(args, dict):
+        return [[key, value] for key, value in args.items()]
+    return [args]
+
+
+def perform(registry: Registry, class_name: str | None, args: Any) -> None:
+    """Run a job here and now, with its hooks. Raises what the job raises, and UnknownJob."""
+    definition = registry.find(class_name or "")
+    values = arguments(args)
+    try:
+        _run(definition, values)
+    except BaseException as error:
+        _tell_failure_hooks(definition, error, values)
+        raise
+
+
+def _run(definition: Definition, values: list[Any]) -> None:
+    owner = definition.owner
+    try:
+        for hook in hooks.find(owner, "before_perform"):
+            hook(*values)
+    except DontPerform:
+        return
+    run: Callable[[], Any] = lambda: definition.perform(*values)  # noqa: E731
+    for around in reversed(hooks.find(owner, "around_perform")):
+        run = _nested(around, values, run)
+    run()
+    for hook in hooks.find(owner, "after_perform"):
+        hook(*values)
+
+
+def _nested(around: hooks.Hook, values: list[Any], inner: Callable[[], Any]) -> Callable[[], Any]:
+    # The block of a Ruby hook becomes its last argument.
+    return lambda: around(*values, inner)
+
+
+def _tell_failure_hooks(definition: Definition, error: BaseException, values: list[Any]) -> None:
+    for hook in hooks.find(definition.owner, "on_failure"):
+        try:
+            hook(error, *values)
+        except Exception as second:
+            raise RuntimeError(
+                f"Additional error ({_name(second)}: {second}) occurred in running failure hooks "
+                f"for job {definition.name}\nOriginal error that caused job failure was "
+                f"{_name(error)}: {error}"
+            ) from error
+
+
+def tell_of_death(
+    registry: Registry, class_name: str | None, args: Any, death: str
+) -> BaseException:
+    """Run a job's failure hooks in the parent of a child that died. Returns the error to record:
+    a DirtyExit, or what a hook raised on top of it."""
+    error = DirtyExit(death)
+    try:
+        definition = registry.find(class_name or "")
+        _tell_failure_hooks(definition, error, arguments(args))
+    except UnknownJob:
+        pass
+    except RuntimeError as second:
+        return second
+    return error
+
+
+def entry_for(
+    error: BaseException, record: Record, *, worker_id: str, queue: str, now: datetime
+) -> bytes:
+    """The failure entry for an error that a job raised."""
+    return failures.entry(
+        failed_at=now,
+        payload=record.payload if record.payload is not None else b"null",
+        exception=_name(error),
+        error=_message(error),
+        backtrace=_backtrace(error.__traceback__),
+        worker=worker_id,
+        queue=queue,
+    )
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    if kind in WIRE_NAMES:
+        return WIRE_NAMES[kind]
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    """The error's text; its name when it has none, as in Ruby."""
+    try:
+        return str(error) or _name(error)
+    except Exception as second:
+        return f"(no message: its __str__ raised {_name(second)})"
+
+
+def _backtrace(trace: TracebackType | None) -> list[str]:
+    """The application's frames, innermost first, in Ruby's notation."""
+    frames = [
+        f"{summary.filename}:{summary.lineno}:in `{summary.name}'"
+        for summary in _frames_of_the_job(trace)
+    ]
+    frames.reverse()
+    if len(frames) > 2 * _TRACE_ENDS:
+        hidden = len(frames) - 2 * _TRACE_ENDS
+        frames[_TRACE_ENDS:-_TRACE_ENDS] = [f"... {hidden} more frames ..."]
+    return frames
+
+
+def _frames_of_the_job(trace: TracebackType | None) -> list[traceback.FrameSummary]:
+    summaries = [
+        traceback.FrameSummary(
+            frame.f_code.co_filename, line, frame.f_code.co_name, lookup_line=False
+        )
+        for frame, line in traceback.walk_tb(trace)
+    ]
+    ours = [i for i, summary in enumerate(summaries) if summary.filename == __file__]
+    inside = summaries[ours[-1] + 1 :] if ours else summaries
+    # An error of our own, such as an unknown name, has no frame of the application.
+    return [summary for summary in inside if not summary.filename.startswith(_ENGINE)]
+
+
+_ENGINE = __file__.removesuffix("worker/perform.py")

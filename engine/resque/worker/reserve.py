@@ -1,0 +1,104 @@
+"""Taking a job, and closing the one before, in one round trip (`scripts/work.lua`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from resque.state.workers import Record, read_record
+from resque.wire import times
+from resque.wire.codec import encode
+from resque.wire.exchange import Exchange, Reply, load_script, single
+from resque.wire.keys import Keys
+
+_WORK = load_script("work")
+_SET_ASIDE = load_script("set_aside")
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A job that ended. `failure` is its entry, None when it went well; `counts` says whether
+    the failure counts in the totals (a dirty exit does not, as in Ruby)."""
+
+    failure: bytes | None = None
+    counts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of asking for a job. `processed` is the worker's count; `record` is the job,
+    already written down as in this worker's hands; `paused` are queues that are paused."""
+
+    processed: int
+    state: Literal["none", "paused", "empty", "job"]
+    record: Record | None = None
+    set_aside: int = 0
+    paused: frozenset[str] = frozenset()
+
+
+def work(
+    keys: Keys,
+    worker_id: str,
+    queues: Sequence[str],
+    *,
+    closing: Closing | None,
+    processed: int,
+    take: bool,
+    now: datetime,
+) -> Exchange[Taken]:
+    """Close a finished job, if any, and take the next from the first queue that has one.
+
+    `processed` is the count that the call before returned. A call whose answer was lost may be
+    made again: it closes nothing twice, and returns the job that the first one took. One round
+    trip, O(queues).
+    """
+    fixed = [
+        keys.worker(worker_id),
+        keys.stat("processed"),
+        keys.worker_stat("processed", worker_id),
+        keys.failed(),
+        keys.stat("failed"),
+        keys.worker_stat("failed", worker_id),
+        keys.pause_all_workers(),
+        keys.pause_all(),
+    ]
+    per_queue = [
+        key
+        for queue in queues
+        for key in (keys.queue(queue), keys.pause_queue(queue), keys.unreadable(queue))
+    ]
+    call = _WORK.call(
+        fixed + per_queue,
+        [
+            "" if closing is None else processed,
+            (closing and closing.failure) or b"",
+            "1" if closing is not None and closing.counts else "0",
+            "1" if take else "0",
+            times.run_at(now),
+            *(encode(queue) for queue in queues),
+        ],
+    )
+    return single(call, lambda reply: _taken(reply, queues), writes=True)
+
+
+def _taken(reply: Reply, queues: Sequence[str]) -> Taken:
+    processed, state = reply[0], reply[1]
+    if state == b"job":
+        return Taken(processed, "job", read_record(reply[2]), reply[3])
+    if state == b"empty":
+        paused = frozenset(queues[index - 1] for index in reply[2])
+        return Taken(processed, "empty", paused=paused)
+    return Taken(processed, "paused" if state == b"paused" else "none")
+
+
+def set_aside(keys: Keys, worker_id: str, queue: str, record: Record) -> Exchange[bool]:
+    """Move a payload that cannot be read from the worker's hands to `unreadable:<queue>`. One
+    round trip."""
+    payload = record.raw.partition(b'"payload":')[2][:-1]
+    return single(
+        _SET_ASIDE.call([keys.worker(worker_id), keys.unreadable(queue)], [record.raw, payload]),
+        lambda reply: reply == 1,
+        writes=True,
+    )

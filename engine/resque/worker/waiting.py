@@ -1,0 +1,83 @@
+"""Waiting for a job without polling and without taking anything.
+
+`BLMOVE queue queue LEFT LEFT` moves a queue's head onto its own place: it waits until there is
+one, wakes the waiter, and changes nothing. It waits on one key, hence a connection for each
+queue, and returns at once on a list that is not empty, so only empty queues are waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from resque.errors import Refused, StoreError
+from resque.wire.keys import Keys
+from resque.worker.connection import LeanStore
+
+#: More queues than this are left to polling: each costs a connection.
+MAX_QUEUES = 16
+#: A wait is renewed after this time, so that a server that vanished silently is noticed.
+_RENEW_S = 60
+
+
+class Waiter:
+    """Connections that wait for jobs to arrive on empty queues."""
+
+    def __init__(self, keys: Keys, connect: Callable[[], LeanStore]) -> None:
+        self._keys = keys
+        self._connect = connect
+        self._spare: list[LeanStore] = []
+        self._waiting: dict[str, LeanStore] = {}
+        self._is_possible = True
+
+    def wait_for(self, queues: Iterable[str]) -> bool:
+        """Begin to wait for these empty queues. Returns whether all of them are covered; when
+        not (too many, or a server without BLMOVE) the caller must look again by itself."""
+        wanted = list(queues)
+        for queue in wanted:
+            if not self._is_possible or len(self._waiting) >= MAX_QUEUES:
+                break
+            if queue not in self._waiting:
+                self._begin(queue)
+        return all(queue in self._waiting for queue in wanted)
+
+    def _begin(self, queue: str) -> None:
+        connection = self._spare.pop() if self._spare else self._connect()
+        key = self._keys.queue(queue)
+        try:
+            connection.send(("BLMOVE", key, key, "LEFT", "LEFT", _RENEW_S))
+        except StoreError:
+            connection.close()
+            return
+        self._waiting[queue] = connection
+
+    def filenos(self) -> list[int]:
+        """File descriptors that become readable when a job arrives (or a wait must be renewed)."""
+        return [connection.fileno() for connection in self._waiting.values()]
+
+    def wake(self, ready: set[int]) -> None:
+        """Take the answers of those that are ready."""
+        for queue, connection in list(self._waiting.items()):
+            if connection.fileno() not in ready:
+                continue
+            del self._waiting[queue]
+            try:
+                connection.receive()
+                self._spare.append(connection)
+            except Refused:
+                # An old server, or a user without the right: polling must do.
+                self._is_possible = False
+                connection.close()
+            except StoreError:
+                connection.close()
+
+    def forget(self) -> None:
+        """In a child after a fork: let go of the parent's connections."""
+        for connection in (*self._spare, *self._waiting.values()):
+            connection.forget()
+
+    def close(self) -> None:
+        """Close all connections; waits that were under way end without effect."""
+        for connection in (*self._spare, *self._waiting.values()):
+            connection.close()
+        self._spare.clear()
+        self._waiting.clear()

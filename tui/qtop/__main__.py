@@ -1,0 +1,5 @@
+"""`python -m qtop`."""
+
+from qtop.cli import main
+
+main()

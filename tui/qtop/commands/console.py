@@ -1,0 +1,82 @@
+"""`qtop`: the console."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from qtop.commands.connect import Connection
+from resque.errors import StoreError, WrongType
+from resque.wire.address import Address, parse_url
+from resque.wire.exchange import Exchange
+from resque.wire.keys import Keys
+from resque.worker.connection import LeanStore
+
+_TIMEOUT_S = 5.0
+
+
+def open_console(
+    connection: Connection,
+    *,
+    interval_s: float,
+    read_only: bool,
+    require: Sequence[str],
+    workers: Sequence[str] = (),
+) -> int:
+    """Open the console; returns the exit status. `workers` are queue lists: one worker is
+    started here for each.
+
+    Raises StoreError before anything is drawn when Redis cannot be used.
+    """
+    with connection.use() as url:
+        address = parse_url(url)
+        check(address, Keys(connection.namespace))
+        from qtop.app import QtopApp
+
+        app = QtopApp(
+            address,
+            url=url,
+            namespace=connection.namespace,
+            interval_s=interval_s,
+            read_only=read_only,
+            require=require,
+            workers=workers,
+            log_folder=state_folder(os.environ) / "log",
+        )
+        app.run()
+        return app.return_code or 0
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Where this user's logs and private server live: `$QTOP_STATE_DIR`, else the platform's
+    place for it."""
+    if chosen := environ.get("QTOP_STATE_DIR"):
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_state_path
+
+    return user_state_path("qtop")
+
+
+def check(address: Address, keys: Keys) -> None:
+    """Make sure that a Redis with room for Resque answers. One round trip over the light
+    connection, so that the screen need not wait for the large one to load.
+
+    Raises StoreError: unreachable, refused, not a Redis, or keys of another kind.
+    """
+    store = LeanStore(address, timeout_s=_TIMEOUT_S, client_name="qtop")
+    expected = {keys.queues(): b"set", keys.workers(): b"set", keys.failed(): b"list"}
+    try:
+        kinds = store.run(Exchange(tuple(("TYPE", key) for key in expected), list))
+    except StoreError as error:
+        if str(address) in str(error):
+            raise
+        raise type(error)(f"{address}: {error}") from None
+    finally:
+        store.close()
+    for (key, wanted), found in zip(expected.items(), kinds, strict=True):
+        if found not in (wanted, b"none"):
+            raise WrongType(
+                f"{address}: the key {key.decode(errors='replace')!r} is a {found.decode()}, "
+                f"not a {wanted.decode()}: this is no Resque; try another --namespace or database"
+            )

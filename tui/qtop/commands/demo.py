@@ -1,0 +1,45 @@
+"""`qtop demo`: the whole tour without a set-up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from qtop.commands.connect import Connection
+from qtop.commands.console import open_console
+from qtop.demo import NAMESPACE, WORKERS
+
+
+def run_demo() -> int:
+    """Start the private server, a feeder of sample jobs and two workers, and open the console
+    on them. Returns the exit status. Raises NoServer when no server can be had."""
+    with Connection(None, NAMESPACE).use() as url, _feeder(url):
+        return open_console(
+            Connection(url, NAMESPACE),
+            interval_s=1.0,
+            read_only=False,
+            require=("qtop.demo.jobs",),
+            workers=WORKERS,
+        )
+
+
+@contextmanager
+def _feeder(url: str) -> Iterator[None]:
+    environ = {**os.environ, "REDIS_URL": url, "RESQUE_PARENT_PID": str(os.getpid())}
+    feeder = subprocess.Popen(
+        [sys.executable, "-m", "qtop.demo.feed"],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # Its own session: a Ctrl-C in the terminal is for the console.
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        feeder.terminate()
+        feeder.wait()
