@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from resque import hooks
 from resque.errors import NoClassError, NoQueueError
-from resque.jobs import Enqueueable
+from resque.jobs import Enqueueable, Registry, registry
+from resque.perform import perform
 from resque.state import queues, stats
 from resque.state.stats import Info
-from resque.wire.codec import Payload, Unreadable, decode_payload, encode_job
+from resque.wire.codec import Payload, Unreadable, decode, decode_payload, encode_job
 from resque.wire.exchange import Operation, T
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import DEFAULT_TIMEOUT_S, Store
@@ -19,8 +22,11 @@ __all__ = ["Info", "Resque"]
 class Resque:
     """One Resque: a Redis and a namespace. Threads may share it, and it survives a fork.
 
+    With `inline` a job is performed at once, in this process, after a round trip through JSON,
+    and Redis is not touched: for tests and consoles. `registry` is where such jobs are found.
+
     Every method raises StoreError when Redis cannot be reached or refuses; `OutcomeUnknown`
-    when an enqueue was sent and its answer never came.
+    when a write was sent and its answer never came.
     """
 
     def __init__(
@@ -29,30 +35,100 @@ class Resque:
         *,
         namespace: str = DEFAULT_NAMESPACE,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        inline: bool = False,
+        registry: Registry = registry,
     ) -> None:
         self.keys = Keys(namespace)
+        self.inline = inline
+        self._registry = registry
         self._store = Store(url, timeout_s=timeout_s)
 
+    # ---- putting jobs on queues
+
     def enqueue(self, job: Enqueueable, *args: Any) -> bool:
-        """Put a job on its own queue. Returns True. One round trip.
+        """Put a job on its own queue. One round trip. Returns False when a `before_enqueue` hook
+        returned False: then nothing was enqueued.
 
         Raises NoQueueError when the job has no queue (use `enqueue_to`), NoClassError when it
-        has no name, EncodeError for arguments that JSON cannot carry.
+        has no name, EncodeError for arguments that JSON cannot carry, and what hooks raise.
+        (Ruby: Resque.enqueue.)
         """
-        queue = None if isinstance(job, str) else job.queue
-        return self.enqueue_to(queue, job, *args)
+        return self.enqueue_to(_queue_of(job), job, *args)
 
     def enqueue_to(self, queue: str | None, job: Enqueueable, *args: Any) -> bool:
         """Put a job on `queue`, whatever its own. As `enqueue` otherwise."""
-        name = job if isinstance(job, str) else job.name
-        if queue is None:
-            raise NoQueueError(
-                f"{name!r} has no queue of its own: declare one, or name it with enqueue_to"
-            )
-        if not name:
-            raise NoClassError("a job needs a class: its name is empty")
-        self._store.run(queues.push(self.keys, queue, [encode_job(name, args)]))
+        queue, payload = _checked(queue, job, args)
+        if not _may(job, "before_enqueue", args):
+            return False
+        if self.inline:
+            self._perform_inline(payload)
+        else:
+            self._store.run(queues.push(self.keys, queue, [payload]))
+        _tell(job, "after_enqueue", args)
         return True
+
+    def enqueue_many(self, jobs: Iterable[tuple[Enqueueable, Sequence[Any]]]) -> int:
+        """Put many jobs, each with its arguments, on their own queues: all of them or none.
+
+        Returns how many were enqueued; jobs vetoed by a hook are left out. One round trip and
+        one transaction; O(jobs). Raises as `enqueue`, before anything is sent.
+        """
+        accepted: list[tuple[Enqueueable, Sequence[Any]]] = []
+        by_queue: dict[str, list[bytes]] = {}
+        for job, args in jobs:
+            queue, payload = _checked(_queue_of(job), job, args)
+            if _may(job, "before_enqueue", args):
+                by_queue.setdefault(queue, []).append(payload)
+                accepted.append((job, args))
+        if self.inline:
+            for payloads in by_queue.values():
+                for payload in payloads:
+                    self._perform_inline(payload)
+        elif by_queue:
+            self._store.run(queues.push_all(self.keys, by_queue))
+        for job, args in accepted:
+            _tell(job, "after_enqueue", args)
+        return len(accepted)
+
+    def _perform_inline(self, payload: bytes) -> None:
+        value = decode(payload)
+        perform(self._registry, value["class"], value["args"])
+
+    # ---- taking jobs off queues
+
+    def dequeue(self, job: Enqueueable, *args: Any) -> int | None:
+        """Remove waiting jobs from the job's own queue: those with exactly these arguments, or,
+        without arguments, all of the class. Returns how many; None when a `before_dequeue` hook
+        returned False.
+
+        With arguments the payload's bytes must be those that `enqueue` writes (one round trip,
+        O(queue)); `dequeue_matching` finds other spellings too. (Ruby: Resque.dequeue.)
+        """
+        queue, payload = _checked(_queue_of(job), job, args)
+        if not _may(job, "before_dequeue", args):
+            return None
+        if args:
+            removed = self._store.run(queues.remove_exact(self.keys, queue, payload))
+        else:
+            removed = self.dequeue_matching(queue, _name_of(job))
+        _tell(job, "after_dequeue", args)
+        return removed
+
+    def dequeue_matching(
+        self, queue: str, class_name: str, args: Sequence[Any] | None = None
+    ) -> int:
+        """Remove waiting jobs whose decoded class, and arguments when given, are equal, however
+        their JSON is spelled (blanks, key order, `1.0` for `1.00`). Runs no hooks. Returns how
+        many. A round trip for each 1,000 jobs; O(queue)."""
+        wanted = None if args is None else decode(encode_job(class_name, list(args)))["args"]
+        return self._store.run(queues.remove_matching(self.keys, queue, class_name, wanted))
+
+    def remove_queue(self, queue: str) -> int:
+        """Delete a queue with all its jobs, and take its name off the list. Returns how many
+        jobs there were. One round trip. (Ruby: Resque.remove_queue.)"""
+        return self._store.run(queues.remove_queue(self.keys, queue))
+
+    # ---- looking
 
     def size(self, queue: str) -> int:
         """How many jobs wait in `queue`; 0 when there is no such queue. O(1)."""
@@ -78,3 +154,37 @@ class Resque:
     def close(self) -> None:
         """Close the connections; using it again opens new ones."""
         self._store.close()
+
+
+def _name_of(job: Enqueueable) -> str:
+    return job if isinstance(job, str) else job.name
+
+
+def _queue_of(job: Enqueueable) -> str | None:
+    return None if isinstance(job, str) else job.queue
+
+
+def _checked(queue: str | None, job: Enqueueable, args: Sequence[Any]) -> tuple[str, bytes]:
+    name = _name_of(job)
+    if queue is None:
+        raise NoQueueError(
+            f"{name!r} has no queue of its own: declare one, or name it with enqueue_to"
+        )
+    if not name:
+        raise NoClassError("a job needs a class: its name is empty")
+    return queue, encode_job(name, list(args))
+
+
+def _owner(job: Enqueueable) -> object:
+    return None if isinstance(job, str) else getattr(job, "hooks_owner", job)
+
+
+def _may(job: Enqueueable, prefix: str, args: Sequence[Any]) -> bool:
+    # All of them run, whatever the first said; only False itself is a veto (None is not).
+    answers = [hook(*args) for hook in hooks.find(_owner(job), prefix)]
+    return not any(answer is False for answer in answers)
+
+
+def _tell(job: Enqueueable, prefix: str, args: Sequence[Any]) -> None:
+    for hook in hooks.find(_owner(job), prefix):
+        hook(*args)

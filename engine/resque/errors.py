@@ -14,12 +14,14 @@
     │   │   ├── NotPersisting       writes stopped because the last save failed
     │   │   └── WrongType           a key holds another kind of value than Resque uses
     │   └── NoServer                no private server can be had on this machine
+    ├── BadOption                   a setting that cannot be
     ├── EncodeError                 a value that Resque's JSON cannot carry
     ├── NoQueueError                a job without a queue
     ├── NoClassError                a job without a class
     ├── UnknownJob                  a class name that no loaded module registered
     ├── DirtyExit                   the process that ran a job died under it
-    │   └── PruneDeadWorkerDirtyExit    the whole worker fell silent
+    │   ├── PruneDeadWorkerDirtyExit    the whole worker fell silent
+    │   └── JobTimeout              the job ran longer than it may
     ├── TermException               a job was told to stop
     └── DontPerform                 raised by a before_perform hook: skip this job
 
@@ -87,6 +89,10 @@ class NoServer(StoreError):
     """No private server can be started on this machine."""
 
 
+class BadOption(ResqueError):
+    """A setting that cannot be; the message names it and what it may be."""
+
+
 class EncodeError(ResqueError):
     """A value that Resque's JSON cannot carry: NaN, infinity, or an unknown type."""
 
@@ -111,6 +117,10 @@ class PruneDeadWorkerDirtyExit(DirtyExit):
     """A worker's heartbeat is too old: whoever found it recorded its job as failed."""
 
 
+class JobTimeout(DirtyExit):
+    """A job ran longer than its worker allows, and was ended."""
+
+
 class TermException(ResqueError):
     """Raised inside a job whose worker was told to stop."""
 
@@ -124,4 +134,5 @@ WIRE_NAMES: dict[type[BaseException], str] = {
     DirtyExit: "Resque::DirtyExit",
     PruneDeadWorkerDirtyExit: "Resque::PruneDeadWorkerDirtyExit",
     TermException: "Resque::TermException",
+    DontPerform: "Resque::Job::DontPerform",
 }

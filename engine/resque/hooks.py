@@ -14,7 +14,10 @@ Hook = Callable[..., Any]
 
 
 def names(owner: object, prefix: str) -> list[str]:
-    """The names of an owner's hooks with this prefix, sorted. O(attributes)."""
+    """The names of an owner's hooks with this prefix, sorted; none without an owner.
+    O(attributes)."""
+    if owner is None:
+        return []
     listed = getattr(owner, "hooks", None)
     candidates = listed if isinstance(listed, list | tuple) else dir(owner)
     return sorted(name for name in candidates if name.startswith(prefix))

@@ -29,12 +29,26 @@ class Definition:
     owner: object
 
 
+#: What a worker tells its hooks; see `Registry.on`.
+WORKER_EVENTS = (
+    "before_first_fork",
+    "before_fork",
+    "after_fork",
+    "before_pause",
+    "after_pause",
+    "queue_empty",
+    "shutdown",
+    "worker_exit",
+)
+
+
 class Registry:
     """Names and the jobs behind them."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Definition] = {}
         self._modules: dict[str, None] = {}
+        self._worker_hooks: dict[str, list[Callable[..., Any]]] = {}
 
     def add(self, definition: Definition, module: str) -> None:
         """Register a job. The same module may define a name again (a reload); another module
@@ -57,6 +71,20 @@ class Registry:
             raise UnknownJob(f"no job is registered as {name!r} (modules with jobs: {loaded})")
         return definition
 
+    def on(self, event: str, hook: Callable[..., Any]) -> None:
+        """Have `hook` called by every worker of this process: `before_first_fork()`,
+        `before_fork(record)`, `after_fork(record)`, `before_pause(worker)`,
+        `after_pause(worker)`, `queue_empty()`, `shutdown()`, `worker_exit()`. Raises ResqueError
+        for another event. (Ruby: Resque.before_fork and the like.)"""
+        if event not in WORKER_EVENTS:
+            raise ResqueError(f"no worker event {event!r}: one of {', '.join(WORKER_EVENTS)}")
+        self._worker_hooks.setdefault(event, []).append(hook)
+
+    def tell(self, event: str, *args: Any) -> None:
+        """Call the hooks of a worker event, in the order of their registration."""
+        for hook in self._worker_hooks.get(event, ()):
+            hook(*args)
+
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._by_name.values())
 
@@ -69,8 +97,11 @@ registry = Registry()
 class JobFunction(Generic[P, R]):
     """A function declared as a job. Calling it runs it here and now."""
 
-    def __init__(self, function: Callable[P, R], name: str, queue: str | None) -> None:
+    def __init__(
+        self, function: Callable[P, R], name: str, queue: str | None, hooks: object = None
+    ) -> None:
         self._function = function
+        self.hooks_owner = hooks
         self.name = name
         self.queue = queue
         self.__doc__ = function.__doc__
@@ -86,18 +117,23 @@ class JobFunction(Generic[P, R]):
 
 
 def job(
-    *, queue: str | None = None, name: str | None = None, into: Registry = registry
+    *,
+    queue: str | None = None,
+    name: str | None = None,
+    hooks: object = None,
+    into: Registry = registry,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Declare a function as a job.
 
     `queue` is where `Resque.enqueue` puts it; `name` is its class on the wire, by default the
-    function's dotted name. The function gets the job's arguments by position.
+    function's dotted name. The function gets the job's arguments by position. `hooks` is an
+    object (a class, a module) whose attributes are the job's hooks.
     """
 
     def declare(function: Callable[P, R]) -> JobFunction[P, R]:
         wire_name = name or f"{_module_name(function.__module__)}.{function.__qualname__}"
-        declared = JobFunction(function, wire_name, queue)
-        into.add(Definition(wire_name, queue, function, declared), function.__module__)
+        declared = JobFunction(function, wire_name, queue, hooks)
+        into.add(Definition(wire_name, queue, function, hooks), function.__module__)
         return declared
 
     return declare

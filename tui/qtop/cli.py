@@ -84,6 +84,10 @@ def console(
     """
     from qtop.commands.console import open_console
 
+    if address is not None:
+        if "://" not in address:
+            raise click.UsageError(f"{address!r} is neither a command nor a redis:// URL")
+        connection = replace(connection, url=address)
     sys.exit(open_console(connection, interval_s=interval_s, read_only=read_only, require=require))
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from resque.state import windows
+from resque.state.trail import Trail
 from resque.state.windows import Extent, Item
 from resque.wire import times
 from resque.wire.codec import decode, encode, members
@@ -175,7 +176,7 @@ def extent(keys: Keys) -> Exchange[Extent]:
     return windows.extent(keys.failed())
 
 
-def clear(keys: Keys, seen: Extent) -> Exchange[int | None]:
+def clear(keys: Keys, seen: Extent, trail: Trail | None = None) -> Exchange[int | None]:
     """Delete the failures that were there when `seen` was read; later ones stay. Returns and
     costs as `windows.clear_to`."""
-    return windows.clear_to(keys.failed(), seen)
+    return windows.clear_to(keys, keys.failed(), seen, trail=trail)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from resque.state.trail import Trail, trail_args, trail_keys
 from resque.wire.exchange import Exchange, load_script, single
+from resque.wire.keys import Keys, name_bytes
 
 _WINDOW = load_script("window")
 _FIND = load_script("find")
 _CLEAR_TO = load_script("clear_to")
+
+#: How far a list may have shrunk at its head between a preview and the clear.
+_CLEAR_REACH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +93,23 @@ def extent(key: bytes) -> Exchange[Extent]:
     return window(key, -1, -1, max_bytes=0).then(parse)
 
 
-def clear_to(key: bytes, seen: Extent, *, reach: int = 10_000) -> Exchange[int | None]:
+def clear_to(
+    keys: Keys, key: bytes, seen: Extent, *, trail: Trail | None = None, remove_queue: str = ""
+) -> Exchange[int | None]:
     """Delete the items that were in a list when `seen` was read, and no later ones. Returns how
     many; None when the list changed so much that they cannot be told from others any more, in
-    which case nothing is deleted. One round trip, O(places looked at + newcomers)."""
+    which case nothing is deleted.
+
+    `remove_queue` is a queue's name to take off the set of queues when nothing is left. One
+    round trip, O(places looked at + newcomers).
+    """
     if seen.last is None:
         return Exchange((), lambda _: 0)
     return single(
-        _CLEAR_TO.call([key], [seen.last, seen.length, reach]),
+        _CLEAR_TO.call(
+            [*trail_keys(keys, trail), key, keys.queues()],
+            [*trail_args(trail), seen.last, seen.length, _CLEAR_REACH, name_bytes(remove_queue)],
+        ),
         lambda reply: None if reply < 0 else int(reply),
         writes=True,
     )

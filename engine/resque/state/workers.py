@@ -12,14 +12,14 @@ from resque.state import failures
 from resque.wire import times
 from resque.wire.codec import decode, members
 from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
-from resque.wire.keys import Keys, name_bytes, name_text
+from resque.wire.keys import Keys, name_bytes
 
 _UNREGISTER = load_script("unregister")
 
 #: Ruby's: a worker beats this often ...
-HEARTBEAT_INTERVAL_S = 60
+HEARTBEAT_INTERVAL_S = 60.0
 #: ... and is dead when its last beat is older than this.
-PRUNE_AFTER_S = 300
+PRUNE_AFTER_S = 300.0
 
 #: Builds the failure entry for the record (bytes) of a job that will not be finished.
 FailureOf = Callable[[bytes], bytes]
@@ -172,45 +172,17 @@ def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: 
     )
 
 
-def prune(keys: Keys, worker_id: str, now: Callable[[], datetime]) -> Steps[list[str]]:
-    """Take dead workers off the register: those whose last heartbeat is older than 300 s by the
-    server's clock. Their jobs become failures. Returns their ids.
+def in_hand(keys: Keys, worker_id: str) -> Exchange[tuple[Record | None, int]]:
+    """What a worker holds, and its count of closed jobs. One round trip."""
 
-    A worker without a heartbeat may belong to another implementation and is left alone. Whoever
-    holds the lock (60 s) prunes; others do nothing. Three round trips and two for each dead one.
-    (Ruby: Worker#prune_dead_workers.)
-    """
-    locked = yield single(
-        ("SET", keys.prune_lock(), name_bytes(worker_id), "EX", HEARTBEAT_INTERVAL_S, "NX"),
-        lambda reply: reply is not None,
-        writes=True,
+    def parse(replies: list[Reply]) -> tuple[Record | None, int]:
+        record, processed = replies
+        return None if record is None else read_record(record), int(processed or 0)
+
+    return Exchange(
+        (("GET", keys.worker(worker_id)), ("GET", keys.worker_stat("processed", worker_id))),
+        parse,
     )
-    if not locked:
-        return []
-    beats, clock = yield Exchange(
-        (("HGETALL", keys.heartbeats()), ("TIME",)),
-        lambda replies: (pairs(replies[0]), times.from_server(*replies[1])),
-    )
-    dead = []
-    for other, text in beats.items():
-        beaten = times.parse(text.decode("utf-8", "replace"))
-        if beaten is None or (clock - beaten).total_seconds() <= PRUNE_AFTER_S:
-            continue
-        dead_id = name_text(other)
-
-        def failure_of(record: bytes, dead_id: str = dead_id) -> bytes:
-            job = read_record(record).class_name or "<Unknown Job>"
-            return lost_job(
-                record,
-                worker_id=dead_id,
-                exception="Resque::PruneDeadWorkerDirtyExit",
-                error=f"Worker {dead_id} did not gracefully exit while processing {job}",
-                now=now(),
-            )
-
-        yield from unregister(keys, dead_id, failure_of)
-        dead.append(dead_id)
-    return dead
 
 
 def pairs(reply: list[bytes]) -> dict[bytes, bytes]:

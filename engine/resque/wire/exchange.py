@@ -8,7 +8,7 @@ round trips is a generator of exchanges (`Steps`), which any runner can drive, w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Generic, TypeVar
@@ -56,12 +56,23 @@ class Script:
         return Call(self, tuple(keys), tuple(args))
 
 
+_INCLUDE = b"-- include "
+
+
 def load_script(name: str) -> Script:
     """Read `scripts/<name>.lua`, without its comments: they are for readers, not for the server.
-    Cost: one file read; keep the result."""
-    source = resources.files("resque.wire").joinpath("scripts", f"{name}.lua").read_bytes()
-    kept = (line.strip() for line in source.splitlines())
-    return Script(name, b"\n".join(line for line in kept if line and not line.startswith(b"--")))
+    A comment `-- include FILE` stands for that file's text. Cost: a file read or two; keep the
+    result."""
+    return Script(name, b"\n".join(_lines(f"{name}.lua")))
+
+
+def _lines(file: str) -> Iterator[bytes]:
+    source = resources.files("resque.wire").joinpath("scripts", file).read_bytes()
+    for line in map(bytes.strip, source.splitlines()):
+        if line.startswith(_INCLUDE):
+            yield from _lines(line.removeprefix(_INCLUDE).decode())
+        elif line and not line.startswith(b"--"):
+            yield line
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +101,23 @@ class Exchange(Generic[T]):
 
     `writes` says whether any command changes data: then a lost answer is an unknown outcome,
     not a failure. `tolerant` hands error replies to `parse` as `StoreError` values instead of
-    raising the first. Commands of one exchange must not rely on running next to each other:
-    what must be atomic is one script.
+    raising the first. `progress` is how much of an operation of many steps is done, and of how
+    much. Commands of one exchange must not rely on running next to each other: what must be
+    atomic is one script.
     """
 
     commands: tuple[Command, ...]
     parse: Callable[[list[Reply]], T]
     writes: bool = False
     tolerant: bool = False
+    progress: tuple[int, int] | None = None
 
     def then(self, change: Callable[[T], S]) -> Exchange[S]:
         """The same round trip with its result passed through `change`."""
         parse = self.parse
-        return Exchange(self.commands, lambda r: change(parse(r)), self.writes, self.tolerant)
+        return Exchange(
+            self.commands, lambda r: change(parse(r)), self.writes, self.tolerant, self.progress
+        )
 
     def converse(self) -> Generator[list[tuple[Arg, ...]], list[Reply], T]:
         """Yield what to send, take the raw replies, return the result.
@@ -119,6 +134,8 @@ class Exchange(Generic[T]):
             for i, reply in zip(forgotten, again, strict=True):
                 replies[i] = reply
         for i, reply in enumerate(replies):
+            if sent[i] == ("EXEC",):
+                _check_transaction(reply)
             if isinstance(reply, ErrorReply):
                 problem = refusal(reply.text)
                 if not self.tolerant:
@@ -130,6 +147,15 @@ class Exchange(Generic[T]):
 def single(command: Command, parse: Callable[[Reply], T], *, writes: bool = False) -> Exchange[T]:
     """An exchange of one command; `parse` gets its reply."""
     return Exchange((command,), lambda replies: parse(replies[0]), writes)
+
+
+def executed(reply: Reply) -> list[Reply]:
+    """The replies within the reply of EXEC. Raises the first refusal among them: a transaction
+    does not stop at a command that fails."""
+    for each in reply:
+        if isinstance(each, Exception):
+            raise refusal(str(each))
+    return list(reply)
 
 
 #: An operation of several round trips: yields exchanges, receives their results, returns a T.
@@ -153,6 +179,13 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
             result, problem = run(step), None
         except StoreError as error:
             problem = error
+
+
+def _check_transaction(reply: Reply) -> None:
+    """The errors of a transaction's commands are inside the reply to its EXEC."""
+    for part in reply if isinstance(reply, list) else ():
+        if isinstance(part, Exception):
+            raise refusal(str(part))
 
 
 def _is_noscript(reply: Reply) -> bool:
@@ -180,7 +213,8 @@ def refusal(text: str) -> StoreError:
     code, _, rest = text.partition(" ")
     if code == "ERR" and "script" in rest:
         # Before Redis 7 an error inside a script carries its own code further on.
-        code = next((known for known in _REFUSALS if f" {known} " in rest), code)
+        words = rest.replace(" -", " ")
+        code = next((known for known in _REFUSALS if f" {known} " in words), code)
     if code not in _REFUSALS:
         return Refused(f"Redis refused: {text}")
     kind, advice = _REFUSALS[code]

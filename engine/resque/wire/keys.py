@@ -82,6 +82,14 @@ class Keys:
         """List of failure entries; the newest is last."""
         return self._key("failed")
 
+    def failed_queues(self) -> bytes:
+        """Set of the names of failure lists, with the back end of one list a queue."""
+        return self._key("failed_queues")
+
+    def failed_named(self, name: str) -> bytes:
+        """List of failure entries of that name, such as `mail_failed`: no prefix of its own."""
+        return self._key(name)
+
     # Pauses
     def pause_all_workers(self) -> bytes:
         """String: Resque's own switch; paused when its text is `true`."""
@@ -94,3 +102,60 @@ class Keys:
     def pause_queue(self, queue: str) -> bytes:
         """String: resque-pause's switch for one queue; its mere existence pauses."""
         return self._key(f"pause:queue:{queue}")
+
+    # Delayed jobs and schedules (resque-scheduler's)
+    def delayed_schedule(self) -> bytes:
+        """Sorted set: the moments for which jobs are delayed; member = score = epoch seconds."""
+        return self._key("delayed_queue_schedule")
+
+    def delayed(self, stamp: str) -> bytes:
+        """List: the jobs delayed until one moment. `stamp` is the member of `delayed_schedule`."""
+        return self._key(self.delayed_member(stamp))
+
+    def delayed_member(self, stamp: str) -> str:
+        """How `delayed` is spelled inside values: without the namespace."""
+        return f"delayed:{stamp}"
+
+    def delayed_stamps(self, entry: bytes) -> bytes:
+        """Set of `delayed_member`s: the moments for which one job is delayed. The whole JSON text
+        of the job is part of the name."""
+        return self._key(f"timestamps:{name_text(entry)}")
+
+    def persistent_schedules(self) -> bytes:
+        """Hash: schedule name to its configuration as JSON."""
+        return self._key("persistent_schedules")
+
+    def schedules_changed(self) -> bytes:
+        """Set of the names of schedules that a scheduler has to read again."""
+        return self._key("schedules_changed")
+
+    def last_enqueued(self) -> bytes:
+        """Hash: schedule name to when it last put its job on a queue."""
+        return self._key("delayed:last_enqueued_at")
+
+    def master_lock(self, prefix: str = "") -> bytes:
+        """String with a lifetime: `host:pid` of the scheduler at work. Ruby namespaces it twice."""
+        name = f"{prefix}:" if prefix else ""
+        return self._key(f"{self.namespace}:{name}resque_scheduler_master_lock")
+
+    # Retries (resque-retry's)
+    def retry(self, identity: str) -> bytes:
+        """String holding an integer: how often a job was tried again; 0 on the first run."""
+        return self._key(f"resque-retry:{identity}")
+
+    def lost(self, sha: str) -> bytes:
+        """String with a lifetime: how often a job of these bytes was lost with its process."""
+        return self._key(f"qtop:lost:{sha}")
+
+    # What operators did (ours)
+    def audit(self) -> bytes:
+        """Stream: who did what, the newest last."""
+        return self._key("qtop:audit")
+
+    def undo(self, operation: str) -> bytes:
+        """Hash with a lifetime: one operation, and how far it was done and undone."""
+        return self._key(f"qtop:undo:{operation}")
+
+    def undo_items(self, operation: str) -> bytes:
+        """List with a lifetime: what the operation removed, for its undo."""
+        return self._key(f"qtop:undo:{operation}:items")

@@ -73,8 +73,8 @@ def parse(text: object) -> datetime | None:
     """
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
-    word = str(text).strip()
     try:
+        word = str(text).strip()
         if _EPOCH.fullmatch(word):
             seconds = float(word)
             return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)

@@ -25,11 +25,13 @@ import traceback
 from collections.abc import Mapping
 
 import resque
-from resque.errors import BadUrl, NoQueueError, ResqueError, StoreError
+from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
 from resque.state.queues import QueueList
+from resque.wire import times
 from resque.wire.address import parse_url
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.worker.worker import Options, Worker
+from resque.worker.options import from_environment
+from resque.worker.worker import Worker
 
 
 class _Unusable(Exception):
@@ -48,10 +50,10 @@ def main(environ: Mapping[str, str]) -> int:
             QueueList.parse(environ.get("QUEUES") or environ.get("QUEUE") or ""),
             resque.registry,
             version=resque.__version__,
-            options=_options(environ),
+            options=from_environment(environ),
             log=_log,
         )
-    except (_Unusable, BadUrl, NoQueueError) as error:
+    except (_Unusable, BadOption, BadUrl, NoQueueError) as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
     try:
@@ -67,18 +69,7 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def _log(line: str) -> None:
-    print(line, flush=True)
-
-
-def _options(environ: Mapping[str, str]) -> Options:
-    text = environ.get("INTERVAL") or "5"
-    try:
-        interval_s = float(text)
-    except ValueError:
-        interval_s = -1.0
-    if not 0 <= interval_s < 1e6:
-        raise _Unusable(f"INTERVAL must be a number of seconds, 0 or more, not {text!r}")
-    return Options(interval_s=interval_s, title_prefix=environ.get("RESQUE_PROCLINE_PREFIX", ""))
+    print(f"{times.run_at(times.wall_now())} {line}", flush=True)
 
 
 def _load(modules: str) -> None:

@@ -1,19 +1,32 @@
-"""A child process for one job, and its word on how the job went.
+"""A child process for jobs, and its word on how they went.
 
-The child tells its parent through a pipe: `D` for done, `F` and a failure entry for failed. A
-child that ends without a word died under its job, whatever its exit status.
+The child reports through a pipe when its last job has ended. One that ends without a report died
+under its job, whatever its exit status.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 _READ_BYTES = 65_536
+_HEADER = struct.Struct(">qq?")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A child's word. `failure` is the last job's failure entry, empty when it went well;
+    `is_closed` says that the child has closed that job itself; `processed` is the worker's count
+    of closed jobs as the child knows it."""
+
+    failure: bytes = b""
+    processed: int = 0
+    is_closed: bool = False
 
 
 @dataclass(slots=True)
@@ -47,20 +60,22 @@ class Child:
             os.close(self.report_fd)
         return True
 
-    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+    def kill(self, number: signal.Signals) -> None:
         """Send a signal to the child, unless it has ended."""
         if self._status is None:
             os.kill(self.pid, number)
 
-    def failure(self) -> bytes | None:
-        """After the end: the failure entry the child reported, None when it did not fail."""
-        return bytes(self._said[1:]) if self._said[:1] == b"F" and self._is_whole() else None
-
-    def death(self) -> str | None:
-        """After the end: how the child died, in Ruby's words, None when it had its say."""
-        assert self._status is not None  # noqa: S101
-        if self._is_whole():
+    def report(self) -> Report | None:
+        """After the end: what the child reported; None when it died before it could."""
+        if len(self._said) < _HEADER.size:
             return None
+        length, processed, is_closed = _HEADER.unpack_from(self._said)
+        failure = bytes(self._said[_HEADER.size :])
+        return Report(failure, processed, is_closed) if len(failure) == length else None
+
+    def death(self) -> str:
+        """After an end without a report: how the child died, in Ruby's words."""
+        assert self._status is not None  # noqa: S101
         if os.WIFSIGNALED(self._status):
             number = os.WTERMSIG(self._status)
             dumped = " (core dumped)" if os.WCOREDUMP(self._status) else ""
@@ -73,9 +88,6 @@ class Child:
             f"Child process pid {self.pid} ended with exit status {status} before its job was done"
         )
 
-    def _is_whole(self) -> bool:
-        return self._said[:1] == b"D" or (self._said[:1] == b"F" and self._said[-1:] == b"}")
-
 
 def _signal_name(number: int) -> str:
     try:
@@ -84,32 +96,31 @@ def _signal_name(number: int) -> str:
         return f"SIG{number}"
 
 
-def fork(job: Callable[[], bytes | None], prepare: Callable[[], None]) -> Child:
-    """Run `job` in a child process. `prepare` runs first in the child; `job` returns a failure
-    entry, or None when all went well. Raises OSError when no process can be made."""
+def fork(life: Callable[[], Report]) -> Child:
+    """Run `life` in a child process. Raises OSError when no process can be made."""
     sys.stdout.flush()
     sys.stderr.flush()
-    report, say = os.pipe()
+    report_fd, say_fd = os.pipe()
     try:
         pid = os.fork()
     except OSError:
-        os.close(report)
-        os.close(say)
+        os.close(report_fd)
+        os.close(say_fd)
         raise
     if pid == 0:
-        _live(job, prepare, say)
-    os.close(say)
-    os.set_blocking(report, False)
-    return Child(pid, report)
+        _live(life, say_fd)
+    os.close(say_fd)
+    os.set_blocking(report_fd, False)
+    return Child(pid, report_fd)
 
 
-def _live(job: Callable[[], bytes | None], prepare: Callable[[], None], say: int) -> NoReturn:
+def _live(life: Callable[[], Report], say_fd: int) -> NoReturn:
     """The whole life of the child. Leaves without the parent's exit handlers."""
     status = 1
     try:
-        prepare()
-        failure = job()
-        _write_all(say, b"D" if failure is None else b"F" + failure)
+        report = life()
+        header = _HEADER.pack(len(report.failure), report.processed, report.is_closed)
+        _write_all(say_fd, header + report.failure)
         status = 0
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,13 +1,16 @@
-"""A worker's heartbeat, by the server's clock, without a thread."""
+"""A worker's heartbeat, by the server's clock, and without a thread where jobs are forked."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from resque.errors import StoreError
 from resque.state import workers
 from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
+from resque.worker.connection import LeanStore
 
 #: After a beat that did not get through, the next try comes this soon.
 _RETRY_S = 5.0
@@ -54,3 +57,60 @@ class Heartbeat:
     def _beaten(self, server_time: datetime) -> None:
         self._learn(server_time)
         self._due_at = self._mono_now() + self._interval_s
+
+
+class Beater:
+    """Sends a worker's heartbeats over a connection: when asked and due, or, for a worker that
+    runs jobs in its own process, from a thread."""
+
+    def __init__(
+        self,
+        heart: Heartbeat,
+        store: LeanStore,
+        log: Callable[[str], None],
+        *,
+        in_thread: bool,
+    ) -> None:
+        self._heart = heart
+        self._store = store
+        self._log = log
+        self._is_over = threading.Event() if in_thread else None
+
+    def start(self) -> None:
+        """Learn the server's clock. Raises StoreError."""
+        self._store.run(self._heart.first())
+
+    def beat(self) -> None:
+        """Beat now, and from now on. Raises StoreError."""
+        self._store.run(self._heart.beat())
+        if self._is_over is not None:
+            threading.Thread(target=self._go_on, name="heartbeat", daemon=True).start()
+
+    def due_in_s(self) -> float:
+        """Seconds until `beat_if_due` has something to do."""
+        return self._heart.due_in_s() if self._is_over is None else 3600.0
+
+    def beat_if_due(self) -> None:
+        """Beat when it is time. Never raises: a beat that is lost is tried again soon."""
+        if self._is_over is None and self._heart.due_in_s() == 0:
+            self._try()
+
+    def _try(self) -> None:
+        try:
+            self._store.run(self._heart.beat())
+        except StoreError as error:
+            self._log(f"heartbeat: {error}")
+
+    def _go_on(self) -> None:
+        assert self._is_over is not None  # noqa: S101
+        while not self._is_over.wait(self._heart.due_in_s()):
+            self._try()
+
+    def stop(self) -> None:
+        """Beat no more. Can be called again."""
+        if self._is_over is not None:
+            self._is_over.set()
+
+    def forget(self) -> None:
+        """In a child after a fork: let go of the parent's connection."""
+        self._store.forget()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from resque.state.workers import Record, read_record
 from resque.wire import times
-from resque.wire.codec import encode
+from resque.wire.codec import decode, encode
 from resque.wire.exchange import Exchange, Reply, load_script, single
-from resque.wire.keys import Keys
+from resque.wire.keys import Keys, name_bytes
 
 _WORK = load_script("work")
 _SET_ASIDE = load_script("set_aside")
@@ -20,10 +20,12 @@ _SET_ASIDE = load_script("set_aside")
 @dataclass(frozen=True, slots=True)
 class Closing:
     """A job that ended. `failure` is its entry, None when it went well; `counts` says whether
-    the failure counts in the totals (a dirty exit does not, as in Ruby)."""
+    the failure counts in the totals (a dirty exit does not, as in Ruby). `failed_list` is the
+    name of the queue's own list of failures, '' where there is one list for all."""
 
     failure: bytes | None = None
     counts: bool = False
+    failed_list: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,17 @@ def work(
     made again: it closes nothing twice, and returns the job that the first one took. One round
     trip, O(queues).
     """
+    own_list = closing.failed_list if closing is not None else ""
     fixed = [
         keys.worker(worker_id),
         keys.stat("processed"),
         keys.worker_stat("processed", worker_id),
-        keys.failed(),
+        keys.failed_named(own_list) if own_list else keys.failed(),
         keys.stat("failed"),
         keys.worker_stat("failed", worker_id),
         keys.pause_all_workers(),
         keys.pause_all(),
+        keys.failed_queues(),
     ]
     per_queue = [
         key
@@ -75,6 +79,7 @@ def work(
             "" if closing is None else processed,
             (closing and closing.failure) or b"",
             "1" if closing is not None and closing.counts else "0",
+            name_bytes(own_list),
             "1" if take else "0",
             times.run_at(now),
             *(encode(queue) for queue in queues),
@@ -86,11 +91,24 @@ def work(
 def _taken(reply: Reply, queues: Sequence[str]) -> Taken:
     processed, state = reply[0], reply[1]
     if state == b"job":
-        return Taken(processed, "job", read_record(reply[2]), reply[3])
+        return Taken(processed, "job", _read(reply[2]), reply[3])
     if state == b"empty":
         paused = frozenset(queues[index - 1] for index in reply[2])
         return Taken(processed, "empty", paused=paused)
     return Taken(processed, "paused" if state == b"paused" else "none")
+
+
+def _read(raw: bytes) -> Record:
+    """Read the record that the script wrote. Its queue is known also when the payload, which the
+    script looks at with other eyes than ours, spoils the whole."""
+    record = read_record(raw)
+    if record.problem is None:
+        return record
+    try:
+        queue = decode(raw.partition(b',"run_at":')[0] + b"}")["queue"]
+    except (ValueError, TypeError, KeyError):
+        return record
+    return replace(record, queue=queue)
 
 
 def set_aside(keys: Keys, worker_id: str, queue: str, record: Record) -> Exchange[bool]:

@@ -1,19 +1,24 @@
 """What signals ask of a worker.
 
-| signal    | asks                                                    |
-|-----------|---------------------------------------------------------|
-| QUIT      | finish the job in hand, then leave                      |
-| TERM, INT | end the job in hand now (it becomes a failure), leave   |
-| USR1      | end the job in hand now, go on                          |
-| USR2      | take no more jobs; CONT: take jobs again                |
+| signal | asks |
+|---|---|
+| QUIT | finish the job in hand, then leave |
+| TERM, INT | end the job in hand now (it becomes a failure), leave |
+| TERM, with GRACEFUL_TERM | as QUIT |
+| USR1 | end the job in hand now, go on |
+| USR2 | take no more jobs; CONT: take jobs again |
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
+
+from resque.errors import TermException
 
 _HANDLED = (
     signal.SIGQUIT,
@@ -29,16 +34,22 @@ _HANDLED = (
 class Wishes:
     """The signals a worker got, as wishes, and a file descriptor that is readable after any of
     them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
-    over and gives them back."""
+    over and gives them back.
 
-    def __init__(self) -> None:
+    `graceful_term` and `term_child` are Ruby's switches of those names.
+    """
+
+    def __init__(self, *, graceful_term: bool = False, term_child: bool = False) -> None:
         self.leave = False
         self.end_job = False
         self.is_paused = False
+        self._graceful_term = graceful_term
+        self._term_child = term_child
+        self._is_in_job = False
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
-        self._before: dict[signal.Signals, object] = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
@@ -54,13 +65,17 @@ class Wishes:
     ) -> None:
         signal.set_wakeup_fd(-1)
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
         os.close(self._read_fd)
         os.close(self._write_fd)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGTERM and self._graceful_term:
+            number = signal.SIGQUIT
         if number in (signal.SIGTERM, signal.SIGINT):
             self.leave = self.end_job = True
+            if self._is_in_job and self._term_child:
+                raise TermException(f"SIG{'TERM' if number == signal.SIGTERM else 'INT'}")
         elif number == signal.SIGQUIT:
             self.leave = True
         elif number == signal.SIGUSR1:
@@ -69,6 +84,16 @@ class Wishes:
             self.is_paused = True
         elif number == signal.SIGCONT:
             self.is_paused = False
+
+    @contextmanager
+    def in_job(self) -> Iterator[None]:
+        """While the worker runs a job in its own process: with `term_child`, TERM and INT reach
+        that job as a TermException."""
+        self._is_in_job = True
+        try:
+            yield
+        finally:
+            self._is_in_job = False
 
     def fileno(self) -> int:
         """Readable after a signal, until `drain`."""
@@ -85,15 +110,19 @@ class Wishes:
     def let_go(self) -> None:
         """In a child after a fork: the parent's signals are not the child's.
 
-        As in Ruby, INT (which a terminal sends to the child too), TERM, QUIT and USR1 leave it as
-        it is: what becomes of its job is the parent's decision.
+        QUIT asks a child of several jobs to take no more. As in Ruby, INT (which a terminal sends
+        to the child too), TERM and USR1 leave it as it is: what becomes of its job is the
+        parent's decision. With `term_child` TERM reaches the job as a TermException.
         """
         signal.set_wakeup_fd(-1)
         for number in _HANDLED:
             # Not SIG_IGN: programs that the job starts would inherit that, and ignore a TERM.
             at_rest = number in (signal.SIGCHLD, signal.SIGCONT)
-            signal.signal(number, signal.SIG_DFL if at_rest else _nothing)
+            signal.signal(number, signal.SIG_DFL if at_rest else self._note_in_child)
+        self.leave = False
 
-
-def _nothing(number: int, frame: FrameType | None) -> None:
-    """A signal that leaves a child as it is."""
+    def _note_in_child(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGQUIT:
+            self.leave = True
+        elif self._term_child and number in (signal.SIGTERM, signal.SIGUSR1):
+            raise TermException(signal.Signals(number).name)

@@ -6,6 +6,7 @@ Reads `REDIS_URL` and `RESQUE_PARENT_PID`. It never lets more than a few hundred
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import random
 import sys
@@ -16,7 +17,7 @@ from resque import Resque, StoreError
 from resque.state.windows import append
 
 _MOST_WAITING = 400
-_PAUSE_S = 0.25
+_PAUSE_S = 0.42
 
 
 def feed_once(resque: Resque, turn: int) -> None:
@@ -58,7 +59,8 @@ def main() -> None:
                 feed_once(resque, turn)
         except StoreError as error:
             print(error, file=sys.stderr)
-        time.sleep(random.uniform(0.5, 1.5) * _PAUSE_S)
+        # In waves, as work comes in real life.
+        time.sleep(_PAUSE_S * (1 + 0.6 * math.sin(turn / 25)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class CardDeclined(Exception):
 @job(queue="mail", name="Mailers::Welcome")
 def welcome(address: str) -> None:
     """Succeeds, nearly always."""
-    time.sleep(random.uniform(0.05, 0.3))
+    time.sleep(random.uniform(0.02, 0.1))
     if random.random() < 0.04:
         raise ConnectionRefusedError(111, f"mx{random.randint(1, 4)}.example.com:25 refused")
 
@@ -25,7 +25,7 @@ def welcome(address: str) -> None:
 @job(queue="images", name="ResizeImage")
 def resize_image(image_id: int, size: str) -> None:
     """Some images are broken."""
-    time.sleep(random.uniform(0.1, 0.8))
+    time.sleep(random.uniform(0.05, 0.3))
     if image_id % 17 == 0:
         raise ValueError(f"image {image_id}: not a JPEG (size {size})")
 
@@ -45,7 +45,7 @@ class ChargeCard(Job):
     @staticmethod
     def perform(order: int, cents: int) -> None:
         """Charge the card of an order."""
-        time.sleep(random.uniform(0.1, 0.5))
+        time.sleep(random.uniform(0.05, 0.2))
         if random.random() < 0.15:
             raise CardDeclined(f"order {order}: the card was declined ({cents / 100:.2f} EUR)")
 
@@ -59,7 +59,7 @@ def monthly_report(month: str) -> None:
 @job(queue="imports", name="ImportCatalogue")
 def import_catalogue(file: str) -> None:
     """Some files crash the process, as a broken C library does."""
-    time.sleep(random.uniform(0.2, 1.0))
+    time.sleep(random.uniform(0.2, 0.8))
     if file.endswith("7.xml"):
         os.kill(os.getpid(), signal.SIGSEGV)
 

@@ -1,19 +1,35 @@
 -- Delete a list's items up to and including one that was its last when somebody looked. Items
 -- that arrived since stay.
 --
--- KEYS[1] the list
--- ARGV[1] SHA-1 of the item that was last   ARGV[2] the list's length at that time
--- ARGV[3] how many places to look back for it (a list shrinks at its head meanwhile)
+-- include trail.inc.lua
+--
+-- KEYS[4] the list   KEYS[5] queues
+-- After the trail's arguments, ARGV holds:
+--   the SHA-1 of the item that was last   the list's length at that time
+--   how many places to look back for it (a list shrinks at its head meanwhile)
+--   the queue's name to take off the set of queues when nothing is left, or ''
 -- Returns how many were deleted; -1 when the item is not found (nothing is deleted then).
 -- Cost: O(bytes looked at + newcomers); the server frees the deleted in the background.
-local from = math.min(tonumber(ARGV[2]), redis.call('LLEN', KEYS[1])) - 1
-for place = from, math.max(0, from - tonumber(ARGV[3])), -1 do
-  if redis.sha1hex(redis.call('LINDEX', KEYS[1], place)) == ARGV[1] then
-    local newcomers = redis.call('LRANGE', KEYS[1], place + 1, -1)
-    redis.call('UNLINK', KEYS[1])
-    for _, item in ipairs(newcomers) do
-      redis.call('RPUSH', KEYS[1], item)
+local list = KEYS[4]
+local sha, length, reach = ARGV[base + 1], tonumber(ARGV[base + 2]), tonumber(ARGV[base + 3])
+local from = math.min(length, redis.call('LLEN', list)) - 1
+for place = from, math.max(0, from - reach), -1 do
+  if redis.sha1hex(redis.call('LINDEX', list, place)) == sha then
+    local newcomers = redis.call('LRANGE', list, place + 1, -1)
+    redis.call('LTRIM', list, 0, place)
+    if lifetime > 0 then
+      redis.call('RENAME', list, KEYS[3])
+      redis.call('EXPIRE', KEYS[3], lifetime)
+    else
+      redis.call('UNLINK', list)
     end
+    for _, item in ipairs(newcomers) do
+      redis.call('RPUSH', list, item)
+    end
+    if ARGV[base + 4] ~= '' and #newcomers == 0 then
+      redis.call('SREM', KEYS[5], ARGV[base + 4])
+    end
+    note('list', place + 1)
     return place + 1
   end
 end

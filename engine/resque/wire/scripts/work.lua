@@ -4,16 +4,18 @@
 -- KEYS[1] the worker's record         KEYS[2] stat:processed   KEYS[3] the worker's processed
 -- KEYS[4] the list of failures        KEYS[5] stat:failed      KEYS[6] the worker's failed
 -- KEYS[7] pause-all-workers           KEYS[8] pause:all
--- KEYS[9..] for each queue, in order: the queue, its pause, its unreadable items
+-- KEYS[9] failed_queues
+-- KEYS[10..] for each queue, in order: the queue, its pause, its unreadable items
 --
 -- ARGV[1] closes: '' nothing to close, else the worker's processed count before this call
 --         (a call repeated because its answer was lost finds the count one higher, and
 --         closes nothing twice)
 -- ARGV[2] the failure entry to record, or ''
 -- ARGV[3] '1' when that failure counts in the totals (a dirty exit does not, as in Ruby)
--- ARGV[4] '1' to take a job
--- ARGV[5] run_at for the record
--- ARGV[6..] for each queue its name as JSON text
+-- ARGV[4] the name of KEYS[4] for the set of failed queues, or '' (one list for all)
+-- ARGV[5] '1' to take a job
+-- ARGV[6] run_at for the record
+-- ARGV[7..] for each queue its name as JSON text
 --
 -- Returns {processed count of the worker, state, ...} where state is
 --   'none'                      asked to take nothing
@@ -27,6 +29,9 @@ if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
   -- DEL first: a server out of memory refuses a script's first write only if it needs memory.
   redis.call('DEL', KEYS[1])
   if ARGV[2] ~= '' then
+    if ARGV[4] ~= '' then
+      redis.call('SADD', KEYS[9], ARGV[4])
+    end
     redis.call('RPUSH', KEYS[4], ARGV[2])
     if ARGV[3] == '1' then
       redis.call('INCRBY', KEYS[5], 1)
@@ -36,7 +41,7 @@ if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
   redis.call('INCRBY', KEYS[2], 1)
   processed = redis.call('INCRBY', KEYS[3], 1)
 end
-if ARGV[4] ~= '1' then
+if ARGV[5] ~= '1' then
   return {processed, 'none'}
 end
 local held = redis.call('GET', KEYS[1])
@@ -56,23 +61,28 @@ local function is_object(item)
   end
   return #item > 1048576 or pcall(cjson.decode, item)
 end
+local function pop(queue)
+  local item = redis.pcall('LPOP', queue)
+  -- A key of another type must not keep the worker from its other queues.
+  return type(item) == 'string' and item
+end
 local paused = {}
 local aside = 0
-for i = 1, (#KEYS - 8) / 3 do
-  local at = 6 + i * 3
+for i = 1, (#KEYS - 9) / 3 do
+  local at = 7 + i * 3
   if redis.call('EXISTS', KEYS[at + 1]) == 1 then
     paused[#paused + 1] = i
   else
-    local item = redis.call('LPOP', KEYS[at])
+    local item = pop(KEYS[at])
     while item do
       if is_object(item) then
-        local record = '{"queue":' .. ARGV[5 + i] .. ',"run_at":"' .. ARGV[5] .. '","payload":' .. item .. '}'
+        local record = '{"queue":' .. ARGV[6 + i] .. ',"run_at":"' .. ARGV[6] .. '","payload":' .. item .. '}'
         redis.call('SET', KEYS[1], record)
         return {processed, 'job', record, aside}
       end
       redis.call('RPUSH', KEYS[at + 2], item)
       aside = aside + 1
-      item = aside < 100 and redis.call('LPOP', KEYS[at])
+      item = aside < 100 and pop(KEYS[at])
     end
   end
 end

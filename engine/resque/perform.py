@@ -74,11 +74,10 @@ def _tell_failure_hooks(definition: Definition, error: BaseException, values: li
 
 
 def tell_of_death(
-    registry: Registry, class_name: str | None, args: Any, death: str
+    registry: Registry, class_name: str | None, args: Any, error: DirtyExit
 ) -> BaseException:
     """Run a job's failure hooks in the parent of a child that died. Returns the error to record:
-    a DirtyExit, or what a hook raised on top of it."""
-    error = DirtyExit(death)
+    the given one, or what a hook raised on top of it."""
     try:
         definition = registry.find(class_name or "")
         _tell_failure_hooks(definition, error, arguments(args))
@@ -147,4 +146,4 @@ def _frames_of_the_job(trace: TracebackType | None) -> list[traceback.FrameSumma
     return [summary for summary in inside if not summary.filename.startswith(_ENGINE)]
 
 
-_ENGINE = __file__.removesuffix("worker/perform.py")
+_ENGINE = __file__.removesuffix("perform.py")

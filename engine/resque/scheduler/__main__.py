@@ -1,0 +1,124 @@
+"""`python -m resque.scheduler`: a scheduler configured by its environment, as Ruby's is.
+
+| variable                    | meaning                                                        |
+|-----------------------------|----------------------------------------------------------------|
+| `REDIS_URL`                 | where Redis is; default `redis://localhost:6379/0`             |
+| `RESQUE_NAMESPACE`          | default `resque`                                               |
+| `RESQUE_SCHEDULER_INTERVAL` | longest time between two looks in seconds; default 5           |
+| `RESQUE_SCHEDULE`           | a file of schedules: .toml, .yml or .yaml                      |
+| `DYNAMIC_SCHEDULE`          | `1`, `true`, `on` or `t`: follow changes of schedules in Redis |
+| `LOCK_TIMEOUT`              | seconds after which a dead master is replaced; default 180     |
+| `RESQUE_SCHEDULER_MASTER_LOCK_PREFIX` | schedulers with other prefixes do not stand by for it |
+| `DELAYED_REQUEUE_BATCH_SIZE` | jobs moved at once; default 100, at most 1000                 |
+| `RAILS_ENV`, `APP_NAME`     | the environment (`rails_env` of schedules); both in the title  |
+| `RESQUE_REQUIRE`            | modules whose jobs declare queues, comma-separated             |
+| `TZ`                        | the zone of cron expressions that name none                    |
+
+Exit status: 0 left when told to, 2 the environment or the file cannot be used, 3 Redis cannot be
+used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import resque
+from resque.errors import BadUrl, StoreError, UnknownJob
+from resque.jobs import registry
+from resque.scheduler.definition import BadSchedule
+from resque.scheduler.moving import BATCH
+from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.zones import local_zone
+from resque.wire import times
+from resque.wire.keys import DEFAULT_NAMESPACE, Keys
+from resque.wire.stores import Store
+
+_TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
+
+
+class _Unusable(Exception):
+    """The environment asks for something that cannot be; the message says what to change."""
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Run a scheduler until it is told to leave. Returns the exit status."""
+    try:
+        _load(environ.get("RESQUE_REQUIRE", ""))
+        scheduler = Scheduler(
+            Store(
+                environ.get("REDIS_URL") or "redis://localhost:6379/0",
+                client_name=f"resque-scheduler-{os.getpid()}",
+            ),
+            Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE),
+            version=resque.__version__,
+            zone=local_zone(environ),
+            options=_options(environ),
+            queue_of=_queue_of,
+            log=_log,
+        )
+    except (_Unusable, BadUrl, BadSchedule, ValueError) as error:
+        print(f"scheduler: {error}", file=sys.stderr)
+        return 2
+    try:
+        scheduler.run()
+    except StoreError as error:
+        print(f"scheduler: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+def _log(line: str) -> None:
+    print(f"{times.run_at(times.wall_now())} {line}", flush=True)
+
+
+def _queue_of(class_name: str) -> str | None:
+    try:
+        return registry.find(class_name).queue
+    except UnknownJob:
+        return None
+
+
+def _options(environ: Mapping[str, str]) -> Options:
+    file = environ.get("RESQUE_SCHEDULE")
+    return Options(
+        interval_s=_number(environ, "RESQUE_SCHEDULER_INTERVAL", 5.0, 0.01, 1e6),
+        lock_timeout_s=int(_number(environ, "LOCK_TIMEOUT", 180, 1, 1e6)),
+        lock_prefix=environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""),
+        is_dynamic=environ.get("DYNAMIC_SCHEDULE", "") in _TRUE,
+        batch=int(_number(environ, "DELAYED_REQUEUE_BATCH_SIZE", BATCH, 1, 1000)),
+        app_name=environ.get("APP_NAME", ""),
+        environment=environ.get("RAILS_ENV") or None,
+        schedule_file=Path(file) if file else None,
+    )
+
+
+def _number(
+    environ: Mapping[str, str], name: str, default: float, least: float, most: float
+) -> float:
+    text = environ.get(name) or str(default)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not least <= number <= most:
+        raise _Unusable(f"{name} must be a number from {least:g} to {most:g}, not {text!r}")
+    return number
+
+
+def _load(modules: str) -> None:
+    """Import the modules that declare jobs; they see the current folder."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for module in filter(None, (name.strip() for name in modules.split(","))):
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            raise _Unusable(f"cannot import {module!r}: {error!r}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

@@ -1,0 +1,78 @@
+"""Schedules from a file: TOML, or YAML as resque-scheduler has it. A table for each schedule, its
+name as the key. Errors tell file, line and schedule.
+
+    [nightly]                          nightly:
+    cron = "0 3 * * * Europe/Berlin"     cron: "0 3 * * * Europe/Berlin"
+    class = "Cleanup"                    class: Cleanup
+    queue = "low"                        queue: low
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from resque.scheduler.definition import BadSchedule, Schedule, read
+
+
+def read_file(path: Path) -> list[Schedule]:
+    """Read all schedules of a file (`.toml`, `.yml`, `.yaml`). Raises BadSchedule."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSchedule(f"cannot read {path}: {error}") from None
+    if path.suffix == ".toml":
+        entries, lines = _toml(path, text)
+    elif path.suffix in (".yml", ".yaml"):
+        entries, lines = _yaml(path, text)
+    else:
+        raise BadSchedule(f"{path}: a schedule file ends in .toml, .yml or .yaml")
+    found = []
+    for name, config in entries.items():
+        try:
+            found.append(read(name, config))
+        except BadSchedule as error:
+            raise BadSchedule(f"{path}:{lines.get(name, 1)}: {error}") from None
+    return found
+
+
+def _toml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
+    try:
+        entries = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSchedule(f"{path}: {error}") from None
+    return entries, {name: _toml_line(text, name) for name in entries}
+
+
+def _toml_line(text: str, name: str) -> int:
+    """Where a table begins: the parser does not tell, so the first line that looks like it."""
+    quoted = re.escape(name)
+    header = re.compile(rf"""\s*(\[\s*)?(["']?){quoted}\2\s*([\].=])""")
+    lines = text.splitlines()
+    return next((n for n, line in enumerate(lines, 1) if header.match(line)), 1)
+
+
+def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
+    # Imported here: most schedulers have no YAML file.
+    import yaml
+
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        entries = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadSchedule(f"{path}: {' '.join(str(error).split())}") from None
+    if node is None:
+        return {}, {}
+    if not isinstance(node, yaml.MappingNode) or not isinstance(entries, dict):
+        raise BadSchedule(f"{path}:1: a schedule file holds a table of schedules")
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        name, line = str(key.value), key.start_mark.line + 1
+        if name in lines:
+            raise BadSchedule(
+                f"{path}:{line}: schedule {name!r} was defined in line {lines[name]} already"
+            )
+        lines[name] = line
+    return {str(name): config for name, config in entries.items()}, lines

@@ -1,0 +1,98 @@
+"""Which schedule fires when. Pure: moments come in as arguments, nothing is sent anywhere.
+
+Firings that were missed while no scheduler was at work are not caught up, as in Ruby. An interval
+goes on from its last firing, so that starting a scheduler anew does not delay it (in Ruby it
+begins again with each start).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from resque.scheduler.cron import Cron, Every
+from resque.scheduler.definition import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One schedule and its next firing (UTC, whole seconds); None when it never fires again."""
+
+    schedule: Schedule
+    at: datetime | None
+
+
+class Plan:
+    """The schedules of one scheduler with their next firings. `local` is the zone of cron
+    expressions that name none."""
+
+    def __init__(self, local: tzinfo) -> None:
+        self._local = local
+        self._planned: dict[str, Planned] = {}
+
+    def __iter__(self) -> Iterator[Planned]:
+        return iter(self._planned.values())
+
+    def __len__(self) -> int:
+        return len(self._planned)
+
+    def begin(
+        self, schedules: Iterable[Schedule], last: Mapping[str, datetime | None], now: datetime
+    ) -> None:
+        """Plan all anew, as after a start. `last` are the times they last fired."""
+        self._planned = {
+            s.name: Planned(s, first_firing(s, last.get(s.name), now, self._local))
+            for s in schedules
+        }
+
+    def update(self, schedules: Iterable[Schedule], now: datetime) -> list[str]:
+        """Take over what changed: a new or changed schedule begins now, an unchanged one keeps its
+        next firing. Returns the names of those that began, changed or went."""
+        before, self._planned = self._planned, {}
+        for s in schedules:
+            known = before.get(s.name)
+            if known is not None and known.schedule.source == s.source:
+                self._planned[s.name] = known
+            else:
+                self._planned[s.name] = Planned(s, first_firing(s, None, now, self._local))
+        after = self._planned
+        return [n for n in (before | after) if before.get(n) is not after.get(n)]
+
+    def due(self, now: datetime) -> list[Planned]:
+        """The schedules whose moment has come, the earliest first."""
+        due = [(p.at, p) for p in self._planned.values() if p.at is not None and p.at <= now]
+        return [p for _, p in sorted(due, key=lambda pair: pair[0])]
+
+    def fired(self, name: str, now: datetime) -> None:
+        """Plan the next firing of a schedule that is through with this one: the next after now,
+        for what was missed is not caught up."""
+        done = self._planned[name]
+        self._planned[name] = Planned(
+            done.schedule, next_firing(done.schedule, done.at, now, self._local)
+        )
+
+    def next_at(self) -> datetime | None:
+        """When the next schedule fires."""
+        return min((p.at for p in self._planned.values() if p.at is not None), default=None)
+
+
+def next_firing(
+    schedule: Schedule, last: datetime | None, now: datetime, local: tzinfo
+) -> datetime | None:
+    """When a schedule fires next after `now`. None when never, or when it is an interval that
+    never fired, whose beginning is its scheduler's start."""
+    if isinstance(schedule.timing, Cron):
+        found = schedule.timing.next_after(now, local)
+        return None if found is None else found.astimezone(UTC)
+    return None if last is None else schedule.timing.next_after(now, last.astimezone(UTC))
+
+
+def first_firing(
+    schedule: Schedule, last: datetime | None, now: datetime, local: tzinfo
+) -> datetime | None:
+    """When a schedule fires for the first time after it was loaded."""
+    if last is None and isinstance(schedule.timing, Every):
+        began = now.astimezone(UTC).replace(microsecond=0)
+        return began + timedelta(seconds=schedule.timing.first_in_s)
+    return next_firing(schedule, last, now, local)

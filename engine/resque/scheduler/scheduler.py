@@ -1,0 +1,292 @@
+"""The scheduler: moves due jobs to their queues and fires schedules, while it is the master.
+
+Several may run; who holds the master lock (Ruby's own) works, the others stand by. The lock only
+saves work: should two believe to be master for a moment, the scripts let each job be moved and
+each firing happen once.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+
+import setproctitle
+
+from resque.errors import StoreError, WrongType
+from resque.scheduler.definition import BadSchedule, Schedule, from_json
+from resque.scheduler.files import read_file
+from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
+from resque.scheduler.plan import Plan, Planned
+from resque.scheduler.signals import Wishes
+from resque.state import delayed, schedules
+from resque.state.schedules import Firing, Stored
+from resque.wire import times
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+
+#: Tries to reach a lost Redis again grow up to this distance.
+_LONGEST_BACKOFF_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a scheduler behaves. `interval_s` is the longest time between two looks; `is_dynamic`
+    follows changes of persistent schedules; `environment` is what `rails_env` is compared with."""
+
+    interval_s: float = 5.0
+    lock_timeout_s: int = 180
+    lock_prefix: str = ""
+    is_dynamic: bool = False
+    batch: int = BATCH
+    app_name: str = ""
+    environment: str | None = None
+    schedule_file: Path | None = None
+
+
+class Scheduler:
+    """One scheduler. `run` returns when it was told to leave.
+
+    `zone` is that of cron expressions that name none, and of the times it writes. `clock` is an
+    argument so that tests can set it; `log` gets one line for each thing worth telling. Raises
+    BadSchedule for a schedule file that cannot be used.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        *,
+        version: str,
+        zone: tzinfo,
+        options: Options = Options(),
+        queue_of: QueueOf = no_queue,
+        log: Callable[[str], None] = lambda line: None,
+        clock: times.Clock = times.wall_now,
+    ) -> None:
+        self.id = f"{socket.gethostname()}:{os.getpid()}"
+        self._store = store
+        self._keys = keys
+        self._lock = keys.master_lock(options.lock_prefix)
+        self._version = version
+        self._zone = zone
+        self._options = options
+        self._queue_of = queue_of
+        self._log = log
+        self._clock = clock
+        self._plan = Plan(zone)
+        self._of_file = self._read_file()
+        self._wishes = Wishes()
+        self._is_master: bool | None = None  # None: the schedules are not read yet
+        self._may_hold = False
+        self._next_due: float | None = None
+
+    # ---- the life of a scheduler
+
+    def run(self) -> None:
+        """Work until told to leave, then let go of the lock. Signals: see `signals`.
+
+        Raises StoreError only when Redis cannot be reached or refuses at the start. Later
+        outages are waited out.
+        """
+        with self._wishes:
+            self._title("Starting")
+            backoff_s = 0.1
+            try:
+                self._register_file()
+                self._hold()
+                while not self._wishes.leave:
+                    try:
+                        patience_s = self.step()
+                        backoff_s = 0.1
+                    except StoreError as error:
+                        self._log(f"{error}; next try in {backoff_s:.1f} s")
+                        patience_s = backoff_s
+                        backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
+                    self._wishes.wait(patience_s)
+            finally:
+                self._end()
+
+    def _end(self) -> None:
+        try:
+            if self._may_hold and self._store.run(schedules.release(self._lock, self.id)):
+                self._log("the master lock is free")
+        except StoreError as error:
+            self._log(f"could not let go of the master lock: {error}")
+        finally:
+            self._store.close()
+        self._log(f"scheduler {self.id} has left")
+
+    def step(self) -> float:
+        """Do everything there is to do now. Returns how long nothing will have to be done."""
+        self._hold()
+        self._obey()
+        if not self._is_master:
+            return self._patience_s()
+        is_complete = self._move_due()
+        if self._options.is_dynamic:
+            self._follow_changes()
+        self._fire_due()
+        return self._patience_s() if is_complete else 0.0
+
+    def _hold(self) -> None:
+        self._may_hold = True
+        held = self._store.run(schedules.hold(self._lock, self.id, self._options.lock_timeout_s))
+        self._may_hold = held.is_ours
+        if held.is_ours and (held.is_new or not self._is_master):
+            self._log(f"scheduler {self.id} is the master")
+            self._title("Master scheduler")
+            self._is_master = None
+            self._begin_plan()
+        elif not held.is_ours and self._is_master is not False:
+            # !r: a name from Redis may hold escapes, and a log is read on a terminal.
+            self._log(f"scheduler {self.id} stands by; the master is {held.owner!r}")
+            self._title("Child scheduler")
+        self._is_master = held.is_ours
+
+    def _obey(self) -> None:
+        if self._wishes.reload:
+            self._wishes.reload = False
+            self._reload()
+        if self._wishes.print_plan:
+            self._wishes.print_plan = False
+            self._print_plan()
+
+    def _patience_s(self) -> float:
+        """Until the next look: the lock must not run out, nothing due be late."""
+        patience_s = min(self._options.interval_s, self._options.lock_timeout_s / 3)
+        if self._is_master:
+            now = self._clock().timestamp()
+            if self._next_due is not None:
+                patience_s = min(patience_s, self._next_due - now)
+            if (firing := self._plan.next_at()) is not None:
+                patience_s = min(patience_s, firing.timestamp() - now)
+        return max(0.0, patience_s)
+
+    # ---- delayed jobs
+
+    def _move_due(self) -> bool:
+        """Move what is due, a bounded number of jobs. Returns whether that was all."""
+        now = self._clock().timestamp()
+        done: Pass = self._store.run(
+            move_due(self._keys, now, self._queue_of, batch=self._options.batch)
+        )
+        self._next_due = done.next_at
+        if done.moved.queued:
+            self._log(f"moved {done.moved.queued} delayed jobs to their queues")
+        for kept in done.moved.set_aside:
+            self._log(f"set a delayed job aside: {kept.reason}")
+        for stamp in done.broken:
+            self._log(f"cannot move the jobs delayed until {stamp!r}: their key is not a list")
+        return done.is_complete
+
+    # ---- schedules
+
+    def _read_file(self) -> list[Schedule]:
+        path = self._options.schedule_file
+        found = [] if path is None else read_file(path)
+        for schedule in found:
+            for key in schedule.unknown_keys:
+                self._log(f"schedule {schedule.name!r}: the key {key!r} means nothing here")
+        return found
+
+    def _register_file(self) -> None:
+        """As Ruby does when given its schedules: keep those that are to persist in Redis, and tell
+        about the others."""
+        for schedule in self._of_file:
+            if schedule.is_persistent:
+                self._store.run(schedules.put_json(self._keys, schedule.name, schedule.source))
+        others = [s.name for s in self._of_file if not s.is_persistent]
+        self._store.run(schedules.announce(self._keys, others))
+
+    def _begin_plan(self) -> None:
+        self._title("Loading Schedule")
+        found = self._store.run(schedules.stored(self._keys, take_changes=self._options.is_dynamic))
+        now = self._clock()
+        last = {name: schedules.last_time(raw, now) for name, raw in found.last.items()}
+        self._plan.begin(self._usable(found), last, now)
+        self._log(f"loaded {len(self._plan)} schedules")
+        self._title("Master scheduler")
+
+    def _follow_changes(self) -> None:
+        if self._store.run(schedules.has_changes(self._keys)):
+            self._title("Updating schedule")
+            self._update_plan()
+            self._title("Master scheduler")
+
+    def _reload(self) -> None:
+        try:
+            self._of_file = self._read_file()
+        except BadSchedule as error:
+            self._log(f"the schedules stay as they were: {error}")
+            return
+        self._register_file()
+        if self._is_master:
+            self._update_plan()
+
+    def _update_plan(self) -> None:
+        found = self._store.run(schedules.stored(self._keys, take_changes=self._options.is_dynamic))
+        changed = self._plan.update(self._usable(found), self._clock())
+        self._log(f"schedules changed: {', '.join(map(repr, changed)) or 'none'}")
+
+    def _usable(self, found: Stored) -> list[Schedule]:
+        """The schedules of the file and of Redis (which win), for this environment."""
+        by_name = {s.name: s for s in self._of_file}
+        for name, raw in found.configs.items():
+            try:
+                by_name[name] = from_json(name, raw)
+            except BadSchedule as error:
+                by_name.pop(name, None)
+                self._log(f"skipped: {error}")
+        usable = []
+        for schedule in by_name.values():
+            if not schedule.is_for(self._options.environment):
+                self._log(f"skipped: schedule {schedule.name!r} is for another environment")
+            elif schedule.queue_for(self._queue_of) is None:
+                self._log(f"skipped: schedule {schedule.name!r} names no queue, nor does its class")
+            else:
+                usable.append(schedule)
+        return usable
+
+    def _fire_due(self) -> None:
+        for planned in self._plan.due(self._clock()):
+            self._fire(planned)
+
+    def _fire(self, planned: Planned) -> None:
+        schedule, at = planned.schedule, planned.at
+        queue = schedule.queue_for(self._queue_of)
+        assert at is not None  # noqa: S101  what is due has a moment
+        assert queue is not None  # noqa: S101  what is usable has a queue
+        firing = Firing(schedule.name, at.astimezone(self._zone), queue, schedule.payload)
+        now = self._clock()
+        fire = schedules.fire(self._keys, firing, lock=self._lock, owner=self.id, now=now)
+        what = f"{schedule.class_name!r} ({schedule.name!r})"
+        try:
+            outcome = self._store.run(fire)
+        except WrongType as error:
+            # Missed, so that one queue that cannot be used does not keep all others waiting.
+            self._log(f"cannot queue {what}: {error}")
+        else:
+            if outcome == "not master":
+                return
+            self._log(f"queued {what}" if outcome == "fired" else f"{what} was queued already")
+        self._plan.fired(schedule.name, self._clock())
+
+    # ---- telling
+
+    def _print_plan(self) -> None:
+        role = "master" if self._is_master else "standing by"
+        count = self._store.run(delayed.count(self._keys))
+        self._log(f"scheduler {self.id}: {role}; delayed jobs: {count}; schedules:")
+        for planned in self._plan:
+            at = "never" if planned.at is None else times.started(planned.at.astimezone(self._zone))
+            timing = planned.schedule.timing.text
+            self._log(f"  {planned.schedule.name!r} ({timing}): next {at}")
+
+    def _title(self, text: str) -> None:
+        app = f"[{self._options.app_name}]" if self._options.app_name else ""
+        env = f"[{self._options.environment}]" if self._options.environment else ""
+        setproctitle.setproctitle(f"resque-scheduler-{self._version}{app}{env}: {text}")

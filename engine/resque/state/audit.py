@@ -1,0 +1,74 @@
+"""Who did what: the stream of operators' actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from resque.state.trail import Actor
+from resque.wire.exchange import Exchange, Reply, Steps
+from resque.wire.keys import Keys, name_text
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One action on record. `done` and `undone` count items and are None when that is no longer
+    known; `undo_left_s` is how long it can still be undone, None when it cannot."""
+
+    id: str
+    at: datetime
+    actor: Actor
+    action: str
+    subject: str
+    queue: str
+    source: bytes
+    planned: int
+    done: int | None
+    undone: int | None
+    undo_left_s: int | None
+
+
+def newest(keys: Keys, limit: int) -> Steps[list[Deed]]:
+    """The last `limit` actions, newest first. Two round trips, O(limit)."""
+    entries: list[dict[str, str]] = yield Exchange(
+        (("XREVRANGE", keys.audit(), "+", "-", "COUNT", limit),),
+        lambda replies: [_fields(entry) for entry in replies[0]],
+    )
+    deeds: list[Deed] = yield Exchange(
+        tuple(
+            command
+            for entry in entries
+            for command in (
+                ("HMGET", keys.undo(entry["id"]), "done", "undone"),
+                ("TTL", keys.undo_items(entry["id"])),
+            )
+        ),
+        lambda replies: [
+            _deed(entry, replies[2 * i], replies[2 * i + 1]) for i, entry in enumerate(entries)
+        ],
+    )
+    return deeds
+
+
+def _fields(entry: Reply) -> dict[str, str]:
+    moment, flat = entry
+    texts = [name_text(raw) for raw in flat]
+    fields = dict(zip(texts[::2], texts[1::2], strict=True))
+    return {"id": "", **fields, "at": name_text(moment).partition("-")[0]}
+
+
+def _deed(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> Deed:
+    done, undone = counts
+    return Deed(
+        id=entry["id"],
+        at=datetime.fromtimestamp(int(entry["at"]) / 1000, UTC),
+        actor=Actor(entry.get("who", "unknown"), entry.get("client", "unknown")),
+        action=entry.get("action", "unknown"),
+        subject=entry.get("subject", ""),
+        queue=entry.get("queue", ""),
+        source=entry.get("source", "").encode("utf-8", "surrogateescape"),
+        planned=int(entry.get("planned", "0")),
+        done=None if done is None else int(done),
+        undone=None if done is None else int(undone or 0),
+        undo_left_s=ttl_s if ttl_s > 0 else None,
+    )

@@ -1,0 +1,94 @@
+"""Taking an operator's action back, exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from resque.state.bulk import BLANK
+from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
+from resque.wire.keys import Keys, name_text
+
+_UNDO = load_script("undo")
+
+#: Parts taken back by one script: few, because each may walk through a long list.
+_PARTS = 100
+#: A cleared list goes back from its end: no walking.
+_LIST_PARTS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What came of an undo. `done` items are back; `lost` could not be taken back any more (a
+    worker has taken the job since, a switch was changed again). `is_known` is False when there is
+    nothing to undo: too late, never possible, or undone before."""
+
+    done: int = 0
+    lost: int = 0
+    is_known: bool = True
+
+
+def undo(keys: Keys, operation: str) -> Steps[Undone]:
+    """Take back what is left to take back of an operation.
+
+    Bytes, order and the queue's registration come back; what was pushed is removed again, unless
+    a worker has it by now. Two undos at once share the work: nothing is restored twice. Two round
+    trips for each 100 items (2,000 of a cleared list).
+    """
+    total = Undone()
+    while True:
+        facts: _Facts | None = yield _look(keys, operation)
+        if facts is None:
+            return total if total.done or total.lost else Undone(is_known=False)
+        done, lost, remain = yield _take_back(keys, operation, facts)
+        total = Undone(total.done + done, total.lost + lost)
+        if remain == 0:
+            return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    shape: str
+    source: bytes
+    queue: bytes
+    #: The last parts of the memory, last first: four texts each; empty for a list.
+    parts: list[list[bytes]]
+
+
+def _look(keys: Keys, operation: str) -> Exchange[_Facts | None]:
+    def parse(replies: list[Reply]) -> _Facts | None:
+        (shape, source, action, queue), tail, length = replies
+        if shape is None or length == 0:
+            return None
+        kind = name_text(shape)
+        parts = [] if kind == "list" else [tail[at : at + 4] for at in range(0, len(tail), 4)][::-1]
+        # Only a removed queue lost its registration; others would gain one that they never had.
+        return _Facts(kind, source, queue if action == b"remove" else b"", parts)
+
+    memory = keys.undo_items(operation)
+    return Exchange(
+        (
+            ("HMGET", keys.undo(operation), "shape", "source", "action", "queue"),
+            ("LRANGE", memory, -4 * _PARTS, -1),
+            ("LLEN", memory),
+        ),
+        parse,
+    )
+
+
+def _take_back(keys: Keys, operation: str, facts: _Facts) -> Exchange[tuple[int, int, int]]:
+    hash_key = keys.undo(operation)
+    is_switch = facts.shape == "switches"
+    touched = [(part[0] if is_switch else part[2]) or hash_key for part in facts.parts]
+    prints = [
+        hashlib.sha1(b"".join(part), usedforsecurity=False).hexdigest() for part in facts.parts
+    ]
+    count = _LIST_PARTS if facts.shape == "list" else len(facts.parts)
+    return single(
+        _UNDO.call(
+            [hash_key, keys.undo_items(operation), facts.source, keys.queues(), *touched],
+            [facts.shape, BLANK, count, facts.queue, *prints],
+        ),
+        lambda reply: (reply[0], reply[1], reply[2]),
+        writes=True,
+    )

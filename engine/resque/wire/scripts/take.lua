@@ -1,0 +1,70 @@
+-- Take items off a list by their bytes, near where they were seen, and push onto queues what
+-- becomes of them. No reader ever sees a list in between.
+--
+-- include trail.inc.lua
+--
+-- KEYS[4] the list   KEYS[5] queues   KEYS[6..] the queues pushed to
+-- After the trail's arguments, ARGV holds:
+--   a blank (a text that is no item)   how far from its place to look for an item   n
+--   for each of the n items, in descending order of their places:
+--     place from the head   bytes   which of KEYS[6..] to push to (0: none)   bytes to push
+--   for each of KEYS[6..] the queue's name
+-- Returns {how many were taken, {the numbers of those that were not found}}.
+-- Cost: O(n x distance to the nearer end of the list); looking around stops after 4 MiB.
+local blank, reach, n = ARGV[base + 1], tonumber(ARGV[base + 2]), tonumber(ARGV[base + 3])
+local list = KEYS[4]
+local budget = 4194304
+-- What is away from its place is so by as much as the one before it: try that first.
+local drift = 0
+local function holds(place, bytes)
+  if place < 0 then
+    return false
+  end
+  local item = redis.call('LINDEX', list, place)
+  budget = budget - (item and #item or 0)
+  return item == bytes
+end
+local function locate(place, bytes)
+  if holds(place + drift, bytes) then
+    return place + drift
+  end
+  for step = 0, reach do
+    for _, at in ipairs({place - step, place + step}) do
+      if budget <= 0 then
+        return nil
+      end
+      if holds(at, bytes) then
+        drift = at - place
+        return at
+      end
+    end
+  end
+  return nil
+end
+-- A write that needs no memory comes first: then a server out of memory lets the script go on.
+redis.call('LTRIM', list, 0, -1)
+local length = redis.call('LLEN', list)
+local gone, done, lowest = {}, 0, length
+for i = 1, n do
+  local at = base + 4 * i
+  local place, bytes = tonumber(ARGV[at]), ARGV[at + 1]
+  local target, payload = tonumber(ARGV[at + 2]), ARGV[at + 3]
+  local found = locate(place, bytes)
+  if found then
+    redis.call('LSET', list, found, blank)
+    lowest = math.min(lowest, found)
+    done = done + 1
+    if target > 0 then
+      redis.call('SADD', KEYS[5], ARGV[base + 3 + 4 * n + target])
+      redis.call('RPUSH', KEYS[5 + target], payload)
+    end
+    remember(found, bytes, target > 0 and KEYS[5 + target] or '', payload)
+  else
+    gone[#gone + 1] = i
+  end
+end
+if done > 0 then
+  redis.call('LREM', list, lowest * 2 > length and -done or done, blank)
+  note('items', done)
+end
+return {done, gone}

@@ -1,0 +1,148 @@
+"""Where a worker's jobs come from: the queues it serves, through a Redis that may come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from resque.errors import StoreError
+from resque.state import lost, queues, workers
+from resque.state.queues import QueueList
+from resque.state.workers import Record
+from resque.wire import times
+from resque.wire.codec import Payload, Unreadable, decode_payload
+from resque.wire.exchange import Exchange, T
+from resque.wire.keys import Keys
+from resque.worker.connection import LeanStore
+from resque.worker.options import Options
+from resque.worker.reserve import Closing, Taken, set_aside, work
+from resque.worker.signals import Wishes
+
+#: The names of queues are read again after this time, where patterns are served.
+_NAMES_FOR_S = 1.0
+#: Tries to reach a lost Redis again grow up to this distance.
+_LONGEST_BACKOFF_S = 10.0
+
+
+class Supply:
+    """Takes and closes one worker's jobs. `sleep` waits some seconds, or until a signal."""
+
+    def __init__(
+        self,
+        store: LeanStore,
+        keys: Keys,
+        worker_id: str,
+        queue_list: QueueList,
+        options: Options,
+        wishes: Wishes,
+        log: Callable[[str], None],
+        clock: times.Clock,
+        mono_now: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._worker_id = worker_id
+        self._queues = queue_list
+        self._options = options
+        self._wishes = wishes
+        self._log = log
+        self._clock = clock
+        self._mono_now = mono_now
+        self._sleep = sleep
+        self._processed = 0
+        self._names: list[str] = []
+        self._names_read_at = float("-inf")
+
+    @property
+    def looked_at(self) -> Sequence[str]:
+        """The queues that the last `take` looked at, in the order of the list."""
+        return self._names if self._queues.is_dynamic else self._queues.wanted
+
+    def take(self, closing: Closing | None) -> Taken | None:
+        """Close the last job and take the next; None when told to leave during an outage."""
+        return self.patiently(lambda: self._work(self._current_queues(), closing, take=True))
+
+    def take_in_child(self, closing: Closing) -> Taken:
+        """As `take`, in a child that runs several jobs."""
+        return self.take(closing) or Taken(self._processed, "none")
+
+    def close(self, closing: Closing | None) -> None:
+        """Close the last job and take none."""
+        if closing is not None:
+            self.patiently(lambda: self._work([], closing, take=False))
+
+    def recount(self, processed: int | None) -> None:
+        """Take over the count of closed jobs from a child that closed some."""
+        self._processed = self._processed if processed is None else processed
+
+    def in_hand(self) -> Record | None:
+        """What this worker holds by now, after a child that took jobs itself died."""
+        state = self.patiently(
+            lambda: self._store.run(workers.in_hand(self._keys, self._worker_id))
+        )
+        if state is None:
+            return None
+        record, self._processed = state
+        return record
+
+    def put_back(self, record: Record, at_most: int) -> bool:
+        """Put a lost job back to its queue; False when that happened too often."""
+        exchange = lost.put_back(self._keys, self._worker_id, record, at_most=at_most)
+        times_lost = self.patiently(lambda: self._store.run(exchange))
+        if times_lost:
+            self._log(f"put {record.class_name!r} back on {record.queue!r}: its process died")
+        return bool(times_lost)
+
+    def set_aside_if_unreadable(self, record: Record) -> bool:
+        """Set a payload aside that the script took for a job and that is none."""
+        reading: Payload | Unreadable = Unreadable(b"", record.problem or "")
+        if record.problem is None:
+            reading = decode_payload(record.payload or b"")
+        if isinstance(reading, Payload):
+            return False
+        exchange = set_aside(self._keys, self._worker_id, record.queue or "", record)
+        self.patiently(lambda: self._store.run(exchange))
+        self._log(f"set an unreadable item of {record.queue!r} aside: {reading.reason}")
+        return True
+
+    def patiently(self, attempt: Callable[[], T]) -> T | None:
+        """Make an attempt until Redis answers. None when told to leave before it does.
+
+        Safe for `work`: repeated after a lost answer it closes nothing twice and returns the
+        job that was taken, if one was.
+        """
+        backoff_s = 0.1
+        while True:
+            try:
+                return attempt()
+            except StoreError as error:
+                self._log(f"{error}; next try in {backoff_s:.1f} s")
+                if self._wishes.leave:
+                    return None
+            self._sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
+
+    def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool) -> Taken:
+        exchange: Exchange[Taken] = work(
+            self._keys,
+            self._worker_id,
+            names,
+            closing=closing,
+            processed=self._processed,
+            take=take,
+            now=self._clock(),
+        )
+        taken = self._store.run(exchange)
+        self._processed = taken.processed
+        if taken.set_aside:
+            self._log(f"set {taken.set_aside} unreadable items aside")
+        return taken
+
+    def _current_queues(self) -> list[str]:
+        if not self._queues.is_dynamic:
+            return self._options.order(self._queues.wanted)
+        if self._mono_now() - self._names_read_at >= _NAMES_FOR_S:
+            registered = self._store.run(queues.names(self._keys))
+            self._names = self._queues.resolve(registered)
+            self._names_read_at = self._mono_now()
+        return self._options.order(self._names)

@@ -1,0 +1,32 @@
+"""A worker whose id was borne before: `python -m tests.engine.odd_worker`.
+
+`ODD_PREDECESSOR` holds the record that an earlier worker with the same id left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+from tests.engine.direct import Direct
+
+from resque.wire.address import parse_url
+from resque.worker.__main__ import main
+
+
+def leave_remains() -> None:
+    """Write what a worker with our id leaves when it is killed in a job."""
+    path = parse_url(os.environ["REDIS_URL"]).path
+    assert path is not None
+    worker_id = f"{socket.gethostname()}:{os.getpid()}:{os.environ['QUEUES']}"
+    with Direct(path) as direct:
+        direct("SADD", "resque:workers", worker_id)
+        direct("SET", f"resque:worker:{worker_id}", os.environ["ODD_PREDECESSOR"])
+        direct("SET", f"resque:stat:processed:{worker_id}", 41)
+        direct("HSET", "resque:workers:heartbeat", worker_id, "2020-01-01T00:00:00+00:00")
+
+
+if __name__ == "__main__":
+    leave_remains()
+    sys.exit(main(os.environ))

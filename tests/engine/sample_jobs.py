@@ -1,0 +1,157 @@
+"""The jobs that the tests' workers perform; those of the recordings have their names.
+
+Imported by worker processes: it must stay light. `trace` writes to the same list as the jobs of
+the recordings did.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+from resque import Job
+
+
+def send(*words: str) -> bytes:
+    """One command to the worker's Redis, and the first bytes of its answer."""
+    path = os.environ["REDIS_URL"].removeprefix("unix://").partition("?")[0]
+    parts = [b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in words]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.connect(path)
+        link.sendall(b"*%d\r\n%s" % (len(parts), b"".join(parts)))
+        return link.recv(4096)
+
+
+def trace(text: str) -> None:
+    send("RPUSH", "trace", text)
+
+
+class OkJob(Job):
+    queue = "default"
+    name = "OkJob"
+
+    @staticmethod
+    def perform(*args: Any) -> None:
+        pass
+
+
+class FailJob(Job):
+    queue = "default"
+    name = "FailJob"
+
+    @staticmethod
+    def perform(message: str, *rest: Any) -> None:
+        raise RuntimeError(message)
+
+
+class SlowJob(Job):
+    """Runs until the time is over; in the tests mostly until somebody ends it."""
+
+    queue = "default"
+    name = "SlowJob"
+
+    @staticmethod
+    def perform(seconds: float, *rest: Any) -> None:
+        time.sleep(seconds)
+
+
+class KillSelf(Job):
+    queue = "default"
+    name = "KillSelf"
+
+    @staticmethod
+    def perform(number: str) -> None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.kill(os.getpid(), signal.Signals[f"SIG{number}"])
+
+
+class Note(Job):
+    """Leaves a line in the list `trace`."""
+
+    name = "Note"
+
+    @staticmethod
+    def perform(text: str) -> None:
+        trace(text)
+
+
+class PriorityJob(Job):
+    """As in the recording queue_priority: the first of the low ones pushes one to `high`."""
+
+    name = "PriorityJob"
+
+    @staticmethod
+    def perform(tag: str) -> None:
+        trace(tag)
+        if tag == "low:0":
+            payload = '{"class":"PriorityJob","args":["late:0"]}'
+            send("RPUSH", "resque:queue:high", payload)
+
+
+class Line(Job):
+    """Adds a line to a file, then takes its time: for tests whose Redis goes away."""
+
+    name = "Line"
+
+    @staticmethod
+    def perform(path: str, seconds: float = 0) -> None:
+        with open(path, "a") as file:
+            file.write("performed\n")
+        time.sleep(seconds)
+
+
+class Mark(Job):
+    """Counts, in the hash `marks`, how often it was performed for a number."""
+
+    name = "Mark"
+
+    @staticmethod
+    def perform(number: int) -> None:
+        send("HINCRBY", "marks", str(number), "1")
+
+
+def _overflow() -> NoReturn:
+    _overflow()
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class EndBadly(Job):
+    """One way to fail or to die, by its name."""
+
+    name = "EndBadly"
+
+    @staticmethod
+    def perform(way: str) -> None:
+        errors: dict[str, BaseException] = {
+            "memory": MemoryError(),
+            "interrupt": KeyboardInterrupt(),
+            "empty": RuntimeError(),
+            "huge": RuntimeError("x" * 5_000_000),
+            "surrogate": RuntimeError("half \ud800 of a pair, byte \udcff"),
+            "unspeakable": Unspeakable(),
+            "controls": RuntimeError('nul \0 esc \x1b[2J quote " back \\ line\nend'),
+            "stop": StopIteration("ended"),
+        }
+        if way in errors:
+            raise errors[way]
+        if way == "exit":
+            sys.exit("leaving")
+        if way == "exit 3":
+            sys.exit(3)
+        if way == "_exit":
+            os._exit(0)
+        if way == "_exit 7":
+            os._exit(7)
+        if way == "recursion":
+            _overflow()
+        if way == "bytes":
+            b"\xff".decode()

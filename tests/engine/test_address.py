@@ -1,0 +1,107 @@
+"""URLs of Redis: read, refused with advice, and never shown with their password."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from resque.errors import BadUrl, StoreError
+from resque.state import queues
+from resque.wire.address import Address, parse_url
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+from resque.worker.connection import LeanStore
+
+SECRET = "s3cr3t-p@ss/w?rd#"
+QUOTED = "s3cr3t-p%40ss%2Fw%3Frd%23"
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://", Address()),
+        ("redis://h", Address(host="h")),
+        ("redis://h:7000/3", Address(host="h", port=7000, db=3)),
+        ("redis://h/?db=4", Address(host="h", db=4)),
+        ("redis://[::1]:7000/1", Address(host="::1", port=7000, db=1)),
+        (f"redis://:{QUOTED}@h", Address(host="h", password=SECRET)),
+        (f"redis://me:{QUOTED}@h/2", Address(host="h", db=2, username="me", password=SECRET)),
+        ("rediss://h", Address(host="h", tls=True)),
+        ("rediss://h?verify=no", Address(host="h", tls=True, tls_verify=False)),
+        ("rediss://h?ca=/c.pem", Address(host="h", tls=True, tls_ca_file="/c.pem")),
+        ("unix:///run/r.sock", Address(path="/run/r.sock")),
+        ("unix:///run/r.sock?db=5", Address(path="/run/r.sock", db=5)),
+        ("unix:///run/a%20b", Address(path="/run/a b")),
+        ("  redis://h \n", Address(host="h")),
+    ],
+)
+def test_a_url_is_read(url: str, address: Address) -> None:
+    assert parse_url(url) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "h:6379",
+        "http://h",
+        "redis",
+        f"redis://:{QUOTED}@h:port",
+        f"redis://:{QUOTED}@h:99999",
+        f"redis://:{QUOTED}@h/zero",
+        f"redis://:{QUOTED}@h/-1",
+        f"redis://:{QUOTED}@h/\u0661",
+        f"redis://:{QUOTED}@h?db=x",
+        f"redis://:{QUOTED}@h?databse=1",
+        f"redis://:{QUOTED}@[h",
+        f"http://:{QUOTED}@h",
+        f"unix://:{QUOTED}@?db=0",
+        "unix://",
+    ],
+)
+def test_a_url_that_cannot_be_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(BadUrl) as caught:
+        parse_url(url)
+    told = f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
+    assert QUOTED not in told
+    assert SECRET not in told
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@given(some.text(max_size=40))
+def test_any_text_is_an_address_or_a_bad_url(text: str) -> None:
+    for url in (text, f"redis://{text}", f"unix:///{text}"):
+        with contextlib.suppress(BadUrl):
+            assert parse_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"redis://me:{QUOTED}@h:7000/2", "redis://me@h:7000/2"),
+        (f"rediss://:{QUOTED}@[::1]", "rediss://[::1]:6379/0"),
+        (f"unix://:{QUOTED}@/run/r.sock?db=3", "unix:///run/r.sock?db=3"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    address = parse_url(url)
+    assert address.password == SECRET
+    assert str(address) == shown
+    assert SECRET not in repr(address)
+    assert SECRET not in f"{address} {address!r}"
+
+
+@pytest.mark.parametrize("place", ["@localhost:1", "@/nowhere/socket"])
+def test_no_error_of_a_connection_holds_the_password(place: str) -> None:
+    url = f"{'unix' if '/' in place else 'redis'}://:{QUOTED}{place}"
+    with Store(url, timeout_s=1) as store, pytest.raises(StoreError) as caught:
+        store.run(queues.names(Keys()))
+    assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r}"
+    assert caught.value.__suppress_context__
+    lean = LeanStore(parse_url(url), timeout_s=1, client_name="t")
+    with pytest.raises(StoreError) as caught:
+        lean.run(queues.names(Keys()))
+    assert SECRET not in repr(caught.value)

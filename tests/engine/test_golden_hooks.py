@@ -1,0 +1,61 @@
+"""A job's hooks run in Ruby's order and have Ruby's effects.
+
+Named difference: the hooks of the worker itself (`W:` in the recordings) do not exist here.
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.engine import golden
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct
+
+
+def without_worker_hooks(database: golden.Database) -> golden.Database:
+    trace = database["trace"]
+    trace["value"] = [line for line in trace["value"] if not line.startswith("W:")]
+    return database
+
+
+@pytest.mark.parametrize(
+    ("scenario", "how"), [("hooks_trace_ok", "ok"), ("hooks_trace_fail", "fail")]
+)
+def test_all_hooks_of_a_job(
+    direct: Direct, push: Push, start_worker: StartWorker, scenario: str, how: str
+) -> None:
+    push("Hooked", how, 1)
+    worker = start_worker(INTERVAL="0")
+    assert worker.wait() == 0
+    expected = without_worker_hooks(golden.recorded(scenario))
+    assert golden.ours(direct, worker.host_pid) == expected
+
+
+def test_hooks_that_skip_swallow_and_raise(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    jobs = ("DontBefore", "NoYield", "Swallow", "AfterFails", "DontInAround", "FailureHookFails")
+    for name in jobs:
+        push(name, 1)
+    worker = start_worker(INTERVAL="0")
+    assert worker.wait() == 0
+    expected = golden.recorded("hooks_special")
+    # Named difference: of a failing on_failure hook we tell the job by its name alone, and the
+    # first error's class once.
+    entries = expected["resque:failed"]["value"]
+    entries[2] = (
+        entries[2]
+        .replace("(Job{default} | FailureHookFails | [1])", "FailureHookFails")
+        .replace("RuntimeError: RuntimeError: orig", "RuntimeError: orig")
+    )
+    assert golden.ours(direct, worker.host_pid) == expected
+
+
+def test_failure_hooks_run_in_the_worker_when_the_child_died(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    push("Hooked", "die")
+    worker = start_worker(INTERVAL="0")
+    assert worker.wait() == 0
+    last = direct("LRANGE", "trace", -2, -1)
+    assert [line.partition(b"(")[0] for line in last] == [b"on_failure_a", b"on_failure_b"]
+    assert all(b"DirtyExit:Child process received unhandled signal" in line for line in last)

@@ -1,0 +1,143 @@
+"""Workers leave in Redis, key by key, what Ruby's workers left there in the recordings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from signal import SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals
+
+import pytest
+from tests.engine import golden
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+
+from resque.wire import times
+
+
+@pytest.mark.parametrize(
+    ("scenario", "queues"),
+    [
+        ("worker_idle", "default"),
+        ("worker_idle_multi", "high, low ,default"),
+        ("worker_idle_star", "*"),
+        ("worker_idle_glob", "user_*,high,*"),
+        ("worker_idle_negated", "*,!slow_*,!other"),
+    ],
+)
+def test_an_idle_worker(
+    direct: Direct, start_worker: StartWorker, scenario: str, queues: str
+) -> None:
+    worker = start_worker(queues)
+    worker.await_ready()
+    assert golden.ours(direct, worker.host_pid) == golden.recorded(scenario)
+    assert worker.leave() == 0
+    assert golden.ours(direct).keys() == golden.recorded("worker_idle_after_quit").keys()
+
+
+def test_a_worker_through_a_good_job(direct: Direct, push: Push, start_worker: StartWorker) -> None:
+    push("SlowJob", 1, "é/x", {"a": None})
+    worker = start_worker()
+    worker.await_child()
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("worker_busy")
+    worker.await_log("done 'SlowJob'")
+    eventually(lambda: direct("GET", "resque:stat:processed"), "the job is counted")
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("worker_after_success")
+    assert worker.leave() == 0
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("worker_after_success_quit")
+
+
+def test_a_worker_through_a_failing_job(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    push("FailJob", "boom", {"k": [1, None]})
+    worker = start_worker()
+    eventually(lambda: direct("GET", "resque:stat:processed"), "the job is counted")
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("job_failed")
+    assert worker.leave() == 0
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("job_failed_after_quit")
+
+
+def test_children_that_are_killed(direct: Direct, push: Push, start_worker: StartWorker) -> None:
+    for number in ("KILL", "TERM", "SEGV"):
+        push("KillSelf", number)
+    push("OkJob")
+    worker = start_worker(INTERVAL="0")
+    assert worker.wait() == 0
+    found = golden.ours(direct, worker.host_pid)
+    expected = golden.recorded("child_killed")
+    # Ruby's interpreter catches SEGV and aborts; Python's dies of it.
+    entries = expected["resque:failed"]["value"]
+    entries[1] = entries[1].replace("SIGABRT (signal 6)", "SIGSEGV (signal 11)")
+    found["resque:failed"]["value"][1] = found["resque:failed"]["value"][1].replace(
+        " (core dumped)", ""
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("scenario", "number", "seconds"),
+    [("sig_term", SIGTERM, 5), ("sig_int", SIGINT, 5), ("sig_quit", SIGQUIT, 1)],
+)
+def test_a_busy_worker_that_is_told_to_leave(
+    direct: Direct,
+    push: Push,
+    start_worker: StartWorker,
+    scenario: str,
+    number: Signals,
+    seconds: int,
+) -> None:
+    push("SlowJob", seconds)
+    worker = start_worker()
+    worker.await_child()
+    assert worker.leave(number) == 0
+    assert golden.ours(direct, worker.host_pid) == golden.recorded(scenario)
+
+
+def test_a_busy_worker_that_is_told_to_end_its_job(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    push("SlowJob", 5)
+    worker = start_worker()
+    worker.await_child()
+    worker.send(SIGUSR1)
+    eventually(lambda: direct("GET", "resque:stat:processed"), "the job is counted")
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("sig_usr1")
+    assert not worker.has_ended()
+
+
+def test_a_worker_in_a_zone_without_letters(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    push("FailJob", "tz fail")
+    # Sao Paulo, spelled so that no time zone files are needed.
+    worker = start_worker(TZ="<-03>3")
+    eventually(lambda: direct("GET", "resque:stat:processed"), "the job is counted")
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("worker_tz_sao_paulo")
+    for text in (
+        direct("GET", f"resque:worker:{worker.id}:started"),
+        direct("HGET", "resque:workers:heartbeat", worker.id),
+    ):
+        moment = times.parse(text.decode())
+        assert moment is not None
+        assert abs((datetime.now(UTC) - moment).total_seconds()) < 600
+
+
+def test_a_strict_order_of_queues_begins_anew_after_each_job(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    for queue in ("high", "mid", "low"):
+        push("PriorityJob", f"{queue}:0", queue=queue)
+        push("PriorityJob", f"{queue}:1", queue=queue)
+    worker = start_worker("high,mid,low", INTERVAL="0")
+    assert worker.wait() == 0
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("queue_priority")
+
+
+def test_a_star_takes_queues_in_byte_order(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    for queue in ("b", "a", "C"):
+        push("Note", f"{queue}:0", queue=queue)
+        push("Note", f"{queue}:1", queue=queue)
+    worker = start_worker("*", INTERVAL="0")
+    assert worker.wait() == 0
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("queue_star_order")

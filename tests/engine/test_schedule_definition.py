@@ -1,0 +1,178 @@
+"""Schedules as they are written down: configurations and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resque.scheduler.cron import Cron, Every
+from resque.scheduler.definition import BadSchedule, from_json, read
+from resque.scheduler.files import read_file
+from resque.scheduler.moving import no_queue
+
+
+def test_a_whole_configuration_is_read() -> None:
+    schedule = read(
+        "nightly",
+        {
+            "cron": "0 3 * * *",
+            "class": "Cleanup",
+            "queue": "low",
+            "args": [1, "a"],
+            "description": "sweeps",
+            "rails_env": "production, staging",
+            "persist": True,
+        },
+    )
+    assert isinstance(schedule.timing, Cron)
+    assert (schedule.class_name, schedule.queue) == ("Cleanup", "low")
+    assert schedule.payload == b'{"class":"Cleanup","args":[1,"a"]}'
+    assert schedule.is_persistent
+    assert schedule.is_for("staging")
+    assert not schedule.is_for("test")
+    assert not schedule.is_for(None)
+    assert b"persist" not in schedule.source
+
+
+def test_the_class_is_the_name_by_default_and_the_queue_that_of_the_class() -> None:
+    schedule = read("Tea", {"every": "1m"})
+    assert schedule.payload == b'{"class":"Tea","args":[]}'
+    assert schedule.queue_for(lambda name: f"{name} queue") == "Tea queue"
+    assert schedule.queue_for(no_queue) is None
+    assert schedule.is_for(None)
+
+
+@pytest.mark.parametrize(
+    ("args", "payload"),
+    [
+        (None, b"[]"),
+        ("str", b'["str"]'),
+        (5, b"[5]"),
+        ({"h": 1}, b'[{"h":1}]'),
+        ([[1]], b"[[1]]"),
+        ([], b"[]"),
+    ],
+)
+def test_arguments_that_are_no_list_are_the_only_one(args: Any, payload: bytes) -> None:
+    assert read("A", {"every": "1m", "args": args}).payload == b'{"class":"A","args":%s}' % payload
+
+
+def test_arguments_from_redis_keep_their_bytes() -> None:
+    schedule = from_json("A", b'{"every":"1m","args":[1.50, 12345678901234567890]}')
+    assert schedule.payload == b'{"class":"A","args":[1.50, 12345678901234567890]}'
+
+
+def test_a_custom_job_class_is_enqueued_instead() -> None:
+    custom = {"every": "1m", "class": "A", "custom_job_class": "Custom"}
+    assert read("x", custom).payload == b'{"class":"Custom","args":[]}'
+    assert read("x", custom | {"custom_job_class": "Resque::Job"}).payload.startswith(
+        b'{"class":"A"'
+    )
+
+
+def test_an_interval_may_say_when_it_begins() -> None:
+    timing = read("A", {"every": ["1h", {"first_in": "5m"}]}).timing
+    assert timing == Every("1h", 3600, 300)
+    assert read("A", {"every": ["1h", {":first_in": 0, "overlap": False}]}).timing == Every(
+        "1h", 3600, 0
+    )
+    assert read("A", {"every": ["1h"]}).timing == Every("1h", 3600, 3600)
+
+
+def test_cron_wins_over_every() -> None:
+    assert isinstance(read("A", {"cron": "* * * * *", "every": "1m"}).timing, Cron)
+    assert isinstance(read("A", {"cron": "", "every": "1m"}).timing, Every)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({}, "needs `cron` or `every`"),
+        ([], "not a table"),
+        ({"cron": "0 25 * * *"}, "cron '0 25 .*': Bad hour"),
+        ({"cron": 5}, "'cron' must be a text"),
+        ({"every": "often"}, "no duration"),
+        ({"every": ["1m", {"times": 3}]}, "'times' of 'every' is not supported"),
+        ({"every": ["1m", 3]}, "must be a table"),
+        ({"every": "1m", "class": 5}, "'class' must be a text"),
+        ({"every": "1m", "queue": ["a"]}, "'queue' must be a text"),
+        ({"every": "1m", "args": [float("nan")]}, "nan"),
+    ],
+)
+def test_a_bad_configuration_says_which_and_why(config: Any, reason: str) -> None:
+    with pytest.raises(BadSchedule, match=f"schedule 'mine': .*{reason}"):
+        read("mine", config)
+
+
+@pytest.mark.parametrize("raw", [b"", b"junk", b"[]", b'{"every":"1m"} x', b"\xff"])
+def test_what_is_no_configuration_in_redis_says_so(raw: bytes) -> None:
+    with pytest.raises(BadSchedule, match="schedule 'mine'"):
+        from_json("mine", raw)
+
+
+def test_unknown_keys_are_told() -> None:
+    assert read("A", {"every": "1m", "agrs": [1]}).unknown_keys == ("agrs",)
+
+
+TOML = """
+[nightly]
+cron = "0 3 * * * Europe/Berlin"
+class = "Cleanup"
+args = [1, "a"]
+
+["odd name"]
+every = ["1h", {first_in = "5m"}]
+"""
+YAML = """
+nightly:
+  cron: "0 3 * * * Europe/Berlin"
+  class: Cleanup
+  args: [1, a]
+odd name:
+  every: [1h, {first_in: 5m}]
+"""
+
+
+def file(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_toml_and_yaml_say_the_same(tmp_path: Path) -> None:
+    toml = read_file(file(tmp_path, "s.toml", TOML))
+    assert [s.name for s in toml] == ["nightly", "odd name"]
+    assert read_file(file(tmp_path, "s.yml", YAML)) == toml
+
+
+def test_an_empty_file_holds_no_schedules(tmp_path: Path) -> None:
+    assert read_file(file(tmp_path, "s.toml", "")) == []
+    assert read_file(file(tmp_path, "s.yaml", "# none\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("s.toml", TOML.replace("1h", "1x"), r"s.toml:7: schedule 'odd name': every: '1x'"),
+        ("s.yml", YAML.replace("0 3", "0 33"), r"s.yml:2: schedule 'nightly': .*Bad hour"),
+        ("s.yml", YAML + "nightly: {every: 1m}\n", r"s.yml:8: .* was defined in line 2 already"),
+        ("s.yml", "- a\n", r"s.yml:1: .*a table of schedules"),
+        ("s.yml", "a: [\n", r"s.yml: .*line 2"),
+        ("s.yml", "a: !!python/object/apply:os.getcwd []\n", r"s.yml: .*could not determine"),
+        ("s.toml", "[a\n", r"s.toml: .*line 1"),
+        ("s.toml", "a = 5\n", r"s.toml:1: schedule 'a': not a table"),
+        ("s.ini", "", r"ends in .toml, .yml or .yaml"),
+    ],
+)
+def test_a_bad_file_tells_file_line_and_schedule(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    with pytest.raises(BadSchedule, match=message):
+        read_file(file(tmp_path, name, text))
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadSchedule, match=r"cannot read .*none\.toml"):
+        read_file(tmp_path / "none.toml")

@@ -1,0 +1,246 @@
+"""What a scheduler does at each step, by a clock of the test's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.engine.direct import Direct
+
+from resque.errors import StoreError
+from resque.scheduler.definition import BadSchedule
+from resque.scheduler.scheduler import Options, Scheduler
+from resque.state import delayed, schedules
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+
+LOCK = b"resque:resque:resque_scheduler_master_lock"
+ME = f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Bench:
+    """A scheduler with a clock of its own and everything it said."""
+
+    def __init__(self, store: Store, keys: Keys) -> None:
+        self.store, self.keys = store, keys
+        self.now = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+        self.said: list[str] = []
+
+    def scheduler(self, **options: object) -> Scheduler:
+        return Scheduler(
+            self.store,
+            self.keys,
+            version="0",
+            zone=UTC,
+            options=Options(**options),  # type: ignore[arg-type]
+            queue_of=lambda name: "own" if name == "Known" else None,
+            log=self.said.append,
+            clock=lambda: self.now,
+        )
+
+    def wait(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def put(self, name: str, **config: object) -> None:
+        self.store.run(schedules.put(self.keys, name, config))
+
+
+@pytest.fixture
+def bench(store: Store, keys: Keys) -> Bench:
+    return Bench(store, keys)
+
+
+@pytest.fixture
+def length(direct: Direct) -> Callable[[str], int]:
+    """How many jobs wait in a queue."""
+    return lambda queue: int(direct("LLEN", f"resque:queue:{queue}"))
+
+
+Length = Callable[[str], int]
+
+
+def test_it_looks_again_after_its_interval_when_nothing_is_planned(bench: Bench) -> None:
+    assert bench.scheduler().step() == 5.0
+    assert bench.scheduler(interval_s=0.5).step() == 0.5
+
+
+def test_it_looks_again_well_before_its_lock_runs_out(bench: Bench) -> None:
+    assert bench.scheduler(interval_s=60, lock_timeout_s=30).step() == 10.0
+
+
+def test_it_wakes_in_the_second_in_which_the_next_job_is_due(bench: Bench, length: Length) -> None:
+    epoch = bench.now.timestamp()
+    bench.store.run(delayed.schedule(bench.keys, epoch + 2, "q", "A", []))
+    scheduler = bench.scheduler()
+    assert scheduler.step() == 2.0
+    bench.wait(2)
+    assert scheduler.step() == 5.0
+    assert length("q") == 1
+
+
+def test_it_wakes_when_the_next_schedule_fires(bench: Bench, length: Length) -> None:
+    bench.put("A", every="3s", queue="q")
+    scheduler = bench.scheduler()
+    assert scheduler.step() == 3.0
+    bench.wait(3.2)
+    assert scheduler.step() == pytest.approx(2.8)
+    assert length("q") == 1
+
+
+def test_a_standby_does_nothing_until_the_lock_is_free(
+    bench: Bench, length: Length, direct: Direct
+) -> None:
+    bench.store.run(schedules.hold(LOCK, "other:1", 180))
+    bench.put("A", every=["1h", {"first_in": "0s"}], queue="q")
+    bench.store.run(delayed.schedule(bench.keys, 5, "q", "A", []))
+    scheduler = bench.scheduler()
+    assert scheduler.step() == 5.0
+    assert length("q") == 0
+    assert "stands by; the master is 'other:1'" in bench.said[-1]
+    direct("DEL", LOCK)
+    scheduler.step()
+    assert length("q") == 2
+    assert direct("GET", LOCK) == ME.encode()
+
+
+def test_one_that_lost_the_lock_stands_by(bench: Bench, length: Length, direct: Direct) -> None:
+    bench.put("A", every="1s", queue="q")
+    scheduler = bench.scheduler()
+    scheduler.step()
+    direct("SET", LOCK, "other:1")
+    bench.wait(10)
+    scheduler.step()
+    assert length("q") == 0
+
+
+def test_what_was_due_while_another_was_the_master_is_not_caught_up(
+    bench: Bench, length: Length, direct: Direct
+) -> None:
+    bench.put("A", cron="* * * * *", queue="q")
+    scheduler = bench.scheduler()
+    scheduler.step()
+    direct("SET", LOCK, "other:1")
+    scheduler.step()
+    bench.wait(600)
+    direct("DEL", LOCK)
+    scheduler.step()
+    assert length("q") == 0
+    bench.wait(60)
+    scheduler.step()
+    assert length("q") == 1
+
+
+def test_a_firing_that_another_made_already_is_not_repeated(
+    bench: Bench, length: Length, direct: Direct
+) -> None:
+    bench.put("A", cron="* * * * *", queue="q")
+    scheduler = bench.scheduler()
+    scheduler.step()
+    bench.wait(60)
+    direct("HSET", "resque:delayed:last_enqueued_at", "A", "2026-11-23 12:01:00 +0000")
+    scheduler.step()
+    assert length("q") == 0
+    assert "was queued already" in bench.said[-1]
+
+
+def test_a_queue_that_cannot_be_used_keeps_no_other_schedule_waiting(
+    bench: Bench, length: Length, direct: Direct
+) -> None:
+    direct("SET", "resque:queue:bad", "not a list")
+    bench.put("A", every="1s", queue="bad")
+    bench.put("B", every="1s", queue="good")
+    scheduler = bench.scheduler()
+    scheduler.step()
+    bench.wait(1)
+    assert scheduler.step() == 1.0
+    assert length("good") == 1
+    assert any("cannot queue 'A'" in line for line in bench.said)
+    assert direct("HEXISTS", "resque:delayed:last_enqueued_at", "A") == 0
+
+
+def test_what_cannot_be_used_is_skipped_and_told(bench: Bench, direct: Direct) -> None:
+    direct("HSET", "resque:persistent_schedules", "broken", "junk")
+    bench.put("homeless", every="1m")
+    bench.put("elsewhere", every="1m", queue="q", rails_env="production")
+    bench.put("Known", every="1m")
+    bench.scheduler(environment="test").step()
+    told = "\n".join(bench.said)
+    assert "schedule 'broken': not JSON" in told
+    assert "'homeless' names no queue" in told
+    assert "'elsewhere' is for another environment" in told
+    assert "loaded 1 schedules" in told
+
+
+def test_changes_in_redis_are_followed_when_dynamic(bench: Bench, length: Length) -> None:
+    scheduler = bench.scheduler(is_dynamic=True)
+    scheduler.step()
+    bench.put("A", every=["1h", {"first_in": "0s"}], queue="q")
+    scheduler.step()
+    assert length("q") == 1
+    bench.store.run(schedules.remove(bench.keys, "A"))
+    bench.wait(7200)
+    scheduler.step()
+    assert length("q") == 1
+    assert not bench.store.run(schedules.has_changes(bench.keys))
+
+
+def test_changes_in_redis_wait_when_not_dynamic(bench: Bench, length: Length) -> None:
+    scheduler = bench.scheduler()
+    scheduler.step()
+    bench.put("A", every=["1h", {"first_in": "0s"}], queue="q")
+    scheduler.step()
+    assert length("q") == 0
+    assert bench.store.run(schedules.has_changes(bench.keys))
+
+
+def test_an_interval_goes_on_where_another_scheduler_left_it(
+    bench: Bench, length: Length, direct: Direct
+) -> None:
+    bench.put("A", every=["10s", {"first_in": "0s"}], queue="q")
+    bench.scheduler().step()
+    assert length("q") == 1
+    direct("DEL", LOCK)
+    bench.wait(4)
+    successor = bench.scheduler(interval_s=60)
+    assert successor.step() == 6.0
+    assert length("q") == 1
+
+
+def test_a_bad_file_is_refused_at_once(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[a]\n")
+    with pytest.raises(BadSchedule, match=r"s\.toml:1: schedule 'a': it needs `cron` or `every`"):
+        bench.scheduler(schedule_file=path)
+
+
+def test_a_key_of_the_file_that_means_nothing_is_told(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[a]\nevery = '1m'\nagrs = [1]\n")
+    bench.scheduler(schedule_file=path)
+    assert bench.said == ["schedule 'a': the key 'agrs' means nothing here"]
+
+
+def test_after_a_lost_answer_a_firing_is_not_repeated(
+    bench: Bench, length: Length, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.put("A", every="1s", queue="q")
+    scheduler = bench.scheduler()
+    scheduler.step()
+    bench.wait(1)
+    run = bench.store.run
+
+    def lose(operation: object) -> object:
+        run(operation)  # type: ignore[call-overload]
+        raise StoreError("the answer was lost") if length("q") else AssertionError
+
+    fire = schedules.fire
+    monkeypatch.setattr(schedules, "fire", lambda *args, **kwargs: lose(fire(*args, **kwargs)))
+    with pytest.raises(StoreError):
+        scheduler.step()
+    monkeypatch.setattr(schedules, "fire", fire)
+    scheduler.step()
+    assert length("q") == 1

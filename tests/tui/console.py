@@ -1,0 +1,78 @@
+"""The console under test: its screen as text, and ways to wait for it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from qtop.app import QtopApp
+from qtop.source import Source
+from qtop.widgets.vtable import VTable
+from resque.wire.address import Address, parse_url
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+PATIENCE = 500
+
+
+def console(
+    source: Source | None = None,
+    *,
+    url: str = "redis://:secret@queues.example.com:6379/0",
+    folder: Path = Path("/dev/null/none"),
+    **more: Any,
+) -> QtopApp:
+    """A console on a source, with a clock that stands still unless told else."""
+    address: Address = parse_url(url)
+    options: dict[str, Any] = {
+        "namespace": "resque",
+        "interval_s": 60.0,
+        "read_only": False,
+        "require": (),
+        "log_folder": folder,
+        "clock": lambda: 1_000.0,
+    }
+    return QtopApp(address, url=url, source=source, **(options | more))
+
+
+def screen_lines(app: App[Any]) -> list[str]:
+    """What the terminal shows, a text for each line."""
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+def screen_text(app: App[Any]) -> str:
+    return "\n".join(screen_lines(app)) + "\n"
+
+
+def table_of(app: App[Any]) -> VTable[Any]:
+    return app.screen.query_one(VTable)
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], bool], what: str = "") -> None:
+    """Let the console work until something is so."""
+    for _ in range(PATIENCE):
+        if condition():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"waited in vain for {what}:\n{screen_text(pilot.app)}")
+
+
+async def until_shown(pilot: Pilot[Any], text: str) -> None:
+    """Let the console work until a text stands on the screen."""
+    await until(pilot, lambda: text in screen_text(pilot.app), repr(text))
+
+
+def assert_snapshot(app: App[Any], name: str) -> None:
+    """Compare the screen with `snapshots/<name>.txt`; QTOP_UPDATE_SNAPSHOTS=1 writes it anew."""
+    path = SNAPSHOTS / f"{name}.txt"
+    text = screen_text(app)
+    if UPDATE:
+        SNAPSHOTS.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+# Read at import: the tests' environment is cleaned of our own settings.
+UPDATE = os.environ.get("QTOP_UPDATE_SNAPSHOTS") == "1"

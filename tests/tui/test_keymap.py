@@ -1,0 +1,112 @@
+"""One table of keys, and everything that answers keys agrees with it."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+from textual.binding import Binding
+
+from qtop import keymap
+from qtop.app import QtopApp
+from qtop.keymap import ACTIONS, PLACES, Where
+from qtop.screens.base import ConsoleScreen, MainScreen
+from qtop.screens.dialogs import DIALOG_BINDINGS
+from qtop.screens.failed import FailedScreen
+from qtop.screens.failure import FailureScreen
+from qtop.screens.help import HelpScreen, help_lines
+from qtop.screens.jobs import JobScreen, JobsScreen
+from qtop.screens.queues import QueuesScreen
+from qtop.screens.worker import WorkerScreen
+from qtop.screens.workers import WorkersScreen
+from qtop.widgets import chrome
+from qtop.widgets.text_view import TEXT_BINDINGS
+from qtop.widgets.vtable import TABLE_BINDINGS
+
+SCREENS: list[type[ConsoleScreen]] = [
+    QueuesScreen,
+    WorkersScreen,
+    FailedScreen,
+    FailureScreen,
+    WorkerScreen,
+    JobsScreen,
+    JobScreen,
+    HelpScreen,
+]
+
+
+def keys_of(bindings: Iterable[object]) -> dict[str | None, set[str]]:
+    """The keys of bindings by the id of each."""
+    return {b.id: set(b.key.split(",")) for b in bindings if isinstance(b, Binding) and b.id}
+
+
+def test_tables_texts_and_questions_answer_the_keys_of_the_table() -> None:
+    of_widgets = keys_of([*TABLE_BINDINGS, *TEXT_BINDINGS, *DIALOG_BINDINGS])
+    assert of_widgets == {a.id: set(a.keys) for a in ACTIONS if "." in a.id}
+
+
+def test_the_console_answers_the_keys_that_work_everywhere() -> None:
+    everywhere = {a.id: set(a.keys) for a in keymap.of({"everywhere"})}
+    assert keys_of(QtopApp.BINDINGS) == everywhere
+    assert all(hasattr(QtopApp, f"action_{action_id}") for action_id in everywhere)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_answers_the_keys_of_its_places(screen: type[ConsoleScreen]) -> None:
+    own = {a.id: set(a.keys) for a in keymap.of(screen.PLACES) if "." not in a.id}
+    assert keys_of(screen.BINDINGS) == own
+    assert all(hasattr(screen, f"action_{action_id}") for action_id in own)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_no_key_means_two_things_on_a_screen(screen: type[ConsoleScreen]) -> None:
+    keys = Counter(key for a in keymap.of({*screen.PLACES, "everywhere"}) for key in a.keys)
+    assert [key for key, number in keys.items() if number > 1] == []
+
+
+def test_every_action_works_on_some_screen() -> None:
+    places: set[Where] = {"everywhere", "dialogs"}
+    for screen in SCREENS:
+        places.update(screen.PLACES)
+    assert places == set(PLACES)
+    assert all(set(action.where) <= places for action in ACTIONS)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_footer_says_the_keys_of_the_table(screen: type[ConsoleScreen]) -> None:
+    places = {*screen.PLACES, "everywhere"}
+    left, right = chrome.footer(places, read_only=False)
+    said = [span.text for span in (*left, *right) if span.tone == "key"]
+    labelled = [a for a in keymap.of(places) if a.label]
+    assert Counter(said) == Counter(keymap.key_sign(a.keys[0]) for a in labelled)
+
+
+@pytest.mark.parametrize("screen", [QueuesScreen, WorkersScreen, FailedScreen])
+def test_a_read_only_footer_leaves_out_what_changes_something(screen: type[MainScreen]) -> None:
+    left, _ = chrome.footer(screen.PLACES, read_only=True)
+    said = {span.text for span in left if span.tone == "key"}
+    assert said.isdisjoint({"r", "c", "p", "P", "s", "x"})
+    assert {"enter", "o", "f"} <= said
+
+
+def test_the_help_explains_every_action_once() -> None:
+    texts = [line.text for line in help_lines(read_only=False)]
+    assert all(sum(text.startswith(a.help) for text in texts) == 1 for a in ACTIONS)
+
+
+def test_the_readme_table_has_a_line_for_every_action() -> None:
+    lines = keymap.markdown_table().splitlines()
+    assert len(lines) == len(ACTIONS) + 2
+    assert {line.count("|") for line in lines} == {5}
+    requeue = next(line for line in lines if "`r`" in line)
+    assert "on Failed, on one failure" in requeue
+    assert requeue.endswith("| asks first |")
+
+
+def test_ids_are_unique_and_helps_are_sentences() -> None:
+    assert len({a.id for a in ACTIONS}) == len(ACTIONS)
+    assert all(a.help[0].isupper() and a.help.endswith(".") for a in ACTIONS)
+    assert len({a.help for a in ACTIONS}) == len(ACTIONS)
+
+
+def test_whatever_is_dangerous_is_known_to_change_something() -> None:
+    assert all(action.changes for action in ACTIONS if action.danger != "none")

@@ -1,0 +1,290 @@
+"""Two looks make rates, states and histories; what is unknown stays unknown."""
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.tui.looks import NOW, failure, queue, snapshot, worker
+
+from qtop import cells
+from qtop.model import Board, History, QueueRow, WorkerRow
+from resque.state.failures import read
+from resque.state.snapshot import Snapshot
+from resque.state.windows import whole
+from resque.state.workers import read_record
+from resque.wire.codec import encode
+
+
+def boards(*looks: Snapshot, every_s: float = 1.0) -> list[Board]:
+    history = History()
+    return [history.add(look, number * every_s) for number, look in enumerate(looks)]
+
+
+def last_queue(*looks: Snapshot, every_s: float = 1.0) -> QueueRow:
+    return boards(*looks, every_s=every_s)[-1].queues[0]
+
+
+def only_worker(state: Any) -> WorkerRow:
+    return boards(snapshot(workers=[state]))[0].workers[0]
+
+
+def test_the_first_look_knows_no_rates() -> None:
+    row = last_queue(snapshot([queue("mail", 5)]))
+    assert (row.rates.in_per_s, row.rates.out_per_s, row.empty_in_s) == (None, None, None)
+
+
+def test_known_pushes_and_the_change_of_depth_give_both_rates() -> None:
+    row = last_queue(
+        snapshot([queue("mail", 100)]), snapshot([queue("mail", 90, pushed=4)]), every_s=2.0
+    )
+    assert (row.rates.in_per_s, row.rates.out_per_s) == (2.0, 7.0)
+    assert not row.rates.is_estimate
+    assert row.empty_in_s == 90 / 5
+
+
+def test_rates_are_those_of_the_last_ten_seconds() -> None:
+    quiet = [snapshot([queue("mail", 50, pushed=0)]) for _ in range(30)]
+    busy = [snapshot([queue("mail", 50, pushed=10)]) for _ in range(11)]
+    assert last_queue(*quiet, *busy).rates.in_per_s == 10.0
+    assert last_queue(*busy, *quiet).rates.in_per_s == 0.0
+
+
+def test_what_is_pushed_back_at_the_head_makes_no_rate_negative() -> None:
+    row = last_queue(snapshot([queue("mail", 5)]), snapshot([queue("mail", 9, pushed=0)]))
+    assert (row.rates.in_per_s, row.rates.out_per_s) == (4.0, 0.0)
+
+
+def test_a_queue_that_was_emptied_drops_and_makes_no_rate_negative() -> None:
+    row = last_queue(snapshot([queue("mail", 500)]), snapshot([queue("mail", 0)]))
+    assert (row.rates.in_per_s, row.rates.out_per_s) == (0.0, 500.0)
+    assert row.empty_in_s == 0
+
+
+def test_unknown_pushes_are_estimated_from_workers_of_one_queue() -> None:
+    before = snapshot([queue("mail", 10)], [worker("h:1:mail", processed=5)])
+    after = snapshot([queue("mail", 9)], [worker("h:1:mail", processed=8)])
+    rates = last_queue(before, after).rates
+    assert (rates.in_per_s, rates.out_per_s, rates.is_estimate) == (2.0, 3.0, True)
+
+
+def test_the_job_in_hand_counts_as_taken() -> None:
+    before = snapshot([queue("mail", 10)], [worker("h:1:mail", processed=5)])
+    after = snapshot([queue("mail", 9)], [worker("h:1:mail", processed=5, on="mail")])
+    rates = last_queue(before, after).rates
+    assert (rates.in_per_s, rates.out_per_s) == (0.0, 1.0)
+
+
+def test_a_record_tells_which_of_several_queues_a_worker_took_from() -> None:
+    mail, low = queue("mail", 10), queue("low", 7)
+    before = snapshot([mail, low], [worker("h:1:mail,low", processed=5, on="mail")])
+    after = snapshot([replace(mail, size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
+    mail_row, low_row = boards(before, after)[-1].queues
+    assert mail_row.rates.out_per_s == 2.0
+    assert low_row.rates.out_per_s == 0.0
+
+
+def test_a_worker_of_several_queues_that_names_none_makes_them_unknown() -> None:
+    before = snapshot([queue("mail", 10)], [worker("h:1:*", processed=5)])
+    after = snapshot([queue("mail", 9)], [worker("h:1:*", processed=8)])
+    assert last_queue(before, after).rates.out_per_s is None
+
+
+def test_a_worker_that_left_makes_its_queues_unknown() -> None:
+    before = snapshot([queue("mail", 10)], [worker("h:1:mail", processed=5)])
+    assert last_queue(before, snapshot([queue("mail", 9)])).rates.out_per_s is None
+
+
+def test_two_looks_at_the_same_moment_make_no_rate() -> None:
+    row = last_queue(snapshot([queue("m", 1)]), snapshot([queue("m", 9, pushed=8)]), every_s=0.0)
+    assert row.rates.in_per_s is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "pushed", "words"),
+    [(10, 10, 5, "never"), (10, 15, 5, "never"), (0, 0, 0, "empty"), (30, 20, 0, "2 s")],
+)
+def test_time_to_empty_in_words(before: int, after: int, pushed: int, words: str) -> None:
+    row = last_queue(
+        snapshot([queue("mail", before)]), snapshot([queue("mail", after, pushed=pushed)])
+    )
+    assert cells.empty_in(row) == words
+
+
+def test_depths_are_kept_for_the_last_sixty_looks() -> None:
+    row = last_queue(*(snapshot([queue("mail", size)]) for size in range(100)))
+    assert row.depths == tuple(range(40, 100))
+
+
+def test_a_queue_that_vanishes_and_returns_begins_anew() -> None:
+    history = History()
+    history.add(snapshot([queue("mail", 5)]), 0.0)
+    history.add(snapshot(), 1.0)
+    assert history.add(snapshot([queue("mail", 6)]), 2.0).queues[0].depths == (6,)
+
+
+def test_serving_workers_are_found_by_name_and_by_pattern_but_not_among_the_dead() -> None:
+    rows = boards(
+        snapshot(
+            [queue("mail", 1), queue("mail:eu", 1), queue("low", 1)],
+            [
+                worker("h:1:mail"),
+                worker("h:2:mail*"),
+                worker("h:3:*", beat_age_s=500),
+                worker("h:4:"),
+                worker("not an id"),
+            ],
+        )
+    )[0].queues
+    assert [(row.name, row.serving) for row in rows] == [("mail", 2), ("mail:eu", 1), ("low", 0)]
+    assert [row.is_unserved for row in rows] == [False, False, True]
+
+
+def test_jobs_in_hand_and_failures_are_counted_for_their_queue() -> None:
+    look = snapshot(
+        [queue("mail", 1)],
+        [worker("h:1:*", on="mail"), worker("h:2:*", on="low")],
+        [failure(1), failure(2), failure(3, queue="low")],
+    )
+    row = boards(look)[0].queues[0]
+    assert (row.in_hand, cells.queue_failed(row)) == (1, "2")
+
+
+def test_failures_that_were_not_all_read_are_counted_as_at_least() -> None:
+    look = snapshot([queue("mail", 1), queue("low", 1)], [], [failure(1)], failed=5_000)
+    assert [cells.queue_failed(row) for row in boards(look)[0].queues] == ["1+", cells.NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("state", "condition"),
+    [
+        (worker("h:1:q"), "idle"),
+        (worker("h:1:q", on="q"), "working"),
+        (worker("h:1:q", on="q", beat_age_s=121), "silent"),
+        (worker("h:1:q", on="q", beat_age_s=301), "dead?"),
+        (worker("h:1:q", beat_age_s=None), "no heartbeat"),
+        (worker("h:1:q", beat_age_s=-500), "idle"),
+    ],
+)
+def test_what_a_worker_does_is_told_from_its_heartbeat_and_record(
+    state: Any, condition: str
+) -> None:
+    assert only_worker(state).condition == condition
+
+
+def test_the_time_on_a_job_is_unknown_when_it_began_in_the_future_or_never() -> None:
+    ahead = (NOW + timedelta(minutes=9)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert only_worker(worker("h:1:q", on="q")).elapsed_s == 42
+    assert only_worker(worker("h:1:q", on="q", run_at=ahead)).elapsed_s is None
+    assert only_worker(worker("h:1:q", on="q", run_at="soon")).elapsed_s is None
+
+
+def test_only_processes_of_this_host_that_were_started_here_are_local() -> None:
+    look = snapshot(workers=[worker("here:7:q"), worker("there:7:q"), worker("here:8:q")])
+    rows = History(local_host="here").add(look, 0.0, local_pids={7}).workers
+    assert [row.is_local for row in rows] == [True, False, False]
+
+
+def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
+    wrapped = [{"job_class": "WelcomeJob", "arguments": [17, "x"]}]
+    row = only_worker(worker("h:1:q", on="q", job=(cells.ACTIVE_JOB_WRAPPER, wrapped)))
+    assert cells.worker_job(row) == 'WelcomeJob [17,"x"]'
+
+
+def test_an_unreadable_record_says_so() -> None:
+    row = only_worker(replace(worker("h:1:q"), record=read_record(b"{")))
+    assert cells.worker_job(row).startswith("unreadable: ")
+
+
+def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None:
+    twins = [failure(1), failure(1), failure(2)]
+    before = boards(snapshot(failures=twins))[0].failures
+    after = boards(snapshot(failures=[failure(1), *twins]))[0].failures
+    assert len({row.key for row in before}) == 3
+    assert [row.key for row in after[1:]] == [row.key for row in before]
+
+
+def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
+    row = boards(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures[0]
+    assert cells.failure_class(row.failure) == "unreadable"
+    assert cells.failure_error(row.failure) == "not a JSON object"
+
+
+def test_the_first_line_of_an_error_is_shown() -> None:
+    assert cells.failure_error(failure(1)) == "no answer from mx1"
+
+
+def test_totals_and_what_was_done_each_second() -> None:
+    looks = [
+        snapshot([queue("a", 3), queue("b", None)], [worker("h:1:a", on="a")], processed_ever=n)
+        for n in (100, 120)
+    ]
+    totals = boards(*looks, every_s=4.0)[-1].totals
+    assert (totals.queues, totals.waiting, totals.working, totals.workers) == (2, 3, 1, 1)
+    assert totals.processed_per_s == 5.0
+
+
+def test_a_statistic_that_was_reset_has_no_rate_until_it_grows_again() -> None:
+    totals = [b.totals for b in boards(*(snapshot(processed_ever=n) for n in (100, 5, 7)))]
+    assert [t.processed_per_s for t in totals] == [None, None, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (0, "0"), (0.01, "<0.1"), (3.14159, "3.1"), (42.4, "42"), (1_234.0, "1.23k")],  # noqa: RUF001
+)
+def test_rates_are_short(value: float | None, text: str) -> None:
+    assert cells.rate(value) == text
+
+
+def test_an_estimate_is_marked_unless_it_is_nothing() -> None:
+    assert cells.rate(3.0, is_estimate=True) == "~3.0"
+    assert cells.rate(0.0, is_estimate=True) == "0"
+
+
+@pytest.mark.parametrize(
+    ("depths", "bars"),
+    [
+        ([], ""),
+        ([None], ""),
+        ([0, 0, 0], "▁▁▁"),
+        ([70_000, 70_000, 70_001], "▂▂▂"),
+        ([1, 2, 3, 4, 5, 6, 7], "▂▃▄▅▆▇█"),
+        ([5, None, 0], "█ ▁"),
+    ],
+)
+def test_the_trend_is_low_when_nothing_changes_and_lowest_when_empty(
+    depths: list[int | None], bars: str
+) -> None:
+    assert cells.trend(depths, 10) == bars
+
+
+def test_the_trend_shows_sixty_looks_in_fifteen_bars() -> None:
+    assert len(cells.trend(list(range(60)), 15)) == 15
+
+
+def test_arguments_that_json_cannot_carry_are_shown_anyway() -> None:
+    assert cells.short_json([math.nan, "\ud800"]).startswith("[nan")
+    assert len(cells.short_json(["x" * 1_000_000] * 1_000)) < 3_000
+
+
+def test_hostile_names_become_harmless_in_every_cell() -> None:
+    evil = "\x1b]52;c;aGk=\x07\u202e\udc80"
+    look = snapshot(
+        [queue(evil, 1, problem=evil)],
+        [worker(f"{evil}:1:{evil}", on=evil, job=(evil, [evil]))],
+        [read(whole(encode({"exception": "\x1b[2J", "error": "\x1b", "queue": "\x9b"})), -1)],
+    )
+    board = boards(look)[0]
+    row, failed = board.workers[0], board.failures[0].failure
+    texts = [
+        cells.queue_state(board.queues[0]),
+        cells.worker_job(row),
+        cells.worker_place(row),
+        cells.worker_queues(row),
+        cells.failure_error(failed),
+        cells.optional(failed.exception),
+        cells.optional(failed.queue),
+    ]
+    assert all(text and text.isprintable() for text in texts)

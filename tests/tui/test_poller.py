@@ -1,0 +1,177 @@
+"""Looks follow each other, never two at a time, and failures are told and survived."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from tests.tui.looks import FakeSource, queue, snapshot
+
+from qtop.poller import Look, Poller, clamped_interval_s
+from qtop.source import RedisSource, Source
+from resque.errors import Unreachable
+from resque.state import queues
+from resque.state.snapshot import Snapshot
+from resque.wire.address import parse_url
+from resque.wire.keys import Keys
+
+DEADLINE_S = 10.0
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now_mono = 100.0
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now_mono
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now_mono += seconds
+        await asyncio.sleep(0)
+
+
+async def looks_of(
+    source: Source, number: int, clock: Clock, *, interval_s: float = 1.0
+) -> list[Look]:
+    """Let a poller run until it has tried so many times."""
+    seen: list[Look] = []
+    enough = asyncio.Event()
+
+    def on_look(look: Look) -> None:
+        seen.append(look)
+        if len(seen) == number:
+            enough.set()
+
+    poller = Poller(source, on_look, interval_s=interval_s, clock=clock, sleep=clock.sleep)
+    await run_until(poller, enough)
+    return seen[:number]
+
+
+async def run_until(poller: Poller, enough: asyncio.Event) -> None:
+    running = asyncio.create_task(poller.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await enough.wait()
+    finally:
+        running.cancel()
+        await asyncio.wait((running,))
+
+
+async def test_a_look_hands_over_the_snapshot_and_when_it_was_taken() -> None:
+    source = FakeSource(snapshot())
+    (look,) = await looks_of(source, 1, Clock())
+    assert (look.snapshot, look.taken_mono, look.error) == (source.looks[0], 100.0, None)
+
+
+async def test_the_tails_of_a_look_go_into_the_next_one() -> None:
+    source = FakeSource(snapshot([queue("mail", 1, tail="abc")]))
+    await looks_of(source, 2, Clock())
+    assert source.tails[:2] == [{}, {"mail": "abc"}]
+
+
+async def test_looks_come_at_the_interval() -> None:
+    clock = Clock()
+    await looks_of(FakeSource(snapshot()), 3, clock, interval_s=2.5)
+    assert clock.sleeps[:2] == [2.5, 2.5]
+
+
+def test_the_interval_has_limits() -> None:
+    assert [clamped_interval_s(s) for s in (0.0, 1.0, 1_000.0)] == [0.25, 1.0, 60.0]
+
+
+async def test_failures_keep_the_last_snapshot_and_back_off() -> None:
+    clock, good = Clock(), snapshot()
+    down = Unreachable("nobody there")
+    looks = await looks_of(FakeSource(good, down, down, down, down, down, down), 7, clock)
+    assert clock.sleeps[:7] == [1.0, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    assert {look.snapshot for look in looks} == {good}
+    assert {look.error for look in looks[1:]} == {"nobody there"}
+    assert {look.failing_since_mono for look in looks[1:]} == {101.0}
+    assert looks[2].next_try_mono == 104.0
+
+
+async def test_an_answer_ends_the_failure_and_its_back_off() -> None:
+    clock = Clock()
+    down = Unreachable("nobody there")
+    looks = await looks_of(FakeSource(down, down, snapshot(), down, snapshot()), 5, clock)
+    assert [look.error is None for look in looks] == [False, False, True, False, True]
+    assert looks[2].failing_since_mono is None
+    assert clock.sleeps[:4] == [1.0, 2.0, 1.0, 1.0]
+
+
+async def test_data_that_nobody_foresaw_do_not_end_the_looking() -> None:
+    looks = await looks_of(FakeSource(TypeError("secret"), snapshot()), 2, Clock())
+    assert looks[0].error is not None
+    assert "TypeError" in looks[0].error
+    assert "secret" not in looks[0].error
+    assert looks[1].error is None
+
+
+async def test_a_poke_ends_the_waiting() -> None:
+    seen: list[Look] = []
+    enough = asyncio.Event()
+
+    async def forever(_seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    def on_look(look: Look) -> None:
+        seen.append(look)
+        enough.set() if len(seen) == 3 else poller.poke()
+
+    poller = Poller(FakeSource(snapshot()), on_look, interval_s=60, sleep=forever)
+    await run_until(poller, enough)
+    assert len(seen) == 3
+
+
+async def test_two_looks_never_overlap_however_often_it_is_poked() -> None:
+    source = SlowSource()
+    poller = Poller(source, lambda look: None, interval_s=0.25)
+    source.on_look = poller.poke
+    await run_until(poller, source.enough)
+    assert source.most_at_once == 1
+
+
+class SlowSource(FakeSource):
+    """Counts how many looks are under way at once."""
+
+    def __init__(self) -> None:
+        super().__init__(snapshot())
+        self.at_once = self.most_at_once = self.count = 0
+        self.enough = asyncio.Event()
+        self.on_look: Callable[[], None] = lambda: None
+
+    async def look(self, tails: Mapping[str, str]) -> Snapshot:
+        self.count += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        for _ in range(5):
+            self.on_look()
+            await asyncio.sleep(0)
+        self.at_once -= 1
+        if self.count == 5:
+            self.enough.set()
+        return snapshot()
+
+
+@pytest.mark.redis
+async def test_a_real_server_is_looked_at(redis_url: str) -> None:
+    keys = Keys("resque")
+    source = RedisSource(parse_url(redis_url), keys)
+    await source.run(queues.push(keys, "mail", [b'{"class":"A","args":[1]}']))
+    (look,) = await looks_of(source, 1, Clock())
+    await source.close()
+    assert look.snapshot is not None
+    assert [(q.name, q.size) for q in look.snapshot.queues] == [("mail", 1)]
+
+
+@pytest.mark.redis
+async def test_no_server_is_told_in_words(tmp_path: Path) -> None:
+    source = RedisSource(parse_url(f"unix://{tmp_path}/none"), Keys("resque"))
+    (look,) = await looks_of(source, 1, Clock())
+    await source.close()
+    assert look.error is not None
+    assert "no such socket" in look.error

@@ -1,0 +1,322 @@
+"""The console itself: holds the state, feeds the screen in front, and starts what keys ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.worker import WorkerFailed
+
+from qtop import crash, keymap, theme
+from qtop.desk import Desk
+from qtop.keymap import Where
+from qtop.local_workers import Command, LocalWorkers, worker_command, worker_environment
+from qtop.poller import Look, Poller
+from qtop.screens.base import ConsoleScreen
+from qtop.screens.failed import FailedScreen
+from qtop.screens.help import HelpScreen
+from qtop.screens.queues import QueuesScreen
+from qtop.screens.too_small import TooSmallScreen, is_too_small
+from qtop.screens.workers import WorkersScreen
+from qtop.source import RedisSource, Source
+from qtop.stage import Stage
+from resque.wire.address import Address
+from resque.wire.exchange import Operation
+from resque.wire.keys import Keys
+
+T = TypeVar("T")
+
+WATCHDOG_S: Final = 5.0
+#: When the console is told to end by a signal: for workers to finish, then to stop.
+FINISH_S: Final = 2.0
+STOP_S: Final = 2.0
+#: How long the result of an action can be read.
+WORD_STAYS_S: Final = 30.0
+_INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+
+
+class QtopApp(App[None]):
+    """The console on one Redis.
+
+    Args:
+        address: The Redis.
+        url: The same with its password, for the workers; never shown.
+        namespace: The prefix of Resque's keys.
+        interval_s: Seconds between two looks.
+        read_only: Change nothing.
+        require: Modules with jobs, for workers started here.
+        workers: Lists of queues; a worker is started here for each.
+        log_folder: For logs of workers and reports of crashes; made when needed.
+        source: Where looks come from; by default the Redis.
+        clock: Monotonic seconds.
+        command: Makes the command of a worker; by default our own worker's.
+        terminal_is_there: Asked every five seconds; when it is not, the console ends.
+    """
+
+    CSS_PATH = "qtop.tcss"
+    TITLE = "qtop"
+    ENABLE_COMMAND_PALETTE = False
+    DEFAULT_MODE = "queues"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "queues": QueuesScreen,
+        "workers": WorkersScreen,
+        "failed": FailedScreen,
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(a.keys), a.id, a.label, show=False, id=a.id)
+        for a in keymap.of({"everywhere"})
+    ]
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        url: str,
+        namespace: str,
+        interval_s: float,
+        read_only: bool,
+        require: Sequence[str],
+        log_folder: Path,
+        workers: Sequence[str] = (),
+        source: Source | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        command: Command | None = None,
+        terminal_is_there: Callable[[], bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self.address = address
+        self.keys = Keys(namespace)
+        self.clock = clock
+        self.last_word: tuple[str, str] = ("", "")
+        self._log_folder = log_folder
+        self._first_workers = tuple(workers)
+        self._source = source
+        self._read_only = read_only
+        self._terminal_is_there = terminal_is_there
+        self._poller: Poller | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._desk: Desk | None = None
+        self._silence: Timer | None = None
+        self._second: Timer | None = None
+        self._crash_word: str | None = None
+        self.local = LocalWorkers(
+            command or worker_command(namespace, require, os.getpid()),
+            environment=worker_environment(url, os.environ),
+            log_folder=log_folder,
+            on_change=self._show,
+        )
+        self.stage = Stage(
+            address=str(address),
+            namespace=namespace,
+            interval_s=interval_s,
+            read_only=read_only,
+            local=self.local,
+            local_host=socket.gethostname(),
+            clock=clock,
+        )
+        for each in (theme.DARK, theme.LIGHT):
+            self.register_theme(each)
+        if "TEXTUAL_THEME" not in os.environ:
+            self.theme = theme.DARK.name
+
+    # State
+
+    def say(self, text: str, tone: str = "") -> None:
+        """Show a safe one-line result on whatever screen is in front, until the next one."""
+        self.last_word = (text, tone)
+        if self._silence is not None:
+            self._silence.stop()
+        self._silence = self.set_timer(WORD_STAYS_S, lambda: self.say("")) if text else None
+        front = self._front()
+        if front is not None:
+            front.say(text, tone)
+
+    def on_look(self, look: Look) -> None:
+        """Take in a look and show it."""
+        self.stage.take(look)
+        self._show()
+
+    def _front(self) -> ConsoleScreen | None:
+        """The page that is in front, perhaps below a question."""
+        pages = (s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen))
+        page = next(pages, None)
+        return page if page is not None and page.is_mounted else None
+
+    def _show(self) -> None:
+        # At the end, screens lose their widgets one after the other.
+        front = self._front() if self.is_running and not self._exit else None
+        if front is not None:
+            front.show(self.stage.view())
+        # Ages grow by themselves only while something is wrong: else the screen is quiet.
+        if self._second is not None:
+            (self._second.resume if self.stage.ages else self._second.pause)()
+
+    # Beginning and end
+
+    def on_mount(self) -> None:
+        """Paint first, connect after."""
+        loop = asyncio.get_running_loop()
+        if not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self.exit)
+        there = self._terminal_is_there
+        if there is None and not self.is_headless:
+            there = _stdin_is_a_terminal
+        if there is not None:
+            self._terminal_is_there = there
+            self.set_interval(WATCHDOG_S, self.check_terminal)
+        self._second = self.set_interval(1.0, self._show, pause=True)
+        self.call_after_refresh(self._connect)
+
+    def check_terminal(self) -> None:
+        """End when the terminal is gone: nobody would ever press a key again."""
+        if self._terminal_is_there is not None and not self._terminal_is_there():
+            self.exit(return_code=1)
+
+    def _connect(self) -> None:
+        if self._desk is not None:
+            return
+        if self._source is None:
+            self._source = RedisSource(self.address, self.keys)
+        self._desk = Desk(self, self._source, self.local, read_only=self._read_only)
+        self._poller = Poller(
+            self._source, self.on_look, interval_s=self.stage.interval_s, clock=self.clock
+        )
+        self._looking = asyncio.create_task(self._poller.run())
+        self._looking.add_done_callback(self._looking_ended)
+        if self._first_workers:
+            self.run_worker(self._desk.start_workers(self._first_workers))
+
+    def _looking_ended(self, looking: asyncio.Task[None]) -> None:
+        error = None if looking.cancelled() else looking.exception()
+        if isinstance(error, Exception):
+            self._handle_exception(error)
+
+    async def on_unmount(self) -> None:
+        """End the workers started here, and the connections."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait((self._looking,))
+        await self.local.end(finish_s=FINISH_S, stop_s=STOP_S)
+        if self._source is not None:
+            await self._source.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Cover everything while the terminal is too small."""
+        covered = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(event.size) and not covered:
+            self.push_screen(TooSmallScreen())
+        elif covered and not is_too_small(event.size):
+            self.pop_screen()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End with a short word; what happened goes to a file. Textual's own report prints the
+        values of variables: job arguments, perhaps a password."""
+        if self._crash_word is None:
+            cause = error.error if isinstance(error, WorkerFailed) else error
+            report = crash.write_report(cause, self._log_folder)
+            where = f"; see {report}" if report else ""
+            self._crash_word = f"qtop crashed ({type(cause).__name__}){where}"
+        super()._handle_exception(error)
+
+    def panic(self, *renderables: Any) -> None:
+        """End without showing anything of the error."""
+        self._close_messages_no_wait()
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        if self._crash_word is not None:
+            print(self._crash_word, file=sys.__stderr__)
+            self._crash_word = None
+
+    # Keys that work everywhere
+
+    def action_show_queues(self) -> None:
+        """Show the queues."""
+        self._show_list("queues")
+
+    def action_show_workers(self) -> None:
+        """Show the workers."""
+        self._show_list("workers")
+
+    def action_show_failed(self) -> None:
+        """Show the failures."""
+        self._show_list("failed")
+
+    def _show_list(self, name: Where) -> None:
+        """Show a list itself, not what was opened from it."""
+        if name != self.current_mode:
+            self.switch_mode(name)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_faster(self) -> None:
+        """Look more often."""
+        self._set_interval(max((s for s in _INTERVALS_S if s < self.stage.interval_s), default=0))
+
+    def action_slower(self) -> None:
+        """Look less often."""
+        self._set_interval(min((s for s in _INTERVALS_S if s > self.stage.interval_s), default=60))
+
+    def _set_interval(self, interval_s: float) -> None:
+        self.stage.interval_s = interval_s
+        if self._poller is not None:
+            self._poller.interval_s = self.stage.interval_s
+        self._show()
+        self.say(f"a look every {self.stage.interval_s:g} s")
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    async def action_quit(self) -> None:
+        """Leave; with workers started here, after a question."""
+        if self._desk is None:
+            self.exit()
+        else:
+            self.run_worker(self._desk.leave(), group="quit", exclusive=True)
+
+    # What screens ask for
+
+    @property
+    def desk(self) -> Desk:
+        """What carries out actions. There is one as soon as a key can be pressed."""
+        if self._desk is None:
+            self._connect()
+        assert self._desk is not None  # noqa: S101  connecting makes it
+        return self._desk
+
+    def look_now(self) -> None:
+        """Look again without waiting for the interval."""
+        if self._poller is not None:
+            self._poller.poke()
+
+    def toggle_freeze(self) -> None:
+        """Stop the display where it is, or let it go on."""
+        self.stage.toggle_freeze()
+        self._show()
+
+    async def read(self, operation: Operation[T]) -> T:
+        """Read something for a screen. Raises StoreError."""
+        if self._source is None:
+            raise RuntimeError("nothing can be read before the first frame")
+        return await self._source.run(operation)
+
+
+def _stdin_is_a_terminal() -> bool:
+    return os.isatty(0)

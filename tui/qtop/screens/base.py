@@ -1,0 +1,166 @@
+"""What all screens of the console have in common: the bars around, and keys from the key map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from qtop import keymap
+from qtop.keymap import Where
+from qtop.stage import View
+from qtop.widgets import chrome
+from qtop.widgets.bar import Bar, Span
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextView
+from qtop.widgets.vtable import VTable
+
+if TYPE_CHECKING:
+    from qtop.app import QtopApp
+
+
+def bindings(places: Iterable[Where]) -> list[BindingType]:
+    """Bindings for the actions of these places; those of tables and texts have their own."""
+    return [
+        Binding(",".join(action.keys), action.id, action.label, show=False, id=action.id)
+        for action in keymap.of(set(places))
+        if "." not in action.id and "everywhere" not in action.where
+    ]
+
+
+class ConsoleScreen(Screen[None]):
+    """A whole page: status, tabs, trouble if there is any, a body, the last result, keys.
+
+    The widgets are attributes: looks may come while they are not mounted yet, or no longer.
+    """
+
+    AUTO_FOCUS = "VTable, TextView"
+    PLACES: ClassVar[tuple[Where, ...]] = ()
+    TAB: ClassVar[Where] = "queues"
+
+    if TYPE_CHECKING:
+        # Textual declares it as any app.
+        @property
+        def app(self) -> QtopApp: ...  # type: ignore[override]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
+        self._result, self._keys = Bar(id="result"), Bar(id="keys")
+
+    def compose(self) -> ComposeResult:
+        """The bars, and what a screen has to show between them."""
+        yield self._status
+        yield self._tabs
+        yield self._trouble
+        yield from self.compose_body()
+        yield self._result
+        yield self._keys
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The widgets of the screen itself."""
+        raise NotImplementedError
+
+    def show_board(self, view: View) -> None:
+        """Show what the screen is for."""
+        raise NotImplementedError
+
+    def show(self, view: View) -> None:
+        """Show the state of the console. Cost: what has changed."""
+        self._status.show(*chrome.status(view))
+        self._tabs.show(*chrome.tabs(view, self.TAB))
+        trouble = chrome.trouble(view)
+        self._trouble.show(trouble)
+        # Shown only when needed: the list gets its line.
+        self._trouble.display = bool(trouble)
+        places = {*self.PLACES, "everywhere"}
+        self._keys.show(*chrome.footer(places, read_only=view.read_only))
+        self.show_board(view)
+
+    def say(self, text: str, tone: str = "") -> None:
+        """Show a safe one-line result until the next one."""
+        self._result.show([Span(f" {text}", tone)])
+
+    def on_mount(self) -> None:
+        """Show the first frame: there may be no data yet."""
+        self.show(self.app.stage.view())
+        self.say(*self.app.last_word)
+
+    def on_screen_resume(self) -> None:
+        """Show what happened while another screen was in front."""
+        if self.is_mounted:
+            self.show(self.app.stage.view())
+            self.say(*self.app.last_word)
+
+    def action_back(self) -> None:
+        """Leave this screen for the one it was opened from."""
+        self.app.pop_screen()
+
+
+class TextScreen(ConsoleScreen):
+    """A page of text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = TextView()
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The text."""
+        yield self.text
+
+    def show_board(self, view: View) -> None:
+        """Show the lines as they are now."""
+        self.text.show(self.lines(view))
+
+    def lines(self, view: View) -> Iterable[TextLine]:
+        """What there is to read."""
+        raise NotImplementedError
+
+
+class ListScreen(ConsoleScreen):
+    """A page with a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table: VTable[Any] = self.make_table()
+
+    def make_table(self) -> VTable[Any]:
+        """The table, without rows."""
+        raise NotImplementedError
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The table."""
+        yield self.table
+
+
+class MainScreen(ListScreen):
+    """One of the console's lists, and the keys that all of them have."""
+
+    def chosen(self) -> list[Any]:
+        """The marked rows, else the one under the cursor."""
+        row = self.table.cursor_row
+        return self.table.marked_rows() or ([] if row is None else [row])
+
+    def action_next_sort(self) -> None:
+        """Sort by the next column."""
+        self.table.next_sort()
+
+    def action_reverse_sort(self) -> None:
+        """Sort the other way round."""
+        self.table.reverse_sort()
+
+    def action_freeze(self) -> None:
+        """Stop the display, or let it go on."""
+        self.app.toggle_freeze()
+
+    def action_pause_all(self) -> None:
+        """Pause everything, or resume it."""
+        self.app.desk.pause_or_resume_all(is_paused=self.app.stage.is_paused)
+
+    def action_start_workers(self) -> None:
+        """Ask which workers to start here."""
+        self.app.desk.ask_for_workers("*")

@@ -1,0 +1,36 @@
+"""One worker: its record, and whether it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from qtop.details import worker_lines
+from qtop.keymap import Where
+from qtop.model import WorkerRow
+from qtop.screens.base import TextScreen, bindings
+from qtop.stage import View
+from qtop.widgets.text_lines import TextLine
+
+
+class WorkerScreen(TextScreen):
+    """The worker as it is now; when it has left, as it was last seen."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
+    TAB: ClassVar[Where] = "workers"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, row: WorkerRow) -> None:
+        super().__init__()
+        self._row = row
+
+    def lines(self, view: View) -> Iterable[TextLine]:
+        """The worker's newest row."""
+        workers = view.board.workers if view.board else ()
+        text = self._row.identity.text
+        now = next((row for row in workers if row.identity.text == text), None)
+        self._row = now or self._row
+        if now is None:
+            yield TextLine("This worker is no longer registered.", "bad")
+        local = self.app.local.get(self._row.identity.pid) if self._row.is_local else None
+        yield from worker_lines(self._row, None if local is None else str(local.log))

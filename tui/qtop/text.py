@@ -1,0 +1,234 @@
+"""Data to display text: the only way from Redis to the screen.
+
+Whatever comes from Redis may hold escape sequences, invisible characters or broken bytes. `safe()`
+turns it into one line of characters that a terminal draws and never obeys. Everything else here
+works on text that is already safe: cutting and padding it by terminal cells, and writing ages,
+counts and histories in few characters.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from rich.cells import cell_len, set_cell_size
+
+Align = Literal["left", "right", "center"]
+
+REPLACEMENT: Final = "\ufffd"
+ELLIPSIS: Final = "…"
+UNKNOWN: Final = "unknown"
+
+_NEWLINE_MARK: Final = "⏎"
+_TAB_MARK: Final = "⇥"
+_TAB_CELLS: Final = 4
+_SPARKS: Final = "▁▂▃▄▅▆▇█"
+_ASCII_SPARKS: Final = "_.:-=+*#"
+
+# Every character a terminal may obey, hide, reorder or measure differently from us. Spelled out
+# rather than taken from `unicodedata`, so that it does not change with the version of Python.
+_REFUSED_RANGES: Final = (
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: commands
+    "\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"  # invisible or enclosing formats
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # fillers: letters that show nothing
+    "\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"  # variation selectors: change the width
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # zero width, bidi, separators, joiners
+    "\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U0001f3fb-\U0001f3ff"  # skin tones: two cells or none, terminals disagree
+    "\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff"  # surrogates, private, not characters
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff\U000f0000-\U0010ffff"  # tags, private
+)
+_REFUSED: Final = re.compile(f"[{_REFUSED_RANGES}]")
+
+_COMBINING: Final = (
+    "\u0300-\u034e\u0350-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+)
+# More accents than any writing system stacks: they climb over the lines above.
+_STACKED: Final = re.compile(f"([{_COMBINING}]{{3}})[{_COMBINING}]+")
+
+
+def safe(value: str | bytes) -> str:
+    """Turn data into one line of text that a terminal shows and never obeys.
+
+    Control characters become their pictures (a newline `⏎`, a tab `⇥`), bytes that are not UTF-8
+    become `\\xNN`, and what is invisible, reorders text or has no certain width becomes U+FFFD.
+
+    Args:
+        value: Bytes as they came, or a string decoded with `surrogateescape`.
+
+    Returns:
+        Printable text; giving it to `safe` again changes nothing. O(n), and a plain ASCII string
+        is returned as it is.
+    """
+    text = _decoded(value)
+    if text.isascii() and text.isprintable():
+        return text
+    return _STACKED.sub(rf"\1{REPLACEMENT}", _REFUSED.sub(_shown, text))
+
+
+def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[str]:
+    """Turn data of several lines into safe lines for a detail view.
+
+    Args:
+        value: As for `safe`. Lines end at a newline; tabs become spaces.
+        max_lines: How many lines to return at most, from 1. When there are more, the first and the
+            last ones are kept, with a line between them that says how many are hidden.
+        max_width: How many cells a line may fill, from 1. A longer one ends with a count.
+
+    Returns:
+        At least one line. The hidden part costs one search for newlines, nothing else.
+    """
+    text = _decoded(value).replace("\r\n", "\n")
+    total = text.count("\n") + 1
+    if total <= max_lines:
+        return [_safe_line(line, max_width) for line in text.split("\n")]
+    tail_lines = (max_lines - 1) // 2
+    head_lines = max_lines - 1 - tail_lines
+    head = text.split("\n", head_lines)[:head_lines]
+    tail = text.rsplit("\n", tail_lines)[1:] if tail_lines else []
+    hidden = f"{ELLIPSIS} {count(total - head_lines - tail_lines)} lines hidden {ELLIPSIS}"
+    return [
+        *(_safe_line(line, max_width) for line in head),
+        crop(hidden, max_width),
+        *(_safe_line(line, max_width) for line in tail),
+    ]
+
+
+def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS) -> str:
+    """Cut safe text so that it fills at most `width` cells.
+
+    Args:
+        text: Safe text.
+        width: Cells there are; 0 and less give an empty string.
+        ellipsis: One cell that stands for what was cut.
+
+    Returns:
+        The text itself when it fits, else text of exactly `width` cells. O(width).
+    """
+    if width <= 0:
+        return ""
+    # Safe text has at most four characters a cell, so what lies further cannot be seen.
+    longest = width * 4 + 4
+    if len(text) <= longest and cell_len(text) <= width:
+        return text
+    return set_cell_size(text[:longest], width - 1) + ellipsis
+
+
+def pad(text: str, width: int, align: Align = "left", *, ellipsis: str = ELLIPSIS) -> str:
+    """Make safe text fill exactly `width` cells, cutting or adding spaces.
+
+    Args:
+        text: Safe text.
+        width: Cells to fill.
+        align: Where the text stands among the spaces.
+        ellipsis: As for `crop`.
+
+    Returns:
+        Text of exactly `width` cells. O(width).
+    """
+    cut = crop(text, width, ellipsis=ellipsis)
+    spare = max(0, width - cell_len(cut))
+    before = {"left": 0, "right": spare, "center": spare // 2}[align]
+    return " " * before + cut + " " * (spare - before)
+
+
+def ago(age_s: float | None) -> str:
+    """Write an age in its largest unit: `3 s`, `2 min`, `4 h`, `3 d`.
+
+    Args:
+        age_s: Seconds. Less than zero, from clocks that differ, counts as zero.
+
+    Returns:
+        The age rounded down, or `unknown` for None and what is not a number of seconds.
+    """
+    if age_s is None or not math.isfinite(age_s):
+        return UNKNOWN
+    whole_s = int(max(0.0, age_s))
+    if whole_s < 60:
+        return f"{whole_s} s"
+    if whole_s < 3_600:
+        return f"{whole_s // 60} min"
+    if whole_s < 86_400:
+        return f"{whole_s // 3_600} h"
+    return f"{whole_s // 86_400:,} d"
+
+
+def count(n: int | None) -> str:
+    """Write a count with thousands apart: `1,234,567`, or `unknown` for None."""
+    return UNKNOWN if n is None else f"{n:,}"
+
+
+# The name of the switch is the one the command line has.
+def spark(values: Sequence[float | None], width: int, *, ascii: bool = False) -> str:
+    """Draw a history as one line of bars, the newest at the right.
+
+    Zero is always the lowest bar and anything above zero is higher than that; the highest value
+    shown has the highest bar.
+
+    Args:
+        values: Oldest first. None, and what is not a finite number, leaves a blank.
+        width: Cells; older values that do not fit are left out, missing ones are blanks.
+        ascii: Draw with ASCII characters.
+
+    Returns:
+        Text of exactly `width` cells.
+    """
+    if width <= 0:
+        return ""
+    bars = _ASCII_SPARKS if ascii else _SPARKS
+    shown = values[-width:]
+    peak = max((v for v in shown if v is not None and math.isfinite(v)), default=0.0)
+    return "".join(_bar(value, peak, bars) for value in shown).rjust(width)
+
+
+def _bar(value: float | None, peak: float, bars: str) -> str:
+    if value is None or not math.isfinite(value):
+        return " "
+    if value <= 0:
+        return bars[0]
+    top = len(bars) - 1
+    # A tiny value over a huge peak rounds to zero, and must not look like zero.
+    return bars[min(top, max(1, math.ceil(value / peak * top)))]
+
+
+def _decoded(value: str | bytes) -> str:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+def _shown(match: re.Match[str]) -> str:
+    character = match[0]
+    code = ord(character)
+    if character == "\n":
+        return _NEWLINE_MARK
+    if character == "\t":
+        return _TAB_MARK
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return REPLACEMENT
+
+
+def _safe_line(line: str, max_width: int) -> str:
+    # Cutting before cleaning keeps a line of ten megabytes as cheap as a short one.
+    if len(line) <= max_width * 4:
+        whole = safe(line.expandtabs(_TAB_CELLS))
+        if cell_len(whole) <= max_width:
+            return whole
+    room = max_width - cell_len(_more(len(line)))
+    kept = used = 0
+    for character in line[: max(0, room)]:
+        used += _TAB_CELLS if character == "\t" else cell_len(safe(character))
+        if used > room:
+            break
+        kept += 1
+    start = safe(line[:kept].expandtabs(_TAB_CELLS))
+    more = _more(len(line) - kept)
+    return crop(crop(start, max(0, max_width - cell_len(more))) + more, max_width)
+
+
+def _more(hidden: int) -> str:
+    return f"{ELLIPSIS} {count(hidden)} more"

@@ -1,0 +1,146 @@
+"""What the bars around every screen say. Pure: texts from the state of the console."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from qtop import keymap
+from qtop.cells import NOTHING, number, rate
+from qtop.keymap import Where
+from qtop.stage import View
+from qtop.text import ago, safe
+from qtop.widgets.bar import Span
+
+
+def status(view: View) -> tuple[list[Span], list[Span]]:
+    """The status line: where we are, and how fresh what we see is."""
+    left = [Span(" qtop ", "badge", 90), Span(" ", "", 90)]
+    look = view.look
+    if look.error is not None:
+        since_s = view.now_mono - (look.failing_since_mono or view.now_mono)
+        wait_s = max(0.0, (look.next_try_mono or view.now_mono) - view.now_mono)
+        trying = f"next try in {ago(wait_s)}" if wait_s >= 1 else "trying now"
+        text = f"⚠ no answer from {view.address} for {ago(since_s)}; {trying} "
+        return [*left, Span(text, "bad")], _frozen(view)
+    left += [
+        Span(view.address, "strong", 80),
+        Span(f"  {safe(view.namespace)}", "", 70),
+        Span(f"  every {view.interval_s:g} s", "dim", 10),
+    ]
+    right: list[Span] = []
+    if view.board is not None and view.board.totals.is_paused:
+        right += [Span(" PAUSED ", "flag", 95), Span(" ")]
+    if view.read_only:
+        right += [Span(" READ-ONLY ", "flag", 94), Span(" ")]
+    if view.local_alive:
+        ending = f", {view.local_ending} ending" if view.local_ending else ""
+        right.append(Span(f"● {view.local_alive} here{ending}  ", "accent", 40))
+    if look.rtt_ms is not None:
+        slow = look.rtt_ms > 250
+        right.append(Span(f"{_milliseconds(look.rtt_ms)} ", "warn" if slow else "dim", 30))
+    return left, right + _frozen(view)
+
+
+def _frozen(view: View) -> list[Span]:
+    if view.frozen_since_mono is None:
+        return []
+    age_s = view.now_mono - view.frozen_since_mono
+    return [Span(f" FROZEN {ago(age_s)} ", "flag", 96)]
+
+
+def _milliseconds(rtt_ms: float) -> str:
+    # Coarse on purpose: figures that flicker are bytes over ssh and no news.
+    for bound in (1, 2, 5, 10, 20, 50, 100, 200, 500):
+        if rtt_ms < bound:
+            return f"<{bound} ms"
+    return f"{rtt_ms / 1_000:.1f} s"
+
+
+def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
+    """The screens with their counts, and the totals."""
+    board = view.board
+    totals = board.totals if board else None
+    trouble = totals is not None and totals.troubled > 0
+    counts: list[tuple[Where, str, str, str]] = [
+        ("queues", "1 Queues", number(totals.queues) if totals else "", ""),
+        (
+            "workers",
+            "2 Workers",
+            f"{number(totals.working)}/{number(totals.workers)}" if totals else "",
+            "warn" if trouble else "",
+        ),
+        (
+            "failed",
+            "3 Failed",
+            number(totals.failed) if totals else "",
+            "bad" if totals and totals.failed else "",
+        ),
+    ]
+    left: list[Span] = []
+    for where, name, figure, tone in counts:
+        action = f"app.show_{where}"
+        style = "current" if where == current else "dim"
+        left.append(Span(f"{'▌' if where == current else ' '}{name}", style, 100, action))
+        if figure:
+            left.append(Span(f" {figure}", tone or style, 95, action))
+        left.append(Span("  ", "", 95))
+    right = _totals(view)
+    if not view.is_stale:
+        return left, right
+    return [span._replace(tone="dim") for span in left], right
+
+
+def _totals(view: View) -> list[Span]:
+    if view.board is None:
+        return []
+    if view.is_stale and view.look.taken_mono is not None:
+        return [Span(f" as of {ago(view.now_mono - view.look.taken_mono)} ago ", "flag", 60)]
+    totals = view.board.totals
+    spans = [Span(f"{number(totals.waiting)} waiting", "strong", 60)]
+    if totals.processed_per_s is not None:
+        spans.append(Span(f"  {rate(totals.processed_per_s)} done/s", "dim", 50))
+    if totals.failed_per_s:
+        spans.append(Span(f"  {rate(totals.failed_per_s)} failed/s", "bad", 55))
+    return [*spans, Span(" ", "", 60)]
+
+
+def trouble(view: View) -> list[Span]:
+    """What is wrong with Redis, in words; nothing when all is well."""
+    if view.look.error is not None:
+        return [Span(f" {safe(view.look.error)}", "warn")]
+    if view.board is not None and view.board.totals.problems:
+        return [Span(f" ⚠ {safe('; '.join(view.board.totals.problems))}", "warn")]
+    return []
+
+
+def footer(places: Collection[Where], *, read_only: bool) -> tuple[list[Span], list[Span]]:
+    """The keys that do something here; those that everything has are at the right."""
+    actions = keymap.footer(places, read_only=read_only)
+    always = {action.id for action in keymap.of({"everywhere"})}
+    left: list[Span] = [Span(" ", "", 90)]
+    right: list[Span] = []
+    for rank, (sign, label, action_id) in enumerate(actions):
+        everywhere = action_id in always
+        spans = _key(sign, label, 99 if everywhere else 80 - rank, action_id, everywhere=everywhere)
+        (right if everywhere else left).extend(spans)
+    return left, right
+
+
+def _key(
+    sign: str, label: str, priority: int, action_id: str, *, everywhere: bool
+) -> Sequence[Span]:
+    # Those of tables and texts are the focused widget's own.
+    action = None
+    if "." not in action_id:
+        action = f"{'app' if everywhere else 'screen'}.{action_id}"
+    return (
+        Span(sign, "key", priority, action, action_id),
+        Span(f" {label}  ", "dim", priority, action, action_id),
+    )
+
+
+def empty_word(view: View, noun: str, advice: str) -> str:
+    """What an empty list says."""
+    if view.board is None:
+        return f"Connecting to {view.address} …" if not view.is_stale else NOTHING
+    return f"No {noun} yet: {advice}" if advice else f"No {noun}."

@@ -1,0 +1,192 @@
+"""The columns of a table and the lines they make: pure layout, no widget.
+
+A `Line` says what stands on one line of the screen. Two lines compared give the cells that have to
+be painted again, which is what keeps a console over ssh quiet.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+
+from qtop.text import Align, crop, pad
+
+RowT = TypeVar("RowT")
+
+Tone = Literal["good", "warn", "bad", "dim", "accent"]
+TONES: Final[tuple[Tone, ...]] = ("good", "warn", "bad", "dim", "accent")
+
+GAP: Final = 2
+"""Blank cells between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[RowT]):
+    """One column: where it stands, what it shows of a row, how it sorts.
+
+    Attributes:
+        key: Its name in code, unique in a table.
+        label: Its name on the screen.
+        width: Cells it needs at least.
+        cell: The text for a row. It must be safe already; it is called for visible rows only.
+        flex: Its share of the cells that are left over; 0 keeps the column at `width`.
+        priority: When the screen is narrow, columns with the lowest priority go first.
+        align: Where the text stands in the column.
+        style: The meaning that colours the cell, the same for all rows or found for each.
+        sort_key: What to sort by: values comparable with each other, or None, which comes last in
+            both directions. A column without it cannot be sorted by.
+        descends: Sorting starts with the highest value.
+    """
+
+    key: str
+    label: str
+    width: int
+    cell: Callable[[RowT], str]
+    flex: int = 0
+    priority: int = 0
+    align: Align = "left"
+    style: Callable[[RowT], Tone | None] | Tone | None = None
+    sort_key: Callable[[RowT], Any] | None = None
+    descends: bool = False
+
+    def tone(self, row: RowT) -> Tone | None:
+        """The meaning that colours this column's cell of a row."""
+        return self.style(row) if callable(self.style) else self.style
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[RowT]):
+    """A column that has a place on the screen: its first cell and how many it fills."""
+
+    column: Column[RowT]
+    x: int
+    width: int
+
+
+class Cell(NamedTuple):
+    """Text that fills its column exactly, and what it means."""
+
+    text: str
+    tone: Tone | None = None
+
+
+class Line(NamedTuple):
+    """What one line of the table shows."""
+
+    kind: Literal["header", "row", "notice", "blank"]
+    cells: tuple[Cell, ...] = ()
+    mark: str = ""
+    marked: bool = False
+    cursor: bool = False
+
+
+class Sort(NamedTuple):
+    """The column rows are sorted by; `reverse` is the highest first."""
+
+    column_key: str
+    reverse: bool
+
+
+class SortMark(NamedTuple):
+    """The column that has the sort mark, and the mark."""
+
+    column_key: str
+    mark: str
+
+
+def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[Placed[RowT], ...]:
+    """Give as many columns as possible a place, and share out what is left.
+
+    Args:
+        columns: In the order of the screen.
+        x: The first cell that is free.
+        width: Cells there are from `x` on.
+
+    Returns:
+        The columns that stay, left to right; at least one when there is any, cut to what there is.
+    """
+    kept = list(range(len(columns)))
+    while len(kept) > 1 and _needed([columns[i] for i in kept]) > width:
+        kept.remove(min(kept, key=lambda i: (columns[i].priority, -i)))
+    staying = [columns[i] for i in kept]
+    spare = max(0, width - _needed(staying))
+    shares = sum(column.flex for column in staying)
+    placed: list[Placed[RowT]] = []
+    taken = 0
+    for column in staying:
+        extra = 0
+        if shares:
+            # Shares are counted from the left edge, so that rounding never loses a cell.
+            extra = spare * (taken + column.flex) // shares - spare * taken // shares
+        taken += column.flex
+        cells = max(0, min(column.width + extra, width))
+        placed.append(Placed(column, x, cells))
+        x += cells + GAP
+    return tuple(placed)
+
+
+def header_line(placed: Sequence[Placed[RowT]], sort: SortMark | None, ellipsis: str) -> Line:
+    """The line with the labels, and the sort mark beside the label of the sorted column."""
+
+    def label(place: Placed[RowT]) -> str:
+        if sort is None or sort.column_key != place.column.key:
+            return place.column.label
+        return crop(place.column.label, place.width - 1, ellipsis=ellipsis) + sort.mark
+
+    return Line(
+        "header",
+        tuple(Cell(pad(label(p), p.width, p.column.align, ellipsis=ellipsis)) for p in placed),
+    )
+
+
+def row_line(
+    row: RowT,
+    placed: Sequence[Placed[RowT]],
+    *,
+    mark: str,
+    marked: bool,
+    cursor: bool,
+    ellipsis: str,
+) -> Line:
+    """The line of one row. Calls every placed column's `cell` once."""
+    return Line(
+        "row",
+        tuple(
+            Cell(
+                pad(p.column.cell(row), p.width, p.column.align, ellipsis=ellipsis),
+                p.column.tone(row),
+            )
+            for p in placed
+        ),
+        mark,
+        marked,
+        cursor,
+    )
+
+
+def changed_spans(
+    old: Line | None, new: Line, placed: Sequence[Placed[RowT]], width: int
+) -> Iterator[tuple[int, int]]:
+    """Compare a line with the one on the screen.
+
+    Args:
+        old: What was painted; None when nothing was.
+        new: What should stand there.
+        placed: The columns of both.
+        width: Cells of a whole line.
+
+    Yields:
+        First cell and number of cells of each part to paint again: the cells that changed, or the
+        whole line when its cursor, its mark or its kind did.
+    """
+    if old == new:
+        return
+    if old is None or old._replace(cells=new.cells) != new or len(new.cells) != len(placed):
+        yield 0, width
+        return
+    for place, before, after in zip(placed, old.cells, new.cells, strict=True):
+        if before != after:
+            yield place.x, place.width
+
+
+def _needed(columns: Sequence[Column[RowT]]) -> int:
+    return sum(column.width for column in columns) + GAP * (len(columns) - 1)

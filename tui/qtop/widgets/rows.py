@@ -1,0 +1,187 @@
+"""The rows of a table: their order, the cursor and the marks, all by row key. No widget.
+
+Rows are replaced as a whole at every poll. What a person has pointed at must survive that: the
+cursor stays on its row, marks stay on theirs, and the order does not change under a moving hand.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, Generic
+
+from qtop.widgets.columns import RowT
+
+FREEZE_S: Final = 3.0
+"""How long the order stays as it is after the cursor moved."""
+
+
+class Rows(Generic[RowT]):
+    """Rows in the order they are shown, with a cursor and marks.
+
+    Args:
+        key: What makes a row the same row after a poll; unique among the rows.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, key: Callable[[RowT], Hashable], clock: Callable[[], float]) -> None:
+        self._key = key
+        self._clock = clock
+        self._given: Sequence[RowT] = ()
+        self._shown: Sequence[RowT] = ()
+        self._sort_key: Callable[[RowT], Any] | None = None
+        self._reverse = False
+        self._frozen_until_s = float("-inf")
+        self._cursor_index = 0
+        self._cursor_key: Hashable = None
+        self._marked: frozenset[Hashable] = frozenset()
+        self._anchor: tuple[Hashable] | None = None
+        self._dropped_marks = 0
+
+    def __len__(self) -> int:
+        return len(self._shown)
+
+    def __getitem__(self, index: int) -> RowT:
+        return self._shown[index]
+
+    @property
+    def cursor_index(self) -> int:
+        """Where the cursor is; 0 when there are no rows."""
+        return min(self._cursor_index, max(0, len(self._shown) - 1))
+
+    @property
+    def cursor_row(self) -> RowT | None:
+        """The row under the cursor."""
+        return self._shown[self.cursor_index] if self._shown else None
+
+    @property
+    def marked(self) -> frozenset[Hashable]:
+        """The keys of the marked rows."""
+        return self._marked
+
+    @property
+    def dropped_marks(self) -> int:
+        """How many marked rows vanished since the marks were last cleared."""
+        return self._dropped_marks
+
+    def key_at(self, index: int) -> Hashable:
+        """The key of the row at an index."""
+        return self._key(self._shown[index])
+
+    def is_anchor(self, key: Hashable) -> bool:
+        """Whether a range of marks was begun at this row."""
+        return self._anchor == (key,)
+
+    def marked_rows(self) -> list[RowT]:
+        """The marked rows in the order shown. O(n) in the rows when any is marked."""
+        if not self._marked:
+            return []
+        return [row for row in self._shown if self._key(row) in self._marked]
+
+    def replace(self, rows: Sequence[RowT]) -> None:
+        """Show other rows; cursor and marks follow their keys.
+
+        Soon after the cursor moved, rows keep the order they have and new ones come last.
+
+        Args:
+            rows: The new rows, in their natural order. They are kept, not copied.
+
+        Cost: nothing per row without a sort, marks and a recent cursor move, if the row under the
+        cursor is where it was. Else one pass over the keys, and the sort.
+        """
+        self._given = rows
+        frozen = bool(self._shown) and self._clock() < self._frozen_until_s
+        self._shown = self._in_shown_order(rows) if frozen else self._sorted(rows)
+        self._follow_cursor()
+        self._drop_vanished_marks()
+
+    def sort(self, sort_key: Callable[[RowT], Any] | None, *, reverse: bool) -> None:
+        """Show the rows in another order, at once; rows that are equal keep their natural order.
+
+        Args:
+            sort_key: What to compare; None for the natural order.
+            reverse: The highest first. The natural order is not reversed.
+        """
+        self._sort_key = sort_key
+        self._reverse = reverse
+        self._frozen_until_s = float("-inf")
+        self._shown = self._sorted(self._given)
+        self._follow_cursor()
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on the row nearest to an index, and freeze the order for a while."""
+        if self._shown:
+            self._cursor_index = max(0, min(index, len(self._shown) - 1))
+            self._cursor_key = self.key_at(self._cursor_index)
+            self._frozen_until_s = self._clock() + FREEZE_S
+
+    def index_of(self, key: Hashable) -> int | None:
+        """Where the row with this key is. O(n)."""
+        return next((i for i, row in enumerate(self._shown) if self._key(row) == key), None)
+
+    def toggle_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away."""
+        if self._shown:
+            self._marked ^= {self.key_at(self.cursor_index)}
+
+    def mark_range(self) -> None:
+        """Begin a range of marks at the cursor, or mark all rows from its begin to the cursor."""
+        if not self._shown:
+            return
+        start = self.index_of(self._anchor[0]) if self._anchor else None
+        if start is None:
+            key = self.key_at(self.cursor_index)
+            self._anchor = (key,)
+            self._marked |= {key}
+            return
+        first, last = sorted((start, self.cursor_index))
+        self._marked |= {self.key_at(index) for index in range(first, last + 1)}
+        self._anchor = None
+
+    def mark_all(self) -> None:
+        """Mark every row; when every row is marked already, none. O(n)."""
+        every = frozenset(map(self._key, self._shown))
+        if every == self._marked:
+            self.clear_marks()
+        else:
+            self._marked = every
+            self._anchor = None
+
+    def clear_marks(self) -> None:
+        """Forget all marks, the begin of a range, and how many were dropped."""
+        self._marked = frozenset()
+        self._anchor = None
+        self._dropped_marks = 0
+
+    def _sorted(self, rows: Sequence[RowT]) -> Sequence[RowT]:
+        if self._sort_key is None:
+            return rows
+        values = [self._sort_key(row) for row in rows]
+        known = [i for i, value in enumerate(values) if value is not None]
+        known.sort(key=values.__getitem__, reverse=self._reverse)
+        unknown = [i for i, value in enumerate(values) if value is None]
+        return [rows[i] for i in (*known, *unknown)]
+
+    def _in_shown_order(self, rows: Sequence[RowT]) -> Sequence[RowT]:
+        coming = {self._key(row): row for row in rows}
+        if len(coming) != len(rows):
+            # Two rows with one key: a strange order for a moment is better than a lost row.
+            return self._sorted(rows)
+        keys = map(self._key, self._shown)
+        staying = [coming.pop(key) for key in keys if key in coming]
+        return [*staying, *self._sorted(list(coming.values()))]
+
+    def _follow_cursor(self) -> None:
+        # Without rows the cursor keeps its key: a filter that matched nothing may be taken back.
+        if not self._shown:
+            return
+        index = self.cursor_index
+        if self._cursor_key is not None and self.key_at(index) != self._cursor_key:
+            found = self.index_of(self._cursor_key)
+            index = index if found is None else found
+        self._cursor_index = index
+        self._cursor_key = self.key_at(index)
+
+    def _drop_vanished_marks(self) -> None:
+        if not self._marked:
+            return
+        alive = self._marked.intersection(map(self._key, self._shown))
+        self._dropped_marks += len(self._marked) - len(alive)
+        self._marked = alive
