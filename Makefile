@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check screenshots bench clean
+.PHONY: run test check docs screenshots clean
 .DELETE_ON_ERROR:
 
 run: .venv/.done
@@ -18,6 +18,9 @@ check: .venv/.done
 
 screenshots: .venv/.done
 	$(BIN)/python -m tests.screenshots
+
+docs: .venv/.done
+	UPDATE_README=1 $(BIN)/python -m pytest -q tests/house/test_readme.py
 
 .venv/.done: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -23,7 +23,7 @@ from resque.wire.codec import (
     members,
 )
 
-TEXT = some.text(some.characters(exclude_categories=("Cs",)))
+TEXT = some.text(some.characters(codec="utf-8"))
 SCALARS = (
     some.none()
     | some.booleans()

@@ -207,3 +207,9 @@ def test_a_refused_push_of_many_is_not_taken_for_a_success(resque: Resque, direc
     direct("SET", "resque:queue:default", "not a list")
     with pytest.raises(Exception, match="WRONGTYPE"):
         resque.enqueue_many([(OkJob, [1])])
+
+
+def test_removing_a_queue_of_another_type_says_so(resque: Resque, direct: Direct) -> None:
+    direct("SET", "resque:queue:default", "not a list")
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        resque.remove_queue("default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from datetime import UTC, datetime
 from typing import Any
@@ -206,4 +207,4 @@ def test_a_configuration_read_from_ruby_is_written_back_to_the_byte(
     for name, text in configs.items():
         direct("HSET", "resque:persistent_schedules", name, text)
     for raw in store.run(schedules.stored(keys)).configs.values():
-        assert encode(golden.json.loads(raw)) == raw
+        assert encode(json.loads(raw)) == raw

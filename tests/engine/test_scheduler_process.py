@@ -83,10 +83,15 @@ def test_a_standby_takes_over_when_the_master_leaves(
 def test_two_masters_at_once_move_two_thousand_jobs_exactly_once(
     start: StartScheduler, store: Store, keys: Keys, direct: Direct
 ) -> None:
-    delay_due(store, keys, *range(2000))
     env = {"DELAYED_REQUEUE_BATCH_SIZE": "7"}
     blue = start(RESQUE_SCHEDULER_MASTER_LOCK_PREFIX="blue", **env)
     green = start(RESQUE_SCHEDULER_MASTER_LOCK_PREFIX="green", **env)
+    for scheduler in (blue, green):
+        scheduler.await_log("is the master")
+    future = int(time.time()) + 3600
+    for number in range(2000):
+        store.run(delayed.schedule(keys, future, "q", "A", [number]))
+    direct("ZADD", "resque:delayed_queue_schedule", 1, future)  # all due from now on
     await_length(direct, 2000)
     assert (blue.leave(), green.leave()) == (0, 0)
     pushed = sorted(direct("LRANGE", "resque:queue:q", 0, -1))

@@ -1,5 +1,6 @@
 """What the console's keys do to a real Redis, and to real processes."""
 
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -154,7 +155,8 @@ async def test_a_queue_is_paused_and_resumed_with_the_same_key(redis: Redis) -> 
     async with app.run_test(size=(100, 24)) as pilot:
         await until_shown(pilot, "mail")
         await pilot.press("p")
-        await until_shown(pilot, "unserved, paused")
+        await until_shown(pilot, "paused mail")
+        await until_shown(pilot, "unserved, …")
         await pilot.press("p")
         await until_shown(pilot, "resumed mail")
     assert not await redis.source.run(pauses.resume(KEYS, "mail"))
@@ -261,8 +263,6 @@ async def test_workers_are_started_marked_and_stopped_here(redis: Redis, tmp_pat
 
 
 async def test_x_stops_a_worker_that_was_started_here(redis: Redis, tmp_path: Path) -> None:
-    import socket
-
     app = on(
         redis,
         folder=tmp_path / "log",
@@ -277,7 +277,7 @@ async def test_x_stops_a_worker_that_was_started_here(redis: Redis, tmp_path: Pa
         await redis.source.run(single(("SADD", KEYS.workers(), worker_id), int, writes=True))
         await pilot.press("2")
         app.look_now()
-        await until_shown(pilot, "● ")
+        await until_shown(pilot, f"● {socket.gethostname()}:{worker.pid}")
         await pilot.press("x")
         await until_shown(pilot, "finishes its job and ends; x again stops it now")
         await pilot.press("x")

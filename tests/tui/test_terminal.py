@@ -82,11 +82,12 @@ def terminal(redis_url: str, tmp_path: Path) -> Iterator[Terminal]:
         start_new_session=True,
     )
     os.close(follower)
-    yield Terminal(process, leader)
+    terminal = Terminal(process, leader)
+    yield terminal
     if process.poll() is None:
         process.kill()
     process.wait()
-    os.close(leader)
+    os.close(terminal.fd)
 
 
 def test_escape_sequences_in_data_do_not_reach_the_terminal(terminal: Terminal) -> None:
@@ -113,3 +114,11 @@ def test_the_first_frame_comes_before_the_first_look(terminal: Terminal) -> None
     terminal.read_until(b"mail")
     assert b"Connecting to" in terminal.written
     assert terminal.written.index(b"Connecting to") < terminal.written.index(b"mail")
+
+
+def test_the_console_ends_by_itself_when_the_terminal_vanishes(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    # No signal comes: the terminal was not this session's own.
+    vanished, terminal.fd = terminal.fd, os.open(os.devnull, os.O_RDWR)
+    os.close(vanished)
+    assert terminal.process.wait(DEADLINE_S) == 1

@@ -21,6 +21,7 @@ from textual.worker import WorkerFailed
 
 from qtop import crash, keymap, theme
 from qtop.desk import Desk
+from qtop.driver import TerminalDriver
 from qtop.keymap import Where
 from qtop.local_workers import Command, LocalWorkers, worker_command, worker_environment
 from qtop.poller import Look, Poller
@@ -95,7 +96,7 @@ class QtopApp(App[None]):
         command: Command | None = None,
         terminal_is_there: Callable[[], bool] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.address = address
         self.keys = Keys(namespace)
         self.clock = clock

@@ -114,36 +114,47 @@ def demo() -> None:
     envvar="RESQUE_REQUIRE",
     help="Module that declares jobs; repeatable. The current folder is importable.",
 )
+@click.option("--count", envvar="COUNT", type=click.IntRange(1), help="How many workers.")
 @click.option(
     "--interval",
     envvar="INTERVAL",
     type=click.FloatRange(0),
-    default=5.0,
-    show_default=True,
-    help="Seconds between two looks where waiting is impossible; 0: leave when no job is found.",
+    help="Seconds between two looks where waiting is impossible (5); 0: leave when idle.",
 )
+@click.option(
+    "--jobs-per-fork",
+    envvar="JOBS_PER_FORK",
+    type=click.IntRange(1),
+    help="How many jobs share a child process (1): faster, less apart.",
+)
+@click.option("--no-fork", is_flag=True, help="Run jobs in the worker's own process.")
+@click.option(
+    "--time-limit", type=click.FloatRange(0), help="Seconds after which a job is ended and failed."
+)
+@click.option(
+    "--requeue-lost",
+    type=click.IntRange(0),
+    help="Put a job whose process died back onto its queue, at most so often (0).",
+)
+@click.option("--shuffle", is_flag=True, help="Look at the queues in random order.")
+@click.option("--weight", multiple=True, metavar="QUEUE=N", help="Shuffle, this queue N-fold.")
 @click.option("--die-with-parent", type=int, hidden=True)
 def worker(
-    queues: str | None,
-    connection: Connection,
-    require: tuple[str, ...],
-    interval: float,
-    die_with_parent: int | None,
+    queues: str | None, connection: Connection, require: tuple[str, ...], **options: Any
 ) -> None:
     """Work the QUEUES (comma-separated, in order; `*` for all, `!x` for not x).
 
     QUIT finishes the job in hand and leaves; TERM and INT end it now (it becomes a failure);
-    USR1 ends it and goes on; USR2 pauses, CONT resumes.
+    USR1 ends it and goes on; USR2 pauses, CONT resumes. The environment variables of Ruby's
+    worker are obeyed too: TERM_CHILD, GRACEFUL_TERM, PIDFILE and so on.
 
-    Example: qtop worker high,low --require app.jobs
+    Example: qtop worker high,low --require app.jobs --count 2
     """
     if not queues:
         raise click.UsageError("name the queues to work, for example: qtop worker high,low")
     from qtop.commands.worker import become_worker
 
-    become_worker(
-        queues, connection, require=require, interval_s=interval, parent_pid=die_with_parent
-    )
+    become_worker(queues, connection, require=require, options=options)
 
 
 @main.command()

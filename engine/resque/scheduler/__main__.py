@@ -64,6 +64,7 @@ def main(environ: Mapping[str, str]) -> int:
         print(f"scheduler: {error}", file=sys.stderr)
         return 2
     try:
+        _hold_private_server(environ.get("REDIS_URL", ""))
         scheduler.run()
     except StoreError as error:
         print(f"scheduler: {error}", file=sys.stderr)
@@ -107,6 +108,17 @@ def _number(
     if not least <= number <= most:
         raise _Unusable(f"{name} must be a number from {least:g} to {most:g}, not {text!r}")
     return number
+
+
+def _hold_private_server(url: str) -> None:
+    """A scheduler on this user's private server keeps that server alive."""
+    if not url.startswith("unix:"):
+        return
+    from resque.server import PrivateServer
+
+    server = PrivateServer.at(url)
+    if server is not None:
+        server.hold()
 
 
 def _load(modules: str) -> None:

@@ -82,7 +82,7 @@ def parse_cron(text: str) -> Cron:
     lag_s = 0
     if len(words) == 6 and words[0].isdecimal() and int(words[0]) < 60:
         lag_s = int(words.pop(0))
-    cron = Cron(text, " ".join(words), lag_s, zone)
+    cron = Cron(" ".join(text.split()), " ".join(words), lag_s, zone)
     try:
         never = cron.next_after(datetime(2000, 1, 1, tzinfo=UTC), UTC) is None
     except CronSimError as error:

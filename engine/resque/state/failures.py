@@ -116,7 +116,8 @@ def newest(
 ) -> Exchange[tuple[int, list[Failure]]]:
     """The length of the list, and up to `limit` failures, newest first, after the `skip`
     newest. Entries longer than `max_bytes` come cut. One round trip, O(limit)."""
-    first, last = -skip - limit, -skip - 1
+    # To LRANGE 0 -1, which these would be for none at all, is everything.
+    first, last = (-skip - limit, -skip - 1) if limit > 0 else (1, 0)
 
     def parse(seen: windows.Window) -> tuple[int, list[Failure]]:
         newest_first = reversed(seen.items)

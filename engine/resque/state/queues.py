@@ -13,7 +13,7 @@ from resque.state import bulk, windows
 from resque.state.trail import Trail
 from resque.state.windows import Extent, Item, Window
 from resque.wire.codec import Payload, decode_payload
-from resque.wire.exchange import Arg, Exchange, Steps, load_script, single
+from resque.wire.exchange import Arg, Exchange, Steps, executed, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
 
 _PUSH_ALL = load_script("push_all")
@@ -103,7 +103,7 @@ def remove_queue(keys: Keys, queue: str) -> Exchange[int]:
             ("UNLINK", keys.queue(queue)),
             ("EXEC",),
         ),
-        lambda replies: int(replies[4][0]),
+        lambda replies: int(executed(replies[4])[0]),
         writes=True,
     )
 
@@ -113,7 +113,9 @@ def peek(
 ) -> Exchange[Window]:
     """The waiting jobs from place `start` (0 is next), at most `count`; of an item longer than
     `max_bytes` only the beginning. One round trip, O(start + count)."""
-    return windows.window(keys.queue(queue), start, start + count - 1, max_bytes=max_bytes)
+    # To LRANGE 0 -1, which these would be for none at all, is everything.
+    first, last = (start, start + count - 1) if count > 0 else (1, 0)
+    return windows.window(keys.queue(queue), first, last, max_bytes=max_bytes)
 
 
 def extent(keys: Keys, queue: str) -> Exchange[Extent]:

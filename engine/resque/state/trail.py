@@ -6,7 +6,7 @@ application's own, through `Resque`) leave nothing, as in Ruby.
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass, field
 
 from resque.wire.exchange import Arg
@@ -22,7 +22,7 @@ AUDIT_ENTRIES = 10_000
 
 def new_id() -> str:
     """An id for an operation."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ round trips is a generator of exchanges (`Steps`), which any runner can drive, w
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any, Generic, TypeVar
 
 from resque.errors import (
@@ -67,8 +67,10 @@ def load_script(name: str) -> Script:
 
 
 def _lines(file: str) -> Iterator[bytes]:
-    source = resources.files("resque.wire").joinpath("scripts", file).read_bytes()
-    for line in map(bytes.strip, source.splitlines()):
+    # Not importlib.resources: it loads tempfile, zipfile and more, which every fork would copy.
+    with open(os.path.join(os.path.dirname(__file__), "scripts", file), "rb") as source:
+        lines = source.read().splitlines()
+    for line in map(bytes.strip, lines):
         if line.startswith(_INCLUDE):
             yield from _lines(line.removeprefix(_INCLUDE).decode())
         elif line and not line.startswith(b"--"):

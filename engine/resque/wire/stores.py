@@ -89,6 +89,9 @@ def _raise(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
     """Turn what redis-py raises into the engine's tree; the address is shown without secrets."""
     if isinstance(error, StoreError):
         raise error
+    if isinstance(error.__cause__, redis.RedisError):
+        # The asyncio client wraps what a server refuses while a connection is made.
+        error = error.__cause__
     if isinstance(error, AuthenticationError | AuthorizationError):
         raise AuthRefused(f"{address} refuses this user or password: correct the URL") from None
     if isinstance(error, BusyLoadingError):

@@ -1,14 +1,25 @@
 """`python -m resque.worker`: a worker configured by its environment, as Ruby's rake task is.
 
-| variable           | meaning                                                            |
-|--------------------|--------------------------------------------------------------------|
-| `QUEUES`, `QUEUE`  | the queues, comma-separated, in order; `*` for all, `!x` for not x |
-| `REDIS_URL`        | where Redis is; default `redis://localhost:6379/0`                 |
-| `RESQUE_NAMESPACE` | default `resque`                                                   |
-| `RESQUE_REQUIRE`   | modules that declare the jobs, comma-separated                     |
-| `INTERVAL`         | seconds between two looks; 0: leave when no job is found           |
-| `RESQUE_PROCLINE_PREFIX` | what the process title begins with                           |
-| `RESQUE_PARENT_PID` | leave, after the job in hand, when this parent process ends       |
+| variable | meaning |
+|---|---|
+| `QUEUES`, `QUEUE` | the queues, comma-separated, in order; `*` for all, `!x` for not x |
+| `REDIS_URL` | where Redis is; default `redis://localhost:6379/0` |
+| `RESQUE_NAMESPACE` | default `resque` |
+| `RESQUE_REQUIRE` | modules that declare the jobs, comma-separated |
+| `COUNT` | that many workers under one parent, which restarts those that die |
+| `INTERVAL` | seconds between two looks; 0: leave when no job is found |
+| `FORK_PER_JOB` | `false`: run jobs in the worker's own process |
+| `JOBS_PER_FORK` | that many jobs share a child process |
+| `TERM_CHILD`, `GRACEFUL_TERM`, `RESQUE_TERM_TIMEOUT`, `RESQUE_PRE_SHUTDOWN_TIMEOUT` | as in Ruby |
+| `RESQUE_JOB_TIMEOUT` | seconds after which a job is ended and failed |
+| `RESQUE_REQUEUE_LOST` | put a job whose process died back, at most so often |
+| `RESQUE_SHUFFLE`, `RESQUE_WEIGHTS` | queues in random order; `high=5,low=1` weighs them |
+| `RESQUE_HEARTBEAT_INTERVAL`, `RESQUE_PRUNE_INTERVAL` | seconds, 60 and 300 |
+| `FAILURE_BACKEND` | `redis_multi_queue`: a list of failures for each queue |
+| `RUN_AT_EXIT_HOOKS` | children run their exit handlers |
+| `RESQUE_PROCLINE_PREFIX` | what the process title begins with |
+| `BACKGROUND`, `PIDFILE` | run as a daemon; where to write the process id |
+| `RESQUE_PARENT_PID` | leave, after the job in hand, when this parent process ends |
 
 `qtop worker` fills these in and then becomes this program, because a worker forks for every job
 and must not carry a command line parser's memory. Exit status: 0 left when told to, 2 the
@@ -22,15 +33,19 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
 from resque.state.queues import QueueList
 from resque.wire import times
-from resque.wire.address import parse_url
+from resque.wire.address import Address, parse_url
+from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.worker.options import from_environment
+from resque.worker.connection import LeanStore
+from resque.worker.options import count, from_environment
+from resque.worker.pool import Pool
 from resque.worker.worker import Worker
 
 
@@ -39,26 +54,51 @@ class _Unusable(Exception):
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Run a worker until it is told to leave. Returns the exit status."""
+    """Run a worker, or a pool of them, until it is told to leave. Returns the exit status."""
     try:
+        options = from_environment(environ)
+        workers = count(environ, "COUNT", 1, least=1)
+        queue_list = QueueList.parse(environ.get("QUEUES") or environ.get("QUEUE") or "")
+        address = parse_url(environ.get("REDIS_URL") or "redis://localhost:6379/0")
         _follow_parent(environ.get("RESQUE_PARENT_PID", ""))
         _load(environ.get("RESQUE_REQUIRE", ""))
-        address = parse_url(environ.get("REDIS_URL") or "redis://localhost:6379/0")
-        worker = Worker(
-            address,
-            Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE),
-            QueueList.parse(environ.get("QUEUES") or environ.get("QUEUE") or ""),
-            resque.registry,
-            version=resque.__version__,
-            options=from_environment(environ),
-            log=_log,
-        )
+        _settle(environ)
     except (_Unusable, BadOption, BadUrl, NoQueueError) as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
+    keys = Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE)
+
+    def work() -> int:
+        return _work(
+            lambda: Worker(
+                address,
+                keys,
+                queue_list,
+                resque.registry,
+                version=resque.__version__,
+                options=options,
+                log=_log,
+            ),
+            environ.get("REDIS_URL", ""),
+        )
+
+    if workers == 1:
+        return work()
     try:
-        _hold_private_server(environ.get("REDIS_URL", ""))
-        worker.run()
+        # Once, before there are many to say the same.
+        _greet(address)
+    except StoreError as error:
+        print(f"worker: {error}", file=sys.stderr)
+        return 3
+    title = f"{options.title_prefix}resque-{resque.__version__}: {workers} workers on {queue_list}"
+    pool = Pool(workers, work, title=title, log=_log, graceful_term=options.graceful_term)
+    return pool.run()
+
+
+def _work(make: Callable[[], Worker], url: str) -> int:
+    try:
+        _hold_private_server(url)
+        make().run()
     except StoreError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 3
@@ -66,6 +106,30 @@ def main(environ: Mapping[str, str]) -> int:
         print(f"worker: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _greet(address: Address) -> None:
+    store = LeanStore(address, timeout_s=5.0, client_name="resque-pool")
+    try:
+        store.run(single(("PING",), lambda reply: reply))
+    finally:
+        store.close()
+
+
+def _settle(environ: Mapping[str, str]) -> None:
+    """Go into the background and write the process id, where that is wanted."""
+    if environ.get("BACKGROUND"):
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(nothing, fd)
+    if path := environ.get("PIDFILE"):
+        try:
+            Path(path).write_text(str(os.getpid()))
+        except OSError as error:
+            raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
 
 
 def _log(line: str) -> None:

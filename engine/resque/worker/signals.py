@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -36,15 +36,23 @@ class Wishes:
     them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
     over and gives them back.
 
-    `graceful_term` and `term_child` are Ruby's switches of those names.
+    `graceful_term` and `term_child` are Ruby's switches of those names; `on_signal` is called
+    with each signal but CHLD.
     """
 
-    def __init__(self, *, graceful_term: bool = False, term_child: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        graceful_term: bool = False,
+        term_child: bool = False,
+        on_signal: Callable[[int], None] = lambda number: None,
+    ) -> None:
         self.leave = False
         self.end_job = False
         self.is_paused = False
         self._graceful_term = graceful_term
         self._term_child = term_child
+        self._on_signal = on_signal
         self._is_in_job = False
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
@@ -70,6 +78,8 @@ class Wishes:
         os.close(self._write_fd)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGCHLD:
+            self._on_signal(number)
         if number == signal.SIGTERM and self._graceful_term:
             number = signal.SIGQUIT
         if number in (signal.SIGTERM, signal.SIGINT):

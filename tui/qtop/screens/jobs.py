@@ -20,6 +20,7 @@ from qtop.widgets.text_lines import TextLine
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.state import queues, windows
+from resque.state.snapshot import Snapshot
 from resque.state.windows import Item, Window
 from resque.wire.codec import Payload, decode_payload
 
@@ -131,7 +132,7 @@ class JobsScreen(ListScreen):
         self._queue = queue
         self._start = 0
         self._length: int | None = None
-        self._shown_at: float | None = None
+        self._seen: Snapshot | None = None
 
     def make_table(self) -> VTable[Any]:
         """The table."""
@@ -145,8 +146,8 @@ class JobsScreen(ListScreen):
     def show_board(self, view: View) -> None:
         """Read the window again whenever there was a look."""
         self.table.stale = view.is_stale
-        if view.frozen_since_mono is None and view.look.taken_mono != self._shown_at:
-            self._shown_at = view.look.taken_mono
+        if view.frozen_since_mono is None and view.look.snapshot is not self._seen:
+            self._seen = view.look.snapshot
             self._load()
         self._show_title()
 

@@ -1,0 +1,150 @@
+"""Several workers under one parent, which restarts those that died."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+import setproctitle
+
+from resque.worker.signals import Wishes
+
+#: A worker that dies young is restarted after a pause that doubles up to this.
+_LONGEST_PAUSE_S = 30.0
+#: A worker that lived so long has shown that it can: the pause begins anew.
+_GROWN_UP_S = 60.0
+#: After a TERM, workers that are still there are killed.
+_PATIENCE_S = 30.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """One worker's place: who fills it, since when; when it may be filled again."""
+
+    pid: int | None = None
+    since_s: float = 0.0
+    next_at_s: float = 0.0
+    pause_s: float = 0.5
+
+
+class Pool:
+    """Runs `count` processes of `work`, each returning an exit status. A worker that returns 0
+    has left as it was told and is not replaced; any other end is repaired."""
+
+    def __init__(
+        self,
+        count: int,
+        work: Callable[[], int],
+        *,
+        title: str,
+        log: Callable[[str], None],
+        graceful_term: bool = False,
+    ) -> None:
+        self._places = [_Place() for _ in range(count)]
+        self._work = work
+        self._title = title
+        self._log = log
+        self._graceful_term = graceful_term
+
+    def run(self) -> int:
+        """Keep the workers going until told to leave. QUIT, TERM, INT, USR1, USR2 and CONT reach
+        all of them. Returns the exit status: 0, or 1 when workers had to be killed."""
+        setproctitle.setproctitle(self._title)
+        passed_on: list[int] = []
+        wishes = Wishes(on_signal=passed_on.append, graceful_term=self._graceful_term)
+        with wishes:
+            while self._places:
+                if not wishes.leave:
+                    self._fill(wishes)
+                self._wait(wishes)
+                self._tell(passed_on)
+                self._collect(wishes)
+                if wishes.leave and wishes.end_job and not self._end_in_time():
+                    return 1
+        return 0
+
+    def _fill(self, wishes: Wishes) -> None:
+        now_s = time.monotonic()
+        for place in self._places:
+            if place.pid is None and now_s >= place.next_at_s:
+                place.pid = self._start(wishes)
+                place.since_s = now_s
+
+    def _start(self, wishes: Wishes) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(wishes)
+        return pid
+
+    def _become_worker(self, wishes: Wishes) -> NoReturn:
+        status = 1
+        try:
+            wishes.__exit__(None, None, None)
+            status = self._work()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
+    def _wait(self, wishes: Wishes) -> None:
+        now_s = time.monotonic()
+        empty = [place.next_at_s for place in self._places if place.pid is None]
+        timeout_s = max(0.0, min(empty) - now_s) if empty and not wishes.leave else 3600.0
+        if wishes.leave and wishes.end_job:
+            timeout_s = 0.1
+        poll = select.poll()
+        poll.register(wishes.fileno(), select.POLLIN)
+        poll.poll(timeout_s * 1000)
+        wishes.drain()
+
+    def _tell(self, numbers: list[int]) -> None:
+        while numbers:
+            number = numbers.pop(0)
+            for place in self._places:
+                if place.pid is not None:
+                    os.kill(place.pid, number)
+
+    def _collect(self, wishes: Wishes) -> None:
+        for place in list(self._places):
+            if place.pid is None:
+                if wishes.leave:
+                    self._places.remove(place)
+                continue
+            pid, status = os.waitpid(place.pid, os.WNOHANG)
+            if pid == 0:
+                continue
+            if status == 0 or wishes.leave:
+                self._places.remove(place)
+                continue
+            self._log(f"worker process {pid} died ({_words(status)}); another takes its place")
+            now_s = time.monotonic()
+            if now_s - place.since_s > _GROWN_UP_S:
+                place.pause_s = 0.5
+            place.pid, place.next_at_s = None, now_s + place.pause_s
+            place.pause_s = min(place.pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _end_in_time(self) -> bool:
+        """After a TERM: wait for the workers, and kill those that outlast all patience."""
+        deadline_s = time.monotonic() + _PATIENCE_S
+        pids = {place.pid for place in self._places if place.pid is not None}
+        while pids and time.monotonic() < deadline_s:
+            pids -= {pid for pid in pids if os.waitpid(pid, os.WNOHANG)[0]}
+            time.sleep(0.02)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        self._places.clear()
+        return not pids
+
+
+def _words(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {-code}" if code < 0 else f"exit status {code}"

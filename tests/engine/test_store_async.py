@@ -1,0 +1,158 @@
+"""The asyncio store: the same promises, and cancellation at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from signal import SIGCONT, SIGSTOP
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.engine.conftest import StartRedis
+from tests.engine.direct import Direct
+
+from resque.errors import AuthRefused, BadUrl, OutcomeUnknown, Unreachable, WrongType
+from resque.state import queues, stats
+from resque.wire.exchange import Exchange, Steps, load_script, single
+from resque.wire.keys import Keys
+from resque.wire.stores import AsyncStore
+
+KEYS = Keys()
+READ = queues.names(KEYS)
+WRITE = queues.push(KEYS, "q", [b"x"])
+
+
+def echo(word: str) -> Exchange[bytes]:
+    return single(("ECHO", word), lambda reply: reply)
+
+
+@pytest_asyncio.fixture
+async def opened(redis_url: str) -> AsyncIterator[AsyncStore]:
+    store = AsyncStore(redis_url, timeout_s=10, client_name="test")
+    yield store
+    await store.close()
+
+
+async def test_writing_and_reading(opened: AsyncStore) -> None:
+    assert await opened.run(WRITE) == 1
+    assert await opened.run(READ) == ["q"]
+    info = await opened.run(stats.info(KEYS))
+    assert (info.pending, info.queues) == (1, 1)
+    await opened.close()
+    assert await opened.run(READ) == ["q"]
+
+
+async def test_an_exchange_without_commands_needs_no_answer(opened: AsyncStore) -> None:
+    assert await opened.run(Exchange((), lambda replies: replies)) == []
+    assert await opened.run(echo("next")) == b"next"
+
+
+async def test_a_wrong_type_is_refused_and_the_connection_goes_on(
+    opened: AsyncStore, direct: Direct
+) -> None:
+    direct("SET", "resque:queues", "x")
+    direct("SCRIPT", "FLUSH")
+    with pytest.raises(WrongType):
+        await opened.run(READ)
+    with pytest.raises(WrongType):
+        await opened.run(single(load_script("window").call([KEYS.queues()], [0, 1, 9]), len))
+    assert await opened.run(echo("next")) == b"next"
+
+
+async def test_tasks_get_their_own_answers(opened: AsyncStore) -> None:
+    words = [str(number) for number in range(60)]
+    tasks = [asyncio.create_task(opened.run(echo(word))) for word in words]
+    answers = [await task for task in tasks]
+    assert answers == [word.encode() for word in words]
+
+
+async def test_nobody_there() -> None:
+    store = AsyncStore("unix:///nowhere/at/all")
+    operations: tuple[Exchange[Any], ...] = (READ, WRITE)
+    for operation in operations:
+        with pytest.raises(Unreachable) as caught:
+            await store.run(operation)
+        assert type(caught.value) is Unreachable
+    await store.close()
+
+
+async def test_no_password(start_redis: StartRedis) -> None:
+    server = start_redis("--requirepass", "sesame")
+    for url in (server.url, server.url.replace("//", "//:wrong@")):
+        store = AsyncStore(url)
+        with pytest.raises(AuthRefused):
+            await store.run(READ)
+        await store.close()
+
+
+async def test_a_database_that_is_not_there(redis_url: str) -> None:
+    store = AsyncStore(redis_url.replace("db=0", "db=4711"))
+    with pytest.raises(BadUrl, match="4711"):
+        await store.run(READ)
+    await store.close()
+
+
+async def test_a_frozen_server(start_redis: StartRedis) -> None:
+    server = start_redis()
+    reading, writing = (AsyncStore(server.url, timeout_s=0.2) for _ in range(2))
+    assert await reading.run(READ) == await writing.run(READ) == []
+    server.send(SIGSTOP)
+    try:
+        with pytest.raises(Unreachable) as caught:
+            await reading.run(READ)
+        assert type(caught.value) is Unreachable
+        with pytest.raises(OutcomeUnknown):
+            await writing.run(WRITE)
+    finally:
+        server.send(SIGCONT)
+    for store in (reading, writing):
+        assert await store.run(echo("mine")) == b"mine"
+        await store.close()
+
+
+async def blocked_clients(opened: AsyncStore) -> int:
+    text: bytes = await opened.run(single(("INFO", "clients"), lambda reply: reply))
+    return int(text.split(b"blocked_clients:")[1].split(b"\r")[0])
+
+
+async def test_a_cancelled_read_leaves_no_answer_to_the_next_exchange(
+    opened: AsyncStore, redis_url: str
+) -> None:
+    watcher = AsyncStore(redis_url)
+    for word in ("a", "b", "c"):
+        waiting = Exchange((("BLPOP", "nothing", 30), ("ECHO", "old")), lambda replies: replies)
+        task = asyncio.create_task(opened.run(waiting))
+        while not await blocked_clients(watcher):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await opened.run(echo(word)) == word.encode()
+        while await blocked_clients(watcher):
+            await asyncio.sleep(0)
+    await watcher.close()
+
+
+async def test_cancelling_at_every_point_leaves_a_store_that_works(opened: AsyncStore) -> None:
+    for turns in range(12):
+        task: asyncio.Task[Any] = asyncio.create_task(opened.run(echo("old")))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await opened.run(echo(f"new{turns}")) == f"new{turns}".encode()
+
+
+async def test_steps_learn_of_errors_and_may_go_on(opened: AsyncStore, direct: Direct) -> None:
+    direct("SET", "resque:queues", "x")
+
+    def steps() -> Steps[str]:
+        try:
+            yield READ
+        except WrongType:
+            answer = yield echo("after")
+            return str(answer.decode())
+        return "not refused"
+
+    assert await opened.run(steps()) == "after"

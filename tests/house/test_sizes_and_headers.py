@@ -1,0 +1,95 @@
+"""Files and functions that can be read at once; scripts and commands that explain themselves."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from qtop.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): path
+    for folder in ("engine", "tui")
+    for path in (ROOT / folder).rglob("*.py")
+}
+SCRIPTS = sorted((ROOT / "engine/resque/wire/scripts").glob("*.lua"))
+LONGEST_FILE = 300
+LONGEST_FUNCTION = 40
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_file_is_short(name: str) -> None:
+    lines = SOURCES[name].read_text("utf-8").count("\n")
+    assert lines <= LONGEST_FILE
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How many lines a function's body has, without its docstring and the functions in it."""
+    body = function.body
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    inner = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return sum(map(lines_of, body)) - sum(map(lines_of, inner))
+
+
+def lines_of(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_its_functions_are_short(name: str) -> None:
+    tree = ast.parse(SOURCES[name].read_text("utf-8"))
+    functions = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = {each.name: length(each) for each in functions if length(each) > LONGEST_FUNCTION}
+    assert long == {}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_file_says_what_it_is_for(name: str) -> None:
+    assert ast.get_docstring(ast.parse(SOURCES[name].read_text("utf-8")))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_headed_with_its_contract(script: Path) -> None:
+    lines = script.read_text("utf-8").splitlines()
+    header = []
+    for line in lines:
+        if not line.startswith("--"):
+            break
+        header.append(line)
+    text = "\n".join(header)
+    is_included = script.name.endswith(".inc.lua")
+    words = ["KEYS", "ARGV"] if is_included else ["KEYS", "Returns", "Cost"]
+    if "ARGV[" in "\n".join(lines[len(header) :]):
+        words.append("ARGV")
+    assert [word for word in words if word not in text] == []
+    assert len(header) >= 3
+
+
+def commands(group: click.Group, path: str = "qtop") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        elif not command.hidden:
+            yield f"{path} {name}", command
+
+
+COMMANDS = dict(commands(main))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_shows_an_example(name: str) -> None:
+    command = COMMANDS[name]
+    with click.Context(command, info_name=name) as context:
+        shown = command.get_help(context)
+    assert "Example:" in shown
+    # The console is what `qtop` alone opens.
+    typed = "qtop" if name == "qtop console" else name
+    assert typed in shown.partition("Example:")[2], "the example shows the command itself"
