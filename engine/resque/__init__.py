@@ -24,7 +24,7 @@ from resque.errors import (
     TermException,
     UnknownJob,
 )
-from resque.jobs import Job, Registry, job, registry
+from resque.jobs import Job, Registry, Retry, job, registry
 
 if TYPE_CHECKING:
     from resque.client import Info, Resque
@@ -41,6 +41,7 @@ __all__ = [
     "Registry",
     "Resque",
     "ResqueError",
+    "Retry",
     "StoreError",
     "TermException",
     "UnknownJob",

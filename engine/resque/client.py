@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from resque import hooks
 from resque.errors import NoClassError, NoQueueError
 from resque.jobs import Enqueueable, Registry, registry
 from resque.perform import perform
-from resque.state import queues, stats
+from resque.state import delayed, queues, stats
 from resque.state.stats import Info
 from resque.wire.codec import Payload, Unreadable, decode, decode_payload, encode_job
 from resque.wire.exchange import Operation, T
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import DEFAULT_TIMEOUT_S, Store
+from resque.wire.times import Clock, wall_now
 
 __all__ = ["Info", "Resque"]
 
@@ -37,8 +39,10 @@ class Resque:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         inline: bool = False,
         registry: Registry = registry,
+        clock: Clock = wall_now,
     ) -> None:
         self.keys = Keys(namespace)
+        self._clock = clock
         self.inline = inline
         self._registry = registry
         self._store = Store(url, timeout_s=timeout_s)
@@ -93,6 +97,42 @@ class Resque:
     def _perform_inline(self, payload: bytes) -> None:
         value = decode(payload)
         perform(self._registry, value["class"], value["args"])
+
+    # ---- delaying jobs
+
+    def enqueue_at(self, when: datetime | float, job: Enqueueable, *args: Any) -> bool:
+        """Put a job on its own queue at a time (an aware datetime, or epoch seconds), by way of
+        the scheduler. A time that is not in the future enqueues at once.
+
+        Returns False when a hook vetoed it: `before_schedule` for a time to come, otherwise
+        `before_enqueue`. One round trip. Raises as `enqueue`. (resque-scheduler: enqueue_at.)
+        """
+        return self.enqueue_at_to(_queue_of(job), when, job, *args)
+
+    def enqueue_at_to(
+        self, queue: str | None, when: datetime | float, job: Enqueueable, *args: Any
+    ) -> bool:
+        """As `enqueue_at`, on `queue`, whatever the job's own."""
+        at_s = when.timestamp() if isinstance(when, datetime) else float(when)
+        now_s = self._clock().timestamp()
+        if int(at_s) <= int(now_s) or self.inline:
+            return self.enqueue_to(queue, job, *args)
+        queue, _ = _checked(queue, job, args)
+        if not _may(job, "before_schedule", args):
+            return False
+        self._store.run(delayed.schedule(self.keys, at_s, queue, _name_of(job), args))
+        _tell(job, "after_schedule", args)
+        return True
+
+    def enqueue_in(self, delay_s: float, job: Enqueueable, *args: Any) -> bool:
+        """As `enqueue_at`, so many seconds from now."""
+        return self.enqueue_at(self._clock().timestamp() + delay_s, job, *args)
+
+    def remove_delayed(self, job: Enqueueable, *args: Any) -> int:
+        """Remove a delayed job, with exactly these arguments, from all its times. Returns how
+        many. Two round trips. (resque-scheduler: remove_delayed.)"""
+        queue, _ = _checked(_queue_of(job), job, args)
+        return self._store.run(delayed.remove(self.keys, delayed.entry(queue, _name_of(job), args)))
 
     # ---- taking jobs off queues
 

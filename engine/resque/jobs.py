@@ -19,14 +19,25 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a failed job is tried again (`limit`; negative: for ever), and after how many
+    seconds each time; the last of `delays_s` goes on. Every attempt that fails is on record in
+    `failed`, as with resque-retry, whose keys are used."""
+
+    limit: int = 5
+    delays_s: tuple[float, ...] = (0, 60, 600, 3600, 10_800, 21_600)
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """One registered job: its name on the wire, its queue (None: given when enqueueing), what
-    to run, and the object whose attributes are its hooks."""
+    to run, the object whose attributes are its hooks, and whether it is tried again."""
 
     name: str
     queue: str | None
     perform: Callable[..., Any]
     owner: object
+    retry: Retry | None = None
 
 
 #: What a worker tells its hooks; see `Registry.on`.
@@ -121,19 +132,21 @@ def job(
     queue: str | None = None,
     name: str | None = None,
     hooks: object = None,
+    retry: Retry | None = None,
     into: Registry = registry,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Declare a function as a job.
 
     `queue` is where `Resque.enqueue` puts it; `name` is its class on the wire, by default the
     function's dotted name. The function gets the job's arguments by position. `hooks` is an
-    object (a class, a module) whose attributes are the job's hooks.
+    object (a class, a module) whose attributes are the job's hooks; `retry` has failed jobs
+    tried again.
     """
 
     def declare(function: Callable[P, R]) -> JobFunction[P, R]:
         wire_name = name or f"{_module_name(function.__module__)}.{function.__qualname__}"
         declared = JobFunction(function, wire_name, queue, hooks)
-        into.add(Definition(wire_name, queue, function, hooks), function.__module__)
+        into.add(Definition(wire_name, queue, function, hooks, retry), function.__module__)
         return declared
 
     return declare
@@ -144,11 +157,13 @@ class Job:
 
     A subclass that defines `perform` (a staticmethod or classmethod) is registered. `queue` is
     where `Resque.enqueue` puts it; `name` is its class on the wire, by default the class's
-    dotted name. A subclass without `perform` is a base for others.
+    dotted name; `retry` has failed jobs tried again. A subclass without `perform` is a base for
+    others.
     """
 
     queue: ClassVar[str | None] = None
     name: ClassVar[str]
+    retry: ClassVar[Retry | None] = None
 
     def __init_subclass__(cls, into: Registry = registry, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -156,7 +171,7 @@ class Job:
             cls.name = f"{_module_name(cls.__module__)}.{cls.__qualname__}"
         perform = getattr(cls, "perform", None)
         if callable(perform):
-            into.add(Definition(cls.name, cls.queue, perform, cls), cls.__module__)
+            into.add(Definition(cls.name, cls.queue, perform, cls, cls.retry), cls.__module__)
 
 
 #: What may be enqueued: a declared function, a class, or a bare name for somebody else's job.

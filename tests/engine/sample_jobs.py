@@ -6,6 +6,7 @@ the recordings did.
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -155,3 +156,13 @@ class EndBadly(Job):
             _overflow()
         if way == "bytes":
             b"\xff".decode()
+
+
+class Echo(Job):
+    """Leaves its arguments as JSON in the list `trace`."""
+
+    name = "Echo"
+
+    @staticmethod
+    def perform(*args: Any) -> None:
+        trace(json.dumps(args))

@@ -1,6 +1,7 @@
 """Two looks make rates, states and histories; what is unknown stays unknown."""
 
 import math
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -267,6 +268,18 @@ def test_the_trend_shows_sixty_looks_in_fifteen_bars() -> None:
 def test_arguments_that_json_cannot_carry_are_shown_anyway() -> None:
     assert cells.short_json([math.nan, "\ud800"]).startswith("[nan")
     assert len(cells.short_json(["x" * 1_000_000] * 1_000)) < 3_000
+
+
+def test_moments_are_told_in_local_time_and_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    for zone, text in (
+        ("UTC", "2026-11-23 12:30:00 UTC"),
+        ("EST5", "2026-11-23 07:30:00 EST (2026-11-23 12:30:00 UTC)"),
+    ):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert cells.both_times(NOW) == text
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_hostile_names_become_harmless_in_every_cell() -> None:

@@ -203,6 +203,8 @@ def both_times(moment: datetime | None) -> str:
         return NOTHING
     local = moment.astimezone()
     utc = moment.astimezone(UTC)
+    if local.utcoffset() == utc.utcoffset():
+        return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
     return f"{local:%Y-%m-%d %H:%M:%S %Z} ({utc:%Y-%m-%d %H:%M:%S} UTC)"
 
 

@@ -18,6 +18,7 @@ from resque.wire.codec import decode
 from resque.worker import child
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken
+from resque.worker.retrying import Retrying
 from resque.worker.signals import Wishes
 
 
@@ -54,6 +55,7 @@ class Runner:
         options: Options,
         wishes: Wishes,
         surroundings: Surroundings,
+        retrying: Retrying,
         clock: times.Clock,
     ) -> None:
         self._worker_id = worker_id
@@ -61,6 +63,7 @@ class Runner:
         self._options = options
         self._wishes = wishes
         self._around = surroundings
+        self._retrying = retrying
         self._clock = clock
 
     def run(self, record: Record) -> Ended:
@@ -111,10 +114,13 @@ class Runner:
     def _attempt(self, record: Record) -> Closing:
         epoch = int(self._clock().timestamp())
         self._around.title(f"Processing {record.queue} since {epoch} [{record.class_name}]")
+        self._retrying.begin(record)
         try:
             perform.perform(self._registry, record.class_name, record.args)
         except BaseException as error:
+            self._retrying.failed(record)
             return self._failed(error, record)
+        self._retrying.succeeded(record)
         return Closing()
 
     # ---- in the parent
@@ -194,5 +200,6 @@ class Runner:
 
     def died(self, error: DirtyExit, record: Record) -> Closing:
         """The closing of a job whose child died: its failure hooks run here, in the parent."""
+        self._retrying.failed(record)
         told = perform.tell_of_death(self._registry, record.class_name, record.args, error)
         return replace(self._failed(told, record), counts=False)

@@ -23,6 +23,7 @@ from resque.worker.connection import LeanStore
 from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken
+from resque.worker.retrying import Retrying
 from resque.worker.runner import Runner, Surroundings
 from resque.worker.signals import Wishes
 from resque.worker.supply import Supply
@@ -100,7 +101,17 @@ class Worker:
             let_go=self._let_go,
             take_next=lambda closing: self._supply.take_in_child(closing),
         )
-        return Runner(self.id, self._registry, self._options, self._wishes, around, self._clock)
+        retrying = Retrying(
+            self._keys,
+            self._registry,
+            # In a child this opens a connection of its own, the first time it is needed.
+            lambda operation: self._store.run(operation),
+            self._clock,
+            self._log,
+        )
+        return Runner(
+            self.id, self._registry, self._options, self._wishes, around, retrying, self._clock
+        )
 
     # ---- the life of a worker
 

@@ -41,7 +41,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         style=lambda r: _TONES[r.condition],
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
-    Column("job", "job", 14, cells.worker_job, flex=4, priority=95, sort_key=cells.worker_job),
+    Column("job", "job", 22, cells.worker_job, flex=4, priority=95, sort_key=cells.worker_job),
     Column(
         "elapsed",
         "for",

@@ -1,0 +1,86 @@
+"""Trying a failed job again, for jobs that ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from resque.errors import StoreError, UnknownJob
+from resque.jobs import Definition, Registry
+from resque.perform import arguments
+from resque.state import retries
+from resque.state.workers import Record
+from resque.wire import times
+from resque.wire.exchange import Operation
+from resque.wire.keys import Keys
+
+
+class Retrying:
+    """Counts the attempts of jobs with a `Retry`, and enqueues the next one.
+
+    `run` carries out an operation on Redis; it is asked only for jobs that are tried again. A
+    Redis that does not answer costs a retry, never the failure's record.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        registry: Registry,
+        run: Callable[[Operation[Any]], Any],
+        clock: times.Clock,
+        log: Callable[[str], None],
+    ) -> None:
+        self._keys = keys
+        self._registry = registry
+        self._run = run
+        self._clock = clock
+        self._log = log
+
+    def begin(self, record: Record) -> None:
+        """Count an attempt that begins."""
+        definition = self._wanted(record)
+        if definition is not None:
+            self._try(retries.begin(self._keys, definition.name, arguments(record.args)))
+
+    def succeeded(self, record: Record) -> None:
+        """Forget the count of a job that went well."""
+        definition = self._wanted(record)
+        if definition is not None:
+            self._try(retries.end(self._keys, definition.name, arguments(record.args)))
+
+    def failed(self, record: Record) -> None:
+        """Enqueue the next attempt of a job that failed, or give it up."""
+        definition = self._wanted(record)
+        if definition is None or definition.retry is None:
+            return
+        args = arguments(record.args)
+        attempt = self._try(retries.attempt(self._keys, definition.name, args))
+        if attempt is None:
+            return
+        policy = definition.retry
+        if not retries.may_retry(attempt, policy.limit):
+            self._try(retries.end(self._keys, definition.name, args))
+            return
+        again = retries.try_again(
+            self._keys,
+            record.queue or "",
+            definition.name,
+            args,
+            delay_s=retries.delay_s(attempt, policy.delays_s),
+            now=self._clock().timestamp(),
+        )
+        self._try(again)
+
+    def _wanted(self, record: Record) -> Definition | None:
+        try:
+            definition = self._registry.find(record.class_name or "")
+        except UnknownJob:
+            return None
+        return definition if definition.retry is not None else None
+
+    def _try(self, operation: Operation[Any]) -> int | None:
+        try:
+            return int(self._run(operation))
+        except StoreError as error:
+            self._log(f"retry: {error}")
+            return None
