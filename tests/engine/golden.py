@@ -52,9 +52,12 @@ def ours(direct: Direct, *workers: str) -> Database:
 
 
 def dump(direct: Direct) -> Database:
-    """A server's whole database in the form of the recordings."""
+    """A server's whole database in the form of the recordings, without the signs that the jobs
+    of the tests give (`own:`)."""
     found: Database = {}
     for key in direct("KEYS", "*"):
+        if key.startswith(b"own:"):
+            continue
         kind = direct("TYPE", key).decode()
         entry: dict[str, Any] = {"type": kind, "value": _READERS[kind](direct, key)}
         if (ttl := direct("TTL", key)) >= 0:

@@ -1,7 +1,7 @@
 """The jobs that the tests' workers perform; those of the recordings have their names.
 
 Imported by worker processes: it must stay light. `trace` writes to the same list as the jobs of
-the recordings did.
+the recordings did; keys that begin with `own:` are for the tests' eyes only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from resque import Job
+from resque import Job, TermException
 
 
 def send(*words: str) -> bytes:
@@ -58,7 +58,45 @@ class SlowJob(Job):
 
     @staticmethod
     def perform(seconds: float, *rest: Any) -> None:
+        send("SET", "own:asleep", "yes")
         time.sleep(seconds)
+
+
+class IgnoreTerm(Job):
+    queue = "default"
+    name = "IgnoreTerm"
+
+    @staticmethod
+    def perform() -> None:
+        send("SET", "own:asleep", "yes")
+        while True:
+            try:
+                time.sleep(600)
+            except TermException:
+                trace("ignored term")
+
+
+class RescueTerm(Job):
+    queue = "default"
+    name = "RescueTerm"
+
+    @staticmethod
+    def perform() -> None:
+        send("SET", "own:asleep", "yes")
+        try:
+            time.sleep(600)
+        except TermException as error:
+            trace(f"rescued Resque::TermException {error}")
+
+
+class FailKinds(Job):
+    queue = "default"
+    name = "FailKinds"
+
+    @staticmethod
+    def perform(kind: str) -> None:
+        if kind == "exit":
+            sys.exit("exit")
 
 
 class KillSelf(Job):

@@ -136,7 +136,7 @@ def test_newest_comes_first_in_pages(store: Store, direct: Direct) -> None:
     length, page = store.run(failures.newest(KEYS, skip=2, limit=3))
     assert length == 10
     assert [failure.error for failure in page] == ["7", "6", "5"]
-    assert [failure.place for failure in page] == [-3, -4, -5]
+    assert [failure.place for failure in page] == [7, 6, 5]
     _, rest = store.run(failures.newest(KEYS, skip=8, limit=50))
     assert [failure.error for failure in rest] == ["1", "0"]
     assert store.run(failures.newest(KEYS, skip=10, limit=5)) == (10, [])

@@ -85,6 +85,11 @@ def delete(raw: bytes) -> Taking | str:
     return Taking(0, raw)
 
 
+def instead(queue: str, payload: bytes) -> Decide:
+    """Decides that another payload takes an item's place, on a queue."""
+    return lambda raw: Taking(0, raw, queue, payload)
+
+
 def scan(key: bytes, choose: Callable[[Item, int], T | None]) -> Steps[list[T]]:
     """Go through a list from its end to its head and collect what `choose` makes of its items
     (None: leave it out). Items that arrive meanwhile are not seen. A round trip for each 1,000

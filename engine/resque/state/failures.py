@@ -14,9 +14,12 @@ from resque.state.windows import Extent, Item
 from resque.wire import times
 from resque.wire.codec import decode, encode, members
 from resque.wire.exchange import Exchange, Steps, load_script, single
-from resque.wire.keys import Keys, name_bytes
+from resque.wire.keys import Keys, name_bytes, name_text
 
 _REQUEUE = load_script("requeue")
+
+#: The list of failures where there is one for all queues.
+FAILED = "failed"
 
 
 def entry(
@@ -55,8 +58,9 @@ def _clean(text: str) -> str:
 class Failure:
     """One entry of the list of failures, as far as it can be read; what is missing is None.
 
-    `item` are its bytes and identity. `place` is where it was seen, counted from the end of
-    the list (-1 is the newest). `problem` says in words why an entry cannot be read.
+    `item` are its bytes and identity. `place` is where it was seen, counted from the head of the
+    list (the oldest is 0): new failures do not change it. `problem` says in words why an entry
+    cannot be read.
     """
 
     item: Item
@@ -106,13 +110,26 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
-def count(keys: Keys) -> Exchange[int]:
+def count(keys: Keys, list_name: str = FAILED) -> Exchange[int]:
     """How many failures there are. One round trip, O(1)."""
-    return single(("LLEN", keys.failed()), int)
+    return single(("LLEN", list_key(keys, list_name)), int)
+
+
+def list_key(keys: Keys, list_name: str) -> bytes:
+    """The key of a list of failures: `failed`, or with one list a queue, `<queue>_failed`."""
+    return keys.failed() if list_name == FAILED else keys.failed_named(list_name)
+
+
+def lists(keys: Keys) -> Exchange[list[str]]:
+    """The names of all lists of failures: `failed` first. One round trip."""
+    return single(
+        ("SMEMBERS", keys.failed_queues()),
+        lambda reply: [FAILED, *(name_text(raw) for raw in sorted(reply))],
+    )
 
 
 def newest(
-    keys: Keys, *, skip: int = 0, limit: int, max_bytes: int = 65_536
+    keys: Keys, *, skip: int = 0, limit: int, max_bytes: int = 65_536, list_name: str = FAILED
 ) -> Exchange[tuple[int, list[Failure]]]:
     """The length of the list, and up to `limit` failures, newest first, after the `skip`
     newest. Entries longer than `max_bytes` come cut. One round trip, O(limit)."""
@@ -120,10 +137,26 @@ def newest(
     first, last = (-skip - limit, -skip - 1) if limit > 0 else (1, 0)
 
     def parse(seen: windows.Window) -> tuple[int, list[Failure]]:
+        end = seen.length - skip - 1
         newest_first = reversed(seen.items)
-        return seen.length, [read(item, -skip - 1 - i) for i, item in enumerate(newest_first)]
+        return seen.length, [read(item, end - i) for i, item in enumerate(newest_first)]
 
-    return windows.window(keys.failed(), first, last, max_bytes=max_bytes).then(parse)
+    return windows.window(list_key(keys, list_name), first, last, max_bytes=max_bytes).then(parse)
+
+
+def job_of(raw: bytes) -> tuple[str, bytes] | str:
+    """The queue and the payload's bytes of an entry, or why it cannot be requeued."""
+    try:
+        parts = members(raw)
+        queue, payload = decode(parts.get("queue", b"null")), parts.get("payload", b"null")
+        job = decode(payload)
+    except ValueError as error:
+        return f"the entry cannot be read: {error}"
+    if not isinstance(queue, str) or not queue:
+        return "the entry names no queue"
+    if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
+        return "the entry holds no job with a class"
+    return queue, payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +182,10 @@ def requeue(keys: Keys, failure: Failure) -> Steps[Requeued]:
         if raw is None:
             return Requeued(gone=True)
     assert raw is not None  # noqa: S101  for the type checker: yields lose their type
-    try:
-        parts = members(raw)
-        queue, payload = decode(parts.get("queue", b"null")), parts.get("payload", b"null")
-        job = decode(payload)
-    except ValueError as error:
-        return Requeued(refused=f"the entry cannot be read: {error}")
-    if not isinstance(queue, str) or not queue:
-        return Requeued(refused="the entry names no queue")
-    if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
-        return Requeued(refused="the entry holds no job with a class")
+    job = job_of(raw)
+    if isinstance(job, str):
+        return Requeued(refused=job)
+    queue, payload = job
     done = yield Exchange(
         (
             _REQUEUE.call(
@@ -172,12 +199,14 @@ def requeue(keys: Keys, failure: Failure) -> Steps[Requeued]:
     return Requeued(done=True) if done else Requeued(gone=True)
 
 
-def extent(keys: Keys) -> Exchange[Extent]:
+def extent(keys: Keys, list_name: str = FAILED) -> Exchange[Extent]:
     """Which failures there are now, for a clear to come. One round trip, O(1)."""
-    return windows.extent(keys.failed())
+    return windows.extent(list_key(keys, list_name))
 
 
-def clear(keys: Keys, seen: Extent, trail: Trail | None = None) -> Exchange[int | None]:
+def clear(
+    keys: Keys, seen: Extent, trail: Trail | None = None, list_name: str = FAILED
+) -> Exchange[int | None]:
     """Delete the failures that were there when `seen` was read; later ones stay. Returns and
     costs as `windows.clear_to`."""
-    return windows.clear_to(keys, keys.failed(), seen, trail=trail)
+    return windows.clear_to(keys, list_key(keys, list_name), seen, trail=trail)

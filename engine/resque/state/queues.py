@@ -87,6 +87,22 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
     return result.done
 
 
+def delete(
+    keys: Keys, queue: str, marks: Sequence[bulk.Mark], trail: Trail | None = None
+) -> Steps[bulk.Result]:
+    """Delete waiting jobs. Costs as `bulk.take`."""
+    return bulk.take(keys, keys.queue(queue), marks, bulk.delete, trail)
+
+
+def move(
+    keys: Keys, queue: str, marks: Sequence[bulk.Mark], to: str, trail: Trail | None = None
+) -> Steps[bulk.Result]:
+    """Move waiting jobs to the end of another queue, byte for byte. Costs as `bulk.take`."""
+    return bulk.take(
+        keys, keys.queue(queue), marks, lambda raw: bulk.Taking(0, raw, to, raw), trail
+    )
+
+
 def _spelling(args: Any) -> str:
     # Not `==`: in Python True equals 1, and 1 equals 1.0.
     return json.dumps(args, sort_keys=True)

@@ -65,8 +65,9 @@ def _item(reply: bytes | list[bytes | int]) -> Item:
 
 
 def find(key: bytes, sha: str, place: int, *, reach: int = 200) -> Exchange[bytes | None]:
-    """The whole bytes of an item seen `place` from the end (-1 is the last), wherever it is now
-    within `reach` places. None when it is not there. One round trip, O(bytes looked at)."""
+    """The whole bytes of an item seen at `place` (from the head, or, negative, from the end),
+    wherever it is now within `reach` places. None when it is not there. One round trip, O(bytes
+    looked at)."""
     return single(_FIND.call([key], [sha, place, reach]), lambda reply: reply)
 
 
