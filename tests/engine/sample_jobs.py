@@ -51,7 +51,8 @@ class FailJob(Job):
 
 
 class SlowJob(Job):
-    """Runs until the time is over; in the tests mostly until somebody ends it."""
+    """Runs for so long; or, when the key `own:hold` says `for ever`, until somebody ends it; or,
+    when that key says anything else, until it is gone."""
 
     queue = "default"
     name = "SlowJob"
@@ -59,7 +60,14 @@ class SlowJob(Job):
     @staticmethod
     def perform(seconds: float, *rest: Any) -> None:
         send("SET", "own:asleep", "yes")
-        time.sleep(seconds)
+        held = send("GET", "own:hold")
+        if held.startswith(b"$-1"):
+            time.sleep(seconds)
+        elif b"for ever" in held:
+            time.sleep(600)
+        else:
+            while send("EXISTS", "own:hold").startswith(b":1"):
+                time.sleep(0.005)
 
 
 class IgnoreTerm(Job):

@@ -35,12 +35,13 @@ TERM_CHILD = {"TERM_CHILD": "1"}
 NO_FORK = {"FORK_PER_JOB": "false"}
 
 
+GRACEFUL = {"GRACEFUL_TERM": "1"}
+
+
 @pytest.mark.parametrize(
     ("scenario", "job", "number", "environment"),
     [
-        ("sig_int_graceful", ["SlowJob", 1], SIGINT, {"GRACEFUL_TERM": "1"}),
-        ("sig_term_graceful", ["SlowJob", 1], SIGTERM, {"GRACEFUL_TERM": "1"}),
-        ("sig_term_graceful_zero", ["SlowJob", 1], SIGTERM, {"GRACEFUL_TERM": "0"}),
+        ("sig_int_graceful", ["SlowJob", 1], SIGINT, GRACEFUL),
         ("sig_term_child", ["SlowJob", 5], SIGTERM, TERM_CHILD),
         (
             "sig_term_child_ignored",
@@ -49,23 +50,16 @@ NO_FORK = {"FORK_PER_JOB": "false"}
             TERM_CHILD | {"RESQUE_TERM_TIMEOUT": "0.2"},
         ),
         (
-            "sig_term_child_preshutdown",
-            ["SlowJob", 1],
-            SIGTERM,
-            TERM_CHILD | {"RESQUE_PRE_SHUTDOWN_TIMEOUT": "60"},
-        ),
-        (
             "sig_term_child_preshutdown_expired",
             ["SlowJob", 9],
             SIGTERM,
             TERM_CHILD | {"RESQUE_PRE_SHUTDOWN_TIMEOUT": "0.2"},
         ),
         ("sig_term_child_rescued", ["RescueTerm"], SIGTERM, TERM_CHILD),
-        ("sig_term_nofork", ["SlowJob", 1], SIGTERM, NO_FORK),
         ("sig_term_nofork_term_child", ["SlowJob", 3], SIGTERM, NO_FORK | TERM_CHILD),
     ],
 )
-def test_a_busy_worker_that_gets_a_signal(
+def test_a_job_that_a_signal_ends(
     direct: Direct,
     push: Push,
     start_worker: StartWorker,
@@ -74,6 +68,7 @@ def test_a_busy_worker_that_gets_a_signal(
     number: Signals,
     environment: dict[str, str],
 ) -> None:
+    direct("SET", "own:hold", "for ever")
     push(*job)
     worker = start_worker(**environment)
     await_sleep(direct)
@@ -81,9 +76,36 @@ def test_a_busy_worker_that_gets_a_signal(
     assert golden.ours(direct, worker.host_pid) == recorded(scenario)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "environment"),
+    [
+        ("sig_term_graceful", GRACEFUL),
+        ("sig_term_graceful_zero", {"GRACEFUL_TERM": "0"}),
+        ("sig_term_child_preshutdown", TERM_CHILD | {"RESQUE_PRE_SHUTDOWN_TIMEOUT": "60"}),
+        ("sig_term_nofork", NO_FORK),
+    ],
+)
+def test_a_job_that_may_end_by_itself_after_a_term(
+    direct: Direct,
+    push: Push,
+    start_worker: StartWorker,
+    scenario: str,
+    environment: dict[str, str],
+) -> None:
+    direct("SET", "own:hold", "a while")
+    push("SlowJob", 1)
+    worker = start_worker(**environment)
+    await_sleep(direct)
+    worker.send(SIGTERM)
+    direct("DEL", "own:hold")
+    assert worker.wait() == 0
+    assert golden.ours(direct, worker.host_pid) == recorded(scenario)
+
+
 def test_a_job_that_is_ended_with_term_while_the_worker_goes_on(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
+    direct("SET", "own:hold", "for ever")
     push("SlowJob", 5)
     worker = start_worker(**TERM_CHILD)
     await_sleep(direct)
@@ -93,8 +115,11 @@ def test_a_job_that_is_ended_with_term_while_the_worker_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("scenario", "environment"),
-    [("term_to_child_no_term_child", {}), ("term_to_child_term_child", TERM_CHILD)],
+    ("scenario", "environment", "hold"),
+    [
+        ("term_to_child_no_term_child", {}, "a while"),
+        ("term_to_child_term_child", TERM_CHILD, "for ever"),
+    ],
 )
 def test_a_term_sent_to_the_child_itself(
     direct: Direct,
@@ -102,11 +127,14 @@ def test_a_term_sent_to_the_child_itself(
     start_worker: StartWorker,
     scenario: str,
     environment: dict[str, str],
+    hold: str,
 ) -> None:
+    direct("SET", "own:hold", hold)
     push("SlowJob", 1.5)
     worker = start_worker(**environment)
     await_sleep(direct)
     worker.await_child().send_signal(SIGTERM)
+    direct("DEL", "own:hold")
     eventually(lambda: direct("GET", "resque:stat:processed"), "the job is counted")
     assert golden.ours(direct, worker.host_pid) == recorded(scenario)
 

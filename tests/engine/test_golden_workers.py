@@ -34,10 +34,12 @@ def test_an_idle_worker(
 
 
 def test_a_worker_through_a_good_job(direct: Direct, push: Push, start_worker: StartWorker) -> None:
+    direct("SET", "own:hold", "a while")
     push("SlowJob", 1, "é/x", {"a": None})
     worker = start_worker()
     worker.await_child()
     assert golden.ours(direct, worker.host_pid) == golden.recorded("worker_busy")
+    direct("DEL", "own:hold")
     worker.await_log("done 'SlowJob'")
     eventually(lambda: direct("GET", "resque:stat:processed"), "the job is counted")
     assert golden.ours(direct, worker.host_pid) == golden.recorded("worker_after_success")
@@ -73,28 +75,37 @@ def test_children_that_are_killed(direct: Direct, push: Push, start_worker: Star
     assert found == expected
 
 
-@pytest.mark.parametrize(
-    ("scenario", "number", "seconds"),
-    [("sig_term", SIGTERM, 5), ("sig_int", SIGINT, 5), ("sig_quit", SIGQUIT, 1)],
-)
-def test_a_busy_worker_that_is_told_to_leave(
-    direct: Direct,
-    push: Push,
-    start_worker: StartWorker,
-    scenario: str,
-    number: Signals,
-    seconds: int,
+@pytest.mark.parametrize(("scenario", "number"), [("sig_term", SIGTERM), ("sig_int", SIGINT)])
+def test_a_busy_worker_that_is_told_to_leave_now(
+    direct: Direct, push: Push, start_worker: StartWorker, scenario: str, number: Signals
 ) -> None:
-    push("SlowJob", seconds)
+    direct("SET", "own:hold", "for ever")
+    push("SlowJob", 5)
     worker = start_worker()
     worker.await_child()
     assert worker.leave(number) == 0
     assert golden.ours(direct, worker.host_pid) == golden.recorded(scenario)
 
 
+def test_a_busy_worker_that_is_told_to_finish(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    direct("SET", "own:hold", "a while")
+    push("SlowJob", 1)
+    worker = start_worker()
+    child = worker.await_child()
+    worker.send(SIGQUIT)
+    worker.send(SIGQUIT)
+    assert child.is_running()
+    direct("DEL", "own:hold")
+    assert worker.wait() == 0
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("sig_quit")
+
+
 def test_a_busy_worker_that_is_told_to_end_its_job(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
+    direct("SET", "own:hold", "for ever")
     push("SlowJob", 5)
     worker = start_worker()
     worker.await_child()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.engine.conftest import StartRedis
-from tests.engine.direct import Direct
+from tests.engine.direct import PATIENCE_S, Direct
 
 from resque.errors import AuthRefused, BadUrl, OutcomeUnknown, Unreachable, WrongType
 from resque.state import queues, stats
@@ -116,6 +116,13 @@ async def blocked_clients(opened: AsyncStore) -> int:
     return int(text.split(b"blocked_clients:")[1].split(b"\r")[0])
 
 
+async def until_blocked(opened: AsyncStore, count: int) -> None:
+    """Wait until so many clients wait for something in the server. Fails after a while."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await blocked_clients(opened) != count:
+            await asyncio.sleep(0)
+
+
 async def test_a_cancelled_read_leaves_no_answer_to_the_next_exchange(
     opened: AsyncStore, redis_url: str
 ) -> None:
@@ -123,14 +130,12 @@ async def test_a_cancelled_read_leaves_no_answer_to_the_next_exchange(
     for word in ("a", "b", "c"):
         waiting = Exchange((("BLPOP", "nothing", 30), ("ECHO", "old")), lambda replies: replies)
         task = asyncio.create_task(opened.run(waiting))
-        while not await blocked_clients(watcher):
-            await asyncio.sleep(0)
+        await until_blocked(watcher, 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await opened.run(echo(word)) == word.encode()
-        while await blocked_clients(watcher):
-            await asyncio.sleep(0)
+        await until_blocked(watcher, 0)
     await watcher.close()
 
 

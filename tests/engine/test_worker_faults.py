@@ -145,8 +145,8 @@ def test_a_worker_that_cannot_begin_says_why(
     assert worker.log().count("\n") == 1
 
 
-def test_a_worker_leaves_when_the_parent_it_follows_ends(
-    direct: Direct, start_worker: StartWorker
+def test_a_worker_does_not_begin_when_the_parent_it_follows_has_ended(
+    start_worker: StartWorker,
 ) -> None:
     worker = start_worker(RESQUE_PARENT_PID="1")
     assert worker.wait() == 2

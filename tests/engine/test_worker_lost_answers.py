@@ -106,6 +106,23 @@ def test_a_repeated_call_closes_nothing_twice(
     assert direct("LLEN", "resque:queue:default") == 1
 
 
+def test_a_worker_that_was_pruned_by_mistake_loses_no_job_to_a_lost_answer(
+    direct: Direct, push: Push, lossy: LeanStore, losses: Losses
+) -> None:
+    for number in range(4):
+        push("OkJob", number)
+    taken = call(lossy, None, 0)
+    for _ in range(2):
+        taken = call(lossy, Closing(), taken.processed)
+    # Whoever prunes takes the worker's count away, too.
+    direct("DEL", f"resque:stat:processed:{WORKER}", f"resque:worker:{WORKER}")
+    last = twice(losses, lambda: call(lossy, Closing(), taken.processed))
+    assert last.record is not None
+    assert last.record.args == [3]
+    assert direct("GET", f"resque:worker:{WORKER}") == last.record.raw
+    assert direct("GET", "resque:stat:processed") == b"3"
+
+
 def test_a_worker_on_a_lossy_line_performs_each_job_once(
     direct: Direct, push: Push, redis_url: str, start_worker: StartWorker
 ) -> None:

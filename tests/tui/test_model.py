@@ -87,8 +87,8 @@ def test_a_record_tells_which_of_several_queues_a_worker_took_from() -> None:
 
 
 def test_a_worker_of_several_queues_that_names_none_makes_them_unknown() -> None:
-    before = snapshot([queue("mail", 10)], [worker("h:1:*", processed=5)])
-    after = snapshot([queue("mail", 9)], [worker("h:1:*", processed=8)])
+    before = snapshot([queue("low", 1), queue("mail", 10)], [worker("h:1:*", processed=5)])
+    after = snapshot([queue("low", 1), queue("mail", 9)], [worker("h:1:*", processed=8)])
     assert last_queue(before, after).rates.out_per_s is None
 
 
@@ -104,7 +104,13 @@ def test_two_looks_at_the_same_moment_make_no_rate() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "pushed", "words"),
-    [(10, 10, 5, "never"), (10, 15, 5, "never"), (0, 0, 0, "empty"), (30, 20, 0, "2 s")],
+    [
+        (10, 10, 5, "steady"),
+        (10, 15, 5, "never"),
+        (10, 10, 0, "never"),
+        (0, 0, 0, "empty"),
+        (30, 20, 0, "2 s"),
+    ],
 )
 def test_time_to_empty_in_words(before: int, after: int, pushed: int, words: str) -> None:
     row = last_queue(
@@ -258,11 +264,13 @@ def test_an_estimate_is_marked_unless_it_is_nothing() -> None:
 def test_the_trend_is_low_when_nothing_changes_and_lowest_when_empty(
     depths: list[int | None], bars: str
 ) -> None:
-    assert cells.trend(depths, 10) == bars
+    assert cells.trend(depths, len(depths), 60) == bars
 
 
-def test_the_trend_shows_sixty_looks_in_fifteen_bars() -> None:
-    assert len(cells.trend(list(range(60)), 15)) == 15
+def test_the_trend_shows_sixty_looks_in_bars_that_do_not_dance() -> None:
+    course = [7, 7, 9, 1] * 40
+    bars = {cells.trend(course[at : at + 60], at + 60, 15)[:-1] for at in range(4)}
+    assert bars == {"▂" * 14}
 
 
 def test_arguments_that_json_cannot_carry_are_shown_anyway() -> None:

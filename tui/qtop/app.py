@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.worker import WorkerFailed
 
-from qtop import crash, keymap, theme
+from qtop import keymap, theme
 from qtop.desk import Desk
-from qtop.driver import TerminalDriver
 from qtop.keymap import Where
+from qtop.lifeline import Lifeline
 from qtop.local_workers import Command, LocalWorkers, worker_command, worker_environment
 from qtop.poller import Look, Poller
 from qtop.screens.base import ConsoleScreen
@@ -39,7 +35,6 @@ from resque.wire.keys import Keys
 
 T = TypeVar("T")
 
-WATCHDOG_S: Final = 5.0
 #: When the console is told to end by a signal: for workers to finish, then to stop.
 FINISH_S: Final = 2.0
 STOP_S: Final = 2.0
@@ -48,7 +43,7 @@ WORD_STAYS_S: Final = 30.0
 _INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class QtopApp(App[None]):
+class QtopApp(Lifeline):
     """The console on one Redis.
 
     Args:
@@ -96,22 +91,19 @@ class QtopApp(App[None]):
         command: Command | None = None,
         terminal_is_there: Callable[[], bool] | None = None,
     ) -> None:
-        super().__init__(driver_class=TerminalDriver)
+        super().__init__(log_folder, terminal_is_there)
         self.address = address
         self.keys = Keys(namespace)
         self.clock = clock
         self.last_word: tuple[str, str] = ("", "")
-        self._log_folder = log_folder
         self._first_workers = tuple(workers)
         self._source = source
         self._read_only = read_only
-        self._terminal_is_there = terminal_is_there
         self._poller: Poller | None = None
         self._looking: asyncio.Task[None] | None = None
         self._desk: Desk | None = None
         self._silence: Timer | None = None
         self._second: Timer | None = None
-        self._crash_word: str | None = None
         self.local = LocalWorkers(
             command or worker_command(namespace, require, os.getpid()),
             environment=worker_environment(url, os.environ),
@@ -168,23 +160,9 @@ class QtopApp(App[None]):
 
     def on_mount(self) -> None:
         """Paint first, connect after."""
-        loop = asyncio.get_running_loop()
-        if not self.is_headless:
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self.exit)
-        there = self._terminal_is_there
-        if there is None and not self.is_headless:
-            there = _stdin_is_a_terminal
-        if there is not None:
-            self._terminal_is_there = there
-            self.set_interval(WATCHDOG_S, self.check_terminal)
+        self.watch_over_end()
         self._second = self.set_interval(1.0, self._show, pause=True)
         self.call_after_refresh(self._connect)
-
-    def check_terminal(self) -> None:
-        """End when the terminal is gone: nobody would ever press a key again."""
-        if self._terminal_is_there is not None and not self._terminal_is_there():
-            self.exit(return_code=1)
 
     def _connect(self) -> None:
         if self._desk is not None:
@@ -221,28 +199,6 @@ class QtopApp(App[None]):
             self.push_screen(TooSmallScreen())
         elif covered and not is_too_small(event.size):
             self.pop_screen()
-
-    def _handle_exception(self, error: Exception) -> None:
-        """End with a short word; what happened goes to a file. Textual's own report prints the
-        values of variables: job arguments, perhaps a password."""
-        if self._crash_word is None:
-            cause = error.error if isinstance(error, WorkerFailed) else error
-            report = crash.write_report(cause, self._log_folder)
-            where = f"; see {report}" if report else ""
-            self._crash_word = f"qtop crashed ({type(cause).__name__}){where}"
-        super()._handle_exception(error)
-
-    def panic(self, *renderables: Any) -> None:
-        """End without showing anything of the error."""
-        self._close_messages_no_wait()
-
-    def _fatal_error(self) -> None:
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        if self._crash_word is not None:
-            print(self._crash_word, file=sys.__stderr__)
-            self._crash_word = None
 
     # Keys that work everywhere
 
@@ -317,7 +273,3 @@ class QtopApp(App[None]):
         if self._source is None:
             raise RuntimeError("nothing can be read before the first frame")
         return await self._source.run(operation)
-
-
-def _stdin_is_a_terminal() -> bool:
-    return os.isatty(0)

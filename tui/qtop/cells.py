@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from qtop.model import FailureRow, QueueRow, WorkerRow
+from qtop.model import DEPTHS_KEPT, FailureRow, QueueRow, WorkerRow
 from qtop.text import ago, safe
 from resque.errors import EncodeError
 from resque.state.failures import Failure
@@ -48,14 +48,17 @@ def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
     return f"~{text}" if is_estimate else text
 
 
-def trend(depths: Sequence[int | None], width: int) -> str:
+def trend(depths: Sequence[int | None], looks: int, width: int) -> str:
     """The course of a depth in at most `width` bars, the newest at the right.
 
     An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
-    catches the eye is change, of a tenth of the depth at least.
+    catches the eye is change, of a tenth of the depth at least. `looks` counts all looks there
+    ever were: a bar stands for the same ones for as long as it is shown, so that bars do not dance.
     """
-    step = max(1, -(-len(depths) // width))
-    shown = depths[::-1][::step][::-1]
+    step = max(1, DEPTHS_KEPT // width)
+    first = looks - len(depths)
+    ends = [depth for at, depth in enumerate(depths, first + 1) if at % step == 0 or at == looks]
+    shown = ends[-width:]
     known = [depth for depth in shown if depth is not None]
     if not known:
         return ""
@@ -76,12 +79,19 @@ def duration(seconds: float | None) -> str:
 
 
 def empty_in(row: QueueRow) -> str:
-    """When a queue will be empty: `now`, a time, `never`, or a dash."""
+    """When a queue will be empty: `empty` by now, a time, `never`, `steady`, or a dash."""
     if row.empty_in_s == 0:
         return "empty"
     if row.empty_in_s is not None and math.isinf(row.empty_in_s):
         return "never"
+    if row.empty_in_s is None and row.rates.out_per_s is not None and row.depth:
+        return "steady"
     return duration(row.empty_in_s)
+
+
+def exception_name(name: str | None) -> str:
+    """An exception's name without the module that a Python worker puts before it."""
+    return optional(name if name is None else name.rpartition(".")[2] or name)
 
 
 def queue_failed(row: QueueRow) -> str:

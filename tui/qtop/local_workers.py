@@ -20,6 +20,8 @@ from typing import Final, Literal
 State = Literal["starting", "running", "finishing", "stopping", "exited"]
 
 LOGS_KEPT: Final = 20
+#: What was killed is gone at once, unless the kernel itself is stuck.
+_KILLED_S: Final = 5.0
 _STEERING: Final = ("BACKGROUND", "COUNT", "INTERVAL", "PIDFILE", "QUEUE", "QUEUES")
 
 #: Makes the command of a worker for a list of queues.
@@ -189,7 +191,7 @@ class LocalWorkers:
             return
         for worker in self.alive:
             self._signal(worker.pid, signal.SIGKILL, "stopping")
-        await self.wait(stop_s)
+        await self.wait(_KILLED_S)
 
     def _signal(self, pid: int, number: signal.Signals, state: State) -> None:
         try:

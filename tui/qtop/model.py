@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from qtop.rates import CounterWindow, FlowWindow, Rates, Taken, flow, taken
+from qtop.rates import CounterWindow, Flow, FlowWindow, Rates, flows
 from resque.errors import NoQueueError
 from resque.state.failures import Failure
 from resque.state.queues import QueueList
@@ -29,6 +29,9 @@ Condition = Literal["dead?", "silent", "working", "no heartbeat", "idle"]
 CONDITIONS: Final[tuple[Condition, ...]] = ("dead?", "silent", "working", "no heartbeat", "idle")
 """What a worker does, troubles first."""
 
+#: A queue whose rates differ by less than this part neither drains nor grows.
+_STEADY: Final = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
@@ -36,6 +39,7 @@ class QueueRow:
 
     Attributes:
         depths: Depths of the last looks, oldest first.
+        looks: How many looks there were of it.
         empty_in_s: Seconds until it is empty at these rates; infinite when it never will be.
         serving: Workers that take from it and are not dead.
         in_hand: Jobs of it that workers hold now.
@@ -45,6 +49,7 @@ class QueueRow:
     name: str
     depth: int | None
     depths: tuple[int | None, ...]
+    looks: int
     rates: Rates
     empty_in_s: float | None
     is_paused: bool
@@ -124,6 +129,7 @@ class History:
         self._local_host = local_host
         self._before: tuple[Snapshot, float] | None = None
         self._depths: dict[str, deque[int | None]] = {}
+        self._looks: Counter[str] = Counter()
         self._flows: dict[str, FlowWindow] = {}
         self._processed = CounterWindow()
         self._failed = CounterWindow()
@@ -170,7 +176,7 @@ class History:
         self._names = names
         self._served.clear()
         for name in self._flows.keys() - set(names):
-            del self._flows[name], self._depths[name]
+            del self._flows[name], self._depths[name], self._looks[name]
 
     def _queues(
         self, snapshot: Snapshot, at_mono: float, workers: Iterable[WorkerRow]
@@ -189,6 +195,7 @@ class History:
                 name=queue.name,
                 depth=queue.size,
                 depths=self._remembered_depths(queue),
+                looks=self._looks[queue.name],
                 rates=rates[queue.name],
                 empty_in_s=empty_in_s(queue.size, rates[queue.name]),
                 is_paused=queue.is_paused,
@@ -205,22 +212,19 @@ class History:
     def _remembered_depths(self, queue: QueueState) -> tuple[int | None, ...]:
         ring = self._depths.setdefault(queue.name, deque(maxlen=DEPTHS_KEPT))
         ring.append(queue.size)
+        self._looks[queue.name] += 1
         return tuple(ring)
 
     def _rates(self, snapshot: Snapshot, at_mono: float) -> dict[str, Rates]:
-        jobs_taken, was, seconds = Taken(), {}, 0.0
-        if self._before is not None:
+        seen: dict[str, Flow] = {}
+        if self._before is not None and at_mono > self._before[1]:
             before, before_mono = self._before
             seconds = at_mono - before_mono
-            jobs_taken = taken(before, snapshot, lambda worker: self.served_by(worker.identity))
-            was = {queue.name: queue for queue in before.queues}
+            seen = flows(before, snapshot, lambda w: self.served_by(w.identity), seconds)
         rates: dict[str, Rates] = {}
         for queue in snapshot.queues:
-            seen = None
-            if seconds > 0:
-                seen = flow(was.get(queue.name), queue, jobs_taken, seconds)
             window = self._flows.setdefault(queue.name, FlowWindow())
-            rates[queue.name] = window.add(seen, at_mono)
+            rates[queue.name] = window.add(seen.get(queue.name), at_mono)
         return rates
 
     def _worker(self, worker: WorkerState, now: datetime, local_pids: Collection[int]) -> WorkerRow:
@@ -255,7 +259,8 @@ class History:
 
 
 def empty_in_s(depth: int | None, rates: Rates) -> float | None:
-    """Seconds until a queue is empty; infinite when it does not drain, None when unknown."""
+    """Seconds until a queue is empty; infinite when it does not drain, None when unknown: also
+    when as many come as leave, which is neither."""
     if depth is None:
         return None
     if depth == 0:
@@ -263,6 +268,8 @@ def empty_in_s(depth: int | None, rates: Rates) -> float | None:
     if rates.in_per_s is None or rates.out_per_s is None:
         return None
     drain_per_s = rates.out_per_s - rates.in_per_s
+    if rates.out_per_s > 0 and abs(drain_per_s) < _STEADY * rates.out_per_s:
+        return None
     return depth / drain_per_s if drain_per_s > 0 else math.inf
 
 

@@ -9,11 +9,11 @@ Where neither is known, nothing is.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from resque.state.snapshot import QueueState, Snapshot, WorkerState
+from resque.state.snapshot import Snapshot, WorkerState
 
 WINDOW_S: Final = 10.0
 """How far back rates look."""
@@ -41,76 +41,82 @@ class Rates:
     is_estimate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Jobs that workers took from queues between two looks. `unclear` are queues from which an
-    unknown number may have been taken."""
+def flows(before: Snapshot, now: Snapshot, served_by: ServedBy, seconds: float) -> dict[str, Flow]:
+    """What happened to the queues between two looks, for those of which it can be told.
 
-    counts: Counter[str] = field(default_factory=Counter)
-    unclear: frozenset[str] = frozenset()
+    Where the engine counted the pushes, the rest follows from the depths. Of the others the
+    workers tell: what they took in all, less what is known to have left the queues counted, came
+    from the rest. Where that leaves one queue, or no more jobs than were seen in hand or missing,
+    it is an estimate; where several queues could have had them, it is unknown.
+
+    Args:
+        served_by: The queues that a worker serves, of those that are registered.
+        seconds: Between the two looks, more than 0. O(queues + workers).
+    """
+    was = {queue.name: queue for queue in before.queues}
+    known: dict[str, Flow] = {}
+    changes: dict[str, int] = {}
+    for queue in now.queues:
+        earlier = was[queue.name].size if queue.name in was else 0
+        if earlier is None or queue.size is None:
+            continue
+        change = queue.size - earlier
+        if queue.pushed is None:
+            changes[queue.name] = change
+        else:
+            # Jobs put back at the head are no pushes that the engine counts.
+            came = max(queue.pushed, change)
+            known[queue.name] = Flow(seconds, came, came - change, False)
+    for name, left in _left(before, now, served_by, known, changes).items():
+        left = max(left, -changes[name])
+        known[name] = Flow(seconds, left + changes[name], left, True)
+    return known
 
 
-def taken(before: Snapshot, now: Snapshot, served_by: ServedBy) -> Taken:
-    """Count the jobs that workers took between two looks. O(workers) when few have changed."""
-    counts: Counter[str] = Counter()
-    unclear: set[str] = set()
+def _left(
+    before: Snapshot,
+    now: Snapshot,
+    served_by: ServedBy,
+    known: Mapping[str, Flow],
+    changes: Mapping[str, int],
+) -> dict[str, int]:
+    """How many jobs left the queues whose pushes were not counted, as far as workers tell."""
     earlier = {worker.identity.text: worker for worker in before.workers}
+    total = 0
+    seen: Counter[str] = Counter()
+    served: set[str] = set()
+    sources: set[str] = set()
     for worker in now.workers:
         was = earlier.pop(worker.identity.text, None)
         number = _taken_by(was, worker)
-        if number == 0:
-            continue
-        sources = _sources(was, worker, number)
-        source = sources.pop() if len(sources) == 1 else None
-        if number is None or source is None:
-            unclear.update(served_by(worker))
-        else:
-            counts[source] += number
-    for vanished in earlier.values():
-        unclear.update(served_by(vanished))
-    return Taken(counts, frozenset(unclear))
+        if number is None:
+            return {}
+        queues = set(served_by(worker))
+        served |= queues
+        sources |= queues if number else set()
+        total += number
+        record = worker.record
+        if number and record is not None and record.queue is not None:
+            seen[record.queue] += 1
+    if earlier:  # a worker has left, and its count with it
+        return {}
+    # At least as many left as are in hand, or as the queue has grown shorter by.
+    least = {name: max(seen[name], -changes[name]) for name in changes if name in sources}
+    unseen = total - sum(known[name].left for name in served if name in known)
+    unseen -= sum(least.values())
+    idle = {name: 0 for name in changes if name not in sources}
+    if unseen > 0 and len(least) != 1:
+        return idle
+    return idle | {name: left + max(0, unseen) for name, left in least.items()}
 
 
 def _taken_by(was: WorkerState | None, now: WorkerState) -> int | None:
+    """How many jobs a worker took between two looks; None when its count was lost."""
     before = 0 if was is None else was.processed
     if before is None or now.processed is None or now.processed < before:
         return None
     held = was is not None and was.record is not None
     return max(0, now.processed - before + (now.record is not None) - held)
-
-
-def _sources(was: WorkerState | None, now: WorkerState, number: int | None) -> set[str | None]:
-    """The queues that the jobs may have come from, as far as anything names them."""
-    queues = now.identity.queues
-    if len(queues) == 1 and not set("*?{}[]!") & set(queues[0]):
-        return {queues[0]}
-    if number == 1 and now.record is not None:
-        return {now.record.queue}
-    records = (was.record if was else None, now.record)
-    return {record.queue for record in records if record is not None}
-
-
-def flow(was: QueueState | None, now: QueueState, jobs_taken: Taken, seconds: float) -> Flow | None:
-    """What happened to a queue since the look before; None when it cannot be told.
-
-    Args:
-        was: The queue at the look before; None when it was not registered then.
-        now: The same queue at this look.
-        jobs_taken: What the workers took meanwhile.
-        seconds: Between the two looks, more than 0.
-    """
-    before = 0 if was is None else was.size
-    if before is None or now.size is None:
-        return None
-    change = now.size - before
-    if now.pushed is not None:
-        # Jobs put back at the head are no pushes that the engine counts.
-        came = max(now.pushed, change)
-        return Flow(seconds, came, came - change, False)
-    if now.name in jobs_taken.unclear:
-        return None
-    left = max(jobs_taken.counts[now.name], -change)
-    return Flow(seconds, left + change, left, True)
 
 
 class FlowWindow:

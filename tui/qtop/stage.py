@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from qtop.local_workers import LocalWorkers
 from qtop.model import Board, History
 from qtop.poller import Look, clamped_interval_s
+
+_NEW_RTT_WEIGHT: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class View:
         board: The rows; None before the first look. Not the newest when frozen.
         look: The newest look.
         now_mono: The moment, on the clock of the looks.
+        rtt_ms: What a look costs, evened out over the last ones.
         frozen_since_mono: When the display was frozen; None when it is not.
     """
 
@@ -32,6 +36,7 @@ class View:
     frozen_since_mono: float | None = None
     local_alive: int = 0
     local_ending: int = 0
+    rtt_ms: float | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -68,6 +73,7 @@ class Stage:
         self._local = local
         self._clock = clock
         self._history = History(local_host=local_host)
+        self._rtt_ms: float | None = None
         self._newest: Board | None = None
         self._shown: Board | None = None
         self._frozen_since_mono: float | None = None
@@ -99,6 +105,9 @@ class Stage:
             here = {row.identity.pid for row in board.workers if row.is_local}
             self._local.note_registered({pid for pid in here if pid is not None})
             self._newest = board
+            if look.rtt_ms is not None:
+                before_ms = look.rtt_ms if self._rtt_ms is None else self._rtt_ms
+                self._rtt_ms = before_ms + (look.rtt_ms - before_ms) * _NEW_RTT_WEIGHT
         self.look = look
         if self._frozen_since_mono is None:
             self._shown = self._newest
@@ -121,6 +130,7 @@ class Stage:
             interval_s=self._interval_s,
             read_only=self._read_only,
             frozen_since_mono=self._frozen_since_mono,
+            rtt_ms=self._rtt_ms,
             local_alive=len(alive),
             local_ending=sum(worker.state in ("finishing", "stopping") for worker in alive),
         )

@@ -52,7 +52,8 @@ def main() -> None:
     """Feed until the parent ends."""
     parent = int(os.environ["RESQUE_PARENT_PID"])
     resque = Resque(os.environ["REDIS_URL"], namespace=NAMESPACE)
-    fill(resque)
+    if resque.info().pending < _MOST_WAITING // 4:
+        fill(resque)
     for turn in itertools.count(40):
         if os.getppid() != parent:
             return

@@ -40,7 +40,7 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
         "exception",
         "exception",
         14,
-        lambda r: cells.optional(r.failure.exception),
+        lambda r: cells.exception_name(r.failure.exception),
         flex=2,
         priority=95,
         style="bad",

@@ -17,7 +17,7 @@ from qtop.widgets.columns import Column, Tone
 from qtop.widgets.vtable import VTable
 from resque.state import queues
 
-_TREND_CELLS: Final = 15
+_TREND_CELLS: Final = 10
 #: Longer than that, a queue that drains is still a worry.
 _LONG_S: Final = 3_600
 
@@ -76,8 +76,8 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "trend",
         "trend",
         _TREND_CELLS,
-        lambda r: cells.trend(r.depths, _TREND_CELLS),
-        priority=40,
+        lambda r: cells.trend(r.depths, r.looks, _TREND_CELLS),
+        priority=68,
         align="right",
         style="accent",
     ),

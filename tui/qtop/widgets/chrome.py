@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from qtop import keymap
 from qtop.cells import NOTHING, number, rate
@@ -10,6 +11,8 @@ from qtop.keymap import Where
 from qtop.stage import View
 from qtop.text import ago, safe
 from qtop.widgets.bar import Span
+
+_SLOW_MS: Final = 250
 
 
 def status(view: View) -> tuple[list[Span], list[Span]]:
@@ -35,9 +38,9 @@ def status(view: View) -> tuple[list[Span], list[Span]]:
     if view.local_alive:
         ending = f", {view.local_ending} ending" if view.local_ending else ""
         right.append(Span(f"● {view.local_alive} here{ending}  ", "accent", 40))
-    if look.rtt_ms is not None:
-        slow = look.rtt_ms > 250
-        right.append(Span(f"{_milliseconds(look.rtt_ms)} ", "warn" if slow else "dim", 30))
+    if view.rtt_ms is not None:
+        tone = "warn" if view.rtt_ms > _SLOW_MS else "dim"
+        right.append(Span(f"{_milliseconds(view.rtt_ms)} ", tone, 30))
     return left, right + _frozen(view)
 
 
@@ -50,7 +53,7 @@ def _frozen(view: View) -> list[Span]:
 
 def _milliseconds(rtt_ms: float) -> str:
     # Coarse on purpose: figures that flicker are bytes over ssh and no news.
-    for bound in (1, 2, 5, 10, 20, 50, 100, 200, 500):
+    for bound in (5, 20, 50, 100, _SLOW_MS, 500):
         if rtt_ms < bound:
             return f"<{bound} ms"
     return f"{rtt_ms / 1_000:.1f} s"

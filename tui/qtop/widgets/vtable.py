@@ -8,31 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, Final, Generic
+from typing import ClassVar, Generic
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from qtop.widgets import table_events
 from qtop.widgets.canvas import HEADER_LINES, RowCanvas
 from qtop.widgets.columns import TONES, Column, RowT, Sort
 from qtop.widgets.table_events import EventRowT
+from qtop.widgets.table_keys import TABLE_BINDINGS
 
 __all__ = ["TABLE_BINDINGS", "Column", "Sort", "VTable"]
-
-TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
-    Binding("j,down", "cursor_down", "Down", show=False, id="table.down"),
-    Binding("k,up", "cursor_up", "Up", show=False, id="table.up"),
-    Binding("g,home", "cursor_first", "First row", show=False, id="table.first"),
-    Binding("G,end", "cursor_last", "Last row", show=False, id="table.last"),
-    Binding("pagedown", "page_down", "Page down", show=False, id="table.page_down"),
-    Binding("pageup", "page_up", "Page up", show=False, id="table.page_up"),
-    Binding("space", "toggle_mark", "Mark", show=False, id="table.mark"),
-    Binding("v", "mark_range", "Mark a range", show=False, id="table.mark_range"),
-    Binding("a", "mark_all", "Mark all", show=False, id="table.mark_all"),
-    Binding("enter", "open", "Open", show=False, id="table.open"),
-)
-"""Every key the table answers, for the console's table of keys."""
 
 
 class VTable(RowCanvas[RowT], Generic[RowT], can_focus=True, inherit_bindings=False):

@@ -39,7 +39,10 @@ if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
     end
   end
   redis.call('INCRBY', KEYS[2], 1)
-  processed = redis.call('INCRBY', KEYS[3], 1)
+  -- Set, not increased: whoever pruned this worker took its count away, and a repeated call
+  -- must find what it expects.
+  processed = tonumber(ARGV[1]) + 1
+  redis.call('SET', KEYS[3], processed)
 end
 if ARGV[5] ~= '1' then
   return {processed, 'none'}

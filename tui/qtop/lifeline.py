@@ -1,0 +1,77 @@
+"""How the console ends: on a signal, without a terminal, in a crash. Always with the terminal as it
+was, and never with data on it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from textual.app import App
+from textual.worker import WorkerFailed
+
+from qtop import crash
+from qtop.driver import TerminalDriver
+
+WATCHDOG_S: Final = 5.0
+
+
+class Lifeline(App[None]):
+    """An app that ends well.
+
+    Args:
+        log_folder: For reports of crashes; made when needed.
+        terminal_is_there: Asked every five seconds; when it is not, the app ends.
+    """
+
+    def __init__(
+        self, log_folder: Path, terminal_is_there: Callable[[], bool] | None = None
+    ) -> None:
+        super().__init__(driver_class=TerminalDriver)
+        self._log_folder = log_folder
+        self._terminal_is_there = terminal_is_there or _stdin_is_a_terminal
+        self._crash_word: str | None = None
+
+    def watch_over_end(self) -> None:
+        """Begin to listen to signals and to watch the terminal, if there is a real one."""
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit)
+        self.set_interval(WATCHDOG_S, self.check_terminal)
+
+    def check_terminal(self) -> None:
+        """End when the terminal is gone: nobody would ever press a key again."""
+        if not self._terminal_is_there():
+            self.exit(return_code=1)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End with a short word; what happened goes to a file. Textual's own report prints the
+        values of variables: job arguments, perhaps a password."""
+        if self._crash_word is None:
+            cause = error.error if isinstance(error, WorkerFailed) else error
+            report = crash.write_report(cause, self._log_folder)
+            where = f"; see {report}" if report else ""
+            self._crash_word = f"qtop crashed ({type(cause).__name__}){where}"
+        super()._handle_exception(error)
+
+    def panic(self, *renderables: Any) -> None:
+        """End without showing anything of the error."""
+        self._close_messages_no_wait()
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        if self._crash_word is not None:
+            print(self._crash_word, file=sys.__stderr__)
+            self._crash_word = None
+
+
+def _stdin_is_a_terminal() -> bool:
+    return os.isatty(0)
