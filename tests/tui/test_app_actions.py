@@ -156,7 +156,7 @@ async def test_a_queue_is_paused_and_resumed_with_the_same_key(redis: Redis) -> 
         await until_shown(pilot, "mail")
         await pilot.press("p")
         await until_shown(pilot, "paused mail")
-        await until_shown(pilot, "unserved, …")
+        await until_shown(pilot, "paused, ")
         await pilot.press("p")
         await until_shown(pilot, "resumed mail")
     assert not await redis.source.run(pauses.resume(KEYS, "mail"))

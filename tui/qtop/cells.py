@@ -106,10 +106,11 @@ def queue_state(row: QueueRow) -> str:
     wrong: list[str] = []
     if row.problem is not None:
         wrong.append(safe(row.problem))
-    if row.is_unserved:
-        wrong.append("unserved")
+    # Before "unserved": what somebody did on purpose explains the rest.
     if row.is_paused:
         wrong.append("paused")
+    if row.is_unserved:
+        wrong.append("unserved")
     if row.unreadable:
         wrong.append(f"{number(row.unreadable)} unreadable")
     return ", ".join(wrong)

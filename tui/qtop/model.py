@@ -11,23 +11,19 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
+from qtop.condition import Condition, condition
 from qtop.rates import CounterWindow, Flow, FlowWindow, Rates, flows
 from resque.errors import NoQueueError
 from resque.state.failures import Failure
 from resque.state.queues import QueueList
 from resque.state.snapshot import QueueState, Snapshot, WorkerState
-from resque.state.workers import PRUNE_AFTER_S, Identity, Record
+from resque.state.workers import Identity, Record
 
 DEPTHS_KEPT: Final = 60
-SILENT_AFTER_S: Final = 120
 #: A clock of a worker may be ahead by so much before its moments count as unknown.
 CLOCK_TOLERANCE_S: Final = 5
-
-Condition = Literal["dead?", "silent", "working", "no heartbeat", "idle"]
-CONDITIONS: Final[tuple[Condition, ...]] = ("dead?", "silent", "working", "no heartbeat", "idle")
-"""What a worker does, troubles first."""
 
 #: A queue whose rates differ by less than this part neither drains nor grows.
 _STEADY: Final = 0.05
@@ -271,18 +267,6 @@ def empty_in_s(depth: int | None, rates: Rates) -> float | None:
     if rates.out_per_s > 0 and abs(drain_per_s) < _STEADY * rates.out_per_s:
         return None
     return depth / drain_per_s if drain_per_s > 0 else math.inf
-
-
-def condition(worker: WorkerState) -> Condition:
-    """What a worker does, as far as its heartbeat and its record tell."""
-    if not worker.has_heartbeat:
-        return "no heartbeat"
-    age_s = worker.heartbeat_age_s
-    if age_s is not None and age_s > PRUNE_AFTER_S:
-        return "dead?"
-    if age_s is not None and age_s > SILENT_AFTER_S:
-        return "silent"
-    return "idle" if worker.record is None else "working"
 
 
 def failure_rows(snapshot: Snapshot) -> tuple[FailureRow, ...]:

@@ -152,7 +152,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "state",
         9,
         cells.queue_state,
-        flex=2,
+        flex=4,
         priority=80,
         style=_state_tone,
         sort_key=_state_rank,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 from qtop import cells
+from qtop.condition import CONDITIONS
 from qtop.keymap import Where
-from qtop.model import CONDITIONS, WorkerRow
+from qtop.model import WorkerRow
 from qtop.screens.base import MainScreen, bindings
 from qtop.screens.worker import WorkerScreen
 from qtop.stage import View

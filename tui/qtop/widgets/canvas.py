@@ -4,7 +4,7 @@ The keys, the mouse and everything a screen calls are in `vtable`.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final, Generic, NamedTuple
+from typing import ClassVar, Final, Generic, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from qtop.text import ELLIPSIS, pad
 from qtop.widgets.columns import (
+    TONES,
     Cell,
     Column,
     Line,
@@ -62,6 +63,29 @@ class RowCanvas(ScrollView, Generic[RowT]):
 
     empty_text: reactive[str] = reactive("")
     """Safe text shown instead of rows when there are none."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"vtable--{name}" for name in ("header", "cursor", "marked", "stale", *TONES)
+    }
+    DEFAULT_CSS = """
+    RowCanvas {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
+        & > .vtable--header { background: $panel; text-style: bold; }
+        & > .vtable--cursor { text-style: bold underline; }
+        &:focus > .vtable--cursor { text-style: bold reverse; }
+        & > .vtable--marked { color: $text-accent; text-style: bold; }
+        & > .vtable--stale { text-style: dim; }
+        & > .vtable--good { color: $text-success; }
+        & > .vtable--warn { color: $text-warning; }
+        & > .vtable--bad { color: $text-error; text-style: bold; }
+        & > .vtable--dim { text-style: dim; }
+        & > .vtable--accent { color: $text-accent; }
+    }
+    """
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from textual.binding import BindingType
 
 from qtop.widgets import table_events
 from qtop.widgets.canvas import HEADER_LINES, RowCanvas
-from qtop.widgets.columns import TONES, Column, RowT, Sort
+from qtop.widgets.columns import Column, RowT, Sort
 from qtop.widgets.table_events import EventRowT
 from qtop.widgets.table_keys import TABLE_BINDINGS
 
@@ -42,28 +42,6 @@ class VTable(RowCanvas[RowT], Generic[RowT], can_focus=True, inherit_bindings=Fa
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*TABLE_BINDINGS]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"vtable--{name}" for name in ("header", "cursor", "marked", "stale", *TONES)
-    }
-    DEFAULT_CSS = """
-    VTable {
-        height: 1fr;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-        scrollbar-size-vertical: 1;
-        & > .vtable--header { background: $panel; text-style: bold; }
-        & > .vtable--cursor { text-style: bold underline; }
-        &:focus > .vtable--cursor { text-style: bold reverse; }
-        & > .vtable--marked { color: $text-accent; text-style: bold; }
-        & > .vtable--stale { text-style: dim; }
-        & > .vtable--good { color: $text-success; }
-        & > .vtable--warn { color: $text-warning; }
-        & > .vtable--bad { color: $text-error; text-style: bold; }
-        & > .vtable--dim { text-style: dim; }
-        & > .vtable--accent { color: $text-accent; }
-    }
-    """
 
     class Opened(table_events.Opened[EventRowT]):
         """A row was opened, by enter or a double click."""
