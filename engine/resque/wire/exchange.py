@@ -139,6 +139,8 @@ class Exchange(Generic[T]):
             if sent[i] == ("EXEC",):
                 _check_transaction(reply)
             if isinstance(reply, ErrorReply):
+                if reply.text.startswith("MOVED "):
+                    raise Moved(reply.text)
                 problem = refusal(reply.text)
                 if not self.tolerant:
                     raise problem
@@ -208,6 +210,17 @@ _REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "MISCONF": (NotPersisting, "the server cannot save to disk and refuses writes: free its disk"),
     "WRONGTYPE": (WrongType, "a key holds another kind of value than Resque keeps there"),
 }
+
+
+class Moved(StoreError):
+    """A node of a cluster says that the keys are on another one. The runner goes there; nobody
+    else sees this."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"the cluster answers {text}")
+        host, _, port = text.rpartition(" ")[2].rpartition(":")
+        self.host = host
+        self.port = int(port)
 
 
 def refusal(text: str) -> StoreError:

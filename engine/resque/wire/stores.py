@@ -7,14 +7,11 @@ a write whose answer was lost is reported as unknown, and whoever asked decides.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
 import redis
-import redis.asyncio
-import redis.asyncio.retry
-import redis.retry
-from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -29,15 +26,27 @@ from resque.errors import (
     Busy,
     NotRedis,
     OutcomeUnknown,
+    ReadOnly,
     StoreError,
     Unreachable,
 )
 from resque.wire.address import Address, parse_url
-from resque.wire.exchange import ErrorReply, Exchange, Operation, Reply, drive, refusal
+from resque.wire.exchange import (
+    ErrorReply,
+    Exchange,
+    Moved,
+    Operation,
+    Reply,
+    drive,
+    refusal,
+)
+from resque.wire.pools import async_pool_for, pool_for
 
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT_S = 5.0
+#: How often a cluster may send us on before we give up.
+_MOST_MOVES = 3
 
 #: redis-py strips these words from the front of an error text and tells them by class instead.
 _CODES: dict[str, str] = {
@@ -53,30 +62,6 @@ _CODES: dict[str, str] = {
     "ClusterDownError": "CLUSTERDOWN",
     "ExecAbortError": "EXECABORT",
 }
-
-
-def _pool_options(address: Address, timeout_s: float, name: str | None) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "db": address.db,
-        "username": address.username,
-        "password": address.password,
-        "socket_timeout": timeout_s,
-        "client_name": name,
-        "protocol": 2,
-    }
-    if address.path is not None:
-        return options | {"path": address.path}
-    options |= {
-        "host": address.host,
-        "port": address.port,
-        "socket_connect_timeout": timeout_s,
-        "socket_keepalive": True,
-    }
-    if address.tls:
-        options["ssl_cert_reqs"] = "required" if address.tls_verify else "none"
-        options["ssl_check_hostname"] = address.tls_verify
-        options["ssl_ca_certs"] = address.tls_ca_file
-    return options
 
 
 def _error_reply(error: ResponseError) -> ErrorReply:
@@ -148,16 +133,9 @@ class Store:
         client_name: str | None = None,
     ) -> None:
         self.address = parse_url(address) if isinstance(address, str) else address
-        kind: type[Any] = redis.connection.Connection
-        if self.address.path is not None:
-            kind = redis.connection.UnixDomainSocketConnection
-        elif self.address.tls:
-            kind = redis.connection.SSLConnection
-        self._pool = redis.ConnectionPool(
-            connection_class=kind,
-            retry=redis.retry.Retry(NoBackoff(), 0),
-            **_pool_options(self.address, timeout_s, client_name),
-        )
+        self._timeout_s = timeout_s
+        self._name = client_name
+        self._pool = pool_for(self.address, timeout_s, client_name)
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an exchange, or all exchanges of a generator, and return its result.
@@ -168,23 +146,45 @@ class Store:
         return drive(operation, self._exchange)
 
     def _exchange(self, exchange: Exchange[T]) -> T:
+        for _ in range(_MOST_MOVES):
+            try:
+                return self._trade(exchange)
+            except Moved as moved:
+                # A cluster: every key of a namespace that is a hash tag is on one node.
+                self._pool.disconnect()
+                node = replace(self.address, host=moved.host or self.address.host, port=moved.port)
+                self._pool = pool_for(node, self._timeout_s, self._name)
+        raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
+
+    def _trade(self, exchange: Exchange[T]) -> T:
         conversation = exchange.converse()
         commands = next(conversation)
+        pool = self._pool
         try:
-            connection: Any = self._pool.get_connection()
+            connection: Any = pool.get_connection()
         except (redis.RedisError, OSError) as error:
             _raise(error, self.address, unknown=False)
+        is_clean = False
         try:
             while True:
                 connection.send_packed_command(connection.pack_commands(commands))
-                commands = conversation.send([_read(connection) for _ in commands])
+                replies = [_read(connection) for _ in commands]
+                is_clean = True
+                commands = conversation.send(replies)
+                is_clean = False
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
+        except ReadOnly:
+            # After a failover: the next exchange asks the Sentinels anew.
+            is_clean = False
+            raise
         except (redis.RedisError, OSError) as error:
-            connection.disconnect()
             _raise(error, self.address, unknown=exchange.writes)
         finally:
-            self._pool.release(connection)
+            if not is_clean:
+                # Answers left on the wire would be taken for those of the next exchange.
+                connection.disconnect()
+            pool.release(connection)
 
     def close(self) -> None:
         """Close the connections."""
@@ -221,16 +221,9 @@ class AsyncStore:
         client_name: str | None = None,
     ) -> None:
         self.address = parse_url(address) if isinstance(address, str) else address
-        kind: type[Any] = redis.asyncio.Connection
-        if self.address.path is not None:
-            kind = redis.asyncio.UnixDomainSocketConnection
-        elif self.address.tls:
-            kind = redis.asyncio.SSLConnection
-        self._pool = redis.asyncio.ConnectionPool(
-            connection_class=kind,
-            retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-            **_pool_options(self.address, timeout_s, client_name),
-        )
+        self._timeout_s = timeout_s
+        self._name = client_name
+        self._pool = async_pool_for(self.address, timeout_s, client_name)
 
     async def run(self, operation: Operation[T]) -> T:
         """As `Store.run`. Cancelling it closes the connection in use; a write that was under
@@ -253,28 +246,43 @@ class AsyncStore:
                 problem = error
 
     async def _exchange(self, exchange: Exchange[T]) -> T:
+        for _ in range(_MOST_MOVES):
+            try:
+                return await self._trade(exchange)
+            except Moved as moved:
+                await self._pool.disconnect()
+                node = replace(self.address, host=moved.host or self.address.host, port=moved.port)
+                self._pool = async_pool_for(node, self._timeout_s, self._name)
+        raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
+
+    async def _trade(self, exchange: Exchange[T]) -> T:
         conversation = exchange.converse()
         commands = next(conversation)
+        pool = self._pool
         try:
-            connection: Any = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+            connection: Any = await pool.get_connection()
         except (redis.RedisError, OSError) as error:
             _raise(error, self.address, unknown=False)
+        is_clean = False
         try:
             while True:
                 await connection.send_packed_command(connection.pack_commands(commands))
-                commands = conversation.send([await _read_async(connection) for _ in commands])
+                replies = [await _read_async(connection) for _ in commands]
+                is_clean = True
+                commands = conversation.send(replies)
+                is_clean = False
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
-        except (redis.RedisError, OSError) as error:
-            await connection.disconnect()
-            _raise(error, self.address, unknown=exchange.writes)
-        except BaseException:
-            # Cancelled between sending and reading: the answers left on the wire would be taken
-            # for those of the next exchange.
-            await connection.disconnect(nowait=True)
+        except ReadOnly:
+            is_clean = False
             raise
+        except (redis.RedisError, OSError) as error:
+            _raise(error, self.address, unknown=exchange.writes)
         finally:
-            await self._pool.release(connection)
+            if not is_clean:
+                # Also when cancelled between sending and reading; nowait: this must not hang.
+                await connection.disconnect(nowait=True)
+            await pool.release(connection)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -14,13 +14,25 @@ from typing import Any, TypeVar
 
 import hiredis
 
-from resque.errors import NotRedis, OutcomeUnknown, StoreError, Unreachable
+from resque.errors import Busy, NotRedis, OutcomeUnknown, ReadOnly, StoreError, Unreachable
 from resque.wire.address import Address
-from resque.wire.exchange import Arg, ErrorReply, Exchange, Operation, Reply, drive, refusal
+from resque.wire.exchange import (
+    Arg,
+    ErrorReply,
+    Exchange,
+    Moved,
+    Operation,
+    Reply,
+    drive,
+    refusal,
+    single,
+)
 
 T = TypeVar("T")
 
 _READ_BYTES = 65_536
+#: How often a cluster may send us on before we give up.
+_MOST_MOVES = 3
 
 
 def _pack(command: tuple[Arg, ...]) -> bytes:
@@ -37,12 +49,26 @@ class LeanStore:
         self._name = client_name
         self._socket: socket.socket | None = None
         self._reader: Any = None
+        self._node: tuple[str, int] | None = None
 
     def run(self, operation: Operation[T]) -> T:
         """As `Store.run`."""
         return drive(operation, self._exchange)
 
     def _exchange(self, exchange: Exchange[T]) -> T:
+        for _ in range(_MOST_MOVES):
+            try:
+                return self._converse(exchange)
+            except Moved as moved:
+                self.close()
+                self._node = (moved.host or self.address.host, moved.port)
+            except ReadOnly:
+                # After a failover: the next connection asks the Sentinels anew.
+                self.close()
+                raise
+        raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
+
+    def _converse(self, exchange: Exchange[T]) -> T:
         conversation = exchange.converse()
         commands = next(conversation)
         self._connect()
@@ -127,10 +153,35 @@ class LeanStore:
                 opened.close()
                 raise
             return opened
-        opened = socket.create_connection((address.host, address.port), self._timeout_s)
+        place = self._node or (address.host, address.port)
+        if address.sentinels:
+            place = self._ask_sentinels()
+        opened = socket.create_connection(place, self._timeout_s)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return _wrap_tls(opened, address) if address.tls else opened
+
+    def _ask_sentinels(self) -> tuple[str, int]:
+        """Where the primary is, as the first Sentinel that answers has it."""
+        problem: StoreError | None = None
+        for host, port in self.address.sentinels:
+            sentinel = LeanStore(
+                Address(host=host, port=port), timeout_s=self._timeout_s, client_name=self._name
+            )
+            ask = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.address.primary)
+            try:
+                found = sentinel.run(single(ask, lambda reply: reply))
+            except StoreError as error:
+                problem = error
+                continue
+            finally:
+                sentinel.close()
+            if found is not None:
+                return found[0].decode(), int(found[1])
+        raise Unreachable(
+            f"no Sentinel of {self.address} knows a primary of that name: check both"
+            + (f" ({problem})" if problem else "")
+        )
 
     def _greetings(self) -> list[tuple[Arg, ...]]:
         commands: list[tuple[Arg, ...]] = []
