@@ -91,25 +91,6 @@ Wanted = Callable[[str], bool]
 Test = Callable[[Subject], "bool | None"]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A part of a subject that has a name, and the function here that reads a value for it."""
-
-    of: Callable[[Subject], str | None]
-    kind: str
-
-
-FIELDS: Final = {
-    "class": Field(lambda subject: subject.class_name, "equals"),
-    "exception": Field(lambda subject: subject.exception, "equals"),
-    "queue": Field(lambda subject: subject.queue, "equals"),
-    "worker": Field(lambda subject: subject.worker, "contains"),
-    "error": Field(lambda subject: subject.error, "contains"),
-    "args": Field(lambda subject: None if subject.args is None else text_of(subject.args),
-                  "contains"),
-}
-
-
 def field(asked: Field, wanted: Wanted) -> Test:
     """Whether a field is as wanted; an absent one is an empty text."""
 
@@ -204,13 +185,11 @@ def is_exactly(value: str) -> Wanted:
     return lambda text: text == value
 
 
-def equals(value: str) -> Wanted:
-    """Asks whether a text is the value, in which `*` stands for anything; a number also when it
-    is spelled in another way. Cost: O(text)."""
+def matches_name(value: str) -> Wanted:
+    """Asks whether a text is the value, in which `*` stands for anything. Cost: O(text)."""
     pieces = value.split("*")
     if len(pieces) == 1:
-        number = _number(value)
-        return lambda text: text == value or (number is not None and _number(text) == number)
+        return is_exactly(value)
     first, *middle, last = pieces
 
     def test(text: str) -> bool:
@@ -225,6 +204,12 @@ def equals(value: str) -> Wanted:
         return text.endswith(last)
 
     return test
+
+
+def matches_argument(value: str) -> Wanted:
+    """As `matches_name`; a number also when it is spelled in another way (`5` for `5.0`)."""
+    by_name, number = matches_name(value), _number(value)
+    return lambda text: by_name(text) or (number is not None and _number(text) == number)
 
 
 def _number(text: str) -> int | float | None:
@@ -245,3 +230,23 @@ def text_of(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, TypeError, RecursionError):
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A part of a subject that has a name, and what a bare value asks of it."""
+
+    of: Callable[[Subject], str | None]
+    plain: Callable[[str], Wanted]
+
+
+FIELDS: Final = {
+    "class": Field(lambda subject: subject.class_name, matches_name),
+    "exception": Field(lambda subject: subject.exception, matches_name),
+    "queue": Field(lambda subject: subject.queue, matches_name),
+    "worker": Field(lambda subject: subject.worker, contains),
+    "error": Field(lambda subject: subject.error, contains),
+    "args": Field(
+        lambda subject: None if subject.args is None else text_of(subject.args), contains
+    ),
+}

@@ -2,7 +2,7 @@
 
     class:Mailers::Welcome   the whole name; `*` stands for anything (also exception:, queue:)
     error:timeout            contained, in any case (also worker:)
-    args.0:42                an argument by its place, args.0.user.id:7 further in; whole, `*` allowed
+    args.0:42                an argument by its place, args.0.user.id:7 further in; whole
     args:ada                 contained in the arguments' JSON, in any case
     age>1h  age<30m          how long ago it failed (s, m, h, d, w; 1h30m)
     retried:no               whether a failure was requeued by Ruby, which keeps it
@@ -128,17 +128,17 @@ class _Parser:
     def _field(self, name: str, start: int) -> Test:
         root, _, path = name.partition(".")
         if root == "args" and path:
-            return terms.argument(path.split("."), self._wanted(terms.equals))
+            return terms.argument(path.split("."), self._wanted(terms.matches_argument))
         if name == "retried":
             return terms.retried(self._yes_or_no())
         if name == "id":
             return terms.identity(self._value()[0])
         if name in FIELDS:
-            kind = FIELDS[name].kind
-            return terms.field(FIELDS[name], self._wanted(getattr(terms, kind)))
+            return terms.field(FIELDS[name], self._wanted(FIELDS[name].plain))
         literal = self._text[start:].split(None, 1)[0][:40]
-        raise self._bad(f'there is no field {name!r} (to look for the text, quote it: "{literal}")',
-                        start)
+        raise self._bad(
+            f'there is no field {name!r} (to look for the text, quote it: "{literal}")', start
+        )
 
     def _wanted(self, plain: Callable[[str], terms.Wanted]) -> terms.Wanted:
         """What a value asks for: a regular expression, a quoted text as it stands, or `plain`."""

@@ -14,6 +14,11 @@ _PUT_BACK = load_script("put_back")
 _LOST_FOR_S = 24 * 3600
 
 
+def may_be_put_back(record: Record) -> bool:
+    """Whether what a worker held can be read as a job of a queue."""
+    return record.queue is not None and record.class_name is not None
+
+
 def put_back(keys: Keys, worker_id: str, record: Record, *, at_most: int) -> Exchange[int]:
     """Put a lost job back to the head of its queue, unless that has happened `at_most` times to
     a job of these bytes within a day. Returns how often it has happened now; 0 when it was too

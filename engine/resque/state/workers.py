@@ -124,8 +124,11 @@ def held(keys: Keys, worker_id: str) -> Exchange[bytes | None]:
     return single(("GET", keys.worker(worker_id)), lambda reply: reply)
 
 
-def unregister(keys: Keys, worker_id: str, failure_of: FailureOf) -> Steps[bool]:
-    """Take a worker off the register; a job in its hands becomes a failure in the same step.
+def unregister(
+    keys: Keys, worker_id: str, failure_of: FailureOf, *, own_lists: bool = False
+) -> Steps[bool]:
+    """Take a worker off the register; a job in its hands becomes a failure in the same step, with
+    `own_lists` in its queue's list of failures.
 
     `failure_of` builds the entry from the record. Returns whether there was such a job. Two
     round trips; more only while the worker changes jobs meanwhile.
@@ -133,13 +136,17 @@ def unregister(keys: Keys, worker_id: str, failure_of: FailureOf) -> Steps[bool]
     record = yield held(keys, worker_id)
     while True:
         entry = failure_of(record) if record is not None else b""
-        done, record_now = yield _take_off(keys, worker_id, record or b"", entry)
+        queue = read_record(record).queue if record is not None and own_lists else None
+        own_list = "" if queue is None else f"{queue}_failed"
+        done, record_now = yield _take_off(keys, worker_id, record or b"", entry, own_list)
         if done:
             return record is not None
         record = record_now
 
 
-def _take_off(keys: Keys, worker_id: str, record: bytes, entry: bytes) -> Exchange[Reply]:
+def _take_off(
+    keys: Keys, worker_id: str, record: bytes, entry: bytes, own_list: str
+) -> Exchange[Reply]:
     return single(
         _UNREGISTER.call(
             [
@@ -149,9 +156,10 @@ def _take_off(keys: Keys, worker_id: str, record: bytes, entry: bytes) -> Exchan
                 keys.worker_started(worker_id),
                 keys.worker_stat("processed", worker_id),
                 keys.worker_stat("failed", worker_id),
-                keys.failed(),
+                keys.failed_named(own_list) if own_list else keys.failed(),
+                keys.failed_queues(),
             ],
-            [name_bytes(worker_id), record, entry],
+            [name_bytes(worker_id), record, entry, name_bytes(own_list)],
         ),
         lambda reply: reply,
         writes=True,

@@ -44,8 +44,8 @@ from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.worker.connection import LeanStore
-from resque.worker.options import count, from_environment
-from resque.worker.pool import Pool
+from resque.worker.options import Options, count, from_environment
+from resque.worker.pool import PATIENCE_S, Pool
 from resque.worker.worker import Worker
 
 
@@ -91,8 +91,21 @@ def main(environ: Mapping[str, str]) -> int:
         print(f"worker: {error}", file=sys.stderr)
         return 3
     title = f"{options.title_prefix}resque-{resque.__version__}: {workers} workers on {queue_list}"
-    pool = Pool(workers, work, title=title, log=_log, graceful_term=options.graceful_term)
-    return pool.run()
+    return _pool(workers, work, title, options).run()
+
+
+def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -> Pool:
+    # Without forking and without TERM_CHILD a TERM lets the job finish, however long it takes.
+    finishes_jobs = options.graceful_term or not (options.fork or options.term_child)
+    patience_s = PATIENCE_S + options.pre_shutdown_timeout_s + options.term_timeout_s
+    return Pool(
+        workers,
+        work,
+        title=title,
+        log=_log,
+        graceful_term=finishes_jobs,
+        patience_s=patience_s,
+    )
 
 
 def _work(make: Callable[[], Worker], url: str) -> int:
@@ -118,6 +131,13 @@ def _greet(address: Address) -> None:
 
 def _settle(environ: Mapping[str, str]) -> None:
     """Go into the background and write the process id, where that is wanted."""
+    pidfile = None
+    if path := environ.get("PIDFILE"):
+        try:
+            # Before going into the background, from where nobody would hear of a problem.
+            pidfile = Path(path).open("a")
+        except OSError as error:
+            raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
     if environ.get("BACKGROUND"):
         if os.fork():
             os._exit(0)
@@ -125,11 +145,10 @@ def _settle(environ: Mapping[str, str]) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(nothing, fd)
-    if path := environ.get("PIDFILE"):
-        try:
-            Path(path).write_text(str(os.getpid()))
-        except OSError as error:
-            raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
+    if pidfile is not None:
+        with pidfile:
+            pidfile.truncate(0)
+            pidfile.write(str(os.getpid()))
 
 
 def _log(line: str) -> None:
@@ -169,7 +188,7 @@ def _follow_parent(pid: str) -> None:
     """Ask the kernel for a QUIT when the parent ends, however it ends (Linux)."""
     if not pid:
         return
-    if not pid.isascii() or not pid.isdigit():
+    if not pid.isascii() or not pid.isdigit() or len(pid) > 10:
         raise _Unusable(f"RESQUE_PARENT_PID must be a process id, not {pid!r}")
     if sys.platform == "linux":
         import ctypes

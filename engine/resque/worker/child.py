@@ -16,16 +16,19 @@ from typing import NoReturn
 
 _READ_BYTES = 65_536
 _HEADER = struct.Struct(">qq?")
+#: What a child says before its report at each step: when it is done with a job, and when it has
+#: begun another. No header begins with it.
+_STEP = b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """A child's word. `failure` is the last job's failure entry, empty when it went well;
     `is_closed` says that the child has closed that job itself; `processed` is the worker's count
-    of closed jobs as the child knows it."""
+    of closed jobs, None when the child has closed none."""
 
     failure: bytes = b""
-    processed: int = 0
+    processed: int | None = None
     is_closed: bool = False
 
 
@@ -49,6 +52,11 @@ class Child:
                 return
             self._said += part
 
+    @property
+    def steps(self) -> int:
+        """How many steps it has told of. An even number: it has a job in hand."""
+        return len(self._said) - len(self._said.lstrip(_STEP))
+
     def has_ended(self) -> bool:
         """Whether the child is gone; collects it, and the rest of what it said."""
         if self._status is None:
@@ -67,11 +75,14 @@ class Child:
 
     def report(self) -> Report | None:
         """After the end: what the child reported; None when it died before it could."""
-        if len(self._said) < _HEADER.size:
+        said = self._said.lstrip(_STEP)
+        if len(said) < _HEADER.size:
             return None
-        length, processed, is_closed = _HEADER.unpack_from(self._said)
-        failure = bytes(self._said[_HEADER.size :])
-        return Report(failure, processed, is_closed) if len(failure) == length else None
+        length, processed, is_closed = _HEADER.unpack_from(said)
+        failure = bytes(said[_HEADER.size :])
+        if len(failure) != length:
+            return None
+        return Report(failure, None if processed < 0 else processed, is_closed)
 
     def death(self) -> str:
         """After an end without a report: how the child died, in Ruby's words."""
@@ -96,8 +107,9 @@ def _signal_name(number: int) -> str:
         return f"SIG{number}"
 
 
-def fork(life: Callable[[], Report]) -> Child:
-    """Run `life` in a child process. Raises OSError when no process can be made."""
+def fork(life: Callable[[Callable[[], None]], Report]) -> Child:
+    """Run `life` in a child process; it gets what tells the parent of a step. Raises OSError when
+    no process can be made."""
     sys.stdout.flush()
     sys.stderr.flush()
     report_fd, say_fd = os.pipe()
@@ -108,18 +120,21 @@ def fork(life: Callable[[], Report]) -> Child:
         os.close(say_fd)
         raise
     if pid == 0:
+        # Else a child that its parent has left would not notice.
+        os.close(report_fd)
         _live(life, say_fd)
     os.close(say_fd)
     os.set_blocking(report_fd, False)
     return Child(pid, report_fd)
 
 
-def _live(life: Callable[[], Report], say_fd: int) -> NoReturn:
+def _live(life: Callable[[Callable[[], None]], Report], say_fd: int) -> NoReturn:
     """The whole life of the child. Leaves without the parent's exit handlers."""
     status = 1
     try:
-        report = life()
-        header = _HEADER.pack(len(report.failure), report.processed, report.is_closed)
+        report = life(lambda: _write_all(say_fd, _STEP))
+        processed = -1 if report.processed is None else report.processed
+        header = _HEADER.pack(len(report.failure), processed, report.is_closed)
         _write_all(say_fd, header + report.failure)
         status = 0
         sys.stdout.flush()

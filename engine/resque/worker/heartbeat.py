@@ -75,6 +75,7 @@ class Beater:
         self._store = store
         self._log = log
         self._is_over = threading.Event() if in_thread else None
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Learn the server's clock. Raises StoreError."""
@@ -84,7 +85,8 @@ class Beater:
         """Beat now, and from now on. Raises StoreError."""
         self._store.run(self._heart.beat())
         if self._is_over is not None:
-            threading.Thread(target=self._go_on, name="heartbeat", daemon=True).start()
+            self._thread = threading.Thread(target=self._go_on, name="heartbeat", daemon=True)
+            self._thread.start()
 
     def due_in_s(self) -> float:
         """Seconds until `beat_if_due` has something to do."""
@@ -110,6 +112,9 @@ class Beater:
         """Beat no more. Can be called again."""
         if self._is_over is not None:
             self._is_over.set()
+        if self._thread is not None:
+            # A beat under way would put a worker back on the register that is about to leave it.
+            self._thread.join()
 
     def forget(self) -> None:
         """In a child after a fork: let go of the parent's connection."""

@@ -70,7 +70,7 @@ def from_environment(environ: Mapping[str, str]) -> Options:
         term_timeout_s=_seconds(environ, "RESQUE_TERM_TIMEOUT", 4.0),
         pre_shutdown_timeout_s=_seconds(environ, "RESQUE_PRE_SHUTDOWN_TIMEOUT", 0.0),
         run_at_exit_hooks=bool(environ.get("RUN_AT_EXIT_HOOKS")),
-        multi_failure_queues=environ.get("FAILURE_BACKEND") == "redis_multi_queue",
+        multi_failure_queues=_has_own_lists(environ.get("FAILURE_BACKEND") or "redis"),
         shuffle=bool(environ.get("RESQUE_SHUFFLE")),
         weights=_weights(environ.get("RESQUE_WEIGHTS", "")),
     )
@@ -94,9 +94,15 @@ def count(environ: Mapping[str, str], name: str, default: int, *, least: int = 0
     text = environ.get(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or int(text) < least or len(text) > 6:
+    if not (text.isascii() and text.isdigit()) or len(text) > 6 or int(text) < least:
         raise BadOption(f"{name} must be a whole number from {least}, not {text!r}")
     return int(text)
+
+
+def _has_own_lists(backend: str) -> bool:
+    if backend not in ("redis", "redis_multi_queue"):
+        raise BadOption(f"FAILURE_BACKEND must be redis or redis_multi_queue, not {backend!r}")
+    return backend == "redis_multi_queue"
 
 
 def _weights(text: str) -> dict[str, float]:

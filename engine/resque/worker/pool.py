@@ -7,6 +7,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -19,8 +20,8 @@ from resque.worker.signals import Wishes
 _LONGEST_PAUSE_S = 30.0
 #: A worker that lived so long has shown that it can: the pause begins anew.
 _GROWN_UP_S = 60.0
-#: After a TERM, workers that are still there are killed.
-_PATIENCE_S = 30.0
+#: After a TERM, workers that are still there after this time are killed.
+PATIENCE_S = 30.0
 
 
 @dataclass(slots=True)
@@ -45,12 +46,14 @@ class Pool:
         title: str,
         log: Callable[[str], None],
         graceful_term: bool = False,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._places = [_Place() for _ in range(count)]
         self._work = work
         self._title = title
         self._log = log
         self._graceful_term = graceful_term
+        self._patience_s = patience_s
 
     def run(self) -> int:
         """Keep the workers going until told to leave. QUIT, TERM, INT, USR1, USR2 and CONT reach
@@ -61,6 +64,8 @@ class Pool:
         with wishes:
             while self._places:
                 if not wishes.leave:
+                    # A USR1 is passed on; it must not turn a later QUIT into a TERM.
+                    wishes.end_job = False
                     self._fill(wishes)
                 self._wait(wishes)
                 self._tell(passed_on)
@@ -79,9 +84,10 @@ class Pool:
     def _start(self, wishes: Wishes) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            self._become_worker(wishes)
+        with wishes.held():
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(wishes)
         return pid
 
     def _become_worker(self, wishes: Wishes) -> NoReturn:
@@ -90,6 +96,9 @@ class Pool:
             wishes.__exit__(None, None, None)
             status = self._work()
             sys.stdout.flush()
+            sys.stderr.flush()
+        except BaseException:
+            traceback.print_exc()
             sys.stderr.flush()
         finally:
             os._exit(status)
@@ -133,7 +142,7 @@ class Pool:
 
     def _end_in_time(self) -> bool:
         """After a TERM: wait for the workers, and kill those that outlast all patience."""
-        deadline_s = time.monotonic() + _PATIENCE_S
+        deadline_s = time.monotonic() + self._patience_s
         pids = {place.pid for place in self._places if place.pid is not None}
         while pids and time.monotonic() < deadline_s:
             pids -= {pid for pid in pids if os.waitpid(pid, os.WNOHANG)[0]}

@@ -54,6 +54,7 @@ class Wishes:
         self._term_child = term_child
         self._on_signal = on_signal
         self._is_in_job = False
+        self._pending: str | None = None
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
@@ -74,6 +75,7 @@ class Wishes:
         signal.set_wakeup_fd(-1)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         os.close(self._read_fd)
         os.close(self._write_fd)
 
@@ -84,8 +86,7 @@ class Wishes:
             number = signal.SIGQUIT
         if number in (signal.SIGTERM, signal.SIGINT):
             self.leave = self.end_job = True
-            if self._is_in_job and self._term_child:
-                raise TermException(f"SIG{'TERM' if number == signal.SIGTERM else 'INT'}")
+            self._interrupt(number)
         elif number == signal.SIGQUIT:
             self.leave = True
         elif number == signal.SIGUSR1:
@@ -95,15 +96,35 @@ class Wishes:
         elif number == signal.SIGCONT:
             self.is_paused = False
 
-    @contextmanager
-    def in_job(self) -> Iterator[None]:
-        """While the worker runs a job in its own process: with `term_child`, TERM and INT reach
-        that job as a TermException."""
+    def _interrupt(self, number: int) -> None:
+        """With `term_child`: end the job that this process performs, or is about to."""
+        if not self._term_child:
+            return
+        name = signal.Signals(number).name
+        if self._is_in_job:
+            raise TermException(name)
+        self._pending = name
+
+    def begin_job(self) -> None:
+        """From now on, with `term_child`, a signal that ends the job in this process reaches it
+        as a TermException; raised at once when the signal has been here already."""
         self._is_in_job = True
+        if self._pending is not None:
+            raise TermException(self._pending)
+
+    def finish_job(self) -> None:
+        """From now on no signal raises anything."""
+        self._is_in_job = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold signals back, for a fork: none of them may reach the child before it has said
+        what they are to do (`let_go`, or the end of the context manager)."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         try:
             yield
         finally:
-            self._is_in_job = False
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
 
     def fileno(self) -> int:
         """Readable after a signal, until `drain`."""
@@ -130,9 +151,11 @@ class Wishes:
             at_rest = number in (signal.SIGCHLD, signal.SIGCONT)
             signal.signal(number, signal.SIG_DFL if at_rest else self._note_in_child)
         self.leave = False
+        self._pending = None
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
 
     def _note_in_child(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGQUIT:
             self.leave = True
-        elif self._term_child and number in (signal.SIGTERM, signal.SIGUSR1):
-            raise TermException(signal.Signals(number).name)
+        elif number in (signal.SIGTERM, signal.SIGUSR1):
+            self._interrupt(number)

@@ -62,10 +62,6 @@ class Supply:
         """Close the last job and take the next; None when told to leave during an outage."""
         return self.patiently(lambda: self._work(self._current_queues(), closing, take=True))
 
-    def take_in_child(self, closing: Closing) -> Taken:
-        """As `take`, in a child that runs several jobs."""
-        return self.take(closing) or Taken(self._processed, "none")
-
     def close(self, closing: Closing | None) -> None:
         """Close the last job and take none."""
         if closing is not None:
@@ -86,7 +82,10 @@ class Supply:
         return record
 
     def put_back(self, record: Record, at_most: int) -> bool:
-        """Put a lost job back to its queue; False when that happened too often."""
+        """Put a lost job back to its queue; False when that happened too often, or what the
+        worker held is no job."""
+        if not lost.may_be_put_back(record):
+            return False
         exchange = lost.put_back(self._keys, self._worker_id, record, at_most=at_most)
         times_lost = self.patiently(lambda: self._store.run(exchange))
         if times_lost:

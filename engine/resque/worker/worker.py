@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import setproctitle
 
-from resque.errors import DirtyExit, JobTimeout, StoreError
+from resque.errors import ResqueError, StoreError
 from resque.jobs import Registry
 from resque.state import workers
 from resque.state.pruning import prune
@@ -24,7 +24,7 @@ from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken
 from resque.worker.retrying import Retrying
-from resque.worker.runner import Runner, Surroundings
+from resque.worker.runner import Ended, Runner, Surroundings
 from resque.worker.signals import Wishes
 from resque.worker.supply import Supply
 from resque.worker.waiting import Waiter
@@ -99,7 +99,8 @@ class Worker:
             beat_if_due=self._beater.beat_if_due,
             due_in_s=self._beater.due_in_s,
             let_go=self._let_go,
-            take_next=lambda closing: self._supply.take_in_child(closing),
+            take_next=lambda closing: self._supply.take(closing),
+            log_end=self._log_end,
         )
         retrying = Retrying(
             self._keys,
@@ -118,8 +119,8 @@ class Worker:
     def run(self) -> None:
         """Register, work until told to leave, unregister. Signals: see `signals`.
 
-        Raises StoreError only when Redis cannot be reached or refuses at the start, and what a
-        `before_first_fork` hook raises. Later outages are waited out.
+        Raises StoreError only when Redis cannot be reached or refuses at the start, and
+        ResqueError when a hook of the worker raises; later outages are waited out.
         """
         with self._wishes:
             self._title("Starting", plain=True)
@@ -134,10 +135,10 @@ class Worker:
     def _begin(self) -> None:
         # An id can come back (a container's process 1, say): what its last bearer left undone
         # is a failure, not to be overwritten.
-        self._store.run(workers.unregister(self._keys, self.id, self._lost))
-        self._beater.beat()
+        self._unregister()
         self._prune()
-        self._registry.tell("before_first_fork")
+        self._tell("before_first_fork")
+        self._beater.beat()
         self._store.run(workers.register(self._keys, self.id, self._clock()))
         self._log(f"worker {self.id} is ready")
 
@@ -163,28 +164,34 @@ class Worker:
                 continue
             if self._was_busy:
                 self._was_busy = False
-                self._registry.tell("queue_empty")
+                self._tell("queue_empty")
             if self._options.interval_s == 0:
                 break
             self._idle(taken)
         return closing
 
     def _stay_paused(self) -> None:
-        self._registry.tell("before_pause", self)
+        self._tell("before_pause", self)
         self._title("Paused")
         while self._wishes.is_paused and not self._wishes.leave:
             self._beater.beat_if_due()
             self._sleep(self._options.interval_s or _LOOK_AGAIN_S)
-        self._registry.tell("after_pause", self)
+        self._tell("after_pause", self)
 
     def _end(self, closing: Closing | None) -> None:
         try:
-            self._registry.tell("shutdown")
             self._supply.close(closing)
+            if self._wishes.leave:
+                self._tell("shutdown")
+        finally:
+            self._sign_off()
+
+    def _sign_off(self) -> None:
+        try:
             self._beater.stop()
-            if self._store.run(workers.unregister(self._keys, self.id, self._lost)):
+            if self._unregister():
                 self._log("left a job behind: recorded as failed")
-            self._registry.tell("worker_exit")
+            self._tell("worker_exit")
         except StoreError as error:
             self._log(f"could not unregister: {error}")
         finally:
@@ -193,14 +200,24 @@ class Worker:
             self._store.close()
         self._log(f"worker {self.id} has left")
 
-    def _lost(self, record: bytes) -> bytes:
-        return workers.lost_job(
-            record,
-            worker_id=self.id,
-            exception="Resque::DirtyExit",
-            error="Job still being processed",
-            now=self._clock(),
-        )
+    def _tell(self, event: str, *args: object) -> None:
+        try:
+            self._registry.tell(event, *args)
+        except Exception as error:
+            raise ResqueError(f"a {event} hook raised {type(error).__name__}: {error}") from error
+
+    def _unregister(self) -> bool:
+        def lost(record: bytes) -> bytes:
+            return workers.lost_job(
+                record,
+                worker_id=self.id,
+                exception="Resque::DirtyExit",
+                error="Job still being processed",
+                now=self._clock(),
+            )
+
+        own_lists = self._options.multi_failure_queues
+        return self._store.run(workers.unregister(self._keys, self.id, lost, own_lists=own_lists))
 
     def _prune(self) -> None:
         pruned = self._store.run(
@@ -210,6 +227,8 @@ class Worker:
                 self._clock,
                 after_s=self._options.prune_after_s,
                 requeue_lost=self._options.requeue_lost,
+                own_lists=self._options.multi_failure_queues,
+                tell=self._runner.tell_of_death,
             )
         )
         for worker_id in pruned:
@@ -221,23 +240,27 @@ class Worker:
     def _work_on(self, record: Record) -> Closing | None:
         """Have a taken job run. Returns what is left to close."""
         self._was_busy = True
-        queue = record.queue or ""
         if self._supply.set_aside_if_unreadable(record):
             return None
-        began = self._mono_now()
+        began_s = time.monotonic()
         ended = self._runner.run(record)
-        self._supply.recount(ended.processed)
-        closing = ended.closing
         if ended.died is not None:
-            closing = self._answer_for(ended.died, record)
-        outcome = "done" if closing is None or closing.failure is None else "failed"
-        took_s = self._mono_now() - began
-        # !r: names from Redis may hold escapes, and a log is read on a terminal.
-        self._log(f"{outcome} {record.class_name!r} of {queue!r} in {took_s:.3f} s")
-        return closing
+            return self._answer_for(ended, record, began_s)
+        self._supply.recount(ended.processed)
+        # A child of several jobs logs each of them itself.
+        if ended.closing is not None and self._options.jobs_per_fork == 1:
+            self._log_end(record, ended.closing, began_s)
+        return ended.closing
 
-    def _answer_for(self, died: DirtyExit, record: Record) -> Closing | None:
+    def _log_end(self, record: Record, closing: Closing, began_s: float) -> None:
+        outcome = "done" if closing.failure is None else "failed"
+        took_s = time.monotonic() - began_s
+        # !r: names from Redis may hold escapes, and a log is read on a terminal.
+        self._log(f"{outcome} {record.class_name!r} of {record.queue!r} in {took_s:.3f} s")
+
+    def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
         """A child died under a job: put the job back, if that is wanted, or let it fail."""
+        assert ended.died is not None  # noqa: S101
         held: Record | None = record
         if self._options.jobs_per_fork > 1:
             # It shared the connection and may have died within an answer; and it may hold
@@ -246,11 +269,13 @@ class Worker:
             held = self._supply.in_hand()
         if held is None or (
             self._options.requeue_lost
-            and not isinstance(died, JobTimeout)
+            and ended.is_lost
             and self._supply.put_back(held, self._options.requeue_lost)
         ):
             return None
-        return self._runner.died(died, held)
+        closing = self._runner.died(ended.died, held)
+        self._log_end(held, closing, began_s)
+        return closing
 
     def _let_go(self) -> None:
         """In the child: nothing of the parent's may be disturbed."""
