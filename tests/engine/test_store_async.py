@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.engine.conftest import StartRedis
 from tests.engine.direct import PATIENCE_S, Direct
 
-from resque.errors import AuthRefused, BadUrl, OutcomeUnknown, Unreachable, WrongType
+from resque.errors import AuthRefused, OutcomeUnknown, Refused, Unreachable, WrongType
 from resque.state import queues, stats
 from resque.wire.exchange import Exchange, Steps, load_script, single
 from resque.wire.keys import Keys
@@ -88,7 +88,7 @@ async def test_no_password(start_redis: StartRedis) -> None:
 
 async def test_a_database_that_is_not_there(redis_url: str) -> None:
     store = AsyncStore(redis_url.replace("db=0", "db=4711"))
-    with pytest.raises(BadUrl, match="4711"):
+    with pytest.raises(Refused, match="4711"):
         await store.run(READ)
     await store.close()
 

@@ -230,6 +230,8 @@ def refusal(text: str) -> StoreError:
         # Before Redis 7 an error inside a script carries its own code further on.
         words = rest.replace(" -", " ")
         code = next((known for known in _REFUSALS if f" {known} " in words), code)
+    if "DB index" in rest:
+        return Refused(f"there is no database of that number: correct the URL (Redis says: {text})")
     if code not in _REFUSALS:
         return Refused(f"Redis refused: {text}")
     kind, advice = _REFUSALS[code]

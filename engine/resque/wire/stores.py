@@ -22,7 +22,6 @@ from redis.exceptions import (
 
 from resque.errors import (
     AuthRefused,
-    BadUrl,
     Busy,
     NotRedis,
     OutcomeUnknown,
@@ -85,8 +84,6 @@ def _raise(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
         raise NotRedis(f"what answers at {address} is not Redis: check host and port") from None
     if isinstance(error, ResponseError):
         problem = refusal(_error_reply(error).text)
-        if "DB index" in str(error):
-            raise BadUrl(f"{address} has no database {address.db}: correct the URL") from None
         raise type(problem)(f"{address}: {problem}") from None
     if unknown:
         raise OutcomeUnknown(
