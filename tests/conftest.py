@@ -13,18 +13,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from resque.errors import NoServer
 from resque.server import Binary, find_binary
+
+# No test depends on the clock: how long an example takes says how busy the machine is.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("house")
 
 SERVER_START_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 5.0
 DISTURBING_NAMES = (
     "BACKGROUND",
     "COUNT",
+    "FAILURE_BACKEND",
     "FORK_PER_JOB",
     "GRACEFUL_TERM",
     "INTERVAL",
+    "JOBS_PER_FORK",
     "NO_COLOR",
     "PIDFILE",
     "QUEUE",

@@ -77,20 +77,19 @@ class Resque:
         Returns how many were enqueued; jobs vetoed by a hook are left out. One round trip and
         one transaction; O(jobs). Raises as `enqueue`, before anything is sent.
         """
-        accepted: list[tuple[Enqueueable, Sequence[Any]]] = []
+        accepted: list[tuple[Enqueueable, Sequence[Any], bytes]] = []
         by_queue: dict[str, list[bytes]] = {}
         for job, args in jobs:
             queue, payload = _checked(_queue_of(job), job, args)
             if _may(job, "before_enqueue", args):
                 by_queue.setdefault(queue, []).append(payload)
-                accepted.append((job, args))
+                accepted.append((job, args, payload))
         if self.inline:
-            for payloads in by_queue.values():
-                for payload in payloads:
-                    self._perform_inline(payload)
+            for _, _, payload in accepted:
+                self._perform_inline(payload)
         elif by_queue:
             self._store.run(queues.push_all(self.keys, by_queue))
-        for job, args in accepted:
+        for job, args, _ in accepted:
             _tell(job, "after_enqueue", args)
         return len(accepted)
 

@@ -24,6 +24,7 @@ STAIRS = {
     "hooks": 3,
     "perform": 4,
     "client": 5,
+    "testing": 6,
     "worker": 5,
     "scheduler": 6,
     "__init__": 7,

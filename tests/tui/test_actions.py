@@ -8,21 +8,23 @@ from typing import TypeVar
 import pytest
 from tests.tui.looks import FakeSource, failure, snapshot
 
-from qtop import actions
-from qtop.actions import Actions, Outcome, Plan
+from qtop.actions import Actions
+from qtop.plans import Outcome, Plan, Plans, Run, Seen, look_at
 from qtop.source import RedisSource
 from resque.errors import OutcomeUnknown, Unreachable
-from resque.state import failures, pauses, queues
+from resque.state import bulk, failures, pauses, queues
 from resque.state.failures import Failure
+from resque.state.trail import DEFAULT_UNDO_BYTES, Actor
 from resque.state.windows import Extent
 from resque.wire.address import parse_url
 from resque.wire.codec import encode_job
-from resque.wire.exchange import single
+from resque.wire.exchange import Operation, Steps, single
 from resque.wire.keys import Keys
 
 T = TypeVar("T")
 
 KEYS = Keys("resque")
+PLANS = Plans(KEYS, Actor("ada@example", "qtop test"))
 
 
 @dataclass
@@ -34,7 +36,8 @@ class Console:
 
     async def fail(self, *entries: bytes) -> list[Failure]:
         """Add entries to the failures; returns all, newest first."""
-        await self.source.run(single(("RPUSH", KEYS.failed(), *entries), int, writes=True))
+        if entries:
+            await self.source.run(single(("RPUSH", KEYS.failed(), *entries), int, writes=True))
         _, seen = await self.source.run(failures.newest(KEYS, limit=100))
         return seen
 
@@ -56,6 +59,11 @@ async def console(redis_url: str) -> AsyncIterator[Console]:
     await source.close()
 
 
+def look(extent: Operation[Extent]) -> Steps[Seen]:
+    """What a clear of the queue `mail` or of the failures would delete."""
+    return look_at(extent, KEYS.queue("mail"))
+
+
 def entry(number: int) -> bytes:
     return failure(number).item.raw
 
@@ -64,8 +72,8 @@ def entry(number: int) -> bytes:
 async def test_requeue_says_how_many_went_were_gone_and_were_refused(console: Console) -> None:
     seen = await console.fail(entry(1), entry(2), entry(3), b"not JSON")
     gone = next(item for item in seen if item.args == [2])
-    await console.actions.run(actions.requeue(KEYS, [gone]))
-    outcome = await console.actions.run(actions.requeue(KEYS, seen))
+    await console.actions.run(PLANS.requeue([gone]))
+    outcome = await console.actions.run(PLANS.requeue(seen))
     assert outcome.text.startswith("requeued 2, gone meanwhile 1, refused 1 (the entry cannot be")
     assert outcome.tone == "warn"
     assert (await console.size("mail"), await console.failed()) == (3, 1)
@@ -73,7 +81,7 @@ async def test_requeue_says_how_many_went_were_gone_and_were_refused(console: Co
 
 @pytest.mark.redis
 async def test_requeue_touches_the_entries_of_the_plan_and_no_newcomers(console: Console) -> None:
-    plan = actions.requeue(KEYS, await console.fail(entry(1), entry(2)))
+    plan = PLANS.requeue(await console.fail(entry(1), entry(2)))
     await console.fail(entry(3))
     assert (await console.actions.run(plan)).text == "requeued 2, gone meanwhile 0, refused 0"
     assert await console.failed() == 1
@@ -81,9 +89,9 @@ async def test_requeue_touches_the_entries_of_the_plan_and_no_newcomers(console:
 
 def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question() -> None:
     once, retried = failure(1), failure(2, retried_at="2026/11/23 12:20:00")
-    assert actions.requeue(KEYS, [once]).danger == "none"
-    assert actions.requeue(KEYS, [retried]).danger == "confirm"
-    plan = actions.requeue(KEYS, [once, retried])
+    assert PLANS.requeue([once]).danger == "undoable"
+    assert PLANS.requeue([retried]).danger == "confirm"
+    plan = PLANS.requeue([once, retried])
     assert plan.danger == "confirm"
     assert plan.what == "Requeue 2 failed jobs"
     assert "Classes: Mailers::Welcome (2)" in plan.details
@@ -92,19 +100,51 @@ def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question(
 
 
 @pytest.mark.redis
-async def test_progress_is_told_before_each_job(console: Console) -> None:
+async def test_progress_is_told_while_a_bulk_goes_on(console: Console) -> None:
     told: list[tuple[int, int]] = []
-    plan = actions.requeue(KEYS, await console.fail(entry(1), entry(2)))
+    plan = PLANS.requeue(await console.fail(*(entry(number) for number in range(450))))
     await console.actions.run(plan, lambda done, of: told.append((done, of)))
-    assert told == [(0, 2), (1, 2)]
+    assert told == [(0, 100)]
+    assert await console.failed() == 350
+
+
+@pytest.mark.redis
+async def test_what_was_done_can_be_taken_back(console: Console) -> None:
+    seen = await console.fail(entry(1), entry(2), entry(3))
+    await console.actions.run(PLANS.requeue(seen[:1]))
+    await console.actions.run(PLANS.delete(seen[1:]))
+    assert await console.failed() == 0
+    for text in ("took back “delete 2 failed jobs”: 2", "took back “requeue 1 failed job”: 1"):
+        assert (await console.actions.run(PLANS.undo(console.actions.trails[-1]))).text == text
+    assert console.actions.trails == []
+    assert await console.fail() == seen
+    assert await console.size("mail") == 0
+
+
+@pytest.mark.redis
+async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: Console) -> None:
+    await console.actions.run(PLANS.requeue(await console.fail(entry(1))))
+    await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
+    outcome = await console.actions.run(PLANS.undo(console.actions.trails[-1]))
+    assert outcome.text == "took back “requeue 1 failed job”: 0, 1 could not be any more"
+    assert outcome.tone == "warn"
+
+
+def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
+    small, large = (
+        PLANS.clear_failures(Seen(Extent(9, "0" * 40), size))
+        for size in (DEFAULT_UNDO_BYTES, DEFAULT_UNDO_BYTES + 1)
+    )
+    assert "u takes it back" in small.details[1]
+    assert "cannot be undone" in large.details[1]
 
 
 @pytest.mark.redis
 async def test_clearing_a_queue_leaves_what_came_after_the_preview(console: Console) -> None:
     await console.push("mail", 5)
-    seen = await console.actions.preview("looking", queues.extent(KEYS, "mail"))
+    seen = await console.actions.preview("looking", look(queues.extent(KEYS, "mail")))
     assert not isinstance(seen, Outcome)
-    plan = actions.clear_queue(KEYS, "mail", seen)
+    plan = PLANS.clear_queue("mail", seen)
     await console.source.run(queues.push(KEYS, "mail", [encode_job("New", [])]))
     assert (plan.danger, plan.word) == ("typed", "mail")
     assert "5 jobs" in plan.details[0]
@@ -115,10 +155,10 @@ async def test_clearing_a_queue_leaves_what_came_after_the_preview(console: Cons
 @pytest.mark.redis
 async def test_a_queue_that_changed_too_much_is_not_cleared(console: Console) -> None:
     await console.push("mail", 2)
-    seen = await console.source.run(queues.extent(KEYS, "mail"))
+    seen = await console.source.run(look(queues.extent(KEYS, "mail")))
     await console.source.run(single(("DEL", KEYS.queue("mail")), int, writes=True))
     await console.source.run(queues.push(KEYS, "mail", [encode_job("New", [])]))
-    outcome = await console.actions.run(actions.clear_queue(KEYS, "mail", seen))
+    outcome = await console.actions.run(PLANS.clear_queue("mail", seen))
     assert "nothing was deleted" in outcome.text
     assert await console.size("mail") == 1
 
@@ -126,7 +166,7 @@ async def test_a_queue_that_changed_too_much_is_not_cleared(console: Console) ->
 @pytest.mark.redis
 async def test_clearing_the_failures_leaves_newer_ones(console: Console) -> None:
     await console.fail(entry(1), entry(2))
-    plan = actions.clear_failures(KEYS, await console.source.run(failures.extent(KEYS)))
+    plan = PLANS.clear_failures(await console.source.run(look(failures.extent(KEYS))))
     await console.fail(entry(3))
     assert (await console.actions.run(plan)).text == "deleted 2 jobs from the failures"
     assert await console.failed() == 1
@@ -137,7 +177,7 @@ async def test_clearing_the_failures_leaves_newer_ones(console: Console) -> None
     [("mail", "mail"), ("\x1b[2J", "clear"), ("paypaI\u202e", "clear"), ("x" * 41, "clear")],
 )
 def test_a_name_that_cannot_be_typed_is_not_asked_for(name: str, word: str) -> None:
-    plan = actions.clear_queue(KEYS, name, Extent(1, "0" * 40))
+    plan = PLANS.clear_queue(name, Seen(Extent(1, "0" * 40), 100))
     assert plan.word == word
     assert plan.what.isprintable()
 
@@ -145,24 +185,24 @@ def test_a_name_that_cannot_be_typed_is_not_asked_for(name: str, word: str) -> N
 @pytest.mark.redis
 async def test_pausing_and_resuming_say_what_changed(console: Console) -> None:
     run = console.actions.run
-    pause = actions.pause(KEYS, ["mail"], paused=True)
+    pause = PLANS.pause(["mail"], paused=True)
     assert (await run(pause)).text.startswith("paused mail")
     assert (await run(pause)).text == "mail: was paused already"
-    assert (await run(actions.pause(KEYS, ["mail"], paused=False))).text == "resumed mail"
-    several = actions.pause(KEYS, ["mail", "low"], paused=True)
+    assert (await run(PLANS.pause(["mail"], paused=False))).text == "resumed mail"
+    several = PLANS.pause(["mail", "low"], paused=True)
     assert several.danger == "confirm"
     assert (await run(several)).text.startswith("paused 2 queues")
 
 
 @pytest.mark.redis
 async def test_everything_is_paused_and_resumed(console: Console) -> None:
-    await console.actions.run(actions.pause_all(KEYS, paused=True))
+    await console.actions.run(PLANS.pause_all(paused=True))
     switch = single(("GET", KEYS.pause_all_workers()), pauses.means_paused)
     assert await console.source.run(switch)
-    resumed = await console.actions.run(actions.pause_all(KEYS, paused=False))
+    resumed = await console.actions.run(PLANS.pause_all(paused=False))
     assert resumed.text.startswith("resumed everything")
-    again = await console.actions.run(actions.pause_all(KEYS, paused=False))
-    assert again.text == "nothing was paused"
+    again = await console.actions.run(PLANS.pause_all(paused=False))
+    assert again.text == "everything was not paused"
 
 
 def answering(*answers: object) -> FakeSource:
@@ -173,23 +213,22 @@ def answering(*answers: object) -> FakeSource:
 
 
 def plan_of() -> Plan:
-    return actions.requeue(KEYS, [failure(1), failure(2), failure(3)])
+    return PLANS.requeue([failure(1), failure(2), failure(3)])
 
 
-async def test_a_lost_answer_is_an_unknown_outcome_and_ends_a_bulk() -> None:
-    done = failures.Requeued(done=True)
-    source = answering(done, OutcomeUnknown("no answer"), done)
-    outcome = await Actions(source, read_only=False, trouble=lambda: None).run(plan_of())
+async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> None:
+    cut = bulk.Result(1, 0, (), OutcomeUnknown("no answer"))
+    doing = Actions(answering(cut), read_only=False, trouble=lambda: None)
+    outcome = await doing.run(plan_of())
     assert outcome.text == (
-        "requeued 1, gone meanwhile 0, refused 0; "
-        "then outcome unknown: look before trying again; 1 not tried"
+        "requeued 1, gone meanwhile 0, refused 0; the other 2 unknown: look before trying again"
     )
     assert outcome.tone == "bad"
 
 
 async def test_a_lost_answer_to_a_single_write_is_an_unknown_outcome() -> None:
     doing = Actions(answering(OutcomeUnknown("?")), read_only=False, trouble=lambda: None)
-    outcome = await doing.run(actions.pause(KEYS, ["mail"], paused=True))
+    outcome = await doing.run(PLANS.pause(["mail"], paused=True))
     assert outcome.text == "Pause mail: outcome unknown: look before trying again"
 
 
@@ -204,7 +243,7 @@ async def test_redis_refusing_is_told_in_its_words() -> None:
 async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
     source = answering()
     doing = Actions(source, read_only=True, trouble=lambda: None)
-    plans = [plan_of(), actions.pause_all(KEYS, paused=True)]
+    plans = [plan_of(), PLANS.pause_all(paused=True)]
     outcomes = [await doing.run(plan) for plan in plans]
     seen = await doing.preview("looking", failures.extent(KEYS))
     assert isinstance(seen, Outcome)
@@ -222,7 +261,7 @@ async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
 async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
     go_on, begun = asyncio.Event(), asyncio.Event()
 
-    async def slow(send: actions.Run, progress: actions.Progress) -> Outcome:
+    async def slow(send: Run) -> Outcome:
         begun.set()
         await go_on.wait()
         return Outcome("done")

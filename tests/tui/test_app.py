@@ -19,6 +19,7 @@ from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app import QtopApp
+from qtop.plans import Seen
 from qtop.widgets.bar import Bar
 from qtop.widgets.vtable import VTable
 from resque.errors import Unreachable
@@ -213,7 +214,7 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
         problems=(HOSTILE,),
     )
     source = FakeSource(look)
-    source.answers = [Extent(3, "0" * 40)]
+    source.answers = [Seen(Extent(3, "0" * 40), 100)]
     app = console(source, namespace=HOSTILE)
     async with app.run_test(size=(200, 50)) as pilot:
         await shown(pilot)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtop import actions
-from qtop.actions import Actions, Outcome, Plan
+import resque
+from qtop.actions import Actions
 from qtop.local_workers import LocalWorkers
 from qtop.model import WorkerRow
+from qtop.plans import Outcome, Plan, Plans
 from qtop.screens.dialogs import (
     ConfirmDialog,
     LookingDialog,
@@ -19,6 +22,7 @@ from qtop.screens.dialogs import (
 from qtop.source import Source
 from qtop.text import safe
 from qtop.widgets.vtable import VTable
+from resque.state.trail import Actor
 from resque.wire.exchange import Operation
 
 if TYPE_CHECKING:
@@ -42,6 +46,7 @@ class Desk:
     ) -> None:
         self._app = app
         self._local = local
+        self.plans = Plans(app.keys, Actor(_whoami(), f"qtop {resque.__version__}"))
         self._actions = Actions(source, read_only=read_only, trouble=lambda: app.stage.look.error)
 
     def begin(self, plan: Plan, table: VTable[Any] | None = None) -> None:
@@ -59,7 +64,14 @@ class Desk:
 
     def pause_or_resume_all(self, *, is_paused: bool) -> None:
         """Pause everything, or resume it when it is paused."""
-        self.begin(actions.pause_all(self._app.keys, paused=not is_paused))
+        self.begin(self.plans.pause_all(paused=not is_paused))
+
+    def undo(self) -> None:
+        """Take back the last action of this console."""
+        if not self._actions.trails:
+            self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
+        elif not self._refused():
+            self._ask(self.plans.undo(self._actions.trails[-1]), None)
 
     def ask_for_workers(self, queues: str) -> None:
         """Ask which workers to start on this machine, and start them."""
@@ -151,3 +163,11 @@ class Desk:
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
         app.look_now()
+
+
+def _whoami() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

@@ -44,10 +44,8 @@ class Subject:
 
 def of_failure(failure: Failure, now: datetime) -> Subject:
     """A failure as filters see it. `now` is an aware datetime, by the server's clock."""
-    if failure.problem is not None:
-        return unreadable(failure.item, failure.problem)
     name, args = unwrapped(failure.class_name, failure.args)
-    failed_at = failure.failed_at
+    failed_at, problem = failure.failed_at, failure.problem
     return Subject(
         class_name=name,
         args=args,
@@ -56,8 +54,10 @@ def of_failure(failure: Failure, now: datetime) -> Subject:
         queue=failure.queue,
         worker=failure.worker,
         age_s=None if failed_at is None else (now - failed_at).total_seconds(),
-        is_retried=failure.retried_at is not None,
+        is_retried=None if problem is not None else failure.retried_at is not None,
         id=failure.item.sha,
+        words=() if problem is None else (problem, _beginning(failure.item)),
+        is_readable=problem is None,
     )
 
 
@@ -81,8 +81,12 @@ def of_delayed(job: DelayedJob) -> Subject:
 
 def unreadable(item: Item, problem: str, queue: str | None = None) -> Subject:
     """An entry that cannot be read: only words find it, and its id."""
-    raw = item.raw[:_RAW_BYTES].decode("utf-8", "surrogateescape")
-    return Subject(queue=queue, id=item.sha, words=(problem, raw), is_readable=False)
+    words = (problem, _beginning(item))
+    return Subject(queue=queue, id=item.sha, words=words, is_readable=False)
+
+
+def _beginning(item: Item) -> str:
+    return item.raw[:_RAW_BYTES].decode("utf-8", "surrogateescape")
 
 
 #: Asks a text.
@@ -149,14 +153,17 @@ def identity(beginning: str) -> Test:
 def anywhere(wanted: Wanted) -> Test:
     """Whether any text of a subject is as wanted."""
 
-    def test(subject: Subject) -> bool:
+    def test(subject: Subject) -> bool | None:
         parts = (
             *(subject.class_name, subject.exception, subject.error, subject.queue),
             *subject.words,
         )
         if any(part is not None and wanted(part) for part in parts):
             return True
-        return subject.args is not None and wanted(text_of(subject.args))
+        if subject.args is not None and wanted(text_of(subject.args)):
+            return True
+        # What is not in the readable part of an entry may be in the other.
+        return False if subject.is_readable else None
 
     return test
 
@@ -166,10 +173,7 @@ def negated(test: Test) -> Test:
 
     def opposite(subject: Subject) -> bool | None:
         answer = test(subject)
-        # Words that are not found in an entry of which only a part is readable prove nothing.
-        if answer is None or (answer is False and not subject.is_readable):
-            return None
-        return not answer
+        return None if answer is None else not answer
 
     return opposite
 

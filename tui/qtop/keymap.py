@@ -39,7 +39,7 @@ PLACES: Final[dict[Where, str]] = {
 
 DANGERS: Final[dict[Danger, str]] = {
     "none": "",
-    "undoable": "at once; the same key takes it back",
+    "undoable": "at once; `u` takes it back",
     "confirm": "asks first",
     "typed": "asks for the name",
 }
@@ -81,7 +81,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "requeue",
         ("r",),
         "requeue",
-        "Put the marked failed jobs back onto their queues; one alone goes without a question.",
+        "Put the marked failed jobs back onto their queues; one alone goes at once.",
+        ("failed", "failure"),
+        "confirm",
+        changes=True,
+    ),
+    Action(
+        "delete",
+        ("d",),
+        "delete",
+        "Delete the marked failed jobs; one alone goes at once.",
         ("failed", "failure"),
         "confirm",
         changes=True,
@@ -137,6 +146,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "stop",
         "Stop workers started here: first press, when the job is done; second press, now.",
         ("workers",),
+        "none",
+        changes=True,
+    ),
+    Action(
+        "undo",
+        ("u",),
+        "undo",
+        "Take back the last action of this console.",
+        ("lists",),
         "none",
         changes=True,
     ),

@@ -67,8 +67,16 @@ def _deed(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> Deed
         subject=entry.get("subject", ""),
         queue=entry.get("queue", ""),
         source=entry.get("source", "").encode("utf-8", "surrogateescape"),
-        planned=int(entry.get("planned", "0")),
-        done=None if done is None else int(done),
-        undone=None if done is None else int(undone or 0),
+        planned=_number(entry.get("planned")) or 0,
+        done=_number(done),
+        undone=None if _number(done) is None else _number(undone) or 0,
         undo_left_s=ttl_s if ttl_s > 0 else None,
     )
+
+
+def _number(text: bytes | str | None) -> int | None:
+    """A number that somebody wrote there; None when it is none."""
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return None

@@ -12,7 +12,7 @@ from resque.state import windows
 from resque.state.trail import Trail
 from resque.state.windows import Extent, Item
 from resque.wire import times
-from resque.wire.codec import decode, encode, members
+from resque.wire.codec import decode, encode, members, members_of_beginning, text_of
 from resque.wire.exchange import Exchange, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
 
@@ -80,7 +80,7 @@ class Failure:
 def read(item: Item, place: int) -> Failure:
     """Read an entry written by any implementation; never raises."""
     if item.is_cut:
-        return Failure(item, place, problem=f"too large to list ({item.size:,} bytes)")
+        return _read_beginning(item, place)
     try:
         value = decode(item.raw)
     except ValueError as error:
@@ -103,6 +103,23 @@ def read(item: Item, place: int) -> Failure:
         backtrace=tuple(str(line) for line in lines),
         worker=_text(value.get("worker")),
         queue=_text(value.get("queue")),
+    )
+
+
+def _read_beginning(item: Item, place: int) -> Failure:
+    """What the beginning of an entry tells: Ruby's end with the backtrace, worker and queue."""
+    parts = members_of_beginning(item.raw)
+    job = members_of_beginning(parts.get("payload", b""))
+    return Failure(
+        item,
+        place,
+        failed_at=times.parse(text_of(parts.get("failed_at"))),
+        class_name=text_of(job.get("class")),
+        exception=text_of(parts.get("exception")),
+        error=text_of(parts.get("error")),
+        worker=text_of(parts.get("worker")),
+        queue=text_of(parts.get("queue")),
+        problem=f"too large to list ({item.size:,} bytes)",
     )
 
 
@@ -147,16 +164,20 @@ def newest(
 def job_of(raw: bytes) -> tuple[str, bytes] | str:
     """The queue and the payload's bytes of an entry, or why it cannot be requeued."""
     try:
-        parts = members(raw)
-        queue, payload = decode(parts.get("queue", b"null")), parts.get("payload", b"null")
-        job = decode(payload)
+        # Both: `members` keeps the payload's bytes, but does not look behind the object.
+        value, parts = decode(raw), members(raw)
+        queue, job = value.get("queue"), value.get("payload")
     except ValueError as error:
         return f"the entry cannot be read: {error}"
     if not isinstance(queue, str) or not queue:
         return "the entry names no queue"
+    try:
+        name_bytes(queue)
+    except UnicodeEncodeError:
+        return "the entry's queue has a name that is no text"
     if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
         return "the entry holds no job with a class"
-    return queue, payload
+    return queue, parts["payload"]
 
 
 @dataclass(frozen=True, slots=True)

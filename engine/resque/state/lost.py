@@ -19,20 +19,25 @@ def may_be_put_back(record: Record) -> bool:
     return record.queue is not None and record.class_name is not None
 
 
+def count_key(keys: Keys, queue: str, payload: bytes) -> bytes:
+    """The key under which it is counted how often a job was lost."""
+    job = b"%s %s" % (name_bytes(queue), payload)
+    return keys.lost(hashlib.sha1(job, usedforsecurity=False).hexdigest())
+
+
 def put_back(keys: Keys, worker_id: str, record: Record, *, at_most: int) -> Exchange[int]:
     """Put a lost job back to the head of its queue, unless that has happened `at_most` times to
     a job of these bytes within a day. Returns how often it has happened now; 0 when it was too
     often or the worker holds another job: nothing is done then. One round trip, O(1)."""
     queue = name_bytes(record.queue or "")
     payload = record.payload or b""
-    sha = hashlib.sha1(b"%s %s" % (queue, payload), usedforsecurity=False).hexdigest()
     return single(
         _PUT_BACK.call(
             [
                 keys.worker(worker_id),
                 keys.queue(record.queue or ""),
                 keys.queues(),
-                keys.lost(sha),
+                count_key(keys, record.queue or "", payload),
             ],
             [record.raw, payload, queue, at_most, _LOST_FOR_S],
         ),

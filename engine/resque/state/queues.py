@@ -82,8 +82,10 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
         )
         return bulk.Mark(place, item.sha) if matches else None
 
-    marks: list[bulk.Mark] = yield from bulk.scan(keys.queue(queue), choose)
+    marks: list[bulk.Mark] = yield from bulk.scan(keys.queue(queue), choose, max_bytes=2**29)
     result = yield from bulk.take(keys, keys.queue(queue), marks, bulk.delete)
+    if result.stopped is not None:
+        raise result.stopped
     return result.done
 
 

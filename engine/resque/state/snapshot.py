@@ -3,9 +3,10 @@ workers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any
 
 from resque.errors import StoreError
@@ -13,15 +14,18 @@ from resque.state import failures, pauses, workers
 from resque.state.failures import Failure
 from resque.state.workers import Identity, Record
 from resque.wire import times
-from resque.wire.exchange import Command, Exchange, Reply, Steps, load_script
+from resque.wire.exchange import Command, Exchange, Reply, Steps, T, load_script
 from resque.wire.keys import Keys, name_text
 
 _QUEUE_HEADS = load_script("queue_heads")
+_BEGINNINGS = load_script("beginnings")
 
-#: Queues of one script call: keeps each call well under 10 ms of the server's time.
+#: Keys of one command: keeps each well under 10 ms of the server's time.
 _BATCH = 500
 #: How many newest jobs are compared to find the one remembered from the look before.
 _REACH = 500
+#: A worker's record that is longer comes cut.
+_RECORD_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,44 +156,37 @@ def _integer(reply: bytes | StoreError | None) -> int | None:
 
 def _second_look(keys: Keys, first: _First, tails: Mapping[str, str]) -> Exchange[Snapshot]:
     names, ids = first.queue_names, first.worker_ids
-    batches = [names[at : at + _BATCH] for at in range(0, len(names), _BATCH)]
     heads: list[Command] = [
         _QUEUE_HEADS.call(
             [keys.queue(n) for n in batch], [_REACH, *(tails.get(n, "") for n in batch)]
         )
-        for batch in batches
+        for batch in _batches(names)
     ]
     asides: list[Command] = [("LLEN", keys.unreadable(n)) for n in names]
-    paused: list[Command] = [("MGET", *(keys.pause_queue(n) for n in names))] if names else []
-    of_workers: list[Command] = []
-    if ids:
-        of_workers = [
-            ("MGET", *(keys.worker(i) for i in ids)),
-            ("MGET", *(keys.worker_started(i) for i in ids)),
-            ("MGET", *(keys.worker_stat("processed", i) for i in ids)),
-            ("MGET", *(keys.worker_stat("failed", i) for i in ids)),
-        ]
+    paused = _texts(keys.pause_queue(n) for n in names)
+    records: list[Command] = [
+        _BEGINNINGS.call([keys.worker(i) for i in batch], [_RECORD_BYTES])
+        for batch in _batches(ids)
+    ]
+    of_workers = (
+        records,
+        _texts(keys.worker_started(i) for i in ids),
+        _texts(keys.worker_stat("processed", i) for i in ids),
+        _texts(keys.worker_stat("failed", i) for i in ids),
+    )
 
     def parse(replies: list[Reply]) -> Snapshot:
-        rest = list(replies)
-        head_rows: list[Any] = []
-        for batch in batches:
-            reply = rest.pop(0)
-            bad = isinstance(reply, StoreError)
-            head_rows += [reply] * len(batch) if bad else reply
-        unreadable = [rest.pop(0) for _ in names]
-        pause_values = rest.pop(0) if names else []
-        columns = [rest.pop(0) for _ in of_workers]
+        rest = iter(replies)
+        head_rows = _rows(rest, heads, len(names))
+        unreadable = list(islice(rest, len(names)))
+        pauses = _rows(rest, paused, len(names))
+        columns = [_rows(rest, commands, len(ids)) for commands in of_workers]
         return Snapshot(
             server_time=first.server_time,
             queues=tuple(
-                _queue(n, head_rows[i], unreadable[i], _at(pause_values, i))
-                for i, n in enumerate(names)
+                _queue(*each) for each in zip(names, head_rows, unreadable, pauses, strict=True)
             ),
-            workers=tuple(
-                _worker(first, worker_id, [_at(column, i) for column in columns])
-                for i, worker_id in enumerate(ids)
-            ),
+            workers=tuple(_worker(first, *each) for each in zip(ids, *columns, strict=True)),
             failures=first.failures,
             failed=first.failed,
             processed_ever=first.processed_ever,
@@ -198,33 +195,54 @@ def _second_look(keys: Keys, first: _First, tails: Mapping[str, str]) -> Exchang
             problems=first.problems,
         )
 
-    return Exchange((*heads, *asides, *paused, *of_workers), parse, tolerant=True)
+    commands = (*heads, *asides, *paused, *chain(*of_workers))
+    return Exchange(commands, parse, tolerant=True)
 
 
-def _at(column: Any, index: int) -> bytes | None:
-    return None if isinstance(column, StoreError) else column[index]
+def _batches(names: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (names[at : at + _BATCH] for at in range(0, len(names), _BATCH))
 
 
-def _queue(name: str, head: Any, unreadable: Any, pause: bytes | None) -> QueueState:
+def _texts(keys: Iterable[bytes]) -> list[Command]:
+    return [("MGET", *batch) for batch in _batches(list(keys))]
+
+
+def _rows(replies: Iterator[Reply], commands: Sequence[Command], count: int) -> list[Any]:
+    """The replies to the commands of some batches, one for each of `count` names."""
+    rows: list[Any] = []
+    for reply in islice(replies, len(commands)):
+        length = min(_BATCH, count - len(rows))
+        rows += [reply] * length if isinstance(reply, StoreError) else reply
+    return rows
+
+
+def _known(reply: Any) -> Any:
+    return None if isinstance(reply, StoreError) else reply
+
+
+def _queue(name: str, head: Any, unreadable: Any, pause: Any) -> QueueState:
     aside = unreadable if isinstance(unreadable, int) else 0
+    is_paused = _known(pause) is not None
     if isinstance(head, StoreError):
-        return QueueState(name, None, pause is not None, unreadable=aside, problem=str(head))
+        return QueueState(name, None, is_paused, unreadable=aside, problem=str(head))
     length, tail, pushed = head
     if length < 0:
         problem = "the key holds another kind of value than a list"
-        return QueueState(name, None, pause is not None, unreadable=aside, problem=problem)
+        return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
     return QueueState(
         name,
         length,
-        pause is not None,
+        is_paused,
         unreadable=aside,
         pushed=None if pushed < 0 else pushed,
         tail=tail.decode(),
     )
 
 
-def _worker(first: _First, worker_id: str, columns: Sequence[bytes | None]) -> WorkerState:
-    record, started, processed, failed = columns
+def _worker(
+    first: _First, worker_id: str, held: Any, started: Any, processed: Any, failed: Any
+) -> WorkerState:
+    started = _known(started)
     beat = first.heartbeats.get(worker_id.encode("utf-8", "surrogateescape"))
     beaten = None if beat is None else times.parse(beat.decode("utf-8", "replace"))
     return WorkerState(
@@ -232,7 +250,15 @@ def _worker(first: _First, worker_id: str, columns: Sequence[bytes | None]) -> W
         started=None if started is None else times.parse(started.decode("utf-8", "replace")),
         heartbeat_age_s=(None if beaten is None else (first.server_time - beaten).total_seconds()),
         has_heartbeat=beat is not None,
-        record=None if record is None else workers.read_record(record),
+        record=_record(held),
         processed=_integer(processed),
         failed=_integer(failed),
     )
+
+
+def _record(held: Any) -> Record | None:
+    if isinstance(held, StoreError):
+        return Record(b"", None, None, None, None, None, str(held))
+    if isinstance(held, list):
+        return workers.read_beginning(held[0], held[1])
+    return None if held is None else workers.read_record(held)

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 
 from resque.wire.exchange import Arg
-from resque.wire.keys import Keys
+from resque.wire.keys import Keys, name_bytes
 
 #: How long an action can be undone.
 DEFAULT_UNDO_S = 24 * 3600
@@ -55,11 +55,20 @@ class Trail:
     def fields(self) -> list[Arg]:
         """The audit entry, field and value in turn."""
         return [
-            *("id", self.id, "who", self.actor.who, "client", self.actor.client),
-            *("action", self.action, "subject", self.subject.encode("utf-8", "surrogateescape")),
-            *("source", self.source, "queue", self.queue.encode("utf-8", "surrogateescape")),
+            *("id", self.id, "who", _bytes(self.actor.who)),
+            *("client", _bytes(self.actor.client), "action", self.action),
+            *("subject", _bytes(self.subject), "source", self.source),
+            *("queue", _bytes(self.queue)),
             *("planned", self.planned, "undo_s", self.undo_s),
         ]
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return name_bytes(text)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, from some JSON: not for this should an action fail.
+        return text.encode("utf-8", "backslashreplace")
 
 
 def trail_keys(keys: Keys, trail: Trail | None) -> list[bytes]:

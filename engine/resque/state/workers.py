@@ -10,7 +10,7 @@ from typing import Any
 
 from resque.state import failures
 from resque.wire import times
-from resque.wire.codec import decode, members
+from resque.wire.codec import decode, members, members_of_beginning, text_of
 from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes
 
@@ -73,11 +73,36 @@ def read_record(raw: bytes) -> Record:
     queue, class_name = value.get("queue"), job.get("class")
     return Record(
         raw,
-        queue if isinstance(queue, str) else None,
+        queue if isinstance(queue, str) and _is_name(queue) else None,
         times.parse(value.get("run_at")),
         class_name if isinstance(class_name, str) else None,
         job.get("args"),
         parts.get("payload"),
+    )
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can be a part of a key: JSON can hold halves of surrogate pairs."""
+    try:
+        name_bytes(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read_beginning(raw: bytes, size: int) -> Record:
+    """Read as much of a record as its beginning tells, when the whole has `size` bytes; never
+    raises. `payload` is None: it is not whole."""
+    parts = members_of_beginning(raw)
+    job = members_of_beginning(parts.get("payload", b""))
+    return Record(
+        raw,
+        text_of(parts.get("queue")),
+        times.parse(text_of(parts.get("run_at"))),
+        text_of(job.get("class")),
+        None,
+        None,
+        f"too large to list ({size:,} bytes)",
     )
 
 
@@ -177,6 +202,14 @@ def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: 
         backtrace=[],
         worker=worker_id,
         queue=seen.queue if seen.queue is not None else "",
+    )
+
+
+def left_behind(worker_id: str, now: Callable[[], datetime]) -> FailureOf:
+    """Builds failures for a worker that leaves the register with a job in its hands."""
+    words = "Job still being processed"
+    return lambda record: lost_job(
+        record, worker_id=worker_id, exception="Resque::DirtyExit", error=words, now=now()
     )
 
 

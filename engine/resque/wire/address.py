@@ -1,11 +1,17 @@
-"""Where a Redis is: URLs read, checked, and printed without their secrets."""
+"""Where a Redis is: URLs read, checked, and printed without their secrets; and in words why one
+cannot be reached."""
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from resque.errors import BadUrl
+from resque.errors import BadUrl, Unreachable
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 _FORMS = (
     "redis://host:6379/0, rediss://host:6379/0, unix:///path/to/socket?db=0 "
@@ -122,3 +128,89 @@ def _database(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadUrl(f"the database in the Redis URL must be a number, not {text!r}: use {_FORMS}")
     return int(text)
+
+
+def tls_context(address: Address) -> SSLContext:
+    """How TLS connections to an address check the other side. Raises BadUrl when the file named
+    by `?ca=` is of no use. Reads that file, or the system's."""
+    # Imported here: most workers need no TLS, and the module is large.
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=address.tls_ca_file)
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, ssl.SSLError):
+            words = "holds no certificate"
+        raise BadUrl(
+            f"the file given as ?ca={address.tls_ca_file!r} cannot be used ({words}): "
+            "name a file of certificates in PEM format"
+        ) from None
+    if not address.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+_CHECK = "check that it runs and that the address is right"
+_CHECK_CA = "name the file of its CA as ?ca=FILE, or give up the check with ?verify=no"
+#: What an error's text contains, what that means, and what to do about it.
+_SIGNS = (
+    ("refused", "connection refused", _CHECK),
+    # asyncio has no words of its own for these.
+    (f"{errno.ECONNREFUSED}] connect call failed", "connection refused", _CHECK),
+    (f"{errno.EHOSTUNREACH}] connect call failed", "host unreachable", _CHECK),
+    (f"{errno.ENETUNREACH}] connect call failed", "network unreachable", _CHECK),
+    ("timeout", "no answer in time", _CHECK),
+    ("timed out", "no answer in time", _CHECK),
+    ("name or service", "unknown host", _CHECK),
+    ("nodename nor", "unknown host", _CHECK),
+    ("name resolution", "host name lookup failed", _CHECK),
+    ("no such file", "no such socket", _CHECK),
+    ("permission denied", "permission denied", _CHECK),
+    ("mismatch", "its TLS certificate is for another host", "correct the host, or use ?verify=no"),
+    ("certificate", "its TLS certificate is not trusted", _CHECK_CA),
+    ("wrong version number", "it does not speak TLS", "use redis:// instead of rediss://"),
+    ("record layer", "it does not speak TLS", "use redis:// instead of rediss://"),
+    ("ssl", "TLS handshake failed", _CHECK),
+    ("authentication required", "it wants a password", _CHECK),
+    ("unreachable", "network unreachable", _CHECK),
+    ("closed", "connection closed", _CHECK),
+    ("reset", "connection closed", _CHECK),
+)
+
+
+def _reading(error: BaseException) -> tuple[str, str]:
+    text = f"{error} {error.__cause__ or ''} {error.__context__ or ''}".lower()
+    found = (sign for sign in _SIGNS if sign[0] in text)
+    otherwise = (getattr(error, "strerror", None) or "connection failed").lower()
+    _, reason, advice = next(found, ("", otherwise, _CHECK))
+    return reason, advice
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a connection could not be made or broke, in a few words."""
+    return _reading(error)[0]
+
+
+def unreachable(address: Address, error: BaseException) -> Unreachable:
+    """The error for a connection that could not be made, or broke before anything was done."""
+    reason, advice = _reading(error)
+    if address.tls and reason == "no answer in time":
+        # A Redis without TLS takes a handshake for the beginning of a command, and waits.
+        advice += ", and that it speaks TLS"
+    return Unreachable(f"cannot reach Redis at {address} ({reason}): {advice}")
+
+
+def no_primary(address: Address, reason: str) -> Unreachable:
+    """The error for Sentinels that do not say where the primary is. `reason` is why one of them
+    could not be asked; empty when all were."""
+    if reason:
+        return Unreachable(
+            f"no Sentinel of {address} says where the primary is ({reason}): "
+            "check that they run, their addresses, and the primary's name"
+        )
+    return Unreachable(
+        f"the Sentinels of {address} know no primary {address.primary!r} that runs: "
+        "check its name, or wait for their failover"
+    )

@@ -8,7 +8,8 @@ for floats, hence the small encoder of our own.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from json.encoder import py_encode_basestring
@@ -215,28 +216,60 @@ def members(raw: bytes) -> dict[str, bytes]:
     keys the last wins, as in `decode`. Raises ValueError when `raw` is not a JSON object.
     """
     text = raw.decode("utf-8", "surrogateescape")
+    try:
+        return {key: _bytes(text[start:end]) for key, start, end in _members(text)}
+    except (IndexError, RecursionError) as error:
+        raise ValueError("not a JSON object") from error
+
+
+def members_of_beginning(raw: bytes) -> dict[str, bytes]:
+    """As `members`, of the beginning of a JSON object that was cut anywhere: the members before
+    the cut, and of the one that was cut as much as there is. Never raises."""
+    text = raw.decode("utf-8", "surrogateescape")
     found: dict[str, bytes] = {}
+    with suppress(ValueError, IndexError, RecursionError):
+        for key, start, end in _members(text, is_cut=True):
+            found[key] = _bytes(text[start:end])
+    return found
+
+
+def text_of(raw: bytes | None) -> str | None:
+    """A member's value when it is a whole text, else None. Never raises."""
+    with suppress(ValueError):
+        value = None if raw is None else decode(raw)
+        return value if isinstance(value, str) else None
+    return None
+
+
+def _members(text: str, *, is_cut: bool = False) -> Iterator[tuple[str, int, int]]:
+    """The keys of an object, and where their values begin and end. With `is_cut` a value that
+    cannot be read goes on to the end."""
     at = _skip(text, 0)
     if text[at : at + 1] != "{":
         raise ValueError("not a JSON object")
     at = _skip(text, at + 1)
-    try:
-        while text[at] != "}":
-            key, at = _DECODER.raw_decode(text, at)
-            at = _skip(text, at)
-            if not isinstance(key, str) or text[at] != ":":
-                raise ValueError(f"no member at position {at}")
-            start = _skip(text, at + 1)
+    while text[at] != "}":
+        key, at = _DECODER.raw_decode(text, at)
+        at = _skip(text, at)
+        if not isinstance(key, str) or text[at] != ":":
+            raise ValueError(f"no member at position {at}")
+        start = _skip(text, at + 1)
+        try:
             _, at = _DECODER.raw_decode(text, start)
-            found[key] = text[start:at].encode("utf-8", "surrogateescape")
-            at = _skip(text, at)
-            if text[at] == ",":
-                at = _skip(text, at + 1)
-            elif text[at] != "}":
-                raise ValueError(f"no comma at position {at}")
-    except (IndexError, RecursionError) as error:
-        raise ValueError("not a JSON object") from error
-    return found
+        except (ValueError, RecursionError):
+            if not is_cut:
+                raise
+            at = len(text)
+        yield key, start, at
+        at = _skip(text, at)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+        elif text[at] != "}":
+            raise ValueError(f"no comma at position {at}")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _skip(text: str, at: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from resque.errors import (
@@ -23,6 +23,7 @@ from resque.errors import (
     StoreError,
     WrongType,
 )
+from resque.wire.address import Address
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -140,7 +141,7 @@ class Exchange(Generic[T]):
                 _check_transaction(reply)
             if isinstance(reply, ErrorReply):
                 if reply.text.startswith("MOVED "):
-                    raise Moved(reply.text)
+                    raise _elsewhere(sent, reply.text)
                 problem = refusal(reply.text)
                 if not self.tolerant:
                     raise problem
@@ -206,7 +207,10 @@ _REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "BUSY": (Busy, "the server is busy running a script: try again soon"),
     "MASTERDOWN": (Busy, "the replica has lost its primary: try again soon"),
     "TRYAGAIN": (Busy, "the cluster is moving keys: try again soon"),
+    "ASK": (Busy, "the cluster is moving keys: try again soon"),
     "CLUSTERDOWN": (Busy, "the cluster is down: try again soon"),
+    "CROSSSLOT": (Refused, "in a cluster the namespace must be a hash tag: use {resque}"),
+    "UNBLOCKED": (Busy, "the server is no longer the primary: try again soon"),
     "MISCONF": (NotPersisting, "the server cannot save to disk and refuses writes: free its disk"),
     "WRONGTYPE": (WrongType, "a key holds another kind of value than Resque keeps there"),
 }
@@ -219,8 +223,30 @@ class Moved(StoreError):
     def __init__(self, text: str) -> None:
         super().__init__(f"the cluster answers {text}")
         host, _, port = text.rpartition(" ")[2].rpartition(":")
-        self.host = host
-        self.port = int(port)
+        # A node may not know its own name.
+        self._host = "" if host == "?" else host
+        self._port = int(port)
+
+    def node(self, asked: Address) -> Address:
+        """Where the keys are, according to the node at `asked`."""
+        host = self._host or asked.host
+        return replace(asked, path=None, sentinels=(), host=host, port=self._port)
+
+
+def _elsewhere(sent: Sequence[tuple[Arg, ...]], text: str) -> StoreError:
+    """What a MOVED means: another node has the keys of this exchange; or, when they are not of
+    one hash tag, each node has some. Going from one to the other would then do a part twice."""
+    tags = {_tag(command) for command in sent} - {b""}
+    return Moved(text) if len(tags) == 1 else refusal(f"CROSSSLOT {text}")
+
+
+def _tag(command: tuple[Arg, ...]) -> bytes:
+    """What a cluster places a command's first key by; empty when it has none."""
+    place = {"EVAL": 3, "EVALSHA": 3, "MEMORY": 2}.get(str(command[0]), 1)
+    key = command[place] if len(command) > place else b""
+    name = key if isinstance(key, bytes) else str(key).encode()
+    tag = name.partition(b"{")[2].partition(b"}")
+    return tag[0] if tag[0] and tag[1] else name
 
 
 def refusal(text: str) -> StoreError:

@@ -7,23 +7,89 @@ from typing import Any
 import redis
 import redis.asyncio
 import redis.asyncio.retry
+import redis.asyncio.sentinel
 import redis.retry
-from redis.asyncio.sentinel import Sentinel as AsyncSentinel
-from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelPool
+import redis.sentinel
 from redis.backoff import NoBackoff
-from redis.sentinel import Sentinel, SentinelConnectionPool
 
-from resque.wire.address import Address
+from resque.wire.address import Address, no_primary, reason_of, tls_context
+
+_ASK = "SENTINEL GET-MASTER-ADDR-BY-NAME"
+
+
+class _Sentinels:
+    """Tells redis-py's pool where the primary is. (redis-py's own asks for the state of all they
+    watch, which names the old primary for longer, and keeps silent on what went wrong.)"""
+
+    def __init__(self, address: Address, options: dict[str, Any]) -> None:
+        self._address = address
+        self.clients = [redis.Redis(host=h, port=p, **options) for h, p in address.sentinels]
+
+    def discover_master(self, name: str) -> tuple[str, int]:
+        """As the first Sentinel that answers has it. Raises Unreachable."""
+        reason = ""
+        for client in self.clients:
+            try:
+                found: Any = client.execute_command(_ASK, name)
+            except redis.RedisError as error:
+                reason = _reason(error)
+                continue
+            if found:
+                return found[0], int(found[1])
+        raise no_primary(self._address, reason)
+
+
+class _AsyncSentinels:
+    """As `_Sentinels`, for asyncio."""
+
+    def __init__(self, address: Address, options: dict[str, Any]) -> None:
+        self._address = address
+        self.clients = [
+            redis.asyncio.Redis(host=h, port=p, **options) for h, p in address.sentinels
+        ]
+
+    async def discover_master(self, name: str) -> tuple[str, int]:
+        """As `_Sentinels.discover_master`."""
+        reason = ""
+        for client in self.clients:
+            try:
+                found: Any = await client.execute_command(_ASK, name)
+            except redis.RedisError as error:
+                reason = _reason(error)
+                continue
+            if found:
+                return found[0], int(found[1])
+        raise no_primary(self._address, reason)
+
+
+def _reason(error: redis.RedisError) -> str:
+    return str(error) if isinstance(error, redis.ResponseError) else reason_of(error)
+
+
+class _ToPrimary(redis.sentinel.SentinelManagedConnection):
+    """Hands a refusal by a demoted primary on as it is. (redis-py calls it a broken connection,
+    after which nobody knows what became of a write.)"""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        return redis.connection.Connection.read_response(self, *args, **options)
+
+
+class _AsyncToPrimary(redis.asyncio.sentinel.SentinelManagedConnection):
+    """As `_ToPrimary`, for asyncio."""
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        return await redis.asyncio.Connection.read_response(self, *args, **options)
 
 
 def pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
     """A pool of blocking connections, which never retry by themselves."""
-    options = _options(address, timeout_s, name) | {"retry": redis.retry.Retry(NoBackoff(), 0)}
+    retry = redis.retry.Retry(NoBackoff(), 0)
+    options = _options(address, timeout_s, name) | {"retry": retry}
     if address.sentinels:
-        sentinel = Sentinel(
-            address.sentinels, sentinel_kwargs={"socket_timeout": timeout_s, "protocol": 2}
+        sentinels = _Sentinels(address, _asking(timeout_s, retry))
+        return redis.sentinel.SentinelConnectionPool(
+            address.primary, sentinels, connection_class=_ToPrimary, **options
         )
-        return SentinelConnectionPool(address.primary, sentinel, **options)
     kind: type[Any] = redis.connection.Connection
     if address.path is not None:
         kind = redis.connection.UnixDomainSocketConnection
@@ -37,16 +103,45 @@ def async_pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
     retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
     options = _options(address, timeout_s, name) | {"retry": retry}
     if address.sentinels:
-        sentinel = AsyncSentinel(
-            address.sentinels, sentinel_kwargs={"socket_timeout": timeout_s, "protocol": 2}
+        sentinels = _AsyncSentinels(address, _asking(timeout_s, retry))
+        return redis.asyncio.sentinel.SentinelConnectionPool(
+            address.primary, sentinels, connection_class=_AsyncToPrimary, **options
         )
-        return AsyncSentinelPool(address.primary, sentinel, **options)
     kind: type[Any] = redis.asyncio.Connection
     if address.path is not None:
         kind = redis.asyncio.UnixDomainSocketConnection
     elif address.tls:
         kind = redis.asyncio.SSLConnection
     return redis.asyncio.ConnectionPool(connection_class=kind, **options)
+
+
+def close(pool: Any) -> None:
+    """Close a pool's connections, also those to Sentinels."""
+    pool.disconnect()
+    for client in _sentinel_clients(pool):
+        client.close()
+
+
+async def async_close(pool: Any) -> None:
+    """As `close`, for asyncio."""
+    await pool.disconnect()
+    for client in _sentinel_clients(pool):
+        await client.aclose()
+
+
+def _sentinel_clients(pool: Any) -> list[Any]:
+    manager = getattr(pool, "sentinel_manager", None)
+    return [] if manager is None else list(manager.clients)
+
+
+def _asking(timeout_s: float, retry: Any) -> dict[str, Any]:
+    # Without the primary's user and password, which are not the Sentinels'.
+    return {
+        "socket_timeout": timeout_s,
+        "protocol": 2,
+        "retry": retry,
+        "decode_responses": True,
+    }
 
 
 def _options(address: Address, timeout_s: float, name: str | None) -> dict[str, Any]:
@@ -64,6 +159,8 @@ def _options(address: Address, timeout_s: float, name: str | None) -> dict[str, 
     if not address.sentinels:
         options |= {"host": address.host, "port": address.port}
     if address.tls:
+        # redis-py builds its own; a file that is of no use it would call a connection problem.
+        tls_context(address)
         options["ssl_cert_reqs"] = "required" if address.tls_verify else "none"
         options["ssl_check_hostname"] = address.tls_verify
         options["ssl_ca_certs"] = address.tls_ca_file

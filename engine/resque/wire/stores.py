@@ -7,7 +7,6 @@ a write whose answer was lost is reported as unknown, and whoever asked decides.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
@@ -27,9 +26,8 @@ from resque.errors import (
     OutcomeUnknown,
     ReadOnly,
     StoreError,
-    Unreachable,
 )
-from resque.wire.address import Address, parse_url
+from resque.wire.address import Address, parse_url, reason_of, unreachable
 from resque.wire.exchange import (
     ErrorReply,
     Exchange,
@@ -39,7 +37,7 @@ from resque.wire.exchange import (
     drive,
     refusal,
 )
-from resque.wire.pools import async_pool_for, pool_for
+from resque.wire.pools import async_close, async_pool_for, close, pool_for
 
 T = TypeVar("T")
 
@@ -60,6 +58,9 @@ _CODES: dict[str, str] = {
     "TryAgainError": "TRYAGAIN",
     "ClusterDownError": "CLUSTERDOWN",
     "ExecAbortError": "EXECABORT",
+    "MovedError": "MOVED",
+    "AskError": "ASK",
+    "ClusterCrossSlotError": "CROSSSLOT",
 }
 
 
@@ -87,35 +88,10 @@ def _raise(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
         raise type(problem)(f"{address}: {problem}") from None
     if unknown:
         raise OutcomeUnknown(
-            f"{address} did not answer a write ({_reason(error)}): it may have happened, look first"
+            f"{address} did not answer a write ({reason_of(error)}): "
+            "it may have happened, look first"
         ) from None
-    raise Unreachable(
-        f"cannot reach Redis at {address} ({_reason(error)}): "
-        "check that it runs and that the address is right"
-    ) from None
-
-
-def _reason(error: Exception) -> str:
-    text = f"{error} {error.__cause__ or ''} {error.__context__ or ''}".lower()
-    for sign, words in (
-        ("refused", "connection refused"),
-        ("timeout", "no answer in time"),
-        ("timed out", "no answer in time"),
-        ("name or service", "unknown host"),
-        ("nodename nor", "unknown host"),
-        ("name resolution", "host name lookup failed"),
-        ("no such file", "no such socket"),
-        ("permission denied", "permission denied"),
-        ("certificate", "its TLS certificate is not trusted"),
-        ("ssl", "TLS handshake failed"),
-        ("wrong version number", "it does not speak TLS"),
-        ("unreachable", "network unreachable"),
-        ("closed", "connection closed"),
-        ("reset", "connection closed"),
-    ):
-        if sign in text:
-            return words
-    return "connection failed"
+    raise unreachable(address, error) from None
 
 
 class Store:
@@ -132,6 +108,8 @@ class Store:
         self.address = parse_url(address) if isinstance(address, str) else address
         self._timeout_s = timeout_s
         self._name = client_name
+        #: The address, or the node of a cluster that has the keys.
+        self._node = self.address
         self._pool = pool_for(self.address, timeout_s, client_name)
 
     def run(self, operation: Operation[T]) -> T:
@@ -148,9 +126,7 @@ class Store:
                 return self._trade(exchange)
             except Moved as moved:
                 # A cluster: every key of a namespace that is a hash tag is on one node.
-                self._pool.disconnect()
-                node = replace(self.address, host=moved.host or self.address.host, port=moved.port)
-                self._pool = pool_for(node, self._timeout_s, self._name)
+                self._go_to(moved.node(self._node))
         raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
 
     def _trade(self, exchange: Exchange[T]) -> T:
@@ -160,6 +136,8 @@ class Store:
         try:
             connection: Any = pool.get_connection()
         except (redis.RedisError, OSError) as error:
+            # A node may be gone for good: the next exchange asks the first one again.
+            self._go_to(self.address)
             _raise(error, self.address, unknown=False)
         is_clean = False
         try:
@@ -178,14 +156,22 @@ class Store:
         except (redis.RedisError, OSError) as error:
             _raise(error, self.address, unknown=exchange.writes)
         finally:
-            if not is_clean:
+            if not is_clean or pool is not self._pool:
                 # Answers left on the wire would be taken for those of the next exchange.
                 connection.disconnect()
             pool.release(connection)
 
+    def _go_to(self, node: Address) -> None:
+        if node == self._node:
+            return
+        pool = pool_for(node, self._timeout_s, self._name)
+        left, self._pool, self._node = self._pool, pool, node
+        # Not those in use: another thread waits for an answer there.
+        left.disconnect(inuse_connections=False)
+
     def close(self) -> None:
         """Close the connections."""
-        self._pool.disconnect()
+        close(self._pool)
 
     def __enter__(self) -> Self:
         return self
@@ -220,6 +206,8 @@ class AsyncStore:
         self.address = parse_url(address) if isinstance(address, str) else address
         self._timeout_s = timeout_s
         self._name = client_name
+        #: The address, or the node of a cluster that has the keys.
+        self._node = self.address
         self._pool = async_pool_for(self.address, timeout_s, client_name)
 
     async def run(self, operation: Operation[T]) -> T:
@@ -247,9 +235,7 @@ class AsyncStore:
             try:
                 return await self._trade(exchange)
             except Moved as moved:
-                await self._pool.disconnect()
-                node = replace(self.address, host=moved.host or self.address.host, port=moved.port)
-                self._pool = async_pool_for(node, self._timeout_s, self._name)
+                await self._go_to(moved.node(self._node))
         raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
 
     async def _trade(self, exchange: Exchange[T]) -> T:
@@ -259,6 +245,8 @@ class AsyncStore:
         try:
             connection: Any = await pool.get_connection()
         except (redis.RedisError, OSError) as error:
+            # A node may be gone for good: the next exchange asks the first one again.
+            await self._go_to(self.address)
             _raise(error, self.address, unknown=False)
         is_clean = False
         try:
@@ -276,14 +264,22 @@ class AsyncStore:
         except (redis.RedisError, OSError) as error:
             _raise(error, self.address, unknown=exchange.writes)
         finally:
-            if not is_clean:
+            if not is_clean or pool is not self._pool:
                 # Also when cancelled between sending and reading; nowait: this must not hang.
                 await connection.disconnect(nowait=True)
             await pool.release(connection)
 
+    async def _go_to(self, node: Address) -> None:
+        if node == self._node:
+            return
+        pool = async_pool_for(node, self._timeout_s, self._name)
+        left, self._pool, self._node = self._pool, pool, node
+        # Not those in use: another task waits for an answer there.
+        await left.disconnect(inuse_connections=False)
+
     async def close(self) -> None:
         """Close the connections."""
-        await self._pool.disconnect()
+        await async_close(self._pool)
 
 
 async def _read_async(connection: Any) -> Reply:

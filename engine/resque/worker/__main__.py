@@ -43,9 +43,10 @@ from resque.wire import times
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
+from resque.worker import pool
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
-from resque.worker.pool import PATIENCE_S, Pool
+from resque.worker.pool import Pool
 from resque.worker.worker import Worker
 
 
@@ -97,7 +98,7 @@ def main(environ: Mapping[str, str]) -> int:
 def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -> Pool:
     # Without forking and without TERM_CHILD a TERM lets the job finish, however long it takes.
     finishes_jobs = options.graceful_term or not (options.fork or options.term_child)
-    patience_s = PATIENCE_S + options.pre_shutdown_timeout_s + options.term_timeout_s
+    patience_s = pool.PATIENCE_S + options.pre_shutdown_timeout_s + options.term_timeout_s
     return Pool(
         workers,
         work,
@@ -135,7 +136,7 @@ def _settle(environ: Mapping[str, str]) -> None:
     if path := environ.get("PIDFILE"):
         try:
             # Before going into the background, from where nobody would hear of a problem.
-            pidfile = Path(path).open("a")
+            pidfile = Path(path).open("a")  # noqa: SIM115
         except OSError as error:
             raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
     if environ.get("BACKGROUND"):

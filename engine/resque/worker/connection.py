@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import hiredis
 
 from resque.errors import Busy, NotRedis, OutcomeUnknown, ReadOnly, StoreError, Unreachable
-from resque.wire.address import Address
+from resque.wire.address import Address, no_primary, reason_of, tls_context, unreachable
 from resque.wire.exchange import (
     Arg,
     ErrorReply,
@@ -49,7 +49,8 @@ class LeanStore:
         self._name = client_name
         self._socket: socket.socket | None = None
         self._reader: Any = None
-        self._node: tuple[str, int] | None = None
+        #: The address, or the node of a cluster that has the keys.
+        self._node = address
 
     def run(self, operation: Operation[T]) -> T:
         """As `Store.run`."""
@@ -61,7 +62,7 @@ class LeanStore:
                 return self._converse(exchange)
             except Moved as moved:
                 self.close()
-                self._node = (moved.host or self.address.host, moved.port)
+                self._node = moved.node(self._node)
             except ReadOnly:
                 # After a failover: the next connection asks the Sentinels anew.
                 self.close()
@@ -81,9 +82,10 @@ class LeanStore:
             self.close()
             if exchange.writes:
                 raise OutcomeUnknown(
-                    f"{self.address} did not answer a write ({_words(error)}): it may have happened"
+                    f"{self.address} did not answer a write ({reason_of(error)}): "
+                    "it may have happened"
                 ) from None
-            raise self._unreachable(error) from None
+            raise unreachable(self.address, error) from None
 
     def send(self, command: tuple[Arg, ...]) -> None:
         """Send a command whose answer will be fetched with `receive` when `fileno` is readable.
@@ -94,17 +96,23 @@ class LeanStore:
             self._socket.sendall(_pack(command))
         except OSError as error:
             self.close()
-            raise self._unreachable(error) from None
+            raise unreachable(self.address, error) from None
 
     def receive(self) -> Reply:
-        """The answer to a command sent with `send`. Raises Unreachable, or the refusal."""
+        """The answer to a command sent with `send`. Raises Unreachable, also when it is the
+        server's present state that refuses; otherwise the refusal."""
         try:
             reply = self._reply()
         except OSError as error:
             self.close()
-            raise self._unreachable(error) from None
+            raise unreachable(self.address, error) from None
         if isinstance(reply, ErrorReply):
-            raise refusal(reply.text)
+            problem = refusal(reply.text)
+            if isinstance(problem, ReadOnly | Busy):
+                # After a failover: the next connection asks the Sentinels anew.
+                self.close()
+                raise Unreachable(f"{self.address}: {problem}")
+            raise problem
         return reply
 
     def fileno(self) -> int:
@@ -135,7 +143,9 @@ class LeanStore:
             replies = self._trade(greetings)
         except OSError as error:
             self.close()
-            raise self._unreachable(error) from None
+            # A node may be gone for good: the next exchange asks the first one again.
+            self._node = self.address
+            raise unreachable(self.address, error) from None
         for reply in replies:
             if isinstance(reply, ErrorReply):
                 self.close()
@@ -143,7 +153,7 @@ class LeanStore:
                 raise type(problem)(f"{self.address}: {problem}")
 
     def _open(self) -> socket.socket:
-        address = self.address
+        address = self._node
         if address.path is not None:
             opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             opened.settimeout(self._timeout_s)
@@ -153,17 +163,16 @@ class LeanStore:
                 opened.close()
                 raise
             return opened
-        place = self._node or (address.host, address.port)
-        if address.sentinels:
-            place = self._ask_sentinels()
+        place = self._ask_sentinels() if address.sentinels else (address.host, address.port)
+        context = tls_context(address) if address.tls else None
         opened = socket.create_connection(place, self._timeout_s)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return _wrap_tls(opened, address) if address.tls else opened
+        return opened if context is None else context.wrap_socket(opened, server_hostname=place[0])
 
     def _ask_sentinels(self) -> tuple[str, int]:
         """Where the primary is, as the first Sentinel that answers has it."""
-        problem: StoreError | None = None
+        reason = ""
         for host, port in self.address.sentinels:
             sentinel = LeanStore(
                 Address(host=host, port=port), timeout_s=self._timeout_s, client_name=self._name
@@ -172,16 +181,13 @@ class LeanStore:
             try:
                 found = sentinel.run(single(ask, lambda reply: reply))
             except StoreError as error:
-                problem = error
+                reason = reason_of(error) if isinstance(error, Unreachable) else str(error)
                 continue
             finally:
                 sentinel.close()
             if found is not None:
                 return found[0].decode(), int(found[1])
-        raise Unreachable(
-            f"no Sentinel of {self.address} knows a primary of that name: check both"
-            + (f" ({problem})" if problem else "")
-        )
+        raise no_primary(self.address, reason)
 
     def _greetings(self) -> list[tuple[Arg, ...]]:
         commands: list[tuple[Arg, ...]] = []
@@ -213,16 +219,6 @@ class LeanStore:
             ) from None
         return ErrorReply(str(reply)) if isinstance(reply, hiredis.ReplyError) else reply
 
-    def _unreachable(self, error: OSError) -> StoreError:
-        return Unreachable(
-            f"cannot reach Redis at {self.address} ({_words(error)}): "
-            "check that it runs and that the address is right"
-        )
-
-
-def _words(error: OSError) -> str:
-    return "no answer in time" if isinstance(error, TimeoutError) else str(error.strerror or error)
-
 
 def _is_broken(connection: socket.socket) -> bool:
     """Whether an idle connection was closed by the other side: between two exchanges nothing
@@ -230,14 +226,3 @@ def _is_broken(connection: socket.socket) -> bool:
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _wrap_tls(plain: socket.socket, address: Address) -> socket.socket:
-    # Imported here: most workers need no TLS, and the module is large.
-    import ssl
-
-    context = ssl.create_default_context(cafile=address.tls_ca_file)
-    if not address.tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(plain, server_hostname=address.host)

@@ -54,6 +54,7 @@ class Pool:
         self._log = log
         self._graceful_term = graceful_term
         self._patience_s = patience_s
+        self._is_hurried = False
 
     def run(self) -> int:
         """Keep the workers going until told to leave. QUIT, TERM, INT, USR1, USR2 and CONT reach
@@ -64,13 +65,11 @@ class Pool:
         with wishes:
             while self._places:
                 if not wishes.leave:
-                    # A USR1 is passed on; it must not turn a later QUIT into a TERM.
-                    wishes.end_job = False
                     self._fill(wishes)
                 self._wait(wishes)
                 self._tell(passed_on)
                 self._collect(wishes)
-                if wishes.leave and wishes.end_job and not self._end_in_time():
+                if self._is_hurried and not self._end_in_time():
                     return 1
         return 0
 
@@ -93,7 +92,7 @@ class Pool:
     def _become_worker(self, wishes: Wishes) -> NoReturn:
         status = 1
         try:
-            wishes.__exit__(None, None, None)
+            wishes.leave_to_another()
             status = self._work()
             sys.stdout.flush()
             sys.stderr.flush()
@@ -107,8 +106,6 @@ class Pool:
         now_s = time.monotonic()
         empty = [place.next_at_s for place in self._places if place.pid is None]
         timeout_s = max(0.0, min(empty) - now_s) if empty and not wishes.leave else 3600.0
-        if wishes.leave and wishes.end_job:
-            timeout_s = 0.1
         poll = select.poll()
         poll.register(wishes.fileno(), select.POLLIN)
         poll.poll(timeout_s * 1000)
@@ -117,6 +114,9 @@ class Pool:
     def _tell(self, numbers: list[int]) -> None:
         while numbers:
             number = numbers.pop(0)
+            # A QUIT is in no hurry, and a USR1, which is only passed on, is none that leaves.
+            is_graceful = self._graceful_term and number == signal.SIGTERM
+            self._is_hurried |= number in (signal.SIGTERM, signal.SIGINT) and not is_graceful
             for place in self._places:
                 if place.pid is not None:
                     os.kill(place.pid, number)

@@ -50,7 +50,7 @@ class Surroundings:
     log_end: Callable[[Record, Closing, float], None]
 
 
-class _Limit:
+class Limit:
     """How long the job in hand may still run. A child of several jobs tells of its steps from one
     to the next; between two of them no time runs."""
 
@@ -105,7 +105,7 @@ class Runner:
         with self._wishes.held():
             running = child.fork(lambda step: self._life(record, began_s, step))
         self._around.title(f"Forked {running.pid} at {int(self._clock().timestamp())}")
-        limit = _Limit(self._options.job_timeout_s, began_s)
+        limit = Limit(self._options.job_timeout_s, began_s)
         was_asked_for = self._attend(running, limit)
         report = running.report()
         if report is None:
@@ -192,7 +192,7 @@ class Runner:
 
     # ---- in the parent
 
-    def _attend(self, running: child.Child, limit: _Limit) -> bool:
+    def _attend(self, running: child.Child, limit: Limit) -> bool:
         """Stay with a child until it ends: listen, beat, and end it when asked to or when its
         time is up. Returns whether it was to be ended so that the worker goes on without it."""
         poll = select.poll()

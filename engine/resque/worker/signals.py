@@ -64,6 +64,8 @@ class Wishes:
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         for number in _HANDLED:
             self._before[number] = signal.signal(number, self._note)
+        # A process of a pool is born with them held back, so that none is lost before this.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         return self
 
     def __exit__(
@@ -75,7 +77,15 @@ class Wishes:
         signal.set_wakeup_fd(-1)
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+        self._close()
+
+    def leave_to_another(self) -> None:
+        """In a child after a fork, which will take the signals over in its own way: until it does
+        they stay held back, if they are."""
+        signal.set_wakeup_fd(-1)
+        self._close()
+
+    def _close(self) -> None:
         os.close(self._read_fd)
         os.close(self._write_fd)
 
@@ -119,7 +129,7 @@ class Wishes:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold signals back, for a fork: none of them may reach the child before it has said
-        what they are to do (`let_go`, or the end of the context manager)."""
+        what they are to do (`let_go`, or wishes of its own)."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         try:
             yield

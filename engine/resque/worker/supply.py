@@ -71,15 +71,20 @@ class Supply:
         """Take over the count of closed jobs from a child that closed some."""
         self._processed = self._processed if processed is None else processed
 
-    def in_hand(self) -> Record | None:
-        """What this worker holds by now, after a child that took jobs itself died."""
+    def in_hand(self, record: Record) -> Record | None:
+        """What this worker holds by now, after a child died that was given `record`."""
+        if self._options.jobs_per_fork == 1:
+            return record
+        # The child shared the connection and may have died within an answer; and it may have
+        # taken another job.
+        self._store.close()
         state = self.patiently(
             lambda: self._store.run(workers.in_hand(self._keys, self._worker_id))
         )
         if state is None:
             return None
-        record, self._processed = state
-        return record
+        held, self._processed = state
+        return held
 
     def put_back(self, record: Record, at_most: int) -> bool:
         """Put a lost job back to its queue; False when that happened too often, or what the

@@ -102,14 +102,9 @@ class Worker:
             take_next=lambda closing: self._supply.take(closing),
             log_end=self._log_end,
         )
-        retrying = Retrying(
-            self._keys,
-            self._registry,
-            # In a child this opens a connection of its own, the first time it is needed.
-            lambda operation: self._store.run(operation),
-            self._clock,
-            self._log,
-        )
+        # In a child the store opens a connection of its own, the first time it is needed.
+        run = self._store.run
+        retrying = Retrying(self._keys, self._registry, run, self._clock, self._log)
         return Runner(
             self.id, self._registry, self._options, self._wishes, around, retrying, self._clock
         )
@@ -207,17 +202,9 @@ class Worker:
             raise ResqueError(f"a {event} hook raised {type(error).__name__}: {error}") from error
 
     def _unregister(self) -> bool:
-        def lost(record: bytes) -> bytes:
-            return workers.lost_job(
-                record,
-                worker_id=self.id,
-                exception="Resque::DirtyExit",
-                error="Job still being processed",
-                now=self._clock(),
-            )
-
+        left = workers.left_behind(self.id, self._clock)
         own_lists = self._options.multi_failure_queues
-        return self._store.run(workers.unregister(self._keys, self.id, lost, own_lists=own_lists))
+        return self._store.run(workers.unregister(self._keys, self.id, left, own_lists=own_lists))
 
     def _prune(self) -> None:
         pruned = self._store.run(
@@ -261,17 +248,9 @@ class Worker:
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
         """A child died under a job: put the job back, if that is wanted, or let it fail."""
         assert ended.died is not None  # noqa: S101
-        held: Record | None = record
-        if self._options.jobs_per_fork > 1:
-            # It shared the connection and may have died within an answer; and it may hold
-            # another job by now.
-            self._store.close()
-            held = self._supply.in_hand()
-        if held is None or (
-            self._options.requeue_lost
-            and ended.is_lost
-            and self._supply.put_back(held, self._options.requeue_lost)
-        ):
+        held = self._supply.in_hand(record)
+        at_most = self._options.requeue_lost if ended.is_lost else 0
+        if held is None or (at_most and self._supply.put_back(held, at_most)):
             return None
         closing = self._runner.died(ended.died, held)
         self._log_end(held, closing, began_s)

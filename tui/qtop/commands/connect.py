@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from resque.wire.keys import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from qtop.commands.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,10 +22,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 @dataclass(frozen=True, slots=True)
 class Connection:
     """What the options say. `url` is None when neither option nor environment names one: then
-    the private server is meant."""
+    the private server is meant. `is_read_only` refuses every change."""
 
     url: str | None
     namespace: str
+    is_read_only: bool = False
 
     @contextmanager
     def use(self) -> Iterator[str]:
@@ -36,9 +40,19 @@ class Connection:
         with PrivateServer(default_folder(os.environ)) as private:
             yield private.ensure()
 
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        """A session on that Redis, closed at the end. Raises BadUrl and NoServer; connects when
+        something is run."""
+        # Imported here: help and usage errors need none of it.
+        from qtop.commands.session import Session
+
+        with self.use() as url, closing(Session(url, self)) as session:
+            yield session
+
 
 def connection_options(command: F) -> F:
-    """Give a command URL, `--url` and `--namespace`, handed to it as `connection`."""
+    """Give a command `--url`, `--namespace` and `--read-only`, handed to it as `connection`."""
 
     @click.option(
         "--url",
@@ -53,8 +67,16 @@ def connection_options(command: F) -> F:
         show_default=True,
         help="What Resque's keys begin with.",
     )
+    @click.option(
+        "--read-only",
+        is_flag=True,
+        envvar="QTOP_READ_ONLY",
+        help="Look, and refuse to change anything.",
+    )
     @functools.wraps(command)
-    def with_connection(*args: Any, url: str | None, namespace: str, **kwargs: Any) -> Any:
-        return command(*args, connection=Connection(url, namespace), **kwargs)
+    def with_connection(
+        *args: Any, url: str | None, namespace: str, read_only: bool, **kwargs: Any
+    ) -> Any:
+        return command(*args, connection=Connection(url, namespace, read_only), **kwargs)
 
     return with_connection  # type: ignore[return-value]

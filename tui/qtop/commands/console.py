@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from qtop.commands.connect import Connection
+import click
+
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.once import print_once
 from resque.errors import StoreError, WrongType
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import Exchange
@@ -14,6 +19,47 @@ from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
 
 _TIMEOUT_S = 5.0
+
+
+@click.command()
+@click.argument("address", metavar="[URL]", required=False)
+@connection_options
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(0.25, 60),
+    default=1.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@click.option("--require", multiple=True, help="Module with jobs, for workers started here.")
+@click.option("--once", is_flag=True, help="Print one look as text and leave.")
+def command(
+    address: str | None,
+    connection: Connection,
+    interval_s: float,
+    require: tuple[str, ...],
+    once: bool,
+) -> None:
+    """Open the console.
+
+    Example: qtop redis://localhost:6379/0 --namespace resque --read-only
+    """
+    if address is not None:
+        if "://" not in address:
+            raise click.UsageError(f"{address!r} is neither a command nor a redis:// URL")
+        connection = replace(connection, url=address)
+    if once:
+        print_once(connection)
+        return
+    sys.exit(
+        open_console(
+            connection,
+            interval_s=interval_s,
+            read_only=connection.is_read_only,
+            require=require,
+        )
+    )
 
 
 def open_console(

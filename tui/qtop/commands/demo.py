@@ -8,9 +8,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
 from qtop.commands.connect import Connection
 from qtop.commands.console import open_console
 from qtop.demo import NAMESPACE, WORKERS
+
+
+@click.command()
+def command() -> None:
+    """Try the console out with sample jobs.
+
+    It opens on a private server with two workers. The jobs succeed, fail in several ways, crash
+    their process and run long. Nothing outside the private server is touched.
+
+    Example: qtop demo
+    """
+    sys.exit(run_demo())
 
 
 def run_demo() -> int:

@@ -4,29 +4,115 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import click
 
-from qtop.commands.connect import Connection
-from resque import Resque
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import SPAN
+from qtop.commands.output import counted, line, moment
+from qtop.text import safe
+from resque.errors import NoClassError, NoQueueError
+from resque.state import delayed, queues
+from resque.wire.codec import encode_job
+from resque.wire.times import parse, wall_now
+
+
+class _MomentType(click.ParamType[datetime]):
+    """A moment: ISO 8601, in local time when no zone is given, or seconds of the epoch."""
+
+    name = "moment"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        if known := parse(value):
+            return known
+        try:
+            # Without a zone the person at the keyboard means their own.
+            return datetime.fromisoformat(value).astimezone()
+        except (ValueError, OverflowError):
+            self.fail(
+                f"{value!r} is no moment: use 2026-11-23T12:15, 2026-11-23T12:15:00Z or the epoch",
+                param,
+                ctx,
+            )
+
+
+@click.command()
+@click.argument("class_name", metavar="CLASS")
+@click.argument("args", metavar="[ARG]...", nargs=-1)
+@connection_options
+@click.option("--queue", required=True, help="The queue to put it on.")
+@click.option("--in", "delay_s", type=SPAN, help="Not before then: 30s, 5m, 1h30m.")
+@click.option("--at", "at", type=_MomentType(), help="Not before then: 2026-11-23T12:15.")
+def command(
+    class_name: str,
+    args: tuple[str, ...],
+    connection: Connection,
+    queue: str,
+    delay_s: float | None,
+    at: datetime | None,
+) -> None:
+    """Put a job on a queue. An ARG is JSON if it parses, else a text.
+
+    With --in or --at it is delayed: a scheduler moves it to its queue then.
+
+    Example: qtop enqueue Mailers::Welcome 42 '{"locale":"en"}' --queue mail --in 5m
+    """
+    if delay_s is not None and at is not None:
+        raise click.UsageError("--in and --at exclude each other")
+    now = wall_now().timestamp()
+    at_s = now + delay_s if delay_s is not None else at.timestamp() if at is not None else None
+    values = [argument(text) for text in args]
+    if at_s is None:
+        enqueue_job(class_name, values, connection, queue=queue)
+    else:
+        delay_job(class_name, values, connection, queue=queue, at_s=at_s, now_s=now)
 
 
 def argument(text: str) -> Any:
     """An argument of a job: JSON if it parses, else the text itself."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
 def enqueue_job(
-    class_name: str, args: Sequence[str], connection: Connection, *, queue: str
+    class_name: str, args: Sequence[Any], connection: Connection, *, queue: str
 ) -> None:
-    """Put one job on a queue and say so. Raises StoreError, EncodeError, NoClassError."""
-    with connection.use() as url:
-        resque = Resque(url, namespace=connection.namespace)
-        resque.enqueue_to(queue, class_name, *(argument(text) for text in args))
-        waiting = resque.size(queue)
-        resque.close()
-    click.echo(f"enqueued {class_name} on {queue}: {waiting:,} waiting")
+    """Put one job on a queue and say so. Raises StoreError, EncodeError, NoQueueError,
+    NoClassError and ChangeRefused."""
+    if not queue:
+        raise NoQueueError("a job needs a queue: its name is empty")
+    if not class_name:
+        raise NoClassError("a job needs a class: its name is empty")
+    payload = encode_job(class_name, list(args))
+    with connection.open() as session:
+        waiting = session.run(queues.push(session.keys, queue, [payload]))
+    line(f"enqueued {safe(class_name)} on {safe(queue)}: {waiting:,} waiting")
+
+
+def delay_job(
+    class_name: str,
+    args: Sequence[Any],
+    connection: Connection,
+    *,
+    queue: str,
+    at_s: float,
+    now_s: float,
+) -> None:
+    """Delay one job until `at_s` and say so; one that is due goes straight to its queue. Raises
+    as `enqueue_job`."""
+    if int(at_s) <= int(now_s):
+        enqueue_job(class_name, args, connection, queue=queue)
+        return
+    with connection.open() as session:
+        job = delayed.schedule(session.keys, at_s, queue, class_name, args)
+        then = session.run(job)
+    when = moment(datetime.fromtimestamp(int(at_s)).astimezone())
+    line(f"delayed {safe(class_name)} until {when}, for {safe(queue)}: {counted(then, 'job')} then")

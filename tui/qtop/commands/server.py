@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
 from resque.server import PrivateServer, default_folder
+
+
+@click.command()
+def command() -> None:
+    """Run the private server, until INT or TERM.
+
+    Example: qtop server
+    """
+    sys.exit(run_server())
 
 
 def run_server() -> int:

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from qtop.commands.connect import Connection
+import click
+
+from qtop.commands.connect import Connection, connection_options
+from resque.errors import BadOption
 from resque.state.queues import QueueList
 from resque.wire.address import parse_url
 from resque.worker.options import from_environment
@@ -24,6 +27,58 @@ _VARIABLES = {
 }
 
 
+@click.command()
+@click.argument("queues", required=False, envvar=["QUEUES", "QUEUE"])
+@connection_options
+@click.option(
+    "--require",
+    multiple=True,
+    envvar="RESQUE_REQUIRE",
+    help="Module that declares jobs; repeatable. The current folder is importable.",
+)
+@click.option("--count", envvar="COUNT", type=click.IntRange(1), help="How many workers.")
+@click.option(
+    "--interval",
+    envvar="INTERVAL",
+    type=click.FloatRange(0),
+    help="Seconds between two looks where waiting is impossible (5); 0: leave when idle.",
+)
+@click.option(
+    "--jobs-per-fork",
+    envvar="JOBS_PER_FORK",
+    type=click.IntRange(1),
+    help="How many jobs share a child process (1): faster, less apart.",
+)
+@click.option("--no-fork", is_flag=True, help="Run jobs in the worker's own process.")
+@click.option(
+    "--time-limit", type=click.FloatRange(0), help="Seconds after which a job is ended and failed."
+)
+@click.option(
+    "--requeue-lost",
+    type=click.IntRange(0),
+    help="Put a job whose process died back onto its queue, at most so often (0).",
+)
+@click.option("--shuffle", is_flag=True, help="Look at the queues in random order.")
+@click.option("--weight", multiple=True, metavar="QUEUE=N", help="Shuffle, this queue N-fold.")
+@click.option("--die-with-parent", type=int, hidden=True)
+def command(
+    queues: str | None, connection: Connection, require: tuple[str, ...], **options: Any
+) -> None:
+    """Work jobs off queues.
+
+    QUEUES are comma-separated, in order; `*` is all, `!x` not x.
+
+    QUIT finishes the job in hand and leaves; TERM and INT end it now (it becomes a failure);
+    USR1 ends it and goes on; USR2 pauses, CONT resumes. The environment variables of Ruby's
+    worker are obeyed too: TERM_CHILD, GRACEFUL_TERM, PIDFILE and so on.
+
+    Example: qtop worker high,low --require app.jobs --count 2
+    """
+    if not queues:
+        raise click.UsageError("name the queues to work, for example: qtop worker high,low")
+    become_worker(queues, connection, require=require, options=options)
+
+
 def become_worker(
     queues: str,
     connection: Connection,
@@ -37,6 +92,8 @@ def become_worker(
     for. The URL travels in the environment: arguments are for everybody to read.
     Raises BadOption, BadUrl, NoQueueError and NoServer before it does so.
     """
+    if connection.is_read_only:
+        raise BadOption("a worker changes Redis: leave out --read-only")
     QueueList.parse(queues)
     with ExitStack() as private:
         url = private.enter_context(connection.use())

@@ -161,6 +161,10 @@ class MainScreen(ListScreen):
         """Pause everything, or resume it."""
         self.app.desk.pause_or_resume_all(is_paused=self.app.stage.is_paused)
 
+    def action_undo(self) -> None:
+        """Take back the last action."""
+        self.app.desk.undo()
+
     def action_start_workers(self) -> None:
         """Ask which workers to start here."""
         self.app.desk.ask_for_workers("*")

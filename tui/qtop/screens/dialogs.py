@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop.actions import Plan
+from qtop.plans import Plan
 from qtop.text import ago, safe
 
 ResultT = TypeVar("ResultT")

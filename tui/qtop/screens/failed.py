@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from qtop import actions, cells
+from qtop import cells
 from qtop.keymap import Where
 from qtop.model import FailureRow
+from qtop.plans import look_at
 from qtop.screens.base import MainScreen, bindings
 from qtop.screens.failure import FailureScreen
 from qtop.stage import View
@@ -14,6 +15,7 @@ from qtop.widgets import chrome
 from qtop.widgets.columns import Column
 from qtop.widgets.vtable import VTable
 from resque.state import failures
+from resque.state.failures import Failure
 
 COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
     Column(
@@ -100,16 +102,23 @@ class FailedScreen(MainScreen):
 
     def action_requeue(self) -> None:
         """Requeue the chosen entries, these very ones."""
+        if entries := self._entries():
+            self.app.desk.begin(self.app.desk.plans.requeue(entries), self.table)
+
+    def action_delete(self) -> None:
+        """Delete the chosen entries, these very ones."""
+        if entries := self._entries():
+            self.app.desk.begin(self.app.desk.plans.delete(entries), self.table)
+
+    def _entries(self) -> list[Failure]:
         rows: list[FailureRow] = self.chosen()
-        if rows:
-            entries = [row.failure for row in rows]
-            self.app.desk.begin(actions.requeue(self.app.keys, entries), self.table)
+        return [row.failure for row in rows]
 
     def action_clear_failures(self) -> None:
         """Ask whether to delete all failures."""
         keys = self.app.keys
         self.app.desk.begin_after(
             "looking at the failures",
-            failures.extent(keys),
-            lambda seen: actions.clear_failures(keys, seen),
+            look_at(failures.extent(keys), keys.failed()),
+            self.app.desk.plans.clear_failures,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop import actions
 from qtop.details import failure_lines
 from qtop.keymap import Where
 from qtop.screens.base import TextScreen, bindings
@@ -50,4 +49,8 @@ class FailureScreen(TextScreen):
 
     def action_requeue(self) -> None:
         """Requeue this very entry."""
-        self.app.desk.begin(actions.requeue(self.app.keys, [self._failure]))
+        self.app.desk.begin(self.app.desk.plans.requeue([self._failure]))
+
+    def action_delete(self) -> None:
+        """Delete this very entry."""
+        self.app.desk.begin(self.app.desk.plans.delete([self._failure]))

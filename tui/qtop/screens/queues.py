@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar, Final
 
-from qtop import actions, cells
+from qtop import cells
 from qtop.keymap import Where
 from qtop.model import QueueRow
+from qtop.plans import look_at
 from qtop.screens.base import MainScreen, bindings
 from qtop.screens.jobs import JobsScreen
 from qtop.stage import View
@@ -189,7 +190,7 @@ class QueuesScreen(MainScreen):
         if rows:
             names = [row.name for row in rows]
             paused = not all(row.is_paused for row in rows)
-            self.app.desk.begin(actions.pause(self.app.keys, names, paused=paused), self.table)
+            self.app.desk.begin(self.app.desk.plans.pause(names, paused=paused), self.table)
 
     def action_clear_queue(self) -> None:
         """Ask whether to delete what waits in the queue under the cursor."""
@@ -199,8 +200,8 @@ class QueuesScreen(MainScreen):
         name, keys = row.name, self.app.keys
         self.app.desk.begin_after(
             f"looking at {safe(name)}",
-            queues.extent(keys, name),
-            lambda seen: actions.clear_queue(keys, name, seen),
+            look_at(queues.extent(keys, name), keys.queue(name)),
+            lambda seen: self.app.desk.plans.clear_queue(name, seen),
         )
 
     def action_start_workers(self) -> None:

@@ -8,10 +8,15 @@
 --   the SHA-1 of the item that was last   the list's length at that time
 --   how many places to look back for it (a list shrinks at its head meanwhile)
 --   the queue's name to take off the set of queues when nothing is left, or ''
--- Returns how many were deleted; -1 when the item is not found (nothing is deleted then).
+-- Returns how many were deleted; -1 when the item is not found (nothing is deleted then). The same
+-- operation once more deletes nothing and returns what it returned the first time.
 -- Cost: O(bytes looked at + newcomers); the server frees the deleted in the background.
 local list = KEYS[4]
 local sha, length, reach = ARGV[base + 1], tonumber(ARGV[base + 2]), tonumber(ARGV[base + 3])
+if kept > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
+  return tonumber(redis.call('HGET', KEYS[2], 'done'))
+end
+redis.call('SISMEMBER', KEYS[5], '') -- an error before anything is done, if it is not a set
 local from = math.min(length, redis.call('LLEN', list)) - 1
 for place = from, math.max(0, from - reach), -1 do
   if redis.sha1hex(redis.call('LINDEX', list, place)) == sha then

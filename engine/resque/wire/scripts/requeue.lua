@@ -4,6 +4,9 @@
 -- ARGV[1] the entry's bytes   ARGV[2] the payload's bytes   ARGV[3] the queue's name
 -- Returns 1, or 0 when the entry is no longer in the list (nothing is done then).
 -- Of entries with the same bytes the newest goes. Cost: O(n) in the list.
+-- An error before anything is done, if these are of another kind.
+redis.call('SISMEMBER', KEYS[2], '')
+redis.call('LLEN', KEYS[3])
 if redis.call('LREM', KEYS[1], -1, ARGV[1]) == 0 then
   return 0
 end

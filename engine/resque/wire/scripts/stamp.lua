@@ -5,6 +5,9 @@
 -- ARGV[4] the payload's bytes   ARGV[5] the queue's name
 -- Returns 1, or 0 when the entry is no longer in the list (nothing is done then).
 -- Cost: O(n) in the list.
+-- An error before anything is done, if these are of another kind.
+redis.call('SISMEMBER', KEYS[2], '')
+redis.call('LLEN', KEYS[3])
 local place = tonumber(ARGV[1])
 if redis.call('LINDEX', KEYS[1], place) ~= ARGV[2] then
   place = redis.call('LPOS', KEYS[1], ARGV[2])

@@ -5,14 +5,24 @@
 --
 -- KEYS[4] the list   KEYS[5] queues   KEYS[6..] the queues pushed to
 -- After the trail's arguments, ARGV holds:
---   a blank (a text that is no item)   how far from its place to look for an item   n
---   for each of the n items, in descending order of their places:
+--   a blank (a text that is no item)   how far from its place to look for an item
+--   how often to look away from a place, for all items together   n
+--   for each of the n items, in the order of their places:
 --     place from the head   bytes   which of KEYS[6..] to push to (0: none)   bytes to push
 --   for each of KEYS[6..] the queue's name
--- Returns {how many were taken, {the numbers of those that were not found}}.
--- Cost: O(n x distance to the nearer end of the list); looking around stops after 4 MiB.
-local blank, reach, n = ARGV[base + 1], tonumber(ARGV[base + 2]), tonumber(ARGV[base + 3])
+-- Returns {how many were taken, {the numbers of those that were not found}, {the numbers of those
+-- whose queue's key is not a list: they stay where they are}}.
+-- Cost: O(n x distance to the nearer end of the list); looking around stops after 4 MiB, too.
+local blank, reach = ARGV[base + 1], tonumber(ARGV[base + 2])
+local looks, n = tonumber(ARGV[base + 3]), tonumber(ARGV[base + 4])
 local list = KEYS[4]
+-- Before anything is taken: a script that fails half-way would leave blanks.
+redis.call('SISMEMBER', KEYS[5], '')
+local is_open = {}
+for target = 1, #KEYS - 5 do
+  local kind = redis.call('TYPE', KEYS[5 + target]).ok
+  is_open[target] = kind == 'list' or kind == 'none'
+end
 local budget = 4194304
 -- What is away from its place is so by as much as the one before it: try that first.
 local drift = 0
@@ -21,6 +31,7 @@ local function holds(place, bytes)
     return false
   end
   local item = redis.call('LINDEX', list, place)
+  looks = looks - 1
   budget = budget - (item and #item or 0)
   return item == bytes
 end
@@ -30,7 +41,7 @@ local function locate(place, bytes)
   end
   for step = 0, reach do
     for _, at in ipairs({place - step, place + step}) do
-      if budget <= 0 then
+      if budget <= 0 or looks <= 0 then
         return nil
       end
       if holds(at, bytes) then
@@ -44,21 +55,24 @@ end
 -- A write that needs no memory comes first: then a server out of memory lets the script go on.
 redis.call('LTRIM', list, 0, -1)
 local length = redis.call('LLEN', list)
-local gone, done, lowest = {}, 0, length
+local gone, barred, done, lowest = {}, {}, 0, length
 for i = 1, n do
-  local at = base + 4 * i
+  local at = base + 4 * i + 1
   local place, bytes = tonumber(ARGV[at]), ARGV[at + 1]
   local target, payload = tonumber(ARGV[at + 2]), ARGV[at + 3]
-  local found = locate(place, bytes)
+  local found = (target == 0 or is_open[target]) and locate(place, bytes)
   if found then
     redis.call('LSET', list, found, blank)
     lowest = math.min(lowest, found)
-    done = done + 1
     if target > 0 then
-      redis.call('SADD', KEYS[5], ARGV[base + 3 + 4 * n + target])
+      redis.call('SADD', KEYS[5], ARGV[base + 4 + 4 * n + target])
       redis.call('RPUSH', KEYS[5 + target], payload)
     end
-    remember(found, bytes, target > 0 and KEYS[5 + target] or '', payload)
+    -- Where it was when those before it had left.
+    remember(math.max(0, found - done), bytes, target > 0 and KEYS[5 + target] or '', payload)
+    done = done + 1
+  elseif found == false then
+    barred[#barred + 1] = i
   else
     gone[#gone + 1] = i
   end
@@ -67,4 +81,4 @@ if done > 0 then
   redis.call('LREM', list, lowest * 2 > length and -done or done, blank)
   note('items', done)
 end
-return {done, gone}
+return {done, gone, barred}

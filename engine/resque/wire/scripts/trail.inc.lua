@@ -11,6 +11,11 @@ local fields = tonumber(ARGV[3])
 -- Where the including script's own arguments begin, minus one.
 local base = 3 + fields
 
+if kept > 0 then
+  -- An error before anything is done, if the audit is not a stream.
+  redis.call('XLEN', KEYS[1])
+end
+
 -- Write down that the operation happened: once for all calls that belong to it.
 local function note(shape, done)
   if kept == 0 then

@@ -6,15 +6,26 @@
 -- KEYS[4] queues   KEYS[5..] for each part, in the order of ARGV, the queue it was pushed to, or
 --   the switch (the hash again where there is none)
 -- ARGV[1] the shape of the memory: items, list or switches   ARGV[2] a blank (no item)
--- ARGV[3] how many parts, from the end of the memory
+-- ARGV[3] how many parts at most, from the end of the memory
 -- ARGV[4] a queue's name to put back on the set of queues, or ''
 -- ARGV[5..] for shapes items and switches: the SHA-1 of each part's four texts joined, last first
 -- Returns {how many were taken back, how many can not be any more, how many remain}. A part can
 -- not be taken back when what was pushed has been taken by a worker since, or when a switch was
 -- changed again; it stays as it is. Returns {0, 0, -1} when the memory is not as expected.
--- Cost: O(parts x distance to the nearer end of the list).
+-- Cost: O(parts x (distance to the head + length of the queue pushed to)), but after one part no
+-- more than about 250,000 places are walked over.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return {0, 0, -1}
+end
+local most = 250000
+local walked = 0
 local memory, list, blank = KEYS[2], KEYS[3], ARGV[2]
 local wanted = tonumber(ARGV[3])
+if ARGV[1] ~= 'switches' then
+  -- An error before anything is done, if these are of another kind.
+  redis.call('LLEN', list)
+  redis.call('SISMEMBER', KEYS[4], '')
+end
 local function insert(place, item)
   local length = redis.call('LLEN', list)
   if place >= length then
@@ -25,17 +36,26 @@ local function insert(place, item)
     redis.call('LSET', list, place, blank)
     redis.call('LINSERT', list, 'BEFORE', blank, item)
     redis.call('LSET', list, place + 1, there)
+    walked = walked + place
   end
 end
 local function item_back(part, pushed_to)
-  if part[3] ~= '' and redis.call('LREM', pushed_to, -1, part[4]) == 0 then
-    return false
+  if part[3] ~= '' then
+    local removed = redis.pcall('LREM', pushed_to, -1, part[4])
+    -- Of another kind by now: what was pushed is gone.
+    if type(removed) ~= 'number' then
+      return false
+    end
+    walked = walked + redis.call('LLEN', pushed_to)
+    if removed == 0 then
+      return false
+    end
   end
   insert(tonumber(part[1]), part[2])
   return true
 end
 local function switch_back(part, switch)
-  local now = redis.call('GET', switch)
+  local now = redis.pcall('GET', switch)
   if (now or '') ~= part[4] then
     return false
   end
@@ -55,22 +75,22 @@ if ARGV[1] == 'list' then
     done = done + 1
   end
 else
-  local parts = {}
+  local back = ARGV[1] == 'items' and item_back or switch_back
   for i = 1, wanted do
-    parts[i] = redis.call('LRANGE', memory, -4 * i, -4 * i + 3)
-    if redis.sha1hex(table.concat(parts[i])) ~= ARGV[4 + i] then
-      return {0, 0, -1}
+    local part = redis.call('LRANGE', memory, -4 * i, -4 * i + 3)
+    if walked > most or redis.sha1hex(table.concat(part)) ~= ARGV[4 + i] then
+      break
     end
-  end
-  for i, part in ipairs(parts) do
-    local back = ARGV[1] == 'items' and item_back or switch_back
     if back(part, KEYS[4 + i]) then
       done = done + 1
     else
       lost = lost + 1
     end
   end
-  redis.call('LTRIM', memory, 0, -4 * wanted - 1)
+  if done + lost == 0 then
+    return {0, 0, -1}
+  end
+  redis.call('LTRIM', memory, 0, -4 * (done + lost) - 1)
 end
 if done > 0 and ARGV[4] ~= '' then
   redis.call('SADD', KEYS[4], ARGV[4])

@@ -1,0 +1,171 @@
+"""What the command line's tests share: commands as real processes on a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.engine.direct import Direct
+
+from resque.wire.address import parse_url
+
+PATIENCE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The rows of its table, without the titles."""
+        return [line.split("\t") for line in self.out.splitlines()[1:]]
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The objects that it printed, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Qtop = Callable[..., Ran]
+Push = Callable[..., bytes]
+
+
+@pytest.fixture
+def direct(redis_url: str) -> Iterator[Direct]:
+    """A connection to the empty server that shares no code with the engine."""
+    path = parse_url(redis_url).path
+    assert path is not None
+    with Direct(path) as connection:
+        yield connection
+
+
+@pytest.fixture
+def qtop(redis_url: str) -> Qtop:
+    """Runs `qtop` with some arguments on the empty server, without a terminal."""
+
+    def run(*args: str | bytes, **env: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "qtop", *args],
+            env={**os.environ, "REDIS_URL": redis_url, "TZ": "UTC", **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
+        return Ran(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(redis_url: str) -> Callable[..., tuple[int, str]]:
+    """Runs `qtop` on a terminal of its own, on which something was typed already."""
+
+    def run(*args: str, typed: str = "", columns: int = 80, **env: str) -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        os.write(ours, typed.encode())
+        process = subprocess.Popen(
+            [sys.executable, "-m", "qtop", *args],
+            env={
+                **os.environ,
+                "REDIS_URL": redis_url,
+                "COLUMNS": str(columns),
+                "TERM": "xterm-256color",
+                **env,
+            },
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        shown = bytearray()
+        try:
+            while data := os.read(ours, 65_536):
+                shown += data
+        except OSError:
+            pass  # Linux says so when the other side was closed
+        finally:
+            os.close(ours)
+        return process.wait(PATIENCE_S), shown.decode("utf-8", "replace")
+
+    return run
+
+
+@pytest.fixture
+def push(direct: Direct) -> Push:
+    """Puts a job on a queue as Ruby does; returns its bytes."""
+
+    def pushing(class_name: str, *args: object, queue: str = "mail") -> bytes:
+        raw = encoded({"class": class_name, "args": list(args)})
+        direct("SADD", "resque:queues", queue)
+        direct("RPUSH", f"resque:queue:{queue}", raw)
+        return raw
+
+    return pushing
+
+
+@pytest.fixture
+def fail(direct: Direct) -> Push:
+    """Puts a failure on the list as Ruby does; returns its bytes."""
+
+    def failing(class_name: str, *args: object, **more: Any) -> bytes:
+        entry = {
+            "failed_at": "2026/11/23 12:15:48 UTC",
+            "payload": {"class": class_name, "args": list(args)},
+            "exception": "RuntimeError",
+            "error": "it failed",
+            "backtrace": ["a.rb:1", "b.rb:2"],
+            "worker": "host:1:mail",
+            "queue": "mail",
+            **more,
+        }
+        raw = encoded(entry)
+        direct("RPUSH", "resque:failed", raw)
+        return raw
+
+    return failing
+
+
+def encoded(value: Any) -> bytes:
+    """JSON as Ruby writes it."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogateescape")
+
+
+#: How the whole of a key's value is read, by its kind.
+_READ: dict[bytes, tuple[str, tuple[str, ...]]] = {
+    b"string": ("GET", ()),
+    b"list": ("LRANGE", ("0", "-1")),
+    b"set": ("SMEMBERS", ()),
+    b"hash": ("HGETALL", ()),
+    b"zset": ("ZRANGE", ("0", "-1", "WITHSCORES")),
+    b"stream": ("XRANGE", ("-", "+")),
+}
+
+
+def everything(direct: Direct) -> dict[bytes, tuple[Any, bool]]:
+    """The whole database: each key's value, and whether it has a lifetime."""
+    found = {}
+    for key in direct("KEYS", "*"):
+        kind = direct("TYPE", key)
+        command, rest = _READ[kind]
+        value = direct(command, key, *rest)
+        found[key] = (sorted(value) if kind == b"set" else value, direct("PTTL", key) > 0)
+    return found
+
+
+def resque_keys(direct: Direct) -> dict[bytes, tuple[Any, bool]]:
+    """As `everything`, without what qtop keeps for itself: the record and what undo needs."""
+    return {k: v for k, v in everything(direct).items() if not k.startswith(b"resque:qtop:")}

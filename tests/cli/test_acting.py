@@ -1,0 +1,305 @@
+"""requeue, delete, move and edit: exactly what was selected, with numbers, and all of it back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from tests.cli.conftest import Push, Qtop, encoded, everything, resque_keys
+from tests.engine.direct import Direct
+
+from qtop.commands.acting import report
+from resque.errors import OutcomeUnknown, StoreError, Unreachable
+from resque.state.bulk import Result
+from resque.state.trail import Actor, Trail
+
+FAILED = ("--from", "failed")
+
+
+def queue(direct: Direct, name: str = "mail") -> list[bytes]:
+    return list(direct("LRANGE", f"resque:queue:{name}", 0, -1))
+
+
+def failed(direct: Direct) -> list[bytes]:
+    return list(direct("LRANGE", "resque:failed", 0, -1))
+
+
+def test_a_failure_goes_back_byte_for_byte_and_comes_back_with_undo(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    payload = b'{ "class":"Mail" ,"args":[1.00,"\xff\\u00e9",123456789012345678901234567890]}'
+    entry = b'{"payload": %s, "queue": "mail", "error":"x"}' % payload
+    first, last = fail("Report", 1), fail("Report", 2)
+    direct("LINSERT", "resque:failed", "AFTER", first, entry)
+    before = resque_keys(direct)
+    ran = qtop("requeue", *FAILED, "--filter", "class:Mail")
+    assert (ran.status, ran.out) == (0, "requeued 1, gone meanwhile 0, refused 0\n")
+    assert queue(direct) == [payload]
+    assert failed(direct) == [first, last]
+    assert direct("SISMEMBER", "resque:queues", "mail") == 1
+    undone = qtop("undo")
+    assert undone.status == 0
+    assert undone.out.startswith("took back 1 of requeue failed")
+    assert failed(direct) == [first, entry, last]
+    assert queue(direct) == []
+    direct("SREM", "resque:queues", "mail")
+    assert resque_keys(direct) == before
+
+
+def test_more_than_one_needs_yes(qtop: Qtop, direct: Direct, fail: Push) -> None:
+    fail("Mail", 1)
+    fail("Mail", 2)
+    before = everything(direct)
+    ran = qtop("requeue", *FAILED)
+    assert (ran.status, ran.out) == (1, "")
+    assert "say --yes" in ran.err
+    assert "Mail 2" in ran.err
+    assert everything(direct) == before
+    assert qtop("requeue", *FAILED, "--yes").out.startswith("requeued 2,")
+
+
+def test_on_a_terminal_more_than_one_is_asked_for_and_no_is_the_default(
+    direct: Direct, fail: Push, on_terminal: Callable[..., tuple[int, str]]
+) -> None:
+    fail("Mail", 1)
+    fail("Mail", 2)
+    status, shown = on_terminal("delete", *FAILED, typed="\n")
+    assert status == 1
+    assert "delete 2 failed jobs in failed? [y/N]" in shown
+    assert len(failed(direct)) == 2
+    assert on_terminal("delete", *FAILED, typed="y\n")[0] == 0
+    assert failed(direct) == []
+
+
+def test_what_cannot_be_requeued_is_refused_with_its_reason_and_stays(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    fail("Mail", 1)
+    bad = [fail("", 2), fail("Mail", 3, queue=None), b"\xff no json"]
+    direct("RPUSH", "resque:failed", bad[-1])
+    planned = qtop("requeue", *FAILED, "--dry-run", "--json").objects[0]
+    assert (planned["would"], planned["refused"]) == (1, 3)
+    ran = qtop("requeue", *FAILED, "--yes", "--json")
+    (result,) = ran.objects
+    assert (ran.status, result["done"], result["gone"], result["refused"]) == (0, 1, 0, 3)
+    assert any("names no queue" in reason for reason in result["reasons"])
+    assert failed(direct) == bad
+
+
+def test_only_what_matches_is_touched_and_a_hostile_name_is_shown_harmless(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    name = "q\x1b[2J\n:*"
+    kept = fail("Mail", 1)
+    fail("Evil\x1b[31m", 2, queue=name)
+    ran = qtop("requeue", *FAILED, "--filter", "class:Evil*", "--dry-run")
+    assert "Evil␛[31m 1" in ran.out
+    assert "q␛[2J⏎:* 1" in ran.out
+    assert qtop("requeue", *FAILED, "--filter", "class:Evil*").status == 0
+    assert failed(direct) == [kept]
+    assert len(queue(direct, name)) == 1
+    moved = qtop("move", "--from", f"queue:{name}", "--to", "mail")
+    assert moved.out == "moved 1, gone meanwhile 0, refused 0\n"
+    assert "\x1b" not in moved.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("requeue", *FAILED),
+        ("requeue", *FAILED, "--to", "other", "--json"),
+        ("delete", *FAILED, "--yes"),
+        ("delete", "--from", "queue:mail"),
+        ("delete", "--from", "unreadable:mail"),
+        ("move", "--from", "queue:mail", "--to", "other"),
+        ("edit", *FAILED, "--class", "Other"),
+        ("edit", "--from", "queue:mail", "--args", "[1]"),
+        ("clear", "failed"),
+        ("clear", "queue:mail", "--remove", "--json"),
+        ("pause", "mail"),
+        ("resume", "--all", "--json"),
+        ("prune",),
+    ],
+)
+def test_a_dry_run_tells_what_would_happen_and_touches_nothing(
+    qtop: Qtop, direct: Direct, push: Push, fail: Push, words: tuple[str, ...]
+) -> None:
+    for number in range(3):
+        push("Mail", number)
+        fail("Mail", number)
+    direct("RPUSH", "resque:unreadable:mail", "no json")
+    direct("SADD", "resque:workers", "web-1:7:mail")
+    direct("HSET", "resque:workers:heartbeat", "web-1:7:mail", "2020-01-01T00:00:00+00:00")
+    before = everything(direct)
+    ran = qtop(*words, "--dry-run", "--read-only")
+    assert ran.status == 0
+    assert "would" in ran.out
+    assert everything(direct) == before
+
+
+def test_waiting_jobs_are_deleted_and_come_back_in_their_order(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    for number in range(300):
+        push("Mail" if number % 3 else "Report", number)
+    before = resque_keys(direct)
+    ran = qtop("delete", "--from", "queue:mail", "--filter", "class:Mail", "--yes")
+    assert ran.out == "deleted 200, gone meanwhile 0, refused 0\n"
+    assert len(queue(direct)) == 100
+    assert qtop("undo").out.startswith("took back 200 of delete queue:mail, filter class:Mail")
+    assert resque_keys(direct) == before
+
+
+def test_moved_jobs_keep_their_bytes_and_come_back_unless_a_worker_has_them(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    first, second = push("Mail", 1), push("Mail", 2)
+    odd = b'{"class" :"Mail","args":["\xff"]}'
+    direct("RPUSH", "resque:queue:mail", odd)
+    assert qtop("move", "--from", "queue:mail", "--to", "later", "--yes").status == 0
+    assert sorted(queue(direct, "later")) == sorted([first, second, odd])
+    direct("LREM", "resque:queue:later", 1, second)
+    ran = qtop("undo", "--json").objects[0]
+    assert (ran["done"], ran["lost"]) == (2, 1)
+    assert queue(direct) == [first, odd]
+    again = qtop("undo", ran["operation"])
+    assert again.status == 1
+    assert "taken back before" in again.err
+
+
+def test_an_item_that_was_set_aside_can_be_mended(qtop: Qtop, direct: Direct) -> None:
+    direct("RPUSH", "resque:unreadable:mail", b'{"class":"Mail" \xff')
+    (item,) = qtop("show", "--from", "unreadable:mail", "--json").objects
+    assert "not JSON" in item["problem"]
+    good = '{"class":"Mail","args":[1]}'
+    ran = qtop(
+        "edit", "--from", "unreadable:mail", "--filter", f"id:{item['id']}", "--payload", good
+    )
+    assert ran.status == 0
+    assert queue(direct) == [good.encode()]
+    assert direct("EXISTS", "resque:unreadable:mail") == 0
+
+
+def test_editing_keeps_the_bytes_of_what_is_not_changed(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    payload = b'{"class":"Mail","args":[1.00],"queue_time": 1e3,"note":"\xff"}'
+    entry = b'{"payload":%s,"queue":"mail"}' % payload
+    direct("RPUSH", "resque:failed", entry)
+    assert qtop("edit", *FAILED, "--class", "Mail::Ö").status == 0
+    assert queue(direct) == [
+        '{"class":"Mail::Ö","args":[1.00],"queue_time":1e3,"note":"'.encode() + b'\xff"}'
+    ]
+    assert qtop("undo").status == 0
+    assert failed(direct) == [entry]
+    assert queue(direct) == []
+
+
+def test_several_are_edited_at_once_each_from_its_own_payload(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    push("Mail", 1)
+    push("Mail", 2)
+    kept = push("Report", 3)
+    ran = qtop(
+        "edit",
+        "--from",
+        "queue:mail",
+        "--filter",
+        "class:Mail",
+        "--class",
+        "Post",
+        "--to",
+        "post",
+        "--yes",
+    )
+    assert ran.out == "edited 2, gone meanwhile 0, refused 0\n"
+    assert sorted(json.loads(raw)["args"] for raw in queue(direct, "post")) == [[1], [2]]
+    assert queue(direct) == [kept]
+
+
+def test_an_editor_opens_for_a_single_job(
+    direct: Direct, fail: Push, on_terminal: Callable[..., tuple[int, str]]
+) -> None:
+    fail("Mail", 1)
+    status, _ = on_terminal("edit", *FAILED, EDITOR="sed -i s/Mail/Post/")
+    assert status == 0
+    assert queue(direct) == [encoded({"class": "Post", "args": [1]})]
+    fail("Mail", 1)
+    status, shown = on_terminal("edit", *FAILED, EDITOR="true")
+    assert status == 1
+    assert "nothing was changed" in shown
+    status, shown = on_terminal("edit", *FAILED, EDITOR="sed -i s/]/")
+    assert status == 1
+    assert len(failed(direct)) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("requeue", "--from", "queue:mail"),
+        ("requeue", "--from", "nowhere"),
+        ("requeue", "--from", "queue:"),
+        ("requeue",),
+        ("move", *FAILED),
+        ("move", "--from", "queue:mail", "--to", "mail"),
+        ("edit", *FAILED),
+        ("edit", *FAILED, "--payload", "[1]"),
+        ("edit", *FAILED, "--payload", '{"class":"A"}'),
+        ("edit", *FAILED, "--payload", '{"args":[]}'),
+        ("edit", *FAILED, "--payload", '{"class":"A","args":[]}', "--class", "B"),
+        ("edit", *FAILED, "--args", "[1"),
+        ("edit", *FAILED, "--args", "{}"),
+        ("delete", *FAILED, "--filter", "class:"),
+        ("delete", *FAILED, "--filter", "/(a+)+/"),
+    ],
+)
+def test_wrong_usage_is_status_2_and_touches_nothing(
+    qtop: Qtop, direct: Direct, fail: Push, words: tuple[str, ...]
+) -> None:
+    fail("Mail", 1)
+    before = everything(direct)
+    ran = qtop(*words)
+    assert (ran.status, ran.out) == (2, "")
+    assert everything(direct) == before
+
+
+def test_too_much_to_keep_is_said_beforehand_and_cannot_be_undone(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    for number in range(12):
+        fail("Huge", number, error="x" * 6_000_000)
+    ran = qtop("delete", *FAILED, "--yes")
+    assert ran.out == "deleted 12, gone meanwhile 0, refused 0\n"
+    assert "this cannot be undone" in ran.err
+    assert "qtop undo" not in ran.err
+    assert qtop("undo").status == 1
+    assert [key for key in direct("KEYS", "*") if key.endswith(b":items")] == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (OutcomeUnknown("no answer"), "the last step may have happened"),
+        (Unreachable("gone"), "stopped half-way\n"),
+    ],
+)
+def test_what_stops_half_way_is_told_after_the_numbers_with_the_way_back(
+    capsys: pytest.CaptureFixture[str], problem: StoreError, words: str
+) -> None:
+    trail = Trail(Actor("ada@host", "qtop"), "requeue", "failed", b"resque:failed", 9)
+    with pytest.raises(type(problem)):
+        report("requeue", "requeued", Result(5, 1, stopped=problem), trail, as_json=False)
+    said = capsys.readouterr()
+    assert said.out == "requeued 5, gone meanwhile 1, refused 0\n"
+    assert f"qtop undo {trail.id}" in said.err
+    assert words in said.err
+
+
+def test_nothing_to_act_on_is_status_1(qtop: Qtop, direct: Direct, fail: Push) -> None:
+    empty = qtop("delete", *FAILED)
+    assert (empty.status, empty.err) == (1, "failed is empty\n")
+    fail("Mail")
+    assert qtop("delete", *FAILED, "--filter", "class:Other").status == 1
+    assert qtop("move", "--from", "queue:none", "--to", "a").status == 1

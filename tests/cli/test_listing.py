@@ -1,0 +1,200 @@
+"""The commands that look: lists of everything, `show`, and one look as a page of text."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Push, Qtop, encoded, everything
+from tests.engine.direct import Direct
+
+
+def delay(direct: Direct, stamp: int, class_name: str, *args: object) -> None:
+    """Delays a job as resque-scheduler does."""
+    raw = encoded({"class": class_name, "args": list(args), "queue": "mail"})
+    direct("RPUSH", f"resque:delayed:{stamp}", raw)
+    direct("SADD", b"resque:timestamps:" + raw, f"delayed:{stamp}")
+    direct("ZADD", "resque:delayed_queue_schedule", stamp, stamp)
+
+
+def work(direct: Direct, worker_id: str, beat: str | None, class_name: str | None = None) -> None:
+    """Registers a worker, with a job in its hands if one is named."""
+    direct("SADD", "resque:workers", worker_id)
+    if beat is not None:
+        direct("HSET", "resque:workers:heartbeat", worker_id, beat)
+    if class_name is not None:
+        job = {"class": class_name, "args": [1]}
+        record = {"queue": "mail", "run_at": "2026-11-23T12:15:46Z", "payload": job}
+        direct("SET", f"resque:worker:{worker_id}", encoded(record))
+
+
+def test_queues_are_listed_with_what_is_wrong(qtop: Qtop, direct: Direct, push: Push) -> None:
+    push("Mail", 1)
+    push("Report", 1, queue="low")
+    direct("SET", "resque:pause:queue:low", "true")
+    direct("RPUSH", "resque:unreadable:low", "no json")
+    direct("SADD", "resque:queues", "odd")
+    direct("SET", "resque:queue:odd", "not a list")
+    ran = qtop("queues")
+    assert ran.status == 0
+    rows = {row[0]: row[1:] for row in ran.rows}
+    assert rows["mail"] == ["1", "0", "0", "0", "unserved"]
+    assert "paused" in rows["low"][-1]
+    assert "1 unreadable" in rows["low"][-1]
+    assert rows["odd"][0] == "unknown"
+    (mail,) = qtop("queues", "--json", "--filter", "queue:mai*").objects
+    assert (mail["queue"], mail["waiting"], mail["unserved"]) == ("mail", 1, True)
+    some = qtop("queues", "--limit", "1")
+    assert len(some.rows) == 1
+    assert "1 of 3 queues shown" in some.err
+
+
+def test_a_queue_name_that_is_not_utf_8_comes_back_out_of_json(qtop: Qtop, direct: Direct) -> None:
+    direct("SADD", "resque:queues", b"m\xff\xc3\xbc")
+    (row,) = qtop("queues", "--json").objects
+    assert row["queue"].encode("utf-8", "surrogateescape") == b"m\xff\xc3\xbc"
+
+
+def test_workers_are_listed_troubles_first(qtop: Qtop, direct: Direct) -> None:
+    work(direct, "web-1:7:mail", "2020-01-01T00:00:00+00:00", "Mail")
+    work(direct, "web-2:8:*", "2099-01-01T00:00:00+00:00")
+    work(direct, "foreign", None)
+    ran = qtop("workers")
+    assert [(row[0], row[1]) for row in ran.rows] == [
+        ("web-1:7:mail", "dead?"),
+        ("foreign", "no heartbeat"),
+        ("web-2:8:*", "idle"),
+    ]
+    assert ran.rows[0][3] == "Mail [1]"
+    (dead,) = qtop("workers", "--json", "--filter", "worker:web class:Mail").objects
+    assert (dead["host"], dead["pid"], dead["queues"]) == ("web-1", 7, ["mail"])
+    assert dead["class"] == "Mail"
+
+
+def test_failures_are_listed_newest_first_and_only_those_that_match(qtop: Qtop, fail: Push) -> None:
+    for number in range(5):
+        fail("Mail" if number % 2 else "Report", number)
+    assert [row[1] for row in qtop("failed").rows] == ["Report", "Mail", "Report", "Mail", "Report"]
+    some = qtop("failed", "--limit", "2")
+    assert len(some.rows) == 2
+    assert "2 of 5 failures shown" in some.err
+    ran = qtop("failed", "--filter", "class:Mail args.0:3", "--json")
+    assert [(row["class"], row["args"]) for row in ran.objects] == [("Mail", [3])]
+    first = qtop("failed", "--filter", "class:Report", "--limit", "1")
+    assert len(first.rows) == 1
+    assert "newest that match" in first.err
+
+
+def test_a_filter_that_lets_nothing_through_is_status_1(qtop: Qtop, fail: Push) -> None:
+    assert qtop("failed", "--json").status == 0
+    fail("Mail")
+    ran = qtop("failed", "--filter", "class:Other")
+    assert (ran.status, ran.out) == (1, "")
+    assert "nothing matches" in ran.err
+
+
+def test_a_list_of_failures_of_its_own_is_listed(qtop: Qtop, direct: Direct) -> None:
+    direct("RPUSH", "resque:mail_failed", encoded({"payload": {"class": "Mail", "args": []}}))
+    (row,) = qtop("failed", "--list", "mail_failed", "--json").objects
+    assert row["class"] == "Mail"
+
+
+def test_delayed_jobs_are_listed_the_next_first(qtop: Qtop, direct: Direct) -> None:
+    delay(direct, 4_000_000_000, "Later", {"a": 1})
+    delay(direct, 1_000_000_000, "Due", 2)
+    rows = qtop("delayed").rows
+    assert [(row[0], row[2]) for row in rows] == [
+        ("2001-09-09 01:46:40", "Due"),
+        ("2096-10-02 07:06:40", "Later"),
+    ]
+    assert rows[0][1] == "due"
+    (later,) = qtop("delayed", "--json", "--filter", "class:Later args.0.a:1").objects
+    assert (later["at"], later["queue"]) == ("2096-10-02T07:06:40Z", "mail")
+    some = qtop("delayed", "--limit", "1")
+    assert len(some.rows) == 1
+    assert "--limit 0 shows all" in some.err
+
+
+def test_schedules_are_listed_also_those_that_cannot_be_used(qtop: Qtop, direct: Direct) -> None:
+    nightly = {"cron": "0 3 * * *", "class": "Report", "queue": "low", "args": [1]}
+    direct("HSET", "resque:persistent_schedules", "nightly", encoded(nightly))
+    direct("HSET", "resque:persistent_schedules", "broken\x1b[2J", "no json")
+    rows = {row[0]: row[1:] for row in qtop("schedules").rows}
+    assert rows["nightly"][0] == "0 3 * * *"
+    assert rows["nightly"][1].endswith("03:00:00")
+    assert rows["nightly"][2:] == ["never", "Report", "[1]", "low"]
+    assert rows["broken␛[2J"][0] == "unusable"
+    (found,) = qtop("schedules", "--json", "--filter", "class:Report").objects
+    assert found["schedule"] == "nightly"
+
+
+def test_the_totals_are_shown(qtop: Qtop, direct: Direct, push: Push, fail: Push) -> None:
+    push("Mail")
+    fail("Mail")
+    direct("SET", "resque:stat:processed", "12")
+    direct("SET", "resque:stat:failed", "no number")
+    (totals,) = qtop("stats", "--json").objects
+    assert (totals["waiting"], totals["failed"], totals["processed_ever"]) == (1, 1, 12)
+    assert totals["failed_ever"] is None
+    assert ["failed_ever", "unknown"] in qtop("stats").rows
+
+
+def test_the_audit_lists_what_was_done_and_by_whom(qtop: Qtop, fail: Push, push: Push) -> None:
+    fail("Mail")
+    push("Mail")
+    assert qtop("delete", "--from", "failed").status == 0
+    assert qtop("pause", "mail").status == 0
+    pause, delete = qtop("audit", "--json").objects
+    assert (pause["action"], delete["action"], delete["done"]) == ("pause", "delete", 1)
+    assert "@" in pause["who"]
+    assert pause["client"].startswith("qtop ")
+    assert delete["undo_left_s"] > 80_000
+    (row,) = qtop("audit", "--filter", "delete").rows
+    assert row[3:6] == ["delete", "failed", "1"]
+
+
+def test_everything_about_a_failure_is_shown(qtop: Qtop, fail: Push) -> None:
+    fail("Mail", {"to": "ada"}, error="no route\nto host")
+    shown = qtop("show", "--from", "failed", "--filter", "class:Mail").out
+    for text in ("Mail", "RuntimeError", "no route", "to host", '"to": "ada"', "a.rb:1", "host:1"):
+        assert text in shown
+    assert qtop("show", "--from", "failed", "--filter", "class:None").status == 1
+
+
+def test_waiting_jobs_are_shown_in_the_order_of_the_queue(qtop: Qtop, push: Push) -> None:
+    pushed = [push("Mail", number) for number in range(12)]
+    shown = qtop("show", "--from", "queue:mail", "--json")
+    assert [row["args"] for row in shown.objects] == [[number] for number in range(10)]
+    assert "--limit 0 shows all" in shown.err
+    assert shown.objects[3]["raw"].encode() == pushed[3]
+    assert "Mail" in qtop("show", "--from", "queue:mail", "--limit", "1").out
+
+
+def test_one_look_is_a_page_of_text(qtop: Qtop, direct: Direct, push: Push, fail: Push) -> None:
+    push("Mail", 1)
+    fail("Mail", 2, error="no route")
+    work(direct, "web-1:7:other", "2020-01-01T00:00:00+00:00", "Report")
+    ran = qtop("--once")
+    assert (ran.status, ran.err) == (0, "")
+    for text in ("1 job waiting", "1 failed", "unserved", "web-1:7:other", "dead?", "no route"):
+        assert text in ran.out
+    assert "no workers" in qtop("--once", "--namespace", "other").out
+
+
+def test_looking_changes_nothing(qtop: Qtop, direct: Direct, push: Push, fail: Push) -> None:
+    push("Mail")
+    fail("Mail")
+    delay(direct, 1_000_000_000, "Due", 2)
+    work(direct, "web-1:7:mail", "2020-01-01T00:00:00+00:00", "Mail")
+    before = everything(direct)
+    for words in (
+        ["queues"],
+        ["workers"],
+        ["failed"],
+        ["delayed"],
+        ["schedules"],
+        ["stats"],
+        ["audit"],
+        ["show", "--from", "failed"],
+        ["--once"],
+        ["doctor"],
+    ):
+        qtop(*words, QTOP_READ_ONLY="1")
+        assert everything(direct) == before, words

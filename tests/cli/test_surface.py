@@ -1,0 +1,163 @@
+"""The command line as a whole: what it costs to start, its statuses, read-only, help."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+from tests.cli.conftest import Push, Qtop, everything
+from tests.engine.direct import Direct, eventually
+
+from qtop.cli import main
+
+HEAVY = {"textual", "redis", "asyncio", "ssl"}
+
+
+def modules_after(program: str) -> set[str]:
+    """The modules that a new interpreter holds after a program."""
+    program += "\nimport sys; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_the_command_line_is_light() -> None:
+    held = modules_after("import qtop.cli")
+    assert held & (HEAVY | {"rich", "hiredis"}) == set()
+    assert {name for name in held if name.startswith("qtop.")} == {
+        "qtop.cli",
+        "qtop.commands",
+        "qtop.commands.lazy",
+    }
+
+
+def test_no_command_loads_the_console_or_the_large_client_before_it_is_needed() -> None:
+    held = modules_after("import qtop.cli; list(qtop.cli.main.commands.values())")
+    assert held & HEAVY == set()
+
+
+def test_a_command_that_looks_gets_by_with_the_light_connection(redis_url: str) -> None:
+    program = f"""
+import qtop.cli
+try:
+    qtop.cli.main(["stats", "--json", "--url", {redis_url!r}])
+except SystemExit as left:
+    assert not left.code, left.code
+"""
+    assert modules_after(program) & HEAVY == set()
+
+
+def test_every_command_is_in_the_help_and_shows_its_options() -> None:
+    shown = CliRunner().invoke(main, ["--help"]).output
+    for name, command in main.commands.items():
+        assert f"\n  {name} " in shown
+        assert "..." not in command.get_short_help_str(60), name
+        words = CliRunner().invoke(main, [name, "--help"]).output
+        assert "Example: qtop" in words
+        assert ("--namespace" in words) == (name not in ("demo", "server"))
+
+
+def test_the_version_is_told(qtop: Qtop) -> None:
+    assert qtop("--version").out.startswith("qtop ")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("nonsense",), 2),
+        (("queues", "--nonsense"), 2),
+        (("queues", "--limit", "-1"), 2),
+        (("queues", "--url", "http://localhost"), 2),
+        (("queues", "--url", "redis://:secret@localhost:port/0"), 2),
+        (("queues", "--url", "redis://:secret@127.0.0.1:1/0"), 3),
+        (("requeue", "--from", "failed", "--url", "unix:///nowhere/s"), 3),
+        (("--once", "--url", "unix:///nowhere/s"), 3),
+        (("worker", "mail", "--read-only"), 2),
+        (("scheduler", "--read-only"), 2),
+    ],
+)
+def test_the_status_tells_what_was_wrong(qtop: Qtop, words: tuple[str, ...], status: int) -> None:
+    ran = qtop(*words)
+    assert (ran.status, ran.out) == (status, "")
+    assert ran.err
+    assert "secret" not in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("enqueue", "Mail", "--queue", "mail"),
+        ("requeue", "--from", "failed", "--yes"),
+        ("delete", "--from", "queue:mail", "--yes"),
+        ("move", "--from", "queue:mail", "--to", "other", "--yes"),
+        ("edit", "--from", "failed", "--class", "Other", "--yes"),
+        ("clear", "failed", "--yes"),
+        ("pause", "mail"),
+        ("resume", "--all"),
+        ("undo",),
+        ("prune",),
+    ],
+)
+def test_read_only_changes_nothing(
+    qtop: Qtop, direct: Direct, push: Push, fail: Push, words: tuple[str, ...]
+) -> None:
+    push("Mail")
+    fail("Mail")
+    before = everything(direct)
+    ran = qtop(*words, QTOP_READ_ONLY="1")
+    assert (ran.status, ran.out) == (1, "")
+    assert "read-only" in ran.err
+    assert everything(direct) == before
+
+
+def test_a_key_of_another_kind_is_told_with_its_address(qtop: Qtop, direct: Direct) -> None:
+    direct("SET", "resque:failed", "text")
+    for words in (("failed",), ("clear", "failed", "--yes"), ("delete", "--from", "failed")):
+        ran = qtop(*words)
+        assert ran.status == 3
+        assert "another kind of value" in ran.err
+        assert "unix://" in ran.err
+
+
+def test_a_reader_that_leaves_early_is_no_crash(qtop: Qtop, redis_url: str, fail: Push) -> None:
+    for number in range(300):
+        fail("Mail", "x" * 2000, number)
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qtop", "show", "--from", "failed", "--limit", "0", "--json"],
+        env={**os.environ, "REDIS_URL": redis_url},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    os.read(reading, 10)
+    os.close(reading)
+    _, said = process.communicate(timeout=60)
+    assert b"Traceback" not in said
+
+
+def test_the_scheduler_moves_what_is_due_and_leaves_when_told(
+    direct: Direct, redis_url: str
+) -> None:
+    direct("RPUSH", "resque:delayed:1000000000", '{"class":"A","args":[1],"queue":"mail"}')
+    direct("ZADD", "resque:delayed_queue_schedule", 1000000000, "1000000000")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qtop", "scheduler", "--interval", "0.05"],
+        env={**os.environ, "REDIS_URL": redis_url},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        eventually(lambda: direct("LLEN", "resque:queue:mail") == 1, "the job is on its queue")
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, said) == (0, b"")
+    assert direct("LINDEX", "resque:queue:mail", 0) == b'{"class":"A","args":[1]}'

@@ -1,0 +1,173 @@
+"""What operators did is on record: each action once, the newest first, names to the byte."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from tests.engine.by_hand import KEY, KEYS, ME, QUEUE, ByHand, fill, marks, numbered, trail, waiting
+from tests.engine.direct import Direct
+
+from resque.state import audit, notes, queues, switches
+from resque.state.audit import Deed
+from resque.state.trail import AUDIT_ENTRIES, Actor, Trail
+from resque.state.undo import undo
+from resque.wire.keys import name_text
+from resque.wire.stores import Store
+
+
+def deeds(store: Store, limit: int = 100) -> list[Deed]:
+    return store.run(audit.newest(KEYS, limit))
+
+
+def test_an_action_is_on_record_with_all_that_is_known_of_it(store: Store, direct: Direct) -> None:
+    items = numbered(5)
+    fill(direct, items)
+    mine = Trail(ME, "delete", "3 jobs of mail", KEY, 3, queue="q", undo_s=500)
+    store.run(queues.delete(KEYS, "q", marks([*items, b"gone"], [1, 2, 5]), mine))
+    [deed] = deeds(store)
+    [[moment, _]] = direct("XRANGE", KEYS.audit(), "-", "+")
+    assert deed.at == datetime.fromtimestamp(int(moment.partition(b"-")[0]) / 1000, UTC)
+    assert deed == Deed(
+        id=mine.id,
+        at=deed.at,
+        actor=ME,
+        action="delete",
+        subject="3 jobs of mail",
+        queue="q",
+        source=KEY,
+        planned=3,
+        done=2,
+        undone=0,
+        undo_left_s=deed.undo_left_s,
+    )
+    assert 0 < (deed.undo_left_s or 0) <= 500
+
+
+def test_an_action_of_many_scripts_is_one_entry_that_counts_them_all(
+    store: Store, direct: Direct
+) -> None:
+    items = numbered(900)
+    fill(direct, items)
+    mine = trail("delete")
+    hand = ByHand(store, queues.delete(KEYS, "q", marks(items, range(900)), mine))
+    seen: list[int | None] = []
+    while hand.step():
+        seen += [deed.done for deed in deeds(store)]
+    assert list(dict.fromkeys(seen)) == [200, 400, 600, 800]
+    [deed] = deeds(store)
+    assert (deed.done, deed.undone) == (900, 0)
+
+    store.run(undo(KEYS, mine.id))
+    [deed] = deeds(store)
+    assert (deed.done, deed.undone, deed.undo_left_s) == (900, 900, None)
+
+
+def test_an_undo_counts_what_came_back_not_what_was_lost(store: Store, direct: Direct) -> None:
+    items = numbered(4)
+    fill(direct, items)
+    mine = trail("move")
+    store.run(queues.move(KEYS, "q", marks(items, range(4)), "r", mine))
+    direct("LPOP", "resque:queue:r")
+    store.run(undo(KEYS, mine.id))
+    [deed] = deeds(store)
+    assert (deed.done, deed.undone, deed.undo_left_s) == (4, 3, None)
+
+
+def test_the_newest_comes_first_and_no_more_than_asked_for(store: Store, direct: Direct) -> None:
+    for number in range(12):
+        who = Actor(f"user{number}@host", "console")
+        store.run(switches.pause(KEYS, [f"q{number}"], trail("pause", who=who)))
+    assert [deed.actor.who for deed in deeds(store, 3)] == [f"user{n}@host" for n in (11, 10, 9)]
+    assert len(deeds(store)) == 12
+
+
+def test_an_empty_record_is_empty(store: Store, direct: Direct) -> None:
+    assert deeds(store) == []
+
+
+def test_old_entries_make_way(store: Store, direct: Direct) -> None:
+    for start in range(0, AUDIT_ENTRIES + 500, 500):
+        for number in range(start, start + 500):
+            store.run(notes.note(KEYS, trail(f"act {number}", undo_s=0), 1))
+    kept = direct("XLEN", KEYS.audit())
+    assert AUDIT_ENTRIES <= kept <= AUDIT_ENTRIES + 200
+    assert deeds(store, 1)[0].action == f"act {AUDIT_ENTRIES + 499}"
+
+
+NAMES = {
+    "colours and bells": b"\x1b[31m\x07\x1b]0;t\x1b\\",
+    "lines": b"a\r\nb\0c",
+    "no UTF-8": b"\xff\xfe\x80",
+    "right to left": "\u202eabc".encode(),
+    "a field's name": b"undo_s",
+    "emptiness": b"",
+    "markup": b"[/x][bold]",
+}
+
+
+@pytest.mark.parametrize("raw", NAMES.values(), ids=NAMES)
+def test_hostile_names_survive_to_the_byte(store: Store, direct: Direct, raw: bytes) -> None:
+    name = name_text(raw)
+    key = KEYS.queue(name)
+    mine = Trail(Actor(name, name), "delete", name, key, 1, queue=name)
+    direct("RPUSH", key, "x")
+    assert store.run(queues.delete(KEYS, name, marks([b"x"], [0]), mine)).done == 1
+    [deed] = deeds(store)
+    assert (deed.actor, deed.subject, deed.queue) == (Actor(name, name), name, name)
+    assert deed.source == KEYS.queue(name)
+    assert store.run(undo(KEYS, mine.id)).done == 1
+    assert waiting(direct, KEYS.queue(name)) == [b"x"]
+
+
+def test_half_a_character_in_a_text_stops_no_action(store: Store, direct: Direct) -> None:
+    fill(direct, [b"x"])
+    half = Trail(Actor("\ud800", "t"), "delete", "class \udfff\udc80", KEY, 1, queue="q")
+    assert store.run(queues.delete(KEYS, "q", marks([b"x"], [0]), half)).done == 1
+    [deed] = deeds(store)
+    assert (deed.actor.who, deed.subject) == (r"\ud800", r"class \udfff\udc80")
+
+
+def test_entries_that_somebody_else_wrote_are_read_as_far_as_they_go(
+    store: Store, direct: Direct
+) -> None:
+    direct("XADD", KEYS.audit(), "*", "note", "by hand")
+    direct("XADD", KEYS.audit(), "*", "id", "x", "planned", "many", "undo_s", "soon")
+    direct("HSET", KEYS.undo("x"), "done", "some", "undone", "few")
+    second, first = deeds(store)
+    assert (first.id, first.actor, first.planned) == ("", Actor("unknown", "unknown"), 0)
+    assert (second.id, second.planned, second.done, second.undone) == ("x", 0, None, None)
+
+
+def test_counts_that_have_expired_are_unknown(store: Store, direct: Direct) -> None:
+    fill(direct, [b"x"])
+    mine = trail("delete")
+    store.run(queues.delete(KEYS, "q", marks([b"x"], [0]), mine))
+    direct("DEL", KEYS.undo(mine.id), KEYS.undo_items(mine.id))
+    [deed] = deeds(store)
+    assert (deed.done, deed.undone, deed.undo_left_s) == (None, None, None)
+
+
+def test_an_action_that_keeps_nothing_says_that_it_cannot_be_undone(
+    store: Store, direct: Direct
+) -> None:
+    fill(direct, [b"x"])
+    store.run(queues.delete(KEYS, "q", marks([b"x"], [0]), trail("delete", undo_s=0)))
+    [deed] = deeds(store)
+    assert (deed.done, deed.undone, deed.undo_left_s) == (1, 0, None)
+
+
+def test_an_action_without_a_trail_leaves_none(store: Store, direct: Direct) -> None:
+    fill(direct, numbered(3))
+    store.run(queues.delete(KEYS, "q", marks(numbered(3), [0])))
+    store.run(switches.pause(KEYS, ["q"]))
+    store.run(queues.clear(KEYS, "q", store.run(queues.extent(KEYS, "q"))))
+    assert direct("KEYS", "*") == [b"resque:pause:queue:q"]
+    assert waiting(direct, QUEUE) == []
+
+
+def test_a_note_stands_for_what_no_script_writes_down(store: Store, direct: Direct) -> None:
+    store.run(notes.note(KEYS, trail("prune", undo_s=0), 3))
+    [deed] = deeds(store)
+    assert (deed.action, deed.done, deed.undone, deed.undo_left_s) == ("prune", 3, 0, None)
+    assert direct("TTL", KEYS.undo(deed.id)) > 0

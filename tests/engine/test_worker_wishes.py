@@ -1,0 +1,117 @@
+"""Signals become wishes, reach a job only while it runs, and get lost in no gap."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from resque.errors import TermException
+from resque.worker.signals import Wishes
+
+
+def send(number: signal.Signals) -> None:
+    """Send a signal to this process; its handler has run on return."""
+    os.kill(os.getpid(), number)
+
+
+@pytest.fixture
+def wishes() -> Iterator[Wishes]:
+    with Wishes(term_child=True) as taken_over:
+        yield taken_over
+
+
+@pytest.mark.parametrize(
+    ("numbers", "graceful_term", "leave", "end_job", "is_paused"),
+    [
+        ([signal.SIGQUIT], False, True, False, False),
+        ([signal.SIGTERM], False, True, True, False),
+        ([signal.SIGINT], False, True, True, False),
+        ([signal.SIGTERM], True, True, False, False),
+        ([signal.SIGINT], True, True, True, False),
+        ([signal.SIGUSR1], False, False, True, False),
+        ([signal.SIGUSR2], False, False, False, True),
+        ([signal.SIGUSR2, signal.SIGCONT], False, False, False, False),
+        ([signal.SIGCHLD], False, False, False, False),
+    ],
+)
+def test_each_signal_is_a_wish(
+    numbers: list[signal.Signals],
+    graceful_term: bool,
+    leave: bool,
+    end_job: bool,
+    is_paused: bool,
+) -> None:
+    told: list[int] = []
+    with Wishes(graceful_term=graceful_term, on_signal=told.append) as wishes:
+        for number in numbers:
+            send(number)
+        assert (wishes.leave, wishes.end_job, wishes.is_paused) == (leave, end_job, is_paused)
+        assert os.read(wishes.fileno(), 16) == bytes(numbers)
+        wishes.drain()
+    assert told == [number for number in numbers if number != signal.SIGCHLD]
+
+
+def test_handlers_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Wishes():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_hears_of_its_end_while_it_runs_and_not_before_or_after(
+    wishes: Wishes, number: signal.Signals
+) -> None:
+    wishes.begin_job()
+    with pytest.raises(TermException, match=f"^{number.name}$"):
+        send(number)
+    wishes.finish_job()
+    send(number)
+
+
+def test_a_job_that_is_to_end_before_it_began_hears_of_it_when_it_begins(wishes: Wishes) -> None:
+    send(signal.SIGTERM)
+    with pytest.raises(TermException, match=r"^SIGTERM$"):
+        wishes.begin_job()
+
+
+def test_a_usr1_or_quit_raises_nothing_in_a_job_of_the_workers_own_process(
+    wishes: Wishes,
+) -> None:
+    send(signal.SIGUSR1)
+    wishes.begin_job()
+    send(signal.SIGQUIT)
+    send(signal.SIGUSR1)
+    wishes.finish_job()
+
+
+def test_without_term_child_no_job_hears_of_anything() -> None:
+    with Wishes() as wishes:
+        send(signal.SIGTERM)
+        wishes.begin_job()
+        send(signal.SIGTERM)
+        wishes.finish_job()
+
+
+def test_signals_wait_while_they_are_held_back(wishes: Wishes) -> None:
+    with wishes.held():
+        send(signal.SIGQUIT)
+        assert not wishes.leave
+    assert wishes.leave
+
+
+def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(wishes: Wishes) -> None:
+    send(signal.SIGTERM)
+    with wishes.held():
+        # As in a child: what came before the fork was for the parent, what comes is for it.
+        send(signal.SIGQUIT)
+        wishes.let_go()
+    assert wishes.leave
+    wishes.begin_job()
+    with pytest.raises(TermException, match=r"^SIGUSR1$"):
+        send(signal.SIGUSR1)
+    send(signal.SIGINT)
+    wishes.finish_job()

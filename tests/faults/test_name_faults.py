@@ -1,0 +1,162 @@
+"""Names of every kind, names that are missing, and very many of them (faults 16 to 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from tests.engine.by_hand import KEYS, ByHand, marks, waiting
+from tests.engine.conftest import StartWorker
+from tests.engine.direct import Direct
+
+from resque.state import bulk, inspection, pauses, queues, removal, snapshot, unregistered
+from resque.state.snapshot import Snapshot
+from resque.wire.exchange import Call, Exchange, Steps
+from resque.wire.keys import Keys, name_bytes
+from resque.wire.stores import Store
+
+AWKWARD = ["a:b", "a,b", "a b", " ", "*", "[x]", "!no", "a/b", "queue:q", "é", "\udcff"]
+
+MANY = 50_000
+#: More keys than a search looks at.
+TOO_MANY = 201_000
+
+
+def look(store: Store) -> Snapshot:
+    return store.run(snapshot.take(KEYS, tails={}, failures_limit=1))
+
+
+def exchanges_of(store: Store, steps: Steps[Any]) -> tuple[Any, Sequence[Exchange[Any]]]:
+    """An operation's result, and the round trips it took."""
+    seen: list[Exchange[Any]] = []
+    result: Any = None
+    while True:
+        try:
+            exchange = steps.send(result)
+        except StopIteration as stop:
+            return stop.value, seen
+        seen.append(exchange)
+        result = store.run(exchange)
+
+
+def make_keys(direct: Direct, count: int, line: str) -> None:
+    """Run a line of Lua for each number, quicker than one command each."""
+    step = 10_000
+    for start in range(0, count, step):
+        direct("EVAL", f"for i = {start}, {min(start + step, count) - 1} do {line} end", 0)
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_queue_may_have_any_name(store: Store, direct: Direct, name: str) -> None:
+    items = [b'{"class":"A","args":[1]}', b'{"class":"A","args":[2]}', b'{"class":"B","args":[]}']
+    key = b"resque:queue:" + name_bytes(name)
+    store.run(queues.push(KEYS, name, items))
+    store.run(pauses.pause(KEYS, name))
+    [state] = look(store).queues
+    assert (state.name, state.size, state.is_paused) == (name, 3, True)
+    assert store.run(queues.move(KEYS, name, marks(items, [0]), "to")).done == 1
+    assert store.run(queues.delete(KEYS, name, marks(items[1:], [0]))) == bulk.Result(done=1)
+    assert waiting(direct, key) == [items[2]]
+    seen = store.run(queues.extent(KEYS, name))
+    assert store.run(removal.remove(KEYS, name, seen)) == 1
+    assert direct("SMEMBERS", "resque:queues") == [b"to"]
+    assert direct("EXISTS", key) == 0
+
+
+def test_queues_named_like_patterns_and_lists_are_served_by_a_star(
+    direct: Direct, start_worker: StartWorker
+) -> None:
+    for name in AWKWARD:
+        direct("SADD", "resque:queues", name_bytes(name))
+        direct("RPUSH", b"resque:queue:" + name_bytes(name), '{"class":"OkJob","args":[]}')
+    worker = start_worker("*", INTERVAL="0")
+    assert worker.wait() == 0
+    assert direct("GET", "resque:stat:processed") == b"%d" % len(AWKWARD)
+
+
+@pytest.mark.parametrize("namespace", ["resque", "app:[a-z]*", "{resque}", "re\\sque?"])
+def test_a_list_that_is_not_registered_is_found_and_repaired(
+    store: Store, direct: Direct, namespace: str
+) -> None:
+    keys = Keys(namespace)
+    direct("RPUSH", keys.queue("lost"), "x")
+    direct("RPUSH", keys.queue("a:b\udcff"), "x")
+    direct("RPUSH", keys.queue("known"), "x")
+    direct("SADD", keys.queues(), "known", "empty")
+    direct("SET", keys.queue("a text"), "x")
+    for other in ("app:b", "other", "resque:more"):
+        direct("RPUSH", Keys(other).queue("theirs"), "x")
+    assert store.run(unregistered.find(keys)) == (["a:b\udcff", "lost"], True)
+    assert store.run(unregistered.register(keys, "lost")) is True
+    assert store.run(unregistered.register(keys, "lost")) is False
+    assert store.run(unregistered.find(keys)) == (["a:b\udcff"], True)
+    names = {
+        q.name: q.size for q in store.run(snapshot.take(keys, tails={}, failures_limit=0)).queues
+    }
+    assert names == {"known": 1, "empty": 0, "lost": 1}
+
+
+def test_a_queue_that_is_registered_during_the_search_is_not_found(
+    store: Store, direct: Direct
+) -> None:
+    direct("RPUSH", "resque:queue:late", "x")
+    search = ByHand(store, unregistered.find(KEYS))
+    search.step()
+    direct("SADD", "resque:queues", "late")
+    assert search.finish() == ([], True)
+
+
+def test_fifty_thousand_queues_and_workers_are_seen_in_two_round_trips_of_small_commands(
+    store: Store, direct: Direct
+) -> None:
+    make_keys(
+        direct,
+        MANY,
+        "redis.call('SADD', 'resque:queues', 'q' .. i) "
+        "redis.call('RPUSH', 'resque:queue:q' .. i, 'x') "
+        "redis.call('SADD', 'resque:workers', 'h:' .. i .. ':q')",
+    )
+    direct("RPUSH", "resque:queue:q7", "y", "z")
+    direct("SET", "resque:pause:queue:q49999", "yes")
+    direct("SET", "resque:stat:processed:h:49999:q", 5)
+    direct("SET", "resque:stat:failed:h:1:q", "many")
+    direct("SET", "resque:worker:h:40000:q", '{"queue":"q","payload":{"class":"A","args":[]}}')
+    taken, trips = exchanges_of(store, snapshot.take(KEYS, tails={}, failures_limit=1))
+    assert len(trips) == 2
+    longest = max(
+        len(command.keys) + len(command.args) if isinstance(command, Call) else len(command)
+        for trip in trips
+        for command in trip.commands
+    )
+    assert longest <= 1_002, "no command keeps the server for long"
+    assert isinstance(taken, Snapshot)
+    assert (len(taken.queues), len(taken.workers)) == (MANY, MANY)
+    by_name = {queue.name: queue for queue in taken.queues}
+    assert (by_name["q7"].size, by_name["q8"].size) == (3, 1)
+    assert [queue.name for queue in taken.queues if queue.is_paused] == ["q49999"]
+    by_id = {worker.identity.text: worker for worker in taken.workers}
+    assert by_id["h:49999:q"].processed == 5
+    assert (by_id["h:1:q"].failed, by_id["h:2:q"].failed) == (None, 0)
+    assert [w.identity.pid for w in taken.workers if w.record is not None] == [40_000]
+
+
+def test_another_prefix_than_ours_is_found_by_a_search(store: Store, direct: Direct) -> None:
+    for namespace in ("resque:shop", "theirs", "a*b"):
+        direct("SADD", f"{namespace}:queues", "mail")
+    direct("SET", "fake:queues", "a text")
+    direct("SADD", "other-queues", "x")
+    assert look(store).queues == (), "ours is empty"
+    found, is_complete = store.run(inspection.namespaces(KEYS))
+    assert found == ["a*b", "resque:shop", "theirs"]
+    assert is_complete
+
+
+def test_searches_end_in_a_database_of_any_size_and_say_that_they_did_not_see_all(
+    store: Store, direct: Direct
+) -> None:
+    make_keys(direct, TOO_MANY, "redis.call('SET', 'cache:' .. i, '')")
+    for search in (inspection.namespaces(KEYS), unregistered.find(KEYS)):
+        (found, is_complete), trips = exchanges_of(store, search)
+        assert (found, is_complete) == ([], False)
+        assert len(trips) <= 202

@@ -1,0 +1,276 @@
+"""Workers that are silent, ahead of time or gone, and jobs that outlive them (faults 20 to 26)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from signal import SIGQUIT, SIGTERM
+
+import pytest
+from tests.engine.by_hand import FAILED, KEYS, entry, fill, marks, newest_failures, trail, waiting
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import TURNS, failed, forget
+
+from resque.state import audit, duplicates, failure_actions, poison, pruning, snapshot, stale
+from resque.state.bulk import Mark
+from resque.state.snapshot import Snapshot
+from resque.state.stale import Evidence
+from resque.state.workers import read_record
+from resque.wire import times
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+
+WORKER = "there:7:mail"
+JOB = b'{"args": [1.50], "class": "A", "id": 7}'
+RECORD = b'{"queue":"mail","run_at":"2026-11-23T12:00:00Z","payload":' + JOB + b"}"
+LONG_AGO = "2020-01-01T00:00:00+00:00"
+TWICE = {"RESQUE_REQUEUE_LOST": "2", "RESQUE_REQUIRE": TURNS}
+
+
+def look(store: Store) -> Snapshot:
+    return store.run(snapshot.take(KEYS, tails={}, failures_limit=10))
+
+
+def beat_of(direct: Direct, ahead: timedelta) -> str:
+    """A heartbeat so far from the server's clock."""
+    return times.heartbeat(times.from_server(*direct("TIME")) + ahead)
+
+
+def hold(direct: Direct, record: bytes = RECORD, *, beat: str | None = LONG_AGO) -> None:
+    """Have a worker hold a job."""
+    direct("SADD", "resque:workers", WORKER)
+    direct("SET", f"resque:worker:{WORKER}", record)
+    direct("SET", f"resque:worker:{WORKER}:started", "x")
+    direct("SET", f"resque:stat:processed:{WORKER}", 3)
+    if beat is not None:
+        direct("HSET", "resque:workers:heartbeat", WORKER, beat)
+
+
+def evidence(store: Store) -> Evidence:
+    seen = store.run(stale.look(KEYS, WORKER))
+    assert seen is not None
+    return seen
+
+
+def requeue(store: Store, seen: Evidence) -> bool:
+    exchange = stale.requeue(KEYS, seen, trail("requeue", KEYS.worker(WORKER)))
+    assert not isinstance(exchange, str), exchange
+    return store.run(exchange)
+
+
+def prune(store: Store, now: datetime) -> list[str]:
+    return store.run(pruning.prune(KEYS, "me:1:q", lambda: now))
+
+
+# ---- heartbeats and clocks
+
+
+def test_a_worker_whose_heartbeat_is_ahead_of_time_is_shown_so_and_never_pruned(
+    store: Store, direct: Direct
+) -> None:
+    hold(direct, beat=beat_of(direct, timedelta(hours=2)))
+    [worker] = look(store).workers
+    assert worker.heartbeat_age_s is not None
+    assert -7200 <= worker.heartbeat_age_s < -7000
+    assert prune(store, datetime.now(UTC)) == []
+    assert direct("GET", f"resque:worker:{WORKER}") == RECORD
+
+
+@pytest.mark.parametrize("year", [1999, 2199])
+def test_our_own_clock_however_wrong_makes_nobody_dead_or_alive(
+    store: Store, direct: Direct, year: int
+) -> None:
+    hold(direct, beat=beat_of(direct, timedelta(seconds=-10)))
+    direct("HSET", "resque:workers:heartbeat", "dead:1:q", LONG_AGO)
+    assert prune(store, datetime(year, 1, 1, tzinfo=UTC)) == ["dead:1:q"]
+    assert direct("GET", f"resque:worker:{WORKER}") == RECORD
+
+
+def test_a_dead_workers_record_with_a_queue_that_no_key_can_name_stops_no_worker(
+    direct: Direct, start_worker: StartWorker
+) -> None:
+    hold(direct, b'{"queue":"half \\ud800","payload":{"class":"A","args":[]}}')
+    forget(direct, WORKER)
+    worker = start_worker(INTERVAL="0", FAILURE_BACKEND="redis_multi_queue", **TWICE)
+    assert worker.wait() == 0, worker.log()
+    assert failed(direct) == [("A", [], "Resque::PruneDeadWorkerDirtyExit")]
+    assert direct("EXISTS", f"resque:worker:{WORKER}") == 0
+
+
+# ---- the job of a stale worker
+
+
+def test_the_job_of_a_dead_worker_goes_back_to_the_head_of_its_queue_on_evidence(
+    store: Store, direct: Direct
+) -> None:
+    hold(direct)
+    fill(direct, [b"behind it"], "resque:queue:mail")
+    seen = evidence(store)
+    assert seen.silent_since == datetime(2020, 1, 1, tzinfo=UTC)
+    assert (seen.record.class_name, seen.record.raw) == ("A", RECORD)
+    assert stale.doubt(seen, host="here", is_running=lambda pid: True) is None
+    assert requeue(store, seen) is True
+    assert waiting(direct, "resque:queue:mail") == [JOB, b"behind it"]
+    assert direct("SMEMBERS", "resque:queues") == [b"mail"]
+    gone = [f"resque:worker:{WORKER}", f"resque:worker:{WORKER}:started", "resque:workers"]
+    gone += [f"resque:stat:processed:{WORKER}", "resque:workers:heartbeat", FAILED]
+    assert direct("EXISTS", *gone) == 0
+    [deed] = store.run(audit.newest(KEYS, limit=5))
+    assert (deed.action, deed.done) == ("requeue", 1)
+    assert requeue(store, seen) is False, "and not a second time"
+    assert direct("LLEN", "resque:queue:mail") == 2
+
+
+@pytest.mark.parametrize(
+    "sign", ["another job", "a heartbeat", "a first heartbeat", "the job is done", "unregistered"]
+)
+def test_a_sign_of_life_since_the_look_keeps_the_job_where_it_is(
+    store: Store, direct: Direct, sign: str
+) -> None:
+    hold(direct, beat=None if sign == "a first heartbeat" else LONG_AGO)
+    seen = evidence(store)
+    if sign == "another job":
+        direct("SET", f"resque:worker:{WORKER}", RECORD.replace(b"7", b"8"))
+    elif sign == "the job is done":
+        direct("DEL", f"resque:worker:{WORKER}")
+    elif sign == "unregistered":
+        direct("HDEL", "resque:workers:heartbeat", WORKER)
+    else:
+        direct("HSET", "resque:workers:heartbeat", WORKER, beat_of(direct, timedelta()))
+    assert requeue(store, seen) is False
+    assert direct("EXISTS", "resque:queue:mail", "resque:queues", "resque:qtop:audit") == 0
+    assert direct("SISMEMBER", "resque:workers", WORKER) == 1
+
+
+def test_a_queue_of_another_kind_keeps_the_job_in_its_workers_hands(
+    store: Store, direct: Direct
+) -> None:
+    hold(direct)
+    direct("SET", "resque:queue:mail", "a text")
+    with pytest.raises(Exception, match="another kind of value"):
+        requeue(store, evidence(store))
+    assert direct("GET", f"resque:worker:{WORKER}") == RECORD
+    assert direct("SISMEMBER", "resque:workers", WORKER) == 1
+
+
+@pytest.mark.parametrize(
+    ("beat", "host", "words"),
+    [
+        (None, "here", "never sent a heartbeat"),
+        ("some day", "here", "cannot be read"),
+        ("2026-11-23T12:01:00+00:00", "here", "60 s ahead"),
+        ("2026-11-23T11:59:00+00:00", "here", "only 60 s old"),
+        (LONG_AGO, "there", "process 7 is running"),
+        (LONG_AGO, "here", None),
+    ],
+)
+def test_what_speaks_for_a_workers_life_is_said(
+    beat: str | None, host: str, words: str | None
+) -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    record = read_record(RECORD)
+    seen = Evidence(WORKER, record, None if beat is None else beat.encode(), now)
+    told = stale.doubt(seen, host=host, is_running=lambda pid: pid == 7)
+    assert (words in told) if told is not None and words is not None else told is words
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b"junk", b"{}", b'{"queue":"q","payload":{"class":""}}', b'{"payload":{"class":"A"}}'],
+)
+def test_what_is_no_job_is_not_put_back(store: Store, direct: Direct, record: bytes) -> None:
+    hold(direct, record)
+    assert isinstance(stale.requeue(KEYS, evidence(store)), str)
+
+
+def test_an_idle_worker_holds_no_evidence(store: Store) -> None:
+    assert store.run(stale.look(KEYS, WORKER)) is None
+
+
+# ---- the same job twice
+
+
+def test_a_job_that_is_there_twice_is_shown_twice_and_counted(store: Store, direct: Direct) -> None:
+    fill(direct, [b"a", b"b", b"a", b"c", b"a"])
+    [mark] = marks([b"a"], [0])
+    assert store.run(duplicates.waiting(KEYS, "q")) == {mark.sha: 3}
+
+    # Failed at other times and by other workers, the job is the same; on another queue it is not.
+    fill(
+        direct, [entry(1), entry(2), entry(3, queue="r"), entry(4, b'{"class":"B"}'), b"?"], FAILED
+    )
+    again = {f.item.sha: f.error for f in newest_failures(store)}
+    counts = store.run(duplicates.failed(KEYS))
+    assert {again[sha]: count for sha, count in counts.items()} == {"error 1": 2, "error 2": 2}
+
+
+def test_a_job_in_the_hands_of_two_workers_is_shown_twice_and_counted(
+    store: Store, direct: Direct
+) -> None:
+    for worker_id in ("h:1:mail", "h:2:mail", "h:3:mail", "h:4:mail"):
+        direct("SADD", "resque:workers", worker_id)
+    later = RECORD.replace(b"12:00:00Z", b"12:07:00Z")
+    direct("SET", "resque:worker:h:1:mail", RECORD)
+    direct("SET", "resque:worker:h:2:mail", later)
+    direct("SET", "resque:worker:h:3:mail", RECORD.replace(b"1.50", b"2.50"))
+    seen = look(store).workers
+    assert sum(worker.record is not None for worker in seen) == 3
+    assert duplicates.in_hands(seen) == {"h:1:mail": 2, "h:2:mail": 2}
+
+
+# ---- poison
+
+
+@pytest.mark.parametrize("size", [0, 200_000])
+def test_a_job_that_killed_its_workers_is_spared_by_a_retry_of_everything_unless_it_is_named(
+    store: Store, direct: Direct, push: Push, start_worker: StartWorker, size: int
+) -> None:
+    push("KillSelf", "KILL", queue="q")
+    once = start_worker("q", INTERVAL="0")
+    assert once.wait() == 0
+    poisoned_job = b'{"id":"%s","class":"Dies","args":["kill"]}' % (b"x" * size)
+    fill(direct, [poisoned_job])
+    push("FailJob", "an ordinary failure", queue="q")
+    worker = start_worker("q", INTERVAL="0", **TWICE)
+    assert worker.wait() == 0
+    assert direct("HGET", "own:runs", "Dies") == b"3"
+
+    poisoned = store.run(poison.everywhere(KEYS))
+    [sha] = poisoned
+    assert poisoned[sha] == 2, "how often it was put back"
+    among = store.run(poison.among(KEYS, newest_failures(store)))
+    assert among == poisoned
+    everything = store.run(failure_actions.select(KEYS, lambda failure: True))
+    rest = [mark for mark in everything if mark.sha not in poisoned]
+    assert store.run(failure_actions.requeue(KEYS, rest)).done == 2
+    assert poisoned_job not in waiting(direct)
+    [left] = newest_failures(store)
+    assert left.item.sha == sha
+    assert store.run(failure_actions.requeue(KEYS, [Mark(left.place, sha)])).done == 1
+    assert poisoned_job in waiting(direct)
+
+
+def test_where_nothing_is_poisoned_nothing_is_asked_for(store: Store, direct: Direct) -> None:
+    fill(direct, [entry(1), b"not json", b""], FAILED)
+    assert store.run(poison.everywhere(Keys())) == {}
+    with pytest.raises(StopIteration) as stop:
+        next(poison.among(KEYS, newest_failures(store)))
+    assert stop.value.value == {}
+
+
+# ---- leaving
+
+
+def test_a_worker_that_waits_for_its_job_to_end_takes_no_other_and_ends_at_once_when_told_again(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    direct("SET", "own:hold", "for ever")
+    push("SlowJob", 1)
+    push("Note", "not taken")
+    worker = start_worker()
+    eventually(lambda: direct("EXISTS", "own:asleep"), "the job runs")
+    worker.send(SIGQUIT)
+    assert worker.leave(SIGTERM) == 0
+    assert failed(direct) == [("SlowJob", [1], "Resque::DirtyExit")]
+    assert waiting(direct, "resque:queue:default") == [b'{"class":"Note","args":["not taken"]}']
+    assert direct("EXISTS", "trace", "resque:workers", f"resque:worker:{worker.id}") == 0

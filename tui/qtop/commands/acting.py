@@ -1,0 +1,245 @@
+"""Acting on what was selected: preview, question, the action with its trail, the numbers."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NoReturn
+
+import click
+
+from qtop.cells import job_class
+from qtop.commands.connect import Connection
+from qtop.commands.output import counted, json_line, line, message, moment
+from qtop.commands.selection import Hit, Scanned, Source, scan
+from qtop.commands.session import Session, actor
+from qtop.filters import Filter
+from qtop.text import safe
+from resque.errors import OutcomeUnknown
+from resque.state.bulk import Mark, Result
+from resque.state.trail import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S, Trail
+from resque.wire.exchange import Operation
+from resque.wire.keys import Keys
+
+_LISTED: Final = 8
+
+#: Does the action to what is marked.
+Act = Callable[[Keys, Sequence[Mark], Trail], Operation[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """An action in words: `requeue`, `requeued`; `puts_back` says that it pushes what it takes,
+    so that its undo needs both."""
+
+    name: str
+    done: str
+    puts_back: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about how to act."""
+
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+@dataclass(slots=True)
+class Chosen:
+    """What would be touched, in figures. `refusals` counts reasons why some cannot be."""
+
+    marks: list[Mark] = field(default_factory=list)
+    classes: Counter[str] = field(default_factory=Counter)
+    queues: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    retried: int = 0
+    size_bytes: int = 0
+    oldest: datetime | None = None
+    newest: datetime | None = None
+
+    def add(self, hit: Hit, refusal: str | None) -> None:
+        """Take in one item."""
+        subject = hit.subject
+        self.marks.append(hit.mark)
+        self.size_bytes += hit.item.size
+        is_known = subject.is_readable or subject.class_name is not None
+        self.classes[job_class(subject.class_name, None) if is_known else "unreadable"] += 1
+        if subject.queue is not None:
+            self.queues[subject.queue] += 1
+        if refusal is not None:
+            self.refusals[refusal] += 1
+        self.retried += subject.is_retried is True
+        failed_at = hit.failure.failed_at if hit.failure is not None else None
+        if failed_at is not None:
+            self.oldest = min(self.oldest or failed_at, failed_at)
+            self.newest = max(self.newest or failed_at, failed_at)
+
+
+def act(
+    connection: Connection,
+    source: Source,
+    wanted: Filter,
+    verb: Verb,
+    how: Act,
+    options: Options,
+    *,
+    refusal: Callable[[bytes], str | None] = lambda raw: None,
+) -> NoReturn:
+    """Do `how` to everything that matches, and leave with the exit status.
+
+    Args:
+        refusal: Says for an item's bytes why it will be refused, for the preview.
+
+    Raises StoreError and ChangeRefused.
+    """
+    with connection.open() as session:
+        if not options.dry_run:
+            session.refuse_if_read_only()
+        chosen, scanned = _choose(session, source, wanted, refusal)
+        if scanned.too_large:
+            message(f"{counted(scanned.too_large, 'item')} over 8 MiB not looked into")
+        if not chosen.marks:
+            message(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
+            sys.exit(1)
+        if options.dry_run:
+            _tell_plan(source, verb, chosen, scanned, options)
+            sys.exit(0)
+        size = chosen.size_bytes * (2 if verb.puts_back else 1)
+        undo_s = undo_seconds(size)
+        if len(chosen.marks) > 1 and not options.yes:
+            for text in _details(chosen):
+                message(text)
+            confirm(f"{verb.name} {_how_many(source, chosen, scanned)}")
+        trail = Trail(
+            actor(),
+            verb.name,
+            f"{source}, filter {wanted.text}" if wanted.text else str(source),
+            source.key(session.keys),
+            len(chosen.marks),
+            queue=source.queue,
+            undo_s=undo_s,
+        )
+        result = run_tracked(session, how(session.keys, chosen.marks, trail), trail)
+        report(verb.name, verb.done, result, trail, as_json=options.as_json)
+
+
+def _choose(
+    session: Session, source: Source, wanted: Filter, refusal: Callable[[bytes], str | None]
+) -> tuple[Chosen, Scanned]:
+    chosen = Chosen()
+
+    def take(hit: Hit) -> None:
+        chosen.add(hit, None if hit.item.is_cut else refusal(hit.item.raw))
+
+    scanned = session.run(scan(session.keys, source, wanted, session.now(), take))
+    return chosen, scanned
+
+
+def undo_seconds(size_bytes: int) -> int:
+    """How long an action that removes so many bytes can be undone. Says so when it cannot."""
+    if size_bytes <= DEFAULT_UNDO_BYTES:
+        return DEFAULT_UNDO_S
+    message(
+        f"{size_bytes / 2**20:,.0f} MiB are too many to keep for an undo "
+        f"(at most {DEFAULT_UNDO_BYTES / 2**20:,.0f}): this cannot be undone"
+    )
+    return 0
+
+
+def confirm(what: str) -> None:
+    """Ask on a terminal whether to do it; without one --yes must have been said. Leaves with
+    status 1 when not."""
+    if not can_ask():
+        message(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was done.")
+        sys.exit(1)
+    if not click.confirm(safe(what) + "?", default=False, err=True):
+        message("nothing was done")
+        sys.exit(1)
+
+
+def can_ask() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def run_tracked(session: Session, operation: Operation[Result], trail: Trail) -> Result:
+    """Carry out an action of many steps. When somebody interrupts it, say how to take back what
+    was done. Raises KeyboardInterrupt then, and ChangeRefused."""
+    try:
+        return session.run(operation)
+    except KeyboardInterrupt:
+        message(f"interrupted: what was done can be taken back: qtop undo {trail.id}")
+        raise
+
+
+def report(action: str, done: str, result: Result, trail: Trail, *, as_json: bool) -> NoReturn:
+    """Print the numbers and leave: with 0 when anything was done, else 1. Raises what stopped the
+    action half-way, after the numbers."""
+    undo = trail.id if trail.undo_s and (result.done or result.stopped) else None
+    reasons = dict(result.refused)
+    refused = sum(reasons.values())
+    if as_json:
+        numbers = {"done": result.done, "gone": result.gone, "refused": refused}
+        line(json_line({"action": action, **numbers, "reasons": reasons, "undo": undo}))
+    else:
+        line(f"{done} {result.done:,}, gone meanwhile {result.gone:,}, refused {refused:,}")
+        for reason, count in reasons.items():
+            message(f"refused {count:,}: {reason}")
+        if undo is not None:
+            message(f"to take it back: qtop undo {undo}")
+    if result.stopped is not None:
+        is_known = not isinstance(result.stopped, OutcomeUnknown)
+        message("stopped half-way" + ("" if is_known else "; the last step may have happened"))
+        raise result.stopped
+    sys.exit(0 if result.done else 1)
+
+
+def _tell_plan(
+    source: Source, verb: Verb, chosen: Chosen, scanned: Scanned, options: Options
+) -> None:
+    refused = sum(chosen.refusals.values())
+    if options.as_json:
+        plan: dict[str, Any] = {
+            "action": verb.name,
+            "dry_run": True,
+            "would": len(chosen.marks) - refused,
+            "refused": refused,
+            "reasons": chosen.refusals,
+            "of": scanned.length,
+            "classes": chosen.classes,
+            "queues": chosen.queues,
+        }
+        line(json_line(plan))
+        return
+    line(f"would {verb.name} {_how_many(source, chosen, scanned)}; refused {refused:,}")
+    for text in _details(chosen):
+        line(text)
+
+
+def _how_many(source: Source, chosen: Chosen, scanned: Scanned) -> str:
+    number = len(chosen.marks) - sum(chosen.refusals.values())
+    of = f" of {scanned.length:,}" if len(chosen.marks) < scanned.length else ""
+    return f"{counted(number, source.noun)}{of} in {safe(str(source))}"
+
+
+def _details(chosen: Chosen) -> list[str]:
+    lines = [f"  classes: {_top(chosen.classes)}"]
+    if chosen.queues:
+        lines.append(f"  queues: {_top(chosen.queues)}")
+    if chosen.oldest is not None:
+        lines.append(f"  failed: {moment(chosen.oldest)} to {moment(chosen.newest)}")
+    if chosen.retried:
+        lines.append(f"  {chosen.retried:,} were requeued before and kept")
+    lines += [f"  refused {n:,}: {safe(reason)}" for reason, n in chosen.refusals.items()]
+    return lines
+
+
+def _top(counts: Counter[str]) -> str:
+    shown = [f"{safe(name)} {number:,}" for name, number in counts.most_common(_LISTED)]
+    more = f", and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
+    return ", ".join(shown) + more

@@ -1,0 +1,87 @@
+"""`qtop audit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.output import Column, leave_if_none, moment, write
+from qtop.filter_terms import Subject
+from qtop.filters import Filter
+from qtop.text import ago, safe
+from resque.state import audit
+from resque.state.audit import Deed
+from resque.state.trail import AUDIT_ENTRIES
+
+_COLUMNS = (
+    Column("WHEN"),
+    Column("WHO", may_shrink=True),
+    Column("CLIENT", may_shrink=True),
+    Column("ACTION"),
+    Column("WHAT", may_shrink=True),
+    Column("DONE", "right"),
+    Column("UNDO", "right"),
+    Column("ID"),
+)
+
+
+@click.command()
+@connection_options
+@listing_options(DEFAULT_LIMIT)
+def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
+    """List what operators did, the last first.
+
+    In local time. UNDO is how long `qtop undo ID` can still take it back. --filter takes queue: and
+    words, such as a name or an action.
+
+    Example: qtop audit --filter delete --limit 20
+    """
+    most = limit if limit and wanted.is_empty else AUDIT_ENTRIES
+    with connection.open() as session:
+        deeds = session.run(audit.newest(session.keys, most))
+    found = [deed for deed in deeds if wanted.matches(_subject(deed))]
+    leave_if_none(found, not wanted.is_empty)
+    write(found[:limit] if limit else found, _COLUMNS, _cells, _fields, as_json=as_json)
+
+
+def _subject(deed: Deed) -> Subject:
+    return Subject(
+        queue=deed.queue,
+        id=deed.id,
+        words=(deed.actor.who, deed.actor.client, deed.action, deed.subject),
+    )
+
+
+def _cells(deed: Deed) -> tuple[str, ...]:
+    undone = f" (-{deed.undone:,})" if deed.undone else ""
+    return (
+        moment(deed.at),
+        safe(deed.actor.who),
+        safe(deed.actor.client),
+        safe(deed.action),
+        safe(deed.subject),
+        "unknown" if deed.done is None else f"{deed.done:,}{undone}",
+        "no" if deed.undo_left_s is None else ago(deed.undo_left_s),
+        safe(deed.id),
+    )
+
+
+def _fields(deed: Deed) -> Mapping[str, Any]:
+    return {
+        "id": deed.id,
+        "at": deed.at,
+        "who": deed.actor.who,
+        "client": deed.actor.client,
+        "action": deed.action,
+        "subject": deed.subject,
+        "queue": deed.queue,
+        "source": deed.source,
+        "planned": deed.planned,
+        "done": deed.done,
+        "undone": deed.undone,
+        "undo_left_s": deed.undo_left_s,
+    }

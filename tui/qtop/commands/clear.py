@@ -1,0 +1,114 @@
+"""`qtop clear`: everything that is in a list now."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from qtop.commands.acting import Options, can_ask, report, undo_seconds
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import dry_run_option, json_option, yes_option
+from qtop.commands.output import counted, json_line, line, message
+from qtop.commands.selection import SOURCE, Source
+from qtop.commands.session import Session, actor
+from qtop.text import safe
+from resque.state import notes, removal, windows
+from resque.state.bulk import Result
+from resque.state.trail import Trail
+from resque.state.windows import Extent
+
+_LONGEST_WORD = 40
+
+
+@click.command()
+@click.argument("source", type=SOURCE, metavar="SOURCE")
+@connection_options
+@json_option
+@dry_run_option
+@yes_option
+@click.option("--remove", is_flag=True, help="Also take the queue's name off the list of queues.")
+def command(source: Source, connection: Connection, remove: bool, **options: bool) -> None:
+    """Delete everything that is in a list now.
+
+    SOURCE is failed, queue:NAME or unreadable:NAME. What arrives meanwhile stays. On a terminal you
+    type the name first; elsewhere --yes must be said. Up to 64 MiB are kept for a day, for `qtop
+    undo`.
+
+    Example: qtop clear queue:mail --dry-run
+    """
+    if remove and source.kind != "queue":
+        raise click.UsageError("--remove is for queues")
+    chosen = Options(**options)
+    with connection.open() as session:
+        if not chosen.dry_run:
+            session.refuse_if_read_only()
+        seen = session.run(windows.extent(source.key(session.keys)))
+        what = f"{counted(seen.length, source.noun)} in {safe(str(source))}"
+        if chosen.dry_run:
+            would = {"action": _action(remove), "dry_run": True, "would": seen.length}
+            line(json_line(would) if chosen.as_json else f"would delete {what}")
+            sys.exit(0 if seen.length or remove else 1)
+        if not seen.length and not remove:
+            message(f"{source} is empty")
+            sys.exit(1)
+        trail = _trail(session, source, seen, remove)
+        if not chosen.yes:
+            _confirm_by_name(f"delete {what}", source)
+        if not seen.length:
+            _forget(session, source, trail)
+        change = removal.remove if remove else None
+        key = source.key(session.keys)
+        if change is not None:
+            deleted = session.run(change(session.keys, source.name, seen, trail))
+        else:
+            deleted = session.run(windows.clear_to(session.keys, key, seen, trail=trail))
+        if deleted is None:
+            message("it changed too much meanwhile: look, then try again. Nothing was deleted.")
+            sys.exit(1)
+        report(_action(remove), "deleted", Result(deleted), trail, as_json=chosen.as_json)
+
+
+def _action(remove: bool) -> str:
+    return "remove" if remove else "clear"
+
+
+def _trail(session: Session, source: Source, seen: Extent, remove: bool) -> Trail:
+    key = source.key(session.keys)
+    size = session.run(removal.size_bytes(key)) if seen.length else 0
+    return Trail(
+        actor(),
+        _action(remove),
+        str(source),
+        key,
+        seen.length,
+        queue=source.queue,
+        undo_s=undo_seconds(size or 0),
+    )
+
+
+def _forget(session: Session, source: Source, trail: Trail) -> None:
+    if not session.run(removal.forget(session.keys, source.name)):
+        message(f"{source} is not an empty queue on the list of queues: nothing was done")
+        sys.exit(1)
+    session.run(notes.note(session.keys, trail, 1))
+    line("removed the name of an empty queue")
+    sys.exit(0)
+
+
+def _confirm_by_name(what: str, source: Source) -> None:
+    """Let a person type the name of what they are about to delete."""
+    if not can_ask():
+        message(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was done.")
+        sys.exit(1)
+    word = _typeable(source.name)
+    typed = click.prompt(f"{what}. Type {word} to do it", default="", show_default=False, err=True)
+    if typed != word:
+        message("that is not the name: nothing was done")
+        sys.exit(1)
+
+
+def _typeable(name: str) -> str:
+    """What must be typed for a name: itself, unless no keyboard can."""
+    plain = name.isascii() and name.isprintable() and name == name.strip() and bool(name)
+    return name if plain and len(name) <= _LONGEST_WORD else "clear"

@@ -1,0 +1,115 @@
+"""`qtop delayed`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from qtop.cells import job_class, unwrapped
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.output import Column, leave_if_none, message, moment, write
+from qtop.filter_terms import of_delayed, text_of
+from qtop.filters import Filter
+from qtop.text import ago, safe
+from resque.state import delayed
+from resque.state.delayed import DelayedJob, Moment
+from resque.wire.exchange import Steps
+from resque.wire.keys import Keys
+
+_PAGE = 500
+_COLUMNS = (
+    Column("AT"),
+    Column("IN", "right"),
+    Column("CLASS", may_shrink=True),
+    Column("ARGS", may_shrink=True),
+    Column("QUEUE", may_shrink=True),
+    Column("ID"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    moment: Moment
+    job: DelayedJob
+    now_s: float
+
+    @property
+    def at(self) -> datetime | None:
+        try:
+            return datetime.fromtimestamp(self.moment.at, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
+
+
+@click.command()
+@connection_options
+@listing_options(DEFAULT_LIMIT)
+def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
+    """List delayed jobs, the next first.
+
+    --filter takes class:, args:, queue:, id: and words.
+
+    Example: qtop delayed --filter class:Reports::Nightly --limit 20
+    """
+    with connection.open() as session:
+        now_s = session.now().timestamp()
+        rows, is_partial = session.run(_find(session.keys, wanted, limit, now_s))
+    leave_if_none(rows, not wanted.is_empty)
+    write(rows, _COLUMNS, _cells, _fields, as_json=as_json)
+    if is_partial:
+        message(f"the {len(rows):,} next: --limit 0 shows all")
+
+
+def _find(keys: Keys, wanted: Filter, limit: int, now_s: float) -> Steps[tuple[list[_Row], bool]]:
+    """The jobs that match, at most `limit`, and whether there may be more. Two round trips for
+    each 500 moments, one more for each moment and 500 of its jobs."""
+    rows: list[_Row] = []
+    start, total = 0, 1
+    while start < total:
+        total, moments = yield from delayed.moments(keys, start, _PAGE)
+        for each in moments:
+            for first in range(0, each.size, _PAGE):
+                _, jobs = yield delayed.jobs(keys, each.stamp, first, _PAGE)
+                for job in jobs:
+                    if not wanted.matches(of_delayed(job)):
+                        continue
+                    if limit and len(rows) >= limit:
+                        return rows, True
+                    rows.append(_Row(each, job, now_s))
+        start += _PAGE
+    return rows, False
+
+
+def _cells(row: _Row) -> tuple[str, ...]:
+    job = row.job
+    name, args = unwrapped(job.class_name, job.args)
+    left_s = row.moment.at - row.now_s
+    return (
+        moment(row.at),
+        ago(left_s) if left_s >= 0 else "due",
+        job_class(name, None) if job.problem is None else "unreadable",
+        safe(text_of(args)) if job.problem is None else safe(job.problem),
+        safe(job.queue or ""),
+        job.item.sha[:10],
+    )
+
+
+def _fields(row: _Row) -> Mapping[str, Any]:
+    job = row.job
+    return {
+        "id": job.item.sha,
+        "at": row.at,
+        "stamp": row.moment.stamp,
+        "in_s": row.moment.at - row.now_s,
+        "class": job.class_name,
+        "args": job.args,
+        "queue": job.queue,
+        "size": job.item.size,
+        "problem": job.problem,
+        "raw": job.item.raw,
+    }

@@ -1,0 +1,186 @@
+"""`qtop edit`: another class, other arguments or a whole new payload for selected jobs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from qtop.commands.acting import Options, Verb, act
+from qtop.commands.connect import Connection
+from qtop.commands.jobs import action_options
+from qtop.commands.output import message
+from qtop.commands.selection import Hit, Source, scan
+from qtop.filters import Filter
+from resque.errors import EncodeError, ResqueError
+from resque.state import bulk, failures
+from resque.state.bulk import Mark, Result, Taking
+from resque.state.trail import Trail
+from resque.wire.codec import Payload, decode, decode_payload, encode, members
+from resque.wire.exchange import Operation
+from resque.wire.keys import Keys
+
+
+class BadPayload(ResqueError):
+    """A payload that no worker could perform. The message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of each payload. None leaves a part as it is; `args` are JSON."""
+
+    payload: bytes | None = None
+    class_name: str | None = None
+    args: bytes | None = None
+    queue: str | None = None
+
+    def of(self, payload: bytes) -> bytes:
+        """The new payload. What is not changed keeps its bytes. Raises ValueError."""
+        if self.payload is not None:
+            return self.payload
+        parts = members(payload)
+        if self.class_name is not None:
+            parts["class"] = encode(self.class_name)
+        if self.args is not None:
+            parts["args"] = self.args
+        return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
+
+    def taking(self, source: Source, raw: bytes) -> Taking | str:
+        """What becomes of an item: where it goes and as what, or why it cannot be edited."""
+        queue, payload = source.name, raw
+        if source.kind == "failed":
+            job = failures.job_of(raw)
+            if isinstance(job, str) and (self.payload is None or self.queue is None):
+                return job
+            queue, payload = ("", b"") if isinstance(job, str) else job
+        try:
+            return Taking(0, raw, self.queue or queue, checked(self.of(payload)))
+        except (ValueError, ResqueError) as error:
+            return str(error)
+
+
+def checked(payload: bytes) -> bytes:
+    """A payload that a worker can perform. Raises BadPayload."""
+    job = decode_payload(payload)
+    if not isinstance(job, Payload):
+        raise BadPayload(f"the payload: {job.reason}")
+    if not job.class_name:
+        raise BadPayload('the payload has no "class", or it is not a text')
+    if not isinstance(job.args, list):
+        raise BadPayload('the payload has no "args", or they are not a list')
+    return payload
+
+
+@click.command()
+@action_options
+@click.option("--class", "class_name", metavar="NAME", help="Another class.")
+@click.option("--args", "args_json", metavar="JSON", help="Other arguments, a JSON list.")
+@click.option("--payload", metavar="JSON", help="A whole new payload.")
+@click.option("--to", metavar="QUEUE", help="Another queue.")
+def command(
+    source: Source,
+    wanted: Filter,
+    connection: Connection,
+    class_name: str | None,
+    args_json: str | None,
+    payload: str | None,
+    to: str | None,
+    **options: bool,
+) -> None:
+    """Change jobs and enqueue them again.
+
+    They go to the end of their queue.     A failure leaves the failures with that, a waiting job
+    its place. Without --class, --args and --payload the payload of a single job opens in $EDITOR.
+    What is not changed keeps its bytes. More than one needs --yes, or an answer on a terminal.
+
+    Example: qtop edit --from failed --filter id:3f2a --args '[42,"de"]'
+    """
+    given = _given(class_name, args_json, payload, to)
+    if given is None:
+        given = _edited(connection, source, wanted, to)
+    change = given
+
+    def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
+        key = source.key(keys)
+        return bulk.take(keys, key, marks, lambda raw: change.taking(source, raw), trail)
+
+    def refusal(raw: bytes) -> str | None:
+        taking = change.taking(source, raw)
+        return taking if isinstance(taking, str) else None
+
+    act(
+        connection, source, wanted, Verb("edit", "edited"), how, Options(**options), refusal=refusal
+    )
+
+
+def _given(
+    class_name: str | None, args_json: str | None, payload: str | None, to: str | None
+) -> Change | None:
+    """The change that the options ask for; None when they ask for none."""
+    if class_name is None and args_json is None and payload is None:
+        return None
+    if payload is not None:
+        if class_name is not None or args_json is not None:
+            raise click.UsageError("--payload is the whole: leave out --class and --args")
+        try:
+            return Change(payload=checked(_bytes(payload)), queue=to)
+        except BadPayload as error:
+            raise click.BadParameter(str(error), param_hint="--payload") from None
+    args = None
+    if args_json is not None:
+        args = _bytes(args_json).strip()
+        try:
+            is_list = isinstance(decode(args), list)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--args") from None
+        if not is_list:
+            raise click.BadParameter("must be a JSON list, such as [42]", param_hint="--args")
+    if class_name == "":
+        raise click.BadParameter("is empty", param_hint="--class")
+    return Change(class_name=class_name, args=args, queue=to)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _edited(connection: Connection, source: Source, wanted: Filter, to: str | None) -> Change:
+    """Let a person edit the payload of the one job that is selected."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("say what to change: --class, --args or --payload")
+    with connection.open() as session:
+        session.refuse_if_read_only()
+        hits: list[Hit] = []
+        look = scan(session.keys, source, wanted, session.now(), hits.append, limit=2, whole=True)
+        session.run(look)
+    if len(hits) != 1:
+        message(
+            f"{'more than one job' if hits else 'nothing'} in {source} matches: "
+            "the editor takes exactly one (id:... names it)"
+        )
+        sys.exit(1)
+    raw = hits[0].item.raw
+    job = failures.job_of(raw) if source.kind == "failed" else (source.name, raw)
+    if isinstance(job, str):
+        message(job)
+        sys.exit(1)
+    return Change(payload=_in_editor(job[1]), queue=to)
+
+
+def _in_editor(payload: bytes) -> bytes:
+    try:
+        before = payload.decode("utf-8")
+    except UnicodeDecodeError:
+        message("the payload is not UTF-8: give the new one with --payload")
+        sys.exit(1)
+    after = click.edit(before + "\n", extension=".json")
+    if after is None or after.strip() == before.strip():
+        message("nothing was changed")
+        sys.exit(1)
+    try:
+        return checked(_bytes(after.strip()))
+    except (BadPayload, EncodeError) as error:
+        message(f"{error}; nothing was done")
+        sys.exit(1)

@@ -1,0 +1,92 @@
+"""`qtop failed`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from qtop.cells import failure_class, optional
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
+from qtop.commands.selection import Hit, Source, scan
+from qtop.filters import Filter
+from qtop.text import safe
+from resque.state.failures import FAILED, Failure
+
+_ID_CHARACTERS = 10
+_COLUMNS = (
+    Column("FAILED"),
+    Column("CLASS", may_shrink=True),
+    Column("EXCEPTION", may_shrink=True),
+    Column("ERROR", may_shrink=True),
+    Column("QUEUE", may_shrink=True),
+    Column("ID"),
+)
+
+
+@click.command()
+@connection_options
+@listing_options(DEFAULT_LIMIT)
+@click.option(
+    "--list",
+    "list_name",
+    default=FAILED,
+    show_default=True,
+    metavar="NAME",
+    help="Which list, where each queue has one: mail_failed.",
+)
+def command(
+    connection: Connection, wanted: Filter, limit: int, as_json: bool, list_name: str
+) -> None:
+    """List failed jobs, the newest first.
+
+    The ID serves the filter of other commands: `qtop show --from failed --filter id:3f2a9c0d11`.
+
+    Example: qtop failed --filter 'class:Mailers::* exception:*Timeout age<1h'
+    """
+    hits: list[Hit] = []
+    source = Source("failed", list_name)
+    with connection.open() as session:
+        scanned = session.run(
+            scan(session.keys, source, wanted, session.now(), hits.append, limit=limit)
+        )
+    leave_if_none(hits, not wanted.is_empty)
+    found = [hit.failure for hit in hits if hit.failure is not None]
+    write(found, _COLUMNS, _cells, fields, as_json=as_json)
+    if wanted.is_empty:
+        tell_rest(len(found), scanned.length, "failure")
+    elif scanned.is_partial:
+        message(f"the {len(found):,} newest that match: --limit 0 looks at all")
+
+
+def _cells(failure: Failure) -> tuple[str, ...]:
+    problem = failure.problem
+    return (
+        moment(failure.failed_at),
+        failure_class(failure),
+        optional(failure.exception),
+        safe((failure.error or "") if problem is None else problem),
+        optional(failure.queue),
+        failure.item.sha[:_ID_CHARACTERS],
+    )
+
+
+def fields(failure: Failure) -> Mapping[str, Any]:
+    """A failure as JSON shows it, without its backtrace and bytes."""
+    return {
+        "id": failure.item.sha,
+        "place": failure.place,
+        "failed_at": failure.failed_at,
+        "retried_at": failure.retried_at,
+        "class": failure.class_name,
+        "args": failure.args,
+        "exception": failure.exception,
+        "error": failure.error,
+        "queue": failure.queue,
+        "worker": failure.worker,
+        "size": failure.item.size,
+        "problem": failure.problem,
+    }

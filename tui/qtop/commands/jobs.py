@@ -1,0 +1,125 @@
+"""`qtop requeue`, `qtop delete` and `qtop move`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from qtop.commands.acting import Options, Verb, act
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
+from qtop.commands.selection import Source, from_option
+from qtop.filters import Filter
+from resque.state import bulk, failure_actions, failures
+from resque.state.bulk import Mark, Result, Taking
+from resque.state.trail import Trail
+from resque.wire.exchange import Operation
+from resque.wire.keys import Keys
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def action_options(command: F) -> F:
+    """The options of a command that acts on a selection."""
+    for option in (
+        yes_option,
+        dry_run_option,
+        json_option,
+        connection_options,
+        filter_option,
+        from_option,
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@action_options
+@click.option("--to", metavar="QUEUE", help="Another queue than the one in the failure.")
+def requeue(
+    source: Source, wanted: Filter, connection: Connection, to: str | None, **options: bool
+) -> None:
+    """Put failed jobs back onto their queues.
+
+    Payloads go back byte for byte, and the failures leave their list. More than one needs --yes, or
+    an answer on a terminal. Prints how many were requeued, how many somebody else took meanwhile,
+    and how many were refused.
+
+    Example: qtop requeue --from failed --filter 'class:Mailers::* age<1h' --dry-run
+    """
+    if source.kind != "failed":
+        raise click.UsageError(f"{source} holds no failures: use `qtop move --to QUEUE`")
+    act(
+        connection,
+        source,
+        wanted,
+        Verb("requeue", "requeued"),
+        _requeue(source, to),
+        Options(**options),
+        refusal=_not_a_job,
+    )
+
+
+@click.command()
+@action_options
+def delete(source: Source, wanted: Filter, connection: Connection, **options: bool) -> None:
+    """Delete failures or waiting jobs.
+
+    Items that were set aside, too. More than one needs --yes, or an answer on a terminal.
+
+    Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
+    """
+
+    def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
+        return bulk.take(keys, source.key(keys), marks, bulk.delete, trail)
+
+    verb = Verb("delete", "deleted", puts_back=False)
+    act(connection, source, wanted, verb, how, Options(**options))
+
+
+@click.command()
+@action_options
+@click.option("--to", metavar="QUEUE", required=True, help="The queue to put them on.")
+def move(source: Source, wanted: Filter, connection: Connection, to: str, **options: bool) -> None:
+    """Move jobs to the end of another queue, byte for byte.
+
+    Of a failure the job in it is moved. More than one needs --yes, or an answer on a terminal.
+
+    Example: qtop move --from queue:mail --to mail_later --filter class:Newsletter --yes
+    """
+    if not to:
+        raise click.UsageError("the name of the queue after --to is empty")
+    if source.kind == "queue" and source.name == to:
+        raise click.UsageError("--from and --to are the same queue")
+    verb = Verb("move", "moved")
+    if source.kind == "failed":
+        act(
+            connection,
+            source,
+            wanted,
+            verb,
+            _requeue(source, to),
+            Options(**options),
+            refusal=_not_a_job,
+        )
+
+    def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
+        return bulk.take(keys, source.key(keys), marks, lambda raw: Taking(0, raw, to, raw), trail)
+
+    act(connection, source, wanted, verb, how, Options(**options))
+
+
+def _requeue(
+    source: Source, to: str | None
+) -> Callable[[Keys, Sequence[Mark], Trail], Operation[Result]]:
+    def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
+        return failure_actions.requeue(keys, marks, trail, list_name=source.name, queue=to)
+
+    return how
+
+
+def _not_a_job(raw: bytes) -> str | None:
+    job = failures.job_of(raw)
+    return job if isinstance(job, str) else None

@@ -1,0 +1,115 @@
+"""`qtop --once`: one look as text, for pipes, cron and people in a hurry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.cells import cell_len
+
+from qtop import cells
+from qtop.commands.board import look
+from qtop.commands.connect import Connection
+from qtop.commands.output import counted, line, moment
+from qtop.condition import CONDITIONS
+from qtop.model import Board, QueueRow
+from qtop.text import count, crop, pad, safe
+
+_FAILURES: Final = 10
+_QUEUES: Final = 40
+_WORKERS: Final = 20
+_WIDTH: Final = 120
+
+
+def print_once(connection: Connection) -> None:
+    """Print one look at queues, workers and failures. Two round trips. Raises StoreError."""
+    with connection.open() as session:
+        board = look(session, 500)
+        where = f"{session.address}, namespace {connection.namespace}"
+    for text in report(board, where):
+        line(text)
+
+
+def report(board: Board, where: str) -> Iterator[str]:
+    """The lines of a look: totals, what is wrong, queues, workers, failures; worst first."""
+    totals = board.totals
+    yield f"qtop  {safe(where)}  {board.server_time:%Y-%m-%d %H:%M:%S %Z}"
+    paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
+    yield (
+        f"{counted(totals.waiting, 'job')} waiting in {counted(totals.queues, 'queue')}, "
+        f"{totals.working:,} of {counted(totals.workers, 'worker')} working, "
+        f"{count(totals.failed)} failed{paused}"
+    )
+    for problem in totals.problems:
+        yield f"problem: {safe(problem)}"
+    yield from _queues(board)
+    yield from _workers(board)
+    yield from _failures(board)
+
+
+def _queues(board: Board) -> Iterator[str]:
+    rows = sorted(board.queues, key=_trouble)
+    table = [
+        (
+            safe(row.name),
+            "unknown" if row.depth is None else f"{row.depth:,}",
+            f"{row.serving:,}",
+            cells.queue_failed(row),
+            cells.queue_state(row),
+        )
+        for row in rows[:_QUEUES]
+    ]
+    yield from _table(("QUEUE", "WAITING", "WORKERS", "FAILED", ""), table, len(rows), "no queues")
+
+
+def _trouble(row: QueueRow) -> tuple[bool, int]:
+    return not cells.queue_state(row), -(row.depth or 0)
+
+
+def _workers(board: Board) -> Iterator[str]:
+    rows = sorted(board.workers, key=lambda row: CONDITIONS.index(row.condition))
+    table = [
+        (
+            safe(row.identity.text),
+            row.condition,
+            cells.heartbeat(row),
+            cells.worker_elapsed(row),
+            cells.worker_job(row),
+        )
+        for row in rows[:_WORKERS]
+    ]
+    titles = ("WORKER", "STATE", "HEARTBEAT", "FOR", "JOB")
+    yield from _table(titles, table, len(rows), "no workers")
+
+
+def _failures(board: Board) -> Iterator[str]:
+    table = [
+        (
+            moment(row.failure.failed_at),
+            cells.failure_class(row.failure),
+            cells.optional(row.failure.queue),
+            cells.optional(row.failure.exception),
+            cells.failure_error(row.failure),
+        )
+        for row in board.failures[:_FAILURES]
+    ]
+    total = board.totals.failed if board.totals.failed is not None else len(table)
+    yield from _table(
+        ("FAILED", "CLASS", "QUEUE", "EXCEPTION", "ERROR"), table, total, "no failures"
+    )
+
+
+def _table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], total: int, none: str
+) -> Iterator[str]:
+    yield ""
+    if not rows:
+        yield none
+        return
+    everything = [titles, *rows]
+    widths = [min(40, max(cell_len(row[i]) for row in everything)) for i in range(len(titles))]
+    for row in everything:
+        padded = (pad(text, width) for text, width in zip(row[:-1], widths, strict=False))
+        yield crop("  ".join((*padded, row[-1])).rstrip(), _WIDTH)
+    if len(rows) < total:
+        yield f"and {total - len(rows):,} more"

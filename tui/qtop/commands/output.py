@@ -1,0 +1,145 @@
+"""What commands print: tables and JSON to stdout, messages to stderr.
+
+On a terminal a table has aligned columns, of which the long ones are cut to fit. Elsewhere (a pipe,
+a file) nothing is cut: the first line names the columns, then one line a row, columns separated by
+tabs; a tab or newline in the data is shown by its symbol, so lines and columns can be relied on.
+
+JSON is one object a line, in ASCII. A byte that is not UTF-8 becomes a lone surrogate, U+DC80 and
+up, as Python's `surrogateescape` does it: `raw` fields give the very bytes back by
+`json.loads(line)["raw"].encode("utf-8", "surrogateescape")`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import click
+from rich.cells import cell_len
+
+from qtop.text import Align, pad, safe
+
+T = TypeVar("T")
+
+_GAP: Final = "  "
+_NARROWEST: Final = 8
+_DEEPEST: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. One that `may_shrink` is cut when the terminal is too narrow."""
+
+    title: str
+    align: Align = "left"
+    may_shrink: bool = False
+
+
+def write(
+    items: Sequence[T],
+    columns: Sequence[Column],
+    cells: Callable[[T], Sequence[str]],
+    fields: Callable[[T], Mapping[str, Any]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print items as a table of `cells` (safe text), or as JSON of `fields`. O(items)."""
+    if as_json:
+        for item in items:
+            line(json_line(fields(item)))
+        return
+    rows = [cells(item) for item in items]
+    titles = [column.title for column in columns]
+    if not sys.stdout.isatty():
+        for row in (titles, *rows):
+            line("\t".join(row))
+        return
+    widths = _widths(columns, [titles, *rows], shutil.get_terminal_size().columns)
+    line(click.style(_aligned(columns, widths, titles), bold=True))
+    for row in rows:
+        line(_aligned(columns, widths, row))
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(columns))]
+    over = sum(widths) + len(_GAP) * (len(widths) - 1) - room
+    while over > 0:
+        shrinkable = [i for i, c in enumerate(columns) if c.may_shrink and widths[i] > _NARROWEST]
+        if not shrinkable:
+            break
+        widest = max(shrinkable, key=lambda i: widths[i])
+        widths[widest] -= 1
+        over -= 1
+    return widths
+
+
+def _aligned(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:
+    parts = zip(row, widths, columns, strict=True)
+    return _GAP.join(pad(text, width, column.align) for text, width, column in parts).rstrip()
+
+
+def line(text: str) -> None:
+    """Print a line of safe text, whatever the terminal's encoding."""
+    try:
+        click.echo(text)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding or "ascii"
+        click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def message(text: str) -> None:
+    """Say something on stderr; it is made safe."""
+    click.echo(safe(text), err=True)
+
+
+def json_line(fields: Mapping[str, Any]) -> str:
+    """An object as JSON in one line, of ASCII characters none of which is a control. Moments are
+    ISO 8601 in UTC. What JSON cannot carry, NaN for example, becomes a text."""
+    text = json.dumps({key: _plain(value, 0) for key, value in fields.items()}, allow_nan=False)
+    # The one control character that JSON lets stand.
+    return text.replace("\x7f", "\\u007f")
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping | list | tuple) and depth > _DEEPEST:
+        return "nested too deeply to show"
+    if isinstance(value, Mapping):
+        return {key: _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, depth + 1) for item in value]
+    return value
+
+
+def moment(value: datetime | None, otherwise: str = "unknown") -> str:
+    """A moment in local time, or what to say when there is none."""
+    return otherwise if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 job`, `1,204 jobs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def tell_rest(shown: int, total: int, noun: str) -> None:
+    """Say how many were left out, if any were."""
+    if shown < total:
+        message(f"{shown:,} of {counted(total, noun)} shown: --limit 0 shows all")
+
+
+def leave_if_none(found: Iterable[object], is_filtered: bool) -> None:
+    """Leave with status 1 when a filter let nothing through."""
+    if is_filtered and not any(True for _ in found):
+        message("nothing matches the filter")
+        sys.exit(1)

@@ -1,0 +1,119 @@
+"""`qtop pause` and `qtop resume`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import dry_run_option, json_option
+from qtop.commands.output import counted, json_line, line, message
+from qtop.commands.session import Session, actor
+from qtop.text import safe
+from resque.state import queues, switches
+from resque.state.trail import Trail
+
+_everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
+
+
+@click.command()
+@click.argument("names", metavar="[QUEUE]...", nargs=-1)
+@connection_options
+@_everything
+@json_option
+@dry_run_option
+def pause(
+    names: tuple[str, ...], connection: Connection, everything: bool, as_json: bool, dry_run: bool
+) -> None:
+    """Let no worker take jobs from queues.
+
+    With --all from any. Jobs in hand are finished. Ruby workers obey --all; single queues only with
+    the resque-pause plugin.
+
+    Example: qtop pause mail reports
+    """
+    _switch(names, connection, everything, as_json, dry_run, is_pause=True)
+
+
+@click.command()
+@click.argument("names", metavar="[QUEUE]...", nargs=-1)
+@connection_options
+@_everything
+@json_option
+@dry_run_option
+def resume(
+    names: tuple[str, ...], connection: Connection, everything: bool, as_json: bool, dry_run: bool
+) -> None:
+    """Let workers take jobs from queues again.
+
+    Queues that were paused singly stay so with --all: name them too.
+
+    Example: qtop resume mail
+    """
+    _switch(names, connection, everything, as_json, dry_run, is_pause=False)
+
+
+def _switch(
+    names: tuple[str, ...],
+    connection: Connection,
+    everything: bool,
+    as_json: bool,
+    dry_run: bool,
+    *,
+    is_pause: bool,
+) -> None:
+    if bool(names) == everything:
+        raise click.UsageError("name queues, or say --all")
+    if "" in names:
+        raise click.UsageError("the name of a queue is empty")
+    action, done = ("pause", "paused") if is_pause else ("resume", "resumed")
+    what = "everything" if everything else ", ".join(dict.fromkeys(names))
+    with connection.open() as session:
+        if not dry_run:
+            session.refuse_if_read_only()
+        if is_pause and names:
+            _tell_unknown(session, names)
+        if dry_run:
+            would = {"action": action, "dry_run": True, "would": what}
+            line(json_line(would) if as_json else f"would {action} {safe(what)}")
+            return
+        trail = _trail(session, action, what, names)
+        changed = _change(session, names, trail, is_pause)
+    undo = trail.id if changed else None
+    if as_json:
+        line(json_line({"action": action, "done": changed, "undo": undo}))
+    elif changed:
+        line(f"{done} {safe(what)}" + ("" if everything else f": {counted(changed, 'queue')}"))
+    else:
+        message(f"{what}: {'paused already' if is_pause else 'not paused'}")
+    if undo is not None and not as_json:
+        message(f"to take it back: qtop undo {undo}")
+    sys.exit(0 if changed else 1)
+
+
+def _change(session: Session, names: tuple[str, ...], trail: Trail, is_pause: bool) -> int:
+    if names:
+        one = switches.pause if is_pause else switches.resume
+        return session.run(one(session.keys, list(dict.fromkeys(names)), trail))
+    every = switches.pause_all if is_pause else switches.resume_all
+    return session.run(every(session.keys, trail))
+
+
+def _trail(session: Session, action: str, what: str, names: tuple[str, ...]) -> Trail:
+    keys = session.keys
+    return Trail(
+        actor(),
+        action,
+        what,
+        keys.pause_queue(names[0]) if names else keys.pause_all_workers(),
+        max(1, len(set(names))),
+        queue=names[0] if len(names) == 1 else "",
+    )
+
+
+def _tell_unknown(session: Session, names: tuple[str, ...]) -> None:
+    known = session.run(queues.names(session.keys))
+    for name in names:
+        if name not in known:
+            message(f"note: there is no queue {name!r} yet")

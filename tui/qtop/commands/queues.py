@@ -1,0 +1,81 @@
+"""`qtop queues`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from qtop.cells import queue_failed, queue_state
+from qtop.commands.board import look
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import listing_options
+from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
+from qtop.filter_terms import Subject
+from qtop.filters import Filter
+from qtop.model import QueueRow
+from qtop.text import safe
+
+#: How many of the newest failures are counted by queue.
+_FAILURES_READ = 500
+_COLUMNS = (
+    Column("QUEUE", may_shrink=True),
+    Column("WAITING", "right"),
+    Column("WORKERS", "right"),
+    Column("IN HAND", "right"),
+    Column("FAILED", "right"),
+    Column("STATE", may_shrink=True),
+)
+
+
+@click.command()
+@connection_options
+@listing_options()
+def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
+    """List the queues and what is wrong with them.
+
+    FAILED counts among the 500 newest failures; `7+` says that there are more. --filter takes
+    queue: and words.
+
+    Example: qtop queues --filter 'queue:mail*'
+    """
+    with connection.open() as session:
+        board = look(session, _FAILURES_READ)
+    for problem in board.totals.problems:
+        message(problem)
+    found = [row for row in board.queues if wanted.matches(_subject(row))]
+    leave_if_none(found, not wanted.is_empty)
+    shown = found[:limit] if limit else found
+    write(shown, _COLUMNS, _cells, _fields, as_json=as_json)
+    tell_rest(len(shown), len(found), "queue")
+
+
+def _subject(row: QueueRow) -> Subject:
+    return Subject(queue=row.name, words=(queue_state(row),))
+
+
+def _cells(row: QueueRow) -> tuple[str, ...]:
+    return (
+        safe(row.name),
+        "unknown" if row.depth is None else str(row.depth),
+        str(row.serving),
+        str(row.in_hand),
+        queue_failed(row),
+        queue_state(row) or "ok",
+    )
+
+
+def _fields(row: QueueRow) -> Mapping[str, Any]:
+    return {
+        "queue": row.name,
+        "waiting": row.depth,
+        "workers": row.serving,
+        "in_hand": row.in_hand,
+        "failed": row.failed,
+        "failed_is_all": row.failed_is_all,
+        "paused": row.is_paused,
+        "unserved": row.is_unserved,
+        "unreadable": row.unreadable,
+        "problem": row.problem,
+    }

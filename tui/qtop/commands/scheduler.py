@@ -1,0 +1,70 @@
+"""`qtop scheduler`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+
+import click
+
+from qtop.commands.connect import Connection, connection_options
+from resque.errors import BadOption
+from resque.wire.address import parse_url
+
+
+@click.command()
+@connection_options
+@click.option(
+    "--schedule",
+    envvar="RESQUE_SCHEDULE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file of schedules: .toml, .yml or .yaml.",
+)
+@click.option("--dynamic", is_flag=True, help="Follow changes of the schedules in Redis.")
+@click.option(
+    "--require",
+    multiple=True,
+    envvar="RESQUE_REQUIRE",
+    help="Module whose jobs declare queues; repeatable. The current folder is importable.",
+)
+@click.option(
+    "--interval",
+    envvar="RESQUE_SCHEDULER_INTERVAL",
+    type=click.FloatRange(0.01),
+    help="Longest time between two looks in seconds (5).",
+)
+def command(
+    connection: Connection,
+    schedule: str | None,
+    dynamic: bool,
+    require: tuple[str, ...],
+    interval: float | None,
+) -> None:
+    """Move due jobs to their queues, fire schedules.
+
+    Of several one is at work, and another takes over when it leaves or dies. The environment
+    variables of Ruby's scheduler are obeyed too: LOCK_TIMEOUT, DYNAMIC_SCHEDULE, TZ and so on.
+
+    Example: qtop scheduler --schedule schedule.toml --require app.jobs
+    """
+    if connection.is_read_only:
+        raise BadOption("a scheduler changes Redis: leave out --read-only")
+    options = {
+        "RESQUE_SCHEDULE": schedule,
+        "RESQUE_SCHEDULER_INTERVAL": None if interval is None else str(interval),
+        "DYNAMIC_SCHEDULE": "1" if dynamic else None,
+        "RESQUE_REQUIRE": ",".join(require),
+    }
+    with ExitStack() as private:
+        url = private.enter_context(connection.use())
+        parse_url(url)
+        environ = {
+            **os.environ,
+            **{name: value for name, value in options.items() if value is not None},
+            "REDIS_URL": url,
+            "RESQUE_NAMESPACE": connection.namespace,
+        }
+        # As with a worker: the URL travels in the environment, where others cannot read it, and
+        # the scheduler holds a private server by itself.
+        os.execve(sys.executable, [sys.executable, "-m", "resque.scheduler"], environ)

@@ -1,0 +1,115 @@
+"""`qtop schedules`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from typing import Any
+
+import click
+
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import listing_options
+from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
+from qtop.filter_terms import Subject, text_of
+from qtop.filters import Filter
+from qtop.text import safe
+from resque.scheduler import listing
+from resque.scheduler.cron import Cron
+from resque.scheduler.definition import Schedule
+from resque.scheduler.listing import Listed
+from resque.scheduler.zones import local_zone
+from resque.wire.codec import decode
+
+_COLUMNS = (
+    Column("SCHEDULE", may_shrink=True),
+    Column("WHEN"),
+    Column("NEXT"),
+    Column("LAST"),
+    Column("CLASS", may_shrink=True),
+    Column("ARGS", may_shrink=True),
+    Column("QUEUE"),
+)
+
+
+@click.command()
+@connection_options
+@listing_options()
+def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
+    """List the recurring schedules.
+
+    Those that are kept in Redis, with their next and last times in local time: schedules in a
+    scheduler's own file are known to it alone. --filter takes class:, args:, queue: and words.
+
+    Example: qtop schedules --json
+    """
+    with connection.open() as session:
+        found = session.run(listing.listing(session.keys, session.now(), _zone()))
+    found = [each for each in found if wanted.matches(_subject(each))]
+    leave_if_none(found, not wanted.is_empty)
+    shown = found[:limit] if limit else found
+    write(shown, _COLUMNS, _cells, _fields, as_json=as_json)
+    tell_rest(len(shown), len(found), "schedule")
+
+
+def _zone() -> tzinfo:
+    try:
+        return local_zone(os.environ)
+    except ValueError as error:
+        message(f"{error}; times are reckoned in UTC")
+        return UTC
+
+
+def _subject(each: Listed) -> Subject:
+    schedule = each.schedule
+    if schedule is None:
+        return Subject(words=(each.name, each.problem or ""), is_readable=False)
+    return Subject(
+        class_name=schedule.class_name,
+        args=_args(schedule),
+        queue=schedule.queue,
+        words=(each.name, schedule.description),
+    )
+
+
+def _args(schedule: Schedule) -> Any:
+    return decode(schedule.payload)["args"]
+
+
+def _when(schedule: Schedule) -> str:
+    timing = schedule.timing
+    if isinstance(timing, Cron):
+        return timing.text
+    return f"every {timing.text}"
+
+
+def _cells(each: Listed) -> tuple[str, ...]:
+    schedule = each.schedule
+    if schedule is None:
+        problem = safe(each.problem or "")
+        return (safe(each.name), "unusable", "", moment(each.last_at, ""), problem, "", "")
+    return (
+        safe(each.name),
+        safe(_when(schedule)),
+        moment(each.next_at),
+        moment(each.last_at, "never"),
+        safe(schedule.class_name),
+        safe(text_of(_args(schedule))),
+        safe(schedule.queue or ""),
+    )
+
+
+def _fields(each: Listed) -> Mapping[str, Any]:
+    schedule = each.schedule
+    return {
+        "schedule": each.name,
+        "when": None if schedule is None else _when(schedule),
+        "next_at": each.next_at,
+        "last_at": each.last_at,
+        "class": None if schedule is None else schedule.class_name,
+        "args": None if schedule is None else _args(schedule),
+        "queue": None if schedule is None else schedule.queue,
+        "description": None if schedule is None else schedule.description,
+        "problem": each.problem,
+    }

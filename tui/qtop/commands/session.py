@@ -1,0 +1,112 @@
+"""A command's connection to Redis: runs operations, refuses changes, shows how far it is."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import resque
+from resque.errors import ResqueError, StoreError
+from resque.state.trail import Actor
+from resque.wire import times
+from resque.wire.address import parse_url
+from resque.wire.exchange import Exchange, Operation, drive, single
+from resque.wire.keys import Keys
+from resque.worker.connection import LeanStore
+
+if TYPE_CHECKING:
+    from qtop.commands.connect import Connection
+
+T = TypeVar("T")
+
+_TIMEOUT_S: Final = 10.0
+_PROGRESS_AFTER_S: Final = 0.5
+_ERASE: Final = "\r\x1b[K"
+
+
+class ChangeRefused(ResqueError):
+    """A change was asked for with --read-only. Nothing was done."""
+
+
+class Session:
+    """One Redis and one namespace, for the length of a command.
+
+    It uses the worker's light connection, which is open before the larger client would be
+    imported. Close it at the end.
+    """
+
+    def __init__(self, url: str, connection: Connection) -> None:
+        self.address = parse_url(url)
+        self.keys = Keys(connection.namespace)
+        self.is_read_only = connection.is_read_only
+        self._store = LeanStore(self.address, timeout_s=_TIMEOUT_S, client_name="qtop")
+        self._progress = _Progress()
+
+    def run(self, operation: Operation[T]) -> T:
+        """Carry out an operation. How much of a long one is done is shown on a terminal.
+
+        Raises StoreError, whose message names the address, and ChangeRefused, with --read-only,
+        before anything that writes is sent. Costs what the operation costs.
+        """
+        try:
+            return drive(operation, self._one)
+        finally:
+            self._progress.end()
+
+    def _one(self, exchange: Exchange[Any]) -> Any:
+        self.refuse_if_read_only(exchange.writes)
+        if exchange.progress is not None:
+            self._progress.tell(*exchange.progress)
+        try:
+            return self._store.run(exchange)
+        except StoreError as error:
+            if str(self.address) in str(error):
+                raise
+            raise type(error)(f"{self.address}: {error}") from None
+
+    def refuse_if_read_only(self, writes: bool = True) -> None:
+        """Raises ChangeRefused with --read-only."""
+        if writes and self.is_read_only:
+            raise ChangeRefused("read-only: nothing was changed (leave out --read-only to do it)")
+
+    def now(self) -> datetime:
+        """The server's clock. One round trip. Raises StoreError."""
+        return self.run(single(("TIME",), lambda reply: times.from_server(*reply)))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._store.close()
+
+
+class _Progress:
+    """A line on the terminal that says how far a long operation is."""
+
+    def __init__(self) -> None:
+        self._begun_s = time.monotonic()
+        self._is_shown = False
+
+    def tell(self, done: int, of: int) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self._begun_s > _PROGRESS_AFTER_S:
+            sys.stderr.write(f"{_ERASE}{done:,} of {of:,}")
+            sys.stderr.flush()
+            self._is_shown = True
+
+    def end(self) -> None:
+        if self._is_shown:
+            sys.stderr.write(_ERASE)
+            self._is_shown = False
+
+
+def actor() -> Actor:
+    """Who acts through this command: `user@host`, and this version of qtop."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run with a user id that nobody has named.
+        user = "unknown"
+    who = f"{user}@{socket.gethostname()}".encode("utf-8", "replace").decode()
+    return Actor(who, f"qtop {resque.__version__}")

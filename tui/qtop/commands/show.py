@@ -1,0 +1,95 @@
+"""`qtop show`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.failed import fields
+from qtop.commands.options import filter_option, json_option, limit_option
+from qtop.commands.output import json_line, line, message
+from qtop.commands.selection import Hit, Source, from_option, scan
+from qtop.details import failure_lines, job_lines
+from qtop.filters import Filter
+from qtop.text import pad
+from qtop.widgets.text_lines import TextLine
+from resque.wire.codec import Payload, decode_payload
+
+_LABEL_CELLS = 11
+
+
+@click.command()
+@from_option
+@filter_option
+@limit_option(10)
+@connection_options
+@json_option
+def command(
+    source: Source, wanted: Filter, limit: int, connection: Connection, as_json: bool
+) -> None:
+    """Show all of a failure or a waiting job.
+
+    Failures come newest first, waiting jobs in the order in which they will be taken. With --json
+    `raw` holds the very bytes (a byte that is not UTF-8 as Python's surrogateescape has it).
+
+    Example: qtop show --from failed --filter id:3f2a9c0d11
+    """
+    shown = 0
+
+    def show(hit: Hit) -> None:
+        nonlocal shown
+        shown += 1
+        if as_json:
+            line(json_line(_fields(hit, source)))
+            return
+        line(f"{'' if shown == 1 else chr(10)}id {hit.item.sha}, place {hit.place:,} in {source}")
+        for each in _lines(hit, source):
+            _print(each)
+
+    with connection.open() as session:
+        scanned = session.run(
+            scan(
+                session.keys,
+                source,
+                wanted,
+                session.now(),
+                show,
+                limit=limit,
+                from_head=source.kind != "failed",
+                whole=True,
+            )
+        )
+    if not shown:
+        message(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
+        sys.exit(1)
+    if scanned.is_partial:
+        message(f"{shown:,} shown, there may be more: --limit 0 shows all")
+
+
+def _lines(hit: Hit, source: Source) -> Iterable[TextLine]:
+    if hit.failure is not None:
+        return failure_lines(hit.failure)
+    return job_lines(hit.item, source.name, hit.place)
+
+
+def _print(each: TextLine) -> None:
+    if each.tone == "title":
+        line(click.style(each.text, bold=True))
+    else:
+        line(f"{pad(each.label, _LABEL_CELLS)} {each.text}".rstrip())
+
+
+def _fields(hit: Hit, source: Source) -> Mapping[str, Any]:
+    raw = {"raw": hit.item.raw}
+    if hit.failure is not None:
+        return {**fields(hit.failure), "backtrace": hit.failure.backtrace, **raw}
+    payload = decode_payload(hit.item.raw)
+    where = {"id": hit.item.sha, "place": hit.place, "queue": source.name, "size": hit.item.size}
+    if isinstance(payload, Payload):
+        job = {"class": payload.class_name, "args": payload.args, "extra": payload.extra}
+        return {**where, **job, "problem": None, **raw}
+    return {**where, "class": None, "args": None, "problem": payload.reason, **raw}

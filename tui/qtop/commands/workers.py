@@ -1,0 +1,100 @@
+"""`qtop workers`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from qtop import cells
+from qtop.commands.board import look
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import listing_options
+from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
+from qtop.condition import CONDITIONS
+from qtop.filter_terms import Subject
+from qtop.filters import Filter
+from qtop.model import WorkerRow
+from qtop.text import safe
+
+_COLUMNS = (
+    Column("WORKER", may_shrink=True),
+    Column("STATE"),
+    Column("QUEUE"),
+    Column("JOB", may_shrink=True),
+    Column("FOR", "right"),
+    Column("HEARTBEAT", "right"),
+    Column("PROCESSED", "right"),
+    Column("FAILED", "right"),
+)
+
+
+@click.command()
+@connection_options
+@listing_options()
+def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
+    """List the workers, troubles first.
+
+    --filter takes worker:, queue: (of the job in hand), class:, args: and words such as a state.
+
+    Example: qtop workers --filter 'worker:web-3 !idle'
+    """
+    with connection.open() as session:
+        board = look(session, 0)
+    for problem in board.totals.problems:
+        message(problem)
+    found = [row for row in board.workers if wanted.matches(_subject(row))]
+    leave_if_none(found, not wanted.is_empty)
+    found.sort(key=lambda row: CONDITIONS.index(row.condition))
+    shown = found[:limit] if limit else found
+    write(shown, _COLUMNS, _cells, _fields, as_json=as_json)
+    tell_rest(len(shown), len(found), "worker")
+
+
+def _subject(row: WorkerRow) -> Subject:
+    record = row.record
+    name, args = (None, None) if record is None else cells.unwrapped(record.class_name, record.args)
+    return Subject(
+        class_name=name,
+        args=args,
+        queue=None if record is None else record.queue,
+        worker=row.identity.text,
+        words=(row.identity.text, row.condition),
+    )
+
+
+def _cells(row: WorkerRow) -> tuple[str, ...]:
+    record = row.record
+    return (
+        safe(row.identity.text),
+        row.condition,
+        "" if record is None else cells.optional(record.queue),
+        cells.worker_job(row),
+        cells.worker_elapsed(row),
+        cells.heartbeat(row),
+        "unknown" if row.processed is None else str(row.processed),
+        "unknown" if row.failed is None else str(row.failed),
+    )
+
+
+def _fields(row: WorkerRow) -> Mapping[str, Any]:
+    record = row.record
+    return {
+        "worker": row.identity.text,
+        "host": row.identity.host,
+        "pid": row.identity.pid,
+        "queues": row.identity.queues,
+        "state": row.condition,
+        "started": row.started,
+        "heartbeat_age_s": row.heartbeat_age_s,
+        "processed": row.processed,
+        "failed": row.failed,
+        "queue": None if record is None else record.queue,
+        "class": None if record is None else record.class_name,
+        "args": None if record is None else record.args,
+        "run_at": None if record is None else record.run_at,
+        "for_s": row.elapsed_s,
+        "problem": None if record is None else record.problem,
+        "raw": None if record is None else record.raw,
+    }
