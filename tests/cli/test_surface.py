@@ -35,6 +35,10 @@ def test_importing_the_command_line_is_light() -> None:
     }
 
 
+def test_filters_need_no_screen() -> None:
+    assert modules_after("import qtop.filters") & HEAVY == set()
+
+
 def test_no_command_loads_the_console_or_the_large_client_before_it_is_needed() -> None:
     held = modules_after("import qtop.cli; list(qtop.cli.main.commands.values())")
     assert held & HEAVY == set()

@@ -53,12 +53,13 @@ class TlsFront:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Each is closed by the thread that uses it.
         for each in (self._listener, *self._open):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            each.close()
         for thread in self._threads:
             thread.join(10)
+        self._listener.close()
 
     def _accept(self) -> None:
         while True:

@@ -115,3 +115,24 @@ def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(wishes: 
         send(signal.SIGUSR1)
     send(signal.SIGINT)
     wishes.finish_job()
+
+
+def test_a_signal_for_a_process_of_a_pool_waits_until_that_takes_signals_over() -> None:
+    names = ("QUIT", "TERM", "INT", "USR1", "USR2", "CONT", "CHLD")
+    numbers = [signal.Signals[f"SIG{name}"] for name in names]
+    before = {number: signal.getsignal(number) for number in numbers}
+    pool = Wishes()
+    pool.__enter__()
+    try:
+        with pool.held():
+            # As in a worker of the pool that is about to begin.
+            pool.leave_to_another()
+            send(signal.SIGQUIT)
+            send(signal.SIGUSR2)
+            with Wishes() as own:
+                assert own.leave
+                assert own.is_paused
+            assert not pool.leave
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

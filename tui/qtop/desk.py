@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import resque
 from qtop.actions import Actions
+from qtop.actor import actor
 from qtop.local_workers import LocalWorkers
 from qtop.model import WorkerRow
 from qtop.plans import Outcome, Plan, Plans
@@ -22,7 +20,6 @@ from qtop.screens.dialogs import (
 from qtop.source import Source
 from qtop.text import safe
 from qtop.widgets.vtable import VTable
-from resque.state.trail import Actor
 from resque.wire.exchange import Operation
 
 if TYPE_CHECKING:
@@ -46,7 +43,7 @@ class Desk:
     ) -> None:
         self._app = app
         self._local = local
-        self.plans = Plans(app.keys, Actor(_whoami(), f"qtop {resque.__version__}"))
+        self.plans = Plans(app.keys, actor())
         self._actions = Actions(source, read_only=read_only, trouble=lambda: app.stage.look.error)
 
     def begin(self, plan: Plan, table: VTable[Any] | None = None) -> None:
@@ -163,11 +160,3 @@ class Desk:
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
         app.look_now()
-
-
-def _whoami() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in some containers
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"

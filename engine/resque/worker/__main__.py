@@ -22,8 +22,8 @@
 | `RESQUE_PARENT_PID` | leave, after the job in hand, when this parent process ends |
 
 `qtop worker` fills these in and then becomes this program, because a worker forks for every job
-and must not carry a command line parser's memory. Exit status: 0 left when told to, 2 the
-environment cannot be used, 3 Redis cannot be used.
+and must not carry a command line parser's memory. Exit status: 0 left when told to, 1 a hook of
+the worker raised, 2 the environment cannot be used, 3 Redis cannot be used.
 """
 
 from __future__ import annotations

@@ -146,8 +146,11 @@ class LeanStore:
             # A node may be gone for good: the next exchange asks the first one again.
             self._node = self.address
             raise unreachable(self.address, error) from None
-        for reply in replies:
-            if isinstance(reply, ErrorReply):
+        for greeting, reply in zip(greetings, replies, strict=True):
+            # A name is a courtesy: a user without the right to set one may work all the same.
+            if isinstance(reply, ErrorReply) and not (
+                greeting[1] == "SETNAME" and reply.text.startswith("NOPERM")
+            ):
                 self.close()
                 problem = refusal(reply.text)
                 raise type(problem)(f"{self.address}: {problem}")

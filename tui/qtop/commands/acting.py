@@ -11,11 +11,12 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from qtop.actor import actor
 from qtop.cells import job_class
 from qtop.commands.connect import Connection
 from qtop.commands.output import counted, json_line, line, message, moment
 from qtop.commands.selection import Hit, Scanned, Source, scan
-from qtop.commands.session import Session, actor
+from qtop.commands.session import Session
 from qtop.filters import Filter
 from qtop.text import safe
 from resque.errors import OutcomeUnknown

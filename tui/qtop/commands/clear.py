@@ -6,12 +6,13 @@ import sys
 
 import click
 
+from qtop.actor import actor
 from qtop.commands.acting import Options, can_ask, report, undo_seconds
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.selection import SOURCE, Source
-from qtop.commands.session import Session, actor
+from qtop.commands.session import Session
 from qtop.text import safe
 from resque.state import notes, removal, windows
 from resque.state.bulk import Result

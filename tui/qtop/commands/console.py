@@ -47,7 +47,9 @@ def command(
     """
     if address is not None:
         if "://" not in address:
-            raise click.UsageError(f"{address!r} is neither a command nor a redis:// URL")
+            raise click.UsageError(
+                f"{address!r} is neither a command (see qtop --help) nor a redis:// URL"
+            )
         connection = replace(connection, url=address)
     if once:
         print_once(connection)

@@ -91,7 +91,7 @@ def command(
 ) -> None:
     """Change jobs and enqueue them again.
 
-    They go to the end of their queue.     A failure leaves the failures with that, a waiting job
+    They go to the end of their queue. A failure leaves the failures with that, a waiting job
     its place. Without --class, --args and --payload the payload of a single job opens in $EDITOR.
     What is not changed keeps its bytes. More than one needs --yes, or an answer on a terminal.
 

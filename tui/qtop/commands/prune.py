@@ -8,10 +8,11 @@ import sys
 
 import click
 
+from qtop.actor import actor
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
-from qtop.commands.session import Session, actor
+from qtop.commands.session import Session
 from qtop.condition import condition
 from qtop.text import ago, safe
 from resque.state import notes, pruning, snapshot

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import resque
 from resque.errors import ResqueError, StoreError
-from resque.state.trail import Actor
 from resque.wire import times
 from resque.wire.address import parse_url
 from resque.wire.exchange import Exchange, Operation, drive, single
@@ -99,14 +95,3 @@ class _Progress:
         if self._is_shown:
             sys.stderr.write(_ERASE)
             self._is_shown = False
-
-
-def actor() -> Actor:
-    """Who acts through this command: `user@host`, and this version of qtop."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run with a user id that nobody has named.
-        user = "unknown"
-    who = f"{user}@{socket.gethostname()}".encode("utf-8", "replace").decode()
-    return Actor(who, f"qtop {resque.__version__}")

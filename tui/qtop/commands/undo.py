@@ -6,10 +6,11 @@ import sys
 
 import click
 
+from qtop.actor import actor
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line, message
-from qtop.commands.session import Session, actor
+from qtop.commands.session import Session
 from qtop.text import safe
 from resque.state import audit, notes, undo
 from resque.state.audit import Deed

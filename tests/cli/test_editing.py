@@ -1,0 +1,86 @@
+"""edit: what is changed, and that the rest keeps its bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tests.cli.conftest import Push, Qtop, encoded
+from tests.engine.direct import Direct
+
+FAILED = ("--from", "failed")
+
+
+def queue(direct: Direct, name: str = "mail") -> list[bytes]:
+    return list(direct("LRANGE", f"resque:queue:{name}", 0, -1))
+
+
+def failed(direct: Direct) -> list[bytes]:
+    return list(direct("LRANGE", "resque:failed", 0, -1))
+
+
+def test_an_item_that_was_set_aside_can_be_mended(qtop: Qtop, direct: Direct) -> None:
+    direct("RPUSH", "resque:unreadable:mail", b'{"class":"Mail" \xff')
+    (item,) = qtop("show", "--from", "unreadable:mail", "--json").objects
+    assert "not JSON" in item["problem"]
+    good = '{"class":"Mail","args":[1]}'
+    ran = qtop(
+        "edit", "--from", "unreadable:mail", "--filter", f"id:{item['id']}", "--payload", good
+    )
+    assert ran.status == 0
+    assert queue(direct) == [good.encode()]
+    assert direct("EXISTS", "resque:unreadable:mail") == 0
+
+
+def test_editing_keeps_the_bytes_of_what_is_not_changed(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    payload = b'{"class":"Mail","args":[1.00],"queue_time": 1e3,"note":"\xff"}'
+    entry = b'{"payload":%s,"queue":"mail"}' % payload
+    direct("RPUSH", "resque:failed", entry)
+    assert qtop("edit", *FAILED, "--class", "Mail::Ö").status == 0
+    assert queue(direct) == [
+        '{"class":"Mail::Ö","args":[1.00],"queue_time":1e3,"note":"'.encode() + b'\xff"}'
+    ]
+    assert qtop("undo").status == 0
+    assert failed(direct) == [entry]
+    assert queue(direct) == []
+
+
+def test_several_are_edited_at_once_each_from_its_own_payload(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    push("Mail", 1)
+    push("Mail", 2)
+    kept = push("Report", 3)
+    ran = qtop(
+        "edit",
+        "--from",
+        "queue:mail",
+        "--filter",
+        "class:Mail",
+        "--class",
+        "Post",
+        "--to",
+        "post",
+        "--yes",
+    )
+    assert ran.out == "edited 2, gone meanwhile 0, refused 0\n"
+    assert sorted(json.loads(raw)["args"] for raw in queue(direct, "post")) == [[1], [2]]
+    assert queue(direct) == [kept]
+
+
+def test_an_editor_opens_for_a_single_job(
+    direct: Direct, fail: Push, on_terminal: Callable[..., tuple[int, str]]
+) -> None:
+    fail("Mail", 1)
+    status, _ = on_terminal("edit", *FAILED, EDITOR="sed -i s/Mail/Post/")
+    assert status == 0
+    assert queue(direct) == [encoded({"class": "Post", "args": [1]})]
+    fail("Mail", 1)
+    status, shown = on_terminal("edit", *FAILED, EDITOR="true")
+    assert status == 1
+    assert "nothing was changed" in shown
+    status, shown = on_terminal("edit", *FAILED, EDITOR="sed -i s/]/")
+    assert status == 1
+    assert len(failed(direct)) == 1
