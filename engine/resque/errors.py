@@ -26,7 +26,7 @@
     └── DontPerform                 raised by a before_perform hook: skip this job
 
 A message says what happened, where, and what to do. None of them ever holds a password:
-addresses are passed through `resque.wire.connection.redacted` first.
+addresses are named by `str(Address)`, which leaves it out.
 """
 
 from __future__ import annotations

@@ -186,8 +186,6 @@ def test_an_idle_worker_waits_at_the_new_primary(
     eventually(lambda: is_awaited(trio.primary), "the worker waits at the primary")
     trio.await_copy()
     trio.fail_over()
-    # As a Sentinel does, too.
-    trio.primary("CLIENT", "KILL", "TYPE", "normal")
     eventually(lambda: is_awaited(trio.replica), "the worker waits at the new primary")
     file = tmp_path / "job"
     trio.replica("RPUSH", "resque:queue:default", line_job(file))

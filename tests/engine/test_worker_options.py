@@ -25,7 +25,6 @@ def test_every_variable_is_read() -> None:
             "RESQUE_HEARTBEAT_INTERVAL": "6",
             "RESQUE_PRUNE_INTERVAL": "30",
             "RESQUE_PROCLINE_PREFIX": "pfx-",
-            "FORK_PER_JOB": "false",
             "JOBS_PER_FORK": "10",
             "RESQUE_JOB_TIMEOUT": "1.5",
             "RESQUE_REQUEUE_LOST": "2",
@@ -44,7 +43,6 @@ def test_every_variable_is_read() -> None:
         heartbeat_interval_s=6,
         prune_after_s=30,
         title_prefix="pfx-",
-        fork=False,
         jobs_per_fork=10,
         job_timeout_s=1.5,
         requeue_lost=2,
@@ -75,6 +73,12 @@ def test_variables_that_are_there_but_empty_mean_the_defaults() -> None:
         "RESQUE_PRE_SHUTDOWN_TIMEOUT RUN_AT_EXIT_HOOKS RESQUE_SHUFFLE RESQUE_WEIGHTS"
     )
     assert from_environment(dict.fromkeys(names.split(), "")) == Options()
+
+
+def test_a_time_limit_without_a_child_to_end_is_refused() -> None:
+    with pytest.raises(BadOption, match="FORK_PER_JOB=false"):
+        from_environment({"FORK_PER_JOB": "false", "RESQUE_JOB_TIMEOUT": "1"})
+    assert from_environment({"FORK_PER_JOB": "false"}).fork is False
 
 
 def test_no_time_limit_is_none_or_zero() -> None:

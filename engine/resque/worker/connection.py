@@ -61,13 +61,16 @@ class LeanStore:
             try:
                 return self._converse(exchange)
             except Moved as moved:
-                self.close()
-                self._node = moved.node(self._node)
+                self._follow(moved)
             except ReadOnly:
                 # After a failover: the next connection asks the Sentinels anew.
                 self.close()
                 raise
         raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
+
+    def _follow(self, moved: Moved) -> None:
+        self.close()
+        self._node = moved.node(self._node)
 
     def _converse(self, exchange: Exchange[T]) -> T:
         conversation = exchange.converse()
@@ -107,6 +110,9 @@ class LeanStore:
             self.close()
             raise unreachable(self.address, error) from None
         if isinstance(reply, ErrorReply):
+            if reply.text.startswith("MOVED "):
+                self._follow(Moved(reply.text))
+                raise Unreachable(f"{self.address}: the keys are on another node of the cluster")
             problem = refusal(reply.text)
             if isinstance(problem, ReadOnly | Busy):
                 # After a failover: the next connection asks the Sentinels anew.

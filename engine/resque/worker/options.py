@@ -53,6 +53,13 @@ class Options:
 def from_environment(environ: Mapping[str, str]) -> Options:
     """Read the options from environment variables: Ruby's, and `RESQUE_*` for what it has not.
     Raises BadOption, which names the variable and what it may be."""
+    options = _read(environ)
+    if options.job_timeout_s is not None and not options.fork:
+        raise BadOption("RESQUE_JOB_TIMEOUT needs a child to end: not with FORK_PER_JOB=false")
+    return options
+
+
+def _read(environ: Mapping[str, str]) -> Options:
     return Options(
         interval_s=_seconds(environ, "INTERVAL", 5.0),
         heartbeat_interval_s=_seconds(

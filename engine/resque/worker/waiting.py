@@ -68,7 +68,9 @@ class Waiter:
                 self._is_possible = False
                 connection.close()
             except StoreError:
+                # It opens anew when it is used: perhaps on another node, as it was told.
                 connection.close()
+                self._spare.append(connection)
 
     def forget(self) -> None:
         """In a child after a fork: let go of the parent's connections."""

@@ -64,9 +64,14 @@ local function is_object(item)
   end
   return #item > 1048576 or pcall(cjson.decode, item)
 end
+local refused
 local function pop(queue)
   local item = redis.pcall('LPOP', queue)
-  -- A key of another type must not keep the worker from its other queues.
+  -- A key of another type must not keep the worker from its other queues. Of whatever else the
+  -- server refuses (it has become a replica, it cannot save) the worker must hear.
+  if type(item) == 'table' and item.err and not string.find(item.err, 'WRONGTYPE', 1, true) then
+    refused = item
+  end
   return type(item) == 'string' and item
 end
 local paused = {}
@@ -86,6 +91,9 @@ for i = 1, (#KEYS - 9) / 3 do
       redis.call('RPUSH', KEYS[at + 2], item)
       aside = aside + 1
       item = aside < 100 and pop(KEYS[at])
+    end
+    if refused then
+      return refused
     end
   end
 end
