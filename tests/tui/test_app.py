@@ -123,6 +123,20 @@ async def test_a_terminal_that_is_too_small_says_so(size: tuple[int, int]) -> No
         await until_shown(pilot, "has 50x10")
 
 
+async def test_looks_go_on_behind_the_page_that_says_so_and_through_a_storm_of_sizes() -> None:
+    source = FakeSource(fleet())
+    app = console(source)
+    async with app.run_test(size=(160, 48)) as pilot:
+        await shown(pilot)
+        for width, height in ((50, 12), (200, 60), (40, 8), (80, 24), (59, 15), (120, 40)):
+            await pilot.resize_terminal(width, height)
+            app.look_now()
+            await pilot.pause()
+            app.on_look(app.stage.look)
+        await until_shown(pilot, "search-index")
+        assert app.is_running
+
+
 # Keys
 
 

@@ -105,6 +105,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
         self._sort: Sort | None = None
         self._markable = markable
         self._signs = _ASCII_SIGNS if ascii else _UNICODE_SIGNS
+        self._painted_for: tuple[tuple[str, int, int], ...] = ()
         self._painted: dict[int, Line] = {}
         self._placed: tuple[int, tuple[Placed[RowT], ...]] = (-1, ())
         self._found_styles: dict[tuple[str, ...], Style] = {}
@@ -118,6 +119,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
     def render_line(self, y: int) -> Strip:
         """Paint one line of the screen, and remember what it shows."""
         line = self._line(y)
+        self._forget_other_layout(self._layout())
         self._painted[y] = line
         return self._strip(line)
 
@@ -222,10 +224,19 @@ class RowCanvas(ScrollView, Generic[RowT]):
             self._found_styles[names] = style
         return self._found_styles[names]
 
+    def _forget_other_layout(self, placed: Sequence[Placed[RowT]]) -> None:
+        """Lines painted for other columns say nothing about these. A screen behind another one
+        learns of a new size without being painted for it."""
+        spans = tuple((place.column.key, place.x, place.width) for place in placed)
+        if spans != self._painted_for:
+            self._painted_for = spans
+            self._painted.clear()
+
     def _paint_changes(self) -> None:
         """Have the cells painted that differ from what is on the screen. O(visible cells)."""
         placed = self._layout()
         width, height = self.size
+        self._forget_other_layout(placed)
         regions = [
             Region(x, y, cells, 1)
             for y in range(height)

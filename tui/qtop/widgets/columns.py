@@ -180,7 +180,8 @@ def changed_spans(
     """
     if old == new:
         return
-    if old is None or old._replace(cells=new.cells) != new or len(new.cells) != len(placed):
+    counts = {len(new.cells), len(placed), len(old.cells) if old else 0}
+    if old is None or old._replace(cells=new.cells) != new or len(counts) > 1:
         yield 0, width
         return
     for place, before, after in zip(placed, old.cells, new.cells, strict=True):
