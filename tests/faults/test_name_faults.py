@@ -10,7 +10,7 @@ from tests.engine.by_hand import KEYS, ByHand, marks, waiting
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct
 
-from resque.state import bulk, inspection, pauses, queues, removal, snapshot, unregistered
+from resque.state import bulk, inspection, queues, removal, snapshot, switches, unregistered
 from resque.state.snapshot import Snapshot
 from resque.wire.exchange import Call, Exchange, Steps
 from resque.wire.keys import Keys, name_bytes
@@ -52,7 +52,7 @@ def test_a_queue_may_have_any_name(store: Store, direct: Direct, name: str) -> N
     items = [b'{"class":"A","args":[1]}', b'{"class":"A","args":[2]}', b'{"class":"B","args":[]}']
     key = b"resque:queue:" + name_bytes(name)
     store.run(queues.push(KEYS, name, items))
-    store.run(pauses.pause(KEYS, name))
+    store.run(switches.pause(KEYS, [name]))
     [state] = look(store).queues
     assert (state.name, state.size, state.is_paused) == (name, 3, True)
     assert store.run(queues.move(KEYS, name, marks(items, [0]), "to")).done == 1
