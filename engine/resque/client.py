@@ -167,6 +167,12 @@ class Resque:
         jobs there were. One round trip. (Ruby: Resque.remove_queue.)"""
         return self._store.run(queues.remove_queue(self.keys, queue))
 
+    def move(self, queue: str, to: str) -> int:
+        """Move the jobs that wait in `queue` now to the end of another, byte for byte and in
+        order. Returns how many. Each job moves atomically; a round trip for each 1,000 jobs and
+        two for each 200."""
+        return self._store.run(queues.move_all(self.keys, queue, to))
+
     # ---- looking
 
     def size(self, queue: str) -> int:

@@ -11,6 +11,7 @@ from tests.tui.looks import FakeSource, failure, snapshot
 from qtop.actions import Actions
 from qtop.plans import Outcome, Plan, Plans, Run, Seen, look_at
 from qtop.source import RedisSource
+from qtop.undo_limits import UndoLimits
 from resque.errors import OutcomeUnknown, Unreachable
 from resque.state import bulk, failures, pauses, queues
 from resque.state.failures import Failure
@@ -24,7 +25,7 @@ from resque.wire.keys import Keys
 T = TypeVar("T")
 
 KEYS = Keys("resque")
-PLANS = Plans(KEYS, Actor("ada@example", "qtop test"))
+PLANS = Plans(KEYS, Actor("ada@example", "qtop test"), UndoLimits())
 
 
 @dataclass

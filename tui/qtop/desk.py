@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,7 @@ from qtop.screens.dialogs import (
 )
 from qtop.source import Source
 from qtop.text import safe
+from qtop.undo_limits import undo_limits
 from qtop.widgets.vtable import VTable
 from resque.wire.exchange import Operation
 
@@ -43,7 +45,7 @@ class Desk:
     ) -> None:
         self._app = app
         self._local = local
-        self.plans = Plans(app.keys, actor())
+        self.plans = Plans(app.keys, actor(), undo_limits(os.environ))
         self._actions = Actions(source, read_only=read_only, trouble=lambda: app.stage.look.error)
 
     def begin(self, plan: Plan, table: VTable[Any] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What the console's keys would do: who, what, how many, which, and how to do it.
+"""What the console's keys would do: what, how many, which, and how to do it.
 
 A plan is made when its dialog opens and holds what it will touch: the very entries, never "the
 current row". What it does leaves a trail: an audit entry, and what its undo needs.
@@ -14,11 +14,12 @@ from typing import Final, Literal, Protocol, TypeVar
 from qtop.cells import failure_class, number
 from qtop.keymap import Danger
 from qtop.text import safe
+from qtop.undo_limits import UndoLimits
 from resque.errors import OutcomeUnknown
 from resque.state import failure_actions, failures, queues, removal, switches, undo
 from resque.state.bulk import Result
 from resque.state.failures import Failure
-from resque.state.trail import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S, Actor, Trail
+from resque.state.trail import Actor, Trail
 from resque.state.windows import Extent
 from resque.wire.exchange import Operation, Steps
 from resque.wire.keys import Keys
@@ -39,8 +40,8 @@ class Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an action: a sentence with the numbers, how good it is, the trail of an
-    operation that can be taken back now, and of one that cannot any more."""
+    """What came of an action: a sentence with the numbers, how good it is, the trail of what can
+    be taken back now, and of what cannot any more."""
 
     text: str
     tone: Tone = "good"
@@ -52,13 +53,8 @@ class Outcome:
 class Plan:
     """What would be done.
 
-    Attributes:
-        what: What and how many, for the title of the dialog and for refusals.
-        verb: The word on the button.
-        details: Which ones, and the consequence, a line each.
-        danger: How it must be confirmed.
-        word: What must be typed, when `danger` says so.
-        run: Does it to what was captured when the plan was made.
+    `what` is the title of the dialog, `verb` the word on its button, `details` say which ones, and
+    the consequence; `word` must be typed when `danger` says so; `run` does it.
     """
 
     what: str
@@ -71,7 +67,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What there was to clear when it was looked at, and about how many bytes it takes."""
+    """What there was to clear, and about how many bytes it takes."""
 
     extent: Extent
     size_bytes: int | None
@@ -87,9 +83,10 @@ def look_at(extent_of: Operation[Extent], key: bytes) -> Steps[Seen]:
 class Plans:
     """Makes plans for one namespace, in one operator's name."""
 
-    def __init__(self, keys: Keys, actor: Actor) -> None:
+    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits) -> None:
         self._keys = keys
         self._actor = actor
+        self._limits = limits
 
     def requeue(self, entries: Sequence[Failure]) -> Plan:
         """Put failed jobs back onto their queues. One at once; several, or one that was retried
@@ -98,7 +95,7 @@ class Plans:
         details = [*_which(entries), "Each goes to the end of its queue and off the failures."]
         if retried:
             details.append(f"{number(retried)} were retried before: those jobs would run again.")
-        trail = self._trail("requeue", f"{_count(len(entries), 'failed job')}", len(entries))
+        trail = self._trail_of("requeue", entries)
         marks = [failure_actions.mark(entry) for entry in entries]
 
         async def run(send: Run) -> Outcome:
@@ -111,7 +108,7 @@ class Plans:
 
     def delete(self, entries: Sequence[Failure]) -> Plan:
         """Delete failed jobs. One at once, several after a question."""
-        trail = self._trail("delete", f"{_count(len(entries), 'failed job')}", len(entries))
+        trail = self._trail_of("delete", entries)
         marks = [failure_actions.mark(entry) for entry in entries]
 
         async def run(send: Run) -> Outcome:
@@ -121,7 +118,7 @@ class Plans:
         return Plan(
             f"Delete {_count(len(entries), 'failed job')}",
             "Delete",
-            (*_which(entries), "The jobs will not run again. u takes it back."),
+            (*_which(entries), f"The jobs will not run again. {_way_back(trail)}"),
             "confirm" if len(entries) > 1 else "undoable",
             run,
         )
@@ -135,7 +132,7 @@ class Plans:
             seen.extent.length,
             source=self._keys.queue(queue),
             queue=queue,
-            undo_s=_undo_s(seen),
+            size_bytes=seen.size_bytes,
         )
 
         async def run(send: Run) -> Outcome:
@@ -151,7 +148,7 @@ class Plans:
     def clear_failures(self, seen: Seen) -> Plan:
         """Delete the failures that were there when `seen` was read."""
         length = seen.extent.length
-        trail = self._trail("clear", "all failures", length, undo_s=_undo_s(seen))
+        trail = self._trail("clear", "all failures", length, size_bytes=seen.size_bytes)
 
         async def run(send: Run) -> Outcome:
             deleted = await send(failures.clear(self._keys, seen.extent, trail))
@@ -197,11 +194,13 @@ class Plans:
                 text = "resumed everything; queues paused singly stay paused"
             return Outcome(text, trail=trail)
 
-        if paused:
-            details = ("Every worker finishes the job in its hands and takes no other,", "until P.")
-            return Plan("Pause everything", "Pause", details, "confirm", run)
-        details = ("All workers take jobs again.", "Queues that were paused singly stay paused.")
-        return Plan("Resume everything", "Resume", details, "confirm", run)
+        word = "Pause" if paused else "Resume"
+        details = (
+            ("Every worker finishes the job in its hands and takes no other,", "until P.")
+            if paused
+            else ("All workers take jobs again.", "Queues that were paused singly stay paused.")
+        )
+        return Plan(f"{word} everything", word, details, "confirm", run)
 
     def undo(self, trail: Trail) -> Plan:
         """Take back an action of this console."""
@@ -217,6 +216,11 @@ class Plans:
 
         return Plan(f"Undo {what}", "Undo", (), "none", run)
 
+    def _trail_of(self, action: str, entries: Sequence[Failure]) -> Trail:
+        size_bytes = sum(entry.item.size for entry in entries)
+        subject = _count(len(entries), "failed job")
+        return self._trail(action, subject, len(entries), size_bytes=size_bytes)
+
     def _trail(
         self,
         action: str,
@@ -225,7 +229,7 @@ class Plans:
         *,
         source: bytes | None = None,
         queue: str = "",
-        undo_s: int = DEFAULT_UNDO_S,
+        size_bytes: int | None = None,
     ) -> Trail:
         return Trail(
             self._actor,
@@ -234,13 +238,8 @@ class Plans:
             source if source is not None else self._keys.failed(),
             planned,
             queue,
-            undo_s,
+            self._limits.seconds_for(size_bytes),
         )
-
-
-def _undo_s(seen: Seen) -> int:
-    too_large = seen.size_bytes is not None and seen.size_bytes > DEFAULT_UNDO_BYTES
-    return 0 if too_large else DEFAULT_UNDO_S
 
 
 def _way_back(trail: Trail) -> str:
@@ -259,7 +258,7 @@ def _outcome(verb: str, result: Result, trail: Trail) -> Outcome:
         unknown = isinstance(result.stopped, OutcomeUnknown)
         state = "unknown: look before trying again" if unknown else safe(str(result.stopped))
         text, tone = f"{text}; the other {number(rest)} {state}", "bad"
-    return Outcome(text, tone, trail if result.done else None)
+    return Outcome(text, tone, trail if result.done and trail.undo_s else None)
 
 
 def _cleared(deleted: int | None, where: str, trail: Trail) -> Outcome:

@@ -105,6 +105,18 @@ def move(
     )
 
 
+def move_all(keys: Keys, queue: str, to: str) -> Steps[int]:
+    """Move the jobs that wait in `queue` now to the end of another. Returns how many; raises
+    what stopped it. A round trip for each 1,000 jobs, two for each 200."""
+    marks: list[bulk.Mark] = yield from bulk.scan(
+        keys.queue(queue), lambda item, place: bulk.Mark(place, item.sha)
+    )
+    result = yield from move(keys, queue, marks, to)
+    if result.stopped is not None:
+        raise result.stopped
+    return result.done
+
+
 def _spelling(args: Any) -> str:
     # Not `==`: in Python True equals 1, and 1 equals 1.0.
     return json.dumps(args, sort_keys=True)

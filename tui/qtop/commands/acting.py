@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,9 +20,10 @@ from qtop.commands.selection import Hit, Scanned, Source, scan
 from qtop.commands.session import Session
 from qtop.filters import Filter
 from qtop.text import safe
+from qtop.undo_limits import undo_limits
 from resque.errors import OutcomeUnknown
 from resque.state.bulk import Mark, Result
-from resque.state.trail import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S, Trail
+from resque.state.trail import Trail
 from resque.wire.exchange import Operation
 from resque.wire.keys import Keys
 
@@ -143,11 +145,12 @@ def _choose(
 
 def undo_seconds(size_bytes: int) -> int:
     """How long an action that removes so many bytes can be undone. Says so when it cannot."""
-    if size_bytes <= DEFAULT_UNDO_BYTES:
-        return DEFAULT_UNDO_S
+    limits = undo_limits(os.environ)
+    if lifetime_s := limits.seconds_for(size_bytes):
+        return lifetime_s
     message(
         f"{size_bytes / 2**20:,.0f} MiB are too many to keep for an undo "
-        f"(at most {DEFAULT_UNDO_BYTES / 2**20:,.0f}): this cannot be undone"
+        f"(at most {limits.most_bytes / 2**20:,.0f}): this cannot be undone"
     )
     return 0
 

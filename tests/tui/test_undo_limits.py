@@ -1,0 +1,27 @@
+"""How long actions can be undone is for the operator to say."""
+
+import pytest
+
+from qtop.undo_limits import UndoLimits, undo_limits
+from resque.errors import BadOption
+
+
+def test_a_day_and_64_mib_unless_told_otherwise() -> None:
+    assert undo_limits({}) == UndoLimits(86_400, 64 * 2**20)
+    assert undo_limits({"QTOP_UNDO_HOURS": "0.5", "QTOP_UNDO_MIB": "1"}) == UndoLimits(1800, 2**20)
+
+
+def test_what_is_too_large_to_keep_cannot_be_undone_and_unknown_is_not_too_large() -> None:
+    limits = UndoLimits(lifetime_s=60, most_bytes=100)
+    assert [limits.seconds_for(size) for size in (None, 0, 100, 101)] == [60, 60, 60, 0]
+
+
+def test_no_hours_means_no_undo() -> None:
+    assert undo_limits({"QTOP_UNDO_HOURS": "0"}).seconds_for(1) == 0
+
+
+@pytest.mark.parametrize("text", ["a day", "-1", "nan", "inf", "1e9"])
+@pytest.mark.parametrize("name", ["QTOP_UNDO_HOURS", "QTOP_UNDO_MIB"])
+def test_a_limit_that_cannot_be_is_told_by_its_name(name: str, text: str) -> None:
+    with pytest.raises(BadOption, match=name):
+        undo_limits({name: text})
