@@ -89,6 +89,11 @@ def test_then_changes_the_result_and_nothing_else() -> None:
         ("CLUSTERDOWN The cluster is down", errors.Busy),
         ("MISCONF Redis is configured to save RDB snapshots", errors.NotPersisting),
         ("WRONGTYPE Operation against a key", errors.WrongType),
+        # As Redis 6 words an error that a script caught and handed on.
+        (
+            "@user_script: 40: -READONLY You can't write against a read only replica.",
+            errors.ReadOnly,
+        ),
         # As Redis 6 words an error inside a script.
         (
             "ERR Error running script (call to f_6b1bf486c81ceb7edf3c093f4c48582e38c0e791): "

@@ -252,7 +252,7 @@ def _tag(command: tuple[Arg, ...]) -> bytes:
 def refusal(text: str) -> StoreError:
     """The error for an error reply, with what to do about it."""
     code, _, rest = text.partition(" ")
-    if code == "ERR" and "script" in rest:
+    if code == "@user_script:" or (code == "ERR" and "script" in rest):
         # Before Redis 7 an error inside a script carries its own code further on.
         words = rest.replace(" -", " ")
         code = next((known for known in _REFUSALS if f" {known} " in words), code)
