@@ -12,6 +12,7 @@ import psutil
 import pytest
 from tests.engine.conftest import Push, StartRedis, StartWorker
 from tests.engine.direct import Direct, eventually
+from tests.engine.worker_process import await_marks
 
 JOBS = 300
 KILLS = 15
@@ -44,7 +45,7 @@ def test_no_job_is_lost_to_workers_killed_at_any_moment(
     for _ in range(KILLS):
         worker = start_worker(INTERVAL="0")
         wanted = direct("HLEN", "marks") + chance.randrange(1, JOBS // KILLS - 2)
-        eventually(lambda n=wanted: direct("HLEN", "marks") >= n, f"{wanted} jobs are done")  # type: ignore[misc]
+        await_marks(direct, worker, wanted)
         # Into any part of the next job's life, which takes about 3 ms.
         time.sleep(chance.random() * 0.003)
         worker.kill()

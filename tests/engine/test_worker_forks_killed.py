@@ -12,7 +12,7 @@ import pytest
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, await_begun, has_left, stat, waiting, where
-from tests.engine.worker_process import WorkerProcess
+from tests.engine.worker_process import WorkerProcess, await_marks
 
 JOBS = 300
 KILLS = 16
@@ -49,13 +49,6 @@ def kill_all(worker: WorkerProcess) -> None:
     worker.kill()
     for child in children:
         eventually(lambda c=child: has_left(c), "the child leaves without its parent")  # type: ignore[misc]
-
-
-def await_marks(direct: Direct, worker: WorkerProcess, wanted: int) -> None:
-    """Wait until so many jobs are done, or a fast worker has done all there were."""
-    eventually(
-        lambda: direct("HLEN", "marks") >= wanted or worker.has_ended(), f"{wanted} jobs are done"
-    )
 
 
 def kill_child(worker: WorkerProcess) -> None:

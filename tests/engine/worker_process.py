@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from tests.engine.direct import PATIENCE_S, eventually
+from tests.engine.direct import PATIENCE_S, Direct, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 _DISTURBING = ("QUEUE", "QUEUES", "INTERVAL", "REDIS_URL", "TZ")
@@ -117,3 +117,10 @@ def title_of(process: psutil.Process) -> str:
         return " ".join(process.cmdline()).strip("\0 ")
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return ""
+
+
+def await_marks(direct: Direct, worker: WorkerProcess, wanted: int) -> None:
+    """Wait until so many jobs are done, or a fast worker has done all there were."""
+    eventually(
+        lambda: direct("HLEN", "marks") >= wanted or worker.has_ended(), f"{wanted} jobs are done"
+    )
