@@ -26,9 +26,9 @@ WARM_UP_S = 40.0
 
 #: Keys to press, and the picture to take after them.
 SHOTS = (
-    (["1", "j", "j"], "queues"),
-    (["2"], "workers"),
-    (["3", "space", "space", "j"], "failed"),
+    (["2", "j", "j"], "queues"),
+    (["3"], "workers"),
+    (["4", "space", "space", "j"], "failed"),
     (["enter"], "failure"),
     (["escape", "question_mark"], "help"),
 )

@@ -49,14 +49,14 @@ async def shown(pilot: Pilot[Any]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("tab", ["1", "2", "3"])
+@pytest.mark.parametrize("tab", ["2", "3", "4"])
 async def test_the_lists_fit_every_size(size: tuple[int, int], tab: str) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
         await shown(pilot)
         await pilot.press(tab)
         await pilot.pause()
-        name = {"1": "queues", "2": "workers", "3": "failed"}[tab]
+        name = {"2": "queues", "3": "workers", "4": "failed"}[tab]
         assert_snapshot(app, f"{name}-{size[0]}x{size[1]}")
 
 
@@ -64,7 +64,7 @@ async def test_a_failure_opens_with_everything_in_it() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await shown(pilot)
-        await pilot.press("3", "enter")
+        await pilot.press("4", "enter")
         await pilot.pause()
         assert_snapshot(app, "failure-100x40")
         await pilot.press("escape")
@@ -76,7 +76,7 @@ async def test_a_worker_opens_and_says_when_it_has_left() -> None:
     app = console(FakeSource(fleet(), snapshot()))
     async with app.run_test(size=(100, 40)) as pilot:
         await shown(pilot)
-        await pilot.press("2", "enter")
+        await pilot.press("3", "enter")
         await pilot.pause()
         assert_snapshot(app, "worker-100x40")
         app.look_now()
@@ -96,9 +96,9 @@ async def test_empty_lists_say_what_to_do_next() -> None:
     app = console(FakeSource(snapshot()))
     async with app.run_test(size=(100, 20)) as pilot:
         await until_shown(pilot, "No queues yet: they appear with the first job")
-        await pilot.press("2")
-        await until_shown(pilot, "No workers yet: press s to start one here.")
         await pilot.press("3")
+        await until_shown(pilot, "No workers yet: press s to start one here.")
+        await pilot.press("4")
         await until_shown(pilot, "No failed jobs.")
 
 
@@ -179,7 +179,7 @@ async def test_a_number_leads_back_to_a_list_from_anywhere() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        await pilot.press("3", "enter", "?", "3")
+        await pilot.press("4", "enter", "?", "4")
         await pilot.pause()
         assert table_of(app).row_count == 30
         assert len(app.screen_stack) == 1
@@ -189,7 +189,7 @@ async def test_clicks_on_tabs_and_footer_do_what_keys_do() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        place = screen_lines(app)[1].index("3 Failed")
+        place = screen_lines(app)[1].index("4 Failed")
         await pilot.click("#tabs", offset=(place, 0))
         await pilot.pause()
         assert app.current_mode == "failed"
@@ -211,7 +211,7 @@ async def test_leaving(key: str) -> None:
 # What data must not do
 
 
-@pytest.mark.parametrize("tab", ["1", "2", "3"])
+@pytest.mark.parametrize("tab", ["2", "3", "4"])
 async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
     entry = {
         "payload": {"class": HOSTILE, "args": [HOSTILE]},
@@ -235,7 +235,7 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
         await pilot.press(tab)
         await pilot.pause()
         lists = screen_text(app)
-        await pilot.press("enter" if tab != "1" else "c")
+        await pilot.press("enter" if tab != "2" else "c")
         await pilot.pause()
         for text in (lists, screen_text(app)):
             assert "[@click=app.quit]" in text
@@ -303,7 +303,7 @@ async def test_read_only_is_said_and_kept() -> None:
         await shown(pilot)
         assert " READ-ONLY " in screen_text(app)
         assert "clear" not in screen_lines(app)[-1]
-        for tab, keys in (("1", "cpPs"), ("2", "sxP"), ("3", "rcP")):
+        for tab, keys in (("2", "cpPs"), ("3", "sxP"), ("4", "rcP")):
             await pilot.press(tab)
             for key in keys:
                 app.say("")

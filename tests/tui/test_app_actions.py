@@ -63,7 +63,7 @@ async def test_one_failure_is_requeued_at_once(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("3", "r")
+        await pilot.press("4", "r")
         await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
         await until(pilot, lambda: table_of(app).row_count == 2, "the next look")
     assert (await redis.size("mail"), await redis.failed()) == (1, 2)
@@ -74,7 +74,7 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("3", "space", "space", "space", "r")
+        await pilot.press("4", "space", "space", "space", "r")
         await until_shown(pilot, "Requeue 3 failed jobs?")
         await pilot.press("enter")
         await until_shown(pilot, "nothing was changed")
@@ -90,11 +90,11 @@ async def test_a_question_acts_on_what_was_marked_when_it_was_asked(redis: Redis
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("3", "a", "r")
+        await pilot.press("4", "a", "r")
         await until_shown(pilot, "Requeue 2 failed jobs?")
         await redis.fail(1)
         app.look_now()
-        await until_shown(pilot, "3 Failed 3")
+        await until_shown(pilot, "4 Failed 3")
         await pilot.press("y")
         await until_shown(pilot, "requeued 2")
     assert await redis.failed() == 1
@@ -105,7 +105,7 @@ async def test_a_failure_is_requeued_from_its_page(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("3", "enter", "r")
+        await pilot.press("4", "enter", "r")
         await until_shown(pilot, "requeued 1")
     assert await redis.size("mail") == 1
 
@@ -142,7 +142,7 @@ async def test_clearing_the_failures_needs_the_word(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("3", "c")
+        await pilot.press("4", "c")
         await until(pilot, lambda: isinstance(app.focused, Input), "the field")
         await pilot.press(*"failed", "enter")
         await until_shown(pilot, "deleted 3 jobs from the failures")
@@ -225,7 +225,7 @@ async def test_large_jobs_and_failures_are_fetched_whole_when_opened(redis: Redi
         await until_shown(pilot, "(large)")
         await pilot.press("enter")
         await until_shown(pilot, '"the end"')
-        await pilot.press("3", "enter")
+        await pilot.press("4", "enter")
         await until_shown(pilot, "Net::ReadTimeout")
 
 
@@ -275,7 +275,7 @@ async def test_x_stops_a_worker_that_was_started_here(redis: Redis, tmp_path: Pa
         await until(pilot, lambda: "ready" in worker.log.read_text(), "the worker")
         worker_id = f"{socket.gethostname()}:{worker.pid}:mail"
         await redis.source.run(single(("SADD", KEYS.workers(), worker_id), int, writes=True))
-        await pilot.press("2")
+        await pilot.press("3")
         app.look_now()
         await until_shown(pilot, f"● {socket.gethostname()}:{worker.pid}")
         await pilot.press("x")

@@ -43,6 +43,12 @@ WORD_STAYS_S: Final = 30.0
 _INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
+def _action(action_id: str) -> str:
+    """What Textual runs for a key that works everywhere."""
+    place = action_id.removeprefix("show_")
+    return f"show('{place}')" if place in keymap.SCREENS else action_id
+
+
 class QtopApp(Lifeline):
     """The console on one Redis.
 
@@ -71,7 +77,7 @@ class QtopApp(Lifeline):
         "failed": FailedScreen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(a.keys), a.id, a.label, show=False, id=a.id)
+        Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
         for a in keymap.of({"everywhere"})
     ]
 
@@ -97,6 +103,7 @@ class QtopApp(Lifeline):
         self.clock = clock
         self.last_word: tuple[str, str] = ("", "")
         self._first_workers = tuple(workers)
+        self._filter_memory: dict[str, list[str]] = {}
         self._source = source
         self._read_only = read_only
         self._poller: Poller | None = None
@@ -202,20 +209,8 @@ class QtopApp(Lifeline):
 
     # Keys that work everywhere
 
-    def action_show_queues(self) -> None:
-        """Show the queues."""
-        self._show_list("queues")
-
-    def action_show_workers(self) -> None:
-        """Show the workers."""
-        self._show_list("workers")
-
-    def action_show_failed(self) -> None:
-        """Show the failures."""
-        self._show_list("failed")
-
-    def _show_list(self, name: Where) -> None:
-        """Show a list itself, not what was opened from it."""
+    def action_show(self, name: Where) -> None:
+        """Show one of the numbered screens itself, not what was opened from it."""
         if name != self.current_mode:
             self.switch_mode(name)
         while len(self.screen_stack) > 1:
@@ -249,6 +244,10 @@ class QtopApp(Lifeline):
             self.run_worker(self._desk.leave(), group="quit", exclusive=True)
 
     # What screens ask for
+
+    def remembered_filters(self, place: str) -> list[str]:
+        """The filters used in a place, the newest last: to be added to."""
+        return self._filter_memory.setdefault(place, [])
 
     @property
     def desk(self) -> Desk:

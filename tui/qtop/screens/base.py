@@ -135,36 +135,3 @@ class ListScreen(ConsoleScreen):
     def compose_body(self) -> Iterable[Widget]:
         """The table."""
         yield self.table
-
-
-class MainScreen(ListScreen):
-    """One of the console's lists, and the keys that all of them have."""
-
-    def chosen(self) -> list[Any]:
-        """The marked rows, else the one under the cursor."""
-        row = self.table.cursor_row
-        return self.table.marked_rows() or ([] if row is None else [row])
-
-    def action_next_sort(self) -> None:
-        """Sort by the next column."""
-        self.table.next_sort()
-
-    def action_reverse_sort(self) -> None:
-        """Sort the other way round."""
-        self.table.reverse_sort()
-
-    def action_freeze(self) -> None:
-        """Stop the display, or let it go on."""
-        self.app.toggle_freeze()
-
-    def action_pause_all(self) -> None:
-        """Pause everything, or resume it."""
-        self.app.desk.pause_or_resume_all(is_paused=self.app.stage.is_paused)
-
-    def action_undo(self) -> None:
-        """Take back the last action."""
-        self.app.desk.undo()
-
-    def action_start_workers(self) -> None:
-        """Ask which workers to start here."""
-        self.app.desk.ask_for_workers("*")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from qtop import cells
+from qtop.filter_terms import Subject, of_failure
 from qtop.keymap import Where
 from qtop.model import FailureRow
 from qtop.plans import look_at
-from qtop.screens.base import MainScreen, bindings
+from qtop.screens.base import bindings
 from qtop.screens.failure import FailureScreen
+from qtop.screens.rows import MainScreen
 from qtop.stage import View
 from qtop.widgets import chrome
 from qtop.widgets.columns import Column
@@ -81,7 +84,7 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
 class FailedScreen(MainScreen):
     """The newest failures, and what to do about them."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "lists", "failed")
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "failed")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
 
@@ -94,7 +97,13 @@ class FailedScreen(MainScreen):
         table: VTable[FailureRow] = self.table
         table.empty_text = chrome.empty_word(view, "failed jobs", "")
         table.stale = view.is_stale
-        table.set_rows(view.board.failures if view.board else ())
+        self.show_rows(view.board.failures if view.board else ())
+
+    def subject(self, row: FailureRow) -> Subject:
+        """A failure as filters see it."""
+        board = self.app.stage.view().board
+        now = datetime.now(UTC) if board is None else board.server_time
+        return of_failure(row.failure, now)
 
     def on_vtable_opened(self, event: VTable.Opened[FailureRow]) -> None:
         """Show the whole entry."""

@@ -6,11 +6,13 @@ import math
 from typing import Any, ClassVar, Final
 
 from qtop import cells
+from qtop.filter_terms import Subject
 from qtop.keymap import Where
 from qtop.model import QueueRow
 from qtop.plans import look_at
-from qtop.screens.base import MainScreen, bindings
+from qtop.screens.base import bindings
 from qtop.screens.jobs import JobsScreen
+from qtop.screens.rows import MainScreen
 from qtop.stage import View
 from qtop.text import safe
 from qtop.widgets import chrome
@@ -164,7 +166,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
 class QueuesScreen(MainScreen):
     """All queues, the longest first."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "lists", "queues")
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "queues")
     TAB: ClassVar[Where] = "queues"
     BINDINGS = bindings(PLACES)
 
@@ -178,7 +180,11 @@ class QueuesScreen(MainScreen):
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
         table.empty_text = chrome.empty_word(view, "queues", advice)
         table.stale = view.is_stale
-        table.set_rows(view.board.queues if view.board else ())
+        self.show_rows(view.board.queues if view.board else ())
+
+    def subject(self, row: QueueRow) -> Subject:
+        """A queue as filters see it: words also find its state."""
+        return Subject(queue=row.name, words=(cells.queue_state(row),))
 
     def on_vtable_opened(self, event: VTable.Opened[QueueRow]) -> None:
         """Show the jobs that wait in the queue."""

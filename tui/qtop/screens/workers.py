@@ -6,9 +6,11 @@ from typing import Any, ClassVar, Final
 
 from qtop import cells
 from qtop.condition import CONDITIONS
+from qtop.filter_terms import Subject
 from qtop.keymap import Where
 from qtop.model import WorkerRow
-from qtop.screens.base import MainScreen, bindings
+from qtop.screens.base import bindings
+from qtop.screens.rows import MainScreen
 from qtop.screens.worker import WorkerScreen
 from qtop.stage import View
 from qtop.widgets import chrome
@@ -104,7 +106,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
 class WorkersScreen(MainScreen):
     """All registered workers, troubles first."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "lists", "workers")
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "workers")
     TAB: ClassVar[Where] = "workers"
     BINDINGS = bindings(PLACES)
 
@@ -122,7 +124,21 @@ class WorkersScreen(MainScreen):
         table: VTable[WorkerRow] = self.table
         table.empty_text = chrome.empty_word(view, "workers", "press s to start one here.")
         table.stale = view.is_stale
-        table.set_rows(view.board.workers if view.board else ())
+        self.show_rows(view.board.workers if view.board else ())
+
+    def subject(self, row: WorkerRow) -> Subject:
+        """A worker as filters see it: by its job, its id, its state; its age is the job's."""
+        record = row.record
+        job = (None, None) if record is None else cells.unwrapped(record.class_name, record.args)
+        return Subject(
+            class_name=job[0],
+            args=job[1],
+            queue=None if record is None else record.queue,
+            worker=row.identity.text,
+            age_s=row.elapsed_s,
+            words=(row.identity.text, row.condition),
+            is_readable=record is None or record.problem is None,
+        )
 
     def on_vtable_opened(self, event: VTable.Opened[WorkerRow]) -> None:
         """Show the worker's record."""

@@ -64,29 +64,28 @@ def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
     board = view.board
     totals = board.totals if board else None
     trouble = totals is not None and totals.troubled > 0
-    counts: list[tuple[Where, str, str, str]] = [
-        ("queues", "1 Queues", number(totals.queues) if totals else "", ""),
-        (
-            "workers",
-            "2 Workers",
-            f"{number(totals.working)}/{number(totals.workers)}" if totals else "",
-            "warn" if trouble else "",
-        ),
-        (
-            "failed",
-            "3 Failed",
-            number(totals.failed) if totals else "",
-            "bad" if totals and totals.failed else "",
-        ),
-    ]
+    figures: dict[Where, tuple[str, str]] = {}
+    if totals is not None:
+        figures = {
+            "queues": (number(totals.queues), ""),
+            "workers": (
+                f"{number(totals.working)}/{number(totals.workers)}",
+                "warn" if trouble else "",
+            ),
+            "failed": (number(totals.failed), "bad" if totals.failed else ""),
+        }
     left: list[Span] = []
-    for where, name, figure, tone in counts:
-        action = f"app.show_{where}"
-        style = "current" if where == current else "dim"
-        left.append(Span(f"{'▌' if where == current else ' '}{name}", style, 100, action))
+    for where, digit in keymap.SCREENS.items():
+        action = f"app.show('{where}')"
+        here = where == current
+        style = "current" if here else "dim"
+        figure, tone = figures.get(where, ("", ""))
+        left.append(Span(f"{'▌' if here else ' '}{digit}", style, 100, action))
+        name = keymap.PLACES[where].removeprefix("on ")
+        left.append(Span(f" {name}", style, 99 if here else 92, action))
         if figure:
-            left.append(Span(f" {figure}", tone or style, 95, action))
-        left.append(Span("  ", "", 95))
+            left.append(Span(f" {figure}", tone or style, 70 if not tone else 91, action))
+        left.append(Span(" ", "", 65))
     right = _totals(view)
     if not view.is_stale:
         return left, right

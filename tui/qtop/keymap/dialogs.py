@@ -1,0 +1,17 @@
+"""Keys in a question and in the line of a filter."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qtop.keymap.action import Action
+
+ACTIONS: Final = (
+    Action("dialog.yes", ("y",), "yes", "Do what the question asks.", ("dialogs",)),
+    Action("dialog.no", ("escape", "n"), "no", "Leave the question, change nothing.", ("dialogs",)),
+    Action("filter.keep", ("enter",), "", "Filter by what was typed.", ("filter",)),
+    Action("filter.leave", ("escape",), "", "Back to the filter there was.", ("filter",)),
+    Action("filter.complete", ("tab",), "", "Take the completion.", ("filter",)),
+    Action("filter.older", ("up",), "", "The filter used before.", ("filter",)),
+    Action("filter.newer", ("down",), "", "The filter used after.", ("filter",)),
+)

@@ -1,0 +1,47 @@
+"""Keys of the console's main lists."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qtop.keymap.action import Action
+
+ACTIONS: Final = (
+    Action(
+        "filter",
+        ("slash",),
+        "filter",
+        "Show only rows that match: class:, error:, queue:, args.0:, age>1h, /regex/, !not, words.",
+        ("rows",),
+    ),
+    Action(
+        "pause_all",
+        ("P",),
+        "pause all",
+        "Let no worker take another job, or take that back.",
+        ("lists",),
+        "confirm",
+        changes=True,
+    ),
+    Action(
+        "undo",
+        ("u",),
+        "undo",
+        "Take back the last action of this console.",
+        ("lists",),
+        changes=True,
+    ),
+    Action("table.mark", ("space",), "mark", "Mark the row and go to the next.", ("rows",)),
+    Action("table.mark_range", ("v",), "", "Begin a range of marks, or end it.", ("rows",)),
+    Action("table.mark_all", ("a",), "", "Mark all rows; if all are marked, none.", ("rows",)),
+    Action("next_sort", ("o",), "sort", "Sort by the next column.", ("rows",)),
+    Action("reverse_sort", ("O",), "", "Sort the other way round.", ("rows",)),
+    Action("clear_filter", ("escape",), "", "Take the filter away.", ("lists",)),
+    Action(
+        "freeze",
+        ("f",),
+        "freeze",
+        "Stop what is shown from changing; once more lets it go on.",
+        ("lists",),
+    ),
+)
