@@ -12,6 +12,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+from qtop import filter_terms
+
 FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("enter", "keep", show=False, id="filter.keep"),
     Binding("escape", "leave", show=False, id="filter.leave"),
@@ -21,10 +23,11 @@ FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
 )
 """Every key the line answers, for the console's table of keys."""
 
-FIELDS: Final = (
-    *("class:", "error:", "exception:", "queue:", "worker:", "args:", "args.0:", "id:"),
-    *("retried:no", "retried:yes", "age>1h", "age<10m"),
+STARTS: Final = (
+    *(f"{name}:" for name in filter_terms.FIELDS),
+    *("args.0:", "id:", "retried:no", "retried:yes", "age>1h", "age<10m"),
 )
+"""How a term can begin."""
 _MOST_REMEMBERED: Final = 50
 _BLANK: Final = re.compile(r"\s")
 
@@ -43,7 +46,7 @@ def completion(text: str, values_of: ValuesOf) -> str | None:
     field, colon, begun = term.partition(":")
     if not colon:
         return next(
-            (head + name for name in FIELDS if name.startswith(term) and name != term), None
+            (head + name for name in STARTS if name.startswith(term) and name != term), None
         )
     low = begun.casefold()
     for value in sorted(values_of(field)):
@@ -92,7 +95,7 @@ class FilterBar(Input):
         super().__init__(
             id="filter",
             compact=True,
-            placeholder="class:Mail* error:timeout queue:mail args.0:42 age>1h retried:no !x",
+            placeholder="class:Mail* error:timeout args.0:42 age>1h retried:no !x",
             suggester=_Completion(values_of),
             select_on_focus=False,
         )
