@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check docs screenshots clean
+.PHONY: run test check soak bench bench-console docs screenshots clean
 .DELETE_ON_ERROR:
 
 run: .venv/.done
@@ -9,12 +9,28 @@ run: .venv/.done
 
 test: .venv/.done tests/interop/node_modules/.done
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4
 
 check: .venv/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The kill tests at full length: some minutes, then they end by themselves.
+soak: .venv/.done
+	QTOP_SOAK=1 $(BIN)/python -m pytest tests/kills
+
+# What the console costs, against its targets. `make bench-console BENCH=--quick` takes a minute.
+bench-console: .venv/.bench
+	$(BIN)/python -m tests.benchmarks.console $(BENCH)
+
+# The engine beside its peers. `make bench BENCH=--quick` takes a minute; peers in Ruby: see its --help.
+bench: .venv/.bench
+	$(BIN)/python -m tests.benchmarks.engine $(BENCH)
+
+.venv/.bench: .venv/.done
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
 
 screenshots: .venv/.done
 	$(BIN)/python -m tests.screenshots

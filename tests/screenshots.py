@@ -26,6 +26,7 @@ WARM_UP_S = 40.0
 
 #: Keys to press, and the picture to take after them.
 SHOTS = (
+    (["1"], "overview"),
     (["2", "j", "j"], "queues"),
     (["3"], "workers"),
     (["4", "space", "space", "j"], "failed"),

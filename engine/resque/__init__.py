@@ -12,8 +12,6 @@ Importing this package is cheap: what talks to Redis is loaded when it is first 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from resque.errors import (
     DirtyExit,
     DontPerform,
@@ -26,7 +24,10 @@ from resque.errors import (
 )
 from resque.jobs import Job, Registry, Retry, job, registry
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from resque.client import Info, Resque
 
 __version__ = "0.1.0"

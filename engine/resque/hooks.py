@@ -8,7 +8,12 @@ their names. A class with an attribute `hooks` (a list of names) is asked for th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = object
 
 Hook = Callable[..., Any]
 

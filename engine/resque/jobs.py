@@ -6,29 +6,38 @@ is never looked up, imported or evaluated.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 
 from resque.errors import ResqueError, UnknownJob
+from resque.wire.values import Generic, value
 
-P = ParamSpec("P")
-R = TypeVar("R")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+else:
+    Any, P, R = object, None, None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Retry:
     """How often a failed job is tried again (`limit`; negative: for ever), and after how many
-    seconds each time; the last of `delays_s` goes on. Every attempt that fails is on record in
-    `failed`, as with resque-retry, whose keys are used."""
+    seconds each time; the last of `delays_s` goes on. The keys are resque-retry's.
+
+    Every attempt that fails is on record in `failed`. With `suppress_failures` only the last one
+    is, when the job is given up; the failure of one that is tried again after a delay is kept
+    beside the list for twice that time. (resque-retry: MultipleWithRetrySuppression.)"""
 
     limit: int = 5
     delays_s: tuple[float, ...] = (0, 60, 600, 3600, 10_800, 21_600)
+    suppress_failures: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Definition:
     """One registered job: its name on the wire, its queue (None: given when enqueueing), what
     to run, the object whose attributes are its hooks, and whether it is tried again."""
@@ -54,11 +63,12 @@ WORKER_EVENTS = (
 
 
 class Registry:
-    """Names and the jobs behind them."""
+    """Names and the jobs behind them; `has_retries` says whether any of them is tried again."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Definition] = {}
         self._modules: dict[str, None] = {}
+        self.has_retries = False
         self._worker_hooks: dict[str, list[Callable[..., Any]]] = {}
 
     def add(self, definition: Definition, module: str) -> None:
@@ -72,6 +82,7 @@ class Registry:
             )
         self._by_name[definition.name] = definition
         self._modules[module] = None
+        self.has_retries |= definition.retry is not None
 
     def find(self, name: str) -> Definition:
         """The job registered as `name`; a leading `::` is ignored, as Ruby does. Raises
@@ -191,4 +202,5 @@ def _module_name(module: str) -> str:
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name:
         return str(spec.name).removesuffix(".__main__")
-    return PurePath(getattr(main, "__file__", None) or "__main__").stem
+    file = os.path.basename(getattr(main, "__file__", None) or "__main__")
+    return os.path.splitext(file)[0]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from datetime import datetime
-from types import TracebackType
-from typing import Any
+from types import CodeType, TracebackType
 
 from resque import hooks
 from resque.errors import WIRE_NAMES, DirtyExit, DontPerform, UnknownJob
 from resque.jobs import Definition, Registry
-from resque.state import failures
+from resque.state.failure_entry import entry
 from resque.state.workers import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Lines of a backtrace that are kept at either end; a recursion has a thousand.
 _TRACE_ENDS = 100
@@ -43,6 +45,10 @@ def perform(registry: Registry, class_name: str | None, args: Any) -> None:
 
 def _run(definition: Definition, values: list[Any]) -> None:
     owner = definition.owner
+    if owner is None:
+        # A function without hooks: the usual one.
+        definition.perform(*values)
+        return
     try:
         for hook in hooks.find(owner, "before_perform"):
             hook(*values)
@@ -92,7 +98,7 @@ def entry_for(
     error: BaseException, record: Record, *, worker_id: str, queue: str, now: datetime
 ) -> bytes:
     """The failure entry for an error that a job raised."""
-    return failures.entry(
+    return entry(
         failed_at=now,
         payload=record.payload if record.payload is not None else b"null",
         exception=_name(error),
@@ -113,9 +119,9 @@ def _name(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
-    """The error's text; its name when it has none, as in Ruby."""
+    """The error's text; its name when it was given none, as in Ruby (an empty one stays)."""
     try:
-        return str(error) or _name(error)
+        return str(error) or ("" if error.args else _name(error))
     except Exception as second:
         return f"(no message: its __str__ raised {_name(second)})"
 
@@ -123,8 +129,7 @@ def _message(error: BaseException) -> str:
 def _backtrace(trace: TracebackType | None) -> list[str]:
     """The application's frames, innermost first, in Ruby's notation."""
     frames = [
-        f"{summary.filename}:{summary.lineno}:in `{summary.name}'"
-        for summary in _frames_of_the_job(trace)
+        f"{code.co_filename}:{line}:in `{code.co_name}'" for code, line in _frames_of_the_job(trace)
     ]
     frames.reverse()
     if len(frames) > 2 * _TRACE_ENDS:
@@ -133,17 +138,16 @@ def _backtrace(trace: TracebackType | None) -> list[str]:
     return frames
 
 
-def _frames_of_the_job(trace: TracebackType | None) -> list[traceback.FrameSummary]:
-    summaries = [
-        traceback.FrameSummary(
-            frame.f_code.co_filename, line, frame.f_code.co_name, lookup_line=False
-        )
-        for frame, line in traceback.walk_tb(trace)
-    ]
-    ours = [i for i, summary in enumerate(summaries) if summary.filename == __file__]
-    inside = summaries[ours[-1] + 1 :] if ours else summaries
+def _frames_of_the_job(trace: TracebackType | None) -> list[tuple[CodeType, int]]:
+    # By hand: a forking worker does without `traceback` and the modules it loads.
+    frames = []
+    while trace is not None:
+        frames.append((trace.tb_frame.f_code, trace.tb_lineno))
+        trace = trace.tb_next
+    ours = [i for i, (code, _) in enumerate(frames) if code.co_filename == __file__]
+    inside = frames[ours[-1] + 1 :] if ours else frames
     # An error of our own, such as an unknown name, has no frame of the application.
-    return [summary for summary in inside if not summary.filename.startswith(_ENGINE)]
+    return [frame for frame in inside if not frame[0].co_filename.startswith(_ENGINE)]
 
 
 _ENGINE = __file__.removesuffix("perform.py")

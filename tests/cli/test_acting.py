@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -235,3 +236,23 @@ def test_nothing_to_act_on_is_status_1(qtop: Qtop, direct: Direct, fail: Push) -
     fail("Mail")
     assert qtop("delete", *FAILED, "--filter", "class:Other").status == 1
     assert qtop("move", "--from", "queue:none", "--to", "a").status == 1
+
+
+def test_of_several_jobs_those_that_kill_their_process_are_spared_unless_they_are_meant(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    deadly = fail("Deadly", 1, exception="Resque::DirtyExit")
+    fail("Deadly", 2, exception="Resque::DirtyExit")
+    fail("Mail", 1)
+    sha = hashlib.sha1(b'mail {"class":"Deadly","args":[1]}', usedforsecurity=False).hexdigest()
+    direct("SET", f"resque:qtop:lost:{sha}", 2)
+    dry = qtop("requeue", "--from", "failed", "--dry-run", "--json")
+    assert (dry.objects[0]["would"], dry.objects[0]["spared"]) == (2, 1)
+    ran = qtop("requeue", "--from", "failed", "--yes")
+    assert ran.out == "requeued 2, gone meanwhile 0, refused 0\n"
+    assert "spared 1 that killed their process again and again" in ran.err
+    assert direct("LRANGE", "resque:failed", 0, -1) == [deadly]
+    assert qtop("requeue", "--from", "failed").status == 0, "a single one is meant"
+    assert qtop("undo").status == 0
+    fail("Mail", 2)
+    assert "requeued 2" in qtop("requeue", "--from", "failed", "--yes", "--poisoned").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from tests.cli.conftest import Push, Qtop, Ran, everything
 from tests.engine.direct import Direct
 
+from qtop import server_checks
 from qtop.commands import checks
-from qtop.commands.checks import Finding
+from qtop.server_checks import Finding
 from resque import wire
 from resque.state import inspection
 from resque.state.inspection import Facts
@@ -45,6 +47,9 @@ def test_a_quiet_server_has_no_errors(qtop: Qtop) -> None:
         "queues",
         "workers",
         "jobs",
+        "unregistered",
+        "poison",
+        "duplicates",
         "scheduler",
     }
 
@@ -77,6 +82,66 @@ def test_what_is_wrong_with_the_fleet_is_found_and_nothing_is_changed(
     assert text.status == 2
     assert "\x1b" not in text.out
     assert "→ qtop scheduler" in text.out.replace("start one: ", "")
+
+
+def test_queues_that_are_missing_from_the_set_are_found_counted_and_put_there(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    push("Mail")
+    assert by_check(qtop("doctor", "--json"))["unregistered"]["level"] == "OK"
+    direct("RPUSH", "resque:queue:lost & found", "a", "b")
+    direct("RPUSH", "resque:queue:other", "c")
+    finding = by_check(qtop("doctor", "--json"))["unregistered"]
+    assert finding["level"] == "WARN"
+    assert "lost & found (2 waiting), other (1 waiting)" in finding["text"]
+    assert finding["remedy"] == "qtop register 'lost & found'"
+    before = everything(direct)
+    assert qtop("register", "other", "mail", "--dry-run").out == "would register other\n"
+    assert everything(direct) == before
+    ran = qtop("register", "lost & found", "other", "mail")
+    assert (ran.status, ran.out) == (0, "registered lost & found\nregistered other\n")
+    assert "mail: is registered already" in ran.err
+    assert by_check(qtop("doctor", "--json"))["unregistered"]["level"] == "OK"
+    assert qtop("register", "mail").status == 1
+    deeds = qtop("audit", "--json").objects
+    assert [(deed["action"], deed["queue"], deed["done"]) for deed in deeds] == [
+        ("register", "other", 1),
+        ("register", "lost & found", 1),
+    ]
+
+
+def test_jobs_that_killed_their_process_again_and_again_are_found(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    fail("Deadly", 1, exception="Resque::DirtyExit")
+    fail("Died once", 1, exception="Resque::DirtyExit")
+    sha = hashlib.sha1(b'mail {"class":"Deadly","args":[1]}', usedforsecurity=False).hexdigest()
+    direct("SET", f"resque:qtop:lost:{sha}", 3)
+    finding = by_check(qtop("doctor", "--json"))["poison"]
+    assert finding["level"] == "WARN"
+    assert finding["text"].startswith("1 failed jobs")
+    assert "Deadly (1)" in finding["text"]
+
+
+def test_jobs_that_are_there_twice_are_told_and_a_warning_when_a_dead_worker_has_one(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    push("Mail", 1)
+    push("Mail", 1)
+    push("Mail", 2)
+    record = b'{"queue":"mail","payload":{"class":"A","args":[]}}'
+    for worker in ("h:1:mail", "h:2:mail"):
+        direct("SADD", "resque:workers", worker)
+        direct("SET", f"resque:worker:{worker}", record)
+    alike = by_check(qtop("doctor", "--json"))["duplicates"]
+    assert alike["level"] == "OK"
+    assert "1 in several hands" in alike["text"]
+    assert "2 of the first 1,000 of mail" in alike["text"]
+    direct("HSET", "resque:workers:heartbeat", "h:2:mail", "2020-01-01T00:00:00+00:00")
+    suspect = by_check(qtop("doctor", "--json"))["duplicates"]
+    assert suspect["level"] == "WARN"
+    assert "h:2:mail" in suspect["text"]
+    assert "qtop prune" in suspect["remedy"]
 
 
 def test_queues_under_another_namespace_are_found(qtop: Qtop, direct: Direct) -> None:
@@ -167,19 +232,19 @@ def facts(**fields: str) -> Facts:
         (checks.version(facts(redis_version="6.0.16")), "WARN"),
         (checks.version(facts(redis_version="3.2.1")), "ERROR"),
         (checks.version(facts(redis_version="")), "WARN"),
-        (checks.role(facts(role="slave")), "ERROR"),
-        (checks.persistence(facts()), "OK"),
-        (checks.persistence(facts(aof_enabled="0")), "WARN"),
-        (checks.persistence(facts(rdb_last_bgsave_status="err")), "ERROR"),
-        (checks.persistence(Facts({}, None, None)), "WARN"),
+        (server_checks.role(facts(role="slave")), "ERROR"),
+        (server_checks.persistence(facts()), "OK"),
+        (server_checks.persistence(facts(aof_enabled="0")), "WARN"),
+        (server_checks.persistence(facts(rdb_last_bgsave_status="err")), "ERROR"),
+        (server_checks.persistence(Facts({}, None, None)), "WARN"),
         (checks.latency([0.1, 0.2]), "OK"),
         (checks.latency([80.0, 90.0]), "WARN"),
-        (checks.clock(0.2), "OK"),
-        (checks.clock(-30), "WARN"),
-        (checks.clock(3600), "ERROR"),
-        (checks.scheduler("host:1", True, 900, 1), "OK"),
-        (checks.scheduler(None, False, 0, 3), "WARN"),
-        (checks.scheduler(None, True, 900, 0), "ERROR"),
+        (server_checks.clock(0.2), "OK"),
+        (server_checks.clock(-30), "WARN"),
+        (server_checks.clock(3600), "ERROR"),
+        (server_checks.scheduler("host:1", True, 900, 1), "OK"),
+        (server_checks.scheduler(None, False, 0, 3), "WARN"),
+        (server_checks.scheduler(None, True, 900, 0), "ERROR"),
         (checks.namespaces(["resque"], True, "resque"), "OK"),
         (checks.namespaces([], True, "resque"), "OK"),
         (checks.rights(None), "WARN"),
@@ -207,4 +272,4 @@ def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: 
 def test_memory_and_what_is_dropped_when_it_is_full(
     fields: dict[str, str], levels: list[str]
 ) -> None:
-    assert [finding.level for finding in checks.memory(facts(**fields))] == levels
+    assert [finding.level for finding in server_checks.memory(facts(**fields))] == levels

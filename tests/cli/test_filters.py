@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qtop.cells import ACTIVE_JOB_WRAPPER
-from qtop.filter_terms import Subject, of_failure, of_waiting
+from qtop.filter_terms import Subject, of_delayed, of_failure, of_waiting
 from qtop.filters import BadFilter, duration_s, parse
-from resque.state import failures, windows
+from resque.state import delayed, failures, windows
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -162,6 +162,33 @@ def test_what_the_beginning_of_a_huge_failure_tells_can_be_asked() -> None:
     assert not parse("!queue:mail").matches(subject)
 
 
+@pytest.mark.parametrize(
+    ("text", "due_s", "matches"),
+    [
+        ("due<10m", 599.0, True),
+        ("due<10m", 600.0, False),
+        ("due<=10m", 600.0, True),
+        ("due<1s", -5.0, True),
+        ("due>1h", 7200.0, True),
+        ("due>1h", -7200.0, False),
+        ("!due<10m", 7200.0, True),
+        ("due<10m", None, False),
+        ("!due<10m", None, False),
+    ],
+)
+def test_how_soon_a_delayed_job_is_due(text: str, due_s: float | None, matches: bool) -> None:
+    assert parse(text).matches(Subject(due_s=due_s)) is matches
+
+
+def test_when_a_delayed_job_is_due_is_known_also_of_one_that_cannot_be_read() -> None:
+    job = of_delayed(delayed.read(windows.whole(b"no json"), -1), 30.0)
+    assert parse("due<1m readable:no").matches(job)
+    assert not parse("due<1m class:Mail").matches(job)
+    job = of_delayed(delayed.read(windows.whole(b'{"class":"Mail","queue":"q"}'), -1), 30.0)
+    assert parse("due<1m class:Mail queue:q readable:yes").matches(job)
+    assert not parse("!readable:yes").matches(job)
+
+
 def test_the_age_of_a_waiting_job_is_unknown_whatever_is_asked() -> None:
     subject = waiting(b'{"class":"Mail","args":[]}')
     assert parse("class:Mail").matches(subject)
@@ -298,3 +325,13 @@ def test_whatever_waits_can_be_asked(raw: bytes) -> None:
 def test_a_quoted_text_is_looked_for_as_it_stands(text: str) -> None:
     assert parse(f'"{text}"').matches(Subject(error=f"before {text} after"))
     assert parse(f'class:"{text}"').matches(Subject(class_name=text))
+
+
+def test_workers_are_found_by_the_queues_that_they_take_from() -> None:
+    worker = Subject(serves=("mail", 'odd "name'))
+    assert parse("serves:mail").matches(worker)
+    assert parse("serves:ma*").matches(worker)
+    assert parse('serves:"odd \\"name"').matches(worker)
+    assert not parse("serves:ma").matches(worker)
+    assert not parse("!serves:mail").matches(worker)
+    assert not parse("serves:mail").matches(Subject(queue="mail"))

@@ -66,6 +66,10 @@ def test_workers_are_listed_troubles_first(qtop: Qtop, direct: Direct) -> None:
     (dead,) = qtop("workers", "--json", "--filter", "worker:web class:Mail").objects
     assert (dead["host"], dead["pid"], dead["queues"]) == ("web-1", 7, ["mail"])
     assert dead["class"] == "Mail"
+    direct("SADD", "resque:queues", "mail")
+    # The dead serve nobody.
+    (serving,) = qtop("workers", "--filter", "serves:mail").rows
+    assert serving[0] == "web-2:8:*"
 
 
 def test_failures_are_listed_newest_first_and_only_those_that_match(qtop: Qtop, fail: Push) -> None:

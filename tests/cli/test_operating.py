@@ -140,7 +140,7 @@ def test_dead_workers_are_pruned_and_their_jobs_become_failures(qtop: Qtop, dire
     record = '{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":{"class":"A","args":[]}}'
     direct("SET", "resque:worker:web-1:7:mail", record)
     ran = qtop("prune")
-    assert (ran.status, ran.out) == (0, "pruned web-1:7:mail\n")
+    assert (ran.status, ran.out) == (0, "pruned web-1:7:mail: its job failed\n")
     assert direct("SMEMBERS", "resque:workers") == [b"web-2:8:mail"]
     entry = json.loads(direct("LINDEX", "resque:failed", 0))
     assert entry["exception"] == "Resque::PruneDeadWorkerDirtyExit"

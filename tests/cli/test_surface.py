@@ -103,6 +103,7 @@ def test_the_status_tells_what_was_wrong(qtop: Qtop, words: tuple[str, ...], sta
         ("clear", "failed", "--yes"),
         ("pause", "mail"),
         ("resume", "--all"),
+        ("register", "lost"),
         ("undo",),
         ("prune",),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.engine.direct import Direct
+from tests.engine.golden_table import ROWS
 from tests.engine.own_redis import OwnRedis
 from tests.engine.worker_process import WorkerProcess
 
@@ -17,9 +18,18 @@ from resque.wire.address import parse_url
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 
+#: The tests that hold a recording of real Resque.
+_HOLDING = {row.test for row in ROWS}
+
 StartWorker = Callable[..., WorkerProcess]
 StartRedis = Callable[..., OwnRedis]
 Push = Callable[..., None]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k golden` find the tests that hold a recording, wherever they are."""
+    if f"{item.path.name}::{getattr(item, 'originalname', '')}" in _HOLDING:
+        item.extra_keyword_matches.add("golden")
 
 
 @pytest.fixture

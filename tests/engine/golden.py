@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,50 @@ def dump(direct: Direct) -> Database:
     return found
 
 
+def replaced(database: Database, changes: dict[str, str]) -> Database:
+    """A database with texts replaced wherever they stand in its values: how a test states a
+    difference."""
+
+    def change(value: Any) -> Any:
+        if isinstance(value, list):
+            return [change(item) for item in value]
+        if isinstance(value, dict):
+            return {key: change(each) for key, each in value.items()}
+        for old, new in changes.items():
+            value = value.replace(old, new)
+        return value
+
+    return {key: entry | {"value": change(entry["value"])} for key, entry in database.items()}
+
+
+def restore(direct: Direct, name: str) -> None:
+    """Put the database of a recording into a server, to the byte."""
+    writers = {"string": "SET", "list": "RPUSH", "set": "SADD", "hash": "HSET", "zset": "ZADD"}
+    for key, entry in load(name)["keys"].items():
+        value = entry["value"]
+        match entry["type"]:
+            case "string":
+                parts = [value]
+            case "hash":
+                parts = [part for pair in value.items() for part in pair]
+            case "zset":
+                parts = [part for member, score in value for part in (score, member)]
+            case _:
+                parts = [_bytes(item) for item in value]
+        direct(writers[entry["type"]], key, *parts)
+        if "ttl" in entry:
+            direct("EXPIRE", key, entry["ttl"])
+
+
+def raw_items(name: str, key: str) -> list[bytes]:
+    """The bytes of a recorded list's items."""
+    return [_bytes(item) for item in load(name)["keys"][key]["value"]]
+
+
+def _bytes(item: Any) -> bytes:
+    return b64decode(item["b64"]) if isinstance(item, dict) else str(item).encode()
+
+
 def _text(raw: bytes) -> Any:
     try:
         return raw.decode()
@@ -78,30 +122,37 @@ def _hash(direct: Direct, key: bytes) -> dict[str, Any]:
     return {str(_text(k)): _text(v) for k, v in zip(flat[::2], flat[1::2], strict=True)}
 
 
+def _zset(direct: Direct, key: bytes) -> list[Any]:
+    flat = direct("ZRANGE", key, 0, -1, "WITHSCORES")
+    return [[_text(m), int(score)] for m, score in zip(flat[::2], flat[1::2], strict=True)]
+
+
 _READERS: dict[str, Any] = {
     "string": lambda direct, key: _text(direct("GET", key)),
     "list": lambda direct, key: [_text(item) for item in direct("LRANGE", key, 0, -1)],
     "set": lambda direct, key: [_text(member) for member in sorted(direct("SMEMBERS", key))],
     "hash": _hash,
+    "zset": _zset,
 }
 
 
 def _with_tokens(keys: Database, workers: list[str] | tuple[str, ...]) -> Database:
     out: Database = {}
     for key, entry in keys.items():
-        marked = {"type": entry["type"], "value": _marked(entry["value"], workers)}
+        with_tokens = {"type": entry["type"], "value": marked(entry["value"], workers)}
         if "ttl" in entry:
             assert 0 < entry["ttl"] <= LONGEST_TTL_S, f"{key} lives {entry['ttl']} s"
-            marked["ttl"] = "<ttl>"
-        out[_marked(key, workers)] = marked
+            with_tokens["ttl"] = "<ttl>"
+        out[marked(key, workers)] = with_tokens
     return out
 
 
-def _marked(value: Any, workers: list[str] | tuple[str, ...]) -> Any:
+def marked(value: Any, workers: list[str] | tuple[str, ...]) -> Any:
+    """A value with tokens for what differs from run to run, and for the workers' `host:pid`."""
     if isinstance(value, list):
-        return [_marked(item, workers) for item in value]
+        return [marked(item, workers) for item in value]
     if isinstance(value, dict):
-        return {_marked(k, workers): _marked(v, workers) for k, v in value.items()}
+        return {marked(k, workers): marked(v, workers) for k, v in value.items()}
     text = str(value)
     for number, worker in enumerate(workers, 1):
         text = re.sub(rf"{re.escape(worker)}(?=:)", f"<worker {number}>", text)

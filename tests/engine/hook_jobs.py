@@ -30,7 +30,7 @@ class Hooked(Job):
         trace(f"perform({how})")
         if how == "fail":
             raise RuntimeError("hooked fail")
-        if how == "die":
+        if how in ("die", "kill"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     @staticmethod

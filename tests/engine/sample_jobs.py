@@ -99,14 +99,51 @@ class RescueTerm(Job):
             trace(f"rescued Resque::TermException {error}")
 
 
+class CustomError(Exception):
+    """An application's own."""
+
+
 class FailKinds(Job):
+    """The ways to fail of the recording failure_kinds, as far as Python knows them."""
+
     queue = "default"
     name = "FailKinds"
 
     @staticmethod
-    def perform(kind: str) -> None:
-        if kind == "exit":
-            sys.exit("exit")
+    def perform(kind: str, *rest: Any) -> None:
+        texts = {
+            "multiline": 'line one\nline two\ttab "quoted" \\ back / slash </script>',
+            "unicode": "café 日本 😀 \u2028",
+            "badutf8": "bad \udcff\udcfe bytes",
+            "binary": "bin \udcff\udcfe bytes",
+            "latin1": "caf\udce9",
+            "empty": "",
+            "nobacktrace": "no backtrace",
+        }
+        if kind in texts:
+            raise RuntimeError(texts[kind])
+        errors: dict[str, BaseException] = {
+            "custom": CustomError(),
+            "exit": SystemExit("exit"),
+            "abort": SystemExit("aborting"),
+            "nameerror": NameError("name 'no_such_thing' is not defined"),
+            "zero": ZeroDivisionError("division by zero"),
+            "throw": LookupError("nobody catches x"),
+            "interrupt": KeyboardInterrupt(),
+            "notimpl": NotImplementedError(),
+        }
+        if kind in errors:
+            raise errors[kind]
+        if kind == "exit!":
+            os._exit(0)
+
+
+class OneArg(Job):
+    name = "OneArg"
+
+    @staticmethod
+    def perform(only: Any) -> None:
+        pass
 
 
 class KillSelf(Job):

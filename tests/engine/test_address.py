@@ -36,6 +36,38 @@ QUOTED = "s3cr3t-p%40ss%2Fw%3Frd%23"
         ("unix:///run/r.sock?db=5", Address(path="/run/r.sock", db=5)),
         ("unix:///run/a%20b", Address(path="/run/a b")),
         ("  redis://h \n", Address(host="h")),
+        (
+            f"redis+sentinel://me:{QUOTED}@a,b:1/main/3?sentinel_password={QUOTED}",
+            Address(
+                db=3,
+                username="me",
+                password=SECRET,
+                sentinels=(("a", 26379), ("b", 1)),
+                primary="main",
+                sentinel_password=SECRET,
+            ),
+        ),
+        (
+            "rediss+sentinel://a/main?db=2&ca=/c.pem&verify=no&sentinel_username=me",
+            Address(
+                db=2,
+                tls=True,
+                tls_ca_file="/c.pem",
+                tls_verify=False,
+                sentinels=(("a", 26379),),
+                primary="main",
+                sentinel_username="me",
+                sentinel_tls=True,
+            ),
+        ),
+        (
+            "rediss+sentinel://a/main?sentinel_tls=no",
+            Address(tls=True, sentinels=(("a", 26379),), primary="main"),
+        ),
+        (
+            "redis+sentinel://a/main?sentinel_tls=yes",
+            Address(sentinels=(("a", 26379),), primary="main", sentinel_tls=True),
+        ),
     ],
 )
 def test_a_url_is_read(url: str, address: Address) -> None:
@@ -60,6 +92,11 @@ def test_a_url_is_read(url: str, address: Address) -> None:
         f"http://:{QUOTED}@h",
         f"unix://:{QUOTED}@?db=0",
         "unix://",
+        f"redis+sentinel://:{QUOTED}@a",
+        f"redis+sentinel://:{QUOTED}@/main",
+        f"redis+sentinel://:{SECRET}@a/main",
+        f"redis+sentinel://a/main?sentinel_password={QUOTED}&password={QUOTED}",
+        f"redis+sentinel://a/main?{QUOTED}",
     ],
 )
 def test_a_url_that_cannot_be_is_refused_without_repeating_it(url: str) -> None:
@@ -84,6 +121,14 @@ def test_any_text_is_an_address_or_a_bad_url(text: str) -> None:
         (f"redis://me:{QUOTED}@h:7000/2", "redis://me@h:7000/2"),
         (f"rediss://:{QUOTED}@[::1]", "rediss://[::1]:6379/0"),
         (f"unix://:{QUOTED}@/run/r.sock?db=3", "unix:///run/r.sock?db=3"),
+        (
+            f"redis+sentinel://me:{QUOTED}@a:1,b/main?sentinel_password={QUOTED}",
+            "redis+sentinel://me@a:1,b:26379/main/0",
+        ),
+        (
+            f"rediss+sentinel://:{QUOTED}@a/main/2?sentinel_username=x&sentinel_password={QUOTED}",
+            "rediss+sentinel://a:26379/main/2",
+        ),
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:

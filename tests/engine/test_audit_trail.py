@@ -8,10 +8,11 @@ import pytest
 from tests.engine.by_hand import KEY, KEYS, ME, QUEUE, ByHand, fill, marks, numbered, trail, waiting
 from tests.engine.direct import Direct
 
-from resque.state import audit, notes, queues, switches
+from resque.state import audit, pruning, queues, registration, stale, switches
 from resque.state.audit import Deed
 from resque.state.trail import AUDIT_ENTRIES, Actor, Trail
-from resque.state.undo import undo
+from resque.state.undo import Undone, undo
+from resque.wire import times
 from resque.wire.keys import name_text
 from resque.wire.stores import Store
 
@@ -87,9 +88,9 @@ def test_an_empty_record_is_empty(store: Store, direct: Direct) -> None:
 
 
 def test_old_entries_make_way(store: Store, direct: Direct) -> None:
-    for start in range(0, AUDIT_ENTRIES + 500, 500):
-        for number in range(start, start + 500):
-            store.run(notes.note(KEYS, trail(f"act {number}", undo_s=0), 1))
+    for number in range(0, AUDIT_ENTRIES + 500, 2):
+        store.run(registration.register(KEYS, "q", trail(f"act {number}", undo_s=0)))
+        store.run(registration.forget(KEYS, "q", trail(f"act {number + 1}", undo_s=0)))
     kept = direct("XLEN", KEYS.audit())
     assert AUDIT_ENTRIES <= kept <= AUDIT_ENTRIES + 200
     assert deeds(store, 1)[0].action == f"act {AUDIT_ENTRIES + 499}"
@@ -166,8 +167,55 @@ def test_an_action_without_a_trail_leaves_none(store: Store, direct: Direct) -> 
     assert waiting(direct, QUEUE) == []
 
 
-def test_a_note_stands_for_what_no_script_writes_down(store: Store, direct: Direct) -> None:
-    store.run(notes.note(KEYS, trail("prune", undo_s=0), 3))
+def test_an_undo_is_on_record_with_what_there_was_to_take_back(
+    store: Store, direct: Direct
+) -> None:
+    items = numbered(250)
+    fill(direct, items)
+    mine = trail("move")
+    store.run(queues.move(KEYS, "q", marks(items, range(250)), "r", mine))
+    direct("LPOP", "resque:queue:r")
+    back = trail("undo")
+    hand = ByHand(store, undo(KEYS, mine.id, back))
+    seen: list[int | None] = []
+    while hand.step():
+        seen += [deed.done for deed in deeds(store) if deed.action == "undo"]
+    assert list(dict.fromkeys(seen)) == [100, 200]
+    undoing, moving = deeds(store)
+    assert (undoing.id, undoing.action, undoing.undo_left_s) == (back.id, "undo", None)
+    assert (undoing.planned, undoing.done) == (250, 249)
+    assert moving.undone == 249
+    assert store.run(undo(KEYS, mine.id, trail("undo"))) == Undone(is_known=False)
+    assert store.run(undo(KEYS, back.id, trail("undo"))) == Undone(is_known=False)
+    assert len(deeds(store)) == 2
+
+
+def test_pruned_workers_are_on_record_in_the_step_that_takes_them_off(
+    store: Store, direct: Direct
+) -> None:
+    ids = ["h:1:q", "h:2:q"]
+    for worker_id in ids:
+        direct("SADD", "resque:workers", worker_id)
+        direct("HSET", "resque:workers:heartbeat", worker_id, "2020-01-01T00:00:00+00:00")
+    direct("SET", "resque:worker:h:2:q", '{"queue":"q","payload":{"class":"A","args":[]}}')
+    mine = trail("prune", undo_s=0)
+    fates = [
+        store.run(pruning.take_off(KEYS, seen, times.wall_now, requeue_lost=1, trail=mine))
+        for seen in store.run(stale.look(KEYS, ids))
+    ]
+    assert fates == ["idle", "put back"]
     [deed] = deeds(store)
-    assert (deed.action, deed.done, deed.undone, deed.undo_left_s) == ("prune", 3, 0, None)
+    assert (deed.action, deed.done, deed.undone, deed.undo_left_s) == ("prune", 2, 0, None)
     assert direct("TTL", KEYS.undo(deed.id)) > 0
+
+
+def test_names_put_on_and_taken_off_the_set_of_queues_are_on_record(
+    store: Store, direct: Direct
+) -> None:
+    assert store.run(registration.register(KEYS, "q", trail("register", undo_s=0)))
+    assert not store.run(registration.register(KEYS, "q", trail("register", undo_s=0)))
+    fill(direct, [b"x"])
+    assert not store.run(registration.forget(KEYS, "q", trail("remove", undo_s=0)))
+    direct("DEL", KEY)
+    assert store.run(registration.forget(KEYS, "q", trail("remove", undo_s=0)))
+    assert [(deed.action, deed.done) for deed in deeds(store)] == [("remove", 1), ("register", 1)]

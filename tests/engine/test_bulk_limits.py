@@ -28,7 +28,7 @@ from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
 from resque.errors import OutcomeUnknown, WrongType
-from resque.state import bulk, failure_actions, failures, queues
+from resque.state import bulk, failure_actions, queues
 from resque.state.bulk import Result
 from resque.wire.address import parse_url
 from resque.wire.stores import Store
@@ -78,16 +78,6 @@ def test_an_item_whose_queue_is_no_list_stays_where_it_is(store: Store, direct: 
     assert result == Result(done=5, refused=(("the key of the queue holds no list", 5),))
     assert waiting(direct, FAILED) == entries[1::2]
     assert direct("GET", TARGET) == b"no list"
-
-
-def test_a_single_failure_whose_queue_is_no_list_stays_where_it_is(
-    store: Store, direct: Direct
-) -> None:
-    fill(direct, [entry(1)], FAILED)
-    direct("SET", QUEUE, "no list")
-    with pytest.raises(WrongType):
-        store.run(failures.requeue(KEYS, newest_failures(store)[0]))
-    assert waiting(direct, FAILED) == [entry(1)]
 
 
 @pytest.mark.parametrize("key", [KEYS.queues(), KEYS.audit(), KEY])

@@ -191,17 +191,19 @@ def test_an_answer_that_never_came_is_an_unknown_outcome(
         lossy.close()
 
 
+@pytest.mark.parametrize("jobs", [1, 11])  # a few are removed in another way than many
 def test_a_dequeue_whose_answer_was_lost_is_an_unknown_outcome(
-    redis_url: str, resque: Resque, direct: Direct
+    redis_url: str, resque: Resque, direct: Direct, jobs: int
 ) -> None:
     path = parse_url(redis_url).path
     assert path is not None
-    resque.enqueue(Quiet, 0)
-    assert resque.dequeue(Quiet) == 1  # from here on the server knows the scripts
-    resque.enqueue(Quiet, 1)
+    many = [(Quiet, [number]) for number in range(jobs)]
+    resque.enqueue_many(many)
+    assert resque.dequeue(Quiet) == jobs  # from here on the server knows the scripts
+    resque.enqueue_many(many)
 
     def lose_what_is_taken(command: list[bytes], reply: Any) -> bool:
-        return BLANK not in command
+        return command[0] != b"LREM" and BLANK not in command
 
     with Proxy(Path(path), lose_what_is_taken) as proxy:
         lossy = Resque(proxy.url)

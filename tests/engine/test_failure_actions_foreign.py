@@ -9,9 +9,8 @@ import pytest
 from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, trail, waiting
 from tests.engine.direct import Direct
 
-from resque.state import failure_actions, failures
+from resque.state import failure_actions
 from resque.state.bulk import Result
-from resque.state.failures import Requeued
 from resque.state.undo import Undone, undo
 from resque.wire.codec import decode
 from resque.wire.stores import Store
@@ -133,15 +132,13 @@ def test_it_is_read(store: Store, direct: Direct, foreign: Foreign) -> None:
 
 
 @pytest.mark.parametrize("foreign", ENTRIES.values(), ids=ENTRIES)
-@pytest.mark.parametrize("how", ["alone", "in bulk", "and kept"])
+@pytest.mark.parametrize("how", ["taken off", "and kept"])
 def test_it_is_requeued_as_its_own_bytes(
     store: Store, direct: Direct, foreign: Foreign, how: str
 ) -> None:
     fill(direct, [foreign.raw], FAILED)
     [failure] = newest_failures(store)
-    if how == "alone":
-        assert store.run(failures.requeue(KEYS, failure)) == Requeued(done=True)
-    elif how == "in bulk":
+    if how == "taken off":
         mine = trail("requeue", KEYS.failed())
         chosen = [failure_actions.mark(failure)]
         assert store.run(failure_actions.requeue(KEYS, chosen, mine)) == Result(done=1)
@@ -150,10 +147,10 @@ def test_it_is_requeued_as_its_own_bytes(
         assert not isinstance(keeping, str)
         assert store.run(keeping)
     assert waiting(direct, "resque:queue:mail") == [foreign.payload]
-    if how == "in bulk":
+    if how == "taken off":
         assert store.run(undo(KEYS, mine.id)) == Undone(done=1)
         assert waiting(direct, FAILED) == [foreign.raw]
-    elif how == "and kept":
+    else:
         [stamped] = waiting(direct, FAILED)
         assert stamped.startswith(foreign.raw[:-1])
         assert decode(stamped) == decode(foreign.raw) | {"retried_at": "2026/01/01 00:00:00 UTC"}

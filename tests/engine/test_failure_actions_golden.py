@@ -1,8 +1,7 @@
-"""Requeueing and deleting failures leaves what Ruby's Resque left, but for differences named here:
+"""Requeueing odd and foreign failures leaves what Ruby's Resque left, but for differences named
+here (the ordinary ones: test_golden_failures):
 
 - a payload goes back as its own bytes, where Ruby encodes it anew;
-- `requeue` takes the entry off the list, so that nobody requeues it twice; `requeue_and_keep` is
-  Ruby's way;
 - what cannot be a job is refused, where Ruby pushes it or stamps it and raises.
 """
 
@@ -18,21 +17,10 @@ from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, waiting
 from tests.engine.direct import Direct
 
 from resque.state import failure_actions, queues
-from resque.state.bulk import Result
 from resque.state.failures import Failure
 from resque.wire.stores import Store
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
-
-
-def restore(direct: Direct, scenario: str) -> None:
-    """Put the database of a recording into the server."""
-    for key, entry in golden.load(scenario)["keys"].items():
-        value = entry["value"]
-        if entry["type"] == "string":
-            direct("SET", key, value, *(("EX", entry["ttl"]) if "ttl" in entry else ()))
-        else:
-            direct({"list": "RPUSH", "set": "SADD"}[entry["type"]], key, *value)
 
 
 def at(store: Store, place: int, list_name: str = "failed") -> Failure:
@@ -43,51 +31,6 @@ def requeue_and_keep(store: Store, failure: Failure, list_name: str = "failed") 
     keeping = failure_actions.requeue_and_keep(KEYS, failure, NOW, list_name=list_name)
     assert not isinstance(keeping, str), keeping
     return store.run(keeping)
-
-
-def test_one_after_the_other_as_ruby_did_them(store: Store, direct: Direct) -> None:
-    def is_as_in(scenario: str) -> bool:
-        return golden.ours(direct, "vm:17405") == golden.recorded(scenario)
-
-    restore(direct, "failed_before_ops")
-    assert is_as_in("failed_before_ops")
-    assert requeue_and_keep(store, at(store, 1))
-    assert is_as_in("failed_requeue_1")
-    assert requeue_and_keep(store, at(store, 1))
-    assert is_as_in("failed_requeue_1_again")
-    for failure in newest_failures(store)[::-1]:
-        if failure.queue == "default":
-            assert requeue_and_keep(store, failure)
-    assert is_as_in("failed_requeue_queue")
-    oldest = [failure_actions.mark(at(store, 0))]
-    assert store.run(failure_actions.delete(KEYS, oldest)) == Result(done=1)
-    assert is_as_in("failed_remove_0")
-    assert store.run(failure_actions.clear_retried(KEYS)) == Result(done=2)
-    assert is_as_in("failed_clear_retried")
-
-
-def test_deleting_those_of_one_queue(store: Store, direct: Direct) -> None:
-    restore(direct, "failed_before_ops")
-    marks = store.run(failure_actions.select(KEYS, lambda failure: failure.queue == "default"))
-    assert store.run(failure_actions.delete(KEYS, marks)) == Result(done=3)
-    assert golden.ours(direct, "vm:17405") == golden.recorded("failed_remove_queue")
-
-
-def test_requeueing_all_and_keeping_them(store: Store, direct: Direct) -> None:
-    restore(direct, "failed_before_ops")
-    for failure in newest_failures(store)[::-1]:
-        assert requeue_and_keep(store, failure)
-    assert golden.ours(direct, "vm:17405") == golden.recorded("failed_requeue_all")
-
-
-def test_requeueing_all_pushes_what_ruby_pushes_in_its_order(store: Store, direct: Direct) -> None:
-    restore(direct, "failed_before_ops")
-    marks = store.run(failure_actions.select(KEYS, lambda _: True))
-    assert store.run(failure_actions.requeue(KEYS, marks)) == Result(done=4)
-    expected = golden.recorded("failed_requeue_all")
-    # The difference: the entries are gone.
-    del expected["resque:failed"]
-    assert golden.ours(direct, "vm:17405") == expected
 
 
 FOREIGN = [
@@ -123,16 +66,6 @@ def test_somebody_elses_entries_come_to_the_same_but_keep_their_bytes(
     assert waiting(direct, FAILED) == [(text[:-1] + stamp).encode() for text in FOREIGN]
 
 
-def test_a_list_of_failures_for_each_queue(store: Store, direct: Direct) -> None:
-    restore(direct, "multi_queue")
-    assert requeue_and_keep(store, at(store, 0, "default_failed"), "default_failed")
-    expected = golden.recorded("multi_queue_requeue")
-    # The difference: this back end of Ruby's forgets the zone, and we do not.
-    stamped = expected["resque:default_failed"]["value"]
-    stamped[0] = re.sub(r'(?<="retried_at":")[^"]*', "<failed at, UTC>", stamped[0])
-    assert golden.ours(direct, "vm:21570") == expected
-
-
 def test_odd_entries_are_refused_and_stay_unstamped(store: Store, direct: Direct) -> None:
     recording = golden.load("requeue_odd_entries")["keys"]["resque:failed"]["value"]
     entries = [re.sub(r',"retried_at":"[^"]*"', "", text).encode() for text in recording]
@@ -152,7 +85,7 @@ def test_odd_entries_are_refused_and_stay_unstamped(store: Store, direct: Direct
 
 @pytest.mark.parametrize("place", [0, 1, 3])
 def test_what_was_taken_meanwhile_is_not_stamped(store: Store, direct: Direct, place: int) -> None:
-    restore(direct, "failed_before_ops")
+    golden.restore(direct, "failed_before_ops")
     failure = at(store, place)
     direct("LREM", FAILED, 1, failure.item.raw)
     rest = waiting(direct, FAILED)

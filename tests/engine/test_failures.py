@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 from tests.engine.direct import Direct
 
-from resque.state import failures
-from resque.state.failures import Failure, Requeued
+from resque.state import failure_actions, failures
+from resque.state.bulk import Result
+from resque.state.failures import Failure
 from resque.state.windows import whole
 from resque.wire.codec import decode, members
 from resque.wire.keys import Keys
@@ -35,6 +36,10 @@ def seen(store: Store, *, max_bytes: int = 65_536) -> list[Failure]:
     return store.run(failures.newest(KEYS, limit=1000, max_bytes=max_bytes))[1]
 
 
+def requeue(store: Store, *chosen: Failure) -> Result:
+    return store.run(failure_actions.requeue(KEYS, [failure_actions.mark(each) for each in chosen]))
+
+
 #: Payloads that no decoding and encoding would give back.
 DELICATE = {
     "a large integer": b'{"class":"A","args":[1180591620717411303424]}',
@@ -55,7 +60,7 @@ def test_a_requeued_payload_keeps_its_bytes(
     direct("RPUSH", FAILED, entry(payload))
     [failure] = seen(store, max_bytes=max_bytes)
     assert failure.item.is_cut == (max_bytes == 10)
-    assert store.run(failures.requeue(KEYS, failure)) == Requeued(done=True)
+    assert requeue(store, failure) == Result(done=1)
     assert direct("LRANGE", "resque:queue:mail", 0, -1) == [payload]
     assert direct("SMEMBERS", "resque:queues") == [b"mail"]
     assert direct("EXISTS", FAILED) == 0
@@ -72,7 +77,7 @@ def test_a_failure_is_requeued_by_its_bytes_wherever_it_is_by_now(
             failure = seen(store, max_bytes=20)[-failure.place - 1]
         direct("LPOP", FAILED)
         direct("RPUSH", FAILED, entry(error="new"), entry(error="newer"))
-        assert store.run(failures.requeue(KEYS, failure)).done
+        assert requeue(store, failure) == Result(done=1)
         assert mine not in direct("LRANGE", FAILED, 0, -1)
         direct("LPUSH", FAILED, mine)
         direct("RPUSH", FAILED, mine)
@@ -84,9 +89,9 @@ def test_a_second_requeue_finds_it_gone_and_pushes_nothing(store: Store, direct:
     direct("RPUSH", FAILED, entry(error="x" * 100))
     [whole_one] = seen(store)
     [cut_one] = seen(store, max_bytes=10)
-    assert store.run(failures.requeue(KEYS, whole_one)).done
+    assert requeue(store, whole_one) == Result(done=1)
     for failure in (whole_one, cut_one):
-        assert store.run(failures.requeue(KEYS, failure)) == Requeued(gone=True)
+        assert requeue(store, failure) == Result(gone=1)
     assert direct("LLEN", "resque:queue:mail") == 1
 
 
@@ -94,10 +99,10 @@ def test_of_identical_entries_each_requeue_takes_one(store: Store, direct: Direc
     direct("RPUSH", FAILED, entry(), entry(error="between"), entry())
     first, _, last = seen(store)
     assert first.item == last.item
-    assert store.run(failures.requeue(KEYS, first)).done
+    assert requeue(store, first) == Result(done=1)
     assert direct("LLEN", FAILED) == 2
-    assert store.run(failures.requeue(KEYS, last)).done
-    assert store.run(failures.requeue(KEYS, last)).gone
+    assert requeue(store, last) == Result(done=1)
+    assert requeue(store, last) == Result(gone=1)
     assert direct("LRANGE", FAILED, 0, -1) == [entry(error="between")]
     assert direct("LLEN", "resque:queue:mail") == 2
 
@@ -124,9 +129,10 @@ def test_what_cannot_be_a_job_is_refused_and_stays(
 ) -> None:
     direct("RPUSH", FAILED, raw)
     [failure] = seen(store, max_bytes=10**7)
-    outcome = store.run(failures.requeue(KEYS, failure))
-    assert outcome.refused
-    assert not outcome.done
+    result = requeue(store, failure)
+    [(reason, count)] = result.refused
+    assert reason
+    assert (count, result.done, result.gone) == (1, 0, 0)
     assert direct("LRANGE", FAILED, 0, -1) == [raw]
     assert direct("KEYS", "resque:queue*") == []
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from tests.engine import golden
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError
-from resque.state import queues
+from resque.state import queues, switches
 
 NAMES = Registry()
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -99,6 +102,82 @@ def all_queues(resque: Resque, direct: Direct) -> None:
     resque.run(queues.push(resque.keys, "raw", as_given))
 
 
+def an_active_job(resque: Resque, direct: Direct) -> None:
+    # Another framework's wrapper around its jobs is a class like any other. Its arguments, with
+    # ids and times in them, are those of the recording.
+    for key, entry in golden.load("active_job")["keys"].items():
+        for text in entry["value"] if entry["type"] == "list" else ():
+            payload = json.loads(text)
+            resque.enqueue_to(key.removeprefix("resque:queue:"), payload["class"], *payload["args"])
+
+
+def three(resque: Resque, direct: Direct) -> None:
+    # Ruby's setting `enqueue_front` has no effect; ours does not exist.
+    for number in range(3):
+        resque.enqueue(OkJob, number)
+
+
+def test_namespaces(redis_url: str, direct: Direct) -> None:
+    for number, namespace in enumerate(("myapp", "resque:app2", "third", "resque", "resque"), 1):
+        client = Resque(redis_url, namespace=namespace)
+        client.enqueue(OkJob, number)
+        client.close()
+    assert golden.ours(direct) == golden.recorded("namespaces")
+
+
+def test_looking_at_queues(resque: Resque, direct: Direct) -> None:
+    for number in range(5):
+        resque.enqueue(OkJob, number)
+    told = golden.load("peek_info")["results"]
+    sizes = {queue: resque.size(queue) for queue in resque.queues()}
+    sample = {"size": resque.size("default"), "samples": peeked(resque, "default", 0, 2)}
+    assert [
+        peeked(resque, "default")[0],
+        peeked(resque, "default", 1, 3),
+        # Ruby's one job is an object or nil; ours is always a list.
+        next(iter(peeked(resque, "default", 9)), None),
+        peeked(resque, "nosuch", 0, 5),
+        resque.size("default"),
+        resque.queues(),
+        sizes,
+        {"default": sample},
+    ] == [
+        *(told["peek(default)"], told["peek(default,1,3)"], told["peek(default,9)"]),
+        *(told["peek(nosuch,0,5)"], told["size"], told["queues"], told["queue_sizes"]),
+        told["sample"],
+    ]
+    # Named difference: where the server is and what the application is called, we do not tell.
+    del told["info"]["servers"], told["info"]["environment"]
+    assert asdict(resque.info()) == told["info"]
+    assert golden.ours(direct) == golden.recorded("peek_info")
+
+
+def peeked(resque: Resque, queue: str, start: int = 0, count: int = 1) -> list[dict[str, Any]]:
+    return [json.loads(job.raw) for job in resque.peek(queue, start, count)]
+
+
+def test_pauses_of_the_plugin(
+    resque: Resque, direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    assert resque.run(switches.pause(resque.keys, ["default"])) == 1
+    # Named difference: to pause everything ours sets Resque's own switch, which core workers obey
+    # too. It obeys the plugin's and takes it back all the same.
+    expected = golden.recorded("plugin_pause")
+    switch = expected.pop("resque:pause:all")
+    assert golden.ours(direct) == expected
+    direct("SET", "resque:pause:all", switch["value"])
+    push("OkJob")
+    push("OkJob", queue="other")
+    worker = start_worker("default,other", INTERVAL="0")
+    assert worker.wait() == 0
+    assert direct("LLEN", "resque:queue:default") == direct("LLEN", "resque:queue:other") == 1
+    assert resque.run(switches.resume_all(resque.keys)) == 1
+    worker = start_worker("default,other", INTERVAL="0")
+    assert worker.wait() == 0
+    assert direct("LLEN", "resque:queue:default") == 1
+    assert direct("EXISTS", "resque:queue:other") == 0
+
+
 def impossible(resque: Resque, direct: Direct) -> None:
     for argument in (float("nan"), float("inf"), "half \ud800", object(), {1, 2}, b"bytes"):
         with pytest.raises(EncodeError):
@@ -157,6 +236,8 @@ def dequeued_all(resque: Resque, direct: Direct) -> None:
         ("remove_queue", removed_queue),
         ("dequeue_args", dequeued),
         ("dequeue_all_args", dequeued_all),
+        ("active_job", an_active_job),
+        ("enqueue_front", three),
     ],
 )
 def test_the_database_after(

@@ -99,3 +99,8 @@ def test_which_values_of_the_switch_pause(
         obeyed[value] = "runs"
     assert obeyed == recording["results"]
     assert performed == sum(effect == "runs" for effect in obeyed.values())
+    # The recording has another job before the first value; here those that had to wait count.
+    push("OkJob")
+    eventually(lambda: direct("GET", "resque:stat:processed") == b"7", "all are counted")
+    assert worker.leave() == 0
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("pause_all_workers_values")

@@ -61,6 +61,10 @@ def move_all_to_the_end(store: Store, mine: Trail) -> int:
     return store.run(queues.move(KEYS, "q", marks(ITEMS, range(400)), "q", mine)).done
 
 
+def replace(store: Store, mine: Trail) -> int:
+    return int(store.run(queues.replace(KEYS, "q", 300, ITEMS[300], b"edited", mine)))
+
+
 def failed(store: Store) -> list[Mark]:
     return [failure_actions.mark(each) for each in newest_failures(store)]
 
@@ -108,6 +112,7 @@ ACTIONS: dict[str, tuple[Action, bytes, int]] = {
     "delete all": (delete_all, KEYS.queue("q"), 605),
     "move": (move, KEYS.queue("q"), 9),
     "move to the end": (move_all_to_the_end, KEYS.queue("q"), 400),
+    "replace": (replace, KEYS.queue("q"), 1),
     "remove": (remove, KEYS.queue("q"), 605),
     "clear failures": (clear_failures, KEYS.failed(), 300),
     "requeue": (requeue, KEYS.failed(), 300),

@@ -20,7 +20,7 @@ from tests.engine.seen import (
     where,
 )
 
-from resque.worker.runner import Limit
+from resque.worker.limit import Limit
 
 TEN = {"JOBS_PER_FORK": "10", "RESQUE_REQUIRE": TURNS}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from signal import SIGSTOP
@@ -12,29 +11,12 @@ import pytest
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, await_begun, has_left, stat, waiting, where
+from tests.engine.tally import done, failed_numbers, held
 from tests.engine.worker_process import WorkerProcess, await_marks
 
 JOBS = 300
 KILLS = 16
 TEN = {"JOBS_PER_FORK": "10", "RESQUE_REQUIRE": TURNS}
-
-
-def held(direct: Direct) -> list[int]:
-    """The jobs in the hands of workers, dead ones too."""
-    keys = [k for k in direct("KEYS", "resque:worker:*") if not k.endswith(b":started")]
-    records = [direct("GET", key) for key in keys]
-    return [json.loads(record)["payload"]["args"][0] for record in records if record is not None]
-
-
-def done(direct: Direct) -> dict[int, int]:
-    """The jobs that were performed, and how often."""
-    marks = direct("HGETALL", "marks")
-    return {int(n): int(often) for n, often in zip(marks[::2], marks[1::2], strict=True)}
-
-
-def failed_numbers(direct: Direct) -> list[int]:
-    entries = direct("LRANGE", "resque:failed", 0, -1)
-    return [json.loads(entry)["payload"]["args"][0] for entry in entries]
 
 
 def kill_all(worker: WorkerProcess) -> None:

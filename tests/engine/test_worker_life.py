@@ -66,7 +66,8 @@ def test_process_titles_are_those_that_ruby_looks_for(
     worker = start_worker("default,b", RESQUE_PROCLINE_PREFIX="pfx-")
     await_waiting(worker)
     waiting = worker.title()
-    push("SlowJob", 600)
+    direct("SET", "own:hold", "a while")
+    push("SlowJob", 1)
     child = worker.await_child()
     eventually(lambda: ": Forked " in worker.title(), "the worker tells of its child")
     eventually(lambda: ": Processing " in title_of(child), "the child tells of its job")
@@ -80,6 +81,9 @@ def test_process_titles_are_those_that_ruby_looks_for(
     assert f"Forked {child.pid} at" in titles[1]
     # Ruby prunes a process on its host whose title does not match this.
     assert all(re.search(r"resque:work|resque: Starting|resque-\d", title) for title in titles)
+    direct("DEL", "own:hold")
+    assert worker.leave() == 0
+    assert golden.ours(direct, worker.host_pid) == golden.recorded("proclines")
 
 
 def test_a_paused_queue_is_left_alone_and_the_others_served(

@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.engine.by_hand import KEYS, ByHand, marks, waiting
+from tests.engine.by_hand import KEYS, ByHand, marks, trail, waiting
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct
 
-from resque.state import bulk, inspection, queues, removal, snapshot, switches, unregistered
+from resque.state import (
+    bulk,
+    inspection,
+    queues,
+    registration,
+    removal,
+    snapshot,
+    switches,
+    undo,
+)
+from resque.state.registration import Unregistered
 from resque.state.snapshot import Snapshot
 from resque.wire.exchange import Call, Exchange, Steps
 from resque.wire.keys import Keys, name_bytes
@@ -47,7 +57,7 @@ def make_keys(direct: Direct, count: int, line: str) -> None:
         direct("EVAL", f"for i = {start}, {min(start + step, count) - 1} do {line} end", 0)
 
 
-@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("name", [*AWKWARD, ""])
 def test_a_queue_may_have_any_name(store: Store, direct: Direct, name: str) -> None:
     items = [b'{"class":"A","args":[1]}', b'{"class":"A","args":[2]}', b'{"class":"B","args":[]}']
     key = b"resque:queue:" + name_bytes(name)
@@ -62,6 +72,26 @@ def test_a_queue_may_have_any_name(store: Store, direct: Direct, name: str) -> N
     assert store.run(removal.remove(KEYS, name, seen)) == 1
     assert direct("SMEMBERS", "resque:queues") == [b"to"]
     assert direct("EXISTS", key) == 0
+
+
+@pytest.mark.parametrize("name", ["mail", ""])
+def test_a_removed_queue_comes_back_registered_whatever_its_name(
+    store: Store, direct: Direct, name: str
+) -> None:
+    mine = trail("remove", KEYS.queue(name), queue=name)
+    store.run(queues.push(KEYS, name, [b"x", b"y"]))
+    assert store.run(removal.remove(KEYS, name, store.run(queues.extent(KEYS, name)), mine)) == 2
+    assert direct("EXISTS", "resque:queues", KEYS.queue(name)) == 0
+    assert store.run(undo.undo(KEYS, mine.id)) == undo.Undone(done=2)
+    assert direct("SMEMBERS", "resque:queues") == [name.encode()]
+    assert waiting(direct, KEYS.queue(name)) == [b"x", b"y"]
+
+
+def test_a_clear_takes_no_name_off_the_set_of_queues(store: Store, direct: Direct) -> None:
+    for name in ("", "q"):
+        store.run(queues.push(KEYS, name, [b"x"]))
+        assert store.run(queues.clear(KEYS, name, store.run(queues.extent(KEYS, name)))) == 1
+    assert sorted(direct("SMEMBERS", "resque:queues")) == [b"", b"q"]
 
 
 def test_queues_named_like_patterns_and_lists_are_served_by_a_star(
@@ -80,28 +110,29 @@ def test_a_list_that_is_not_registered_is_found_and_repaired(
     store: Store, direct: Direct, namespace: str
 ) -> None:
     keys = Keys(namespace)
-    direct("RPUSH", keys.queue("lost"), "x")
+    direct("RPUSH", keys.queue("lost"), "x", "y")
     direct("RPUSH", keys.queue("a:b\udcff"), "x")
     direct("RPUSH", keys.queue("known"), "x")
     direct("SADD", keys.queues(), "known", "empty")
     direct("SET", keys.queue("a text"), "x")
     for other in ("app:b", "other", "resque:more"):
         direct("RPUSH", Keys(other).queue("theirs"), "x")
-    assert store.run(unregistered.find(keys)) == (["a:b\udcff", "lost"], True)
-    assert store.run(unregistered.register(keys, "lost")) is True
-    assert store.run(unregistered.register(keys, "lost")) is False
-    assert store.run(unregistered.find(keys)) == (["a:b\udcff"], True)
+    odd = Unregistered("a:b\udcff", 1)
+    assert store.run(registration.missing(keys)) == ([odd, Unregistered("lost", 2)], True)
+    assert store.run(registration.register(keys, "lost")) is True
+    assert store.run(registration.register(keys, "lost")) is False
+    assert store.run(registration.missing(keys)) == ([odd], True)
     names = {
         q.name: q.size for q in store.run(snapshot.take(keys, tails={}, failures_limit=0)).queues
     }
-    assert names == {"known": 1, "empty": 0, "lost": 1}
+    assert names == {"known": 1, "empty": 0, "lost": 2}
 
 
 def test_a_queue_that_is_registered_during_the_search_is_not_found(
     store: Store, direct: Direct
 ) -> None:
     direct("RPUSH", "resque:queue:late", "x")
-    search = ByHand(store, unregistered.find(KEYS))
+    search = ByHand(store, registration.missing(KEYS))
     search.step()
     direct("SADD", "resque:queues", "late")
     assert search.finish() == ([], True)
@@ -156,7 +187,7 @@ def test_searches_end_in_a_database_of_any_size_and_say_that_they_did_not_see_al
     store: Store, direct: Direct
 ) -> None:
     make_keys(direct, TOO_MANY, "redis.call('SET', 'cache:' .. i, '')")
-    for search in (inspection.namespaces(KEYS), unregistered.find(KEYS)):
+    for search in (inspection.namespaces(KEYS), registration.missing(KEYS)):
         (found, is_complete), trips = exchanges_of(store, search)
         assert (found, is_complete) == ([], False)
         assert len(trips) <= 202

@@ -15,7 +15,7 @@ from tests.engine.by_hand import FAILED, KEYS, entry, fill, marks, newest_failur
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct
 
-from resque.state import bulk, failure_actions, failures, queues, snapshot, undo, windows
+from resque.state import bulk, failure_actions, queues, snapshot, undo, windows
 from resque.wire.codec import Unreadable, decode_payload, encode, members, members_of_beginning
 from resque.wire.stores import Store
 
@@ -177,7 +177,8 @@ def test_a_failure_with_a_backtrace_of_a_megabyte_still_tells_its_class_and_erro
     assert (failure.queue, failure.backtrace) == (None, ()), "they are beyond the cut"
     found = store.run(windows.find(KEYS.failed(), failure.item.sha, failure.place))
     assert found == long
-    assert store.run(failures.requeue(KEYS, failure)).done
+    mark = failure_actions.mark(failure)
+    assert store.run(failure_actions.requeue(KEYS, [mark])) == bulk.Result(done=1)
 
 
 @given(some.dictionaries(some.text(), some.text() | some.integers(), max_size=4), some.data())

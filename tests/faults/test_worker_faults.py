@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from signal import SIGQUIT, SIGTERM
 
 import pytest
-from tests.engine.by_hand import FAILED, KEYS, entry, fill, marks, newest_failures, trail, waiting
+from tests.engine.by_hand import (
+    FAILED,
+    KEYS,
+    ByHand,
+    entry,
+    fill,
+    newest_failures,
+    trail,
+    waiting,
+)
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, failed, forget
@@ -17,7 +26,6 @@ from resque.state.snapshot import Snapshot
 from resque.state.stale import Evidence
 from resque.state.workers import read_record
 from resque.wire import times
-from resque.wire.keys import Keys
 from resque.wire.stores import Store
 
 WORKER = "there:7:mail"
@@ -47,15 +55,14 @@ def hold(direct: Direct, record: bytes = RECORD, *, beat: str | None = LONG_AGO)
 
 
 def evidence(store: Store) -> Evidence:
-    seen = store.run(stale.look(KEYS, WORKER))
-    assert seen is not None
+    [seen] = store.run(stale.look(KEYS, [WORKER]))
     return seen
 
 
 def requeue(store: Store, seen: Evidence) -> bool:
-    exchange = stale.requeue(KEYS, seen, trail("requeue", KEYS.worker(WORKER)))
+    exchange = stale.requeue(KEYS, seen, trail("requeue", KEYS.worker(WORKER)), at_most=9)
     assert not isinstance(exchange, str), exchange
-    return store.run(exchange)
+    return store.run(exchange) > 0
 
 
 def prune(store: Store, now: datetime) -> list[str]:
@@ -107,6 +114,7 @@ def test_the_job_of_a_dead_worker_goes_back_to_the_head_of_its_queue_on_evidence
     fill(direct, [b"behind it"], "resque:queue:mail")
     seen = evidence(store)
     assert seen.silent_since == datetime(2020, 1, 1, tzinfo=UTC)
+    assert seen.record is not None
     assert (seen.record.class_name, seen.record.raw) == ("A", RECORD)
     assert stale.doubt(seen, host="here", is_running=lambda pid: True) is None
     assert requeue(store, seen) is True
@@ -180,11 +188,41 @@ def test_what_speaks_for_a_workers_life_is_said(
 )
 def test_what_is_no_job_is_not_put_back(store: Store, direct: Direct, record: bytes) -> None:
     hold(direct, record)
-    assert isinstance(stale.requeue(KEYS, evidence(store)), str)
+    assert isinstance(stale.requeue(KEYS, evidence(store), at_most=9), str)
 
 
-def test_an_idle_worker_holds_no_evidence(store: Store) -> None:
-    assert store.run(stale.look(KEYS, WORKER)) is None
+def test_an_idle_worker_holds_nothing_to_put_back(store: Store) -> None:
+    seen = evidence(store)
+    assert (seen.record, seen.beat, seen.silent_s) == (None, None, None)
+    assert isinstance(stale.requeue(KEYS, seen, at_most=9), str)
+
+
+def test_a_job_goes_back_on_evidence_only_so_often(store: Store, direct: Direct) -> None:
+    for times_lost in (1, 2, 0, 0):
+        hold(direct)
+        exchange = stale.requeue(KEYS, evidence(store), at_most=2)
+        assert not isinstance(exchange, str)
+        assert store.run(exchange) == times_lost
+    assert direct("GET", f"resque:worker:{WORKER}") == RECORD
+    assert waiting(direct, "resque:queue:mail") == [JOB, JOB]
+
+
+@pytest.mark.parametrize("sign", ["another job", "a heartbeat"])
+def test_a_worker_that_gives_a_sign_of_life_after_the_look_is_not_pruned(
+    store: Store, direct: Direct, sign: str
+) -> None:
+    hold(direct)
+    hand = ByHand(store, pruning.prune(KEYS, "me:1:q", times.wall_now))
+    assert hand.step(), "the lock is taken"
+    assert hand.step(), "the silent are known"
+    assert hand.step(), "and looked at"
+    if sign == "a heartbeat":
+        direct("HSET", "resque:workers:heartbeat", WORKER, beat_of(direct, timedelta()))
+    else:
+        direct("SET", f"resque:worker:{WORKER}", RECORD.replace(b"7", b"8"))
+    assert hand.finish() == []
+    assert direct("SISMEMBER", "resque:workers", WORKER) == 1
+    assert direct("EXISTS", f"resque:worker:{WORKER}", FAILED) == 1
 
 
 # ---- the same job twice
@@ -192,16 +230,32 @@ def test_an_idle_worker_holds_no_evidence(store: Store) -> None:
 
 def test_a_job_that_is_there_twice_is_shown_twice_and_counted(store: Store, direct: Direct) -> None:
     fill(direct, [b"a", b"b", b"a", b"c", b"a"])
-    [mark] = marks([b"a"], [0])
-    assert store.run(duplicates.waiting(KEYS, "q")) == {mark.sha: 3}
+    fill(direct, [b"a", b"b"], "resque:queue:two")
+    assert store.run(duplicates.waiting_alike(KEYS, ["q", "two", "none"])) == {"q": 3}
+    direct("SET", "resque:queue:text", "a")
+    jobs = [("q", b"a"), ("q", b"b"), ("two", b"a"), ("none", b"a"), ("text", b"a")]
+    assert store.run(duplicates.waiting(KEYS, jobs)) == [3, 1, 1, 0, None]
 
     # Failed at other times and by other workers, the job is the same; on another queue it is not.
+    job = b'{"class":"A","args":[]}'
     fill(
         direct, [entry(1), entry(2), entry(3, queue="r"), entry(4, b'{"class":"B"}'), b"?"], FAILED
     )
-    again = {f.item.sha: f.error for f in newest_failures(store)}
-    counts = store.run(duplicates.failed(KEYS))
-    assert {again[sha]: count for sha, count in counts.items()} == {"error 1": 2, "error 2": 2}
+    counts = duplicates.failed(newest_failures(store))
+    assert counts == {("q", job): 2, ("r", job): 1, ("q", b'{"class":"B"}'): 1}
+
+
+def test_a_job_is_looked_for_at_both_ends_of_a_long_queue(store: Store, direct: Direct) -> None:
+    direct(
+        "EVAL",
+        "for i = 1, 201 do redis.call('RPUSH', KEYS[1], unpack(ARGV)) end",
+        1,
+        "resque:queue:q",
+        *["x"] * 1000,
+    )
+    direct("LPUSH", "resque:queue:q", "a")
+    direct("RPUSH", "resque:queue:q", "a")
+    assert store.run(duplicates.waiting(KEYS, [("q", b"a")])) == [2]
 
 
 def test_a_job_in_the_hands_of_two_workers_is_shown_twice_and_counted(
@@ -215,7 +269,11 @@ def test_a_job_in_the_hands_of_two_workers_is_shown_twice_and_counted(
     direct("SET", "resque:worker:h:3:mail", RECORD.replace(b"1.50", b"2.50"))
     seen = look(store).workers
     assert sum(worker.record is not None for worker in seen) == 3
-    assert duplicates.in_hands(seen) == {"h:1:mail": 2, "h:2:mail": 2}
+    other = JOB.replace(b"1.50", b"2.50")
+    assert duplicates.in_hands(seen) == {
+        ("mail", JOB): ["h:1:mail", "h:2:mail"],
+        ("mail", other): ["h:3:mail"],
+    }
 
 
 # ---- poison
@@ -235,11 +293,9 @@ def test_a_job_that_killed_its_workers_is_spared_by_a_retry_of_everything_unless
     assert worker.wait() == 0
     assert direct("HGET", "own:runs", "Dies") == b"3"
 
-    poisoned = store.run(poison.everywhere(KEYS))
+    poisoned = store.run(poison.among(KEYS, newest_failures(store)))
     [sha] = poisoned
     assert poisoned[sha] == 2, "how often it was put back"
-    among = store.run(poison.among(KEYS, newest_failures(store)))
-    assert among == poisoned
     everything = store.run(failure_actions.select(KEYS, lambda failure: True))
     rest = [mark for mark in everything if mark.sha not in poisoned]
     assert store.run(failure_actions.requeue(KEYS, rest)).done == 2
@@ -252,7 +308,6 @@ def test_a_job_that_killed_its_workers_is_spared_by_a_retry_of_everything_unless
 
 def test_where_nothing_is_poisoned_nothing_is_asked_for(store: Store, direct: Direct) -> None:
     fill(direct, [entry(1), b"not json", b""], FAILED)
-    assert store.run(poison.everywhere(Keys())) == {}
     with pytest.raises(StopIteration) as stop:
         next(poison.among(KEYS, newest_failures(store)))
     assert stop.value.value == {}

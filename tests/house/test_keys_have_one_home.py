@@ -70,7 +70,9 @@ def test_no_script_spells_a_key(script: Path) -> None:
     spelled = re.findall(r"""'([^']*)'|"([^"]*)\"""", "\n".join(code))
     for pair in spelled:
         assert not SPELLED.search("".join(pair)), pair
-    called = re.findall(r"redis\.p?call\('(\w+)',\s*['\"]", "\n".join(code))
+    # The one command whose name has two words.
+    calls = "\n".join(code).replace("'MEMORY', 'USAGE'", "'MEMORY USAGE'")
+    called = re.findall(r"redis\.p?call\('([\w ]+)',\s*['\"]", calls)
     assert called == [], "a key comes from KEYS, never from the script's own text"
 
 

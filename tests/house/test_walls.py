@@ -35,6 +35,10 @@ PROGRAMS = ("worker/__main__.py", "scheduler/__main__.py")
 NEVER_IN_THE_ENGINE = {"textual", "rich", "click", "qtop"}
 #: What a forking worker's parent must not carry.
 HEAVY = {"redis", "ssl", "asyncio", "textual", "rich", "click", "qtop"}
+#: What it does without (see CONTRIBUTING): modules that run code in every fork, and large ones.
+SHED = {"logging", "random", "threading"} | {
+    *("dataclasses", "hashlib", "inspect", "pathlib", "traceback", "typing", "urllib"),
+}
 
 
 def modules_after(statement: str) -> set[str]:
@@ -63,6 +67,14 @@ def test_importing_is_light(statement: str) -> None:
         assert "redis" in modules_after(statement)
         return
     assert modules_after(statement) & HEAVY == set()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the title needs the whole package there")
+@pytest.mark.parametrize("statement", ["import resque", "import resque.worker.__main__"])
+def test_a_forking_worker_sheds_what_costs_each_fork(statement: str) -> None:
+    # What an interpreter of this version and installation loads by itself is not ours.
+    needed = modules_after("import datetime, hiredis, importlib, json, signal, socket")
+    assert (modules_after(statement) - needed) & SHED == set()
 
 
 def imports_of(path: Path) -> Iterator[str]:

@@ -3,11 +3,16 @@
 //   node node_side.cjs SOCKET enqueue '[["queue","Class",[1]], ...]'
 //   node node_side.cjs SOCKET work '{"queues":["queue"],"jobs":2}'   until so many jobs are done
 //   node node_side.cjs SOCKET look ''                                what its readers see
+//   node node_side.cjs SOCKET delay '[[SECONDS,"queue","Class",[1]], ...]'   until those epochs
+//   node node_side.cjs SOCKET delayed ''                             what is delayed
+//   node node_side.cjs SOCKET schedule ''                            move until nothing is delayed
+//   node node_side.cjs SOCKET retry ''                               retry all failures
+//   node node_side.cjs SOCKET clean ''                               clean up all stuck workers
 //
 // Prints one line of JSON.
 "use strict";
 
-const { Queue, Worker } = require("node-resque");
+const { Queue, Scheduler, Worker } = require("node-resque");
 
 const [path, command, text] = process.argv.slice(2);
 const connection = { pkg: "ioredis", options: { path } };
@@ -72,7 +77,63 @@ async function work({ queues, jobs: count }) {
   return performed;
 }
 
-const commands = { enqueue, work, look };
+async function delay(jobs) {
+  return withQueue(async (queue) => {
+    for (const [seconds, name, jobClass, args] of jobs) {
+      await queue.enqueueAt(seconds * 1000, name, jobClass, args);
+    }
+    return jobs.length;
+  });
+}
+
+async function delayed() {
+  return withQueue((queue) => queue.allDelayed());
+}
+
+// Moves due jobs until none is delayed any more, and says which it moved.
+async function schedule() {
+  const scheduler = new Scheduler({ connection, timeout: 5, leaderLockTimeout: 60 });
+  await scheduler.connect();
+  const moved = [];
+  const allMoved = new Promise((resolve, reject) => {
+    scheduler.on("transferredJob", (timestamp, job) => moved.push([timestamp, job]));
+    scheduler.on("error", reject);
+    scheduler.on("poll", () => {
+      const left = scheduler.connection.redis.exists("resque:delayed_queue_schedule");
+      left.then((count) => { if (count === 0) resolve(); }, reject);
+    });
+  });
+  await scheduler.start();
+  await allMoved;
+  await scheduler.end();
+  return moved;
+}
+
+async function retry() {
+  return withQueue(async (queue) => {
+    const failed = await queue.failed(0, -1);
+    for (const failure of failed) await queue.retryAndRemoveFailed(failure);
+    return failed.length;
+  });
+}
+
+// Both ways of its: by the age of what workers work on, and by their last signs of life.
+async function clean() {
+  const errors = [];
+  const queue = new Queue({ connection });
+  queue.on("error", (error) => errors.push(String(error)));
+  await queue.connect();
+  const cleaned = Object.keys(await queue.cleanOldWorkers(-60000));
+  await queue.end();
+  const scheduler = new Scheduler({ connection, timeout: 5, stuckWorkerTimeout: 1000 });
+  scheduler.on("cleanStuckWorker", (name) => cleaned.push(name));
+  await scheduler.connect();
+  await scheduler.checkStuckWorkers();
+  await scheduler.end();
+  return { cleaned, errors };
+}
+
+const commands = { enqueue, work, look, delay, delayed, schedule, retry, clean };
 
 commands[command](text ? JSON.parse(text) : undefined).then(
   (answer) => console.log(JSON.stringify(answer)),

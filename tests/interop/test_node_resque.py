@@ -3,94 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import PATIENCE_S, Direct, eventually
+from tests.engine.direct import Direct, eventually
+from tests.interop.node import Node, StartNode, answer_of
 
 from resque import Resque
-from resque.state import failures, snapshot
-from resque.state.failures import Requeued
-from resque.wire.address import parse_url
+from resque.state import failure_actions, failures, snapshot
+from resque.state.bulk import Result
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 
 pytestmark = pytest.mark.node
 
-HERE = Path(__file__).parent
 KEYS = Keys()
-
-Node = Callable[..., Any]
-StartNode = Callable[..., subprocess.Popen[str]]
 
 #: Arguments that both sides must understand alike.
 ARGUMENTS: list[Any] = [1, -2.5, 'é日😀 "\\ \n', None, True, [1, [2]], {"k": {"n": []}}]
-
-
-@pytest.fixture(scope="module")
-def node_program() -> str:
-    """Node and the packages. Without them: skipped here, failed in CI."""
-    program = shutil.which("node")
-    missing = "node is not installed" if program is None else ""
-    if not (HERE / "node_modules" / "node-resque").is_dir():
-        missing = missing or "tests/interop/node_modules is missing: run `make test`"
-    if missing and os.environ.get("CI"):
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
-    assert program is not None
-    return program
-
-
-@pytest.fixture
-def start_node(node_program: str, redis_url: str) -> Iterator[StartNode]:
-    """Starts a command of node-resque's on the same Redis."""
-    started: list[subprocess.Popen[str]] = []
-    path = parse_url(redis_url).path
-    assert path is not None
-
-    def start(command: str, value: object = None) -> subprocess.Popen[str]:
-        text = "" if value is None else json.dumps(value)
-        process = subprocess.Popen(
-            [node_program, str(HERE / "node_side.cjs"), path, command, text],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def answer_of(process: subprocess.Popen[str]) -> Any:
-    """What a command of node-resque's said at its end."""
-    out, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, err
-    return json.loads(out)
-
-
-@pytest.fixture
-def node(start_node: StartNode) -> Node:
-    """Runs a command of node-resque's to its end."""
-    return lambda command, value=None: answer_of(start_node(command, value))
-
-
-@pytest.fixture
-def resque(redis_url: str) -> Iterator[Resque]:
-    client = Resque(redis_url)
-    yield client
-    client.close()
 
 
 def test_our_worker_performs_their_jobs(
@@ -145,7 +77,8 @@ def test_their_failure_is_ours_to_read_and_to_requeue(
     assert failure.backtrace
     assert failure.failed_at is not None
     assert abs((failure.failed_at - before).total_seconds()) < 600
-    assert store.run(failures.requeue(KEYS, failure)) == Requeued(done=True)
+    mark = failure_actions.mark(failure)
+    assert store.run(failure_actions.requeue(KEYS, [mark])) == Result(done=1)
     assert direct("LRANGE", "resque:queue:ours", 0, -1) == [
         b'{"class":"Broken","args":["no use",1]}'
     ]

@@ -47,7 +47,8 @@ def screen_text(app: App[Any]) -> str:
 
 
 def table_of(app: App[Any]) -> VTable[Any]:
-    return app.screen.query_one(VTable)
+    """The table in front."""
+    return next(table for table in app.screen.query(VTable) if table.display)
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool], what: str = "") -> None:

@@ -1,11 +1,15 @@
 """Snapshots made by hand, and a source that hands them out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
+from resque.state.audit import Deed
 from resque.state.failures import Failure, read
+from resque.state.inspection import Facts
 from resque.state.snapshot import QueueState, Snapshot, WorkerState
+from resque.state.survey import Survey
 from resque.state.windows import whole
 from resque.state.workers import identity, read_record
 from resque.wire.codec import encode
@@ -108,6 +112,29 @@ def fleet() -> Snapshot:
     )
 
 
+def survey(*deeds: Deed, **more: Any) -> Survey:
+    """What a healthy server tells, without a scheduler and without delayed jobs."""
+    told = {
+        "role": "master",
+        "used_memory": "1048576",
+        "maxmemory": "0",
+        "maxmemory_policy": "noeviction",
+        "aof_enabled": "1",
+        "connected_clients": "12",
+        "maxclients": "10000",
+    }
+    fields: dict[str, Any] = {
+        "taken": NOW,
+        "facts": Facts(told | more.pop("facts", {}), more.pop("save", ""), None),
+        "master": "",
+        "due": math.inf,
+        "schedules": 0,
+        "deeds": deeds,
+        "skew_s": 0.0,
+    }
+    return Survey(**(fields | more))
+
+
 class FakeSource:
     """Hands out looks in order, the last one again and again, and answers to operations, each
     once. An error among them is raised."""
@@ -117,6 +144,7 @@ class FakeSource:
         self.tails: list[dict[str, str]] = []
         self.operations: list[Operation[Any]] = []
         self.answers: list[object] = []
+        self.surveyed = survey()
         self.is_closed = False
 
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
@@ -125,6 +153,9 @@ class FakeSource:
         if isinstance(now, Exception):
             raise now
         return now
+
+    async def survey(self) -> Survey:
+        return self.surveyed
 
     async def run(self, operation: Operation[T]) -> T:
         self.operations.append(operation)

@@ -1,4 +1,8 @@
-"""A stand-in for a worker: QUIT ends it after its job, TERM at once. Prints what happens to it."""
+"""A stand-in for a worker of another language: queues and Redis from the environment, QUIT ends it
+after its job, TERM at once, USR2 pauses it, CONT lets it go on. Prints what happens to it.
+
+    stand_in_worker.py FINISH_FILE [--stubborn] [--dies] [--floods]
+"""
 
 import os
 import signal
@@ -6,7 +10,9 @@ import sys
 import time
 from types import FrameType
 
-finish_file = sys.argv[1]
+LONGEST_LIFE_S = 300.0
+
+finish_file, *flags = sys.argv[1:]
 
 
 def quit_warmly(number: int, frame: FrameType | None) -> None:
@@ -17,9 +23,31 @@ def quit_warmly(number: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 
+def say(word: str) -> None:
+    signal.signal(
+        signal.SIGUSR2 if word == "paused" else signal.SIGCONT,
+        lambda number, frame: print(word, flush=True),
+    )
+
+
 signal.signal(signal.SIGQUIT, quit_warmly)
-if "--stubborn" in sys.argv:
+if "--stubborn" in flags:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("ready", sys.argv[2], os.environ["REDIS_URL"], "PIDFILE" in os.environ, flush=True)
-while True:
-    time.sleep(1)
+say("paused")
+say("goes on")
+told = (os.environ["QUEUES"], os.environ["REDIS_URL"], "PIDFILE" in os.environ)
+print("ready", *told, flush=True)
+if "--dies" in flags:
+    print("\x1b]52;c;aGk=\x07 FATAL it cannot go on", flush=True)
+    sys.exit(7)
+number = 0
+began_s = time.monotonic()
+# Those that are to outlive their console would outlive a test that is killed, too.
+while time.monotonic() - began_s < LONGEST_LIFE_S:
+    if "--floods" in flags:
+        lines = (f"INFO line {n} of a flood that never ends" for n in range(number, number + 1000))
+        print("\n".join(lines), flush=True)
+        number += 1000
+        time.sleep(0.01)
+    else:
+        time.sleep(1)

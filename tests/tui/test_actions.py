@@ -9,11 +9,12 @@ import pytest
 from tests.tui.looks import FakeSource, failure, snapshot
 
 from qtop.actions import Actions
+from qtop.failure_plans import FailurePlans
 from qtop.plans import Outcome, Plan, Plans, Run, Seen, look_at
 from qtop.source import RedisSource
 from qtop.undo_limits import UndoLimits
 from resque.errors import OutcomeUnknown, Unreachable
-from resque.state import bulk, failures, pauses, queues
+from resque.state import audit, bulk, failures, pauses, queues
 from resque.state.failures import Failure
 from resque.state.trail import DEFAULT_UNDO_BYTES, Actor
 from resque.state.windows import Extent
@@ -26,6 +27,7 @@ T = TypeVar("T")
 
 KEYS = Keys("resque")
 PLANS = Plans(KEYS, Actor("ada@example", "qtop test"), UndoLimits())
+FAILURES = FailurePlans(KEYS, Actor("ada@example", "qtop test"), UndoLimits())
 
 
 @dataclass
@@ -73,8 +75,8 @@ def entry(number: int) -> bytes:
 async def test_requeue_says_how_many_went_were_gone_and_were_refused(console: Console) -> None:
     seen = await console.fail(entry(1), entry(2), entry(3), b"not JSON")
     gone = next(item for item in seen if item.args == [2])
-    await console.actions.run(PLANS.requeue([gone]))
-    outcome = await console.actions.run(PLANS.requeue(seen))
+    await console.actions.run(FAILURES.requeue([gone]))
+    outcome = await console.actions.run(FAILURES.requeue(seen))
     assert outcome.text.startswith("requeued 2, gone meanwhile 1, refused 1 (the entry cannot be")
     assert outcome.tone == "warn"
     assert (await console.size("mail"), await console.failed()) == (3, 1)
@@ -82,7 +84,7 @@ async def test_requeue_says_how_many_went_were_gone_and_were_refused(console: Co
 
 @pytest.mark.redis
 async def test_requeue_touches_the_entries_of_the_plan_and_no_newcomers(console: Console) -> None:
-    plan = PLANS.requeue(await console.fail(entry(1), entry(2)))
+    plan = FAILURES.requeue(await console.fail(entry(1), entry(2)))
     await console.fail(entry(3))
     assert (await console.actions.run(plan)).text == "requeued 2, gone meanwhile 0, refused 0"
     assert await console.failed() == 1
@@ -90,9 +92,9 @@ async def test_requeue_touches_the_entries_of_the_plan_and_no_newcomers(console:
 
 def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question() -> None:
     once, retried = failure(1), failure(2, retried_at="2026/11/23 12:20:00")
-    assert PLANS.requeue([once]).danger == "undoable"
-    assert PLANS.requeue([retried]).danger == "confirm"
-    plan = PLANS.requeue([once, retried])
+    assert FAILURES.requeue([once]).danger == "undoable"
+    assert FAILURES.requeue([retried]).danger == "confirm"
+    plan = FAILURES.requeue([once, retried])
     assert plan.danger == "confirm"
     assert plan.what == "Requeue 2 failed jobs"
     assert "Classes: Mailers::Welcome (2)" in plan.details
@@ -103,7 +105,7 @@ def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question(
 @pytest.mark.redis
 async def test_progress_is_told_while_a_bulk_goes_on(console: Console) -> None:
     told: list[tuple[int, int]] = []
-    plan = PLANS.requeue(await console.fail(*(entry(number) for number in range(450))))
+    plan = FAILURES.requeue(await console.fail(*(entry(number) for number in range(450))))
     await console.actions.run(plan, lambda done, of: told.append((done, of)))
     assert told == [(0, 100)]
     assert await console.failed() == 350
@@ -112,19 +114,26 @@ async def test_progress_is_told_while_a_bulk_goes_on(console: Console) -> None:
 @pytest.mark.redis
 async def test_what_was_done_can_be_taken_back(console: Console) -> None:
     seen = await console.fail(entry(1), entry(2), entry(3))
-    await console.actions.run(PLANS.requeue(seen[:1]))
-    await console.actions.run(PLANS.delete(seen[1:]))
+    await console.actions.run(FAILURES.requeue(seen[:1]))
+    await console.actions.run(FAILURES.delete(seen[1:]))
     assert await console.failed() == 0
     for text in ("took back “delete 2 failed jobs”: 2", "took back “requeue 1 failed job”: 1"):
         assert (await console.actions.run(PLANS.undo(console.actions.trails[-1]))).text == text
     assert console.actions.trails == []
     assert await console.fail() == seen
     assert await console.size("mail") == 0
+    deeds = await console.source.run(audit.newest(KEYS, 9))
+    assert [(deed.action, deed.planned, deed.done) for deed in deeds] == [
+        ("undo", 1, 1),
+        ("undo", 2, 2),
+        ("delete", 2, 2),
+        ("requeue", 1, 1),
+    ]
 
 
 @pytest.mark.redis
 async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: Console) -> None:
-    await console.actions.run(PLANS.requeue(await console.fail(entry(1))))
+    await console.actions.run(FAILURES.requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
     outcome = await console.actions.run(PLANS.undo(console.actions.trails[-1]))
     assert outcome.text == "took back “requeue 1 failed job”: 0, 1 could not be any more"
@@ -133,7 +142,7 @@ async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: 
 
 def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
     small, large = (
-        PLANS.clear_failures(Seen(Extent(9, "0" * 40), size))
+        FAILURES.clear(Seen(Extent(9, "0" * 40), size))
         for size in (DEFAULT_UNDO_BYTES, DEFAULT_UNDO_BYTES + 1)
     )
     assert "u takes it back" in small.details[1]
@@ -167,7 +176,7 @@ async def test_a_queue_that_changed_too_much_is_not_cleared(console: Console) ->
 @pytest.mark.redis
 async def test_clearing_the_failures_leaves_newer_ones(console: Console) -> None:
     await console.fail(entry(1), entry(2))
-    plan = PLANS.clear_failures(await console.source.run(look(failures.extent(KEYS))))
+    plan = FAILURES.clear(await console.source.run(look(failures.extent(KEYS))))
     await console.fail(entry(3))
     assert (await console.actions.run(plan)).text == "deleted 2 jobs from the failures"
     assert await console.failed() == 1
@@ -214,7 +223,7 @@ def answering(*answers: object) -> FakeSource:
 
 
 def plan_of() -> Plan:
-    return PLANS.requeue([failure(1), failure(2), failure(3)])
+    return FAILURES.requeue([failure(1), failure(2), failure(3)])
 
 
 async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> None:

@@ -41,8 +41,12 @@ def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def shown(pilot: Pilot[Any]) -> None:
-    """Wait for the first data."""
-    await until(pilot, lambda: "waiting" in screen_lines(pilot.app)[1], "the first look")
+    """Wait for the first data, on Queues."""
+    app = pilot.app
+    assert isinstance(app, QtopApp)
+    await until(pilot, lambda: bool(app.stage.view().glance.verdicts), "the first look")
+    await pilot.press("2")
+    await pilot.pause()
 
 
 # The screens
@@ -64,7 +68,7 @@ async def test_a_failure_opens_with_everything_in_it() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await shown(pilot)
-        await pilot.press("4", "enter")
+        await pilot.press("4", "t", "enter")
         await pilot.pause()
         assert_snapshot(app, "failure-100x40")
         await pilot.press("escape")
@@ -95,6 +99,7 @@ async def test_the_help_shows_the_keys() -> None:
 async def test_empty_lists_say_what_to_do_next() -> None:
     app = console(FakeSource(snapshot()))
     async with app.run_test(size=(100, 20)) as pilot:
+        await pilot.press("2")
         await until_shown(pilot, "No queues yet: they appear with the first job")
         await pilot.press("3")
         await until_shown(pilot, "No workers yet: press s to start one here.")
@@ -179,7 +184,7 @@ async def test_a_number_leads_back_to_a_list_from_anywhere() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        await pilot.press("4", "enter", "?", "4")
+        await pilot.press("4", "t", "enter", "?", "4")
         await pilot.pause()
         assert table_of(app).row_count == 30
         assert len(app.screen_stack) == 1

@@ -1,20 +1,12 @@
-"""What the console's keys do to a real Redis, and to real processes."""
-
-import socket
-import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
+"""What the console's keys do to a real Redis."""
 
 import pytest
-from tests.tui.console import console, screen_text, table_of, until, until_shown
+from tests.tui.console import screen_text, table_of, until, until_shown
 from tests.tui.looks import failure
+from tests.tui.redis_behind import Redis, on
 from textual.widgets import Input
 
-from qtop.app import QtopApp
-from qtop.source import RedisSource
-from resque.state import failures, queues, switches
-from resque.wire.address import parse_url
+from resque.state import queues, switches
 from resque.wire.codec import encode_job
 from resque.wire.exchange import single
 from resque.wire.keys import Keys
@@ -22,40 +14,6 @@ from resque.wire.keys import Keys
 pytestmark = pytest.mark.redis
 
 KEYS = Keys("resque")
-STAND_IN = Path(__file__).with_name("stand_in_worker.py")
-
-
-@dataclass
-class Redis:
-    """The server behind the console."""
-
-    url: str
-    source: RedisSource
-
-    async def push(self, queue: str, number: int) -> None:
-        jobs = [encode_job("Job", [queue, index]) for index in range(number)]
-        await self.source.run(queues.push(KEYS, queue, jobs))
-
-    async def fail(self, number: int) -> None:
-        entries = [failure(n).item.raw for n in range(number, 0, -1)]
-        await self.source.run(single(("RPUSH", KEYS.failed(), *entries), int, writes=True))
-
-    async def size(self, queue: str) -> int:
-        return await self.source.run(queues.size(KEYS, queue))
-
-    async def failed(self) -> int:
-        return await self.source.run(failures.count(KEYS))
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    source = RedisSource(parse_url(redis_url), KEYS)
-    yield Redis(redis_url, source)
-    await source.close()
-
-
-def on(redis: Redis, **more: object) -> QtopApp:
-    return console(url=redis.url, **more)  # type: ignore[arg-type]
 
 
 async def test_one_failure_is_requeued_at_once(redis: Redis) -> None:
@@ -63,7 +21,7 @@ async def test_one_failure_is_requeued_at_once(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("4", "r")
+        await pilot.press("4", "t", "r")
         await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
         await until(pilot, lambda: table_of(app).row_count == 2, "the next look")
     assert (await redis.size("mail"), await redis.failed()) == (1, 2)
@@ -74,7 +32,7 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("4", "space", "space", "space", "r")
+        await pilot.press("4", "t", "space", "space", "space", "r")
         await until_shown(pilot, "Requeue 3 failed jobs?")
         await pilot.press("enter")
         await until_shown(pilot, "nothing was changed")
@@ -90,7 +48,7 @@ async def test_a_question_acts_on_what_was_marked_when_it_was_asked(redis: Redis
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("4", "a", "r")
+        await pilot.press("4", "t", "a", "r")
         await until_shown(pilot, "Requeue 2 failed jobs?")
         await redis.fail(1)
         app.look_now()
@@ -105,7 +63,7 @@ async def test_a_failure_is_requeued_from_its_page(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
-        await pilot.press("4", "enter", "r")
+        await pilot.press("4", "t", "enter", "r")
         await until_shown(pilot, "requeued 1")
     assert await redis.size("mail") == 1
 
@@ -114,6 +72,7 @@ async def test_clearing_a_queue_needs_its_name(redis: Redis) -> None:
     await redis.push("mail", 4)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("c")
         await until_shown(pilot, "Deletes the 4 jobs that wait in mail now.")
@@ -129,6 +88,7 @@ async def test_keys_typed_ahead_of_a_question_do_nothing_else(redis: Redis) -> N
     await redis.push("ppp", 4)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("2")
         await until_shown(pilot, "ppp")
         await pilot.press("c", "p", "p", "p")
         await until_shown(pilot, "Clear queue ppp?")
@@ -153,6 +113,7 @@ async def test_a_queue_is_paused_and_resumed_with_the_same_key(redis: Redis) -> 
     await redis.push("mail", 1)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("p")
         await until_shown(pilot, "paused mail")
@@ -165,6 +126,7 @@ async def test_a_queue_is_paused_and_resumed_with_the_same_key(redis: Redis) -> 
 async def test_everything_is_paused_after_a_question_and_the_screen_says_so(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("2")
         await until_shown(pilot, "No queues yet")
         await pilot.press("P", "y")
         await until_shown(pilot, " PAUSED ")
@@ -178,6 +140,7 @@ async def test_waiting_jobs_are_paged_two_hundred_at_a_time(redis: Redis) -> Non
     await redis.push("mail", 450)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("enter")
         await until_shown(pilot, "jobs 1 to 200 of 450 waiting")
@@ -202,6 +165,7 @@ async def test_a_window_follows_a_queue_that_drains(redis: Redis) -> None:
     await redis.push("mail", 250)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("enter")
         await until_shown(pilot, "jobs 1 to 200 of 250")
@@ -220,68 +184,11 @@ async def test_large_jobs_and_failures_are_fetched_whole_when_opened(redis: Redi
     await redis.source.run(single(("RPUSH", KEYS.failed(), entry), int, writes=True))
     app = on(redis)
     async with app.run_test(size=(100, 60)) as pilot:
+        await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("enter")
         await until_shown(pilot, "(large)")
         await pilot.press("enter")
         await until_shown(pilot, '"the end"')
-        await pilot.press("4", "enter")
+        await pilot.press("4", "t", "enter")
         await until_shown(pilot, "Net::ReadTimeout")
-
-
-async def test_workers_are_started_marked_and_stopped_here(redis: Redis, tmp_path: Path) -> None:
-    finish = tmp_path / "finish"
-    app = on(
-        redis,
-        folder=tmp_path / "log",
-        command=lambda wanted: [sys.executable, str(STAND_IN), str(finish), wanted],
-    )
-    await redis.push("mail", 1)
-    async with app.run_test(size=(100, 24)) as pilot:
-        await until_shown(pilot, "mail")
-        await pilot.press("s")
-        await until_shown(pilot, "Start workers on this machine?")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
-        await pilot.press("tab", "backspace", "2", "enter")
-        await until_shown(pilot, "started 2 here")
-        assert [w.queues for w in app.local.alive] == ["mail", "mail"]
-        await until(
-            pilot, lambda: all("ready" in w.log.read_text() for w in app.local.alive), "two workers"
-        )
-        await pilot.press("q")
-        await until_shown(pilot, "Leave, with 2 workers started here?")
-        await pilot.press("escape")
-        await pilot.pause()
-        await pilot.press("q")
-        await until_shown(pilot, "Finish and stop")
-        await pilot.press("enter")
-        await until_shown(pilot, "Waiting for workers to finish their jobs")
-        assert {w.state for w in app.local.alive} == {"finishing"}
-        finish.touch()
-        await until(pilot, lambda: not app.is_running, "the end")
-    assert {w.ending for w in app.local.all} == {"exited with 0"}
-
-
-async def test_x_stops_a_worker_that_was_started_here(redis: Redis, tmp_path: Path) -> None:
-    app = on(
-        redis,
-        folder=tmp_path / "log",
-        workers=("mail",),
-        command=lambda wanted: [sys.executable, str(STAND_IN), str(tmp_path / "f"), wanted],
-    )
-    async with app.run_test(size=(100, 24)) as pilot:
-        await until_shown(pilot, "started 1 here")
-        (worker,) = app.local.alive
-        await until(pilot, lambda: "ready" in worker.log.read_text(), "the worker")
-        worker_id = f"{socket.gethostname()}:{worker.pid}:mail"
-        await redis.source.run(single(("SADD", KEYS.workers(), worker_id), int, writes=True))
-        await pilot.press("3")
-        app.look_now()
-        await until_shown(pilot, f"● {socket.gethostname()}:{worker.pid}")
-        await pilot.press("x")
-        await until_shown(pilot, "finishes its job and ends; x again stops it now")
-        await pilot.press("x")
-        await until_shown(pilot, "stops now")
-        await until(pilot, lambda: not app.local.alive, "its end")
-    (ended,) = app.local.all
-    assert ended.ending == "ended by SIGTERM"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from tests.tui.console import console, screen_lines, screen_text, table_of, until, until_shown
+from tests.tui.console import console, screen_text, table_of, until, until_shown
 from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
 from textual.app import App
 from textual.pilot import Pilot
@@ -45,8 +45,9 @@ def test_a_filter_is_remembered_once_as_the_newest() -> None:
     assert texts[-1] == "59"
 
 
-async def on_queues(pilot: Pilot[Any], *keys: str) -> None:
-    await until(pilot, lambda: "waiting" in screen_lines(pilot.app)[1], "the first look")
+async def on_queues(pilot: Pilot[None], *keys: str) -> None:
+    app: Any = pilot.app
+    await until(pilot, lambda: app.stage.view().board is not None, "the first look")
     await pilot.press("2", *keys)
     await pilot.pause()
 
@@ -130,7 +131,7 @@ async def test_only_what_matches_is_marked_by_mark_all() -> None:
     )
     app = console(source)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: "waiting" in screen_lines(app)[1], "the first look")
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
         await pilot.press("4", "slash", *"!exception:A", "enter", "a")
         await pilot.pause()
         assert len(table_of(app).marked) == 2

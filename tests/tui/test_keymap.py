@@ -12,11 +12,22 @@ from qtop.keymap import ACTIONS, PLACES, Where
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import DIALOG_BINDINGS
 from qtop.screens.failed import FailedScreen
+from qtop.screens.failed_group import GroupScreen
 from qtop.screens.failure import FailureScreen
 from qtop.screens.help import HelpScreen, help_lines
-from qtop.screens.jobs import JobScreen, JobsScreen
+from qtop.screens.history import DeedScreen, HistoryScreen
+from qtop.screens.hosts import HostsScreen
+from qtop.screens.job import JobScreen
+from qtop.screens.jobs import JobsScreen, SetAsideScreen
+from qtop.screens.local import LocalScreen
+from qtop.screens.log import LogScreen
+from qtop.screens.overview import OverviewScreen
+from qtop.screens.palette import PALETTE_BINDINGS
 from qtop.screens.queues import QueuesScreen
 from qtop.screens.rows import MainScreen
+from qtop.screens.scheduled import ScheduledScreen
+from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen
+from qtop.screens.verdict import VerdictScreen
 from qtop.screens.worker import WorkerScreen
 from qtop.screens.workers import WorkersScreen
 from qtop.widgets import chrome
@@ -24,16 +35,26 @@ from qtop.widgets.filter_bar import FILTER_BINDINGS
 from qtop.widgets.text_view import TEXT_BINDINGS
 from qtop.widgets.vtable import TABLE_BINDINGS
 
-UNUSED_YET: set[Where] = {"overview", "scheduled", "local", "history"}
-
 SCREENS: list[type[ConsoleScreen]] = [
+    OverviewScreen,
+    VerdictScreen,
     QueuesScreen,
     WorkersScreen,
     FailedScreen,
+    GroupScreen,
     FailureScreen,
     WorkerScreen,
     JobsScreen,
     JobScreen,
+    SetAsideScreen,
+    ScheduledScreen,
+    DelayedJobScreen,
+    ScheduleScreen,
+    LocalScreen,
+    LogScreen,
+    HistoryScreen,
+    HostsScreen,
+    DeedScreen,
     HelpScreen,
 ]
 
@@ -44,7 +65,9 @@ def keys_of(bindings: Iterable[object]) -> dict[str | None, set[str]]:
 
 
 def test_tables_texts_and_questions_answer_the_keys_of_the_table() -> None:
-    of_widgets = keys_of([*TABLE_BINDINGS, *TEXT_BINDINGS, *DIALOG_BINDINGS, *FILTER_BINDINGS])
+    of_widgets = keys_of(
+        [*TABLE_BINDINGS, *TEXT_BINDINGS, *DIALOG_BINDINGS, *FILTER_BINDINGS, *PALETTE_BINDINGS]
+    )
     assert of_widgets == {a.id: set(a.keys) for a in ACTIONS if "." in a.id}
 
 
@@ -69,7 +92,7 @@ def test_no_key_means_two_things_on_a_screen(screen: type[ConsoleScreen]) -> Non
 
 
 def test_every_action_works_on_some_screen() -> None:
-    places: set[Where] = {"everywhere", "dialogs", "filter", *UNUSED_YET}
+    places: set[Where] = {"everywhere", "dialogs", "filter", "palette"}
     for screen in SCREENS:
         places.update(screen.PLACES)
     assert places == set(PLACES)
@@ -103,7 +126,7 @@ def test_the_readme_table_has_a_line_for_every_action() -> None:
     assert len(lines) == len(ACTIONS) + 2
     assert {line.count("|") for line in lines} == {5}
     requeue = next(line for line in lines if "`r`" in line)
-    assert "on Failed, on one failure" in requeue
+    assert "on Failed, on a group of failures, on one failure" in requeue
     assert requeue.endswith("| asks first |")
 
 

@@ -10,11 +10,12 @@ import pytest
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
 from qtop import cells
-from qtop.model import Board, History, QueueRow, WorkerRow
+from qtop.boards import History
+from qtop.model import Board, QueueRow, WorkerRow
 from resque.state.failures import read
 from resque.state.snapshot import Snapshot
-from resque.state.windows import whole
-from resque.state.workers import read_record
+from resque.state.windows import Item, whole
+from resque.state.workers import read_beginning, read_record
 from resque.wire.codec import encode
 
 
@@ -218,6 +219,17 @@ def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
     assert cells.failure_error(row.failure) == "not a JSON object"
 
 
+def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
+    raw = b'{"failed_at":"2026/11/23 12:00:00 UTC","payload":{"class":"Big","args":["'
+    told = read(Item(raw + b"x" * 10, 200_000, "0" * 40), -1)
+    assert cells.failure_class(told) == "Big"
+    assert cells.failure_error(told) == "too large to list (200,000 bytes)"
+    assert cells.failure_class(read(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
+    record = b'{"queue":"q","payload":{"class":"Big","args":["xx'
+    row = only_worker(replace(worker("h:1:q"), record=read_beginning(record, 200_000)))
+    assert cells.worker_job(row) == "Big: too large to list (200,000 bytes)"
+
+
 def test_the_first_line_of_an_error_is_shown() -> None:
     assert cells.failure_error(failure(1)) == "no answer from mx1"
 
@@ -309,3 +321,9 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
         cells.optional(failed.queue),
     ]
     assert all(text and text.isprintable() for text in texts)
+
+
+def test_queues_that_come_when_no_worker_is_left_are_served_by_nobody() -> None:
+    before = snapshot([queue("mail", 1)], [worker("h:1:*")])
+    after = snapshot([queue("low", 1), queue("mail", 1)])
+    assert [row.serving for row in boards(before, after)[-1].queues] == [0, 0]

@@ -12,6 +12,7 @@ from qtop.source import RedisSource, Source
 from resque.errors import Unreachable
 from resque.state import queues
 from resque.state.snapshot import Snapshot
+from resque.state.survey import Survey
 from resque.wire.address import parse_url
 from resque.wire.keys import Keys
 
@@ -175,3 +176,66 @@ async def test_no_server_is_told_in_words(tmp_path: Path) -> None:
     await source.close()
     assert look.error is not None
     assert "no such socket" in look.error
+
+
+async def surveys_of(source: FakeSource, seconds: int) -> list[Survey]:
+    """Let a poller look for so long, and return the surveys it made."""
+    clock, enough = Clock(), asyncio.Event()
+    seen: list[Survey] = []
+
+    def on_look(look: Look) -> None:
+        if clock.now_mono >= 100.0 + seconds:
+            enough.set()
+
+    poller = Poller(
+        source,
+        on_look,
+        on_survey=seen.append,
+        interval_s=1.0,
+        clock=clock,
+        sleep=clock.sleep,
+    )
+    await run_until(poller, enough)
+    return seen
+
+
+async def test_a_survey_comes_after_the_first_look_and_every_ten_seconds() -> None:
+    assert len(await surveys_of(FakeSource(snapshot()), 9)) == 1
+    assert len(await surveys_of(FakeSource(snapshot()), 31)) == 4
+
+
+async def test_while_looks_fail_no_survey_is_made() -> None:
+    assert await surveys_of(FakeSource(Unreachable("gone")), 31) == []
+
+
+class Reticent(FakeSource):
+    """A source whose surveys fail."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(snapshot())
+        self.error = error
+
+    async def survey(self) -> Survey:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (Unreachable("gone"), "gone"),
+        (TimeoutError(), "its answer takes too long"),
+        (KeyError("x"), "its answer makes no sense to qtop (KeyError): a bug"),
+    ],
+)
+async def test_a_survey_that_fails_is_unknown_and_looks_go_on(error: Exception, why: str) -> None:
+    found = await surveys_of(Reticent(error), 11)
+    assert [set(each.problems.values()) for each in found] == [{why}, {why}]
+
+
+@pytest.mark.redis
+async def test_a_real_server_is_surveyed_and_its_clock_compared(redis_url: str) -> None:
+    source = RedisSource(parse_url(redis_url), Keys("resque"))
+    found = await source.survey()
+    await source.close()
+    assert found.problems == {}
+    assert found.skew_s == pytest.approx(0.0, abs=1.0)

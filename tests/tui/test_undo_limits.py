@@ -2,13 +2,16 @@
 
 import pytest
 
-from qtop.undo_limits import UndoLimits, undo_limits
+from qtop.settings import Settings
+from qtop.undo_limits import UndoLimits, undo_settings
 from resque.errors import BadOption
 
 
 def test_a_day_and_64_mib_unless_told_otherwise() -> None:
-    assert undo_limits({}) == UndoLimits(86_400, 64 * 2**20)
-    assert undo_limits({"QTOP_UNDO_HOURS": "0.5", "QTOP_UNDO_MIB": "1"}) == UndoLimits(1800, 2**20)
+    assert undo_settings({}) == {}
+    assert Settings().undo_limits == UndoLimits() == UndoLimits(86_400, 64 * 2**20)
+    told = {"QTOP_UNDO_HOURS": "0.5", "QTOP_UNDO_MIB": "1"}
+    assert UndoLimits.of(*undo_settings(told).values()) == UndoLimits(1800, 2**20)
 
 
 def test_what_is_too_large_to_keep_cannot_be_undone_and_unknown_is_not_too_large() -> None:
@@ -17,11 +20,12 @@ def test_what_is_too_large_to_keep_cannot_be_undone_and_unknown_is_not_too_large
 
 
 def test_no_hours_means_no_undo() -> None:
-    assert undo_limits({"QTOP_UNDO_HOURS": "0"}).seconds_for(1) == 0
+    hours = undo_settings({"QTOP_UNDO_HOURS": "0"})["QTOP_UNDO_HOURS"]
+    assert UndoLimits.of(hours, 64).seconds_for(1) == 0
 
 
 @pytest.mark.parametrize("text", ["a day", "-1", "nan", "inf", "1e9"])
 @pytest.mark.parametrize("name", ["QTOP_UNDO_HOURS", "QTOP_UNDO_MIB"])
 def test_a_limit_that_cannot_be_is_told_by_its_name(name: str, text: str) -> None:
     with pytest.raises(BadOption, match=name):
-        undo_limits({name: text})
+        undo_settings({name: text})

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Generator
+from typing import Final, TypeVar
 
+from qtop.pace import Pace, paced, reined
 from qtop.plans import Outcome, Plan
 from qtop.source import Source
 from qtop.text import safe
 from resque.errors import OutcomeUnknown, ResqueError
 from resque.state.trail import Trail
-from resque.wire.exchange import Exchange, Operation
+from resque.wire.exchange import Operation
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Actions:
         self._read_only = read_only
         self._trouble = trouble
         self._busy_with: str | None = None
+        self._pace: Pace | None = None
         self.trails: list[Trail] = []
 
     def refusal(self, *, without_redis: bool = False) -> Outcome | None:
@@ -65,43 +67,51 @@ class Actions:
         finally:
             self._busy_with = None
 
+    async def look(self, what: str, looking: Awaitable[T]) -> T | Outcome:
+        """As `preview`, for what takes many steps and may be cancelled."""
+        self._busy_with = what
+        try:
+            return await looking
+        except ResqueError as error:
+            return Outcome(f"{what}: {safe(str(error))}", "bad")
+        finally:
+            self._busy_with = None
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether what is under way can be stopped between two steps."""
+        return self._pace is not None
+
+    def stop(self) -> bool:
+        """Stop what is under way after its present step; False when nothing is that can be."""
+        if self._pace is None:
+            return False
+        self._pace.is_stopped = True
+        return True
+
     async def run(self, plan: Plan, progress: Progress = lambda done, of: None) -> Outcome:
         """Carry out a plan that was confirmed. Never raises a StoreError: the outcome says it."""
         refused = self.refusal()
         if refused is not None:
             return refused
-        self._busy_with = plan.what
+        self._busy_with, self._pace = plan.what, plan.pace
 
         async def send(operation: Operation[T]) -> T:
             if isinstance(operation, Generator):
-                operation = _watched(operation, progress)
+                steps = reined(operation, plan.pace, progress)
+                if plan.pace is not None and plan.pace.jobs_per_s is not None:
+                    return await paced(self._source.run, steps, plan.pace)
+                return await self._source.run(steps)
             return await self._source.run(operation)
 
         try:
             outcome = await plan.run(send)
             self.trails += [outcome.trail] if outcome.trail is not None else []
-            self.trails = [trail for trail in self.trails if trail is not outcome.undid]
+            self.trails = [trail for trail in self.trails if trail.id != outcome.undid]
             return outcome
         except OutcomeUnknown:
             return Outcome(f"{plan.what}: {_UNKNOWN}", "bad")
         except ResqueError as error:
             return Outcome(f"{plan.what}: {safe(str(error))}", "bad")
         finally:
-            self._busy_with = None
-
-
-def _watched(
-    steps: Generator[Exchange[Any], Any, T], progress: Progress
-) -> Generator[Exchange[Any], Any, T]:
-    """The same steps; `progress` hears of each that tells how far it is."""
-    try:
-        step = next(steps)
-        while True:
-            if step.progress is not None:
-                progress(*step.progress)
-            try:
-                step = steps.send((yield step))
-            except ResqueError as error:
-                step = steps.throw(error)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
+            self._busy_with = self._pace = None

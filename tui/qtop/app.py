@@ -15,32 +15,38 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
 
-from qtop import keymap, theme
+from qtop import keymap
 from qtop.desk import Desk
-from qtop.keymap import Where
-from qtop.lifeline import Lifeline
-from qtop.local_workers import Command, LocalWorkers, worker_command, worker_environment
+from qtop.habits import Habits
+from qtop.keymap import Action, Where
+from qtop.local.workers import LocalWorkers
 from qtop.poller import Look, Poller
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.failed import FailedScreen
 from qtop.screens.help import HelpScreen
+from qtop.screens.history import HistoryScreen
+from qtop.screens.local import LocalScreen
+from qtop.screens.overview import OverviewScreen
+from qtop.screens.palette import PaletteScreen
 from qtop.screens.queues import QueuesScreen
+from qtop.screens.scheduled import ScheduledScreen
 from qtop.screens.too_small import TooSmallScreen, is_too_small
 from qtop.screens.workers import WorkersScreen
+from qtop.settings import Settings
 from qtop.source import RedisSource, Source
 from qtop.stage import Stage
+from resque.state.survey import Survey
 from resque.wire.address import Address
 from resque.wire.exchange import Operation
 from resque.wire.keys import Keys
 
 T = TypeVar("T")
 
-#: When the console is told to end by a signal: for workers to finish, then to stop.
+#: How long the console waits at its end for workers that finish: what takes longer does so by
+#: itself.
 FINISH_S: Final = 2.0
-STOP_S: Final = 2.0
 #: How long the result of an action can be read.
 WORD_STAYS_S: Final = 30.0
-_INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 def _action(action_id: str) -> str:
@@ -49,7 +55,7 @@ def _action(action_id: str) -> str:
     return f"show('{place}')" if place in keymap.SCREENS else action_id
 
 
-class QtopApp(Lifeline):
+class QtopApp(Habits):
     """The console on one Redis.
 
     Args:
@@ -63,18 +69,22 @@ class QtopApp(Lifeline):
         log_folder: For logs of workers and reports of crashes; made when needed.
         source: Where looks come from; by default the Redis.
         clock: Monotonic seconds.
-        command: Makes the command of a worker; by default our own worker's.
         terminal_is_there: Asked every five seconds; when it is not, the console ends.
+        settings: What else is in force.
     """
 
     CSS_PATH = "qtop.tcss"
     TITLE = "qtop"
     ENABLE_COMMAND_PALETTE = False
-    DEFAULT_MODE = "queues"
+    DEFAULT_MODE = "overview"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "overview": OverviewScreen,
         "queues": QueuesScreen,
         "workers": WorkersScreen,
         "failed": FailedScreen,
+        "scheduled": ScheduledScreen,
+        "local": LocalScreen,
+        "history": HistoryScreen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
@@ -94,16 +104,16 @@ class QtopApp(Lifeline):
         workers: Sequence[str] = (),
         source: Source | None = None,
         clock: Callable[[], float] = time.monotonic,
-        command: Command | None = None,
         terminal_is_there: Callable[[], bool] | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        super().__init__(log_folder, terminal_is_there)
+        super().__init__(settings or Settings(), log_folder, terminal_is_there)
         self.address = address
         self.keys = Keys(namespace)
         self.clock = clock
         self.last_word: tuple[str, str] = ("", "")
         self._first_workers = tuple(workers)
-        self._filter_memory: dict[str, list[str]] = {}
+        self._require = tuple(require)
         self._source = source
         self._read_only = read_only
         self._poller: Poller | None = None
@@ -112,9 +122,11 @@ class QtopApp(Lifeline):
         self._silence: Timer | None = None
         self._second: Timer | None = None
         self.local = LocalWorkers(
-            command or worker_command(namespace, require, os.getpid()),
-            environment=worker_environment(url, os.environ),
-            log_folder=log_folder,
+            log_folder.with_name("local"),
+            address=str(address),
+            url=url,
+            namespace=namespace,
+            environ=os.environ,
             on_change=self._show,
         )
         self.stage = Stage(
@@ -125,11 +137,9 @@ class QtopApp(Lifeline):
             local=self.local,
             local_host=socket.gethostname(),
             clock=clock,
+            manner=self.manner(),
+            thresholds=self.settings.thresholds,
         )
-        for each in (theme.DARK, theme.LIGHT):
-            self.register_theme(each)
-        if "TEXTUAL_THEME" not in os.environ:
-            self.theme = theme.DARK.name
 
     # State
 
@@ -145,7 +155,19 @@ class QtopApp(Lifeline):
 
     def on_look(self, look: Look) -> None:
         """Take in a look and show it."""
-        self.stage.take(look)
+        if self.stage.take(look):
+            # Later: with thousands of workers each is a step in which no key is answered.
+            self.call_later(self._judge)
+        else:
+            self._judge()
+
+    def on_survey(self, survey: Survey) -> None:
+        """Take in what was found out beside the looks."""
+        self.stage.take_survey(survey)
+        self._judge()
+
+    def _judge(self) -> None:
+        self.stage.judge()
         self._show()
 
     def _front(self) -> ConsoleScreen | None:
@@ -175,15 +197,21 @@ class QtopApp(Lifeline):
         if self._desk is not None:
             return
         if self._source is None:
-            self._source = RedisSource(self.address, self.keys)
-        self._desk = Desk(self, self._source, self.local, read_only=self._read_only)
+            self._source = RedisSource(self.address, self.keys, read_only=self._read_only)
+            if not self._read_only:
+                self.run_worker(self.learn_permissions(self._source), group="permissions")
+        self._desk = Desk(self, self._source, self.local, self._require, read_only=self._read_only)
         self._poller = Poller(
-            self._source, self.on_look, interval_s=self.stage.interval_s, clock=self.clock
+            self._source,
+            self.on_look,
+            on_survey=self.on_survey,
+            interval_s=self.stage.interval_s,
+            clock=self.clock,
         )
         self._looking = asyncio.create_task(self._poller.run())
         self._looking.add_done_callback(self._looking_ended)
-        if self._first_workers:
-            self.run_worker(self._desk.start_workers(self._first_workers))
+        if not self._read_only:
+            self.run_worker(self._desk.local.start_first(self._first_workers), group="first")
 
     def _looking_ended(self, looking: asyncio.Task[None]) -> None:
         error = None if looking.cancelled() else looking.exception()
@@ -195,7 +223,7 @@ class QtopApp(Lifeline):
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait((self._looking,))
-        await self.local.end(finish_s=FINISH_S, stop_s=STOP_S)
+        await self.local.close(FINISH_S)
         if self._source is not None:
             await self._source.close()
 
@@ -216,38 +244,31 @@ class QtopApp(Lifeline):
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
-    def action_faster(self) -> None:
-        """Look more often."""
-        self._set_interval(max((s for s in _INTERVALS_S if s < self.stage.interval_s), default=0))
-
-    def action_slower(self) -> None:
-        """Look less often."""
-        self._set_interval(min((s for s in _INTERVALS_S if s > self.stage.interval_s), default=60))
-
-    def _set_interval(self, interval_s: float) -> None:
-        self.stage.interval_s = interval_s
-        if self._poller is not None:
-            self._poller.interval_s = self.stage.interval_s
-        self._show()
-        self.say(f"a look every {self.stage.interval_s:g} s")
-
     def action_help(self) -> None:
         """Show all keys."""
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
+
+    def action_palette(self) -> None:
+        """Offer everything that can be done on the screen in front."""
+
+        def chosen(action: Action | None) -> None:
+            if action is not None:
+                self.simulate_key(action.keys[0])
+
+        if isinstance(self.screen, ConsoleScreen):
+            places = {*self.screen.PLACES, "everywhere"}
+            palette = PaletteScreen(places, read_only=self._read_only, manner=self.stage.manner)
+            self.push_screen(palette, chosen)
 
     async def action_quit(self) -> None:
         """Leave; with workers started here, after a question."""
         if self._desk is None:
             self.exit()
         else:
-            self.run_worker(self._desk.leave(), group="quit", exclusive=True)
+            self.run_worker(self._desk.local.leave(), group="quit", exclusive=True)
 
     # What screens ask for
-
-    def remembered_filters(self, place: str) -> list[str]:
-        """The filters used in a place, the newest last: to be added to."""
-        return self._filter_memory.setdefault(place, [])
 
     @property
     def desk(self) -> Desk:

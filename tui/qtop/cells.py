@@ -167,6 +167,8 @@ def worker_job(row: WorkerRow) -> str:
     record = row.record
     if record is None:
         return ""
+    if record.problem is not None and record.class_name is not None:
+        return f"{safe(record.class_name)}: {safe(record.problem)}"
     if record.problem is not None:
         return f"unreadable: {safe(record.problem)}"
     return job(record.class_name, record.args)
@@ -219,16 +221,38 @@ def both_times(moment: datetime | None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S %Z} ({utc:%Y-%m-%d %H:%M:%S} UTC)"
 
 
+def due_in(seconds: float) -> str:
+    """How soon something is due: `in 5 min`, `overdue 3 min`."""
+    if not math.isfinite(seconds):
+        return "never" if seconds > 0 else "overdue"
+    return f"overdue {ago(-seconds)}" if seconds < 0 else f"in {ago(seconds)}"
+
+
+def due_at(moment: datetime | None, due_s: float) -> str:
+    """The local time at which something is due; of one further away than a day, with the date."""
+    if moment is None:
+        return NOTHING
+    shape = "%H:%M:%S" if abs(due_s) < 86_400 else "%Y-%m-%d %H:%M"
+    return moment.astimezone().strftime(shape)
+
+
+def short_moment(moment: datetime | None) -> str:
+    """A moment in local time, to the minute; a dash when unknown."""
+    return NOTHING if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
 def failure_class(failure: Failure) -> str:
-    """The class of a failed job."""
-    if failure.problem is not None:
+    """The class of a failed job; of one too large to be read whole, if its beginning tells."""
+    if failure.item.is_cut and failure.class_name is None:
+        return "(large)"
+    if failure.problem is not None and not failure.item.is_cut:
         return "unreadable"
     return job_class(failure.class_name, failure.args)
 
 
 def failure_error(failure: Failure) -> str:
     """The first line of an error that says anything, or why the entry cannot be read."""
-    if failure.problem is not None:
+    if failure.problem is not None and failure.error is None:
         return safe(failure.problem)
     # No more than can be shown: an error may be a whole page.
     lines = (failure.error or "")[:2_000].strip().split("\n", 1)

@@ -44,12 +44,16 @@ _PLACES = {
     "delete": "qtop.commands.jobs:delete",
     "move": "qtop.commands.jobs:move",
     "edit": "qtop.commands.edit:command",
+    "export": "qtop.commands.export:export",
+    "load": "qtop.commands.export:load_file",
     "clear": "qtop.commands.clear:command",
     "pause": "qtop.commands.pauses:pause",
     "resume": "qtop.commands.pauses:resume",
+    "register": "qtop.commands.register:command",
     "undo": "qtop.commands.undo:command",
     "prune": "qtop.commands.prune:command",
     "doctor": "qtop.commands.doctor:command",
+    "settings": "qtop.commands.settings:command",
 }
 
 

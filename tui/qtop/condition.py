@@ -15,13 +15,13 @@ CONDITIONS: Final[tuple[Condition, ...]] = ("dead?", "silent", "working", "no he
 SILENT_AFTER_S: Final = 120
 
 
-def condition(worker: WorkerState) -> Condition:
+def condition(worker: WorkerState, silent_after_s: float = SILENT_AFTER_S) -> Condition:
     """What a worker does, as far as its heartbeat and its record tell."""
     if not worker.has_heartbeat:
         return "no heartbeat"
     age_s = worker.heartbeat_age_s
     if age_s is not None and age_s > PRUNE_AFTER_S:
         return "dead?"
-    if age_s is not None and age_s > SILENT_AFTER_S:
+    if age_s is not None and age_s > silent_after_s:
         return "silent"
     return "idle" if worker.record is None else "working"

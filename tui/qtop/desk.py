@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtop.actions import Actions
+from qtop import deeds, ladder
+from qtop.actions import Actions, Progress
 from qtop.actor import actor
-from qtop.local_workers import LocalWorkers
-from qtop.model import WorkerRow
+from qtop.delayed_plans import DelayedPlans
+from qtop.due_search import Choice
+from qtop.failure_plans import FailurePlans
+from qtop.job_plans import JobPlans
+from qtop.local.order import Order
+from qtop.local.workers import LocalWorkers
+from qtop.local_desk import LocalDesk
 from qtop.plans import Outcome, Plan, Plans
-from qtop.screens.dialogs import (
-    ConfirmDialog,
-    LookingDialog,
-    QuitDialog,
-    WaitingDialog,
-    WorkersDialog,
-)
+from qtop.screens.dialogs import ConfirmDialog, LookingDialog
+from qtop.screens.moment_dialog import MomentDialog
 from qtop.source import Source
-from qtop.text import safe
-from qtop.undo_limits import undo_limits
 from qtop.widgets.vtable import VTable
+from qtop.worker_plans import WorkerPlans
+from resque.state.audit import Deed
 from resque.wire.exchange import Operation
+from resque.wire.times import wall_now
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp
@@ -37,16 +40,35 @@ class Desk:
         app: Shows the questions and the results.
         source: Where actions go.
         local: The workers started here.
+        require: Modules with jobs, for those.
         read_only: Refuse whatever changes something.
     """
 
     def __init__(
-        self, app: QtopApp, source: Source, local: LocalWorkers, *, read_only: bool
+        self,
+        app: QtopApp,
+        source: Source,
+        local: LocalWorkers,
+        require: Sequence[str],
+        *,
+        read_only: bool,
     ) -> None:
         self._app = app
-        self._local = local
-        self.plans = Plans(app.keys, actor(), undo_limits(os.environ))
+        self.plans = Plans(app.keys, actor(), app.settings.undo_limits)
+        self.failure_plans = FailurePlans(app.keys, actor(), app.settings.undo_limits)
+        self.job_plans = JobPlans(app.keys, actor(), app.settings.undo_limits)
+        self.delayed_plans = DelayedPlans(app.keys, actor(), app.settings.undo_limits)
+        self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = Actions(source, read_only=read_only, trouble=lambda: app.stage.look.error)
+        template = app.settings.values["worker_command"] or ""
+        first = Order("*", modules=tuple(require), template=template)
+        self.local = LocalDesk(
+            app, local, first, lambda without: self._refused(without_redis=without)
+        )
+
+    def refuses(self) -> bool:
+        """Whether nothing can be changed now; then the reason is said."""
+        return self._refused()
 
     def begin(self, plan: Plan, table: VTable[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; `table` loses its marks then."""
@@ -61,6 +83,32 @@ class Desk:
             self._app.push_screen(cover)
             self._app.run_worker(self._look_first(what, look, plan, cover), group="desk")
 
+    def begin_after_search(
+        self,
+        what: str,
+        search: Callable[[Progress], Awaitable[T]],
+        plan: Callable[[T], Plan | str],
+        table: VTable[Any] | None = None,
+    ) -> None:
+        """Look for what a plan is about, as long as that takes, then make the plan and begin it, or
+        say why there is none. Leaving the dialog stops the search."""
+        if self._refused():
+            return
+        cover = LookingDialog(what)
+        looking = self._app.run_worker(
+            self._search_first(what, search, plan, cover, table), group="desk"
+        )
+        self._app.push_screen(cover, lambda _: looking.cancel())
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether an action is under way that can be stopped."""
+        return self._actions.can_stop
+
+    def stop(self) -> bool:
+        """Stop the action that is under way; False when there is none."""
+        return self._actions.stop()
+
     def pause_or_resume_all(self, *, is_paused: bool) -> None:
         """Pause everything, or resume it when it is paused."""
         self.begin(self.plans.pause_all(paused=not is_paused))
@@ -72,52 +120,25 @@ class Desk:
         elif not self._refused():
             self._ask(self.plans.undo(self._actions.trails[-1]), None)
 
-    def ask_for_workers(self, queues: str) -> None:
-        """Ask which workers to start on this machine, and start them."""
+    def undo_deed(self, deed: Deed) -> None:
+        """Take back an action that is on record, after a question."""
+        self.begin(self.plans.undo(deed, "confirm", *deeds.question(deed)))
 
-        def start(chosen: tuple[str, int] | None) -> None:
-            if chosen is not None:
-                wanted, count = chosen
-                self._app.run_worker(self.start_workers([wanted] * count), group="desk")
+    def ask_for_moment(self, choice: Choice, table: VTable[Any] | None = None) -> None:
+        """Ask until when to delay jobs, and do it."""
+
+        def reschedule(moment: datetime | None) -> None:
+            if moment is not None:
+                self.begin(self.delayed_plans.reschedule(choice, moment), table)
 
         if not self._refused():
-            self._app.push_screen(WorkersDialog(queues), start)
-
-    async def start_workers(self, lists: Sequence[str]) -> None:
-        """Start a worker on this machine for each list of queues."""
-        pids: list[str] = []
-        try:
-            for queues in lists:
-                worker = await self._local.start(queues)
-                pids.append(str(worker.pid))
-        except OSError as error:
-            self._app.say(f"no worker could be started: {safe(str(error.strerror))}", "bad")
-        else:
-            logs = safe(str(self._local.log_folder))
-            self._app.say(f"started {len(pids)} here: {', '.join(pids)}; logs in {logs}", "good")
-
-    def stop_worker(self, row: WorkerRow) -> None:
-        """Stop a worker that was started here: when its job is done; the second time, now."""
-        if not self._refused(without_redis=True):
-            pid = row.identity.pid if row.is_local else None
-            self._app.say(self._local.stop(pid))
-
-    async def leave(self) -> None:
-        """End the console; with workers started here, after a question."""
-        if not self._local.alive:
-            self._app.exit()
-            return
-        choice = await self._app.push_screen_wait(QuitDialog(len(self._local.alive)))
-        if choice is None:
-            return
-        self._local.stop_all(now=choice == "now")
-        dialog = WaitingDialog(on_stop_now=lambda: self._local.stop_all(now=True))
-        await self._app.push_screen(dialog)
-        began_mono = self._app.clock()
-        while self._local.alive:
-            dialog.tell(len(self._local.alive), self._app.clock() - began_mono)
-            await self._local.wait(1.0)
-        self._app.exit()
+            board = self._app.stage.view().board
+            ahead = timedelta(0) if board is None else board.server_time - datetime.now(UTC)
+            plan = self.delayed_plans.reschedule(choice, datetime.now(UTC))
+            self._app.push_screen(
+                MomentDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
+                reschedule,
+            )
 
     def _refused(self, *, without_redis: bool = False) -> bool:
         refusal = self._actions.refusal(without_redis=without_redis)
@@ -137,6 +158,28 @@ class Desk:
         else:
             self._ask(plan(seen), None)
 
+    async def _search_first(
+        self,
+        what: str,
+        search: Callable[[Progress], Awaitable[T]],
+        plan: Callable[[T], Plan | str],
+        cover: LookingDialog,
+        table: VTable[Any] | None,
+    ) -> None:
+        seen = await self._actions.look(what, search(cover.tell))
+        if cover is not self._app.screen:
+            return  # the question was left before it could be asked
+        # Without its callback, which would cancel what runs here.
+        self._app.pop_screen()
+        if isinstance(seen, Outcome):
+            self._app.say(seen.text, seen.tone)
+            return
+        made = plan(seen)
+        if isinstance(made, str):
+            self._app.say(made, "warn")
+        else:
+            self._ask(made, table)
+
     def _ask(self, plan: Plan, table: VTable[Any] | None) -> None:
         def answered(confirmed: bool | None) -> None:
             if confirmed:
@@ -144,6 +187,7 @@ class Desk:
             else:
                 self._app.say("nothing was changed", "dim")
 
+        plan = ladder.escalated(plan, self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
             self._app.push_screen(ConfirmDialog(plan), answered)
         else:
@@ -155,7 +199,8 @@ class Desk:
 
         def progress(done: int, of: int) -> None:
             if of > 1:
-                app.say(f"{plan.what}: {done:,} of {of:,} …", "dim")
+                stop = "; x stops" if self.can_stop else ""
+                app.say(f"{plan.what}: {done:,} of {of:,} …{stop}", "dim")
 
         outcome = await self._actions.run(plan, progress)
         app.say(outcome.text, outcome.tone)

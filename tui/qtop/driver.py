@@ -7,6 +7,8 @@ from typing import IO, Any
 
 from textual.drivers.linux_driver import LinuxDriver
 
+from qtop.glyphs import to_ascii
+
 
 class _Forgiving:
     """A file that swallows what cannot be written.
@@ -38,3 +40,12 @@ class TerminalDriver(LinuxDriver):
         super().__init__(*args, **options)
         file: Any = _Forgiving(self._file) if self._file is not None else None
         self._file = file
+
+
+class AsciiDriver(TerminalDriver):
+    """The same on a terminal that has nothing but ASCII. Whatever is drawn comes through here, so
+    no screen has to think of it."""
+
+    def write(self, data: str) -> None:
+        """Write in ASCII."""
+        super().write(to_ascii(data))

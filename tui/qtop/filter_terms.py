@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -24,9 +24,11 @@ class Subject:
 
     Attributes:
         class_name: The class, taken out of ActiveJob's wrapper, and so are `args`.
+        due_s: Seconds until a delayed job is due; negative when it is overdue.
         id: The identity of an entry, SHA-1 in hex.
         words: Further texts in which words are looked for.
         is_readable: Whether what is None is absent; otherwise it is unknown.
+        serves: The queues that a worker takes from.
     """
 
     class_name: str | None = None
@@ -36,10 +38,12 @@ class Subject:
     queue: str | None = None
     worker: str | None = None
     age_s: float | None = None
+    due_s: float | None = None
     is_retried: bool | None = None
     id: str = ""
     words: tuple[str, ...] = ()
     is_readable: bool = True
+    serves: Collection[str] = ()
 
 
 def of_failure(failure: Failure, now: datetime) -> Subject:
@@ -71,18 +75,25 @@ def of_waiting(item: Item, queue: str) -> Subject:
     return Subject(class_name=name, args=args, queue=queue, id=item.sha)
 
 
-def of_delayed(job: DelayedJob) -> Subject:
-    """A delayed job as filters see it."""
+def of_delayed(job: DelayedJob, due_s: float) -> Subject:
+    """A delayed job as filters see it, due in so many seconds."""
     if job.problem is not None:
-        return unreadable(job.item, job.problem)
+        return unreadable(job.item, job.problem, due_s=due_s)
     name, args = unwrapped(job.class_name, job.args)
-    return Subject(class_name=name, args=args, queue=job.queue, id=job.item.sha)
+    return Subject(class_name=name, args=args, queue=job.queue, due_s=due_s, id=job.item.sha)
 
 
-def unreadable(item: Item, problem: str, queue: str | None = None) -> Subject:
-    """An entry that cannot be read: only words find it, and its id."""
+def unreadable(
+    item: Item, problem: str, queue: str | None = None, due_s: float | None = None
+) -> Subject:
+    """An entry that cannot be read: only words find it, its id, and when it is due."""
     words = (problem, _beginning(item))
-    return Subject(queue=queue, id=item.sha, words=words, is_readable=False)
+    return Subject(queue=queue, due_s=due_s, id=item.sha, words=words, is_readable=False)
+
+
+def unlisted(name: str) -> Subject:
+    """Something that has a name and cannot be read at all."""
+    return Subject(words=(name,), is_readable=False)
 
 
 def _beginning(item: Item) -> str:
@@ -128,15 +139,29 @@ def argument(path: Sequence[str], wanted: Wanted) -> Test:
 
 def age(sign: str, seconds: float) -> Test:
     """Whether something is older or younger than so many seconds."""
+    return lambda subject: _compared(subject.age_s, sign, seconds)
 
-    def test(subject: Subject) -> bool | None:
-        if subject.age_s is None:
-            return None
-        is_equal = subject.age_s == seconds and "=" in sign
-        is_beyond = subject.age_s > seconds if sign[0] == ">" else subject.age_s < seconds
-        return is_equal or is_beyond
 
-    return test
+def due(sign: str, seconds: float) -> Test:
+    """Whether a delayed job is due within so many seconds (also when overdue), or later."""
+    return lambda subject: _compared(subject.due_s, sign, seconds)
+
+
+def _compared(value: float | None, sign: str, seconds: float) -> bool | None:
+    if value is None:
+        return None
+    is_equal = value == seconds and "=" in sign
+    return is_equal or (value > seconds if sign[0] == ">" else value < seconds)
+
+
+def readable(is_wanted: bool) -> Test:
+    """Whether an entry can be read: the one thing that is known of those that cannot."""
+    return lambda subject: subject.is_readable is is_wanted
+
+
+def serves(wanted: Wanted) -> Test:
+    """Whether a worker takes from a queue whose name is as wanted."""
+    return lambda subject: any(wanted(name) for name in subject.serves)
 
 
 def retried(is_wanted: bool) -> Test:

@@ -5,7 +5,10 @@
     args.0:42                an argument by its place, args.0.user.id:7 further in; whole
     args:ada                 contained in the arguments' JSON, in any case
     age>1h  age<30m          how long ago it failed (s, m, h, d, w; 1h30m)
+    due<10m  due>1h          how soon a delayed job is due; the overdue are below anything
     retried:no               whether a failure was requeued by Ruby, which keeps it
+    readable:no              what cannot be read
+    serves:mail              workers that take from a queue, whatever they list; `*` as in queue:
     id:3f2a                  the beginning of an entry's id
     /time ?out/              a regular expression, in any case; also error:/x/, class:/x/ and so on
     connection reset         words: each contained somewhere in the job or its error
@@ -33,12 +36,12 @@ __all__ = ["BadFilter", "Filter", "Subject", "duration_s", "parse"]
 _LONGEST: Final = 2000
 _MOST_TERMS: Final = 50
 _FIELD: Final = re.compile(r"([A-Za-z_]\w*(?:\.[^\s:\"]+)*):(?!:)")
-_AGE: Final = re.compile(r"age(<=|>=|<|>)")
+_SPAN: Final = re.compile(r"(age|due)(<=|>=|<|>)")
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ALLOWED: Final = (
-    "class: error: exception: queue: worker: args: args.0: id: retried:yes|no age>1h age<30m "
-    '/regex/ !term "words"'
+    "class: error: exception: queue: worker: args: args.0: id: retried:yes|no age>1h "
+    'due<10m readable:no serves: /regex/ !term "words"'
 )
 
 
@@ -74,6 +77,12 @@ def parse(text: str) -> Filter:
     if len(text) > _LONGEST:
         raise BadFilter(f"the filter is longer than {_LONGEST:,} characters")
     return Filter(text.strip(), tuple(_Parser(text).tests()))
+
+
+def term(field: str, text: str) -> str:
+    """The term that asks for this very text in a field."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{field}:"{escaped}"'
 
 
 def duration_s(text: str) -> float:
@@ -117,9 +126,9 @@ class _Parser:
 
     def _positive(self) -> Test:
         start = self._at
-        if found := _AGE.match(self._text, start):
+        if found := _SPAN.match(self._text, start):
             self._at = found.end()
-            return terms.age(found[1], self._duration_s())
+            return (terms.age if found[1] == "age" else terms.due)(found[2], self._duration_s())
         if found := _FIELD.match(self._text, start):
             self._at = found.end()
             return self._field(found[1], start)
@@ -129,10 +138,13 @@ class _Parser:
         root, _, path = name.partition(".")
         if root == "args" and path:
             return terms.argument(path.split("."), self._wanted(terms.matches_argument))
-        if name == "retried":
-            return terms.retried(self._yes_or_no())
+        if name in ("retried", "readable"):
+            test = terms.retried if name == "retried" else terms.readable
+            return test(self._yes_or_no(name))
         if name == "id":
             return terms.identity(self._value()[0])
+        if name == "serves":
+            return terms.serves(self._wanted(terms.matches_name))
         if name in FIELDS:
             return terms.field(FIELDS[name], self._wanted(FIELDS[name].plain))
         literal = self._text[start:].split(None, 1)[0][:40]
@@ -196,9 +208,9 @@ class _Parser:
         except ValueError as error:
             raise self._bad(str(error), start) from None
 
-    def _yes_or_no(self) -> bool:
+    def _yes_or_no(self, name: str) -> bool:
         start = self._at
         word = self._value()[0]
         if word not in ("yes", "no"):
-            raise self._bad(f"retried: is yes or no, not {word!r}", start)
+            raise self._bad(f"{name}: is yes or no, not {word!r}", start)
         return word == "yes"

@@ -26,12 +26,16 @@ class Lifeline(App[None]):
     Args:
         log_folder: For reports of crashes; made when needed.
         terminal_is_there: Asked every five seconds; when it is not, the app ends.
+        driver: What draws on the terminal.
     """
 
     def __init__(
-        self, log_folder: Path, terminal_is_there: Callable[[], bool] | None = None
+        self,
+        log_folder: Path,
+        terminal_is_there: Callable[[], bool] | None = None,
+        driver: type[TerminalDriver] = TerminalDriver,
     ) -> None:
-        super().__init__(driver_class=TerminalDriver)
+        super().__init__(driver_class=driver)
         self._log_folder = log_folder
         self._terminal_is_there = terminal_is_there or _stdin_is_a_terminal
         self._crash_word: str | None = None

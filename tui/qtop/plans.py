@@ -6,19 +6,19 @@ current row". What it does leaves a trail: an audit entry, and what its undo nee
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeVar
 
-from qtop.cells import failure_class, number
+from qtop.cells import number
 from qtop.keymap import Danger
+from qtop.pace import Pace
 from qtop.text import safe
 from qtop.undo_limits import UndoLimits
 from resque.errors import OutcomeUnknown
-from resque.state import failure_actions, failures, queues, removal, switches, undo
+from resque.state import queues, removal, switches, undo
+from resque.state.audit import Deed
 from resque.state.bulk import Result
-from resque.state.failures import Failure
 from resque.state.trail import Actor, Trail
 from resque.state.windows import Extent
 from resque.wire.exchange import Operation, Steps
@@ -41,12 +41,12 @@ class Run(Protocol):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of an action: a sentence with the numbers, how good it is, the trail of what can
-    be taken back now, and of what cannot any more."""
+    be taken back now, and the id of what cannot any more."""
 
     text: str
     tone: Tone = "good"
     trail: Trail | None = None
-    undid: Trail | None = None
+    undid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class Plan:
     """What would be done.
 
     `what` is the title of the dialog, `verb` the word on its button, `details` say which ones, and
-    the consequence; `word` must be typed when `danger` says so; `run` does it.
+    the consequence; `word` must be typed when `danger` says so; `run` does it. An action over many
+    jobs has a `pace`: it can be limited and stopped.
     """
 
     what: str
@@ -63,6 +64,7 @@ class Plan:
     danger: Danger
     run: Callable[[Run], Awaitable[Outcome]]
     word: str | None = None
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,41 +90,6 @@ class Plans:
         self._actor = actor
         self._limits = limits
 
-    def requeue(self, entries: Sequence[Failure]) -> Plan:
-        """Put failed jobs back onto their queues. One at once; several, or one that was retried
-        already, after a question."""
-        retried = sum(entry.retried_at is not None for entry in entries)
-        details = [*_which(entries), "Each goes to the end of its queue and off the failures."]
-        if retried:
-            details.append(f"{number(retried)} were retried before: those jobs would run again.")
-        trail = self._trail_of("requeue", entries)
-        marks = [failure_actions.mark(entry) for entry in entries]
-
-        async def run(send: Run) -> Outcome:
-            result = await send(failure_actions.requeue(self._keys, marks, trail))
-            return _outcome("requeued", result, trail)
-
-        danger: Danger = "confirm" if len(entries) > 1 or retried else "undoable"
-        what = f"Requeue {_count(len(entries), 'failed job')}"
-        return Plan(what, "Requeue", tuple(details), danger, run)
-
-    def delete(self, entries: Sequence[Failure]) -> Plan:
-        """Delete failed jobs. One at once, several after a question."""
-        trail = self._trail_of("delete", entries)
-        marks = [failure_actions.mark(entry) for entry in entries]
-
-        async def run(send: Run) -> Outcome:
-            result = await send(failure_actions.delete(self._keys, marks, trail))
-            return _outcome("deleted", result, trail)
-
-        return Plan(
-            f"Delete {_count(len(entries), 'failed job')}",
-            "Delete",
-            (*_which(entries), f"The jobs will not run again. {_way_back(trail)}"),
-            "confirm" if len(entries) > 1 else "undoable",
-            run,
-        )
-
     def clear_queue(self, queue: str, seen: Seen) -> Plan:
         """Delete the jobs that waited in a queue when `seen` was read."""
         name = safe(queue)
@@ -137,34 +104,19 @@ class Plans:
 
         async def run(send: Run) -> Outcome:
             deleted = await send(queues.clear(self._keys, queue, seen.extent, trail))
-            return _cleared(deleted, f"from {name}", trail)
+            return cleared(deleted, f"from {name}", trail)
 
         details = (
-            f"Deletes the {_count(seen.extent.length, 'job')} that wait in {name} now.",
-            f"Jobs that come from now on stay. {_way_back(trail)}",
+            f"Deletes the {count_of(seen.extent.length, 'job')} that wait in {name} now.",
+            f"Jobs that come from now on stay. {way_back(trail)}",
         )
-        return Plan(f"Clear queue {name}", "Clear", details, "typed", run, _typeable(queue))
-
-    def clear_failures(self, seen: Seen) -> Plan:
-        """Delete the failures that were there when `seen` was read."""
-        length = seen.extent.length
-        trail = self._trail("clear", "all failures", length, size_bytes=seen.size_bytes)
-
-        async def run(send: Run) -> Outcome:
-            deleted = await send(failures.clear(self._keys, seen.extent, trail))
-            return _cleared(deleted, "from the failures", trail)
-
-        details = (
-            f"Deletes {_count(length, 'failed job')}, also those further back than listed.",
-            f"Failures that come from now on stay. {_way_back(trail)}",
-        )
-        return Plan("Clear all failures", "Clear", details, "typed", run, "failed")
+        return Plan(f"Clear queue {name}", "Clear", details, "typed", run, typeable(queue))
 
     def pause(self, names: Sequence[str], *, paused: bool) -> Plan:
         """Pause queues, or resume them when `paused` is false."""
         verb = "Pause" if paused else "Resume"
         change = switches.pause if paused else switches.resume
-        what = safe(names[0]) if len(names) == 1 else _count(len(names), "queue")
+        what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
         trail = self._trail(verb.lower(), ", ".join(names)[:200], len(names))
 
         async def run(send: Run) -> Outcome:
@@ -174,7 +126,7 @@ class Plans:
             note = "; Ruby workers without resque-pause go on" if paused else ""
             return Outcome(f"{'paused' if paused else 'resumed'} {what}{note}", trail=trail)
 
-        details = (_list(names), "Jobs wait there until the queue is resumed." if paused else "")
+        details = (list_of(names), "Jobs wait there until the queue is resumed." if paused else "")
         danger: Danger = "confirm" if len(names) > 1 else "undoable"
         return Plan(f"{verb} {what}", verb, details, danger, run)
 
@@ -202,24 +154,21 @@ class Plans:
         )
         return Plan(f"{word} everything", word, details, "confirm", run)
 
-    def undo(self, trail: Trail) -> Plan:
-        """Take back an action of this console."""
-        what = f"{trail.action} {safe(trail.subject)}"
+    def undo(self, deed: Trail | Deed, danger: Danger = "none", *details: str) -> Plan:
+        """Take back an action: of this console, or any that is on record."""
+        what = f"{deed.action} {safe(deed.subject)}"
+        subject = f"{deed.action} {deed.subject} ({deed.id})"
+        back = self._trail("undo", subject, 0, source=deed.source)
 
         async def run(send: Run) -> Outcome:
-            undone = await send(undo.undo(self._keys, trail.id))
+            undone = await send(undo.undo(self._keys, deed.id, back))
             if not undone.is_known:
-                return Outcome(f"{what}: nothing is left to take back", "warn", undid=trail)
+                return Outcome(f"{what}: nothing is left to take back", "warn", undid=deed.id)
             lost = f", {number(undone.lost)} could not be any more" if undone.lost else ""
             text = f"took back “{what}”: {number(undone.done)}{lost}"
-            return Outcome(text, "warn" if undone.lost else "good", undid=trail)
+            return Outcome(text, "warn" if undone.lost else "good", undid=deed.id)
 
-        return Plan(f"Undo {what}", "Undo", (), "none", run)
-
-    def _trail_of(self, action: str, entries: Sequence[Failure]) -> Trail:
-        size_bytes = sum(entry.item.size for entry in entries)
-        subject = _count(len(entries), "failed job")
-        return self._trail(action, subject, len(entries), size_bytes=size_bytes)
+        return Plan(f"Undo {what}", "Undo", details, danger, run)
 
     def _trail(
         self,
@@ -231,22 +180,26 @@ class Plans:
         queue: str = "",
         size_bytes: int | None = None,
     ) -> Trail:
-        return Trail(
-            self._actor,
-            action,
-            subject,
-            source if source is not None else self._keys.failed(),
-            planned,
-            queue,
-            self._limits.seconds_for(size_bytes),
-        )
+        source = self._keys.failed() if source is None else source
+        undo_s = self._limits.seconds_for(size_bytes)
+        return Trail(self._actor, action, subject, source, planned, queue, undo_s)
 
 
-def _way_back(trail: Trail) -> str:
+def way_back(trail: Trail) -> str:
+    """Whether the undo key takes an action back."""
     return "u takes it back." if trail.undo_s else "Too large to keep: this cannot be undone."
 
 
-def _outcome(verb: str, result: Result, trail: Trail) -> Outcome:
+def cleared(deleted: int | None, where: str, trail: Trail) -> Outcome:
+    """What came of a clear."""
+    if deleted is None:
+        return Outcome(_CHANGED, "warn")
+    kept = trail if deleted and trail.undo_s else None
+    return Outcome(f"deleted {count_of(deleted, 'job')} {where}", trail=kept)
+
+
+def acted(verb: str, result: Result, trail: Trail) -> Outcome:
+    """What came of an action over many jobs: how many, how many were gone, refused, left."""
     kept = sum(count for _, count in result.refused)
     text = f"{verb} {number(result.done)}, gone meanwhile {number(result.gone)}"
     text += f", refused {number(kept)}"
@@ -261,39 +214,19 @@ def _outcome(verb: str, result: Result, trail: Trail) -> Outcome:
     return Outcome(text, tone, trail if result.done and trail.undo_s else None)
 
 
-def _cleared(deleted: int | None, where: str, trail: Trail) -> Outcome:
-    if deleted is None:
-        return Outcome(_CHANGED, "warn")
-    kept = trail if deleted and trail.undo_s else None
-    return Outcome(f"deleted {_count(deleted, 'job')} {where}", trail=kept)
-
-
-def _count(number_of: int, noun: str) -> str:
+def count_of(number_of: int, noun: str) -> str:
+    """`1 job`, `1,204 jobs`."""
     return f"{number(number_of)} {noun}{'' if number_of == 1 else 's'}"
 
 
-def _list(names: Iterable[str], most: int = 5) -> str:
+def list_of(names: Iterable[str], most: int = 5) -> str:
+    """The first of some names, as safe text."""
     shown = [safe(name) for name in names]
     more = f" and {number(len(shown) - most)} more" if len(shown) > most else ""
     return ", ".join(shown[:most]) + more
 
 
-def _which(entries: Sequence[Failure]) -> list[str]:
-    """The classes, the queues and the span of failures, a line each."""
-    classes = Counter(failure_class(entry) for entry in entries).most_common()
-    names = sorted({entry.queue for entry in entries if entry.queue is not None})
-    lines = [
-        "Classes: " + _list(f"{name} ({number(many)})" for name, many in classes),
-        "Queues: " + (_list(names) or "none named"),
-    ]
-    moments = sorted(entry.failed_at for entry in entries if entry.failed_at is not None)
-    if moments:
-        first, last = (f"{m.astimezone():%Y-%m-%d %H:%M:%S}" for m in (moments[0], moments[-1]))
-        lines.append(f"Failed: {first}" if first == last else f"Failed: {first} to {last}")
-    return lines
-
-
-def _typeable(name: str) -> str:
+def typeable(name: str, otherwise: str = "clear") -> str:
     """What must be typed for a name: itself, unless no keyboard can."""
     plain = name.isascii() and name.isprintable() and name == name.strip() and bool(name)
-    return name if plain and len(name) <= _LONGEST_WORD else "clear"
+    return name if plain and len(name) <= _LONGEST_WORD else otherwise

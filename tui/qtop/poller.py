@@ -11,7 +11,9 @@ from typing import Final
 
 from qtop.source import Source
 from resque.errors import StoreError
+from resque.state import survey
 from resque.state.snapshot import Snapshot
+from resque.state.survey import Survey
 
 MIN_INTERVAL_S: Final = 0.25
 MAX_INTERVAL_S: Final = 60.0
@@ -20,6 +22,8 @@ MAX_BACK_OFF_S: Final = 10.0
 LOOK_LIMIT_S: Final = 5.0
 #: Pauses at least so long, however slow the looks: half the time belongs to others.
 _MIN_PAUSE_S: Final = 0.1
+#: From one survey to the next.
+SURVEY_EVERY_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Poller:
     Args:
         source: Where to look.
         on_look: Called after every try, in the event loop.
+        on_survey: Called with a survey now and then, after a look; without it none is made.
         interval_s: From the begin of one look to the begin of the next.
         clock: Monotonic seconds.
         sleep: Waits for some seconds.
@@ -64,12 +69,15 @@ class Poller:
         source: Source,
         on_look: Callable[[Look], None],
         *,
+        on_survey: Callable[[Survey], None] | None = None,
         interval_s: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._source = source
         self._on_look = on_look
+        self._on_survey = on_survey
+        self._next_survey_mono = float("-inf")
         self._interval_s = clamped_interval_s(interval_s)
         self._clock = clock
         self._sleep = sleep
@@ -98,6 +106,9 @@ class Poller:
             began_mono = self._clock()
             self.last = await self._try(began_mono)
             self._on_look(self.last)
+            if self.last.error is None and began_mono >= self._next_survey_mono:
+                self._next_survey_mono = began_mono + SURVEY_EVERY_S
+                await self._survey()
             await self._wait(self._pause_s(began_mono))
 
     async def _try(self, began_mono: float) -> Look:
@@ -113,11 +124,24 @@ class Poller:
             return self._failed(before, began_mono, "its answer takes too long")
         except Exception as error:
             # Data that nobody foresaw must not end a console that somebody needs now.
-            reason = f"its answer makes no sense to qtop ({type(error).__name__}): a bug"
-            return self._failed(before, began_mono, reason)
+            return self._failed(before, began_mono, _nonsense(error))
         self._failures = 0
         now_mono = self._clock()
         return Look(snapshot, now_mono, (now_mono - began_mono) * 1_000)
+
+    async def _survey(self) -> None:
+        if self._on_survey is None:
+            return
+        try:
+            async with asyncio.timeout(LOOK_LIMIT_S):
+                found = await self._source.survey()
+        except StoreError as error:
+            found = survey.failed(str(error))
+        except TimeoutError:
+            found = survey.failed("its answer takes too long")
+        except Exception as error:
+            found = survey.failed(_nonsense(error))
+        self._on_survey(found)
 
     def _failed(self, before: Look, began_mono: float, reason: str) -> Look:
         self._failures += 1
@@ -152,3 +176,7 @@ class Poller:
                 waiter.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await waiter
+
+
+def _nonsense(error: Exception) -> str:
+    return f"its answer makes no sense to qtop ({type(error).__name__}): a bug"

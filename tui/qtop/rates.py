@@ -9,21 +9,21 @@ Where neither is known, nothing is.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from resque.state.snapshot import Snapshot, WorkerState
 
 WINDOW_S: Final = 10.0
 """How far back rates look."""
 
-#: The queues that a worker serves, of those that are registered.
-ServedBy = Callable[[WorkerState], Collection[str]]
+#: The queues that workers with a list of queues serve, of those that are registered.
+ServedBy = Callable[[tuple[str, ...]], Collection[str]]
+#: A worker at the look before and now; None where it was not seen.
+Pair = tuple[WorkerState | None, WorkerState]
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """What happened to a queue between two looks: jobs that came and that left."""
 
     seconds: float
@@ -32,8 +32,7 @@ class Flow:
     is_estimate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(NamedTuple):
     """Jobs a second over the window; None when unknown."""
 
     in_per_s: float | None = None
@@ -41,7 +40,30 @@ class Rates:
     is_estimate: bool = False
 
 
-def flows(before: Snapshot, now: Snapshot, served_by: ServedBy, seconds: float) -> dict[str, Flow]:
+UNKNOWN: Final = Rates()
+"""Nothing is known."""
+
+
+def paired(before: Snapshot, now: Snapshot) -> tuple[Sequence[Pair], bool]:
+    """The workers of a look beside what they were at the look before, and whether any has left.
+    O(workers); far less per worker while they are the same ones."""
+    old, new = before.workers, now.workers
+    if len(old) == len(new) and all(
+        was.identity is worker.identity for was, worker in zip(old, new, strict=True)
+    ):
+        return list(zip(old, new, strict=True)), False
+    earlier = {worker.identity.text: worker for worker in old}
+    pairs = [(earlier.pop(worker.identity.text, None), worker) for worker in new]
+    return pairs, bool(earlier)
+
+
+def flows(
+    before: Snapshot,
+    now: Snapshot,
+    workers: Sequence[Pair] | None,
+    served_by: ServedBy,
+    seconds: float,
+) -> dict[str, Flow]:
     """What happened to the queues between two looks, for those of which it can be told.
 
     Where the engine counted the pushes, the rest follows from the depths. Of the others the
@@ -50,14 +72,15 @@ def flows(before: Snapshot, now: Snapshot, served_by: ServedBy, seconds: float) 
     it is an estimate; where several queues could have had them, it is unknown.
 
     Args:
-        served_by: The queues that a worker serves, of those that are registered.
+        workers: Those of both looks; None when one has left, and its count with it.
+        served_by: What a list of queues stands for.
         seconds: Between the two looks, more than 0. O(queues + workers).
     """
-    was = {queue.name: queue for queue in before.queues}
+    was = {queue.name: queue.size for queue in before.queues}
     known: dict[str, Flow] = {}
     changes: dict[str, int] = {}
     for queue in now.queues:
-        earlier = was[queue.name].size if queue.name in was else 0
+        earlier = was.get(queue.name, 0)
         if earlier is None or queue.size is None:
             continue
         change = queue.size - earlier
@@ -67,39 +90,35 @@ def flows(before: Snapshot, now: Snapshot, served_by: ServedBy, seconds: float) 
             # Jobs put back at the head are no pushes that the engine counts.
             came = max(queue.pushed, change)
             known[queue.name] = Flow(seconds, came, came - change, False)
-    for name, left in _left(before, now, served_by, known, changes).items():
-        left = max(left, -changes[name])
-        known[name] = Flow(seconds, left + changes[name], left, True)
+    if changes and workers is not None:
+        for name, left in _left(workers, served_by, known, changes).items():
+            left = max(left, -changes[name])
+            known[name] = Flow(seconds, left + changes[name], left, True)
     return known
 
 
 def _left(
-    before: Snapshot,
-    now: Snapshot,
+    workers: Sequence[Pair],
     served_by: ServedBy,
     known: Mapping[str, Flow],
     changes: Mapping[str, int],
 ) -> dict[str, int]:
     """How many jobs left the queues whose pushes were not counted, as far as workers tell."""
-    earlier = {worker.identity.text: worker for worker in before.workers}
     total = 0
     seen: Counter[str] = Counter()
-    served: set[str] = set()
-    sources: set[str] = set()
-    for worker in now.workers:
-        was = earlier.pop(worker.identity.text, None)
+    busy_lists: set[tuple[str, ...]] = set()
+    for was, worker in workers:
         number = _taken_by(was, worker)
         if number is None:
             return {}
-        queues = set(served_by(worker))
-        served |= queues
-        sources |= queues if number else set()
-        total += number
-        record = worker.record
-        if number and record is not None and record.queue is not None:
-            seen[record.queue] += 1
-    if earlier:  # a worker has left, and its count with it
-        return {}
+        if number:
+            total += number
+            busy_lists.add(worker.identity.queues)
+            record = worker.record
+            if record is not None and record.queue is not None:
+                seen[record.queue] += 1
+    served = set().union(*map(served_by, {worker.identity.queues for _, worker in workers}))
+    sources = set().union(*map(served_by, busy_lists))
     # At least as many left as are in hand, or as the queue has grown shorter by.
     least = {name: max(seen[name], -changes[name]) for name in changes if name in sources}
     unseen = total - sum(known[name].left for name in served if name in known)
@@ -125,22 +144,29 @@ class FlowWindow:
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self._window_s = window_s
         self._flows: deque[tuple[float, Flow]] = deque()
+        # Kept up to date rather than summed up at each look: there may be thousands of queues.
+        self._came = self._left = self._estimates = 0
+        self._seconds = 0.0
 
     def add(self, seen: Flow | None, at_mono: float) -> Rates:
-        """Remember a flow that ended at `at_mono`, forget old ones, and return the rates."""
+        """Remember a flow that ended at `at_mono`, forget old ones, and return the rates. O(1) on
+        average."""
         if seen is not None:
             self._flows.append((at_mono, seen))
+            self._count(seen, 1)
         while self._flows and self._flows[0][0] <= at_mono - self._window_s:
-            self._flows.popleft()
+            self._count(self._flows.popleft()[1], -1)
         if not self._flows:
-            return Rates()
-        flows = [known for _, known in self._flows]
-        seconds = sum(known.seconds for known in flows)
-        return Rates(
-            sum(known.came for known in flows) / seconds,
-            sum(known.left for known in flows) / seconds,
-            any(known.is_estimate for known in flows),
-        )
+            self._seconds = 0.0  # sums of fractions are never quite exact
+            return UNKNOWN
+        seconds = self._seconds
+        return Rates(self._came / seconds, self._left / seconds, self._estimates > 0)
+
+    def _count(self, flow: Flow, sign: int) -> None:
+        self._came += sign * flow.came
+        self._left += sign * flow.left
+        self._estimates += sign * flow.is_estimate
+        self._seconds += sign * flow.seconds
 
 
 class CounterWindow:

@@ -3,14 +3,19 @@ neither waits for the other."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
-from resque.state import snapshot
+from resque.state import snapshot, survey
 from resque.state.snapshot import Snapshot
+from resque.state.survey import Survey
 from resque.wire.address import Address
 from resque.wire.exchange import Operation
 from resque.wire.keys import Keys
+from resque.wire.reading import reading_only
 
 T = TypeVar("T")
 
@@ -25,6 +30,9 @@ class Source(Protocol):
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
         """Look at everything; `tails` are those of the look before. Raises StoreError."""
 
+    async def survey(self) -> Survey:
+        """What is wanted to be known now and then. Raises StoreError."""
+
     async def run(self, operation: Operation[T]) -> T:
         """Carry out an operation. Raises StoreError."""
 
@@ -33,27 +41,49 @@ class Source(Protocol):
 
 
 class RedisSource:
-    """A Redis. Making one imports the client, which takes some 100 ms, and connects nothing."""
+    """A Redis. Making one imports the client, which takes some 100 ms, and connects nothing.
 
-    def __init__(self, address: Address, keys: Keys) -> None:
+    With `read_only` it sends nothing that could change data, whatever it is asked to: whoever asks
+    gets ReadingOnly.
+    """
+
+    def __init__(self, address: Address, keys: Keys, *, read_only: bool = False) -> None:
         # Imported here: the first frame must not wait for it.
         from resque.wire.stores import AsyncStore
 
         self._keys = keys
+        self._read_only = read_only
         self._looks = AsyncStore(address, timeout_s=LOOK_TIMEOUT_S, client_name="qtop-looks")
         self._actions = AsyncStore(address, timeout_s=ACTION_TIMEOUT_S, client_name="qtop-actions")
 
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
         """Two round trips; see `snapshot.take`."""
-        return await self._looks.run(
-            snapshot.take(self._keys, tails=tails, failures_limit=FAILURES_READ)
-        )
+        look = snapshot.take(self._keys, tails=tails, failures_limit=FAILURES_READ)
+        return await self._looks.run(self._let_through(look))
+
+    async def survey(self) -> Survey:
+        """One round trip on the connection of the looks; see `survey.take`."""
+        lock = self._keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
+        before_s = time.time()
+        found = await self._looks.run(self._let_through(survey.take(self._keys, lock)))
+        if found.taken is None:
+            return found
+        return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
 
     async def run(self, operation: Operation[T]) -> T:
         """As `AsyncStore.run`."""
-        return await self._actions.run(operation)
+        return await self._actions.run(self._let_through(operation))
+
+    def _let_through(self, operation: Operation[T]) -> Operation[T]:
+        return reading_only(operation) if self._read_only else operation
 
     async def close(self) -> None:
         """Close both connections."""
         await self._looks.close()
         await self._actions.close()
+
+
+def skew_s(server_s: float, before_s: float, after_s: float) -> float:
+    """How far a clock is at least ahead of ours, or behind it, when it was read between two moments
+    of ours. 0 when it may be right."""
+    return max(0.0, server_s - after_s) + min(0.0, server_s - before_s)

@@ -3,15 +3,40 @@ widget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
-from qtop.local_workers import LocalWorkers
-from qtop.model import Board, History
+from qtop.boards import History
+from qtop.courses import Courses, Recorder
+from qtop.local.workers import LocalWorkers
+from qtop.manner import Manner
+from qtop.model import Board
+from qtop.newest import NewestGroup
 from qtop.poller import Look, clamped_interval_s
+from qtop.thresholds import USUAL, Thresholds
+from qtop.verdicts import Judge, Verdict, no_answer
+from resque.state.survey import Survey
 
 _NEW_RTT_WEIGHT: Final = 0.2
+
+
+class Glance(NamedTuple):
+    """What Overview shows beside the rows.
+
+    Attributes:
+        verdicts: What is wrong, the worst first; none before the first look was judged.
+        groups: The newest failures in groups.
+        courses: The course of the totals.
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    groups: tuple[NewestGroup, ...] = ()
+    courses: Courses = Courses()
+
+
+NOTHING_YET: Final = Glance()
+"""Before the first look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +49,8 @@ class View:
         now_mono: The moment, on the clock of the looks.
         rtt_ms: What a look costs, evened out over the last ones.
         frozen_since_mono: When the display was frozen; None when it is not.
+        manner: What is hidden and which keys do something.
+        glance: What is wrong, and how it came about; of the same look as the rows.
     """
 
     address: str
@@ -37,6 +64,8 @@ class View:
     local_alive: int = 0
     local_ending: int = 0
     rtt_ms: float | None = None
+    manner: Manner = field(default_factory=Manner)
+    glance: Glance = NOTHING_YET
 
     @property
     def is_stale(self) -> bool:
@@ -52,6 +81,8 @@ class Stage:
         local: The workers started here.
         local_host: What they call this machine.
         clock: Monotonic seconds, those of the looks.
+        manner: How the console deals with people; may be replaced.
+        thresholds: From when on something is wrong.
     """
 
     def __init__(
@@ -64,18 +95,25 @@ class Stage:
         local: LocalWorkers,
         local_host: str,
         clock: Callable[[], float],
+        manner: Manner | None = None,
+        thresholds: Thresholds = USUAL,
     ) -> None:
         self.look = Look()
+        self.manner = manner or Manner()
         self._address = address
         self._namespace = namespace
         self._interval_s = clamped_interval_s(interval_s)
         self._read_only = read_only
         self._local = local
         self._clock = clock
-        self._history = History(local_host=local_host)
+        self._history = History(local_host=local_host, silent_after_s=thresholds.silent_after_s)
+        self._judge = Judge(thresholds)
+        self._recorder = Recorder()
+        self.surveyed: Survey | None = None
         self._rtt_ms: float | None = None
         self._newest: Board | None = None
-        self._shown: Board | None = None
+        self._glance = Glance()
+        self._shown: tuple[Board | None, Glance] = (None, self._glance)
         self._frozen_since_mono: float | None = None
 
     @property
@@ -92,45 +130,90 @@ class Stage:
         """Whether everything was paused at the last look."""
         return self._newest is not None and self._newest.totals.is_paused
 
+    def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
+        """The queues that workers with this list of queues serve, as of the newest look."""
+        return self._history.served_by(queues)
+
     @property
     def ages(self) -> bool:
         """Whether what is shown changes by the mere passing of time."""
-        return self.look.error is not None or self._frozen_since_mono is not None
+        is_frozen = self._frozen_since_mono is not None
+        return self.look.error is not None or is_frozen or self._local.ages
 
-    def take(self, look: Look) -> None:
-        """Take in a look, also a failed one. Cost: see `History.add`."""
-        if look.snapshot is not None and look.snapshot is not self.look.snapshot:
-            taken_mono = self._clock() if look.taken_mono is None else look.taken_mono
-            board = self._history.add(look.snapshot, taken_mono, local_pids=self._local.pids)
-            here = {row.identity.pid for row in board.workers if row.is_local}
-            self._local.note_registered({pid for pid in here if pid is not None})
-            self._newest = board
-            if look.rtt_ms is not None:
-                before_ms = look.rtt_ms if self._rtt_ms is None else self._rtt_ms
-                self._rtt_ms = before_ms + (look.rtt_ms - before_ms) * _NEW_RTT_WEIGHT
+    def take(self, look: Look) -> bool:
+        """Take in a look, also a failed one. Returns whether it made new rows, which `judge` has
+        not seen. Cost: see `History.add`."""
+        is_new = look.snapshot is not None and look.snapshot is not self.look.snapshot
         self.look = look
+        if is_new:
+            self._take_snapshot(look)
+        elif look.error is not None:
+            self._recorder.add(None, self._clock())
+        self._show_newest()
+        return is_new
+
+    def _take_snapshot(self, look: Look) -> None:
+        assert look.snapshot is not None  # noqa: S101  else there is nothing to take
+        pids = self._local.pids
+        board = self._history.add(look.snapshot, self._taken_mono, local_pids=pids)
+        self._newest = board
+        self._recorder.add(board.totals, self._taken_mono)
+        if look.rtt_ms is not None:
+            before_ms = look.rtt_ms if self._rtt_ms is None else self._rtt_ms
+            self._rtt_ms = before_ms + (look.rtt_ms - before_ms) * _NEW_RTT_WEIGHT
+
+    def take_survey(self, survey: Survey) -> None:
+        """Take in what was found out beside the looks."""
+        self.surveyed = survey
+
+    def judge(self) -> None:
+        """Find out what is wrong. Cost: see `Judge.judge`."""
+        board, look = self._newest, self.look
+        verdicts: tuple[Verdict, ...] = ()
+        groups: tuple[NewestGroup, ...] = ()
+        if board is not None:
+            verdicts = self._judge.judge(
+                board, self._taken_mono, survey=self.surveyed, rtt_ms=self._rtt_ms
+            )
+            groups = self._judge.marks.groups(board.failures)
+        if look.error is not None:
+            since = None if board is None else board.server_time
+            known = (each for each in verdicts if each.severity != "good")
+            verdicts = (no_answer(look.error, since), *known)
+        self._glance = Glance(verdicts, groups, self._recorder.courses)
+        self._show_newest()
+
+    @property
+    def _taken_mono(self) -> float:
+        taken_mono = self.look.taken_mono
+        return self._clock() if taken_mono is None else taken_mono
+
+    def _show_newest(self) -> None:
         if self._frozen_since_mono is None:
-            self._shown = self._newest
+            self._shown = self._newest, self._glance
 
     def toggle_freeze(self) -> None:
         """Keep showing these rows, or go on to the newest."""
         frozen = self._frozen_since_mono is not None
         self._frozen_since_mono = None if frozen else self._clock()
-        self._shown = self._newest
+        self._shown = self._newest, self._glance
 
     def view(self) -> View:
         """All that a screen shows, at this moment."""
         alive = self._local.alive
+        board, glance = self._shown
         return View(
             address=self._address,
             namespace=self._namespace,
-            board=self._shown,
+            board=board,
+            glance=glance,
             look=self.look,
             now_mono=self._clock(),
             interval_s=self._interval_s,
             read_only=self._read_only,
+            manner=self.manner,
             frozen_since_mono=self._frozen_since_mono,
             rtt_ms=self._rtt_ms,
             local_alive=len(alive),
-            local_ending=sum(worker.state in ("finishing", "stopping") for worker in alive),
+            local_ending=self._local.ending,
         )

@@ -159,6 +159,11 @@ def count(n: int | None) -> str:
     return UNKNOWN if n is None else f"{n:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 job`, `1,204 jobs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 # The name of the switch is the one the command line has.
 def spark(values: Sequence[float | None], width: int, *, ascii: bool = False) -> str:
     """Draw a history as one line of bars, the newest at the right.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from resque.errors import BadOption
 from resque.state.trail import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
 
+DEFAULT_UNDO_HOURS = DEFAULT_UNDO_S / 3600
+DEFAULT_UNDO_MIB = DEFAULT_UNDO_BYTES / 2**20
+UNDO_HOURS, UNDO_MIB = "QTOP_UNDO_HOURS", "QTOP_UNDO_MIB"
 _MOST = 1_000_000
 
 
@@ -18,24 +22,26 @@ class UndoLimits:
     lifetime_s: int = DEFAULT_UNDO_S
     most_bytes: int = DEFAULT_UNDO_BYTES
 
+    @classmethod
+    def of(cls, hours: float, mebibytes: float) -> Self:
+        """The same in hours and MiB."""
+        return cls(int(hours * 3600), int(mebibytes * 2**20))
+
     def seconds_for(self, size_bytes: int | None) -> int:
         """How long an action that removes so many bytes (None: unknown) can be undone; 0 when
         that is too much to keep."""
         return 0 if size_bytes is not None and size_bytes > self.most_bytes else self.lifetime_s
 
 
-def undo_limits(environ: Mapping[str, str]) -> UndoLimits:
-    """The limits from `QTOP_UNDO_HOURS` (24; 0: never) and `QTOP_UNDO_MIB` (64). Raises
-    BadOption."""
-    hours = _number(environ, "QTOP_UNDO_HOURS", DEFAULT_UNDO_S / 3600)
-    mebibytes = _number(environ, "QTOP_UNDO_MIB", DEFAULT_UNDO_BYTES / 2**20)
-    return UndoLimits(int(hours * 3600), int(mebibytes * 2**20))
+def undo_settings(environ: Mapping[str, str]) -> dict[str, float]:
+    """What the environment says in `QTOP_UNDO_HOURS` (24; 0: never) and `QTOP_UNDO_MIB` (64), by
+    the variable's name. Raises BadOption."""
+    return {
+        name: _number(name, environ[name]) for name in (UNDO_HOURS, UNDO_MIB) if environ.get(name)
+    }
 
 
-def _number(environ: Mapping[str, str], name: str, default: float) -> float:
-    text = environ.get(name)
-    if not text:
-        return default
+def _number(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:

@@ -34,15 +34,20 @@ def listing(keys: Keys, now: datetime, local: tzinfo) -> Exchange[list[Listed]]:
     schedulers, for cron expressions that name none."""
 
     def parse(found: Stored) -> list[Listed]:
-        return [_listed(name, found, now, local) for name in sorted(found.configs)]
+        return [
+            listed(name, found.configs[name], found.last.get(name), now, local)
+            for name in sorted(found.configs)
+        ]
 
     return schedules.stored(keys).then(parse)
 
 
-def _listed(name: str, found: Stored, now: datetime, local: tzinfo) -> Listed:
-    last = schedules.last_time(found.last.get(name), now)
+def listed(name: str, raw: bytes, last_raw: bytes | None, now: datetime, local: tzinfo) -> Listed:
+    """One persistent schedule from what lies in Redis. Never raises. Costs as the cron expression;
+    see `Cron.next_after`."""
+    last = schedules.last_time(last_raw, now)
     try:
-        schedule = from_json(name, found.configs[name])
+        schedule = from_json(name, raw)
     except BadSchedule as error:
         return Listed(name, None, str(error), None, last)
     return Listed(name, schedule, None, next_firing(schedule, last, now, local), last)

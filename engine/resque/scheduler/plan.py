@@ -88,6 +88,18 @@ def next_firing(
     return None if last is None else schedule.timing.next_after(now, last.astimezone(UTC))
 
 
+def next_firings(
+    schedule: Schedule, last: datetime | None, now: datetime, local: tzinfo, count: int
+) -> list[datetime]:
+    """The next `count` firings after `now` (UTC), fewer when there are no more or nobody knows."""
+    found: list[datetime] = []
+    at: datetime | None = now
+    while at is not None and len(found) < count:
+        at = next_firing(schedule, last, at, local)
+        found += [] if at is None else [at]
+    return found
+
+
 def first_firing(
     schedule: Schedule, last: datetime | None, now: datetime, local: tzinfo
 ) -> datetime | None:

@@ -50,6 +50,11 @@ def newest(keys: Keys, limit: int) -> Steps[list[Deed]]:
     return deeds
 
 
+def listed(reply: Reply) -> list[Deed]:
+    """The actions in a reply to XREVRANGE, without what is counted and can be undone."""
+    return [_deed(_fields(entry), [None, None], 0) for entry in reply]
+
+
 def _fields(entry: Reply) -> dict[str, str]:
     moment, flat = entry
     texts = [name_text(raw) for raw in flat]

@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from resque.errors import StoreError
 from resque.state import windows
+from resque.state.marks import Mark as Mark
+from resque.state.marks import Marks
 from resque.state.trail import Trail, trail_args, trail_keys
 from resque.state.windows import Item
 from resque.wire.exchange import Arg, Exchange, Steps, load_script, single
@@ -29,7 +31,7 @@ _TAKE = load_script("take")
 BLANK = b"\0qtop: taken %s\0" % os.urandom(8).hex().encode()
 #: Items read at once, and changed at once; the latter also bounded by their bytes.
 READ_ITEMS = 1000
-_TAKE_ITEMS = 200
+TAKE_ITEMS = 200
 _TAKE_BYTES = 1 << 20
 #: Reaching an item in the middle of a list walks over its nodes (8 KiB each, about 13 ns a node
 #: measured); a script takes as many items as it reaches within this time.
@@ -39,14 +41,6 @@ _SCRIPT_S = 5e-3
 #: How far from its place an item is looked for.
 _REACH = 50
 _BARRED = "the key of the queue holds no list"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One item of a list as it was seen: its place from the head, and its SHA-1."""
-
-    place: int
-    sha: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +98,15 @@ def scan(
     (None: leave it out). Items that arrive meanwhile are not seen. A round trip for each 1,000
     items; those longer than `max_bytes` come cut."""
     found: list[T] = []
-    length: int = yield single(("LLEN", key), int)
+    seen: windows.Window = yield windows.window(key, -READ_ITEMS, -1, max_bytes=max_bytes)
+    length = seen.length
     anchor: str | None = None
     for end in range(length, 0, -READ_ITEMS):
         start = max(0, end - READ_ITEMS)
-        # One more than is new: where that one is now says how far the list has moved meanwhile.
-        last = end - 1 if anchor is None else end
-        seen: windows.Window = yield replace(
-            windows.window(key, start, last, max_bytes=max_bytes), progress=(length - end, length)
-        )
+        if end < length:
+            # One more than is new: where that one is now says how far the list has moved meanwhile.
+            again = windows.window(key, start, end, max_bytes=max_bytes)
+            seen = yield replace(again, progress=(length - end, length))
         for offset in reversed(range(_new(seen.items, anchor, end - start))):
             chosen = choose(seen.items[offset], start + offset)
             if chosen is not None:
@@ -135,20 +129,25 @@ def take(
     marks: Sequence[Mark],
     decide: Decide,
     trail: Trail | None = None,
+    *,
+    at_once: int = TAKE_ITEMS,
 ) -> Steps[Result]:
     """Take the marked items off a list, and push what `decide` says, in the list's order.
 
     Items that moved a little are found by their bytes; what is not found is looked for once more
     at the end, between its place and the head, then reported as gone. Two round trips for each
-    200 items (fewer when they are large); for that search one for each 1,000 places.
+    200 items, or each `at_once` (fewer when they are large); for that search one for each 1,000
+    places.
     """
-    ordered = sorted(set(marks), key=lambda mark: mark.place)
+    ordered: Sequence[Mark] = marks
+    if not isinstance(marks, Marks):
+        ordered = sorted(set(marks), key=lambda mark: mark.place)
     result = Result()
     missed: list[Mark] = []
     try:
         for last_try in (False, True):
             away = 0  # how far what comes next is from its place, going by what came before
-            for group in _groups(ordered):
+            for group in _groups(ordered, at_once):
                 group = [replace(mark, place=mark.place + away) for mark in group]
                 seen: _Seen = yield _reread(key, group, progress=(result.done, len(marks)))
                 found, absent, refused = _decided(group, seen, decide)
@@ -194,11 +193,11 @@ def _sought(key: bytes, missed: Sequence[Mark]) -> Steps[list[Mark]]:
     return found[::-1]
 
 
-def _groups(marks: Sequence[Mark]) -> Iterator[list[Mark]]:
+def _groups(marks: Iterable[Mark], at_once: int) -> Iterator[list[Mark]]:
     """Marks that one read can cover, in the order of their places."""
     group: list[Mark] = []
     for mark in marks:
-        if group and (len(group) >= _TAKE_ITEMS or mark.place - group[0].place > READ_ITEMS):
+        if group and (len(group) >= at_once or mark.place - group[0].place > READ_ITEMS):
             yield group
             group = []
         group.append(mark)

@@ -47,6 +47,7 @@ def requeue(
     *,
     list_name: str = FAILED,
     queue: str | None = None,
+    at_once: int = bulk.TAKE_ITEMS,
 ) -> Steps[Result]:
     """Put the jobs of failures back onto their queues (or all onto `queue`) and take the entries
     off the list. Payloads go back byte for byte. Costs as `bulk.take`."""
@@ -55,14 +56,21 @@ def requeue(
         job = failures.job_of(raw)
         return job if isinstance(job, str) else Taking(0, raw, queue or job[0], job[1])
 
-    return bulk.take(keys, failures.list_key(keys, list_name), marks, decide, trail)
+    key = failures.list_key(keys, list_name)
+    return bulk.take(keys, key, marks, decide, trail, at_once=at_once)
 
 
 def delete(
-    keys: Keys, marks: Sequence[Mark], trail: Trail | None = None, *, list_name: str = FAILED
+    keys: Keys,
+    marks: Sequence[Mark],
+    trail: Trail | None = None,
+    *,
+    list_name: str = FAILED,
+    at_once: int = bulk.TAKE_ITEMS,
 ) -> Steps[Result]:
     """Delete failures. Costs as `bulk.take`."""
-    return bulk.take(keys, failures.list_key(keys, list_name), marks, bulk.delete, trail)
+    key = failures.list_key(keys, list_name)
+    return bulk.take(keys, key, marks, bulk.delete, trail, at_once=at_once)
 
 
 def edit_and_requeue(

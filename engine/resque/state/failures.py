@@ -1,57 +1,23 @@
-"""Failed jobs: writing entries with Ruby's keys in Ruby's order, reading anybody's, requeueing
-and clearing."""
+"""Failed jobs: writing entries with Ruby's keys in Ruby's order, reading anybody's, and clearing.
+What else an operator does with them is in `failure_actions`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from resque.state import windows
+from resque.state.failure_entry import entry as entry
 from resque.state.trail import Trail
 from resque.state.windows import Extent, Item
 from resque.wire import times
-from resque.wire.codec import decode, encode, members, members_of_beginning, text_of
-from resque.wire.exchange import Exchange, Steps, load_script, single
+from resque.wire.codec import decode, members, members_of_beginning, text_of
+from resque.wire.exchange import Exchange, single
 from resque.wire.keys import Keys, name_bytes, name_text
-
-_REQUEUE = load_script("requeue")
 
 #: The list of failures where there is one for all queues.
 FAILED = "failed"
-
-
-def entry(
-    *,
-    failed_at: datetime,
-    payload: bytes,
-    exception: str,
-    error: str,
-    backtrace: Sequence[str],
-    worker: str,
-    queue: str,
-) -> bytes:
-    """A failure entry as Ruby writes it; the payload goes in byte for byte.
-
-    Text that UTF-8 cannot carry becomes `?`, as Ruby does it, so that no failure is lost for
-    its message.
-    """
-    head = encode({"failed_at": times.failed_at(failed_at)})
-    tail = encode(
-        {
-            "exception": _clean(exception),
-            "error": _clean(error),
-            "backtrace": [_clean(line) for line in backtrace],
-            "worker": worker,
-            "queue": queue,
-        }
-    )
-    return b'%s,"payload":%s,%s' % (head[:-1], payload, tail[1:])
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,46 +144,6 @@ def job_of(raw: bytes) -> tuple[str, bytes] | str:
     if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
         return "the entry holds no job with a class"
     return queue, parts["payload"]
-
-
-@dataclass(frozen=True, slots=True)
-class Requeued:
-    """What became of a requeue: `done`, or else `gone` (somebody else took the entry), or
-    refused with the reason in words."""
-
-    done: bool = False
-    gone: bool = False
-    refused: str | None = None
-
-
-def requeue(keys: Keys, failure: Failure) -> Steps[Requeued]:
-    """Put a failed job back onto its queue and take its entry off the list, atomically.
-
-    The entry is found by its bytes, never by its place; the payload goes back byte for byte.
-    (Ruby keeps the entry and stamps it, so that a second press runs the job twice.) One round
-    trip and a second for an entry that was listed cut; O(n) in the list.
-    """
-    raw: bytes | None = failure.item.raw
-    if failure.item.is_cut:
-        raw = yield windows.find(keys.failed(), failure.item.sha, failure.place)
-        if raw is None:
-            return Requeued(gone=True)
-    assert raw is not None  # noqa: S101  for the type checker: yields lose their type
-    job = job_of(raw)
-    if isinstance(job, str):
-        return Requeued(refused=job)
-    queue, payload = job
-    done = yield Exchange(
-        (
-            _REQUEUE.call(
-                [keys.failed(), keys.queues(), keys.queue(queue)],
-                [raw, payload, name_bytes(queue)],
-            ),
-        ),
-        lambda replies: int(replies[0]),
-        writes=True,
-    )
-    return Requeued(done=True) if done else Requeued(gone=True)
 
 
 def extent(keys: Keys, list_name: str = FAILED) -> Exchange[Extent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resque.errors import AuthRefused, StoreError
 from resque.wire.exchange import Arg, Exchange, Reply, Steps, load_script
@@ -36,18 +36,20 @@ def facts(keys: Keys) -> Exchange[Facts]:
         info, config, script = replies
         if isinstance(info, StoreError):
             raise info
-        pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
-        save = None
-        if isinstance(config, list) and len(config) == 2:
-            save = name_text(config[1])
-        return Facts(
-            {name: value for name, _, value in pairs},
-            save,
-            str(script) if isinstance(script, StoreError) else None,
-        )
+        problem = str(script) if isinstance(script, StoreError) else None
+        return replace(read_facts(info, config), script_problem=problem)
 
     window = _WINDOW.call([keys.audit() + b":none"], [0, 0, 0])
     return Exchange((("INFO",), ("CONFIG", "GET", "save"), window), parse, tolerant=True)
+
+
+def read_facts(info: bytes, config: Reply) -> Facts:
+    """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
+    pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
+    is_told = isinstance(config, list) and len(config) == 2
+    return Facts(
+        {name: value for name, _, value in pairs}, name_text(config[1]) if is_told else None, None
+    )
 
 
 def missing_rights(keys: Keys) -> Steps[dict[str, str] | None]:
@@ -95,6 +97,7 @@ def _reading(keys: Keys) -> list[tuple[Arg, ...]]:
         ("EXISTS", keys.pause_all()),
         ("TTL", failed),
         ("TYPE", failed),
+        ("MEMORY", "USAGE", failed, "SAMPLES", 1),
         ("HGETALL", keys.heartbeats()),
         ("HMGET", keys.heartbeats(), _NOBODY),
         ("HGET", keys.heartbeats(), _NOBODY),
@@ -126,6 +129,7 @@ def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
         ("RPUSH", scratch, _NOBODY),
         ("LPUSH", scratch, _NOBODY),
         ("LPOP", scratch),
+        ("RPOP", scratch),
         ("LSET", scratch, 0, _NOBODY),
         ("LINSERT", scratch, "BEFORE", _NOBODY, _NOBODY),
         ("BLMOVE", scratch, scratch, "LEFT", "LEFT", 1),
@@ -136,6 +140,7 @@ def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
         ("INCR", scratch),
         ("INCRBY", scratch, 0),
         ("HSET", scratch, _NOBODY, _NOBODY),
+        ("HSETNX", scratch, _NOBODY, _NOBODY),
         ("HINCRBY", scratch, _NOBODY, 0),
         ("ZADD", scratch, 0, _NOBODY),
         ("XADD", scratch, "*", _NOBODY, _NOBODY),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
+from itertools import chain
 
 from resque.state.workers import Record
-from resque.wire.exchange import Exchange, load_script, single
+from resque.wire.exchange import Command, Exchange, load_script, single
 from resque.wire.keys import Keys, name_bytes
+from resque.wire.sha1 import sha1_hex
 
 _PUT_BACK = load_script("put_back")
 
 #: How long it is remembered that a job was lost.
-_LOST_FOR_S = 24 * 3600
+LOST_FOR_S = 24 * 3600
 
 
 def may_be_put_back(record: Record) -> bool:
@@ -22,7 +24,15 @@ def may_be_put_back(record: Record) -> bool:
 def count_key(keys: Keys, queue: str, payload: bytes) -> bytes:
     """The key under which it is counted how often a job was lost."""
     job = b"%s %s" % (name_bytes(queue), payload)
-    return keys.lost(hashlib.sha1(job, usedforsecurity=False).hexdigest())
+    return keys.lost(sha1_hex(job))
+
+
+def counts(keys: Keys, jobs: Sequence[tuple[str, bytes]]) -> Exchange[list[int]]:
+    """How often jobs (queue and payload each) were put back within a day after their process had
+    died. (Only workers that put lost jobs back count that.) One round trip, O(jobs)."""
+    wanted = [count_key(keys, *job) for job in jobs]
+    commands: tuple[Command, ...] = (("MGET", *wanted),) if wanted else ()
+    return Exchange(commands, lambda replies: [int(n or 0) for n in chain.from_iterable(replies)])
 
 
 def put_back(keys: Keys, worker_id: str, record: Record, *, at_most: int) -> Exchange[int]:
@@ -39,7 +49,7 @@ def put_back(keys: Keys, worker_id: str, record: Record, *, at_most: int) -> Exc
                 keys.queues(),
                 count_key(keys, record.queue or "", payload),
             ],
-            [record.raw, payload, queue, at_most, _LOST_FOR_S],
+            [record.raw, payload, queue, at_most, LOST_FOR_S],
         ),
         int,
         writes=True,

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resque.errors import NoQueueError, WrongType
+from resque.errors import WrongType
 from resque.state import bulk, windows
-from resque.state.trail import Trail
+
+# A forking worker needs no more of queues than these.
+from resque.state.queue_list import QueueList as QueueList
+from resque.state.queue_list import fnmatch as fnmatch
+from resque.state.queue_list import names as names
+from resque.state.trail import Trail, trail_args, trail_keys
 from resque.state.windows import Extent, Item, Window
 from resque.wire.codec import Payload, decode_payload
 from resque.wire.exchange import Arg, Exchange, Steps, executed, load_script, single
-from resque.wire.keys import Keys, name_bytes, name_text
+from resque.wire.keys import Keys, name_bytes
 
 _PUSH_ALL = load_script("push_all")
+_REPLACE = load_script("replace")
 
-
-def names(keys: Keys) -> Exchange[list[str]]:
-    """All queues ever enqueued to, in byte order. One round trip, O(queues)."""
-    return single(
-        ("SMEMBERS", keys.queues()), lambda reply: [name_text(raw) for raw in sorted(reply)]
-    )
+#: How far from its place a job is looked for before the whole queue is.
+_REACH = 50
+#: So many jobs are removed by their bytes: each may take a walk through the whole queue.
+_FEW = 10
 
 
 def size(keys: Keys, queue: str) -> Exchange[int]:
@@ -68,22 +70,27 @@ def remove_exact(keys: Keys, queue: str, payload: bytes) -> Exchange[int]:
 
 def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -> Steps[int]:
     """Remove waiting jobs of a class, and with equal arguments unless `args` is None, however
-    their JSON is spelled. Returns how many. A round trip for each 1,000 jobs, two for each 200
-    removed."""
+    their JSON is spelled. Returns how many. A round trip for each 1,000 jobs, one more for a few
+    that match and two for each 200 of many."""
 
     wanted = _spelling(args)
 
-    def choose(item: Item, place: int) -> bulk.Mark | None:
+    def choose(item: Item, place: int) -> tuple[bulk.Mark, bytes] | None:
         payload = decode_payload(item.raw)
         matches = (
             isinstance(payload, Payload)
             and payload.class_name == class_name
             and (args is None or _spelling(payload.args) == wanted)
         )
-        return bulk.Mark(place, item.sha) if matches else None
+        return (bulk.Mark(place, item.sha), item.raw) if matches else None
 
-    marks: list[bulk.Mark] = yield from bulk.scan(keys.queue(queue), choose, max_bytes=2**29)
-    result = yield from bulk.take(keys, keys.queue(queue), marks, bulk.delete)
+    key = keys.queue(queue)
+    found = yield from bulk.scan(key, choose, max_bytes=2**29)
+    if len(found) <= _FEW:
+        removals = tuple(("LREM", key, 1, raw) for _, raw in found)
+        removed: int = yield Exchange(removals, sum, writes=True)
+        return removed
+    result = yield from bulk.take(keys, key, [mark for mark, _ in found], bulk.delete)
     if result.stopped is not None:
         raise result.stopped
     return result.done
@@ -115,6 +122,25 @@ def move_all(keys: Keys, queue: str, to: str) -> Steps[int]:
     if result.stopped is not None:
         raise result.stopped
     return result.done
+
+
+def replace(
+    keys: Keys, queue: str, place: int, raw: bytes, payload: bytes, trail: Trail | None = None
+) -> Exchange[bool]:
+    """Put another payload in the place of a waiting job.
+
+    Args:
+        place: Where it was seen, from the head (0 is next); it may have moved since.
+        raw: Its bytes.
+
+    Returns whether it was still there. One round trip, atomic; O(distance to the nearer end), or
+    O(queue) when it has moved far.
+    """
+    call = _REPLACE.call(
+        [*trail_keys(keys, trail), keys.queue(queue)],
+        [*trail_args(trail), place, raw, payload, _REACH],
+    )
+    return single(call, lambda reply: reply == 1, writes=True)
 
 
 def _spelling(args: Any) -> str:
@@ -157,83 +183,3 @@ def clear(keys: Keys, queue: str, seen: Extent, trail: Trail | None = None) -> E
     """Delete the jobs that waited in `queue` when `seen` was read; later ones stay, and so does
     the queue's name. Returns and costs as `windows.clear_to`."""
     return windows.clear_to(keys, keys.queue(queue), seen, trail=trail)
-
-
-_SPECIAL = frozenset("*?{}[]")
-
-
-class QueueList:
-    """The queues a worker serves, as Ruby Resque reads `QUEUES`.
-
-    Without wildcards and negations the list is used as it is. With any of them it is dynamic:
-    every entry is a pattern over the registered names, in the order given, each entry's matches
-    in byte order, without repetition; `!pattern` takes its matches out wherever it stands.
-    """
-
-    def __init__(self, entries: Iterable[str]) -> None:
-        self.entries = tuple(entry.strip() for entry in entries)
-        self.wanted = tuple(e for e in self.entries if not e.startswith("!"))
-        self._unwanted = tuple(e[1:] for e in self.entries if e.startswith("!"))
-        if not any(self.wanted):
-            raise NoQueueError("a worker needs at least one queue: name some, or `*` for all")
-        self.is_dynamic = bool(self._unwanted) or any(_SPECIAL & set(e) for e in self.wanted)
-
-    @classmethod
-    def parse(cls, text: str) -> QueueList:
-        """Read a comma-separated list. Raises NoQueueError when it names none."""
-        return cls(text.split(","))
-
-    def __str__(self) -> str:
-        """As it stands in a worker's id: without the negations."""
-        return ",".join(self.wanted)
-
-    def resolve(self, registered: Iterable[str]) -> list[str]:
-        """The queues to look at, in order. O(entries x names) when dynamic."""
-        if not self.is_dynamic:
-            return list(self.wanted)
-        ordered = sorted(registered, key=name_bytes)
-        matches = (n for e in self.wanted for n in ordered if fnmatch(e, n))
-        unwanted = {n for e in self._unwanted for n in ordered if fnmatch(e, n)}
-        return [n for n in dict.fromkeys(matches) if n not in unwanted]
-
-
-def fnmatch(pattern: str, name: str) -> bool:
-    """Ruby's `File.fnmatch` without flags: `*` and `?` cross `/`, neither matches a leading
-    dot, `[ab]`, `[a-z]`, `[!a]` and `[^a]` are sets, braces are literal, `\\` escapes."""
-    return _pattern(pattern).fullmatch(name) is not None
-
-
-@lru_cache(maxsize=1024)
-def _pattern(glob: str) -> re.Pattern[str]:
-    out: list[str] = []
-    at = 0
-    while at < len(glob):
-        char = glob[at]
-        at += 1
-        # Only at the very beginning: a leading dot must be spelled out.
-        guard = "" if out else r"(?!\.)"
-        if char == "*":
-            out.append(guard + ".*")
-        elif char == "?":
-            out.append(guard + ".")
-        elif char == "[" and (end := _set_end(glob, at)) > 0:
-            body = glob[at:end]
-            negated = body[0] in "!^"
-            members = re.sub(r"([\\\]\[&~|^])", r"\\\1", body[1:] if negated else body)
-            out.append(f"{guard}[{'^' if negated else ''}{members}]")
-            at = end + 1
-        elif char == "\\" and at < len(glob):
-            out.append(re.escape(glob[at]))
-            at += 1
-        else:
-            out.append(re.escape(char))
-    try:
-        return re.compile("".join(out), re.DOTALL)
-    except re.error:  # a set such as [z-a]: matches nothing, as in Ruby
-        return re.compile(r"(?!)")
-
-
-def _set_end(glob: str, at: int) -> int:
-    """Where the set that begins at `at` closes; -1 when it never does (then it is literal)."""
-    first = at + 1 if glob[at : at + 1] in ("!", "^") else at
-    return glob.find("]", first + 1)

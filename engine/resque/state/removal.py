@@ -5,35 +5,17 @@ from __future__ import annotations
 from resque.state import windows
 from resque.state.trail import Trail
 from resque.state.windows import Extent
-from resque.wire.exchange import Exchange, Reply, Steps, executed
-from resque.wire.keys import Keys, name_bytes
+from resque.wire.exchange import Exchange, Reply
+from resque.wire.keys import Keys
 
 
 def remove(
     keys: Keys, queue: str, seen: Extent, trail: Trail | None = None
 ) -> Exchange[int | None]:
     """Delete the jobs that waited in `queue` when `seen` was read, and, when no newer ones came,
-    the queue's name. An empty queue stays: see `forget`. Returns and costs as
+    the queue's name. An empty queue stays: see `registration.forget`. Returns and costs as
     `windows.clear_to`."""
     return windows.clear_to(keys, keys.queue(queue), seen, trail=trail, remove_queue=queue)
-
-
-def forget(keys: Keys, queue: str) -> Steps[bool]:
-    """Take the name of an empty queue off the set of queues. Returns whether that was done: not
-    when it was not registered or jobs wait by now. One round trip, a second to take it back."""
-    removed, waiting = yield Exchange(
-        (
-            ("MULTI",),
-            ("SREM", keys.queues(), name_bytes(queue)),
-            ("LLEN", keys.queue(queue)),
-            ("EXEC",),
-        ),
-        lambda replies: executed(replies[3]),
-        writes=True,
-    )
-    if waiting:
-        yield Exchange((("SADD", keys.queues(), name_bytes(queue)),), lambda _: None, writes=True)
-    return bool(removed) and not waiting
 
 
 def size_bytes(key: bytes) -> Exchange[int | None]:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resque.state import delayed
-from resque.wire.codec import encode_float
-from resque.wire.exchange import Exchange, load_script, single
+from resque.wire.codec import decode, encode, encode_float, members
+from resque.wire.exchange import Command, Exchange, load_script, single
 from resque.wire.keys import Keys
 
 _BEGIN = load_script("retry_begin")
@@ -50,22 +50,43 @@ def attempt(keys: Keys, class_name: str, args: Sequence[Any]) -> Exchange[int]:
 
 
 def end(keys: Keys, class_name: str, args: Sequence[Any]) -> Exchange[bool]:
-    """Forget a job's counter: it succeeded, or is given up. Returns whether there was one. One
-    round trip."""
-    key = keys.retry(identity(class_name, args))
-    return single(("DEL", key), lambda reply: reply == 1, writes=True)
+    """Forget a job's counter, and a failure kept beside the list: it succeeded, or is given up.
+    Returns whether there was a counter. One round trip."""
+    name = identity(class_name, args)
+    commands = (("DEL", keys.retry(name)), ("DEL", keys.retry_failure(name)))
+    return Exchange(commands, lambda replies: bool(replies[0] == 1), writes=True)
 
 
 def try_again(
-    keys: Keys, queue: str, class_name: str, args: Sequence[Any], *, delay_s: float, now: float
+    keys: Keys,
+    queue: str,
+    class_name: str,
+    args: Sequence[Any],
+    *,
+    delay_s: float,
+    now: float,
+    failure: bytes = b"",
 ) -> Exchange[bool]:
     """Put a failed job back onto its queue, after `delay_s` if that is positive. Returns whether it
-    was delayed. `now` is the epoch. One round trip. The counter is written first: if only that
-    happens nothing is lost, for the caller still has the job."""
+    was delayed. `now` is the epoch; `failure` is the entry of an attempt that goes on no list: it
+    is kept for twice the delay. One round trip. The counter is written first: if only that happens
+    nothing is lost, for the caller still has the job."""
+    name = identity(class_name, args)
     again = delayed.enqueue_at(keys, now + max(0, delay_s), queue, class_name, args, now=now)
-    note = ("SETNX", keys.retry(identity(class_name, args)), -1)
-    parse = again.parse
-    return Exchange((note, *again.commands), lambda replies: parse(replies[1:]), writes=True)
+    first: list[Command] = [("SETNX", keys.retry(name), -1)]
+    if failure and int(delay_s) > 0:
+        kept = (keys.retry_failure(name), _without_zone(failure), "EX", 2 * int(delay_s))
+        first.append(("SET", *kept))
+    parse, place = again.parse, len(first)
+    commands = (*first, *again.commands)
+    return Exchange(commands, lambda replies: parse(replies[place:]), writes=True)
+
+
+def _without_zone(failure: bytes) -> bytes:
+    """An entry as the plugin writes it there: the moment's zone is left out."""
+    parts = members(failure)
+    parts["failed_at"] = encode(decode(parts["failed_at"]).rpartition(" ")[0])
+    return b"{%s}" % b",".join(b"%s:%s" % (encode(key), value) for key, value in parts.items())
 
 
 def may_retry(attempt: int, limit: int) -> bool:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from resque.state.windows import Item, read_item
 from resque.wire import times
 from resque.wire.codec import encode
 from resque.wire.exchange import Command, Exchange, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
 
 _CHANGE = load_script("schedule_change")
+_READ = load_script("schedules_read")
 _FIRE = load_script("schedule_fire")
 _LOCK = load_script("master_lock")
 _UNLOCK = load_script("master_unlock")
@@ -51,6 +53,27 @@ def stored(keys: Keys, *, take_changes: bool = False) -> Exchange[Stored]:
 
 def _by_name(reply: list[bytes]) -> dict[str, bytes]:
     return {name_text(k): v for k, v in zip(reply[::2], reply[1::2], strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """As `Stored`, for people: configurations longer than was asked for are cut. A name may have
+    a last time and no configuration: such a schedule is in a scheduler's file, or was deleted."""
+
+    configs: Mapping[str, Item]
+    last: Mapping[str, bytes]
+
+
+def look(keys: Keys, *, max_bytes: int = 65_536) -> Exchange[Looked]:
+    """Read all persistent schedules to show them. One round trip, O(schedules)."""
+
+    def parse(reply: list[list[Any]]) -> Looked:
+        configs, last = reply
+        pairs = zip(configs[::2], configs[1::2], strict=True)
+        return Looked({name_text(name): read_item(raw) for name, raw in pairs}, _by_name(last))
+
+    read = [keys.persistent_schedules(), keys.last_enqueued()]
+    return single(_READ.call(read, [max_bytes]), parse)
 
 
 def has_changes(keys: Keys) -> Exchange[bool]:

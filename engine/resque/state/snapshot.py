@@ -25,7 +25,7 @@ _BATCH = 500
 #: How many newest jobs are compared to find the one remembered from the look before.
 _REACH = 500
 #: A worker's record that is longer comes cut.
-_RECORD_BYTES = 65_536
+RECORD_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,6 @@ class QueueState:
     name: str
     size: int | None
     is_paused: bool = False
-    is_registered: bool = True
     unreadable: int = 0
     pushed: int | None = None
     tail: str = ""
@@ -165,8 +164,7 @@ def _second_look(keys: Keys, first: _First, tails: Mapping[str, str]) -> Exchang
     asides: list[Command] = [("LLEN", keys.unreadable(n)) for n in names]
     paused = _texts(keys.pause_queue(n) for n in names)
     records: list[Command] = [
-        _BEGINNINGS.call([keys.worker(i) for i in batch], [_RECORD_BYTES])
-        for batch in _batches(ids)
+        _BEGINNINGS.call([keys.worker(i) for i in batch], [RECORD_BYTES]) for batch in _batches(ids)
     ]
     of_workers = (
         records,

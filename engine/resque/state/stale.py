@@ -1,56 +1,79 @@
-"""The job in a dead worker's hands, put back onto its queue by an operator, on evidence."""
+"""Workers that fell silent: the evidence of their death, and what it takes to act on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from resque.state import lost, workers
 from resque.state.trail import Trail, trail_args, trail_keys
 from resque.state.workers import Record
 from resque.wire import times
-from resque.wire.exchange import Exchange, Reply, load_script, single
-from resque.wire.keys import Keys, name_bytes
+from resque.wire.exchange import Command, Exchange, Reply, load_script, single
+from resque.wire.keys import Keys, name_bytes, name_text
+from resque.wire.values import replace, value
 
 _REQUEUE_STALE = load_script("requeue_stale")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Evidence:
-    """What a worker held at one look, and its last sign of life (`beat`, as it is in Redis; None:
-    it never gave one). `server_time` is the server's clock at the look."""
+    """What a worker held at one look (None: nothing), and its last sign of life (`beat`, as it is
+    in Redis; None: it never gave one). `server_time` is the server's clock at the look."""
 
     worker_id: str
-    record: Record
+    record: Record | None
     beat: bytes | None
     server_time: datetime
 
     @property
     def silent_since(self) -> datetime | None:
         """When it last beat; None when that is unknown."""
-        return None if self.beat is None else times.parse(self.beat.decode("utf-8", "replace"))
+        return _moment(self.beat)
+
+    @property
+    def silent_s(self) -> float | None:
+        """How long ago that was, by the server's clock; negative when the beat is ahead of it."""
+        since = self.silent_since
+        return None if since is None else (self.server_time - since).total_seconds()
 
 
-def look(keys: Keys, worker_id: str) -> Exchange[Evidence | None]:
-    """What there is to know about a worker and its job; None when it holds none. One round trip,
-    O(size of the job)."""
+def _moment(beat: bytes | None) -> datetime | None:
+    return None if beat is None else times.parse(beat.decode("utf-8", "replace"))
 
-    def parse(replies: list[Reply]) -> Evidence | None:
-        record, beat, clock = replies
-        if record is None:
-            return None
-        seen = workers.read_record(record)
-        return Evidence(worker_id, seen, beat, times.from_server(*clock))
 
-    return Exchange(
-        (
-            ("GET", keys.worker(worker_id)),
-            ("HGET", keys.heartbeats(), name_bytes(worker_id)),
-            ("TIME",),
-        ),
-        parse,
-    )
+def silent(keys: Keys, *, after_s: float = workers.PRUNE_AFTER_S) -> Exchange[list[str]]:
+    """The ids of the workers whose last heartbeat is older than `after_s`, by the server's clock,
+    also of those that are on no register any more. One round trip, O(workers)."""
+
+    def parse(replies: list[Reply]) -> list[str]:
+        now = times.from_server(*replies[1])
+        beats = ((raw, _moment(beat)) for raw, beat in workers.pairs(replies[0]).items())
+        return [
+            name_text(raw)
+            for raw, beaten in beats
+            if beaten is not None and (now - beaten).total_seconds() > after_s
+        ]
+
+    return Exchange((("HGETALL", keys.heartbeats()), ("TIME",)), parse)
+
+
+def look(keys: Keys, worker_ids: Sequence[str]) -> Exchange[list[Evidence]]:
+    """What there is to know about some workers. One round trip, O(size of their jobs)."""
+    commands: list[Command] = [("TIME",)]
+    for worker_id in worker_ids:
+        commands.append(("GET", keys.worker(worker_id)))
+        commands.append(("HGET", keys.heartbeats(), name_bytes(worker_id)))
+
+    def parse(replies: list[Reply]) -> list[Evidence]:
+        now = times.from_server(*replies[0])
+        seen = zip(worker_ids, replies[1::2], replies[2::2], strict=True)
+        return [
+            Evidence(each, None if raw is None else workers.read_record(raw), beat, now)
+            for each, raw, beat in seen
+        ]
+
+    return Exchange(tuple(commands), parse)
 
 
 def doubt(
@@ -67,26 +90,28 @@ def doubt(
         return f"process {who.pid} is running on this machine"
     if seen.beat is None:
         return "it never sent a heartbeat: another implementation may be at work"
-    if seen.silent_since is None:
+    if seen.silent_s is None:
         return "its heartbeat cannot be read"
-    age_s = (seen.server_time - seen.silent_since).total_seconds()
-    if age_s < 0:
-        return f"its last heartbeat is {-age_s:.0f} s ahead of the server's clock"
-    if age_s <= after_s:
-        return f"its last heartbeat is only {age_s:.0f} s old"
+    if seen.silent_s < 0:
+        return f"its last heartbeat is {-seen.silent_s:.0f} s ahead of the server's clock"
+    if seen.silent_s <= after_s:
+        return f"its last heartbeat is only {seen.silent_s:.0f} s old"
     return None
 
 
-def requeue(keys: Keys, seen: Evidence, trail: Trail | None = None) -> Exchange[bool] | str:
+def requeue(
+    keys: Keys, seen: Evidence, trail: Trail | None = None, *, at_most: int
+) -> Exchange[int] | str:
     """Put the job back to the head of its queue, byte for byte, and take the worker off the
-    register: in one step, and only when it still holds these bytes and has not beaten since.
-    Returns the round trip (whose result says whether that was so), or why it cannot be done. It
-    cannot be undone. O(1)."""
+    register: in one step, and only when it still holds these bytes, has not beaten since, and a
+    job of these bytes was not lost `at_most` times within a day before. Returns the round trip,
+    whose result is how often it was lost now, or 0 when nothing was done; or else why it cannot
+    be. It cannot be undone. O(1)."""
     record = seen.record
-    if not lost.may_be_put_back(record) or not record.class_name:
+    if record is None or not lost.may_be_put_back(record) or not record.class_name:
         return "what the worker holds cannot be read as a job of a queue"
     trail = None if trail is None else replace(trail, undo_s=0)
-    queue = record.queue or ""
+    queue, payload = record.queue or "", record.payload or b""
     return single(
         _REQUEUE_STALE.call(
             [
@@ -99,12 +124,13 @@ def requeue(keys: Keys, seen: Evidence, trail: Trail | None = None) -> Exchange[
                 keys.worker_stat("failed", seen.worker_id),
                 keys.queues(),
                 keys.queue(queue),
+                lost.count_key(keys, queue, payload),
             ],
             [
                 *(*trail_args(trail), name_bytes(seen.worker_id), record.raw, seen.beat or b""),
-                *(record.payload or b"", name_bytes(queue)),
+                *(payload, name_bytes(queue), at_most, lost.LOST_FOR_S),
             ],
         ),
-        lambda reply: reply == 1,
+        int,
         writes=True,
     )

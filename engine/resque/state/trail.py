@@ -7,10 +7,10 @@ application's own, through `Resque`) leave nothing, as in Ruby.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 
 from resque.wire.exchange import Arg
 from resque.wire.keys import Keys, name_bytes
+from resque.wire.values import value
 
 #: How long an action can be undone.
 DEFAULT_UNDO_S = 24 * 3600
@@ -25,7 +25,7 @@ def new_id() -> str:
     return os.urandom(8).hex()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Actor:
     """Who acts: `user@host`, and with which client."""
 
@@ -33,14 +33,15 @@ class Actor:
     client: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trail:
     """One operation, for the record.
 
-    `action` is its verb (clear, delete, requeue, move, edit, pause, resume, remove), `subject`
-    what it acts on in words, `source` the key it takes from, `queue` the queue's name where there
-    is one; `planned` how many the preview named. `undo_s` is how long it can be undone; 0 when
-    what it removes is too large to keep.
+    `action` is its verb (clear, delete, requeue, move, edit, pause, resume, remove, register,
+    prune, run now, reschedule, undo), `subject` what it acts on in words, `source` the key it takes
+    from, `queue` the queue's name where there is one; `planned` how many the preview named.
+    `undo_s` is how long it can be undone; 0 when it cannot, for example because what it removes is
+    too large to keep.
     """
 
     actor: Actor
@@ -50,7 +51,11 @@ class Trail:
     planned: int
     queue: str = ""
     undo_s: int = DEFAULT_UNDO_S
-    id: str = field(default_factory=new_id)
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            object.__setattr__(self, "id", new_id())
 
     def fields(self) -> list[Arg]:
         """The audit entry, field and value in turn."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from resque.state import undo_scheduled
 from resque.state.bulk import BLANK
+from resque.state.trail import Trail, trail_args, trail_keys
 from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_text
 
@@ -13,6 +15,8 @@ _UNDO = load_script("undo")
 
 #: Parts taken back by one script: few, because each may walk through a long list.
 _PARTS = 100
+#: Where there are many to come: then a script may reach their place once for all of them.
+_MANY_PARTS = 1000
 #: A cleared list goes back from its end: no walking.
 _LIST_PARTS = 2000
 
@@ -28,12 +32,14 @@ class Undone:
     is_known: bool = True
 
 
-def undo(keys: Keys, operation: str) -> Steps[Undone]:
+def undo(keys: Keys, operation: str, trail: Trail | None = None) -> Steps[Undone]:
     """Take back what is left to take back of an operation.
 
     Bytes, order and the queue's registration come back; what was pushed is removed again, unless
-    a worker has it by now. Two undos at once share the work: nothing is restored twice. Two round
-    trips for each 100 items (fewer in the depths of a long list; 2,000 of a cleared one).
+    a worker has it by now. Two undos at once share the work: nothing is restored twice. `trail` is
+    that of the undo itself, which cannot be undone; its `planned` is what there was to take back.
+    Two round trips for each 100 items (fewer in the depths of a long list; 1,000 where there are
+    many, 2,000 of a cleared list).
     """
     total = Undone()
     parts = _PARTS
@@ -41,20 +47,26 @@ def undo(keys: Keys, operation: str) -> Steps[Undone]:
         facts: _Facts | None = yield _look(keys, operation, parts)
         if facts is None:
             return total if total.done or total.lost else Undone(is_known=False)
-        done, lost, remain = yield _take_back(keys, operation, facts)
+        if trail is not None and total == Undone():
+            trail = replace(trail, planned=facts.left, undo_s=0)
+        done, lost, remain = yield _take_back(keys, operation, facts, trail)
         total = Undone(total.done + done, total.lost + lost)
         if remain == 0:
             return total
         if done + lost:
             # A script takes back fewer where it has to walk far.
-            parts = min(_PARTS, 2 * (done + lost))
+            most = _MANY_PARTS if remain >= _MANY_PARTS else _PARTS
+            parts = min(most, 2 * (done + lost))
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
     shape: str
     source: bytes
-    queue: bytes
+    #: The name to register again, for it may have lost that; None when it had to keep it.
+    queue: bytes | None
+    #: How many parts there are to take back.
+    left: int
     #: The last parts of the memory, last first: four texts each; empty for a list.
     parts: list[list[bytes]]
 
@@ -69,7 +81,8 @@ def _look(keys: Keys, operation: str, count: int) -> Exchange[_Facts | None]:
             return None
         parts = [] if kind == "list" else [tail[at : at + 4] for at in range(0, len(tail), 4)][::-1]
         # Only a removed queue lost its registration; others would gain one that they never had.
-        return _Facts(kind, source, queue if action == b"remove" else b"", parts)
+        removed = queue if action == b"remove" else None
+        return _Facts(kind, source, removed, length if kind == "list" else length // 4, parts)
 
     memory = keys.undo_items(operation)
     return Exchange(
@@ -82,7 +95,11 @@ def _look(keys: Keys, operation: str, count: int) -> Exchange[_Facts | None]:
     )
 
 
-def _take_back(keys: Keys, operation: str, facts: _Facts) -> Exchange[tuple[int, int, int]]:
+def _take_back(
+    keys: Keys, operation: str, facts: _Facts, trail: Trail | None
+) -> Exchange[tuple[int, int, int]]:
+    if facts.shape in undo_scheduled.SHAPES:
+        return undo_scheduled.take_back(keys, operation, facts.shape, facts.parts, trail)
     hash_key = keys.undo(operation)
     is_switch = facts.shape == "switches"
     touched = [(part[0] if is_switch else part[2]) or hash_key for part in facts.parts]
@@ -90,10 +107,12 @@ def _take_back(keys: Keys, operation: str, facts: _Facts) -> Exchange[tuple[int,
         hashlib.sha1(b"".join(part), usedforsecurity=False).hexdigest() for part in facts.parts
     ]
     count = _LIST_PARTS if facts.shape == "list" else len(facts.parts)
+    registration = (0, "") if facts.queue is None else (1, facts.queue)
+    memory = keys.undo_items(operation)
     return single(
         _UNDO.call(
-            [hash_key, keys.undo_items(operation), facts.source, keys.queues(), *touched],
-            [facts.shape, BLANK, count, facts.queue, *prints],
+            [*trail_keys(keys, trail), hash_key, memory, facts.source, keys.queues(), *touched],
+            [*trail_args(trail), facts.shape, BLANK, count, *registration, *prints],
         ),
         lambda reply: (reply[0], reply[1], reply[2]),
         writes=True,

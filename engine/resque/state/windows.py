@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resque.state.trail import Trail, trail_args, trail_keys
@@ -45,19 +46,39 @@ def whole(raw: bytes) -> Item:
     return Item(raw, len(raw), hashlib.sha1(raw, usedforsecurity=False).hexdigest())
 
 
-def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:
-    """Items `first` to `last` of a list (indices as for LRANGE). One round trip, O(stretch)."""
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some items of a list as they came over the wire: whoever needs one reads it. Made in O(1),
+    however many there are; `length` is that of the whole list."""
 
-    def parse(reply: list[object]) -> Window:
+    length: int
+    replies: Sequence[bytes | list[bytes | int]]
+
+    def item(self, offset: int) -> Item:
+        """One of the items. O(its bytes)."""
+        return read_item(self.replies[offset])
+
+
+def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Stretch]:
+    """As `window`, for those who look into few of the items, or at each only in passing."""
+
+    def parse(reply: list[object]) -> Stretch:
         length, items = reply
         assert isinstance(length, int)  # noqa: S101  what the script returns
         assert isinstance(items, list)  # noqa: S101
-        return Window(length, tuple(_item(item) for item in items))
+        return Stretch(length, items)
 
     return single(_WINDOW.call([key], [first, last, max_bytes]), parse)
 
 
-def _item(reply: bytes | list[bytes | int]) -> Item:
+def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:
+    """Items `first` to `last` of a list (indices as for LRANGE). One round trip, O(stretch)."""
+    seen = stretch(key, first, last, max_bytes=max_bytes)
+    return seen.then(lambda found: Window(found.length, tuple(map(read_item, found.replies))))
+
+
+def read_item(reply: bytes | list[bytes | int]) -> Item:
+    """An item as scripts return it: whole, or its beginning, size and SHA-1."""
     if isinstance(reply, bytes):
         return whole(reply)
     beginning, size, sha = reply
@@ -95,7 +116,12 @@ def extent(key: bytes) -> Exchange[Extent]:
 
 
 def clear_to(
-    keys: Keys, key: bytes, seen: Extent, *, trail: Trail | None = None, remove_queue: str = ""
+    keys: Keys,
+    key: bytes,
+    seen: Extent,
+    *,
+    trail: Trail | None = None,
+    remove_queue: str | None = None,
 ) -> Exchange[int | None]:
     """Delete the items that were in a list when `seen` was read, and no later ones. Returns how
     many; None when the list changed so much that they cannot be told from others any more, in
@@ -106,10 +132,12 @@ def clear_to(
     """
     if seen.last is None:
         return Exchange((), lambda _: 0)
+    # A flag besides the name: a queue's name may be empty.
+    removal = (0, "") if remove_queue is None else (1, name_bytes(remove_queue))
     return single(
         _CLEAR_TO.call(
             [*trail_keys(keys, trail), key, keys.queues()],
-            [*trail_args(trail), seen.last, seen.length, _CLEAR_REACH, name_bytes(remove_queue)],
+            [*trail_args(trail), seen.last, seen.length, _CLEAR_REACH, *removal],
         ),
         lambda reply: None if reply < 0 else int(reply),
         writes=True,

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
 
-from resque.state import failures
+from resque.state import failure_entry
+from resque.state.trail import Trail, trail_args, trail_keys
 from resque.wire import times
 from resque.wire.codec import decode, members, members_of_beginning, text_of
 from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes
+from resque.wire.values import value as value_class
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _UNREGISTER = load_script("unregister")
 
@@ -27,7 +32,7 @@ FailureOf = Callable[[bytes], bytes]
 _ID = re.compile(r"(?P<host>.*?):(?P<pid>\d+)(?:[-+]\w+)?:(?P<queues>.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Identity:
     """A worker's id taken apart: `host:pid:queue,queue`. Of an id in another shape only `text`
     is known."""
@@ -38,6 +43,8 @@ class Identity:
     queues: tuple[str, ...]
 
 
+# The same few thousand ids are read at every look of a console.
+@lru_cache(maxsize=8192)
 def identity(text: str) -> Identity:
     """Read a worker id of any implementation; never raises."""
     found = _ID.fullmatch(text)
@@ -47,7 +54,7 @@ def identity(text: str) -> Identity:
     return Identity(text, found["host"], int(found["pid"][:10]), queues)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Record:
     """What a worker holds: the job, its queue, since when; what cannot be read is None.
     `raw` are the record's bytes, `payload` those of the job in it."""
@@ -161,32 +168,47 @@ def unregister(
     record = yield held(keys, worker_id)
     while True:
         entry = failure_of(record) if record is not None else b""
-        queue = read_record(record).queue if record is not None and own_lists else None
-        own_list = "" if queue is None else f"{queue}_failed"
-        done, record_now = yield _take_off(keys, worker_id, record or b"", entry, own_list)
+        done, record_now = yield take_off(keys, worker_id, record, entry, own_list=own_lists)
         if done:
             return record is not None
         record = record_now
 
 
-def _take_off(
-    keys: Keys, worker_id: str, record: bytes, entry: bytes, own_list: str
-) -> Exchange[Reply]:
+def take_off(
+    keys: Keys,
+    worker_id: str,
+    record: bytes | None,
+    entry: bytes,
+    *,
+    own_list: bool = False,
+    beat: bytes = b"",
+    trail: Trail | None = None,
+) -> Exchange[tuple[bool, bytes | None]]:
+    """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
+    `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
+    last heartbeat is still `beat`. Returns whether that was so, and else what it holds now. One
+    round trip, O(1)."""
+    queue = read_record(record).queue if record is not None and own_list else None
+    list_name = "" if queue is None else f"{queue}_failed"
     return single(
         _UNREGISTER.call(
             [
+                *trail_keys(keys, trail),
                 keys.workers(),
                 keys.heartbeats(),
                 keys.worker(worker_id),
                 keys.worker_started(worker_id),
                 keys.worker_stat("processed", worker_id),
                 keys.worker_stat("failed", worker_id),
-                keys.failed_named(own_list) if own_list else keys.failed(),
+                keys.failed_named(list_name) if list_name else keys.failed(),
                 keys.failed_queues(),
             ],
-            [name_bytes(worker_id), record, entry, name_bytes(own_list)],
+            [
+                *(*trail_args(trail), name_bytes(worker_id), record or b"", entry),
+                *(name_bytes(list_name), beat),
+            ],
         ),
-        lambda reply: reply,
+        lambda reply: (reply[0] == 1, reply[1]),
         writes=True,
     )
 
@@ -194,7 +216,7 @@ def _take_off(
 def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: datetime) -> bytes:
     """The failure entry for a job whose worker will not finish it."""
     seen = read_record(record)
-    return failures.entry(
+    return failure_entry.entry(
         failed_at=now,
         payload=seen.payload if seen.payload is not None else b"null",
         exception=exception,

@@ -4,12 +4,12 @@ cannot be reached."""
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+import re
 
 from resque.errors import BadUrl, Unreachable
+from resque.wire.values import value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ssl import SSLContext
 
@@ -17,35 +17,68 @@ _FORMS = (
     "redis://host:6379/0, rediss://host:6379/0, unix:///path/to/socket?db=0 "
     "or redis+sentinel://host:26379,host:26379/name/0"
 )
-_DEFAULT_PORT, _SENTINEL_PORT = 6379, 26379
+_DEFAULT_PORT, _SENTINEL_PORT, _LAST_PORT = 6379, 26379, 65_535
+_SENTINEL_SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
+_SENTINEL_OPTIONS = (
+    *("db", "ca", "verify", "sentinel_username", "sentinel_password", "sentinel_tls"),
+)
+#: How an option says no; all else is yes.
+_NO = ("no", "none", "false", "0")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """One Redis: `path` (a unix socket), or `host` and `port`, or the primary that `sentinels`
-    (host and port each) know as `primary`. `str()` is safe to show."""
+    (host and port each) know as `primary`; they have a login of their own. `str()` and `repr()`
+    are safe to show."""
 
     host: str = "localhost"
     port: int = _DEFAULT_PORT
     path: str | None = None
     db: int = 0
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     tls: bool = False
     tls_ca_file: str | None = None
     tls_verify: bool = True
     sentinels: tuple[tuple[str, int], ...] = ()
     primary: str = ""
+    sentinel_username: str | None = None
+    sentinel_password: str | None = None
+    sentinel_tls: bool = False
+
+    def sentinel_addresses(self) -> list[Address]:
+        """Where each Sentinel is, with their login."""
+        return [
+            Address(
+                host=host,
+                port=port,
+                username=self.sentinel_username,
+                password=self.sentinel_password,
+                tls=self.sentinel_tls,
+                tls_ca_file=self.tls_ca_file,
+                tls_verify=self.tls_verify,
+            )
+            for host, port in self.sentinels
+        ]
+
+    def __repr__(self) -> str:
+        # Without the password.
+        return f"Address({str(self)!r})"
 
     def __str__(self) -> str:
         user = f"{self.username}@" if self.username else ""
+        scheme = "rediss" if self.tls else "redis"
         if self.path is not None:
             return f"unix://{user}{self.path}" + (f"?db={self.db}" if self.db else "")
         if self.sentinels:
             hosts = ",".join(_host_port(host, port) for host, port in self.sentinels)
-            return f"redis+sentinel://{user}{hosts}/{self.primary}/{self.db}"
-        scheme = "rediss" if self.tls else "redis"
+            return f"{scheme}+sentinel://{user}{hosts}/{self.primary}/{self.db}"
         return f"{scheme}://{user}{_host_port(self.host, self.port)}/{self.db}"
+
+
+#: What most URLs look like.
+_PLAIN = re.compile(r"redis://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(?:/([0-9]{1,9})?)?")
 
 
 def _host_port(host: str, port: int) -> str:
@@ -55,14 +88,32 @@ def _host_port(host: str, port: int) -> str:
 def parse_url(url: str) -> Address:
     """Read a Redis URL.
 
-    `redis://`, `rediss://` (TLS; `?ca=FILE`, `?verify=no`), `unix://` and `redis+sentinel://`;
-    user and password percent-encoded; the database as path or `?db=`. Raises BadUrl; its message
-    never repeats the URL, which may hold a password.
+    `redis://`, `rediss://` (TLS; `?ca=FILE`, `?verify=no`), `unix://`, and `redis+sentinel://` or
+    `rediss+sentinel://` (`?sentinel_username=`, `?sentinel_password=`; `?sentinel_tls=` yes or no
+    where the Sentinels differ from the primary); user and password percent-encoded; the database
+    as path or `?db=`. Raises BadUrl; its message never repeats the URL, which may hold a password.
     """
-    if url.strip().startswith("redis+sentinel://"):
-        return _parse_sentinel(url.strip())
+    url = url.strip()
+    if plain := _parse_plain(url):
+        return plain
+    return (_parse_sentinel if url.startswith(_SENTINEL_SCHEMES) else _parse_any)(url)
+
+
+def _parse_plain(url: str) -> Address | None:
+    """Read a URL of the usual form without `urllib`, which has more modules in tow than a forking
+    worker should carry."""
+    found = _PLAIN.fullmatch(url)
+    if found is None or int(found[2] or 0) > _LAST_PORT:
+        return None
+    port = _DEFAULT_PORT if found[2] is None else int(found[2])
+    return Address(found[1].lower(), port, db=int(found[3] or 0))
+
+
+def _parse_any(url: str) -> Address:
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
         # What the parser says would quote a part of the URL, perhaps of the password.
@@ -96,12 +147,23 @@ def parse_url(url: str) -> Address:
         password=password,
         tls=parts.scheme == "rediss",
         tls_ca_file=query.get("ca"),
-        tls_verify=query.get("verify", "yes") not in ("no", "none", "false", "0"),
+        tls_verify=query.get("verify", "yes") not in _NO,
     )
 
 
 def _parse_sentinel(url: str) -> Address:
-    place, _, path = url.removeprefix("redis+sentinel://").partition("/")
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
+    scheme, _, rest = url.partition("://")
+    rest, _, options = rest.partition("?")
+    place, _, path = rest.partition("/")
+    query = dict(parse_qsl(options, keep_blank_values=True))
+    # What is not percent-encoded may be a part of a password: it is not repeated.
+    if query.keys() - set(_SENTINEL_OPTIONS) or "@" in path:
+        raise BadUrl(
+            f"the Sentinel URL takes the options {', '.join(_SENTINEL_OPTIONS)}, and passwords in "
+            "it must be percent-encoded"
+        )
     login, _, hosts = place.rpartition("@")
     username, _, password = login.partition(":")
     primary, _, database = path.strip("/").partition("/")
@@ -114,12 +176,19 @@ def _parse_sentinel(url: str) -> Address:
             raise BadUrl(f"a Sentinel's host or port cannot be read: use {_FORMS}") from None
     if not sentinels or not primary or any(not host for host, _ in sentinels):
         raise BadUrl(f"the Sentinel URL must name Sentinels and a primary: use {_FORMS}")
+    tls = scheme == "rediss+sentinel"
     return Address(
-        db=_database(database or "0"),
+        db=_database(query.get("db", database or "0")),
         username=unquote(username) or None,
         password=unquote(password) or None,
+        tls=tls,
+        tls_ca_file=query.get("ca"),
+        tls_verify=query.get("verify", "yes") not in _NO,
         sentinels=tuple(sentinels),
         primary=unquote(primary),
+        sentinel_username=query.get("sentinel_username") or None,
+        sentinel_password=query.get("sentinel_password") or None,
+        sentinel_tls=query.get("sentinel_tls", "yes" if tls else "no") not in _NO,
     )
 
 
@@ -174,6 +243,7 @@ _SIGNS = (
     ("record layer", "it does not speak TLS", "use redis:// instead of rediss://"),
     ("ssl", "TLS handshake failed", _CHECK),
     ("authentication required", "it wants a password", _CHECK),
+    ("invalid username-password", "it refuses the user or the password", "correct the URL"),
     ("unreachable", "network unreachable", _CHECK),
     ("closed", "connection closed", _CHECK),
     ("reset", "connection closed", _CHECK),
@@ -205,6 +275,11 @@ def unreachable(address: Address, error: BaseException) -> Unreachable:
 def no_primary(address: Address, reason: str) -> Unreachable:
     """The error for Sentinels that do not say where the primary is. `reason` is why one of them
     could not be asked; empty when all were."""
+    if "password" in reason:
+        return Unreachable(
+            f"no Sentinel of {address} says where the primary is ({reason}): put the Sentinels' "
+            "own login into the URL as ?sentinel_username=...&sentinel_password=..."
+        )
     if reason:
         return Unreachable(
             f"no Sentinel of {address} says where the primary is ({reason}): "

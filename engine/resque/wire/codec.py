@@ -10,15 +10,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from json.encoder import py_encode_basestring
-from typing import Any
 
 from resque.errors import EncodeError
+from resque.wire.values import value as value_class
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: How a value is decoded; strict=False because other implementations write raw tabs in strings.
 _DECODER = json.JSONDecoder(strict=False)
+#: Its core, in C where there is C.
+_SCAN: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 
 #: Deeper than this Ruby's parser refuses; ours stops here instead of exhausting the stack.
 MAX_DEPTH = 100
@@ -144,7 +149,7 @@ def encode_float(value: float) -> str:
     return f"{sign}{digits[0]}.{digits[1:] or '0'}e{'-' if power < 0 else '+'}{abs(power):02d}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Payload:
     """A job as it lies in a queue. `raw` are its bytes, untouched; the rest is a reading of
     them. `class_name` is None when there is none or it is not a text; `args` is whatever the
@@ -156,7 +161,7 @@ class Payload:
     extra: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Unreadable:
     """Bytes that are not a job, with the reason in words."""
 
@@ -170,6 +175,13 @@ def decode(raw: bytes) -> Any:
     Raises ValueError with the reason in words, for any input whatever.
     """
     text = raw.decode("utf-8", "surrogateescape")
+    try:
+        # Most JSON has no blanks around it: then this is all, and it is all in C.
+        value, end = _SCAN(text, 0)
+        if end == len(text):
+            return value
+    except (ValueError, StopIteration, RecursionError):
+        pass  # Read once more, for the words.
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:

@@ -7,11 +7,8 @@ round trips is a generator of exchanges (`Steps`), which any runner can drive, w
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
 
 from resque.errors import (
     AuthRefused,
@@ -24,33 +21,41 @@ from resque.errors import (
     WrongType,
 )
 from resque.wire.address import Address
+from resque.wire.sha1 import sha1_hex
+from resque.wire.values import Generic, replace, value
 
-T = TypeVar("T")
-S = TypeVar("S")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+    S = TypeVar("S")
+else:
+    Any, T, S = object, None, None
+
 
 Arg = bytes | str | int
 #: What Redis answers: bytes, integers, None, lists of them, or an ErrorReply.
 Reply = Any
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ErrorReply:
     """An error as Redis words it, for example `WRONGTYPE Operation against a key ...`."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Script:
     """A Lua script. `text` is its source; `sha` is how Redis knows it."""
 
     name: str
     text: bytes
-    sha: str = field(init=False)
+    sha: str = ""
 
     def __post_init__(self) -> None:
-        # SHA-1 is Redis's own name for a script, not a protection.
-        object.__setattr__(self, "sha", hashlib.sha1(self.text, usedforsecurity=False).hexdigest())
+        object.__setattr__(self, "sha", sha1_hex(self.text))
 
     def call(self, keys: Sequence[bytes], args: Sequence[Arg] = ()) -> Call:
         """The command that runs this script on `keys` with `args`."""
@@ -78,7 +83,7 @@ def _lines(file: str) -> Iterator[bytes]:
             yield line
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """One run of a script."""
 
@@ -98,7 +103,7 @@ class Call:
 Command = tuple[Arg, ...] | Call
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exchange(Generic[T]):
     """The commands of one round trip and what their replies mean.
 
@@ -164,8 +169,11 @@ def executed(reply: Reply) -> list[Reply]:
 
 
 #: An operation of several round trips: yields exchanges, receives their results, returns a T.
-Steps = Generator[Exchange[Any], Any, T]
-Operation = Exchange[T] | Steps[T]
+if TYPE_CHECKING:
+    Steps = Generator[Exchange[Any], Any, T]
+    Operation = Exchange[T] | Steps[T]
+else:
+    Steps = Operation = Generator
 
 
 def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:

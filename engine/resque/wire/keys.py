@@ -6,7 +6,7 @@ Names (of queues, of workers) are text. Those read from Redis were decoded with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from resque.wire.values import value
 
 DEFAULT_NAMESPACE = "resque"
 
@@ -21,7 +21,7 @@ def name_text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Keys:
     """The key names of one namespace. Every method returns the full key as bytes.
 
@@ -142,6 +142,11 @@ class Keys:
     def retry(self, identity: str) -> bytes:
         """String holding an integer: how often a job was tried again; 0 on the first run."""
         return self._key(f"resque-retry:{identity}")
+
+    def retry_failure(self, identity: str) -> bytes:
+        """String with a lifetime: the failure of the last attempt of a job that is tried again,
+        where that is not on the list of failures."""
+        return self._key(f"failure-resque-retry:{identity}")
 
     def lost(self, sha: str) -> bytes:
         """String with a lifetime: how often a job of these bytes was lost with its process."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import redis
@@ -14,38 +16,42 @@ from redis.backoff import NoBackoff
 
 from resque.wire.address import Address, no_primary, reason_of, tls_context
 
-_ASK = "SENTINEL GET-MASTER-ADDR-BY-NAME"
+_ASK = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME")
 
 
 class _Sentinels:
     """Tells redis-py's pool where the primary is. (redis-py's own asks for the state of all they
     watch, which names the old primary for longer, and keeps silent on what went wrong.)"""
 
-    def __init__(self, address: Address, options: dict[str, Any]) -> None:
+    def __init__(self, address: Address, timeout_s: float) -> None:
         self._address = address
-        self.clients = [redis.Redis(host=h, port=p, **options) for h, p in address.sentinels]
+        self.clients = [
+            redis.Redis.from_pool(pool_for(each, timeout_s, None))
+            for each in address.sentinel_addresses()
+        ]
 
     def discover_master(self, name: str) -> tuple[str, int]:
         """As the first Sentinel that answers has it. Raises Unreachable."""
         reason = ""
         for client in self.clients:
             try:
-                found: Any = client.execute_command(_ASK, name)
+                found: Any = client.execute_command(*_ASK, name)
             except redis.RedisError as error:
                 reason = _reason(error)
                 continue
             if found:
-                return found[0], int(found[1])
+                return found[0].decode(), int(found[1])
         raise no_primary(self._address, reason)
 
 
 class _AsyncSentinels:
     """As `_Sentinels`, for asyncio."""
 
-    def __init__(self, address: Address, options: dict[str, Any]) -> None:
+    def __init__(self, address: Address, timeout_s: float) -> None:
         self._address = address
         self.clients = [
-            redis.asyncio.Redis(host=h, port=p, **options) for h, p in address.sentinels
+            redis.asyncio.Redis.from_pool(async_pool_for(each, timeout_s, None))
+            for each in address.sentinel_addresses()
         ]
 
     async def discover_master(self, name: str) -> tuple[str, int]:
@@ -53,12 +59,12 @@ class _AsyncSentinels:
         reason = ""
         for client in self.clients:
             try:
-                found: Any = await client.execute_command(_ASK, name)
+                found: Any = await client.execute_command(*_ASK, name)
             except redis.RedisError as error:
                 reason = _reason(error)
                 continue
             if found:
-                return found[0], int(found[1])
+                return found[0].decode(), int(found[1])
         raise no_primary(self._address, reason)
 
 
@@ -81,16 +87,26 @@ class _AsyncToPrimary(redis.asyncio.sentinel.SentinelManagedConnection):
         return await redis.asyncio.Connection.read_response(self, *args, **options)
 
 
+class _ToPrimaryTls(_ToPrimary, redis.connection.SSLConnection):
+    """As `_ToPrimary`, over TLS."""
+
+
+class _AsyncToPrimaryTls(_AsyncToPrimary, redis.asyncio.SSLConnection):
+    """As `_AsyncToPrimary`, over TLS."""
+
+
 def pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
     """A pool of blocking connections, which never retry by themselves."""
     retry = redis.retry.Retry(NoBackoff(), 0)
-    options = _options(address, timeout_s, name) | {"retry": retry}
+    greet = partial(_greet, name)
+    options = _options(address, timeout_s) | {"retry": retry, "redis_connect_func": greet}
+    kind: type[Any]
     if address.sentinels:
-        sentinels = _Sentinels(address, _asking(timeout_s, retry))
+        kind = _ToPrimaryTls if address.tls else _ToPrimary
         return redis.sentinel.SentinelConnectionPool(
-            address.primary, sentinels, connection_class=_ToPrimary, **options
+            address.primary, _Sentinels(address, timeout_s), connection_class=kind, **options
         )
-    kind: type[Any] = redis.connection.Connection
+    kind = redis.connection.Connection
     if address.path is not None:
         kind = redis.connection.UnixDomainSocketConnection
     elif address.tls:
@@ -101,13 +117,18 @@ def pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
 def async_pool_for(address: Address, timeout_s: float, name: str | None) -> Any:
     """As `pool_for`, for asyncio."""
     retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
-    options = _options(address, timeout_s, name) | {"retry": retry}
+
+    async def greet(connection: Any) -> None:
+        await _greet_async(name, connection)
+
+    options = _options(address, timeout_s) | {"retry": retry, "redis_connect_func": greet}
+    kind: type[Any]
     if address.sentinels:
-        sentinels = _AsyncSentinels(address, _asking(timeout_s, retry))
+        kind = _AsyncToPrimaryTls if address.tls else _AsyncToPrimary
         return redis.asyncio.sentinel.SentinelConnectionPool(
-            address.primary, sentinels, connection_class=_AsyncToPrimary, **options
+            address.primary, _AsyncSentinels(address, timeout_s), connection_class=kind, **options
         )
-    kind: type[Any] = redis.asyncio.Connection
+    kind = redis.asyncio.Connection
     if address.path is not None:
         kind = redis.asyncio.UnixDomainSocketConnection
     elif address.tls:
@@ -134,23 +155,31 @@ def _sentinel_clients(pool: Any) -> list[Any]:
     return [] if manager is None else list(manager.clients)
 
 
-def _asking(timeout_s: float, retry: Any) -> dict[str, Any]:
-    # Without the primary's user and password, which are not the Sentinels'.
-    return {
-        "socket_timeout": timeout_s,
-        "protocol": 2,
-        "retry": retry,
-        "decode_responses": True,
-    }
+def _greet(name: str | None, connection: Any) -> None:
+    """Log in, and set the name. A name is a courtesy: a user without the right to set one may
+    work all the same. (redis-py's `client_name` refuses them.)"""
+    connection.on_connect()
+    if name is not None:
+        connection.send_command("CLIENT", "SETNAME", name, check_health=False)
+        with suppress(redis.exceptions.NoPermissionError):
+            connection.read_response()
 
 
-def _options(address: Address, timeout_s: float, name: str | None) -> dict[str, Any]:
+async def _greet_async(name: str | None, connection: Any) -> None:
+    """As `_greet`, for asyncio."""
+    await connection.on_connect()
+    if name is not None:
+        await connection.send_command("CLIENT", "SETNAME", name, check_health=False)
+        with suppress(redis.exceptions.NoPermissionError):
+            await connection.read_response()
+
+
+def _options(address: Address, timeout_s: float) -> dict[str, Any]:
     options: dict[str, Any] = {
         "db": address.db,
         "username": address.username,
         "password": address.password,
         "socket_timeout": timeout_s,
-        "client_name": name,
         "protocol": 2,
     }
     if address.path is not None:

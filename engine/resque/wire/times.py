@@ -37,7 +37,7 @@ def heartbeat(moment: datetime) -> str:
 
 def run_at(moment: datetime) -> str:
     """ISO 8601 in UTC with `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def failed_at(moment: datetime) -> str:

@@ -32,13 +32,12 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from datetime import UTC, datetime
 
 import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
-from resque.state.queues import QueueList
+from resque.state.queue_list import QueueList
 from resque.wire import times
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
@@ -136,7 +135,7 @@ def _settle(environ: Mapping[str, str]) -> None:
     if path := environ.get("PIDFILE"):
         try:
             # Before going into the background, from where nobody would hear of a problem.
-            pidfile = Path(path).open("a")  # noqa: SIM115
+            pidfile = open(path, "a", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
     if environ.get("BACKGROUND"):
@@ -153,7 +152,7 @@ def _settle(environ: Mapping[str, str]) -> None:
 
 
 def _log(line: str) -> None:
-    print(f"{times.run_at(times.wall_now())} {line}", flush=True)
+    print(f"{times.run_at(datetime.now(UTC))} {line}", flush=True)
 
 
 def _load(modules: str) -> None:
@@ -165,18 +164,21 @@ def _load(modules: str) -> None:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                traceback.print_exc()
+                sys.excepthook(*sys.exc_info())
             raise _Unusable(
                 f"cannot import {module!r}: {error}; run from the folder it is in, or install it"
             ) from None
         except Exception:
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())
             raise _Unusable(f"importing {module!r} raised the error above: mend it") from None
 
 
 def _hold_private_server(url: str) -> None:
     """A worker on this user's private server keeps that server alive."""
-    if not url.startswith("unix:"):
+    socket = url.removeprefix("unix://").partition("?")[0]
+    users = os.path.join(os.path.dirname(socket), "users")
+    if not url.startswith("unix:") or not os.path.exists(users):
+        # Somebody's own server on a socket. What follows would cost every fork.
         return
     from resque.server import PrivateServer
 

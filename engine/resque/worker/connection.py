@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-from typing import Any, TypeVar
 
 import hiredis
 
@@ -18,6 +17,8 @@ from resque.errors import Busy, NotRedis, OutcomeUnknown, ReadOnly, StoreError, 
 from resque.wire.address import Address, no_primary, reason_of, tls_context, unreachable
 from resque.wire.exchange import (
     Arg,
+    Call,
+    Command,
     ErrorReply,
     Exchange,
     Moved,
@@ -28,7 +29,11 @@ from resque.wire.exchange import (
     single,
 )
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 _READ_BYTES = 65_536
 #: How often a cluster may send us on before we give up.
@@ -49,11 +54,14 @@ class LeanStore:
         self._name = client_name
         self._socket: socket.socket | None = None
         self._reader: Any = None
+        self._poll = select.poll()
         #: The address, or the node of a cluster that has the keys.
         self._node = address
 
     def run(self, operation: Operation[T]) -> T:
         """As `Store.run`."""
+        if isinstance(operation, Exchange):
+            return self._exchange(operation)
         return drive(operation, self._exchange)
 
     def _exchange(self, exchange: Exchange[T]) -> T:
@@ -73,12 +81,20 @@ class LeanStore:
         self._node = moved.node(self._node)
 
     def _converse(self, exchange: Exchange[T]) -> T:
-        conversation = exchange.converse()
-        commands = next(conversation)
         self._connect()
         try:
+            replies = None
+            if len(exchange.commands) == 1:
+                # The usual case straight on: the way around by the generator is a tenth of a job.
+                reply = self._ask(exchange.commands[0])
+                if not isinstance(reply, ErrorReply):
+                    return exchange.parse([reply])
+                replies = [reply]
+            conversation = exchange.converse()
+            commands = next(conversation)
             while True:
-                commands = conversation.send(self._trade(commands))
+                commands = conversation.send(replies or self._trade(commands))
+                replies = None
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         except OSError as error:
@@ -139,12 +155,15 @@ class LeanStore:
 
     def _connect(self) -> None:
         if self._socket is not None:
-            if not _is_broken(self._socket):
+            # Between two exchanges nothing may arrive: whatever there is to read is an end.
+            if not self._poll.poll(0):
                 return
             self.close()
         try:
             self._socket = self._open()
             self._reader = hiredis.Reader(notEnoughData=False)
+            self._poll = select.poll()
+            self._poll.register(self._socket, select.POLLIN)
             greetings = self._greetings()
             replies = self._trade(greetings)
         except OSError as error:
@@ -182,10 +201,8 @@ class LeanStore:
     def _ask_sentinels(self) -> tuple[str, int]:
         """Where the primary is, as the first Sentinel that answers has it."""
         reason = ""
-        for host, port in self.address.sentinels:
-            sentinel = LeanStore(
-                Address(host=host, port=port), timeout_s=self._timeout_s, client_name=self._name
-            )
+        for each in self.address.sentinel_addresses():
+            sentinel = LeanStore(each, timeout_s=self._timeout_s, client_name=self._name)
             ask = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.address.primary)
             try:
                 found = sentinel.run(single(ask, lambda reply: reply))
@@ -208,6 +225,11 @@ class LeanStore:
         commands.append(("CLIENT", "SETNAME", self._name))
         return commands
 
+    def _ask(self, command: Command) -> Reply:
+        assert self._socket is not None  # noqa: S101
+        self._socket.sendall(_pack(command.by_sha() if isinstance(command, Call) else command))
+        return self._reply()
+
     def _trade(self, commands: list[tuple[Arg, ...]]) -> list[Reply]:
         assert self._socket is not None  # noqa: S101
         self._socket.sendall(b"".join(map(_pack, commands)))
@@ -227,11 +249,3 @@ class LeanStore:
                 f"what answers at {self.address} is not Redis: check host and port"
             ) from None
         return ErrorReply(str(reply)) if isinstance(reply, hiredis.ReplyError) else reply
-
-
-def _is_broken(connection: socket.socket) -> bool:
-    """Whether an idle connection was closed by the other side: between two exchanges nothing
-    may arrive, so whatever there is to read is an end or an error."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(0))

@@ -7,14 +7,14 @@ import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
-
-import setproctitle
 
 from resque.worker.signals import Wishes
+from resque.worker.title import set_title
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 #: A worker that dies young is restarted after a pause that doubles up to this.
 _LONGEST_PAUSE_S = 30.0
@@ -24,14 +24,14 @@ _GROWN_UP_S = 60.0
 PATIENCE_S = 30.0
 
 
-@dataclass(slots=True)
 class _Place:
     """One worker's place: who fills it, since when; when it may be filled again."""
 
-    pid: int | None = None
-    since_s: float = 0.0
-    next_at_s: float = 0.0
-    pause_s: float = 0.5
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.since_s = 0.0
+        self.next_at_s = 0.0
+        self.pause_s = 0.5
 
 
 class Pool:
@@ -59,7 +59,7 @@ class Pool:
     def run(self) -> int:
         """Keep the workers going until told to leave. QUIT, TERM, INT, USR1, USR2 and CONT reach
         all of them. Returns the exit status: 0, or 1 when workers had to be killed."""
-        setproctitle.setproctitle(self._title)
+        set_title(self._title)
         passed_on: list[int] = []
         wishes = Wishes(on_signal=passed_on.append, graceful_term=self._graceful_term)
         with wishes:
@@ -97,7 +97,7 @@ class Pool:
             sys.stdout.flush()
             sys.stderr.flush()
         except BaseException:
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())
             sys.stderr.flush()
         finally:
             os._exit(status)

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from functools import lru_cache
 
 from resque.state.workers import Record, read_record
 from resque.wire import times
 from resque.wire.codec import decode, encode
-from resque.wire.exchange import Exchange, Reply, load_script, single
+from resque.wire.exchange import Call, Exchange, Reply, load_script, single
 from resque.wire.keys import Keys, name_bytes
+from resque.wire.values import replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
 
 _WORK = load_script("work")
+#: The script looks into items up to this length, and passes one JSON object each.
+_UNCHECKED_BYTES = 2**20
 _SET_ASIDE = load_script("set_aside")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closing:
-    """A job that ended. `failure` is its entry, None when it went well; `counts` says whether
-    the failure counts in the totals (a dirty exit does not, as in Ruby). `failed_list` is the
-    name of the queue's own list of failures, '' where there is one list for all."""
+    """A job that ended. `failure` is its entry, None when it went well, empty when it is on no
+    list because the job is tried again; `counts` says whether the failure counts in the totals (a
+    dirty exit does not, as in Ruby). `failed_list` is the name of the queue's own list of
+    failures, '' where there is one list for all."""
 
     failure: bytes | None = None
     counts: bool = False
     failed_list: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Taken:
     """What came of asking for a job. `processed` is the worker's count; `record` is the job,
     already written down as in this worker's hands; `paused` are queues that are paused."""
@@ -57,7 +64,31 @@ def work(
     trip, O(queues).
     """
     own_list = closing.failed_list if closing is not None else ""
-    fixed = [
+    places, own_name, names = _places(keys.namespace, worker_id, own_list, tuple(queues))
+    call = Call(
+        _WORK,
+        places,
+        (
+            "" if closing is None else processed,
+            (closing and closing.failure) or b"",
+            "1" if closing is not None and closing.counts else "0",
+            own_name,
+            "1" if take else "0",
+            times.run_at(now),
+            *names,
+        ),
+    )
+    return Exchange((call,), lambda replies: _taken(replies[0], queues), writes=True)
+
+
+# A worker asks for the same queues again and again: 0.1 ms of each job.
+@lru_cache(maxsize=16)
+def _places(
+    namespace: str, worker_id: str, own_list: str, queues: tuple[str, ...]
+) -> tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]:
+    """The keys of the call, the name of the list of failures, and those of the queues as JSON."""
+    keys = Keys(namespace)
+    fixed = (
         keys.worker(worker_id),
         keys.stat("processed"),
         keys.worker_stat("processed", worker_id),
@@ -67,35 +98,42 @@ def work(
         keys.pause_all_workers(),
         keys.pause_all(),
         keys.failed_queues(),
-    ]
-    per_queue = [
+    )
+    per_queue = (
         key
         for queue in queues
         for key in (keys.queue(queue), keys.pause_queue(queue), keys.unreadable(queue))
-    ]
-    call = _WORK.call(
-        fixed + per_queue,
-        [
-            "" if closing is None else processed,
-            (closing and closing.failure) or b"",
-            "1" if closing is not None and closing.counts else "0",
-            name_bytes(own_list),
-            "1" if take else "0",
-            times.run_at(now),
-            *(encode(queue) for queue in queues),
-        ],
     )
-    return single(call, lambda reply: _taken(reply, queues), writes=True)
+    return (*fixed, *per_queue), name_bytes(own_list), tuple(encode(queue) for queue in queues)
 
 
 def _taken(reply: Reply, queues: Sequence[str]) -> Taken:
     processed, state = reply[0], reply[1]
     if state == b"job":
-        return Taken(processed, "job", _read(reply[2]), reply[3])
+        raw = reply[2]
+        return Taken(processed, "job", read_at_once(raw) or _read(raw), reply[3])
     if state == b"empty":
         paused = frozenset(queues[index - 1] for index in reply[2])
         return Taken(processed, "empty", paused=paused)
     return Taken(processed, "paused" if state == b"paused" else "none")
+
+
+def read_at_once(raw: bytes) -> Record | None:
+    """Read a record in the shape that the script writes, when all is well with it: without the
+    search for the payload's place in other shapes, a third of what taking a job costs."""
+    if len(raw) > _UNCHECKED_BYTES:
+        return None
+    try:
+        value = decode(raw)
+        job, run_at = value["payload"], datetime.fromisoformat(value["run_at"])
+        class_name = job["class"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    if not isinstance(class_name, str):
+        return None
+    # Inside a JSON text each quote has a backslash before it, so this is the member.
+    payload = raw[:-1].partition(b'","payload":')[2].strip(b" \t\r\n")
+    return Record(raw, value["queue"], run_at, class_name, job.get("args"), payload)
 
 
 def _read(raw: bytes) -> Record:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from resque.errors import StoreError, UnknownJob
 from resque.jobs import Definition, Registry
@@ -13,6 +12,10 @@ from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.exchange import Operation
 from resque.wire.keys import Keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Retrying:
@@ -48,19 +51,21 @@ class Retrying:
         if definition is not None:
             self._try(retries.end(self._keys, definition.name, arguments(record.args)))
 
-    def failed(self, record: Record) -> None:
-        """Enqueue the next attempt of a job that failed, or give it up."""
+    def failed(self, record: Record, entry: bytes) -> bool:
+        """Enqueue the next attempt of a job that failed with this `entry`, or give it up. Returns
+        whether the entry is not to be recorded: the job wants that, and is sure to be tried
+        again."""
         definition = self._wanted(record)
         if definition is None or definition.retry is None:
-            return
+            return False
         args = arguments(record.args)
         attempt = self._try(retries.attempt(self._keys, definition.name, args))
         if attempt is None:
-            return
+            return False
         policy = definition.retry
         if not retries.may_retry(attempt, policy.limit):
             self._try(retries.end(self._keys, definition.name, args))
-            return
+            return False
         again = retries.try_again(
             self._keys,
             record.queue or "",
@@ -68,8 +73,9 @@ class Retrying:
             args,
             delay_s=retries.delay_s(attempt, policy.delays_s),
             now=self._clock().timestamp(),
+            failure=entry if policy.suppress_failures else b"",
         )
-        self._try(again)
+        return self._try(again) is not None and policy.suppress_failures
 
     def _wanted(self, record: Record) -> Definition | None:
         try:

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from functools import partial
 
 from resque import perform
 from resque.errors import DirtyExit, JobTimeout, TermException
@@ -16,14 +16,19 @@ from resque.jobs import Registry
 from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.codec import decode
+from resque.wire.values import replace, value
 from resque.worker import child
+from resque.worker.limit import Limit
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken
-from resque.worker.retrying import Retrying
 from resque.worker.signals import Wishes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from resque.worker.retrying import Retrying
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Ended:
     """How a turn ended. `closing` is what is left to close; None when the child has closed it,
     or died: then `died` says how, and what it held stands in the worker's record; `is_lost` says
@@ -36,11 +41,12 @@ class Ended:
     processed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Surroundings:
     """What a runner needs of its worker: to set the title, to beat when it is due and to know
     when that is, in a child to let go of the parent's things, to take the next job (None: Redis
-    is away, and the worker is to leave) and to log how one ended that began at a time."""
+    is away, and the worker is to leave), to log how one ended that began at a time, and what tries
+    jobs again (None: none of them asks for it)."""
 
     title: Callable[[str], None]
     beat_if_due: Callable[[], None]
@@ -48,28 +54,7 @@ class Surroundings:
     let_go: Callable[[], None]
     take_next: Callable[[Closing], Taken | None]
     log_end: Callable[[Record, Closing, float], None]
-
-
-class Limit:
-    """How long the job in hand may still run. A child of several jobs tells of its steps from one
-    to the next; between two of them no time runs."""
-
-    def __init__(self, limit_s: float | None, began_s: float) -> None:
-        self._limit_s = float("inf") if limit_s is None else limit_s
-        self._steps = 0
-        self.up_at_s = began_s + self._limit_s
-        self.was_reached = False
-
-    def is_reached(self, steps: int, now_s: float) -> bool:
-        """Whether the time is up, `steps` being those the child has told of. Says so once."""
-        if steps != self._steps:
-            self._steps = steps
-            self.up_at_s = float("inf") if steps % 2 else now_s + self._limit_s
-        if now_s < self.up_at_s:
-            return False
-        self.up_at_s = float("inf")
-        self.was_reached = True
-        return True
+    retries: Callable[[], Retrying | None]
 
 
 class Runner:
@@ -82,7 +67,6 @@ class Runner:
         options: Options,
         wishes: Wishes,
         surroundings: Surroundings,
-        retrying: Retrying,
         clock: times.Clock,
     ) -> None:
         self._worker_id = worker_id
@@ -90,37 +74,47 @@ class Runner:
         self._options = options
         self._wishes = wishes
         self._around = surroundings
-        self._retrying = retrying
         self._clock = clock
 
     def run(self, record: Record) -> Ended:
         """Run a taken job. Never raises for what the job does."""
         began_s = time.monotonic()
         if not self._options.fork:
-            return Ended(self._attempt(record, began_s))
+            return Ended(self._attempt(record, began_s, self._processing(record)))
         try:
             self._registry.tell("before_fork", record)
         except Exception as error:
             return Ended(self._failed(error, record))
+        epoch = int(self._clock().timestamp())
+        title = self._processing(record)
+        if self._registry.has_retries:
+            # What it loads, the child is to find loaded.
+            self._around.retries()
         with self._wishes.held():
-            running = child.fork(lambda step: self._life(record, began_s, step))
-        self._around.title(f"Forked {running.pid} at {int(self._clock().timestamp())}")
-        limit = Limit(self._options.job_timeout_s, began_s)
+            life = partial(self._life, record, began_s, title)
+            running = child.fork(life, tells_of_steps=self._options.job_timeout_s is not None)
+        self._around.title(f"Forked {running.pid} at {epoch}")
+        limit_s = self._options.job_timeout_s
+        limit = Limit(limit_s, began_s) if limit_s is not None else None
         was_asked_for = self._attend(running, limit)
         report = running.report()
         if report is None:
             died = DirtyExit(running.death())
-            if limit.was_reached:
+            was_late = limit is not None and limit.was_reached
+            if was_late:
                 died = self._timeout(f" and was ended: {died}")
-            return Ended(died=died, is_lost=not limit.was_reached and not was_asked_for)
+            return Ended(died=died, is_lost=not was_late and not was_asked_for)
         if report.is_closed:
             return Ended(processed=report.processed)
         failure = report.failure
-        return Ended(self._failure(failure) if failure else Closing(), processed=report.processed)
+        closing = Closing() if failure is None else self._failure(failure)
+        return Ended(closing, processed=report.processed)
 
     # ---- in the child
 
-    def _life(self, record: Record, began_s: float, step: Callable[[], None]) -> child.Report:
+    def _life(
+        self, record: Record, began_s: float, title: str, step: Callable[[], None]
+    ) -> child.Report:
         """Run the job, and more when a child is to run several."""
         self._around.let_go()
         try:
@@ -128,8 +122,8 @@ class Runner:
         except Exception as error:
             closing = self._failed(error, record)
         else:
-            closing = self._attempt(record, began_s)
-        report = child.Report(closing.failure or b"")
+            closing = self._attempt(record, began_s, title)
+        report = child.Report(closing.failure)
         if self._options.jobs_per_fork > 1:
             report = self._go_on(record, closing, began_s, step)
         if self._options.run_at_exit_hooks:
@@ -158,13 +152,18 @@ class Runner:
                 return child.Report(processed=processed, is_closed=True)
             record, began_s = taken.record, time.monotonic()
             step()
-            closing = self._attempt(record, began_s)
-        return child.Report(closing.failure or b"", processed)
+            closing = self._attempt(record, began_s, self._processing(record))
+        return child.Report(closing.failure, processed)
 
-    def _attempt(self, record: Record, began_s: float) -> Closing:
+    def _processing(self, record: Record) -> str:
         epoch = int(self._clock().timestamp())
-        self._around.title(f"Processing {record.queue} since {epoch} [{record.class_name}]")
-        self._retrying.begin(record)
+        return f"Processing {record.queue} since {epoch} [{record.class_name}]"
+
+    def _attempt(self, record: Record, began_s: float, title: str) -> Closing:
+        self._around.title(title)
+        retrying = self._around.retries() if self._registry.has_retries else None
+        if retrying:
+            retrying.begin(record)
         try:
             self._wishes.begin_job()
             try:
@@ -172,9 +171,11 @@ class Runner:
             finally:
                 self._wishes.finish_job()
         except BaseException as error:
-            self._retrying.failed(record)
-            return self._failed(self._told_apart(error, began_s), record)
-        self._retrying.succeeded(record)
+            entry = self._entry(self._told_apart(error, began_s), record)
+            is_kept = retrying is not None and retrying.failed(record, entry)
+            return self._failure(b"" if is_kept else entry)
+        if retrying:
+            retrying.succeeded(record)
         return Closing()
 
     def _told_apart(self, error: BaseException, began_s: float) -> BaseException:
@@ -192,7 +193,7 @@ class Runner:
 
     # ---- in the parent
 
-    def _attend(self, running: child.Child, limit: Limit) -> bool:
+    def _attend(self, running: child.Child, limit: Limit | None) -> bool:
         """Stay with a child until it ends: listen, beat, and end it when asked to or when its
         time is up. Returns whether it was to be ended so that the worker goes on without it."""
         poll = select.poll()
@@ -200,9 +201,10 @@ class Runner:
         poll.register(running.report_fd, select.POLLIN)
         steps: list[tuple[float, signal.Signals]] = []
         was_asked_for = False
-        while not running.has_ended():
+        while True:
             now_s = time.monotonic()
-            if self._wishes.end_job or limit.is_reached(running.steps, now_s):
+            is_late = limit is not None and limit.is_reached(running.steps, now_s)
+            if self._wishes.end_job or is_late:
                 was_asked_for |= self._wishes.end_job and not self._wishes.leave
                 self._wishes.end_job = False
                 steps = steps or self._steps_to_end(now_s)
@@ -211,17 +213,24 @@ class Runner:
             while steps and steps[0][0] <= now_s:
                 running.kill(steps.pop(0)[1])
             self._around.beat_if_due()
-            wake_at_s = min(
-                [now_s + self._around.due_in_s(), limit.up_at_s, *(s for s, _ in steps)]
-            )
-            wait_ms = max(0.0, wake_at_s - now_s) * 1000
-            for fd, event in poll.poll(wait_ms + 1 if wait_ms else 0):
-                if fd == running.report_fd and not event & select.POLLIN:
-                    # The child closed its end; from now on only its death is of interest.
-                    poll.unregister(fd)
+            wait_s = self._around.due_in_s()
+            if limit is not None:
+                wait_s = min(wait_s, limit.up_at_s - now_s)
+            if steps:
+                wait_s = min(wait_s, steps[0][0] - now_s)
+            for fd, event in poll.poll(wait_s * 1000 + 1 if wait_s > 0 else 0):
+                self._hear(fd, event, running, poll)
+            if running.has_ended():
+                return was_asked_for
+
+    def _hear(self, fd: int, event: int, running: child.Child, poll: select.poll) -> None:
+        if fd != running.report_fd:
             self._wishes.drain()
+        elif event & select.POLLIN:
             running.listen()
-        return was_asked_for
+        else:
+            # The child closed its end; from now on only its death is of interest.
+            poll.unregister(fd)
 
     def _steps_to_end(self, now_s: float) -> list[tuple[float, signal.Signals]]:
         """When to send which signal to a child that must end. (Ruby: new_kill_child.)"""
@@ -239,28 +248,33 @@ class Runner:
     # ---- outcomes
 
     def _failed(self, error: BaseException, record: Record) -> Closing:
-        return self._failure(
-            perform.entry_for(
-                error,
-                record,
-                worker_id=self._worker_id,
-                queue=record.queue or "",
-                now=self._clock(),
-            )
+        return self._failure(self._entry(error, record))
+
+    def _entry(self, error: BaseException, record: Record) -> bytes:
+        return perform.entry_for(
+            error,
+            record,
+            worker_id=self._worker_id,
+            queue=record.queue or "",
+            now=self._clock(),
         )
 
     def _failure(self, entry: bytes) -> Closing:
         own_list = ""
-        if self._options.multi_failure_queues:
+        if entry and self._options.multi_failure_queues:
             own_list = f"{decode(entry)['queue']}_failed"
         return Closing(entry, counts=True, failed_list=own_list)
 
     def died(self, error: DirtyExit, record: Record) -> Closing:
         """The closing of a job whose child died."""
-        return replace(self._failed(self.tell_of_death(record, error), record), counts=False)
+        told = self.tell_of_death(record, error)
+        closing = self._failure(b"") if told is None else self._failed(told, record)
+        return replace(closing, counts=False)
 
-    def tell_of_death(self, record: Record, error: DirtyExit) -> BaseException:
+    def tell_of_death(self, record: Record, error: DirtyExit) -> BaseException | None:
         """Run the failure hooks of a job whose process died, and try it again where it asks for
-        that: here, for it cannot itself. Returns the error to record."""
-        self._retrying.failed(record)
-        return perform.tell_of_death(self._registry, record.class_name, record.args, error)
+        that: here, for it cannot itself. Returns the error to record, if it is to be recorded."""
+        retrying = self._around.retries()
+        is_kept = retrying is not None and retrying.failed(record, self._entry(error, record))
+        told = perform.tell_of_death(self._registry, record.class_name, record.args, error)
+        return None if is_kept else told

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from resque.errors import StoreError
-from resque.state import lost, queues, workers
-from resque.state.queues import QueueList
+from resque.state import lost, queue_list, workers
+from resque.state.queue_list import QueueList
 from resque.state.workers import Record
 from resque.wire import times
-from resque.wire.codec import Payload, Unreadable, decode_payload
+from resque.wire.codec import Unreadable, decode_payload
 from resque.wire.exchange import Exchange, T
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
@@ -31,7 +31,7 @@ class Supply:
         store: LeanStore,
         keys: Keys,
         worker_id: str,
-        queue_list: QueueList,
+        served: QueueList,
         options: Options,
         wishes: Wishes,
         log: Callable[[str], None],
@@ -42,7 +42,7 @@ class Supply:
         self._store = store
         self._keys = keys
         self._worker_id = worker_id
-        self._queues = queue_list
+        self._queues = served
         self._options = options
         self._wishes = wishes
         self._log = log
@@ -99,14 +99,15 @@ class Supply:
 
     def set_aside_if_unreadable(self, record: Record) -> bool:
         """Set a payload aside that the script took for a job and that is none."""
-        reading: Payload | Unreadable = Unreadable(b"", record.problem or "")
-        if record.problem is None:
-            reading = decode_payload(record.payload or b"")
-        if isinstance(reading, Payload):
+        if record.problem is None and record.payload is not None and record.payload[:1] == b"{":
             return False
+        reason = record.problem
+        if reason is None:
+            reading = decode_payload(record.payload or b"")
+            reason = reading.reason if isinstance(reading, Unreadable) else ""
         exchange = set_aside(self._keys, self._worker_id, record.queue or "", record)
         self.patiently(lambda: self._store.run(exchange))
-        self._log(f"set an unreadable item of {record.queue!r} aside: {reading.reason}")
+        self._log(f"set an unreadable item of {record.queue!r} aside: {reason}")
         return True
 
     def patiently(self, attempt: Callable[[], T]) -> T | None:
@@ -146,7 +147,7 @@ class Supply:
         if not self._queues.is_dynamic:
             return self._options.order(self._queues.wanted)
         if self._mono_now() - self._names_read_at >= _NAMES_FOR_S:
-            registered = self._store.run(queues.names(self._keys))
+            registered = self._store.run(queue_list.names(self._keys))
             self._names = self._queues.resolve(registered)
             self._names_read_at = self._mono_now()
         return self._options.order(self._names)

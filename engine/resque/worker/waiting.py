@@ -74,8 +74,9 @@ class Waiter:
 
     def forget(self) -> None:
         """In a child after a fork: let go of the parent's connections."""
-        for connection in (*self._spare, *self._waiting.values()):
-            connection.forget()
+        if self._spare or self._waiting:
+            for connection in (*self._spare, *self._waiting.values()):
+                connection.forget()
 
     def close(self) -> None:
         """Close all connections; waits that were under way end without effect."""

@@ -8,13 +8,11 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-import setproctitle
-
 from resque.errors import ResqueError, StoreError
 from resque.jobs import Registry
 from resque.state import workers
 from resque.state.pruning import prune
-from resque.state.queues import QueueList
+from resque.state.queue_list import QueueList
 from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.address import Address
@@ -23,10 +21,11 @@ from resque.worker.connection import LeanStore
 from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken
-from resque.worker.retrying import Retrying
+from resque.worker.retries import Retries
 from resque.worker.runner import Ended, Runner, Surroundings
 from resque.worker.signals import Wishes
 from resque.worker.supply import Supply
+from resque.worker.title import set_title
 from resque.worker.waiting import Waiter
 
 #: A worker that waits for something no wake-up call announces looks again after this time: a
@@ -94,6 +93,7 @@ class Worker:
         return LeanStore(self._address, timeout_s=self._options.timeout_s, client_name=name)
 
     def _make_runner(self) -> Runner:
+        retries = Retries(self._keys, self._registry, self._store, self._clock, self._log)
         around = Surroundings(
             title=self._title,
             beat_if_due=self._beater.beat_if_due,
@@ -101,13 +101,9 @@ class Worker:
             let_go=self._let_go,
             take_next=lambda closing: self._supply.take(closing),
             log_end=self._log_end,
+            retries=retries.wanted,
         )
-        # In a child the store opens a connection of its own, the first time it is needed.
-        run = self._store.run
-        retrying = Retrying(self._keys, self._registry, run, self._clock, self._log)
-        return Runner(
-            self.id, self._registry, self._options, self._wishes, around, retrying, self._clock
-        )
+        return Runner(self.id, self._registry, self._options, self._wishes, around, self._clock)
 
     # ---- the life of a worker
 
@@ -259,10 +255,11 @@ class Worker:
     def _let_go(self) -> None:
         """In the child: nothing of the parent's may be disturbed."""
         self._wishes.let_go()
-        self._beater.forget()
         self._waiter.forget()
         if self._options.jobs_per_fork == 1:
             self._store.forget()
+        else:
+            self._beater.forget()
 
     # ---- waiting
 
@@ -295,6 +292,4 @@ class Worker:
         # A booting Ruby worker prunes what calls itself neither `resque: Starting` nor
         # `resque-<version>`.
         name = "resque" if plain else f"resque-{self._version}"
-        title = f"{self._options.title_prefix}{name}: {text}".encode("utf-8", "replace")
-        # Names from Redis may hold what the title of a process cannot.
-        setproctitle.setproctitle(title.replace(b"\0", b"?").decode())
+        set_title(f"{self._options.title_prefix}{name}: {text}")

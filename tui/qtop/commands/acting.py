@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, NoReturn
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import click
 
 from qtop.actor import actor
-from qtop.cells import job_class
+from qtop.chosen import Chosen
 from qtop.commands.connect import Connection
 from qtop.commands.output import counted, json_line, line, message, moment
-from qtop.commands.selection import Hit, Scanned, Source, scan
 from qtop.commands.session import Session
 from qtop.filters import Filter
+from qtop.scanning import Hit, Scanned, Source, scan
 from qtop.text import safe
-from qtop.undo_limits import undo_limits
+from qtop.undo_limits import UndoLimits
 from resque.errors import OutcomeUnknown
+from resque.state import poison
 from resque.state.bulk import Mark, Result
+from resque.state.failures import Failure
 from resque.state.trail import Trail
 from resque.wire.exchange import Operation
 from resque.wire.keys import Keys
-
-_LISTED: Final = 8
 
 #: Does the action to what is marked.
 Act = Callable[[Keys, Sequence[Mark], Trail], Operation[Result]]
@@ -52,37 +49,6 @@ class Options:
     as_json: bool
 
 
-@dataclass(slots=True)
-class Chosen:
-    """What would be touched, in figures. `refusals` counts reasons why some cannot be."""
-
-    marks: list[Mark] = field(default_factory=list)
-    classes: Counter[str] = field(default_factory=Counter)
-    queues: Counter[str] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
-    retried: int = 0
-    size_bytes: int = 0
-    oldest: datetime | None = None
-    newest: datetime | None = None
-
-    def add(self, hit: Hit, refusal: str | None) -> None:
-        """Take in one item."""
-        subject = hit.subject
-        self.marks.append(hit.mark)
-        self.size_bytes += hit.item.size
-        is_known = subject.is_readable or subject.class_name is not None
-        self.classes[job_class(subject.class_name, None) if is_known else "unreadable"] += 1
-        if subject.queue is not None:
-            self.queues[subject.queue] += 1
-        if refusal is not None:
-            self.refusals[refusal] += 1
-        self.retried += subject.is_retried is True
-        failed_at = hit.failure.failed_at if hit.failure is not None else None
-        if failed_at is not None:
-            self.oldest = min(self.oldest or failed_at, failed_at)
-            self.newest = max(self.newest or failed_at, failed_at)
-
-
 def act(
     connection: Connection,
     source: Source,
@@ -92,20 +58,28 @@ def act(
     options: Options,
     *,
     refusal: Callable[[bytes], str | None] = lambda raw: None,
+    spare_poisoned: bool = False,
 ) -> NoReturn:
     """Do `how` to everything that matches, and leave with the exit status.
 
     Args:
         refusal: Says for an item's bytes why it will be refused, for the preview.
+        spare_poisoned: Of several failures leave those out that killed their process again and
+            again.
 
     Raises StoreError and ChangeRefused.
     """
     with connection.open() as session:
         if not options.dry_run:
             session.refuse_if_read_only()
-        chosen, scanned = _choose(session, source, wanted, refusal)
+        chosen, scanned = _choose(session, source, wanted, refusal, spare_poisoned)
         if scanned.too_large:
             message(f"{counted(scanned.too_large, 'item')} over 8 MiB not looked into")
+        if chosen.spared:
+            message(
+                f"spared {chosen.spared:,} that killed their process again and again: --poisoned "
+                f"would {verb.name} them, too"
+            )
         if not chosen.marks:
             message(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
             sys.exit(1)
@@ -113,10 +87,10 @@ def act(
             _tell_plan(source, verb, chosen, scanned, options)
             sys.exit(0)
         size = chosen.size_bytes * (2 if verb.puts_back else 1)
-        undo_s = undo_seconds(size)
+        undo_s = undo_seconds(session.undo_limits, size)
         if len(chosen.marks) > 1 and not options.yes:
-            for text in _details(chosen):
-                message(text)
+            for text in chosen.details(moment):
+                message(f"  {text}")
             confirm(f"{verb.name} {_how_many(source, chosen, scanned)}")
         trail = Trail(
             actor(),
@@ -132,20 +106,40 @@ def act(
 
 
 def _choose(
-    session: Session, source: Source, wanted: Filter, refusal: Callable[[bytes], str | None]
+    session: Session,
+    source: Source,
+    wanted: Filter,
+    refusal: Callable[[bytes], str | None],
+    spare_poisoned: bool,
 ) -> tuple[Chosen, Scanned]:
     chosen = Chosen()
+    suspects: list[tuple[Hit, Failure]] = []
 
-    def take(hit: Hit) -> None:
+    def add(hit: Hit) -> None:
         chosen.add(hit, None if hit.item.is_cut else refusal(hit.item.raw))
 
+    def take(hit: Hit) -> None:
+        if spare_poisoned and hit.failure is not None and poison.may_be(hit.failure):
+            suspects.append((hit, hit.failure))
+        else:
+            add(hit)
+
     scanned = session.run(scan(session.keys, source, wanted, session.now(), take))
+    poisoned: dict[str, int] = {}
+    # Whoever selects a single one means it.
+    if scanned.matched > 1:
+        entries = [failure for _, failure in suspects]
+        poisoned = session.run(poison.among(session.keys, entries, list_name=source.name))
+    for hit, _ in suspects:
+        if hit.item.sha in poisoned:
+            chosen.spared += 1
+        else:
+            add(hit)
     return chosen, scanned
 
 
-def undo_seconds(size_bytes: int) -> int:
+def undo_seconds(limits: UndoLimits, size_bytes: int) -> int:
     """How long an action that removes so many bytes can be undone. Says so when it cannot."""
-    limits = undo_limits(os.environ)
     if lifetime_s := limits.seconds_for(size_bytes):
         return lifetime_s
     message(
@@ -213,6 +207,7 @@ def _tell_plan(
             "dry_run": True,
             "would": len(chosen.marks) - refused,
             "refused": refused,
+            "spared": chosen.spared,
             "reasons": chosen.refusals,
             "of": scanned.length,
             "classes": chosen.classes,
@@ -221,29 +216,11 @@ def _tell_plan(
         line(json_line(plan))
         return
     line(f"would {verb.name} {_how_many(source, chosen, scanned)}; refused {refused:,}")
-    for text in _details(chosen):
-        line(text)
+    for text in chosen.details(moment):
+        line(f"  {text}")
 
 
 def _how_many(source: Source, chosen: Chosen, scanned: Scanned) -> str:
     number = len(chosen.marks) - sum(chosen.refusals.values())
     of = f" of {scanned.length:,}" if len(chosen.marks) < scanned.length else ""
     return f"{counted(number, source.noun)}{of} in {safe(str(source))}"
-
-
-def _details(chosen: Chosen) -> list[str]:
-    lines = [f"  classes: {_top(chosen.classes)}"]
-    if chosen.queues:
-        lines.append(f"  queues: {_top(chosen.queues)}")
-    if chosen.oldest is not None:
-        lines.append(f"  failed: {moment(chosen.oldest)} to {moment(chosen.newest)}")
-    if chosen.retried:
-        lines.append(f"  {chosen.retried:,} were requeued before and kept")
-    lines += [f"  refused {n:,}: {safe(reason)}" for reason, n in chosen.refusals.items()]
-    return lines
-
-
-def _top(counts: Counter[str]) -> str:
-    shown = [f"{safe(name)} {number:,}" for name, number in counts.most_common(_LISTED)]
-    more = f", and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
-    return ", ".join(shown) + more

@@ -45,7 +45,15 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         deeds = session.run(audit.newest(session.keys, most))
     found = [deed for deed in deeds if wanted.matches(_subject(deed))]
     leave_if_none(found, not wanted.is_empty)
-    write(found[:limit] if limit else found, _COLUMNS, _cells, _fields, as_json=as_json)
+    redactor = connection.redactor(is_whole=as_json)
+    write(
+        found[:limit] if limit else found,
+        _COLUMNS,
+        _cells,
+        _fields,
+        as_json=as_json,
+        redactor=redactor,
+    )
 
 
 def _subject(deed: Deed) -> Subject:

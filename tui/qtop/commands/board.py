@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
+from dataclasses import replace
+
+from qtop.boards import History
 from qtop.commands.session import Session
-from qtop.model import Board, History
-from resque.state import snapshot
+from qtop.model import Board
+from qtop.source import skew_s
+from resque.state import snapshot, survey
+from resque.state.survey import Survey
 
 
 def look(session: Session, failures_limit: int) -> Board:
@@ -12,3 +19,13 @@ def look(session: Session, failures_limit: int) -> Board:
     O(queues + workers + failures read). Raises StoreError."""
     taken = session.run(snapshot.take(session.keys, tails={}, failures_limit=failures_limit))
     return History().add(taken, 0.0)
+
+
+def look_around(session: Session) -> Survey:
+    """What a console wants to know beside its looks. One round trip. Raises StoreError."""
+    lock = session.keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
+    before_s = time.time()
+    found = session.run(survey.take(session.keys, lock))
+    if found.taken is None:
+        return found
+    return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))

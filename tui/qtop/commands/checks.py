@@ -1,34 +1,20 @@
-"""What `qtop doctor` makes of what it learned about a server: findings with reasons and remedies.
-Pure."""
+"""What only `qtop doctor` finds out about a server and its jobs, beside `server_checks`. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import shlex
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from statistics import median
-from typing import Final, Literal
+from typing import Final
 
+from qtop.server_checks import Finding, named
 from resque.errors import ResqueError
 from resque.state.inspection import Facts
-
-Level = Literal["OK", "WARN", "ERROR"]
+from resque.state.registration import Unregistered
 
 _SLOW_MS: Final = 50
-_SKEW_WARN_S: Final = 5
-_SKEW_ERROR_S: Final = 150
-_NEARLY_FULL: Final = 0.9
-_NAMED: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report. `remedy` is what to do; empty when nothing needs to be done."""
-
-    check: str
-    level: Level
-    text: str
-    remedy: str = ""
 
 
 def failed(check: str, error: ResqueError) -> Finding:
@@ -63,58 +49,6 @@ def version(facts: Facts) -> Finding:
     return Finding("version", "OK", text)
 
 
-def role(facts: Facts) -> Finding:
-    """Whether the server takes writes."""
-    told = facts.fields.get("role", "unknown")
-    if told == "slave":
-        return Finding(
-            "role", "ERROR", "a replica", "connect to its primary: this one is read-only"
-        )
-    return Finding("role", "OK", "a primary" if told == "master" else told)
-
-
-def memory(facts: Facts) -> Iterator[Finding]:
-    """How full the memory is, and what the server does when it is full."""
-    used, limit = _integer(facts, "used_memory"), _integer(facts, "maxmemory")
-    policy = facts.fields.get("maxmemory_policy", "unknown")
-    text = f"{_mib(used)} used" + (f" of {_mib(limit)}" if limit else ", no limit set")
-    if limit and used >= limit * _NEARLY_FULL:
-        level: Level = "ERROR" if used >= limit else "WARN"
-        yield Finding("memory", level, text, "raise maxmemory, or clear what is not needed")
-    else:
-        yield Finding("memory", "OK", text)
-    remedy = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration"
-    if policy == "noeviction":
-        yield Finding("eviction", "OK", "noeviction: nothing is ever dropped to save memory")
-    elif policy.startswith("allkeys") and limit:
-        yield Finding("eviction", "ERROR", f"{policy}: a full server drops whole queues", remedy)
-    elif policy == "unknown":
-        yield Finding("eviction", "WARN", "the policy is not told", "make sure: noeviction")
-    else:
-        what = "queues" if policy.startswith("allkeys") else "locks, and what undo needs,"
-        yield Finding("eviction", "WARN", f"{policy}: when full, {what} are dropped", remedy)
-
-
-def persistence(facts: Facts) -> Finding:
-    """What a crash of the server would cost."""
-    fields = facts.fields
-    for field, what in (
-        ("aof_last_write_status", "append-only file"),
-        ("rdb_last_bgsave_status", "snapshot"),
-    ):
-        if fields.get(field, "ok") != "ok":
-            text = f"the last write of the {what} failed"
-            return Finding("persistence", "ERROR", text, "free its disk, and look into its log")
-    if fields.get("aof_enabled") == "1":
-        return Finding("persistence", "OK", "append-only file")
-    remedy = "CONFIG SET appendonly yes, and the same in its configuration"
-    if facts.save is None and "aof_enabled" not in fields:
-        return Finding("persistence", "WARN", "not told", "make sure that it writes to disk")
-    if facts.save == "":
-        return Finding("persistence", "WARN", "none: a restart loses every job", remedy)
-    return Finding("persistence", "WARN", "snapshots only: a crash loses minutes of jobs", remedy)
-
-
 def scripts(facts: Facts) -> Finding:
     """Whether Lua scripts can be run."""
     if facts.script_problem is None:
@@ -136,17 +70,6 @@ def rights(missing: Mapping[str, str] | None) -> Finding:
     return Finding("rights", "ERROR", text, f"allow {' '.join(f'+{n.lower()}' for n in names)}")
 
 
-def clock(skew_s: float) -> Finding:
-    """Whether this machine and the server agree on the time. `skew_s` is how far the server is
-    ahead."""
-    if abs(skew_s) <= _SKEW_WARN_S:
-        return Finding("clock", "OK", "the server's and this machine's agree")
-    side = "ahead of" if skew_s > 0 else "behind"
-    level: Level = "ERROR" if abs(skew_s) > _SKEW_ERROR_S else "WARN"
-    text = f"the server's is {abs(skew_s):,.0f} s {side} this machine's"
-    return Finding("clock", level, text, "synchronise both with NTP: ages and delays are wrong")
-
-
 def namespaces(found: Collection[str], is_complete: bool, ours: str) -> Finding:
     """Whether there are queues where we look, or elsewhere."""
     others = [name for name in found if name != ours]
@@ -161,29 +84,41 @@ def namespaces(found: Collection[str], is_complete: bool, ours: str) -> Finding:
     return Finding("namespace", "OK", f"{ours!r} has no queues yet; {elsewhere}")
 
 
-def scheduler(master: str | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
-    """Whether somebody moves the delayed jobs that are due and fires the schedules."""
-    if master is not None:
-        return Finding("scheduler", "OK", f"{master} is at work")
-    remedy = "start one: qtop scheduler"
-    if is_due:
-        text = f"none is at work, and delayed jobs are due since {overdue_s:,.0f} s"
-        return Finding("scheduler", "ERROR", text, remedy)
-    if schedules:
-        return Finding("scheduler", "WARN", f"none is at work for {schedules:,} schedules", remedy)
-    return Finding("scheduler", "OK", "none is at work, and nothing is due")
+def unregistered(found: Sequence[Unregistered], is_complete: bool) -> Finding:
+    """Whether queues hold jobs that nobody will find."""
+    rest = "" if is_complete else " among the first 200,000 keys"
+    if not found:
+        return Finding("unregistered", "OK", f"no queue with jobs is missing from the set{rest}")
+    text = named([f"{each.name} ({each.jobs:,} waiting)" for each in found])
+    remedy = f"qtop register {shlex.quote(found[0].name)}"
+    return Finding("unregistered", "WARN", f"queues are missing from the set{rest}: {text}", remedy)
 
 
-def named(names: Sequence[str]) -> str:
-    """The first few of some names."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def poison(classes: Sequence[str]) -> Finding:
+    """Whether there are jobs whose process died under them again and again. `classes` are those
+    of their failures."""
+    if not classes:
+        return Finding("poison", "OK", "no failed job killed its process again and again")
+    counts = [f"{name} ({count:,})" for name, count in Counter(classes).most_common()]
+    text = f"{len(classes):,} failed jobs killed their process again and again: {named(counts)}"
+    return Finding("poison", "WARN", text, "mend the job first; `qtop requeue` spares them")
 
 
-def _integer(facts: Facts, field: str) -> int:
-    text = facts.fields.get(field, "")
-    return int(text) if text.isdecimal() else 0
-
-
-def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:,.1f} MiB"
+def duplicates(
+    holders: Mapping[tuple[str, bytes], Collection[str]],
+    troubled: Collection[str],
+    alike: Mapping[str, int],
+) -> Finding:
+    """Whether jobs are there more than once. `holders` are the ids of the workers that hold each
+    job, `troubled` those that are silent or dead; `alike` counts jobs of the same bytes among the
+    first 1,000 of a queue. Alone that is no fault: jobs may be alike."""
+    shared = {job: ids for job, ids in holders.items() if len(ids) > 1}
+    suspects = sorted({each for ids in shared.values() for each in ids if each in troubled})
+    if suspects:
+        text = f"another worker holds the same job as the silent {named(suspects)}"
+        return Finding("duplicates", "WARN", text, "qtop prune --dry-run shows what it would do")
+    told = [f"{len(shared):,} in several hands"] if shared else []
+    told += [f"{count:,} of the first 1,000 of {name}" for name, count in alike.items()]
+    if told:
+        return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(told)}")
+    return Finding("duplicates", "OK", "no job was found more than once")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import click
 
@@ -11,10 +12,11 @@ from qtop.commands.acting import Options, can_ask, report, undo_seconds
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
-from qtop.commands.selection import SOURCE, Source
+from qtop.commands.selection import SOURCE
 from qtop.commands.session import Session
+from qtop.scanning import Source
 from qtop.text import safe
-from resque.state import notes, removal, windows
+from resque.state import registration, removal, windows
 from resque.state.bulk import Result
 from resque.state.trail import Trail
 from resque.state.windows import Extent
@@ -58,12 +60,12 @@ def command(source: Source, connection: Connection, remove: bool, **options: boo
             _confirm_by_name(f"delete {what}", source)
         if not seen.length:
             _forget(session, source, trail)
-        change = removal.remove if remove else None
-        key = source.key(session.keys)
-        if change is not None:
-            deleted = session.run(change(session.keys, source.name, seen, trail))
+        if remove:
+            change = removal.remove(session.keys, source.name, seen, trail)
         else:
-            deleted = session.run(windows.clear_to(session.keys, key, seen, trail=trail))
+            key = source.key(session.keys)
+            change = windows.clear_to(session.keys, key, seen, trail=trail)
+        deleted = session.run(change)
         if deleted is None:
             message("it changed too much meanwhile: look, then try again. Nothing was deleted.")
             sys.exit(1)
@@ -84,15 +86,15 @@ def _trail(session: Session, source: Source, seen: Extent, remove: bool) -> Trai
         key,
         seen.length,
         queue=source.queue,
-        undo_s=undo_seconds(size or 0),
+        undo_s=undo_seconds(session.undo_limits, size or 0),
     )
 
 
 def _forget(session: Session, source: Source, trail: Trail) -> None:
-    if not session.run(removal.forget(session.keys, source.name)):
+    forget = registration.forget(session.keys, source.name, replace(trail, planned=1, undo_s=0))
+    if not session.run(forget):
         message(f"{source} is not an empty queue on the list of queues: nothing was done")
         sys.exit(1)
-    session.run(notes.note(session.keys, trail, 1))
     line("removed the name of an empty queue")
     sys.exit(0)
 

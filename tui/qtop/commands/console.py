@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.once import print_once
+from qtop.settings import INTERVAL_S
 from resque.errors import StoreError, WrongType
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import Exchange
@@ -27,71 +29,59 @@ _TIMEOUT_S = 5.0
 @click.option(
     "--interval",
     "interval_s",
-    type=click.FloatRange(0.25, 60),
-    default=1.0,
-    show_default=True,
-    help="Seconds between two looks.",
+    type=click.FloatRange(*INTERVAL_S),
+    help="Seconds between two looks. Default: 1.",
 )
-@click.option("--require", multiple=True, help="Module with jobs, for workers started here.")
+@click.option(
+    "--require",
+    "console_modules",
+    multiple=True,
+    help="Module with jobs, for workers started here.",
+)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--once", is_flag=True, help="Print one look as text and leave.")
-def command(
-    address: str | None,
-    connection: Connection,
-    interval_s: float,
-    require: tuple[str, ...],
-    once: bool,
-) -> None:
+def command(address: str | None, connection: Connection, once: bool, **_in_settings: Any) -> None:
     """Open the console.
 
     Example: qtop redis://localhost:6379/0 --namespace resque --read-only
     """
-    if address is not None:
-        if "://" not in address:
-            raise click.UsageError(
-                f"{address!r} is neither a command (see qtop --help) nor a redis:// URL"
-            )
-        connection = replace(connection, url=address)
+    if address is not None and "://" not in address:
+        raise click.UsageError(
+            f"{address!r} is neither a command (see qtop --help) nor a redis:// URL"
+        )
     if once:
         print_once(connection)
         return
-    sys.exit(
-        open_console(
-            connection,
-            interval_s=interval_s,
-            read_only=connection.is_read_only,
-            require=require,
-        )
-    )
+    sys.exit(open_console(connection))
 
 
-def open_console(
-    connection: Connection,
-    *,
-    interval_s: float,
-    read_only: bool,
-    require: Sequence[str],
-    workers: Sequence[str] = (),
-) -> int:
+def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
     """Open the console; returns the exit status. `workers` are queue lists: one worker is
     started here for each.
 
-    Raises StoreError before anything is drawn when Redis cannot be used.
+    Raises StoreError before anything is drawn when Redis cannot be used, BadSettings when keys or
+    columns of the settings do not fit the screens.
     """
+    settings = connection.settings
     with connection.use() as url:
         address = parse_url(url)
         check(address, Keys(connection.namespace))
         from qtop.app import QtopApp
+        from qtop.screens.fitting import check_settings
 
+        check_settings(settings)
         app = QtopApp(
             address,
             url=url,
             namespace=connection.namespace,
-            interval_s=interval_s,
-            read_only=read_only,
-            require=require,
+            interval_s=settings.values["interval"],
+            read_only=connection.is_read_only,
+            require=settings.values["require"],
             workers=workers,
             log_folder=state_folder(os.environ) / "log",
+            settings=settings,
         )
+        _collect_seldom()
         app.run()
         return app.return_code or 0
 
@@ -104,6 +94,13 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     from platformdirs import user_state_path
 
     return user_state_path("qtop")
+
+
+def _collect_seldom() -> None:
+    """Let garbage be looked for seldom. A look at a large fleet makes tens of thousands of objects,
+    none in a cycle; to search them all takes 100 ms, in which no key is answered."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def check(address: Address, keys: Keys) -> None:

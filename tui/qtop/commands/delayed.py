@@ -52,7 +52,7 @@ class _Row:
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List delayed jobs, the next first.
 
-    --filter takes class:, args:, queue:, id: and words.
+    --filter takes class:, args:, queue:, due<10m, id: and words.
 
     Example: qtop delayed --filter class:Reports::Nightly --limit 20
     """
@@ -60,7 +60,8 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         now_s = session.now().timestamp()
         rows, is_partial = session.run(_find(session.keys, wanted, limit, now_s))
     leave_if_none(rows, not wanted.is_empty)
-    write(rows, _COLUMNS, _cells, _fields, as_json=as_json)
+    redactor = connection.redactor(is_whole=as_json)
+    write(rows, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     if is_partial:
         message(f"the {len(rows):,} next: --limit 0 shows all")
 
@@ -76,7 +77,7 @@ def _find(keys: Keys, wanted: Filter, limit: int, now_s: float) -> Steps[tuple[l
             for first in range(0, each.size, _PAGE):
                 _, jobs = yield delayed.jobs(keys, each.stamp, first, _PAGE)
                 for job in jobs:
-                    if not wanted.matches(of_delayed(job)):
+                    if not wanted.matches(of_delayed(job, each.at - now_s)):
                         continue
                     if limit and len(rows) >= limit:
                         return rows, True
@@ -89,10 +90,11 @@ def _cells(row: _Row) -> tuple[str, ...]:
     job = row.job
     name, args = unwrapped(job.class_name, job.args)
     left_s = row.moment.at - row.now_s
+    unknown = "(large)" if job.item.is_cut else "unreadable"
     return (
         moment(row.at),
         ago(left_s) if left_s >= 0 else "due",
-        job_class(name, None) if job.problem is None else "unreadable",
+        job_class(name, None) if job.problem is None else unknown,
         safe(text_of(args)) if job.problem is None else safe(job.problem),
         safe(job.queue or ""),
         job.item.sha[:10],

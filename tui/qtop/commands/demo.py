@@ -10,13 +10,15 @@ from contextlib import contextmanager
 
 import click
 
-from qtop.commands.connect import Connection
+from qtop.commands.connect import Connection, settings_in_force
 from qtop.commands.console import open_console
 from qtop.demo import NAMESPACE, WORKERS
+from qtop.settings import Settings
 
 
 @click.command()
-def command() -> None:
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+def command(ascii_only: bool) -> None:
     """Try the console out with sample jobs.
 
     It opens on a private server with two workers. The jobs succeed, fail in several ways, crash
@@ -24,20 +26,24 @@ def command() -> None:
 
     Example: qtop demo
     """
-    sys.exit(run_demo())
+    settings = settings_in_force(
+        click.get_current_context(),
+        # Of the settings file only what concerns the looks: the tour has a Redis of its own.
+        url=None,
+        namespace=NAMESPACE,
+        interval=1.0,
+        production=False,
+        read_only=False,
+        require=("qtop.demo.jobs",),
+    )
+    sys.exit(run_demo(settings))
 
 
-def run_demo() -> int:
+def run_demo(settings: Settings) -> int:
     """Start the private server, a feeder of sample jobs and two workers, and open the console
     on them. Returns the exit status. Raises NoServer when no server can be had."""
     with Connection(None, NAMESPACE).use() as url, _feeder(url):
-        return open_console(
-            Connection(url, NAMESPACE),
-            interval_s=1.0,
-            read_only=False,
-            require=("qtop.demo.jobs",),
-            workers=WORKERS,
-        )
+        return open_console(Connection(url, NAMESPACE, settings=settings), workers=WORKERS)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,25 +9,32 @@ from typing import Final
 
 import click
 
+from qtop import server_checks
+from qtop.boards import History
+from qtop.cells import failure_class
 from qtop.commands import checks
-from qtop.commands.board import look
-from qtop.commands.checks import Finding, named
+from qtop.commands.board import look_around
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
 from qtop.commands.session import Session
 from qtop.model import Board
+from qtop.server_checks import Finding, Level
 from qtop.text import pad, safe
+from qtop.thresholds import USUAL
+from qtop.verdicts import Judge, Severity
 from resque.errors import ResqueError
-from resque.state import delayed, inspection, schedules
+from resque.state import duplicates, inspection, poison, registration, snapshot
+from resque.state.survey import Survey
 from resque.wire.exchange import single
 
 _PINGS: Final = 10
 _CHECK_CELLS: Final = 12
 _FAILURES_READ: Final = 500
-#: Redis fires what is due at its scheduler's next look: younger than this is no delay.
-_PATIENCE_S: Final = 60
+#: In how many of the longest queues jobs are compared with each other.
+_QUEUES_COMPARED: Final = 20
 _COLOURS: Final = {"OK": "green", "WARN": "yellow", "ERROR": "red"}
+_LEVELS: Final[dict[Severity, Level]] = {"bad": "ERROR", "warn": "WARN", "note": "OK", "good": "OK"}
 _STATUS: Final = {"OK": 0, "WARN": 1, "ERROR": 2}
 
 
@@ -51,8 +57,8 @@ def command(connection: Connection, as_json: bool) -> None:
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
-    """Everything that can be said, one after the other. Some 20 round trips, and one for each
-    1,000 keys of the database (200 at most). Raises nothing of Redis: what does not work is a
+    """Everything that can be said, one after the other. Some 25 round trips, and two for each
+    1,000 keys of the database (400 at most). Raises nothing of Redis: what does not work is a
     finding."""
     try:
         with connection.open() as session:
@@ -63,8 +69,9 @@ def findings(connection: Connection) -> Iterator[Finding]:
             yield Finding("connection", "OK", text)
             yield from _of_server(session)
             yield from _tried("namespace", lambda: [_namespaces(session, connection.namespace)])
-            yield from _tried("fleet", lambda: _fleet(look(session, _FAILURES_READ)))
-            yield from _tried("scheduler", lambda: [_scheduler(session)])
+            yield from _tried("unregistered", lambda: [_unregistered(session)])
+            yield from _tried("fleet", lambda: _fleet(session))
+            yield from _tried("scheduler", lambda: [_scheduler(look_around(session))])
     except ResqueError as error:
         remedy = "correct the URL, or start Redis there"
         yield Finding("connection", "ERROR", str(error), remedy)
@@ -83,15 +90,16 @@ def _of_server(session: Session) -> Iterator[Finding]:
     yield from _tried(
         "rights", lambda: [checks.rights(session.run(inspection.missing_rights(session.keys)))]
     )
-    yield from _tried("clock", lambda: [checks.clock(_skew_s(session))])
+    yield from _tried("clock", lambda: [server_checks.clock(_skew_s(session))])
 
 
 def _server(session: Session) -> Iterator[Finding]:
     facts = session.run(inspection.facts(session.keys))
     yield checks.version(facts)
-    yield checks.role(facts)
-    yield from checks.memory(facts)
-    yield checks.persistence(facts)
+    yield server_checks.role(facts)
+    yield from server_checks.memory(facts)
+    yield server_checks.connections(facts)
+    yield server_checks.persistence(facts)
     yield checks.scripts(facts)
 
 
@@ -115,56 +123,50 @@ def _namespaces(session: Session, ours: str) -> Finding:
     return checks.namespaces(found, is_complete, ours)
 
 
-def _fleet(board: Board) -> Iterator[Finding]:
-    """What is odd about queues, workers and failures."""
-    problems = list(board.totals.problems)
-    problems += [f"queue {row.name}: {row.problem}" for row in board.queues if row.problem]
-    if problems:
-        remedy = "rename or delete the keys of another kind, or use another --namespace"
-        yield Finding("keys", "ERROR", named(problems), remedy)
-    paused = [row.name for row in board.queues if row.is_paused]
-    if board.totals.is_paused:
-        yield Finding("pauses", "WARN", "everything is paused", "qtop resume --all")
-    elif paused:
-        yield Finding("pauses", "WARN", f"paused: {named(paused)}", "qtop resume QUEUE")
-    unserved = [row.name for row in board.queues if row.is_unserved]
-    if unserved:
-        text = f"jobs wait that nobody will take: {named(unserved)}"
-        yield Finding("queues", "WARN", text, f"start a worker: qtop worker {unserved[0]}")
-    else:
-        yield Finding("queues", "OK", f"{len(board.queues):,}, all with jobs are served")
-    dead = [row.identity.text for row in board.workers if row.condition == "dead?"]
-    silent = [row.identity.text for row in board.workers if row.condition == "silent"]
-    if dead:
-        text = f"{len(dead):,} dead: {named(dead)}"
-        yield Finding("workers", "WARN", text, "qtop prune")
-    elif silent:
-        yield Finding("workers", "WARN", f"silent: {named(silent)}", "look at their machines")
-    else:
-        yield Finding("workers", "OK", f"{len(board.workers):,}, none is silent")
-    yield _unreadable(board)
+def _unregistered(session: Session) -> Finding:
+    found, is_complete = session.run(registration.missing(session.keys))
+    return checks.unregistered(found, is_complete)
 
 
-def _unreadable(board: Board) -> Finding:
-    aside = [row.name for row in board.queues if row.unreadable]
-    failures = sum(row.failure.problem is not None for row in board.failures)
-    if aside:
-        text = f"items were set aside from {named(aside)}: they are no jobs"
-        return Finding("jobs", "WARN", text, f"qtop show --from unreadable:{aside[0]}")
-    if failures:
-        text = f"{failures:,} of the newest failures cannot be read"
-        return Finding("jobs", "WARN", text, "qtop failed")
-    return Finding("jobs", "OK", "none was found that cannot be read")
+def _fleet(session: Session) -> Iterator[Finding]:
+    """What is odd about queues, workers and jobs."""
+    seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
+    board = History().add(seen, 0.0)
+    yield from _of_board(board, look_around(session))
+    poisoned = session.run(poison.among(session.keys, seen.failures))
+    deadly = [failure for failure in seen.failures if failure.item.sha in poisoned]
+    yield checks.poison([failure_class(each) for each in deadly])
+    longest = sorted((row for row in board.queues if row.depth), key=lambda row: -(row.depth or 0))
+    names = [row.name for row in longest[:_QUEUES_COMPARED]]
+    alike = session.run(duplicates.waiting_alike(session.keys, names))
+    troubled = {row.identity.text for row in board.workers if row.condition in ("dead?", "silent")}
+    yield checks.duplicates(duplicates.in_hands(seen.workers), troubled, alike)
 
 
-def _scheduler(session: Session) -> Finding:
-    keys = session.keys
-    prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
-    master, _ = session.run(schedules.master(keys.master_lock(prefix)))
-    _, moments = session.run(delayed.moments(keys, 0, 1))
-    stored = session.run(schedules.stored(keys))
-    overdue_s = session.now().timestamp() - moments[0].at if moments else 0.0
-    return checks.scheduler(master, overdue_s > _PATIENCE_S, overdue_s, len(stored.configs))
+def _of_board(board: Board, survey: Survey) -> Iterator[Finding]:
+    """What Overview says of a fleet, and what is well in it. A note is no reason to act."""
+    wrong: set[str] = set()
+    for verdict in Judge().fleet(board, 0.0, survey):
+        level = _LEVELS[verdict.severity]
+        wrong |= {verdict.check} if level != "OK" else set()
+        yield Finding(verdict.check, level, verdict.text, "" if level == "OK" else verdict.remedy)
+    for check, text in (
+        ("queues", f"{len(board.queues):,}, all with jobs are served"),
+        ("workers", f"{len(board.workers):,}, none is silent"),
+        ("jobs", "none was found that cannot be read"),
+    ):
+        if check not in wrong:
+            yield Finding(check, "OK", text)
+
+
+def _scheduler(survey: Survey) -> Finding:
+    why = survey.problems.get("scheduler")
+    if why is not None or survey.taken is None or survey.due is None:
+        return Finding("scheduler", "ERROR", why or "not told", "allow what `rights` names")
+    overdue_s = survey.taken.timestamp() - survey.due
+    is_due = overdue_s > USUAL.overdue_delay_s
+    master = survey.master or None
+    return server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
 
 
 def _print(finding: Finding, as_json: bool) -> None:

@@ -4,73 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import click
 
+from qtop.changes import BadPayload, Change, checked
 from qtop.commands.acting import Options, Verb, act
 from qtop.commands.connect import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
-from qtop.commands.selection import Hit, Source, scan
 from qtop.filters import Filter
-from resque.errors import EncodeError, ResqueError
+from qtop.scanning import Hit, Source, scan
 from resque.state import bulk, failures
-from resque.state.bulk import Mark, Result, Taking
+from resque.state.bulk import Mark, Result
 from resque.state.trail import Trail
-from resque.wire.codec import Payload, decode, decode_payload, encode, members
+from resque.wire.codec import decode
 from resque.wire.exchange import Operation
 from resque.wire.keys import Keys
-
-
-class BadPayload(ResqueError):
-    """A payload that no worker could perform. The message says what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What becomes of each payload. None leaves a part as it is; `args` are JSON."""
-
-    payload: bytes | None = None
-    class_name: str | None = None
-    args: bytes | None = None
-    queue: str | None = None
-
-    def of(self, payload: bytes) -> bytes:
-        """The new payload. What is not changed keeps its bytes. Raises ValueError."""
-        if self.payload is not None:
-            return self.payload
-        parts = members(payload)
-        if self.class_name is not None:
-            parts["class"] = encode(self.class_name)
-        if self.args is not None:
-            parts["args"] = self.args
-        return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
-
-    def taking(self, source: Source, raw: bytes) -> Taking | str:
-        """What becomes of an item: where it goes and as what, or why it cannot be edited."""
-        queue, payload = source.name, raw
-        if source.kind == "failed":
-            job = failures.job_of(raw)
-            if isinstance(job, str) and (self.payload is None or self.queue is None):
-                return job
-            queue, payload = ("", b"") if isinstance(job, str) else job
-        try:
-            return Taking(0, raw, self.queue or queue, checked(self.of(payload)))
-        except (ValueError, ResqueError) as error:
-            return str(error)
-
-
-def checked(payload: bytes) -> bytes:
-    """A payload that a worker can perform. Raises BadPayload."""
-    job = decode_payload(payload)
-    if not isinstance(job, Payload):
-        raise BadPayload(f"the payload: {job.reason}")
-    if not job.class_name:
-        raise BadPayload('the payload has no "class", or it is not a text')
-    if not isinstance(job.args, list):
-        raise BadPayload('the payload has no "args", or they are not a list')
-    return payload
 
 
 @click.command()
@@ -170,17 +119,18 @@ def _edited(connection: Connection, source: Source, wanted: Filter, to: str | No
 
 
 def _in_editor(payload: bytes) -> bytes:
+    """The payload as a person left it; what says the same keeps its bytes."""
+    # Imported here: only who edits needs it.
+    from qtop.editing import changed, draft
+
     try:
-        before = payload.decode("utf-8")
-    except UnicodeDecodeError:
-        message("the payload is not UTF-8: give the new one with --payload")
-        sys.exit(1)
-    after = click.edit(before + "\n", extension=".json")
-    if after is None or after.strip() == before.strip():
-        message("nothing was changed")
-        sys.exit(1)
-    try:
-        return checked(_bytes(after.strip()))
-    except (BadPayload, EncodeError) as error:
+        text = draft(payload)
+        after = click.edit(text, extension=".json")
+        new = None if after is None else changed(payload, after)
+    except BadPayload as error:
         message(f"{error}; nothing was done")
         sys.exit(1)
+    if new is None:
+        message("nothing was changed")
+        sys.exit(1)
+    return new

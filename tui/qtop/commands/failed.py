@@ -11,8 +11,8 @@ from qtop.cells import failure_class, optional
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
-from qtop.commands.selection import Hit, Source, scan
 from qtop.filters import Filter
+from qtop.scanning import Hit, Source, scan
 from qtop.text import safe
 from resque.state.failures import FAILED, Failure
 
@@ -55,7 +55,8 @@ def command(
         )
     leave_if_none(hits, not wanted.is_empty)
     found = [hit.failure for hit in hits if hit.failure is not None]
-    write(found, _COLUMNS, _cells, fields, as_json=as_json)
+    redactor = connection.redactor(is_whole=as_json)
+    write(found, _COLUMNS, _cells, fields, as_json=as_json, redactor=redactor)
     if wanted.is_empty:
         tell_rest(len(found), scanned.length, "failure")
     elif scanned.is_partial:

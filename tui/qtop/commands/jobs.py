@@ -10,8 +10,9 @@ import click
 from qtop.commands.acting import Options, Verb, act
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
-from qtop.commands.selection import Source, from_option
+from qtop.commands.selection import from_option
 from qtop.filters import Filter
+from qtop.scanning import Source
 from resque.state import bulk, failure_actions, failures
 from resque.state.bulk import Mark, Result, Taking
 from resque.state.trail import Trail
@@ -38,14 +39,21 @@ def action_options(command: F) -> F:
 @click.command()
 @action_options
 @click.option("--to", metavar="QUEUE", help="Another queue than the one in the failure.")
+@click.option("--poisoned", is_flag=True, help="Also jobs that killed their process repeatedly.")
 def requeue(
-    source: Source, wanted: Filter, connection: Connection, to: str | None, **options: bool
+    source: Source,
+    wanted: Filter,
+    connection: Connection,
+    to: str | None,
+    poisoned: bool,
+    **options: bool,
 ) -> None:
     """Put failed jobs back onto their queues.
 
     Payloads go back byte for byte, and the failures leave their list. More than one needs --yes, or
-    an answer on a terminal. Prints how many were requeued, how many somebody else took meanwhile,
-    and how many were refused.
+    an answer on a terminal. Of several, those are spared whose process died under them again and
+    again. Prints how many were requeued, how many somebody else took meanwhile, and how many were
+    refused.
 
     Example: qtop requeue --from failed --filter 'class:Mailers::* age<1h' --dry-run
     """
@@ -59,6 +67,7 @@ def requeue(
         _requeue(source, to),
         Options(**options),
         refusal=_not_a_job,
+        spare_poisoned=not poisoned,
     )
 
 

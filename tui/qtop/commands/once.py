@@ -8,12 +8,13 @@ from typing import Final
 from rich.cells import cell_len
 
 from qtop import cells
-from qtop.commands.board import look
+from qtop.commands.board import look, look_around
 from qtop.commands.connect import Connection
 from qtop.commands.output import counted, line, moment
 from qtop.condition import CONDITIONS
 from qtop.model import Board, QueueRow
 from qtop.text import count, crop, pad, safe
+from qtop.verdicts import Judge, Verdict
 
 _FAILURES: Final = 10
 _QUEUES: Final = 40
@@ -22,15 +23,19 @@ _WIDTH: Final = 120
 
 
 def print_once(connection: Connection) -> None:
-    """Print one look at queues, workers and failures. Two round trips. Raises StoreError."""
+    """Print what is wrong, and one look at queues, workers and failures. Three round trips. Raises
+    StoreError."""
     with connection.open() as session:
         board = look(session, 500)
+        survey = look_around(session)
         where = f"{session.address}, namespace {connection.namespace}"
-    for text in report(board, where):
-        line(text)
+    redactor = connection.redactor(is_whole=False)
+    verdicts = Judge().judge(board, 0.0, survey=survey, rtt_ms=None)
+    for text in report(board, where, verdicts):
+        line(redactor.text(text))
 
 
-def report(board: Board, where: str) -> Iterator[str]:
+def report(board: Board, where: str, verdicts: Sequence[Verdict]) -> Iterator[str]:
     """The lines of a look: totals, what is wrong, queues, workers, failures; worst first."""
     totals = board.totals
     yield f"qtop  {safe(where)}  {board.server_time:%Y-%m-%d %H:%M:%S %Z}"
@@ -40,8 +45,10 @@ def report(board: Board, where: str) -> Iterator[str]:
         f"{totals.working:,} of {counted(totals.workers, 'worker')} working, "
         f"{count(totals.failed)} failed{paused}"
     )
-    for problem in totals.problems:
-        yield f"problem: {safe(problem)}"
+    yield ""
+    for verdict in verdicts:
+        severity = "ok" if verdict.severity == "good" else verdict.severity
+        yield f"{pad(severity, 4)}  {safe(verdict.text)}"
     yield from _queues(board)
     yield from _workers(board)
     yield from _failures(board)

@@ -65,6 +65,23 @@ filter_option = click.option(
     help="Which ones, e.g. 'class:Mailers::* age<1h !error:timeout'. Fields: class, error, "
     "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; /regex/; words.",
 )
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: bool | None) -> None:
+    context.meta[REDACT] = value
+
+
+REDACT = "qtop.redact"
+"""Where a command's context keeps what was said about secrets: yes, no or nothing."""
+
+redact_option = click.option(
+    "--redact/--no-redact",
+    default=None,
+    expose_value=False,
+    callback=_remember,
+    help="Hide the values of keys like password and token, or show them. Default: hidden in "
+    "tables, whole in JSON and in qtop show.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Tell what would happen; do nothing.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
@@ -82,9 +99,9 @@ def limit_option(default: int) -> Callable[[F], F]:
 
 
 def listing_options(default_limit: int = 0) -> Callable[[F], F]:
-    """`--filter`, `--limit` and `--json`."""
+    """`--filter`, `--limit`, `--json` and `--redact`."""
 
     def decorate(command: F) -> F:
-        return filter_option(limit_option(default_limit)(json_option(command)))
+        return filter_option(limit_option(default_limit)(json_option(redact_option(command))))
 
     return decorate

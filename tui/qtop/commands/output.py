@@ -23,7 +23,9 @@ from typing import Any, Final, TypeVar
 import click
 from rich.cells import cell_len
 
+from qtop.redact import OPEN, Redactor
 from qtop.text import Align, pad, safe
+from qtop.text import counted as counted
 
 T = TypeVar("T")
 
@@ -48,13 +50,15 @@ def write(
     fields: Callable[[T], Mapping[str, Any]],
     *,
     as_json: bool,
+    redactor: Redactor = OPEN,
 ) -> None:
-    """Print items as a table of `cells` (safe text), or as JSON of `fields`. O(items)."""
+    """Print items as a table of `cells` (safe text), or as JSON of `fields`, without what
+    `redactor` hides. O(items)."""
     if as_json:
         for item in items:
-            line(json_line(fields(item)))
+            line(json_line(redactor.value(fields(item))))
         return
-    rows = [cells(item) for item in items]
+    rows = [[redactor.text(cell) for cell in cells(item)] for item in items]
     titles = [column.title for column in columns]
     if not sys.stdout.isatty():
         for row in (titles, *rows):
@@ -125,11 +129,6 @@ def _plain(value: Any, depth: int) -> Any:
 def moment(value: datetime | None, otherwise: str = "unknown") -> str:
     """A moment in local time, or what to say when there is none."""
     return otherwise if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 job`, `1,204 jobs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def tell_rest(shown: int, total: int, noun: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -13,15 +14,16 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
-from qtop.condition import condition
-from qtop.text import ago, safe
-from resque.state import notes, pruning, snapshot
-from resque.state.snapshot import WorkerState
+from qtop.evidence import Case, fields, gather, words
+from qtop.text import safe
+from resque.state import pruning
+from resque.state.pruning import Fate
 from resque.state.trail import Trail
 from resque.wire.times import wall_now
 
 
 @click.command()
+@click.argument("names", metavar="[WORKER]...", nargs=-1)
 @connection_options
 @click.option(
     "--requeue-lost",
@@ -30,57 +32,95 @@ from resque.wire.times import wall_now
     metavar="N",
     help="Put their jobs back, each at most N times within a day, instead of failing them.",
 )
+@click.option(
+    "--ignore-pids",
+    is_flag=True,
+    help="Also those whose process id runs on this machine: it may be another process by now.",
+)
 @json_option
 @dry_run_option
-def command(connection: Connection, requeue_lost: int, as_json: bool, dry_run: bool) -> None:
+def command(
+    names: tuple[str, ...],
+    connection: Connection,
+    requeue_lost: int,
+    ignore_pids: bool,
+    as_json: bool,
+    dry_run: bool,
+) -> None:
     """Take dead workers off the register.
 
-    The jobs in their hands become failures. Dead is a worker whose last heartbeat is older than
-    five minutes by the server's clock. Without any heartbeat it may belong to another
-    implementation, and stays.
+    All of them, or those named. The jobs in their hands become failures. Dead is a worker whose
+    last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
+    far as it can be seen from here. Without any heartbeat it may belong to another implementation,
+    and stays. The evidence is shown first, and whoever gives a sign of life after that is spared.
 
     Example: qtop prune --dry-run
     """
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
-        look = session.run(snapshot.take(session.keys, tails={}, failures_limit=0))
-        dead = [worker for worker in look.workers if condition(worker) == "dead?"]
+        cases = session.run(gather(session.keys, names, ignore_pids=ignore_pids))
+        dead = [case for case in cases if case.doubt is None]
+        for case in cases:
+            if case.doubt is not None:
+                _tell_kept(case, case.doubt, as_json, "would keep" if dry_run else "kept")
         if not dead:
             message("no worker is dead")
             sys.exit(1)
         if dry_run:
-            for worker in dead:
-                _tell(worker, as_json)
+            for case in dead:
+                _tell_plan(case, requeue_lost, as_json)
             return
-        pruned = _prune(session, requeue_lost)
-    if not pruned:
-        message("somebody else prunes at the moment: look again in a minute")
-        sys.exit(1)
-    for worker_id in pruned:
-        line(json_line({"pruned": worker_id}) if as_json else f"pruned {safe(worker_id)}")
+        for case in dead:
+            message(f"{case.worker_id}: {words(case)}")
+        pruned = _prune(session, dead, requeue_lost, as_json)
+    sys.exit(0 if pruned else 1)
 
 
-def _prune(session: Session, requeue_lost: int) -> list[str]:
+def _prune(session: Session, dead: Sequence[Case], requeue_lost: int, as_json: bool) -> int:
+    """Act on each case, and tell at once what became of it. Returns how many were pruned."""
     me = f"{socket.gethostname()}:{os.getpid()}:qtop"
-    pruned = session.run(pruning.prune(session.keys, me, wall_now, requeue_lost=requeue_lost))
-    if pruned:
-        what = counted(len(pruned), "dead worker")
-        source = session.keys.workers()
-        trail = Trail(actor(), "prune", what, source, len(pruned), undo_s=0)
-        session.run(notes.note(session.keys, trail, len(pruned)))
+    if not session.run(pruning.lock(session.keys, me)):
+        message("somebody else prunes at the moment: look again in a minute")
+        return 0
+    what = dead[0].worker_id if len(dead) == 1 else counted(len(dead), "dead worker")
+    trail = Trail(actor(), "prune", what, session.keys.workers(), len(dead), undo_s=0)
+    pruned = 0
+    for case in dead:
+        steps = pruning.take_off(
+            session.keys, case.seen, wall_now, requeue_lost=requeue_lost, trail=trail
+        )
+        fate = session.run(steps)
+        if fate == "alive":
+            _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
+            continue
+        pruned += 1
+        _tell_pruned(case, fate, as_json)
     return pruned
 
 
-def _tell(worker: WorkerState, as_json: bool) -> None:
-    name, record = worker.identity.text, worker.record
-    job = record.class_name if record is not None else None
+def _tell_pruned(case: Case, fate: Fate, as_json: bool) -> None:
     if as_json:
-        line(
-            json_line(
-                {"would_prune": name, "heartbeat_age_s": worker.heartbeat_age_s, "class": job}
-            )
-        )
+        line(json_line({"pruned": case.worker_id, "job": fate, **fields(case)}))
         return
-    holds = "" if record is None else f", holds {safe(job or 'a job')}"
-    line(f"would prune {safe(name)}: silent for {ago(worker.heartbeat_age_s)}{holds}")
+    job = {"failed": ": its job failed", "put back": ": its job is back on its queue"}.get(fate, "")
+    line(f"pruned {safe(case.worker_id)}{job}")
+
+
+def _tell_kept(case: Case, doubt: str, as_json: bool, done: str) -> None:
+    if as_json:
+        told = {done.replace(" ", "_"): case.worker_id, **fields(case), "doubt": doubt}
+        line(json_line(told))
+    else:
+        message(f"{done} {case.worker_id}: {doubt}")
+
+
+def _tell_plan(case: Case, requeue_lost: int, as_json: bool) -> None:
+    fate: Fate = "idle"
+    if case.seen.record is not None:
+        fate = "put back" if case.goes_back(requeue_lost) else "failed"
+    if as_json:
+        line(json_line({"would_prune": case.worker_id, "job": fate, **fields(case)}))
+        return
+    then = {"failed": "; its job would fail", "put back": "; its job would go back"}.get(fate, "")
+    line(f"would prune {safe(case.worker_id)}: {words(case)}{then}")

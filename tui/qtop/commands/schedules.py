@@ -49,7 +49,8 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     found = [each for each in found if wanted.matches(_subject(each))]
     leave_if_none(found, not wanted.is_empty)
     shown = found[:limit] if limit else found
-    write(shown, _COLUMNS, _cells, _fields, as_json=as_json)
+    redactor = connection.redactor(is_whole=as_json)
+    write(shown, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     tell_rest(len(shown), len(found), "schedule")
 
 

@@ -39,6 +39,8 @@ class Session:
         self.address = parse_url(url)
         self.keys = Keys(connection.namespace)
         self.is_read_only = connection.is_read_only
+        self.undo_limits = connection.settings.undo_limits
+        self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
         self._store = LeanStore(self.address, timeout_s=_TIMEOUT_S, client_name="qtop")
         self._progress = _Progress()
 
@@ -67,7 +69,7 @@ class Session:
     def refuse_if_read_only(self, writes: bool = True) -> None:
         """Raises ChangeRefused with --read-only."""
         if writes and self.is_read_only:
-            raise ChangeRefused("read-only: nothing was changed (leave out --read-only to do it)")
+            raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""

@@ -10,11 +10,13 @@ import click
 
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.failed import fields
-from qtop.commands.options import filter_option, json_option, limit_option
+from qtop.commands.options import filter_option, json_option, limit_option, redact_option
 from qtop.commands.output import json_line, line, message
-from qtop.commands.selection import Hit, Source, from_option, scan
+from qtop.commands.selection import from_option
 from qtop.details import failure_lines, job_lines
 from qtop.filters import Filter
+from qtop.redact import Redactor
+from qtop.scanning import Hit, Source, scan
 from qtop.text import pad
 from qtop.widgets.text_lines import TextLine
 from resque.wire.codec import Payload, decode_payload
@@ -28,6 +30,7 @@ _LABEL_CELLS = 11
 @limit_option(10)
 @connection_options
 @json_option
+@redact_option
 def command(
     source: Source, wanted: Filter, limit: int, connection: Connection, as_json: bool
 ) -> None:
@@ -35,19 +38,21 @@ def command(
 
     Failures come newest first, waiting jobs in the order in which they will be taken. With --json
     `raw` holds the very bytes (a byte that is not UTF-8 as Python's surrogateescape has it).
+    Everything is shown, secrets too, unless --redact says otherwise.
 
     Example: qtop show --from failed --filter id:3f2a9c0d11
     """
     shown = 0
+    redactor = connection.redactor(is_whole=True)
 
     def show(hit: Hit) -> None:
         nonlocal shown
         shown += 1
         if as_json:
-            line(json_line(_fields(hit, source)))
+            line(json_line(redactor.value(_fields(hit, source))))
             return
         line(f"{'' if shown == 1 else chr(10)}id {hit.item.sha}, place {hit.place:,} in {source}")
-        for each in _lines(hit, source):
+        for each in _lines(hit, source, redactor):
             _print(each)
 
     with connection.open() as session:
@@ -70,10 +75,10 @@ def command(
         message(f"{shown:,} shown, there may be more: --limit 0 shows all")
 
 
-def _lines(hit: Hit, source: Source) -> Iterable[TextLine]:
+def _lines(hit: Hit, source: Source, redactor: Redactor) -> Iterable[TextLine]:
     if hit.failure is not None:
-        return failure_lines(hit.failure)
-    return job_lines(hit.item, source.name, hit.place)
+        return failure_lines(hit.failure, redactor)
+    return job_lines(hit.item, source.name, hit.place, redactor)
 
 
 def _print(each: TextLine) -> None:

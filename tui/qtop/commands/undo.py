@@ -12,7 +12,7 @@ from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.session import Session
 from qtop.text import safe
-from resque.state import audit, notes, undo
+from resque.state import audit, undo
 from resque.state.audit import Deed
 from resque.state.trail import Trail
 from resque.state.undo import Undone
@@ -41,9 +41,7 @@ def command(operation: str | None, connection: Connection, as_json: bool) -> Non
             message("no action of yours can be undone; `qtop audit` lists everybody's")
             sys.exit(1)
         wanted = operation if operation is not None else deed.id if deed is not None else ""
-        undone = session.run(undo.undo(session.keys, wanted))
-        if undone.is_known:
-            _note(session, wanted, deed, undone)
+        undone = session.run(undo.undo(session.keys, wanted, _trail(wanted, deed)))
     _report(wanted, deed, undone, as_json)
 
 
@@ -58,12 +56,10 @@ def _find(session: Session, operation: str | None) -> Deed | None:
     return None
 
 
-def _note(session: Session, operation: str, deed: Deed | None, undone: Undone) -> None:
+def _trail(operation: str, deed: Deed | None) -> Trail:
     what = f"{deed.action} {deed.subject}" if deed is not None else ""
     source = deed.source if deed is not None else b""
-    planned = undone.done + undone.lost
-    trail = Trail(actor(), "undo", f"{what} ({operation})".strip(), source, planned, undo_s=0)
-    session.run(notes.note(session.keys, trail, undone.done))
+    return Trail(actor(), "undo", f"{what} ({operation})".strip(), source, planned=0, undo_s=0)
 
 
 def _report(operation: str, deed: Deed | None, undone: Undone, as_json: bool) -> None:

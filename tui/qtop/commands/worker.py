@@ -23,7 +23,6 @@ _VARIABLES = {
     "jobs_per_fork": "JOBS_PER_FORK",
     "time_limit": "RESQUE_JOB_TIMEOUT",
     "requeue_lost": "RESQUE_REQUEUE_LOST",
-    "die_with_parent": "RESQUE_PARENT_PID",
 }
 
 
@@ -60,7 +59,6 @@ _VARIABLES = {
 )
 @click.option("--shuffle", is_flag=True, help="Look at the queues in random order.")
 @click.option("--weight", multiple=True, metavar="QUEUE=N", help="Shuffle, this queue N-fold.")
-@click.option("--die-with-parent", type=int, hidden=True)
 def command(
     queues: str | None, connection: Connection, require: tuple[str, ...], **options: Any
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import click
@@ -17,6 +17,8 @@ from qtop.filter_terms import Subject
 from qtop.filters import Filter
 from qtop.model import WorkerRow
 from qtop.text import safe
+from resque.errors import NoQueueError
+from resque.state.queues import QueueList
 
 _COLUMNS = (
     Column("WORKER", may_shrink=True),
@@ -36,7 +38,8 @@ _COLUMNS = (
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the workers, troubles first.
 
-    --filter takes worker:, queue: (of the job in hand), class:, args: and words such as a state.
+    --filter takes worker:, serves: (a queue), queue: (of the job in hand), class:, args: and words
+    such as a state.
 
     Example: qtop workers --filter 'worker:web-3 !idle'
     """
@@ -44,15 +47,20 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         board = look(session, 0)
     for problem in board.totals.problems:
         message(problem)
-    found = [row for row in board.workers if wanted.matches(_subject(row))]
+    names = [row.name for row in board.queues]
+    # Workers share their lists of queues.
+    lists = {row.identity.queues for row in board.workers}
+    served = {queues: _served(queues, names) for queues in lists}
+    found = [row for row in board.workers if wanted.matches(_subject(row, served))]
     leave_if_none(found, not wanted.is_empty)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
     shown = found[:limit] if limit else found
-    write(shown, _COLUMNS, _cells, _fields, as_json=as_json)
+    redactor = connection.redactor(is_whole=as_json)
+    write(shown, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     tell_rest(len(shown), len(found), "worker")
 
 
-def _subject(row: WorkerRow) -> Subject:
+def _subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[str]]) -> Subject:
     record = row.record
     name, args = (None, None) if record is None else cells.unwrapped(record.class_name, record.args)
     return Subject(
@@ -61,7 +69,16 @@ def _subject(row: WorkerRow) -> Subject:
         queue=None if record is None else record.queue,
         worker=row.identity.text,
         words=(row.identity.text, row.condition),
+        serves=() if row.condition == "dead?" else served[row.identity.queues],
     )
+
+
+def _served(queues: tuple[str, ...], names: list[str]) -> Collection[str]:
+    """Those of the queues that a worker's list stands for."""
+    try:
+        return frozenset(QueueList(queues).resolve(names))
+    except NoQueueError:
+        return ()
 
 
 def _cells(row: WorkerRow) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""`python -m qtop.demo.feed`: enqueues sample jobs for the demo until its parent ends.
+"""`python -m qtop.demo.feed`: enqueues sample jobs for the demo until its parent ends, and is its
+scheduler meanwhile.
 
 Reads `REDIS_URL` and `RESQUE_PARENT_PID`. It never lets more than a few hundred jobs wait.
 """
@@ -12,14 +13,31 @@ import random
 import sys
 import time
 
+import resque as engine
 from qtop.demo import NAMESPACE, jobs
 from resque import Resque, StoreError
+from resque.scheduler import listing
+from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.zones import local_zone
 from resque.state.windows import append
+from resque.wire.stores import Store
 
 _MOST_WAITING = 400
 _PAUSE_S = 0.42
 #: Some orders have nothing to charge: a hook refuses them.
 _CENTS = (0, *[990, 4_900, 12_500] * 6)
+
+
+#: What fires by the clock, as schedules kept in Redis.
+_SCHEDULES: dict[str, dict[str, object]] = {
+    "purge old carts": {"every": "50s", "class": "Cleanup", "queue": "maintenance", "args": [30]},
+    "monthly report": {
+        **{"cron": "0 6 1 * * UTC", "class": "MonthlyReport", "queue": "reports"},
+        **{"args": ["last"], "description": "for the accountants"},
+    },
+}
+#: A scheduler that was killed is replaced soon.
+_LOCK_S = 15
 
 
 def feed_once(resque: Resque, turn: int) -> None:
@@ -31,6 +49,8 @@ def feed_once(resque: Resque, turn: int) -> None:
         resque.enqueue(jobs.ChargeCard, 70_000 + turn, random.choice(_CENTS))
     if turn % 6 == 0:
         resque.enqueue(jobs.import_catalogue, f"catalogue-{turn // 6}.xml")
+    if turn % 5 == 0:
+        resque.enqueue_in(random.choice([20, 90, 240, 1_500]), jobs.welcome, f"reminder-{person}")
     if turn % 40 == 0:
         resque.enqueue(jobs.monthly_report, f"2026-{turn // 40 % 12 + 1:02}")
     if turn % 50 == 10:
@@ -46,18 +66,36 @@ def fill(resque: Resque) -> None:
     for turn in range(40):
         feed_once(resque, turn)
     resque.run(append(resque.keys.queue("imports"), b"<xml>not a job</xml>"))
+    for day in range(1, 15):
+        resque.enqueue_in(day * 86_400, jobs.import_catalogue, f"catalogue-of-day-{day}.xml")
+    for name, config in _SCHEDULES.items():
+        resque.run(listing.put(resque.keys, name, config))
+
+
+def scheduler(resque: Resque, url: str) -> Scheduler:
+    """What moves due jobs and fires schedules. Told to, it does one step at a time."""
+    return Scheduler(
+        Store(url, client_name="demo-scheduler"),
+        resque.keys,
+        version=engine.__version__,
+        zone=local_zone(os.environ),
+        options=Options(lock_timeout_s=_LOCK_S, is_dynamic=True),
+    )
 
 
 def main() -> None:
     """Feed until the parent ends."""
     parent = int(os.environ["RESQUE_PARENT_PID"])
-    resque = Resque(os.environ["REDIS_URL"], namespace=NAMESPACE)
+    url = os.environ["REDIS_URL"]
+    resque = Resque(url, namespace=NAMESPACE)
+    moving = scheduler(resque, url)
     if resque.info().pending < _MOST_WAITING // 4:
         fill(resque)
     for turn in itertools.count(40):
         if os.getppid() != parent:
             return
         try:
+            moving.step()
             if resque.info().pending < _MOST_WAITING:
                 feed_once(resque, turn)
         except StoreError as error:

@@ -9,17 +9,38 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from qtop.keymap import dialogs, everywhere, failed, lists, queues, tables, texts, workers
+from qtop.keymap import (
+    dialogs,
+    everywhere,
+    failed,
+    history,
+    jobs,
+    lists,
+    local,
+    overview,
+    queues,
+    rebinding,
+    scheduled,
+    tables,
+    texts,
+    workers,
+)
 from qtop.keymap.action import DANGERS, PLACES, Action, Danger, Where
 from qtop.keymap.everywhere import SCREENS
+from qtop.keymap.rebinding import Rebound
 
 __all__ = ["ACTIONS", "DANGERS", "PLACES", "SCREENS", "Action", "Danger", "Where"]
 
 ACTIONS: Final[tuple[Action, ...]] = (
     *tables.OPENING,
+    *overview.ACTIONS,
     *failed.ACTIONS,
+    *jobs.ACTIONS,
     *queues.ACTIONS,
     *workers.ACTIONS,
+    *scheduled.ACTIONS,
+    *local.ACTIONS,
+    *history.ACTIONS,
     *lists.ACTIONS,
     *tables.MOVING,
     *texts.ACTIONS,
@@ -28,13 +49,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
 )
 """In the order in which the footer says them."""
 
+_AS_IN_TABLE: Final[Rebound] = {}
 _SIGNS: Final = {
     "escape": "esc",
-    "down": "↓",
-    "up": "↑",
+    "down": "Down",
+    "up": "Up",
+    "comma": ",",
     "pagedown": "PgDn",
     "pageup": "PgUp",
     "slash": "/",
+    "colon": ":",
     "home": "Home",
     "end": "End",
 }
@@ -50,18 +74,20 @@ def signs(action: Action) -> str:
     return " ".join(key_sign(key) for key in action.keys)
 
 
-def of(places: Collection[Where], *, read_only: bool = False) -> list[Action]:
-    """The actions of these places, in the order of the table."""
+def of(
+    places: Collection[Where], *, read_only: bool = False, rebound: Rebound = _AS_IN_TABLE
+) -> list[Action]:
+    """The actions of these places, in the order of the table, with other keys where `rebound`
+    says so."""
     return [
         action
-        for action in ACTIONS
-        if any(place in places for place in action.where) and not (read_only and action.changes)
+        for action in rebinding.with_keys(ACTIONS, rebound)
+        if action.works_in(places) and not (read_only and action.changes)
     ]
 
 
-def footer(places: Collection[Where], *, read_only: bool = False) -> list[tuple[str, str, str]]:
+def footer(actions: Iterable[Action]) -> list[tuple[str, str, str]]:
     """What the footer says: key, label and id of the actions that have a label."""
-    actions = of(places, read_only=read_only)
     return [(key_sign(a.keys[0]), a.label, a.id) for a in actions if a.label]
 
 
@@ -70,6 +96,5 @@ def markdown_table(actions: Iterable[Action] = ACTIONS) -> str:
     lines = ["| Key | Where | Does | Safety |", "|---|---|---|---|"]
     for action in actions:
         keys = " ".join(f"`{key_sign(key)}`" for key in action.keys)
-        where = ", ".join(PLACES[place] for place in action.where)
-        lines.append(f"| {keys} | {where} | {action.help} | {DANGERS[action.danger]} |")
+        lines.append(f"| {keys} | {action.places} | {action.help} | {DANGERS[action.danger]} |")
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,15 +14,24 @@ Where = Literal[
     "overview",
     "queues",
     "jobs",
+    "job",
+    "aside",
     "workers",
+    "hosts",
     "failed",
+    "group",
     "failure",
     "scheduled",
+    "delayed",
+    "schedule",
     "local",
+    "log",
     "history",
+    "deed",
     "texts",
     "dialogs",
     "filter",
+    "palette",
 ]
 Danger = Literal["none", "undoable", "confirm", "typed"]
 
@@ -33,15 +43,24 @@ PLACES: Final[dict[Where, str]] = {
     "overview": "on Overview",
     "queues": "on Queues",
     "jobs": "on waiting jobs",
+    "job": "on one waiting job",
+    "aside": "on items set aside",
     "workers": "on Workers",
+    "hosts": "on the machines",
     "failed": "on Failed",
+    "group": "on a group of failures",
     "failure": "on one failure",
     "scheduled": "on Scheduled",
+    "delayed": "on one delayed job",
+    "schedule": "on one schedule",
     "local": "on Local",
+    "log": "on a log",
     "history": "on History",
+    "deed": "on one action",
     "texts": "on details",
     "dialogs": "in a question",
     "filter": "in a filter",
+    "palette": "in the palette",
 }
 """What the places are called on the screen."""
 
@@ -65,6 +84,7 @@ class Action:
         where: The places where it works.
         danger: What stands between the key and the deed.
         changes: It changes something in Redis or starts and stops processes: not when read-only.
+        but_not: Places among those of `where` in which its keys mean something else.
     """
 
     id: str
@@ -74,3 +94,15 @@ class Action:
     where: tuple[Where, ...]
     danger: Danger = "none"
     changes: bool = False
+    but_not: tuple[Where, ...] = ()
+
+    @property
+    def places(self) -> str:
+        """Where it works, in words."""
+        words = ", ".join(PLACES[place] for place in self.where)
+        return " ".join([words, *(f"but {PLACES[place]}" for place in self.but_not)])
+
+    def works_in(self, places: Collection[Where]) -> bool:
+        """Whether its keys do this on a screen with these places."""
+        is_there = any(place in places for place in self.where)
+        return is_there and not any(place in places for place in self.but_not)

@@ -1,4 +1,4 @@
-"""Keys on the queues and on the jobs that wait in one."""
+"""Keys on the queues."""
 
 from __future__ import annotations
 
@@ -26,11 +26,34 @@ ACTIONS: Final = (
         changes=True,
     ),
     Action(
+        "show_serving",
+        ("W",),
+        "workers",
+        "Show the workers that serve the queue.",
+        ("queues", "jobs", "aside"),
+    ),
+    Action(
+        "show_aside",
+        ("b",),
+        "",
+        "Show what workers set aside from the queue because they could not read it.",
+        ("queues", "jobs"),
+    ),
+    Action(
+        "remove_queue",
+        ("D",),
+        "",
+        "Remove the queue under the cursor, with the jobs that wait in it at this moment.",
+        ("queues",),
+        "typed",
+        changes=True,
+    ),
+    Action(
         "start_workers",
         ("s",),
         "start",
         "Start workers on this machine; asks which queues and how many.",
-        ("queues", "workers"),
+        ("overview", "queues", "workers", "local"),
         "confirm",
         changes=True,
     ),

@@ -11,10 +11,17 @@ OPENING: Final = (
         "table.open",
         ("enter",),
         "open",
-        "Open what is under the cursor: a queue's waiting jobs, a worker, a failure.",
+        "Open what is under the cursor: a queue's waiting jobs, a worker, a failure; on Overview, "
+        "go where more is told about it.",
         ("tables",),
     ),
-    Action("back", ("escape",), "back", "Back to where you came from.", ("jobs", "texts")),
+    Action(
+        "back",
+        ("escape",),
+        "back",
+        "Back to where you came from.",
+        ("jobs", "aside", "hosts", "group", "texts"),
+    ),
 )
 
 MOVING: Final = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from qtop import keymap
 from qtop.keymap import Where
+from qtop.settings_values import SCREENS
 from qtop.stage import View
 from qtop.widgets import chrome
 from qtop.widgets.bar import Bar, Span
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from qtop.app import QtopApp
 
 
+#: Terminals drop longer clipboards, or the connection.
+MOST_COPIED: Final = 74_000
+
+
 def bindings(places: Iterable[Where]) -> list[BindingType]:
     """Bindings for the actions of these places; those of tables and texts have their own."""
     return [
@@ -30,6 +35,11 @@ def bindings(places: Iterable[Where]) -> list[BindingType]:
         for action in keymap.of(set(places))
         if "." not in action.id and "everywhere" not in action.where
     ]
+
+
+def listed_in(screen: type[ConsoleScreen]) -> Where | None:
+    """What the settings call the columns of a screen's table; None when they cannot be chosen."""
+    return next((place for place in screen.PLACES if place in SCREENS), None)
 
 
 class ConsoleScreen(Screen[None]):
@@ -78,7 +88,10 @@ class ConsoleScreen(Screen[None]):
         # Shown only when needed: the list gets its line.
         self._trouble.display = bool(trouble)
         places = {*self.PLACES, "everywhere"}
-        self._keys.show(*chrome.footer(places, read_only=view.read_only))
+        self._keys.show(*chrome.footer(places, read_only=view.read_only, manner=view.manner))
+        self._status.set_class(view.manner.production is not None, "-production")
+        for table in self.query(VTable):
+            table.veil(view.manner.redactor.text)
         self.show_board(view)
 
     def say(self, text: str, tone: str = "") -> None:
@@ -95,6 +108,30 @@ class ConsoleScreen(Screen[None]):
         if self.is_mounted:
             self.show(self.app.stage.view())
             self.say(*self.app.last_word)
+
+    def action_undo(self) -> None:
+        """Take back the last action."""
+        self.app.desk.undo()
+
+    def copied(self) -> list[str]:
+        """The lines to copy: safe texts."""
+        raise NotImplementedError
+
+    def action_copy(self) -> None:
+        """Copy what was chosen, by way of the terminal: it works over ssh as well."""
+        redact = self.app.stage.manner.redactor.text
+        lines = [redact(line) for line in self.copied()]
+        text = "\n".join(lines)
+        if not text:
+            self.app.say("nothing to copy", "dim")
+        elif len(text) > MOST_COPIED:
+            self.app.say(f"too much to copy: {len(text):,} characters; w writes to a file", "warn")
+        else:
+            self.app.copy_to_clipboard(text)
+            what = "1 line" if len(lines) == 1 else f"{len(lines):,} lines"
+            self.app.say(
+                f"copied {what}, {len(text):,} characters, if your terminal lets it", "dim"
+            )
 
     def action_back(self) -> None:
         """Leave this screen for the one it was opened from."""
@@ -114,7 +151,12 @@ class TextScreen(ConsoleScreen):
 
     def show_board(self, view: View) -> None:
         """Show the lines as they are now."""
-        self.text.show(self.lines(view))
+        redact = view.manner.redactor.text
+        self.text.show(line._replace(text=redact(line.text)) for line in self.lines(view))
+
+    def copied(self) -> list[str]:
+        """All lines, each with its label."""
+        return self.text.plain()
 
     def lines(self, view: View) -> Iterable[TextLine]:
         """What there is to read."""
@@ -127,6 +169,8 @@ class ListScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self.table: VTable[Any] = self.make_table()
+        place = listed_in(type(self))
+        self.table.show_columns(self.app.settings.columns.get(place) if place else None)
 
     def make_table(self) -> VTable[Any]:
         """The table, without rows."""

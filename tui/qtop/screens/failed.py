@@ -1,133 +1,286 @@
-"""The failed jobs, newest first."""
+"""The failed jobs: groups of those that are alike, or one by one."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
 
-from qtop import cells
-from qtop.filter_terms import Subject, of_failure
+from textual.widget import Widget
+
+from qtop.failure_search import Wanted, title
+from qtop.following import Follower
+from qtop.groups import OTHER, Groups
 from qtop.keymap import Where
 from qtop.model import FailureRow
-from qtop.plans import look_at
+from qtop.plans import count_of
 from qtop.screens.base import bindings
-from qtop.screens.failure import FailureScreen
-from qtop.screens.rows import MainScreen
-from qtop.stage import View
-from qtop.widgets import chrome
-from qtop.widgets.columns import Column
-from qtop.widgets.vtable import VTable
-from resque.state import failures
-from resque.state.failures import Failure
-
-COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
-    Column(
-        "when",
-        "age",
-        6,
-        lambda r: cells.duration(r.age_s),
-        priority=90,
-        align="right",
-        sort_key=lambda r: r.age_s,
-    ),
-    Column("time", "failed", 10, cells.failed_at, priority=30, style="dim"),
-    Column(
-        "class",
-        "class",
-        16,
-        lambda r: cells.failure_class(r.failure),
-        flex=2,
-        priority=100,
-        style=lambda r: "warn" if r.failure.problem else None,
-        sort_key=lambda r: cells.failure_class(r.failure),
-    ),
-    Column(
-        "exception",
-        "exception",
-        14,
-        lambda r: cells.exception_name(r.failure.exception),
-        flex=2,
-        priority=95,
-        style="bad",
-        sort_key=lambda r: r.failure.exception,
-    ),
-    Column(
-        "error",
-        "error",
-        14,
-        lambda r: cells.failure_error(r.failure),
-        flex=4,
-        priority=85,
-        sort_key=lambda r: cells.failure_error(r.failure),
-    ),
-    Column(
-        "queue",
-        "queue",
-        8,
-        lambda r: cells.optional(r.failure.queue),
-        flex=1,
-        priority=80,
-        sort_key=lambda r: r.failure.queue,
-    ),
-    Column(
-        "retried",
-        "retried",
-        7,
-        lambda r: "yes" if r.failure.retried_at else "",
-        priority=40,
-        style="dim",
-        sort_key=lambda r: r.failure.retried_at,
-    ),
+from qtop.screens.failed_columns import (
+    COLUMNS,
+    GROUP_COLUMNS,
+    GroupRow,
+    group_row,
+    group_subjects,
 )
+from qtop.screens.failed_entries import EntriesScreen, as_reply, progress_spans
+from qtop.screens.failed_group import GroupScreen
+from qtop.screens.failure import FailureScreen
+from qtop.stage import View
+from qtop.text import safe
+from qtop.walker import Visit
+from qtop.widgets import chrome
+from qtop.widgets.bar import Span
+from qtop.widgets.vtable import VTable
+from resque.errors import StoreError
+from resque.state import failures
+from resque.state.failures import FAILED, Failure
+
+__all__ = ["COLUMNS", "FailedScreen"]
 
 
-class FailedScreen(MainScreen):
-    """The newest failures, and what to do about them."""
+class FailedScreen(EntriesScreen):
+    """One list of failures. Its groups are counted from the newest entries at once, and from the
+    whole list in the background."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "failed")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
 
-    def make_table(self) -> VTable[Any]:
-        """The table."""
-        return VTable(COLUMNS, key=lambda row: row.key, clock=self.app.clock)
+    def __init__(self) -> None:
+        super().__init__(Wanted())
+        self._entries_table = self.table
+        self._groups_table: VTable[GroupRow] = VTable(
+            GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
+        )
+        self.table: VTable[Any] = self._groups_table
+        self._census: Follower | None = None
+        self._groups: Groups | None = None
+        self._counted: Groups | None = None
+        self._list_names: list[str] = [FAILED]
+
+    @property
+    def shows_groups(self) -> bool:
+        """Whether groups are listed."""
+        return self.table is self._groups_table
+
+    def compose_body(self) -> Iterable[Widget]:
+        """A line that says what this is, both tables, the filter."""
+        self._entries_table.display = not self.shows_groups
+        self._groups_table.display = self.shows_groups
+        yield self.window
+        yield self._groups_table
+        yield self._entries_table
+        yield self._filter_line
+        yield self._filter_bar
+
+    def show(self, view: View) -> None:
+        """Show the state of the console; secrets in the rows of both tables are hidden."""
+        self._groups_table.veil(view.manner.redactor.text)
+        self._entries_table.veil(view.manner.redactor.text)
+        super().show(view)
+
+    # Looking
+
+    def look(self) -> None:
+        """Bring what is listed up to date."""
+        self._count()
+        if not self.shows_groups:
+            super().look()
+
+    def _count(self) -> None:
+        view = self.app.stage.view()
+        snapshot = view.look.snapshot
+        if snapshot is None:
+            return
+        is_main = self.within.list_name == FAILED
+        if is_main and (snapshot.failed or 0) <= len(snapshot.failures):
+            self._census = None
+            groups = self._of_newest(snapshot.failures)
+            groups.is_complete = True
+            self._take_groups(groups)
+            return
+        if self._groups is None and is_main:
+            self._take_groups(self._of_newest(snapshot.failures))
+        if self._census is None:
+            key = failures.list_key(self.app.keys, self.within.list_name)
+            self._census = Follower(key, self._begin_count, self._end_count)
+        self.in_background("census", partial(self._follow_census, self._census), exclusive=False)
+
+    def _of_newest(self, newest: Iterable[Failure]) -> Groups:
+        groups = Groups(self.now)
+        for entry in newest:
+            groups.add(as_reply(entry.item), entry.place)
+        return groups
+
+    def _begin_count(self) -> Visit:
+        self._counted = Groups(self.now)
+        return self._counted.add
+
+    def _end_count(self) -> None:
+        if self._counted is not None:
+            self._counted.is_complete = True
+            self._take_groups(self._counted)
+
+    async def _follow_census(self, census: Follower) -> None:
+        has_news = await census.follow(self.app.read, self._counted_more)
+        if census is self._census and self._groups is not None:
+            self._groups.now_is(self.now)
+            if has_news or self.shows_groups:
+                self._take_groups(self._groups)
+
+    def _counted_more(self) -> None:
+        # The first count is shown as it grows; a later one when it is complete.
+        shown, counting = self._groups, self._counted
+        is_first = shown is None or (counting is not None and counting.total >= shown.total)
+        if is_first and counting is not None and not self.is_frozen:
+            self._take_groups(counting)
+        self.show_title()
+
+    def _take_groups(self, groups: Groups) -> None:
+        self._groups = groups
+        self._show_groups()
+
+    def _show_groups(self) -> None:
+        if not self.shows_groups or self._groups is None:
+            return
+        now = self.now
+        rows = [group_row(group, now) for group in self._groups.groups()]
+        if not self.filter.is_empty:
+            matches = self.filter.matches
+            rows = [row for row in rows if any(map(matches, group_subjects(row)))]
+        none = "No failed jobs." if self.filter.is_empty else "No group matches the filter."
+        self.show_matching(rows, none)
+        self.show_title()
 
     def show_board(self, view: View) -> None:
-        """Show the failures."""
-        table: VTable[FailureRow] = self.table
-        table.empty_text = chrome.empty_word(view, "failed jobs", "")
-        table.stale = view.is_stale
-        self.show_rows(view.board.failures if view.board else ())
+        """Show what is new."""
+        self._groups_table.stale = self._entries_table.stale = view.is_stale
+        if self.table.row_count == 0:
+            self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
+        super().show_board(view)
 
-    def subject(self, row: FailureRow) -> Subject:
-        """A failure as filters see it."""
-        board = self.app.stage.view().board
-        now = datetime.now(UTC) if board is None else board.server_time
-        return of_failure(row.failure, now)
+    # Showing
 
-    def on_vtable_opened(self, event: VTable.Opened[FailureRow]) -> None:
-        """Show the whole entry."""
-        self.app.push_screen(FailureScreen(event.row.failure))
+    def filter_changed(self) -> None:
+        """Show what matches now."""
+        if self.shows_groups:
+            self.matches = self._follower = None
+            self._show_groups()
+        else:
+            super().filter_changed()
 
-    def action_requeue(self) -> None:
-        """Requeue the chosen entries, these very ones."""
-        if entries := self._entries():
-            self.app.desk.begin(self.app.desk.plans.requeue(entries), self.table)
+    def shown_of(self) -> str:
+        """How many match, of how many."""
+        if not self.shows_groups:
+            return super().shown_of()
+        return f"{self.table.row_count:,} of {len(self._groups or ()):,} groups"
 
-    def action_delete(self) -> None:
-        """Delete the chosen entries, these very ones."""
-        if entries := self._entries():
-            self.app.desk.begin(self.app.desk.plans.delete(entries), self.table)
+    def values_of(self, field: str) -> Iterable[str]:
+        """Values to complete a field with: those of all groups."""
+        return group_values(self._groups, field)
 
-    def _entries(self) -> list[Failure]:
-        rows: list[FailureRow] = self.chosen()
-        return [row.failure for row in rows]
+    def show_title(self) -> None:
+        """Say what is listed, and how far the count is."""
+        if not self.shows_groups:
+            super().show_title()
+        elif self.is_mounted:
+            left = self.title_spans()
+            if self._groups is not None:
+                total = self._groups.total
+                of = f" of {count_of(total, 'failed job')}" if total else ""
+                left.append(Span(f"   {count_of(len(self._groups), 'group')}{of}", "dim", 90))
+            census = self._census
+            self.window.show(left, [] if census is None else progress_spans(census))
 
-    def action_clear_failures(self) -> None:
-        """Ask whether to delete all failures."""
-        keys = self.app.keys
-        self.app.desk.begin_after(
-            "looking at the failures",
-            look_at(failures.extent(keys), keys.failed()),
-            self.app.desk.plans.clear_failures,
-        )
+    # Keys
+
+    def on_vtable_opened(self, event: VTable.Opened[Any]) -> None:
+        """Show the entries of a group, or the whole of an entry."""
+        event.stop()
+        if isinstance(event.row, GroupRow):
+            wanted = self._of_groups([event.row])
+            self.app.push_screen(GroupScreen(wanted, event.row.group, self._groups))
+        elif isinstance(event.row, FailureRow):
+            self.app.push_screen(
+                FailureScreen(event.row.failure, self.within.list_name, self._groups)
+            )
+
+    def action_toggle_groups(self) -> None:
+        """List the groups, or the entries one by one."""
+        table = self._entries_table if self.shows_groups else self._groups_table
+        self.table.display = False
+        self.table = table
+        table.display = True
+        table.focus()
+        self._all_rows = ()
+        self.filter_changed()
+        if not self.shows_groups:
+            self.look()
+        self.show_title()
+
+    def chosen_groups(self) -> Wanted | None:
+        """The marked groups, or the one under the cursor; None where entries are listed."""
+        return self._of_groups(self.chosen()) if self.shows_groups and self.chosen() else None
+
+    def _of_groups(self, rows: list[GroupRow]) -> Wanted:
+        """The entries of groups, as far as they match the filter."""
+        marks = {row.group.fingerprint for row in rows}
+        named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
+        if OTHER not in marks:
+            return replace(self.wanted, groups=frozenset(marks), named=named)
+        known = frozenset(() if self._groups is None else self._groups.fingerprints())
+        return replace(self.wanted, groups=known - marks, but=True, named=named)
+
+    def action_clear_filter(self) -> None:
+        """Stop an action that is under way; else show everything again."""
+        if not self.app.desk.stop():
+            super().action_clear_filter()
+
+    def action_stop(self) -> None:
+        """Stop what is under way, or let it go on."""
+        if self.app.desk.stop():
+            return
+        follower = self._census if self.shows_groups else self._follower
+        self.stop_or_go_on(follower, "census" if self.shows_groups else "search")
+
+    def action_next_list(self) -> None:
+        """Show the next list of failures."""
+        self.in_background("lists", self._next_list)
+
+    async def _next_list(self) -> None:
+        try:
+            self._list_names = await self.app.read(failures.lists(self.app.keys))
+        except StoreError as error:
+            self.app.say(safe(str(error)), "bad")
+            return
+        names = self._list_names
+        if len(names) == 1:
+            self.app.say("there is only one list of failures", "dim")
+            return
+        here = self.within.list_name
+        at = names.index(here) + 1 if here in names else 0
+        self.within = Wanted(names[at % len(names)])
+        self.workers.cancel_group(self, "census")
+        self._groups = self._counted = self._census = None
+        self._groups_table.clear_marks()
+        self._entries_table.clear_marks()
+        self.filter_changed()
+        self.show_matching((), "Looking …")
+        self.look()
+        self.show_title()
+
+
+def group_values(groups: Groups | None, field: str) -> Iterable[str]:
+    """The classes, exceptions or queues of groups, as safe texts."""
+    found: set[str] = set()
+    for group in () if groups is None else groups.groups():
+        values: list[str | None] = []
+        if field == "class":
+            values = [group.fingerprint.class_name]
+        elif field == "exception":
+            values = [group.fingerprint.exception]
+        elif field == "queue":
+            values = [name for name, _ in group.queues]
+        found.update(safe(value) for value in values if value)
+    return found

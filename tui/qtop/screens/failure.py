@@ -5,52 +5,107 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from qtop import fingerprints
 from qtop.details import failure_lines
+from qtop.groups import Groups
 from qtop.keymap import Where
+from qtop.plans import count_of
+from qtop.scanning import Source
 from qtop.screens.base import TextScreen, bindings
+from qtop.screens.failed_export import export
+from qtop.screens.payload_editor import edit_and_requeue
+from qtop.screens.queue_choice import ask_for_queue
 from qtop.stage import View
+from qtop.text import safe
 from qtop.widgets.text_lines import TextLine
 from resque.errors import StoreError
 from resque.state import failures, windows
-from resque.state.failures import Failure
+from resque.state.failures import FAILED, Failure
 
 
 class FailureScreen(TextScreen):
-    """The entry as it was when it was opened."""
+    """The entry as it was when it was opened; its age goes on.
+
+    Args:
+        failure: The entry, perhaps only what a list shows of it.
+        list_name: The list it is in.
+        groups: What is known of failures that are alike.
+    """
 
     PLACES: ClassVar[tuple[Where, ...]] = ("failure", "texts")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(
+        self, failure: Failure, list_name: str = FAILED, groups: Groups | None = None
+    ) -> None:
         super().__init__()
         self._failure = failure
+        self._list_name = list_name
+        self._groups = groups
 
     def lines(self, view: View) -> Iterable[TextLine]:
-        """The entry; it never changes."""
-        return failure_lines(self._failure)
+        """The entry."""
+        now = None if view.board is None else view.board.server_time
+        return failure_lines(self._failure, view.manner.redactor, now, self._alike())
+
+    def _alike(self) -> str:
+        item = self._failure.item
+        if self._groups is None or not item.raw:
+            return ""
+        cut: list[bytes | int] = [item.raw, item.size, item.sha.encode()]
+        count = self._groups.count_of(fingerprints.of(cut if item.is_cut else item.raw))
+        if count is None:
+            return ""
+        so_far = "" if self._groups.is_complete else " so far"
+        return f"{count_of(count, 'failure')}{so_far}"
 
     def on_mount(self) -> None:
         """Fetch the rest of an entry that was listed cut."""
+        super().on_mount()
         if self._failure.item.is_cut:
             self.run_worker(self._fetch())
 
     async def _fetch(self) -> None:
         item = self._failure.item
-        find = windows.find(self.app.keys.failed(), item.sha, self._failure.place)
+        key = failures.list_key(self.app.keys, self._list_name)
         try:
-            raw = await self.app.read(find)
+            raw = await self.app.read(windows.find(key, item.sha, self._failure.place))
         except StoreError as error:
-            self.app.say(f"the rest of the entry: {error}", "bad")
+            self.app.say(f"the rest of the entry: {safe(str(error))}", "bad")
             return
-        if raw is not None:
-            self._failure = failures.read(windows.whole(raw), self._failure.place)
-            self.show_board(self.app.stage.view())
+        if raw is None:
+            self.app.say("this entry is not in the list any more", "warn")
+            return
+        self._failure = failures.read(windows.whole(raw), self._failure.place)
+        self.show_board(self.app.stage.view())
 
     def action_requeue(self) -> None:
         """Requeue this very entry."""
-        self.app.desk.begin(self.app.desk.plans.requeue([self._failure]))
+        self.app.desk.begin(self.app.desk.failure_plans.requeue([self._failure], self._list_name))
 
     def action_delete(self) -> None:
         """Delete this very entry."""
-        self.app.desk.begin(self.app.desk.plans.delete([self._failure]))
+        self.app.desk.begin(self.app.desk.failure_plans.delete([self._failure], self._list_name))
+
+    def action_move(self) -> None:
+        """Requeue this very entry to another queue."""
+        plans = self.app.desk.failure_plans
+
+        def move(queue: str) -> None:
+            plan = plans.requeue([self._failure], self._list_name, queue=queue)
+            self.app.desk.begin(plan)
+
+        source = Source("failed", self._list_name)
+        ask_for_queue(self.app, source, "Requeue to which queue?", move)
+
+    def action_edit(self) -> None:
+        """Edit the payload of this very entry and requeue it."""
+        if not self.app.desk.refuses():
+            edit = edit_and_requeue(self.app, self._failure, self._list_name)
+            self.run_worker(edit, exclusive=True, group="edit")
+
+    def action_export(self) -> None:
+        """Write this entry to a file."""
+        chosen = [self._failure]
+        self.run_worker(export(self.app, chosen, None, Source("failed", self._list_name)))

@@ -5,27 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from qtop import keymap
+from qtop import keymap, ladder
 from qtop.keymap import Where
+from qtop.manner import Manner
 from qtop.screens.base import TextScreen, bindings
 from qtop.stage import View
 from qtop.text import pad
 from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16
+_USUAL = Manner()
 
 
-def help_lines(*, read_only: bool) -> Iterator[TextLine]:
+def help_lines(*, read_only: bool, manner: Manner = _USUAL) -> Iterator[TextLine]:
     """The key map as text: a heading for each place, a line for each action."""
     for place, title in keymap.PLACES.items():
-        actions = [a for a in keymap.of({place}, read_only=read_only) if a.where[0] == place]
+        known = keymap.of({place}, read_only=read_only, rebound=manner.rebound)
+        actions = [action for action in known if action.where[0] == place]
         if not actions:
             continue
         yield TextLine(title[0].upper() + title[1:], "title")
         for action in actions:
-            danger = keymap.DANGERS[action.danger]
+            danger = keymap.DANGERS[ladder.danger(action.danger, manner.production)]
             also = [keymap.PLACES[other] for other in action.where[1:]]
-            notes = "; ".join(note for note in (*(f"also {a}" for a in also), danger) if note)
+            forbidden = manner.forbidden.get(action.id, "")
+            not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
+            every = (*(f"also {each}" for each in also), *not_on, danger, forbidden)
+            notes = "; ".join(note for note in every if note)
             text = f"{action.help} ({notes})" if notes else action.help
             yield TextLine(text, "", pad(keymap.signs(action), _KEY_CELLS))
         yield TextLine("")
@@ -57,4 +63,4 @@ class HelpScreen(TextScreen):
 
     def lines(self, view: View) -> Iterable[TextLine]:
         """The keys."""
-        return help_lines(read_only=view.read_only)
+        return help_lines(read_only=view.read_only, manner=view.manner)

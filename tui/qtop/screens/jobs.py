@@ -1,230 +1,251 @@
-"""The jobs that wait in a queue, a window of them at a time."""
+"""The jobs that wait in a queue, or what was set aside from it: a window of them at a time, or what
+a filter finds in the whole list."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
+from textual.worker import WorkType
 
-from qtop import cells, details
+from qtop.filter_terms import Subject
+from qtop.following import Follower
+from qtop.job_search import MOST_LISTED, JobMatches, JobSearch
 from qtop.keymap import Where
-from qtop.screens.base import ListScreen, TextScreen, bindings
+from qtop.screens.base import bindings
+from qtop.screens.job import JobScreen
+from qtop.screens.job_actions import JobActions
+from qtop.screens.jobs_table import JobsTable
 from qtop.stage import View
 from qtop.text import safe
-from qtop.widgets.bar import Bar, Span
-from qtop.widgets.columns import Column
-from qtop.widgets.text_lines import TextLine
+from qtop.waiting import JobRow, rows_of, shifted
+from qtop.walker import Visit
+from qtop.widgets import queue_bars
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
-from resque.state import queues, windows
+from resque.state import windows
 from resque.state.snapshot import Snapshot
-from resque.state.windows import Item, Window
-from resque.wire.codec import Payload, decode_payload
 
 WINDOW: Final = 200
 #: Of longer items only the beginning is listed; opening one fetches the whole.
-LISTED_BYTES: Final = 4_096
+_LISTED_BYTES: Final = 4_096
+#: A filter that is being typed is not looked for yet.
+_TYPING_S: Final = 0.15
+_NO_MATCH: Final = "Nothing matches the filter; esc takes it away."
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
-    """A waiting job. `place` 0 is next; `key` tells it from others with the same bytes."""
+class JobsScreen(JobActions):
+    """A window on a queue, which stays on its jobs as the queue drains; with a filter, the jobs of
+    the whole queue that match."""
 
-    key: tuple[str, int]
-    place: int
-    item: Item
-    class_name: str | None
-    args: Any
-    problem: str | None
-
-
-def job_rows(window: Window, start: int) -> list[JobRow]:
-    """The rows of a window. O(bytes)."""
-    seen: Counter[str] = Counter()
-    rows = []
-    for index, item in enumerate(window.items):
-        payload = decode_payload(item.raw)
-        key = (item.sha, seen[item.sha])
-        seen[item.sha] += 1
-        if isinstance(payload, Payload):
-            rows.append(JobRow(key, start + index, item, payload.class_name, payload.args, None))
-        else:
-            problem = "large" if item.is_cut else payload.reason
-            rows.append(JobRow(key, start + index, item, None, None, problem))
-    return rows
-
-
-def _class(row: JobRow) -> str:
-    if row.problem is not None:
-        return "(large)" if row.item.is_cut else "unreadable"
-    return cells.job_class(row.class_name, row.args)
-
-
-def _args(row: JobRow) -> str:
-    if row.problem is not None:
-        return safe(row.item.raw[:1_000]) if row.item.is_cut else safe(row.problem)
-    return cells.short_json(cells.unwrapped(row.class_name, row.args)[1])
-
-
-COLUMNS: Final[tuple[Column[JobRow], ...]] = (
-    Column(
-        "place",
-        "place",
-        8,
-        lambda r: cells.number(r.place + 1),
-        priority=90,
-        align="right",
-        style="dim",
-    ),
-    Column(
-        "class",
-        "class",
-        20,
-        _class,
-        flex=1,
-        priority=100,
-        style=lambda r: "warn" if r.problem and not r.item.is_cut else None,
-    ),
-    Column("args", "args", 20, _args, flex=3, priority=95),
-    Column(
-        "size",
-        "bytes",
-        8,
-        lambda r: cells.number(r.item.size),
-        priority=50,
-        align="right",
-        style="dim",
-    ),
-)
-
-
-class JobsTable(VTable[JobRow]):
-    """Asks for other jobs when a page key meets its end."""
-
-    def action_page_down(self) -> None:
-        """One page down, or the next jobs."""
-        if self.cursor_index >= self.row_count - 1 and isinstance(self.screen, JobsScreen):
-            self.screen.turn(+1)
-        else:
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """One page up, or the jobs before."""
-        if self.cursor_index == 0 and isinstance(self.screen, JobsScreen):
-            self.screen.turn(-1)
-        else:
-            super().action_page_up()
-
-
-class JobsScreen(ListScreen):
-    """A window on a queue; it follows the queue as it drains."""
-
-    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "jobs")
-    TAB: ClassVar[Where] = "queues"
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "jobs")
     BINDINGS = bindings(PLACES)
+    nothing: ClassVar[str] = "Nothing waits in this queue."
 
     def __init__(self, queue: str) -> None:
-        super().__init__()
-        self._window = Bar(id="window")
-        self._queue = queue
+        super().__init__(queue)
         self._start = 0
+        self._lands_last: bool | None = None
         self._length: int | None = None
         self._seen: Snapshot | None = None
+        self._matches: JobMatches | None = None
+        self._counting: JobMatches | None = None
+        self._follower: Follower | None = None
 
     def make_table(self) -> VTable[Any]:
         """The table."""
-        return JobsTable(COLUMNS, key=lambda row: row.key, markable=False, clock=self.app.clock)
+        return JobsTable(self.turn, self.turn_to_end, self.app.clock)
 
     def compose_body(self) -> Iterable[Widget]:
-        """A line that says which jobs, and the table."""
-        yield self._window
-        yield self.table
+        """A line that says which jobs, one that says who serves them, the table, the filter."""
+        yield self.window
+        yield self.service
+        yield from super().compose_body()
+
+    # Looking
 
     def show_board(self, view: View) -> None:
-        """Read the window again whenever there was a look."""
+        """Read again whenever there was a look."""
         self.table.stale = view.is_stale
         if view.frozen_since_mono is None and view.look.snapshot is not self._seen:
             self._seen = view.look.snapshot
-            self._load()
+            self.look()
+        self.show_service(view)
         self._show_title()
+
+    def look(self) -> None:
+        """Bring what is listed up to date."""
+        if self.filter.is_empty:
+            self._load()
+            return
+        if self._follower is None:
+            self._begin_search()
+        work: WorkType[None] = self._follow
+        self.run_worker(work, group="search")
+
+    def filter_changed(self) -> None:
+        """Look for what matches now."""
+        self.workers.cancel_group(self, "search")
+        self._matches = self._counting = self._follower = None
+        self.table.clear_marks()
+        # What is listed is no window any more, or not yet: nothing can have left at its front.
+        self._all_rows = ()
+        if not self.filter.is_empty:
+            self._put((), "Looking through the whole list …")
+        self.look()
+        self._show_title()
+
+    # Windows
 
     def turn(self, pages: int) -> None:
         """Go to the next jobs, or to those before."""
-        last = max(0, ((self._length or 1) - 1) // WINDOW * WINDOW)
-        start = min(last, max(0, self._start + pages * WINDOW))
-        if start != self._start:
-            self._start = start
-            self._load(cursor_last=pages < 0)
+        at = max(0, self._start + pages * WINDOW)
+        if pages < 0 or at < (self._length or 0):
+            self._go_to(at, lands_last=pages < 0)
 
-    def on_vtable_opened(self, event: VTable.Opened[JobRow]) -> None:
-        """Show the whole job."""
-        event.stop()
-        self.app.push_screen(JobScreen(event.row, self._queue, self._length or 0))
+    def turn_to_end(self, way: int) -> None:
+        """Go to the first jobs of all, or to the last."""
+        self._go_to(0 if way < 0 else max(0, (self._length or 0) - WINDOW), lands_last=way > 0)
 
-    def _load(self, *, cursor_last: bool | None = None) -> None:
-        self.run_worker(self._read(cursor_last), exclusive=True, group="window")
+    def _go_to(self, start: int, *, lands_last: bool) -> None:
+        if start != self._start and self.filter.is_empty:
+            self._start, self._lands_last = start, lands_last
+            self.table.clear_marks()
+            self._load()
 
-    async def _read(self, cursor_last: bool | None) -> None:
-        start = self._start
-        peek = queues.peek(self.app.keys, self._queue, start, WINDOW, max_bytes=LISTED_BYTES)
-        try:
-            window = await self.app.read(peek)
-        except StoreError as error:
-            self.app.say(safe(str(error)), "bad")
+    def _load(self) -> None:
+        # Not a coroutine: one that is replaced before it began would never be awaited.
+        work: WorkType[None] = self._read
+        self.run_worker(work, exclusive=True, group="window")
+
+    async def _read(self) -> None:
+        start, before = self._start, self._all_rows if self._lands_last is None else ()
+        window = await self._window(start)
+        if window is not None and start and before:
+            # Jobs left at the front: the window goes with those that it shows.
+            left = shifted(before, window)
+            if left:
+                start = self._start = max(0, start - left)
+                window = await self._window(start)
+        if window is None or not self.filter.is_empty:
             return
         self._length = window.length
         if start and not window.items:
             # The queue has drained below this window.
-            self.turn(-1)
+            self._go_to(max(0, window.length - 1) // WINDOW * WINDOW, lands_last=True)
             return
-        table: VTable[JobRow] = self.table
-        table.empty_text = "Nothing waits in this queue."
-        table.set_rows(job_rows(window, start))
-        if cursor_last is not None:
-            (table.action_cursor_last if cursor_last else table.action_cursor_first)()
+        self._put(rows_of(window, start), self.nothing)
+        if self._lands_last is not None:
+            # Not the table's own keys: at the end of a window those turn to the next.
+            last, self._lands_last = self._lands_last, None
+            (VTable.action_cursor_last if last else VTable.action_cursor_first)(self.table)
         self._show_title()
+
+    async def _window(self, start: int) -> windows.Window | None:
+        key, last = self.source.key(self.app.keys), start + WINDOW - 1
+        try:
+            return await self.app.read(windows.window(key, start, last, max_bytes=_LISTED_BYTES))
+        except StoreError as error:
+            self.app.say(safe(str(error)), "bad")
+            return None
+
+    # Searching
+
+    def _begin_search(self) -> None:
+        search_for = self.filter
+
+        def begin() -> Visit:
+            self._counting = JobMatches(JobSearch(self.source, search_for))
+            if self._matches is None:
+                self._matches = self._counting
+            return self._counting.visit
+
+        def finish() -> None:
+            self._matches = self._counting
+
+        self._follower = Follower(self.source.key(self.app.keys), begin, finish)
+
+    async def _follow(self) -> None:
+        follower = self._follower
+        if follower is None:
+            return
+        if not follower.of and not follower.is_running:
+            await asyncio.sleep(_TYPING_S)
+        await follower.follow(self.app.read, self._found_more)
+        if follower is self._follower:
+            self._show_matches()
+
+    def _found_more(self) -> None:
+        self._show_title()
+        if self._matches is self._counting and self.table.row_count < MOST_LISTED:
+            self._show_matches()
+
+    def _show_matches(self) -> None:
+        follower = self._follower
+        if self._matches is not None and follower is not None:
+            none = _NO_MATCH if follower.is_complete else "Looking through the whole list …"
+            self._put(self._matches.listed(), none)
+        self._show_title()
+
+    def action_stop_looking(self) -> None:
+        """Stop an action over many jobs, or the look through the list; once more goes on."""
+        follower = self._follower
+        if self.app.desk.stop():
+            return
+        if follower is None or (follower.is_complete and not follower.is_stopped):
+            self.app.say("nothing is under way here", "dim")
+            return
+        follower.is_stopped = not follower.is_stopped
+        if follower.is_stopped:
+            self.workers.cancel_group(self, "search")
+        else:
+            self.look()
+        self._show_title()
+
+    # Showing
+
+    def _put(self, rows: Sequence[JobRow], none: str) -> None:
+        """Show rows that match already."""
+        self._all_rows = rows
+        self.table.empty_text = none
+        self.table.set_rows(rows)
+        self._show_filter()
 
     def _show_title(self) -> None:
         rows = self.table.row_count
-        which = "" if not rows else f"jobs {self._start + 1:,} to {self._start + rows:,} of "
-        total = "reading …" if self._length is None else f"{which}{self._length:,} waiting"
-        spans = [Span(f" {safe(self._queue)}", "current"), Span(f"   {total}", "dim", 90)]
-        self._window.show(spans)
+        if self._follower is not None:
+            found = queue_bars.matches(self.source, self._matches, rows)
+            self.window.show(found, queue_bars.progress(self._follower))
+        else:
+            self.window.show(queue_bars.window(self.source, self._start, rows, self._length))
+
+    def action_show_aside(self) -> None:
+        """Show what was set aside from the queue."""
+        self.app.push_screen(SetAsideScreen(self.source.name))
+
+    def shown_of(self) -> str:
+        """How many match, of how many."""
+        found, follower = self._matches, self._follower
+        if found is None or follower is None:
+            return super().shown_of()
+        return f"{found.count:,} of {follower.of:,}"
+
+    def subject(self, row: JobRow) -> Subject:
+        """A job as filters see it."""
+        return Subject(class_name=row.class_name, queue=self.source.name, id=row.item.sha)
+
+    def on_vtable_opened(self, event: VTable.Opened[JobRow]) -> None:
+        """Show the whole job."""
+        event.stop()
+        self.app.push_screen(JobScreen(event.row, self.source))
 
 
-class JobScreen(TextScreen):
-    """One waiting job with everything in its payload."""
+class SetAsideScreen(JobsScreen):
+    """What workers set aside from a queue because they could not read it."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
-    TAB: ClassVar[Where] = "queues"
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "aside")
     BINDINGS = bindings(PLACES)
-
-    def __init__(self, row: JobRow, queue: str, length: int) -> None:
-        super().__init__()
-        self._item, self._place, self._queue = row.item, row.place, queue
-        self._length = length
-
-    def lines(self, view: View) -> Iterable[TextLine]:
-        """The job as it was when it was opened."""
-        return details.job_lines(self._item, self._queue, self._place)
-
-    def on_mount(self) -> None:
-        """Fetch the rest of a job that was listed cut."""
-        if self._item.is_cut:
-            self.run_worker(self._fetch())
-
-    async def _fetch(self) -> None:
-        # Counted from the end: a queue loses jobs at its front all the time.
-        place = min(-1, self._place - self._length)
-        find = windows.find(self.app.keys.queue(self._queue), self._item.sha, place)
-        try:
-            raw = await self.app.read(find)
-        except StoreError as error:
-            self.app.say(safe(str(error)), "bad")
-            return
-        if raw is not None:
-            self._item = windows.whole(raw)
-            self.show_board(self.app.stage.view())
+    is_set_aside = True
+    nothing = "Nothing is set aside from this queue."

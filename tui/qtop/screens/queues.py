@@ -11,7 +11,8 @@ from qtop.keymap import Where
 from qtop.model import QueueRow
 from qtop.plans import look_at
 from qtop.screens.base import bindings
-from qtop.screens.jobs import JobsScreen
+from qtop.screens.jobs import JobsScreen, SetAsideScreen
+from qtop.screens.leads import follow, to_serving
 from qtop.screens.rows import MainScreen
 from qtop.stage import View
 from qtop.text import safe
@@ -210,7 +211,34 @@ class QueuesScreen(MainScreen):
             lambda seen: self.app.desk.plans.clear_queue(name, seen),
         )
 
-    def action_start_workers(self) -> None:
-        """Ask which workers to start here: for the queue under the cursor, unless told else."""
+    def action_remove_queue(self) -> None:
+        """Ask whether to remove the queue under the cursor with what waits in it."""
         row: QueueRow | None = self.table.cursor_row
-        self.app.desk.ask_for_workers("*" if row is None else row.name)
+        if row is None:
+            return
+        name, keys = row.name, self.app.keys
+        self.app.desk.begin_after(
+            f"looking at {safe(name)}",
+            look_at(queues.extent(keys, name), keys.queue(name)),
+            lambda seen: self.app.desk.job_plans.remove_queue(name, seen),
+        )
+
+    def action_show_aside(self) -> None:
+        """Show what was set aside from the queue under the cursor."""
+        row: QueueRow | None = self.table.cursor_row
+        if row is None:
+            return
+        if row.unreadable:
+            self.app.push_screen(SetAsideScreen(row.name))
+        else:
+            self.app.say(f"nothing is set aside from {safe(row.name)}", "dim")
+
+    async def action_show_serving(self) -> None:
+        """Show the workers that serve the queue under the cursor."""
+        row: QueueRow | None = self.table.cursor_row
+        if row is not None:
+            await follow(self.app, to_serving(row.name))
+
+    def action_start_workers(self) -> None:
+        """Ask which workers to start here, for the chosen queues in this order."""
+        self.app.desk.local.ask([row.name for row in self.chosen()] or ["*"])

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from qtop import filters
 from qtop.filter_terms import Subject
 from qtop.filters import BadFilter, Filter
-from qtop.screens.base import ListScreen
+from qtop.screens.base import ConsoleScreen, ListScreen
 from qtop.text import safe
 from qtop.widgets.bar import Bar, Span
 from qtop.widgets.filter_bar import FilterBar
@@ -71,6 +71,10 @@ class RowsScreen(ListScreen):
         """The marked rows, else the one under the cursor."""
         row = self.table.cursor_row
         return self.table.marked_rows() or ([] if row is None else [row])
+
+    def copied(self) -> list[str]:
+        """The chosen rows, their cells with tabs between them."""
+        return [self.table.row_text(row) for row in self.chosen()]
 
     def compose_body(self) -> Iterable[Widget]:
         """The table, and the filter below it."""
@@ -140,12 +144,8 @@ class RowsScreen(ListScreen):
         self.table.focus()
 
 
-class MainScreen(RowsScreen):
-    """One of the console's numbered lists, and the keys that all of them have."""
-
-    def action_clear_filter(self) -> None:
-        """Show everything again."""
-        self.set_filter("")
+class MainKeys(ConsoleScreen):
+    """The keys that all numbered screens have."""
 
     def action_freeze(self) -> None:
         """Stop the display, or let it go on."""
@@ -155,10 +155,14 @@ class MainScreen(RowsScreen):
         """Pause everything, or resume it."""
         self.app.desk.pause_or_resume_all(is_paused=self.app.stage.is_paused)
 
-    def action_undo(self) -> None:
-        """Take back the last action."""
-        self.app.desk.undo()
-
     def action_start_workers(self) -> None:
         """Ask which workers to start here."""
-        self.app.desk.ask_for_workers("*")
+        self.app.desk.local.ask(["*"])
+
+
+class MainScreen(MainKeys, RowsScreen):
+    """One of the console's numbered lists."""
+
+    def action_clear_filter(self) -> None:
+        """Show everything again."""
+        self.set_filter("")

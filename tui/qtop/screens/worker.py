@@ -33,4 +33,5 @@ class WorkerScreen(TextScreen):
         if now is None:
             yield TextLine("This worker is no longer registered.", "bad")
         local = self.app.local.get(self._row.identity.pid) if self._row.is_local else None
-        yield from worker_lines(self._row, None if local is None else str(local.log))
+        log = None if local is None else str(local.log)
+        yield from worker_lines(self._row, log, view.manner.redactor)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from qtop import cells
+from qtop import cells, evidence
 from qtop.condition import CONDITIONS
+from qtop.evidence import Case
 from qtop.filter_terms import Subject
+from qtop.filters import term
 from qtop.keymap import Where
 from qtop.model import WorkerRow
+from qtop.plans import Plan
 from qtop.screens.base import bindings
+from qtop.screens.hosts import HostsScreen
 from qtop.screens.rows import MainScreen
 from qtop.screens.worker import WorkerScreen
 from qtop.stage import View
@@ -110,6 +115,12 @@ class WorkersScreen(MainScreen):
     TAB: ClassVar[Where] = "workers"
     BINDINGS = bindings(PLACES)
 
+    def __init__(self) -> None:
+        super().__init__()
+        # By worker id: what signals asked for shows nowhere in Redis.
+        self._asked_to_finish: set[str] = set()
+        self._paused: set[str] = set()
+
     def make_table(self) -> VTable[Any]:
         """The table."""
         return VTable(
@@ -138,13 +149,60 @@ class WorkersScreen(MainScreen):
             age_s=row.elapsed_s,
             words=(row.identity.text, row.condition),
             is_readable=record is None or record.problem is None,
+            serves=self.app.stage.served_by(row.identity.queues)
+            if row.condition != "dead?"
+            else (),
         )
 
     def on_vtable_opened(self, event: VTable.Opened[WorkerRow]) -> None:
         """Show the worker's record."""
         self.app.push_screen(WorkerScreen(event.row))
 
+    def action_hosts(self) -> None:
+        """Show the machines."""
+        self.app.push_screen(HostsScreen(self._show_host))
+
+    def _show_host(self, host: str | None) -> None:
+        ids = r"!worker:/^[^:]+:\d+:/" if host is None else term("worker", f"{host}:")
+        self.set_filter(ids)
+
     def action_stop_worker(self) -> None:
-        """Stop the chosen workers, those of them that were started here."""
-        for row in self.chosen():
-            self.app.desk.stop_worker(row)
+        """Stop the chosen workers of this machine: when the job is done; the second time, now."""
+        mine, others = self._by_starter()
+        for row in mine:
+            self.app.desk.local.stop_registered(row)
+        if others:
+            asked = {row.identity.text for row in others}
+            again = asked <= self._asked_to_finish
+            self._asked_to_finish |= asked
+            plan = self.app.desk.worker_plans.signal(others, "stop now" if again else "finish")
+            self.app.desk.begin(plan, self.table)
+
+    def action_pause_worker(self) -> None:
+        """Pause the chosen workers of this machine; resume them when they were paused from here."""
+        rows: list[WorkerRow] = self.chosen()
+        names = {row.identity.text for row in rows}
+        if rows:
+            is_paused = names <= self._paused
+            self._paused = self._paused - names if is_paused else self._paused | names
+            plan = self.app.desk.worker_plans.signal(rows, "resume" if is_paused else "pause")
+            self.app.desk.begin(plan, self.table)
+
+    def action_unregister(self) -> None:
+        """Ask whether to take the chosen workers off the register, with the evidence."""
+        names = [row.identity.text for row in self.chosen()]
+        if names:
+            self._ask_about(names, self.app.desk.worker_plans.unregister)
+
+    def action_prune(self) -> None:
+        """Ask whether to take all dead workers off the register, with the evidence."""
+        self._ask_about([], self.app.desk.worker_plans.prune)
+
+    def _ask_about(self, names: list[str], plan: Callable[[list[Case]], Plan]) -> None:
+        look = evidence.gather(self.app.keys, names, ignore_pids=False)
+        self.app.desk.begin_after("looking for signs of life", look, plan)
+
+    def _by_starter(self) -> tuple[list[WorkerRow], list[WorkerRow]]:
+        """The chosen workers: those started from this console, and the others."""
+        rows: list[WorkerRow] = self.chosen()
+        return [r for r in rows if r.is_local], [r for r in rows if not r.is_local]

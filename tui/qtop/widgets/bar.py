@@ -18,7 +18,19 @@ from textual.widget import Widget
 
 from qtop.text import crop
 
-TONES: Final = ("badge", "current", "flag", "key", "dim", "good", "warn", "bad", "accent", "strong")
+TONES: Final = (
+    "badge",
+    "current",
+    "flag",
+    "key",
+    "dim",
+    "good",
+    "warn",
+    "bad",
+    "accent",
+    "strong",
+    "danger",
+)
 
 
 class Span(NamedTuple):
@@ -80,9 +92,10 @@ class Bar(Widget):
     Bar {
         height: 1;
         width: 1fr;
-        & > .bar--badge { background: $primary; color: $background; text-style: bold; }
+        & > .bar--badge { color: $primary; background: $background; text-style: bold reverse; }
         & > .bar--current { color: $primary; text-style: bold; }
-        & > .bar--flag { background: $warning; color: $background; text-style: bold; }
+        & > .bar--flag { color: $warning; background: $background; text-style: bold reverse; }
+        & > .bar--danger { color: $error; background: $background; text-style: bold reverse; }
         & > .bar--key { color: $primary; text-style: bold; }
         & > .bar--dim { text-style: dim; }
         & > .bar--good { color: $text-success; }

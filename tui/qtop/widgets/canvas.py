@@ -4,7 +4,7 @@ The keys, the mouse and everything a screen calls are in `vtable`.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, Final, Generic, NamedTuple
+from typing import ClassVar, Final, Generic
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,9 +15,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from qtop.text import ELLIPSIS, pad
+from qtop.text import pad
 from qtop.widgets.columns import (
+    ASCII_SIGNS,
     TONES,
+    UNICODE_SIGNS,
     Cell,
     Column,
     Line,
@@ -25,6 +27,7 @@ from qtop.widgets.columns import (
     RowT,
     Sort,
     SortMark,
+    arranged,
     changed_spans,
     fit,
     header_line,
@@ -35,20 +38,6 @@ from qtop.widgets.rows import Rows
 HEADER_LINES: Final = 1
 _MARK_CELLS: Final = 2
 _BAR_STEP_CELLS: Final = 1 / 8
-
-
-class _Signs(NamedTuple):
-    """Characters that mean something to the table, each one cell wide."""
-
-    ascending: str
-    descending: str
-    marked: str
-    range_begin: str
-    ellipsis: str
-
-
-_UNICODE_SIGNS: Final = _Signs("▲", "▼", "●", "◆", ELLIPSIS)
-_ASCII_SIGNS: Final = _Signs("^", "v", "*", "#", "~")
 
 
 class RowCanvas(ScrollView, Generic[RowT]):
@@ -100,11 +89,12 @@ class RowCanvas(ScrollView, Generic[RowT]):
         classes: str | None,
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self._columns = tuple(columns)
+        self._columns = self._shown = tuple(columns)
+        self._veil: Callable[[str], str] = str
         self._rows: Rows[RowT] = Rows(key, clock)
         self._sort: Sort | None = None
         self._markable = markable
-        self._signs = _ASCII_SIGNS if ascii else _UNICODE_SIGNS
+        self._signs = ASCII_SIGNS if ascii else UNICODE_SIGNS
         self._painted_for: tuple[tuple[str, int, int], ...] = ()
         self._painted: dict[int, Line] = {}
         self._placed: tuple[int, tuple[Placed[RowT], ...]] = (-1, ())
@@ -115,6 +105,18 @@ class RowCanvas(ScrollView, Generic[RowT]):
     def body_lines(self) -> int:
         """Lines there are for rows."""
         return max(0, self.size.height - HEADER_LINES)
+
+    def veil(self, veil: Callable[[str], str]) -> None:
+        """Have all texts of rows go through a function that hides what is secret."""
+        if veil != self._veil:
+            self._veil = veil
+            if self.is_mounted:
+                self._paint_changes()
+
+    def show_columns(self, keys: Sequence[str] | None) -> None:
+        """Show only these columns, in this order; None: all. Raises ValueError."""
+        self._shown = arranged(self._columns, keys)
+        self._placed = (-1, ())
 
     def render_line(self, y: int) -> Strip:
         """Paint one line of the screen, and remember what it shows."""
@@ -138,7 +140,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
         width = self.size.width - self.scrollbar_size_vertical
         if width != self._placed[0]:
             x = _MARK_CELLS if self._markable else 0
-            self._placed = width, fit(self._columns, x, max(0, width - x))
+            self._placed = width, fit(self._shown, x, max(0, width - x))
         return self._placed[1]
 
     def _row_index(self, y: int) -> int | None:
@@ -165,6 +167,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
             marked=marked,
             cursor=index == self._rows.cursor_index,
             ellipsis=self._signs.ellipsis,
+            veil=self._veil,
         )
 
     def _notice(self) -> Line:

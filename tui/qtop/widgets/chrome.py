@@ -8,23 +8,28 @@ from typing import Final
 from qtop import keymap
 from qtop.cells import NOTHING, number, rate
 from qtop.keymap import Where
+from qtop.manner import Manner
 from qtop.stage import View
 from qtop.text import ago, safe
+from qtop.verdicts import troubles
 from qtop.widgets.bar import Span
 
+_USUAL: Final = Manner()
 _SLOW_MS: Final = 250
 
 
 def status(view: View) -> tuple[list[Span], list[Span]]:
     """The status line: where we are, and how fresh what we see is."""
     left = [Span(" qtop ", "badge", 90), Span(" ", "", 90)]
+    if view.manner.production is not None:
+        left += [Span(" PRODUCTION ", "danger", 97), Span(" ", "", 97)]
     look = view.look
     if look.error is not None:
         since_s = view.now_mono - (look.failing_since_mono or view.now_mono)
         wait_s = max(0.0, (look.next_try_mono or view.now_mono) - view.now_mono)
         trying = f"next try in {ago(wait_s)}" if wait_s >= 1 else "trying now"
         text = f"⚠ no answer from {view.address} for {ago(since_s)}; {trying} "
-        return [*left, Span(text, "bad")], _frozen(view)
+        return [*left, Span(text, "bad")], _secrets(view) + _frozen(view)
     left += [
         Span(view.address, "strong", 80),
         Span(f"  {safe(view.namespace)}", "", 70),
@@ -35,6 +40,7 @@ def status(view: View) -> tuple[list[Span], list[Span]]:
         right += [Span(" PAUSED ", "flag", 95), Span(" ")]
     if view.read_only:
         right += [Span(" READ-ONLY ", "flag", 94), Span(" ")]
+    right += _secrets(view)
     if view.local_alive:
         ending = f", {view.local_ending} ending" if view.local_ending else ""
         right.append(Span(f"● {view.local_alive} here{ending}  ", "accent", 40))
@@ -42,6 +48,10 @@ def status(view: View) -> tuple[list[Span], list[Span]]:
         tone = "warn" if view.rtt_ms > _SLOW_MS else "dim"
         right.append(Span(f"{_milliseconds(view.rtt_ms)} ", tone, 30))
     return left, right + _frozen(view)
+
+
+def _secrets(view: View) -> list[Span]:
+    return [Span(" SECRETS SHOWN ", "flag", 93), Span(" ")] if view.manner.is_revealed else []
 
 
 def _frozen(view: View) -> list[Span]:
@@ -66,7 +76,9 @@ def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
     trouble = totals is not None and totals.troubled > 0
     figures: dict[Where, tuple[str, str]] = {}
     if totals is not None:
+        wrong, worst = troubles(view.glance.verdicts)
         figures = {
+            "overview": (number(wrong) if wrong else "", worst),
             "queues": (number(totals.queues), ""),
             "workers": (
                 f"{number(totals.working)}/{number(totals.workers)}",
@@ -74,8 +86,11 @@ def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
             ),
             "failed": (number(totals.failed), "bad" if totals.failed else ""),
         }
+    if view.local_alive:
+        figures["local"] = (number(view.local_alive), "")
     left: list[Span] = []
-    for where, digit in keymap.SCREENS.items():
+    for where, usual in keymap.SCREENS.items():
+        digit = keymap.key_sign(view.manner.rebound.get(f"show_{where}", (usual,))[0])
         action = f"app.show('{where}')"
         here = where == current
         style = "current" if here else "dim"
@@ -115,9 +130,11 @@ def trouble(view: View) -> list[Span]:
     return []
 
 
-def footer(places: Collection[Where], *, read_only: bool) -> tuple[list[Span], list[Span]]:
+def footer(
+    places: Collection[Where], *, read_only: bool, manner: Manner = _USUAL
+) -> tuple[list[Span], list[Span]]:
     """The keys that do something here; those that everything has are at the right."""
-    actions = keymap.footer(places, read_only=read_only)
+    actions = keymap.footer(manner.actions(places, read_only=read_only))
     always = {action.id for action in keymap.of({"everywhere"})}
     left: list[Span] = [Span(" ", "", 90)]
     right: list[Span] = []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
-from qtop.text import Align, crop, pad
+from qtop.text import ELLIPSIS, Align, crop, pad
 
 RowT = TypeVar("RowT")
 
@@ -93,6 +93,34 @@ class SortMark(NamedTuple):
     mark: str
 
 
+class Signs(NamedTuple):
+    """Characters that mean something to the table, each one cell wide."""
+
+    ascending: str
+    descending: str
+    marked: str
+    range_begin: str
+    ellipsis: str
+
+
+UNICODE_SIGNS: Final = Signs("▲", "▼", "●", "◆", ELLIPSIS)
+ASCII_SIGNS: Final = Signs("^", "v", "*", "#", "~")
+
+
+def arranged(
+    columns: Sequence[Column[RowT]], keys: Sequence[str] | None
+) -> tuple[Column[RowT], ...]:
+    """The columns with these keys, in their order; all as they are for None. Raises ValueError
+    for a key that no column has."""
+    if keys is None:
+        return tuple(columns)
+    known = {column.key: column for column in columns}
+    for key in keys:
+        if key not in known:
+            raise ValueError(f"there is no column {key!r}; known: {', '.join(known)}")
+    return tuple(known[key] for key in keys)
+
+
 def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[Placed[RowT], ...]:
     """Give as many columns as possible a place, and share out what is left.
 
@@ -146,13 +174,15 @@ def row_line(
     marked: bool,
     cursor: bool,
     ellipsis: str,
+    veil: Callable[[str], str] = str,
 ) -> Line:
-    """The line of one row. Calls every placed column's `cell` once."""
+    """The line of one row. Calls every placed column's `cell` once, and `veil`, which hides what is
+    secret, with its text."""
     return Line(
         "row",
         tuple(
             Cell(
-                pad(p.column.cell(row), p.width, p.column.align, ellipsis=ellipsis),
+                pad(veil(p.column.cell(row)), p.width, p.column.align, ellipsis=ellipsis),
                 p.column.tone(row),
             )
             for p in placed

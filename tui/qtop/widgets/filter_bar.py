@@ -25,7 +25,18 @@ FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
 
 STARTS: Final = (
     *(f"{name}:" for name in filter_terms.FIELDS),
-    *("args.0:", "id:", "retried:no", "retried:yes", "age>1h", "age<10m"),
+    *(
+        "args.0:",
+        "id:",
+        "retried:no",
+        "retried:yes",
+        "readable:no",
+        "serves:",
+        "age>1h",
+        "age<10m",
+        "due<10m",
+        "due>1h",
+    ),
 )
 """How a term can begin."""
 _MOST_REMEMBERED: Final = 50

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
 
 from qtop.text import pad
 
+#: How many characters of a text mean what.
+TextSpan = tuple[int, str]
+
 
 class TextLine(NamedTuple):
-    """A line: a safe text, what it means (nothing, `title`, `dim`, `bad`), and a label."""
+    """A line: a safe text, what it means (nothing, `title`, or one of `TextView.TONES`), a label,
+    and what its parts mean, if those differ: spans that are as long as the text together."""
 
     text: str
     tone: str = ""
     label: str = ""
+    spans: tuple[TextSpan, ...] = ()
+
+    def toned(self) -> Iterator[tuple[str, str]]:
+        """The text in parts, each with its tone."""
+        if sum(length for length, _ in self.spans) != len(self.text):
+            # Something was hidden in it since.
+            yield self.text, self.tone
+            return
+        at = 0
+        for length, tone in self.spans:
+            yield self.text[at : at + length], tone
+            at += length
 
 
 def parts(line: TextLine, margin: int, width: int) -> Sequence[TextLine]:
@@ -23,11 +39,25 @@ def parts(line: TextLine, margin: int, width: int) -> Sequence[TextLine]:
     if line.tone == "title" or not line.text:
         return [line]
     label = pad(line.label, margin)
-    pieces = wrapped(line.text, max(1, width - margin))
-    return [
-        TextLine(piece, line.tone, " " * margin if number else label)
-        for number, piece in enumerate(pieces)
-    ]
+    cut: list[TextLine] = []
+    at = 0
+    for piece in wrapped(line.text, max(1, width - margin)):
+        spans = _within(line.spans, at, at + len(piece))
+        cut.append(TextLine(piece, line.tone, " " * margin if at else label, spans))
+        at += len(piece)
+    return cut
+
+
+def _within(spans: Sequence[TextSpan], start: int, end: int) -> tuple[TextSpan, ...]:
+    """The spans of a part of a text."""
+    found: list[TextSpan] = []
+    at = 0
+    for length, tone in spans:
+        shown = min(end, at + length) - max(start, at)
+        if shown > 0:
+            found.append((shown, tone))
+        at += length
+    return tuple(found)
 
 
 def wrapped(text: str, width: int) -> list[str]:

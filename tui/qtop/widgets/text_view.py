@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -36,9 +37,8 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*TEXT_BINDINGS]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"text--{name}" for name in ("title", "dim", "bad", "label")
-    }
+    TONES: ClassVar[tuple[str, ...]] = ("title", "dim", "bad", "good", "accent", "strong", "label")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"text--{name}" for name in TONES}
     DEFAULT_CSS = """
     TextView {
         height: 1fr;
@@ -50,6 +50,9 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         & > .text--title { color: $primary; text-style: bold; }
         & > .text--dim { text-style: dim; }
         & > .text--bad { color: $text-error; }
+        & > .text--good { color: $text-success; }
+        & > .text--accent { color: $primary; }
+        & > .text--strong { text-style: bold; }
         & > .text--label { text-style: dim; }
     }
     """
@@ -67,6 +70,10 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
             self._lines = new
             self._wrap()
 
+    def plain(self) -> list[str]:
+        """All lines as text, each with its label."""
+        return [f"{line.label.strip()}  {line.text}".strip() for line in self._lines]
+
     def on_resize(self, event: events.Resize) -> None:
         """Wrap again for another width."""
         if self.scrollable_content_region.width != self._wrapped_for:
@@ -80,14 +87,15 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         if index >= len(self._wrapped):
             return Strip([Segment(" " * width, ground)], width)
         line = self._wrapped[index]
-        style = ground
-        if line.tone:
-            style += self.get_component_rich_style(f"text--{line.tone}", partial=True)
-        segments = [Segment(line.text, style)]
+        segments = [Segment(text, self._style_of(tone, ground)) for text, tone in line.toned()]
         if line.label:
-            label = ground + self.get_component_rich_style("text--label", partial=True)
-            segments.insert(0, Segment(line.label, label))
+            segments.insert(0, Segment(line.label, self._style_of("label", ground)))
         return Strip(segments).adjust_cell_length(width, ground)
+
+    def _style_of(self, tone: str, ground: Style) -> Style:
+        if not tone:
+            return ground
+        return ground + self.get_component_rich_style(f"text--{tone}", partial=True)
 
     def action_scroll_down(self) -> None:
         """One line down."""

@@ -117,6 +117,10 @@ class VTable(RowCanvas[RowT], Generic[RowT], can_focus=True, inherit_bindings=Fa
         """The marked rows in the order shown. O(n) in the rows when any is marked."""
         return self._rows.marked_rows()
 
+    def row_text(self, row: RowT) -> str:
+        """All cells of a row, also of columns without a place, with tabs between them."""
+        return "\t".join(column.cell(row).strip() for column in self._columns)
+
     def set_rows(self, rows: Sequence[RowT]) -> None:
         """Show other rows. The cursor and the marks stay on their rows, the scroll offset stays.
 

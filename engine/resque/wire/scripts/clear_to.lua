@@ -7,7 +7,7 @@
 -- After the trail's arguments, ARGV holds:
 --   the SHA-1 of the item that was last   the list's length at that time
 --   how many places to look back for it (a list shrinks at its head meanwhile)
---   the queue's name to take off the set of queues when nothing is left, or ''
+--   '1' to take a queue's name off the set of queues when nothing is left   that name
 -- Returns how many were deleted; -1 when the item is not found (nothing is deleted then). The same
 -- operation once more deletes nothing and returns what it returned the first time.
 -- Cost: O(bytes looked at + newcomers); the server frees the deleted in the background.
@@ -31,8 +31,8 @@ for place = from, math.max(0, from - reach), -1 do
     for _, item in ipairs(newcomers) do
       redis.call('RPUSH', list, item)
     end
-    if ARGV[base + 4] ~= '' and #newcomers == 0 then
-      redis.call('SREM', KEYS[5], ARGV[base + 4])
+    if ARGV[base + 4] == '1' and #newcomers == 0 then
+      redis.call('SREM', KEYS[5], ARGV[base + 5])
     end
     note('list', place + 1)
     return place + 1

@@ -24,7 +24,8 @@ local function note(shape, done)
   if redis.call('EXISTS', KEYS[2]) == 0 then
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', kept, '*', unpack(ARGV, 4, base))
     redis.call('HSET', KEYS[2], 'shape', shape, unpack(ARGV, 4, base))
-    redis.call('EXPIRE', KEYS[2], math.max(lifetime, 60))
+    -- How much was done stays known for a day, also of what cannot be undone.
+    redis.call('EXPIRE', KEYS[2], lifetime > 0 and lifetime or 86400)
   end
   redis.call('HINCRBY', KEYS[2], 'done', done)
 end

@@ -1,26 +1,31 @@
 -- Take a worker off the register; the job in its hands becomes a failure in the same step.
 --
--- KEYS[1] workers   KEYS[2] workers:heartbeat   KEYS[3] the worker's record
--- KEYS[4] the worker's start time   KEYS[5] its processed   KEYS[6] its failed
--- KEYS[7] the list of failures   KEYS[8] failed_queues
--- ARGV[1] worker id
--- ARGV[2] the record expected, '' when the worker is expected to be idle
--- ARGV[3] the failure entry for that job, or ''
--- ARGV[4] the name of KEYS[7] for the set of failed queues, or '' (one list for all)
--- Returns {1, false}, or {0, the present record or false} when that is not the expected one, in
--- which case nothing is done. Cost: O(1).
-local record = redis.call('GET', KEYS[3])
-if (record or '') ~= ARGV[2] then
+-- include trail.inc.lua
+--
+-- KEYS[4] workers   KEYS[5] workers:heartbeat   KEYS[6] the worker's record
+-- KEYS[7] the worker's start time   KEYS[8] its processed   KEYS[9] its failed
+-- KEYS[10] the list of failures   KEYS[11] failed_queues
+-- After the trail's arguments, ARGV holds:
+--   worker id   the record expected, '' when the worker is expected to be idle
+--   the failure entry for that job, or ''
+--   the name of KEYS[10] for the set of failed queues, or '' (one list for all)
+--   the heartbeat expected, or '' for any
+-- Returns {1, false}; {0, the present record or false} when that, or the heartbeat, is not the
+-- expected one, in which case nothing is done. Cost: O(1).
+local id, entry, beat = ARGV[base + 1], ARGV[base + 3], ARGV[base + 5]
+local record = redis.call('GET', KEYS[6])
+if (record or '') ~= ARGV[base + 2] or (beat ~= '' and redis.call('HGET', KEYS[5], id) ~= beat) then
   return {0, record}
 end
 -- Deleting first: a server out of memory lets a script go on that has begun with that.
-redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6])
-redis.call('SREM', KEYS[1], ARGV[1])
-redis.call('HDEL', KEYS[2], ARGV[1])
-if ARGV[3] ~= '' then
-  if ARGV[4] ~= '' then
-    redis.call('SADD', KEYS[8], ARGV[4])
+redis.call('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+redis.call('SREM', KEYS[4], id)
+redis.call('HDEL', KEYS[5], id)
+if entry ~= '' then
+  if ARGV[base + 4] ~= '' then
+    redis.call('SADD', KEYS[11], ARGV[base + 4])
   end
-  redis.call('RPUSH', KEYS[7], ARGV[3])
+  redis.call('RPUSH', KEYS[10], entry)
 end
+note('workers', 1)
 return {1, false}

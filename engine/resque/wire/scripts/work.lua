@@ -10,8 +10,8 @@
 -- ARGV[1] closes: '' nothing to close, else the worker's processed count before this call
 --         (a call repeated because its answer was lost finds the count one higher, and
 --         closes nothing twice)
--- ARGV[2] the failure entry to record, or ''
--- ARGV[3] '1' when that failure counts in the totals (a dirty exit does not, as in Ruby)
+-- ARGV[2] the failure entry to record, or '' (none, or one that is kept elsewhere)
+-- ARGV[3] '1' when a failure counts in the totals (a dirty exit does not, as in Ruby)
 -- ARGV[4] the name of KEYS[4] for the set of failed queues, or '' (one list for all)
 -- ARGV[5] '1' to take a job
 -- ARGV[6] run_at for the record
@@ -33,10 +33,10 @@ if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
       redis.call('SADD', KEYS[9], ARGV[4])
     end
     redis.call('RPUSH', KEYS[4], ARGV[2])
-    if ARGV[3] == '1' then
-      redis.call('INCRBY', KEYS[5], 1)
-      redis.call('INCRBY', KEYS[6], 1)
-    end
+  end
+  if ARGV[3] == '1' then
+    redis.call('INCRBY', KEYS[5], 1)
+    redis.call('INCRBY', KEYS[6], 1)
   end
   redis.call('INCRBY', KEYS[2], 1)
   -- Set, not increased: whoever pruned this worker took its count away, and a repeated call

@@ -1,0 +1,279 @@
+"""What an operator does with delayed jobs: run now, delete, reschedule; one, many, or all that
+match.
+
+Jobs are named by `Mark`s, and found by their bytes wherever in their moment's list they are by
+then. Every operation returns numbers and can leave a trail for its undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, Literal
+
+from resque.errors import StoreError, WrongType
+from resque.scheduler.moving import Push, QueueOf, no_queue, push_of
+from resque.state import delayed_windows, windows
+from resque.state.bulk import BLANK, Result
+from resque.state.delayed_windows import Parked
+from resque.state.trail import Trail, trail_args, trail_keys
+from resque.wire.codec import Unreadable
+from resque.wire.exchange import Arg, Call, Exchange, Steps, load_script
+from resque.wire.keys import Keys, name_bytes
+
+_ACT = load_script("delayed_act")
+
+#: Jobs taken in one round trip, also bounded by their bytes.
+_JOBS = 100
+_BYTES = 1 << 20
+#: Places that one script may walk over when jobs are not where they were seen.
+_WALK = 500_000
+#: How far from its place a job is looked for before the whole list is.
+_REACH = 20
+_SOUGHT = 1_000
+_BARRED = "where it should go holds no list"
+_NO_LIST = "the key of its moment holds no list"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One delayed job as it was seen: its moment, its place from the head of that moment's list,
+    the SHA-1 and the size of its bytes."""
+
+    stamp: str
+    place: int
+    sha: str
+    size: int
+
+
+def mark(seen: Parked) -> Mark | None:
+    """What names a delayed job to the operations here; None for a moment that cannot be read."""
+    if seen.job is None:
+        return None
+    return Mark(seen.moment.stamp, seen.place, seen.job.item.sha, seen.job.item.size)
+
+
+def run(
+    keys: Keys,
+    marks: Sequence[Mark],
+    trail: Trail | None = None,
+    *,
+    queue_of: QueueOf = no_queue,
+) -> Steps[Result]:
+    """Put delayed jobs onto their queues now. What is pushed is cut out of their own bytes. Two
+    round trips for each 100 jobs (fewer of large ones); O(jobs of their moments)."""
+
+    def decide(raw: bytes) -> Push | str:
+        push = push_of(raw, queue_of)
+        return push.reason if isinstance(push, Unreadable) else push
+
+    return _act(keys, marks, _Deed("queue", decide), trail)
+
+
+def delete(keys: Keys, marks: Sequence[Mark], trail: Trail | None = None) -> Steps[Result]:
+    """Delete delayed jobs. Costs as `run`."""
+    return _act(keys, marks, _Deed("drop", lambda _: None), trail)
+
+
+def reschedule(
+    keys: Keys, marks: Sequence[Mark], at: float, trail: Trail | None = None
+) -> Steps[Result]:
+    """Delay jobs until `at` (epoch, fractions cut off) instead, byte for byte. Costs as `run`."""
+    return _act(keys, marks, _Deed("delay", lambda _: None, str(int(at))), trail)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    """What is done with jobs. `decide` says what is pushed, or why it cannot be; `until` is the
+    new moment."""
+
+    act: Literal["drop", "queue", "delay"]
+    decide: Callable[[bytes], Push | str | None]
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    mark: Mark
+    raw: bytes
+    push: Push | None
+
+
+def _act(keys: Keys, marks: Sequence[Mark], deed: _Deed, trail: Trail | None) -> Steps[Result]:
+    result = Result()
+    todo: Iterable[Mark] = _from_behind(marks)
+    try:
+        for is_last_try in (False, True):
+            missed: list[Mark] = []
+            for batch in _batches(todo):
+                seen: _Seen = yield _find(keys, batch, (_tried(result), len(marks)))
+                takings, absent, refused = _decided(batch, seen, deed)
+                done, gone, barred = yield from _take(keys, takings, seen, deed, trail)
+                elsewhere = [mark for mark in absent if seen.lengths[mark.stamp]]
+                missed += elsewhere
+                gone += len(absent) - len(elsewhere)
+                result = result.plus(done, gone, [*refused, *barred])
+            if is_last_try or not missed:
+                return result.plus(gone=len(missed))
+            found = yield from _sought(keys, missed)
+            result = result.plus(gone=len(missed) - len(found))
+            todo = found
+    except StoreError as error:
+        return replace(result, stopped=error)
+    return result
+
+
+def _from_behind(marks: Iterable[Mark]) -> Iterator[Mark]:
+    """The marks of a moment that follow one another, those further back first: what is taken then
+    moves no other."""
+    for _, group in groupby(marks, key=lambda mark: mark.stamp):
+        yield from sorted(group, key=lambda mark: -mark.place)
+
+
+def _tried(result: Result) -> int:
+    return result.done + result.gone + sum(count for _, count in result.refused)
+
+
+def _batches(marks: Iterable[Mark]) -> Iterator[list[Mark]]:
+    batch: list[Mark] = []
+    size = 0
+    for each in marks:
+        if batch and (len(batch) >= _JOBS or size + each.size > _BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(each)
+        size += each.size
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found: each job's bytes, None when it is not near its place; how long the lists
+    are, -1 for what is none."""
+
+    raws: list[bytes | None]
+    lengths: dict[str, int]
+
+
+def _find(keys: Keys, batch: Sequence[Mark], progress: tuple[int, int]) -> Exchange[_Seen]:
+    stamps = list(dict.fromkeys(mark.stamp for mark in batch))
+    sizes = delayed_windows.lengths(keys, stamps)
+    finds = tuple(
+        windows.find(keys.delayed(mark.stamp), mark.sha, mark.place, reach=_REACH).commands[0]
+        for mark in batch
+    )
+
+    def parse(replies: list[Any]) -> _Seen:
+        if isinstance(replies[0], StoreError):
+            raise replies[0]
+        raws = [raw if isinstance(raw, bytes) else None for raw in replies[1:]]
+        return _Seen(raws, dict(zip(stamps, sizes.parse(replies[:1]), strict=True)))
+
+    return Exchange((*sizes.commands, *finds), parse, tolerant=True, progress=progress)
+
+
+def _decided(
+    batch: Sequence[Mark], seen: _Seen, deed: _Deed
+) -> tuple[list[_Taking], list[Mark], list[str]]:
+    """What to take, what is elsewhere or gone, and why others are refused."""
+    takings: list[_Taking] = []
+    absent: list[Mark] = []
+    refused: list[str] = []
+    for mark, raw in zip(batch, seen.raws, strict=True):
+        if seen.lengths[mark.stamp] < 0:
+            refused.append(_NO_LIST)
+        elif raw is None:
+            absent.append(mark)
+        else:
+            push = deed.decide(raw)
+            if isinstance(push, str):
+                refused.append(push)
+            else:
+                takings.append(_Taking(mark, raw, push))
+    return takings, absent, refused
+
+
+def _take(
+    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, trail: Trail | None
+) -> Steps[tuple[int, int, list[str]]]:
+    """Do it: how many were taken, how many were gone, and why others stay."""
+    done = gone = 0
+    barred: list[str] = []
+    for calls in _calls(keys, takings, seen, deed, trail):
+        results: list[Any] = yield Exchange(calls, list, writes=True, tolerant=True)
+        for call, outcome in zip(calls, results, strict=True):
+            if isinstance(outcome, WrongType):
+                barred += [str(outcome)] * ((len(call.keys) - 6) // 2)
+            elif isinstance(outcome, StoreError):
+                raise outcome
+            else:
+                done += outcome.count(1)
+                gone += outcome.count(0)
+                barred += [_BARRED] * outcome.count(-1)
+    return done, gone, barred
+
+
+def _calls(
+    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, trail: Trail | None
+) -> Iterator[tuple[Call, ...]]:
+    """The scripts to run, a moment each, those together that keep the server busy for a few
+    milliseconds."""
+    together: list[Call] = []
+    room = _WALK
+    for stamp, group in groupby(takings, key=lambda taking: taking.mark.stamp):
+        alike, length = list(group), max(1, seen.lengths[stamp])
+        most = max(1, _WALK // length)
+        for at in range(0, len(alike), most):
+            part = alike[at : at + most]
+            room -= len(part) * length
+            if together and room < 0:
+                yield tuple(together)
+                together, room = [], _WALK - len(part) * length
+            together.append(_call(keys, stamp, part, deed, trail))
+    if together:
+        yield tuple(together)
+
+
+def _call(
+    keys: Keys, stamp: str, takings: Sequence[_Taking], deed: _Deed, trail: Trail | None
+) -> Call:
+    moment = keys.delayed(stamp)
+    touched = [*trail_keys(keys, trail), moment, keys.delayed_schedule(), keys.queues()]
+    new = keys.delayed_member(deed.until) if deed.until else ""
+    args: list[Arg] = [*trail_args(trail), keys.delayed_member(stamp), name_bytes(stamp), BLANK]
+    args += [deed.act, new, deed.until]
+    for each in takings:
+        target = moment if not deed.until else keys.delayed(deed.until)
+        queue, payload = b"", b""
+        if each.push is not None:
+            target, payload = keys.queue(each.push.queue), each.push.payload
+            queue = name_bytes(each.push.queue)
+        touched += [keys.delayed_stamps(each.raw), target]
+        args += [each.mark.place, each.raw, queue, payload]
+    return _ACT.call(touched, args)
+
+
+def _sought(keys: Keys, missed: Sequence[Mark]) -> Steps[list[Mark]]:
+    """Those of the marks whose jobs are still in their lists, with the places where they are now,
+    those further back first. A round trip for each 1,000 jobs of their moments."""
+    found: list[Mark] = []
+    for stamp, group in groupby(missed, key=lambda mark: mark.stamp):
+        left: dict[str, list[Mark]] = {}
+        for each in group:
+            left.setdefault(each.sha, []).append(each)
+        there: list[Mark] = []
+        start, length = 0, 1
+        while start < length and left:
+            span = (start, start + _SOUGHT - 1)
+            seen = yield windows.window(keys.delayed(stamp), *span, max_bytes=0)
+            length = seen.length
+            for place, item in enumerate(seen.items, start):
+                if wanted := left.get(item.sha):
+                    there.append(replace(wanted.pop(), place=place))
+                    if not wanted:
+                        del left[item.sha]
+            start += _SOUGHT
+        found += reversed(there)
+    return found

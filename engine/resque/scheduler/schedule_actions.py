@@ -1,0 +1,76 @@
+"""What an operator does with schedules: queue their jobs now, delete them. Each leaves a trail, can
+be taken back, and returns numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from resque.errors import StoreError
+from resque.scheduler.definition import Schedule
+from resque.scheduler.moving import QueueOf, no_queue
+from resque.state.bulk import Result
+from resque.state.trail import Trail, trail_args, trail_keys
+from resque.wire.exchange import Exchange, Steps, load_script, single
+from resque.wire.keys import Keys, name_bytes
+
+_DROP = load_script("schedule_drop")
+_PUSH = load_script("push_noted")
+
+_CHANGED = "it was changed meanwhile"
+_NO_QUEUE = "it names no queue, and its class has none that is known here"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One persistent schedule as it was seen: its name, and the SHA-1 of its configuration."""
+
+    name: str
+    sha: str
+
+
+def run_now(
+    keys: Keys,
+    schedules: Sequence[Schedule],
+    trail: Trail | None = None,
+    *,
+    queue_of: QueueOf = no_queue,
+) -> Steps[Result]:
+    """Put the jobs of schedules onto their queues now; their next firings stay. One round trip
+    each, which is not tried again when its answer is lost."""
+    result = Result()
+    try:
+        for schedule in schedules:
+            queue = schedule.queue_for(queue_of)
+            if queue is None:
+                result = result.plus(refused=[_NO_QUEUE])
+                continue
+            yield _push(keys, queue, schedule.payload, trail)
+            result = result.plus(1)
+    except StoreError as error:
+        return replace(result, stopped=error)
+    return result
+
+
+def _push(keys: Keys, queue: str, payload: bytes, trail: Trail | None) -> Exchange[int]:
+    touched = [*trail_keys(keys, trail), keys.queues(), keys.queue(queue)]
+    call = _PUSH.call(touched, [*trail_args(trail), name_bytes(queue), payload])
+    return single(call, int, writes=True)
+
+
+def delete(keys: Keys, marks: Sequence[Mark], trail: Trail | None = None) -> Steps[Result]:
+    """Delete persistent schedules and tell the schedulers, each only while its configuration is
+    what was seen. One round trip each. Schedules of a scheduler's file are not in Redis: it
+    writes those that are to persist again when it starts."""
+    result = Result()
+    touched = [*trail_keys(keys, trail), keys.persistent_schedules(), keys.schedules_changed()]
+    try:
+        for mark in marks:
+            call = _DROP.call(touched, [*trail_args(trail), name_bytes(mark.name), mark.sha])
+            outcome: int = yield single(call, int, writes=True)
+            result = result.plus(
+                done=outcome == 1, gone=outcome == 0, refused=[_CHANGED] if outcome < 0 else []
+            )
+    except StoreError as error:
+        return replace(result, stopped=error)
+    return result

@@ -1,0 +1,88 @@
+"""The set of queues: what is missing from it, and putting names on it and taking them off.
+
+Some clients push before they register, and sets can be damaged. What is missing is seen neither by
+a console nor by a worker with a pattern.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resque.state.trail import Trail, trail_args, trail_keys
+from resque.wire.exchange import Command, Exchange, Reply, Steps, load_script, single
+from resque.wire.keys import Keys, name_bytes, name_text
+
+_REGISTER = load_script("register")
+
+#: Keys looked at in one round trip, and round trips at most.
+_SCAN_KEYS = 1000
+_SCAN_PAGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """A queue that holds `jobs` and is not in the set of queues."""
+
+    name: str
+    jobs: int
+
+
+def missing(keys: Keys) -> Steps[tuple[list[Unregistered], bool]]:
+    """The unregistered queues, by the bytes of their names, and whether all keys were looked at:
+    at most 200,000 are. A round trip for each 1,000 keys of the database, and two more."""
+    beginning = keys.queue("")
+    pattern = b"".join(b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in beginning)
+    registered: set[bytes] = yield single(("SMEMBERS", keys.queues()), set)
+    found: set[bytes] = set()
+    cursor: bytes | int = 0
+    for _ in range(_SCAN_PAGES):
+        cursor, page = yield single(
+            ("SCAN", cursor, "MATCH", pattern + b"*", "COUNT", _SCAN_KEYS), tuple
+        )
+        found.update(key.removeprefix(beginning) for key in page)
+        if int(cursor) == 0:
+            break
+    queues: list[Unregistered] = yield _still_missing(keys, sorted(found - registered))
+    return queues, int(cursor) == 0
+
+
+def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered]]:
+    """Those that hold a list, and were not registered since they were found."""
+    commands: list[Command] = []
+    for name in names:
+        commands.append(("SISMEMBER", keys.queues(), name))
+        commands.append(("LLEN", keys.queue(name_text(name))))
+
+    def parse(replies: list[Reply]) -> list[Unregistered]:
+        states = zip(names, replies[::2], replies[1::2], strict=True)
+        # A key that is no list answers with an error, one that is gone with 0.
+        return [
+            Unregistered(name_text(name), jobs)
+            for name, known, jobs in states
+            if known == 0 and isinstance(jobs, int) and jobs
+        ]
+
+    return Exchange(tuple(commands), parse, tolerant=True)
+
+
+def register(keys: Keys, queue: str, trail: Trail | None = None) -> Exchange[bool]:
+    """Put a queue's name on the set of queues. Returns whether it was missing. One round trip,
+    atomic."""
+    return _change(keys, queue, "on", trail)
+
+
+def forget(keys: Keys, queue: str, trail: Trail | None = None) -> Exchange[bool]:
+    """Take the name of an empty queue off the set of queues. Returns whether that was done: not
+    when it was not registered or jobs wait by now. One round trip, atomic."""
+    return _change(keys, queue, "off", trail)
+
+
+def _change(keys: Keys, queue: str, to: str, trail: Trail | None) -> Exchange[bool]:
+    return single(
+        _REGISTER.call(
+            [*trail_keys(keys, trail), keys.queues(), keys.queue(queue)],
+            [*trail_args(trail), name_bytes(queue), to],
+        ),
+        lambda reply: reply == 1,
+        writes=True,
+    )

@@ -1,0 +1,87 @@
+-- Take jobs out of one moment's list by their bytes, near where they were seen, and delete them,
+-- put them onto their queues, or delay them until another moment.
+--
+-- include trail.inc.lua
+--
+-- KEYS[4] the list   KEYS[5] all moments   KEYS[6] queues
+-- KEYS[5+2i] the moments of job i   KEYS[6+2i] the list onto which it goes (KEYS[4]: none)
+-- After the trail's arguments, ARGV holds:
+--   the list's name inside values   the member in KEYS[5]   a blank (a text that is no item)
+--   'drop', 'queue' or 'delay'
+--   delay: the new list's name inside values   delay: the new member and moment (epoch)
+--   for each of the n jobs, best those further back first:
+--     place from the head   bytes   queue: the queue's name   queue: what is pushed
+-- Returns for each job: 1 taken, 0 it was not there, -1 it stays because where it should go is no
+-- list. A list that is empty leaves KEYS[5] with it.
+-- Cost: O(n x length of the list) at worst; O(length) when all are where they were seen.
+local list, moments = KEYS[4], KEYS[5]
+local name, member, blank = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
+local act, new_name, new_member = ARGV[base + 4], ARGV[base + 5], ARGV[base + 6]
+-- Before anything is taken: a script that fails half-way would leave blanks.
+redis.call('SISMEMBER', KEYS[6], '')
+local score = redis.call('ZSCORE', moments, member) or '-'
+-- A write that needs no memory comes first: then a server out of memory lets the script go on.
+redis.call('LTRIM', list, 0, -1)
+local drift = 0
+local function locate(place, bytes)
+  if place + drift >= 0 and redis.call('LINDEX', list, place + drift) == bytes then
+    return place + drift
+  end
+  local found = redis.call('LPOS', list, bytes)
+  if found then
+    drift = found - place
+  end
+  return found
+end
+local function push(target, bytes, queue, payload)
+  if act == 'queue' then
+    redis.call('SADD', KEYS[6], queue)
+    redis.call('RPUSH', target, payload)
+  elseif act == 'delay' then
+    redis.call('ZADD', moments, new_member, new_member)
+    redis.call('RPUSH', target, bytes)
+  end
+end
+local taken, results = {}, {}
+for i = 1, (#KEYS - 6) / 2 do
+  local at, target = base + 4 * i + 2, KEYS[6 + 2 * i]
+  local bytes, payload = ARGV[at + 2], ARGV[at + 4]
+  local kind = redis.call('TYPE', target).ok
+  local found = (kind == 'list' or kind == 'none') and locate(tonumber(ARGV[at + 1]), bytes)
+  if found then
+    redis.call('LSET', list, found, blank)
+    push(target, bytes, ARGV[at + 3], payload)
+    -- Where it was when those before it had left.
+    local place = found
+    for _, other in ipairs(taken) do
+      place = other < found and place - 1 or place
+    end
+    taken[#taken + 1] = found
+    local new = act == 'delay' and new_member or '-'
+    local where = place .. ' ' .. score .. ' ' .. new .. ' ' .. member
+    remember(where, bytes, act == 'drop' and '' or target, payload)
+    results[i] = 1
+  else
+    results[i] = (kind == 'list' or kind == 'none') and 0 or -1
+  end
+end
+if #taken == 0 then
+  return results
+end
+redis.call('LREM', list, 0, blank)
+for i, result in ipairs(results) do
+  if result == 1 then
+    -- What a job's moments are is for Ruby's searches only: not for this should an act fail.
+    if act == 'delay' then
+      redis.pcall('SADD', KEYS[5 + 2 * i], new_name)
+    end
+    if not redis.call('LPOS', list, ARGV[base + 4 * i + 4]) then
+      redis.pcall('SREM', KEYS[5 + 2 * i], name)
+    end
+  end
+end
+if redis.call('EXISTS', list) == 0 then
+  redis.call('ZREM', moments, member)
+end
+note('delayed', #taken)
+return results

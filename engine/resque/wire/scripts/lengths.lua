@@ -1,0 +1,10 @@
+-- Read how long lists are.
+--
+-- KEYS[1..n] the lists
+-- Returns the length of each; -1 for another kind of value. Cost: O(n); read-only.
+local out = {}
+for i, key in ipairs(KEYS) do
+  local length = redis.pcall('LLEN', key)
+  out[i] = type(length) == 'number' and length or -1
+end
+return out

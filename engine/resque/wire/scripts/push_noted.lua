@@ -1,0 +1,13 @@
+-- Put a job onto a queue in an operator's name.
+--
+-- include trail.inc.lua
+--
+-- KEYS[4] queues   KEYS[5] the queue
+-- After the trail's arguments, ARGV holds the queue's name and what is pushed.
+-- Returns how many jobs wait in the queue then. Cost: O(1).
+redis.call('LLEN', KEYS[5]) -- an error before anything is done, if it is not a list
+redis.call('SADD', KEYS[4], ARGV[base + 1])
+local length = redis.call('RPUSH', KEYS[5], ARGV[base + 2])
+remember('', '', KEYS[5], ARGV[base + 2])
+note('pushed', 1)
+return length

@@ -1,0 +1,208 @@
+"""`make bench-console`: what the console costs, against its targets. About four minutes; `--quick`
+for one. Figures are of this machine and this moment: compare those of one run only."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.benchmarks.console.fleets import fill
+from tests.benchmarks.console.terminal import Terminal
+from tests.benchmarks.engine.bench_server import BenchServer
+
+#: What the harness itself asks of the server.
+_OWN = ("info", "config")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measurement. `target` is what to reach, in words; None: for information."""
+
+    what: str
+    value: float
+    unit: str
+    target: float | None = None
+
+    def line(self) -> str:
+        """For the table."""
+        target = "" if self.target is None else f"{self.target:g} {self.unit}"
+        judged = "" if self.target is None else ("met" if self.value <= self.target else "MISSED")
+        return f"{self.what:58} {self.value:10,.2f} {self.unit:9} {target:>12} {judged}"
+
+
+class Bench:
+    """Measures on one server."""
+
+    def __init__(self, server: BenchServer, folder: Path, *, quick: bool) -> None:
+        self._server = server
+        self._folder = folder
+        self._watch_s = 5.0 if quick else 15.0
+        self._repeats = 3 if quick else 7
+        self._rows = 20_000 if quick else 100_000
+        self._many = 100_000 if quick else 1_000_000
+
+    def run(self) -> Iterator[Figure]:
+        """All figures, as they come."""
+        for measure in (self.starts, self.small, self.busy, self.large, self.rows, self.many):
+            yield from measure()
+
+    def starts(self) -> Iterator[Figure]:
+        """Commands, and the console's first frames, on ten queues."""
+        fill(self._server.client, 10, 10, 20, 500)
+        yield Figure("qtop --version", self._command("--version"), "ms", 60)
+        for words in (("queues",), ("failed", "--limit", "20"), ("--once",)):
+            yield Figure(f"qtop {' '.join(words)}", self._command(*words), "ms", 250)
+        frames, data = [], []
+        for _ in range(self._repeats):
+            with self._console("2") as terminal:
+                frame_s = terminal.until(lambda text: "qtop" in text)
+                frames.append((frame_s - terminal.begun_s) * 1_000)
+                data_s = terminal.until(lambda text: "waiting" in text)
+                data.append((data_s - terminal.begun_s) * 1_000)
+        yield Figure("first frame", statistics.median(frames), "ms", 300)
+        yield Figure("first data", statistics.median(data), "ms", 500)
+
+    def small(self) -> Iterator[Figure]:
+        """Ten queues in which nothing happens, at one look a second."""
+        with self._console("2") as terminal:
+            terminal.until(lambda text: "queue-0003" in text)
+            terminal.settle(2.5)
+            bytes_per_s, cpu = terminal.watch(self._watch_s)
+            yield Figure("10 quiet queues: to the terminal", bytes_per_s, "B/s", 0)
+            yield Figure("10 quiet queues: CPU", cpu * 100, "% core", 1)
+            yield Figure("10 quiet queues: memory", terminal.rss_mb(), "MB")
+
+    def busy(self) -> Iterator[Figure]:
+        """Fifty queues, each of which changes at every look."""
+        fill(self._server.client, 50, 20, 20, 500)
+        script = (
+            "for i = 0, 49 do redis.call('RPUSH', string.format('resque:queue:queue-%04d', i), "
+            """'{"class":"A","args":[' .. ARGV[1] .. ']}') end"""
+        )
+        with self._console("2") as terminal:
+            terminal.until(lambda text: "queue-0003" in text)
+            terminal.settle(1.5)
+            before, begun_s = terminal.written, time.perf_counter()
+            for turn in range(int(self._watch_s)):
+                self._server.client.eval(script, 0, turn)
+                terminal.watch(1.0)
+            rate = (terminal.written - before) / (time.perf_counter() - begun_s)
+            yield Figure("50 busy queues: to the terminal", rate, "B/s", 2_048)
+
+    def large(self) -> Iterator[Figure]:
+        """A thousand queues and five thousand workers."""
+        fill(self._server.client, 1_000, 5_000, 500, 1_000)
+        with self._console("2") as terminal:
+            terminal.until(lambda text: "queue-" in text)
+            terminal.settle(1.5)
+            self._server.client.config_resetstat()
+            _, cpu = terminal.watch(self._watch_s)
+            stats = self._server.client.info("commandstats")
+            looks = max(1, stats.get("cmdstat_time", {}).get("calls", 1))
+            own = {k: v for k, v in stats.items() if k.split("_")[1].split("|")[0] not in _OWN}
+            usec = sum(each["usec"] for each in own.values())
+            yield Figure("1,000 queues, 5,000 workers: Redis a look", usec / looks / 1e3, "ms", 5)
+            yield Figure("1,000 queues, 5,000 workers: CPU of qtop", cpu * 100, "% core", 10)
+            yield Figure("1,000 queues, 5,000 workers: memory", terminal.rss_mb(), "MB")
+            yield from self._keys(terminal, "3", "5,000 rows")
+
+    def rows(self) -> Iterator[Figure]:
+        """A queue with many jobs, also while Redis does not answer."""
+        fill(self._server.client, 3, 2, 20, 500)
+        jobs = [f'{{"class":"Kind{n % 9}","args":[{n}]}}' for n in range(self._rows)]
+        self._server.client.rpush("resque:queue:queue-0002", *jobs)
+        with self._console("2") as terminal:
+            terminal.until(lambda text: "queue-0002" in text)
+            terminal.type("\r")
+            terminal.until(lambda text: "Kind3" in text)
+            yield from self._keys(terminal, "", f"{self._rows:,} waiting jobs")
+            pid = int(self._server.client.info("server")["process_id"])
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                terminal.watch(3.0)
+                yield from self._keys(terminal, "", "while Redis is stopped", limit_s=5.0)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+
+    def many(self) -> Iterator[Figure]:
+        """A very long list of failures of 1 KB."""
+        fill(self._server.client, 3, 2, self._many, 1_000)
+        name = f"{self._many:,} failures"
+        with self._console("2") as terminal:
+            terminal.until(lambda text: "queue-0002" in text)
+            begun_s = time.perf_counter()
+            terminal.type("4")
+            first_s = terminal.until(lambda text: "Kind" in text)
+            yield Figure(f"{name}: first page", (first_s - begun_s) * 1_000, "ms", 200)
+            yield from self._keys(terminal, "", f"during the scan of {name}")
+            done_s = terminal.until(lambda text: "all " in text and "read" in text, 240)
+            per_s = self._many / (done_s - begun_s)
+            yield Figure(f"{name}: grouped, entries a second", per_s, "/s")
+            yield Figure(f"{name}: memory", terminal.rss_mb(), "MB", 150)
+
+    def _keys(
+        self, terminal: Terminal, first: str, where: str, limit_s: float = 20.0
+    ) -> Iterator[Figure]:
+        if first:
+            terminal.type(first)
+        terminal.settle()
+        taken: list[float] = []
+        deadline_s = time.perf_counter() + limit_s
+        while len(taken) < 200 and time.perf_counter() < deadline_s:
+            taken.append(terminal.press("j" if len(taken) % 20 < 10 else "k"))
+        taken.sort()
+        yield Figure(f"{where}: key to repaint, median", statistics.median(taken), "ms")
+        yield Figure(f"{where}: key to repaint, p99", taken[int(len(taken) * 0.99)], "ms", 50)
+
+    def _console(self, screen: str) -> Terminal:
+        terminal = Terminal(self._server.url, self._folder)
+        if screen:
+            terminal.type(screen)
+        return terminal
+
+    def _command(self, *words: str) -> float:
+        environment = {**os.environ, "REDIS_URL": self._server.url}
+        taken = []
+        for _ in range(self._repeats):
+            begun_s = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-m", "qtop", *words],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                check=False,
+            )
+            taken.append((time.perf_counter() - begun_s) * 1_000)
+        return statistics.median(taken)
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="make bench-console", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller databases, shorter looks")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON here, too")
+    options = parser.parse_args()
+    server = BenchServer()
+    figures: list[Figure] = []
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for figure in Bench(server, Path(folder), quick=options.quick).run():
+                figures.append(figure)
+                print(figure.line(), flush=True)
+    finally:
+        server.stop()
+    if options.out:
+        options.out.write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
+
+
+if __name__ == "__main__":
+    main()

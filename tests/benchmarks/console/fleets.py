@@ -1,0 +1,67 @@
+"""Databases of different sizes for the console to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import redis
+
+_AT_ONCE = 2_000
+
+
+def fill(client: redis.Redis, queues: int, workers: int, failures: int, entry_bytes: int) -> None:
+    """Put a fleet into an empty database: depths differ, half of the workers are busy."""
+    client.flushall()
+    pipe = client.pipeline(transaction=False)
+    for index in range(queues):
+        name = f"queue-{index:04}"
+        pipe.sadd("resque:queues", name)
+        jobs = [f'{{"class":"Job{index % 7}","args":[{n}]}}' for n in range(index % 9)]
+        if jobs:
+            pipe.rpush(f"resque:queue:{name}", *jobs)
+    pipe.execute()
+    for worker in _workers(workers, max(queues, 1)):
+        name, record = worker
+        pipe.sadd("resque:workers", name)
+        pipe.hset("resque:workers:heartbeat", name, _now("%Y-%m-%dT%H:%M:%S+00:00"))
+        pipe.set(f"resque:worker:{name}:started", _now("%Y-%m-%d %H:%M:%S +0000"))
+        if record:
+            pipe.set(f"resque:worker:{name}", record)
+        if len(pipe) >= _AT_ONCE:
+            pipe.execute()
+    pipe.execute()
+    add_failures(client, failures, entry_bytes)
+
+
+def add_failures(client: redis.Redis, number: int, entry_bytes: int) -> None:
+    """Add failures of about so many bytes: ten classes, twenty errors."""
+    pipe = client.pipeline(transaction=False)
+    begun = datetime.now(UTC) - timedelta(seconds=number)
+    for start in range(0, number, _AT_ONCE):
+        entries = []
+        for index in range(start, min(number, start + _AT_ONCE)):
+            failed_at = (begun + timedelta(seconds=index)).strftime("%Y/%m/%d %H:%M:%S UTC")
+            head = (
+                f'{{"failed_at":"{failed_at}","payload":{{"class":"Kind{index % 10}",'
+                f'"args":[{index}]}},"exception":"Error{index % 20}",'
+                f'"error":"no answer from mx{index % 97} in {index} ms","backtrace":["'
+            )
+            tail = '/app/job.rb:12"],"worker":"web1:42:mail","queue":"mail"}'
+            entries.append(head + "x" * max(0, entry_bytes - len(head) - len(tail)) + tail)
+        pipe.rpush("resque:failed", *entries)
+        pipe.execute()
+
+
+def _workers(number: int, queues: int) -> Iterator[tuple[str, str]]:
+    for index in range(number):
+        queue = f"queue-{index % queues:04}"
+        name = f"host-{index % 100:03}:{10_000 + index}:{queue},queue-{index * 3 % queues:04}"
+        run_at = _now("%Y-%m-%dT%H:%M:%SZ")
+        payload = f'{{"class":"Kind{index % 40}","args":[{index}]}}'
+        record = f'{{"queue":"{queue}","run_at":"{run_at}","payload":{payload}}}'
+        yield name, record if index % 2 else ""
+
+
+def _now(shape: str) -> str:
+    return datetime.now(UTC).strftime(shape)

@@ -1,0 +1,87 @@
+"""What a step of the console costs with a large fleet: `python -m tests.benchmarks.console_steps`.
+
+Nothing else runs on the event loop during a step, so that each should stay under 10 ms.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from statistics import median
+
+from tests.tui.looks import NOW, failure, queue, snapshot, worker
+
+from qtop.boards import History
+from qtop.verdicts import Judge
+from resque.state.snapshot import Snapshot, WorkerState
+
+QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12
+
+
+def look(number: int) -> Snapshot:
+    """One of a series of looks: every depth changes, half of the workers have another job."""
+    return snapshot(
+        [queue(f"queue-{i:04}", (i * 7 + number) % 900, (i + number) % 5) for i in range(QUEUES)],
+        [_worker(i, number) for i in range(WORKERS)],
+        [failure(i) for i in range(FAILURES)],
+        server_time=NOW + timedelta(seconds=number),
+        processed_ever=1_000_000 + 900 * number,
+        failed_ever=10_000 + number,
+    )
+
+
+def _worker(i: int, number: int) -> WorkerState:
+    queues = f"queue-{i % QUEUES:04},queue-{i * 3 % QUEUES:04}"
+    return worker(
+        f"host-{i % 100:03}.example.com:{1_000 + i}:{queues}",
+        processed=10 * i + number,
+        on=f"queue-{i % QUEUES:04}" if i % 2 else None,
+        job=(f"Jobs::Kind{i % 40}", [i, number]),
+        beat_age_s=float((i + number) % 60),
+    )
+
+
+class Steps:
+    """What the steps of one kind took. The first two warm up, and do not count."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._taken_ms: list[float] = []
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Measure the processor time of a step, without the garbage of those before."""
+        gc.collect()
+        begun_s = time.thread_time()
+        yield
+        self._taken_ms.append((time.thread_time() - begun_s) * 1_000)
+
+    def __str__(self) -> str:
+        counted = self._taken_ms[2:]
+        return f"{self._what:16} median {median(counted):5.1f} ms, worst {max(counted):5.1f} ms"
+
+
+def main() -> None:
+    """Measure."""
+    print(f"{QUEUES:,} queues, {WORKERS:,} workers, {FAILURES:,} failures")
+    history, judge = History(local_host="here"), Judge()
+    adding, judging, both = Steps("History.add"), Steps("Judge.judge"), Steps("both in a row")
+    for number in range(LOOKS):
+        seen = look(number)
+        with adding.timed():
+            board = history.add(seen, float(number))
+        with judging.timed():
+            judge.judge(board, float(number), survey=None, rtt_ms=20.0)
+    for number in range(LOOKS, 2 * LOOKS):
+        seen = look(number)
+        with both.timed():
+            board = history.add(seen, float(number))
+            judge.judge(board, float(number), survey=None, rtt_ms=20.0)
+    print(adding, judging, both, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""`python -m tests.benchmarks.engine`, or `make bench`: the engine side by side with its peers.
+
+Each repeat measures every system once, on one server of its own; only ratios taken in one run
+count. RQ comes with the dependency group `bench`; Ruby Resque is measured where BENCH_RESQUE_LIB
+names the `lib` folder of a checkout of it (with the gems it needs), Sidekiq where BENCH_SIDEKIQ
+names its program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from tests.benchmarks.engine import systems
+from tests.benchmarks.engine.bench_server import BenchServer
+from tests.benchmarks.engine.plan import QUICK, TINY, Run, Size
+from tests.benchmarks.engine.report import tables
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print the tables, and write the results where that is wanted."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short repeat: about a minute")
+    parser.add_argument("--tiny", action="store_true", help="only to see that the harness works")
+    parser.add_argument(
+        "--repeats", type=int, metavar="N", help="how often; default 3, less when it takes long"
+    )
+    parser.add_argument("--only", metavar="WORD", help="only systems whose name holds this")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    options = parser.parse_args(arguments)
+    size = TINY if options.tiny else QUICK if options.quick else Size()
+    if options.repeats:
+        size = replace(size, repeats=options.repeats)
+    chosen = [s for s in _available() if not options.only or options.only in s.name]
+    begun_s = time.monotonic()
+    server = BenchServer()
+    try:
+        run = Run(server, size, chosen, lambda line: print(line, flush=True))
+        results = run.all()
+    finally:
+        server.stop()
+    print(f"\n{tables(results)}\n")
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
+    print(f"{time.monotonic() - begun_s:.0f} s; only the ratios of one run count.")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+
+
+def _available() -> list[systems.System]:
+    found = list(systems.OURS)
+    if importlib.util.find_spec("rq"):
+        found += systems.RQ
+    else:
+        print("RQ is not installed: run `make bench`")
+    return found + systems.ruby_systems()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""`qtop prune`: the evidence first, then exactly those of whose death nothing speaks against."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.cli.conftest import Qtop, everything
+from tests.engine.direct import Direct
+
+JOB = b'{"class":"Charge","args":[1.50,"x"]}'
+LONG_AGO = "2020-01-01T00:00:00+00:00"
+DEAD = "web-1:7:mail"
+
+
+def hold(direct: Direct, worker_id: str, job: bytes | None = JOB, beat: str = LONG_AGO) -> None:
+    """Have a worker hold a job; without one it is idle."""
+    direct("SADD", "resque:workers", worker_id)
+    if beat:
+        direct("HSET", "resque:workers:heartbeat", worker_id, beat)
+    if job is not None:
+        record = b'{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":' + job + b"}"
+        direct("SET", f"resque:worker:{worker_id}", record)
+
+
+def gone_pid() -> int:
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.fixture
+def around(direct: Direct) -> None:
+    """A dead worker's job that is in several places besides."""
+    hold(direct, DEAD)
+    hold(direct, "web-2:8:mail", beat="")
+    hold(direct, "web-2:9:mail", b'{"class":"Other","args":[]}', beat="")
+    direct("SADD", "resque:queues", "mail")
+    direct("RPUSH", "resque:queue:mail", "a", JOB, "b", JOB, "c")
+    failed = b'{"payload":%s,"exception":"E","error":"e","queue":"%s"}'
+    direct("RPUSH", "resque:failed", failed % (JOB, b"mail"), failed % (JOB, b"other"))
+
+
+@pytest.mark.usefixtures("around")
+def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Direct) -> None:
+    before = everything(direct)
+    ran = qtop("prune", "--dry-run")
+    assert ran.status == 0
+    assert ran.out.startswith(f"would prune {DEAD}: silent for ")
+    assert "holds Charge of mail since 2020-01-01 00:00:00" in ran.out
+    assert (
+        "the same job waits 2 times, failed 1 time, is in the hands of 1 other worker; "
+        "its job would fail\n" in ran.out
+    )
+    [told] = qtop("prune", "--dry-run", "--json").objects
+    age_s = told.pop("heartbeat_age_s")
+    assert age_s > 100_000_000
+    assert told == {
+        "would_prune": DEAD,
+        "job": "failed",
+        "process_runs": None,
+        "class": "Charge",
+        "queue": "mail",
+        "run_at": "2020-01-01T00:00:00Z",
+        "also_waiting": 2,
+        "also_failed": 1,
+        "also_in_hands": 1,
+        "times_lost": 0,
+        "doubt": None,
+    }
+    assert "its job would go back" in qtop("prune", "--dry-run", "--requeue-lost", "1").out
+    assert everything(direct) == before
+
+
+@pytest.mark.usefixtures("around")
+def test_the_evidence_is_shown_before_anything_is_done(qtop: Qtop, direct: Direct) -> None:
+    ran = qtop("prune")
+    assert (ran.status, ran.out) == (0, f"pruned {DEAD}: its job failed\n")
+    assert ran.err.startswith(f"{DEAD}: silent for ")
+    assert direct("LLEN", "resque:failed") == 3
+    [deed] = qtop("audit", "--json").objects
+    assert (deed["action"], deed["subject"], deed["planned"], deed["done"]) == ("prune", DEAD, 1, 1)
+
+
+def test_a_lost_job_goes_back_only_so_often_and_the_preview_knows(
+    qtop: Qtop, direct: Direct
+) -> None:
+    hold(direct, DEAD)
+    for times_lost, fate in ((0, "put back"), (1, "put back"), (2, "failed")):
+        hold(direct, DEAD)
+        [told] = qtop("prune", "--requeue-lost", "2", "--dry-run", "--json").objects
+        assert (told["times_lost"], told["job"]) == (times_lost, fate)
+        direct("DEL", "resque:pruning_dead_workers_in_progress")
+        [told] = qtop("prune", "--requeue-lost", "2", "--json").objects
+        assert (told["pruned"], told["job"]) == (DEAD, fate)
+    assert direct("LRANGE", "resque:queue:mail", 0, -1) == [JOB, JOB]
+    assert json.loads(direct("LINDEX", "resque:failed", 0))["payload"] == json.loads(JOB)
+    assert [deed["done"] for deed in qtop("audit", "--json").objects] == [1, 1, 1]
+
+
+def test_a_worker_whose_process_runs_here_is_kept_unless_pids_are_ignored(
+    qtop: Qtop, direct: Direct
+) -> None:
+    mine, gone = f"{socket.gethostname()}:{os.getpid()}:q", f"{socket.gethostname()}:{gone_pid()}:q"
+    hold(direct, mine)
+    hold(direct, gone, None)
+    dry = {told.get("would_prune"): told for told in qtop("prune", "--dry-run", "--json").objects}
+    assert dry[gone]["process_runs"] is False
+    assert dry[None]["would_keep"] == mine
+    assert dry[None]["doubt"] == f"process {os.getpid()} is running on this machine"
+    ran = qtop("prune")
+    assert (ran.status, ran.out) == (0, f"pruned {gone}\n")
+    assert f"kept {mine}: process {os.getpid()} is running" in ran.err
+    direct("DEL", "resque:pruning_dead_workers_in_progress")
+    assert qtop("prune").status == 1
+    assert direct("SMEMBERS", "resque:workers") == [mine.encode()]
+    assert qtop("prune", "--ignore-pids").out == f"pruned {mine}: its job failed\n"
+    assert direct("EXISTS", "resque:workers") == 0
+
+
+def test_only_those_named_are_pruned_and_of_the_others_it_is_said_why_not(
+    qtop: Qtop, direct: Direct
+) -> None:
+    seconds, _ = direct("TIME")
+    fresh = datetime.fromtimestamp(int(seconds), UTC).isoformat()
+    hold(direct, DEAD)
+    hold(direct, "web-1:8:mail")
+    hold(direct, "foreign:1:q", beat="")
+    hold(direct, "alive:1:q", beat=fresh)
+    ran = qtop("prune", DEAD, "foreign:1:q", "alive:1:q", "nobody\x1b[2J", "--json")
+    assert ran.status == 0
+    told: dict[Any, Any] = {
+        each.get("kept") or each["pruned"]: each["doubt"] for each in ran.objects
+    }
+    assert told[DEAD] is None
+    assert "never sent a heartbeat" in told["foreign:1:q"]
+    assert "s old" in told["alive:1:q"]
+    assert told["nobody\x1b[2J"] == "there is no such worker"
+    assert "\x1b" not in ran.out + ran.err
+    assert direct("SCARD", "resque:workers") == 3
+    assert direct("EXISTS", f"resque:worker:{DEAD}", "resque:worker:web-1:8:mail") == 1
+
+
+def test_a_heartbeat_without_a_worker_is_pruned_too(qtop: Qtop, direct: Direct) -> None:
+    direct("HSET", "resque:workers:heartbeat", "ghost", LONG_AGO)
+    ran = qtop("prune")
+    assert (ran.status, ran.out) == (0, "pruned ghost\n")
+    assert "holds no job" in ran.err
+    assert direct("EXISTS", "resque:workers:heartbeat", "resque:failed") == 0
+
+
+def test_what_a_dead_worker_holds_may_be_anything(qtop: Qtop, direct: Direct) -> None:
+    direct("HSET", "resque:workers:heartbeat", DEAD, LONG_AGO)
+    for record in (b"junk\x1b[2J", b'{"queue":"q\x1b","payload":{"class":""}}', b"{}"):
+        direct("SET", f"resque:worker:{DEAD}", record)
+        dry = qtop("prune", "--dry-run", "--requeue-lost", "3")
+        assert "holds what is no job of" in dry.out
+        assert "its job would fail" in dry.out
+        assert "\x1b" not in dry.out

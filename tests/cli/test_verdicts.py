@@ -1,0 +1,45 @@
+"""`qtop --once` and `qtop doctor` say what Overview says."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Push, Qtop
+from tests.engine.direct import Direct
+
+
+def test_what_is_wrong_comes_before_everything_else(qtop: Qtop, direct: Direct, push: Push) -> None:
+    push("Mail")
+    direct("SADD", "resque:workers", "web-1:7:other")
+    direct("HSET", "resque:workers:heartbeat", "web-1:7:other", "2020-01-01T00:00:00+00:00")
+    lines = qtop("--once").out.splitlines()
+    told = lines[3:6]
+    assert told[0] == "bad   no worker is alive that takes any: 1 job waits in mail"
+    assert any(line.startswith("warn  1 worker dead: silent for ") for line in told)
+    titles = next(n for n, line in enumerate(lines) if line.startswith("QUEUE"))
+    assert all(lines.index(line) < titles for line in told)
+
+
+def test_a_user_who_may_not_ask_is_told_what_is_unknown(
+    qtop: Qtop, direct: Direct, redis_url: str
+) -> None:
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">pw", "~*", "+@all", "-info")
+    try:
+        out = qtop("--once", "--url", redis_url.replace("unix://", "unix://modest:pw@")).out
+    finally:
+        direct("ACL", "DELUSER", "modest")
+    assert "ok    Nothing is wrong, as far as it can be known: 0 queues, 0 workers" in out
+    assert "note  unknown: Redis's memory, eviction and persistence (" in out
+
+
+def test_the_doctor_uses_the_same_words_and_notes_are_no_trouble(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    push("Mail")
+    direct("SADD", "resque:workers", "ruby-1:7:mail")
+    direct("SET", "resque:pause:queue:mail", "true")
+    found = [(each["level"], each["text"]) for each in qtop("doctor", "--json").objects]
+    assert ("WARN", "mail is paused; 1 waiting") in found
+    (unknown,) = [each for each in found if "without heartbeat" in each[1]]
+    assert unknown[0] == "OK"
+    once = qtop("--once").out
+    assert "warn  mail is paused; 1 waiting" in once
+    assert unknown[1] in once

@@ -1,0 +1,110 @@
+"""Reaching a Redis as a user with few rights, and Sentinels with a login or TLS of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from tests.engine.direct import Direct
+from tests.engine.reach_helpers import KINDS, Runners, Servers, problem_of
+from tests.engine.tls_front import TlsFront
+
+from resque.errors import AuthRefused, Unreachable
+from resque.server import Binary
+from resque.state import queues
+from resque.wire.exchange import Exchange, single
+from resque.wire.keys import Keys
+
+WRITE = queues.push(Keys(), "q", [b"x"])
+NAME: Exchange[bytes] = single(("CLIENT", "GETNAME"), lambda reply: reply or b"")
+SECRETS = ("sesame", "tahini", "halva")
+
+
+@pytest.fixture
+def all_kinds() -> Iterator[Runners]:
+    """Opens runners of every kind."""
+    with Runners(*KINDS) as runners:
+        yield runners
+
+
+@pytest.fixture(params=KINDS)
+def reach(request: pytest.FixtureRequest) -> Iterator[Runners]:
+    """Opens runners of one kind."""
+    with Runners(request.param) as runners:
+        yield runners
+
+
+@pytest.fixture
+def start(redis_binary: Binary) -> Iterator[Servers]:
+    """Starts servers of the test's own."""
+    with Servers(redis_binary.path) as servers:
+        yield servers
+
+
+@pytest.mark.parametrize("rights", ["-client", "-client|setname", "-client|setinfo"])
+def test_a_user_who_may_not_set_a_name_may_work(
+    all_kinds: Runners, direct: Direct, redis_url: str, rights: str
+) -> None:
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">sesame", "~*", "+@all", rights)
+    url = redis_url.replace("unix://", "unix://modest:sesame@")
+    try:
+        runners = all_kinds.each(url)
+        assert [runner.run(WRITE) for runner in runners] == [1, 2, 3]
+        if rights != "-client":
+            may = rights != "-client|setname"
+            assert [bool(runner.run(NAME)) for runner in runners] == [may] * 3
+    finally:
+        direct("ACL", "DELUSER", "modest")
+
+
+def test_what_else_a_user_may_not_is_refused_as_ever(
+    reach: Runners, direct: Direct, redis_url: str
+) -> None:
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">sesame", "~*", "+ping")
+    try:
+        url = redis_url.replace("unix://", "unix://modest:sesame@")
+        problem = problem_of(lambda: reach(url).run(WRITE))
+    finally:
+        direct("ACL", "DELUSER", "modest")
+    assert type(problem) is AuthRefused
+    assert "sesame" not in str(problem)
+
+
+def test_sentinels_have_a_password_of_their_own(start: Servers, all_kinds: Runners) -> None:
+    primary = start(password="sesame")
+    watch = f"sentinel monitor main 127.0.0.1 {primary.port} 1"
+    sentinel = start(watch, "sentinel auth-pass main sesame", password="tahini", sentinel=True)
+    sentinel("ACL", "SETUSER", "asker", "on", ">halva", "+sentinel|get-master-addr-by-name")
+    place = f"127.0.0.1:{sentinel.port}/main/0"
+    for login in ("sentinel_password=tahini", "sentinel_username=asker&sentinel_password=halva"):
+        for runner in all_kinds.each(f"redis+sentinel://:sesame@{place}?{login}"):
+            assert runner.run(WRITE) > 0
+    for wrong in ("", "?sentinel_password=halva", "?sentinel_username=asker"):
+        for runner in all_kinds.each(f"redis+sentinel://:sesame@{place}{wrong}"):
+            problem = problem_of(lambda r=runner: r.run(WRITE))  # type: ignore[misc]
+            assert type(problem) is Unreachable
+            assert "?sentinel_username=...&sentinel_password=..." in str(problem)
+            assert not any(secret in f"{problem} {problem!r}" for secret in SECRETS)
+
+
+@pytest.mark.parametrize("scheme", ["rediss+sentinel", "redis+sentinel"])
+def test_sentinels_and_primaries_speak_tls(
+    start: Servers, all_kinds: Runners, tmp_path: Path, scheme: str
+) -> None:
+    authority = trustme.CA()
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    certificate = authority.issue_cert("127.0.0.1")
+    primary = start()
+    with TlsFront(primary.socket, certificate) as front:
+        # What a Sentinel tells of is the port that it was given, whether it can reach it or not.
+        port = front.port if scheme == "rediss+sentinel" else primary.port
+        sentinel = start(f"sentinel monitor main 127.0.0.1 {port} 1", sentinel=True)
+        with TlsFront(sentinel.socket, certificate) as asked:
+            place = f"{scheme}://127.0.0.1:{asked.port}/main/0?ca={file}&sentinel_tls=yes"
+            runners = all_kinds.each(place)
+            assert [runner.run(WRITE) for runner in runners] == [1, 2, 3]
+        plain = f"{scheme}://127.0.0.1:{sentinel.port}/main/0?ca={file}&sentinel_tls=no"
+        assert [runner.run(WRITE) for runner in all_kinds.each(plain)] == [4, 5, 6]

@@ -1,0 +1,93 @@
+"""The survey: one round trip, and what may not be asked stays unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+from tests.engine.direct import Direct
+
+from resque.state import survey, switches
+from resque.state.survey import Survey
+from resque.state.trail import Actor, Trail
+from resque.wire.exchange import Exchange
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+
+KEYS = Keys()
+LOCK = KEYS.master_lock()
+
+
+def take(store: Store) -> Survey:
+    asked = survey.take(KEYS, LOCK)
+    assert isinstance(asked, Exchange)
+    return store.run(asked)
+
+
+def test_an_empty_server_tells_of_itself_and_of_nothing_else(store: Store) -> None:
+    found = take(store)
+    assert found.taken is not None
+    assert found.facts is not None
+    assert found.facts.fields["role"] == "master"
+    assert found.facts.fields["maxmemory_policy"] == "noeviction"
+    assert found.facts.save == ""
+    assert (found.master, found.due, found.schedules, found.deeds) == ("", math.inf, 0, ())
+    assert found.problems == {}
+
+
+def test_the_scheduler_and_the_first_delayed_moment_are_found(store: Store, direct: Direct) -> None:
+    direct("SET", LOCK, "web1:7")
+    direct("ZADD", KEYS.delayed_schedule(), 2_000_000_000, "2000000000")
+    direct("ZADD", KEYS.delayed_schedule(), 1_000_000_000, "1000000000")
+    direct("HSET", KEYS.persistent_schedules(), "nightly", "{}")
+    found = take(store)
+    assert (found.master, found.due, found.schedules) == ("web1:7", 1e9, 1)
+
+
+def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct) -> None:
+    for name in ("low", "mail"):
+        trail = Trail(Actor("ada@desk", "qtop"), "pause", name, KEYS.pause_queue(name), 1, name)
+        store.run(switches.pause(KEYS, [name], trail))
+    found = take(store)
+    assert found.deeds is not None
+    assert [(deed.action, deed.queue) for deed in found.deeds] == [
+        ("pause", "mail"),
+        ("pause", "low"),
+    ]
+    assert found.taken is not None
+    assert {deed.actor.who for deed in found.deeds} == {"ada@desk"}
+    assert all(abs((found.taken - deed.at).total_seconds()) < 60 for deed in found.deeds)
+
+
+def test_keys_of_another_kind_make_their_part_unknown(store: Store, direct: Direct) -> None:
+    direct("SET", KEYS.audit(), "no stream")
+    direct("SET", KEYS.delayed_schedule(), "no sorted set")
+    found = take(store)
+    assert found.facts is not None
+    assert (found.deeds, found.master, found.due, found.schedules) == (None, None, None, None)
+    assert set(found.problems) == {"deeds", "scheduler"}
+
+
+@pytest.fixture
+def modest(direct: Direct, redis_url: str) -> Iterator[str]:
+    """The URL of a user who may ask nothing about the server."""
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">pw", "~*", "+@all", "-info", "-config")
+    yield redis_url.replace("unix://", "unix://modest:pw@")
+    direct("ACL", "DELUSER", "modest")
+
+
+def test_without_the_right_to_ask_the_server_is_unknown_and_the_rest_is_not(modest: str) -> None:
+    with Store(modest) as store:
+        found = take(store)
+    assert found.facts is None
+    assert list(found.problems) == ["server"]
+    assert "NOPERM" in found.problems["server"]
+    assert found.master == ""
+
+
+def test_a_survey_that_failed_knows_nothing_and_why() -> None:
+    found = survey.failed("no answer")
+    assert (found.facts, found.master, found.deeds) == (None, None, None)
+    assert set(found.problems.values()) == {"no answer"}
+    assert set(found.problems) == {"server", "scheduler", "deeds"}

@@ -1,0 +1,55 @@
+"""Many workers started from inside the console drain a queue while its keys answer, and all of them
+leave with it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.engine.direct import Direct
+from tests.engine.worker_process import ROOT
+from tests.kills.scale import TIMEOUT_S, either
+from tests.tui.console import console, screen_lines, until, until_shown
+from tests.tui.local_yard import of_folder
+from tests.tui.local_yard import until as until_so
+
+from qtop.local.order import Order
+from qtop.local.record import DONE
+
+WORKERS = 16
+JOBS = either(300, 20_000)
+QUEUE = "resque:queue:drain"
+PAYLOAD = b'{"class":"MarkSlowly","args":[%d,%s]}'
+PAUSE_S = b"0.01"
+SCREENS = {"2": "queues", "3": "workers", "6": "local"}
+
+
+@pytest.mark.redis
+@pytest.mark.timeout(TIMEOUT_S)
+async def test_sixteen_local_workers_drain_a_queue_while_keys_answer(
+    direct: Direct, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    direct("SADD", "resque:queues", "drain")
+    for number in range(JOBS):
+        direct("RPUSH", QUEUE, PAYLOAD % (number, PAUSE_S))
+    order = Order("drain", WORKERS, ("tests.kills.mark_jobs",))
+    app = console(url=redis_url, folder=tmp_path / "log", interval_s=0.25, clock=time.monotonic)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        assert await app.local.trouble(order) is None
+        await app.desk.local.start([order])
+        await until_shown(pilot, f"started {WORKERS} here")
+        while direct("HLEN", "marks") < JOBS:
+            for key, mode in SCREENS.items():
+                await pilot.press(key, "j", "k")
+                assert app.current_mode == mode
+                assert screen_lines(app)[0].startswith(" qtop ")
+        assert direct("LLEN", QUEUE) == 0
+        await pilot.press("6", "q")
+        await until_shown(pilot, f"Leave, with {WORKERS} workers started here?")
+        await pilot.press("enter")
+        await until_so(lambda: not app.is_running)
+    assert {worker.place.ending for worker in app.local.all} == {DONE}
+    await until_so(lambda: not of_folder(tmp_path))

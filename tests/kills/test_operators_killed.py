@@ -1,0 +1,151 @@
+"""Commands that act on thousands of failures are killed half-way: each job is where it was, or
+where it should be, exactly once; and what was done can be taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from tests.engine.by_hand import FAILED, entry, fill, waiting
+from tests.engine.direct import Direct, eventually
+from tests.kills.scale import SEEDS, TIMEOUT_S, either
+
+from resque.state import audit, failure_actions
+from resque.state.trail import Actor, Trail
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+
+JOBS = either(2000, 10_000)
+KILLS = either(3, 12)
+LONGEST_WAIT_S = 0.01
+TARGET = "resque:queue:r"
+PAYLOADS = [b'{"class":"A","args":[%d],"own":1.50}' % number for number in range(JOBS)]
+FAILURES = [entry(number, payload, "r") for number, payload in enumerate(PAYLOADS)]
+
+
+class Command:
+    """`qtop` with some arguments, as an operator starts it."""
+
+    def __init__(self, url: str, *args: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "qtop", *args],
+            env={**os.environ, "REDIS_URL": url},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def kill(self) -> None:
+        """End it at once. Nothing of it goes on: it has no children."""
+        self._process.kill()
+        self._process.communicate()
+
+    def answer(self) -> bytes:
+        """Wait until it has ended well. Returns what it printed."""
+        out, err = self._process.communicate()
+        assert self._process.returncode == 0, err
+        return out
+
+
+def kill_in_the_middle(
+    start: Callable[[], Command], progress: Callable[[], int], chance: random.Random
+) -> tuple[int, bytes]:
+    """Start a command and kill it when it has got on a little, again and again; let the last one
+    end. Returns how many were killed before they ended, and what the last one said."""
+    killed = 0
+    share = JOBS // KILLS
+    for _ in range(KILLS):
+        command = start()
+        aim = progress() + chance.randrange(1, share)
+        eventually(lambda c=command, a=aim: progress() >= a or c.has_ended(), "it gets on")  # type: ignore[misc]
+        time.sleep(chance.random() * LONGEST_WAIT_S)
+        killed += not command.has_ended()
+        command.kill()
+        if progress() == JOBS:
+            return killed, b""
+    return killed, start().answer()
+
+
+def requeued(direct: Direct) -> int:
+    count: int = direct("LLEN", TARGET)
+    return count
+
+
+def assert_each_is_in_one_place(direct: Direct) -> None:
+    # Atomically: what the server was sent before the kill it may do in between.
+    direct("MULTI")
+    direct("LRANGE", FAILED, 0, -1)
+    direct("LRANGE", TARGET, 0, -1)
+    failed, waits = direct("EXEC")
+    jobs = Counter(waits)
+    jobs.update(PAYLOADS[json.loads(each)["payload"]["args"][0]] for each in failed)
+    assert jobs == Counter(PAYLOADS)
+    # Untouched: no entry says that it was retried, for none of these was.
+    assert set(failed) <= set(FAILURES)
+
+
+@pytest.fixture
+def failures(direct: Direct) -> list[bytes]:
+    fill(direct, FAILURES, FAILED)
+    return FAILURES
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_requeue_killed_again_and_again_requeues_each_once_and_can_be_taken_back(
+    direct: Direct, redis_url: str, store: Store, keys: Keys, failures: list[bytes], seed: int
+) -> None:
+    def start() -> Command:
+        if requeued(direct):
+            assert_each_is_in_one_place(direct)
+        return Command(redis_url, "requeue", "--from", "failed", "--filter", "class:A", "--yes")
+
+    killed, _ = kill_in_the_middle(start, lambda: requeued(direct), random.Random(seed))
+    assert killed >= 1
+    assert Counter(waiting(direct, TARGET)) == Counter(PAYLOADS)
+    assert direct("EXISTS", FAILED) == 0
+    assert direct("SMEMBERS", "resque:queues") == [b"r"]
+    # Each run has its own id; the last is taken back first, as an operator would.
+    deeds = store.run(audit.newest(keys, KILLS + 2))
+    assert {deed.action for deed in deeds} == {"requeue"}
+    answers = [Command(redis_url, "undo", deed.id, "--json").answer() for deed in deeds]
+    undone = [json.loads(answer) for answer in answers]
+    assert sum(each["done"] for each in undone) == JOBS
+    assert [each["lost"] for each in undone] == [0] * len(deeds)
+    assert waiting(direct, FAILED) == failures
+    assert direct("EXISTS", TARGET) == 0
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_undo_killed_again_and_again_takes_each_back_once(
+    direct: Direct, redis_url: str, store: Store, keys: Keys, failures: list[bytes], seed: int
+) -> None:
+    trail = Trail(Actor("me@here", "tests"), "requeue", "all", keys.failed(), JOBS)
+    marks = store.run(failure_actions.select(keys, lambda failure: True))
+    assert store.run(failure_actions.requeue(keys, marks, trail)).done == JOBS
+
+    def start() -> Command:
+        assert_each_is_in_one_place(direct)
+        return Command(redis_url, "undo", trail.id, "--json")
+
+    killed, answer = kill_in_the_middle(start, lambda: JOBS - requeued(direct), random.Random(seed))
+    assert killed >= 1
+    if answer:
+        assert json.loads(answer)["lost"] == 0
+    assert waiting(direct, FAILED) == failures
+    assert direct("EXISTS", TARGET) == 0
+    again = Command(redis_url, "undo", trail.id)
+    eventually(again.has_ended, "it has nothing to do")
+    again.kill()
+    assert waiting(direct, FAILED) == failures

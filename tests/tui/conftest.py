@@ -1,0 +1,38 @@
+"""Fixtures of the tests of the console."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from tests.engine.direct import Direct
+from tests.tui.redis_behind import KEYS, Redis
+
+from qtop.source import RedisSource
+from resque.wire.address import parse_url
+
+
+@pytest.fixture
+def direct(redis_url: str) -> Iterator[Direct]:
+    """A connection to the empty server that shares no code with the engine."""
+    path = parse_url(redis_url).path
+    assert path is not None
+    with Direct(path) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A Redis of its own."""
+    source = RedisSource(parse_url(redis_url), KEYS)
+    yield Redis(redis_url, source)
+    await source.close()
+
+
+@pytest.fixture
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -1,0 +1,81 @@
+"""The console in a real terminal."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+DEADLINE_S = 30.0
+RESTORED = b"\x1b[?1049l"
+
+
+@dataclass
+class Terminal:
+    """A pseudo terminal of 100 x 30 with the console in it."""
+
+    process: "subprocess.Popen[bytes]"
+    fd: int
+    written: bytes = field(default=b"")
+
+    def read_until(self, text: bytes) -> None:
+        deadline_s = time.monotonic() + DEADLINE_S
+        while text not in self.written:
+            assert time.monotonic() < deadline_s, self.written[-2_000:]
+            has_ended = self.process.poll() is not None
+            self._read()
+            assert text in self.written or not has_ended, self.written[-2_000:]
+
+    def wait(self) -> int:
+        """Wait for the end, reading all the while: a full terminal would hold the console up."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline_s, self.written[-2_000:]
+            self._read()
+        self._read()
+        return self.process.returncode
+
+    def press(self, keys: bytes) -> None:
+        """Type something."""
+        os.write(self.fd, keys)
+
+    def hang_up(self) -> None:
+        """Let the terminal vanish, without a signal: it was not the session's own."""
+        vanished, self.fd = self.fd, os.open(os.devnull, os.O_RDWR)
+        os.close(vanished)
+
+    def _read(self) -> None:
+        ready, _, _ = select.select([self.fd], [], [], 0.05)
+        if ready:
+            try:
+                self.written += os.read(self.fd, 65_536)
+            except OSError:  # the other side is closed
+                time.sleep(0.01)
+
+
+@contextmanager
+def open_terminal(program: str, *arguments: str) -> Iterator[Terminal]:
+    """Run a Python program in a terminal. It is killed at the end, if it still runs."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(follower)
+    terminal = Terminal(process, leader)
+    try:
+        yield terminal
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        os.close(terminal.fd)

@@ -1,0 +1,41 @@
+"""A real Redis behind the console under test."""
+
+from dataclasses import dataclass
+
+from tests.tui.console import console
+from tests.tui.looks import failure
+
+from qtop.app import QtopApp
+from qtop.source import RedisSource
+from resque.state import failures, queues
+from resque.wire.codec import encode_job
+from resque.wire.exchange import single
+from resque.wire.keys import Keys
+
+KEYS = Keys("resque")
+
+
+@dataclass
+class Redis:
+    """The server behind the console."""
+
+    url: str
+    source: RedisSource
+
+    async def push(self, queue: str, number: int) -> None:
+        jobs = [encode_job("Job", [queue, index]) for index in range(number)]
+        await self.source.run(queues.push(KEYS, queue, jobs))
+
+    async def fail(self, number: int) -> None:
+        entries = [failure(n).item.raw for n in range(number, 0, -1)]
+        await self.source.run(single(("RPUSH", KEYS.failed(), *entries), int, writes=True))
+
+    async def size(self, queue: str) -> int:
+        return await self.source.run(queues.size(KEYS, queue))
+
+    async def failed(self) -> int:
+        return await self.source.run(failures.count(KEYS))
+
+
+def on(redis: Redis, **more: object) -> QtopApp:
+    return console(url=redis.url, **more)  # type: ignore[arg-type]

@@ -1,0 +1,64 @@
+"""Exports keep exact bytes, hide secrets, and say what cannot be loaded."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.tui.looks import failure
+
+from qtop.exporting import BadExport, line_of, read_line
+from qtop.redact import Redactor
+from qtop.scanning import Source
+from resque.state.windows import Item, whole
+
+FAILED = Source("failed", "failed")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_come_back(raw: bytes) -> None:
+    line = line_of(whole(raw), FAILED)
+    assert line.isascii()
+    assert line.isprintable()
+    assert read_line(line).item.raw == raw
+
+
+def test_a_line_says_what_it_holds() -> None:
+    item = failure(1).item
+    fields = json.loads(line_of(item, FAILED))
+    assert fields["from"] == "failed"
+    assert fields["queue"] == "mail"
+    assert fields["sha"] == item.sha
+    assert fields["raw"].encode() == item.raw
+
+
+def test_secrets_are_hidden_and_such_a_line_is_not_loaded() -> None:
+    item = failure(1, payload={"class": "A", "args": [{"password": "hunter2"}]}).item
+    line = line_of(item, FAILED, Redactor())
+    assert "hunter2" not in line
+    with pytest.raises(BadExport, match="redacted"):
+        read_line(line)
+    assert read_line(line_of(failure(1).item, FAILED, Redactor())).queue == "mail"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("{", "not JSON"),
+        ("5", "not written by qtop"),
+        ('{"qtop": 2}', "not written by qtop"),
+        ('{"qtop": 1, "sha": "x"}', "no bytes"),
+        ('{"qtop": 1, "raw": "x", "sha": "y"}', "not those that were exported"),
+        ('{"qtop": 1, "base64": "!", "sha": "y"}', "no bytes"),
+        ('{"qtop": 1, "raw": "\\ud800", "sha": "y"}', "no bytes"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_what_cannot_be_loaded_says_why(line: str, why: str) -> None:
+    with pytest.raises(BadExport, match=why):
+        read_line(line)
+
+
+def test_a_cut_item_is_not_loaded() -> None:
+    with pytest.raises(BadExport, match="cut"):
+        read_line(line_of(Item(b"begin", 10**6, "a" * 40), FAILED))

@@ -1,0 +1,492 @@
+"""The failed jobs of a real Redis: groups, pages, filters, and what acts on all that match."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.tui.console import screen_text, table_of, until, until_shown
+from tests.tui.looks import failure
+from tests.tui.redis_behind import KEYS, Redis, on
+from textual.pilot import Pilot
+from textual.widgets import Checkbox, Input, TextArea
+
+from qtop.app import QtopApp
+from qtop.screens.failed import FailedScreen
+from resque.state import audit, failures
+from resque.wire.codec import encode
+from resque.wire.exchange import single
+
+pytestmark = pytest.mark.redis
+
+MANY = 20_000
+
+
+def entry(number: int, **fields: Any) -> bytes:
+    """One of three groups, on one of two queues."""
+    kind = number % 3
+    names = ("Mailers::Welcome", "Images::Resize", "Reports::Weekly")
+    usual: dict[str, Any] = {
+        "failed_at": f"2026/11/23 12:{number // 60 % 60:02}:{number % 60:02} UTC",
+        "payload": {"class": names[kind], "args": [number]},
+        "exception": "Net::ReadTimeout" if kind else "NoMethodError",
+        "error": f"user {number} not found",
+        "queue": "mail" if kind < 2 else "images",
+    }
+    return failure(1, **(usual | fields)).item.raw
+
+
+async def fill(redis: Redis, *entries: bytes, key: bytes = KEYS.failed()) -> None:
+    for start in range(0, len(entries), 1_000):
+        part = entries[start : start + 1_000]
+        await redis.source.run(single(("RPUSH", key, *part), int, writes=True))
+
+
+async def listed(redis: Redis, key: bytes) -> list[bytes]:
+    found: list[bytes] = await redis.source.run(single(("LRANGE", key, 0, -1), list))
+    return found
+
+
+async def open_failed(pilot: Pilot[Any], app: QtopApp, *keys: str) -> FailedScreen:
+    await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+    await pilot.press("4")
+    await until(pilot, lambda: isinstance(app.screen, FailedScreen), "the screen")
+    screen = app.screen
+    assert isinstance(screen, FailedScreen)
+    await pilot.press(*keys)
+    return screen
+
+
+def under_cursor(app: QtopApp) -> Any:
+    return table_of(app).cursor_row
+
+
+def group_of(app: QtopApp, name: str) -> Any:
+    rows = [table_of(app)._rows[index] for index in range(table_of(app).row_count)]
+    return next(row.group for row in rows if row.group.fingerprint.class_name == name)
+
+
+async def test_failures_come_in_groups_and_enter_shows_their_entries(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(30)), b"not JSON")
+    app = on(redis)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await open_failed(pilot, app)
+        await until_shown(pilot, "4 groups of 31 failed jobs")
+        assert "user # not" in screen_text(app)
+        await pilot.press("enter")
+        await until_shown(pilot, "10 match")
+        assert table_of(app).row_count == 10
+        await pilot.press("enter")
+        await until_shown(pilot, "10 failures of the same group")
+        await pilot.press("escape", "escape")
+        await until_shown(pilot, "4 groups of 31 failed jobs")
+
+
+async def test_t_changes_between_groups_and_entries_and_stays_so(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(30)))
+    app = on(redis)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await open_failed(pilot, app, "t")
+        await until_shown(pilot, "entries 1 to 30 of 30, newest first")
+        await pilot.press("2", "4")
+        await until_shown(pilot, "entries 1 to 30 of 30, newest first")
+        await pilot.press("t")
+        await until_shown(pilot, "3 groups of 30 failed jobs")
+
+
+async def test_groups_of_a_long_list_are_counted_in_the_background(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(MANY)))
+    app = on(redis)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await open_failed(pilot, app)
+        await until_shown(pilot, f"3 groups of {MANY:,} failed jobs")
+        assert group_of(app, "Images::Resize").count == MANY // 3 + 1
+        await fill(redis, entry(1), entry(4))
+        app.look_now()
+        await until_shown(pilot, f"3 groups of {MANY + 2:,} failed jobs")
+        assert group_of(app, "Images::Resize").count == MANY // 3 + 3
+        assert "scanned" not in screen_text(app)
+
+
+async def test_a_list_that_was_cleared_is_counted_anew(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(3_000)))
+    app = on(redis)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await open_failed(pilot, app)
+        await until_shown(pilot, "3 groups of 3,000 failed jobs")
+        await redis.source.run(single(("DEL", KEYS.failed()), int, writes=True))
+        await fill(redis, entry(1))
+        app.look_now()
+        await until_shown(pilot, "1 group of 1 failed job")
+
+
+async def test_entries_are_paged_through_the_whole_list(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(1_300)))
+    app = on(redis)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await open_failed(pilot, app, "t")
+        await until_shown(pilot, "entries 1 to 500 of 1,300")
+        await pilot.press("G", "pagedown")
+        await until_shown(pilot, "entries 501 to 1,000 of 1,300")
+        await until(pilot, lambda: table_of(app).cursor_index == 0, "the first of them")
+        await pilot.press("G", "pagedown")
+        await until_shown(pilot, "entries 1,001 to 1,300 of 1,300")
+        await pilot.press("G", "pagedown")
+        await pilot.pause()
+        assert under_cursor(app).failure.args == [0]
+        await pilot.press("g", "pageup")
+        await until_shown(pilot, "entries 501 to 1,000 of 1,300")
+        await until(pilot, lambda: table_of(app).cursor_index == 499, "the last of them")
+        await pilot.press("r")
+        await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
+    assert await redis.failed() == 1_299
+
+
+async def test_a_page_stays_where_it_is_while_failures_come(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(1_300)))
+    app = on(redis)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await open_failed(pilot, app, "t")
+        await until_shown(pilot, "entries 1 to 500 of 1,300")
+        await pilot.press("G", "pagedown")
+        await until_shown(pilot, "entries 501 to 1,000")
+        first = under_cursor(app)
+        await fill(redis, *(entry(n) for n in range(100)))
+        app.look_now()
+        await until_shown(pilot, "entries 601 to 1,100 of 1,400")
+        assert under_cursor(app).key == first.key
+
+
+async def test_a_filter_finds_what_is_far_behind_the_newest(redis: Redis) -> None:
+    rare = entry(0, payload={"class": "Rare", "args": [42]})
+    await fill(redis, rare, *(entry(n) for n in range(5_000)))
+    app = on(redis)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await open_failed(pilot, app, "t", "slash")
+        await pilot.press(*"args.0:42", "enter")
+        await until_shown(pilot, "2 of 5,001")
+        assert table_of(app).row_count == 2
+        await pilot.press("G", "enter")
+        await until_shown(pilot, "Rare")
+        await until_shown(pilot, "app/jobs/welcome.rb:12:in")
+        await pilot.press("escape")
+        await fill(redis, entry(42))
+        app.look_now()
+        await until_shown(pilot, "3 match")
+        await pilot.press("escape")
+        await until_shown(pilot, "entries 1 to 500 of 5,002")
+
+
+async def test_everything_that_matches_is_requeued_after_a_preview(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(MANY)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "t", "slash")
+        await pilot.press(*"queue:images", "enter", "R")
+        await until_shown(pilot, f"Requeue {MANY // 3:,} failed jobs?")
+        text = screen_text(app)
+        assert "Classes: Reports::Weekly (6,666)" in text
+        assert "Queues: images" in text
+        assert "Failed: 2026-11-23" in text
+        await fill(redis, entry(2), entry(5))  # after the preview: not to be touched
+        await pilot.press("y")
+        await until_shown(pilot, f"requeued {MANY // 3:,}, gone meanwhile 0, refused 0")
+        await until_shown(pilot, "2 match")
+        (deed,) = await redis.source.run(audit.newest(KEYS, 9))
+        assert (deed.action, deed.planned, deed.done) == ("requeue", MANY // 3, MANY // 3)
+        assert "filter queue:images" in deed.subject
+    assert await redis.size("images") == MANY // 3
+    assert await redis.failed() == MANY - MANY // 3 + 2
+    numbers = [json.loads(raw)["args"][0] for raw in await listed(redis, KEYS.queue("images"))]
+    assert numbers == sorted(numbers)
+
+
+async def test_a_bulk_is_taken_back_as_one(redis: Redis) -> None:
+    before = [entry(n) for n in range(600)]
+    await fill(redis, *before)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "D")
+        await until_shown(pilot, "Delete 600 failed jobs?")
+        await pilot.press("y")
+        await until_shown(pilot, "deleted 600, gone meanwhile 0, refused 0")
+        assert await redis.failed() == 0
+        await pilot.press("u")
+        await until_shown(pilot, "took back")
+    assert await listed(redis, KEYS.failed()) == before
+
+
+async def test_a_group_is_deleted_after_a_preview_and_nothing_else(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(900)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app)
+        await until_shown(pilot, "3 groups of 900")
+        name = under_cursor(app).group.fingerprint.class_name
+        await pilot.press("d")
+        await until_shown(pilot, "Delete 300 failed jobs?")
+        await pilot.press("y")
+        await until_shown(pilot, "deleted 300, gone meanwhile 0, refused 0")
+    left = {json.loads(raw)["payload"]["class"] for raw in await listed(redis, KEYS.failed())}
+    assert len(left) == 2
+    assert name not in left
+
+
+async def test_a_bulk_with_a_pace_can_be_stopped_and_says_what_is_left(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(500)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "R")
+        await until_shown(pilot, "Requeue 500 failed jobs?")
+        app.screen.query_one("#pace", Input).value = "40"
+        await pilot.press("y")
+        await until_shown(pilot, "x stops")
+        await until(pilot, lambda: " 10 of 500" in screen_text(app), "the first step")
+        await pilot.press("x")
+        await until_shown(pilot, "left alone: stopped")
+        done = await redis.size("mail") + await redis.size("images")
+        assert 10 <= done < 500
+        assert f"requeued {done}, gone meanwhile 0, refused 0; the other {500 - done}" in (
+            screen_text(app)
+        )
+        assert await redis.failed() == 500 - done
+        await pilot.press("u")
+        await until_shown(pilot, "took back")
+    assert await redis.failed() == 500
+
+
+async def test_what_went_meanwhile_is_counted_as_gone(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(50)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "R")
+        await until_shown(pilot, "Requeue 50 failed jobs?")
+        await redis.source.run(single(("LPOP", KEYS.failed(), 20), len, writes=True))
+        await pilot.press("y")
+        await until_shown(pilot, "requeued 30, gone meanwhile 20, refused 0")
+
+
+async def test_a_preview_can_be_left_before_it_is_there(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(MANY)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app)
+        await pilot.press("R", "escape")
+        await pilot.pause()
+        await until(pilot, lambda: isinstance(app.screen, FailedScreen), "the list")
+        await pilot.press("R")
+        await until_shown(pilot, f"Requeue {MANY:,} failed jobs?")
+        await pilot.press("escape")
+    assert await redis.failed() == MANY
+
+
+async def test_nothing_that_matches_is_said(redis: Redis) -> None:
+    await fill(redis, entry(1))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "t", "slash")
+        await pilot.press(*"class:None", "enter", "R")
+        await until_shown(pilot, "nothing matches")
+
+
+async def test_jobs_move_to_another_queue(redis: Redis) -> None:
+    await redis.push("later", 1)
+    await fill(redis, entry(1), entry(2))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "t", "m")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await pilot.press(*"later", "enter")
+        await until_shown(pilot, "moved to later: 1, gone meanwhile 0, refused 0")
+    assert await redis.size("later") == 2
+
+
+async def test_a_queue_that_is_not_there_is_asked_about(redis: Redis) -> None:
+    await fill(redis, entry(1))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "t", "m")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await pilot.press(*"nwe", "enter")
+        await until_shown(pilot, "There is no queue nwe yet")
+        await pilot.press("escape")
+    assert await redis.failed() == 1
+
+
+async def test_a_payload_is_edited_shown_as_a_difference_and_requeued(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    before = entry(1)
+    await fill(redis, before)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "t", "e")
+        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
+        area = app.screen.query_one(TextArea)
+        area.text = area.text.replace("Images::Resize", "")
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "This cannot be requeued")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor again")
+        area = app.screen.query_one(TextArea)
+        area.text = area.text.replace('"class": ""', '"class": "Images::Crop"')
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, '+  "class": "Images::Crop",')
+        assert '-  "class": "Images::Resize",' in screen_text(app)
+        await pilot.press("y")
+        await until_shown(pilot, "edited and requeued 1, gone meanwhile 0, refused 0")
+        assert await listed(redis, KEYS.queue("mail")) == [b'{"class":"Images::Crop","args":[1]}']
+        assert await redis.failed() == 0
+        await pilot.press("u")
+        await until_shown(pilot, "took back")
+    assert await listed(redis, KEYS.failed()) == [before]
+
+
+async def test_a_payload_that_was_left_alone_is_not_requeued(redis: Redis) -> None:
+    await fill(redis, entry(1))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "t", "enter", "e")
+        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "nothing was changed")
+    assert await redis.failed() == 1
+
+
+async def test_an_entry_that_holds_no_job_cannot_be_edited(redis: Redis) -> None:
+    await fill(redis, b"not JSON")
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "t", "e")
+        await until_shown(pilot, "cannot be edited: the entry cannot be read")
+
+
+@pytest.mark.parametrize("with_secrets", [False, True])
+async def test_all_that_match_are_written_to_a_private_file(
+    redis: Redis, tmp_path: Path, with_secrets: bool
+) -> None:
+    secret = entry(1, payload={"class": "A", "args": [{"password": "hunter2"}]})
+    large = entry(4, error="x" * 100_000)
+    await fill(redis, *(entry(n) for n in range(3)), secret, large)
+    file = tmp_path / "out.jsonl"
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "t", "w")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        app.screen.query_one("#path", Input).value = str(file)
+        app.screen.query_one("#secrets", Checkbox).value = with_secrets
+        await pilot.click("#all")
+        await until_shown(pilot, "written 5 to")
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        app.screen.query_one("#path", Input).value = str(file)
+        await pilot.press("enter")
+        await until_shown(pilot, "File exists")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert ("hunter2" in file.read_text()) is with_secrets
+    if with_secrets:
+        assert {line["raw"].encode() for line in lines} == set(await listed(redis, KEYS.failed()))
+
+
+async def test_another_list_of_failures_is_shown_where_there_are_several(redis: Redis) -> None:
+    key = failures.list_key(KEYS, "mail_failed")
+    await redis.source.run(single(("SADD", KEYS.failed_queues(), "mail_failed"), int, writes=True))
+    await fill(redis, entry(1), entry(4), key=key)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "b")
+        await until_shown(pilot, "mail_failed   1 group of 2 failed jobs")
+        await pilot.press("t")
+        await until_shown(pilot, "entries 1 to 2 of 2")
+        await pilot.press("r")
+        await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await pilot.press(*"failed", "enter")
+        await until_shown(pilot, "deleted 1 job from the failures")
+        await pilot.press("b")
+        await until_shown(pilot, "No failed jobs.")
+    assert await redis.size("mail") == 1
+
+
+async def test_one_list_is_no_choice(redis: Redis) -> None:
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "b")
+        await until_shown(pilot, "only one list of failures")
+
+
+async def test_x_stops_the_count_and_goes_on_with_it(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(MANY)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await open_failed(pilot, app)
+        await until_shown(pilot, f"of {MANY:,} failed jobs")
+        await pilot.press("x")
+        await until_shown(pilot, "nothing is under way here")
+        assert screen._census is not None
+        screen._census.is_stopped, screen._census.of = True, MANY
+        screen.show_title()
+        await until_shown(pilot, "stopped, x goes on")
+        await pilot.press("x")
+        await until(pilot, lambda: "goes on" not in screen_text(app), "the end of it")
+
+
+async def test_hostile_entries_are_shown_and_do_no_harm(redis: Redis) -> None:
+    hostile = [
+        b"not JSON",
+        b"[1]",
+        b"null",
+        b"",
+        b'{"payload":{"class":"\x1b[31mred","args":[]},"error":"[bold]x[/bold]","queue":"a\tb"}',
+        encode({"payload": {"args": []}, "error": "\u202edecoy", "exception": "E" * 10_000}),
+        b'{"payload":{"class":"A","args":["\xff\xfe"]},"backtrace":"one\\ntwo","exception":5}',
+        b'{"failed_at":1700000000,"payload":null,"backtrace":{"a":1},"error":["x"]}',
+        b"[" * 100_000,
+        entry(1, error="y" * 1_000_000),
+    ]
+    await fill(redis, *hostile)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app)
+        await until_shown(pilot, "of 10 failed jobs")
+        await pilot.press("t")
+        await until_shown(pilot, "entries 1 to 10 of 10")
+        for _ in hostile:
+            await pilot.press("enter")
+            await until_shown(pilot, "bytes, SHA-1")
+            assert "\x1b" not in screen_text(app)
+            await pilot.press("escape", "j")
+        await pilot.press("R")
+        await until_shown(pilot, "Requeue 10 failed jobs?")
+        await pilot.press("y")
+        await until_shown(pilot, "requeued 2, gone meanwhile 0, refused 8")
+    assert await redis.failed() == 8
+
+
+async def test_read_only_changes_nothing_and_still_looks(redis: Redis, tmp_path: Path) -> None:
+    await fill(redis, *(entry(n) for n in range(900)))
+    app = on(redis, read_only=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app)
+        await until_shown(pilot, "3 groups of 900")
+        for key in "RDdrme":
+            await pilot.press(key)
+            await until_shown(pilot, "read-only" if key != "e" else "one entry at a time")
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        app.screen.query_one("#path", Input).value = str(tmp_path / "x")
+        await pilot.press("enter")
+        await until_shown(pilot, "written 300 to")
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        app.screen.query_one("#path", Input).value = str(tmp_path / "y")
+        await pilot.click("#all")
+        await until_shown(pilot, "written 900 to")
+    assert await redis.failed() == 900

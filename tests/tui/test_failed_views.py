@@ -1,0 +1,99 @@
+"""The screens of failed jobs as they look at every size."""
+
+import pytest
+from tests.tui.console import assert_snapshot, console, table_of, until
+from tests.tui.looks import FakeSource, failure, fleet, snapshot
+from textual.widgets import TextArea
+
+from qtop.app import QtopApp
+from resque.errors import Unreachable
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+NAMES = [f"{width}x{height}" for width, height in SIZES]
+BACKTRACE = [
+    "/usr/lib/ruby/gems/3.3.0/gems/net-smtp-0.5/lib/net/smtp.rb:1021:in 'Net::SMTP#recv'",
+    "/srv/app/releases/20261120/lib/mailers/welcome.rb:12:in 'Mailers::Welcome#deliver'",
+    "/srv/app/releases/20261120/app/jobs/base.rb:33:in 'Jobs::Base.perform'",
+    "/srv/app/vendor/bundle/ruby/3.3.0/gems/resque-3.0.0/lib/resque/job.rb:168:in 'perform'",
+]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+@pytest.mark.parametrize("view", ["entries", "group", "failure", "filter"])
+async def test_the_views_fit_every_size(size: tuple[int, int], view: str) -> None:
+    keys = {
+        "entries": ["t", "space", "j"],
+        "group": ["enter"],
+        "failure": ["t", "enter"],
+        "filter": ["slash", *"exception:No", "tab", "enter"],
+    }[view]
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("4", *keys)
+        await pilot.pause()
+        assert_snapshot(app, f"failed-{view}-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+async def test_the_difference_of_an_edit_fits_every_size(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("4", "t", "e")
+        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
+        area = app.screen.query_one(TextArea)
+        area.text = area.text.replace("1", '"one"')
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert_snapshot(app, f"failed-difference-{size[0]}x{size[1]}")
+
+
+def tones(app: QtopApp) -> set[str]:
+    view = app.screen.query_one("TextView")
+    return {tone for line in view._wrapped for _, tone in line.toned()}  # type: ignore[attr-defined]
+
+
+async def test_a_backtrace_shows_what_is_the_applications_own() -> None:
+    app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("4", "t", "enter")
+        await pilot.pause()
+        assert {"strong", "accent", "dim"} <= tones(app)
+
+
+async def test_the_last_groups_stay_while_redis_does_not_answer() -> None:
+    source = FakeSource(fleet(), Unreachable("no answer"))
+    app = console(source)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("4")
+        await pilot.pause()
+        before = table_of(app).row_count
+        app.look_now()
+        await until(pilot, lambda: app.stage.look.error is not None, "the failing look")
+        await pilot.pause()
+        assert table_of(app).row_count == before > 0
+        assert table_of(app).stale
+        await pilot.press("R")
+        await pilot.pause()
+        assert app.last_word[0].startswith("not now: no answer from Redis")
+
+
+async def test_a_frozen_display_does_not_change() -> None:
+    more = snapshot(failures=[failure(number) for number in range(40)])
+    app = console(FakeSource(fleet(), more))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("4", "t", "f")
+        app.look_now()
+        await until(pilot, lambda: len(app.stage.look.snapshot.failures) == 40, "a look")  # type: ignore[union-attr]
+        await pilot.pause()
+        assert table_of(app).row_count == 30
+        await pilot.press("f")
+        await until(pilot, lambda: table_of(app).row_count == 40, "the newest")

@@ -1,0 +1,44 @@
+"""Every state that real Resque left, looked at through every screen of the console."""
+
+import os
+import re
+
+import pytest
+from tests.engine import golden
+from tests.engine.direct import Direct
+from tests.tui.console import console, screen_text, until
+from textual.pilot import Pilot
+
+from qtop.app import QtopApp
+
+pytestmark = pytest.mark.redis
+
+#: All of them in the long form, a few in the short one.
+STEP = 1 if os.environ.get("QTOP_SOAK") == "1" else 24
+NAMES = sorted(path.stem for path in golden.FOLDER.glob("*.json"))[::STEP]
+#: How many states one console looks at.
+AT_ONCE = 12
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+async def look_again(app: QtopApp, pilot: Pilot[None]) -> None:
+    before = app.stage.look.snapshot
+    app.look_now()
+    await until(pilot, lambda: app.stage.look.snapshot is not before, "the next look")
+    assert app.stage.look.error is None
+
+
+@pytest.mark.parametrize("first", range(0, len(NAMES), AT_ONCE))
+async def test_every_screen_shows_it(direct: Direct, redis_url: str, first: int) -> None:
+    app = console(url=redis_url)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        for name in NAMES[first : first + AT_ONCE]:
+            assert direct("FLUSHALL") == b"OK"
+            golden.restore(direct, name)
+            await look_again(app, pilot)
+            for digit in "1234567":
+                await pilot.press(digit, "enter")
+                await pilot.pause()
+                assert not CONTROL.search(screen_text(app)), (name, digit)
+        assert app.is_running

@@ -1,0 +1,247 @@
+"""Failures that are alike come together, whoever wrote them, and cost no memory for each."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.tui.looks import NOW, failure
+
+from qtop import fingerprints
+from qtop.fingerprints import normalised
+from qtop.groups import MOST_GROUPS, OTHER, TREND_HOURS, Groups
+from resque.wire.codec import encode
+
+
+def entry(**fields: Any) -> bytes:
+    return failure(1, **fields).item.raw
+
+
+def counted(*entries: bytes) -> Groups:
+    groups = Groups(NOW)
+    for place, raw in enumerate(entries):
+        groups.add(raw, place)
+    return groups
+
+
+@pytest.mark.parametrize(
+    ("message", "shape"),
+    [
+        ("user 42 not found", "user # not found"),
+        ("took 1,234.5 s, 17:30:02", "took # s, #"),
+        ("job 550e8400-e29b-41d4-a716-446655440000 is gone", "job <id> is gone"),
+        ("at 0x00007f9a1c0b in digest deadbeef01234567", "at <hex> in digest <hex>"),
+        ("no such file - /srv/app/tmp/42/ada.png", "no such file - <path>"),
+        ("GET https://ada:pw@example.com/users/7?x=1 failed", "GET <url> failed"),
+        ("mail to ada@example.com bounced", "mail to <address> bounced"),
+        ("no user \"ada\" in 'sales'", 'no user "…" in "…"'),
+        ("it can't, won't", "it can't, won't"),
+        ("connect to 10.0.0.17:6379 or fe80:0:0:1:2", "connect to <ip> or <ip>"),
+        ("undefined method `name' for nil", "undefined method `name' for nil"),
+        ("two\n lines\twith   blanks", "two lines with blanks"),
+        ("café 7", "café #"),
+        ("", ""),
+    ],
+)
+def test_a_message_loses_what_differs_from_case_to_case(message: str, shape: str) -> None:
+    assert normalised(message) == shape
+
+
+@given(st.text(max_size=2_000))
+def test_no_message_breaks_it_or_grows(message: str) -> None:
+    shape = normalised(message)
+    assert len(shape) <= 300
+    assert not any(character in "0123456789" for character in shape)
+
+
+@given(st.integers(0, 10**30), st.integers(0, 10**30))
+def test_numbers_never_make_a_group(one: int, other: int) -> None:
+    assert normalised(f"row {one} is locked") == normalised(f"row {other} is locked")
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a" * 10**6, "@" * 10**6, "'" * 10**6, "/a" * 10**6, "1." * 10**6]
+)
+def test_a_huge_message_costs_no_more_than_its_beginning(hostile: str) -> None:
+    assert len(normalised(hostile)) <= 300
+
+
+@given(st.binary(max_size=300), st.integers(0, 10**9))
+def test_whatever_lies_in_the_list_is_counted_once(raw: bytes, place: int) -> None:
+    groups = Groups(NOW)
+    groups.add(raw, place)
+    assert groups.total == 1
+    assert [group.count for group in groups.groups()] == [1]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "payload",
+                        "class",
+                        "args",
+                        "exception",
+                        "error",
+                        "backtrace",
+                        "queue",
+                        "failed_at",
+                        "worker",
+                        "retried_at",
+                    ]
+                ),
+                inner,
+                max_size=6,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_entries_of_any_shape_are_counted(value: Any) -> None:
+    raw = json.dumps(value).encode("utf-8", "surrogatepass")
+    groups = counted(raw, raw)
+    assert [group.count for group in groups.groups()] == [2]
+    assert fingerprints.of(raw) == groups.groups()[0].fingerprint
+
+
+def test_failures_are_alike_when_only_numbers_and_lines_differ() -> None:
+    groups = counted(
+        entry(error="user 1 not found", backtrace=["/app/v17/jobs/a.rb:12:in `perform'"]),
+        entry(error="user 22 not found", backtrace=["/app/v18/jobs/a.rb:19:in `perform'"]),
+        entry(error="user 3 not found", backtrace=["/app/v18/jobs/b.rb:2:in `perform'"]),
+    )
+    assert sorted(group.count for group in groups.groups()) == [1, 2]
+
+
+def test_another_class_or_exception_is_another_group() -> None:
+    job = {"class": "Other", "args": []}
+    groups = counted(entry(), entry(payload=job), entry(exception="Other"))
+    assert len(groups) == 3
+
+
+def test_the_frame_is_the_applications_and_not_the_librarys() -> None:
+    library = [f"/usr/lib/ruby/gems/3.0/gems/redis-4.8/lib/redis.rb:{n}:in `call'" for n in (1, 2)]
+    mark = fingerprints.of(entry(backtrace=[*library, "/app/lib/mx.rb:7:in `deliver'"]))
+    assert mark.frame == "app/lib/mx.rb in `deliver'"
+
+
+def test_wrapped_jobs_are_grouped_by_the_class_inside() -> None:
+    wrapper = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
+    job = {"class": wrapper, "args": [{"job_class": "Welcome", "arguments": [1]}]}
+    assert fingerprints.of(entry(payload=job)).class_name == "Welcome"
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        # pyres: no zone, a text for a backtrace
+        ({"failed_at": "2026/11/23 12:00:00", "backtrace": "Traceback\n  File \"/a.py\", line 3"},
+         "Mailers::Welcome"),
+        # node-resque
+        ({"failed_at": "Mon Nov 23 2026 12:00:00 GMT+0000 (UTC)", "worker": "h:1",
+          "backtrace": ["    at perform (/app/jobs.js:12:3)"]}, "Mailers::Welcome"),
+        # goworker
+        ({"exception": "Error", "backtrace": None, "failed_at": "2026-11-23T12:00:00.123456789Z"},
+         "Mailers::Welcome"),
+        # php-resque
+        ({"payload": {"class": "Mail_Job", "args": [{"to": 1}], "id": "f00"},
+          "backtrace": ["#0 /app/Job.php(12): Mail_Job->perform()"]}, "Mail_Job"),
+    ],
+)  # fmt: skip
+def test_entries_of_other_implementations_are_grouped(fields: dict[str, Any], name: str) -> None:
+    groups = counted(entry(**fields), entry(**fields))
+    (group,) = groups.groups()
+    assert (group.count, group.fingerprint.class_name) == (2, name)
+    assert group.fingerprint.problem is None
+
+
+def test_unreadable_entries_are_grouped_by_the_reason() -> None:
+    groups = counted(b"not JSON", b"not JSON either", b'["a list"]', b"5", b"[" * 200_000)
+    by_reason = {g.fingerprint.problem: g.count for g in groups.groups()}
+    assert by_reason["unreadable: not a JSON object"] == 2
+    assert by_reason["unreadable: not JSON: Expecting value at byte #"] == 2
+    assert by_reason["unreadable: nested too deeply"] == 1
+
+
+def test_a_cut_entry_is_grouped_by_what_its_beginning_says() -> None:
+    raw = entry(error="x" * 100)
+    groups = Groups(NOW)
+    groups.add([raw[:150], 1_000_000, b"a" * 40], 3)
+    groups.add([b"nothing", 1_000_000, b"b" * 40], 4)
+    known, unknown = groups.groups()
+    assert known.fingerprint.class_name == "Mailers::Welcome"
+    assert unknown.fingerprint.problem == "unreadable: too large to list"
+    assert known.sha == "a" * 40
+
+
+def test_a_group_knows_since_when_from_where_and_how_often_of_late() -> None:
+    hours = [0, 0, 1, 5, 30]
+    stamps = [(NOW - timedelta(hours=h)).strftime("%Y/%m/%d %H:%M:%S UTC") for h in hours]
+    queues = ["mail", "mail", "images", "mail", "mail"]
+    groups = counted(
+        *(entry(failed_at=at, queue=q) for at, q in zip(stamps, queues, strict=True)),
+        entry(failed_at="some day", retried_at="2026/11/23 12:20:00"),
+    )
+    (group,) = groups.groups()
+    assert group.first == NOW - timedelta(hours=30)
+    assert group.last == NOW
+    assert len(group.trend) == TREND_HOURS
+    assert (group.trend[-1], group.trend[-2], group.trend[-6]) == (2, 1, 1)
+    assert sum(group.trend) == 4
+    assert group.queues == (("mail", 5), ("images", 1))
+    assert group.retried == 1
+
+
+def test_times_of_one_hour_are_told_apart() -> None:
+    stamps = ["2026/11/23 12:15:48 UTC", "2026/11/23 12:15:09 UTC", "2026/11/23 12:59:00 UTC"]
+    (group,) = counted(*(entry(failed_at=at) for at in stamps)).groups()
+    assert group.first == datetime(2026, 11, 23, 12, 15, 9, tzinfo=UTC)
+    assert group.last == datetime(2026, 11, 23, 12, 59, tzinfo=UTC)
+
+
+def test_the_example_is_the_newest_whatever_the_order() -> None:
+    entries = [entry(payload={"class": "A", "args": [n]}) for n in range(3)]
+    groups = Groups(NOW)
+    for place in (1, 2, 0):
+        groups.add(entries[place], place)
+    (group,) = groups.groups()
+    assert group.place == 2
+
+
+def test_the_id_of_a_group_is_the_same_in_every_console() -> None:
+    (one,) = counted(entry(error="user 1")).groups()
+    (other,) = counted(entry(error="user 999")).groups()
+    assert one.id == other.id
+    assert len(one.id) == 12
+
+
+def test_what_is_beyond_the_limit_counts_as_other() -> None:
+    groups = Groups(NOW)
+    for number in range(MOST_GROUPS + 50):
+        name = "".join(chr(97 + int(d)) for d in str(number))
+        groups.add(entry(exception=name), number)
+    found = groups.groups()
+    assert len(found) == MOST_GROUPS + 1
+    assert found[-1].fingerprint == OTHER
+    assert found[-1].count == 50
+    assert groups.total == MOST_GROUPS + 50
+
+
+def test_the_trend_goes_on_with_the_clock() -> None:
+    groups = counted(entry(failed_at="2026/11/23 12:15:48 UTC"))
+    groups.now_is(NOW + timedelta(hours=3))
+    assert groups.groups()[0].trend[-4] == 1
+    groups.now_is(NOW + timedelta(hours=30))
+    assert sum(groups.groups()[0].trend) == 0
+
+
+def test_an_unreadable_name_is_no_obstacle() -> None:
+    raw = encode({"payload": {"class": "A", "args": []}}).replace(b'"A"', b'"\xff\xfe"')
+    (group,) = counted(raw).groups()
+    assert group.id

@@ -1,0 +1,318 @@
+"""What the settings make of the console: secrets, colours, keys, columns, production, rights."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.engine.direct import Direct
+from tests.tui.console import console, screen_lines, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
+from tests.tui.redis_behind import Redis
+from textual.pilot import Pilot
+
+from qtop.screens.dialogs import ConfirmDialog
+from qtop.settings import DEFAULTS, Settings
+from resque.wire.address import parse_url
+
+LEAKY = failure(
+    1,
+    payload={"class": "Charge", "args": [{"card_token": ["hunter2"], "amount": 5}]},
+    error="{:pass_key=>'hunter2'} refused",
+)
+
+
+def settings(profile: str | None = None, *, tables: Any = None, **values: Any) -> Settings:
+    return Settings({**DEFAULTS, **values}, tables or {}, {}, profile)
+
+
+@pytest.fixture
+def leaky(redis_url: str) -> str:
+    """A Redis with secrets in every place."""
+    path = parse_url(redis_url).path
+    assert path is not None
+    job = {"class": "Charge", "args": [{"secret": "hunter2"}]}
+    record = {"queue": "mail", "run_at": "2026-11-23T12:29:18Z", "payload": job}
+    entries = [failure(2, error="key=hunter2 at https://bob:hunter2@x/"), LEAKY]
+    with Direct(path) as direct:
+        direct("SADD", "resque:queues", "mail")
+        direct("RPUSH", "resque:queue:mail", json.dumps(job))
+        direct("SADD", "resque:workers", "web1:1:mail")
+        direct("SET", "resque:worker:web1:1:mail", json.dumps(record))
+        for entry in entries:
+            direct("RPUSH", "resque:failed", entry.item.raw)
+    return redis_url
+
+
+async def shown(pilot: Pilot[Any]) -> None:
+    is_shown = re.compile(r"Queues \d")
+    await until(pilot, lambda: bool(is_shown.search(screen_lines(pilot.app)[1])), "a look")
+
+
+def style_of(pilot: Pilot[Any], text: str) -> Any:
+    """How the first segment that holds a text is drawn."""
+    for strip in pilot.app.screen._compositor.render_strips():
+        for segment in strip:
+            if text in segment.text:
+                return segment.style
+    raise AssertionError(f"{text!r} is not shown:\n{screen_text(pilot.app)}")
+
+
+# Secrets
+
+
+SHOWING = ["1", "2 enter", "2 enter enter", "3", "3 enter", "4 t", "4 t enter", "4 t j enter"]
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("keys", SHOWING)
+async def test_secrets_are_hidden_until_a_key_reveals_them(leaky: str, keys: str) -> None:
+    app = console(url=leaky)
+    async with app.run_test(size=(160, 50)) as pilot:
+        await shown(pilot)
+        for key in keys.split():
+            await pilot.press(key)
+            await until_shown(pilot, "mail" if key in "24" else "[reda")
+        assert "hunter2" not in screen_text(app)
+        assert "SECRETS SHOWN" not in screen_text(app)
+        await pilot.press("S")
+        await until_shown(pilot, "hunter2")
+        assert "[reda" not in screen_text(app)
+        assert "SECRETS SHOWN" in screen_lines(app)[0]
+        await pilot.press("S")
+        await until_shown(pilot, "[reda")
+        assert "hunter2" not in screen_text(app)
+
+
+@pytest.mark.redis
+async def test_a_hidden_payload_still_tells_its_size(leaky: str) -> None:
+    app = console(url=leaky)
+    async with app.run_test(size=(160, 60)) as pilot:
+        await shown(pilot)
+        await pilot.press("4", "t")
+        await until_shown(pilot, ":pass_key")
+        await pilot.press("enter")
+        await until_shown(pilot, f"Entry as it is in Redis: {LEAKY.item.size:,} bytes")
+        assert '"card_token":[redacted],"amount":5' in screen_text(app)
+
+
+@pytest.mark.redis
+async def test_filters_find_what_is_hidden(leaky: str) -> None:
+    app = console(url=leaky)
+    async with app.run_test(size=(160, 50)) as pilot:
+        await shown(pilot)
+        await pilot.press("4", "t")
+        await until_shown(pilot, "key=[reda")
+        await pilot.press("slash", *"args.0.card_token:*hunter2*", "enter")
+        await until(pilot, lambda: "key=[reda" not in screen_text(app), "what matches alone")
+        await until_shown(pilot, ":pass_key")
+
+
+@pytest.mark.redis
+async def test_where_nothing_is_hidden_the_key_says_so(leaky: str) -> None:
+    app = console(url=leaky, settings=settings(redact=()))
+    async with app.run_test(size=(160, 50)) as pilot:
+        await shown(pilot)
+        await pilot.press("4", "t")
+        await until_shown(pilot, "hunter2")
+        await pilot.press("S")
+        await until_shown(pilot, "nothing is hidden")
+        assert "SECRETS SHOWN" not in screen_text(app)
+
+
+async def test_the_help_is_shown_whole() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(160, 180)) as pilot:
+        await shown(pilot)
+        await pilot.press("?")
+        await until_shown(pilot, "Everywhere")
+        assert "[redacted]" not in screen_text(app)
+
+
+# Colours
+
+
+async def test_the_theme_changes_at_once_and_can_be_set() -> None:
+    app = console(FakeSource(fleet()), settings=settings(theme="light"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "search-index")
+        assert app.theme == "qtop-light"
+        light = style_of(pilot, "search-index").bgcolor
+        await pilot.press("T")
+        await pilot.pause()
+        assert app.theme == "qtop-dark"
+        assert style_of(pilot, "search-index").bgcolor != light
+        await pilot.press("T")
+        assert app.theme == "qtop-light"
+
+
+async def test_the_state_can_be_read_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = console(
+        FakeSource(snapshot(queues=[queue("mail", 1), queue("low", 0)], is_paused=True)),
+        read_only=True,
+        settings=settings("prod", production=True),
+    )
+    async with app.run_test(size=(120, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "▌2 Queues")
+        assert app.no_color
+        for flag in (" PRODUCTION ", " READ-ONLY ", " PAUSED "):
+            assert style_of(pilot, flag).reverse, flag
+        assert style_of(pilot, "mail").reverse, "the row under the cursor"
+        assert not style_of(pilot, "low").reverse
+        assert style_of(pilot, " Queues").bold
+        assert not style_of(pilot, " Workers").bold
+
+
+async def test_the_button_with_the_focus_can_be_seen_without_colours() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("2", "P")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog), "a question")
+        await pilot.pause()
+        assert style_of(pilot, "Cancel").reverse
+        await pilot.press("right")
+        await pilot.pause()
+        assert not style_of(pilot, "Cancel").reverse
+
+
+# Production
+
+
+@pytest.mark.redis
+async def test_on_production_one_job_takes_a_question_and_many_the_name(
+    leaky: str, redis: Redis
+) -> None:
+    app = console(url=leaky, settings=settings("prod", production=True))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await shown(pilot)
+        assert " PRODUCTION " in screen_lines(app)[0]
+        await pilot.press("4", "t")
+        await until_shown(pilot, ":pass_key")
+        await pilot.press("d")
+        await until_shown(pilot, "Delete 1 failed job?")
+        await pilot.press("escape")
+        await until_shown(pilot, "nothing was changed")
+        await pilot.press("space", "space", "d")
+        await until_shown(pilot, "Type prod to go on:")
+        await pilot.press(*"pro", "enter")
+        assert isinstance(app.screen, ConfirmDialog)
+        assert await redis.failed() == 2
+        await pilot.press("d", "enter")
+        await until_shown(pilot, "deleted 2")
+        assert await redis.failed() == 0
+        await pilot.press("2", "p")
+        await until_shown(pilot, "Pause mail?")
+
+
+async def test_the_help_says_what_production_asks() -> None:
+    app = console(FakeSource(fleet()), settings=settings("prod", production=True))
+    async with app.run_test(size=(160, 150)) as pilot:
+        await shown(pilot)
+        await pilot.press("?")
+        await until_shown(pilot, "Everywhere")
+        assert "at once; `u`" not in screen_text(app)
+
+
+async def test_elsewhere_nothing_says_production() -> None:
+    app = console(FakeSource(fleet()), settings=settings("test"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await shown(pilot)
+        assert "PRODUCTION" not in screen_text(app)
+        assert not app.screen.query_one("#status").has_class("-production")
+
+
+# Keys and columns
+
+
+@pytest.mark.redis
+async def test_other_keys_do_what_the_usual_ones_did_and_footer_and_help_say_them(
+    leaky: str,
+) -> None:
+    keys = {"delete": ("f8", "f9"), "table.down": ("n",), "help": ("f1",), "show_queues": ("Q",)}
+    app = console(url=leaky, settings=settings(tables={"keys": keys}))
+    async with app.run_test(size=(160, 150)) as pilot:
+        await shown(pilot)
+        assert "Q Queues" in screen_lines(app)[1]
+        await pilot.press("4", "t")
+        await until_shown(pilot, ":pass_key")
+        await pilot.press("n", "j", "k", "j")
+        assert app.screen.table.cursor_index == 0  # type: ignore[attr-defined]
+        assert "f8 delete" in screen_lines(app)[-1]
+        assert "f1 help" in screen_lines(app)[-1]
+        await pilot.press("space", "space", "d")
+        await pilot.pause()
+        assert not isinstance(app.screen, ConfirmDialog)
+        for key in ("f9", "f8"):
+            await pilot.press(key)
+            await until_shown(pilot, "Delete 2 failed jobs?")
+            await pilot.press("escape")
+        await pilot.press("Q")
+        assert app.current_mode == "queues"
+        await pilot.press("f1")
+        await until_shown(pilot, "f8 f9")
+
+
+async def test_columns_are_those_that_were_chosen_in_their_order() -> None:
+    tables = {"columns": {"queues": ("depth", "queue")}}
+    app = console(FakeSource(fleet()), settings=settings(tables=tables))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "search-index")
+        assert screen_lines(app)[2].split() == ["waiting▼", "queue"]
+        assert screen_lines(app)[3].split() == ["88,231", "search-index"]
+        await pilot.press("3")
+        assert "processed" in screen_lines(app)[2]
+
+
+# Rights
+
+
+@pytest.fixture
+def user(redis_url: str) -> Iterator[str]:
+    """The URL for a user who may look at everything and pause, and change nothing else."""
+    path = parse_url(redis_url).path
+    assert path is not None
+    with Direct(path) as direct:
+        rights = "+@read +@connection +@scripting +@transaction +info +time +type +set +del"
+        trail = "+xadd +hset +hincrby +expire +rpush"
+        direct("ACL", "SETUSER", "ada", "on", ">pw", "~*", "&*", *rights.split(), *trail.split())
+        direct("RPUSH", "resque:failed", failure(1).item.raw)
+        direct("SADD", "resque:queues", "mail")
+        yield f"unix://ada:pw@{path}?db=0"
+        direct("ACL", "DELUSER", "ada")
+
+
+@pytest.mark.redis
+async def test_keys_that_the_server_would_refuse_say_why(user: str) -> None:
+    app = console(url=user)
+    async with app.run_test(size=(140, 30)) as pilot:
+        await shown(pilot)
+        await pilot.press("4", "t")
+        await until_shown(pilot, "no answer from mx1")
+        await until(pilot, lambda: bool(app.stage.manner.forbidden), "the rights")
+        await until(pilot, lambda: "d delete" not in screen_lines(app)[-1], "another footer")
+        await pilot.press("d")
+        await until_shown(pilot, "not allowed: this Redis user may not run")
+        assert "LREM" in screen_text(app)
+        assert not isinstance(app.screen, ConfirmDialog)
+        await pilot.press("2")
+        await pilot.pause()
+        assert "p pause" in screen_lines(app)[-1]
+        assert "c clear" not in screen_lines(app)[-1]
+
+
+@pytest.mark.redis
+async def test_whoever_may_do_everything_has_all_keys(redis_url: str) -> None:
+    app = console(url=redis_url)
+    async with app.run_test(size=(140, 30)) as pilot:
+        await shown(pilot)
+        await until(pilot, lambda: not app.workers._workers, "the rights")
+        assert app.stage.manner.forbidden == {}

@@ -1,0 +1,156 @@
+"""What was done stands on History, and is taken back from there, once."""
+
+from datetime import timedelta
+
+import pytest
+from tests.tui.console import assert_snapshot, console, screen_text, table_of, until, until_shown
+from tests.tui.looks import NOW, FakeSource, fleet
+from tests.tui.redis_behind import KEYS, Redis, on
+
+from qtop.screens.history import PAGE
+from resque.errors import Unreachable
+from resque.state import audit, queues, switches
+from resque.state.audit import Deed
+from resque.state.trail import Actor, Trail
+
+HOSTILE = "\x1b]52;c;aGk=\x07[/x]\u202e"
+
+
+def deed(number: int, **fields: object) -> Deed:
+    """The action `number` minutes ago."""
+    values: dict[str, object] = {
+        "id": f"{number:016x}",
+        "at": NOW - timedelta(minutes=number),
+        "actor": Actor("ann@ops1", "qtop 0.1.0"),
+        "action": "requeue",
+        "subject": "37 failed jobs",
+        "queue": "",
+        "source": b"resque:failed",
+        "planned": 37,
+        "done": 35,
+        "undone": 0,
+        "undo_left_s": 80_000,
+    }
+    return Deed(**(values | fields))  # type: ignore[arg-type]
+
+
+DEEDS = [
+    deed(1),
+    deed(2, action="clear", subject="queue mail", queue="mail", done=1_234, undone=1_234,
+         undo_left_s=None),
+    deed(3, action="pause", subject="everything", done=1),
+    deed(4, actor=Actor(HOSTILE, HOSTILE), action=HOSTILE, subject=HOSTILE, done=None,
+         undo_left_s=None),
+    deed(5, action="delete", undone=5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_the_history_fits_every_size(size: tuple[int, int], in_utc: None) -> None:
+    source = FakeSource(fleet())
+    source.answers = [DEEDS]
+    app = console(source)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("7")
+        await until_shown(pilot, "37 failed jobs")
+        assert_snapshot(app, f"history-{size[0]}x{size[1]}")
+
+
+async def test_an_action_opens_with_all_that_is_known_of_it(in_utc: None) -> None:
+    source = FakeSource(fleet())
+    source.answers = [DEEDS]
+    app = console(source)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("7")
+        await until_shown(pilot, "37 failed jobs")
+        await pilot.press("j", "enter")
+        await until_shown(pilot, "all of it was taken back")
+        assert_snapshot(app, "deed-100x30")
+
+
+async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Redis) -> None:
+    await redis.fail(3)
+    app = on(redis)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("4", "t", "d")
+        await until_shown(pilot, "deleted 1")
+        await pilot.press("7")
+        await until_shown(pilot, "1 failed job")
+        await pilot.press("u")
+        await until_shown(pilot, "Undo delete 1 failed job?")
+        await until_shown(pilot, "Done: 1.")
+        await pilot.press("y")
+        await until_shown(pilot, "took back “delete 1 failed job”: 1")
+        assert await redis.failed() == 3
+        await until_shown(pilot, "undone")
+        await pilot.press("G", "u", "y")
+        await until_shown(pilot, "nothing is left to take back")
+        # Taken back from History, it is no longer the last thing to undo.
+        await pilot.press("2", "u")
+        await until_shown(pilot, "nothing to take back")
+    assert await redis.failed() == 3
+
+
+async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
+    await redis.push("mail", 5)
+    trail = Trail(Actor("bob@ops2", "qtop"), "pause", "mail", b"", 1)
+    await redis.source.run(switches.pause(KEYS, ["mail"], trail))
+    app = on(redis)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("7")
+        await until_shown(pilot, "bob@ops2")
+        await pilot.press("enter", "u")
+        await until_shown(pilot, "By bob@ops2")
+        await pilot.press("y")
+        await until_shown(pilot, "took back “pause mail”: 1")
+    [state] = [q for q in (await redis.source.look({})).queues if q.name == "mail"]
+    assert not state.is_paused
+
+
+async def test_older_actions_come_with_the_page_key(redis: Redis) -> None:
+    await redis.push("mail", 1)
+    for number in range(PAGE + 10):
+        change = switches.pause if number % 2 == 0 else switches.resume
+        trail = Trail(Actor("bob@ops2", "qtop"), "pause", f"turn {number}", b"", 1)
+        await redis.source.run(change(KEYS, ["mail"], trail))
+    app = on(redis)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("7")
+        await until(pilot, lambda: table_of(app).row_count == PAGE, "the first page")
+        await pilot.press("G", "pagedown")
+        await until(pilot, lambda: table_of(app).row_count == PAGE + 10, "the rest")
+        await pilot.press("slash", *"0", "enter")
+        await until_shown(pilot, f"of the last {PAGE + 10}")
+
+
+async def test_without_actions_it_says_what_will_be_there(redis: Redis) -> None:
+    app = on(redis)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("7")
+        await until_shown(pilot, "Nothing was done here yet")
+    assert await redis.source.run(audit.newest(KEYS, 1)) == []
+    assert await redis.source.run(queues.size(KEYS, "mail")) == 0
+
+
+async def test_a_stream_that_cannot_be_read_is_told() -> None:
+    source = FakeSource(fleet())
+    source.answers = [Unreachable("connection refused")]
+    app = console(source)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("7")
+        await until_shown(pilot, "the history: connection refused")
+
+
+async def test_hostile_actions_are_shown_and_never_obeyed() -> None:
+    source = FakeSource(fleet())
+    source.answers = [DEEDS]
+    app = console(source)
+    async with app.run_test(size=(160, 24)) as pilot:
+        await pilot.press("7")
+        await until_shown(pilot, "37 failed jobs")
+        assert "\x1b" not in screen_text(app)
+        assert "\u202e" not in screen_text(app)
+        await pilot.press("j", "j", "j", "enter")
+        await until_shown(pilot, "Nothing can be taken back")
+        assert "\x1b" not in screen_text(app)

@@ -1,0 +1,79 @@
+"""Signals go to workers of this machine only, and never to a process that took over a number."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from qtop import host_workers
+from qtop.host_workers import SIGNALS, Wish
+from resque.state.workers import identity
+
+HOST = socket.gethostname()
+TITLED = (
+    "import signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {int(sys.argv[2])}); "
+    "print('ready', flush=True); print(int(signal.sigwait({int(sys.argv[2])})), flush=True)"
+)
+
+
+def process(title: str, number: int) -> "subprocess.Popen[str]":
+    started = subprocess.Popen(
+        [sys.executable, "-c", TITLED, title, str(number)], stdout=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline() == "ready\n"
+    return started
+
+
+@pytest.fixture
+def other() -> Iterator["subprocess.Popen[str]"]:
+    """A process that is no worker."""
+    started = process("something-else", signal.SIGQUIT)
+    yield started
+    started.kill()
+    started.communicate()
+
+
+@pytest.mark.parametrize("what", SIGNALS)
+def test_a_worker_of_this_machine_gets_the_signal_it_knows(what: Wish) -> None:
+    worker = process("resque-3.0.0: Waiting for mail", SIGNALS[what])
+    who = identity(f"{HOST}:{worker.pid}:mail")
+    assert host_workers.wish(who, datetime.now(UTC), HOST, what) is None
+    assert worker.communicate(timeout=30)[0].strip() == str(int(SIGNALS[what]))
+
+
+@pytest.mark.parametrize(
+    ("worker_id", "reason"),
+    [
+        ("elsewhere:{pid}:mail", "it runs on elsewhere, not here"),
+        ("{host}:{pid}:mail", "process {pid} does not call itself a Resque worker"),
+        ("{host}:{gone}:mail", "there is no process {gone} here"),
+        ("{host}:1:mail", "1 is no process of a worker"),
+        ("{host}:0:mail", "0 is no process of a worker"),
+        ("nonsense", "its id names no process"),
+    ],
+)
+def test_whatever_is_not_surely_that_worker_is_left_alone(
+    other: "subprocess.Popen[str]", worker_id: str, reason: str
+) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    words = {"pid": other.pid, "host": HOST, "gone": gone.pid}
+    who = identity(worker_id.format(**words))
+    assert host_workers.wish(who, None, HOST, "finish") == reason.format(**words)
+    assert other.poll() is None
+
+
+def test_a_process_that_began_after_the_worker_is_another_one() -> None:
+    worker = process("resque-3.0.0: Waiting for mail", signal.SIGQUIT)
+    who = identity(f"{HOST}:{worker.pid}:mail")
+    hours_ago = datetime.now(UTC) - timedelta(hours=5)
+    reason = host_workers.wish(who, hours_ago, HOST, "finish")
+    assert reason == f"process {worker.pid} began after that worker did: another one"
+    os.kill(worker.pid, signal.SIGQUIT)
+    assert worker.communicate(timeout=30)[0].strip() == str(int(signal.SIGQUIT))

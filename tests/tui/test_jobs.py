@@ -1,0 +1,517 @@
+"""The jobs of a queue on a real Redis: what the keys show and do, while the queue is drained."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from tests.tui.console import screen_text, table_of, until, until_shown
+from tests.tui.redis_behind import KEYS, Redis, on
+from textual.pilot import Pilot
+from textual.widgets import Button, Checkbox, Input, TextArea
+
+from qtop.app import QtopApp
+from qtop.exporting import read_line
+from qtop.screens.dialogs import Dialog
+from qtop.screens.jobs import JobsScreen, SetAsideScreen
+from qtop.text import safe
+from resque.state import queues
+from resque.wire.codec import encode, encode_job
+from resque.wire.exchange import Arg, single
+
+pytestmark = pytest.mark.redis
+
+WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
+
+
+async def command(redis: Redis, *parts: Arg) -> object:
+    return await redis.source.run(single(parts, lambda reply: reply, writes=True))
+
+
+async def waiting(redis: Redis, queue: str) -> list[bytes]:
+    found = await command(redis, "LRANGE", KEYS.queue(queue), 0, -1)
+    assert isinstance(found, list)
+    return found
+
+
+async def push(redis: Redis, queue: str, *payloads: bytes) -> None:
+    await redis.source.run(queues.push(KEYS, queue, payloads))
+
+
+async def drain(redis: Redis, queue: str, number: int) -> None:
+    """Take jobs as workers do, from the front."""
+    await command(redis, "LPOP", KEYS.queue(queue), number)
+
+
+def job(number: int, name: str = "Job") -> bytes:
+    return encode_job(name, ["mail", number])
+
+
+async def opened(app: QtopApp, pilot: Pilot[None], text: str) -> JobsScreen:
+    """The jobs of the first queue."""
+    await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+    await pilot.press("2")
+    await until(pilot, lambda: app.current_mode == "queues", "the queues")
+    await until(pilot, lambda: table_of(app).row_count > 0, "a queue")
+    await pilot.press("enter")
+    await until_shown(pilot, text)
+    assert isinstance(app.screen, JobsScreen)
+    return app.screen
+
+
+def args_shown(app: QtopApp) -> list[str]:
+    return [row.args for row in table_of(app)._rows._shown]
+
+
+async def test_a_filter_looks_through_the_whole_queue(redis: Redis) -> None:
+    many = [job(n, "Rare" if n % 5_000 == 17 else "Job") for n in range(20_000)]
+    await push(redis, "mail", *many)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "jobs 1 to 200 of 20,000 waiting")
+        await pilot.press("slash", *"class:Rare", "enter")
+        await until_shown(pilot, "4 match")
+        await until_shown(pilot, "4 of 20,000")
+        assert args_shown(app) == [f'["mail",{n}]' for n in (17, 5_017, 10_017, 15_017)]
+        await pilot.press("escape")
+        await until_shown(pilot, "jobs 1 to 200 of 20,000 waiting")
+        await pilot.press("escape")
+        assert not isinstance(app.screen, JobsScreen)
+
+
+async def test_a_filter_that_matches_very_many_lists_those_nearest_the_front(
+    redis: Redis,
+) -> None:
+    await push(redis, "mail", *(job(n) for n in range(5_000)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 5,000 waiting")
+        await pilot.press("slash", *"class:Job", "enter")
+        await until_shown(pilot, "5,000 match, the 2,000 nearest the front listed")
+        await until(pilot, lambda: args_shown(app)[:1] == ['["mail",0]'], "the first job")
+        assert len(args_shown(app)) == 2_000
+
+
+async def test_a_look_through_the_queue_can_be_stopped_and_begun_again(redis: Redis) -> None:
+    await push(redis, "mail", *(job(n) for n in range(300)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, "of 300 waiting")
+        await pilot.press("x")
+        await until_shown(pilot, "nothing is under way here")
+        screen.set_filter("class:Job")
+        follower = screen._follower
+        assert follower is not None
+        screen.action_stop_looking()
+        await until_shown(pilot, "Looking through the whole list")
+        assert follower.is_stopped
+        await pilot.press("x")
+        await until_shown(pilot, "300 match")
+
+
+async def test_all_that_match_are_deleted_and_no_other(redis: Redis) -> None:
+    many = [job(n, "Spam" if n % 4 == 0 else "Job") for n in range(20_000)]
+    await push(redis, "mail", *many)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 20,000 waiting")
+        await pilot.press("slash", *"class:Spam", "enter")
+        await until_shown(pilot, "5,000 match")
+        await pilot.press("D")
+        await until_shown(pilot, "Delete 5,000 waiting jobs?")
+        await until_shown(pilot, "classes: Spam 5,000")
+        await until_shown(pilot, "places: 1 to 19,997 from the front")
+        # Workers go on taking jobs, and jobs go on coming, while the question stands.
+        await drain(redis, "mail", 402)
+        late = job(20_000, "Spam")
+        await push(redis, "mail", late)
+        await pilot.press("y")
+        await until_shown(pilot, "deleted 4,899, gone meanwhile 101, refused 0")
+        left = [raw for n, raw in enumerate(many) if n >= 402 and n % 4]
+        assert await waiting(redis, "mail") == [*left, late]
+        await pilot.press("u")
+        await until_shown(pilot, "took back “delete 5,000 waiting jobs")
+        assert sorted(await waiting(redis, "mail")) == sorted([*many[402:], late])
+
+
+async def test_nothing_is_lost_while_workers_take_and_others_push(redis: Redis) -> None:
+    many = [job(n, "Spam" if n % 2 else "Job") for n in range(3_000)]
+    await push(redis, "mail", *many)
+    taken: list[bytes] = []
+    late = [job(n, "Spam") for n in range(10_000, 10_200)]
+
+    async def work() -> None:
+        for each in late:
+            found = await command(redis, "LPOP", KEYS.queue("mail"), 3)
+            assert isinstance(found, list)
+            taken.extend(found)
+            await push(redis, "mail", each)
+
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 3,000 waiting")
+        await pilot.press("slash", *"class:Spam", "enter")
+        await until_shown(pilot, "1,500 match")
+        working = asyncio.create_task(work())
+        await pilot.press("D")
+        await until_shown(pilot, "Delete 1,")
+        await pilot.press("y")
+        await until_shown(pilot, "gone meanwhile")
+        await working
+    left = await waiting(redis, "mail")
+    gone = {*many, *late} - {*taken, *left}
+    assert len(taken) + len(left) + len(gone) == len(many) + len(late)
+    assert all(json.loads(raw)["class"] == "Spam" for raw in gone)
+    assert f"deleted {len(gone):,}, gone meanwhile" in app.last_word[0]
+    assert [raw for raw in left if json.loads(raw)["class"] == "Job"] == [
+        raw for raw in many[len(taken) :] if json.loads(raw)["class"] == "Job"
+    ]
+
+
+async def test_all_that_match_are_moved_in_their_order_and_come_back(redis: Redis) -> None:
+    many = [job(n, "Big" if n % 3 == 0 else "Job") for n in range(900)]
+    await push(redis, "mail", *many)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 900 waiting")
+        await pilot.press("slash", *"class:Big", "enter")
+        await until_shown(pilot, "300 match")
+        await pilot.press("M")
+        await until_shown(pilot, "Move all that match to which queue?")
+        await pilot.press(*"later", "enter")
+        await until_shown(pilot, "There is no queue later yet: once more makes it")
+        await pilot.press("enter")
+        await until_shown(pilot, "Move 300 waiting jobs to later?")
+        await pilot.press("y")
+        await until_shown(pilot, "moved to later: 300, gone meanwhile 0, refused 0")
+        assert await waiting(redis, "later") == many[::3]
+        await pilot.press("u")
+        await until_shown(pilot, "took back “move 300 waiting jobs")
+    assert await waiting(redis, "mail") == many
+    assert await waiting(redis, "later") == []
+
+
+async def test_one_job_is_deleted_at_once_and_put_back_by_undo(redis: Redis) -> None:
+    many = [job(n) for n in range(30)]
+    await push(redis, "mail", *many)
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(app, pilot, "of 30 waiting")
+        await pilot.press("j", "j", "d")
+        await until_shown(pilot, "deleted 1, gone meanwhile 0, refused 0")
+        assert await waiting(redis, "mail") == [*many[:2], *many[3:]]
+        await pilot.press("u")
+        await until_shown(pilot, "took back “delete 1 waiting job”: 1")
+    assert await waiting(redis, "mail") == many
+
+
+async def test_the_job_under_the_cursor_is_meant_however_far_the_queue_has_drained(
+    redis: Redis,
+) -> None:
+    many = [job(n) for n in range(2_500)]
+    await push(redis, "mail", *many)
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await opened(app, pilot, "of 2,500 waiting")
+        screen.turn_to_end(+1)
+        await until_shown(pilot, "jobs 2,301 to 2,500 of 2,500 waiting")
+        assert screen.table.cursor_index == 199
+        await drain(redis, "mail", 2_200)
+        await push(redis, "mail", job(9_999))
+        await pilot.press("d")
+        await until_shown(pilot, "deleted 1, gone meanwhile 0")
+    assert await waiting(redis, "mail") == [*many[2_200:2_499], job(9_999)]
+
+
+async def test_a_job_that_a_worker_has_taken_is_told_as_gone(redis: Redis) -> None:
+    await push(redis, "mail", *(job(n) for n in range(30)))
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(app, pilot, "of 30 waiting")
+        await drain(redis, "mail", 1)
+        await pilot.press("d")
+        await until_shown(pilot, "deleted 0, gone meanwhile 1, refused 0")
+    assert await redis.size("mail") == 29
+
+
+async def test_marked_jobs_that_have_left_never_stand_for_the_one_under_the_cursor(
+    redis: Redis,
+) -> None:
+    await push(redis, "mail", *(job(n) for n in range(30)))
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(app, pilot, "of 30 waiting")
+        await pilot.press("space", "space")
+        await drain(redis, "mail", 2)
+        app.look_now()
+        await until_shown(pilot, "of 28 waiting")
+        await pilot.press("d")
+        await until_shown(pilot, "the marked jobs have left the queue: nothing was done")
+        assert await redis.size("mail") == 28
+        await pilot.press("d")
+        await until_shown(pilot, "deleted 1")
+
+
+async def test_a_window_stays_on_its_jobs_as_the_queue_drains(redis: Redis) -> None:
+    await push(redis, "mail", *(job(n) for n in range(1_000)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, "of 1,000 waiting")
+        screen.turn(+1)
+        await until_shown(pilot, "jobs 201 to 400 of 1,000")
+        await pilot.press("space")
+        await drain(redis, "mail", 50)
+        app.look_now()
+        await until_shown(pilot, "jobs 151 to 350 of 950")
+        assert args_shown(app)[0] == '["mail",200]'
+        assert len(screen.table.marked) == 1
+        await drain(redis, "mail", 940)
+        app.look_now()
+        await until_shown(pilot, "jobs 1 to 10 of 10 waiting")
+
+
+async def test_marked_jobs_are_moved_to_a_queue_whose_name_nobody_can_type(redis: Redis) -> None:
+    odd = b"\xff\x1b[31m \xc3\xa9".decode("utf-8", "surrogateescape")
+    many = [job(n) for n in range(10)]
+    await push(redis, "mail", *many)
+    await push(redis, odd, job(77))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 10 waiting")
+        await pilot.press("v", "j", "j", "v", "m")
+        await until_shown(pilot, "Move 3 jobs to which queue?")
+        field = app.screen.query_one("#queue", Input)
+        field.value = safe(odd)[:2]
+        await until(pilot, lambda: field._suggestion == safe(odd), "the completion")
+        field.action_cursor_right()
+        await pilot.press("enter")
+        await until_shown(pilot, "Move 3 waiting jobs to")
+        await pilot.press("y")
+        await until_shown(pilot, "3, gone meanwhile 0, refused 0")
+    assert await waiting(redis, odd) == [job(77), *many[:3]]
+    assert await waiting(redis, "mail") == many[3:]
+
+
+async def test_jobs_are_not_moved_to_where_they_are(redis: Redis) -> None:
+    await push(redis, "mail", job(1))
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(app, pilot, "of 1 waiting")
+        await pilot.press("m", *"mail", "enter")
+        await until_shown(pilot, "they are in mail: nothing was moved")
+    assert await waiting(redis, "mail") == [job(1)]
+
+
+@pytest.fixture
+def no_editor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No editor is set: the console's own one is used."""
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+
+
+async def edit(pilot: Pilot[None], text: str) -> None:
+    """Put a text into the console's own editor."""
+    await until_shown(pilot, "Edit the payload")
+    dialog = pilot.app.screen
+    assert isinstance(dialog, Dialog)
+    dialog.query_one(TextArea).text = text
+    dialog.action_yes()
+
+
+@pytest.mark.usefixtures("no_editor")
+async def test_a_waiting_job_is_edited_where_it_is(redis: Redis) -> None:
+    many = [b'{"class":"Job","args":[%d, 1.50]}' % n for n in range(12)]
+    await push(redis, "mail", *many)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 12 waiting")
+        await pilot.press(*"jjj", "e")
+        await drain(redis, "mail", 2)
+        await edit(pilot, '{"class":"Other","args":[3, 1.50]}')
+        await until_shown(pilot, "It keeps its place in mail.")
+        await pilot.press("tab", "enter")
+        await until_shown(pilot, "edited 1, gone meanwhile 0, refused 0")
+        changed = b'{"class":"Other","args":[3, 1.50]}'
+        assert await waiting(redis, "mail") == [many[2], changed, *many[4:]]
+        await pilot.press("u")
+        await until_shown(pilot, "took back “edit 1 waiting job”: 1")
+    assert sorted(await waiting(redis, "mail")) == sorted(many[2:])
+
+
+@pytest.mark.usefixtures("no_editor")
+async def test_what_was_set_aside_is_mended_and_goes_back_to_its_queue(redis: Redis) -> None:
+    await push(redis, "mail", job(1))
+    key = KEYS.unreadable("mail")
+    await command(redis, "RPUSH", key, b"{broken", b'{"class":"Ok","args":[]}', b"\xff\x1b[2J")
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("2")
+        await until_shown(pilot, "3 unreadab")
+        await pilot.press("b")
+        await until_shown(pilot, "items 1 to 3 of 3 set aside")
+        assert isinstance(app.screen, SetAsideScreen)
+        await pilot.press("r")
+        await until_shown(pilot, "requeued 0, gone meanwhile 0, refused 1 (still unreadable:")
+        await pilot.press("j", "r")
+        await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
+        assert await waiting(redis, "mail") == [job(1), b'{"class":"Ok","args":[]}']
+        await until_shown(pilot, "items 1 to 2 of 2 set aside")
+        await pilot.press("g", "e")
+        await edit(pilot, '{"class":"Mended","args":[]}')
+        await until_shown(pilot, "Requeue to mail with this payload?")
+        await pilot.press("tab", "enter")
+        await until_shown(pilot, "edited and put back 1")
+        assert (await waiting(redis, "mail"))[2:] == [b'{"class":"Mended","args":[]}']
+        await until_shown(pilot, "items 1 to 1 of 1 set aside")
+        await pilot.press("D")
+        await until_shown(pilot, "Delete 1 item?")
+        await pilot.press("y")
+        await until_shown(pilot, "deleted 1")
+        await until_shown(pilot, "Nothing is set aside from this queue.")
+        await pilot.press("u")
+        await until_shown(pilot, "took back")
+    assert await command(redis, "LRANGE", key, 0, -1) == [b"\xff\x1b[2J"]
+
+
+async def test_items_set_aside_are_requeued_as_far_as_they_can_be_read(redis: Redis) -> None:
+    await push(redis, "mail", job(1))
+    items = [b"broken", job(2), b"[]", job(3)]
+    await command(redis, "RPUSH", KEYS.unreadable("mail"), *items)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 1 waiting")
+        await pilot.press("b")
+        await until_shown(pilot, "items 1 to 4 of 4 set aside")
+        await pilot.press("R")
+        await until_shown(pilot, "Requeue 4 items to mail?")
+        await until_shown(pilot, "still unreadable")
+        await pilot.press("y")
+        await until_shown(pilot, "requeued 2, gone meanwhile 0, refused 2")
+    assert await waiting(redis, "mail") == [job(1), job(2), job(3)]
+    assert await command(redis, "LRANGE", KEYS.unreadable("mail"), 0, -1) == [b"broken", b"[]"]
+
+
+async def test_the_page_of_a_job_has_its_keys(redis: Redis) -> None:
+    large = encode({"class": "Large", "args": ["x" * 100_000]})
+    await push(redis, "mail", large, job(2), job(3))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 3 waiting")
+        assert "(large)" in screen_text(app)
+        await pilot.press("enter")
+        await until_shown(pilot, "Large")
+        await pilot.press("m")
+        await until_shown(pilot, "Move the job to which queue?")
+        await pilot.press(*"big", "enter", "enter")
+        await until_shown(pilot, "moved to big: 1")
+        assert await waiting(redis, "big") == [large]
+        await pilot.press("escape", "g")
+        await until_shown(pilot, "of 2 waiting")
+        await pilot.press("enter", "d")
+        await until_shown(pilot, "deleted 1")
+        await pilot.press("u")
+        await until_shown(pilot, "took back")
+    assert await waiting(redis, "mail") == [job(2), job(3)]
+
+
+async def test_wrapped_jobs_are_listed_and_found_by_their_inner_class(redis: Redis) -> None:
+    inner = {"job_class": "WelcomeJob", "arguments": [7]}
+    await push(redis, "mail", encode_job(WRAPPER, [inner]), job(1))
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(app, pilot, "WelcomeJob")
+        assert "JobWrapper" not in screen_text(app)
+        await pilot.press("slash", *"class:Welcome*", "enter")
+        await until_shown(pilot, "1 match")
+
+
+async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis: Redis) -> None:
+    await redis.push("mail", 20)
+    await redis.push("other", 1)
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("2", "D")
+        await until_shown(pilot, "Deletes the 20 jobs that wait in mail now, and its name.")
+        await pilot.press(*"mail", "enter")
+        await until_shown(pilot, "removed mail and 20 jobs")
+        assert await command(redis, "SMEMBERS", KEYS.queues()) == [b"other"]
+        await pilot.press("u")
+        await until_shown(pilot, "took back “remove queue mail”: 20")
+    assert await command(redis, "SCARD", KEYS.queues()) == 2
+    assert await redis.size("mail") == 20
+
+
+async def test_an_empty_queue_is_removed_too(redis: Redis) -> None:
+    await command(redis, "SADD", KEYS.queues(), b"\xff empty")
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("2", "D")
+        await until_shown(pilot, "Type remove to go on")
+        await pilot.press(*"remove", "enter")
+        await until_shown(pilot, "which was empty")
+    assert await command(redis, "EXISTS", KEYS.queues()) == 0
+
+
+async def test_the_workers_that_serve_a_queue_are_told_and_shown(redis: Redis) -> None:
+    odd = b'q\xff"\\ x'
+    name = odd.decode("utf-8", "surrogateescape")
+    await push(redis, name, job(1))
+    for worker in (b"web1:1:*", b"web1:2:other", b"web2:3:" + odd, b"web3:4:!other,*"):
+        await command(redis, "SADD", KEYS.workers(), worker)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "3 workers on web1 1, web2 1, web3 1")
+        await pilot.press("W")
+        await until(pilot, lambda: app.current_mode == "workers", "the workers")
+        await until_shown(pilot, "3 of 4")
+        await pilot.press("escape", "2", "W")
+        await until_shown(pilot, "3 of 4")
+
+
+async def test_jobs_are_written_to_a_file_and_stay(redis: Redis, tmp_path: Path) -> None:
+    large = encode({"class": "Large", "args": ["x" * 100_000]})
+    many = [large, *(job(n, "Job" if n % 2 else "Other") for n in range(400))]
+    await push(redis, "mail", *many)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, "of 401 waiting")
+        for key, name, button in (("w", "one", "yes"), ("w", "all", "all")):
+            await pilot.press(key)
+            await until_shown(pilot, "Write jobs to a file")
+            app.screen.query_one("#path", Input).value = str(tmp_path / name)
+            app.screen.query_one("#secrets", Checkbox).value = True
+            app.screen.query_one(f"#{button}", Button).press()
+            await until_shown(pilot, f"to {tmp_path / name}")
+        await pilot.press("enter", "w")
+        await until_shown(pilot, "Write jobs to a file")
+        await pilot.press("escape")
+    written = {name: (tmp_path / name).read_text("ascii").splitlines() for name in ("one", "all")}
+    assert [read_line(line).item.raw for line in written["one"]] == [large]
+    assert sorted(read_line(line).item.raw for line in written["all"]) == sorted(many)
+    assert {read_line(line).source for line in written["all"]} == {"queue:mail"}
+    assert await waiting(redis, "mail") == many
+
+
+async def test_read_only_the_keys_change_nothing_and_say_so(redis: Redis) -> None:
+    await redis.push("mail", 3)
+    app = on(redis, read_only=True)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(app, pilot, "of 3 waiting")
+        for key in ("d", "D", "m", "M", "e"):
+            app.say("")
+            await pilot.press(key)
+            await until_shown(pilot, "read-only: nothing is changed")
+    assert await redis.size("mail") == 3
+
+
+async def test_a_key_that_holds_no_list_is_told(redis: Redis) -> None:
+    await redis.push("mail", 1)
+    app = on(redis)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await opened(app, pilot, "of 1 waiting")
+        await command(redis, "SET", KEYS.queue("mail"), "something else")
+        app.look_now()
+        await until_shown(pilot, "WRONGTYPE")

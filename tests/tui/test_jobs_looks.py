@@ -1,0 +1,142 @@
+"""How the jobs of a queue look: on terminals of three sizes, in good times and bad ones."""
+
+from typing import Any, TypeVar, cast
+
+import pytest
+from tests.tui.console import assert_snapshot, console, screen_lines, until, until_shown
+from tests.tui.looks import FakeSource, fleet, queue, snapshot, worker
+from textual.pilot import Pilot
+
+from qtop.app import QtopApp
+from qtop.boards import History
+from qtop.model import QueueRow
+from qtop.rates import Rates
+from qtop.screens.jobs import JobsScreen, SetAsideScreen
+from qtop.widgets import queue_bars
+from resque.errors import Unreachable
+from resque.state.snapshot import Snapshot
+from resque.state.windows import Item, Window, whole
+from resque.wire.codec import encode, encode_job
+from resque.wire.exchange import Operation
+
+T = TypeVar("T")
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
+HOSTILE = [
+    b"",
+    b"\x1b[2J\x1b]0;owned\x07{",
+    b"[bold red]not markup[/]",
+    b"\xff\xfe\x00",
+    encode_job("\u202eevil\x1b[31m", ["\x9b31m", {"a\nb": "c\td"}]),
+    b'{"class":7,"args":{}}',
+    b'{"class":"NoArgs"}',
+    b"[" * 3_000,
+    encode_job("Wide", ["漢字" * 40]),
+]
+
+
+class JobsSource(FakeSource):
+    """Hands out looks, and always the same items of a list."""
+
+    def __init__(self, items: list[Item], *looks: Snapshot | Exception) -> None:
+        super().__init__(*looks)
+        self.items = items
+
+    async def run(self, operation: Operation[T]) -> T:
+        return cast(T, Window(len(self.items), tuple(self.items)))
+
+
+def full() -> list[Item]:
+    jobs = [
+        encode_job("Mailers::Welcome", [number, "ada@example.com", {"locale": "de"}])
+        for number in range(40)
+    ]
+    jobs[2] = encode_job(WRAPPER, [{"job_class": "DigestJob", "arguments": [7, "weekly"]}])
+    jobs[5] = b"not JSON at all"
+    items = [whole(raw) for raw in jobs]
+    large = encode({"class": "Import", "args": ["x" * 5_000]})
+    items[7] = Item(large[:4_096], 5_000_000, "f" * 40)
+    return items
+
+
+async def opened(app: QtopApp, pilot: Pilot[None], name: str, text: str) -> None:
+    await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+    app.push_screen(JobsScreen(name))
+    await until_shown(pilot, text)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_waiting_jobs(size: tuple[int, int]) -> None:
+    app = console(JobsSource(full(), fleet()))
+    async with app.run_test(size=size) as pilot:
+        await opened(app, pilot, "mail", "jobs 1 to 40 of 40 waiting")
+        await pilot.press("j", "space")
+        assert_snapshot(app, f"jobs-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_hostile_jobs(size: tuple[int, int]) -> None:
+    name = b"\xff\x1b[31m[b]evil[/b]\n".decode("utf-8", "surrogateescape")
+    look = snapshot([queue(name, len(HOSTILE), unreadable=2)], [worker("h\x1b[2J:1:*")])
+    app = console(JobsSource([whole(raw) for raw in HOSTILE], look))
+    async with app.run_test(size=size) as pilot:
+        await opened(app, pilot, name, "of 9 waiting")
+        assert_snapshot(app, f"jobs-hostile-{size[0]}x{size[1]}")
+        text = "".join(screen_lines(app))
+        assert not any(ord(each) < 32 or 127 <= ord(each) < 160 for each in text)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_an_empty_queue(size: tuple[int, int]) -> None:
+    app = console(JobsSource([], fleet()))
+    async with app.run_test(size=size) as pilot:
+        await opened(app, pilot, "critical", "Nothing waits in this queue")
+        assert_snapshot(app, f"jobs-empty-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_jobs_that_were_listed_before_redis_went_away(size: tuple[int, int]) -> None:
+    now = 1_000.0
+    source = JobsSource(full(), fleet(), Unreachable("connection refused"))
+    app = console(source, clock=lambda: now)
+    async with app.run_test(size=size) as pilot:
+        await opened(app, pilot, "mail", "jobs 1 to 40 of 40 waiting")
+        now = 1_010.0
+        app.look_now()
+        await until_shown(pilot, "no answer from")
+        assert_snapshot(app, f"jobs-no-answer-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_items_set_aside(size: tuple[int, int]) -> None:
+    app = console(JobsSource([whole(raw) for raw in HOSTILE[:4]], fleet()))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        app.push_screen(SetAsideScreen("images"))
+        await until_shown(pilot, "items 1 to 4 of 4 set aside")
+        assert_snapshot(app, f"aside-{size[0]}x{size[1]}")
+
+
+def said(row: QueueRow | None, *ids: str) -> str:
+    rows = History().add(snapshot([], [worker(each) for each in ids]), 1.0).workers
+    left, right = queue_bars.service(row, rows)
+    return "".join(span.text for span in (*left, *right)).strip()
+
+
+def row(name: str, depth: int | None, **more: Any) -> QueueRow:
+    [only] = History().add(snapshot([queue(name, depth, **more)]), 1.0).queues
+    return only
+
+
+def test_the_line_above_the_jobs_says_who_serves_them_and_how_fast() -> None:
+    slow = row("mail", 90)._replace(rates=Rates(1.0, 4.0), empty_in_s=30.0, in_hand=2)
+    assert said(slow, "web1:1:mail", "web1:2:*", "db:3:mail") == (
+        "3 workers on web1 2, db 1, 2 in hand in 1.0/s  out 4.0/s  empty in 30 s"
+    )
+    assert said(row("mail", 90)).startswith("nobody serves it in –/s")  # noqa: RUF001
+    assert "PAUSED" in said(row("mail", 0, is_paused=True), "web1:1:mail")
+    assert "3 set aside (b)" in said(row("mail", 0, unreadable=3), "web1:1:mail")
+    many = [f"host{n}:1:mail" for n in range(5)]
+    assert "host2 1, 2 machines more" in said(row("mail", 1), *many)
+    assert said(None) == "not on the list of queues"

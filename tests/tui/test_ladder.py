@@ -1,0 +1,40 @@
+"""On production, what a key does takes one step more."""
+
+import pytest
+
+from qtop import ladder
+from qtop.keymap import Danger
+from qtop.plans import Outcome, Plan, Run
+
+
+async def run(send: Run) -> Outcome:
+    return Outcome("done")
+
+
+def plan(danger: Danger, word: str | None = None) -> Plan:
+    return Plan("Do it", "Do", (), danger, run, word)
+
+
+@pytest.mark.parametrize(
+    ("before", "word", "after", "asked"),
+    [
+        ("none", None, "none", None),
+        ("undoable", None, "confirm", None),
+        ("confirm", None, "typed", "prod"),
+        ("typed", "mail", "typed", "mail"),
+    ],
+)
+def test_on_production_each_step_is_one_higher(
+    before: Danger, word: str | None, after: Danger, asked: str | None
+) -> None:
+    now = ladder.escalated(plan(before, word), "prod")
+    assert (now.danger, now.word) == (after, asked)
+    assert ladder.danger(before, "prod") == after
+    assert (now.what, now.run) == ("Do it", run)
+
+
+@pytest.mark.parametrize("danger", ["none", "undoable", "confirm", "typed"])
+def test_elsewhere_nothing_changes(danger: Danger) -> None:
+    usual = plan(danger, "mail" if danger == "typed" else None)
+    assert ladder.escalated(usual, None) is usual
+    assert ladder.danger(danger, None) == danger

@@ -1,0 +1,365 @@
+"""Workers started here are real processes that are watched, told to stop, and never stay behind."""
+
+import os
+import resource
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.tui.local_yard import SECRET_URL, Yard, of_folder, until
+
+from qtop.local import berth, folders, record
+from qtop.local.folders import FOLDERS_KEPT, CannotStart
+from qtop.local.group import quit_leftovers
+from qtop.local.order import MOST_IN_ALL, MOST_PER_START, BadOrder, Order
+from qtop.local.record import StateFile
+
+
+@pytest.fixture
+async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
+    place = Yard(tmp_path)
+    yield place
+    place.local.stop_all(now=True)
+    (tmp_path / "finish").touch()
+    await place.local.close(5)
+    await until(lambda: not of_folder(tmp_path))
+
+
+async def test_a_group_starts_in_sessions_of_their_own_and_logs_to_private_files(
+    yard: Yard,
+) -> None:
+    group = await yard.start(queues="mail,low", count=2)
+    assert yard.states() == ["running", "running"]
+    for worker in group.workers:
+        assert worker.pid is not None
+        assert os.getsid(worker.pid) == worker.pid
+        assert stat.S_IMODE(worker.log.stat().st_mode) == 0o600
+        lines = worker.log.read_text().splitlines()
+        assert lines[0].endswith(f"started process {worker.pid}")
+        assert lines[1] == f"ready mail,low {SECRET_URL} False"
+    assert stat.S_IMODE(group.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(group.folder.parent.stat().st_mode) == 0o700
+    assert yard.local.pids == {worker.pid for worker in group.workers}
+
+
+async def test_no_command_line_has_the_password(yard: Yard) -> None:
+    await yard.start()
+    lines = [" ".join(process.cmdline()) for process in of_folder(yard.folder)]
+    assert len(lines) == 2
+    assert not any("secret" in line for line in lines)
+    for name in (record.ABOUT, record.STATE, record.OWN_LOG):
+        assert b"secret" not in (yard.local.groups[0].folder / name).read_bytes()
+
+
+async def test_the_first_stop_lets_the_job_finish(yard: Yard) -> None:
+    await yard.start()
+    worker = yard.first
+    assert yard.local.ask("finishing", [worker]) == 1
+    assert yard.states() == ["finishing"]
+    await until(lambda: "finishing" in worker.log.read_text())
+    assert yard.local.ending == 1
+    yard.finish.touch()
+    assert await yard.local.wait(20)
+    assert (yard.first.place.state, yard.first.place.ending) == ("ended", "exited with 0")
+    await until(lambda: yard.local.groups[0].is_gone)
+
+
+async def test_the_second_stop_ends_it_now_and_the_third_kills_it(tmp_path: Path) -> None:
+    yard = Yard(tmp_path, stop_s=0.2)
+    await yard.start("--stubborn", count=2)
+    gentle, stubborn = yard.local.all
+    yard.local.ask("finishing", [stubborn])
+    yard.local.ask("stopping", [stubborn])
+    await until(lambda: yard.states() == ["running", "stopping"])
+    yard.local.ask("kill", [yard.local.all[1]])
+    await until(lambda: yard.states() == ["running", "ended"])
+    assert yard.local.all[1].place.ending == "ended by SIGKILL"
+    assert psutil.pid_exists(gentle.pid or 0)
+    yard.local.stop_all(now=True)
+    assert await yard.local.wait(20)
+    await yard.local.close(5)
+
+
+async def test_a_worker_is_paused_and_goes_on(yard: Yard) -> None:
+    await yard.start()
+    yard.local.ask("pause", [yard.first])
+    await until(lambda: "paused" in yard.first.log.read_text())
+    await yard.until_states("paused")
+    yard.local.ask("resume", [yard.first])
+    await until(lambda: "goes on" in yard.first.log.read_text())
+    await yard.until_states("running")
+
+
+async def test_a_wish_for_one_process_never_reaches_the_next_in_its_place(yard: Yard) -> None:
+    await yard.start()
+    before = yard.first.place
+    os.kill(before.pid or 0, signal.SIGKILL)
+    await until(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
+    group = yard.local.groups[0]
+    assert group.ask("kill", number=before.number, pid=before.pid)
+    # Wishes are obeyed in their order: what follows shows that it had its turn.
+    group.ask("scale", wanted=2)
+    await until(lambda: len(yard.states()) == 2 and "waiting" not in yard.states())
+    assert yard.first.place.restarts == 1
+
+
+async def test_a_worker_that_dies_by_itself_is_told_and_started_again(yard: Yard) -> None:
+    await yard.start()
+    os.kill(yard.first.pid or 0, signal.SIGSEGV)
+    await until(lambda: yard.first.place.restarts == 1)
+    place = yard.first.place
+    assert place.ending == "ended by SIGSEGV"
+    assert place.said[0].startswith("ready mail")
+    assert place.pid is not None
+
+
+async def test_what_dies_early_is_started_again_and_its_last_words_are_kept(yard: Yard) -> None:
+    group = await yard.local.start(yard.order("--dies"))
+    await until(lambda: yard.first.place.state in ("waiting", "running"))
+    await until(lambda: yard.first.place.restarts >= 2)
+    assert yard.first.place.ending == "exited with 7"
+    assert yard.first.place.said[-1] == "\x1b]52;c;aGk=\x07 FATAL it cannot go on"
+    assert group.wanted == 1
+    yard.local.ask("finishing", [yard.first])
+    await until(lambda: yard.states() == ["ended"])
+
+
+def test_the_pause_before_a_restart_doubles_until_it_gives_up(tmp_path: Path) -> None:
+    place = berth.Berth(1, [sys.executable, "-c", "raise SystemExit(3)"], tmp_path, None)
+    pauses = []
+    while place.state == "waiting":
+        place.start()
+        assert place._process is not None
+        place._process.wait()
+        place.collect()
+        seen = place.place()
+        if seen.until_mono is not None:
+            pauses.append(round(seen.until_mono - seen.since_mono, 1))
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+    assert (seen.state, seen.ending, seen.restarts) == ("gave up", "exited with 3", 7)
+    assert "gave up after 8 early deaths in a row" in (tmp_path / "worker-1.log").read_text()
+    place.begin_anew()
+    assert (place.state, place.place().restarts) == ("waiting", 0)
+    place.close()
+
+
+async def test_a_group_grows_and_shrinks(yard: Yard) -> None:
+    group = await yard.start()
+    assert yard.local.scale(group, 3)
+    await yard.until_states("running", "running", "running")
+    yard.finish.touch()
+    # Those that were started last go first.
+    assert yard.local.scale(group, 1)
+    await yard.until_states("running", "ended", "ended")
+    assert yard.local.scale(group, 2)
+    # A place that became free is used again.
+    await yard.until_states("running", "running", "ended")
+
+
+async def test_a_group_that_shrinks_to_nothing_ends(yard: Yard) -> None:
+    group = await yard.start()
+    yard.finish.touch()
+    yard.local.scale(group, 0)
+    await until(lambda: group.is_gone)
+    assert yard.states() == ["ended"]
+    yard.local.forget(group)
+    assert yard.local.all == []
+
+
+async def test_all_finish_or_stop_at_a_word(yard: Yard) -> None:
+    await yard.start(count=2)
+    await yard.start()
+    yard.local.stop_all(now=False)
+    await yard.until_states("finishing", "finishing", "finishing")
+    yard.local.stop_all(now=True)
+    assert await yard.local.wait(20)
+    assert {worker.place.ending for worker in yard.local.all} == {"ended by SIGTERM"}
+
+
+async def test_those_that_ignore_the_end_of_all_are_killed(tmp_path: Path) -> None:
+    yard = Yard(tmp_path, stop_s=0.2)
+    await yard.start("--stubborn")
+    yard.local.stop_all(now=True)
+    assert await yard.local.wait(20)
+    assert yard.first.place.ending == "ended by SIGKILL"
+    await yard.local.close(5)
+
+
+async def test_too_many_are_refused_with_the_limits(yard: Yard) -> None:
+    with pytest.raises(BadOrder, match=f"1 to {MOST_PER_START}"):
+        await yard.local.start(yard.order(count=MOST_PER_START + 1))
+    group = await yard.start()
+    with pytest.raises(BadOrder, match=f"at most {MOST_IN_ALL} .* there are 1"):
+        yard.local.scale(group, MOST_IN_ALL + 1)
+    assert await yard.local.trouble(yard.order(count=MOST_PER_START)) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("/nowhere/worker {queues}", "is not found"),
+        ("no-such-program-anywhere {queues}", "is not found"),
+        ("/etc/passwd {queues}", "may not be run"),
+    ],
+)
+async def test_a_command_that_cannot_run_is_told_before_anything_starts(
+    yard: Yard, command: str, reason: str
+) -> None:
+    order = Order("mail", template=command)
+    assert reason in (await yard.local.trouble(order) or "")
+    assert not (yard.folder / "local").exists()
+
+
+async def test_a_command_that_vanished_meanwhile_is_told_and_leaves_nothing(yard: Yard) -> None:
+    with pytest.raises(CannotStart, match="/nowhere/worker cannot be started: No such file"):
+        await yard.local.start(Order("mail", template="/nowhere/worker {queues}"))
+    await until(lambda: not of_folder(yard.folder))
+    assert yard.local.groups == []
+
+
+async def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "local").write_text("in the way")
+    yard = Yard(tmp_path)
+    with pytest.raises(CannotStart, match="File exists"):
+        await yard.local.start(yard.order())
+
+
+async def test_a_full_disk_is_told_and_nothing_is_started(yard: Yard) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, before[1]))
+    try:
+        with pytest.raises(CannotStart, match="File too large"):
+            await yard.local.start(yard.order())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((yard.folder / "local").iterdir()) == []
+
+
+async def test_a_worker_without_redis_says_so_and_is_tried_again(tmp_path: Path) -> None:
+    yard = Yard(tmp_path, url=f"unix://{tmp_path}/nobody")
+    await yard.local.start(Order("mail"))
+    await until(lambda: yard.first.place.ending != "")
+    assert yard.first.place.ending == "exited with 3"
+    assert yard.first.place.said[-1].startswith("worker: cannot reach Redis at unix://")
+    await until(lambda: yard.first.place.restarts == 1)
+    await yard.local.close(5)
+    await until(lambda: not of_folder(tmp_path))
+
+
+# The end of the console, and the next one
+
+
+async def test_a_console_that_closes_ends_its_workers_within_the_time(tmp_path: Path) -> None:
+    yard = Yard(tmp_path, finish_s=0.3, stop_s=0.3)
+    await yard.start("--stubborn", count=2)
+    await yard.local.close(0)
+    await until(lambda: not of_folder(tmp_path))
+    state = StateFile.open(yard.local.groups[0].folder, os.O_RDONLY)
+    report = state.read()
+    state.close()
+    assert report is not None
+    assert [place.ending for place in report.places] == ["ended by SIGKILL"] * 2
+
+
+async def test_detached_workers_stay_and_are_found_again(yard: Yard) -> None:
+    await yard.start(count=2)
+    pids = yard.local.pids
+    assert await yard.local.detach_all()
+    await yard.local.close(0)
+    other = Yard(yard.folder)
+    assert other.local.adopt() == 2
+    assert other.local.pids == pids
+    assert other.local.groups[0].is_detached
+    assert other.first.log.read_text().count("ready") == 1
+    # They stay until they are told else, whatever becomes of this console.
+    await other.local.close(0)
+    third = Yard(yard.folder)
+    assert third.local.adopt() == 2
+    third.local.stop_all(now=True)
+    assert await third.local.wait(20)
+    await third.local.close(5)
+
+
+async def test_no_console_takes_what_another_has_or_what_works_on_another_redis(
+    yard: Yard,
+) -> None:
+    await yard.start()
+    assert Yard(yard.folder).local.adopt() == 0
+    await yard.local.detach_all()
+    await yard.local.close(0)
+    assert Yard(yard.folder, namespace="elsewhere").local.adopt() == 0
+    owner = Yard(yard.folder)
+    assert owner.local.adopt() == 1
+    assert Yard(yard.folder).local.adopt() == 0
+    owner.local.stop_all(now=True)
+    assert await owner.local.wait(20)
+    await owner.local.close(5)
+
+
+async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_told(
+    yard: Yard,
+) -> None:
+    group = await yard.start(count=2)
+    assert group.report is not None
+    pids = yard.local.pids
+    os.kill(group.report.pid, signal.SIGKILL)
+    await yard.until_states("lost", "lost")
+    assert "its supervisor was killed" in yard.first.place.ending
+    yard.finish.touch()
+    await until(lambda: not any(map(psutil.pid_exists, pids)))
+    assert yard.local.ask("stopping", yard.local.all) == 0
+
+
+async def test_a_process_that_only_has_the_same_id_is_left_alone(yard: Yard) -> None:
+    group = await yard.start()
+    assert group.report is not None
+    place = yard.first.place
+    assert place.began is not None
+    earlier = replace(place, began=place.began - 3600)
+    quit_leftovers(replace(group.report, places=(earlier,)))
+    yard.local.ask("pause", [yard.first])
+    await until(lambda: "paused" in yard.first.log.read_text())
+    assert "finishing" not in yard.first.log.read_text()
+    quit_leftovers(group.report)
+    await until(lambda: "finishing" in yard.first.log.read_text())
+
+
+async def test_the_workers_survive_a_hang_up_and_end_with_a_term_to_the_supervisor(
+    yard: Yard,
+) -> None:
+    group = await yard.start()
+    assert group.report is not None
+    os.kill(group.report.pid, signal.SIGHUP)
+    os.kill(group.report.pid, signal.SIGTERM)
+    await yard.until_states("finishing")
+    yard.finish.touch()
+    await yard.until_states("ended")
+
+
+async def test_only_the_newest_folders_are_kept(yard: Yard) -> None:
+    root = yard.folder / "local"
+    for number in range(FOLDERS_KEPT + 5):
+        (root / f"20200101-{number:06}-1-1").mkdir(parents=True)
+    group = await yard.start()
+    names = sorted(folder.name for folder in root.iterdir())
+    assert len(names) == FOLDERS_KEPT + 1
+    assert group.id in names
+    assert "20200101-000000-1-1" not in names
+    folders.tidy(root, ())
+    assert group.folder.is_dir()
+
+
+async def test_what_is_written_half_way_is_no_report(yard: Yard) -> None:
+    group = await yard.start()
+    await until(lambda: group.report is not None)
+    path = group.folder / record.STATE
+    with path.open("r+b") as file:
+        file.write(b"0000000001 0000000100")
+    before = group.report
+    assert not group.refresh()
+    assert group.report is before

@@ -1,0 +1,202 @@
+"""However the console ends, the terminal is as it was, and no worker stays that should not."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.engine.direct import Direct, eventually
+from tests.tui.local_yard import of_folder, template
+from tests.tui.pty_console import RESTORED, Terminal, open_terminal
+
+from resque.wire.address import parse_url
+
+pytestmark = pytest.mark.redis
+
+RUN = """
+import signal, sys
+from pathlib import Path
+from qtop.app import QtopApp
+from qtop.settings import DEFAULTS, Settings
+from resque.wire.address import parse_url
+url, folder, command, lists, modules = sys.argv[1:]
+
+app = QtopApp(parse_url(url), url=url, namespace="resque", interval_s=0.25, read_only=False,
+    require=tuple(filter(None, modules.split(","))), workers=tuple(filter(None, lists.split("|"))),
+    log_folder=Path(folder) / "log",
+    settings=Settings(values={**DEFAULTS, "worker_command": command or None}))
+signal.signal(signal.SIGUSR1, lambda *_: app.call_later(lambda: 1 // 0))
+app.run()
+sys.exit(app.return_code)
+"""
+STARTED = b"started 2 here"
+
+
+@contextmanager
+def console_with_workers(url: str, folder: Path, lists: str = "mail|low") -> Iterator[Terminal]:
+    """A console in a terminal that has started two stand-ins, which obey signals."""
+    with open_terminal(RUN, url, str(folder), template(folder), lists, "") as terminal:
+        terminal.read_until(STARTED)
+        eventually(lambda: len(ready(folder)) == 2, "the stand-ins are ready")
+        yield terminal
+
+
+def ready(folder: Path) -> list[Path]:
+    logs = folder.glob("local/*/worker-1.log")
+    return [log for log in logs if "ready" in log.read_text("utf-8", "replace")]
+
+
+def orphans(folder: Path) -> list[psutil.Process]:
+    """What is left of a console: nothing names its folder but its supervisors and workers."""
+    return [process for process in of_folder(folder) if "-c" not in process.info["cmdline"]]
+
+
+def end_all(folder: Path) -> None:
+    """Whatever a test did not end."""
+    for process in orphans(folder):
+        process.kill()
+    eventually(lambda: not orphans(folder), "all are gone")
+
+
+def quit_by_key(terminal: Terminal) -> None:
+    terminal.press(b"q")
+    terminal.read_until(b"Finish and stop")
+    terminal.press(b"\r")
+
+
+def stop_by_key(terminal: Terminal) -> None:
+    terminal.press(b"q")
+    terminal.read_until(b"Finish and stop")
+    terminal.press(b"\t\r")
+
+
+def by_signal(number: signal.Signals) -> Callable[[Terminal], None]:
+    return lambda terminal: terminal.process.send_signal(number)
+
+
+#: How it ends, what follows, and whether there is a terminal to restore.
+WAYS: dict[str, tuple[Callable[[Terminal], None], int, bool]] = {
+    "finish and stop": (quit_by_key, 0, True),
+    "stop now": (stop_by_key, 0, True),
+    "TERM": (by_signal(signal.SIGTERM), 0, True),
+    "HUP": (by_signal(signal.SIGHUP), 0, True),
+    "a crash": (by_signal(signal.SIGUSR1), 1, True),
+    "KILL": (by_signal(signal.SIGKILL), -9, False),
+    "the terminal is gone": (lambda terminal: terminal.hang_up(), 1, False),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_to_end_leaves_a_worker_behind(redis_url: str, tmp_path: Path, way: str) -> None:
+    end, status, has_terminal = WAYS[way]
+    with console_with_workers(redis_url, tmp_path) as terminal:
+        assert len(orphans(tmp_path)) == 4
+        # No job is in hand: who is told to finish leaves at once.
+        (tmp_path / "finish").touch()
+        end(terminal)
+        assert terminal.wait() == status
+        assert (RESTORED in terminal.written) == has_terminal
+        eventually(lambda: not orphans(tmp_path), "all workers are gone")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_jobs_in_hand_are_finished_without_the_console(
+    redis_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    with console_with_workers(redis_url, tmp_path) as terminal:
+        terminal.process.send_signal(number)
+        # It does not wait for jobs that take long.
+        terminal.wait()
+        logs = ready(tmp_path)
+        eventually(lambda: all("finishing" in log.read_text() for log in logs), "they were told")
+        assert len(orphans(tmp_path)) == 4
+        (tmp_path / "finish").touch()
+        eventually(lambda: not orphans(tmp_path), "their jobs are done")
+        assert all("exited with 0" in log.read_text() for log in logs)
+
+
+def test_a_killed_supervisor_leaves_no_worker_behind(redis_url: str, tmp_path: Path) -> None:
+    with console_with_workers(redis_url, tmp_path) as terminal:
+        (tmp_path / "finish").touch()
+        for process in orphans(tmp_path):
+            if "qtop.local.supervisor" in process.info["cmdline"]:
+                process.kill()
+        eventually(lambda: not orphans(tmp_path), "the kernel told the workers")
+        terminal.press(b"6")
+        terminal.read_until(b"lost")
+        terminal.press(b"q")
+        assert terminal.wait() == 0
+
+
+def test_workers_that_are_to_stay_survive_everything(redis_url: str, tmp_path: Path) -> None:
+    try:
+        with console_with_workers(redis_url, tmp_path) as terminal:
+            terminal.press(b"q")
+            terminal.read_until(b"Leave running")
+            terminal.press(b"\t\t\r")
+            assert terminal.wait() == 0
+            assert RESTORED in terminal.written
+        pids = {process.pid for process in orphans(tmp_path)}
+        assert len(pids) == 4
+        # Another console finds them, and its violent end does them no harm.
+        with open_terminal(RUN, redis_url, str(tmp_path), template(tmp_path), "", "") as terminal:
+            terminal.read_until(b"2 workers run here")
+            terminal.process.kill()
+            terminal.wait()
+        assert {process.pid for process in orphans(tmp_path)} == pids
+        assert not any("finishing" in log.read_text() for log in ready(tmp_path))
+        (tmp_path / "finish").touch()
+        with open_terminal(RUN, redis_url, str(tmp_path), template(tmp_path), "", "") as terminal:
+            terminal.read_until(b"2 workers run here")
+            terminal.press(b"q")
+            terminal.read_until(b"Leave running")
+            terminal.press(b"\x1b[D\x1b[D\r")
+            assert terminal.wait() == 0
+        eventually(lambda: not orphans(tmp_path), "they were stopped")
+    finally:
+        end_all(tmp_path)
+
+
+def test_workers_go_on_while_nobody_reads_the_terminal(redis_url: str, tmp_path: Path) -> None:
+    path = parse_url(redis_url).path
+    assert path is not None
+    with (
+        Direct(path) as direct,
+        open_terminal(
+            RUN, redis_url, str(tmp_path), "", "frozen", "tests.engine.sample_jobs"
+        ) as terminal,
+    ):
+        terminal.read_until(b"started 1 here")
+        eventually(lambda: direct("SCARD", "resque:workers") == 1, "it is registered")
+        # From here on nothing is read: what the console writes fills the terminal, and it stops.
+        for _ in range(200):
+            terminal.press(b"23")
+        eventually(lambda: has_stopped_looking(direct), "the console hangs in its terminal")
+        direct("SADD", "resque:queues", "frozen")
+        for _ in range(50):
+            direct("RPUSH", "resque:queue:frozen", b'{"class":"OkJob","args":[]}')
+        eventually(lambda: done(direct) >= 50, "the jobs are done")
+        assert has_stopped_looking(direct)
+        # The terminal is read again: everything goes on.
+        terminal.press(b"q")
+        terminal.read_until(b"Finish and stop")
+        terminal.press(b"\r")
+        assert terminal.wait() == 0
+        assert direct("SCARD", "resque:workers") == 0
+    eventually(lambda: not orphans(tmp_path), "all are gone")
+
+
+def done(direct: Direct) -> int:
+    assert direct("GET", "resque:stat:failed") is None
+    return int(direct("GET", "resque:stat:processed") or 0)
+
+
+def has_stopped_looking(direct: Direct) -> bool:
+    """Whether the console has asked Redis nothing for seconds, though it looks four times a
+    second."""
+    clients = direct("CLIENT", "LIST").decode().splitlines()
+    ours = [dict(word.split("=", 1) for word in line.split()) for line in clients]
+    idle = [int(client["idle"]) for client in ours if client["name"] == "qtop-looks"]
+    return bool(idle) and min(idle) >= 2

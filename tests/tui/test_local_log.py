@@ -1,0 +1,238 @@
+"""Logs of local workers: kept bounded, followed a little at a time, shown bounded."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.tui.console import screen_lines, screen_text, until, until_shown
+from tests.tui.local_yard import Yard, of_folder
+from tests.tui.local_yard import until as until_so
+from textual.app import App, ComposeResult
+
+from qtop.local import tail
+from qtop.local.levels import level
+from qtop.local.log_file import LogFile
+from qtop.local.tail import MOST_BEHIND_BYTES, STEP_BYTES, Tail
+from qtop.widgets import log_view
+from qtop.widgets.log_view import LogLine, LogView
+
+# Files
+
+
+def test_a_full_log_makes_room_and_keeps_as_much_again(tmp_path: Path) -> None:
+    path = tmp_path / "w.log"
+    log = LogFile(path, most_bytes=1_000)
+    for number in range(100):
+        log.write(b"%049d\n" % number)
+    log.close()
+    before, now = path.with_name("w.log.1").read_bytes(), path.read_bytes()
+    assert (before + now).splitlines()[-1] == b"%049d" % 99
+    assert [len(before), len(now)] == [1_000, 1_000]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["w.log", "w.log.1"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_stops_nothing_and_is_told(tmp_path: Path) -> None:
+    log = LogFile(Path("/dev/full"))
+    log.write(b"one\n")
+    log.write(b"two\nthree\n")
+    assert log.problem == "the log is not kept: No space left on device"
+    assert log.said() == ("one", "two", "three")
+    log.close()
+
+
+def test_what_was_not_kept_is_counted_when_there_is_room_again(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "w.log"
+    log = LogFile(path)
+    log.write(b"lost\n")
+    assert "No such file" in log.problem
+    path.parent.mkdir()
+    log.write(b"kept\n")
+    assert (log.problem, path.read_text()) == ("", "\nqtop: 5 bytes were not kept\nkept\n")
+    log.close()
+
+
+def test_a_log_never_goes_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "w.log").symlink_to(tmp_path / "victim")
+    log = LogFile(tmp_path / "w.log")
+    log.write(b"x")
+    assert log.problem
+    assert not (tmp_path / "victim").exists()
+
+
+# Following
+
+
+def test_a_tail_begins_with_what_is_there_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    follower = Tail(path)
+    assert follower.read() == ([], 0)
+    path.write_bytes(b"one\ntwo\nthr")
+    assert follower.read() == ([b"one", b"two"], 0)
+    with path.open("ab") as file:
+        file.write(b"ee\n")
+    assert follower.read() == ([b"three"], 0)
+    assert follower.read() == ([], 0)
+    follower.close()
+
+
+def test_a_tail_goes_on_with_the_file_that_takes_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"one\n")
+    follower = Tail(path)
+    follower.read()
+    with path.open("ab") as file:
+        file.write(b"two\n")
+    path.rename(tmp_path / "log.1")
+    path.write_bytes(b"three\n")
+    lines = [line for _ in range(4) for line in follower.read().lines]
+    assert lines == [b"two", b"three"]
+    follower.close()
+
+
+def test_a_tail_reads_a_bounded_step_and_passes_over_what_is_far_behind(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(b"line %06d\n" % number for number in range(500_000)))
+    follower = Tail(path)
+    piece = follower.read()
+    assert piece.passed_over == path.stat().st_size - MOST_BEHIND_BYTES
+    assert sum(len(line) + 1 for line in piece.lines) <= STEP_BYTES
+    # The first line is a whole one.
+    assert piece.lines[0].startswith(b"line ")
+    assert len(piece.lines[0]) == len(b"line 000000")
+    steps = 1
+    while more := follower.read().lines:
+        steps += 1
+        last = more[-1]
+    assert last == b"line 499999"
+    assert steps == MOST_BEHIND_BYTES // STEP_BYTES
+    follower.close()
+
+
+def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 20_000)
+    follower = Tail(path)
+    lines = follower.read().lines
+    assert {len(line) for line in lines[:-1]} == {tail.LONGEST_LINE_BYTES}
+    assert b"".join(lines) == b"x" * 20_000
+    follower.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("ERROR no answer", "bad"),
+        ("[2026-11-23] FATAL -- : gone", "bad"),
+        ("Traceback (most recent call last):", "bad"),
+        ("ValueError: no", "bad"),
+        ("Redis::CannotConnectError: no", "bad"),
+        ('{"level":"error","msg":"x"}', "bad"),
+        ("level=warning msg=x", "warn"),
+        ("WARN slow", "warn"),
+        ("2026-11-23T18:20:28Z failed 'Mailers::Welcome' of 'mail' in 0.044 s", "bad"),
+        ("2026-11-23T18:20:28Z done 'Mailers::Welcome' of 'mail' in 0.044 s", ""),
+        ("WARNING: slow ERROR rate", "warn"),
+        ("INFO all is well: 0 ERROR", ""),
+        ("DEBUG x", "dim"),
+        ("[debug] x", "dim"),
+        ("0 errors, information about an error", ""),
+        ("TERROR in the ERRORS", ""),
+        ("qtop: process 5 exited with 1", "own"),
+        ("x" * 1_000 + " ERROR", ""),
+    ],
+)
+def test_the_level_of_a_line_is_that_of_its_first_word_that_is_one(line: str, wanted: str) -> None:
+    assert level(line) == wanted
+
+
+# The view
+
+
+class ViewApp(App[None]):
+    """A log view alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_view = LogView()
+
+    def compose(self) -> ComposeResult:
+        yield self.log_view
+
+
+def numbered(begin: int, end: int) -> list[LogLine]:
+    return [LogLine(f"line {number}") for number in range(begin, end)]
+
+
+async def test_the_view_follows_the_end_and_forgets_the_oldest() -> None:
+    app = ViewApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await pilot.pause()
+        for begin in range(0, 10_000, 500):
+            app.log_view.append(numbered(begin, begin + 500))
+        await until_shown(pilot, "line 9999")
+        assert len(app.log_view.lines) == log_view.MOST_LINES
+        assert app.log_view.virtual_size.height == log_view.MOST_LINES
+
+
+async def test_what_is_read_stays_where_it_is_while_lines_come() -> None:
+    app = ViewApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await pilot.pause()
+        app.log_view.append(numbered(0, log_view.MOST_LINES))
+        await until_shown(pilot, f"line {log_view.MOST_LINES - 1}")
+        await pilot.press("pageup", "pageup")
+        await pilot.pause()
+        before = [line[:20].strip() for line in screen_lines(app)]
+        assert not app.log_view.follows
+        app.log_view.append(numbered(10_000, 10_500))
+        await pilot.pause()
+        assert [line[:20].strip() for line in screen_lines(app)] == before
+        await pilot.press("G")
+        await until_shown(pilot, "line 10499")
+        assert app.log_view.follows
+
+
+async def test_long_lines_are_wrapped_and_a_search_finds_each_line_once() -> None:
+    app = ViewApp()
+    async with app.run_test(size=(30, 8)) as pilot:
+        await pilot.pause()
+        wide = LogLine("漢字" * 30 + "needle", "bad")
+        app.log_view.append([LogLine("a" * 100 + "NEEDLE"), *numbered(0, 50), wide])
+        app.log_view.search("needle")
+        assert app.log_view.matches() == 2
+        assert app.log_view.to_match(-1)
+        await pilot.pause()
+        assert "aaaa" in screen_text(app)
+        assert app.log_view.to_match(1)
+        await until_shown(pilot, "needle")
+        assert app.log_view.to_match(1)
+        await until_shown(pilot, "NEEDLE")
+        app.log_view.search("nowhere")
+        assert not app.log_view.to_match(1)
+        await pilot.resize_terminal(60, 8)
+        await until(pilot, lambda: app.log_view.virtual_size.height < 60, "wider lines")
+
+
+async def test_a_flood_reaches_the_file_bounded_and_the_worker_never_waits(
+    tmp_path: Path,
+) -> None:
+    yard = Yard(tmp_path)
+    group = await yard.start("--floods")
+    log = group.workers[0].log
+    follower = Tail(log)
+    seen = 0
+    while seen < 20:
+        piece = follower.read()
+        assert sum(map(len, piece.lines)) <= STEP_BYTES + tail.LONGEST_LINE_BYTES
+        seen += bool(piece.lines)
+        await until_so(lambda: True)
+    await until_so(lambda: log.with_name(f"{log.name}.1").exists())
+    names = sorted(each.name for each in group.folder.glob("worker-*"))
+    assert names == ["worker-1.log", "worker-1.log.1"]
+    assert all(os.stat(group.folder / name).st_size < 5 * 1024 * 1024 for name in names)
+    follower.close()
+    yard.local.stop_all(now=True)
+    assert await yard.local.wait(20)
+    await yard.local.close(5)
+    await until_so(lambda: not of_folder(tmp_path))

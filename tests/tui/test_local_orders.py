@@ -1,0 +1,221 @@
+"""What is started: command lines without secrets, and modules that are tried before."""
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.tui.local_yard import Yard
+
+from qtop.local import order, probe
+from qtop.local.order import BadOrder, Order, without_password
+from qtop.screens.start_dialog import read_order
+
+URL = "redis://me:se%40cret@queues.example.com:6379/3"
+EMPTY = dict.fromkeys(
+    ("queues", "count", "modules", "interval", "jobs_per_fork", "time_limit", "template"), ""
+)
+
+
+def made(**more: object) -> order.Recipe:
+    return order.recipe(Order(**{"queues": "mail,low", **more}), url=URL, namespace="ns")  # type: ignore[arg-type]
+
+
+# Our own worker
+
+
+def test_our_own_worker_is_the_one_of_the_command_line() -> None:
+    recipe = made(modules=("app.jobs", "more"), interval_s=0.5, jobs_per_fork=10, time_limit_s=60.0)
+    assert recipe.argv == (
+        *(sys.executable, "-m", "qtop", "worker", "--namespace", "ns"),
+        *("--require", "app.jobs", "--require", "more"),
+        *("--interval", "0.5", "--jobs-per-fork", "10", "--time-limit", "60"),
+        *("--", "mail,low"),
+    )
+    assert recipe.environment == {"REDIS_URL": URL}
+    assert recipe.shown.endswith("--time-limit 60 -- mail,low")
+
+
+def test_the_queues_of_an_order_are_data_and_never_options_or_shell() -> None:
+    assert made(queues="--help").argv[-2:] == ("--", "--help")
+    recipe = made(queues="a b;$(rm)", template="QUEUES={queues} work {queues}")
+    assert recipe.argv == ("work", "a b;$(rm)")
+    assert recipe.environment["QUEUES"] == "a b;$(rm)"
+    assert recipe.shown == "QUEUES='a b;$(rm)' work 'a b;$(rm)'"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"queues": " "}, "at least one queue"),
+        ({"queues": "!a"}, "at least one queue"),
+        ({"queues": "a\0b"}, "NUL"),
+        ({"count": 0}, "1 to 32"),
+        ({"count": 33}, "1 to 32"),
+        ({"modules": ("app/jobs.py",)}, "no name of a module"),
+        ({"modules": ("--help",)}, "no name of a module"),
+        ({"template": "A=1 B=2"}, "no program"),
+        ({"template": "work '{queues}"}, "no closing quotation"),
+        ({"template": "work {password}"}, "in braces"),
+        ({"template": "work {queues.__class__}"}, "in braces"),
+        ({"template": "work {queues!r:>9}"}, "in braces"),
+        ({"template": "work {"}, "cannot be read"),
+    ],
+)
+def test_an_order_that_cannot_be_says_what_to_change(
+    wanted: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(BadOrder, match=reason):
+        made(**wanted)
+
+
+def test_what_steers_workers_is_not_inherited() -> None:
+    inherited = {"COUNT": "4", "PIDFILE": "/x", "RESQUE_PARENT_PID": "1", "PATH": "/bin"}
+    environment = order.environment(made(), inherited)
+    assert environment == {"PATH": "/bin", "REDIS_URL": URL}
+
+
+# Commands of others
+
+
+def test_a_template_gives_environment_and_arguments() -> None:
+    recipe = made(
+        template="QUEUES={queues} RAILS_ENV='pro duction' bundle exec rake resque:work "
+        "--ns {namespace} --every {interval} '{{}}'",
+        interval_s=2.0,
+    )
+    assert recipe.argv == (
+        *("bundle", "exec", "rake", "resque:work"),
+        *("--ns", "ns", "--every", "2", "{}"),
+    )
+    assert recipe.environment == {
+        "QUEUES": "mail,low",
+        "RAILS_ENV": "pro duction",
+        "REDIS_URL": URL,
+    }
+    assert recipe.shown.startswith("QUEUES=mail,low RAILS_ENV='pro duction' bundle exec rake")
+
+
+def test_the_password_goes_into_the_environment_and_nowhere_else() -> None:
+    recipe = made(template="MY_REDIS={url} node worker.js --redis {url} {queues}")
+    assert recipe.environment["MY_REDIS"] == URL
+    assert "se%40cret" not in " ".join(recipe.argv) + recipe.shown + repr(recipe)
+    assert recipe.argv[3] == "redis://me@queues.example.com:6379/3"
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("redis://localhost/0", "redis://localhost/0"),
+        ("redis://:pw@localhost/0", "redis://localhost/0"),
+        ("unix:///tmp/pw/s?db=1", "unix:///tmp/pw/s?db=1"),
+        (
+            "redis+sentinel://u:pw@a:1,b:2/name/0?sentinel_password=x&sentinel_username=y",
+            "redis+sentinel://u@a:1,b:2/name/0?sentinel_username=y",
+        ),
+        ("redis://[::1", ""),
+    ],
+)
+def test_a_url_loses_its_passwords(url: str, plain: str) -> None:
+    assert without_password(url) == plain
+
+
+# What is typed
+
+
+def test_what_is_typed_becomes_an_order() -> None:
+    typed = {**EMPTY, "queues": "a", "count": "3", "modules": "app.jobs, more", "interval": "0.5"}
+    assert read_order(typed) == Order("a", 3, ("app.jobs", "more"), "", 0.5)
+    # What our own worker alone understands is not passed over to another in silence.
+    other = {**typed, "template": "work", "jobs_per_fork": "7", "time_limit": "9"}
+    assert read_order(other) == Order("a", 3, (), "work", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "reason"),
+    [
+        ("count", "0", "1 to 32"),
+        ("count", "many", "1 to 32"),
+        ("count", "٣", "1 to 32"),
+        ("interval", "-1", "seconds"),
+        ("interval", "nan", "seconds"),
+        ("jobs_per_fork", "1.5", "whole number"),
+        ("time_limit", "soon", "seconds"),
+    ],
+)
+def test_what_is_typed_wrong_is_told(field: str, text: str, reason: str) -> None:
+    with pytest.raises(BadOrder, match=reason):
+        read_order({**EMPTY, "queues": "a", field: text})
+
+
+# Modules
+
+
+@pytest.fixture
+def modules(tmp_path: Path) -> dict[str, str]:
+    """The environment of workers that can import what a test writes."""
+    return {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+
+async def test_a_module_that_can_be_imported_is_no_trouble(
+    tmp_path: Path, modules: dict[str, str]
+) -> None:
+    (tmp_path / "fine.py").write_text("print('hello')")
+    assert await probe.trouble("fine", modules) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import no_such_thing", "ModuleNotFoundError: No module named 'no_such_thing'"),
+        ("raise ValueError('\\x1b[2J bad')", "it raises ValueError: ␛[2J bad"),
+        ("def", "it raises SyntaxError"),
+        ("import sys; sys.exit(0)", "it raises SystemExit: 0"),
+        ("import os; os._exit(0)", "it ends its process with status 0"),
+        ("import os; os.kill(os.getpid(), 11)", "it ends its process with signal 11"),
+    ],
+)
+async def test_a_module_that_cannot_be_imported_says_why(
+    tmp_path: Path, modules: dict[str, str], text: str, reason: str
+) -> None:
+    (tmp_path / "broken.py").write_text(text)
+    found = await probe.trouble("broken", modules)
+    assert found is not None
+    assert found.startswith(f"broken cannot be imported: {reason}")
+
+
+async def test_a_module_that_prints_without_end_costs_no_memory(
+    tmp_path: Path, modules: dict[str, str]
+) -> None:
+    (tmp_path / "loud.py").write_text(
+        "print('x' * 10_000_000)\nraise RuntimeError('y' * 1_000_000)"
+    )
+    found = await probe.trouble("loud", modules)
+    assert found is not None
+    assert len(found) < 300
+
+
+async def test_a_module_that_never_returns_is_ended_with_what_it_started(
+    tmp_path: Path, modules: dict[str, str]
+) -> None:
+    pid_file = tmp_path / "pid"
+    (tmp_path / "stuck.py").write_text(
+        "import subprocess, time\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        f"open({str(pid_file)!r}, 'w').write(str(child.pid))\n"
+        "while True: time.sleep(1)\n"
+    )
+    found = await probe.trouble("stuck", modules, limit_s=2.0)
+    assert found == "stuck cannot be imported: not done after 2 s"
+    if pid_file.exists():
+        pid = int(pid_file.read_text())
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+
+
+async def test_an_order_with_a_module_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
+    yard = Yard(tmp_path)
+    found = await yard.local.trouble(Order("mail", modules=("nowhere.jobs",)))
+    assert found is not None
+    assert found.startswith("nowhere.jobs cannot be imported: ModuleNotFoundError")
+    assert not (tmp_path / "local").exists()

@@ -1,0 +1,484 @@
+"""Local: groups and workers, their keys, the start dialog, the log, the ways to leave."""
+
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.tui.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
+from tests.tui.local_yard import of_folder, settings_for, template
+from tests.tui.local_yard import until as until_so
+from tests.tui.looks import FakeSource, fleet, snapshot, worker
+from tests.tui.redis_behind import Redis, on
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from qtop.app import QtopApp
+from qtop.local.group import Group
+from qtop.local.record import About, Place, Report
+from qtop.local.usage import Sampler, Usage
+from qtop.screens.local import LocalScreen
+from qtop.screens.log import LogScreen
+from qtop.screens.start_dialog import StartDialog
+from resque.errors import Unreachable
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+HOST = "web1"
+
+
+@pytest.fixture
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is UTC, and this machine is one of the fleet."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr(socket, "gethostname", lambda: HOST)
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+class StillGroup(Group):
+    """A group as a supervisor once told of it, without one."""
+
+    def __init__(self, name: str, about: About, report: Report) -> None:
+        self.folder, self.about, self.report = Path("/state/local") / name, about, report
+        self.id = name
+        self.is_gone = all(place.state == "ended" for place in report.places)
+
+    def refresh(self) -> bool:
+        return False
+
+    def ask(self, do: str, **more: Any) -> bool:
+        self.is_gone |= do == "leave"
+        return False
+
+    def let_go(self) -> None:
+        self.is_gone = True
+
+
+def still(name: str, queues: str, *places: Place, detached: bool = False) -> StillGroup:
+    shown = f"/usr/bin/python3 -m qtop worker --namespace resque -- {queues}"
+    about = About(queues, shown, ("python3",), len(places), "redis://x", "resque", 30.0, 10.0)
+    return StillGroup(name, about, Report(99, 0.0, detached, False, places))
+
+
+def groups() -> list[Group]:
+    """Something of everything; the console's clock stands at 1,000."""
+    said = ("Traceback (most recent call last):", "redis.exceptions: no answer [/x]\x1b[2J")
+    died = {"ending": "exited with 1", "said": said, "restarts": 3}
+    return [
+        still(
+            "20261123-1",
+            "mail,critical",
+            Place(1, "running", 4242),
+            Place(2, "running", 4243),
+            Place(3, "finishing", 4244, since_mono=948.0),
+            Place(4, "running", 4245),
+        ),
+        still("20261123-2", "images", Place(1, "waiting", 7, until_mono=1_004.0, **died)),  # type: ignore[arg-type]
+        still("20261123-3", "reports", Place(1, "gave up", 8, **died)),  # type: ignore[arg-type]
+        still(
+            "20261123-4",
+            "legacy",
+            Place(1, "paused", 9, log_problem="the log is not kept: No space left on device"),
+            detached=True,
+        ),
+        still("20261123-5", "old", Place(1, "ended", 10, ending="exited with 0")),
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_screen_fits_every_size(
+    size: tuple[int, int], in_utc: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usages = {
+        4242: Usage(37.4, 64 * 1024 * 1024, frozenset({4242})),
+        4243: Usage(0.2, 31 * 1024 * 1024, frozenset({4243})),
+        9: Usage(None, 12 * 1024 * 1024, frozenset({9})),
+    }
+    monkeypatch.setattr(Sampler, "sample", lambda self, pids: usages)
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=size) as pilot:
+        app.local.groups = groups()
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("6")
+        await until_shown(pilot, "37%")
+        assert_snapshot(app, f"local-{size[0]}x{size[1]}")
+
+
+async def test_an_empty_screen_says_what_to_press() -> None:
+    app = console(FakeSource(snapshot()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await until_shown(pilot, "No workers were started here: press s")
+        for key in ("x", "p", "l", "enter", "plus", "minus", "o"):
+            await pilot.press(key)
+        assert isinstance(app.screen, LocalScreen)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_start_dialog_fits_every_size(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
+    app = console(FakeSource(fleet()), require=("app.jobs",))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("2", "space", "space", "s")
+        await until_shown(pilot, "runs: ")
+        assert_snapshot(app, f"start-{size[0]}x{size[1]}")
+
+
+# Real groups behind the screen
+
+
+@asynccontextmanager
+async def running(
+    folder: Path,
+    *flags: str,
+    size: tuple[int, int] = (140, 30),
+    stays: bool = False,
+    **more: Any,
+) -> AsyncIterator[tuple[QtopApp, Pilot[None]]]:
+    """A console whose settings name stand-ins; nothing of it stays behind, unless it is told."""
+    app = console(
+        FakeSource(more.pop("look", snapshot())),
+        folder=folder / "log",
+        settings=settings_for(template(folder, *flags)),
+        clock=time.monotonic,
+        **more,
+    )
+    try:
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+            yield app, pilot
+            if not stays:
+                app.local.stop_all(now=True)
+    finally:
+        if not stays:
+            (folder / "finish").touch()
+            await until_so(lambda: not of_folder(folder))
+
+
+async def start(app: QtopApp, pilot: Pilot[None], number: int) -> None:
+    """Start so many for all queues, from the Local screen."""
+    await pilot.press("6", "s")
+    await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+    await pilot.press("tab", "backspace", *str(number), "enter")
+    await until_shown(pilot, f"started {number} here")
+    await until(
+        pilot, lambda: all("ready" in w.log.read_text() for w in app.local.alive), "signals"
+    )
+
+
+async def test_marked_queues_are_served_in_their_order_with_the_command_shown(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, look=fleet()) as (app, pilot):
+        await pilot.press("2", "space", "space", "s")
+        await until_shown(pilot, "runs: QUEUES=search-index,mail ")
+        await pilot.press("enter")
+        await until_shown(pilot, "started 1 here")
+        assert app.local.groups[0].about.queues == "search-index,mail"
+        await pilot.press("6")
+        await until_shown(pilot, "1/1 alive")
+        await until_shown(pilot, "6 Local 1")
+
+
+async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        app.screen.query_one("#template", Input).value = "no-such-program {queues}"
+        await pilot.press("enter")
+        await until_shown(pilot, "the command no-such-program is not found")
+        app.screen.query_one("#template", Input).value = "work {secret}"
+        await until_shown(pilot, "in braces, and nothing else")
+        app.screen.query_one("#template", Input).value = ""
+        app.screen.query_one("#modules", Input).value = "nowhere.jobs"
+        await until_shown(pilot, "--require nowhere.jobs")
+        await pilot.press("enter")
+        await until_shown(pilot, "nowhere.jobs cannot be imported: ModuleNotFoundError")
+        app.screen.query_one("#count", Input).value = "33"
+        await until_shown(pilot, "1 to 32")
+        assert isinstance(app.screen, StartDialog)
+        app.screen.query_one("#count", Input).value = "2"
+        app.screen.query_one("#template", Input).value = template(tmp_path)
+        app.screen.query_one("#interval", Input).value = "0.5"
+        await pilot.press("enter")
+        await until_shown(pilot, "started 2 here")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        assert app.screen.query_one("#interval", Input).value == "0.5"
+        await pilot.press("escape")
+        assert len(app.local.groups) == 1
+
+
+async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 2)
+        await pilot.press("j", "x")
+        await until_shown(pilot, "finishes its job and ends; x again stops it now")
+        states = [worker.place.state for worker in app.local.all]
+        assert states == ["finishing", "running"]
+        await until_shown(pilot, "1 of 2 ending")
+        await pilot.press("x")
+        await until_shown(pilot, "stops now")
+        await until(pilot, lambda: len(app.local.alive) == 1, "its end")
+        await until_shown(pilot, "ended by SIGTERM")
+        await pilot.press("k", "x", "x")
+        await until_shown(pilot, "ended  ")
+        await until(pilot, lambda: app.local.groups[0].is_gone, "the group's end")
+        await pilot.press("x")
+        await until_shown(pilot, "off the list")
+        assert table_of(app).row_count == 0
+
+
+async def test_marked_workers_are_stopped_together(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 3)
+        await pilot.press("j", "space", "space", "x")
+        await until_shown(pilot, "2 workers: each finishes its job")
+        states = [worker.place.state for worker in app.local.all]
+        assert states == ["finishing", "finishing", "running"]
+
+
+async def test_plus_and_minus_scale_the_group_and_not_the_interval(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 1)
+        before_s = app.stage.interval_s
+        await pilot.press("plus")
+        await until_shown(pilot, "2 workers for *")
+        await until(pilot, lambda: len(app.local.alive) == 2, "another")
+        (tmp_path / "finish").touch()
+        await until(
+            pilot, lambda: all("ready" in w.log.read_text() for w in app.local.alive), "signals"
+        )
+        await pilot.press("minus")
+        await until(pilot, lambda: len(app.local.alive) == 1, "one less")
+        assert app.stage.interval_s == before_s
+        await pilot.press("2", "plus")
+        assert app.stage.interval_s != before_s
+
+
+async def test_p_pauses_and_resumes(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 1)
+        await pilot.press("p")
+        await until_shown(pilot, "takes no more jobs")
+        await until(pilot, lambda: "paused" in app.local.all[0].log.read_text(), "the signal")
+        await pilot.press("p")
+        await until_shown(pilot, "takes jobs again")
+        await until(pilot, lambda: "goes on" in app.local.all[0].log.read_text(), "the signal")
+
+
+async def test_a_console_that_is_read_only_starts_and_stops_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path, read_only=True) as (app, pilot):
+        await pilot.press("6", "s")
+        await until_shown(pilot, "read-only")
+        assert app.local.groups == []
+
+
+async def test_nothing_is_started_while_redis_does_not_answer(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        assert isinstance(app._source, FakeSource)
+        app._source.looks = [Unreachable("cannot reach Redis: connection refused")]
+        app.look_now()
+        await until_shown(pilot, "connection refused")
+        await pilot.press("6", "s")
+        await pilot.pause()
+        assert isinstance(app.screen, LocalScreen)
+        assert app.last_word[1] in ("warn", "bad")
+
+
+async def test_a_registered_worker_shows_its_job_and_the_log_of_a_child_is_its_own(
+    tmp_path: Path,
+) -> None:
+    host = socket.gethostname()
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 1)
+        await until_shown(pilot, "starting")
+        seen = worker(f"{host}:{app.local.all[0].pid}:mail", on="mail", processed=12, failed=1)
+        source = app._source
+        assert isinstance(source, FakeSource)
+        source.looks = [snapshot(workers=[seen])]
+        app.look_now()
+        await until_shown(pilot, "working")
+        text = screen_text(app)
+        assert "Mailers::Welcome" in text
+        assert "42 s" in text
+
+
+# The log
+
+
+async def test_the_log_shows_what_is_printed_safely_and_why_it_ended(tmp_path: Path) -> None:
+    async with running(tmp_path, "--dies") as (app, pilot):
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await pilot.press("enter")
+        await until_shown(pilot, "exited with 7: ␛]52;c;aGk=␇ FATAL it")
+        await pilot.press("l")
+        await until_shown(pilot, "exited with 7")
+        await until(
+            pilot,
+            lambda: any(line.startswith(" ␛]52;c") for line in screen_lines(app)),
+            "its last words",
+        )
+        assert "redis://[redacted]@queues.example.com" in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LocalScreen), "the way back")
+
+
+async def test_the_log_is_followed_held_and_searched(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 1)
+        log = app.local.all[0].log
+        with log.open("ab") as file:
+            file.write(b"".join(b"INFO line %d\n" % number for number in range(200)))
+        await pilot.press("enter")
+        await until_shown(pilot, "line 199")
+        await pilot.press("f")
+        await until_shown(pilot, "not following")
+        with log.open("ab") as file:
+            file.write(b"DEBUG the newest\n")
+        screen = app.screen
+        assert isinstance(screen, LogScreen)
+        await until(pilot, lambda: len(screen.log_view.lines) >= 203, "the line")
+        assert "the newest" not in screen_text(app)
+        await pilot.press("f")
+        await until_shown(pilot, "the newest")
+        await pilot.press("p")
+        await until_shown(pilot, "PAUSED")
+        with log.open("ab") as file:
+            file.write(b"WARN while paused\n")
+        screen.read_more()
+        assert not any("while paused" in line.text for line in screen.log_view.lines)
+        await pilot.press("p")
+        await until_shown(pilot, "while paused")
+        await pilot.press("slash", *"line 42", "enter")
+        await until_shown(pilot, "1 lines with it")
+        await until_shown(pilot, "INFO line 42")
+        await pilot.press("slash", *"line 7", "enter", "n")
+        await until_shown(pilot, "11 lines with it")
+        await pilot.press("N", "slash", "escape", "n")
+        await until_shown(pilot, "not in the lines there are")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_log_fits_every_size(
+    size: tuple[int, int], in_utc: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = still("20261123-1", "mail", Place(1, "gave up", 9, ending="exited with 3"))
+    # A path that is the same for everybody.
+    monkeypatch.chdir(tmp_path)
+    group.folder = Path()
+    lines = [
+        "qtop: 2026-11-23 12:00:00 started process 9",
+        "INFO 2026/11/23 12:00:01 worker web1:9:mail is ready",
+        "DEBUG a very long line " + "of words " * 40,
+        "WARN slow\tanswer",
+        "Traceback (most recent call last):",
+        "  File 'x', line 7",
+        "RuntimeError: 漢字 \x1b]52;c;aGk=\x07[/red][@click=app.quit]x[/]",
+        "password=hunter2 token: abc",
+        "qtop: 2026-11-23 12:00:02 process 9 exited with 3",
+    ]
+    (tmp_path / "worker-1.log").write_text("\n".join(lines) + "\n")
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=size) as pilot:
+        app.local.groups = [group]
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("6", "l")
+        await until_shown(pilot, "process 9 exited with 3")
+        shown = screen_text(app)
+        assert "hunter2" not in shown
+        assert_snapshot(app, f"log-{size[0]}x{size[1]}")
+
+
+# Leaving
+
+
+async def test_leaving_can_let_them_finish(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 2)
+        await pilot.press("q")
+        await until_shown(pilot, "Leave, with 2 workers started here?")
+        await pilot.press("escape")
+        await pilot.pause()
+        await pilot.press("q")
+        await until_shown(pilot, "Finish and stop")
+        await until(pilot, lambda: getattr(app.focused, "id", "") == "finish", "the default")
+        await pilot.press("enter")
+        await until_shown(pilot, "Waiting for workers to finish their jobs")
+        assert {worker.place.state for worker in app.local.alive} == {"finishing"}
+        (tmp_path / "finish").touch()
+        await until(pilot, lambda: not app.is_running, "the end")
+        assert {worker.place.ending for worker in app.local.all} == {"exited with 0"}
+
+
+async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 1)
+        await pilot.press("q")
+        await until_shown(pilot, "Finish and stop")
+        await pilot.press("enter")
+        await until_shown(pilot, "Waiting for workers")
+        app.screen.query_one("#now", Button).press()
+        await until(pilot, lambda: not app.is_running, "the end")
+        assert app.local.all[0].place.ending == "ended by SIGTERM"
+
+
+async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path: Path) -> None:
+    async with running(tmp_path, stays=True) as (app, pilot):
+        await start(app, pilot, 2)
+        pids = app.local.pids
+        await pilot.press("q")
+        await until_shown(pilot, "Leave running")
+        app.screen.query_one("#leave", Button).press()
+        await until(pilot, lambda: not app.is_running, "the end")
+    async with running(tmp_path) as (app, pilot):
+        await until_shown(pilot, "2 workers run here, left running earlier: 6 shows them")
+        assert app.local.pids == pids
+        await pilot.press("6")
+        await until_shown(pilot, "2/2 staying")
+        await pilot.press("q")
+        await until(pilot, lambda: getattr(app.focused, "id", "") == "leave", "the default")
+        app.screen.query_one("#now", Button).press()
+        await until(pilot, lambda: not app.is_running, "the end")
+    assert {worker.place.ending for worker in app.local.all} == {"ended by SIGTERM"}
+
+
+@pytest.mark.redis
+async def test_workers_of_the_real_thing_are_registered_and_leave(
+    redis: Redis, tmp_path: Path
+) -> None:
+    app = on(redis, folder=tmp_path / "log", workers=("mail",), clock=time.monotonic)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "started 1 here")
+        await pilot.press("6")
+
+        def is_idle() -> bool:
+            app.look_now()
+            return "idle" in screen_text(app)
+
+        await until(pilot, is_idle, "the worker")
+        pid = app.local.all[0].pid
+        await pilot.press("3")
+        await until_shown(pilot, f"● {socket.gethostname()}:{pid}")
+        await pilot.press("x")
+        await until_shown(pilot, "finishes its job and ends")
+        await until(pilot, lambda: not app.local.alive, "its end")
+    assert app.local.all[0].place.ending == "exited with 0"
+    await until_so(lambda: not of_folder(tmp_path))

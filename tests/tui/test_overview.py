@@ -1,0 +1,452 @@
+"""The first screen: what is wrong now, and where each key leads from there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.tui.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    screen_text,
+    until,
+    until_shown,
+)
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey, worker
+from tests.tui.redis_behind import Redis, on
+from textual.pilot import Pilot
+
+from qtop.app import QtopApp
+from qtop.charts import area
+from qtop.courses import KEPT, Course
+from qtop.screens.overview import OverviewScreen
+from qtop.screens.overview_tables import coarse
+from qtop.screens.rows import RowsScreen
+from qtop.screens.verdict import VerdictScreen
+from qtop.widgets.bar import Bar
+from qtop.widgets.vtable import VTable
+from resque.errors import Unreachable
+from resque.state import survey as surveys
+from resque.state.failures import read
+from resque.state.snapshot import Snapshot
+from resque.state.windows import whole
+from resque.wire.codec import encode
+from resque.wire.exchange import single
+from resque.wire.keys import Keys
+
+SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
+HOSTILE = "\x1b]52;c;aGk=\x07[/x][@click=app.quit]quit[/]\x1b[2J‮\x9b31m"
+
+pytestmark = pytest.mark.usefixtures("in_utc")
+
+
+def named(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+async def shown(pilot: Pilot[Any]) -> OverviewScreen:
+    """Wait until a look and a survey were judged."""
+    app = pilot.app
+    assert isinstance(app, QtopApp)
+    await until(pilot, lambda: app.stage.surveyed is not None, "a survey")
+    await until(pilot, lambda: bool(app.stage.view().glance.verdicts), "a verdict")
+    await pilot.pause()
+    assert isinstance(app.screen, OverviewScreen)
+    return app.screen
+
+
+def under_cursor(table: VTable[Any]) -> Any:
+    """The row under the cursor, of which there is one."""
+    assert table.cursor_row is not None
+    return table.cursor_row
+
+
+def well() -> Snapshot:
+    return snapshot(
+        [queue("mail", 12, pushed=0), queue("low", 0, pushed=0)],
+        [worker("web1:7:*", on="mail"), worker("web1:8:*")],
+        [failure(180)],
+    )
+
+
+def hostile() -> Snapshot:
+    entry = {
+        "payload": {"class": HOSTILE, "args": [HOSTILE]},
+        "exception": HOSTILE,
+        "error": HOSTILE,
+        "queue": HOSTILE,
+        "worker": HOSTILE,
+    }
+    return snapshot(
+        [queue(HOSTILE, 3, unreadable=2), queue(f"{HOSTILE}2", None, problem=HOSTILE)],
+        [worker(f"{HOSTILE}:1:x", on=HOSTILE, job=(HOSTILE, [HOSTILE]), beat_age_s=400)],
+        [read(whole(encode(entry)), -1)],
+        problems=(HOSTILE,),
+    )
+
+
+# What it looks like
+
+
+@pytest.mark.parametrize("size", SIZES, ids=named)
+@pytest.mark.parametrize(
+    ("name", "look"),
+    [("troubles", fleet), ("well", well), ("empty", snapshot), ("hostile", hostile)],
+)
+async def test_it_fits_every_size(
+    size: tuple[int, int], name: str, look: Callable[[], Snapshot]
+) -> None:
+    app = console(FakeSource(look()))
+    async with app.run_test(size=size) as pilot:
+        await shown(pilot)
+        assert_snapshot(app, f"overview-{name}-{named(size)}")
+        assert all(line.isprintable() for line in screen_lines(app))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=named)
+async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
+    size: tuple[int, int],
+) -> None:
+    now = [1_000.0]
+    source = FakeSource(fleet())
+    app = console(source, clock=lambda: now[0])
+    async with app.run_test(size=size) as pilot:
+        screen = await shown(pilot)
+        now[0] = 1_200.0
+        failed = replace(
+            app.stage.look,
+            error="cannot reach Redis (connection refused)",
+            failing_since_mono=1_002.0,
+            next_try_mono=1_204.0,
+        )
+        app.on_look(failed)
+        await pilot.pause()
+        assert_snapshot(app, f"overview-no-answer-{named(size)}")
+        assert screen.queues.stale
+        assert not screen.table.stale
+        assert screen.queues.row_count == 7
+        source.looks = [fleet()]
+        app.look_now()
+        await until(pilot, lambda: "not answer" not in screen_text(app), "an answer")
+
+
+async def test_before_the_first_look_it_says_that_it_connects() -> None:
+    app = console(FakeSource(Unreachable("nobody there")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "bad   Redis does not answer: nobody there")
+        assert "Nothing is wrong" not in screen_text(app)
+
+
+async def test_it_is_the_first_screen_and_digit_1_leads_back_to_it() -> None:
+    app = console(FakeSource(well()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("3", "1")
+        assert app.current_mode == "overview"
+
+
+async def test_how_many_troubles_there_are_stands_on_every_screen() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await shown(pilot)
+        assert "▌1 Overview 7 " in screen_text(app)
+        await pilot.press("2")
+        assert " 1 Overview 7 " in screen_text(app)
+
+
+async def test_what_may_not_be_asked_is_told_as_unknown() -> None:
+    source = FakeSource(well())
+    source.surveyed = surveys.failed("this user lacks a right")
+    app = console(source)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await shown(pilot)
+        assert "Nothing is wrong, as far as it can be known" in screen_text(app)
+        assert "unknown: Redis's memory, eviction and persistence" in screen_text(app)
+
+
+async def test_the_advice_is_that_for_the_verdict_under_the_cursor() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        assert "→ rename or delete the keys of another kind" in screen_text(app)
+        await pilot.press("j")
+        assert "→ start a worker: qtop worker reports:weekly" in screen_text(app)
+
+
+async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000.0]
+    source = FakeSource(well(), well())
+    app = console(source, clock=lambda: now[0])
+    async with app.run_test(size=(160, 48)) as pilot:
+        await shown(pilot)
+        painted: list[object] = []
+        looks = len(source.tails)
+        for number in range(1, 4):
+            # All rates are known from the third look on.
+            if number == 3:
+                for kind in (Bar, VTable):
+                    monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
+            now[0] += 1.0
+            source.looks = [well()]
+            app.look_now()
+            await until(pilot, lambda n=number: len(source.tails) >= looks + n, "a look")  # type: ignore[misc]
+            await pilot.pause()
+        assert painted == []
+
+
+async def test_a_frozen_display_keeps_its_verdicts() -> None:
+    source = FakeSource(well())
+    app = console(source)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("f")
+        source.looks = [snapshot([queue("mail", 5)])]
+        app.look_now()
+        await until(pilot, lambda: app.stage.look.snapshot is source.looks[0], "a look")
+        await pilot.pause()
+        assert "Nothing is wrong" in screen_text(app)
+        await pilot.press("f")
+        await until_shown(pilot, "no worker is alive")
+
+
+# Where enter leads
+
+
+async def on_verdict(pilot: Pilot[Any], text: str) -> None:
+    """Put the cursor on the verdict with this text, and press enter."""
+    screen = await shown(pilot)
+    table = screen.table
+    for _ in range(table.row_count):
+        if text in under_cursor(table).verdict.text:
+            await pilot.press("enter")
+            await pilot.pause()
+            return
+        await pilot.press("j")
+    raise AssertionError(screen_text(pilot.app))
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "row"),
+    [
+        ("nobody serves", "queues", "reports:weekly"),
+        ("queue typo", "queues", "typo"),
+        ("legacy is paused", "queues", "legacy"),
+        ("items of images", "queues", "images"),
+        ("in dead hands", "workers", "old:17:reports:weekly"),
+        ("dead: silent", "workers", "old:17:reports:weekly"),
+        ("silent for 3 min", "workers", "db-backup-07.example.com:991:images,search-index"),
+        ("without heartbeat", "workers", "ruby2:55:legacy"),
+    ],
+)
+async def test_enter_on_a_verdict_leads_to_its_row(text: str, mode: str, row: str) -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await on_verdict(pilot, text)
+        assert app.current_mode == mode
+        screen = app.screen
+        assert isinstance(screen, RowsScreen)
+        found = under_cursor(screen.table)
+        assert row == (found.name if mode == "queues" else found.identity.text)
+
+
+async def test_enter_on_a_verdict_about_many_sets_the_filter() -> None:
+    workers = [worker(f"web{n}:1:mail", beat_age_s=200) for n in range(3)]
+    look = snapshot([queue("mail", 1)], [*workers, worker("web9:1:mail")])
+    app = console(FakeSource(look))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await on_verdict(pilot, "3 workers silent")
+        assert app.current_mode == "workers"
+        assert "3 of 4" in screen_text(app)
+
+
+async def test_a_filter_that_would_hide_the_row_is_taken_away() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await shown(pilot)
+        await pilot.press("2", "slash", *"mail", "enter", "1")
+        await on_verdict(pilot, "legacy is paused")
+        screen = app.screen
+        assert isinstance(screen, RowsScreen)
+        assert under_cursor(screen.table).name == "legacy"
+
+
+async def test_enter_on_a_burst_leads_to_the_failures_that_are_in_it() -> None:
+    app = console(FakeSource(snapshot(failures=[failure(0, error=str(n)) for n in range(60)])))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await on_verdict(pilot, "60 jobs failed within a minute")
+        assert app.current_mode == "failed"
+        assert "age<5m" in screen_text(app)
+
+
+async def test_a_verdict_on_the_server_opens_with_what_to_do() -> None:
+    source = FakeSource(well())
+    source.surveyed = survey(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
+    app = console(source)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await on_verdict(pilot, "Redis may drop data")
+        assert isinstance(app.screen, VerdictScreen)
+        text = screen_text(app)
+        assert "CONFIG SET maxmemory-policy noeviction" in text
+        source.surveyed = survey()
+        app.on_survey(source.surveyed)
+        await until_shown(pilot, "This is no longer so.")
+        await pilot.press("escape")
+        assert isinstance(app.screen, OverviewScreen)
+
+
+async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await shown(pilot)
+        tables = []
+        for _ in range(5):
+            tables.append(app.focused)
+            await pilot.press("tab")
+        assert tables == [*screen.parts, screen.table]
+        await pilot.press("shift+tab", "enter")
+        await pilot.pause()
+        # The first press went back to the verdicts.
+        assert app.current_mode == "queues"
+        await pilot.press("1", "tab", "enter")
+        await pilot.pause()
+        found = under_cursor(app.screen.query_one(VTable))
+        assert (app.current_mode, found.name) == ("queues", "typo")
+        await pilot.press("1", "tab", "enter")
+        await pilot.pause()
+        assert app.current_mode == "workers"
+        assert under_cursor(app.screen.query_one(VTable)).record is not None
+        await pilot.press("1", "tab", "enter")
+        await pilot.pause()
+        assert app.current_mode == "failed"
+
+
+async def test_parts_that_are_not_on_the_screen_are_passed_over() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await shown(pilot)
+        await pilot.press("tab", "tab")
+        assert app.focused is screen.failures
+        await pilot.press("tab")
+        assert app.focused is screen.table
+
+
+async def test_enter_on_failures_leads_to_their_group() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await shown(pilot)
+        await pilot.press("tab", "tab", "j", "enter")
+        await pilot.pause()
+        group = screen.failures.cursor_row
+        assert group is not None
+        failed = app.screen
+        assert isinstance(failed, RowsScreen)
+        assert under_cursor(failed.table).group.id == group.fingerprint.id
+
+
+@pytest.mark.redis
+async def test_the_groups_of_a_long_list_are_found_too(redis: Redis) -> None:
+    await redis.fail(1_200)
+    await redis.source.run(
+        single(
+            ("LSET", Keys().failed(), -3, failure(1, exception="Odd").item.raw), str, writes=True
+        )
+    )
+    app = on(redis)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await shown(pilot)
+        await pilot.press("tab", "tab", "j", "enter")
+        await until_shown(pilot, "▌4 Failed")
+        await pilot.pause()
+        failed = app.screen
+        assert isinstance(failed, RowsScreen)
+        assert screen.failures.cursor_row is not None
+        assert under_cursor(failed.table).group.fingerprint.exception == "Odd"
+
+
+# Other keys
+
+
+async def test_s_asks_for_workers_of_the_queue_under_the_cursor() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("j", "s")
+        await until_shown(pilot, "Start workers on this machine?")
+        assert "reports:weekly" in "".join(
+            line for line in screen_lines(app) if "queues" not in line.lower()
+        )
+        await pilot.press("escape", "tab", "j", "j", "s")
+        await until_shown(pilot, "Start workers on this machine?")
+        assert any("legacy" in line for line in screen_lines(app)[8:16])
+
+
+async def test_copying_takes_the_row_under_the_cursor() -> None:
+    app = console(FakeSource(well()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("y")
+        assert "Nothing is wrong" in app.clipboard
+
+
+async def test_a_console_that_may_only_read_leaves_out_what_changes_something(
+    tmp_path: Path,
+) -> None:
+    app = console(FakeSource(well()), read_only=True, folder=tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        footer = screen_lines(app)[-1]
+        assert "start" not in footer
+        assert "pause" not in footer
+        await pilot.press("P")
+        await until_shown(pilot, "read-only: nothing is changed")
+
+
+# Charts and their figures
+
+
+def test_a_chart_has_its_newest_value_at_the_right_and_its_highest_at_the_top() -> None:
+    assert area([0, 4, 8], 5) == ["  ▁▄█"]
+    assert area([0, 4, 8], 3, 2) == ["  █", "▁██"]
+    assert area([1, 2, 3], 2) == ["▆█"]
+
+
+def test_a_chart_shows_unknown_as_blank_and_a_little_as_more_than_nothing() -> None:
+    assert area([None, 0, 1, 1_000, float("nan")], 5) == [" ▁▂█ "]
+    assert area([0, 0], 2) == ["▁▁"]
+    assert area([], 3) == ["   "]
+    assert area([5], 0) == [""]
+    assert area([5], -3, 2) == ["", ""]
+
+
+def test_a_course_has_a_value_for_each_step_of_five_seconds() -> None:
+    course = Course()
+    for at_s, value in ((0, 1), (1, 2), (5, 3), (21, 4)):
+        course.add(value, float(at_s))
+    assert course.values == (2, 3, 3, 3, 4)
+
+
+def test_a_course_knows_nothing_of_the_time_without_an_answer() -> None:
+    course = Course()
+    for at_s, value in ((0, 1), (5, None), (14, None), (15, 2)):
+        course.add(value, float(at_s))
+    assert course.values == (1, None, None, 2)
+
+
+def test_a_course_keeps_five_minutes() -> None:
+    course = Course()
+    for step in range(1_000):
+        course.add(step, step * 5.0)
+    assert course.values == tuple(range(1_000 - KEPT, 1_000))
+    course.add(7, 1e6)
+    assert course.values == (999,) * (KEPT - 1) + (7,)
+
+
+def test_ages_do_not_change_every_second() -> None:
+    assert [coarse(age_s) for age_s in (0.0, 59.9, 60.0, 119.0)] == [
+        "<1 min",
+        "<1 min",
+        "1 min",
+        "1 min",
+    ]

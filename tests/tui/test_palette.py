@@ -1,0 +1,105 @@
+"""The palette finds actions by their words; the clipboard gets what is shown."""
+
+import base64
+
+import pytest
+from tests.tui.console import console, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, snapshot
+
+from qtop import keymap
+from qtop.app import QtopApp
+from qtop.screens.palette import matching
+from qtop.screens.queues import QueuesScreen
+
+
+def test_every_typed_word_must_stand_in_an_action() -> None:
+    actions = keymap.of({"failed", "tables"})
+    assert [a.id for a in matching(actions, "delete marked")] == ["delete"]
+    assert [a.id for a in matching(actions, "MARKED delete")] == ["delete"]
+    assert matching(actions, "") == actions
+    assert matching(actions, "no such thing") == []
+
+
+async def opened(app: QtopApp, pilot: object, *keys: str) -> None:
+    await until(pilot, lambda: app.stage.view().board is not None, "the first look")  # type: ignore[arg-type]
+    await pilot.press("2", "colon", *keys)  # type: ignore[attr-defined]
+    await pilot.pause()  # type: ignore[attr-defined]
+
+
+async def test_the_chosen_action_is_done_on_the_screen_in_front() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await opened(app, pilot, *"failed jobs", "enter")
+        await until(pilot, lambda: app.current_mode == "failed", "the failed jobs")
+
+
+async def test_it_offers_what_works_here_and_leaves_with_escape() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await opened(app, pilot)
+        assert "Pause the queue under the cursor" in screen_text(app)
+        assert "Delete the marked failed jobs" not in screen_text(app)
+        await pilot.press(*"no such thing")
+        await until_shown(pilot, "Nothing here is called so")
+        await pilot.press("enter", "escape")
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_read_only_console_offers_no_changes() -> None:
+    app = console(FakeSource(fleet()), read_only=True)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await opened(app, pilot)
+        assert "Pause the queue under the cursor" not in screen_text(app)
+        assert "Sort by the next column" in screen_text(app)
+
+
+async def test_arrows_choose_another_one() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await opened(app, pilot, *"show the", "down", "up")
+        offered = matching(keymap.of({*QueuesScreen.PLACES, "everywhere"}), "show the")
+        place = [action.id for action in offered].index("show_workers")
+        await pilot.press(*["down"] * place, "enter")
+        await until(pilot, lambda: app.current_mode == "workers", "the chosen screen")
+
+
+async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        written: list[str] = []
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", written.append)
+        await pilot.press("2", "space", "space", "y")
+        await until_shown(pilot, "copied")
+        [sequence] = [text for text in written if text.startswith("\x1b]52;c;")]
+        lines = base64.b64decode(sequence[7:-1]).decode().splitlines()
+        assert [line.split("\t")[:2] for line in lines] == [
+            ["search-index", "88,231"],
+            ["mail", "1,234"],
+        ]
+
+
+async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
+    hostile = failure(1, error="\x1b]52;c;aGk=\x07")
+    app = console(FakeSource(snapshot([], [], [hostile])))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("4", "t", "enter", "y")
+        await until_shown(pilot, "copied")
+        assert "Net::ReadTimeout" in app.clipboard
+        assert "\x1b" not in app.clipboard
+
+
+async def test_more_than_a_terminal_takes_is_not_copied() -> None:
+    app = console(
+        FakeSource(
+            snapshot([], [], [failure(1, payload={"class": "A", "args": ["x" * 300] * 300})])
+        )
+    )
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("4", "t", "enter", "y")
+        await until_shown(pilot, "too much to copy")
+        assert app.clipboard == ""

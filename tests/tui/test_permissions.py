@@ -1,0 +1,63 @@
+"""Which actions a user's rights do not cover."""
+
+import pytest
+from tests.engine.direct import Direct
+
+from qtop import keymap, permissions
+from resque.wire.address import parse_url
+from resque.wire.exchange import load_script
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+
+KEYS = Keys()
+CHANGING = {action.id for action in keymap.ACTIONS if action.changes}
+
+
+def test_what_is_listed_exists_and_is_known() -> None:
+    listed = [action for actions in permissions.SCRIPTS.values() for action in actions]
+    assert len(listed) == len(set(listed))
+    assert {*listed, *permissions.LOCAL} <= CHANGING
+    texts = {name: load_script(name).text for name in permissions.SCRIPTS}
+    assert all(b"redis.call(" in text for text in texts.values())
+
+
+def test_an_action_needs_what_its_script_calls_and_scripts_as_such() -> None:
+    assert {"LREM", "RPUSH", "EVALSHA", "EVAL"} <= permissions.commands("requeue")
+    assert permissions.commands("unheard-of") == {"EVAL", "EVALSHA"}
+
+
+def forbidden_with(url: str, *rights: str) -> dict[str, str]:
+    path = parse_url(url).path
+    assert path is not None
+    with Direct(path) as direct:
+        direct("ACL", "SETUSER", "ada", "on", ">pw", "~*", "&*", *rights)
+        try:
+            with Store(f"unix://ada:pw@{path}?db=0") as store:
+                return store.run(permissions.forbidden(KEYS))
+        finally:
+            direct("ACL", "DELUSER", "ada")
+
+
+@pytest.mark.redis
+def test_whoever_may_do_everything_is_forbidden_nothing(redis_url: str) -> None:
+    assert forbidden_with(redis_url, "+@all") == {}
+
+
+@pytest.mark.redis
+def test_a_missing_command_forbids_the_actions_that_need_it_and_says_which(redis_url: str) -> None:
+    found = forbidden_with(redis_url, "+@all", "-ltrim", "-lset")
+    assert {"requeue", "delete", "clear_queue", "clear_failures"} <= set(found)
+    assert not {"pause", "pause_all", *permissions.LOCAL} & set(found)
+    assert "may not run LTRIM" in found["clear_queue"]
+    assert "extend its ACL" in found["clear_queue"]
+
+
+@pytest.mark.redis
+def test_without_scripts_nothing_that_changes_redis_is_allowed(redis_url: str) -> None:
+    found = forbidden_with(redis_url, "+@all", "-eval", "-evalsha")
+    assert set(found) == CHANGING - permissions.LOCAL
+
+
+@pytest.mark.redis
+def test_what_cannot_be_found_out_forbids_nothing(redis_url: str) -> None:
+    assert forbidden_with(redis_url, "+@all", "-multi", "-ltrim") == {}

@@ -1,0 +1,598 @@
+"""What is wrong is told, with its figures, from the bound on; what cannot be known is not called
+fine."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
+
+from qtop.boards import History
+from qtop.source import skew_s
+from qtop.thresholds import Thresholds
+from qtop.verdicts import Judge, Lead, Verdict, no_answer, troubles
+from qtop.verdicts.pauses import paused_by
+from resque.state import survey as surveys
+from resque.state.audit import Deed
+from resque.state.failures import Failure, read
+from resque.state.snapshot import Snapshot
+from resque.state.survey import Survey
+from resque.state.trail import Actor
+from resque.state.windows import whole
+
+FINE = survey()
+
+
+def judged(
+    *looks: Snapshot,
+    every_s: float = 1.0,
+    found: Survey | None = FINE,
+    rtt_ms: float | None = 5.0,
+    thresholds: Thresholds | None = None,
+) -> tuple[Verdict, ...]:
+    """The verdicts on the last of some looks."""
+    history, judge = History(), Judge(thresholds or Thresholds())
+    verdicts: tuple[Verdict, ...] = ()
+    for number, look in enumerate(looks):
+        at_mono = number * every_s
+        now = NOW + timedelta(seconds=at_mono)
+        board = history.add(replace(look, server_time=now), at_mono)
+        verdicts = judge.judge(board, at_mono, survey=found, rtt_ms=rtt_ms)
+    return verdicts
+
+
+def texts(verdicts: Sequence[Verdict]) -> list[str]:
+    return [f"{each.severity}: {each.text}" for each in verdicts]
+
+
+def of_kind(kind: str, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    return [each for each in verdicts if each.kind == kind]
+
+
+def only(kind: str, verdicts: Sequence[Verdict]) -> Verdict:
+    (found,) = of_kind(kind, verdicts)
+    return found
+
+
+def served(*queues: Any, **more: Any) -> Snapshot:
+    """A look at queues that a worker serves."""
+    return snapshot(queues, [worker("web1:7:*")], **more)
+
+
+def failures_every(seconds: float, number: int, **fields: Any) -> list[Failure]:
+    """Failures of which the newest happened that long ago, and each other as long before."""
+    return [
+        failure(
+            -at,
+            failed_at=(NOW - timedelta(seconds=seconds * at)).strftime("%Y/%m/%d %H:%M:%S UTC"),
+            **fields,
+        )
+        for at in range(1, number + 1)
+    ]
+
+
+# All is well
+
+
+def test_when_nothing_is_wrong_one_sentence_says_so() -> None:
+    look = served(queue("mail", 3), failures=[failure(180)])
+    (verdict,) = judged(look)
+    assert verdict.severity == "good"
+    assert verdict.text == "Nothing is wrong: 1 queue, 1 worker, last failure 3 h ago"
+    assert troubles((verdict,)) == (0, "good")
+
+
+def test_without_failures_none_is_on_record() -> None:
+    assert judged(served())[0].text.endswith("1 worker, no failure on record")
+    unknown = served(failed=None)
+    assert judged(unknown)[0].text.endswith("last failure unknown")
+
+
+def test_before_the_server_was_asked_nothing_is_wrong_so_far() -> None:
+    (verdict,) = judged(served(), found=None)
+    assert verdict.text.startswith("Nothing is wrong so far: ")
+
+
+def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
+    verdicts = judged(served(), found=surveys.failed("this user lacks a right"))
+    assert verdicts[0].text.startswith("Nothing is wrong, as far as it can be known: ")
+    assert texts(verdicts[1:]) == [
+        "note: unknown: Redis's memory, eviction and persistence (this user lacks a right)",
+        "note: unknown: the scheduler and delayed jobs (this user lacks a right)",
+        "note: unknown: who paused what (this user lacks a right)",
+    ]
+
+
+def test_the_worst_comes_first_and_bad_and_warn_are_counted() -> None:
+    verdicts = judged(fleet())
+    ranks = [("bad", "warn", "note", "good").index(each.severity) for each in verdicts]
+    assert ranks == sorted(ranks)
+    assert troubles(verdicts) == (sum(rank < 2 for rank in ranks), "bad")
+
+
+# Since when
+
+
+def test_what_began_while_we_looked_has_its_time_and_what_was_there_before_is_older() -> None:
+    well, ill = served(queue("mail", 0)), snapshot([queue("mail", 5)])
+    verdict = only("no worker", judged(well, ill, ill, every_s=60))
+    assert (verdict.since, verdict.is_older) == (NOW + timedelta(seconds=60), False)
+    verdict = only("no worker", judged(ill, ill, every_s=60))
+    assert (verdict.since, verdict.is_older) == (NOW, True)
+
+
+def test_what_ends_and_comes_again_begins_anew() -> None:
+    well, ill = served(queue("mail", 0)), snapshot([queue("mail", 5)])
+    verdict = only("no worker", judged(ill, well, ill, every_s=60))
+    assert (verdict.since, verdict.is_older) == (NOW + timedelta(seconds=120), False)
+
+
+def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
+    board, judge = History().add(fleet(), 0.0), Judge()
+    before = judge.judge(board, 0.0, survey=None, rtt_ms=None)
+    after = judge.judge(board, 0.0, survey=FINE, rtt_ms=None)
+    assert texts(before) == texts(after)
+
+
+# Queues
+
+
+def test_a_queue_with_jobs_that_nobody_serves() -> None:
+    workers = [worker("web1:7:mail")]
+    verdict = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
+    assert (verdict.severity, verdict.text) == ("bad", "nobody serves low: 1,204 jobs wait")
+    assert verdict.lead == Lead("queues", "low")
+    assert verdict.remedy == "start a worker: qtop worker low"
+    assert not of_kind("unserved", judged(snapshot([queue("mail", 1), queue("low", 0)], workers)))
+
+
+def test_a_dead_worker_serves_nobody_and_a_silent_one_may() -> None:
+    def look(beat_age_s: float) -> Snapshot:
+        workers = [worker("w:1:low", beat_age_s=beat_age_s), worker("w:2:mail")]
+        return snapshot([queue("low", 1), queue("mail", 0)], workers)
+
+    assert not of_kind("unserved", judged(look(300)))
+    assert only("unserved", judged(look(301))).text == "nobody serves low: 1 job waits"
+
+
+def test_of_many_unserved_queues_the_longest_are_named_and_the_rest_counted() -> None:
+    queues = [queue(f"q{number}", number) for number in range(1, 8)]
+    verdicts = of_kind("unserved", judged(snapshot([*queues, queue("m", 1)], [worker("w:1:m")])))
+    assert [each.subject for each in verdicts] == ["q7", "q6", "q5", ""]
+    assert verdicts[-1].text == "nobody serves 4 more queues: 28 jobs wait unserved in all"
+    assert verdicts[-1].lead == Lead("queues", filter="unserved")
+
+
+def test_without_any_worker_one_sentence_says_it_for_all_queues() -> None:
+    verdict = only("no worker", judged(snapshot([queue("a", 1), queue("b", 2)])))
+    assert verdict.text == "no worker is alive that takes any: 3 jobs wait in b, a"
+    assert verdict.lead == Lead("workers")
+
+
+def test_what_is_paused_is_not_called_unserved_too() -> None:
+    verdicts = judged(snapshot([queue("mail", 5, is_paused=True)]))
+    assert [each.kind for each in verdicts] == ["queue"]
+
+
+def growing(sizes: Sequence[int], pushed: int = 0) -> list[Snapshot]:
+    return [served(queue("mail", size, pushed=pushed)) for size in sizes]
+
+
+def test_a_queue_that_grows_for_long_enough_is_told_with_its_rates() -> None:
+    looks = growing([100 + 5 * number for number in range(14)], pushed=25)
+    verdict = only("growing", judged(*looks, every_s=10))
+    assert verdict.severity == "warn"
+    assert verdict.text == (
+        "mail grows by 0.5 jobs/s: 2.5 come, 2.0 go a second; 165 wait, never empty"
+    )
+    assert verdict.since == NOW
+    assert verdict.lead == Lead("queues", "mail")
+
+
+def test_growth_with_a_known_cause_is_not_told_too() -> None:
+    sizes = [100 + 5 * number for number in range(14)]
+    paused = [served(queue("mail", size, is_paused=True)) for size in sizes]
+    unserved = [snapshot([queue("mail", size)], [worker("w:1:low")]) for size in sizes]
+    assert not of_kind("growing", judged(*paused, every_s=10))
+    assert not of_kind("growing", judged(*unserved, every_s=10))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_told"),
+    [
+        ([100 + 5 * number for number in range(12)], False),
+        ([100 + 5 * number for number in range(13)], True),
+        ([100] * 12 + [119], False),
+        ([100] * 12 + [120], True),
+        ([100] + [200] * 12, False),
+        ([200 - 5 * number for number in range(13)], False),
+    ],
+    ids=["too short", "long enough", "too little", "enough", "over", "drains"],
+)
+def test_growth_is_told_from_the_bounds_on_and_while_it_lasts(
+    sizes: list[int], is_told: bool
+) -> None:
+    assert bool(of_kind("growing", judged(*growing(sizes), every_s=10))) is is_told
+
+
+def test_a_key_of_another_kind_and_what_cannot_be_read_are_told() -> None:
+    look = served(queue("odd", None, problem="no list"), problems=("failures: no list",))
+    told = texts(judged(look))
+    assert told == ["bad: failures: no list", "bad: queue odd: no list"]
+
+
+def test_items_set_aside_are_told_with_the_way_to_see_them() -> None:
+    verdict = only("unreadable", judged(served(queue("mail", 1, unreadable=3))))
+    assert (verdict.severity, verdict.text) == (
+        "warn",
+        "3 items of mail set aside: no readable jobs",
+    )
+    assert verdict.remedy == "qtop show --from unreadable:mail"
+
+
+# Pauses
+
+
+def deed(action: str, subject: str, age_s: float, deed_id: str = "1", queue: str = "") -> Deed:
+    at = NOW - timedelta(seconds=age_s)
+    who = Actor("ada@desk", "qtop")
+    return Deed(deed_id, at, who, action, subject, queue, b"", 1, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "told"),
+    [
+        (3_600, "note: mail is paused by ada@desk for 1 h; 5 waiting"),
+        (3_601, "warn: mail is paused by ada@desk for 1 h; 5 waiting: forgotten?"),
+        (20, "note: mail is paused by ada@desk for 1 min; 5 waiting"),
+    ],
+)
+def test_a_pause_is_told_with_who_and_how_long_and_after_a_while_as_forgotten(
+    age_s: float, told: str
+) -> None:
+    found = survey(deed("pause", "mail", age_s))
+    verdicts = judged(served(queue("mail", 5, is_paused=True)), found=found)
+    assert texts(of_kind("queue", verdicts)) == [told]
+    assert only("queue", verdicts).since == NOW - timedelta(seconds=age_s)
+
+
+def test_a_pause_that_is_not_on_record_may_be_forgotten() -> None:
+    verdict = only("queue", judged(served(queue("mail", 5, is_paused=True))))
+    assert (verdict.severity, verdict.text) == ("warn", "mail is paused; 5 waiting")
+
+
+@pytest.mark.parametrize(("age_s", "severity"), [(3_600, "warn"), (3_601, "bad")])
+def test_everything_paused_is_worse_after_a_while(age_s: float, severity: str) -> None:
+    found = survey(deed("pause", "everything", age_s))
+    verdict = only("everything", judged(served(queue("mail", 5), is_paused=True), found=found))
+    assert verdict.severity == severity
+    assert verdict.text == "everything is paused by ada@desk for 1 h; 5 jobs waiting"
+    assert verdict.remedy == "qtop resume --all"
+
+
+@pytest.mark.parametrize(
+    ("deeds", "by"),
+    [
+        ([deed("pause", "low, mail", 9, "p")], "p"),
+        ([deed("pause", "a, b", 9, "p", queue="mail")], "p"),
+        ([deed("pause", "mails", 9, "p")], None),
+        ([deed("pause", "everything", 9, "p")], None),
+        ([deed("resume", "mail", 5, "r"), deed("pause", "mail", 9, "p")], None),
+        ([deed("undo", "resume mail (r)", 2, "u"), deed("resume", "mail", 5, "r")], "u"),
+        ([deed("undo", "pause mail (p)", 2, "u"), deed("pause", "mail", 5, "p")], None),
+        ([deed("undo", "clear mail (c)", 2, "u"), deed("pause", "mail", 5, "p")], "p"),
+        ([deed("clear", "mail", 2, "c"), deed("pause", "mail", 5, "p")], "p"),
+        ([], None),
+    ],
+)
+def test_who_paused_a_queue_is_whoever_acted_on_it_last(deeds: list[Deed], by: str | None) -> None:
+    found = paused_by(deeds, "mail")
+    assert (None if found is None else found.id) == by
+
+
+# Workers
+
+
+@pytest.mark.parametrize(("beat_age_s", "told"), [(120.0, []), (121.0, ["silent"])])
+def test_a_worker_is_silent_from_the_bound_on(beat_age_s: float, told: list[str]) -> None:
+    verdicts = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
+    assert [each.kind for each in verdicts if each.severity == "warn"] == told
+
+
+def test_silent_and_dead_workers_are_told_with_their_machines() -> None:
+    look = snapshot(
+        [],
+        [
+            worker("web1:1:mail", beat_age_s=200),
+            worker("web1:2:mail", beat_age_s=290),
+            worker("web2:3:mail", beat_age_s=130),
+            worker("db:4:mail", beat_age_s=4_000),
+        ],
+    )
+    verdicts = judged(look)
+    silent, dead = only("silent", verdicts), only("dead", verdicts)
+    assert silent.text == "3 workers silent for up to 4 min, on web1, web2"
+    assert silent.lead == Lead("workers", filter="silent")
+    assert silent.since == NOW - timedelta(seconds=290)
+    assert dead.text == "1 worker dead: silent for 1 h, on db"
+    assert (dead.lead, dead.remedy) == (Lead("workers", "db:4:mail"), "qtop prune")
+
+
+def test_jobs_in_the_hands_of_dead_workers_will_become_failures() -> None:
+    dead = worker("db:4:mail", on="mail", beat_age_s=301)
+    verdict = only("in dead hands", judged(snapshot([], [dead])))
+    assert verdict.severity == "bad"
+    assert verdict.text == "1 job is in dead hands: it becomes a failure when pruned"
+    idle = worker("db:4:mail", beat_age_s=301)
+    assert not of_kind("in dead hands", judged(snapshot([], [idle])))
+
+
+def test_a_worker_without_heartbeat_is_a_note_and_no_trouble() -> None:
+    verdicts = judged(snapshot([], [worker("ruby:1:mail", beat_age_s=None)]))
+    assert verdicts[0].severity == "good"
+    assert only("no heartbeat", verdicts).severity == "note"
+
+
+@pytest.mark.parametrize(("beat_age_s", "is_told"), [(-60.0, False), (-61.0, True)])
+def test_heartbeats_in_the_future_are_told_from_the_bound_on(
+    beat_age_s: float, is_told: bool
+) -> None:
+    verdicts = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
+    assert bool(of_kind("ahead", verdicts)) is is_told
+
+
+# Jobs that run long
+
+
+def busy(number: int, seconds: float, *, beat_age_s: float = 5.0) -> Snapshot:
+    """A look at a worker with the job of this number, which has run for so long."""
+    run_at = (NOW - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    job = ("Report", [number])
+    state = worker("web1:7:mail", on="mail", job=job, run_at=run_at, beat_age_s=beat_age_s)
+    return snapshot([], [state])
+
+
+def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Verdict, ...]:
+    """The verdicts on a look after so many jobs of that length were seen to end."""
+    history, judge = History(), Judge()
+    verdicts: tuple[Verdict, ...] = ()
+    for at, look in enumerate([*(busy(each, usual_s) for each in range(number)), last]):
+        board = history.add(look, float(at))
+        verdicts = judge.judge(board, float(at), survey=FINE, rtt_ms=1.0)
+    return verdicts
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(120, []), (121, ["warn"])])
+def test_a_job_is_overdue_at_three_times_what_nearly_all_took(
+    seconds: float, told: list[str]
+) -> None:
+    verdicts = after_ended_jobs(20, 40.0, busy(999, seconds))
+    assert [each.severity for each in of_kind("long", verdicts)] == told
+    if told:
+        verdict = only("long", verdicts)
+        assert verdict.text == "Report runs 2 min on web1; 95 of 100 took at most 40 s"
+        assert verdict.lead == Lead("workers", "web1:7:mail")
+        assert verdict.since == NOW - timedelta(seconds=seconds)
+
+
+def test_a_job_of_a_short_class_is_not_overdue_within_the_first_minute() -> None:
+    assert not of_kind("long", after_ended_jobs(20, 1.0, busy(999, 60)))
+    assert of_kind("long", after_ended_jobs(20, 1.0, busy(999, 61)))
+
+
+def test_a_job_of_a_long_class_may_run_long() -> None:
+    assert not of_kind("long", after_ended_jobs(20, 3_600.0, busy(999, 7_200)))
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1_800, []), (1_801, ["note"])])
+def test_before_it_is_known_what_is_usual_only_very_long_jobs_are_noted(
+    seconds: float, told: list[str]
+) -> None:
+    verdicts = after_ended_jobs(19, 1.0, busy(999, seconds))
+    assert [each.severity for each in of_kind("long", verdicts)] == told
+    assert all(each.text.endswith("is not known yet") for each in of_kind("long", verdicts))
+
+
+def test_the_job_of_a_dead_worker_runs_no_more() -> None:
+    assert not of_kind("long", judged(busy(1, 9_000, beat_age_s=400)))
+
+
+def test_long_jobs_of_one_class_are_told_together() -> None:
+    old = "2026-11-23T09:30:00Z"
+    workers = [worker(f"w:{n}:q", on="q", job=('Odd "one"', []), run_at=old) for n in range(3)]
+    verdict = only("long", judged(snapshot([], workers)))
+    assert verdict.text == 'Odd "one": 3 jobs run up to 3 h; how long is usual is not known yet'
+    assert verdict.lead == Lead("workers", filter='class:"Odd \\"one\\""')
+
+
+# Failures
+
+
+def test_failures_that_come_much_faster_than_usual_are_a_burst() -> None:
+    calm = failures_every(600, 20)
+    look = served(failures=[*failures_every(1, 30, exception="Errno::EPIPE"), *calm])
+    verdict = only("burst", judged(look))
+    assert (verdict.severity, verdict.lead) == ("bad", Lead("failed", filter="age<5m"))
+    assert verdict.text == (
+        "30 jobs failed within a minute, usually 0.1 a minute; mostly Errno::EPIPE"
+    )
+
+
+@pytest.mark.parametrize(("number", "is_told"), [(9, False), (10, True)])
+def test_a_few_failures_are_no_burst(number: int, is_told: bool) -> None:
+    look = served(failures=[*failures_every(1, number), *failures_every(600, 20)])
+    assert bool(of_kind("burst", judged(look))) is is_told
+
+
+@pytest.mark.parametrize(("number", "is_told"), [(50, False), (51, True)])
+def test_more_failures_than_usual_are_a_burst_from_five_times_on(
+    number: int, is_told: bool
+) -> None:
+    # Ten a minute for the ten minutes before: not counting the last one.
+    usual = [each for each in failures_every(6, 110) if (NOW - when(each)).total_seconds() >= 60]
+    look = served(failures=[*failures_every(1, number), *usual])
+    assert bool(of_kind("burst", judged(look))) is is_told
+
+
+def when(entry: Failure) -> Any:
+    return entry.failed_at
+
+
+def test_without_knowing_what_is_usual_only_many_failures_are_a_weaker_burst() -> None:
+    def severities(number: int) -> list[str]:
+        look = served(failures=failures_every(1, number))
+        return [each.severity for each in of_kind("burst", judged(look))]
+
+    assert severities(49) == []
+    assert severities(50) == ["warn"]
+
+
+def test_resques_own_count_tells_of_a_burst_that_the_list_does_not_hold() -> None:
+    calm = [served(failed_ever=100 + at // 6, failed=None) for at in range(42)]
+    burst = [served(failed_ever=107 + 20 * at, failed=None) for at in range(1, 7)]
+    verdict = only("burst", judged(*calm, *burst, every_s=10))
+    assert verdict.severity == "bad"
+    assert "usually 0.9 a minute" in verdict.text
+
+
+def test_a_count_that_was_reset_is_no_burst() -> None:
+    looks = [served(failed_ever=total) for total in [5_000] * 40 + [0] * 10]
+    assert not of_kind("burst", judged(*looks, every_s=10))
+
+
+@pytest.mark.parametrize(("classes", "is_told"), [(3, False), (4, True)])
+def test_the_same_error_in_many_classes_points_at_what_they_share(
+    classes: int, is_told: bool
+) -> None:
+    entries = [
+        failure(
+            number + 2,
+            payload={"class": f"Job{number % classes}", "args": []},
+            error=f"timeout after {number} s",
+        )
+        for number in range(24)
+    ]
+    verdicts = of_kind("shared", judged(served(failures=entries)))
+    assert bool(verdicts) is is_told
+    if is_told:
+        assert verdicts[0].text == "Net::ReadTimeout in 4 classes, 24 times within an hour"
+        assert verdicts[0].lead == Lead("failed", filter='exception:"Net::ReadTimeout"')
+
+
+@pytest.mark.parametrize(("others", "is_told"), [(6, False), (5, True)])
+def test_a_class_that_makes_most_failures_is_named(others: int, is_told: bool) -> None:
+    entries = [failure(number + 2) for number in range(20)]
+    entries += [
+        failure(number + 2, payload={"class": f"Other{number}"}, error=f"{'x' * number}")
+        for number in range(others)
+    ]
+    verdicts = of_kind("worst class", judged(served(failures=entries)))
+    assert bool(verdicts) is is_told
+    if is_told:
+        told = "Mailers::Welcome failed 20 times within an hour, all others 5"
+        assert verdicts[0].text == told
+
+
+def test_failures_that_cannot_be_read_are_a_note() -> None:
+    verdict = only("unreadable failures", judged(served(failures=[read(whole(b"no"), -1)])))
+    assert (verdict.severity, verdict.lead) == ("note", Lead("failed"))
+
+
+# The server
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"role": "slave"}, ["bad: Redis is a replica"]),
+        (
+            {"maxmemory": "1048576"},
+            ["bad: the memory of Redis is nearly full: 1.0 MiB used of 1.0 MiB"],
+        ),
+        (
+            {"maxmemory": "1165084"},
+            ["warn: the memory of Redis is nearly full: 1.0 MiB used of 1.1 MiB"],
+        ),
+        ({"maxmemory": "1165085"}, []),
+        (
+            {"maxmemory": "4194304", "maxmemory_policy": "allkeys-lru"},
+            ["bad: Redis may drop data: allkeys-lru: a full server drops whole queues"],
+        ),
+        ({"maxmemory_policy": "allkeys-lru"}, []),
+        (
+            {"maxmemory": "4194304", "maxmemory_policy": "volatile-ttl"},
+            [
+                "warn: Redis may drop data: volatile-ttl: when full, locks, and what undo needs, "
+                "are dropped"
+            ],
+        ),
+        (
+            {"rdb_last_bgsave_status": "err"},
+            ["bad: what Redis keeps on disk: the last write of the snapshot failed"],
+        ),
+        (
+            {"aof_enabled": "0"},
+            ["warn: what Redis keeps on disk: none: a restart loses every job"],
+        ),
+        ({"connected_clients": "8999"}, []),
+        (
+            {"connected_clients": "9000"},
+            ["warn: Redis is about to refuse connections: 9,000 used of 10,000"],
+        ),
+    ],
+)
+def test_what_the_server_tells_is_judged(facts: dict[str, str], told: list[str]) -> None:
+    verdicts = judged(served(), found=survey(facts=facts))
+    assert [text for text in texts(verdicts) if text[:4] in ("bad:", "warn")] == told
+
+
+def test_snapshots_only_are_a_note() -> None:
+    verdicts = judged(served(), found=survey(facts={"aof_enabled": "0"}, save="3600 1"))
+    assert [each.severity for each in verdicts] == ["good", "note"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"due": NOW.timestamp() - 60}, []),
+        (
+            {"due": NOW.timestamp() - 61},
+            ["bad: scheduler: none is at work, and delayed jobs are due for 1 min"],
+        ),
+        ({"due": NOW.timestamp() - 120, "master": "web1:7"}, []),
+        (
+            {"due": NOW.timestamp() - 121, "master": "web1:7"},
+            ["warn: delayed jobs are due for 2 min, though web1:7 is at work"],
+        ),
+        ({"schedules": 3}, ["warn: scheduler: none is at work for 3 schedules"]),
+    ],
+)
+def test_delayed_jobs_that_nobody_moves_are_told(more: dict[str, Any], told: list[str]) -> None:
+    verdicts = judged(served(), found=survey(**more))
+    assert [text for text in texts(verdicts) if not text.startswith("good")] == told
+
+
+@pytest.mark.parametrize(("skew", "told"), [(5.0, []), (-5.1, ["warn"]), (200.0, ["bad"])])
+def test_clocks_that_differ_are_told(skew: float, told: list[str]) -> None:
+    verdicts = judged(served(), found=survey(skew_s=skew))
+    assert [each.severity for each in verdicts if each.check == "clock"] == told
+
+
+def test_a_clock_is_only_wrong_as_far_as_the_answers_delay_cannot_explain_it() -> None:
+    assert skew_s(105.0, 100.0, 110.0) == 0
+    assert skew_s(90.0, 100.0, 110.0) == -10
+    assert skew_s(112.0, 100.0, 110.0) == 2
+
+
+@pytest.mark.parametrize(("rtt_ms", "is_told"), [(250.0, False), (251.0, True), (None, False)])
+def test_slow_answers_are_told(rtt_ms: float | None, is_told: bool) -> None:
+    verdicts = judged(served(), rtt_ms=rtt_ms)
+    assert bool(of_kind("slow", verdicts)) is is_told
+
+
+def test_no_answer_is_bad_and_says_why() -> None:
+    verdict = no_answer("connection refused", NOW)
+    assert (verdict.severity, verdict.since) == ("bad", NOW)
+    assert verdict.text == "Redis does not answer: connection refused"

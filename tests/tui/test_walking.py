@@ -1,0 +1,240 @@
+"""Every item of a list is seen once, newest first, whatever happens to the list meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qtop.following import Follower
+from qtop.walker import walk
+from qtop.walking import Walk
+from resque.errors import Unreachable
+from resque.state.windows import Stretch, whole
+from resque.wire.exchange import Call, Exchange
+
+KEY = b"resque:failed"
+
+
+class List:
+    """A Redis that holds one list. `between` may change it before each answer."""
+
+    def __init__(self, items: list[bytes], between: Callable[[list[bytes]], None] | None = None):
+        self.items = items
+        self.between = between
+        self.asked: list[tuple[int, int]] = []
+        self.error: Exception | None = None
+
+    async def read(self, operation: Any) -> Any:
+        assert isinstance(operation, Exchange)
+        if self.error is not None:
+            raise self.error
+        if self.between is not None:
+            self.between(self.items)
+        (call,) = operation.commands
+        assert isinstance(call, Call)
+        first, last, _ = (int(arg) for arg in call.args)
+        self.asked.append((first, last))
+        length = len(self.items)
+        begin = max(0, first + length if first < 0 else first)
+        end = last + length if last < 0 else last
+        return operation.parse([[length, self.items[begin : end + 1]]])
+
+
+def items(count: int) -> list[bytes]:
+    return [b"item %d " % number + b"x" * 3_000 for number in range(count)]
+
+
+async def seen_of(served: List, way: Walk) -> list[tuple[bytes, int]]:
+    seen: list[tuple[bytes, int]] = []
+
+    async def no_rest(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    def visit(reply: Any, place: int) -> None:
+        seen.append((reply, place))
+
+    await walk(served.read, way, visit, rest=no_rest)
+    return seen
+
+
+@pytest.mark.parametrize("count", [0, 1, 249, 250, 251, 5_000])
+async def test_all_are_seen_once_newest_first_with_their_places(count: int) -> None:
+    there = items(count)
+    way = Walk(KEY)
+    seen = await seen_of(List(there), way)
+    assert seen == [(there[place], place) for place in reversed(range(count))]
+    assert not way.is_broken
+    assert way.length == count
+    assert way.newest == (whole(there[-1]).sha if there else None)
+
+
+async def test_the_first_window_is_small_and_later_ones_are_bounded() -> None:
+    served = List(items(5_000))
+    await seen_of(served, Walk(KEY))
+    sizes = [last - first + 1 for first, last in served.asked]
+    assert sizes[0] == 250
+    assert max(sizes) * 3_000 <= 4 << 20
+
+
+@given(st.lists(st.tuples(st.sampled_from(["head", "tail"]), st.integers(1, 30)), max_size=6))
+def test_what_leaves_the_head_and_what_arrives_disturbs_nothing(
+    changes: list[tuple[str, int]],
+) -> None:
+    there = items(3_000)
+    before = list(there)
+    left = iter(changes)
+
+    def between(now: list[bytes]) -> None:
+        what, many = next(left, ("", 0))
+        if what == "head":
+            del now[:many]
+        elif what == "tail":
+            now.extend(b"late %d" % number for number in range(many))
+
+    way = Walk(KEY)
+    seen = [reply for reply, _ in asyncio.run(seen_of(List(there, between), way))]
+    assert len(set(seen)) == len(seen)
+    assert not way.is_broken
+    # What is still there was seen, but for what arrived after the beginning.
+    arrived_first = [item for item in seen if item.startswith(b"late")]
+    assert set(before) & set(there) <= set(seen)
+    assert [item for item in seen if item not in arrived_first] == sorted(
+        (item for item in seen if item not in arrived_first), key=before.index, reverse=True
+    )
+
+
+async def test_a_list_that_was_replaced_is_noticed() -> None:
+    there = items(3_000)
+    count = 0
+
+    def between(now: list[bytes]) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            now[:] = [b"other %d" % number for number in range(3_000)]
+
+    way = Walk(KEY)
+    await seen_of(List(there, between), way)
+    assert way.is_broken
+
+
+async def test_only_what_is_new_is_looked_at_when_the_rest_is_known() -> None:
+    there = items(400)
+    way = Walk(KEY, floor=300, anchor=whole(there[299]).sha)
+    seen = await seen_of(List(there), way)
+    assert [place for _, place in seen] == list(range(399, 299, -1))
+    assert not way.is_broken
+    moved = Walk(KEY, floor=300, anchor=whole(there[298]).sha)
+    await seen_of(List(there), moved)
+    assert moved.is_broken
+    shrunk = Walk(KEY, floor=500, anchor="a" * 40)
+    await seen_of(List(there), shrunk)
+    assert shrunk.is_broken
+
+
+async def test_a_walk_that_is_cancelled_leaves_nothing_behind() -> None:
+    there = List(items(5_000))
+    begun = asyncio.Event()
+
+    def visit(reply: Any, place: int) -> None:
+        begun.set()
+
+    walking = asyncio.create_task(walk(there.read, Walk(KEY), visit))
+    await begun.wait()
+    walking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await walking
+    assert len(asyncio.all_tasks()) == 1
+
+
+class Counted:
+    """Counts what a follower shows."""
+
+    def __init__(self) -> None:
+        self.walks: list[list[int]] = []
+        self.finished = 0
+
+    def begin(self) -> Callable[[bytes | list[bytes | int], int], None]:
+        places: list[int] = []
+        self.walks.append(places)
+        return lambda reply, place: places.append(place)
+
+    def finish(self) -> None:
+        self.finished += 1
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def follower(counted: Counted) -> Follower:
+    clock = Clock()
+    return Follower(KEY, counted.begin, counted.finish, clock, clock.sleep)
+
+
+async def test_newcomers_are_added_without_another_walk() -> None:
+    there, counted = List(items(1_000)), Counted()
+    following = follower(counted)
+    assert await following.follow(there.read)
+    assert following.is_complete
+    there.items += items(1_300)[1_000:]
+    there.asked.clear()
+    assert await following.follow(there.read)
+    assert len(counted.walks) == 1
+    assert sorted(counted.walks[0]) == list(range(1_300))
+    assert not await following.follow(there.read)
+    assert counted.finished == 1
+
+
+async def test_a_shorter_or_another_list_is_walked_through_again() -> None:
+    there, counted = List(items(1_000)), Counted()
+    following = follower(counted)
+    await following.follow(there.read)
+    del there.items[:10]
+    await following.follow(there.read)
+    assert len(counted.walks[1]) == 990
+    there.items[:] = [b"other %d" % number for number in range(2_000)]
+    await following.follow(there.read)
+    assert len(counted.walks[2]) == 2_000
+    there.items.clear()
+    await following.follow(there.read)
+    assert counted.walks[3] == []
+    there.items.append(b"one")
+    await following.follow(there.read)
+    assert counted.walks[-1] == [0]
+
+
+async def test_who_was_stopped_waits_and_errors_are_kept_as_words() -> None:
+    there, counted = List(items(10)), Counted()
+    following = follower(counted)
+    following.is_stopped = True
+    assert not await following.follow(there.read)
+    following.is_stopped = False
+    there.error = Unreachable("no answer")
+    assert not await following.follow(there.read)
+    assert following.problem == "no answer"
+    there.error = None
+    assert await following.follow(there.read)
+    assert following.problem is None
+
+
+def test_a_stretch_reads_only_the_items_that_are_asked_for() -> None:
+    stretch = Stretch(3, [b"one", [b"tw", 1_000, b"a" * 40]])
+    assert stretch.item(0) == whole(b"one")
+    assert (stretch.item(1).raw, stretch.item(1).size, stretch.item(1).is_cut) == (
+        b"tw",
+        1_000,
+        True,
+    )

@@ -1,0 +1,204 @@
+"""What can be done to workers: by machine, stopped and paused here, taken off the register."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from tests.tui.console import assert_snapshot, console, table_of, until, until_shown
+from tests.tui.looks import FakeSource, fleet, snapshot, worker
+from tests.tui.redis_behind import KEYS, Redis, on
+
+from qtop.boards import History
+from qtop.host_workers import SIGNALS
+from qtop.hosts import host_rows
+from qtop.model import WorkerRow
+from resque.state import workers
+from resque.wire.exchange import Exchange, single
+
+HOST = socket.gethostname()
+LONG_AGO = b"2020-01-01T00:00:00+00:00"
+JOB = b'{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":{"class":"Charge","args":[1.50]}}'
+#: Prints the names of the signals it gets; QUIT ends it.
+LISTENER = """
+import signal, sys
+wanted = {signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR2, signal.SIGCONT}
+signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+print("ready", flush=True)
+while True:
+    got = signal.sigwait(wanted)
+    print(signal.Signals(got).name, flush=True)
+    if got in (signal.SIGTERM,):
+        break
+"""
+
+
+async def register(redis: Redis, worker_id: str, beat: bytes, job: bytes | None = None) -> None:
+    """Put a worker on the register."""
+    started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
+    commands: list[tuple[bytes | str, ...]] = [
+        ("SADD", KEYS.workers(), worker_id),
+        ("HSET", KEYS.heartbeats(), worker_id, beat),
+        ("SET", KEYS.worker_started(worker_id), started),
+    ]
+    if job is not None:
+        commands.append(("SET", KEYS.worker(worker_id), job))
+    await redis.source.run(Exchange(tuple(commands), list, writes=True))
+
+
+async def registered(redis: Redis) -> set[bytes]:
+    return await redis.source.run(single(("SMEMBERS", KEYS.workers()), set))
+
+
+def now() -> bytes:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00").encode()
+
+
+@pytest.fixture
+def listener() -> Iterator["subprocess.Popen[str]"]:
+    """A process of this machine that calls itself a worker."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LISTENER, "resque-3.0.0: Waiting for mail"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) -> None:
+    await register(redis, "gone-1:7:mail", LONG_AGO, JOB)
+    await register(redis, "gone-1:8:mail", LONG_AGO)
+    await register(redis, "alive-1:9:mail", now(), JOB)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("3", "D")
+        await until_shown(pilot, "Prune 2 dead workers?")
+        await until_shown(pilot, "holds Charge of mail")
+        await until_shown(pilot, "1 job in their hands become failures")
+        await pilot.press("y")
+        await until_shown(pilot, "unregistered 2, jobs failed 1, spared 0")
+    assert await registered(redis) == {b"alive-1:9:mail"}
+    assert await redis.failed() == 1
+
+
+async def test_with_everybody_alive_prune_says_so(redis: Redis) -> None:
+    await register(redis, "alive-1:9:mail", now())
+    app = on(redis)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("3", "D")
+        await until_shown(pilot, "no worker is dead")
+    assert await registered(redis) == {b"alive-1:9:mail"}
+
+
+async def test_a_worker_that_beats_after_the_question_is_spared(redis: Redis) -> None:
+    await register(redis, "gone-1:7:mail", LONG_AGO, JOB)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("3", "d")
+        await until_shown(pilot, "Unregister gone-1:7:mail?")
+        beat = ("HSET", KEYS.heartbeats(), "gone-1:7:mail", now())
+        await redis.source.run(single(beat, int, writes=True))
+        await pilot.press("y")
+        await until_shown(pilot, "spared 1 that gave a sign of life meanwhile")
+    assert await registered(redis) == {b"gone-1:7:mail"}
+    assert await redis.failed() == 0
+
+
+async def test_one_that_may_be_alive_is_unregistered_by_its_word_only(redis: Redis) -> None:
+    await register(redis, "alive-1:9:mail", now(), JOB)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("3", "d")
+        await until_shown(pilot, "May be alive: its last heartbeat is only")
+        await pilot.press("enter")
+        await until_shown(pilot, "Type unregister to go on")
+        await pilot.press(*"unregister", "enter")
+        await until_shown(pilot, "unregistered 1, jobs failed 1, spared 0")
+    assert await registered(redis) == set()
+    assert await redis.failed() == 1
+
+
+async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
+    redis: Redis, listener: "subprocess.Popen[str]"
+) -> None:
+    assert listener.stdout is not None
+    await register(redis, f"{HOST}:{listener.pid}:mail", now())
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("3", "p")
+        await until_shown(pilot, "told 1: takes no more jobs")
+        assert listener.stdout.readline() == "SIGUSR2\n"
+        await pilot.press("p")
+        await until_shown(pilot, "told 1: takes jobs again")
+        assert listener.stdout.readline() == "SIGCONT\n"
+        await pilot.press("x")
+        await until_shown(pilot, "It gets SIGQUIT: finishes its job, then ends.")
+        await pilot.press("y")
+        await until_shown(pilot, "told 1: finishes its job, then ends")
+        assert listener.stdout.readline() == "SIGQUIT\n"
+        await pilot.press("x")
+        await until_shown(pilot, "It gets SIGTERM")
+        await pilot.press("y")
+        assert listener.stdout.readline() == "SIGTERM\n"
+    assert listener.wait(30) == 0
+
+
+async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_told(redis: Redis) -> None:
+    await register(redis, "elsewhere:17:mail", now())
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("3", "x")
+        await until_shown(pilot, "Stop elsewhere:17:mail?")
+        await pilot.press("y")
+        await until_shown(pilot, "nobody was told; not told 1: it runs on elsewhere, not here")
+
+
+def row(worker_id: str, **fields: object) -> WorkerRow:
+    state = worker(worker_id, **fields)  # type: ignore[arg-type]
+    [only] = History().add(snapshot([], [state]), 1.0).workers
+    return only
+
+
+def test_machines_are_summed_up_from_their_workers() -> None:
+    rows = [
+        row("a:1:mail", on="mail", processed=5, failed=1),
+        row("a:2:mail", processed=7, beat_age_s=500),
+        row("nonsense"),
+        row("b:3:mail", beat_age_s=None),
+    ]
+    found = {r.name: (r.workers, r.working, r.troubled, r.processed) for r in host_rows(rows)}
+    assert found == {"a": (2, 1, 1, 12), "b": (1, 0, 0, 0), None: (1, 0, 0, 0)}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_machines_lead_to_their_workers(size: tuple[int, int]) -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("3", "t")
+        await until_shown(pilot, "ruby2")
+        assert_snapshot(app, f"hosts-{size[0]}x{size[1]}")
+        await pilot.press("slash", *"web1", "enter", "enter")
+        await until_shown(pilot, 'worker:"web1:"')
+        assert table_of(app).row_count == 2
+        assert len(app.screen_stack) == 1
+
+
+def test_signals_have_the_meaning_that_ruby_gave_them() -> None:
+    assert SIGNALS["finish"] is signal.SIGQUIT
+    assert SIGNALS["pause"] is signal.SIGUSR2
+    assert workers.PRUNE_AFTER_S == 300

@@ -1,0 +1,184 @@
+"""`qtop export` and `qtop load`: jobs to a file, and back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TextIO
+
+import click
+
+from qtop.actor import actor
+from qtop.commands.acting import confirm
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import dry_run_option, filter_option, redact_option, yes_option
+from qtop.commands.output import counted, line, message
+from qtop.commands.selection import SOURCE, from_option
+from qtop.exporting import BadExport, Exported, line_of, read_line
+from qtop.filters import Filter
+from qtop.scanning import Hit, Source, scan
+from qtop.text import safe
+from resque.state import failures
+from resque.state.loading import load
+from resque.state.trail import Trail
+
+_PRIVATE: Final = 0o600
+_MOST_COMPLAINTS: Final = 10
+_QUEUES: Final = "queues"
+
+_file = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+
+
+@click.command()
+@_file
+@from_option
+@filter_option
+@redact_option
+@connection_options
+def export(path: Path, source: Source, wanted: Filter, connection: Connection) -> None:
+    """Write failures or jobs to a new file.
+
+    One JSON object a line, with the exact bytes; nobody else can read the file. What sounds like a
+    secret is hidden, unless --no-redact says otherwise; lines in which something was hidden cannot
+    be loaded back. `-` writes to standard output.
+
+    Example: qtop export failures.jsonl --from failed --filter 'age>7d' --no-redact
+    """
+    written = 0
+    with connection.open() as session, _created(path) as file:
+        redactor = connection.redactor(is_whole=False)
+
+        def write(hit: Hit) -> None:
+            nonlocal written
+            file.write(line_of(hit.item, source, redactor) + "\n")
+            written += 1
+
+        is_failed = source.kind == "failed"
+        session.run(
+            scan(
+                session.keys,
+                source,
+                wanted,
+                session.now(),
+                write,
+                from_head=not is_failed,
+                whole=True,
+            )
+        )
+    message(f"written {counted(written, source.noun)}")
+    sys.exit(0 if written else 1)
+
+
+def _created(path: Path) -> TextIO:
+    if str(path) == "-":
+        return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    try:
+        return os.fdopen(os.open(path, flags, _PRIVATE), "w", encoding="ascii")
+    except OSError as error:
+        raise click.ClickException(f"{safe(str(path))}: {error.strerror}") from None
+
+
+class _TargetType(click.ParamType["Source | str"]):
+    name = "target"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Source | str:
+        return _QUEUES if value == _QUEUES else SOURCE.convert(value, param, ctx)
+
+
+@click.command("load")
+@_file
+@click.option(
+    "--to",
+    "target",
+    type=_TargetType(),
+    metavar="TARGET",
+    help="failed, queue:NAME, or `queues`: each job to the queue it came from. Else where it was.",
+)
+@connection_options
+@dry_run_option
+@yes_option
+def load_file(
+    path: Path, target: Source | str | None, connection: Connection, dry_run: bool, yes: bool
+) -> None:
+    """Load failures or jobs back from a file.
+
+    As `qtop export` wrote them, byte for byte, to the ends of their lists; what was on the lists
+    before stays. Lines that were changed, or in which secrets are hidden, are refused. What was
+    loaded twice is there twice.
+
+    Example: qtop load failures.jsonl --to failed --dry-run
+    """
+    plan: Counter[Source] = Counter()
+    refused = 0
+    for number, item in _read(path):
+        landing = _landing(item, target)
+        if isinstance(landing, str):
+            refused += 1
+            if refused <= _MOST_COMPLAINTS:
+                message(f"line {number:,} refused: {landing}")
+        else:
+            plan[landing[0]] += 1
+    for source, many in plan.items():
+        line(f"{'would load' if dry_run else 'to load'} {many:,} to {safe(str(source))}")
+    message(f"refused {refused:,}")
+    if not plan or dry_run:
+        sys.exit(0 if plan else 1)
+    with connection.open() as session:
+        session.refuse_if_read_only()
+        if plan.total() > 1 and not yes:
+            confirm(f"load {counted(plan.total(), 'item')}")
+        done = 0
+        for source, many in plan.items():
+            key, queue = source.key(session.keys), source.name if source.kind == "queue" else None
+            trail = Trail(actor(), "load", f"{source} from a file", key, many, undo_s=0)
+            items = _items(path, target, source)
+            done += session.run(load(session.keys, key, items, trail, queue=queue))
+    line(f"loaded {done:,}, refused {refused:,}")
+
+
+def _read(path: Path) -> Iterator[tuple[int, Exported | BadExport]]:
+    """The items of a file, each with its line's number; or why a line cannot be loaded."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for number, text in enumerate(file, 1):
+                if text.strip():
+                    try:
+                        yield number, read_line(text)
+                    except BadExport as error:
+                        yield number, error
+    except OSError as error:
+        raise click.ClickException(f"{safe(str(path))}: {error.strerror}") from None
+
+
+def _landing(item: Exported | BadExport, target: Source | str | None) -> tuple[Source, bytes] | str:
+    """The list that an item goes to and what goes there; or why it goes nowhere."""
+    if isinstance(item, BadExport):
+        return str(item)
+    try:
+        origin = SOURCE.convert(item.source, None, None)
+    except click.BadParameter:
+        return "it does not say where it was"
+    raw, queue = item.item.raw, item.queue
+    to = Source("queue", queue) if target == _QUEUES else target or origin
+    assert isinstance(to, Source)  # noqa: S101  the only word was handled
+    if origin.kind == to.kind:
+        return to, raw
+    if origin.kind != "failed":
+        return f"{to} is no place for what was in {origin}" if to.kind == "failed" else (to, raw)
+    # Of a failure the job in it.
+    job = failures.job_of(raw)
+    return job if isinstance(job, str) else (to, job[1])
+
+
+def _items(path: Path, target: Source | str | None, source: Source) -> Iterator[bytes]:
+    """The bytes of a file that go to one list."""
+    for _, item in _read(path):
+        landing = _landing(item, target)
+        if not isinstance(landing, str) and landing[0] == source:
+            yield landing[1]

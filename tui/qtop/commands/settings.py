@@ -1,0 +1,104 @@
+"""`qtop settings`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import json_option
+from qtop.commands.output import Column, line, message, write
+from qtop.settings import Settings
+from qtop.settings_file import settings_path
+from qtop.text import safe
+from resque.errors import BadUrl
+from resque.wire.address import parse_url
+
+_COLUMNS = (
+    Column("SETTING"),
+    Column("VALUE", may_shrink=True),
+    Column("FROM", may_shrink=True),
+)
+_DEFAULT = "default"
+
+Row = tuple[str, Any, str]
+
+
+@click.command()
+@connection_options
+@json_option
+@click.option("--path", "only_path", is_flag=True, help="Print where the file is, or would be.")
+def command(connection: Connection, as_json: bool, only_path: bool) -> None:
+    """Show the settings in force, and where each comes from.
+
+    They are in a TOML file ($QTOP_CONFIG, else in the user's configuration folder), its top for all
+    and [profiles.NAME] for one Redis each. Options go before the environment, that before the
+    profile, that before the top of the file. The profile `default` is used when nothing says which
+    Redis. A url may hold ${VARIABLE}; passwords are never printed.
+
+    Example: qtop settings --profile production
+    """
+    path = settings_path(os.environ)
+    if only_path:
+        line(safe(str(path)))
+        return
+    _check(connection.settings)
+    if not path.exists():
+        message(f"there is no {path}: these are the defaults, the environment and the options")
+    rows = list(_rows(connection.settings))
+    write(rows, _COLUMNS, _cells, _fields, as_json=as_json)
+
+
+def _check(settings: Settings) -> None:
+    """Raises BadSettings for keys and columns that do not fit the screens."""
+    if settings.tables.get("keys") or settings.tables.get("columns"):
+        # Imported here: they are large, and few have such settings.
+        import qtop.app
+        from qtop.screens.fitting import check_settings
+
+        assert qtop.app  # noqa: S101  it has imported all screens
+        check_settings(settings)
+
+
+def _rows(settings: Settings) -> Iterator[Row]:
+    origins = settings.origins
+    yield "profile", settings.profile, "" if settings.profile is None else "in force"
+    for name, value in settings.values.items():
+        shown = _without_password(value) if name == "url" else value
+        yield name, shown, origins.get(name, _DEFAULT)
+    for name, value in asdict(settings.thresholds).items():
+        yield f"thresholds.{name}", value, origins.get(f"thresholds.{name}", _DEFAULT)
+    for table in ("columns", "keys"):
+        for name, value in settings.tables.get(table, {}).items():
+            yield f"{table}.{name}", value, origins[f"{table}.{name}"]
+
+
+def _without_password(url: str | None) -> str | None:
+    try:
+        return None if url is None else str(parse_url(url))
+    except BadUrl as error:
+        return f"unusable: {error}"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    name, value, origin = row
+    return name, safe(_words(value)), safe(origin)
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _fields(row: Row) -> dict[str, Any]:
+    name, value, origin = row
+    return {"setting": name, "value": value, "from": origin or None}

@@ -1,0 +1,72 @@
+"""What the scheduled screen reads at a look: a page of delayed jobs, what comes due, the schedules,
+and who moves it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from resque.errors import Refused
+from resque.state import delayed_windows, schedules
+from resque.state.delayed_outlook import Outlook, outlook
+from resque.state.delayed_windows import Page, Position
+from resque.state.schedules import Looked
+from resque.wire.exchange import Exchange, Steps
+from resque.wire.keys import Keys
+
+T = TypeVar("T")
+
+#: Jobs of one page.
+PAGE: Final = 200
+#: The times ahead for which is counted what comes due: 5 minutes, an hour, a day.
+AHEAD_S: Final = (300, 3_600, 86_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """Who holds the schedulers' lock, and for how many more seconds (-1: for ever). `owner` is
+    None when nobody does."""
+
+    owner: str | None
+    left_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one look gave; None is what could not be read, `problems` say why. `page` begins at
+    `start`."""
+
+    start: Position | None
+    page: Page | None
+    outlook: Outlook | None
+    looked: Looked | None
+    master: Master | None
+    problems: tuple[str, ...]
+
+
+def glance(keys: Keys, lock: bytes, now_s: float, start: Position | None) -> Steps[Glance]:
+    """Look at everything; at no page of jobs without a `start`. `now_s` is the server's clock
+    (epoch). Four round trips, three more for a page."""
+    problems: list[str] = []
+    jobs: Page | None = None
+    if start is not None:
+        page = delayed_windows.page(keys, start, PAGE)
+        jobs = yield from _attempt(page, "delayed jobs", problems)
+    ahead = yield from _attempt(outlook(keys, now_s, AHEAD_S), "what comes due", problems)
+    looked = yield from _attempt(_one(schedules.look(keys)), "schedules", problems)
+    owner = yield from _attempt(_one(schedules.master(lock)), "the schedulers' lock", problems)
+    master = None if owner is None else Master(*owner)
+    return Glance(start, jobs, ahead, looked, master, tuple(problems))
+
+
+def _one(exchange: Exchange[T]) -> Steps[T]:
+    return (yield exchange)  # type: ignore[no-any-return]
+
+
+def _attempt(steps: Steps[T], what: str, problems: list[str]) -> Steps[T | None]:
+    """The result; None when Redis refuses, as for a key of another kind: the rest is shown."""
+    try:
+        return (yield from steps)
+    except Refused as error:
+        problems.append(f"{what}: {error}")
+        return None

@@ -1,0 +1,126 @@
+"""What the settings make of the console before it shows anything: colours, keys, characters; and
+the keys that change how it shows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.app import App
+
+from qtop import permissions, theme
+from qtop.driver import AsciiDriver, TerminalDriver
+from qtop.lifeline import Lifeline
+from qtop.manner import Manner
+from qtop.settings import Settings
+from resque.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qtop.poller import Poller
+    from qtop.source import Source
+    from qtop.stage import Stage
+    from resque.wire.keys import Keys
+
+
+_INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+
+
+class Habits(Lifeline):
+    """An app that knows its settings.
+
+    Args:
+        settings: What is in force.
+        log_folder: As for `Lifeline`.
+        terminal_is_there: As for `Lifeline`.
+    """
+
+    THEMES: ClassVar = {"dark": theme.DARK, "light": theme.LIGHT}
+
+    if TYPE_CHECKING:
+        keys: Keys
+        stage: Stage
+        _poller: Poller | None
+
+        def say(self, text: str, tone: str = "") -> None: ...
+        def _show(self) -> None: ...
+
+    def __init__(
+        self,
+        settings: Settings,
+        log_folder: Path,
+        terminal_is_there: Callable[[], bool] | None = None,
+    ) -> None:
+        is_ascii = settings.values["ascii"]
+        super().__init__(log_folder, terminal_is_there, AsciiDriver if is_ascii else TerminalDriver)
+        self.settings = settings
+        self._filter_memory: dict[str, list[str]] = {}
+        for each in self.THEMES.values():
+            self.register_theme(each)
+        if "TEXTUAL_THEME" not in os.environ:
+            self.theme = self.THEMES[settings.values["theme"]].name
+        self.set_keymap({name: ",".join(keys) for name, keys in settings.keys.items()})
+
+    def manner(self) -> Manner:
+        """How the console deals with people, before the server was asked."""
+        return Manner(
+            production=self.settings.production,
+            secrets=self.settings.redactor,
+            rebound=self.settings.keys,
+        )
+
+    async def run_action(self, action: Any, *args: Any, **options: Any) -> bool:
+        """Run what a key or a click asks for, unless the server would refuse it."""
+        name = action if isinstance(action, str) else action[1]
+        refused = self.stage.manner.forbidden.get(name.partition("(")[0].rpartition(".")[2])
+        if refused is None:
+            return await App.run_action(self, action, *args, **options)
+        self.say(refused, "warn")
+        return True
+
+    async def learn_permissions(self, source: Source) -> None:
+        """Find out which keys the server would refuse. Where that cannot be known, none."""
+        with contextlib.suppress(StoreError):
+            found = await source.run(permissions.forbidden(self.keys))
+            self.stage.manner = replace(self.stage.manner, forbidden=found)
+            self._show()
+
+    def remembered_filters(self, place: str) -> list[str]:
+        """The filters used in a place, the newest last: to be added to."""
+        return self._filter_memory.setdefault(place, [])
+
+    # Keys that work everywhere
+
+    def action_faster(self) -> None:
+        """Look more often."""
+        self._set_interval(max((s for s in _INTERVALS_S if s < self.stage.interval_s), default=0))
+
+    def action_slower(self) -> None:
+        """Look less often."""
+        self._set_interval(min((s for s in _INTERVALS_S if s > self.stage.interval_s), default=60))
+
+    def _set_interval(self, interval_s: float) -> None:
+        self.stage.interval_s = interval_s
+        if self._poller is not None:
+            self._poller.interval_s = self.stage.interval_s
+        self._show()
+        self.say(f"a look every {self.stage.interval_s:g} s")
+
+    def action_next_theme(self) -> None:
+        """Change between dark and light."""
+        names = [each.name for each in self.THEMES.values()]
+        now = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(now + 1) % len(names)]
+
+    def action_reveal(self) -> None:
+        """Show secrets, or hide them again."""
+        manner = self.stage.manner
+        if not manner.secrets.patterns:
+            self.say("nothing is hidden: the settings say redact = false", "dim")
+            return
+        self.stage.manner = replace(manner, is_revealed=not manner.is_revealed)
+        self._show()

@@ -1,0 +1,219 @@
+"""One place of a group: the process in it, what it prints, how it ends, and when the next comes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from qtop.local import record
+from qtop.local.log_file import LogFile
+from qtop.local.record import Place, PlaceState
+
+#: A process that died is followed by another after a pause that doubles up to this.
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+#: One that lived so long has shown that it can: the pause begins anew.
+GROWN_UP_S: Final = 60.0
+#: So many deaths one after the other, each before that age, and there is no other.
+MOST_EARLY_DEATHS: Final = 8
+
+_CHUNK_BYTES: Final = 65_536
+#: Of what a process that ended has left in its pipe; others may hold it and go on writing.
+_MOST_LEFT_BYTES: Final = 1_048_576
+
+#: What each level of stopping sends.
+_SIGNALS: Final = {"finishing": signal.SIGQUIT, "stopping": signal.SIGTERM}
+
+
+class Berth:
+    """A place for one worker process at a time.
+
+    Args:
+        number: Which of the group's, from 1.
+        argv: The command line.
+        folder: The group's folder.
+        arm: Run in the new process before its program: ties it to this one.
+    """
+
+    def __init__(
+        self, number: int, argv: Sequence[str], folder: Path, arm: Callable[[], None] | None
+    ) -> None:
+        self.number = number
+        self.state: PlaceState = "waiting"
+        self.until_mono: float | None = 0.0
+        self.output: int | None = None
+        self._argv, self._arm = tuple(argv), arm
+        self._log = LogFile(record.log_of(folder, number))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
+        self._began: float | None = None
+        self._since_mono = self._born_mono = time.monotonic()
+        self._starts = self._early_deaths = 0
+        self._ending = ""
+        self._said: tuple[str, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no process will be in it any more."""
+        return self.state == "ended"
+
+    def place(self) -> Place:
+        """What has become of it."""
+        return Place(
+            self.number,
+            self.state,
+            self._pid,
+            self._began,
+            self._since_mono,
+            self.until_mono,
+            max(0, self._starts - 1),
+            self._ending,
+            self._said,
+            self._log.problem,
+        )
+
+    def start(self) -> None:
+        """Start a process. One that cannot be is not tried again: the command has to be mended."""
+        self._log.forget_tail()
+        read_end, write_end = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                # A signal to all of them reaches what the worker has started, and no terminal.
+                start_new_session=True,
+                preexec_fn=self._arm,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            os.close(read_end)
+            self._ending = f"cannot be started: {getattr(error, 'strerror', None) or error}"
+            self._log.note(self._ending)
+            self._to("gave up")
+            return
+        finally:
+            os.close(write_end)
+        os.set_blocking(read_end, False)
+        self.output = read_end
+        self._pid = self._process.pid
+        self._began = _began(self._pid)
+        self._starts += 1
+        self._born_mono = time.monotonic()
+        self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} started process {self._pid}")
+        self._to("running")
+
+    def take_output(self) -> bool:
+        """Keep some of what it has printed. False when there was nothing."""
+        if self.output is None:
+            return False
+        try:
+            data = os.read(self.output, _CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        if data:
+            self._log.write(data)
+        else:
+            self._close_output()
+        return bool(data)
+
+    def collect(self) -> None:
+        """See whether its process has ended, and what follows from that."""
+        if self._process is None or (status := self._process.poll()) is None:
+            return
+        left = 0
+        while self.take_output() and left < _MOST_LEFT_BYTES:
+            left += _CHUNK_BYTES
+        self._close_output()
+        self._process = None
+        self._ending, self._said = ending(status), self._log.said()
+        was_told = self.state in ("finishing", "stopping")
+        self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} process {self._pid} {self._ending}")
+        if was_told or status == 0:
+            self._to("ended")
+        else:
+            self._wait_for_next()
+
+    def press(self, wanted: str, until_mono: float | None = None) -> None:
+        """Have it finish its job and end (`finishing`), or end now (`stopping`), unless it is told
+        already; `until_mono` is when it will be pressed harder."""
+        if self._process is None:
+            if self.state != "ended":
+                self._to("ended")
+        elif self.state == wanted or self.state == "stopping":
+            self.until_mono = until_mono if self.until_mono is None else self.until_mono
+        else:
+            was_paused = self.state == "paused"
+            self._process.send_signal(_SIGNALS[wanted])
+            if was_paused:
+                self._process.send_signal(signal.SIGCONT)
+            self._to("finishing" if wanted == "finishing" else "stopping", until_mono)
+
+    def kill(self) -> None:
+        """End it whatever it does, with everything it has started in its session."""
+        if self._process is not None:
+            self._to("stopping")
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def pause(self, paused: bool) -> None:
+        """Have it take no more jobs, or take some again."""
+        before: PlaceState = "running" if paused else "paused"
+        if self._process is not None and self.state == before:
+            self._process.send_signal(signal.SIGUSR2 if paused else signal.SIGCONT)
+            self._to("paused" if paused else "running")
+
+    def begin_anew(self) -> None:
+        """After it gave up or ended: as if nothing had been."""
+        if self._process is None:
+            self._starts = self._early_deaths = 0
+            self._to("waiting", 0.0)
+
+    def close(self) -> None:
+        """Close its log."""
+        self._log.close()
+
+    def _wait_for_next(self) -> None:
+        now_mono = time.monotonic()
+        grown_up = now_mono - self._born_mono > GROWN_UP_S
+        self._early_deaths = 0 if grown_up else self._early_deaths + 1
+        if self._early_deaths >= MOST_EARLY_DEATHS:
+            self._log.note(f"gave up after {self._early_deaths} early deaths in a row")
+            self._to("gave up")
+            return
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** max(0, self._early_deaths - 1))
+        self._to("waiting", now_mono + pause_s)
+
+    def _to(self, state: PlaceState, until_mono: float | None = None) -> None:
+        self.state, self.until_mono = state, until_mono
+        self._since_mono = time.monotonic()
+
+    def _close_output(self) -> None:
+        if self.output is not None:
+            os.close(self.output)
+            self.output = None
+
+
+def ending(status: int) -> str:
+    """How a process ended, in words."""
+    if status >= 0:
+        return f"exited with {status}"
+    try:
+        return f"ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"ended by signal {-status}"
+
+
+def _began(pid: int) -> float | None:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None

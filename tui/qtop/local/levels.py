@@ -1,0 +1,40 @@
+"""What a line of a log is about, by the words in it. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+Level = Literal["", "bad", "warn", "dim", "own"]
+
+#: How far into a line its level is looked for.
+_SEEN: Final = 400
+#: A failed job in the log of our own worker; a word in capitals, or behind what says that it is a
+#: level: `error` alone may be about anything.
+_WORD: Final = re.compile(
+    r"""
+    ^\S+Z\ (?P<own> failed )\b | \b(?P<exception> Traceback\b | [A-Z]\w*(?:Error|Exception)(?=:) )
+    | \b (?P<capitals>
+        ERROR | FATAL | CRITICAL | PANIC | WARN | WARNING | INFO | NOTICE | DEBUG | TRACE ) \b
+    | (?: \b level"? [=:] \s? "? | \[ )
+      (?P<named> error | fatal | critical | warn | warning | info | debug | trace ) \b
+    """,
+    re.VERBOSE,
+)
+_LEVELS: Final[dict[str, Level]] = {
+    **dict.fromkeys(("warn", "warning"), "warn"),
+    **dict.fromkeys(("info", "notice"), ""),
+    **dict.fromkeys(("debug", "trace"), "dim"),
+}
+
+
+def level(line: str) -> Level:
+    """The level of a line: of the first word in it that is one. Lines of the supervisor are our
+    own. O(1)."""
+    if line.startswith("qtop: "):
+        return "own"
+    found = _WORD.search(line, 0, _SEEN)
+    if found is None:
+        return ""
+    word = found["capitals"] or found["named"]
+    return _LEVELS.get(word.lower(), "bad") if word else "bad"

@@ -1,0 +1,187 @@
+"""What is written about a group: what it is, and what has become of its workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+ABOUT: Final = "group.json"
+WISHES: Final = "wishes"
+STATE: Final = "state"
+OWNER: Final = "owner"
+OWN_LOG: Final = "supervisor.log"
+
+#: Room for the state: taken once, so that a disk that fills up later does not hide what happens.
+STATE_BYTES: Final = 65_536
+_HEAD_BYTES: Final = 24
+_MOST_ABOUT_BYTES: Final = 1_000_000
+
+PlaceState = Literal[
+    "running", "paused", "finishing", "stopping", "waiting", "gave up", "ended", "lost"
+]
+"""`waiting`: it died, and another takes its place soon. `lost`: its supervisor was killed."""
+
+#: How a process ends that left as it was told, or had nothing more to do.
+DONE: Final = "exited with 0"
+
+#: States of a place that has a process.
+ALIVE: Final = frozenset({"running", "paused", "finishing", "stopping"})
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a group is.
+
+    Attributes:
+        queues: The list of queues, as it was asked for.
+        shown: The command line as it may be shown.
+        argv: The command line of each worker. No secrets: others can read command lines.
+        wanted: How many workers at first.
+        address: The Redis, without secrets; with `namespace`, what tells whose group it is.
+        finish_s: How long workers may finish their jobs when the console is gone.
+        stop_s: How long they may take to stop after that, before they are killed.
+    """
+
+    queues: str
+    shown: str
+    argv: tuple[str, ...]
+    wanted: int
+    address: str
+    namespace: str
+    finish_s: float
+    stop_s: float
+
+    def write(self, folder: Path) -> None:
+        """Write it into the group's folder. Raises OSError."""
+        descriptor = os.open(folder / ABOUT, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(self), file)
+
+    @classmethod
+    def read(cls, folder: Path) -> About | None:
+        """Read it from a folder; None when the folder is no group's."""
+        try:
+            with (folder / ABOUT).open() as file:
+                told = json.loads(file.read(_MOST_ABOUT_BYTES))
+            return cls(**{**told, "argv": tuple(told["argv"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What has become of one place of a group.
+
+    Attributes:
+        pid: Its process; of one that has ended, the last; None when there was none.
+        began: When that process began, as the kernel says: a pid can come back, this cannot.
+        since_mono: Since when it is in this state. All moments are on the monotonic clock, which
+            all processes of a machine share.
+        until_mono: When it will be started again, or be pressed harder; None for never.
+        restarts: How often it was started again.
+        ending: How its last process ended, in words; empty when none has.
+        said: The last lines that process printed.
+        log_problem: Why some of what it prints is not kept; empty when all is.
+    """
+
+    number: int
+    state: PlaceState
+    pid: int | None = None
+    began: float | None = None
+    since_mono: float = 0.0
+    until_mono: float | None = None
+    restarts: int = 0
+    ending: str = ""
+    said: tuple[str, ...] = ()
+    log_problem: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has a process."""
+        return self.state in ALIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What has become of a group, as its supervisor last said.
+
+    Attributes:
+        is_detached: It stays when the console leaves.
+        is_leaving: All are told to end.
+    """
+
+    pid: int
+    began: float
+    is_detached: bool
+    is_leaving: bool
+    places: tuple[Place, ...]
+
+    @property
+    def alive(self) -> tuple[Place, ...]:
+        """The places that have a process."""
+        return tuple(place for place in self.places if place.is_alive)
+
+
+def log_of(folder: Path, number: int) -> Path:
+    """The log of a place."""
+    return folder / f"worker-{number}.log"
+
+
+class StateFile:
+    """The file with the report. It is written over in place: that needs no room on the disk, and
+    a reader knows by the sum at its head when it came in between."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._head = b""
+
+    @classmethod
+    def create(cls, folder: Path) -> None:
+        """Make it, and take its room. Raises OSError."""
+        descriptor = os.open(folder / STATE, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(bytes(STATE_BYTES))
+
+    @classmethod
+    def open(cls, folder: Path, flags: int) -> StateFile:
+        """Open it to read or to write. Raises OSError."""
+        return cls(os.open(folder / STATE, flags | os.O_NOFOLLOW))
+
+    def write(self, report: Report) -> None:
+        """Say what has become of the group."""
+        body = json.dumps(asdict(report)).encode()
+        head = f"{zlib.crc32(body):010d} {len(body):010d}".encode().ljust(_HEAD_BYTES)
+        try:
+            os.pwrite(self._descriptor, head + body, 0)
+        except OSError:
+            return  # nobody could be told
+
+    def read(self) -> Report | None:
+        """The report, if there is another one than the last time. One short read when not."""
+        head = os.pread(self._descriptor, _HEAD_BYTES, 0)
+        if head == self._head:
+            return None
+        try:
+            checksum, length = (int(part) for part in head.split())
+            body = os.pread(self._descriptor, min(length, 16 * STATE_BYTES), _HEAD_BYTES)
+            if zlib.crc32(body) != checksum:
+                return None
+            report = _report(json.loads(body))
+        except (ValueError, TypeError, KeyError):
+            return None
+        self._head = head
+        return report
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._descriptor)
+
+
+def _report(told: Mapping[str, Any]) -> Report:
+    places = (Place(**{**each, "said": tuple(each["said"])}) for each in told["places"])
+    return Report(**{**told, "places": tuple(places)})

@@ -1,0 +1,93 @@
+"""The end of a log that grows: read a little at a time, whatever is written to it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, NamedTuple
+
+#: Read in one go.
+STEP_BYTES: Final = 32_768
+#: What is further from the end is passed over: nobody could read it at that speed.
+MOST_BEHIND_BYTES: Final = 262_144
+#: A line longer than this is cut into several.
+LONGEST_LINE_BYTES: Final = 4_096
+
+
+class Piece(NamedTuple):
+    """What was read: whole lines, and how many bytes were passed over before them."""
+
+    lines: list[bytes]
+    passed_over: int = 0
+
+
+class Tail:
+    """Follows a file that is written to, also when another takes its place.
+
+    Args:
+        path: The file; it need not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: int | None = None
+        self._at = 0
+        self._unread = b""
+
+    def read(self) -> Piece:
+        """Some of what is new. O(`STEP_BYTES`). Raises OSError when the file cannot be read; one
+        that is not there has nothing new."""
+        if self._file is None and not self._open():
+            return Piece([])
+        assert self._file is not None  # noqa: S101  it was opened
+        size = os.fstat(self._file).st_size
+        passed_over = max(0, size - self._at - MOST_BEHIND_BYTES)
+        if passed_over:
+            self._at += passed_over
+            self._unread = b""
+        data = os.pread(self._file, STEP_BYTES, self._at)
+        self._at += len(data)
+        if not data and self._was_replaced():
+            self.close()
+        if passed_over:
+            # The line we are in the middle of.
+            data = data.partition(b"\n")[2]
+        return Piece(self._lines(data), passed_over)
+
+    def restart(self) -> None:
+        """Begin anew, as far from the end as is read at all."""
+        self.close()
+        self._unread = b""
+
+    def close(self) -> None:
+        """Close the file; the next reading begins with the one that is there then."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+            self._at = 0
+
+    def _open(self) -> bool:
+        try:
+            self._file = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _was_replaced(self) -> bool:
+        assert self._file is not None  # noqa: S101  it was opened
+        try:
+            there = os.stat(self.path)
+        except OSError:
+            return False
+        return not os.path.samestat(there, os.fstat(self._file))
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        if len(self._unread) > LONGEST_LINE_BYTES:
+            lines.append(self._unread)
+            self._unread = b""
+        return [
+            line[start : start + LONGEST_LINE_BYTES]
+            for line in lines
+            for start in range(0, max(1, len(line)), LONGEST_LINE_BYTES)
+        ]

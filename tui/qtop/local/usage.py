@@ -1,0 +1,83 @@
+"""What worker processes cost: processor and memory, with everything they have started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one worker costs.
+
+    Attributes:
+        cpu_percent: Of one processor, since the last sample; None at the first.
+        memory_bytes: Resident, its own and that of its descendants.
+        pids: It and its descendants.
+    """
+
+    cpu_percent: float | None
+    memory_bytes: int
+    pids: frozenset[int]
+
+
+class Sampler:
+    """Takes samples. Each costs a pass over the processes of the machine: not for the event loop.
+
+    A worker's jobs run in children that come and go. What ended ones have used is in their
+    parent's account, so that the sum over those that live misses nothing.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[float, float]] = {}
+
+    def sample(self, roots: Collection[int]) -> dict[int, Usage]:
+        """What these processes cost, by process; those that have ended are left out."""
+        processes = {each.pid: each for each in psutil.process_iter(["ppid"])}
+        children: dict[int, list[int]] = {}
+        for pid, process in processes.items():
+            children.setdefault(process.info["ppid"], []).append(pid)
+        found: dict[int, Usage] = {}
+        seconds: dict[int, tuple[float, float]] = {}
+        for root in roots:
+            if root not in processes:
+                continue
+            pids = _family(root, children)
+            used_s, memory_bytes = _sum(processes[pid] for pid in pids if pid in processes)
+            now_mono = time.monotonic()
+            before = self._before.get(root)
+            percent = None
+            if before is not None and now_mono > before[0]:
+                percent = max(0.0, (used_s - before[1]) / (now_mono - before[0]) * 100)
+            seconds[root] = now_mono, used_s
+            found[root] = Usage(percent, memory_bytes, frozenset(pids))
+        self._before = seconds
+        return found
+
+
+def _family(root: int, children: dict[int, list[int]]) -> set[int]:
+    family: set[int] = set()
+    todo = [root]
+    while todo:
+        pid = todo.pop()
+        if pid not in family:
+            family.add(pid)
+            todo += children.get(pid, ())
+    return family
+
+
+def _sum(processes: Iterable[psutil.Process]) -> tuple[float, int]:
+    used_s, memory_bytes = 0.0, 0
+    for process in processes:
+        try:
+            with process.oneshot():
+                times = process.cpu_times()
+                memory_bytes += process.memory_info().rss
+        except psutil.Error:
+            continue
+        used_s += times.user + times.system
+        used_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return used_s, memory_bytes

@@ -1,0 +1,198 @@
+"""From a key to its result, for the workers on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from qtop.local.folders import CannotStart
+from qtop.local.group import Deed, Group, LocalWorker
+from qtop.local.order import BadOrder, Order
+from qtop.local.workers import LocalWorkers
+from qtop.model import WorkerRow
+from qtop.screens.leaving import QuitDialog, WaitingDialog
+from qtop.screens.start_dialog import StartDialog
+from qtop.text import safe
+
+if TYPE_CHECKING:
+    from qtop.app import QtopApp
+
+#: What a press asks of the workers in these states, and what that means. Each press takes the
+#: first of these that finds any.
+_PRESSES: Final[tuple[tuple[frozenset[str], Deed, str], ...]] = (
+    (
+        frozenset({"running", "paused", "waiting", "gave up"}),
+        "finishing",
+        "finishes its job and ends; x again stops it now",
+    ),
+    (frozenset({"finishing"}), "stopping", "stops now; its job counts as failed"),
+    (frozenset({"stopping"}), "kill", "is killed, with everything it started"),
+)
+
+
+class LocalDesk:
+    """Does what screens ask for with the workers started here.
+
+    Args:
+        app: Shows the questions and the results.
+        local: The workers.
+        first: What stands in the start dialog at first; later, what was started last.
+        refused: Says why nothing may be done now; False when it may. Given True, it may be done
+            while Redis does not answer, too.
+    """
+
+    def __init__(
+        self,
+        app: QtopApp,
+        local: LocalWorkers,
+        first: Order,
+        refused: Callable[[bool], bool],
+    ) -> None:
+        self._app, self._local, self._last = app, local, first
+        self._refused = refused
+
+    # Starting
+
+    def ask(self, queues: Sequence[str]) -> None:
+        """Ask how to start workers for these queues, in this order, and start them."""
+        if self._refused(False):
+            return
+
+        def show(order: Order) -> str:
+            shown = safe(self._local.recipe(order).shown)
+            return self._app.stage.manner.redactor.text(shown)
+
+        def chosen(order: Order | None) -> None:
+            if order is not None:
+                self._last = order
+                self._app.run_worker(self.start([order]), group="desk")
+
+        order = replace(self._last, queues=",".join(queues), count=1)
+        self._app.push_screen(StartDialog(order, show, self._local.trouble), chosen)
+
+    async def start_first(self, lists: Sequence[str]) -> None:
+        """Take in what was left running, and start a worker for each list of queues."""
+        found = self._local.adopt()
+        if found:
+            workers = "1 worker runs" if found == 1 else f"{found} workers run"
+            self._app.say(f"{workers} here, left running earlier: 6 shows them", "good")
+        await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
+
+    async def start(self, orders: Sequence[Order]) -> None:
+        """Start a group for each order."""
+        pids: list[str] = []
+        for order in orders:
+            try:
+                group = await self._local.start(order)
+            except (BadOrder, CannotStart) as error:
+                self._app.say(f"no worker could be started: {safe(str(error))}", "bad")
+                return
+            pids += [str(place.pid) for place in group.places if place.pid is not None]
+        if pids:
+            listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
+            self._app.say(f"started {len(pids)} here: {listed}; 6 shows them, with logs", "good")
+
+    # What becomes of them
+
+    def stop_registered(self, row: WorkerRow) -> None:
+        """Stop a worker of the register that was started here."""
+        worker = self._local.get(row.identity.pid) if row.is_local else None
+        if worker is None:
+            self._app.say("not started here: stop it where it runs")
+        else:
+            self.stop([worker])
+
+    def stop(self, workers: Sequence[LocalWorker]) -> None:
+        """Stop workers: the first time when their jobs are done, the second time now; those that
+        do not obey are killed the third time."""
+        for states, deed, words in _PRESSES:
+            meant = [worker for worker in workers if worker.place.state in states]
+            if meant:
+                self._tell(deed, meant, words)
+                return
+        self._forget_ended(workers)
+
+    def pause(self, workers: Sequence[LocalWorker]) -> None:
+        """Let workers take no more jobs; take some again when all of them are paused."""
+        running = [worker for worker in workers if worker.place.state == "running"]
+        if running:
+            self._tell("pause", running, "takes no more jobs; p again lets it go on")
+            return
+        paused = [worker for worker in workers if worker.place.state == "paused"]
+        if paused:
+            self._tell("resume", paused, "takes jobs again")
+        else:
+            self._app.say("nothing here runs that could be paused", "dim")
+
+    def scale(self, group: Group, by: int) -> None:
+        """One worker more or less. Those that gave up get another try first."""
+        if self._refused(True):
+            return
+        gave_up = any(place.state == "gave up" for place in group.places)
+        wanted = group.wanted if by > 0 and gave_up else max(0, group.wanted + by)
+        try:
+            is_heard = self._local.scale(group, wanted)
+        except BadOrder as error:
+            self._app.say(safe(str(error)), "warn")
+            return
+        workers = "1 worker" if wanted == 1 else f"{wanted} workers"
+        if not is_heard:
+            self._app.say("the group has ended: s starts another", "warn")
+        else:
+            again = "those that gave up try again: " if by > 0 and gave_up else ""
+            self._app.say(f"{again}{workers} for {safe(group.about.queues)}")
+
+    # Leaving
+
+    async def leave(self) -> None:
+        """End the console; with workers started here, after a question."""
+        alive = self._local.alive
+        if not alive:
+            self._app.exit()
+            return
+        are_to_stay = all(worker.group.is_detached for worker in alive)
+        choice = await self._app.push_screen_wait(QuitDialog(len(alive), are_to_stay=are_to_stay))
+        if choice == "leave":
+            await self._leave_running()
+        elif choice is not None:
+            await self._end_all(now=choice == "now")
+
+    async def _leave_running(self) -> None:
+        if await self._local.detach_all():
+            self._app.exit()
+        else:
+            self._app.say("not all of them could be told to stay: nothing was changed", "bad")
+
+    async def _end_all(self, *, now: bool) -> None:
+        self._local.stop_all(now=now)
+        dialog = WaitingDialog(on_stop_now=lambda: self._local.stop_all(now=True))
+        await self._app.push_screen(dialog)
+        began_mono = self._app.clock()
+        while self._local.alive:
+            dialog.tell(len(self._local.alive), self._app.clock() - began_mono)
+            await self._local.wait(1.0)
+        self._app.exit()
+
+    # In words
+
+    def _tell(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
+        if self._refused(True):
+            return
+        asked = self._local.ask(deed, workers)
+        if not asked:
+            self._app.say("their supervisor does not answer; they end by themselves", "warn")
+        elif len(workers) == 1:
+            self._app.say(f"worker {workers[0].pid or ''} {words}".replace("  ", " "))
+        else:
+            self._app.say(f"{asked} workers: each {words}")
+
+    def _forget_ended(self, workers: Sequence[LocalWorker]) -> None:
+        groups = {worker.group.id: worker.group for worker in workers}
+        gone = [group for group in groups.values() if group.is_gone]
+        for group in gone:
+            self._local.forget(group)
+        if gone:
+            self._app.say("off the list; the logs stay for a while", "dim")
+        else:
+            self._app.say("it has ended already", "dim")

@@ -1,0 +1,209 @@
+"""The columns of failed jobs, one by one and in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from qtop import cells
+from qtop.filter_terms import Subject
+from qtop.groups import TREND_HOURS, Group
+from qtop.model import FailureRow, age_at
+from qtop.text import safe, spark
+from qtop.widgets.columns import Column
+
+COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
+    Column(
+        "when",
+        "age",
+        6,
+        lambda r: cells.duration(r.age_s),
+        priority=90,
+        align="right",
+        sort_key=lambda r: r.age_s,
+    ),
+    Column("time", "failed", 10, cells.failed_at, priority=30, style="dim"),
+    Column(
+        "class",
+        "class",
+        16,
+        lambda r: cells.failure_class(r.failure),
+        flex=2,
+        priority=100,
+        style=lambda r: "warn" if r.failure.problem else None,
+        sort_key=lambda r: cells.failure_class(r.failure),
+    ),
+    Column(
+        "exception",
+        "exception",
+        14,
+        lambda r: cells.exception_name(r.failure.exception),
+        flex=2,
+        priority=95,
+        style="bad",
+        sort_key=lambda r: r.failure.exception,
+    ),
+    Column(
+        "error",
+        "error",
+        14,
+        lambda r: cells.failure_error(r.failure),
+        flex=4,
+        priority=85,
+        sort_key=lambda r: cells.failure_error(r.failure),
+    ),
+    Column(
+        "queue",
+        "queue",
+        8,
+        lambda r: cells.optional(r.failure.queue),
+        flex=1,
+        priority=80,
+        sort_key=lambda r: r.failure.queue,
+    ),
+    Column(
+        "retried",
+        "retried",
+        7,
+        lambda r: "yes" if r.failure.retried_at else "",
+        priority=40,
+        style="dim",
+        sort_key=lambda r: r.failure.retried_at,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group and how long ago its first and its last failure were."""
+
+    group: Group
+    first_s: float | None
+    last_s: float | None
+
+
+def group_row(group: Group, now: datetime) -> GroupRow:
+    """A group at a moment, by the server's clock."""
+    return GroupRow(group, age_at(now, group.first), age_at(now, group.last))
+
+
+def group_subjects(row: GroupRow) -> Iterator[Subject]:
+    """A group as filters see it, once for each of its queues; its age is that of its last
+    failure."""
+    mark = row.group.fingerprint
+    names: list[str | None] = [name for name, _ in row.group.queues]
+    for name in names or [None]:
+        yield Subject(
+            class_name=mark.class_name,
+            exception=mark.exception,
+            error=mark.message or mark.problem,
+            queue=name,
+            age_s=row.last_s,
+            is_retried=bool(row.group.retried),
+            id=row.group.id,
+            words=(mark.frame, mark.problem or ""),
+            is_readable=mark.problem is None,
+        )
+
+
+def _class(row: GroupRow) -> str:
+    mark = row.group.fingerprint
+    if mark.problem is not None:
+        return safe(mark.problem.partition(":")[0])
+    return safe(mark.class_name) if mark.class_name else "(no class)"
+
+
+def _message(row: GroupRow) -> str:
+    mark = row.group.fingerprint
+    return safe(mark.message if mark.problem is None else mark.problem.partition(":")[2].strip())
+
+
+def _queues(row: GroupRow) -> str:
+    names = [safe(name) for name, _ in row.group.queues]
+    return ", ".join(names) or cells.NOTHING
+
+
+GROUP_COLUMNS: Final[tuple[Column[GroupRow], ...]] = (
+    Column(
+        "count",
+        "count",
+        8,
+        lambda r: cells.number(r.group.count),
+        priority=100,
+        align="right",
+        sort_key=lambda r: r.group.count,
+        descends=True,
+    ),
+    Column(
+        "last",
+        "last",
+        6,
+        lambda r: cells.duration(r.last_s),
+        priority=97,
+        align="right",
+        sort_key=lambda r: r.last_s,
+    ),
+    Column(
+        "first",
+        "since",
+        6,
+        lambda r: cells.duration(r.first_s),
+        priority=60,
+        align="right",
+        style="dim",
+        sort_key=lambda r: r.first_s,
+        descends=True,
+    ),
+    Column(
+        "trend",
+        f"{TREND_HOURS} h",
+        TREND_HOURS,
+        lambda r: spark(r.group.trend, TREND_HOURS) if any(r.group.trend) else "",
+        priority=70,
+        style="accent",
+        sort_key=lambda r: r.group.trend[-1],
+        descends=True,
+    ),
+    Column(
+        "class",
+        "class",
+        14,
+        _class,
+        flex=2,
+        priority=99,
+        style=lambda r: "warn" if r.group.fingerprint.problem else None,
+        sort_key=_class,
+    ),
+    Column(
+        "exception",
+        "exception",
+        12,
+        lambda r: cells.exception_name(r.group.fingerprint.exception),
+        flex=2,
+        priority=95,
+        style="bad",
+        sort_key=lambda r: r.group.fingerprint.exception,
+    ),
+    Column("message", "error", 14, _message, flex=4, priority=92, sort_key=_message),
+    Column("queues", "queues", 10, _queues, flex=1, priority=55, sort_key=_queues),
+    Column(
+        "frame",
+        "raised in",
+        16,
+        lambda r: safe(r.group.fingerprint.frame),
+        flex=2,
+        priority=30,
+        style="dim",
+    ),
+    Column(
+        "retried",
+        "retried",
+        7,
+        lambda r: cells.number(r.group.retried) if r.group.retried else "",
+        priority=20,
+        align="right",
+        style="dim",
+    ),
+)

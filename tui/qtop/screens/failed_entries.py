@@ -1,0 +1,298 @@
+"""Failed jobs one by one: pages of a list of any length, or what a filter finds in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from textual.widget import Widget
+
+from qtop.failure_search import MOST_LISTED, Matches, Search, Wanted
+from qtop.filter_terms import Subject, of_failure
+from qtop.following import Follower
+from qtop.model import FailureRow, failure_rows
+from qtop.screens.failed_actions import FailedActions
+from qtop.screens.failed_columns import COLUMNS
+from qtop.stage import View
+from qtop.text import safe
+from qtop.walker import Visit
+from qtop.widgets import chrome
+from qtop.widgets.bar import Span
+from qtop.widgets.vtable import VTable
+from resque.errors import StoreError
+from resque.state import failures, windows
+from resque.state.failures import FAILED, Failure
+from resque.state.snapshot import Snapshot
+from resque.state.windows import Item
+
+#: Entries of one page that is read from Redis.
+PAGE: Final = 500
+_LISTED_BYTES: Final = 16_384
+#: Rows made at once: a step that no key has to wait for.
+_ROWS_AT_ONCE: Final = 2_000
+
+
+class EntriesTable(VTable[FailureRow]):
+    """Asks for other failures when a page key meets its end."""
+
+    def action_page_down(self) -> None:
+        """One page down, or older failures."""
+        at_end = self.cursor_index >= self.row_count - 1
+        if not (at_end and isinstance(self.screen, EntriesScreen) and self.screen.turn(+1)):
+            super().action_page_down()
+
+    def action_page_up(self) -> None:
+        """One page up, or newer failures."""
+        at_start = self.cursor_index == 0
+        if not (at_start and isinstance(self.screen, EntriesScreen) and self.screen.turn(-1)):
+            super().action_page_up()
+
+
+class EntriesScreen(FailedActions):
+    """A list of failures. Without a filter or a group its pages are read as they are needed; with
+    one the whole list is looked through, in the background."""
+
+    def __init__(self, within: Wanted) -> None:
+        super().__init__(within)
+        self.matches: Matches | None = None
+        self._counting: Matches
+        self._follower: Follower | None = None
+        self._page_ends: int | None = None
+        self._length: int | None = None
+        self._page: Sequence[Failure] = ()
+        self._seen: Snapshot | None = None
+
+    def make_table(self) -> VTable[Any]:
+        """The table of the entries."""
+        return EntriesTable(COLUMNS, key=lambda row: row.key, clock=self.app.clock)
+
+    def compose_body(self) -> Iterable[Widget]:
+        """A line that says which entries, the table, the filter."""
+        yield self.window
+        yield from super().compose_body()
+
+    @property
+    def now(self) -> datetime:
+        """The server's clock at the look that is shown."""
+        board = self.app.stage.view().board
+        return datetime.now(UTC) if board is None else board.server_time
+
+    def subject(self, row: Any) -> Subject:
+        """A failure as filters see it."""
+        return of_failure(row.failure, self.now)
+
+    def shown_of(self) -> str:
+        """How many match, of how many."""
+        if self.matches is None:
+            return super().shown_of()
+        board, follower = self.app.stage.view().board, self._follower
+        total = (board.totals.failed or 0) if follower is None and board else 0
+        return f"{self.matches.count:,} of {follower.of if follower else total:,}"
+
+    # Looking
+
+    def show_board(self, view: View) -> None:
+        """Look for what is new whenever there was a look at everything."""
+        self.table.stale = view.is_stale
+        if self.table.row_count == 0:
+            self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
+        if view.frozen_since_mono is None and view.look.snapshot is not self._seen:
+            self._seen = view.look.snapshot
+            self.look()
+        self.show_title()
+
+    def look(self) -> None:
+        """Bring what is shown up to date."""
+        if self.wanted.is_everything:
+            if not self._show_newest():
+                self.in_background("page", self._read_page)
+        elif self._is_all_in_look():
+            self.matches, self._follower = self._among_newest(), None
+            self.in_background("rows", self._show_matches)
+        elif self._follower is None:
+            self.begin_search()
+        else:
+            self.in_background("search", partial(self._follow, self._follower), exclusive=False)
+
+    def _is_all_in_look(self) -> bool:
+        """Whether the look at everything brought the whole list along."""
+        board = self.app.stage.view().board
+        if self.wanted.list_name != FAILED or board is None:
+            return False
+        return (board.totals.failed or 0) <= len(board.failures)
+
+    def _among_newest(self) -> Matches | None:
+        """What is wanted of the newest failures; None when another list is wanted."""
+        board = self.app.stage.view().board
+        if self.wanted.list_name != FAILED or board is None:
+            return None
+        matches = Matches(Search(self.wanted, self.now))
+        for row in board.failures:
+            matches.visit(as_reply(row.failure.item), row.failure.place)
+        return matches
+
+    def filter_changed(self) -> None:
+        """Look for what matches now."""
+        self.matches = self._follower = None
+        self._page_ends = None
+        self.workers.cancel_group(self, "search")
+        self.look()
+        self.show_title()
+
+    def begin_search(self) -> None:
+        """Look through the whole list for what is wanted."""
+        wanted = self.wanted
+
+        def begin() -> Visit:
+            self._counting = Matches(Search(wanted, self.now))
+            return self._counting.visit
+
+        def finish() -> None:
+            self.matches = self._counting
+
+        key = failures.list_key(self.app.keys, wanted.list_name)
+        self.matches = self._among_newest()
+        follower = self._follower = Follower(key, begin, finish)
+        self.in_background("search", partial(self._follow, follower))
+
+    async def _follow(self, follower: Follower) -> None:
+        await follower.follow(self.app.read, self._found_more)
+        if follower is self._follower and not self.is_frozen:
+            await self._show_matches()
+
+    def _found_more(self) -> None:
+        # The first time it is shown as it grows; later, when it is complete.
+        if self.matches is None or self._counting.count >= self.matches.count:
+            self.matches = self._counting
+        self.show_title()
+        if self.table.row_count < MOST_LISTED and not self.is_frozen:
+            self.in_background("rows", self._show_matches)
+
+    async def _show_matches(self) -> None:
+        matches = self.matches
+        if matches is None:
+            return
+        listed, now = list(matches.listed()), self.now
+        rows: list[FailureRow] = []
+        seen: Counter[str] = Counter()
+        # From the oldest, as `failure_rows` counts: keys must not change for a newcomer.
+        for end in range(len(listed), 0, -_ROWS_AT_ONCE):
+            rows[:0] = failure_rows(listed[max(0, end - _ROWS_AT_ONCE) : end], now, seen)
+            await asyncio.sleep(0)
+        self.show_entries(rows, "Nothing matches the filter; esc takes it away.")
+
+    def _show_newest(self) -> bool:
+        """Show the newest failures, where the look has brought them along."""
+        board = self.app.stage.view().board
+        is_main = self.wanted.list_name == FAILED and self._page_ends is None
+        if not is_main or board is None:
+            return False
+        self._length = board.totals.failed
+        self._page = [row.failure for row in board.failures]
+        self.show_entries(board.failures)
+        return True
+
+    async def _read_page(self) -> None:
+        key = failures.list_key(self.app.keys, self.wanted.list_name)
+        ends = self._page_ends
+        first, last = (-PAGE, -1) if ends is None else (max(0, ends - PAGE), ends - 1)
+        try:
+            page = windows.window(key, first, last, max_bytes=_LISTED_BYTES)
+            seen = await self.app.read(page)
+        except StoreError as error:
+            self.app.say(safe(str(error)), "bad")
+            return
+        self._length = seen.length
+        begin = seen.length - len(seen.items) if ends is None else first
+        entries = [failures.read(item, begin + at) for at, item in enumerate(seen.items)]
+        if not entries and ends is not None:
+            # The list has shrunk below this page.
+            self._page_ends = None
+            self.look()
+            return
+        self._page = entries[::-1]
+        self.show_entries(failure_rows(self._page, self.now))
+
+    def turn(self, pages: int) -> bool:
+        """Go to older failures, or to newer ones; False when there are none."""
+        if not self.wanted.is_everything or self._length is None or not self._page:
+            return False
+        if pages > 0:
+            ends = self._page[-1].place
+            if ends <= 0:
+                return False
+            self._page_ends = ends
+        elif self._page_ends is None:
+            return False
+        else:
+            ends = self._page_ends + PAGE
+            self._page_ends = None if ends >= self._length else ends
+        self.in_background("page", partial(self._turn, pages))
+        return True
+
+    async def _turn(self, pages: int) -> None:
+        if not self._show_newest():
+            await self._read_page()
+        table = self.table
+        (table.action_cursor_first if pages > 0 else table.action_cursor_last)()
+
+    def stop_or_go_on(self, follower: Follower | None, group: str) -> None:
+        """Stop looking through the list, or go on with it from the beginning."""
+        if follower is None or (follower.is_complete and not follower.is_stopped):
+            self.app.say("nothing is under way here", "dim")
+            return
+        follower.is_stopped = not follower.is_stopped
+        if follower.is_stopped:
+            self.workers.cancel_group(self, group)
+        else:
+            self.look()
+        self.show_title()
+
+    # Showing
+
+    def show_entries(self, rows: Sequence[FailureRow], none: str = "No failed jobs.") -> None:
+        """Show rows that match already."""
+        self.show_matching(rows, none)
+        self.show_title()
+
+    def show_title(self) -> None:
+        """Say which entries these are, and how far the search is."""
+        if not self.is_mounted:
+            return
+        follower, rows = self._follower, self.table.row_count
+        left = self.title_spans()
+        if self.matches is not None:
+            listed = f", the newest {rows:,} listed" if rows < self.matches.count else ""
+            left.append(Span(f"   {self.matches.count:,} match{listed}", "dim", 90))
+            large = self.matches.search.too_large
+            if large:
+                left.append(Span(f"; {large:,} too large to look into", "warn", 70))
+        elif self._length is not None and rows and self._page:
+            first = max(0, self._length - 1 - self._page[0].place) + 1
+            if self._page[0].place < 0:  # counted from the end, by a look
+                first = 1
+            which = f"{first:,} to {first + rows - 1:,} of {self._length:,}, newest first"
+            left.append(Span(f"   entries {which}", "dim", 90))
+        self.window.show(left, [] if follower is None else progress_spans(follower))
+
+
+def as_reply(item: Item) -> bytes | list[bytes | int]:
+    """An item as a stretch holds it."""
+    return [item.raw, item.size, item.sha.encode()] if item.is_cut else item.raw
+
+
+def progress_spans(follower: Follower) -> list[Span]:
+    """How far a walk through a list is."""
+    if follower.problem is not None:
+        return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
+    if follower.of == 0 or (follower.is_complete and not follower.is_stopped):
+        return []
+    share = follower.done * 100 // follower.of
+    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %"
+    how = "stopped, x goes on" if follower.is_stopped else "x stops"
+    tone = "warn" if follower.is_stopped else "accent"
+    return [Span(f"{text}; {how} ", tone, 80)]

@@ -1,0 +1,152 @@
+"""Writing jobs to a file from the console."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
+
+from qtop.exporting import line_of
+from qtop.redact import OPEN
+from qtop.scanning import Hit, Source
+from qtop.screens.failed_dialogs import ExportDialog
+from qtop.text import safe
+from qtop.walker import walk
+from qtop.walking import Walk
+from resque.errors import StoreError
+from resque.state import windows
+from resque.state.marks import Mark
+from resque.state.windows import Item, whole
+
+if TYPE_CHECKING:
+    from qtop.app import QtopApp
+
+_PRIVATE: Final = 0o600
+
+
+class Entry(Protocol):
+    """What is written: an item of a list, perhaps cut, and its place."""
+
+    @property
+    def item(self) -> Item:
+        """Its bytes."""
+
+    @property
+    def place(self) -> int:
+        """Where it was seen."""
+
+
+class Search(Protocol):
+    """Tells what is wanted of a list."""
+
+    def hit(self, reply: bytes | list[bytes | int], place: int) -> Hit | None:
+        """An item as a stretch holds it, if it is wanted."""
+
+
+def default_path(kind: str, now: datetime, folder: Path) -> str:
+    """A file that is not there yet, most likely."""
+    return str(folder / f"qtop-{kind}-{now:%Y%m%d-%H%M%S}.jsonl")
+
+
+def create(path: str) -> TextIO:
+    """A new file that only its owner can read. Raises OSError, also when there is one."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    return os.fdopen(os.open(Path(path).expanduser(), flags, _PRIVATE), "w", encoding="ascii")
+
+
+async def export(
+    app: QtopApp,
+    chosen: Sequence[Entry] | Search,
+    everything: Search | None,
+    source: Source,
+    what: str = "",
+) -> None:
+    """Ask for a file, and write into it what was chosen, or everything that matches."""
+    is_listed = isinstance(chosen, Sequence)
+    button = f"Write {len(chosen):,} {what}" if isinstance(chosen, Sequence) else f"Write {what}"
+    dialog = ExportDialog(
+        default_path(source.kind, datetime.now(), Path.cwd()),
+        button.rstrip() if chosen or not is_listed else "",
+        "Write all that match" if everything else "",
+    )
+    choice = await app.push_screen_wait(dialog)
+    if choice is None:
+        return
+    try:
+        file = create(choice.path)
+    except OSError as error:
+        app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad")
+        return
+    writer = Writer(app, file, source, with_secrets=choice.with_secrets)
+    with file:
+        try:
+            wanted = everything if choice.is_all and everything is not None else chosen
+            if isinstance(wanted, Sequence):
+                await writer.write(wanted)
+            else:
+                await writer.write_found(wanted)
+        except StoreError as error:
+            app.say(f"{safe(choice.path)} is not complete: {safe(str(error))}", "bad")
+        except OSError as error:
+            app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad")
+        else:
+            hidden = "" if choice.with_secrets else ", secrets hidden"
+            app.say(f"{writer} to {safe(choice.path)}{hidden}", "good")
+
+
+class Writer:
+    """Writes items of one list to a file, whole, whatever their size."""
+
+    def __init__(self, app: QtopApp, file: TextIO, source: Source, *, with_secrets: bool) -> None:
+        self._app = app
+        self._file = file
+        self._source = source
+        self._key = source.key(app.keys)
+        self._redactor = OPEN if with_secrets else app.stage.manner.secrets
+        self._cut: list[Mark] = []
+        self._written = self._gone = 0
+
+    def __str__(self) -> str:
+        """What was written, in figures."""
+        gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
+        return f"written {self._written:,}{gone}"
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        """Write these. Raises StoreError and OSError."""
+        for entry in entries:
+            self._take(entry.item, entry.place)
+        await self._fetch()
+
+    async def write_found(self, search: Search) -> None:
+        """Write all that the search finds. Raises StoreError and OSError."""
+
+        def visit(reply: bytes | list[bytes | int], place: int) -> None:
+            hit = search.hit(reply, place)
+            if hit is not None:
+                self._take(hit.item, place)
+
+        def tell(done: int, of: int) -> None:
+            self._app.say(f"{self}; looked at {done:,} of {of:,} …", "dim")
+
+        await walk(self._app.read, Walk(self._key), visit, tell, self._fetch)
+
+    def _take(self, item: Item, place: int) -> None:
+        if item.is_cut:
+            self._cut.append(Mark(place, item.sha))
+        else:
+            self._put(item)
+
+    async def _fetch(self) -> None:
+        for mark in self._cut:
+            raw = await self._app.read(windows.find(self._key, mark.sha, mark.place))
+            if raw is None:
+                self._gone += 1
+            else:
+                self._put(whole(raw))
+        self._cut.clear()
+
+    def _put(self, item: Item) -> None:
+        self._file.write(line_of(item, self._source, self._redactor) + "\n")
+        self._written += 1

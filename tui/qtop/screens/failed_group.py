@@ -1,0 +1,61 @@
+"""The entries of one group of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from qtop.failure_search import Wanted, title
+from qtop.groups import Group, Groups
+from qtop.keymap import Where
+from qtop.model import FailureRow
+from qtop.screens.base import bindings
+from qtop.screens.failed_columns import COLUMNS
+from qtop.screens.failed_entries import EntriesScreen
+from qtop.screens.failure import FailureScreen
+from qtop.widgets.bar import Span
+from qtop.widgets.vtable import VTable
+
+__all__ = ["COLUMNS", "GroupScreen"]
+
+
+class GroupScreen(EntriesScreen):
+    """What is in a group, newest first; found by looking through the whole list."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "group")
+    TAB: ClassVar[Where] = "failed"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, wanted: Wanted, group: Group, groups: Groups | None) -> None:
+        super().__init__(wanted)
+        self.filter = wanted.filter
+        self._group = group
+        self._groups = groups
+
+    def title_spans(self) -> list[Span]:
+        """Which group."""
+        return [*super().title_spans(), Span(f"   {title(self._group.fingerprint)}", "bad", 95)]
+
+    def values_of(self, field: str) -> Iterable[str]:
+        """Values to complete a field with."""
+        names = [name for name, _ in self._group.queues]
+        return names if field == "queue" else super().values_of(field)
+
+    def on_vtable_opened(self, event: VTable.Opened[FailureRow]) -> None:
+        """Show the whole entry."""
+        event.stop()
+        self.app.push_screen(FailureScreen(event.row.failure, self.within.list_name, self._groups))
+
+    def action_toggle_groups(self) -> None:
+        """Back to the groups."""
+        self.app.pop_screen()
+
+    def action_back(self) -> None:
+        """Stop an action that is under way; else take the filter away, then leave."""
+        if not self.app.desk.stop():
+            super().action_back()
+
+    def action_stop(self) -> None:
+        """Stop what is under way, or let it go on."""
+        if not self.app.desk.stop():
+            self.stop_or_go_on(self._follower, "search")

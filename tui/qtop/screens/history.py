@@ -1,0 +1,159 @@
+"""What operators did: by whom, when, how many, and whether it can still be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
+
+from qtop import deeds
+from qtop.filter_terms import Subject
+from qtop.keymap import Where
+from qtop.screens.base import TextScreen, bindings
+from qtop.screens.rows import MainScreen
+from qtop.stage import View
+from qtop.text import safe
+from qtop.widgets import chrome
+from qtop.widgets.columns import Column, Tone
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.vtable import VTable
+from resque.errors import StoreError
+from resque.state import audit
+from resque.state.audit import Deed
+from resque.state.snapshot import Snapshot
+from resque.state.trail import AUDIT_ENTRIES
+
+#: Actions read at first, and each time the page key meets the end of them.
+PAGE: Final = 200
+
+
+def _undo_tone(deed: Deed) -> Tone | None:
+    return None if deed.undo_left_s else "dim"
+
+
+COLUMNS: Final[tuple[Column[Deed], ...]] = (
+    Column("when", "when", 14, lambda d: deeds.moment(d), priority=95, sort_key=lambda d: d.at),
+    Column(
+        "who",
+        "who",
+        12,
+        lambda d: safe(d.actor.who),
+        flex=1,
+        priority=80,
+        sort_key=lambda d: d.actor.who,
+    ),
+    Column(
+        "action", "action", 8, lambda d: safe(d.action), priority=100, sort_key=lambda d: d.action
+    ),
+    Column("what", "what", 18, lambda d: safe(d.subject), flex=3, priority=98),
+    Column("done", "done", 9, deeds.done, flex=1, priority=85, align="right"),
+    Column(
+        "undo",
+        "undo",
+        8,
+        deeds.undo_left,
+        priority=90,
+        align="right",
+        style=_undo_tone,
+        sort_key=lambda d: d.undo_left_s,
+        descends=True,
+    ),
+    Column("client", "client", 10, lambda d: safe(d.actor.client), priority=40, style="dim"),
+    Column("id", "id", 16, lambda d: safe(d.id), priority=30, style="dim"),
+)
+
+
+class HistoryTable(VTable[Deed]):
+    """Asks for older actions when a page key meets its end."""
+
+    def action_page_down(self) -> None:
+        """One page down, or older actions."""
+        if self.cursor_index >= self.row_count - 1 and isinstance(self.screen, HistoryScreen):
+            self.screen.read_older()
+        super().action_page_down()
+
+
+class HistoryScreen(MainScreen):
+    """The audit stream, the last action first."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "history")
+    TAB: ClassVar[Where] = "history"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._limit = PAGE
+        self._seen: Snapshot | None = None
+        self._deeds: list[Deed] | None = None
+
+    def make_table(self) -> VTable[Any]:
+        """The table."""
+        return HistoryTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock)
+
+    def show_board(self, view: View) -> None:
+        """Read the stream again whenever there was a look."""
+        self.table.stale = view.is_stale
+        if self._deeds is None:
+            self.table.empty_text = chrome.empty_word(view, "actions", "")
+        if view.frozen_since_mono is None and view.look.snapshot is not self._seen:
+            self._seen = view.look.snapshot
+            self._load()
+
+    def subject(self, row: Deed) -> Subject:
+        """An action as filters see it: words find who, what and with which client."""
+        words = (row.actor.who, row.actor.client, row.action, row.subject)
+        return Subject(queue=row.queue, id=row.id, words=words)
+
+    def shown_of(self) -> str:
+        """How many match, of those that were read."""
+        return f"{self.table.row_count:,} of the last {len(self._deeds or ()):,}"
+
+    def read_older(self) -> None:
+        """Read more of the stream."""
+        if self._deeds is not None and len(self._deeds) >= self._limit:
+            self._limit = min(AUDIT_ENTRIES, self._limit + PAGE)
+            self._load()
+
+    def _load(self) -> None:
+        self.run_worker(self._read(), exclusive=True, group="history")
+
+    async def _read(self) -> None:
+        try:
+            self._deeds = await self.app.read(audit.newest(self.app.keys, self._limit))
+        except StoreError as error:
+            self.app.say(f"the history: {safe(str(error))}", "bad")
+            return
+        self.table.empty_text = (
+            "Nothing was done here yet: what you requeue, delete, clear or pause is listed, "
+            "and u takes it back."
+        )
+        self.show_rows(self._deeds)
+
+    def on_vtable_opened(self, event: VTable.Opened[Deed]) -> None:
+        """Show all that is on record of an action."""
+        self.app.push_screen(DeedScreen(event.row))
+
+    def action_undo_deed(self) -> None:
+        """Take back the action under the cursor."""
+        deed: Deed | None = self.table.cursor_row
+        if deed is not None:
+            self.app.desk.undo_deed(deed)
+
+
+class DeedScreen(TextScreen):
+    """One action with everything that is on record of it."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "deed")
+    TAB: ClassVar[Where] = "history"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, deed: Deed) -> None:
+        super().__init__()
+        self._deed = deed
+
+    def lines(self, view: View) -> Iterable[TextLine]:
+        """The action as it was when it was opened."""
+        return deeds.lines(self._deed)
+
+    def action_undo_deed(self) -> None:
+        """Take it back."""
+        self.app.desk.undo_deed(self._deed)

@@ -1,0 +1,141 @@
+"""The workers by machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from qtop import cells
+from qtop.filter_terms import Subject
+from qtop.hosts import HostRow, host_rows
+from qtop.keymap import Where
+from qtop.screens.base import bindings
+from qtop.screens.rows import RowsScreen
+from qtop.stage import View
+from qtop.text import safe
+from qtop.widgets import chrome
+from qtop.widgets.columns import Column
+from qtop.widgets.vtable import VTable
+
+
+def _name(row: HostRow) -> str:
+    return "(ids of another shape)" if row.name is None else safe(row.name)
+
+
+COLUMNS: Final[tuple[Column[HostRow], ...]] = (
+    Column("host", "host", 16, _name, flex=3, priority=100, sort_key=_name),
+    Column(
+        "workers",
+        "workers",
+        8,
+        lambda r: cells.number(r.workers),
+        priority=95,
+        align="right",
+        sort_key=lambda r: r.workers,
+        descends=True,
+    ),
+    Column(
+        "working",
+        "working",
+        8,
+        lambda r: cells.number(r.working),
+        priority=90,
+        align="right",
+        style=lambda r: "good" if r.working else "dim",
+        sort_key=lambda r: r.working,
+        descends=True,
+    ),
+    Column(
+        "troubled",
+        "silent",
+        7,
+        lambda r: cells.number(r.troubled),
+        priority=92,
+        align="right",
+        style=lambda r: "bad" if r.troubled else "dim",
+        sort_key=lambda r: r.troubled,
+        descends=True,
+    ),
+    Column(
+        "longest",
+        "longest",
+        8,
+        lambda r: cells.duration(r.longest_s),
+        priority=70,
+        align="right",
+        sort_key=lambda r: r.longest_s,
+        descends=True,
+    ),
+    Column(
+        "beat",
+        "last beat",
+        9,
+        lambda r: cells.duration(r.beat_age_s),
+        priority=80,
+        align="right",
+        sort_key=lambda r: r.beat_age_s,
+        descends=True,
+    ),
+    Column(
+        "processed",
+        "processed",
+        9,
+        lambda r: cells.number(r.processed),
+        priority=50,
+        align="right",
+        style="dim",
+        sort_key=lambda r: r.processed,
+        descends=True,
+    ),
+    Column(
+        "failed",
+        "failed",
+        7,
+        lambda r: cells.number(r.failed),
+        priority=55,
+        align="right",
+        style=lambda r: "bad" if r.failed else "dim",
+        sort_key=lambda r: r.failed,
+        descends=True,
+    ),
+)
+
+
+class HostsScreen(RowsScreen):
+    """All machines; opening one shows its workers.
+
+    Args:
+        on_chosen: Called with the name of the machine that was opened.
+    """
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "hosts")
+    TAB: ClassVar[Where] = "workers"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, on_chosen: Callable[[str | None], None]) -> None:
+        super().__init__()
+        self._on_chosen = on_chosen
+
+    def make_table(self) -> VTable[Any]:
+        """The table, machines in trouble first."""
+        return VTable(COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
+
+    def show_board(self, view: View) -> None:
+        """Show the machines."""
+        self.table.stale = view.is_stale
+        self.table.empty_text = chrome.empty_word(view, "machines", "workers bring them.")
+        self.show_rows(host_rows(view.board.workers) if view.board else ())
+
+    def subject(self, row: HostRow) -> Subject:
+        """A machine as filters see it: by its name."""
+        return Subject(worker=row.name, words=(row.name or "",))
+
+    def on_vtable_opened(self, event: VTable.Opened[HostRow]) -> None:
+        """Show the workers of the machine."""
+        event.stop()
+        self.app.pop_screen()
+        self._on_chosen(event.row.name)
+
+    def action_hosts(self) -> None:
+        """Back to the workers."""
+        self.app.pop_screen()

@@ -1,0 +1,40 @@
+"""Editing a waiting job where it is, or an item that was set aside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtop import waiting
+from qtop.scanning import Source
+from qtop.screens.payload_editor import edited
+from qtop.text import safe
+from qtop.waiting import JobRow
+from qtop.widgets.vtable import VTable
+from resque.errors import StoreError
+
+if TYPE_CHECKING:
+    from qtop.app import QtopApp
+
+
+async def edit_job(
+    app: QtopApp, row: JobRow, source: Source, table: VTable[Any] | None = None
+) -> None:
+    """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
+    was set aside, back onto its queue."""
+    try:
+        raw = await app.read(waiting.fetch(source.key(app.keys), row))
+    except StoreError as error:
+        app.say(safe(str(error)), "bad")
+        return
+    if raw is None:
+        app.say("cannot be edited: it is gone, or far from where it was seen", "warn")
+        return
+    queue = safe(source.name)
+    if source.kind == "queue":
+        title, consequence, verb = "Change this job?", f"It keeps its place in {queue}.", "Change"
+    else:
+        title, consequence = f"Requeue to {queue} with this payload?", "It goes to the queue's end."
+        verb = "Requeue"
+    after = await edited(app, raw, title, f"{consequence} u takes it back.", verb)
+    if after is not None:
+        app.desk.begin(app.desk.job_plans.edit(source, row.place, raw, after), table)

@@ -1,0 +1,202 @@
+"""Editing the payload of a job: the editor, the difference, the question."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.app import SuspendNotSupported
+from textual.widget import Widget
+from textual.widgets import Button, TextArea
+
+from qtop.changes import BadPayload
+from qtop.editing import changed, difference, draft, editor, in_editor
+from qtop.screens.dialogs import Dialog
+from qtop.text import safe
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextView
+from qtop.widgets.vtable import VTable
+from resque.errors import StoreError
+from resque.state import failures, windows
+from resque.state.failures import Failure
+
+if TYPE_CHECKING:
+    from qtop.app import QtopApp
+
+
+class EditorDialog(Dialog[str | None]):
+    """A text to change, where no other editor is set. Gives the text."""
+
+    AUTO_FOCUS = "TextArea"
+
+    def __init__(self, text: str) -> None:
+        super().__init__("Edit the payload", ("ctrl+s goes on, esc leaves it as it was.",))
+        self._text = text
+
+    def compose_fields(self) -> Iterable[Widget]:
+        """The text."""
+        yield TextArea(self._text, id="text", tab_behavior="focus", soft_wrap=False)
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """Cancel, and on to the difference."""
+        yield Button("Cancel", id="no", compact=True)
+        yield Button("Go on", id="yes", variant="primary", compact=True)
+
+    @on(Button.Pressed, "#yes")
+    def action_yes(self) -> None:
+        """With this text."""
+        self.dismiss(self.query_one(TextArea).text)
+
+    @on(Button.Pressed, "#no")
+    def action_no(self) -> None:
+        """Change nothing."""
+        self.dismiss(None)
+
+
+class AgainDialog(Dialog[bool]):
+    """Says what is wrong with an edited text, and offers to edit it again."""
+
+    AUTO_FOCUS = "#yes"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("This cannot be requeued", (problem,))
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """Leave it, or again."""
+        yield Button("Leave it", id="no", compact=True)
+        yield Button("Edit again", id="yes", variant="primary", compact=True)
+
+    @on(Button.Pressed, "#yes")
+    def action_yes(self) -> None:
+        """Again."""
+        self.dismiss(True)
+
+    @on(Button.Pressed, "#no")
+    def action_no(self) -> None:
+        """Leave it."""
+        self.dismiss(False)
+
+
+class DifferenceDialog(Dialog[bool]):
+    """Shows what an edit changes, and asks whether to do it.
+
+    Args:
+        title: The question.
+        consequence: What becomes of the job.
+        lines: The difference, as safe texts.
+        verb: The word on the button.
+    """
+
+    AUTO_FOCUS = "#no"
+
+    def __init__(self, title: str, consequence: str, lines: Iterable[str], verb: str) -> None:
+        super().__init__(title, (consequence,))
+        self._difference = tuple(lines)
+        self._verb = verb
+
+    def compose_fields(self) -> Iterable[Widget]:
+        """The difference, which may be scrolled."""
+        view = TextView(id="difference")
+        view.show(TextLine(line, _tone(line)) for line in self._difference)
+        yield view
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """Cancel and the deed."""
+        yield Button("Cancel", id="no", compact=True)
+        yield Button(self._verb, id="yes", variant="error", compact=True)
+
+    @on(Button.Pressed, "#yes")
+    def action_yes(self) -> None:
+        """Do it."""
+        self.dismiss(True)
+
+    @on(Button.Pressed, "#no")
+    def action_no(self) -> None:
+        """Change nothing."""
+        self.dismiss(False)
+
+
+def _tone(line: str) -> str:
+    if line.startswith(("---", "+++", "@@")):
+        return "dim"
+    return {"+": "good", "-": "bad"}.get(line[:1], "")
+
+
+async def edit_and_requeue(
+    app: QtopApp, entry: Failure, list_name: str, table: VTable[Any] | None = None
+) -> None:
+    """Let a person edit the payload of a failed job, show what changes, and requeue it so."""
+    try:
+        raw = await _whole(app, entry, list_name)
+        job = "somebody else took it" if raw is None else failures.job_of(raw)
+        if isinstance(job, str):
+            app.say(f"cannot be edited: {safe(job)}", "warn")
+            return
+    except StoreError as error:
+        app.say(safe(str(error)), "bad")
+        return
+    queue, before = job
+    title = f"Requeue to {safe(queue)} with this payload?"
+    consequence = "It goes to the queue's end; the entry leaves the failures. u takes it back."
+    after = await edited(app, before, title, consequence, "Requeue")
+    if after is not None:
+        app.desk.begin(app.desk.failure_plans.edit(entry, queue, after, list_name), table)
+
+
+async def edited(
+    app: QtopApp, before: bytes, title: str, consequence: str, verb: str
+) -> bytes | None:
+    """Let a person edit a payload, show what changes, and ask whether to go on. Returns the new
+    payload; None when nothing is to be done, which was said."""
+    try:
+        after = await _edited(app, before)
+    except BadPayload as error:
+        app.say(f"cannot be edited: {safe(str(error))}", "warn")
+        return None
+    if after is None:
+        app.say("nothing was changed: the payload is as it was", "dim")
+        return None
+    lines = map(app.stage.manner.redactor.text, difference(before, after))
+    if await app.push_screen_wait(DifferenceDialog(title, consequence, lines, verb)):
+        return after
+    app.say("nothing was changed", "dim")
+    return None
+
+
+async def _whole(app: QtopApp, entry: Failure, list_name: str) -> bytes | None:
+    if not entry.item.is_cut:
+        return entry.item.raw
+    key = failures.list_key(app.keys, list_name)
+    return await app.read(windows.find(key, entry.item.sha, entry.place))
+
+
+async def _edited(app: QtopApp, before: bytes) -> bytes | None:
+    """The new payload; None when nothing is to change. Raises BadPayload for what no editor can
+    open."""
+    text = draft(before)
+    while True:
+        left = await _in_some_editor(app, text)
+        if left is None:
+            return None
+        text = left
+        try:
+            return changed(before, text)
+        except BadPayload as error:
+            if not await app.push_screen_wait(AgainDialog(safe(str(error)))):
+                return None
+
+
+async def _in_some_editor(app: QtopApp, text: str) -> str | None:
+    """What the operator's editor made of a text, or ours where there is none."""
+    command = editor(os.environ)
+    if command is not None:
+        try:
+            with app.suspend():
+                return in_editor(command, text)
+        except SuspendNotSupported:
+            pass
+        except OSError as error:
+            app.say(f"{safe(command[0])}: {safe(error.strerror or str(error))}", "warn")
+    return await app.push_screen_wait(EditorDialog(text))

@@ -1,0 +1,101 @@
+"""What the keys of the scheduled screen do to jobs and schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from qtop import filters
+from qtop.due import ClassRow, DueRow, ScheduleRow, class_filter
+from qtop.due_search import Choice, choose, chosen
+from qtop.filters import BadFilter, Filter
+from qtop.plans import Plan
+from qtop.screens.rows import MainScreen
+from qtop.screens.scheduled_details import server_now
+from qtop.screens.searcher import Searcher
+from qtop.text import safe
+from qtop.widgets.vtable import VTable
+
+Part = Literal["jobs", "classes", "schedules"]
+
+_ONLY_JOBS: Final = "that is for delayed jobs: t shows them"
+
+
+class ScheduledActions(MainScreen):
+    """`part` is the list in front."""
+
+    part: Part = "jobs"
+    searcher: Searcher
+
+    @property
+    def now_s(self) -> float:
+        """The server's clock (epoch)."""
+        return server_now(self.app.stage.view()).timestamp()
+
+    def action_run_now(self) -> None:
+        """Run the chosen jobs now, or queue the jobs of the chosen schedules."""
+        plans = self.app.desk.delayed_plans
+        self._act(plans.run_now, plans.run_schedules)
+
+    def action_drop(self) -> None:
+        """Delete the chosen jobs or schedules."""
+        plans = self.app.desk.delayed_plans
+        self._act(plans.delete, plans.delete_schedules)
+
+    def action_reschedule(self) -> None:
+        """Ask until when to delay the chosen jobs instead."""
+        if self.part == "schedules":
+            self.app.say(_ONLY_JOBS, "dim")
+        elif self.part == "classes":
+            self.app.say("enter lists the jobs of the class: choose there what to move", "dim")
+        elif jobs := self._jobs():
+            self.searcher.expect_change()
+            self.app.desk.ask_for_moment(jobs, self.table)
+
+    def action_run_matching(self) -> None:
+        """Ask whether to run all jobs that match now."""
+        self._act_on_all(self.filter, self.app.desk.delayed_plans.run_now)
+
+    def action_drop_matching(self) -> None:
+        """Ask whether to delete all jobs that match."""
+        self._act_on_all(self.filter, self.app.desk.delayed_plans.delete)
+
+    def _jobs(self) -> Choice | None:
+        rows: list[DueRow] = self.chosen()
+        return chosen([row.seen for row in rows]) if rows else None
+
+    def _act(
+        self,
+        on_jobs: Callable[..., Plan],
+        on_schedules: Callable[[list[ScheduleRow]], Plan],
+    ) -> None:
+        table: VTable[Any] = self.table
+        if self.part == "classes":
+            row: ClassRow | None = table.cursor_row
+            if row is not None:
+                self._act_on_class(row, on_jobs)
+        elif self.part == "schedules":
+            if rows := self.chosen():
+                self.app.desk.begin(on_schedules(rows), table)
+        elif jobs := self._jobs():
+            self.searcher.expect_change()
+            self.app.desk.begin(on_jobs(jobs), table)
+
+    def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Plan]) -> None:
+        try:
+            wanted = filters.parse(class_filter(row, self.filter.text))
+        except BadFilter as error:
+            self.app.say(safe(str(error)), "warn")
+        else:
+            self._act_on_all(wanted, on_jobs)
+
+    def _act_on_all(self, wanted: Filter, on_jobs: Callable[..., Plan]) -> None:
+        if self.part == "schedules":
+            self.app.say(_ONLY_JOBS, "dim")
+            return
+        self.searcher.expect_change()
+        self.app.desk.begin_after(
+            "looking through all delayed jobs",
+            choose(self.app.keys, wanted, self.now_s),
+            lambda choice: on_jobs(choice, asks=True),
+        )

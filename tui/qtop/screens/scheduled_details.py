@@ -1,0 +1,127 @@
+"""One delayed job, and one recurring schedule, with everything that is known of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from typing import ClassVar, Final
+
+from qtop import details
+from qtop.due import DueRow, ScheduleRow
+from qtop.due_search import chosen
+from qtop.keymap import Where
+from qtop.screens.base import TextScreen, bindings
+from qtop.stage import View
+from qtop.text import safe
+from qtop.widgets.text_lines import TextLine
+from resque.errors import StoreError
+from resque.scheduler.plan import next_firings
+from resque.state import delayed, windows
+
+_FIRINGS: Final = 5
+
+
+def server_now(view: View) -> datetime:
+    """The server's clock at the look that is shown."""
+    return datetime.now(UTC) if view.board is None else view.board.server_time
+
+
+class DelayedJobScreen(TextScreen):
+    """The job as it was when it was opened; how soon it is due goes on."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("delayed", "texts")
+    TAB: ClassVar[Where] = "scheduled"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, row: DueRow) -> None:
+        super().__init__()
+        self._row = row
+
+    def lines(self, view: View) -> Iterable[TextLine]:
+        """The job."""
+        row = replace(self._row, now_s=server_now(view).timestamp())
+        return details.delayed_lines(row, view.manner.redactor)
+
+    def on_mount(self) -> None:
+        """Fetch the rest of a job that was listed cut."""
+        super().on_mount()
+        job = self._row.seen.job
+        if job is not None and job.item.is_cut:
+            self.run_worker(self._fetch(job))
+
+    async def _fetch(self, job: delayed.DelayedJob) -> None:
+        stamp = self._row.seen.moment.stamp
+        try:
+            raw = await self.app.read(delayed.whole(self.app.keys, stamp, job))
+        except StoreError as error:
+            self.app.say(f"the rest of the job: {safe(str(error))}", "bad")
+            return
+        if raw is None:
+            self.app.say("the rest of the job: it is gone", "warn")
+            return
+        whole = delayed.read(windows.whole(raw), job.place)
+        self._row = replace(self._row, seen=replace(self._row.seen, job=whole))
+        self.show_board(self.app.stage.view())
+
+    def action_run_now(self) -> None:
+        """Run this very job now."""
+        desk = self.app.desk
+        desk.begin(desk.delayed_plans.run_now(chosen([self._row.seen])))
+
+    def action_drop(self) -> None:
+        """Delete this very job."""
+        desk = self.app.desk
+        desk.begin(desk.delayed_plans.delete(chosen([self._row.seen])))
+
+    def action_reschedule(self) -> None:
+        """Ask until when to delay this very job instead."""
+        self.app.desk.ask_for_moment(chosen([self._row.seen]))
+
+
+class ScheduleScreen(TextScreen):
+    """The schedule as it was when it was opened, and when it fires next.
+
+    Args:
+        row: The schedule.
+        zone: That of cron expressions which name none.
+    """
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("schedule", "texts")
+    TAB: ClassVar[Where] = "scheduled"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, row: ScheduleRow, zone: tzinfo) -> None:
+        super().__init__()
+        self._row, self._zone = row, zone
+        self._firings: list[datetime] = [] if row.next_at is None else [row.next_at]
+
+    def on_mount(self) -> None:
+        """Reckon the next runs: absurd expressions take long."""
+        super().on_mount()
+        if self._row.schedule is not None:
+            self.run_worker(self._reckon())
+
+    async def _reckon(self) -> None:
+        row, now = self._row, server_now(self.app.stage.view())
+        if row.schedule is None:
+            return
+        self._firings = await asyncio.to_thread(
+            next_firings, row.schedule, row.last_at, now, self._zone, _FIRINGS
+        )
+        self.show_board(self.app.stage.view())
+
+    def lines(self, view: View) -> Iterable[TextLine]:
+        """The schedule."""
+        now = server_now(view)
+        zone = getattr(self._zone, "key", None) or "this machine's zone"
+        return details.schedule_lines(self._row, self._firings, now, zone, view.manner.redactor)
+
+    def action_run_now(self) -> None:
+        """Queue the schedule's job now."""
+        self.app.desk.begin(self.app.desk.delayed_plans.run_schedules([self._row]))
+
+    def action_drop(self) -> None:
+        """Delete the schedule."""
+        self.app.desk.begin(self.app.desk.delayed_plans.delete_schedules([self._row]))

@@ -1,0 +1,218 @@
+"""The columns of the scheduled screen's three lists, and its paged table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from qtop import cells
+from qtop.due import ClassRow, DueRow, ScheduleRow, moment_of, timing
+from qtop.screens.pager import Pager
+from qtop.text import safe
+from qtop.widgets.columns import Column, Tone
+from qtop.widgets.vtable import VTable
+
+
+def _due_tone(row: DueRow) -> Tone | None:
+    return "warn" if row.due_s < 0 else None
+
+
+def _class(row: DueRow) -> str:
+    job = row.seen.job
+    if job is not None and job.item.is_cut:
+        return "(large)"
+    return "unreadable" if row.problem else cells.job_class(row.class_name, None)
+
+
+def _args(row: DueRow) -> str:
+    job = row.seen.job
+    if row.problem is None:
+        return cells.short_json(row.args)
+    return safe(job.item.raw[:1_000]) if job is not None and job.item.is_cut else safe(row.problem)
+
+
+JOB_COLUMNS: Final[tuple[Column[DueRow], ...]] = (
+    Column(
+        *("due", "due", 14, lambda r: cells.due_in(r.due_s)),
+        priority=98,
+        style=_due_tone,
+        sort_key=lambda r: r.seen.moment.at,
+    ),
+    Column("at", "at", 16, lambda r: cells.due_at(r.at, r.due_s), priority=70, style="dim"),
+    Column(
+        *("class", "class", 14, _class),
+        flex=2,
+        priority=100,
+        style=lambda r: "warn" if r.problem else None,
+        sort_key=_class,
+    ),
+    Column("args", "args", 14, _args, flex=4, priority=95),
+    Column(
+        *("queue", "queue", 8, lambda r: cells.optional(r.queue)),
+        flex=1,
+        priority=85,
+        sort_key=lambda r: r.queue,
+    ),
+    Column(
+        *("size", "bytes", 8),
+        lambda r: cells.number(None if r.seen.job is None else r.seen.job.item.size),
+        priority=30,
+        align="right",
+        style="dim",
+        sort_key=lambda r: None if r.seen.job is None else r.seen.job.item.size,
+        descends=True,
+    ),
+)
+
+
+def _class_name(row: ClassRow) -> str:
+    return cells.job_class(row.name, None) if row.is_readable else "(unreadable or large)"
+
+
+def _when(epoch: float, now_s: float) -> str:
+    return cells.due_in(epoch - now_s)
+
+
+CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
+    Column(
+        *("class", "class", 16, _class_name),
+        flex=3,
+        priority=100,
+        style=lambda r: None if r.is_readable else "warn",
+        sort_key=_class_name,
+    ),
+    Column(
+        *("jobs", "jobs", 8, lambda r: cells.number(r.count)),
+        priority=99,
+        align="right",
+        sort_key=lambda r: r.count,
+        descends=True,
+    ),
+    Column(
+        *("first", "first due", 14, lambda r: _when(r.first_at, r.now_s)),
+        priority=95,
+        style=lambda r: "warn" if r.first_at < r.now_s else None,
+        sort_key=lambda r: r.first_at,
+    ),
+    Column(
+        *("last", "last due", 14, lambda r: _when(r.last_at, r.now_s)),
+        priority=90,
+        sort_key=lambda r: r.last_at,
+    ),
+    Column(
+        *("until", "until", 16),
+        lambda r: cells.due_at(moment_of(r.last_at), r.last_at - r.now_s),
+        priority=50,
+        style="dim",
+    ),
+    Column(
+        *("queues", "queues", 10, lambda r: safe(", ".join(r.queues)) or cells.NOTHING),
+        flex=1,
+        priority=80,
+    ),
+)
+
+
+def _timing(row: ScheduleRow) -> str:
+    if row.schedule is not None:
+        return safe(timing(row.schedule))
+    return cells.NOTHING if row.item is None else "unusable"
+
+
+def _schedule_class(row: ScheduleRow) -> str:
+    if row.schedule is not None:
+        return safe(row.schedule.class_name)
+    return "not in Redis" if row.item is None else safe(row.problem or "")
+
+
+SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
+    Column(
+        *("name", "schedule", 12, lambda r: safe(r.name)),
+        flex=2,
+        priority=100,
+        sort_key=lambda r: r.name,
+    ),
+    Column(
+        *("when", "when", 13, _timing),
+        flex=1,
+        priority=95,
+        style=lambda r: "bad" if r.problem else None,
+        sort_key=_timing,
+    ),
+    Column(
+        *("next", "next run", 16, lambda r: cells.short_moment(r.next_at)),
+        priority=90,
+        sort_key=lambda r: r.next_at,
+    ),
+    Column(
+        *("last", "last queued", 16, lambda r: cells.short_moment(r.last_at)),
+        priority=60,
+        style="dim",
+        sort_key=lambda r: r.last_at,
+        descends=True,
+    ),
+    Column(
+        *("class", "class", 12, _schedule_class),
+        flex=3,
+        priority=97,
+        style=lambda r: "bad" if r.problem else "dim" if r.item is None else None,
+    ),
+    Column(
+        *("args", "args", 10, lambda r: "" if r.schedule is None else cells.short_json(r.args)),
+        flex=2,
+        priority=50,
+    ),
+    Column(
+        *("queue", "queue", 8),
+        lambda r: "" if r.schedule is None else cells.optional(r.schedule.queue),
+        flex=1,
+        priority=80,
+        sort_key=lambda r: None if r.schedule is None else r.schedule.queue,
+    ),
+)
+
+
+def classes(clock: Callable[[], float]) -> VTable[ClassRow]:
+    """The table of the classes. One is acted on at a time: what a mark means would be unclear."""
+    return VTable(
+        CLASS_COLUMNS, key=lambda row: (row.name, row.is_readable), markable=False, clock=clock
+    )
+
+
+def schedules(clock: Callable[[], float]) -> VTable[ScheduleRow]:
+    """The table of the schedules."""
+    return VTable(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
+
+
+class DelayedTable(VTable[DueRow]):
+    """Asks for other jobs when a key meets its end."""
+
+    def __init__(self, pager: Pager, clock: Callable[[], float]) -> None:
+        super().__init__(JOB_COLUMNS, key=lambda row: row.key, clock=clock)
+        self._pager = pager
+
+    def action_page_down(self) -> None:
+        """One page down, or the next jobs."""
+        if self.cursor_index >= self.row_count - 1:
+            self._pager.turn(+1)
+        else:
+            super().action_page_down()
+
+    def action_page_up(self) -> None:
+        """One page up, or the jobs before."""
+        if self.cursor_index == 0:
+            self._pager.turn(-1)
+        else:
+            super().action_page_up()
+
+    def action_cursor_first(self) -> None:
+        """To the first job here; from there, to the first of all."""
+        if self.cursor_index == 0:
+            self._pager.turn_to_end(-1)
+        super().action_cursor_first()
+
+    def action_cursor_last(self) -> None:
+        """To the last job here; from there, to the last of all."""
+        if self.cursor_index >= self.row_count - 1:
+            self._pager.turn_to_end(+1)
+        super().action_cursor_last()

@@ -1,0 +1,179 @@
+"""Asks which workers to start on this machine, and shows what will be run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from rich.text import Text
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label
+
+from qtop.local.order import MOST_PER_START, BadOrder, Order
+from qtop.screens.dialogs import Dialog
+from qtop.text import safe
+
+#: The fields: their names in code, their labels, what stands in them when they are empty.
+_FIELDS: Final = (
+    ("queues", "queues", "names with commas, in order; * is all, !x not x"),
+    ("count", "workers", f"1 to {MOST_PER_START}"),
+    ("modules", "load", "modules with jobs, with commas: app.jobs"),
+    ("interval", "interval", "seconds between two looks where waiting is impossible: 5"),
+    ("jobs_per_fork", "jobs per fork", "how many jobs share a child: 1"),
+    ("time_limit", "time limit", "seconds after which a job is ended: none"),
+    ("template", "command", "instead of qtop's worker: QUEUES={queues} bundle exec ..."),
+)
+#: What means something to our own worker only.
+_OWN: Final = ("modules", "jobs_per_fork", "time_limit")
+_MOST_SHOWN: Final = 600
+
+Show = Callable[[Order], str]
+"""The command line for an order, without secrets, safe. Raises BadOrder."""
+Check = Callable[[Order], Awaitable[str | None]]
+"""Why an order cannot be carried out, safe; None when it can."""
+
+
+class StartDialog(Dialog[Order | None]):
+    """Gives an order that was found to be possible.
+
+    Args:
+        order: What stands in the fields at first.
+        show: Tells what would be run.
+        check: Tried before anything starts; the dialog waits for it.
+    """
+
+    AUTO_FOCUS = "#queues"
+
+    def __init__(self, order: Order, show: Show, check: Check) -> None:
+        super().__init__("Start workers on this machine?", ())
+        self._order, self._show, self._check = order, show, check
+        self._is_checking = False
+
+    def compose_fields(self) -> Iterable[Widget]:
+        """The fields, and what will be run."""
+        values = _texts(self._order)
+        for name, label, placeholder in _FIELDS:
+            with Horizontal(classes="field"):
+                yield Label(label, classes="label")
+                field = Input(values[name], id=name, placeholder=placeholder)
+                field.cursor_blink = False
+                yield field
+        yield Label("", id="shown", markup=False)
+        yield Label("", id="why-not", markup=False)
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """Cancel and start."""
+        yield Button("Cancel", id="no", compact=True)
+        yield Button("Start", id="yes", variant="primary", compact=True)
+
+    @on(Input.Changed)
+    def show_command(self) -> None:
+        """Show what would be run, or why it cannot be."""
+        has_template = bool(self._field("template").value.strip())
+        for name in _OWN:
+            self._field(name).disabled = has_template
+        try:
+            shown = self._show(self._read())
+        except BadOrder as error:
+            self._tell("", safe(str(error)))
+        else:
+            self._tell(shown, "")
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def action_yes(self) -> None:
+        """See whether it can be done, and then leave the dialog."""
+        try:
+            order = self._read()
+            shown = self._show(order)
+        except BadOrder as error:
+            self._tell("", safe(str(error)))
+            return
+        if not self._is_checking:
+            self._is_checking = True
+            self._tell(shown, "trying …")
+            self.run_worker(self._try(order, shown), exclusive=True)
+
+    @on(Button.Pressed, "#no")
+    def action_no(self) -> None:
+        """Start nothing."""
+        self.dismiss(None)
+
+    async def _try(self, order: Order, shown: str) -> None:
+        try:
+            reason = await self._check(order)
+        finally:
+            self._is_checking = False
+        if reason is None:
+            self.dismiss(order)
+        else:
+            self._tell(shown, reason)
+
+    def _tell(self, shown: str, reason: str) -> None:
+        runs = f"runs: {shown[:_MOST_SHOWN]}" if shown else ""
+        self.query_one("#shown", Label).update(Text(runs))
+        self.query_one("#why-not", Label).update(Text(reason))
+
+    def _field(self, name: str) -> Input:
+        return self.query_one(f"#{name}", Input)
+
+    def _read(self) -> Order:
+        values = {name: self._field(name).value.strip() for name, _, _ in _FIELDS}
+        order = read_order(values)
+        # What cannot be shown cannot be typed: untouched, it means the names it stands for.
+        untouched = values["queues"] == safe(self._order.queues).strip()
+        return replace(order, queues=self._order.queues) if untouched else order
+
+
+def read_order(values: Mapping[str, str]) -> Order:
+    """The order that was typed. Raises BadOrder."""
+    template = values["template"]
+    return Order(
+        values["queues"],
+        _whole(values["count"], "how many", MOST_PER_START) or 1,
+        () if template else tuple(values["modules"].replace(",", " ").split()),
+        template,
+        _seconds(values["interval"], "the interval"),
+        None if template else _whole(values["jobs_per_fork"], "jobs per fork", 1_000_000),
+        None if template else _seconds(values["time_limit"], "the time limit"),
+    )
+
+
+def _texts(order: Order) -> dict[str, str]:
+    """What stands in the fields for an order."""
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:g}"
+
+    return {
+        "queues": safe(order.queues),
+        "count": str(order.count),
+        "modules": ",".join(order.modules),
+        "interval": number(order.interval_s),
+        "jobs_per_fork": number(order.jobs_per_fork),
+        "time_limit": number(order.time_limit_s),
+        "template": order.template,
+    }
+
+
+def _whole(text: str, what: str, most: int) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= most):
+        raise BadOrder(f"{what}? a whole number from 1 to {most:,}")
+    return int(text)
+
+
+def _seconds(text: str, what: str) -> float | None:
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e7:
+        raise BadOrder(f"{what} is a number of seconds")
+    return seconds

@@ -1,0 +1,116 @@
+"""Asks everything that can be wrong, and remembers since when it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, get_args
+
+from qtop.model import Board
+from qtop.newest import Marks
+from qtop.text import ago, counted
+from qtop.thresholds import USUAL, Thresholds
+from qtop.verdicts import failures, jobs, pauses, queues, server, workers
+from qtop.verdicts.failures import FailurePace
+from qtop.verdicts.jobs import Durations
+from qtop.verdicts.queues import Growth
+from qtop.verdicts.verdict import SEVERITIES, Check, Verdict
+from resque.state.survey import Survey
+
+_CHECKS: Final = get_args(Check)
+
+
+class Judge:
+    """Judges look after look.
+
+    Args:
+        thresholds: From when on something is wrong.
+
+    Attributes:
+        marks: What groups the newest failures of the last look.
+    """
+
+    def __init__(self, thresholds: Thresholds = USUAL) -> None:
+        self._thresholds = thresholds
+        self._growth = Growth(thresholds)
+        self._durations = Durations()
+        self._pace = FailurePace()
+        self.marks = Marks()
+        self._first_seen: dict[tuple[str, str, str], datetime] = {}
+        self._began: datetime | None = None
+
+    def judge(
+        self, board: Board, at_mono: float, *, survey: Survey | None, rtt_ms: float | None
+    ) -> tuple[Verdict, ...]:
+        """What is wrong, the worst first; when nothing is, one that says so comes first.
+
+        Args:
+            board: The look's rows.
+            at_mono: When it was taken, in monotonic seconds.
+            survey: The newest there is; None before the first.
+            rtt_ms: What looks take of late.
+
+        The same look may be judged again, as when a survey has come. Cost: O(queues + workers +
+        failures read), a fraction of what making the board costs.
+        """
+        found = list(self.fleet(board, at_mono, survey))
+        found += server.slow(rtt_ms, self._thresholds)
+        if survey is not None:
+            found += server.judged(survey, self._thresholds)
+        dated = self._dated(found, board.server_time)
+        dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
+        if any(each.severity in ("bad", "warn") for each in dated):
+            return tuple(dated)
+        return (_all_well(board, survey), *dated)
+
+    def fleet(self, board: Board, at_mono: float, survey: Survey | None) -> Iterator[Verdict]:
+        """What is wrong with queues, workers and jobs, in no order, without when it began."""
+        deeds = survey.deeds or () if survey is not None else ()
+        self._durations.add(board)
+        yield from queues.judged(board, self._growth.add(board, at_mono))
+        yield from pauses.judged(board, deeds, self._thresholds)
+        yield from workers.judged(board, self._thresholds)
+        yield from jobs.judged(board, self._durations, self._thresholds)
+        pace = self._pace.add(board, at_mono)
+        self.marks.note(board.failures)
+        yield from failures.judged(board, pace, self.marks, self._thresholds)
+
+    def _dated(self, found: Iterable[Verdict], now: datetime) -> list[Verdict]:
+        if self._began is None:
+            self._began = now
+        before, self._first_seen = self._first_seen, {}
+        dated: list[Verdict] = []
+        for verdict in found:
+            if verdict.since is None:
+                since = self._first_seen[verdict.key] = before.get(verdict.key, now)
+                verdict = replace(verdict, since=since, is_older=since == self._began)
+            dated.append(verdict)
+        return dated
+
+
+def _all_well(board: Board, survey: Survey | None) -> Verdict:
+    totals = board.totals
+    last = "no failure on record"
+    if totals.failed != 0:
+        age_s = board.failures[0].age_s if board.failures else None
+        last = "last failure " + ("unknown" if age_s is None else _ago(age_s))
+    begin = "Nothing is wrong"
+    if survey is None:
+        begin = "Nothing is wrong so far"
+    elif survey.problems:
+        begin = "Nothing is wrong, as far as it can be known"
+    queues, workers = counted(totals.queues, "queue"), counted(totals.workers, "worker")
+    advice = "" if totals.queues else "jobs come as from: qtop enqueue Sleep 5 --queue sleep"
+    return Verdict("all", "good", f"{begin}: {queues}, {workers}, {last}", remedy=advice)
+
+
+def _ago(age_s: float) -> str:
+    # Coarse: a figure that changes every second is bytes over ssh and no news.
+    return "less than a minute ago" if age_s < 60 else f"{ago(age_s)} ago"
+
+
+def no_answer(why: str, since: datetime | None) -> Verdict:
+    """Redis does not answer. `since` is when it last did."""
+    remedy = "qtop goes on trying; what is shown is as it was"
+    return Verdict("answer", "bad", f"Redis does not answer: {why}", remedy=remedy, since=since)

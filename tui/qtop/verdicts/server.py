@@ -1,0 +1,82 @@
+"""What is wrong with the server, its clock and its scheduler. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from qtop import server_checks
+from qtop.server_checks import Finding
+from qtop.text import ago
+from qtop.thresholds import Thresholds
+from qtop.verdicts.verdict import Check, Lead, Severity, Verdict
+from resque.state.inspection import Facts
+from resque.state.survey import Part, Survey
+
+#: What begins the sentence of a finding.
+_SUBJECTS: Final = {
+    "role": "Redis is ",
+    "memory": "the memory of Redis is nearly full: ",
+    "eviction": "Redis may drop data: ",
+    "persistence": "what Redis keeps on disk: ",
+    "clock": "the clocks differ: ",
+    "connections": "Redis is about to refuse connections: ",
+    "scheduler": "scheduler: ",
+}
+_UNKNOWN: Final[dict[Part, str]] = {
+    "server": "Redis's memory, eviction and persistence",
+    "scheduler": "the scheduler and delayed jobs",
+    "deeds": "who paused what",
+}
+
+
+def judged(survey: Survey, thresholds: Thresholds) -> Iterator[Verdict]:
+    """What is wrong beside queues, workers and jobs; what could not be found out is a note."""
+    if survey.facts is not None:
+        yield from _of_facts(survey.facts, thresholds)
+    if survey.skew_s is not None:
+        yield from _told(server_checks.clock(survey.skew_s, thresholds), "clock")
+    yield from _scheduler(survey, thresholds)
+    for part, why in survey.problems.items():
+        yield Verdict("server", "note", f"unknown: {_UNKNOWN[part]} ({why})", "unknown", part)
+
+
+def slow(rtt_ms: float | None, thresholds: Thresholds) -> Iterator[Verdict]:
+    """Whether Redis answers slowly. `rtt_ms` is what looks take of late."""
+    if rtt_ms is not None and rtt_ms > thresholds.slow_look_ms:
+        text = f"Redis answers slowly: a look at everything takes {rtt_ms / 1_000:.1f} s"
+        remedy = "qtop doctor tells how long one round trip takes"
+        yield Verdict("server", "warn", text, "slow", remedy=remedy)
+
+
+def _of_facts(facts: Facts, thresholds: Thresholds) -> Iterator[Verdict]:
+    yield from _told(server_checks.role(facts), "server")
+    if facts.fields.get("role") == "slave":
+        return  # the rest is its primary's business
+    for finding in server_checks.memory(facts, thresholds):
+        yield from _told(finding, "server")
+    yield from _told(server_checks.persistence(facts), "server")
+    yield from _told(server_checks.connections(facts, thresholds), "server")
+
+
+def _told(finding: Finding, check: Check, lead: Lead | None = None) -> Iterator[Verdict]:
+    if finding.level == "OK":
+        return
+    severity: Severity = "bad" if finding.level == "ERROR" else "warn"
+    if finding.latent:
+        severity = "note"
+    text = _SUBJECTS.get(finding.check, "") + finding.text
+    yield Verdict(check, severity, text, finding.check, "", lead, finding.remedy)
+
+
+def _scheduler(survey: Survey, thresholds: Thresholds) -> Iterator[Verdict]:
+    if survey.master is None or survey.due is None or survey.taken is None:
+        return
+    overdue_s = survey.taken.timestamp() - survey.due
+    is_due = overdue_s > thresholds.overdue_delay_s
+    master = survey.master or None
+    finding = server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
+    yield from _told(finding, "scheduler", Lead("scheduled"))
+    if master is not None and overdue_s > 2 * thresholds.overdue_delay_s:
+        text = f"delayed jobs are due for {ago(overdue_s)}, though {master} is at work"
+        yield Verdict("scheduler", "warn", text, "late", "", Lead("scheduled"))

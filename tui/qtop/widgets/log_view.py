@@ -1,0 +1,227 @@
+"""The end of a log: lines that come, in a bounded number, followed, held and searched."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final, NamedTuple
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from qtop.widgets.text_lines import wrapped
+from qtop.widgets.text_view import TEXT_BINDINGS
+
+#: Older lines are forgotten here; the file has them.
+MOST_LINES: Final = 4_000
+
+
+class LogLine(NamedTuple):
+    """A safe text and its level: nothing, `bad`, `warn`, `dim` or `own`."""
+
+    text: str
+    level: str = ""
+
+
+class _Piece(NamedTuple):
+    """What fits on one line of the screen. `number` counts the lines of the log from the first
+    that was ever shown."""
+
+    text: str
+    level: str
+    number: int
+
+
+class LogView(ScrollView, can_focus=True, inherit_bindings=False):
+    """Lines of a log, wrapped to the width, with the keys of texts."""
+
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [*TEXT_BINDINGS]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"log--{name}" for name in ("bad", "warn", "dim", "own", "match", "here")
+    }
+    DEFAULT_CSS = """
+    LogView {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
+        padding: 0 1;
+        & > .log--bad { color: $text-error; }
+        & > .log--warn { color: $text-warning; }
+        & > .log--dim { text-style: dim; }
+        & > .log--own { color: $primary; text-style: italic; }
+        & > .log--match { text-style: bold underline; }
+        & > .log--here { text-style: reverse; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.follows = True
+        self._lines: list[LogLine] = []
+        self._first = 0
+        self._pieces: list[_Piece] = []
+        self._width = 0
+        self._needle = ""
+        self._here = -1
+
+    @property
+    def lines(self) -> Sequence[LogLine]:
+        """The lines there are."""
+        return self._lines
+
+    def append(self, lines: Iterable[LogLine]) -> None:
+        """Show more lines; the oldest are forgotten. O(new lines)."""
+        added = list(lines)
+        if not added:
+            return
+        begin = self._first + len(self._lines)
+        self._lines += added
+        if self._width:
+            self._pieces += self._wrap(added, begin)
+        self._forget_oldest()
+        self._settle()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._first += len(self._lines)
+        self._lines, self._pieces = [], []
+        self._settle()
+
+    def search(self, needle: str) -> None:
+        """Mark the lines with this text, whatever its case; an empty one marks none."""
+        self._needle = needle.casefold()
+        self._here = -1
+        self.refresh()
+
+    def to_match(self, step: int) -> bool:
+        """Go to the next line with the text (`step` 1) or the one before (-1), and stay there.
+        After the last comes the first. False when there is none. O(lines)."""
+        count = len(self._lines)
+        if not self._needle or not count:
+            return False
+        at = self._here - self._first
+        if not 0 <= at < count:
+            at = self._top_line() - (step if step > 0 else 0)
+        for distance in range(1, count + 1):
+            index = (at + step * distance) % count
+            if self._needle in self._lines[index].text.casefold():
+                self._go_to(self._first + index)
+                return True
+        return False
+
+    def matches(self) -> int:
+        """How many lines have the text. O(lines)."""
+        return sum(self._needle in line.text.casefold() for line in self._lines)
+
+    def follow(self, follows: bool) -> None:
+        """Stay at the end, or stay where it is."""
+        self.follows = follows
+        self._settle()
+
+    # Painting
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line of the screen."""
+        width = self.scrollable_content_region.width
+        ground = self.rich_style
+        index = self.scroll_offset.y + y
+        if index >= len(self._pieces):
+            return Strip([Segment(" " * width, ground)], width)
+        piece = self._pieces[index]
+        names = [piece.level] if piece.level else []
+        if self._needle and self._needle in piece.text.casefold():
+            names.append("match")
+        if piece.number == self._here:
+            names.append("here")
+        for name in names:
+            ground += self.get_component_rich_style(f"log--{name}", partial=True)
+        return Strip([Segment(piece.text, ground)]).adjust_cell_length(width, self.rich_style)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap again for another width."""
+        width = self.scrollable_content_region.width
+        if width > 0 and width != self._width:
+            self._width = width
+            self._pieces = self._wrap(self._lines, self._first)
+        self._settle()
+
+    def _wrap(self, lines: Sequence[LogLine], begin: int) -> list[_Piece]:
+        width = self._width
+        pieces: list[_Piece] = []
+        for number, line in enumerate(lines, begin):
+            text = line.text
+            if text.isascii():
+                parts = [text[at : at + width] for at in range(0, max(1, len(text)), width)]
+            else:
+                parts = wrapped(text, width)
+            pieces += [_Piece(part, line.level, number) for part in parts]
+        return pieces
+
+    def _forget_oldest(self) -> None:
+        excess = len(self._lines) - MOST_LINES
+        if excess <= 0:
+            return
+        del self._lines[:excess]
+        self._first += excess
+        gone = bisect_left(self._pieces, self._first, key=lambda piece: piece.number)
+        del self._pieces[:gone]
+        if not self.follows:
+            # What is read stays where it is, as long as it is there.
+            self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, force=True)
+
+    def _settle(self) -> None:
+        if not self.is_mounted:
+            return
+        self.virtual_size = Size(self._width, len(self._pieces))
+        if self.follows:
+            self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
+        self.refresh()
+
+    def _top_line(self) -> int:
+        index = self.scroll_offset.y
+        return self._pieces[index].number - self._first if index < len(self._pieces) else 0
+
+    def _go_to(self, number: int) -> None:
+        self.follows = False
+        self._here = number
+        at = bisect_left(self._pieces, number, key=lambda piece: piece.number)
+        self.scroll_to(y=max(0, at - self.size.height // 3), animate=False, force=True)
+        self.refresh()
+
+    # Keys: whoever moves wants to read
+
+    def _move(self, y: float) -> None:
+        bottom = self.max_scroll_y
+        self.follows = y >= bottom
+        self.scroll_to(y=min(max(0, y), bottom), animate=False, force=True)
+
+    def action_scroll_down(self) -> None:
+        """One line down."""
+        self._move(self.scroll_offset.y + 1)
+
+    def action_scroll_up(self) -> None:
+        """One line up."""
+        self._move(self.scroll_offset.y - 1)
+
+    def action_scroll_home(self) -> None:
+        """To the beginning of what is shown."""
+        self._move(0)
+
+    def action_scroll_end(self) -> None:
+        """To the end, and stay there."""
+        self._move(self.max_scroll_y)
+
+    def action_page_down(self) -> None:
+        """One page down."""
+        self._move(self.scroll_offset.y + max(1, self.size.height - 1))
+
+    def action_page_up(self) -> None:
+        """One page up."""
+        self._move(self.scroll_offset.y - max(1, self.size.height - 1))

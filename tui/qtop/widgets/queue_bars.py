@@ -1,0 +1,117 @@
+"""What the lines above a queue's jobs say: which these are, who serves them, how fast. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final
+
+from qtop import cells
+from qtop.following import Follower
+from qtop.job_search import JobMatches
+from qtop.model import QueueRow, WorkerRow
+from qtop.scanning import Source
+from qtop.text import counted, safe
+from qtop.widgets.bar import Span
+
+_HOSTS_SHOWN: Final = 3
+
+
+def window(source: Source, first: int, rows: int, length: int | None) -> list[Span]:
+    """Which of the jobs are listed. `first` is the place of the first one."""
+    is_queue = source.kind == "queue"
+    what, state = ("jobs", "waiting") if is_queue else ("items", "set aside")
+    which = f"{what} {first + 1:,} to {first + rows:,} of " if rows else ""
+    total = "reading …" if length is None else f"{which}{length:,} {state}"
+    return [*_title(source), Span(f"   {total}", "dim", 90)]
+
+
+def matches(source: Source, found: JobMatches | None, rows: int) -> list[Span]:
+    """How many of the jobs match."""
+    spans = _title(source)
+    if found is None:
+        return spans
+    listed = f", the {rows:,} nearest the front listed" if rows < found.count else ""
+    spans.append(Span(f"   {found.count:,} match{listed}", "dim", 90))
+    if found.search.too_large:
+        spans.append(Span(f"; {found.search.too_large:,} too large to look into", "warn", 70))
+    return spans
+
+
+def _title(source: Source) -> list[Span]:
+    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 100)]
+    if source.kind == "unreadable":
+        title.append(Span("  set aside: no worker could read them", "warn", 60))
+    return title
+
+
+def progress(follower: Follower) -> list[Span]:
+    """How far the look through the whole list is."""
+    if follower.problem is not None:
+        return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
+    if follower.of == 0 or (follower.is_complete and not follower.is_stopped):
+        return []
+    share = follower.done * 100 // follower.of
+    how, tone = ("stopped, x goes on", "warn") if follower.is_stopped else ("x stops", "accent")
+    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %; {how} "
+    return [Span(text, tone, 80)]
+
+
+def service(row: QueueRow | None, serving: Sequence[WorkerRow]) -> tuple[list[Span], list[Span]]:
+    """Who serves a queue, how fast it goes, when it will be empty, and what is wrong with it."""
+    if row is None:
+        return [Span(" not on the list of queues", "dim")], []
+    rates = row.rates
+    figures = [
+        ("in", f"{cells.rate(rates.in_per_s, is_estimate=rates.is_estimate)}/s", "strong"),
+        ("out", f"{cells.rate(rates.out_per_s, is_estimate=rates.is_estimate)}/s", "strong"),
+        _end(row),
+    ]
+    right: list[Span] = []
+    for rank, (label, figure, tone) in enumerate(figures):
+        right.append(Span(f" {label} ", "dim", 70 + rank, group=label))
+        right.append(Span(f"{figure} ", tone, 70 + rank, group=label))
+    return _served(row, serving), right
+
+
+def _end(row: QueueRow) -> tuple[str, str, str]:
+    """When the queue will be empty: label, figure, tone."""
+    if row.empty_in_s == math.inf:
+        return "empty", "never", "bad"
+    if row.empty_in_s:
+        return "empty in", cells.duration(row.empty_in_s), "strong"
+    return "is" if row.empty_in_s == 0 else "empty in", cells.empty_in(row), "dim"
+
+
+def serving(
+    queue: str,
+    workers: Iterable[WorkerRow],
+    served_by: Callable[[tuple[str, ...]], Collection[str]],
+) -> list[WorkerRow]:
+    """The workers that take from a queue and are not dead. O(workers)."""
+    alive = (row for row in workers if row.condition != "dead?")
+    return [row for row in alive if queue in served_by(row.identity.queues)]
+
+
+def _served(row: QueueRow, serving: Sequence[WorkerRow]) -> list[Span]:
+    spans: list[Span] = []
+    if not serving:
+        tone = "bad" if row.depth else "dim"
+        spans.append(Span(" nobody serves it", tone, 95))
+    else:
+        hosts = Counter(who.identity.host or "(ids of another shape)" for who in serving)
+        shown = [f"{safe(host)} {n:,}" for host, n in hosts.most_common(_HOSTS_SHOWN)]
+        if len(hosts) > _HOSTS_SHOWN:
+            shown.append(f"{counted(len(hosts) - _HOSTS_SHOWN, 'machine')} more")
+        spans.append(Span(f" {counted(len(serving), 'worker')}", "strong", 95))
+        spans.append(Span(f" on {', '.join(shown)}", "dim", 60))
+        busy = f", {row.in_hand:,} in hand" if row.in_hand else ""
+        spans.append(Span(busy, "dim", 65))
+    if row.is_paused:
+        spans += [Span("  ", "", 93), Span(" PAUSED ", "flag", 93)]
+    if row.problem is not None:
+        spans.append(Span(f"  {safe(row.problem)}", "bad", 92))
+    elif row.unreadable:
+        spans.append(Span(f"  {row.unreadable:,} set aside (b)", "warn", 90))
+    return spans
