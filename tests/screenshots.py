@@ -28,10 +28,14 @@ WARM_UP_S = 40.0
 SHOTS = (
     (["1"], "overview"),
     (["2", "j", "j"], "queues"),
-    (["3"], "workers"),
-    (["4", "space", "space", "j"], "failed"),
-    (["enter"], "failure"),
-    (["escape", "question_mark"], "help"),
+    (["enter"], "jobs"),
+    (["escape", "3"], "workers"),
+    (["4"], "failed"),
+    (["t", "j", "enter"], "failure"),
+    (["escape", "t", "5"], "scheduled"),
+    (["6"], "local"),
+    (["2", "p", "p", "7"], "history"),
+    (["question_mark"], "help"),
 )
 
 

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -16,22 +16,13 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from qtop import keymap
-from qtop.desk import Desk
 from qtop.habits import Habits
 from qtop.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
 from qtop.poller import Look, Poller
+from qtop.screens import numbered
 from qtop.screens.base import ConsoleScreen
-from qtop.screens.failed import FailedScreen
-from qtop.screens.help import HelpScreen
-from qtop.screens.history import HistoryScreen
-from qtop.screens.local import LocalScreen
-from qtop.screens.overview import OverviewScreen
-from qtop.screens.palette import PaletteScreen
-from qtop.screens.queues import QueuesScreen
-from qtop.screens.scheduled import ScheduledScreen
 from qtop.screens.too_small import TooSmallScreen, is_too_small
-from qtop.screens.workers import WorkersScreen
 from qtop.settings import Settings
 from qtop.source import RedisSource, Source
 from qtop.stage import Stage
@@ -39,6 +30,9 @@ from resque.state.survey import Survey
 from resque.wire.address import Address
 from resque.wire.exchange import Operation
 from resque.wire.keys import Keys
+
+if TYPE_CHECKING:
+    from qtop.desk import Desk
 
 T = TypeVar("T")
 
@@ -77,15 +71,7 @@ class QtopApp(Habits):
     TITLE = "qtop"
     ENABLE_COMMAND_PALETTE = False
     DEFAULT_MODE = "overview"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "overview": OverviewScreen,
-        "queues": QueuesScreen,
-        "workers": WorkersScreen,
-        "failed": FailedScreen,
-        "scheduled": ScheduledScreen,
-        "local": LocalScreen,
-        "history": HistoryScreen,
-    }
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = numbered.modes()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
         for a in keymap.of({"everywhere"})
@@ -119,6 +105,7 @@ class QtopApp(Habits):
         self._poller: Poller | None = None
         self._looking: asyncio.Task[None] | None = None
         self._desk: Desk | None = None
+        self._has_begun = False
         self._silence: Timer | None = None
         self._second: Timer | None = None
         self.local = LocalWorkers(
@@ -155,6 +142,9 @@ class QtopApp(Habits):
 
     def on_look(self, look: Look) -> None:
         """Take in a look and show it."""
+        if not self._has_begun:
+            self._has_begun = True
+            self.run_worker(self._begin(), group="first")
         if self.stage.take(look):
             # Later: with thousands of workers each is a step in which no key is answered.
             self.call_later(self._judge)
@@ -194,13 +184,12 @@ class QtopApp(Habits):
         self.call_after_refresh(self._connect)
 
     def _connect(self) -> None:
-        if self._desk is not None:
+        if self._poller is not None:
             return
         if self._source is None:
             self._source = RedisSource(self.address, self.keys, read_only=self._read_only)
             if not self._read_only:
                 self.run_worker(self.learn_permissions(self._source), group="permissions")
-        self._desk = Desk(self, self._source, self.local, self._require, read_only=self._read_only)
         self._poller = Poller(
             self._source,
             self.on_look,
@@ -210,8 +199,12 @@ class QtopApp(Habits):
         )
         self._looking = asyncio.create_task(self._poller.run())
         self._looking.add_done_callback(self._looking_ended)
+
+    async def _begin(self) -> None:
+        """Load what the first frame and the first look did not wait for."""
+        await asyncio.to_thread(numbered.load)
         if not self._read_only:
-            self.run_worker(self._desk.local.start_first(self._first_workers), group="first")
+            await self.desk.local.start_first(self._first_workers)
 
     def _looking_ended(self, looking: asyncio.Task[None]) -> None:
         error = None if looking.cancelled() else looking.exception()
@@ -246,11 +239,14 @@ class QtopApp(Habits):
 
     def action_help(self) -> None:
         """Show all keys."""
+        from qtop.screens.help import HelpScreen
+
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
 
     def action_palette(self) -> None:
         """Offer everything that can be done on the screen in front."""
+        from qtop.screens.palette import PaletteScreen
 
         def chosen(action: Action | None) -> None:
             if action is not None:
@@ -263,10 +259,10 @@ class QtopApp(Habits):
 
     async def action_quit(self) -> None:
         """Leave; with workers started here, after a question."""
-        if self._desk is None:
+        if not self.local.alive:
             self.exit()
         else:
-            self.run_worker(self._desk.local.leave(), group="quit", exclusive=True)
+            self.run_worker(self.desk.local.leave(), group="quit", exclusive=True)
 
     # What screens ask for
 
@@ -274,8 +270,13 @@ class QtopApp(Habits):
     def desk(self) -> Desk:
         """What carries out actions. There is one as soon as a key can be pressed."""
         if self._desk is None:
+            from qtop.desk import Desk
+
             self._connect()
-        assert self._desk is not None  # noqa: S101  connecting makes it
+            assert self._source is not None  # noqa: S101  connecting makes it
+            self._desk = Desk(
+                self, self._source, self.local, self._require, read_only=self._read_only
+            )
         return self._desk
 
     def look_now(self) -> None:

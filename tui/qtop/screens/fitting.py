@@ -8,6 +8,7 @@ from typing import Any
 
 from qtop import keymap
 from qtop.keymap import rebinding
+from qtop.screens import numbered
 from qtop.screens.base import ConsoleScreen, ListScreen, listed_in
 from qtop.settings import Settings
 from qtop.settings_file import BadSettings
@@ -15,7 +16,8 @@ from qtop.widgets.columns import Column, arranged
 
 
 def screens() -> Iterator[type[ConsoleScreen]]:
-    """All pages of the console that are imported; importing `qtop.app` imports all."""
+    """All pages of the console."""
+    numbered.load()
     waiting: list[type[ConsoleScreen]] = [ConsoleScreen]
     while waiting:
         page = waiting.pop()
@@ -34,7 +36,7 @@ def check_settings(settings: Settings) -> None:
         for action_id, sentence in wrong:
             where = settings.origins[f"keys.{action_id}"]
             raise BadSettings(f"{where}: {action_id}: {sentence}")
-    known = columns()
+    known = columns() if settings.columns else {}
     for place, keys in settings.columns.items():
         try:
             if place not in known:

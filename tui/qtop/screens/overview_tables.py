@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from qtop import cells
 from qtop.model import QueueRow, WorkerRow
 from qtop.newest import NewestGroup
-from qtop.screens import queues
+from qtop.screens import queue_columns
 from qtop.stage import View
 from qtop.text import ago, safe
 from qtop.verdicts import Severity, Verdict
@@ -91,7 +91,7 @@ QUEUES: Final[tuple[Column[QueueRow], ...]] = tuple(
         align=each.align,
         style=each.style,
     )
-    for each in queues.COLUMNS
+    for each in queue_columns.COLUMNS
     if each.key in _QUEUE_PRIORITIES
 )
 

@@ -29,7 +29,7 @@ PALETTE_BINDINGS: Final[tuple[Binding, ...]] = (
 COLUMNS: Final[tuple[Column[Action], ...]] = (
     Column("key", "key", 6, lambda action: keymap.signs(action), priority=90, style="accent"),
     Column("help", "what it does", 30, lambda action: action.help, flex=1, priority=100),
-    Column("danger", "safety", 12, lambda a: DANGERS[a.danger], priority=50, style="dim"),
+    Column("danger", "safety", 12, lambda a: DANGERS[a.danger].replace("`", ""), priority=50, style="dim"),
 )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from qtop import cells
 from qtop.filter_terms import Subject
@@ -13,155 +12,13 @@ from qtop.plans import look_at
 from qtop.screens.base import bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.screens.leads import follow, to_serving
+from qtop.screens.queue_columns import COLUMNS
 from qtop.screens.rows import MainScreen
 from qtop.stage import View
 from qtop.text import safe
 from qtop.widgets import chrome
-from qtop.widgets.columns import Column, Tone
 from qtop.widgets.vtable import VTable
 from resque.state import queues
-
-_TREND_CELLS: Final = 10
-#: Longer than that, a queue that drains is still a worry.
-_LONG_S: Final = 3_600
-
-
-def _depth_tone(row: QueueRow) -> Tone | None:
-    return None if row.depth else "dim"
-
-
-def _rate_tone(per_s: float | None) -> Tone | None:
-    return None if per_s else "dim"
-
-
-def _empty_tone(row: QueueRow) -> Tone | None:
-    seconds = row.empty_in_s
-    if seconds is None or seconds == 0:
-        return "dim"
-    if math.isinf(seconds):
-        return "bad"
-    return "warn" if seconds > _LONG_S else None
-
-
-def _serving_tone(row: QueueRow) -> Tone | None:
-    return "bad" if row.is_unserved else None if row.serving else "dim"
-
-
-def _state_tone(row: QueueRow) -> Tone | None:
-    return "bad" if row.problem or row.is_unserved else "warn"
-
-
-def _state_rank(row: QueueRow) -> tuple[bool, bool, bool, int]:
-    return row.problem is None, not row.is_unserved, not row.is_paused, -row.unreadable
-
-
-COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
-    Column(
-        "queue",
-        "queue",
-        12,
-        lambda r: safe(r.name),
-        flex=3,
-        priority=100,
-        sort_key=lambda r: r.name,
-    ),
-    Column(
-        "depth",
-        "waiting",
-        8,
-        lambda r: cells.number(r.depth),
-        priority=95,
-        align="right",
-        style=_depth_tone,
-        sort_key=lambda r: r.depth,
-        descends=True,
-    ),
-    Column(
-        "trend",
-        "trend",
-        _TREND_CELLS,
-        lambda r: cells.trend(r.depths, r.looks, _TREND_CELLS),
-        priority=68,
-        align="right",
-        style="accent",
-    ),
-    Column(
-        "in",
-        "in/s",
-        6,
-        lambda r: cells.rate(r.rates.in_per_s, is_estimate=r.rates.is_estimate),
-        priority=70,
-        align="right",
-        style=lambda r: _rate_tone(r.rates.in_per_s),
-        sort_key=lambda r: r.rates.in_per_s,
-        descends=True,
-    ),
-    Column(
-        "out",
-        "out/s",
-        6,
-        lambda r: cells.rate(r.rates.out_per_s, is_estimate=r.rates.is_estimate),
-        priority=75,
-        align="right",
-        style=lambda r: _rate_tone(r.rates.out_per_s),
-        sort_key=lambda r: r.rates.out_per_s,
-        descends=True,
-    ),
-    Column(
-        "empty",
-        "empty in",
-        8,
-        cells.empty_in,
-        priority=65,
-        align="right",
-        style=_empty_tone,
-        sort_key=lambda r: r.empty_in_s,
-        descends=True,
-    ),
-    Column(
-        "workers",
-        "workers",
-        7,
-        lambda r: cells.number(r.serving),
-        priority=60,
-        align="right",
-        style=_serving_tone,
-        sort_key=lambda r: r.serving,
-        descends=True,
-    ),
-    Column(
-        "in_hand",
-        "in hand",
-        7,
-        lambda r: cells.number(r.in_hand),
-        priority=30,
-        align="right",
-        style=lambda r: None if r.in_hand else "dim",
-        sort_key=lambda r: r.in_hand,
-        descends=True,
-    ),
-    Column(
-        "failed",
-        "failed",
-        6,
-        cells.queue_failed,
-        priority=55,
-        align="right",
-        style=lambda r: "bad" if r.failed else "dim",
-        sort_key=lambda r: r.failed,
-        descends=True,
-    ),
-    Column(
-        "state",
-        "state",
-        9,
-        cells.queue_state,
-        flex=4,
-        priority=80,
-        style=_state_tone,
-        sort_key=_state_rank,
-    ),
-)
 
 
 class QueuesScreen(MainScreen):

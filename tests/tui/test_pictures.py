@@ -1,0 +1,55 @@
+"""The console in its colours: pictures of a few screens, compared to the byte.
+
+The text snapshots beside them say where a change is; these say that colours, marks and flags still
+are what they were.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.tui.console import UPDATE, console, until
+from tests.tui.looks import FakeSource, fleet
+from tests.tui.test_history import DEEDS
+
+from qtop.app import QtopApp
+from qtop.settings import Settings
+
+PICTURES = Path(__file__).with_name("pictures")
+#: Keys to press, and the picture to take after them.
+SHOTS: dict[str, Sequence[str]] = {
+    "overview": ("1",),
+    "overview-light": ("1", "T"),
+    "queues-marked": ("2", "space", "space", "j"),
+    "queues-filtered": ("2", "slash", *"*i*", "enter"),
+    "workers": ("3",),
+    "worker": ("3", "enter"),
+    "machines": ("3", "t"),
+    "history": ("7",),
+    "question": ("2", "P"),
+    "palette": ("2", "colon", *"pause"),
+    "help": ("2", "question_mark"),
+}
+
+
+def picture(app: QtopApp) -> str:
+    """What is shown, without the fonts that a viewer would fetch."""
+    return re.sub(r"@font-face\s*{[^}]*}", "", app.export_screenshot(title="qtop"))
+
+
+@pytest.mark.parametrize("name", SHOTS)
+async def test_the_console_looks_as_it_did(name: str, in_utc: None) -> None:
+    source = FakeSource(fleet())
+    source.answers = [DEEDS]
+    app = console(source, settings=Settings())
+    async with app.run_test(size=(110, 30)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press(*SHOTS[name])
+        await pilot.pause()
+        await pilot.pause()
+        path = PICTURES / f"{name}.svg"
+        if UPDATE:
+            PICTURES.mkdir(exist_ok=True)
+            path.write_text(picture(app))
+        assert picture(app) == path.read_text()
