@@ -26,10 +26,16 @@ PALETTE_BINDINGS: Final[tuple[Binding, ...]] = (
 )
 """Every key the palette answers, for the console's table of keys."""
 
+
+def _safety(action: Action) -> str:
+    # The table's words are Markdown, for the README.
+    return DANGERS[action.danger].replace("`", "")
+
+
 COLUMNS: Final[tuple[Column[Action], ...]] = (
     Column("key", "key", 6, lambda action: keymap.signs(action), priority=90, style="accent"),
     Column("help", "what it does", 30, lambda action: action.help, flex=1, priority=100),
-    Column("danger", "safety", 12, lambda a: DANGERS[a.danger].replace("`", ""), priority=50, style="dim"),
+    Column("danger", "safety", 12, _safety, priority=50, style="dim"),
 )
 
 
