@@ -2,9 +2,11 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.tui.pty_console import DEADLINE_S, RESTORED, Terminal, open_terminal
 
@@ -66,3 +68,19 @@ def test_the_console_ends_by_itself_when_the_terminal_vanishes(terminal: Termina
     terminal.read_until(b"mail")
     terminal.hang_up()
     assert terminal.process.wait(DEADLINE_S) == 1
+
+
+def test_after_ctrl_z_and_fg_everything_is_painted_again(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    terminal.press(b"\x1a")
+    terminal.read_until(RESTORED)
+    process = psutil.Process(terminal.process.pid)
+    deadline_s = time.monotonic() + DEADLINE_S
+    while process.status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline_s, process.status()
+        time.sleep(0.01)
+    terminal.written = b""
+    terminal.process.send_signal(signal.SIGCONT)
+    terminal.read_until(b"mail")
+    terminal.press(b"q")
+    assert terminal.wait() == 0

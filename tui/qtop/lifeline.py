@@ -48,6 +48,8 @@ class Lifeline(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit)
         self.set_interval(WATCHDOG_S, self.check_terminal)
+        # After ctrl+z and fg the terminal is empty, and nothing has changed.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
 
     def check_terminal(self) -> None:
         """End when the terminal is gone: nobody would ever press a key again."""
