@@ -34,7 +34,9 @@ SHOTS = (
     (["t", "j", "enter"], "failure"),
     (["escape", "t", "5"], "scheduled"),
     (["6"], "local"),
-    (["2", "p", "p", "7"], "history"),
+    (["j", "l"], "log"),
+    (["escape", "2", "s"], "start"),
+    (["escape", "p", "p", "7"], "history"),
     (["question_mark"], "help"),
 )
 

@@ -202,3 +202,22 @@ def test_signals_have_the_meaning_that_ruby_gave_them() -> None:
     assert SIGNALS["finish"] is signal.SIGQUIT
     assert SIGNALS["pause"] is signal.SIGUSR2
     assert workers.PRUNE_AFTER_S == 300
+
+
+async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> None:
+    looks = []
+    for number in range(30):
+        busy = worker("a:1:mail", on="mail", job=("Mail", [number]), run_at="2026-11-23T12:29:55Z")
+        looks.append(snapshot([], [busy], processed_ever=number))
+    app = console(FakeSource(*looks))
+    async with app.run_test(size=(160, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("3")
+        assert app.stage.usual_s(looks[0].workers[0].record) is None
+        for _ in looks[1:]:
+            seen = app.stage.look.snapshot
+            app.look_now()
+            await until(pilot, lambda seen=seen: app.stage.look.snapshot is not seen, "the next")  # type: ignore[misc]
+        await until(pilot, lambda: app.stage.usual_s(looks[-1].workers[0].record) == 5.0, "usual")
+        app.look_now()
+        await until_shown(pilot, "5 s     5 s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -112,6 +112,11 @@ class LocalDesk:
                 self._tell(deed, meant, words)
                 return
         self._forget_ended(workers)
+
+    def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
+        """Pause workers of the register that were started here, or let them go on."""
+        found = [self._local.get(row.identity.pid) for row in rows if row.is_local]
+        self.pause([worker for worker in found if worker is not None])
 
     def pause(self, workers: Sequence[LocalWorker]) -> None:
         """Let workers take no more jobs; take some again when all of them are paused."""

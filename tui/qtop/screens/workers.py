@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from qtop import cells, evidence
@@ -60,6 +61,8 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         sort_key=lambda r: r.elapsed_s,
         descends=True,
     ),
+    # What is usual, only the screen knows: see `make_table`.
+    Column("usual", "usual", 6, lambda r: "", priority=58, align="right", style="dim"),
     Column(
         "beat",
         "beat",
@@ -123,12 +126,19 @@ class WorkersScreen(MainScreen):
 
     def make_table(self) -> VTable[Any]:
         """The table."""
+        usual = self._usual
         return VTable(
-            COLUMNS,
+            [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS],
             key=lambda row: row.identity.text,
             sort="state",
             clock=self.app.clock,
         )
+
+    def _usual(self, row: WorkerRow) -> str:
+        if row.record is None:
+            return ""
+        usual_s = self.app.stage.usual_s(row.record)
+        return cells.duration(None if usual_s is None else max(1.0, usual_s))
 
     def show_board(self, view: View) -> None:
         """Show the workers."""
@@ -180,8 +190,10 @@ class WorkersScreen(MainScreen):
 
     def action_pause_worker(self) -> None:
         """Pause the chosen workers of this machine; resume them when they were paused from here."""
-        rows: list[WorkerRow] = self.chosen()
+        mine, rows = self._by_starter()
         names = {row.identity.text for row in rows}
+        if mine:
+            self.app.desk.local.pause_registered(mine)
         if rows:
             is_paused = names <= self._paused
             self._paused = self._paused - names if is_paused else self._paused | names

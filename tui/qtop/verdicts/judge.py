@@ -76,6 +76,12 @@ class Judge:
         self.marks.note(board.failures)
         yield from failures.judged(board, pace, self.marks, self._thresholds)
 
+    def usual_s(self, class_name: str) -> float | None:
+        """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""
+        if self._durations.known(class_name) < self._thresholds.jobs_known:
+            return None
+        return self._durations.nearly_all_s(class_name)
+
     def _dated(self, found: Iterable[Verdict], now: datetime) -> list[Verdict]:
         if self._began is None:
             self._began = now
