@@ -62,7 +62,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         descends=True,
     ),
     # What is usual, only the screen knows: see `make_table`.
-    Column("usual", "usual", 6, lambda r: "", priority=58, align="right", style="dim"),
+    Column("usual", "usual", 6, lambda r: "", priority=44, align="right", style="dim"),
     Column(
         "beat",
         "beat",
