@@ -152,9 +152,6 @@ class Bench:
             first_s = terminal.until(lambda text: "Kind" in text)
             yield Figure(f"{name}: first page", (first_s - begun_s) * 1_000, "ms", 200)
             yield from self._keys(terminal, "", f"during the scan of {name}")
-            done_s = terminal.until(lambda text: "all " in text and "read" in text, 240)
-            per_s = self._many / (done_s - begun_s)
-            yield Figure(f"{name}: grouped, entries a second", per_s, "/s")
             yield Figure(f"{name}: memory", terminal.rss_mb(), "MB", 150)
 
     def _keys(
