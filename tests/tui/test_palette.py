@@ -8,6 +8,7 @@ from tests.tui.looks import FakeSource, failure, fleet, snapshot
 
 from qtop import keymap
 from qtop.app import QtopApp
+from qtop.screens.help import HelpScreen
 from qtop.screens.palette import matching
 from qtop.screens.queues import QueuesScreen
 
@@ -62,6 +63,13 @@ async def test_arrows_choose_another_one() -> None:
         place = [action.id for action in offered].index("show_workers")
         await pilot.press(*["down"] * place, "enter")
         await until(pilot, lambda: app.current_mode == "workers", "the chosen screen")
+
+
+async def test_a_key_that_is_a_sign_is_pressed_as_well() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await opened(app, pilot, *"all keys", "enter")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "the help")
 
 
 async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

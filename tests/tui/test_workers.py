@@ -16,7 +16,6 @@ from qtop.boards import History
 from qtop.host_workers import SIGNALS
 from qtop.hosts import host_rows
 from qtop.model import WorkerRow
-from resque.state import workers
 from resque.wire.exchange import Exchange, single
 
 HOST = socket.gethostname()
@@ -146,6 +145,9 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
         assert listener.stdout.readline() == "SIGCONT\n"
         await pilot.press("x")
         await until_shown(pilot, "It gets SIGQUIT: finishes its job, then ends.")
+        # Whoever says no has asked nothing: the next press is the first again.
+        await pilot.press("n", "x")
+        await until_shown(pilot, "It gets SIGQUIT: finishes its job, then ends.")
         await pilot.press("y")
         await until_shown(pilot, "told 1: finishes its job, then ends")
         assert listener.stdout.readline() == "SIGQUIT\n"
@@ -165,6 +167,10 @@ async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_told(redis: Re
         await until_shown(pilot, "Stop elsewhere:17:mail?")
         await pilot.press("y")
         await until_shown(pilot, "nobody was told; not told 1: it runs on elsewhere, not here")
+        await pilot.press("p", "p")
+        await until_shown(pilot, "nobody was told")
+        await pilot.press("x")
+        await until_shown(pilot, "It gets SIGQUIT")
 
 
 def row(worker_id: str, **fields: object) -> WorkerRow:
@@ -201,7 +207,6 @@ async def test_machines_lead_to_their_workers(size: tuple[int, int]) -> None:
 def test_signals_have_the_meaning_that_ruby_gave_them() -> None:
     assert SIGNALS["finish"] is signal.SIGQUIT
     assert SIGNALS["pause"] is signal.SIGUSR2
-    assert workers.PRUNE_AFTER_S == 300
 
 
 async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> None:

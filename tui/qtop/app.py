@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.keys import _character_to_key
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -250,7 +251,9 @@ class QtopApp(Habits):
 
         def chosen(action: Action | None) -> None:
             if action is not None:
-                self.simulate_key(action.keys[0])
+                # Textual calls ? by its name, and hears it by no other.
+                key = action.keys[0]
+                self.simulate_key(_character_to_key(key) if len(key) == 1 else key)
 
         if isinstance(self.screen, ConsoleScreen):
             places = {*self.screen.PLACES, "everywhere"}

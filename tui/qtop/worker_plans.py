@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from qtop import host_workers
@@ -65,8 +65,9 @@ class WorkerPlans:
         word = "unregister" if doubts else None
         return self._take_off(f"Unregister {one}", cases, details, word)
 
-    def signal(self, rows: Sequence[WorkerRow], wish: Wish) -> Plan:
-        """Signal workers that run on this machine. Needs no Redis, and leaves no trail there."""
+    def signal(self, rows: Sequence[WorkerRow], wish: Wish, on_told: Callable[[str], None]) -> Plan:
+        """Signal workers that run on this machine. Needs no Redis, and leaves no trail there.
+        `on_told` hears the id of each that got the signal."""
         one = safe(rows[0].identity.text) if len(rows) == 1 else counted(len(rows), "worker")
         verb = _VERBS[wish]
 
@@ -74,7 +75,10 @@ class WorkerPlans:
             reasons: list[str] = []
             for row in rows:
                 reason = host_workers.wish(row.identity, row.started, self._host, wish)
-                reasons += [] if reason is None else [safe(reason)]
+                if reason is None:
+                    on_told(row.identity.text)
+                else:
+                    reasons.append(safe(reason))
             done = len(rows) - len(reasons)
             text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
             if reasons:

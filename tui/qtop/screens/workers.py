@@ -182,10 +182,11 @@ class WorkersScreen(MainScreen):
         for row in mine:
             self.app.desk.local.stop_registered(row)
         if others:
-            asked = {row.identity.text for row in others}
-            again = asked <= self._asked_to_finish
-            self._asked_to_finish |= asked
-            plan = self.app.desk.worker_plans.signal(others, "stop now" if again else "finish")
+            # Who was asked, not who was only asked about.
+            again = {row.identity.text for row in others} <= self._asked_to_finish
+            plan = self.app.desk.worker_plans.signal(
+                others, "stop now" if again else "finish", self._asked_to_finish.add
+            )
             self.app.desk.begin(plan, self.table)
 
     def action_pause_worker(self) -> None:
@@ -196,8 +197,11 @@ class WorkersScreen(MainScreen):
             self.app.desk.local.pause_registered(mine)
         if rows:
             is_paused = names <= self._paused
-            self._paused = self._paused - names if is_paused else self._paused | names
-            plan = self.app.desk.worker_plans.signal(rows, "resume" if is_paused else "pause")
+            plan = self.app.desk.worker_plans.signal(
+                rows,
+                "resume" if is_paused else "pause",
+                self._paused.discard if is_paused else self._paused.add,
+            )
             self.app.desk.begin(plan, self.table)
 
     def action_unregister(self) -> None:
