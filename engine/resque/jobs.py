@@ -107,6 +107,10 @@ class Registry:
         for hook in self._worker_hooks.get(event, ()):
             hook(*args)
 
+    def hears_of(self, *events: str) -> bool:
+        """Whether there are hooks of any of these worker events."""
+        return any(event in self._worker_hooks for event in events)
+
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._by_name.values())
 

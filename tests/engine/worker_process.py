@@ -13,6 +13,7 @@ import psutil
 from tests.engine.direct import PATIENCE_S, Direct, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
+READY = ": Ready for a job"
 _DISTURBING = ("QUEUE", "QUEUES", "INTERVAL", "REDIS_URL", "TZ")
 
 
@@ -61,8 +62,8 @@ class WorkerProcess:
         self.await_log("is ready")
 
     def await_child(self) -> psutil.Process:
-        """Wait until it has forked a child for a job."""
-        return eventually(self.children, "the worker has a child")[0]
+        """Wait until a child of it performs a job."""
+        return eventually(self.performing, "a child performs")[0]
 
     def has_ended(self) -> bool:
         return self._process.poll() is not None
@@ -94,6 +95,14 @@ class WorkerProcess:
             return []
         self._children.update({child.pid: child for child in found})
         return found
+
+    def performing(self) -> list[psutil.Process]:
+        """Its children that perform a job."""
+        return [child for child in self.children() if ": Processing " in title_of(child)]
+
+    def ready(self) -> list[psutil.Process]:
+        """Its children that wait for a job."""
+        return [child for child in self.children() if title_of(child).endswith(READY)]
 
     def title(self) -> str:
         """Its process title, as `ps` shows it."""

@@ -111,7 +111,7 @@ def _taken(reply: Reply, queues: Sequence[str]) -> Taken:
     processed, state = reply[0], reply[1]
     if state == b"job":
         raw = reply[2]
-        return Taken(processed, "job", read_at_once(raw) or _read(raw), reply[3])
+        return Taken(processed, "job", read(raw), reply[3])
     if state == b"empty":
         paused = frozenset(queues[index - 1] for index in reply[2])
         return Taken(processed, "empty", paused=paused)
@@ -136,9 +136,12 @@ def read_at_once(raw: bytes) -> Record | None:
     return Record(raw, value["queue"], run_at, class_name, job.get("args"), payload)
 
 
-def _read(raw: bytes) -> Record:
+def read(raw: bytes) -> Record:
     """Read the record that the script wrote. Its queue is known also when the payload, which the
     script looks at with other eyes than ours, spoils the whole."""
+    record = read_at_once(raw)
+    if record is not None:
+        return record
     record = read_record(raw)
     if record.problem is None:
         return record

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import select
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,10 +16,15 @@ from resque.wire import times
 from resque.wire.codec import decode
 from resque.wire.values import replace, value
 from resque.worker import child
+from resque.worker.ahead import Ahead
+from resque.worker.attending import Attendant
 from resque.worker.limit import Limit
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken
 from resque.worker.signals import Wishes
+
+#: Events whose hooks run in the worker's own process between two jobs.
+_BETWEEN_JOBS = ("before_fork", "queue_empty", "before_pause", "after_pause")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +78,43 @@ class Runner:
         self._wishes = wishes
         self._around = surroundings
         self._clock = clock
+        self._attendant = Attendant(
+            options, wishes, surroundings.beat_if_due, surroundings.due_in_s
+        )
+        self._ahead = Ahead(wishes, self._get_ready, self._life_ahead)
+        #: A child that has reported, and is perhaps not yet gone.
+        self._leaving: child.Child | None = None
+
+    def fork_ahead(self) -> None:
+        """Have a child ready for the next job; not where hooks of the application run in this
+        process from one job to the next, whose traces a child is to find."""
+        if not self._options.fork or self._options.jobs_per_fork > 1:
+            return
+        if self._wishes.leave or self._registry.hears_of(*_BETWEEN_JOBS):
+            return
+        if self._registry.has_retries:
+            # What it loads, the child is to find loaded.
+            self._around.retries()
+        self._ahead.fork(tells_of_steps=self._options.job_timeout_s is not None)
+
+    def see_off(self) -> None:
+        """Wait until the child of the last job is gone: with it go its locks, its ports and its
+        memory, which the next job may need."""
+        if self._leaving is not None:
+            self._leaving.end()
+            self._leaving = None
+
+    def tidy(self) -> None:
+        """Collect what children are gone: the last job's, and the one that is ready if somebody
+        killed it."""
+        if self._leaving is not None and self._leaving.has_left():
+            self._leaving = None
+        self._ahead.tidy()
+
+    def stop(self) -> None:
+        """No more jobs: end the children that have none."""
+        self.see_off()
+        self._ahead.dismiss()
 
     def run(self, record: Record) -> Ended:
         """Run a taken job. Never raises for what the job does."""
@@ -85,18 +125,14 @@ class Runner:
             self._registry.tell("before_fork", record)
         except Exception as error:
             return Ended(self._failed(error, record))
-        epoch = int(self._clock().timestamp())
-        title = self._processing(record)
-        if self._registry.has_retries:
-            # What it loads, the child is to find loaded.
-            self._around.retries()
-        with self._wishes.held():
-            life = partial(self._life, record, began_s, title)
-            running = child.fork(life, tells_of_steps=self._options.job_timeout_s is not None)
-        self._around.title(f"Forked {running.pid} at {epoch}")
         limit_s = self._options.job_timeout_s
+        self.see_off()
+        running = self._ahead.give(record, began_s) or self._fork(record, began_s)
+        self._around.title(f"Forked {running.pid} at {int(self._clock().timestamp())}")
+        self.fork_ahead()
         limit = Limit(limit_s, began_s) if limit_s is not None else None
-        was_asked_for = self._attend(running, limit)
+        was_asked_for = self._attendant.attend(running, limit)
+        self._leaving = running
         report = running.report()
         if report is None:
             died = DirtyExit(running.death())
@@ -110,13 +146,32 @@ class Runner:
         closing = Closing() if failure is None else self._failure(failure)
         return Ended(closing, processed=report.processed)
 
+    def _fork(self, record: Record, began_s: float) -> child.Child:
+        if self._registry.has_retries:
+            self._around.retries()
+        life = partial(self._life, record, began_s, self._processing(record))
+        with self._wishes.held():
+            return child.fork(life, tells_of_steps=self._options.job_timeout_s is not None)
+
     # ---- in the child
+
+    def _get_ready(self) -> None:
+        self._around.let_go()
+        self._around.title("Ready for a job")
+
+    def _life_ahead(self, record: Record, began_s: float, step: Callable[[], None]) -> child.Report:
+        return self._live(record, began_s, self._processing(record), step)
 
     def _life(
         self, record: Record, began_s: float, title: str, step: Callable[[], None]
     ) -> child.Report:
-        """Run the job, and more when a child is to run several."""
         self._around.let_go()
+        return self._live(record, began_s, title, step)
+
+    def _live(
+        self, record: Record, began_s: float, title: str, step: Callable[[], None]
+    ) -> child.Report:
+        """Run the job, and more when a child is to run several."""
         try:
             self._registry.tell("after_fork", record)
         except Exception as error:
@@ -191,60 +246,6 @@ class Runner:
     def _timeout(self, what_came: str) -> JobTimeout:
         return JobTimeout(f"Job ran longer than {self._options.job_timeout_s:g} s{what_came}")
 
-    # ---- in the parent
-
-    def _attend(self, running: child.Child, limit: Limit | None) -> bool:
-        """Stay with a child until it ends: listen, beat, and end it when asked to or when its
-        time is up. Returns whether it was to be ended so that the worker goes on without it."""
-        poll = select.poll()
-        poll.register(self._wishes.fileno(), select.POLLIN)
-        poll.register(running.report_fd, select.POLLIN)
-        steps: list[tuple[float, signal.Signals]] = []
-        was_asked_for = False
-        while True:
-            now_s = time.monotonic()
-            is_late = limit is not None and limit.is_reached(running.steps, now_s)
-            if self._wishes.end_job or is_late:
-                was_asked_for |= self._wishes.end_job and not self._wishes.leave
-                self._wishes.end_job = False
-                steps = steps or self._steps_to_end(now_s)
-            if steps or self._wishes.leave or self._wishes.is_paused:
-                self._ask_for_the_last(running)
-            while steps and steps[0][0] <= now_s:
-                running.kill(steps.pop(0)[1])
-            self._around.beat_if_due()
-            wait_s = self._around.due_in_s()
-            if limit is not None:
-                wait_s = min(wait_s, limit.up_at_s - now_s)
-            if steps:
-                wait_s = min(wait_s, steps[0][0] - now_s)
-            for fd, event in poll.poll(wait_s * 1000 + 1 if wait_s > 0 else 0):
-                self._hear(fd, event, running, poll)
-            if running.has_ended():
-                return was_asked_for
-
-    def _hear(self, fd: int, event: int, running: child.Child, poll: select.poll) -> None:
-        if fd != running.report_fd:
-            self._wishes.drain()
-        elif event & select.POLLIN:
-            running.listen()
-        else:
-            # The child closed its end; from now on only its death is of interest.
-            poll.unregister(fd)
-
-    def _steps_to_end(self, now_s: float) -> list[tuple[float, signal.Signals]]:
-        """When to send which signal to a child that must end. (Ruby: new_kill_child.)"""
-        if not self._options.term_child:
-            return [(now_s, signal.SIGKILL)]
-        grace_s = self._options.pre_shutdown_timeout_s if self._wishes.leave else 0.0
-        term_s = now_s + grace_s
-        return [(term_s, signal.SIGTERM), (term_s + self._options.term_timeout_s, signal.SIGKILL)]
-
-    def _ask_for_the_last(self, running: child.Child) -> None:
-        # A child of several jobs looks at its own wishes; QUIT is harmless to one of one.
-        if self._options.jobs_per_fork > 1:
-            running.kill(signal.SIGQUIT)
-
     # ---- outcomes
 
     def _failed(self, error: BaseException, record: Record) -> Closing:
@@ -274,6 +275,8 @@ class Runner:
     def tell_of_death(self, record: Record, error: DirtyExit) -> BaseException | None:
         """Run the failure hooks of a job whose process died, and try it again where it asks for
         that: here, for it cannot itself. Returns the error to record, if it is to be recorded."""
+        # What the hooks leave in this process, the next child is to find.
+        self._ahead.dismiss()
         retrying = self._around.retries()
         is_kept = retrying is not None and retrying.failed(record, self._entry(error, record))
         told = perform.tell_of_death(self._registry, record.class_name, record.args, error)

@@ -31,6 +31,9 @@ _HANDLED = tuple(
     )
 )
 
+#: What `fileno` has to read after a CHLD.
+_CHILD_ENDED = bytes((signal.SIGCHLD,))
+
 # Those of `signal` turn what they return into enums, which nobody reads here, by way of an error
 # for each handler: 0.1 ms of each job.
 _set_handler = _signal.signal
@@ -162,13 +165,14 @@ class Wishes:
         """Readable after a signal, until `drain`."""
         return self._read_fd
 
-    def drain(self) -> None:
-        """Make `fileno` quiet again."""
-        try:  # noqa: SIM105  `suppress` is slower, and this is done for every job
+    def drain(self) -> bool:
+        """Make `fileno` quiet again. Returns whether anything but a child's end was told of."""
+        try:
             # What more there is makes the next wait short.
-            os.read(self._read_fd, 512)
+            told = os.read(self._read_fd, 512)
         except BlockingIOError:
-            pass
+            return False
+        return bool(told.strip(_CHILD_ENDED))
 
     def let_go(self) -> None:
         """In a child after a fork: the parent's signals are not the child's.

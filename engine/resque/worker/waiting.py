@@ -1,4 +1,4 @@
-"""Waiting for a job without polling and without taking anything.
+"""Waiting for a signal; and for a job, without polling and without taking anything.
 
 `BLMOVE queue queue LEFT LEFT` moves a queue's head onto its own place: it waits until there is
 one, wakes the waiter, and changes nothing. It waits on one key, hence a connection for each
@@ -7,16 +7,37 @@ queue, and returns at once on a list that is not empty, so only empty queues are
 
 from __future__ import annotations
 
+import select
+import time
 from collections.abc import Callable, Iterable
 
 from resque.errors import Refused, StoreError
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
+from resque.worker.signals import Wishes
 
 #: More queues than this are left to polling: each costs a connection.
 MAX_QUEUES = 16
 #: A wait is renewed after this time, so that a server that vanished silently is noticed.
 _RENEW_S = 60
+
+
+def wait(
+    wishes: Wishes, filenos: Iterable[int], seconds: float, child_ended: Callable[[], None]
+) -> set[int]:
+    """Wait for a signal or some file descriptors, at most `seconds`; returns those that are ready.
+    The end of a child ends no wait: `child_ended` is called, and it goes on."""
+    poll = select.poll()
+    for fd in (wishes.fileno(), *filenos):
+        poll.register(fd, select.POLLIN)
+    until_s = time.monotonic() + seconds
+    while True:
+        left_s = max(0.0, until_s - time.monotonic())
+        ready = {fd for fd, _ in poll.poll(left_s * 1000)}
+        ready.discard(wishes.fileno())
+        if wishes.drain() or ready or not left_s:
+            return ready
+        child_ended()
 
 
 class Waiter:

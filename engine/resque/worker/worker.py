@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from resque.worker.runner import Ended, Runner, Surroundings
 from resque.worker.signals import Wishes
 from resque.worker.supply import Supply
 from resque.worker.title import set_title
-from resque.worker.waiting import Waiter
+from resque.worker.waiting import Waiter, wait
 
 #: A worker that waits for something no wake-up call announces looks again after this time: a
 #: pause that ends, a queue that is new.
@@ -146,7 +145,9 @@ class Worker:
                 closing = None
                 self._stay_paused()
                 continue
+            # What the last child did is closed while it leaves.
             taken = self._supply.take(closing)
+            self._runner.see_off()
             if taken is None:
                 break
             closing = None
@@ -179,6 +180,7 @@ class Worker:
 
     def _sign_off(self) -> None:
         try:
+            self._runner.stop()
             self._beater.stop()
             if self._unregister():
                 self._log("left a job behind: recorded as failed")
@@ -267,6 +269,7 @@ class Worker:
         self._title("Paused" if taken.state == "paused" else f"Waiting for {self._queues}")
         if self._mono_now() >= self._prune_at:
             self._supply.patiently(self._prune)
+        self._runner.fork_ahead()
         names = self._supply.looked_at
         is_covered = taken.state == "empty" and self._waiter.wait_for(
             name for name in names if name not in taken.paused
@@ -281,11 +284,8 @@ class Worker:
         if self._wishes.leave:
             # The signal may have ended an earlier wait, and does not end this one.
             seconds = 0.0
-        poll = select.poll()
-        for fd in (self._wishes.fileno(), *filenos):
-            poll.register(fd, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(min(seconds, self._beater.due_in_s()) * 1000)}
-        self._wishes.drain()
+        seconds = min(seconds, self._beater.due_in_s())
+        ready = wait(self._wishes, filenos, seconds, self._runner.tidy)
         self._waiter.wake(ready)
 
     def _title(self, text: str, *, plain: bool = False) -> None:

@@ -1,0 +1,140 @@
+"""A worker has a child ready before there is a job for it: nobody sees it but in `ps`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP, SIGTERM
+
+import psutil
+import pytest
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import TURNS, await_begun, failed, has_left, stat, where
+from tests.engine.worker_process import WorkerProcess
+
+AHEAD = {"RESQUE_REQUIRE": f"{TURNS},tests.engine.ahead_jobs", "INTERVAL": "3600"}
+
+
+def await_ready_child(worker: WorkerProcess) -> psutil.Process:
+    return eventually(worker.ready, "a child is ready")[0]
+
+
+def await_done(direct: Direct, jobs: int) -> None:
+    eventually(lambda: stat(direct, "processed") == jobs, f"{jobs} jobs are done")
+
+
+def test_each_job_is_performed_by_the_child_that_was_ready(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    worker = start_worker(**AHEAD)
+    ready = []
+    for number in range(1, 4):
+        ready.append(await_ready_child(worker).pid)
+        push("Where", number)
+        await_done(direct, number)
+    assert where(direct) == [(str(number), pid) for number, pid in enumerate(ready, 1)]
+    assert len(set(ready)) == 3
+    assert worker.leave() == 0
+
+
+def test_while_a_job_is_performed_the_next_child_is_made_ready(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    push("Gate", "first")
+    worker = start_worker(**AHEAD)
+    await_begun(direct, 1)
+    ready = await_ready_child(worker)
+    assert [child.pid for child in worker.performing()] == [where(direct)[0][1]]
+    push("Where", "second")
+    direct("SET", "own:open", "yes")
+    await_done(direct, 2)
+    assert where(direct)[1] == ("second", ready.pid)
+
+
+@pytest.mark.parametrize("is_seen", [True, False], ids=["while it waits", "as it is given a job"])
+def test_a_ready_child_that_is_killed_takes_no_job_with_it(
+    direct: Direct, push: Push, start_worker: StartWorker, is_seen: bool
+) -> None:
+    worker = start_worker(**AHEAD)
+    ready = await_ready_child(worker)
+    if not is_seen:
+        worker.send(SIGSTOP)
+    ready.kill()
+    if is_seen:
+        eventually(lambda: not worker.children(), "the worker has collected it")
+    push("Where", "job")
+    worker.send(SIGCONT)
+    await_done(direct, 1)
+    [(name, pid)] = where(direct)
+    assert name == "job"
+    assert pid != ready.pid
+    assert not direct("EXISTS", "resque:failed")
+    await_ready_child(worker)
+
+
+def test_a_ready_child_does_not_outlive_a_worker_that_is_killed(start_worker: StartWorker) -> None:
+    worker = start_worker(**AHEAD)
+    ready = await_ready_child(worker)
+    worker.kill()
+    eventually(lambda: has_left(ready), "the child leaves")
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_worker_that_leaves_takes_its_ready_child_along(
+    start_worker: StartWorker, is_stopped: bool
+) -> None:
+    worker = start_worker(**AHEAD)
+    ready = await_ready_child(worker)
+    if is_stopped:
+        ready.send_signal(SIGSTOP)
+    assert worker.leave(SIGTERM) == 0
+    assert has_left(ready)
+
+
+def test_a_job_too_long_to_hand_over_is_performed_by_a_child_of_its_own(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    worker = start_worker(**AHEAD)
+    ready = await_ready_child(worker)
+    for length in (32_000, 40_000, 3_000_000, 10):
+        push("Length", "x" * length)
+    await_done(direct, 4)
+    told = where(direct)
+    assert [name for name, _ in told] == ["32000", "40000", "3000000", "10"]
+    assert told[0][1] == ready.pid
+    assert len({pid for _, pid in told}) == 4
+
+
+def test_the_next_job_begins_when_the_process_of_the_last_is_gone(
+    direct: Direct, push: Push, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    for _ in range(50):
+        push("Locks", str(tmp_path / "lock"))
+    worker = start_worker(**AHEAD | {"INTERVAL": "0"})
+    assert worker.wait() == 0
+    assert failed(direct) == []
+    assert stat(direct, "processed") == 50
+
+
+def test_what_a_hook_leaves_in_the_worker_the_next_child_finds(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    push("Leaves")
+    push("Finds")
+    worker = start_worker(**AHEAD | {"INTERVAL": "0"})
+    assert worker.wait() == 0
+    assert direct("LRANGE", "own:found", 0, -1) == [b"DirtyExit"]
+
+
+def test_no_child_is_made_ready_where_hooks_run_between_jobs(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    hooks = AHEAD | {"RESQUE_REQUIRE": f"{TURNS},tests.engine.worker_hooks"}
+    push("Gate", "first")
+    worker = start_worker(**hooks)
+    await_begun(direct, 1)
+    assert [child.pid for child in worker.children()] == [where(direct)[0][1]]
+    direct("SET", "own:open", "yes")
+    await_done(direct, 1)
+    eventually(lambda: not worker.children(), "the child has left")
+    assert worker.leave() == 0
