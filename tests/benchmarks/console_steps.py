@@ -14,7 +14,7 @@ from statistics import median
 
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
-from qtop.boards import History
+from qtop.rows.boards import History
 from qtop.verdicts import Judge
 from resque.state.snapshot import Snapshot, WorkerState
 

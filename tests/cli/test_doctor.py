@@ -12,9 +12,9 @@ import pytest
 from tests.cli.conftest import Push, Qtop, Ran, everything
 from tests.engine.direct import Direct
 
-from qtop import server_checks
 from qtop.commands import checks
-from qtop.server_checks import Finding
+from qtop.verdicts import server_checks
+from qtop.verdicts.server_checks import Finding
 from resque import wire
 from resque.state import inspection
 from resque.state.inspection import Facts

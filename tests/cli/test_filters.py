@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qtop.cells import ACTIVE_JOB_WRAPPER
-from qtop.filter_terms import Subject, of_delayed, of_failure, of_waiting
-from qtop.filters import BadFilter, duration_s, parse
+from qtop.display.cells import ACTIVE_JOB_WRAPPER
+from qtop.finding.filter_terms import Subject, of_delayed, of_failure, of_waiting
+from qtop.finding.filters import BadFilter, duration_s, parse
 from resque.state import delayed, failures, windows
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -36,7 +36,7 @@ def test_importing_the_command_line_is_light() -> None:
 
 
 def test_filters_need_no_screen() -> None:
-    assert modules_after("import qtop.filters") & HEAVY == set()
+    assert modules_after("import qtop.finding.filters") & HEAVY == set()
 
 
 def test_no_command_loads_the_console_or_the_large_client_before_it_is_needed() -> None:

@@ -29,6 +29,17 @@ STAIRS = {
     "scheduler": 6,
     "__init__": 7,
 }
+#: Those of the console, from the lowest; what lies beside the rooms puts them together.
+CONSOLE = ROOT / "tui" / "qtop"
+FLOORS = (
+    *("rows", "display", "finding", "failed", "jobs", "due", "keymap", "local", "config"),
+    *("plans", "verdicts", "widgets", "screens", "commands"),
+)
+CONSOLE_SOURCES = {
+    name: path
+    for path in CONSOLE.rglob("*.py")
+    if (name := path.relative_to(CONSOLE).as_posix()).partition("/")[0] in FLOORS
+}
 #: Programs stand above all rooms: they read the environment and put things together.
 PROGRAMS = ("worker/__main__.py", "scheduler/__main__.py")
 
@@ -105,6 +116,17 @@ def test_rooms_import_downwards_only(name: str) -> None:
         assert other in STAIRS, f"{name} imports {imported}"
         is_below = STAIRS[other] < STAIRS[room]
         assert other == room or is_below, f"{name} imports {imported}, which is not below it"
+
+
+@pytest.mark.parametrize("name", CONSOLE_SOURCES)
+def test_rooms_of_the_console_import_downwards_only(name: str) -> None:
+    room = name.partition("/")[0]
+    for imported in imports_of(CONSOLE_SOURCES[name]):
+        package, _, rest = imported.partition(".")
+        other = rest.partition(".")[0]
+        if package == "qtop" and other in FLOORS:
+            is_below = FLOORS.index(other) <= FLOORS.index(room)
+            assert is_below, f"{name} imports {imported}, which is not below it"
 
 
 def test_the_state_of_redis_does_no_input_or_output() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import psutil
 
+from qtop.config.settings import DEFAULTS, Settings
 from qtop.local.group import Group, LocalWorker
 from qtop.local.order import Order
 from qtop.local.workers import LocalWorkers
-from qtop.settings import DEFAULTS, Settings
 
 STAND_IN = Path(__file__).with_name("stand_in_worker.py")
 SECRET_URL = "redis://:secret@localhost:6379/0"

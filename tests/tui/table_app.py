@@ -8,7 +8,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.strip import Strip
 
-from qtop.text import count, safe
+from qtop.display.text import count, safe
 from qtop.widgets.columns import Column
 from qtop.widgets.vtable import VTable
 

@@ -8,11 +8,11 @@ from typing import TypeVar
 import pytest
 from tests.tui.looks import FakeSource, failure, snapshot
 
-from qtop.actions import Actions
-from qtop.failure_plans import FailurePlans
-from qtop.plans import Outcome, Plan, Plans, Run, Seen, look_at
+from qtop.config.undo_limits import UndoLimits
+from qtop.plans.actions import Actions
+from qtop.plans.failures import FailurePlans
+from qtop.plans.plan import Outcome, Plan, Plans, Run, Seen, look_at
 from qtop.source import RedisSource
-from qtop.undo_limits import UndoLimits
 from resque.errors import OutcomeUnknown, Unreachable
 from resque.state import audit, bulk, failures, pauses, queues
 from resque.state.failures import Failure

@@ -19,7 +19,7 @@ from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app import QtopApp
-from qtop.plans import Seen
+from qtop.plans.plan import Seen
 from qtop.widgets.bar import Bar
 from qtop.widgets.vtable import VTable
 from resque.errors import Unreachable

@@ -17,8 +17,8 @@ from rich.cells import cell_len
 from tests.engine.direct import Direct
 from tests.tui.looks import failure
 
-from qtop.glyphs import to_ascii
-from qtop.text import safe
+from qtop.display.glyphs import to_ascii
+from qtop.display.text import safe
 from resque.wire.address import parse_url
 
 DEADLINE_S = 30.0

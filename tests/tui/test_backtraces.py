@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop import backtraces
-from qtop.backtraces import frame, place, tones, top
+from qtop.display import backtraces
+from qtop.display.backtraces import frame, place, tones, top
 
 
 @pytest.mark.parametrize(

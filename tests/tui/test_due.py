@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop import due_search
-from qtop.due import ClassRow, class_filter, due_rows, moment_of, schedule_rows
-from qtop.due_search import Search, choose, chosen
-from qtop.filter_terms import Subject
-from qtop.filters import parse
+from qtop.due import search as due_search
+from qtop.due.rows import ClassRow, class_filter, due_rows, moment_of, schedule_rows
+from qtop.due.search import Search, choose, chosen
+from qtop.finding.filter_terms import Subject
+from qtop.finding.filters import parse
 from resque.state import delayed, delayed_windows
 from resque.state.delayed import Moment
 from resque.state.delayed_windows import Parked

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.changes import BadPayload
-from qtop.editing import MOST_BYTES, changed, difference, editor, in_editor, pretty
+from qtop.plans.changes import BadPayload
+from qtop.plans.editing import MOST_BYTES, changed, difference, editor, in_editor, pretty
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui.looks import failure
 
-from qtop.exporting import BadExport, line_of, read_line
-from qtop.redact import Redactor
-from qtop.scanning import Source
+from qtop.display.redact import Redactor
+from qtop.finding.scanning import Source
+from qtop.plans.exporting import BadExport, line_of, read_line
 from resque.state.windows import Item, whole
 
 FAILED = Source("failed", "failed")

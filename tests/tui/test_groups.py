@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui.looks import NOW, failure
 
-from qtop import fingerprints
-from qtop.fingerprints import normalised
-from qtop.groups import MOST_GROUPS, OTHER, TREND_HOURS, Groups
+from qtop.failed import fingerprints
+from qtop.failed.fingerprints import normalised
+from qtop.failed.groups import MOST_GROUPS, OTHER, TREND_HOURS, Groups
 from resque.wire.codec import encode
 
 

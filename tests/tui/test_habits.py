@@ -12,8 +12,8 @@ from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
 from tests.tui.redis_behind import Redis
 from textual.pilot import Pilot
 
+from qtop.config.settings import DEFAULTS, Settings
 from qtop.screens.dialogs import ConfirmDialog
-from qtop.settings import DEFAULTS, Settings
 from resque.wire.address import parse_url
 
 LEAKY = failure(

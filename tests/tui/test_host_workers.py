@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qtop import host_workers
-from qtop.host_workers import SIGNALS, Wish
+from qtop.plans import host_workers
+from qtop.plans.host_workers import SIGNALS, Wish
 from resque.state.workers import identity
 
 HOST = socket.gethostname()

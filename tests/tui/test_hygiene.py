@@ -10,20 +10,20 @@ import pytest
 import qtop
 
 PURE = (
-    "actions",
-    "cells",
     "crash",
-    "details",
+    "display.cells",
+    "display.text",
     "keymap",
-    "local.cells",
     "local.supervisor",
     "local.workers",
-    "model",
+    "plans.actions",
     "poller",
-    "rates",
+    "rows.model",
+    "rows.rates",
+    "screens.details",
+    "screens.local_cells",
     "source",
     "stage",
-    "text",
 )
 FOLDER = Path(qtop.__file__).parent
 

@@ -11,10 +11,10 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 
 from qtop.app import QtopApp
-from qtop.exporting import read_line
+from qtop.display.text import safe
+from qtop.plans.exporting import read_line
 from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from qtop.text import safe
 from resque.state import queues
 from resque.wire.codec import encode, encode_job
 from resque.wire.exchange import Arg, single

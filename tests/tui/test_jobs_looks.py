@@ -8,9 +8,9 @@ from tests.tui.looks import FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app import QtopApp
-from qtop.boards import History
-from qtop.model import QueueRow
-from qtop.rates import Rates
+from qtop.rows.boards import History
+from qtop.rows.model import QueueRow
+from qtop.rows.rates import Rates
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.widgets import queue_bars
 from resque.errors import Unreachable

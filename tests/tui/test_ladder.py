@@ -2,9 +2,9 @@
 
 import pytest
 
-from qtop import ladder
 from qtop.keymap import Danger
-from qtop.plans import Outcome, Plan, Run
+from qtop.plans import ladder
+from qtop.plans.plan import Outcome, Plan, Run
 
 
 async def run(send: Run) -> Outcome:

@@ -19,7 +19,7 @@ RUN = """
 import signal, sys
 from pathlib import Path
 from qtop.app import QtopApp
-from qtop.settings import DEFAULTS, Settings
+from qtop.config.settings import DEFAULTS, Settings
 from resque.wire.address import parse_url
 url, folder, command, lists, modules = sys.argv[1:]
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
-from qtop import cells
-from qtop.boards import History
-from qtop.model import Board, QueueRow, WorkerRow
+from qtop.display import cells
+from qtop.rows.boards import History
+from qtop.rows.model import Board, QueueRow, WorkerRow
 from resque.state.failures import read
 from resque.state.snapshot import Snapshot
 from resque.state.windows import Item, whole

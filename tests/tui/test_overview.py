@@ -19,8 +19,8 @@ from tests.tui.redis_behind import Redis, on
 from textual.pilot import Pilot
 
 from qtop.app import QtopApp
-from qtop.charts import area
-from qtop.courses import KEPT, Course
+from qtop.display.charts import area
+from qtop.rows.courses import KEPT, Course
 from qtop.screens.overview import OverviewScreen
 from qtop.screens.overview_tables import coarse
 from qtop.screens.rows import RowsScreen

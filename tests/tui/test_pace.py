@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qtop.pace import Pace, Stopped, paced, reined
+from qtop.plans.pace import Pace, Stopped, paced, reined
 from resque.errors import StoreError, Unreachable
 from resque.state.bulk import TAKE_ITEMS
 from resque.wire.exchange import Exchange, Steps, drive

@@ -3,7 +3,8 @@
 import pytest
 from tests.engine.direct import Direct
 
-from qtop import keymap, permissions
+from qtop import keymap
+from qtop.plans import permissions
 from resque.wire.address import parse_url
 from resque.wire.exchange import load_script
 from resque.wire.keys import Keys

@@ -14,7 +14,7 @@ from tests.tui.looks import FakeSource, fleet
 from tests.tui.test_history import DEEDS
 
 from qtop.app import QtopApp
-from qtop.settings import Settings
+from qtop.config.settings import Settings
 
 PICTURES = Path(__file__).with_name("pictures")
 #: Keys to press, and the picture to take after them.

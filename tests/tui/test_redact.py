@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.redact import HIDDEN, MOST_CHARACTERS, OPEN, Redactor
+from qtop.display.redact import HIDDEN, MOST_CHARACTERS, OPEN, Redactor
 
 REDACTOR = Redactor()
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qtop.due import ScheduleRow
-from qtop.due_glance import Glance, Master
-from qtop.due_search import MOST_LISTED, Search
-from qtop.filters import parse
+from qtop.due.glance import Glance, Master
+from qtop.due.rows import ScheduleRow
+from qtop.due.search import MOST_LISTED, Search
+from qtop.finding.filters import parse
 from qtop.widgets import scheduled_bars
 from qtop.widgets.bar import Span
 from resque.state.delayed_outlook import Outlook, Share

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from qtop import keymap
+from qtop.config.file import BadSettings, SettingsFile, settings_path
+from qtop.config.settings import Given, Settings, resolve, warnings
+from qtop.config.thresholds import Thresholds
+from qtop.config.undo_limits import UndoLimits
+from qtop.config.values import SCALARS
+from qtop.display.redact import DEFAULT_PATTERNS
 from qtop.keymap import rebinding
-from qtop.redact import DEFAULT_PATTERNS
 from qtop.screens.fitting import check_settings, screens
-from qtop.settings import Given, Settings, resolve, warnings
-from qtop.settings_file import BadSettings, SettingsFile, settings_path
-from qtop.settings_values import SCALARS
-from qtop.thresholds import Thresholds
-from qtop.undo_limits import UndoLimits
 
 Write = Callable[[str], SettingsFile]
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
 
-from qtop.boards import History
+from qtop.config.thresholds import Thresholds
+from qtop.rows.boards import History
 from qtop.source import skew_s
-from qtop.thresholds import Thresholds
 from qtop.verdicts import Judge, Lead, Verdict, no_answer, troubles
 from qtop.verdicts.pauses import paused_by
 from resque.state import survey as surveys

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.following import Follower
-from qtop.walker import walk
-from qtop.walking import Walk
+from qtop.finding.following import Follower
+from qtop.finding.walker import walk
+from qtop.finding.walking import Walk
 from resque.errors import Unreachable
 from resque.state.windows import Stretch, whole
 from resque.wire.exchange import Call, Exchange

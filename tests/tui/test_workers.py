@@ -12,10 +12,10 @@ from tests.tui.console import assert_snapshot, console, table_of, until, until_s
 from tests.tui.looks import FakeSource, fleet, snapshot, worker
 from tests.tui.redis_behind import KEYS, Redis, on
 
-from qtop.boards import History
-from qtop.host_workers import SIGNALS
-from qtop.hosts import host_rows
-from qtop.model import WorkerRow
+from qtop.plans.host_workers import SIGNALS
+from qtop.rows.boards import History
+from qtop.rows.hosts import host_rows
+from qtop.rows.model import WorkerRow
 from resque.wire.exchange import Exchange, single
 
 HOST = socket.gethostname()

@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from qtop import keymap
+from qtop.config.settings import Settings
 from qtop.habits import Habits
 from qtop.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
@@ -24,7 +25,6 @@ from qtop.poller import Look, Poller
 from qtop.screens import numbered
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.too_small import TooSmallScreen, is_too_small
-from qtop.settings import Settings
 from qtop.source import RedisSource, Source
 from qtop.stage import Stage
 from resque.state.survey import Survey

@@ -73,7 +73,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except ResqueError as error:
-            from qtop.text import safe
+            from qtop.display.text import safe
 
             click.echo(f"qtop: {safe(str(error))}", err=True)
             ctx.exit(_status(error))

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from qtop.text import safe
+from qtop.display.text import safe
 
 #: Errors of these kinds speak of code; the messages of others may quote data.
 _SPEAKING: Final = (

@@ -7,22 +7,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtop import deeds, ladder
-from qtop.actions import Actions, Progress
 from qtop.actor import actor
-from qtop.delayed_plans import DelayedPlans
-from qtop.due_search import Choice
-from qtop.failure_plans import FailurePlans
-from qtop.job_plans import JobPlans
+from qtop.due.search import Choice
 from qtop.local.order import Order
 from qtop.local.workers import LocalWorkers
 from qtop.local_desk import LocalDesk
-from qtop.plans import Outcome, Plan, Plans
+from qtop.plans import ladder
+from qtop.plans.actions import Actions, Progress
+from qtop.plans.delayed import DelayedPlans
+from qtop.plans.failures import FailurePlans
+from qtop.plans.jobs import JobPlans
+from qtop.plans.plan import Outcome, Plan, Plans
+from qtop.plans.workers import WorkerPlans
+from qtop.screens import deeds
 from qtop.screens.dialogs import ConfirmDialog, LookingDialog
 from qtop.screens.moment_dialog import MomentDialog
 from qtop.source import Source
 from qtop.widgets.vtable import VTable
-from qtop.worker_plans import WorkerPlans
 from resque.state.audit import Deed
 from resque.wire.exchange import Operation
 from resque.wire.times import wall_now

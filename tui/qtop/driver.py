@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from textual.drivers.linux_driver import LinuxDriver
 
-from qtop.glyphs import to_ascii
+from qtop.display.glyphs import to_ascii
 
 
 class _Forgiving:

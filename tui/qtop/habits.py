@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import App
 
-from qtop import permissions, theme
+from qtop.config.settings import Settings
+from qtop.display import theme
 from qtop.driver import AsciiDriver, TerminalDriver
 from qtop.lifeline import Lifeline
 from qtop.manner import Manner
-from qtop.settings import Settings
+from qtop.plans import permissions
 from resque.errors import StoreError
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from qtop.display.text import safe
 from qtop.local.folders import CannotStart
 from qtop.local.group import Deed, Group, LocalWorker
 from qtop.local.order import BadOrder, Order
 from qtop.local.workers import LocalWorkers
-from qtop.model import WorkerRow
+from qtop.rows.model import WorkerRow
 from qtop.screens.leaving import QuitDialog, WaitingDialog
 from qtop.screens.start_dialog import StartDialog
-from qtop.text import safe
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp

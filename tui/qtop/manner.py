@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from qtop import keymap
+from qtop.display.redact import OPEN, Redactor
 from qtop.keymap import Action, Where
 from qtop.keymap.rebinding import Rebound
-from qtop.redact import OPEN, Redactor
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from qtop.boards import History
-from qtop.cells import unwrapped
-from qtop.courses import Courses, Recorder
+from qtop.config.thresholds import USUAL, Thresholds
+from qtop.display.cells import unwrapped
+from qtop.failed.newest import NewestGroup
 from qtop.local.workers import LocalWorkers
 from qtop.manner import Manner
-from qtop.model import Board
-from qtop.newest import NewestGroup
 from qtop.poller import Look, clamped_interval_s
-from qtop.thresholds import USUAL, Thresholds
+from qtop.rows.boards import History
+from qtop.rows.courses import Courses, Recorder
+from qtop.rows.model import Board
 from qtop.verdicts import Judge, Verdict, no_answer
 from resque.state.survey import Survey
 from resque.state.workers import Record

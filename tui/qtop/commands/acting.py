@@ -10,14 +10,14 @@ from typing import Any, NoReturn
 import click
 
 from qtop.actor import actor
-from qtop.chosen import Chosen
 from qtop.commands.connect import Connection
 from qtop.commands.output import counted, json_line, line, message, moment
 from qtop.commands.session import Session
-from qtop.filters import Filter
-from qtop.scanning import Hit, Scanned, Source, scan
-from qtop.text import safe
-from qtop.undo_limits import UndoLimits
+from qtop.config.undo_limits import UndoLimits
+from qtop.display.text import safe
+from qtop.finding.chosen import Chosen
+from qtop.finding.filters import Filter
+from qtop.finding.scanning import Hit, Scanned, Source, scan
 from resque.errors import OutcomeUnknown
 from resque.state import poison
 from resque.state.bulk import Mark, Result

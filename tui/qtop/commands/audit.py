@@ -10,9 +10,9 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, leave_if_none, moment, write
-from qtop.filter_terms import Subject
-from qtop.filters import Filter
-from qtop.text import ago, safe
+from qtop.display.text import ago, safe
+from qtop.finding.filter_terms import Subject
+from qtop.finding.filters import Filter
 from resque.state import audit
 from resque.state.audit import Deed
 from resque.state.trail import AUDIT_ENTRIES

@@ -6,9 +6,9 @@ import os
 import time
 from dataclasses import replace
 
-from qtop.boards import History
 from qtop.commands.session import Session
-from qtop.model import Board
+from qtop.rows.boards import History
+from qtop.rows.model import Board
 from qtop.source import skew_s
 from resque.state import snapshot, survey
 from resque.state.survey import Survey

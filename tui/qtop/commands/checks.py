@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 from typing import Final
 
-from qtop.server_checks import Finding, named
+from qtop.verdicts.server_checks import Finding, named
 from resque.errors import ResqueError
 from resque.state.inspection import Facts
 from resque.state.registration import Unregistered

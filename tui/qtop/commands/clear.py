@@ -14,8 +14,8 @@ from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.selection import SOURCE
 from qtop.commands.session import Session
-from qtop.scanning import Source
-from qtop.text import safe
+from qtop.display.text import safe
+from qtop.finding.scanning import Source
 from resque.state import registration, removal, windows
 from resque.state.bulk import Result
 from resque.state.trail import Trail

@@ -13,10 +13,10 @@ import click
 from click.core import ParameterSource
 
 from qtop.commands.options import REDACT
-from qtop.redact import OPEN, Redactor
-from qtop.settings import Given, Settings, resolve, warnings
-from qtop.settings_file import SettingsFile, settings_path
-from qtop.undo_limits import UNDO_HOURS, UNDO_MIB, undo_settings
+from qtop.config.file import SettingsFile, settings_path
+from qtop.config.settings import Given, Settings, resolve, warnings
+from qtop.config.undo_limits import UNDO_HOURS, UNDO_MIB, undo_settings
+from qtop.display.redact import OPEN, Redactor
 
 if TYPE_CHECKING:
     from qtop.commands.session import Session

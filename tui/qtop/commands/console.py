@@ -13,7 +13,7 @@ import click
 
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.once import print_once
-from qtop.settings import INTERVAL_S
+from qtop.config.settings import INTERVAL_S
 from resque.errors import StoreError, WrongType
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import Exchange

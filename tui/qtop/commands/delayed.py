@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from qtop.cells import job_class, unwrapped
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, write
-from qtop.filter_terms import of_delayed, text_of
-from qtop.filters import Filter
-from qtop.text import ago, safe
+from qtop.display.cells import job_class, unwrapped
+from qtop.display.text import ago, safe
+from qtop.finding.filter_terms import of_delayed, text_of
+from qtop.finding.filters import Filter
 from resque.state import delayed
 from resque.state.delayed import DelayedJob, Moment
 from resque.wire.exchange import Steps

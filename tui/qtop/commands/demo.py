@@ -12,8 +12,8 @@ import click
 
 from qtop.commands.connect import Connection, settings_in_force
 from qtop.commands.console import open_console
+from qtop.config.settings import Settings
 from qtop.demo import NAMESPACE, WORKERS
-from qtop.settings import Settings
 
 
 @click.command()

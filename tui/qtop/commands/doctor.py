@@ -9,20 +9,19 @@ from typing import Final
 
 import click
 
-from qtop import server_checks
-from qtop.boards import History
-from qtop.cells import failure_class
 from qtop.commands import checks
 from qtop.commands.board import look_around
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
 from qtop.commands.session import Session
-from qtop.model import Board
-from qtop.server_checks import Finding, Level
-from qtop.text import pad, safe
-from qtop.thresholds import USUAL
-from qtop.verdicts import Judge, Severity
+from qtop.config.thresholds import USUAL
+from qtop.display.cells import failure_class
+from qtop.display.text import pad, safe
+from qtop.rows.boards import History
+from qtop.rows.model import Board
+from qtop.verdicts import Judge, Severity, server_checks
+from qtop.verdicts.server_checks import Finding, Level
 from resque.errors import ResqueError
 from resque.state import duplicates, inspection, poison, registration, snapshot
 from resque.state.survey import Survey

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import click
 
-from qtop.changes import BadPayload, Change, checked
 from qtop.commands.acting import Options, Verb, act
 from qtop.commands.connect import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
-from qtop.filters import Filter
-from qtop.scanning import Hit, Source, scan
+from qtop.finding.filters import Filter
+from qtop.finding.scanning import Hit, Source, scan
+from qtop.plans.changes import BadPayload, Change, checked
 from resque.state import bulk, failures
 from resque.state.bulk import Mark, Result
 from resque.state.trail import Trail
@@ -121,7 +121,7 @@ def _edited(connection: Connection, source: Source, wanted: Filter, to: str | No
 def _in_editor(payload: bytes) -> bytes:
     """The payload as a person left it; what says the same keeps its bytes."""
     # Imported here: only who edits needs it.
-    from qtop.editing import changed, draft
+    from qtop.plans.editing import changed, draft
 
     try:
         text = draft(payload)

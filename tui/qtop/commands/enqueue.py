@@ -12,7 +12,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import SPAN
 from qtop.commands.output import counted, line, moment
-from qtop.text import safe
+from qtop.display.text import safe
 from resque.errors import NoClassError, NoQueueError
 from resque.state import delayed, queues
 from resque.wire.codec import encode_job

@@ -17,10 +17,10 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, redact_option, yes_option
 from qtop.commands.output import counted, line, message
 from qtop.commands.selection import SOURCE, from_option
-from qtop.exporting import BadExport, Exported, line_of, read_line
-from qtop.filters import Filter
-from qtop.scanning import Hit, Source, scan
-from qtop.text import safe
+from qtop.display.text import safe
+from qtop.finding.filters import Filter
+from qtop.finding.scanning import Hit, Source, scan
+from qtop.plans.exporting import BadExport, Exported, line_of, read_line
 from resque.state import failures
 from resque.state.loading import load
 from resque.state.trail import Trail

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from qtop.cells import failure_class, optional
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
-from qtop.filters import Filter
-from qtop.scanning import Hit, Source, scan
-from qtop.text import safe
+from qtop.display.cells import failure_class, optional
+from qtop.display.text import safe
+from qtop.finding.filters import Filter
+from qtop.finding.scanning import Hit, Source, scan
 from resque.state.failures import FAILED, Failure
 
 _ID_CHARACTERS = 10

@@ -11,8 +11,8 @@ from qtop.commands.acting import Options, Verb, act
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
 from qtop.commands.selection import from_option
-from qtop.filters import Filter
-from qtop.scanning import Source
+from qtop.finding.filters import Filter
+from qtop.finding.scanning import Source
 from resque.state import bulk, failure_actions, failures
 from resque.state.bulk import Mark, Result, Taking
 from resque.state.trail import Trail

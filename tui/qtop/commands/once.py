@@ -7,13 +7,13 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from qtop import cells
 from qtop.commands.board import look, look_around
 from qtop.commands.connect import Connection
 from qtop.commands.output import counted, line, moment
-from qtop.condition import CONDITIONS
-from qtop.model import Board, QueueRow
-from qtop.text import count, crop, pad, safe
+from qtop.display import cells
+from qtop.display.text import count, crop, pad, safe
+from qtop.rows.condition import CONDITIONS
+from qtop.rows.model import Board, QueueRow
 from qtop.verdicts import Judge, Verdict
 
 _FAILURES: Final = 10

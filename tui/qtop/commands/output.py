@@ -23,9 +23,9 @@ from typing import Any, Final, TypeVar
 import click
 from rich.cells import cell_len
 
-from qtop.redact import OPEN, Redactor
-from qtop.text import Align, pad, safe
-from qtop.text import counted as counted
+from qtop.display.redact import OPEN, Redactor
+from qtop.display.text import Align, pad, safe
+from qtop.display.text import counted as counted
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
-from qtop.text import safe
+from qtop.display.text import safe
 from resque.state import queues, switches
 from resque.state.trail import Trail
 

@@ -14,8 +14,8 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
-from qtop.evidence import Case, fields, gather, words
-from qtop.text import safe
+from qtop.display.text import safe
+from qtop.plans.evidence import Case, fields, gather, words
 from resque.state import pruning
 from resque.state.pruning import Fate
 from resque.state.trail import Trail

@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from qtop.cells import queue_failed, queue_state
 from qtop.commands.board import look
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
-from qtop.filter_terms import Subject
-from qtop.filters import Filter
-from qtop.model import QueueRow
-from qtop.text import safe
+from qtop.display.cells import queue_failed, queue_state
+from qtop.display.text import safe
+from qtop.finding.filter_terms import Subject
+from qtop.finding.filters import Filter
+from qtop.rows.model import QueueRow
 
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500

@@ -10,7 +10,7 @@ from qtop.actor import actor
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import json_line, line, message
-from qtop.text import safe
+from qtop.display.text import safe
 from resque.state import queues, registration
 from resque.state.trail import Trail
 

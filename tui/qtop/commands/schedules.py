@@ -12,9 +12,9 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
-from qtop.filter_terms import Subject, text_of
-from qtop.filters import Filter
-from qtop.text import safe
+from qtop.display.text import safe
+from qtop.finding.filter_terms import Subject, text_of
+from qtop.finding.filters import Filter
 from resque.scheduler import listing
 from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule

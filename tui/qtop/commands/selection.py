@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from qtop.scanning import Source
+from qtop.finding.scanning import Source
 from resque.state.failures import FAILED
 
 

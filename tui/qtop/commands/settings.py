@@ -12,9 +12,9 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import Column, line, message, write
-from qtop.settings import Settings
-from qtop.settings_file import settings_path
-from qtop.text import safe
+from qtop.config.file import settings_path
+from qtop.config.settings import Settings
+from qtop.display.text import safe
 from resque.errors import BadUrl
 from resque.wire.address import parse_url
 

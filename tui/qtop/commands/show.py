@@ -13,11 +13,11 @@ from qtop.commands.failed import fields
 from qtop.commands.options import filter_option, json_option, limit_option, redact_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.selection import from_option
-from qtop.details import failure_lines, job_lines
-from qtop.filters import Filter
-from qtop.redact import Redactor
-from qtop.scanning import Hit, Source, scan
-from qtop.text import pad
+from qtop.display.redact import Redactor
+from qtop.display.text import pad
+from qtop.finding.filters import Filter
+from qtop.finding.scanning import Hit, Source, scan
+from qtop.screens.details import failure_lines, job_lines
 from qtop.widgets.text_lines import TextLine
 from resque.wire.codec import Payload, decode_payload
 

@@ -11,7 +11,7 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.session import Session
-from qtop.text import safe
+from qtop.display.text import safe
 from resque.state import audit, undo
 from resque.state.audit import Deed
 from resque.state.trail import Trail

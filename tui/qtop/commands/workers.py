@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from qtop import cells
 from qtop.commands.board import look
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
-from qtop.condition import CONDITIONS
-from qtop.filter_terms import Subject
-from qtop.filters import Filter
-from qtop.model import WorkerRow
-from qtop.text import safe
+from qtop.display import cells
+from qtop.display.text import safe
+from qtop.finding.filter_terms import Subject
+from qtop.finding.filters import Filter
+from qtop.rows.condition import CONDITIONS
+from qtop.rows.model import WorkerRow
 from resque.errors import NoQueueError
 from resque.state.queues import QueueList
 

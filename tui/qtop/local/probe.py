@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from qtop.text import safe
+from qtop.display.text import safe
 
 LIMIT_S: Final = 15.0
 _TAIL_BYTES: Final = 4_096

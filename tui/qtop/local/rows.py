@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from qtop.local.group import Group, LocalWorker
 from qtop.local.record import Place
 from qtop.local.usage import Usage
-from qtop.model import WorkerRow
+from qtop.rows.model import WorkerRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from qtop.display.text import safe
 from qtop.local import folders, order, probe
 from qtop.local.group import Deed, Group, LocalWorker
 from qtop.local.order import MOST_IN_ALL, BadOrder, Order, Recipe
 from qtop.local.record import About
-from qtop.text import safe
 
 #: When the console is gone, however that came about: for jobs to finish, then for workers to stop.
 FINISH_S: Final = 30.0

@@ -11,8 +11,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from qtop import keymap
+from qtop.config.values import SCREENS
 from qtop.keymap import Where
-from qtop.settings_values import SCREENS
 from qtop.stage import View
 from qtop.widgets import chrome
 from qtop.widgets.bar import Bar, Span

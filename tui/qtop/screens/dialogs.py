@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop.plans import Plan
+from qtop.plans.plan import Plan
 
 ResultT = TypeVar("ResultT")
 

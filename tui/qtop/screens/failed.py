@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 
 from textual.widget import Widget
 
-from qtop.failure_search import Wanted, title
-from qtop.following import Follower
-from qtop.groups import OTHER, Groups
+from qtop.display.text import safe
+from qtop.failed.groups import OTHER, Groups
+from qtop.failed.search import Wanted, title
+from qtop.finding.following import Follower
+from qtop.finding.walker import Visit
 from qtop.keymap import Where
-from qtop.model import FailureRow
-from qtop.plans import count_of
+from qtop.plans.plan import count_of
+from qtop.rows.model import FailureRow
 from qtop.screens.base import bindings
 from qtop.screens.failed_columns import (
     COLUMNS,
@@ -27,8 +29,6 @@ from qtop.screens.failed_entries import EntriesScreen, as_reply, progress_spans
 from qtop.screens.failed_group import GroupScreen
 from qtop.screens.failure import FailureScreen
 from qtop.stage import View
-from qtop.text import safe
-from qtop.walker import Visit
 from qtop.widgets import chrome
 from qtop.widgets.bar import Span
 from qtop.widgets.vtable import VTable

@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from qtop.chosen import Chosen
-from qtop.failure_search import Search, Wanted, choose
-from qtop.model import FailureRow
-from qtop.plans import Plan, look_at
+from qtop.display.text import safe
+from qtop.failed.search import Search, Wanted, choose
+from qtop.finding.chosen import Chosen
+from qtop.plans.plan import Plan, look_at
+from qtop.rows.model import FailureRow
 from qtop.screens.failed_export import export
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import MainScreen
-from qtop.text import safe
 from qtop.widgets.bar import Bar, Span
 from resque.state import failures
 from resque.state.failures import Failure

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from qtop import cells
-from qtop.filter_terms import Subject
-from qtop.groups import TREND_HOURS, Group
-from qtop.model import FailureRow, age_at
-from qtop.text import safe, spark
+from qtop.display import cells
+from qtop.display.text import safe, spark
+from qtop.failed.groups import TREND_HOURS, Group
+from qtop.finding.filter_terms import Subject
+from qtop.rows.model import FailureRow, age_at
 from qtop.widgets.columns import Column
 
 COLUMNS: Final[tuple[Column[FailureRow], ...]] = (

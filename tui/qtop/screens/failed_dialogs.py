@@ -12,8 +12,8 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Label
 
+from qtop.display.text import safe
 from qtop.screens.dialogs import Dialog
-from qtop.text import safe
 
 if TYPE_CHECKING:
     pass

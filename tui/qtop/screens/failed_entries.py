@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from textual.widget import Widget
 
-from qtop.failure_search import MOST_LISTED, Matches, Search, Wanted
-from qtop.filter_terms import Subject, of_failure
-from qtop.following import Follower
-from qtop.model import FailureRow, failure_rows
+from qtop.display.text import safe
+from qtop.failed.search import MOST_LISTED, Matches, Search, Wanted
+from qtop.finding.filter_terms import Subject, of_failure
+from qtop.finding.following import Follower
+from qtop.finding.walker import Visit
+from qtop.rows.model import FailureRow, failure_rows
 from qtop.screens.failed_actions import FailedActions
 from qtop.screens.failed_columns import COLUMNS
 from qtop.stage import View
-from qtop.text import safe
-from qtop.walker import Visit
 from qtop.widgets import chrome
 from qtop.widgets.bar import Span
 from qtop.widgets.vtable import VTable

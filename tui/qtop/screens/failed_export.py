@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
-from qtop.exporting import line_of
-from qtop.redact import OPEN
-from qtop.scanning import Hit, Source
+from qtop.display.redact import OPEN
+from qtop.display.text import safe
+from qtop.finding.scanning import Hit, Source
+from qtop.finding.walker import walk
+from qtop.finding.walking import Walk
+from qtop.plans.exporting import line_of
 from qtop.screens.failed_dialogs import ExportDialog
-from qtop.text import safe
-from qtop.walker import walk
-from qtop.walking import Walk
 from resque.errors import StoreError
 from resque.state import windows
 from resque.state.marks import Mark

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop.failure_search import Wanted, title
-from qtop.groups import Group, Groups
+from qtop.failed.groups import Group, Groups
+from qtop.failed.search import Wanted, title
 from qtop.keymap import Where
-from qtop.model import FailureRow
+from qtop.rows.model import FailureRow
 from qtop.screens.base import bindings
 from qtop.screens.failed_columns import COLUMNS
 from qtop.screens.failed_entries import EntriesScreen

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop import fingerprints
-from qtop.details import failure_lines
-from qtop.groups import Groups
+from qtop.display.text import safe
+from qtop.failed import fingerprints
+from qtop.failed.groups import Groups
+from qtop.finding.scanning import Source
 from qtop.keymap import Where
-from qtop.plans import count_of
-from qtop.scanning import Source
+from qtop.plans.plan import count_of
 from qtop.screens.base import TextScreen, bindings
+from qtop.screens.details import failure_lines
 from qtop.screens.failed_export import export
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.stage import View
-from qtop.text import safe
 from qtop.widgets.text_lines import TextLine
 from resque.errors import StoreError
 from resque.state import failures, windows

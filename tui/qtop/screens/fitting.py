@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qtop import keymap
+from qtop.config.file import BadSettings
+from qtop.config.settings import Settings
 from qtop.keymap import rebinding
 from qtop.screens import numbered
 from qtop.screens.base import ConsoleScreen, ListScreen, listed_in
-from qtop.settings import Settings
-from qtop.settings_file import BadSettings
 from qtop.widgets.columns import Column, arranged
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from qtop import keymap, ladder
+from qtop import keymap
+from qtop.display.text import pad
 from qtop.keymap import Where
 from qtop.manner import Manner
+from qtop.plans import ladder
 from qtop.screens.base import TextScreen, bindings
 from qtop.stage import View
-from qtop.text import pad
 from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
-from qtop import deeds
-from qtop.filter_terms import Subject
+from qtop.display.text import safe
+from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
+from qtop.screens import deeds
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.rows import MainScreen
 from qtop.stage import View
-from qtop.text import safe
 from qtop.widgets import chrome
 from qtop.widgets.columns import Column, Tone
 from qtop.widgets.text_lines import TextLine

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from qtop import cells
-from qtop.filter_terms import Subject
-from qtop.hosts import HostRow, host_rows
+from qtop.display import cells
+from qtop.display.text import safe
+from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
+from qtop.rows.hosts import HostRow, host_rows
 from qtop.screens.base import bindings
 from qtop.screens.rows import RowsScreen
 from qtop.stage import View
-from qtop.text import safe
 from qtop.widgets import chrome
 from qtop.widgets.columns import Column
 from qtop.widgets.vtable import VTable

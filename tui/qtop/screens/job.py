@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop import details, waiting
-from qtop.job_search import chosen_of
+from qtop.display.text import safe
+from qtop.finding.scanning import Source
+from qtop.jobs import waiting
+from qtop.jobs.search import chosen_of
+from qtop.jobs.waiting import JobRow
 from qtop.keymap import Where
-from qtop.scanning import Source
+from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.failed_export import export
 from qtop.screens.job_editor import edit_job
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.stage import View
-from qtop.text import safe
-from qtop.waiting import JobRow
 from qtop.widgets.text_lines import TextLine
 from resque.errors import StoreError
 from resque.state import windows

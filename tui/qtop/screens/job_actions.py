@@ -6,20 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
-from qtop import job_search
-from qtop.chosen import Chosen
-from qtop.job_plans import unusable
-from qtop.job_search import JobSearch, chosen_of
+from qtop.finding.chosen import Chosen
+from qtop.finding.scanning import Source
+from qtop.jobs import search as job_search
+from qtop.jobs.search import JobSearch, chosen_of
+from qtop.jobs.waiting import JobRow, source_of
 from qtop.keymap import Where
-from qtop.plans import Plan
-from qtop.scanning import Source
+from qtop.plans.jobs import unusable
+from qtop.plans.plan import Plan
 from qtop.screens.failed_export import export
 from qtop.screens.job_editor import edit_job
 from qtop.screens.leads import follow, to_serving
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import RowsScreen
 from qtop.stage import View
-from qtop.waiting import JobRow, source_of
 from qtop.widgets import queue_bars
 from qtop.widgets.bar import Bar
 

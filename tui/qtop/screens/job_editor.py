@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtop import waiting
-from qtop.scanning import Source
+from qtop.display.text import safe
+from qtop.finding.scanning import Source
+from qtop.jobs import waiting
+from qtop.jobs.waiting import JobRow
 from qtop.screens.payload_editor import edited
-from qtop.text import safe
-from qtop.waiting import JobRow
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 

@@ -10,18 +10,18 @@ from typing import Any, ClassVar, Final
 from textual.widget import Widget
 from textual.worker import WorkType
 
-from qtop.filter_terms import Subject
-from qtop.following import Follower
-from qtop.job_search import MOST_LISTED, JobMatches, JobSearch
+from qtop.display.text import safe
+from qtop.finding.filter_terms import Subject
+from qtop.finding.following import Follower
+from qtop.finding.walker import Visit
+from qtop.jobs.search import MOST_LISTED, JobMatches, JobSearch
+from qtop.jobs.waiting import JobRow, rows_of, shifted
 from qtop.keymap import Where
 from qtop.screens.base import bindings
 from qtop.screens.job import JobScreen
 from qtop.screens.job_actions import JobActions
 from qtop.screens.jobs_table import JobsTable
 from qtop.stage import View
-from qtop.text import safe
-from qtop.waiting import JobRow, rows_of, shifted
-from qtop.walker import Visit
 from qtop.widgets import queue_bars
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError

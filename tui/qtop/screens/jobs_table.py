@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from qtop import cells
-from qtop.waiting import JobRow
+from qtop.display import cells
+from qtop.jobs.waiting import JobRow
 from qtop.widgets.columns import Column
 from qtop.widgets.vtable import VTable
 

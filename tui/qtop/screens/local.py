@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Final
 
 from textual.timer import Timer
 
-from qtop import cells
-from qtop.filter_terms import Subject
+from qtop.display import cells
+from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
-from qtop.local import cells as texts
 from qtop.local.group import LocalWorker
 from qtop.local.rows import GroupRow, LocalRow, local_rows
 from qtop.local.usage import Sampler, Usage
+from qtop.screens import local_cells as texts
 from qtop.screens.base import bindings
 from qtop.screens.log import LogScreen
 from qtop.screens.rows import MainScreen

@@ -11,15 +11,15 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
+from qtop.display.text import safe
 from qtop.keymap import Where
-from qtop.local import cells as texts
 from qtop.local.group import LocalWorker
 from qtop.local.levels import level
 from qtop.local.rows import PlaceRow
 from qtop.local.tail import Tail
+from qtop.screens import local_cells as texts
 from qtop.screens.base import ConsoleScreen, bindings
 from qtop.stage import View
-from qtop.text import safe
 from qtop.widgets.bar import Bar, Span
 from qtop.widgets.log_view import LogLine, LogView
 

@@ -10,8 +10,8 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop import when
-from qtop.cells import both_times, due_in
+from qtop.display.cells import both_times, due_in
+from qtop.finding import when
 from qtop.screens.dialogs import Dialog
 
 

@@ -9,10 +9,11 @@ from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from qtop import cells
-from qtop.charts import area
+from qtop.display import cells
+from qtop.display.charts import area
+from qtop.display.text import safe
+from qtop.failed.newest import NewestGroup
 from qtop.keymap import Where
-from qtop.newest import NewestGroup
 from qtop.screens.base import ListScreen, bindings
 from qtop.screens.leads import follow
 from qtop.screens.overview_tables import (
@@ -28,7 +29,6 @@ from qtop.screens.overview_tables import (
 from qtop.screens.rows import MainKeys
 from qtop.screens.verdict import VerdictScreen
 from qtop.stage import View
-from qtop.text import safe
 from qtop.verdicts import Lead
 from qtop.verdicts.verdict import exactly
 from qtop.widgets import chrome

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from heapq import nlargest, nsmallest
 from typing import Final, NamedTuple
 
-from qtop import cells
-from qtop.model import QueueRow, WorkerRow
-from qtop.newest import NewestGroup
+from qtop.display import cells
+from qtop.display.text import ago, safe
+from qtop.failed.newest import NewestGroup
+from qtop.rows.model import QueueRow, WorkerRow
 from qtop.screens import queue_columns
 from qtop.stage import View
-from qtop.text import ago, safe
 from qtop.verdicts import Severity, Verdict
 from qtop.widgets.columns import Column, Tone
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtop.due_glance import PAGE
-from qtop.text import safe
+from qtop.display.text import safe
+from qtop.due.glance import PAGE
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.state import delayed_windows

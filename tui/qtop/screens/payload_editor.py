@@ -11,10 +11,10 @@ from textual.app import SuspendNotSupported
 from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
-from qtop.changes import BadPayload
-from qtop.editing import changed, difference, draft, editor, in_editor
+from qtop.display.text import safe
+from qtop.plans.changes import BadPayload
+from qtop.plans.editing import changed, difference, draft, editor, in_editor
 from qtop.screens.dialogs import Dialog
-from qtop.text import safe
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
 from qtop.widgets.vtable import VTable

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtop.scanning import Source
+from qtop.display.text import safe
+from qtop.finding.scanning import Source
 from qtop.screens.failed_dialogs import QueueDialog
-from qtop.text import safe
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from qtop import cells
-from qtop.model import QueueRow
-from qtop.text import safe
+from qtop.display import cells
+from qtop.display.text import safe
+from qtop.rows.model import QueueRow
 from qtop.widgets.columns import Column, Tone
 
 _TREND_CELLS: Final = 10

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from qtop import cells
-from qtop.filter_terms import Subject
+from qtop.display import cells
+from qtop.display.text import safe
+from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
-from qtop.model import QueueRow
-from qtop.plans import look_at
+from qtop.plans.plan import look_at
+from qtop.rows.model import QueueRow
 from qtop.screens.base import bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.screens.leads import follow, to_serving
 from qtop.screens.queue_columns import COLUMNS
 from qtop.screens.rows import MainScreen
 from qtop.stage import View
-from qtop.text import safe
 from qtop.widgets import chrome
 from qtop.widgets.vtable import VTable
 from resque.state import queues

@@ -7,11 +7,11 @@ from typing import Any
 
 from textual.widget import Widget
 
-from qtop import filters
-from qtop.filter_terms import Subject
-from qtop.filters import BadFilter, Filter
+from qtop.display.text import safe
+from qtop.finding import filters
+from qtop.finding.filter_terms import Subject
+from qtop.finding.filters import BadFilter, Filter
 from qtop.screens.base import ConsoleScreen, ListScreen
-from qtop.text import safe
 from qtop.widgets.bar import Bar, Span
 from qtop.widgets.filter_bar import FilterBar
 

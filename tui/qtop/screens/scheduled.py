@@ -10,7 +10,9 @@ from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 
-from qtop.due import (
+from qtop.display.text import safe
+from qtop.due.glance import Glance, glance
+from qtop.due.rows import (
     ClassRow,
     DueRow,
     ScheduleRow,
@@ -19,9 +21,8 @@ from qtop.due import (
     schedule_rows,
     schedule_subject,
 )
-from qtop.due_glance import Glance, glance
-from qtop.due_search import subject
-from qtop.filter_terms import Subject
+from qtop.due.search import subject
+from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
 from qtop.screens import scheduled_tables
 from qtop.screens.base import bindings
@@ -30,7 +31,6 @@ from qtop.screens.scheduled_actions import Part, ScheduledActions
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.screens.searcher import Searcher
 from qtop.stage import View
-from qtop.text import safe
 from qtop.widgets import chrome, scheduled_bars
 from qtop.widgets.bar import Bar
 from qtop.widgets.vtable import VTable

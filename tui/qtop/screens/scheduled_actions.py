@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from qtop import filters
-from qtop.due import ClassRow, DueRow, ScheduleRow, class_filter
-from qtop.due_search import Choice, choose, chosen
-from qtop.filters import BadFilter, Filter
-from qtop.plans import Plan
+from qtop.display.text import safe
+from qtop.due.rows import ClassRow, DueRow, ScheduleRow, class_filter
+from qtop.due.search import Choice, choose, chosen
+from qtop.finding import filters
+from qtop.finding.filters import BadFilter, Filter
+from qtop.plans.plan import Plan
 from qtop.screens.rows import MainScreen
 from qtop.screens.scheduled_details import server_now
 from qtop.screens.searcher import Searcher
-from qtop.text import safe
 from qtop.widgets.vtable import VTable
 
 Part = Literal["jobs", "classes", "schedules"]

@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final
 
-from qtop import details
-from qtop.due import DueRow, ScheduleRow
-from qtop.due_search import chosen
+from qtop.display.text import safe
+from qtop.due.rows import DueRow, ScheduleRow
+from qtop.due.search import chosen
 from qtop.keymap import Where
+from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
 from qtop.stage import View
-from qtop.text import safe
 from qtop.widgets.text_lines import TextLine
 from resque.errors import StoreError
 from resque.scheduler.plan import next_firings

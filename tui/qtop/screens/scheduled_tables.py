@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from qtop import cells
-from qtop.due import ClassRow, DueRow, ScheduleRow, moment_of, timing
+from qtop.display import cells
+from qtop.display.text import safe
+from qtop.due.rows import ClassRow, DueRow, ScheduleRow, moment_of, timing
 from qtop.screens.pager import Pager
-from qtop.text import safe
 from qtop.widgets.columns import Column, Tone
 from qtop.widgets.vtable import VTable
 

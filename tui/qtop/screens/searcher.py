@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from qtop.due_search import Search
-from qtop.filters import Filter
-from qtop.text import safe
+from qtop.display.text import safe
+from qtop.due.search import Search
+from qtop.finding.filters import Filter
 from resque.errors import StoreError
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop.cells import both_times
+from qtop.display.cells import both_times
+from qtop.display.text import safe
 from qtop.keymap import Where
 from qtop.screens.base import TextScreen, bindings
 from qtop.stage import View
-from qtop.text import safe
 from qtop.verdicts import Verdict
 from qtop.widgets.text_lines import TextLine
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop.details import worker_lines
 from qtop.keymap import Where
-from qtop.model import WorkerRow
+from qtop.rows.model import WorkerRow
 from qtop.screens.base import TextScreen, bindings
+from qtop.screens.details import worker_lines
 from qtop.stage import View
 from qtop.widgets.text_lines import TextLine
 

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from qtop import cells, evidence
-from qtop.condition import CONDITIONS
-from qtop.evidence import Case
-from qtop.filter_terms import Subject
-from qtop.filters import term
+from qtop.display import cells
+from qtop.finding.filter_terms import Subject
+from qtop.finding.filters import term
 from qtop.keymap import Where
-from qtop.model import WorkerRow
-from qtop.plans import Plan
+from qtop.plans import evidence
+from qtop.plans.evidence import Case
+from qtop.plans.plan import Plan
+from qtop.rows.condition import CONDITIONS
+from qtop.rows.model import WorkerRow
 from qtop.screens.base import bindings
 from qtop.screens.hosts import HostsScreen
 from qtop.screens.rows import MainScreen

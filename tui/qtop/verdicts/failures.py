@@ -7,11 +7,11 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from qtop.cells import exception_name, rate, unwrapped
-from qtop.model import Board, FailureRow
-from qtop.newest import Marks
-from qtop.text import counted
-from qtop.thresholds import Thresholds
+from qtop.config.thresholds import Thresholds
+from qtop.display.cells import exception_name, rate, unwrapped
+from qtop.display.text import counted
+from qtop.failed.newest import Marks
+from qtop.rows.model import Board, FailureRow
 from qtop.verdicts.verdict import Lead, Severity, Verdict, exactly
 
 _MINUTE_S: Final = 60.0

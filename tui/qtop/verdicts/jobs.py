@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from qtop.cells import unwrapped
-from qtop.model import Board, WorkerRow
-from qtop.text import ago, counted
-from qtop.thresholds import Thresholds
+from qtop.config.thresholds import Thresholds
+from qtop.display.cells import unwrapped
+from qtop.display.text import ago, counted
+from qtop.rows.model import Board, WorkerRow
 from qtop.verdicts.verdict import Lead, Verdict, exactly, first_few
 from resque.state.workers import Record
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, get_args
 
-from qtop.model import Board
-from qtop.newest import Marks
-from qtop.text import ago, counted
-from qtop.thresholds import USUAL, Thresholds
+from qtop.config.thresholds import USUAL, Thresholds
+from qtop.display.text import ago, counted
+from qtop.failed.newest import Marks
+from qtop.rows.model import Board
 from qtop.verdicts import failures, jobs, pauses, queues, server, workers
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from qtop.model import Board, QueueRow
-from qtop.text import ago, counted
-from qtop.thresholds import Thresholds
+from qtop.config.thresholds import Thresholds
+from qtop.display.text import ago, counted
+from qtop.rows.model import Board, QueueRow
 from qtop.verdicts.verdict import Lead, Severity, Verdict, first_few
 from resque.state.audit import Deed
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from qtop.cells import rate
-from qtop.model import Board, QueueRow
-from qtop.text import counted
-from qtop.thresholds import Thresholds
+from qtop.config.thresholds import Thresholds
+from qtop.display.cells import rate
+from qtop.display.text import counted
+from qtop.rows.model import Board, QueueRow
 from qtop.verdicts.verdict import Lead, Verdict, first_few
 
 #: How often depths are noted while a queue is watched for growth.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from qtop import server_checks
-from qtop.server_checks import Finding
-from qtop.text import ago
-from qtop.thresholds import Thresholds
+from qtop.config.thresholds import Thresholds
+from qtop.display.text import ago
+from qtop.verdicts import server_checks
+from qtop.verdicts.server_checks import Finding
 from qtop.verdicts.verdict import Check, Lead, Severity, Verdict
 from resque.state.inspection import Facts
 from resque.state.survey import Part, Survey

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from qtop.model import Board, WorkerRow
-from qtop.text import ago, counted
-from qtop.thresholds import Thresholds
+from qtop.config.thresholds import Thresholds
+from qtop.display.text import ago, counted
+from qtop.rows.model import Board, WorkerRow
 from qtop.verdicts.verdict import Lead, Verdict
 
 _HOSTS = 3

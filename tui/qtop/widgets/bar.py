@@ -16,7 +16,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from qtop.text import crop
+from qtop.display.text import crop
 
 TONES: Final = (
     "badge",

@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from qtop.text import pad
+from qtop.display.text import pad
 from qtop.widgets.columns import (
     ASCII_SIGNS,
     TONES,

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from qtop import keymap
-from qtop.cells import NOTHING, number, rate
+from qtop.display.cells import NOTHING, number, rate
+from qtop.display.text import ago, safe
 from qtop.keymap import Where
 from qtop.manner import Manner
 from qtop.stage import View
-from qtop.text import ago, safe
 from qtop.verdicts import troubles
 from qtop.widgets.bar import Span
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
-from qtop.text import ELLIPSIS, Align, crop, pad
+from qtop.display.text import ELLIPSIS, Align, crop, pad
 
 RowT = TypeVar("RowT")
 

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from qtop import filter_terms
+from qtop.finding import filter_terms
 
 FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("enter", "keep", show=False, id="filter.keep"),

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
-from qtop import cells
-from qtop.following import Follower
-from qtop.job_search import JobMatches
-from qtop.model import QueueRow, WorkerRow
-from qtop.scanning import Source
-from qtop.text import counted, safe
+from qtop.display import cells
+from qtop.display.text import counted, safe
+from qtop.finding.following import Follower
+from qtop.finding.scanning import Source
+from qtop.jobs.search import JobMatches
+from qtop.rows.model import QueueRow, WorkerRow
 from qtop.widgets.bar import Span
 
 _HOSTS_SHOWN: Final = 3

@@ -7,11 +7,11 @@ from datetime import datetime
 from math import isfinite
 from typing import Final
 
-from qtop.cells import number
-from qtop.due import ScheduleRow, firing_within
-from qtop.due_glance import Glance, Master
-from qtop.due_search import MOST_LISTED, Search
-from qtop.text import ago, safe
+from qtop.display.cells import number
+from qtop.display.text import ago, safe
+from qtop.due.glance import Glance, Master
+from qtop.due.rows import ScheduleRow, firing_within
+from qtop.due.search import MOST_LISTED, Search
 from qtop.widgets.bar import Span
 from resque.state.delayed_outlook import Outlook, Share
 from resque.state.delayed_windows import Page

@@ -1,0 +1,1 @@
+"""What the console is told: settings, where they come from, from when on something is wrong."""

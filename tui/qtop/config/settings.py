@@ -1,0 +1,266 @@
+"""What the console and the commands are told: by options, the environment, a profile, the file.
+
+A profile describes one Redis, so it is in force when that Redis is meant: when it was named, or,
+for the one called `default`, when nobody says which Redis to use.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from qtop.config.file import BadSettings, SettingsFile
+from qtop.config.undo_limits import DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, UndoLimits
+from qtop.display.redact import DEFAULT_PATTERNS, Redactor
+from resque.errors import BadUrl
+from resque.wire.address import parse_url
+from resque.wire.keys import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from qtop.config.thresholds import Thresholds
+    from qtop.config.values import Reader
+
+INTERVAL_S: Final = (0.25, 60.0)
+"""The shortest and the longest time between two looks."""
+
+DEFAULT_PROFILE: Final = "default"
+_PROFILES: Final = "profiles"
+_VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
+#: What says where the jobs are: a profile that was named knows better than the environment.
+_WHERE: Final = ("url", "namespace")
+
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "url": None,
+    "namespace": DEFAULT_NAMESPACE,
+    "interval": 1.0,
+    "theme": "dark",
+    "production": False,
+    "read_only": False,
+    "ascii": False,
+    "redact": DEFAULT_PATTERNS,
+    "require": (),
+    "undo_hours": DEFAULT_UNDO_HOURS,
+    "undo_mib": DEFAULT_UNDO_MIB,
+    "worker_command": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value, and the name of what gave it: an option, a variable, a place in the file."""
+
+    value: Any
+    origin: str
+    is_from_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force.
+
+    Attributes:
+        values: The settings of one value, by name: those of `DEFAULTS`.
+        tables: `thresholds`, `columns` and `keys`: what was set in them.
+        origins: Where each comes from, by name, those of tables as `keys.requeue`; what is not in
+            there is a default.
+        profile: The profile in force; None without one.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=lambda: DEFAULTS)
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The bounds of what Overview says."""
+        from qtop.config.thresholds import Thresholds
+
+        return Thresholds(**self.tables.get("thresholds", {}))
+
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns to show, by screen."""
+        return self.tables.get("columns", {})
+
+    @property
+    def keys(self) -> Mapping[str, tuple[str, ...]]:
+        """Other keys than usual, by the action's id."""
+        return self.tables.get("keys", {})
+
+    @property
+    def redactor(self) -> Redactor:
+        """What hides secrets."""
+        return Redactor(self.values["redact"])
+
+    @property
+    def undo_limits(self) -> UndoLimits:
+        """How long actions can be undone, and how much that may keep."""
+        return UndoLimits.of(self.values["undo_hours"], self.values["undo_mib"])
+
+    @property
+    def production(self) -> str | None:
+        """What must be typed before something large is done: the profile's name, where it says
+        that it is about production; None elsewhere."""
+        return (self.profile or "production") if self.values["production"] else None
+
+
+def resolve(
+    file: SettingsFile,
+    *,
+    profile: str | None = None,
+    options: Mapping[str, Given] | None = None,
+    environment: Mapping[str, Given] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Put together what is in force.
+
+    The command line goes before the environment, that before the profile, that before the top of
+    the file, that before the defaults; but a profile that was named says which Redis and namespace,
+    whatever the environment has.
+
+    Args:
+        file: The settings file.
+        profile: The profile that was named.
+        options: What the command line gives, by setting.
+        environment: What the environment gives, by setting.
+        environ: The variables for `${NAME}` in a URL; by default this process's.
+
+    Raises BadSettings when the file holds anything that cannot be, in any profile.
+    """
+    options, environment = options or {}, environment or {}
+    profiles = _profiles(file)
+    top = _section(file, ())
+    is_named = profile is not None
+    if profile is not None and profile not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise BadSettings(f"{file.path}: there is no profile {profile!r}; known: {known}")
+    if profile is None and DEFAULT_PROFILE in profiles and not {*options, *environment} & {"url"}:
+        profile = DEFAULT_PROFILE
+    chosen = profiles[profile] if profile is not None else {}
+    if is_named:
+        environment = {k: v for k, v in environment.items() if not (k in _WHERE and k in chosen)}
+    given = {**top, **chosen, **environment, **options}
+    values: dict[str, Any] = dict(DEFAULTS)
+    tables: dict[str, dict[str, Any]] = {}
+    for name, each in given.items():
+        table, _, key = name.partition(".")
+        if key:
+            tables.setdefault(table, {})[key] = each.value
+        else:
+            values[name] = each.value
+    if "url" in given and given["url"].is_from_file:
+        values["url"] = _expanded(given["url"], os.environ if environ is None else environ)
+    return Settings(values, tables, {k: v.origin for k, v in given.items()}, profile)
+
+
+def warnings(file: SettingsFile) -> list[str]:
+    """What is allowed and unwise about a file."""
+    if file.is_open_to_others:
+        for name, section in {**_profiles(file), "": _section(file, ())}.items():
+            url = section.get("url")
+            if url is not None and _has_password(url.value):
+                whose = f"profile {name!r}" if name else "top level"
+                return [
+                    f"{file.path} can be read by others and holds a password ({whose}): "
+                    f"chmod 600 {file.path}"
+                ]
+    return []
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return bool(urlsplit(_VARIABLE.sub("", url)).password)
+    except ValueError:
+        return "@" in url
+
+
+def _profiles(file: SettingsFile) -> dict[str, dict[str, Given]]:
+    found = file.tree.get(_PROFILES, {})
+    if not isinstance(found, dict):
+        raise BadSettings(f"{file.place(_PROFILES)}: {_PROFILES} must be tables [{_PROFILES}.NAME]")
+    return {name: _section(file, (_PROFILES, name)) for name in found}
+
+
+def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
+    """The settings of the top of the file or of a profile, each checked."""
+    if not file.tree:
+        return {}
+    # Imported here: it knows all keys and bounds, and most have no file.
+    from qtop.config.values import SCALARS, TABLES
+
+    tree: Any = file.tree
+    for name in path:
+        tree = tree[name]
+    if not isinstance(tree, dict):
+        raise BadSettings(f"{file.place(*path)}: {path[-1]} must be a table [{'.'.join(path)}]")
+    found: dict[str, Given] = {}
+    for name, value in tree.items():
+        if name in TABLES:
+            found |= _table(file, (*path, name), TABLES[name], value)
+        elif name in SCALARS:
+            found[name] = _read(file, (*path, name), SCALARS[name], value)
+        elif path or name != _PROFILES:
+            allowed = ", ".join((*SCALARS, *TABLES, *(() if path else (_PROFILES,))))
+            raise BadSettings(f"{file.place(*path, name)}: unknown {name!r}; known: {allowed}")
+    return found
+
+
+def _table(
+    file: SettingsFile, path: tuple[str, ...], readers: Mapping[str, Reader], value: Any
+) -> dict[str, Given]:
+    if not isinstance(value, dict):
+        raise BadSettings(f"{file.place(*path)}: {path[-1]} must be a table")
+    found: dict[str, Given] = {}
+    for name, inner in _flat(value, readers):
+        if name not in readers:
+            known = ", ".join(readers)
+            where = file.place(*path, *name.split("."))
+            raise BadSettings(f"{where}: unknown {name!r} in {path[-1]}; known: {known}")
+        given = _read(file, (*path, *_as_written(value, name)), readers[name], inner)
+        found[f"{path[-1]}.{name}"] = given
+    return found
+
+
+def _flat(value: Mapping[str, Any], known: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The pairs of a table; `table.down = "n"` without quotes is a table in it for TOML."""
+    pairs: list[tuple[str, Any]] = []
+    for name, inner in value.items():
+        if isinstance(inner, dict) and name not in known:
+            pairs += [(f"{name}.{rest}", each) for rest, each in inner.items()]
+        else:
+            pairs.append((name, inner))
+    return pairs
+
+
+def _as_written(value: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return (name,) if name in value else tuple(name.split(".", 1))
+
+
+def _read(file: SettingsFile, path: tuple[str, ...], reader: Reader, value: Any) -> Given:
+    where = file.place(*path)
+    try:
+        return Given(reader(value), where, is_from_file=True)
+    except ValueError as error:
+        raise BadSettings(f"{where}: {path[-1]} {error}") from None
+
+
+def _expanded(given: Given, environ: Mapping[str, str]) -> str:
+    """A URL of the file with the environment's values in it."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in environ:
+            raise BadSettings(f"{given.origin}: url needs the variable {name}, which is not set")
+        return environ[name]
+
+    url = _VARIABLE.sub(value, given.value)
+    try:
+        parse_url(url)
+    except BadUrl as error:
+        raise BadSettings(f"{given.origin}: {error}") from None
+    return url

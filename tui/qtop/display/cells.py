@@ -1,0 +1,264 @@
+"""The texts of cells: where data from Redis become safe text, each exactly once. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from qtop.display.text import ago, safe
+from qtop.rows.model import DEPTHS_KEPT, FailureRow, QueueRow, WorkerRow
+from resque.errors import EncodeError
+from resque.state.failures import Failure
+from resque.wire.codec import encode
+
+NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, which is not zero
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_SHOWN_CHARACTERS: Final = 300
+_SHOWN_ITEMS: Final = 20
+_SHOWN_LEVELS: Final = 6
+#: Rails' ActiveJob wraps every job in this class; the job itself is its first argument.
+ACTIVE_JOB_WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
+
+
+def number(value: int | None) -> str:
+    """A count in at most eight characters: `999,999`, `1.23M`; a dash when unknown."""
+    if value is None:
+        return NOTHING
+    if abs(value) < 1_000_000:
+        return f"{value:,}"
+    if abs(value) < 1_000_000_000:
+        return f"{value / 1_000_000:.4g}M"
+    return f"{value / 1_000_000_000:.4g}G"
+
+
+def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
+    """Jobs a second in at most six characters; estimates begin with `~`."""
+    if per_s is None:
+        return NOTHING
+    if per_s == 0:
+        return "0"
+    if per_s < 10:
+        text = f"{per_s:.1f}" if per_s >= 0.05 else "<0.1"
+    elif per_s < 1_000:
+        text = f"{per_s:.0f}"
+    else:
+        text = f"{per_s / 1_000:.3g}k" if per_s < 1_000_000 else f"{per_s / 1_000_000:.3g}M"
+    return f"~{text}" if is_estimate else text
+
+
+def trend(depths: Sequence[int | None], looks: int, width: int) -> str:
+    """The course of a depth in at most `width` bars, the newest at the right.
+
+    An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
+    catches the eye is change, of a tenth of the depth at least. `looks` counts all looks there
+    ever were: a bar stands for the same ones for as long as it is shown, so that bars do not dance.
+    """
+    step = max(1, DEPTHS_KEPT // width)
+    first = looks - len(depths)
+    ends = [depth for at, depth in enumerate(depths, first + 1) if at % step == 0 or at == looks]
+    shown = ends[-width:]
+    known = [depth for depth in shown if depth is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    span = max(high - low, high / 10, 1)
+    return "".join(_trend_bar(depth, low, span) for depth in shown)
+
+
+def _trend_bar(depth: int | None, low: int, span: float) -> str:
+    if depth is None:
+        return " "
+    return _BARS[0] if depth == 0 else _BARS[1 + round((depth - low) / span * (len(_BARS) - 2))]
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its largest unit; a dash when unknown."""
+    return NOTHING if seconds is None else ago(seconds)
+
+
+def empty_in(row: QueueRow) -> str:
+    """When a queue will be empty: `empty` by now, a time, `never`, `steady`, or a dash."""
+    if row.empty_in_s == 0:
+        return "empty"
+    if row.empty_in_s is not None and math.isinf(row.empty_in_s):
+        return "never"
+    if row.empty_in_s is None and row.rates.out_per_s is not None and row.depth:
+        return "steady"
+    return duration(row.empty_in_s)
+
+
+def exception_name(name: str | None) -> str:
+    """An exception's name without the module that a Python worker puts before it."""
+    return optional(name if name is None else name.rpartition(".")[2] or name)
+
+
+def queue_failed(row: QueueRow) -> str:
+    """How many of a queue's jobs failed: exact, at least so many (`7+`), or unknown."""
+    if row.failed_is_all:
+        return number(row.failed)
+    return f"{number(row.failed)}+" if row.failed else NOTHING
+
+
+def queue_state(row: QueueRow) -> str:
+    """What is wrong with a queue, the worst first; empty when nothing is."""
+    wrong: list[str] = []
+    if row.problem is not None:
+        wrong.append(safe(row.problem))
+    # Before "unserved": what somebody did on purpose explains the rest.
+    if row.is_paused:
+        wrong.append("paused")
+    if row.is_unserved:
+        wrong.append("unserved")
+    if row.unreadable:
+        wrong.append(f"{number(row.unreadable)} unreadable")
+    return ", ".join(wrong)
+
+
+def unwrapped(class_name: str | None, args: Any) -> tuple[str | None, Any]:
+    """A job's class and arguments, taken out of ActiveJob's wrapper if they are in one."""
+    if class_name == ACTIVE_JOB_WRAPPER and isinstance(args, list) and args:
+        inner = args[0]
+        if isinstance(inner, Mapping) and isinstance(inner.get("job_class"), str):
+            return inner["job_class"], inner.get("arguments")
+    return class_name, args
+
+
+def job_class(class_name: str | None, args: Any) -> str:
+    """The class of a job, also of a wrapped one."""
+    name, _ = unwrapped(class_name, args)
+    return safe(name) if name else "(no class)"
+
+
+def job(class_name: str | None, args: Any) -> str:
+    """A job in one line: its class and the beginning of its arguments."""
+    name, inner = unwrapped(class_name, args)
+    return f"{safe(name) if name else '(no class)'} {short_json(inner)}"
+
+
+def short_json(value: Any) -> str:
+    """The beginning of a value as JSON. Costs no more for a huge value than for a small one."""
+    try:
+        raw = encode(_beginning(value, 0))
+    except EncodeError:
+        # NaN and lone surrogates can be read, but not written.
+        raw = repr(_beginning(value, 0)).encode("utf-8", "replace")
+    return safe(raw[: _SHOWN_CHARACTERS * 4])
+
+
+def _beginning(value: Any, level: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…"
+    if isinstance(value, int) and value.bit_length() > 4 * _SHOWN_CHARACTERS:
+        return "a huge number"
+    if level > _SHOWN_LEVELS and isinstance(value, list | dict):
+        return "…"
+    if isinstance(value, list):
+        return [_beginning(item, level + 1) for item in value[:_SHOWN_ITEMS]]
+    if isinstance(value, dict):
+        first = list(value.items())[:_SHOWN_ITEMS]
+        return {key[:_SHOWN_CHARACTERS]: _beginning(item, level + 1) for key, item in first}
+    return value
+
+
+def worker_job(row: WorkerRow) -> str:
+    """What a worker holds, in one line; empty when it is idle."""
+    record = row.record
+    if record is None:
+        return ""
+    if record.problem is not None and record.class_name is not None:
+        return f"{safe(record.class_name)}: {safe(record.problem)}"
+    if record.problem is not None:
+        return f"unreadable: {safe(record.problem)}"
+    return job(record.class_name, record.args)
+
+
+def worker_elapsed(row: WorkerRow) -> str:
+    """How long a worker has had its job; empty when it is idle."""
+    return "" if row.record is None else duration(row.elapsed_s)
+
+
+def heartbeat(row: WorkerRow) -> str:
+    """The age of a worker's last heartbeat."""
+    if not row.has_heartbeat:
+        return "never"
+    if row.heartbeat_age_s is not None and row.heartbeat_age_s < -60:
+        return "ahead"
+    return duration(row.heartbeat_age_s)
+
+
+def worker_place(row: WorkerRow) -> str:
+    """Where a worker runs: host and process id, or its whole id when it has another shape."""
+    identity = row.identity
+    if identity.host is None:
+        return safe(identity.text)
+    return f"{safe(identity.host)}:{identity.pid}"
+
+
+def worker_queues(row: WorkerRow) -> str:
+    """The queues a worker serves, as its id lists them."""
+    return safe(",".join(row.identity.queues))
+
+
+def failed_at(row: FailureRow) -> str:
+    """The local time at which a job failed; of one that is older than a day, the date."""
+    moment = row.failure.failed_at
+    if moment is None:
+        return NOTHING
+    shape = "%H:%M:%S" if row.age_s is not None and row.age_s < 86_400 else "%Y-%m-%d"
+    return moment.astimezone().strftime(shape)
+
+
+def both_times(moment: datetime | None) -> str:
+    """A moment in local time and in UTC."""
+    if moment is None:
+        return NOTHING
+    local = moment.astimezone()
+    utc = moment.astimezone(UTC)
+    if local.utcoffset() == utc.utcoffset():
+        return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{local:%Y-%m-%d %H:%M:%S %Z} ({utc:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+def due_in(seconds: float) -> str:
+    """How soon something is due: `in 5 min`, `overdue 3 min`."""
+    if not math.isfinite(seconds):
+        return "never" if seconds > 0 else "overdue"
+    return f"overdue {ago(-seconds)}" if seconds < 0 else f"in {ago(seconds)}"
+
+
+def due_at(moment: datetime | None, due_s: float) -> str:
+    """The local time at which something is due; of one further away than a day, with the date."""
+    if moment is None:
+        return NOTHING
+    shape = "%H:%M:%S" if abs(due_s) < 86_400 else "%Y-%m-%d %H:%M"
+    return moment.astimezone().strftime(shape)
+
+
+def short_moment(moment: datetime | None) -> str:
+    """A moment in local time, to the minute; a dash when unknown."""
+    return NOTHING if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def failure_class(failure: Failure) -> str:
+    """The class of a failed job; of one too large to be read whole, if its beginning tells."""
+    if failure.item.is_cut and failure.class_name is None:
+        return "(large)"
+    if failure.problem is not None and not failure.item.is_cut:
+        return "unreadable"
+    return job_class(failure.class_name, failure.args)
+
+
+def failure_error(failure: Failure) -> str:
+    """The first line of an error that says anything, or why the entry cannot be read."""
+    if failure.problem is not None and failure.error is None:
+        return safe(failure.problem)
+    # No more than can be shown: an error may be a whole page.
+    lines = (failure.error or "")[:2_000].strip().split("\n", 1)
+    return safe(lines[0])
+
+
+def optional(value: str | None) -> str:
+    """A text that may be missing."""
+    return NOTHING if value is None else safe(value)

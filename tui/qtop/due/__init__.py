@@ -1,0 +1,1 @@
+"""Delayed jobs and recurring schedules: as rows, at a glance, those that match."""

@@ -1,0 +1,1 @@
+"""Failed jobs: what makes two the same, their groups, those that match."""

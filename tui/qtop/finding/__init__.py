@@ -1,0 +1,1 @@
+"""Filters, and walking through lists of any length."""

@@ -1,0 +1,1 @@
+"""Waiting jobs: as rows, and those that match."""

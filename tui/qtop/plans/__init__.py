@@ -1,0 +1,1 @@
+"""What keys and commands would do, what stands before it, and doing it."""

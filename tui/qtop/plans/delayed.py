@@ -1,0 +1,197 @@
+"""What the console's keys would do to delayed jobs and to schedules; see `plans`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from qtop.config.undo_limits import UndoLimits
+from qtop.display.cells import both_times, number
+from qtop.display.text import safe
+from qtop.due.rows import ScheduleRow, moment_of
+from qtop.due.search import MOST_CHOSEN, Choice
+from qtop.keymap import Danger
+from qtop.plans.plan import Outcome, Plan, Run, Tone
+from resque.errors import OutcomeUnknown
+from resque.scheduler import delayed_actions, schedule_actions
+from resque.state.bulk import Result
+from resque.state.trail import Actor, Trail
+from resque.wire.exchange import Steps
+from resque.wire.keys import Keys
+
+_SHOWN: Final = 5
+#: Makes the operation from the trail that it is to leave.
+Deed = Callable[[Trail], Steps[Result]]
+
+
+class DelayedPlans:
+    """Makes plans for one namespace, in one operator's name. One entry is done at once, several
+    after a question; so is whatever was found by a filter (`asks`)."""
+
+    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits) -> None:
+        self._keys = keys
+        self._actor = actor
+        self._limits = limits
+
+    def run_now(self, choice: Choice, *, asks: bool = False) -> Plan:
+        """Put delayed jobs onto their queues, whenever they are due."""
+        return self._plan(
+            *("Run", "now", "ran now"),
+            choice,
+            lambda trail: delayed_actions.run(self._keys, choice.marks, trail),
+            ("Each goes to the end of its queue, before its time.",),
+            asks=asks,
+        )
+
+    def delete(self, choice: Choice, *, asks: bool = False) -> Plan:
+        """Delete delayed jobs."""
+        return self._plan(
+            *("Delete", "", "deleted"),
+            choice,
+            lambda trail: delayed_actions.delete(self._keys, choice.marks, trail),
+            ("The jobs will not run.",),
+            asks=asks,
+        )
+
+    def reschedule(self, choice: Choice, at: datetime) -> Plan:
+        """Delay jobs until `at` instead. What that means was shown when it was asked for."""
+        return self._plan(
+            *("Reschedule", "", f"rescheduled to {both_times(at)}:"),
+            choice,
+            lambda trail: delayed_actions.reschedule(
+                self._keys, choice.marks, at.timestamp(), trail
+            ),
+            (f"All become due {both_times(at)}.",),
+        )
+
+    def run_schedules(self, rows: Sequence[ScheduleRow]) -> Plan:
+        """Put the jobs of schedules onto their queues now, besides their next firings."""
+        usable = [row.schedule for row in rows if row.schedule is not None]
+        trail = self._trail("run now", _names(rows), len(usable), self._keys.persistent_schedules())
+        kept = len(rows) - len(usable)
+
+        async def run(send: Run) -> Outcome:
+            if not usable:
+                return Outcome(
+                    "nothing to run: its definition cannot be used or is not known", "warn"
+                )
+            result = await send(schedule_actions.run_now(self._keys, usable, trail))
+            return _outcome("queued", result, trail, ("cannot be used", kept))
+
+        details = (f"Schedules: {_names(rows)}", "Their next firings stay. u takes it back.")
+        danger: Danger = "confirm" if len(rows) > 1 else "undoable"
+        return Plan(f"Queue {_count(len(rows), 'schedule')} now", "Queue", details, danger, run)
+
+    def delete_schedules(self, rows: Sequence[ScheduleRow]) -> Plan:
+        """Delete persistent schedules."""
+        stored = [
+            schedule_actions.Mark(row.name, row.item.sha) for row in rows if row.item is not None
+        ]
+        kept = len(rows) - len(stored)
+        trail = self._trail("delete", _names(rows), len(stored), self._keys.persistent_schedules())
+
+        async def run(send: Run) -> Outcome:
+            if not stored:
+                return Outcome(
+                    "it is not in Redis: a scheduler's file has it, or it is gone", "warn"
+                )
+            result = await send(schedule_actions.delete(self._keys, stored, trail))
+            return _outcome(
+                "deleted",
+                result,
+                trail,
+                ("not in Redis", kept),
+                "; what a scheduler's file has comes back when it starts",
+            )
+
+        details = (
+            f"Schedules: {_names(rows)}",
+            "Those that a scheduler's file has come back when it starts. u takes it back.",
+        )
+        danger: Danger = "confirm" if len(rows) > 1 else "undoable"
+        return Plan(f"Delete {_count(len(rows), 'schedule')}", "Delete", details, danger, run)
+
+    def _plan(
+        self,
+        verb: str,
+        adverb: str,
+        done: str,
+        choice: Choice,
+        deed: Deed,
+        words: Iterable[str],
+        *,
+        asks: bool = False,
+    ) -> Plan:
+        jobs = _count(len(choice.marks), "delayed job")
+        action = f"{verb} {adverb}".strip().lower()
+        source = self._keys.delayed_schedule()
+        trail = self._trail(action, jobs, len(choice.marks), source, choice.size_bytes)
+
+        async def run(send: Run) -> Outcome:
+            if not choice.marks:
+                word = "its moment cannot be read" if choice.unusable else "nothing matches"
+                return Outcome(f"{word}: nothing was changed", "warn")
+            return _outcome(done, await send(deed(trail)), trail)
+
+        way = "u takes it back." if trail.undo_s else "Too large to keep: this cannot be undone."
+        details = (*_which(choice), *words, way)
+        is_large = len(choice.marks) > 1 or (asks and choice.marks)
+        danger: Danger = "confirm" if is_large else "undoable"
+        return Plan(f"{verb} {jobs} {adverb}".strip(), verb, details, danger, run)
+
+    def _trail(
+        self, action: str, subject: str, planned: int, source: bytes, size_bytes: int | None = None
+    ) -> Trail:
+        undo_s = self._limits.seconds_for(size_bytes)
+        return Trail(self._actor, action, subject[:200], source, planned, undo_s=undo_s)
+
+
+def _which(choice: Choice) -> list[str]:
+    """The classes, the queues and the moments of delayed jobs, a line each."""
+    classes = [(name or "(no class)", many) for name, many in choice.classes.most_common()]
+    names = [name or "none named" for name, _ in choice.queues.most_common()]
+    lines = [
+        "Classes: " + _list(f"{safe(name)} ({number(many)})" for name, many in classes),
+        "Queues: " + _list(map(safe, names)),
+    ]
+    if choice.first_at is not None and choice.last_at is not None:
+        first, last = (both_times(moment_of(at)) for at in (choice.first_at, choice.last_at))
+        lines.append(f"Due: {first}" if first == last else f"Due: {first} to {last}")
+    if choice.is_cut:
+        lines.append(f"There are more than these first {MOST_CHOSEN:,}: do it again for the rest.")
+    if choice.unusable:
+        lines.append(f"{number(choice.unusable)} moments cannot be read and are left alone.")
+    return lines
+
+
+def _outcome(
+    done: str, result: Result, trail: Trail, kept: tuple[str, int] = ("", 0), note: str = ""
+) -> Outcome:
+    refused = [*result.refused, *([kept] if kept[1] else [])]
+    many = sum(count for _, count in refused)
+    text = f"{done} {number(result.done)}, gone meanwhile {number(result.gone)}"
+    text += f", refused {number(many)}"
+    if refused:
+        text += f" ({safe(refused[0][0])})"
+    tone: Tone = "warn" if result.gone or many else "good"
+    if result.stopped is not None:
+        rest = trail.planned - result.done - result.gone - sum(n for _, n in result.refused)
+        unknown = isinstance(result.stopped, OutcomeUnknown)
+        state = "unknown: look before trying again" if unknown else safe(str(result.stopped))
+        text, tone = f"{text}; the other {number(rest)} {state}", "bad"
+    return Outcome(text + note, tone, trail if result.done and trail.undo_s else None)
+
+
+def _names(rows: Sequence[ScheduleRow]) -> str:
+    return _list(safe(row.name) for row in rows)
+
+
+def _list(texts: Iterable[str]) -> str:
+    shown = list(texts)
+    more = f" and {number(len(shown) - _SHOWN)} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
+
+
+def _count(number_of: int, noun: str) -> str:
+    return f"{number(number_of)} {noun}{'' if number_of == 1 else 's'}"

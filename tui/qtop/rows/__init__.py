@@ -1,0 +1,1 @@
+"""What is known at one look, as rows. Pure."""

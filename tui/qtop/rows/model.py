@@ -1,0 +1,190 @@
+"""The rows of the console: what is known of each queue, worker and failure at one look. Pure.
+
+`qtop.rows.boards` makes them.
+
+Rows hold names and texts as they are in Redis. `qtop.display.cells` makes them safe, once, where
+the text of a cell is made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from qtop.rows.condition import Condition
+from qtop.rows.rates import Rates
+from resque.state.failures import Failure
+from resque.state.snapshot import WorkerState
+from resque.state.workers import Identity, Record
+
+DEPTHS_KEPT: Final = 60
+"""How many looks back the depths of a queue are known."""
+#: A clock of a worker may be ahead by so much before its moments count as unknown.
+CLOCK_TOLERANCE_S: Final = 5
+
+#: A queue whose rates differ by less than this part neither drains nor grows.
+_STEADY: Final = 0.05
+
+
+class QueueRow(NamedTuple):
+    """One queue. None means unknown.
+
+    Attributes:
+        depths: Depths of the last looks, oldest first.
+        looks: How many looks there were of it.
+        empty_in_s: Seconds until it is empty at these rates; infinite when it never will be.
+        serving: Workers that take from it and are not dead.
+        in_hand: Jobs of it that workers hold now.
+        failed: Its failures among those that were read, which are all when `failed_is_all`.
+    """
+
+    name: str
+    depth: int | None
+    depths: tuple[int | None, ...]
+    looks: int
+    rates: Rates
+    empty_in_s: float | None
+    is_paused: bool
+    unreadable: int
+    serving: int
+    in_hand: int
+    failed: int
+    failed_is_all: bool
+    problem: str | None
+
+    @property
+    def is_unserved(self) -> bool:
+        """Whether jobs wait that nobody will take."""
+        return not self.serving and bool(self.depth)
+
+
+class WorkerRow(NamedTuple):
+    """One registered worker, at the server's time `now`. There may be thousands of them at each
+    look, so that what few need is found when it is asked for."""
+
+    state: WorkerState
+    condition: Condition
+    now: datetime
+    is_local: bool
+
+    @property
+    def identity(self) -> Identity:
+        """Its id."""
+        return self.state.identity
+
+    @property
+    def record(self) -> Record | None:
+        """The job it holds; None when it is idle."""
+        return self.state.record
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """How long it has had its job; None when it is idle or that is unknown."""
+        record = self.state.record
+        return None if record is None else age_at(self.now, record.run_at)
+
+    @property
+    def heartbeat_age_s(self) -> float | None:
+        """The age of its last heartbeat; None when unknown."""
+        return self.state.heartbeat_age_s
+
+    @property
+    def has_heartbeat(self) -> bool:
+        """Whether it ever beat."""
+        return self.state.has_heartbeat
+
+    @property
+    def started(self) -> datetime | None:
+        """When it started; None when unknown."""
+        return self.state.started
+
+    @property
+    def processed(self) -> int | None:
+        """How many jobs it has run; None when unknown."""
+        return self.state.processed
+
+    @property
+    def failed(self) -> int | None:
+        """How many of them failed; None when unknown."""
+        return self.state.failed
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """One failure. `key` tells it from others with the same bytes."""
+
+    key: tuple[str, int]
+    failure: Failure
+    age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The fleet in figures. `waiting` counts the queues whose depth is known; `failed` is how long
+    the list of failures is, `failed_ever` Resque's own count."""
+
+    queues: int
+    waiting: int
+    working: int
+    workers: int
+    troubled: int
+    failed: int | None
+    failed_ever: int | None
+    processed_per_s: float | None
+    failed_per_s: float | None
+    is_paused: bool
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All rows at one look."""
+
+    server_time: datetime
+    queues: tuple[QueueRow, ...]
+    workers: tuple[WorkerRow, ...]
+    failures: tuple[FailureRow, ...]
+    totals: Totals
+
+
+def empty_in_s(depth: int | None, rates: Rates) -> float | None:
+    """Seconds until a queue is empty; infinite when it does not drain, None when unknown: also
+    when as many come as leave, which is neither."""
+    if depth is None:
+        return None
+    if depth == 0:
+        return 0.0
+    if rates.in_per_s is None or rates.out_per_s is None:
+        return None
+    drain_per_s = rates.out_per_s - rates.in_per_s
+    if rates.out_per_s > 0 and abs(drain_per_s) < _STEADY * rates.out_per_s:
+        return None
+    return depth / drain_per_s if drain_per_s > 0 else math.inf
+
+
+def failure_rows(
+    failures: Sequence[Failure], now: datetime, seen: Counter[str] | None = None
+) -> tuple[FailureRow, ...]:
+    """Failures, newest first, each with a key of its own; `now` is the server's clock. `seen`
+    counts the same bytes among older ones, for lists that come in parts. O(failures)."""
+    seen = Counter() if seen is None else seen
+    rows: list[FailureRow] = []
+    # Counted from the oldest, so that a newcomer with the same bytes takes no other's key.
+    for failure in reversed(failures):
+        sha = failure.item.sha
+        age_s = age_at(now, failure.failed_at)
+        rows.append(FailureRow((sha, seen[sha]), failure, age_s))
+        seen[sha] += 1
+    return tuple(reversed(rows))
+
+
+def age_at(now: datetime, moment: datetime | None) -> float | None:
+    """Seconds since a moment; None when it is unknown or lies in the future."""
+    if moment is None:
+        return None
+    age_s = (now - moment).total_seconds()
+    return max(0.0, age_s) if age_s > -CLOCK_TOLERANCE_S else None

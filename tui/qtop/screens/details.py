@@ -1,0 +1,218 @@
+"""The lines of the detail screens: everything that is known of one thing. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from qtop.display import backtraces, cells
+from qtop.display.redact import OPEN, Redactor
+from qtop.display.text import safe, safe_lines
+from qtop.due.rows import DueRow, ScheduleRow, timing
+from qtop.rows.model import WorkerRow
+from qtop.widgets.text_lines import TextLine
+from resque.scheduler.cron import Cron
+from resque.state import failures
+from resque.state.failures import Failure
+from resque.state.windows import Item
+from resque.wire.codec import Payload, decode_payload
+
+_MOST_LINES: Final = 400
+_MOST_CELLS: Final = 2_000
+_MOST_OF_NAME: Final = 500
+
+
+def failure_lines(
+    failure: Failure, redactor: Redactor = OPEN, now: datetime | None = None, alike: str = ""
+) -> Iterator[TextLine]:
+    """Everything in an entry of the failures, without what `redactor` hides; its age at `now`, and
+    how many are `alike`, if that is known."""
+    entry = failure
+    yield TextLine(cells.failure_class(entry), "title")
+    if entry.problem is not None:
+        yield TextLine(safe(entry.problem), "bad", "unreadable")
+    else:
+        name = entry.exception
+        shown = cells.optional(name if name is None else name[:_MOST_OF_NAME])
+        yield TextLine(shown, "bad", "exception")
+        yield from _labelled("error", redactor.text(entry.error or ""))
+    yield TextLine(_failed(entry.failed_at, now), "", "failed")
+    yield TextLine(cells.optional(entry.queue), "", "queue")
+    yield TextLine(cells.optional(entry.worker), "", "worker")
+    yield TextLine(cells.optional(entry.retried_at), "", "retried")
+    if cells.unwrapped(entry.class_name, entry.args)[0] != entry.class_name:
+        yield TextLine(cells.optional(entry.class_name), "dim", "wrapped in")
+    if alike:
+        yield TextLine(f"{alike} of the same group", "", "alike")
+    yield TextLine(f"{entry.item.size:,} bytes, SHA-1 {entry.item.sha}", "dim", "entry")
+    if entry.problem is None:
+        yield from _arguments(entry.class_name, entry.args, redactor)
+        yield TextLine("")
+        yield TextLine("Backtrace", "title")
+        yield from _backtrace(entry.backtrace, redactor)
+    job = "" if entry.item.is_cut else failures.job_of(entry.item.raw)
+    if not isinstance(job, str):
+        yield from _raw("Payload as it is in Redis", job[1], len(job[1]), redactor)
+    yield from _raw("Entry as it is in Redis", entry.item.raw, entry.item.size, redactor)
+
+
+def job_lines(item: Item, queue: str, place: int, redactor: Redactor = OPEN) -> Iterator[TextLine]:
+    """Everything in a waiting job, without what `redactor` hides."""
+    payload = decode_payload(item.raw)
+    if isinstance(payload, Payload):
+        yield TextLine(cells.job_class(payload.class_name, payload.args), "title")
+        yield TextLine(safe(queue), "", "queue")
+        yield TextLine(f"{place + 1:,} from the front, when it was opened", "", "place")
+        yield from _arguments(payload.class_name, payload.args, redactor)
+        if payload.extra:
+            yield TextLine("")
+            yield TextLine("Other fields", "title")
+            yield from _pretty(payload.extra, redactor)
+    else:
+        yield TextLine("unreadable", "title")
+        reason = "too large to show" if item.is_cut else payload.reason
+        yield TextLine(safe(reason), "bad", "problem")
+        yield TextLine(safe(queue), "", "queue")
+    yield from _raw("Payload as it is in Redis", item.raw, item.size, redactor)
+
+
+def worker_lines(row: WorkerRow, log: str | None, redactor: Redactor = OPEN) -> Iterator[TextLine]:
+    """Everything about a worker, without what `redactor` hides; `log` is the file of one that was
+    started here."""
+    yield TextLine(safe(row.identity.text), "title")
+    bad = "bad" if row.condition in ("dead?", "silent") else ""
+    yield TextLine(_condition(row), bad, "state")
+    yield TextLine(cells.worker_queues(row), "", "queues")
+    yield TextLine(cells.both_times(row.started), "", "started")
+    yield TextLine(cells.number(row.processed), "", "processed")
+    yield TextLine(cells.number(row.failed), "", "failed")
+    if log is not None:
+        yield TextLine(safe(log), "", "log")
+    record = row.record
+    if record is None:
+        return
+    yield TextLine("")
+    yield TextLine("Job in hand", "title")
+    yield TextLine(cells.job_class(record.class_name, record.args), "", "class")
+    yield TextLine(cells.optional(record.queue), "", "queue")
+    yield TextLine(cells.both_times(record.run_at), "", "since")
+    yield TextLine(cells.worker_elapsed(row), "", "for")
+    if record.problem is not None:
+        yield TextLine(safe(record.problem), "bad", "problem")
+    yield from _arguments(record.class_name, record.args, redactor)
+    yield from _raw("Record as it is in Redis", record.raw, len(record.raw), redactor)
+
+
+def delayed_lines(row: DueRow, redactor: Redactor = OPEN) -> Iterator[TextLine]:
+    """Everything in a delayed job, without what `redactor` hides."""
+    job, moment = row.seen.job, row.seen.moment
+    title = "unreadable" if row.problem else cells.job_class(row.class_name, None)
+    yield TextLine(title, "title")
+    if row.problem is not None:
+        yield TextLine(safe(row.problem), "bad", "problem")
+    due = cells.both_times(row.at)
+    yield TextLine(f"{due}, {cells.due_in(row.due_s)}", "bad" if row.due_s < 0 else "", "due")
+    if moment.stamp != f"{moment.at:.0f}":
+        yield TextLine(f"{safe(moment.stamp)} (no plain moment)", "bad", "stamp")
+    if job is None:
+        return
+    yield TextLine(cells.optional(row.queue), "", "queue")
+    place = f"{row.seen.place + 1:,} of the {moment.size:,} of its moment, when it was listed"
+    yield TextLine(place, "", "place")
+    yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.item.sha}", "dim", "job")
+    if row.problem is None:
+        yield from _arguments(job.class_name, job.args, redactor)
+    yield from _raw("Job as it is in Redis", job.item.raw, job.item.size, redactor)
+
+
+def schedule_lines(
+    row: ScheduleRow, firings: Sequence[datetime], now: datetime, zone: str, redactor: Redactor
+) -> Iterator[TextLine]:
+    """Everything about a schedule and its next `firings`; `zone` is that of expressions which
+    name none."""
+    yield TextLine(safe(row.name), "title")
+    schedule = row.schedule
+    if row.problem is not None:
+        yield TextLine(safe(row.problem), "bad", "unusable")
+    if row.item is None:
+        yield TextLine("not in Redis: a scheduler's own file has it, or it is gone", "", "kept")
+    else:
+        yield TextLine("in Redis, as a persistent schedule", "", "kept")
+    yield TextLine(cells.both_times(row.last_at) if row.last_at else "never", "", "last queued")
+    if schedule is not None:
+        yield TextLine(safe(timing(schedule)), "", "when")
+        yield TextLine(safe(schedule.class_name), "", "class")
+        yield TextLine(cells.optional(schedule.queue), "", "queue")
+        if schedule.description:
+            yield TextLine(safe(schedule.description), "", "about")
+        if schedule.environments:
+            yield TextLine(safe(", ".join(sorted(schedule.environments))), "", "only in")
+        yield TextLine("")
+        yield TextLine("Next runs", "title")
+        if isinstance(schedule.timing, Cron) and schedule.timing.zone is None:
+            reckoned = f"reckoned in {safe(zone)}, for it names none; the scheduler's may differ"
+            yield TextLine(reckoned, "dim", " ")
+        for at in firings:
+            ahead_s = (at - now).total_seconds()
+            yield TextLine(f"{cells.both_times(at)}, {cells.due_in(ahead_s)}", "", " ")
+        if not firings:
+            yield TextLine("none is known: an interval begins when its scheduler does", "dim", " ")
+        yield from _arguments(None, row.args, redactor)
+    if row.item is not None:
+        yield from _raw("Definition as it is in Redis", row.item.raw, row.item.size, redactor)
+
+
+def _condition(row: WorkerRow) -> str:
+    beat = cells.heartbeat(row)
+    told = {
+        "dead?": f"dead? last heartbeat {beat} ago; another worker will record its job as failed",
+        "silent": f"silent: last heartbeat {beat} ago, where one a minute is usual",
+        "no heartbeat": "no heartbeat ever: another implementation, or an old one",
+    }
+    return told.get(row.condition, f"{row.condition}; last heartbeat {beat} ago")
+
+
+def _failed(moment: datetime | None, now: datetime | None) -> str:
+    age_s = None if moment is None or now is None else (now - moment).total_seconds()
+    ago = "" if age_s is None or age_s < 0 else f", {cells.duration(age_s)} ago"
+    return f"{cells.both_times(moment)}{ago}"
+
+
+def _labelled(label: str, text: str) -> Iterator[TextLine]:
+    lines = safe_lines(text, max_lines=40, max_width=_MOST_CELLS)
+    for number, line in enumerate(lines):
+        yield TextLine(line, "", label if number == 0 else " ")
+
+
+def _arguments(class_name: str | None, args: Any, redactor: Redactor) -> Iterator[TextLine]:
+    yield TextLine("")
+    yield TextLine("Arguments", "title")
+    yield from _pretty(cells.unwrapped(class_name, args)[1], redactor)
+
+
+def _pretty(value: Any, redactor: Redactor) -> Iterator[TextLine]:
+    value = redactor.value(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+    except (ValueError, TypeError, RecursionError):
+        text = cells.short_json(value)
+    for line in safe_lines(text, max_lines=_MOST_LINES, max_width=_MOST_CELLS):
+        yield TextLine(line, "", " ")
+
+
+def _backtrace(lines: tuple[str, ...], redactor: Redactor) -> Iterator[TextLine]:
+    if not lines:
+        yield TextLine("none was recorded", "dim", " ")
+    text = redactor.text("\n".join(lines))
+    for line in safe_lines(text, max_lines=_MOST_LINES, max_width=_MOST_CELLS):
+        yield TextLine(line, "", " ", backtraces.tones(line))
+
+
+def _raw(title: str, raw: bytes, size: int, redactor: Redactor) -> Iterator[TextLine]:
+    cut = f", the first {len(raw):,} of them" if len(raw) < size else ""
+    yield TextLine("")
+    yield TextLine(f"{title}: {size:,} bytes{cut}", "title")
+    for line in safe_lines(redactor.raw(raw), max_lines=_MOST_LINES, max_width=_MOST_CELLS * 10):
+        yield TextLine(line, "dim", " ")

@@ -1,0 +1,142 @@
+"""The texts of the cells of the Local screen: safe, like all cells. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qtop.display import cells
+from qtop.display.text import ago, safe
+from qtop.local.record import DONE
+from qtop.local.rows import GroupRow, LocalRow, PlaceRow
+from qtop.widgets.columns import Tone
+
+_MIB: Final = 1024 * 1024
+_TONES: Final[dict[str, Tone]] = {
+    "gave up": "bad",
+    "lost": "bad",
+    "again": "warn",
+    "paused": "warn",
+    "finishing": "accent",
+    "stopping": "warn",
+    "working": "good",
+    "ended": "dim",
+    "idle": "dim",
+    "starting": "accent",
+}
+
+
+def name(row: LocalRow) -> str:
+    """The queues of a group; the process of a worker."""
+    if isinstance(row, GroupRow):
+        return safe(row.group.about.queues)
+    return f"  {row.place.pid}" if row.place.is_alive else f"  #{row.place.number}"
+
+
+def state(row: LocalRow) -> str:
+    """What a group or a worker is about."""
+    return _group_state(row) if isinstance(row, GroupRow) else _place_state(row)
+
+
+def state_tone(row: LocalRow) -> Tone | None:
+    """Good or bad."""
+    if isinstance(row, GroupRow):
+        states = {each.place.state for each in row.workers}
+        if states & {"gave up", "lost"}:
+            return "bad"
+        return "warn" if "waiting" in states else None
+    return _TONES.get(_place_state(row).partition(" in ")[0].rstrip(" 0123456789smin"))
+
+
+def _group_state(row: GroupRow) -> str:
+    group = row.group
+    if group.is_gone:
+        return "ended"
+    told = f"{row.alive}/{group.wanted}"
+    places = [each.place.state for each in row.workers]
+    if "gave up" in places:
+        return f"{told} gave up"
+    if "waiting" in places:
+        return f"{told} restarting"
+    if row.alive > group.wanted:
+        return f"{row.alive - group.wanted} of {row.alive} ending"
+    return f"{told} staying" if group.is_detached else f"{told} alive"
+
+
+def _place_state(row: PlaceRow) -> str:
+    place = row.place
+    for_s = max(0.0, row.now_mono - place.since_mono)
+    if place.state in ("finishing", "stopping"):
+        return f"{place.state} {ago(for_s)}"
+    if place.state == "waiting":
+        return f"again in {ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))}"
+    if place.state != "running":
+        return place.state
+    if row.seen is None:
+        return "starting"
+    return "idle" if row.seen.record is None else "working"
+
+
+def job(row: LocalRow) -> str:
+    """What a worker holds, or why there is none; of a group, what was started."""
+    if isinstance(row, GroupRow):
+        return safe(row.group.about.shown)
+    does = reason(row) if row.seen is None else cells.worker_job(row.seen)
+    return "; ".join(part for part in (safe(row.place.log_problem), does) if part)
+
+
+def reason(row: PlaceRow) -> str:
+    """How the last process of a place ended, with what it said last."""
+    place = row.place
+    before = "before: " if place.is_alive else ""
+    # What was in order needs no explanation.
+    tells = place.said and place.ending != DONE
+    said = f": {safe(place.said[-1])}" if tells else ""
+    return f"{before}{safe(place.ending)}{said}" if place.ending else ""
+
+
+def elapsed(row: LocalRow) -> str:
+    """How long a worker has had its job."""
+    return "" if isinstance(row, GroupRow) or row.seen is None else cells.worker_elapsed(row.seen)
+
+
+def cpu(row: LocalRow) -> str:
+    """Of one processor; of a group, of its workers together."""
+    parts = [each.usage.cpu_percent for each in _parts(row) if each.usage is not None]
+    known = [part for part in parts if part is not None]
+    return f"{sum(known):.0f}%" if known else ""
+
+
+def memory(row: LocalRow) -> str:
+    """Resident memory, with what the workers have started."""
+    parts = [each.usage.memory_bytes for each in _parts(row) if each.usage is not None]
+    return f"{sum(parts) / _MIB:,.0f} MB" if parts else ""
+
+
+def processed(row: LocalRow) -> str:
+    """How many jobs were run."""
+    return _sum([each.seen.processed for each in _parts(row) if each.seen is not None])
+
+
+def failed(row: LocalRow) -> str:
+    """How many of them failed."""
+    return _sum([each.seen.failed for each in _parts(row) if each.seen is not None])
+
+
+def failed_tone(row: LocalRow) -> Tone:
+    """Bad when any have."""
+    return "bad" if any(each.seen and each.seen.failed for each in _parts(row)) else "dim"
+
+
+def restarts(row: LocalRow) -> str:
+    """How often processes were started again."""
+    number = sum(each.place.restarts for each in _parts(row))
+    return f"{number:,}" if number else ""
+
+
+def _parts(row: LocalRow) -> tuple[PlaceRow, ...]:
+    return row.workers if isinstance(row, GroupRow) else (row,)
+
+
+def _sum(numbers: list[int | None]) -> str:
+    known = [number for number in numbers if number is not None]
+    return cells.number(sum(known)) if known else ""

@@ -1,0 +1,134 @@
+"""What a server's own words mean for those who keep their jobs there: findings with reasons and
+remedies, for `qtop doctor` and for Overview. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from qtop.config.thresholds import USUAL, Thresholds
+from qtop.display.text import ago
+from resque.state.inspection import Facts
+
+Level = Literal["OK", "WARN", "ERROR"]
+
+_SKEW_ERROR_S: Final = 150
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `remedy` is what to do; empty when nothing needs to be done. A weakness
+    is `latent` when it hurts only together with something else that has not happened."""
+
+    check: str
+    level: Level
+    text: str
+    remedy: str = ""
+    latent: bool = False
+
+
+def role(facts: Facts) -> Finding:
+    """Whether the server takes writes."""
+    told = facts.fields.get("role", "unknown")
+    if told == "slave":
+        return Finding(
+            "role", "ERROR", "a replica", "connect to its primary: this one is read-only"
+        )
+    return Finding("role", "OK", "a primary" if told == "master" else told)
+
+
+def memory(facts: Facts, thresholds: Thresholds = USUAL) -> Iterator[Finding]:
+    """How full the memory is, and what the server does when it is full."""
+    used, limit = _integer(facts, "used_memory"), _integer(facts, "maxmemory")
+    policy = facts.fields.get("maxmemory_policy", "unknown")
+    text = f"{_mib(used)} used" + (f" of {_mib(limit)}" if limit else ", no limit set")
+    if limit and used >= limit * thresholds.memory_part:
+        level: Level = "ERROR" if used >= limit else "WARN"
+        yield Finding("memory", level, text, "raise maxmemory, or clear what is not needed")
+    else:
+        yield Finding("memory", "OK", text)
+    remedy = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration"
+    if policy == "noeviction":
+        yield Finding("eviction", "OK", "noeviction: nothing is ever dropped to save memory")
+    elif policy.startswith("allkeys") and limit:
+        yield Finding("eviction", "ERROR", f"{policy}: a full server drops whole queues", remedy)
+    elif policy == "unknown":
+        text = "the policy is not told"
+        yield Finding("eviction", "WARN", text, "make sure: noeviction", latent=True)
+    else:
+        what = "queues" if policy.startswith("allkeys") else "locks, and what undo needs,"
+        text = f"{policy}: when full, {what} are dropped"
+        yield Finding("eviction", "WARN", text, remedy, latent=not limit)
+
+
+def connections(facts: Facts, thresholds: Thresholds = USUAL) -> Finding:
+    """Whether the server will go on taking connections."""
+    used, limit = _integer(facts, "connected_clients"), _integer(facts, "maxclients")
+    text = f"{used:,} used" + (f" of {limit:,}" if limit else "")
+    if not limit or used < limit * thresholds.clients_part:
+        return Finding("connections", "OK", text)
+    remedy = "raise maxclients, or find out who leaves connections open"
+    return Finding("connections", "WARN", text, remedy)
+
+
+def persistence(facts: Facts) -> Finding:
+    """What a crash of the server would cost."""
+    fields = facts.fields
+    for field, what in (
+        ("aof_last_write_status", "append-only file"),
+        ("rdb_last_bgsave_status", "snapshot"),
+    ):
+        if fields.get(field, "ok") != "ok":
+            text = f"the last write of the {what} failed"
+            return Finding("persistence", "ERROR", text, "free its disk, and look into its log")
+    if fields.get("aof_enabled") == "1":
+        return Finding("persistence", "OK", "append-only file")
+    remedy = "CONFIG SET appendonly yes, and the same in its configuration"
+    if facts.save is None:
+        remedy = "make sure that it writes to disk"
+        return Finding("persistence", "WARN", "not told", remedy, latent=True)
+    if facts.save == "":
+        return Finding("persistence", "WARN", "none: a restart loses every job", remedy)
+    text = "snapshots only: a crash loses minutes of jobs"
+    return Finding("persistence", "WARN", text, remedy, latent=True)
+
+
+def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
+    """Whether this machine and the server agree on the time. `skew_s` is how far the server is
+    ahead."""
+    if abs(skew_s) <= thresholds.clock_skew_s:
+        return Finding("clock", "OK", "the server's and this machine's agree")
+    side = "ahead of" if skew_s > 0 else "behind"
+    level: Level = "ERROR" if abs(skew_s) > _SKEW_ERROR_S else "WARN"
+    text = f"the server's is {abs(skew_s):,.0f} s {side} this machine's"
+    return Finding("clock", level, text, "synchronise both with NTP: ages and delays are wrong")
+
+
+def scheduler(master: str | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
+    """Whether somebody moves the delayed jobs that are due and fires the schedules."""
+    if master is not None:
+        return Finding("scheduler", "OK", f"{master} is at work")
+    remedy = "start one: qtop scheduler"
+    if is_due:
+        text = f"none is at work, and delayed jobs are due for {ago(overdue_s)}"
+        return Finding("scheduler", "ERROR", text, remedy)
+    if schedules:
+        return Finding("scheduler", "WARN", f"none is at work for {schedules:,} schedules", remedy)
+    return Finding("scheduler", "OK", "none is at work, and nothing is due")
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few of some names."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _integer(facts: Facts, field: str) -> int:
+    text = facts.fields.get(field, "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:,.1f} MiB"
