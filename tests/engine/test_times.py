@@ -126,6 +126,25 @@ def test_the_local_zones_own_letters_are_read_and_others_are_not() -> None:
     assert times.parse("2026/11/23 07:09:06 PST") is None
 
 
+def test_letters_are_read_anew_where_the_zone_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "2026/11/23 07:09:06 EST"
+    for zone, expected in (("UTC", None), ("EST5EDT,M3.2.0,M11.1.0", MOMENT), ("UTC", None)):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert times.parse(text) == expected
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    "text", [" " * 300 + "1795435746", "9" * 10_000, 10**5_000], ids=["blanks", "text", "number"]
+)
+def test_a_text_of_any_length_is_read_or_refused(text: object) -> None:
+    is_moment = isinstance(text, str) and text.startswith(" ")
+    expected = datetime(2026, 11, 23, 12, 9, 6, tzinfo=UTC) if is_moment else None
+    assert times.parse(text) == expected
+
+
 @pytest.mark.usefixtures("in_new_york")
 def test_what_a_worker_writes_in_summer_it_reads_in_summer() -> None:
     summer = datetime(2026, 7, 1, 12, tzinfo=UTC).astimezone()

@@ -3,7 +3,6 @@ What else an operator does with them is in `failure_actions`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +14,13 @@ from resque.wire import times
 from resque.wire.codec import decode, members, members_of_beginning, text_of
 from resque.wire.exchange import Exchange, single
 from resque.wire.keys import Keys, name_bytes, name_text
+from resque.wire.values import value as value_class
 
 #: The list of failures where there is one for all queues.
 FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Failure:
     """One entry of the list of failures, as far as it can be read; what is missing is None.
 
@@ -66,7 +66,7 @@ def read(item: Item, place: int) -> Failure:
         args=job.get("args"),
         exception=_text(value.get("exception")),
         error=_text(value.get("error")),
-        backtrace=tuple(str(line) for line in lines),
+        backtrace=tuple(map(str, lines)),
         worker=_text(value.get("worker")),
         queue=_text(value.get("queue")),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from resque.state.trail import Trail, trail_args, trail_keys
 from resque.wire.exchange import Exchange, load_script, single
 from resque.wire.keys import Keys, name_bytes
+from resque.wire.values import value as value_class
 
 _WINDOW = load_script("window")
 _FIND = load_script("find")
@@ -18,7 +19,7 @@ _CLEAR_TO = load_script("clear_to")
 _CLEAR_REACH = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Item:
     """One item of a list. `raw` is the whole of it, or, when `is_cut`, its beginning; `size`
     and `sha` (SHA-1 in hex, its identity) are those of the whole."""

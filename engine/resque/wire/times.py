@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 #: Gives the present moment as an aware datetime in the local zone.
 Clock = Callable[[], datetime]
@@ -60,6 +61,7 @@ _JS = re.compile(
     r"(?:GMT|UTC)([+-]\d{4})"
 )
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_LONGEST = 128
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
 
 
@@ -74,7 +76,18 @@ def parse(text: object) -> datetime | None:
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
     try:
-        word = str(text).strip()
+        # The longest that is a moment is half as long; what is remembered is to be bounded.
+        moment = _read(str(text).strip()[:_LONGEST])
+    except ValueError:  # Python writes no integers of more than 4,300 digits
+        return None
+    return _in_own_zone(*moment) if isinstance(moment, tuple) else moment
+
+
+# Failures come in bursts, many of them in one second.
+@lru_cache(maxsize=4096)
+def _read(word: str) -> datetime | tuple[datetime, str] | None:
+    """A moment; where its zone is a word of this place only, the time of day and that word."""
+    try:
         if _EPOCH.fullmatch(word):
             seconds = float(word)
             return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
@@ -87,17 +100,21 @@ def parse(text: object) -> datetime | None:
             micros = int((found[7] or "0")[:6].ljust(6, "0"))
             year, month_, day_, hour_, minute_, second_ = (int(found[i]) for i in range(1, 7))
             naive = datetime(year, month_, day_, hour_, minute_, second_, micros)
-            return _in_zone(naive, found[8])
+            zone = found[8]
+            if zone.isalpha() and zone not in ("Z", "UTC", "GMT"):
+                return naive, zone
+            return naive.replace(tzinfo=_zone(zone))
     except (ValueError, OverflowError, OSError):
         return None
     return None
 
 
-def _in_zone(naive: datetime, zone: str) -> datetime | None:
-    if zone.isalpha() and zone not in ("Z", "UTC", "GMT"):
+def _in_own_zone(naive: datetime, zone: str) -> datetime | None:
+    try:
         local = naive.astimezone()
-        return local if local.tzname() == zone else None
-    return naive.replace(tzinfo=_zone(zone))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return local if local.tzname() == zone else None
 
 
 def _zone(text: str) -> timezone:

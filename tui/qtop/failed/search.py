@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +19,7 @@ from resque.state import failures, poison
 from resque.state.failures import FAILED, Failure
 from resque.state.windows import Item, read_item
 from resque.wire.keys import Keys
+from resque.wire.values import replace
 
 #: Matches that are listed; all are counted.
 MOST_LISTED: Final = 10_000

@@ -13,12 +13,15 @@ from resque.state.delayed import DelayedJob
 from resque.state.failures import Failure
 from resque.state.windows import Item
 from resque.wire.codec import Payload, decode_payload
+from resque.wire.values import value as value_class
 
+#: Made once: to make one costs as much as to write a job's arguments.
+_AS_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 #: Characters of an entry that cannot be read in which words are looked for.
 _RAW_BYTES: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Subject:
     """What a filter is matched with. None is what there is not.
 
@@ -256,7 +259,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _AS_JSON(value)
     except (ValueError, TypeError, RecursionError):
         return ""
 

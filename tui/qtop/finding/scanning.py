@@ -16,6 +16,7 @@ from resque.state.failures import FAILED, Failure
 from resque.state.windows import Item, Window
 from resque.wire.exchange import Steps, single
 from resque.wire.keys import Keys
+from resque.wire.values import value
 
 Kind = Literal["failed", "queue", "unreadable"]
 
@@ -52,7 +53,7 @@ class Source:
         return self.kind if is_main else f"{self.kind}:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hit:
     """An item that was selected. `failure` is None when it is none."""
 
