@@ -72,6 +72,19 @@ def test_a_ready_child_that_is_killed_takes_no_job_with_it(
     await_ready_child(worker)
 
 
+def test_a_ready_child_that_is_told_to_end_fails_no_job(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    worker = start_worker(**AHEAD | {"TERM_CHILD": "1"})
+    ready = await_ready_child(worker)
+    ready.send_signal(SIGTERM)
+    eventually(lambda: not worker.children(), "it leaves")
+    push("Where", "job")
+    await_done(direct, 1)
+    assert [name for name, _ in where(direct)] == ["job"]
+    assert failed(direct) == []
+
+
 def test_a_ready_child_does_not_outlive_a_worker_that_is_killed(start_worker: StartWorker) -> None:
     worker = start_worker(**AHEAD)
     ready = await_ready_child(worker)

@@ -86,8 +86,10 @@ class Ahead:
         os.close(self._orders_fd)
         self._get_ready()
         order = b""
+        self._wishes.is_without_job = True
         while part := os.read(read_fd, _READ_BYTES):
             order += part
+        self._wishes.is_without_job = False
         os.close(read_fd)
         if not order:
             os._exit(0)

@@ -79,6 +79,8 @@ class Wishes:
         self._graceful_term = graceful_term
         self._term_child = term_child
         self._on_signal = on_signal
+        #: This is a child that has no job yet: one that is told to end leaves, and no job of it.
+        self.is_without_job = False
         self._is_in_job = False
         self._pending: str | None = None
         self._read_fd, self._write_fd = os.pipe()
@@ -140,6 +142,8 @@ class Wishes:
         """With `term_child`: end the job that this process performs, or is about to."""
         if not self._term_child:
             return
+        if self.is_without_job:
+            os._exit(0)
         name = signal.Signals(number).name
         if self._is_in_job:
             raise TermException(name)
