@@ -58,10 +58,15 @@ def test_what_is_pushed_back_at_the_head_makes_no_rate_negative() -> None:
     assert (row.rates.in_per_s, row.rates.out_per_s) == (4.0, 0.0)
 
 
-def test_a_queue_that_was_emptied_drops_and_makes_no_rate_negative() -> None:
-    row = last_queue(snapshot([queue("mail", 500)]), snapshot([queue("mail", 0)]))
+def test_a_queue_that_workers_emptied_drops_and_makes_no_rate_negative() -> None:
+    hand = [worker("h:1:mail")]
+    row = last_queue(
+        snapshot([queue("mail", 500)], hand),
+        snapshot([queue("mail", 0)], hand, processed_ever=1_500),
+    )
     assert (row.rates.in_per_s, row.rates.out_per_s) == (0.0, 500.0)
     assert row.empty_in_s == 0
+    assert not row.falls
 
 
 def test_unknown_pushes_are_estimated_from_workers_of_one_queue() -> None:

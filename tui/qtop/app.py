@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -27,6 +27,7 @@ from qtop.screens.base import ConsoleScreen
 from qtop.screens.too_small import TooSmallScreen, is_too_small
 from qtop.source import RedisSource, Source
 from qtop.stage import Stage
+from qtop.turns import in_turns
 from resque.state.survey import Survey
 from resque.wire.address import Address
 from resque.wire.exchange import Operation
@@ -141,24 +142,24 @@ class QtopApp(Habits):
         if front is not None:
             front.say(text, tone)
 
-    def on_look(self, look: Look) -> None:
-        """Take in a look and show it."""
+    def on_look(self, look: Look) -> Awaitable[None] | None:
+        """Take in a look and show it. Where that takes a while, returns what to wait for."""
         if not self._has_begun:
             self._has_begun = True
             self.run_worker(self._begin(), group="first")
-        if self.stage.take(look):
-            # Later: with thousands of workers each is a step in which no key is answered.
-            self.call_later(self._judge)
-        else:
-            self._judge()
+        if look.snapshot is not self.stage.look.snapshot:
+            return self._take_in(look)
+        self.stage.take(look)
+        self._show()
+        return None
+
+    async def _take_in(self, look: Look) -> None:
+        await in_turns(self.stage.taking(look))
+        self._show()
 
     def on_survey(self, survey: Survey) -> None:
         """Take in what was found out beside the looks."""
         self.stage.take_survey(survey)
-        self._judge()
-
-    def _judge(self) -> None:
-        self.stage.judge()
         self._show()
 
     def _front(self) -> ConsoleScreen | None:

@@ -57,7 +57,8 @@ class Poller:
 
     Args:
         source: Where to look.
-        on_look: Called after every try, in the event loop.
+        on_look: Called after every try, in the event loop. What it returns is waited for: the next
+            look comes after the last was taken in.
         on_survey: Called with a survey now and then, after a look; without it none is made.
         interval_s: From the begin of one look to the begin of the next.
         clock: Monotonic seconds.
@@ -67,7 +68,7 @@ class Poller:
     def __init__(
         self,
         source: Source,
-        on_look: Callable[[Look], None],
+        on_look: Callable[[Look], Awaitable[None] | None],
         *,
         on_survey: Callable[[Survey], None] | None = None,
         interval_s: float,
@@ -105,7 +106,9 @@ class Poller:
             self._poked.clear()
             began_mono = self._clock()
             self.last = await self._try(began_mono)
-            self._on_look(self.last)
+            taking = self._on_look(self.last)
+            if taking is not None:
+                await taking
             if self.last.error is None and began_mono >= self._next_survey_mono:
                 self._next_survey_mono = began_mono + SURVEY_EVERY_S
                 await self._survey()

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
-from resque.state import snapshot, survey
-from resque.state.snapshot import Snapshot
+from resque.state import survey
+from resque.state.snapshot import Looker, Snapshot
 from resque.state.survey import Survey
 from resque.wire.address import Address
 from resque.wire.exchange import Operation
@@ -52,14 +52,18 @@ class RedisSource:
         from resque.wire.stores import AsyncStore
 
         self._keys = keys
+        self._looker = Looker(keys, failures_limit=FAILURES_READ)
         self._read_only = read_only
         self._looks = AsyncStore(address, timeout_s=LOOK_TIMEOUT_S, client_name="qtop-looks")
         self._actions = AsyncStore(address, timeout_s=ACTION_TIMEOUT_S, client_name="qtop-actions")
 
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
-        """Two round trips; see `snapshot.take`."""
-        look = snapshot.take(self._keys, tails=tails, failures_limit=FAILURES_READ)
-        return await self._looks.run(self._let_through(look))
+        """Two round trips; see `Looker.look`. One at a time."""
+        # Imported here: commands do without asyncio.
+        from qtop.turns import in_turns
+
+        reading = await self._looks.run(self._let_through(self._looker.look(tails)))
+        return await in_turns(reading)
 
     async def survey(self) -> Survey:
         """One round trip on the connection of the looks; see `survey.take`."""

@@ -19,6 +19,7 @@ from qtop.rows.model import Board
 from qtop.verdicts import Judge, Verdict, no_answer
 from resque.state.survey import Survey
 from resque.state.workers import Record
+from resque.wire.slices import Slices, at_once
 
 _NEW_RTT_WEIGHT: Final = 0.2
 
@@ -142,40 +143,42 @@ class Stage:
         is_frozen = self._frozen_since_mono is not None
         return self.look.error is not None or is_frozen or self._local.ages
 
-    def take(self, look: Look) -> bool:
-        """Take in a look, also a failed one. Returns whether it made new rows, which `judge` has
-        not seen. Cost: see `History.add`."""
-        is_new = look.snapshot is not None and look.snapshot is not self.look.snapshot
-        self.look = look
-        if is_new:
-            self._take_snapshot(look)
+    def take(self, look: Look) -> None:
+        """Take in a look, also a failed one. Cost: see `History.add` and `Judge.judge`."""
+        at_once(self.taking(look))
+
+    def taking(self, look: Look) -> Slices[None]:
+        """As `take`, in slices; what is shown is the look before until the last one is done."""
+        if look.snapshot is not None and look.snapshot is not self.look.snapshot:
+            taken_mono, pids = self._when_taken(look), self._local.pids
+            board = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
+            yield
+            self._newest = board
+            self._recorder.add(board.totals, taken_mono)
+            self._note_rtt(look.rtt_ms)
         elif look.error is not None:
             self._recorder.add(None, self._clock())
-        self._show_newest()
-        return is_new
+        self.look = look
+        self._find_wrong()
+        yield
 
-    def _take_snapshot(self, look: Look) -> None:
-        assert look.snapshot is not None  # noqa: S101  else there is nothing to take
-        pids = self._local.pids
-        board = self._history.add(look.snapshot, self._taken_mono, local_pids=pids)
-        self._newest = board
-        self._recorder.add(board.totals, self._taken_mono)
-        if look.rtt_ms is not None:
-            before_ms = look.rtt_ms if self._rtt_ms is None else self._rtt_ms
-            self._rtt_ms = before_ms + (look.rtt_ms - before_ms) * _NEW_RTT_WEIGHT
+    def _note_rtt(self, rtt_ms: float | None) -> None:
+        if rtt_ms is not None:
+            before_ms = rtt_ms if self._rtt_ms is None else self._rtt_ms
+            self._rtt_ms = before_ms + (rtt_ms - before_ms) * _NEW_RTT_WEIGHT
 
     def take_survey(self, survey: Survey) -> None:
-        """Take in what was found out beside the looks."""
+        """Take in what was found out beside the looks. Cost: see `Judge.judge`."""
         self.surveyed = survey
+        self._find_wrong()
 
-    def judge(self) -> None:
-        """Find out what is wrong. Cost: see `Judge.judge`."""
+    def _find_wrong(self) -> None:
         board, look = self._newest, self.look
         verdicts: tuple[Verdict, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
         if board is not None:
             verdicts = self._judge.judge(
-                board, self._taken_mono, survey=self.surveyed, rtt_ms=self._rtt_ms
+                board, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
             )
             groups = self._judge.marks.groups(board.failures)
         if look.error is not None:
@@ -190,10 +193,8 @@ class Stage:
         name = None if record is None else unwrapped(record.class_name, record.args)[0]
         return None if name is None else self._judge.usual_s(name)
 
-    @property
-    def _taken_mono(self) -> float:
-        taken_mono = self.look.taken_mono
-        return self._clock() if taken_mono is None else taken_mono
+    def _when_taken(self, look: Look) -> float:
+        return self._clock() if look.taken_mono is None else look.taken_mono
 
     def _show_newest(self) -> None:
         if self._frozen_since_mono is None:

@@ -9,15 +9,18 @@ from typing import Any
 from resque.state import windows
 from resque.state.failure_entry import entry as entry
 from resque.state.trail import Trail
-from resque.state.windows import Extent, Item
+from resque.state.windows import Extent, Item, Stretch
 from resque.wire import times
 from resque.wire.codec import decode, members, members_of_beginning, text_of
 from resque.wire.exchange import Exchange, single
 from resque.wire.keys import Keys, name_bytes, name_text
+from resque.wire.slices import Slices
 from resque.wire.values import value as value_class
 
 #: The list of failures where there is one for all queues.
 FAILED = "failed"
+#: So many entries are read between two pauses.
+_SLICE = 100
 
 
 @value_class
@@ -116,15 +119,45 @@ def newest(
 ) -> Exchange[tuple[int, list[Failure]]]:
     """The length of the list, and up to `limit` failures, newest first, after the `skip`
     newest. Entries longer than `max_bytes` come cut. One round trip, O(limit)."""
-    # To LRANGE 0 -1, which these would be for none at all, is everything.
-    first, last = (-skip - limit, -skip - 1) if limit > 0 else (1, 0)
 
-    def parse(seen: windows.Window) -> tuple[int, list[Failure]]:
+    def parse(seen: Stretch) -> tuple[int, list[Failure]]:
         end = seen.length - skip - 1
-        newest_first = reversed(seen.items)
+        newest_first = map(windows.read_item, reversed(seen.replies))
         return seen.length, [read(item, end - i) for i, item in enumerate(newest_first)]
 
-    return windows.window(list_key(keys, list_name), first, last, max_bytes=max_bytes).then(parse)
+    return _newest(keys, skip, limit, max_bytes, list_name).then(parse)
+
+
+def newest_as_they_came(keys: Keys, *, limit: int, max_bytes: int = 65_536) -> Exchange[Stretch]:
+    """As `newest`, oldest first, for a `Reader`."""
+    return _newest(keys, 0, limit, max_bytes, FAILED)
+
+
+def _newest(keys: Keys, skip: int, limit: int, max_bytes: int, list_name: str) -> Exchange[Stretch]:
+    # To LRANGE 0 -1, which these would be for none at all, is everything.
+    first, last = (-skip - limit, -skip - 1) if limit > 0 else (1, 0)
+    return windows.stretch(list_key(keys, list_name), first, last, max_bytes=max_bytes)
+
+
+class Reader:
+    """Reads the newest failures, from look to look: an entry that is where it was, byte for byte,
+    is not read again, and stays the same object."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Failure]] = {}
+
+    def read(self, seen: Stretch) -> Slices[tuple[Failure, ...]]:
+        """The failures, newest first. O(failures), and the reading of what is new."""
+        known: dict[int, tuple[Any, Failure]] = {}
+        for place, reply in enumerate(seen.replies, seen.length - len(seen.replies)):
+            was = self._known.get(place)
+            if was is None or was[0] != reply:
+                was = reply, read(windows.read_item(reply), place)
+                if len(known) % _SLICE == 0:
+                    yield
+            known[place] = was
+        self._known = known
+        return tuple(failure for _, failure in reversed(known.values()))
 
 
 def job_of(raw: bytes) -> tuple[str, bytes] | str:

@@ -3,61 +3,25 @@ workers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, islice
 from typing import Any
 
 from resque.errors import StoreError
 from resque.state import failures, pauses, workers
+from resque.state.columns import integer
 from resque.state.failures import Failure
-from resque.state.workers import Identity, Record
+from resque.state.heads import Heads
+from resque.state.heads import QueueState as QueueState
+from resque.state.roster import RECORD_BYTES as RECORD_BYTES
+from resque.state.roster import Roster
+from resque.state.roster import WorkerState as WorkerState
+from resque.state.windows import Stretch
 from resque.wire import times
-from resque.wire.exchange import Command, Exchange, Reply, Steps, T, load_script
+from resque.wire.exchange import Command, Exchange, Reply, Steps
 from resque.wire.keys import Keys, name_text
-
-_QUEUE_HEADS = load_script("queue_heads")
-_BEGINNINGS = load_script("beginnings")
-
-#: Keys of one command: keeps each well under 10 ms of the server's time.
-_BATCH = 500
-#: How many newest jobs are compared to find the one remembered from the look before.
-_REACH = 500
-#: A worker's record that is longer comes cut.
-RECORD_BYTES = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class QueueState:
-    """One queue at one look. None means unknown.
-
-    `pushed` counts the jobs pushed since the look before; `tail` stands for the last job and
-    goes into the next look. `unreadable` counts items set aside. `problem` says what is wrong
-    with the key.
-    """
-
-    name: str
-    size: int | None
-    is_paused: bool = False
-    unreadable: int = 0
-    pushed: int | None = None
-    tail: str = ""
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerState:
-    """One registered worker at one look. `heartbeat_age_s` is by the server's clock; None when
-    it never beat or its beat cannot be read. `record` is None when it is idle."""
-
-    identity: Identity
-    started: datetime | None
-    heartbeat_age_s: float | None
-    has_heartbeat: bool
-    record: Record | None
-    processed: int | None
-    failed: int | None
+from resque.wire.slices import Slices, at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +42,57 @@ class Snapshot:
 
 
 def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[Snapshot]:
-    """Look at everything. `tails` are the `QueueState.tail` of the look before, by queue name;
-    `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
+    """Look at everything, once. `tails` are the `QueueState.tail` of the look before, by queue
+    name; `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
     failures read + jobs pushed since)."""
-    first: _First = yield _first_look(keys, failures_limit)
-    snapshot: Snapshot = yield _second_look(keys, first, tails)
-    return snapshot
+    reading = yield from Looker(keys, failures_limit=failures_limit).look(tails)
+    return at_once(reading)
 
 
-@dataclass(frozen=True, slots=True)
-class _First:
-    server_time: datetime
-    queue_names: list[str]
-    worker_ids: list[str]
-    heartbeats: dict[bytes, bytes]
-    failures: tuple[Failure, ...]
-    failed: int | None
-    processed_ever: int | None
-    failed_ever: int | None
-    is_paused: bool
-    problems: tuple[str, ...]
+class Looker:
+    """Looks at everything again and again, one look after the other. What has not changed since
+    the look before is not read again, and stays the same object.
 
+    Args:
+        keys: Where to look.
+        failures_limit: How many failures to read.
+    """
 
-def _first_look(keys: Keys, failures_limit: int) -> Exchange[_First]:
-    newest = failures.newest(keys, limit=failures_limit)
+    def __init__(self, keys: Keys, *, failures_limit: int) -> None:
+        self._keys = keys
+        self._heads = Heads(keys)
+        self._roster = Roster(keys)
+        self._failures = failures.Reader()
+        self._newest = failures.newest_as_they_came(keys, limit=failures_limit)
 
-    def parse(replies: list[Reply]) -> _First:
-        clock, queues, ids, beats, switch, all_switch, processed, failed, entries = replies
+    def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
+        """Ask for everything; what is returned reads the answers, in slices, and must be done
+        before the next look. `tails` as for `take`. Two round trips; O(queues + workers +
+        failures read + jobs pushed since), the reading O(what has changed) but for little."""
+        first: _First = yield self._first_look()
+        second: list[list[Reply]] = yield self._second_look(first, tails)
+        return self._read(first, *second)
+
+    def _first_look(self) -> Exchange[_First]:
+        keys, glance = self._keys, self._heads.glance()
+        commands: tuple[Command, ...] = (
+            ("TIME",),
+            ("SMEMBERS", keys.queues()),
+            ("SMEMBERS", keys.workers()),
+            ("HGETALL", keys.heartbeats()),
+            ("GET", keys.pause_all_workers()),
+            ("EXISTS", keys.pause_all()),
+            ("GET", keys.stat("processed")),
+            ("GET", keys.stat("failed")),
+            *self._newest.commands,
+            *glance,
+        )
+        return Exchange(commands, self._parse_first, tolerant=True)
+
+    def _parse_first(self, replies: list[Reply]) -> _First:
+        clock, queues, ids, beats, switch, all_switch, processed, failed, entries, *glances = (
+            replies
+        )
         if isinstance(clock, StoreError):
             raise clock
         problems: list[str] = []
@@ -116,147 +104,61 @@ def _first_look(keys: Keys, failures_limit: int) -> Exchange[_First]:
             return reply
 
         window = sound(entries, "failures", None)
-        total, seen = (None, []) if window is None else newest.parse([window])
         return _First(
             server_time=times.from_server(*clock),
             queue_names=[name_text(raw) for raw in sorted(sound(queues, "queues", []))],
-            worker_ids=[name_text(raw) for raw in sorted(sound(ids, "workers", []))],
+            worker_ids=sorted(sound(ids, "workers", [])),
             heartbeats=workers.pairs(sound(beats, "heartbeats", [])),
-            failures=tuple(seen),
-            failed=total,
-            processed_ever=_integer(processed),
-            failed_ever=_integer(failed),
+            newest=None if window is None else self._newest.parse([window]),
+            processed_ever=integer(processed),
+            failed_ever=integer(failed),
             is_paused=pauses.means_paused(sound(switch, "pause", None))
             or bool(sound(all_switch, "pause", 0)),
             problems=tuple(problems),
+            glances=glances,
         )
 
-    commands: tuple[Command, ...] = (
-        ("TIME",),
-        ("SMEMBERS", keys.queues()),
-        ("SMEMBERS", keys.workers()),
-        ("HGETALL", keys.heartbeats()),
-        ("GET", keys.pause_all_workers()),
-        ("EXISTS", keys.pause_all()),
-        ("GET", keys.stat("processed")),
-        ("GET", keys.stat("failed")),
-        *newest.commands,
-    )
-    return Exchange(commands, parse, tolerant=True)
-
-
-def _integer(reply: bytes | StoreError | None) -> int | None:
-    """A statistic: 0 when it was never counted, None when what lies there is no number."""
-    try:
-        return None if isinstance(reply, StoreError) else int(reply or 0)
-    except ValueError:
-        return None
-
-
-def _second_look(keys: Keys, first: _First, tails: Mapping[str, str]) -> Exchange[Snapshot]:
-    names, ids = first.queue_names, first.worker_ids
-    heads: list[Command] = [
-        _QUEUE_HEADS.call(
-            [keys.queue(n) for n in batch], [_REACH, *(tails.get(n, "") for n in batch)]
+    def _second_look(self, first: _First, tails: Mapping[str, str]) -> Exchange[list[list[Reply]]]:
+        of_queues = self._heads.ask(first.queue_names, first.glances, tails)
+        of_workers = self._roster.ask(
+            first.worker_ids, first.heartbeats, (first.processed_ever, first.failed_ever)
         )
-        for batch in _batches(names)
-    ]
-    asides: list[Command] = [("LLEN", keys.unreadable(n)) for n in names]
-    paused = _texts(keys.pause_queue(n) for n in names)
-    records: list[Command] = [
-        _BEGINNINGS.call([keys.worker(i) for i in batch], [RECORD_BYTES]) for batch in _batches(ids)
-    ]
-    of_workers = (
-        records,
-        _texts(keys.worker_started(i) for i in ids),
-        _texts(keys.worker_stat("processed", i) for i in ids),
-        _texts(keys.worker_stat("failed", i) for i in ids),
-    )
+        middle = len(of_queues)
+        return Exchange(
+            (*of_queues, *of_workers),
+            lambda replies: [replies[:middle], replies[middle:]],
+            tolerant=True,
+        )
 
-    def parse(replies: list[Reply]) -> Snapshot:
-        rest = iter(replies)
-        head_rows = _rows(rest, heads, len(names))
-        unreadable = list(islice(rest, len(names)))
-        pauses = _rows(rest, paused, len(names))
-        columns = [_rows(rest, commands, len(ids)) for commands in of_workers]
+    def _read(
+        self, first: _First, of_queues: Iterable[Reply], of_workers: Iterable[Reply]
+    ) -> Slices[Snapshot]:
+        newest = Stretch(0, ()) if first.newest is None else first.newest
+        seen = yield from self._failures.read(newest)
+        queues = yield from self._heads.read(iter(of_queues))
+        states = yield from self._roster.read(iter(of_workers), first.server_time)
         return Snapshot(
             server_time=first.server_time,
-            queues=tuple(
-                _queue(*each) for each in zip(names, head_rows, unreadable, pauses, strict=True)
-            ),
-            workers=tuple(_worker(first, *each) for each in zip(ids, *columns, strict=True)),
-            failures=first.failures,
-            failed=first.failed,
+            queues=tuple(queues),
+            workers=tuple(states),
+            failures=seen,
+            failed=None if first.newest is None else first.newest.length,
             processed_ever=first.processed_ever,
             failed_ever=first.failed_ever,
             is_paused=first.is_paused,
             problems=first.problems,
         )
 
-    commands = (*heads, *asides, *paused, *chain(*of_workers))
-    return Exchange(commands, parse, tolerant=True)
 
-
-def _batches(names: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (names[at : at + _BATCH] for at in range(0, len(names), _BATCH))
-
-
-def _texts(keys: Iterable[bytes]) -> list[Command]:
-    return [("MGET", *batch) for batch in _batches(list(keys))]
-
-
-def _rows(replies: Iterator[Reply], commands: Sequence[Command], count: int) -> list[Any]:
-    """The replies to the commands of some batches, one for each of `count` names."""
-    rows: list[Any] = []
-    for reply in islice(replies, len(commands)):
-        length = min(_BATCH, count - len(rows))
-        rows += [reply] * length if isinstance(reply, StoreError) else reply
-    return rows
-
-
-def _known(reply: Any) -> Any:
-    return None if isinstance(reply, StoreError) else reply
-
-
-def _queue(name: str, head: Any, unreadable: Any, pause: Any) -> QueueState:
-    aside = unreadable if isinstance(unreadable, int) else 0
-    is_paused = _known(pause) is not None
-    if isinstance(head, StoreError):
-        return QueueState(name, None, is_paused, unreadable=aside, problem=str(head))
-    length, tail, pushed = head
-    if length < 0:
-        problem = "the key holds another kind of value than a list"
-        return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
-    return QueueState(
-        name,
-        length,
-        is_paused,
-        unreadable=aside,
-        pushed=None if pushed < 0 else pushed,
-        tail=tail.decode(),
-    )
-
-
-def _worker(
-    first: _First, worker_id: str, held: Any, started: Any, processed: Any, failed: Any
-) -> WorkerState:
-    started = _known(started)
-    beat = first.heartbeats.get(worker_id.encode("utf-8", "surrogateescape"))
-    beaten = None if beat is None else times.parse(beat.decode("utf-8", "replace"))
-    return WorkerState(
-        identity=workers.identity(worker_id),
-        started=None if started is None else times.parse(started.decode("utf-8", "replace")),
-        heartbeat_age_s=(None if beaten is None else (first.server_time - beaten).total_seconds()),
-        has_heartbeat=beat is not None,
-        record=_record(held),
-        processed=_integer(processed),
-        failed=_integer(failed),
-    )
-
-
-def _record(held: Any) -> Record | None:
-    if isinstance(held, StoreError):
-        return Record(b"", None, None, None, None, None, str(held))
-    if isinstance(held, list):
-        return workers.read_beginning(held[0], held[1])
-    return None if held is None else workers.read_record(held)
+@dataclass(frozen=True, slots=True)
+class _First:
+    server_time: datetime
+    queue_names: list[str]
+    worker_ids: list[bytes]
+    heartbeats: dict[bytes, bytes]
+    newest: Stretch | None
+    processed_ever: int | None
+    failed_ever: int | None
+    is_paused: bool
+    problems: tuple[str, ...]
+    glances: list[Reply]

@@ -6,6 +6,7 @@ a write whose answer was lost is reported as unknown, and whoever asked decides.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
@@ -225,6 +226,8 @@ class AsyncStore:
                 step = steps.throw(problem) if problem else steps.send(result)
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
+            # To build a large exchange and to pack it take milliseconds each: others have a turn.
+            await asyncio.sleep(0)
             try:
                 result, problem = await self._exchange(step), None
             except StoreError as error:

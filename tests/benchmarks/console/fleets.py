@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import redis
 
 _AT_ONCE = 2_000
+#: A second of a fleet at work: each fourth worker ends its job and takes another, one in a
+#: hundred fails, each sixtieth has its heartbeat. The names are those of `_workers`.
+_GO_ON = """
+local turn, queues, workers, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+for i = 0, workers - 1 do
+  local queue = string.format('queue-%04d', i % queues)
+  local other = string.format('queue-%04d', i * 3 % queues)
+  local name = string.format('host-%03d:%d:%s,%s', i % 100, 10000 + i, queue, other)
+  if i % 4 == turn % 4 then
+    local job = string.format('{"class":"Kind%d","args":[%d]}', i % 40, i + turn)
+    redis.call('SET', 'resque:worker:' .. name,
+      '{"queue":"' .. queue .. '","run_at":"' .. now .. '","payload":' .. job .. '}')
+    redis.call('INCR', 'resque:stat:processed:' .. name)
+    redis.call('INCR', 'resque:stat:processed')
+    if i % 100 == 0 then
+      redis.call('INCR', 'resque:stat:failed:' .. name)
+      redis.call('INCR', 'resque:stat:failed')
+    end
+  end
+  if i % 60 == turn % 60 then
+    redis.call('HSET', 'resque:workers:heartbeat', name, now)
+  end
+end
+"""
 
 
 def fill(client: redis.Redis, queues: int, workers: int, failures: int, entry_bytes: int) -> None:
@@ -32,6 +58,27 @@ def fill(client: redis.Redis, queues: int, workers: int, failures: int, entry_by
             pipe.execute()
     pipe.execute()
     add_failures(client, failures, entry_bytes)
+
+
+@contextmanager
+def working(client: redis.Redis, queues: int, workers: int) -> Iterator[None]:
+    """Let a fleet work meanwhile."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        turn = 0
+        while not over.wait(1.0):
+            now = _now("%Y-%m-%dT%H:%M:%SZ")
+            client.eval(_GO_ON, 0, str(turn), str(queues), str(workers), now)
+            turn += 1
+
+    worker = threading.Thread(target=go_on)
+    worker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
 
 
 def add_failures(client: redis.Redis, number: int, entry_bytes: int) -> None:

@@ -8,13 +8,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from qtop.display.text import ago, safe
-from qtop.rows.model import DEPTHS_KEPT, FailureRow, QueueRow, WorkerRow
+from qtop.rows.falls import Fall
+from qtop.rows.model import DEPTHS_KEPT, FailureRow, QueueRow, Totals, WorkerRow
 from resque.errors import EncodeError
 from resque.state.failures import Failure
 from resque.wire.codec import encode
 
 NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, which is not zero
+FALL_SIGN: Final = "↓"
+_BREAK: Final = "╎"
 _BARS: Final = "▁▂▃▄▅▆▇█"
+_UNITS: Final = (("M", 10**6), ("G", 10**9), ("T", 10**12), ("P", 10**15), ("E", 10**18))
 _SHOWN_CHARACTERS: Final = 300
 _SHOWN_ITEMS: Final = 20
 _SHOWN_LEVELS: Final = 6
@@ -28,9 +32,25 @@ def number(value: int | None) -> str:
         return NOTHING
     if abs(value) < 1_000_000:
         return f"{value:,}"
-    if abs(value) < 1_000_000_000:
-        return f"{value / 1_000_000:.4g}M"
-    return f"{value / 1_000_000_000:.4g}G"
+    for unit, of in _UNITS:
+        if abs(value) < 1_000 * of:
+            return f"{value / of:.4g}{unit}"
+    return ">999E" if value > 0 else "<-999E"
+
+
+def depth(row: QueueRow) -> str:
+    """How many jobs wait in a queue, with a sign while they fell to that of late."""
+    return fallen(number(row.depth), row.falls)
+
+
+def waiting(totals: Totals | None) -> str:
+    """How many jobs wait in all queues, with a sign as for one."""
+    return NOTHING if totals is None else fallen(number(totals.waiting), totals.falls.waiting)
+
+
+def fallen(figure: str, falls: object) -> str:
+    """A figure, with a sign if it fell off a cliff of late."""
+    return f"{FALL_SIGN}{figure}" if falls else figure
 
 
 def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
@@ -48,23 +68,28 @@ def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
     return f"~{text}" if is_estimate else text
 
 
-def trend(depths: Sequence[int | None], looks: int, width: int) -> str:
+def trend(depths: Sequence[int | None], looks: int, width: int, falls: Sequence[Fall] = ()) -> str:
     """The course of a depth in at most `width` bars, the newest at the right.
 
     An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
     catches the eye is change, of a tenth of the depth at least. `looks` counts all looks there
     ever were: a bar stands for the same ones for as long as it is shown, so that bars do not dance.
+    In place of the looks at which the depth fell off a cliff there is a break.
     """
     step = max(1, DEPTHS_KEPT // width)
     first = looks - len(depths)
-    ends = [depth for at, depth in enumerate(depths, first + 1) if at % step == 0 or at == looks]
-    shown = ends[-width:]
-    known = [depth for depth in shown if depth is not None]
+    known_at = enumerate(depths, first + 1)
+    shown = [(at, depth) for at, depth in known_at if at % step == 0 or at == looks][-width:]
+    known = [depth for _, depth in shown if depth is not None]
     if not known:
         return ""
     low, high = min(known), max(known)
     span = max(high - low, high / 10, 1)
-    return "".join(_trend_bar(depth, low, span) for depth in shown)
+    broken = {(looks - fall.looks_ago - 1) // step for fall in falls}
+    return "".join(
+        _BREAK if (at - 1) // step in broken else _trend_bar(depth, low, span)
+        for at, depth in shown
+    )
 
 
 def _trend_bar(depth: int | None, low: int, span: float) -> str:
@@ -113,6 +138,8 @@ def queue_state(row: QueueRow) -> str:
         wrong.append("unserved")
     if row.unreadable:
         wrong.append(f"{number(row.unreadable)} unreadable")
+    if row.falls:
+        wrong.append(f"fell from {number(row.falls[-1].was)}")
     return ", ".join(wrong)
 
 
@@ -192,7 +219,7 @@ def worker_place(row: WorkerRow) -> str:
     """Where a worker runs: host and process id, or its whole id when it has another shape."""
     identity = row.identity
     if identity.host is None:
-        return safe(identity.text)
+        return safe(identity.text) or "(no id)"
     return f"{safe(identity.host)}:{identity.pid}"
 
 

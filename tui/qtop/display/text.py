@@ -134,7 +134,8 @@ def pad(text: str, width: int, align: Align = "left", *, ellipsis: str = ELLIPSI
 
 
 def ago(age_s: float | None) -> str:
-    """Write an age in its largest unit: `3 s`, `2 min`, `4 h`, `3 d`.
+    """Write an age in its largest unit, in at most six characters: `3 s`, `2 min`, `4 h`, `3 d`,
+    from 1,000 days on `2 y`.
 
     Args:
         age_s: Seconds. Less than zero, from clocks that differ, counts as zero.
@@ -151,7 +152,11 @@ def ago(age_s: float | None) -> str:
         return f"{whole_s // 60} min"
     if whole_s < 86_400:
         return f"{whole_s // 3_600} h"
-    return f"{whole_s // 86_400:,} d"
+    days = whole_s // 86_400
+    if days < 1_000:
+        return f"{days} d"
+    years = days // 365
+    return f"{years} y" if years < 1_000 else ">999 y"
 
 
 def count(n: int | None) -> str:

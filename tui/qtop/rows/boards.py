@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 
 from qtop.rows.condition import SILENT_AFTER_S, condition
+from qtop.rows.falls import Falls, FallWatch
 from qtop.rows.model import (
     DEPTHS_KEPT,
     Board,
@@ -22,6 +23,10 @@ from resque.errors import NoQueueError
 from resque.state.queues import QueueList
 from resque.state.snapshot import QueueState, Snapshot
 from resque.state.workers import Identity
+from resque.wire.slices import Slices, at_once
+
+#: So many queues are added between two pauses.
+_SLICE = 500
 
 
 @dataclass(slots=True)
@@ -48,6 +53,7 @@ class History:
         self._pasts: dict[str, _Past] = {}
         self._processed = CounterWindow()
         self._failed = CounterWindow()
+        self._watch = FallWatch(DEPTHS_KEPT, self.served_by)
         self._names: tuple[str, ...] = ()
         self._served: dict[tuple[str, ...], Collection[str]] = {}
         self._alive: list[Identity] | None = None
@@ -63,15 +69,23 @@ class History:
 
         Cost: O(queues + workers + failures), and the matching of queue lists when names changed.
         """
+        return at_once(self.adding(snapshot, at_mono, local_pids=local_pids))
+
+    def adding(
+        self, snapshot: Snapshot, at_mono: float, *, local_pids: Collection[int] = ()
+    ) -> Slices[Board]:
+        """As `add`, in slices of a few milliseconds. To be done before the next look is taken
+        in."""
         self._note_names(snapshot.queues)
         workers = self._workers(snapshot, local_pids)
-        board = Board(
-            server_time=snapshot.server_time,
-            queues=self._queues(snapshot, at_mono, workers),
-            workers=workers,
-            failures=failure_rows(snapshot.failures, snapshot.server_time),
-            totals=self._totals(snapshot, at_mono, workers),
-        )
+        yield
+        served_before, serving = self._serving, self._serving_by(workers)
+        falls = self._watch.add(snapshot, serving, served_before)
+        totals = self._totals(snapshot, at_mono, workers, falls)
+        yield
+        queues = yield from self._queues(snapshot, at_mono, serving, falls)
+        failures = failure_rows(snapshot.failures, snapshot.server_time)
+        board = Board(snapshot.server_time, queues, workers, failures, totals)
         self._before = (snapshot, at_mono)
         return board
 
@@ -95,21 +109,24 @@ class History:
             del self._pasts[name]
 
     def _queues(
-        self, snapshot: Snapshot, at_mono: float, workers: Sequence[WorkerRow]
-    ) -> tuple[QueueRow, ...]:
-        serving = self._serving_by(workers)
+        self, snapshot: Snapshot, at_mono: float, serving: Mapping[str, int], falls: Falls
+    ) -> Slices[tuple[QueueRow, ...]]:
         in_hand = Counter([w.record.queue for w in snapshot.workers if w.record is not None])
         failed = Counter([failure.queue for failure in snapshot.failures])
         all_read = snapshot.failed is not None and len(snapshot.failures) >= snapshot.failed
-        seen = self._seen_flows(snapshot, at_mono)
+        seen = self._seen_flows(snapshot, at_mono, falls)
         rows: list[QueueRow] = []
         for queue in snapshot.queues:
+            if len(rows) % _SLICE == 0:
+                yield
             name, depth = queue.name, queue.size
             past = self._pasts.get(name)
             if past is None:
                 past = self._pasts[name] = _Past()
             past.depths.append(depth)
             past.looks += 1
+            if falls.breaks_counts or self._watch.fell_now(name):
+                past.flows = FlowWindow()  # nobody took what is missing
             rates = past.flows.add(seen.get(name), at_mono)
             rows.append(
                 QueueRow(
@@ -126,6 +143,7 @@ class History:
                     failed.get(name, 0),
                     all_read,
                     queue.problem,
+                    self._watch.of(name),
                 )
             )
         return tuple(rows)
@@ -142,13 +160,17 @@ class History:
                     self._serving[name] += number
         return self._serving
 
-    def _seen_flows(self, snapshot: Snapshot, at_mono: float) -> dict[str, Flow]:
-        if self._before is None or at_mono <= self._before[1]:
+    def _seen_flows(self, snapshot: Snapshot, at_mono: float, falls: Falls) -> dict[str, Flow]:
+        if self._before is None or at_mono <= self._before[1] or falls.breaks_counts:
             return {}
         before, before_mono = self._before
         pairs, some_left = paired(before, snapshot)
-        workers = None if some_left else pairs
-        return flows(before, snapshot, workers, self.served_by, at_mono - before_mono)
+        # Where jobs are missing, what workers took does not tell from where.
+        workers = None if some_left or falls.breaks_waiting else pairs
+        seen = flows(before, snapshot, workers, self.served_by, at_mono - before_mono)
+        if falls.breaks_waiting:
+            return {name: flow for name, flow in seen.items() if not self._watch.fell_now(name)}
+        return seen
 
     def _workers(self, snapshot: Snapshot, local_pids: Collection[int]) -> tuple[WorkerRow, ...]:
         now, host, silent_after_s = snapshot.server_time, self._local_host, self._silent_after_s
@@ -159,7 +181,11 @@ class History:
                 rows[at] = row._replace(is_local=True)
         return tuple(rows)
 
-    def _totals(self, snapshot: Snapshot, at_mono: float, workers: Collection[WorkerRow]) -> Totals:
+    def _totals(
+        self, snapshot: Snapshot, at_mono: float, workers: Collection[WorkerRow], falls: Falls
+    ) -> Totals:
+        if falls.breaks_counts:
+            self._processed, self._failed = CounterWindow(), CounterWindow()
         states = Counter([(w.condition, w.state.record is None) for w in workers])
         return Totals(
             queues=len(snapshot.queues),
@@ -173,4 +199,5 @@ class History:
             failed_per_s=self._failed.add(snapshot.failed_ever, at_mono),
             is_paused=snapshot.is_paused,
             problems=snapshot.problems,
+            falls=falls,
         )

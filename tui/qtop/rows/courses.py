@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
+from qtop.rows.falls import NO_FALLS
 from qtop.rows.model import Totals
 
 STEP_S: Final = 5.0
@@ -21,10 +22,13 @@ class Course:
     def __init__(self) -> None:
         self._values: deque[float | None] = deque(maxlen=KEPT)
         self._step: int | None = None
+        self._cut: int | None = None
 
     def add(self, value: float | None, at_mono: float) -> None:
         """Note what the figure is; until the next time it is that. None when it is unknown."""
         step = int(at_mono // STEP_S)
+        if step == self._cut:
+            value = None
         passed = 1 if self._step is None else min(step - self._step, KEPT)
         if passed < 1:
             self._values[-1] = value
@@ -34,6 +38,10 @@ class Course:
         self._values.extend([before] * (passed - 1))
         self._values.append(value)
         self._step = step
+
+    def cut(self, at_mono: float) -> None:
+        """Break it at this moment: what was before is no slope to what follows."""
+        self._cut = int(at_mono // STEP_S)
 
     @property
     def values(self) -> Values:
@@ -57,6 +65,12 @@ class Recorder:
 
     def add(self, totals: Totals | None, at_mono: float) -> None:
         """Take in a look; None when it failed."""
+        falls = NO_FALLS if totals is None else totals.falls
+        if falls.breaks_waiting:
+            self._waiting.cut(at_mono)
+        if falls.breaks_counts:
+            self._processed.cut(at_mono)
+            self._failed.cut(at_mono)
         self._waiting.add(totals.waiting if totals else None, at_mono)
         self._processed.add(totals.processed_per_s if totals else None, at_mono)
         self._failed.add(totals.failed_per_s if totals else None, at_mono)

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from qtop.rows.condition import Condition
+from qtop.rows.falls import NO_FALLS, Fall, Falls
 from qtop.rows.rates import Rates
 from resque.state.failures import Failure
 from resque.state.snapshot import WorkerState
@@ -40,6 +41,7 @@ class QueueRow(NamedTuple):
         serving: Workers that take from it and are not dead.
         in_hand: Jobs of it that workers hold now.
         failed: Its failures among those that were read, which are all when `failed_is_all`.
+        falls: Where its depth fell by more than workers took, the oldest first.
     """
 
     name: str
@@ -55,6 +57,7 @@ class QueueRow(NamedTuple):
     failed: int
     failed_is_all: bool
     problem: str | None
+    falls: tuple[Fall, ...] = ()
 
     @property
     def is_unserved(self) -> bool:
@@ -138,6 +141,7 @@ class Totals:
     failed_per_s: float | None
     is_paused: bool
     problems: tuple[str, ...]
+    falls: Falls = NO_FALLS
 
 
 @dataclass(frozen=True, slots=True)

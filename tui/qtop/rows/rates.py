@@ -108,7 +108,7 @@ def _left(
     seen: Counter[str] = Counter()
     busy_lists: set[tuple[str, ...]] = set()
     for was, worker in workers:
-        number = _taken_by(was, worker)
+        number = taken_by(was, worker)
         if number is None:
             return {}
         if number:
@@ -129,7 +129,7 @@ def _left(
     return idle | {name: left + max(0, unseen) for name, left in least.items()}
 
 
-def _taken_by(was: WorkerState | None, now: WorkerState) -> int | None:
+def taken_by(was: WorkerState | None, now: WorkerState) -> int | None:
     """How many jobs a worker took between two looks; None when its count was lost."""
     before = 0 if was is None else was.processed
     if before is None or now.processed is None or now.processed < before:

@@ -40,6 +40,9 @@ class FailurePace:
     def add(self, board: Board, at_mono: float) -> Pace:
         """Take in a look. The statistic that Resque counts tells most; before it has been watched
         for long enough, the times of the newest failures do. O(failures read)."""
+        if board.totals.falls.breaks_counts:
+            self._first = None
+            self._notes.clear()
         counted_now, usual = self._counted(board.totals.failed_ever, at_mono)
         ages_s = sorted(row.age_s for row in board.failures if row.age_s is not None)
         in_last_minute = bisect_left(ages_s, _MINUTE_S)

@@ -11,7 +11,7 @@ from qtop.config.thresholds import USUAL, Thresholds
 from qtop.display.text import ago, counted
 from qtop.failed.newest import Marks
 from qtop.rows.model import Board
-from qtop.verdicts import failures, jobs, pauses, queues, server, workers
+from qtop.verdicts import failures, falls, jobs, pauses, queues, server, workers
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
 from qtop.verdicts.queues import Growth
@@ -75,6 +75,7 @@ class Judge:
         pace = self._pace.add(board, at_mono)
         self.marks.note(board.failures)
         yield from failures.judged(board, pace, self.marks, self._thresholds)
+        yield from falls.judged(board)
 
     def usual_s(self, class_name: str) -> float | None:
         """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""

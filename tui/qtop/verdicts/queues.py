@@ -165,6 +165,8 @@ class Growth:
     def add(self, board: Board, at_mono: float) -> list[Grown]:
         """Take in a look; return what grows, fastest first. O(queues)."""
         notes = self._notes
+        if board.totals.falls.breaks_counts:
+            notes.clear()  # what was noted was of another database
         if not notes or at_mono - notes[-1][0] >= self._for_s / _NOTES:
             notes.append((at_mono, {q.name: q.depth for q in board.queues if q.depth is not None}))
         while len(notes) > 1 and notes[1][0] <= at_mono - self._for_s:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from qtop import keymap
-from qtop.display.cells import NOTHING, number, rate
+from qtop.display.cells import NOTHING, fallen, number, rate, waiting
 from qtop.display.text import ago, safe
 from qtop.keymap import Where
 from qtop.manner import Manner
@@ -81,10 +81,13 @@ def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
             "overview": (number(wrong) if wrong else "", worst),
             "queues": (number(totals.queues), ""),
             "workers": (
-                f"{number(totals.working)}/{number(totals.workers)}",
+                fallen(f"{number(totals.working)}/{number(totals.workers)}", totals.falls.workers),
                 "warn" if trouble else "",
             ),
-            "failed": (number(totals.failed), "bad" if totals.failed else ""),
+            "failed": (
+                fallen(number(totals.failed), totals.falls.failed),
+                "bad" if totals.failed else "",
+            ),
         }
     if view.local_alive:
         figures["local"] = (number(view.local_alive), "")
@@ -113,7 +116,8 @@ def _totals(view: View) -> list[Span]:
     if view.is_stale and view.look.taken_mono is not None:
         return [Span(f" as of {ago(view.now_mono - view.look.taken_mono)} ago ", "flag", 60)]
     totals = view.board.totals
-    spans = [Span(f"{number(totals.waiting)} waiting", "strong", 60)]
+    tone = "warn" if totals.falls.waiting else "strong"
+    spans = [Span(f"{waiting(totals)} waiting", tone, 60)]
     if totals.processed_per_s is not None:
         spans.append(Span(f"  {rate(totals.processed_per_s)} done/s", "dim", 50))
     if totals.failed_per_s:

@@ -53,6 +53,31 @@ class Column(Generic[RowT]):
         return self.style(row) if callable(self.style) else self.style
 
 
+def figure(
+    key: str,
+    label: str,
+    width: int,
+    value: Callable[[RowT], Any],
+    text: Callable[[Any], str],
+    *,
+    priority: int,
+    style: Callable[[RowT], Tone | None] | Tone | None = None,
+) -> Column[RowT]:
+    """A column of figures: at the right, and sorted with the highest first. `value` finds the
+    figure of a row, `text` writes it; for the rest see `Column`."""
+    return Column(
+        key,
+        label,
+        width,
+        lambda row: text(value(row)),
+        priority=priority,
+        align="right",
+        style=style,
+        sort_key=value,
+        descends=True,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Placed(Generic[RowT]):
     """A column that has a place on the screen: its first cell and how many it fills."""

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
+from qtop import keymap
 from qtop.display import cells
 from qtop.display.text import counted, safe
 from qtop.finding.following import Follower
 from qtop.finding.scanning import Source
 from qtop.jobs.search import JobMatches
+from qtop.keymap import Sign
 from qtop.rows.model import QueueRow, WorkerRow
 from qtop.widgets.bar import Span
 
@@ -46,19 +48,22 @@ def _title(source: Source) -> list[Span]:
     return title
 
 
-def progress(follower: Follower) -> list[Span]:
+def progress(follower: Follower, sign: Sign) -> list[Span]:
     """How far the look through the whole list is."""
     if follower.problem is not None:
         return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
     if follower.of == 0 or (follower.is_complete and not follower.is_stopped):
         return []
     share = follower.done * 100 // follower.of
-    how, tone = ("stopped, x goes on", "warn") if follower.is_stopped else ("x stops", "accent")
+    key, stopped = sign("stop_looking"), follower.is_stopped
+    how, tone = (f"stopped, {key} goes on", "warn") if stopped else (f"{key} stops", "accent")
     text = f"scanned {follower.done:,} of {follower.of:,}, {share} %; {how} "
     return [Span(text, tone, 80)]
 
 
-def service(row: QueueRow | None, serving: Sequence[WorkerRow]) -> tuple[list[Span], list[Span]]:
+def service(
+    row: QueueRow | None, serving: Sequence[WorkerRow], sign: Sign = keymap.sign
+) -> tuple[list[Span], list[Span]]:
     """Who serves a queue, how fast it goes, when it will be empty, and what is wrong with it."""
     if row is None:
         return [Span(" not on the list of queues", "dim")], []
@@ -72,7 +77,7 @@ def service(row: QueueRow | None, serving: Sequence[WorkerRow]) -> tuple[list[Sp
     for rank, (label, figure, tone) in enumerate(figures):
         right.append(Span(f" {label} ", "dim", 70 + rank, group=label))
         right.append(Span(f"{figure} ", tone, 70 + rank, group=label))
-    return _served(row, serving), right
+    return _served(row, serving, sign), right
 
 
 def _end(row: QueueRow) -> tuple[str, str, str]:
@@ -94,7 +99,7 @@ def serving(
     return [row for row in alive if queue in served_by(row.identity.queues)]
 
 
-def _served(row: QueueRow, serving: Sequence[WorkerRow]) -> list[Span]:
+def _served(row: QueueRow, serving: Sequence[WorkerRow], sign: Sign) -> list[Span]:
     spans: list[Span] = []
     if not serving:
         tone = "bad" if row.depth else "dim"
@@ -110,8 +115,11 @@ def _served(row: QueueRow, serving: Sequence[WorkerRow]) -> list[Span]:
         spans.append(Span(busy, "dim", 65))
     if row.is_paused:
         spans += [Span("  ", "", 93), Span(" PAUSED ", "flag", 93)]
+    if row.falls:
+        spans.append(Span(f"  fell from {cells.number(row.falls[-1].was)}", "warn", 91))
     if row.problem is not None:
         spans.append(Span(f"  {safe(row.problem)}", "bad", 92))
     elif row.unreadable:
-        spans.append(Span(f"  {row.unreadable:,} set aside (b)", "warn", 90))
+        aside = f"  {row.unreadable:,} set aside ({sign('show_aside')})"
+        spans.append(Span(aside, "warn", 90))
     return spans

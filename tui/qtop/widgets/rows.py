@@ -4,7 +4,7 @@ Rows are replaced as a whole at every poll. What a person has pointed at must su
 cursor stays on its row, marks stay on theirs, and the order does not change under a moving hand.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, Final, Generic
 
 from qtop.widgets.columns import RowT
@@ -75,13 +75,14 @@ class Rows(Generic[RowT]):
             return []
         return [row for row in self._shown if self._key(row) in self._marked]
 
-    def replace(self, rows: Sequence[RowT]) -> None:
+    def replace(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
         """Show other rows; cursor and marks follow their keys.
 
         Soon after the cursor moved, rows keep the order they have and new ones come last.
 
         Args:
             rows: The new rows, in their natural order. They are kept, not copied.
+            marked: Keys of rows to mark besides those that are.
 
         Cost: nothing per row without a sort, marks and a recent cursor move, if the row under the
         cursor is where it was. Else one pass over the keys, and the sort.
@@ -90,6 +91,7 @@ class Rows(Generic[RowT]):
         frozen = bool(self._shown) and self._clock() < self._frozen_until_s
         self._shown = self._in_shown_order(rows) if frozen else self._sorted(rows)
         self._follow_cursor()
+        self._marked = self._marked.union(marked)
         self._drop_vanished_marks()
 
     def sort(self, sort_key: Callable[[RowT], Any] | None, *, reverse: bool) -> None:

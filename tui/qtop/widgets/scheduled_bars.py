@@ -7,11 +7,13 @@ from datetime import datetime
 from math import isfinite
 from typing import Final
 
+from qtop import keymap
 from qtop.display.cells import number
 from qtop.display.text import ago, safe
 from qtop.due.glance import Glance, Master
 from qtop.due.rows import ScheduleRow, firing_within
 from qtop.due.search import MOST_LISTED, Search
+from qtop.keymap import Sign
 from qtop.widgets.bar import Span
 from resque.state.delayed_outlook import Outlook, Share
 from resque.state.delayed_windows import Page
@@ -41,21 +43,25 @@ def page(shown: Page | None) -> list[Span]:
     return [Span(f"due times {span} ", "dim", 60)]
 
 
-def search(run: Search | None, *, is_running: bool, is_by_class: bool) -> list[Span]:
+def search(
+    run: Search | None, sign: Sign = keymap.sign, *, is_running: bool, is_by_class: bool
+) -> list[Span]:
     """How far the search is, or what came of it; `is_by_class` shows counts instead of jobs."""
     if run is None:
         return []
     seen = f"{run.seen:,} jobs"
     if is_running and not run.is_over:
         of = f", times {run.done:,} of {run.moments:,}" if run.moments else ""
-        return [Span(f"looking … {seen}{of}; x stops ", "accent", 70)]
+        return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
     more = ""
     if is_by_class and run.has_more_classes:
         more = ", with more classes than are listed"
     elif not is_by_class and run.matches > MOST_LISTED:
         more = f", the first {MOST_LISTED:,} listed"
     if run.is_stopped:
-        return [Span(f"stopped: {number(run.matches)} of the first {seen}{more}; x anew ", "warn")]
+        anew = f"{sign('stop_search')} anew"
+        found = f"stopped: {number(run.matches)} of the first {seen}{more}; {anew} "
+        return [Span(found, "warn")]
     return [Span(f"{number(run.matches)} of {seen}{more} ", "dim", 70)]
 
 

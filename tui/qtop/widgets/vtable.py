@@ -7,7 +7,7 @@ again. Text reaches the screen as plain segments: no markup is ever parsed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import ClassVar, Generic
 
 from textual import events
@@ -121,18 +121,19 @@ class VTable(RowCanvas[RowT], Generic[RowT], can_focus=True, inherit_bindings=Fa
         """All cells of a row, also of columns without a place, with tabs between them."""
         return "\t".join(column.cell(row).strip() for column in self._columns)
 
-    def set_rows(self, rows: Sequence[RowT]) -> None:
+    def set_rows(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
         """Show other rows. The cursor and the marks stay on their rows, the scroll offset stays.
 
         The cursor is kept in view if it was. Rows are kept, not copied: do not change them after.
 
         Args:
             rows: All rows in their natural order.
+            marked: Keys of rows to mark besides those that are.
 
         Cost: the cells of the visible lines; see `Rows.replace` for what depends on all rows.
         """
         was_visible = self._cursor_is_visible()
-        self._rows.replace(rows)
+        self._rows.replace(rows, marked)
         self._sync_height()
         if was_visible:
             self._scroll_to_cursor()

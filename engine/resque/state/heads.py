@@ -1,0 +1,113 @@
+"""The queues, from look to look: how deep they are, what was pushed, whether they are paused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from resque.errors import StoreError
+from resque.state.columns import batches, known, rows, texts
+from resque.wire.exchange import Command, Reply, load_script
+from resque.wire.keys import Keys
+from resque.wire.slices import Slices
+from resque.wire.values import value as value_class
+
+_QUEUE_HEADS = load_script("queue_heads")
+
+#: How many newest jobs are compared to find the one remembered from the look before.
+_REACH = 500
+#: So many queues are read between two pauses.
+_SLICE = 500
+
+
+@value_class
+class QueueState:
+    """One queue at one look. None means unknown.
+
+    `pushed` counts the jobs pushed since the look before; `tail` stands for the last job and
+    goes into the next look. `unreadable` counts items set aside. `problem` says what is wrong
+    with the key.
+    """
+
+    name: str
+    size: int | None
+    is_paused: bool = False
+    unreadable: int = 0
+    pushed: int | None = None
+    tail: str = ""
+    problem: str | None = None
+
+
+class Heads:
+    """Asks for the registered queues and reads the answers: `glance` and `ask`, in one look's
+    first and second round trip, then `read` with the answers.
+
+    Items set aside are rare. While there were none at the look before, the glance asks whether
+    there are any at all, and only then `ask` wants to know how many of each queue.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._names: list[str] = []
+        self._asides: list[bytes] = []
+        self._queues: list[bytes] = []
+        self._pauses: list[Command] = []
+        #: Whether nothing was set aside at the look before, from any of the queues.
+        self._none_aside = False
+        self._heads: list[Command] = []
+        self._lengths: list[Command] = []
+
+    def glance(self) -> list[Command]:
+        """What to send at first. O(queues)."""
+        return [("EXISTS", *each) for each in batches(self._asides)] if self._none_aside else []
+
+    def ask(
+        self, names: list[str], glances: list[Reply], tails: Mapping[str, str]
+    ) -> list[Command]:
+        """What to send then. `glances` are the answers to the first; `tails` the `QueueState.tail`
+        of the look before, by queue name. O(queues)."""
+        is_same = names == self._names
+        if not is_same:
+            self._arrange(names)
+        heads = zip(batches(self._queues), batches(names), strict=True)
+        self._heads = [
+            _QUEUE_HEADS.call(queues, [_REACH, *(tails.get(each, "") for each in batch)])
+            for queues, batch in heads
+        ]
+        still_none = is_same and self._none_aside and not any(glances)
+        self._lengths = [] if still_none else [("LLEN", key) for key in self._asides]
+        return [*self._heads, *self._lengths, *self._pauses]
+
+    def _arrange(self, names: list[str]) -> None:
+        keys = self._keys
+        self._names = names
+        self._queues = [keys.queue(name) for name in names]
+        self._asides = [keys.unreadable(name) for name in names]
+        self._pauses = texts(keys.pause_queue(name) for name in names)
+
+    def read(self, replies: Iterator[Reply]) -> Slices[list[QueueState]]:
+        """The queues, in the order of their names; `replies` are those to `ask`. O(queues)."""
+        names = self._names
+        heads = rows(replies, self._heads, len(names))
+        asides = list(islice(replies, len(self._lengths))) or [0] * len(names)
+        self._none_aside = not any(asides)
+        pauses = rows(replies, self._pauses, len(names))
+        found: list[QueueState] = []
+        for at in range(0, len(names), _SLICE):
+            part = slice(at, at + _SLICE)
+            found += map(_state, names[part], heads[part], asides[part], pauses[part])
+            yield
+        return found
+
+
+def _state(name: str, head: Any, unreadable: Any, pause: Any) -> QueueState:
+    aside = unreadable if isinstance(unreadable, int) else 0
+    is_paused = known(pause) is not None
+    if isinstance(head, StoreError):
+        return QueueState(name, None, is_paused, unreadable=aside, problem=str(head))
+    length, tail, pushed = head
+    if length < 0:
+        problem = "the key holds another kind of value than a list"
+        return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
+    return QueueState(name, length, is_paused, aside, None if pushed < 0 else pushed, tail.decode())

@@ -1,0 +1,359 @@
+"""One look after the other: what has not changed is not read again, and nothing is missed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.engine.direct import Direct
+
+from resque.errors import Unreachable
+from resque.state import snapshot
+from resque.state.roster import RECORD_BYTES, WorkerState
+from resque.state.snapshot import Looker, Snapshot
+from resque.wire.exchange import Call, Command, Exchange
+from resque.wire.keys import Keys
+from resque.wire.slices import at_once
+from resque.wire.stores import Store
+
+KEYS = Keys()
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+#: Enough looks for each worker to have had its turn.
+TURNS = 10
+
+
+class Eye:
+    """A looker with the store it looks through, and what it sent at the last look."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._looker = Looker(KEYS, failures_limit=20)
+        self._tails: dict[str, str] = {}
+        self.sent: list[list[Command]] = []
+
+    def look(self, *, breaks_off: bool = False) -> Snapshot:
+        """Look; it may break off when the second answer should come."""
+        steps = self._looker.look(self._tails)
+        self.sent, result = [], None
+        while True:
+            try:
+                exchange: Exchange[Any] = steps.send(result)
+            except StopIteration as stop:
+                break_here = stop.value
+                break
+            self.sent.append(list(exchange.commands))
+            if breaks_off and len(self.sent) == 2:
+                with pytest.raises(Unreachable):
+                    steps.throw(Unreachable("gone"))
+                raise Unreachable("gone")
+            result = self._store.run(exchange)
+        seen: Snapshot = at_once(break_here)
+        self._tails = {queue.name: queue.tail for queue in seen.queues}
+        return seen
+
+    def names(self) -> list[str]:
+        """The commands and scripts of the last look's second round trip."""
+        return [c.script.name if isinstance(c, Call) else str(c[0]) for c in self.sent[1]]
+
+    def plain_keys(self) -> set[bytes]:
+        """The keys of the plain commands of the last look's second round trip."""
+        return {key for c in self.sent[1] if not isinstance(c, Call) for key in c[1:]}  # type: ignore[misc]
+
+
+@pytest.fixture
+def eye(store: Store) -> Eye:
+    return Eye(store)
+
+
+def record(queue: str = "a", number: int = 1, text: str = "") -> str:
+    job = f'{{"class":"A","args":[{number},"{text}"]}}'
+    return f'{{"queue":"{queue}","run_at":"2026-11-23T12:00:00Z","payload":{job}}}'
+
+
+def hire(direct: Direct, *names: str, beat: str = "2026-11-23T12:00:00+00:00") -> None:
+    """Workers that were registered and have beaten."""
+    for name in names:
+        direct("SADD", "resque:workers", name)
+        direct("SET", f"resque:worker:{name}:started", "2026-11-23 12:00:00 +0000")
+        direct("HSET", "resque:workers:heartbeat", name, beat)
+
+
+def by_name(seen: Snapshot) -> Mapping[str, WorkerState]:
+    return {worker.identity.text: worker for worker in seen.workers}
+
+
+def test_what_has_not_changed_stays_the_same_object(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a", "h:2:a", "h:3:a")
+    direct("SET", "resque:worker:h:1:a", record(number=1))
+    direct("SET", "resque:worker:h:2:a", record(number=2))
+    direct("RPUSH", "resque:failed", '{"error":"one"}', '{"error":"two"}')
+    before = eye.look()
+    direct("SET", "resque:worker:h:2:a", record(number=3))
+    direct("RPUSH", "resque:failed", '{"error":"three"}')
+    after = eye.look()
+    (first, second, third), (was, changed, _) = after.workers, before.workers
+    assert first.record is was.record
+    assert second.record is not changed.record
+    assert second.record is not None
+    assert second.record.args == [3, ""]
+    assert third.record is None
+    assert [failure.error for failure in after.failures] == ["three", "two", "one"]
+    assert list(map(id, after.failures[1:])) == list(map(id, before.failures))
+    direct("LSET", "resque:failed", 0, '{"error":"one","retried_at":"2026/11/23 12:00:00"}')
+    assert eye.look().failures[-1].retried_at == "2026/11/23 12:00:00"
+    direct("LPOP", "resque:failed")
+    assert [failure.place for failure in eye.look().failures] == [1, 0]
+
+
+def test_workers_come_and_go_between_looks(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:2:a", "h:4:a")
+    direct("SET", "resque:worker:h:4:a", record(number=4))
+    direct("SET", "resque:stat:processed:h:4:a", 44)
+    eye.look()
+    hire(direct, "h:1:a", "h:3:a")
+    direct("SREM", "resque:workers", "h:2:a")
+    direct("SET", "resque:worker:h:3:a", record(number=3))
+    direct("SET", "resque:stat:failed:h:3:a", 33)
+    workers = by_name(eye.look())
+    assert list(workers) == ["h:1:a", "h:3:a", "h:4:a"]
+    assert all(worker.started is not None for worker in workers.values())
+    assert [w.record.args[0] if w.record else None for w in workers.values()] == [None, 3, 4]
+    assert [(w.processed, w.failed) for w in workers.values()] == [(0, 0), (0, 33), (44, 0)]
+
+
+def test_a_start_is_read_again_after_a_beat(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a", "h:2:a")
+    direct("SADD", "resque:workers", "silent:3:a")
+    eye.look()
+    key = "resque:worker:h:1:a:started"
+    direct("SET", key, "2026-11-23 13:00:00 +0000")
+    direct("HSET", "resque:workers:heartbeat", "h:1:a", "2026-11-23T13:00:00+00:00")
+    started = by_name(eye.look())["h:1:a"].started
+    assert started is not None
+    assert started.hour == 13
+    # Without a beat nothing tells of a new start: that is always asked for.
+    for _ in range(TURNS):
+        eye.look()
+        assert b"resque:worker:silent:3:a:started" in eye.plain_keys()
+
+
+def test_a_start_that_nothing_told_of_is_found_all_the_same(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a", "h:2:a")
+    for _ in range(3):
+        eye.look()
+    direct("SET", "resque:worker:h:2:a:started", "2026-11-23 13:00:00 +0000")
+    hours = [worker.started.hour for _ in range(TURNS) for worker in eye.look().workers[1:]]  # type: ignore[union-attr]
+    assert hours[-1] == 13
+
+
+def test_counts_are_read_when_resque_counts_and_once_more(eye: Eye, direct: Direct) -> None:
+    hire(direct, *(f"h:{number}:a" for number in range(1, 31)))
+    mine = b"resque:stat:processed:h:7:a"
+
+    def asked() -> bool:
+        eye.look()
+        return mine in eye.plain_keys()
+
+    for _ in range(3):
+        eye.look()
+    assert sum(asked() for _ in range(TURNS)) == 1, "while nothing is counted, each has its turn"
+    direct("INCR", "resque:stat:processed")
+    assert asked()
+    # A worker counts after Resque's own count, perhaps only now.
+    direct("INCR", mine)
+    assert by_name(eye.look())["h:7:a"].processed == 1
+    assert mine in eye.plain_keys()
+
+
+def test_counts_come_with_a_look_after_one_that_broke_off(eye: Eye, direct: Direct) -> None:
+    hire(direct, *(f"h:{number}:a" for number in range(1, 31)))
+    for _ in range(3):
+        eye.look()
+    direct("INCR", "resque:stat:failed")
+    direct("INCR", "resque:stat:failed:h:7:a")
+    direct("HSET", "resque:workers:heartbeat", "h:8:a", "2026-11-23T13:00:00+00:00")
+    direct("SET", "resque:worker:h:8:a:started", "2026-11-23 13:00:00 +0000")
+    for _ in range(4):
+        with pytest.raises(Unreachable):
+            eye.look(breaks_off=True)
+    workers = by_name(eye.look())
+    assert workers["h:7:a"].failed == 1
+    assert workers["h:8:a"].started is not None
+    assert workers["h:8:a"].started.hour == 13
+
+
+def test_a_total_that_is_no_number_hides_no_count(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a")
+    direct("SET", "resque:stat:processed", "many")
+    for number in range(4):
+        direct("SET", "resque:stat:processed:h:1:a", number)
+        assert eye.look().workers[0].processed == number
+
+
+def test_items_set_aside_are_counted_at_the_look_that_finds_them(eye: Eye, direct: Direct) -> None:
+    direct("SADD", "resque:queues", "a", "b")
+    assert [queue.unreadable for queue in eye.look().queues] == [0, 0]
+    eye.look()
+    assert "LLEN" not in eye.names()
+    direct("RPUSH", "resque:unreadable:b", "x", "y")
+    assert [queue.unreadable for queue in eye.look().queues] == [0, 2]
+    direct("SADD", "resque:queues", "c")
+    direct("RPUSH", "resque:unreadable:c", "z")
+    direct("DEL", "resque:unreadable:b")
+    assert [queue.unreadable for queue in eye.look().queues] == [0, 0, 1]
+    direct("DEL", "resque:unreadable:c")
+    assert [queue.unreadable for queue in eye.look().queues] == [0, 0, 0]
+    direct("SET", "resque:unreadable:a", "no list")
+    assert [queue.unreadable for queue in eye.look().queues] == [0, 0, 0]
+
+
+def carried(direct: Direct, look: Callable[[], Snapshot]) -> tuple[Snapshot, int]:
+    """A look, and how many bytes the server sent for it."""
+
+    def sent() -> int:
+        line = next(x for x in direct("INFO", "stats").split() if b"total_net_output_bytes" in x)
+        return int(line.partition(b":")[2])
+
+    before = sent()
+    return look(), sent() - before
+
+
+def test_a_record_that_grows_is_never_carried_whole(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a", "h:2:a")
+    direct("SET", "resque:worker:h:1:a", record(number=1))
+    eye.look()
+    direct("SET", "resque:worker:h:1:a", record(text="x" * 50_000_000))
+    for script in ("short_texts", "beginnings"):
+        seen, carried_bytes = carried(direct, eye.look)
+        assert script in eye.names()
+        held = seen.workers[0].record
+        assert held is not None
+        assert held.problem is not None
+        assert "too large" in held.problem
+        assert (held.queue, held.class_name, len(held.raw)) == ("a", "A", RECORD_BYTES)
+        assert carried_bytes < 4 * RECORD_BYTES
+    direct("SET", "resque:worker:h:1:a", record(number=2))
+    eye.look()
+    held = eye.look().workers[0].record
+    assert "short_texts" in eye.names()
+    assert held is not None
+    assert held.args == [2, ""]
+
+
+@pytest.mark.parametrize("length", [0, 1, RECORD_BYTES - 1, RECORD_BYTES, RECORD_BYTES + 1])
+def test_both_ways_to_read_records_tell_the_same(eye: Eye, direct: Direct, length: int) -> None:
+    hire(direct, "h:1:a")
+    direct("SET", "resque:worker:h:1:a", "x" * length)
+    first = eye.look()
+    assert "beginnings" in eye.names()
+    direct("DEL", "resque:worker:h:1:a")
+    eye.look()
+    eye.look()
+    direct("SET", "resque:worker:h:1:a", "x" * length)
+    second = eye.look()
+    assert "short_texts" in eye.names()
+    assert first.workers[0].record == second.workers[0].record
+    assert second.workers[0].record is not None
+
+
+def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a", "h:2:a")
+    direct("SET", "resque:worker:h:1:a", record())
+    direct("SET", "resque:stat:processed:h:1:a", 5)
+    for _ in range(3):
+        eye.look()
+    for key in ("worker:h:1:a", "worker:h:1:a:started", "stat:processed:h:1:a", "stat:failed"):
+        direct("DEL", f"resque:{key}")
+        direct("RPUSH", f"resque:{key}", "x")
+    direct("HSET", "resque:workers:heartbeat", "h:1:a", "soon")
+    seen = eye.look()
+    first, second = seen.workers
+    assert (first.record, first.started, first.heartbeat_age_s) == (None, None, None)
+    assert second.started is not None
+    assert seen.failed_ever is None
+    for _ in range(TURNS):
+        assert eye.look().workers[0].processed == 0
+
+
+def test_reading_pauses_and_leaves_nothing_half_done(store: Store, direct: Direct) -> None:
+    names = [f"h:{number}:a" for number in range(3_000)]
+    direct("SADD", "resque:workers", *names)
+    looker = Looker(KEYS, failures_limit=1)
+    reading = store.run(looker.look({}))
+    next(reading)
+    next(reading)
+    reading.close()
+    direct("SET", "resque:worker:h:2:a", record())
+    reading = store.run(looker.look({}))
+    pauses = 0
+    while True:
+        try:
+            next(reading)
+            pauses += 1
+        except StopIteration as stop:
+            seen: Snapshot = stop.value
+            break
+    assert pauses > 3
+    assert sum(worker.record is not None for worker in seen.workers) == 1
+
+
+def changes(direct: Direct, dice: random.Random) -> None:
+    """Something that may happen between two looks."""
+    name = f"h:{dice.randrange(8)}:a"
+    number = dice.randrange(3)
+    match dice.randrange(10):
+        case 0 | 1:
+            direct("SET", f"resque:worker:{name}", record(number=number))
+        case 2:
+            direct("DEL", f"resque:worker:{name}")
+            direct("INCR", "resque:stat:processed")
+            direct("INCR", f"resque:stat:processed:{name}")
+        case 3:
+            direct("INCR", "resque:stat:failed")
+            direct("INCR", f"resque:stat:failed:{name}")
+            direct("RPUSH", "resque:failed", f'{{"error":"{number}"}}')
+        case 4:
+            hire(direct, name, beat=f"2026-11-23T12:00:{dice.randrange(60):02}+00:00")
+            direct("SET", f"resque:worker:{name}:started", "2026-11-23 14:00:00 +0000")
+        case 5:
+            direct("SREM", "resque:workers", name)
+            direct("HDEL", "resque:workers:heartbeat", name)
+            for key in (f"worker:{name}", f"stat:processed:{name}", f"stat:failed:{name}"):
+                direct("DEL", f"resque:{key}")
+        case 6:
+            direct("SADD", "resque:queues", f"q{number}")
+            direct("RPUSH", f"resque:queue:q{number}", str(dice.random()))
+        case 7:
+            direct("RPUSH" if number else "LPOP", "resque:unreadable:q1", *["x"] * bool(number))
+        case 8:
+            direct("LPOP", "resque:failed")
+        case _:
+            direct("SET" if number else "DEL", "resque:pause:queue:q1", *["true"] * bool(number))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_tells_what_one_who_never_looked_would_tell(
+    store: Store, eye: Eye, direct: Direct, seed: int
+) -> None:
+    dice = random.Random(seed)
+    for _ in range(60):
+        for _ in range(dice.randrange(3)):
+            changes(direct, dice)
+        seen = timeless(eye.look())
+        fresh = timeless(store.run(snapshot.take(KEYS, tails={}, failures_limit=20)))
+        assert len(eye.sent) == 2
+        assert seen == fresh
+
+
+def timeless(seen: Snapshot) -> Snapshot:
+    """A look without what the moment and the look before make of it."""
+    return replace(
+        seen,
+        server_time=NEVER,
+        queues=tuple(replace(queue, pushed=None) for queue in seen.queues),
+        workers=tuple(replace(worker, heartbeat_age_s=None) for worker in seen.workers),
+    )

@@ -1,0 +1,220 @@
+"""A look at a large fleet is taken in by and by: keys get through, and nobody sees half of it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tests.engine.direct import Direct
+from tests.tui.console import console, until
+from tests.tui.looks import NOW, FakeSource, queue, snapshot, worker
+from tests.tui.test_poller import Clock, run_until
+
+from qtop.app import QtopApp
+from qtop.local.workers import LocalWorkers
+from qtop.poller import Look, Poller
+from qtop.rows.boards import History
+from qtop.source import RedisSource
+from qtop.stage import Stage
+from qtop.turns import in_turns
+from resque.state.snapshot import Snapshot
+from resque.wire.address import parse_url
+from resque.wire.keys import Keys
+from resque.wire.slices import Slices, at_once
+
+QUEUES = 1_200
+
+
+def large(number: int) -> Snapshot:
+    """One of a series of looks at many queues."""
+    return snapshot(
+        [queue(f"q{index:04}", index + number, number) for index in range(QUEUES)],
+        [worker(f"h:{index}:q0001", processed=number, on="q0001") for index in range(20)],
+        server_time=NOW + timedelta(seconds=number),
+    )
+
+
+def counting(pauses: int, noted: list[str]) -> Slices[str]:
+    for number in range(pauses):
+        noted.append(f"slice {number}")
+        yield
+    return "done"
+
+
+async def test_between_two_slices_others_have_their_turn() -> None:
+    noted: list[str] = []
+
+    async def other() -> None:
+        for number in range(20):
+            noted.append(f"other {number}")
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    assert await in_turns(counting(3, noted)) == "done"
+    await task
+    places = [noted.index(f"slice {number}") for number in range(3)]
+    between = [later - earlier - 1 for earlier, later in pairwise(places)]
+    assert places[0] == 0
+    # A key takes several turns from its arrival until it is painted.
+    assert all(turns >= 3 for turns in between)
+
+
+async def test_cancelled_work_stays_where_it_paused() -> None:
+    noted: list[str] = []
+    task = asyncio.create_task(in_turns(counting(1_000_000, noted)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert 0 < len(noted) < 10
+
+
+def test_work_at_once_pauses_for_nobody() -> None:
+    noted: list[str] = []
+    assert at_once(counting(3, noted)) == "done"
+    assert noted == ["slice 0", "slice 1", "slice 2"]
+
+
+def test_boards_made_in_slices_are_those_made_at_once() -> None:
+    sliced, whole = History(), History()
+    for number in range(3):
+        work, pauses = sliced.adding(large(number), float(number)), 0
+        while True:
+            try:
+                next(work)
+                pauses += 1
+            except StopIteration as stop:
+                board = stop.value
+                break
+        assert pauses >= QUEUES // 500
+        assert board == whole.add(large(number), float(number))
+
+
+def stage(tmp_path: Path) -> Stage:
+    local = LocalWorkers(
+        tmp_path,
+        address="a",
+        url="redis://a",
+        namespace="resque",
+        environ={},
+        on_change=lambda: None,
+    )
+    return Stage(
+        address="a",
+        namespace="resque",
+        interval_s=1.0,
+        read_only=True,
+        local=local,
+        local_host="here",
+        clock=lambda: 100.0,
+    )
+
+
+def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) -> None:
+    scene = stage(tmp_path)
+    scene.take(Look(large(0), 1.0))
+    before = scene.view()
+    assert before.board is not None
+    assert before.glance.verdicts
+    seen: list[tuple[object, object, object]] = []
+    for _ in scene.taking(Look(large(1), 2.0)):
+        now = scene.view()
+        seen.append((now.board, now.glance, now.look))
+    old = seen[0]
+    assert old == (before.board, before.glance, before.look)
+    changed = [index for index, each in enumerate(seen) if each[0] is not before.board]
+    for index, (board, glance, look) in enumerate(seen):
+        is_old = index < changed[0]
+        assert (board is before.board) == is_old
+        assert (glance is before.glance) == is_old
+        assert (look is before.look) == is_old
+    assert changed[0] > 2
+
+
+def test_a_frozen_display_stays_while_a_look_is_taken_in(tmp_path: Path) -> None:
+    scene = stage(tmp_path)
+    scene.take(Look(large(0), 1.0))
+    before = scene.view()
+    taking = scene.taking(Look(large(1), 2.0))
+    next(taking)
+    scene.toggle_freeze()
+    at_once(taking)
+    assert scene.view().board is before.board
+    assert scene.view().glance is before.glance
+    scene.toggle_freeze()
+    assert scene.view().board is not before.board
+
+
+async def test_the_next_look_waits_until_the_last_was_taken_in() -> None:
+    noted: list[str] = []
+    enough = asyncio.Event()
+
+    class Noting(FakeSource):
+        async def look(self, tails: object) -> Snapshot:
+            noted.append("look")
+            return snapshot()
+
+    async def take() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        noted.append("taken")
+        if len(noted) >= 6:
+            enough.set()
+
+    clock = Clock()
+    source = Noting(snapshot())
+    poller = Poller(source, lambda _: take(), interval_s=0.25, clock=clock, sleep=clock.sleep)
+    await run_until(poller, enough)
+    assert noted[:6] == ["look", "taken"] * 3
+
+
+async def test_a_look_at_very_many_queues_reaches_the_screen() -> None:
+    app = console(FakeSource(large(0), large(1)))
+    async with app.run_test(size=(120, 30)) as pilot:
+        assert isinstance(app, QtopApp)
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        app.look_now()
+
+        def is_second() -> bool:
+            board = app.stage.view().board
+            return board is not None and board.server_time > NOW
+
+        await until(pilot, is_second, "the second look")
+        board = app.stage.view().board
+        assert board is not None
+        assert len(board.queues) == QUEUES
+
+
+@pytest.mark.redis
+async def test_a_source_reads_in_turns_and_keeps_what_did_not_change(
+    redis_url: str, direct: Direct
+) -> None:
+    direct("SADD", "resque:workers", *(f"h:{number}:q" for number in range(2_500)))
+    direct("SET", "resque:worker:h:7:q", '{"queue":"q","payload":{"class":"A","args":[7]}}')
+    source = RedisSource(parse_url(redis_url), Keys("resque"), read_only=True)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    try:
+        first = await source.look({})
+        task = asyncio.create_task(others())
+        second = await source.look({})
+        task.cancel()
+    finally:
+        await source.close()
+    held = [
+        next(w.record for w in each.workers if w.identity.text == "h:7:q")
+        for each in (first, second)
+    ]
+    assert held[0] is not None
+    assert held[0] is held[1]
+    assert turns > 5
