@@ -32,8 +32,8 @@ STAIRS = {
 #: Those of the console, from the lowest; what lies beside the rooms puts them together.
 CONSOLE = ROOT / "tui" / "qtop"
 FLOORS = (
-    *("rows", "display", "finding", "failed", "jobs", "due", "keymap", "local", "config"),
-    *("plans", "verdicts", "widgets", "screens", "commands"),
+    *("terminal", "rows", "display", "finding", "failed", "jobs", "due", "keymap", "local"),
+    *("config", "plans", "verdicts", "widgets", "screens", "commands"),
 )
 CONSOLE_SOURCES = {
     name: path

@@ -24,6 +24,7 @@ PURE = (
     "screens.local_cells",
     "source",
     "stage",
+    "terminal.output",
 )
 FOLDER = Path(qtop.__file__).parent
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from qtop import keymap
 from qtop.actor import actor
 from qtop.due.search import Choice
 from qtop.local.order import Order
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What a key that stops an action under way is called on the screens that have one.
+_STOPPING: Final = ("stop", "stop_looking")
+
 
 class Desk:
     """Does what screens ask for.
@@ -55,10 +59,11 @@ class Desk:
         read_only: bool,
     ) -> None:
         self._app = app
-        self.plans = Plans(app.keys, actor(), app.settings.undo_limits)
-        self.failure_plans = FailurePlans(app.keys, actor(), app.settings.undo_limits)
-        self.job_plans = JobPlans(app.keys, actor(), app.settings.undo_limits)
-        self.delayed_plans = DelayedPlans(app.keys, actor(), app.settings.undo_limits)
+        planning = app.keys, actor(), app.settings.undo_limits, app.stage.manner.sign
+        self.plans = Plans(*planning)
+        self.failure_plans = FailurePlans(*planning)
+        self.job_plans = JobPlans(*planning)
+        self.delayed_plans = DelayedPlans(*planning)
         self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = Actions(source, read_only=read_only, trouble=lambda: app.stage.look.error)
         template = app.settings.values["worker_command"] or ""
@@ -194,14 +199,20 @@ class Desk:
         else:
             answered(True)
 
+    def _how_to_stop(self) -> str:
+        """The key for it, on a screen that has one."""
+        places = getattr(self._app.screen, "PLACES", ())
+        actions = keymap.of(places, rebound=self._app.settings.keys) if self.can_stop else ()
+        key = next((each.keys[0] for each in actions if each.id in _STOPPING), None)
+        return "" if key is None else f"; {keymap.key_sign(key)} stops"
+
     async def _carry_out(self, plan: Plan, table: VTable[Any] | None) -> None:
         app = self._app
         app.say(f"{plan.what} …", "dim")
 
         def progress(done: int, of: int) -> None:
             if of > 1:
-                stop = "; x stops" if self.can_stop else ""
-                app.say(f"{plan.what}: {done:,} of {of:,} …{stop}", "dim")
+                app.say(f"{plan.what}: {done:,} of {of:,} …{self._how_to_stop()}", "dim")
 
         outcome = await self._actions.run(plan, progress)
         app.say(outcome.text, outcome.tone)

@@ -1,4 +1,4 @@
-"""The terminal, with a way of writing to it that outlives it."""
+"""The terminal, with a way of writing to it that outlives it and sends no more than is needed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import contextlib
 from typing import IO, Any
 
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
 from qtop.display.glyphs import to_ascii
+from qtop.terminal.output import Output
 
 
 class _Forgiving:
@@ -34,12 +36,23 @@ class _Forgiving:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, on a terminal that may vanish."""
+    """Textual's driver, on a terminal that may vanish, or be far away."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         file: Any = _Forgiving(self._file) if self._file is not None else None
         self._file = file
+        self._output = Output()
+
+    def resize(self, size: Size) -> None:
+        """Learn the size; what the terminal shows is not known from now on."""
+        self._output.resize(size.width, size.height)
+
+    def write(self, data: str) -> None:
+        """Write what the terminal does not show already."""
+        sent = self._output.passed(data)
+        if sent:
+            super().write(sent)
 
 
 class AsciiDriver(TerminalDriver):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from textual import events
 from textual.app import App
 from textual.worker import WorkerFailed
 
@@ -50,6 +51,11 @@ class Lifeline(App[None]):
         self.set_interval(WATCHDOG_S, self.check_terminal)
         # After ctrl+z and fg the terminal is empty, and nothing has changed.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Tell the driver: on a terminal of another size nothing is where it was."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.resize(event.size)
 
     def check_terminal(self) -> None:
         """End when the terminal is gone: nobody would ever press a key again."""

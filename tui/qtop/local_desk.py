@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -10,9 +12,11 @@ from qtop.display.text import safe
 from qtop.local.folders import CannotStart
 from qtop.local.group import Deed, Group, LocalWorker
 from qtop.local.order import BadOrder, Order
+from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.rows.model import WorkerRow
 from qtop.screens.leaving import QuitDialog, WaitingDialog
+from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ _PRESSES: Final[tuple[tuple[frozenset[str], Deed, str], ...]] = (
     (
         frozenset({"running", "paused", "waiting", "gave up"}),
         "finishing",
-        "finishes its job and ends; x again stops it now",
+        "finishes its job and ends; {} again stops it now",
     ),
     (frozenset({"finishing"}), "stopping", "stops now; its job counts as failed"),
     (frozenset({"stopping"}), "kill", "is killed, with everything it started"),
@@ -76,7 +80,7 @@ class LocalDesk:
         found = self._local.adopt()
         if found:
             workers = "1 worker runs" if found == 1 else f"{found} workers run"
-            self._app.say(f"{workers} here, left running earlier: 6 shows them", "good")
+            self._app.say(f"{workers} here, left running earlier: {self._shows()}", "good")
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
     async def start(self, orders: Sequence[Order]) -> None:
@@ -91,7 +95,27 @@ class LocalDesk:
             pids += [str(place.pid) for place in group.places if place.pid is not None]
         if pids:
             listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
-            self._app.say(f"started {len(pids)} here: {listed}; 6 shows them, with logs", "good")
+            self._app.say(f"started {len(pids)} here: {listed}; {self._shows()}, with logs", "good")
+
+    # What they print
+
+    def show_log(self, row: WorkerRow) -> None:
+        """Show the log of a worker of the register, if it was started here."""
+        self._app.run_worker(self._show_log(row), group="log", exclusive=True)
+
+    async def _show_log(self, row: WorkerRow) -> None:
+        host, pid = row.identity.host, row.identity.pid
+        worker = None
+        if host == socket.gethostname() and pid is not None:
+            # The command that was started may have the worker as a child.
+            worker = self._local.of_process(await asyncio.to_thread(ancestors, pid))
+        if worker is not None:
+            self._app.push_screen(LogScreen(worker))
+            return
+        where = "its id names no host" if host is None else f"host {safe(host)}"
+        if host == socket.gethostname():
+            where = "on this machine, but not from here"
+        self._app.say(f"its log is where it was started: {where}", "dim")
 
     # What becomes of them
 
@@ -109,7 +133,7 @@ class LocalDesk:
         for states, deed, words in _PRESSES:
             meant = [worker for worker in workers if worker.place.state in states]
             if meant:
-                self._tell(deed, meant, words)
+                self._tell(deed, meant, words.format(self._sign("stop_worker")))
                 return
         self._forget_ended(workers)
 
@@ -122,7 +146,8 @@ class LocalDesk:
         """Let workers take no more jobs; take some again when all of them are paused."""
         running = [worker for worker in workers if worker.place.state == "running"]
         if running:
-            self._tell("pause", running, "takes no more jobs; p again lets it go on")
+            key = self._sign("pause_worker")
+            self._tell("pause", running, f"takes no more jobs; {key} again lets it go on")
             return
         paused = [worker for worker in workers if worker.place.state == "paused"]
         if paused:
@@ -143,7 +168,8 @@ class LocalDesk:
             return
         workers = "1 worker" if wanted == 1 else f"{wanted} workers"
         if not is_heard:
-            self._app.say("the group has ended: s starts another", "warn")
+            key = self._sign("start_workers")
+            self._app.say(f"the group has ended: {key} starts another", "warn")
         else:
             again = "those that gave up try again: " if by > 0 and gave_up else ""
             self._app.say(f"{again}{workers} for {safe(group.about.queues)}")
@@ -180,6 +206,12 @@ class LocalDesk:
         self._app.exit()
 
     # In words
+
+    def _sign(self, action_id: str) -> str:
+        return self._app.stage.manner.sign(action_id)
+
+    def _shows(self) -> str:
+        return f"{self._sign('show_local')} shows them"
 
     def _tell(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
         if self._refused(True):

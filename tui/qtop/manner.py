@@ -35,6 +35,10 @@ class Manner:
         """What everything goes through that is shown of data."""
         return OPEN if self.is_revealed else self.secrets
 
+    def sign(self, action_id: str, *, in_text: bool = False) -> str:
+        """The key that an action has now, for a sentence; see `keymap.sign`."""
+        return keymap.sign(action_id, self.rebound, in_text=in_text)
+
     def actions(self, places: Collection[Where], *, read_only: bool) -> list[Action]:
         """The actions that can be done in these places, with the keys they have now."""
         return [

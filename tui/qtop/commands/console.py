@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from qtop.commands.connect import Connection, connection_options
-from qtop.commands.once import print_once
 from qtop.config.settings import INTERVAL_S
 from resque.errors import StoreError, WrongType
 from resque.wire.address import Address, parse_url
@@ -50,6 +49,8 @@ def command(address: str | None, connection: Connection, once: bool, **_in_setti
             f"{address!r} is neither a command (see qtop --help) nor a redis:// URL"
         )
     if once:
+        from qtop.commands.once import print_once
+
         print_once(connection)
         return
     sys.exit(open_console(connection))
@@ -66,6 +67,7 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
     with connection.use() as url:
         address = parse_url(url)
         check(address, Keys(connection.namespace))
+        _collect_seldom()
         from qtop.app import QtopApp
         from qtop.screens.fitting import check_settings
 
@@ -81,7 +83,7 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
             log_folder=state_folder(os.environ) / "log",
             settings=settings,
         )
-        _collect_seldom()
+        gc.freeze()
         app.run()
         return app.return_code or 0
 
@@ -97,9 +99,8 @@ def state_folder(environ: Mapping[str, str]) -> Path:
 
 
 def _collect_seldom() -> None:
-    """Let garbage be looked for seldom. A look at a large fleet makes tens of thousands of objects,
-    none in a cycle; to search them all takes 100 ms, in which no key is answered."""
-    gc.freeze()
+    """Let garbage be looked for seldom. To start makes tens of thousands of objects that stay, so
+    does a look at a large fleet; to search them all takes 100 ms, in which no key is answered."""
     gc.set_threshold(50_000, 20, 100)
 
 

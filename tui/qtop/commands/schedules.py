@@ -13,14 +13,12 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
 from qtop.display.text import safe
-from qtop.finding.filter_terms import Subject, text_of
+from qtop.due.rows import args_of, schedule_subject, timing
+from qtop.finding.filter_terms import text_of
 from qtop.finding.filters import Filter
 from resque.scheduler import listing
-from resque.scheduler.cron import Cron
-from resque.scheduler.definition import Schedule
 from resque.scheduler.listing import Listed
 from resque.scheduler.zones import local_zone
-from resque.wire.codec import decode
 
 _COLUMNS = (
     Column("SCHEDULE", may_shrink=True),
@@ -46,7 +44,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     with connection.open() as session:
         found = session.run(listing.listing(session.keys, session.now(), _zone()))
-    found = [each for each in found if wanted.matches(_subject(each))]
+    found = [each for each in found if wanted.matches(schedule_subject(each))]
     leave_if_none(found, not wanted.is_empty)
     shown = found[:limit] if limit else found
     redactor = connection.redactor(is_whole=as_json)
@@ -62,29 +60,6 @@ def _zone() -> tzinfo:
         return UTC
 
 
-def _subject(each: Listed) -> Subject:
-    schedule = each.schedule
-    if schedule is None:
-        return Subject(words=(each.name, each.problem or ""), is_readable=False)
-    return Subject(
-        class_name=schedule.class_name,
-        args=_args(schedule),
-        queue=schedule.queue,
-        words=(each.name, schedule.description),
-    )
-
-
-def _args(schedule: Schedule) -> Any:
-    return decode(schedule.payload)["args"]
-
-
-def _when(schedule: Schedule) -> str:
-    timing = schedule.timing
-    if isinstance(timing, Cron):
-        return timing.text
-    return f"every {timing.text}"
-
-
 def _cells(each: Listed) -> tuple[str, ...]:
     schedule = each.schedule
     if schedule is None:
@@ -92,11 +67,11 @@ def _cells(each: Listed) -> tuple[str, ...]:
         return (safe(each.name), "unusable", "", moment(each.last_at, ""), problem, "", "")
     return (
         safe(each.name),
-        safe(_when(schedule)),
+        safe(timing(schedule)),
         moment(each.next_at),
         moment(each.last_at, "never"),
         safe(schedule.class_name),
-        safe(text_of(_args(schedule))),
+        safe(text_of(args_of(schedule))),
         safe(schedule.queue or ""),
     )
 
@@ -105,11 +80,11 @@ def _fields(each: Listed) -> Mapping[str, Any]:
     schedule = each.schedule
     return {
         "schedule": each.name,
-        "when": None if schedule is None else _when(schedule),
+        "when": None if schedule is None else timing(schedule),
         "next_at": each.next_at,
         "last_at": each.last_at,
         "class": None if schedule is None else schedule.class_name,
-        "args": None if schedule is None else _args(schedule),
+        "args": None if schedule is None else args_of(schedule),
         "queue": None if schedule is None else schedule.queue,
         "description": None if schedule is None else schedule.description,
         "problem": each.problem,

@@ -14,6 +14,7 @@ from qtop.finding.filters import term
 from resque.scheduler import listing
 from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
+from resque.scheduler.listing import Listed
 from resque.state.delayed_windows import Parked
 from resque.state.schedules import Looked, last_time
 from resque.state.windows import Item
@@ -112,13 +113,18 @@ class ScheduleRow:
     @property
     def args(self) -> Any:
         """The arguments of its jobs."""
-        return None if self.schedule is None else decode(self.schedule.payload)["args"]
+        return None if self.schedule is None else args_of(self.schedule)
 
 
 def timing(schedule: Schedule) -> str:
     """When a schedule fires, as it is configured."""
     is_cron = isinstance(schedule.timing, Cron)
     return schedule.timing.text if is_cron else f"every {schedule.timing.text}"
+
+
+def args_of(schedule: Schedule) -> Any:
+    """The arguments of a schedule's jobs."""
+    return decode(schedule.payload)["args"]
 
 
 def schedule_rows(
@@ -163,13 +169,13 @@ def firing_within(rows: Sequence[ScheduleRow], now: datetime, ahead_s: float) ->
     return sum((at - now).total_seconds() <= ahead_s for at in found)
 
 
-def schedule_subject(row: ScheduleRow) -> Subject:
+def schedule_subject(row: ScheduleRow | Listed) -> Subject:
     """A schedule as filters see it: words find its name and what it is for."""
     if row.schedule is None:
         return Subject(words=(row.name, row.problem or ""), is_readable=False)
     return Subject(
         class_name=row.schedule.class_name,
-        args=row.args,
+        args=args_of(row.schedule),
         queue=row.schedule.queue,
         words=(row.name, row.schedule.description),
     )

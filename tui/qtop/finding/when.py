@@ -42,7 +42,7 @@ def parse(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError) as error:
         raise BadMoment(f"{word!r}: {error}. Write {ALLOWED}") from None
     if moment <= now:
-        raise BadMoment(f"{word!r} is past: r runs a job now. Write {ALLOWED}")
+        raise BadMoment(f"{word!r} is past: a job can be run now instead. Write {ALLOWED}")
     if moment - now > _LONGEST:
         raise BadMoment(f"{word!r} is more than 100 years ahead")
     return moment.replace(microsecond=0)

@@ -6,7 +6,7 @@ agree.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from qtop.keymap import (
@@ -29,7 +29,10 @@ from qtop.keymap.action import DANGERS, PLACES, Action, Danger, Where
 from qtop.keymap.everywhere import SCREENS
 from qtop.keymap.rebinding import Rebound
 
-__all__ = ["ACTIONS", "DANGERS", "PLACES", "SCREENS", "Action", "Danger", "Where"]
+__all__ = ["ACTIONS", "DANGERS", "PLACES", "SCREENS", "Action", "Danger", "Sign", "Where"]
+
+#: Tells the key of an action, by the action's id, for a sentence.
+Sign = Callable[[str], str]
 
 ACTIONS: Final[tuple[Action, ...]] = (
     *tables.OPENING,
@@ -50,6 +53,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
 """In the order in which the footer says them."""
 
 _AS_IN_TABLE: Final[Rebound] = {}
+_KEYS: Final = {action.id: action.keys for action in ACTIONS}
 _SIGNS: Final = {
     "escape": "esc",
     "down": "Down",
@@ -67,6 +71,13 @@ _SIGNS: Final = {
 def key_sign(key: str) -> str:
     """How a key is written for people."""
     return _SIGNS.get(key, key)
+
+
+def sign(action_id: str, rebound: Rebound = _AS_IN_TABLE, *, in_text: bool = False) -> str:
+    """The key of an action, as it is written for people: the first of those it has now; `in_text`
+    the first that is not typed as a character. Raises KeyError for an action that is none."""
+    keys = rebound.get(action_id) or _KEYS[action_id]
+    return key_sign(next((key for key in keys if in_text and len(key) > 1), keys[0]))
 
 
 def signs(action: Action) -> str:

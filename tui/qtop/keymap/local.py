@@ -11,8 +11,8 @@ ACTIONS: Final = (
         "log",
         ("l",),
         "log",
-        "Show what the worker under the cursor prints; of a group, what one of its workers does.",
-        ("local",),
+        "Show what a worker started here prints; of a group, what one of its workers does.",
+        ("workers", "worker", "local"),
     ),
     Action(
         "more_workers",

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-import psutil
-
 from qtop.local import record
 from qtop.local.record import About, Place, PlaceState, Report, StateFile
 
@@ -193,6 +191,8 @@ class Group:
 def quit_leftovers(report: Report) -> None:
     """Tell the workers of a supervisor that is no more to finish. A process that only has the
     same id is left alone: it began at another moment."""
+    import psutil  # the first frame does not wait for it: 5 ms
+
     for place in report.alive:
         if place.pid is None or place.began is None:
             continue

@@ -58,6 +58,15 @@ class Sampler:
         return found
 
 
+def ancestors(pid: int) -> list[int]:
+    """A process and those that it comes from, the nearest first; itself alone when it has ended.
+    Reads a few files of the system: not for the event loop."""
+    try:
+        return [pid, *(each.pid for each in psutil.Process(pid).parents())]
+    except psutil.Error:
+        return [pid]
+
+
 def _family(root: int, children: dict[int, list[int]]) -> set[int]:
     family: set[int] = set()
     todo = [root]

@@ -7,7 +7,7 @@ import itertools
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -89,6 +89,12 @@ class LocalWorkers:
     def get(self, pid: int | None) -> LocalWorker | None:
         """The worker with this process; None when it was not started here."""
         return next((w for w in self.alive if pid is not None and w.pid == pid), None)
+
+    def of_process(self, pids: Sequence[int]) -> LocalWorker | None:
+        """The worker with the first of these processes that is one's, also of one that has ended;
+        None when none is."""
+        known = {worker.place.pid: worker for worker in (*self.all, *self.alive)}
+        return next((known[pid] for pid in pids if pid in known), None)
 
     # Starting
 

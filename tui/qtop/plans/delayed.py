@@ -11,8 +11,8 @@ from qtop.display.cells import both_times, number
 from qtop.display.text import safe
 from qtop.due.rows import ScheduleRow, moment_of
 from qtop.due.search import MOST_CHOSEN, Choice
-from qtop.keymap import Danger
-from qtop.plans.plan import Outcome, Plan, Run, Tone
+from qtop.keymap import Danger, Sign, sign
+from qtop.plans.plan import Outcome, Plan, Run, Tone, way_back
 from resque.errors import OutcomeUnknown
 from resque.scheduler import delayed_actions, schedule_actions
 from resque.state.bulk import Result
@@ -29,10 +29,11 @@ class DelayedPlans:
     """Makes plans for one namespace, in one operator's name. One entry is done at once, several
     after a question; so is whatever was found by a filter (`asks`)."""
 
-    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits) -> None:
+    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
         self._keys = keys
         self._actor = actor
         self._limits = limits
+        self._sign = sign
 
     def run_now(self, choice: Choice, *, asks: bool = False) -> Plan:
         """Put delayed jobs onto their queues, whenever they are due."""
@@ -79,7 +80,10 @@ class DelayedPlans:
             result = await send(schedule_actions.run_now(self._keys, usable, trail))
             return _outcome("queued", result, trail, ("cannot be used", kept))
 
-        details = (f"Schedules: {_names(rows)}", "Their next firings stay. u takes it back.")
+        details = (
+            f"Schedules: {_names(rows)}",
+            f"Their next firings stay. {way_back(trail, self._sign)}",
+        )
         danger: Danger = "confirm" if len(rows) > 1 else "undoable"
         return Plan(f"Queue {_count(len(rows), 'schedule')} now", "Queue", details, danger, run)
 
@@ -107,7 +111,8 @@ class DelayedPlans:
 
         details = (
             f"Schedules: {_names(rows)}",
-            "Those that a scheduler's file has come back when it starts. u takes it back.",
+            "Those that a scheduler's file has come back when it starts. "
+            + way_back(trail, self._sign),
         )
         danger: Danger = "confirm" if len(rows) > 1 else "undoable"
         return Plan(f"Delete {_count(len(rows), 'schedule')}", "Delete", details, danger, run)
@@ -134,8 +139,7 @@ class DelayedPlans:
                 return Outcome(f"{word}: nothing was changed", "warn")
             return _outcome(done, await send(deed(trail)), trail)
 
-        way = "u takes it back." if trail.undo_s else "Too large to keep: this cannot be undone."
-        details = (*_which(choice), *words, way)
+        details = (*_which(choice), *words, way_back(trail, self._sign))
         is_large = len(choice.marks) > 1 or (asks and choice.marks)
         danger: Danger = "confirm" if is_large else "undoable"
         return Plan(f"{verb} {jobs} {adverb}".strip(), verb, details, danger, run)

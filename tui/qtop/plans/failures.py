@@ -14,7 +14,7 @@ from qtop.failed.search import Wanted
 from qtop.finding.chosen import Chosen
 from qtop.finding.filter_terms import of_failure
 from qtop.finding.scanning import Hit
-from qtop.keymap import Danger
+from qtop.keymap import Danger, Sign, sign
 from qtop.plans.pace import Pace
 from qtop.plans.plan import Outcome, Plan, Run, Seen, Tone, cleared, count_of, list_of, way_back
 from resque.errors import OutcomeUnknown
@@ -46,10 +46,11 @@ class FailurePlans:
     filter or a group (`asks`), after a question.
     """
 
-    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits) -> None:
+    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
         self._keys = keys
         self._actor = actor
         self._limits = limits
+        self._sign = sign
 
     def requeue(
         self,
@@ -125,7 +126,7 @@ class FailurePlans:
 
         details = (
             f"Deletes {count_of(length, 'failed job')}, also those further back than listed.",
-            f"Failures that come from now on stay. {way_back(trail)}",
+            f"Failures that come from now on stay. {way_back(trail, self._sign)}",
         )
         return Plan(f"Clear {safe(subject)}", "Clear", details, "typed", run, "failed")
 
@@ -155,7 +156,7 @@ class FailurePlans:
         return Plan(
             f"{verb} {what}",
             verb,
-            (*_which(chosen), *lines, way_back(trail)),
+            (*_which(chosen), *lines, way_back(trail, self._sign)),
             "confirm" if danger == "undoable" and many > 1 else danger,
             run,
             pace=pace if many > 1 else None,

@@ -12,7 +12,7 @@ from qtop.display.cells import both_times, number
 from qtop.display.text import safe
 from qtop.finding.chosen import Chosen
 from qtop.finding.scanning import Source
-from qtop.keymap import Danger
+from qtop.keymap import Danger, Sign, sign
 from qtop.plans.pace import Pace
 from qtop.plans.plan import Outcome, Plan, Run, Seen, acted, count_of, typeable, way_back
 from resque.state import bulk, queues, registration, removal, windows
@@ -36,10 +36,11 @@ class JobPlans:
     One job goes at once; several, and whatever was found by a filter (`asks`), after a question.
     """
 
-    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits) -> None:
+    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
         self._keys = keys
         self._actor = actor
         self._limits = limits
+        self._sign = sign
 
     def delete(
         self, source: Source, chosen: Chosen, where: str = "", *, asks: bool = False
@@ -102,7 +103,7 @@ class JobPlans:
             )
             return acted("edited", Result(int(was_there), int(not was_there)), trail)
 
-        details = (f"It keeps its place in {safe(source.name)}. {way_back(trail)}",)
+        details = (f"It keeps its place in {safe(source.name)}. {way_back(trail, self._sign)}",)
         return Plan("Edit 1 waiting job", "Edit", details, "undoable", run)
 
     def _edit_and_put_back(self, source: Source, place: int, raw: bytes, payload: bytes) -> Plan:
@@ -114,7 +115,7 @@ class JobPlans:
             taking = bulk.take(self._keys, source.key(self._keys), [mark], decide, trail)
             return acted("edited and put back", await send(taking), trail)
 
-        details = (f"It goes to the end of {safe(source.name)}. {way_back(trail)}",)
+        details = (f"It goes to the end of {safe(source.name)}. {way_back(trail, self._sign)}",)
         return Plan("Edit 1 item set aside", "Edit", details, "undoable", run)
 
     def remove_queue(self, queue: str, seen: Seen) -> Plan:
@@ -138,7 +139,7 @@ class JobPlans:
         details = (
             f"Deletes the {count_of(length, 'job')} that wait in {name} now, and its name.",
             "With jobs that come from now on it is a queue again; they stay.",
-            way_back(trail) if length else "A job pushed to it makes it a queue again.",
+            way_back(trail, self._sign) if length else "A job pushed to it makes it a queue again.",
         )
         word = typeable(queue, "remove")
         return Plan(f"Remove queue {name}", "Remove", details, "typed", run, word)
@@ -170,7 +171,7 @@ class JobPlans:
             return acted(done, await send(taking), trail)
 
         danger: Danger = "confirm" if many > 1 or asks else "undoable"
-        details = (*_which(chosen, where), *lines, way_back(trail))
+        details = (*_which(chosen, where), *lines, way_back(trail, self._sign))
         asked = f"{verb} {what}" if to is None else f"{verb} {what} to {safe(to)}"
         return Plan(asked, verb, details, danger, run, pace=pace if many > 1 else None)
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol, TypeVar
 from qtop.config.undo_limits import UndoLimits
 from qtop.display.cells import number
 from qtop.display.text import safe
-from qtop.keymap import Danger
+from qtop.keymap import Danger, Sign, sign
 from qtop.plans.pace import Pace
 from resque.errors import OutcomeUnknown
 from resque.state import queues, removal, switches, undo
@@ -83,12 +83,14 @@ def look_at(extent_of: Operation[Extent], key: bytes) -> Steps[Seen]:
 
 
 class Plans:
-    """Makes plans for one namespace, in one operator's name."""
+    """Makes plans for one namespace, in one operator's name. `sign` tells the keys that they
+    speak of."""
 
-    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits) -> None:
+    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
         self._keys = keys
         self._actor = actor
         self._limits = limits
+        self._sign = sign
 
     def clear_queue(self, queue: str, seen: Seen) -> Plan:
         """Delete the jobs that waited in a queue when `seen` was read."""
@@ -108,7 +110,7 @@ class Plans:
 
         details = (
             f"Deletes the {count_of(seen.extent.length, 'job')} that wait in {name} now.",
-            f"Jobs that come from now on stay. {way_back(trail)}",
+            f"Jobs that come from now on stay. {way_back(trail, self._sign)}",
         )
         return Plan(f"Clear queue {name}", "Clear", details, "typed", run, typeable(queue))
 
@@ -148,7 +150,10 @@ class Plans:
 
         word = "Pause" if paused else "Resume"
         details = (
-            ("Every worker finishes the job in its hands and takes no other,", "until P.")
+            (
+                "Every worker finishes the job in its hands and takes no other,",
+                f"until {self._sign('pause_all')}.",
+            )
             if paused
             else ("All workers take jobs again.", "Queues that were paused singly stay paused.")
         )
@@ -185,9 +190,11 @@ class Plans:
         return Trail(self._actor, action, subject, source, planned, queue, undo_s)
 
 
-def way_back(trail: Trail) -> str:
+def way_back(trail: Trail, sign: Sign) -> str:
     """Whether the undo key takes an action back."""
-    return "u takes it back." if trail.undo_s else "Too large to keep: this cannot be undone."
+    if trail.undo_s:
+        return f"{sign('undo')} takes it back."
+    return "Too large to keep: this cannot be undone."
 
 
 def cleared(deleted: int | None, where: str, trail: Trail) -> Outcome:

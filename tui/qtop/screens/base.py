@@ -125,13 +125,19 @@ class ConsoleScreen(Screen[None]):
         if not text:
             self.app.say("nothing to copy", "dim")
         elif len(text) > MOST_COPIED:
-            self.app.say(f"too much to copy: {len(text):,} characters; w writes to a file", "warn")
+            self.app.say(f"too much to copy: {len(text):,} characters{self._other_way()}", "warn")
         else:
             self.app.copy_to_clipboard(text)
             what = "1 line" if len(lines) == 1 else f"{len(lines):,} lines"
             self.app.say(
                 f"copied {what}, {len(text):,} characters, if your terminal lets it", "dim"
             )
+
+    def _other_way(self) -> str:
+        """How to have what is too much to copy, where there is a way."""
+        actions = self.app.stage.manner.actions(self.PLACES, read_only=False)
+        keys = [keymap.key_sign(each.keys[0]) for each in actions if each.id.startswith("export")]
+        return f"; {keys[0]} writes to a file" if keys else ""
 
     def action_back(self) -> None:
         """Leave this screen for the one it was opened from."""

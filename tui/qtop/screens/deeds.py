@@ -25,6 +25,11 @@ def done(deed: Deed) -> str:
     return f"{number(deed.done)} (-{number(deed.undone)})" if deed.undone else number(deed.done)
 
 
+def done_cell(deed: Deed) -> str:
+    """The same in few characters: that all of it was taken back stands beside it."""
+    return number(deed.done) if is_undone(deed) else done(deed)
+
+
 def is_undone(deed: Deed) -> bool:
     """Whether all of it was taken back."""
     return bool(deed.done) and deed.undone == deed.done

@@ -28,6 +28,7 @@ from qtop.screens.failed_columns import (
 from qtop.screens.failed_entries import EntriesScreen, as_reply, progress_spans
 from qtop.screens.failed_group import GroupScreen
 from qtop.screens.failure import FailureScreen
+from qtop.screens.paged_table import marks_spans
 from qtop.stage import View
 from qtop.widgets import chrome
 from qtop.widgets.bar import Span
@@ -190,8 +191,8 @@ class FailedScreen(EntriesScreen):
                 total = self._groups.total
                 of = f" of {count_of(total, 'failed job')}" if total else ""
                 left.append(Span(f"   {count_of(len(self._groups), 'group')}{of}", "dim", 90))
-            census = self._census
-            self.window.show(left, [] if census is None else progress_spans(census))
+            left += marks_spans(self.table)
+            self.window.show(left, progress_spans(self._census, self.app.stage.manner.sign))
 
     # Keys
 
@@ -221,7 +222,8 @@ class FailedScreen(EntriesScreen):
 
     def chosen_groups(self) -> Wanted | None:
         """The marked groups, or the one under the cursor; None where entries are listed."""
-        return self._of_groups(self.chosen()) if self.shows_groups and self.chosen() else None
+        rows = self.meant() if self.shows_groups else []
+        return self._of_groups(rows) if rows else None
 
     def _of_groups(self, rows: list[GroupRow]) -> Wanted:
         """The entries of groups, as far as they match the filter."""

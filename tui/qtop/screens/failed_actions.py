@@ -12,7 +12,8 @@ from qtop.failed.search import Search, Wanted, choose
 from qtop.finding.chosen import Chosen
 from qtop.plans.plan import Plan, look_at
 from qtop.rows.model import FailureRow
-from qtop.screens.failed_export import export
+from qtop.screens.export import export
+from qtop.screens.paged_table import PagedTable, with_marks
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import MainScreen
@@ -58,11 +59,14 @@ class FailedActions(MainScreen):
         """The groups that were chosen, where groups are listed."""
         return None
 
-    def show_matching(self, rows: Sequence[Any], none: str) -> None:
-        """Show rows that match already."""
+    def show_matching(self, rows: Sequence[Any], none: str, *, is_all: bool = True) -> None:
+        """Show rows that match already; `is_all` says that there are no others."""
         self._all_rows = rows
         self.table.empty_text = none
-        self.table.set_rows(rows)
+        if isinstance(self.table, PagedTable):
+            self.table.set_page(rows, is_all=is_all)
+        else:
+            self.table.set_rows(rows)
         self._show_filter()
 
     def title_spans(self) -> list[Span]:
@@ -70,7 +74,7 @@ class FailedActions(MainScreen):
         return [Span(f" {safe(self.within.list_name)}", "current", 100)]
 
     def _entries(self) -> list[Failure]:
-        return [row.failure for row in self.chosen()]
+        return [row.failure for row in self.meant() if isinstance(row, FailureRow)]
 
     # One entry, or the chosen ones
 
@@ -104,7 +108,9 @@ class FailedActions(MainScreen):
             name = self.within.list_name
             self.run_worker(edit_and_requeue(self.app, row.failure, name, self.table))
         elif row is not None:
-            self.app.say("one entry at a time: enter opens the group, t lists them all", "dim")
+            sign = self.app.stage.manner.sign
+            how = f"{sign('table.open')} opens the group, {sign('toggle_groups')} lists them all"
+            self.app.say(f"one entry at a time: {how}", "dim")
 
     def action_export(self) -> None:
         """Write the chosen entries, or all that match, to a file."""
@@ -125,7 +131,8 @@ class FailedActions(MainScreen):
         if groups is not None:
             self._act_on_all(groups, on_found, spare=spare)
         elif entries := self._entries():
-            self.app.desk.begin(on_entries(entries, self.within.list_name), self.table)
+            made = on_entries(entries, self.within.list_name)
+            self.app.desk.begin(with_marks(made, self.table), self.table)
 
     # All that match
 
@@ -139,6 +146,7 @@ class FailedActions(MainScreen):
 
     def _act_on_all(self, wanted: Wanted, plan: PlanFor, *, spare: bool = False) -> None:
         app, now = self.app, self.now
+        key = app.stage.manner.sign("requeue")
 
         async def search(tell: Callable[[int, int], None]) -> Chosen:
             return await choose(app.read, app.keys, Search(wanted, now), tell, spare_poisoned=spare)
@@ -147,7 +155,9 @@ class FailedActions(MainScreen):
             if chosen.marks:
                 return plan(chosen, wanted)
             if chosen.spared:
-                return f"the {chosen.spared:,} that match killed their process repeatedly: use r"
+                return (
+                    f"the {chosen.spared:,} that match killed their process repeatedly: use {key}"
+                )
             return "nothing matches (any more)"
 
         app.desk.begin_after_search("looking for all that match", search, planned, self.table)

@@ -12,7 +12,7 @@ from qtop.display.text import safe, spark
 from qtop.failed.groups import TREND_HOURS, Group
 from qtop.finding.filter_terms import Subject
 from qtop.rows.model import FailureRow, age_at
-from qtop.widgets.columns import Column
+from qtop.widgets.columns import Column, figure
 
 COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
     Column(
@@ -126,16 +126,7 @@ def _queues(row: GroupRow) -> str:
 
 
 GROUP_COLUMNS: Final[tuple[Column[GroupRow], ...]] = (
-    Column(
-        "count",
-        "count",
-        8,
-        lambda r: cells.number(r.group.count),
-        priority=100,
-        align="right",
-        sort_key=lambda r: r.group.count,
-        descends=True,
-    ),
+    figure("count", "count", 8, lambda r: r.group.count, cells.number, priority=100),
     Column(
         "last",
         "last",
@@ -145,17 +136,7 @@ GROUP_COLUMNS: Final[tuple[Column[GroupRow], ...]] = (
         align="right",
         sort_key=lambda r: r.last_s,
     ),
-    Column(
-        "first",
-        "since",
-        6,
-        lambda r: cells.duration(r.first_s),
-        priority=60,
-        align="right",
-        style="dim",
-        sort_key=lambda r: r.first_s,
-        descends=True,
-    ),
+    figure("first", "since", 6, lambda r: r.first_s, cells.duration, priority=60, style="dim"),
     Column(
         "trend",
         f"{TREND_HOURS} h",

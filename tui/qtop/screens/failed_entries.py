@@ -16,9 +16,11 @@ from qtop.failed.search import MOST_LISTED, Matches, Search, Wanted
 from qtop.finding.filter_terms import Subject, of_failure
 from qtop.finding.following import Follower
 from qtop.finding.walker import Visit
+from qtop.keymap import Sign
 from qtop.rows.model import FailureRow, failure_rows
 from qtop.screens.failed_actions import FailedActions
-from qtop.screens.failed_columns import COLUMNS
+from qtop.screens.failed_table import EntriesTable
+from qtop.screens.paged_table import marks_spans
 from qtop.stage import View
 from qtop.widgets import chrome
 from qtop.widgets.bar import Span
@@ -34,22 +36,6 @@ PAGE: Final = 500
 _LISTED_BYTES: Final = 16_384
 #: Rows made at once: a step that no key has to wait for.
 _ROWS_AT_ONCE: Final = 2_000
-
-
-class EntriesTable(VTable[FailureRow]):
-    """Asks for other failures when a page key meets its end."""
-
-    def action_page_down(self) -> None:
-        """One page down, or older failures."""
-        at_end = self.cursor_index >= self.row_count - 1
-        if not (at_end and isinstance(self.screen, EntriesScreen) and self.screen.turn(+1)):
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """One page up, or newer failures."""
-        at_start = self.cursor_index == 0
-        if not (at_start and isinstance(self.screen, EntriesScreen) and self.screen.turn(-1)):
-            super().action_page_up()
 
 
 class EntriesScreen(FailedActions):
@@ -68,7 +54,7 @@ class EntriesScreen(FailedActions):
 
     def make_table(self) -> VTable[Any]:
         """The table of the entries."""
-        return EntriesTable(COLUMNS, key=lambda row: row.key, clock=self.app.clock)
+        return EntriesTable(self.turn, self.app.clock)
 
     def compose_body(self) -> Iterable[Widget]:
         """A line that says which entries, the table, the filter."""
@@ -183,7 +169,7 @@ class EntriesScreen(FailedActions):
         for end in range(len(listed), 0, -_ROWS_AT_ONCE):
             rows[:0] = failure_rows(listed[max(0, end - _ROWS_AT_ONCE) : end], now, seen)
             await asyncio.sleep(0)
-        self.show_entries(rows, "Nothing matches the filter; esc takes it away.")
+        self.show_entries(rows, self.no_match)
 
     def _show_newest(self) -> bool:
         """Show the newest failures, where the look has brought them along."""
@@ -256,7 +242,12 @@ class EntriesScreen(FailedActions):
 
     def show_entries(self, rows: Sequence[FailureRow], none: str = "No failed jobs.") -> None:
         """Show rows that match already."""
-        self.show_matching(rows, none)
+        is_part = self.matches is None and len(rows) < (self._length or 0)
+        self.show_matching(rows, none, is_all=not is_part)
+        self.show_title()
+
+    def on_vtable_marked(self) -> None:
+        """Say how many are marked."""
         self.show_title()
 
     def show_title(self) -> None:
@@ -275,9 +266,11 @@ class EntriesScreen(FailedActions):
             first = max(0, self._length - 1 - self._page[0].place) + 1
             if self._page[0].place < 0:  # counted from the end, by a look
                 first = 1
-            which = f"{first:,} to {first + rows - 1:,} of {self._length:,}, newest first"
+            which = f"{first:,} to {first + rows - 1:,} of {self._length:,}"
             left.append(Span(f"   entries {which}", "dim", 90))
-        self.window.show(left, [] if follower is None else progress_spans(follower))
+            left.append(Span(", newest first", "dim", 60))
+        left += marks_spans(self.table)
+        self.window.show(left, progress_spans(follower, self.app.stage.manner.sign))
 
 
 def as_reply(item: Item) -> bytes | list[bytes | int]:
@@ -285,14 +278,16 @@ def as_reply(item: Item) -> bytes | list[bytes | int]:
     return [item.raw, item.size, item.sha.encode()] if item.is_cut else item.raw
 
 
-def progress_spans(follower: Follower) -> list[Span]:
+def progress_spans(follower: Follower | None, sign: Sign) -> list[Span]:
     """How far a walk through a list is."""
+    if follower is None:
+        return []
     if follower.problem is not None:
         return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
     if follower.of == 0 or (follower.is_complete and not follower.is_stopped):
         return []
     share = follower.done * 100 // follower.of
     text = f"scanned {follower.done:,} of {follower.of:,}, {share} %"
-    how = "stopped, x goes on" if follower.is_stopped else "x stops"
+    how = f"stopped, {sign('stop')} goes on" if follower.is_stopped else f"{sign('stop')} stops"
     tone = "warn" if follower.is_stopped else "accent"
     return [Span(f"{text}; {how} ", tone, 80)]

@@ -13,7 +13,7 @@ from qtop.keymap import Where
 from qtop.plans.plan import count_of
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.details import failure_lines
-from qtop.screens.failed_export import export
+from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.stage import View

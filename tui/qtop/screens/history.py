@@ -45,7 +45,7 @@ COLUMNS: Final[tuple[Column[Deed], ...]] = (
         "action", "action", 8, lambda d: safe(d.action), priority=100, sort_key=lambda d: d.action
     ),
     Column("what", "what", 18, lambda d: safe(d.subject), flex=3, priority=98),
-    Column("done", "done", 9, deeds.done, flex=1, priority=85, align="right"),
+    Column("done", "done", 9, deeds.done_cell, flex=1, priority=85, align="right"),
     Column(
         "undo",
         "undo",
@@ -123,8 +123,8 @@ class HistoryScreen(MainScreen):
             self.app.say(f"the history: {safe(str(error))}", "bad")
             return
         self.table.empty_text = (
-            "Nothing was done here yet: what you requeue, delete, clear or pause is listed, "
-            "and u takes it back."
+            "Nothing was done here yet: what you do is listed, "
+            f"and {self.app.stage.manner.sign('undo_deed')} takes it back."
         )
         self.show_rows(self._deeds)
 

@@ -14,7 +14,7 @@ from qtop.screens.base import bindings
 from qtop.screens.rows import RowsScreen
 from qtop.stage import View
 from qtop.widgets import chrome
-from qtop.widgets.columns import Column
+from qtop.widgets.columns import Column, figure
 from qtop.widgets.vtable import VTable
 
 
@@ -24,79 +24,38 @@ def _name(row: HostRow) -> str:
 
 COLUMNS: Final[tuple[Column[HostRow], ...]] = (
     Column("host", "host", 16, _name, flex=3, priority=100, sort_key=_name),
-    Column(
-        "workers",
-        "workers",
-        8,
-        lambda r: cells.number(r.workers),
-        priority=95,
-        align="right",
-        sort_key=lambda r: r.workers,
-        descends=True,
-    ),
-    Column(
+    figure("workers", "workers", 8, lambda r: r.workers, cells.number, priority=95),
+    figure(
         "working",
         "working",
         8,
-        lambda r: cells.number(r.working),
+        lambda r: r.working,
+        cells.number,
         priority=90,
-        align="right",
         style=lambda r: "good" if r.working else "dim",
-        sort_key=lambda r: r.working,
-        descends=True,
     ),
-    Column(
+    figure(
         "troubled",
         "silent",
         7,
-        lambda r: cells.number(r.troubled),
+        lambda r: r.troubled,
+        cells.number,
         priority=92,
-        align="right",
         style=lambda r: "bad" if r.troubled else "dim",
-        sort_key=lambda r: r.troubled,
-        descends=True,
     ),
-    Column(
-        "longest",
-        "longest",
-        8,
-        lambda r: cells.duration(r.longest_s),
-        priority=70,
-        align="right",
-        sort_key=lambda r: r.longest_s,
-        descends=True,
+    figure("longest", "longest", 8, lambda r: r.longest_s, cells.duration, priority=70),
+    figure("beat", "last beat", 9, lambda r: r.beat_age_s, cells.duration, priority=80),
+    figure(
+        "processed", "processed", 9, lambda r: r.processed, cells.number, priority=50, style="dim"
     ),
-    Column(
-        "beat",
-        "last beat",
-        9,
-        lambda r: cells.duration(r.beat_age_s),
-        priority=80,
-        align="right",
-        sort_key=lambda r: r.beat_age_s,
-        descends=True,
-    ),
-    Column(
-        "processed",
-        "processed",
-        9,
-        lambda r: cells.number(r.processed),
-        priority=50,
-        align="right",
-        style="dim",
-        sort_key=lambda r: r.processed,
-        descends=True,
-    ),
-    Column(
+    figure(
         "failed",
         "failed",
         7,
-        lambda r: cells.number(r.failed),
+        lambda r: r.failed,
+        cells.number,
         priority=55,
-        align="right",
         style=lambda r: "bad" if r.failed else "dim",
-        sort_key=lambda r: r.failed,
-        descends=True,
     ),
 )
 

@@ -13,7 +13,7 @@ from qtop.jobs.waiting import JobRow
 from qtop.keymap import Where
 from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
-from qtop.screens.failed_export import export
+from qtop.screens.export import export
 from qtop.screens.job_editor import edit_job
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.stage import View

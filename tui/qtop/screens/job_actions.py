@@ -14,9 +14,10 @@ from qtop.jobs.waiting import JobRow, source_of
 from qtop.keymap import Where
 from qtop.plans.jobs import unusable
 from qtop.plans.plan import Plan
-from qtop.screens.failed_export import export
+from qtop.screens.export import export
 from qtop.screens.job_editor import edit_job
 from qtop.screens.leads import follow, to_serving
+from qtop.screens.paged_table import with_marks
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import RowsScreen
 from qtop.stage import View
@@ -36,6 +37,7 @@ class JobActions(RowsScreen):
 
     TAB: ClassVar[Where] = "queues"
     is_set_aside: ClassVar[bool] = False
+    marks_gone = "the marked jobs have left the queue: nothing was done"
 
     def __init__(self, queue: str) -> None:
         self.source: Source = source_of(queue, is_set_aside=self.is_set_aside)
@@ -51,7 +53,7 @@ class JobActions(RowsScreen):
             serving = queue_bars.serving(name, board.workers, served_by)
             if row is not None and self.is_set_aside:
                 row = row._replace(unreadable=0)
-            self.service.show(*queue_bars.service(row, serving))
+            self.service.show(*queue_bars.service(row, serving, view.manner.sign))
 
     async def action_show_serving(self) -> None:
         """Show the workers that serve the queue."""
@@ -60,13 +62,8 @@ class JobActions(RowsScreen):
     # The chosen ones
 
     def chosen_rows(self) -> list[JobRow]:
-        """The marked jobs, or the one under the cursor; none when those that were marked have left:
-        who marked some does not mean another."""
-        if self.table.dropped_marks and not self.table.marked:
-            self.table.clear_marks()
-            self.app.say("the marked jobs have left the queue: nothing was done", "warn")
-            return []
-        rows: list[JobRow] = self.chosen()
+        """The marked jobs, or the one under the cursor."""
+        rows: list[JobRow] = self.meant()
         return rows
 
     def action_delete_jobs(self) -> None:
@@ -87,7 +84,8 @@ class JobActions(RowsScreen):
         self._ask_where(
             f"Move {_jobs(len(rows))} to which queue?",
             lambda queue: self.app.desk.begin(
-                self.app.desk.job_plans.move(self.source, chosen, queue), self.table
+                with_marks(self.app.desk.job_plans.move(self.source, chosen, queue), self.table),
+                self.table,
             ),
         )
 
@@ -105,7 +103,8 @@ class JobActions(RowsScreen):
 
     def _act(self, plan: Callable[[Chosen], Plan], refusal: Refusal = _none) -> None:
         if rows := self.chosen_rows():
-            self.app.desk.begin(plan(chosen_of(rows, self.source, refusal)), self.table)
+            made = plan(chosen_of(rows, self.source, refusal))
+            self.app.desk.begin(with_marks(made, self.table), self.table)
 
     # All that match
 

@@ -35,6 +35,7 @@ async def edit_job(
     else:
         title, consequence = f"Requeue to {queue} with this payload?", "It goes to the queue's end."
         verb = "Requeue"
-    after = await edited(app, raw, title, f"{consequence} u takes it back.", verb)
+    undo = app.stage.manner.sign("undo")
+    after = await edited(app, raw, title, f"{consequence} {undo} takes it back.", verb)
     if after is not None:
         app.desk.begin(app.desk.job_plans.edit(source, row.place, raw, after), table)

@@ -21,6 +21,7 @@ from qtop.screens.base import bindings
 from qtop.screens.job import JobScreen
 from qtop.screens.job_actions import JobActions
 from qtop.screens.jobs_table import JobsTable
+from qtop.screens.paged_table import marks_spans
 from qtop.stage import View
 from qtop.widgets import queue_bars
 from qtop.widgets.vtable import VTable
@@ -33,7 +34,6 @@ WINDOW: Final = 200
 _LISTED_BYTES: Final = 4_096
 #: A filter that is being typed is not looked for yet.
 _TYPING_S: Final = 0.15
-_NO_MATCH: Final = "Nothing matches the filter; esc takes it away."
 
 
 class JobsScreen(JobActions):
@@ -43,6 +43,7 @@ class JobsScreen(JobActions):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "jobs")
     BINDINGS = bindings(PLACES)
     nothing: ClassVar[str] = "Nothing waits in this queue."
+    table: JobsTable
 
     def __init__(self, queue: str) -> None:
         super().__init__(queue)
@@ -112,7 +113,6 @@ class JobsScreen(JobActions):
     def _go_to(self, start: int, *, lands_last: bool) -> None:
         if start != self._start and self.filter.is_empty:
             self._start, self._lands_last = start, lands_last
-            self.table.clear_marks()
             self._load()
 
     def _load(self) -> None:
@@ -185,7 +185,7 @@ class JobsScreen(JobActions):
     def _show_matches(self) -> None:
         follower = self._follower
         if self._matches is not None and follower is not None:
-            none = _NO_MATCH if follower.is_complete else "Looking through the whole list …"
+            none = self.no_match if follower.is_complete else "Looking through the whole list …"
             self._put(self._matches.listed(), none)
         self._show_title()
 
@@ -210,16 +210,19 @@ class JobsScreen(JobActions):
         """Show rows that match already."""
         self._all_rows = rows
         self.table.empty_text = none
-        self.table.set_rows(rows)
+        is_part = self.filter.is_empty and len(rows) < (self._length or 0)
+        self.table.set_page(rows, is_all=not is_part)
         self._show_filter()
 
     def _show_title(self) -> None:
         rows = self.table.row_count
         if self._follower is not None:
             found = queue_bars.matches(self.source, self._matches, rows)
-            self.window.show(found, queue_bars.progress(self._follower))
+            progress = queue_bars.progress(self._follower, self.app.stage.manner.sign)
+            self.window.show(found + marks_spans(self.table), progress)
         else:
-            self.window.show(queue_bars.window(self.source, self._start, rows, self._length))
+            which = queue_bars.window(self.source, self._start, rows, self._length)
+            self.window.show(which + marks_spans(self.table))
 
     def action_show_aside(self) -> None:
         """Show what was set aside from the queue."""
@@ -235,6 +238,10 @@ class JobsScreen(JobActions):
     def subject(self, row: JobRow) -> Subject:
         """A job as filters see it."""
         return Subject(class_name=row.class_name, queue=self.source.name, id=row.item.sha)
+
+    def on_vtable_marked(self) -> None:
+        """Say how many are marked."""
+        self._show_title()
 
     def on_vtable_opened(self, event: VTable.Opened[JobRow]) -> None:
         """Show the whole job."""

@@ -7,8 +7,8 @@ from typing import Final
 
 from qtop.display import cells
 from qtop.jobs.waiting import JobRow
-from qtop.widgets.columns import Column
-from qtop.widgets.vtable import VTable
+from qtop.screens.paged_table import PagedTable
+from qtop.widgets.columns import Column, figure
 
 
 def _class(row: JobRow) -> str:
@@ -39,22 +39,12 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
         sort_key=_class,
     ),
     Column("args", "args", 30, lambda r: r.args, flex=3, priority=95),
-    Column(
-        "size",
-        "bytes",
-        8,
-        lambda r: cells.number(r.item.size),
-        priority=50,
-        align="right",
-        style="dim",
-        sort_key=lambda r: r.item.size,
-        descends=True,
-    ),
+    figure("size", "bytes", 8, lambda r: r.item.size, cells.number, priority=50, style="dim"),
     Column("id", "id", 12, lambda r: r.item.sha[:12], priority=20, style="dim"),
 )
 
 
-class JobsTable(VTable[JobRow]):
+class JobsTable(PagedTable[JobRow]):
     """Asks for other jobs when a key meets its end.
 
     Args:

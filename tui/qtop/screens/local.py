@@ -59,14 +59,14 @@ class LocalScreen(MainScreen):
         return VTable(
             COLUMNS,
             key=lambda row: row.key,
-            empty_text="No workers were started here: press s, name queues and how many.",
             clock=self.app.clock,
         )
 
     def show_board(self, view: View) -> None:
         """Show the groups and what is registered of their workers."""
         table: VTable[LocalRow] = self.table
-        table.empty_text = "No workers were started here: press s, name queues and how many."
+        key = view.manner.sign("start_workers")
+        table.empty_text = f"No workers were started here: press {key}, name queues and how many."
         table.stale = view.is_stale
         here = socket.gethostname()
         registered = view.board.workers if view.board else ()
@@ -127,7 +127,7 @@ class LocalScreen(MainScreen):
     def chosen_workers(self) -> list[LocalWorker]:
         """The marked workers, and those of marked groups; else what is under the cursor."""
         found: dict[tuple[str, int], LocalWorker] = {}
-        for row in self.chosen():
+        for row in self.meant():
             for part in row.workers if isinstance(row, GroupRow) else (row,):
                 found[part.key] = part.worker
         return list(found.values())

@@ -154,7 +154,7 @@ class OverviewScreen(MainKeys, ListScreen):
         height = _TALL_LINES if self.size.height >= _HIGH else 1
         width = self._charts[0].size.width - _FIGURE_CELLS
         shown = (
-            ("waiting", cells.number(totals.waiting if totals else None), courses.waiting, ""),
+            ("waiting", cells.waiting(totals), courses.waiting, ""),
             (
                 "done/s",
                 cells.rate(totals.processed_per_s if totals else None),

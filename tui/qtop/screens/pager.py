@@ -39,6 +39,11 @@ class Pager:
             (VTable.action_cursor_last if self._lands_last else VTable.action_cursor_first)(table)
             self._lands_last = None
 
+    @property
+    def is_turned(self) -> bool:
+        """Whether there are pages before the one that is shown."""
+        return self.start != Position()
+
     def turn(self, pages: int) -> None:
         """Go to the next jobs, or to those before."""
         after = None if self._page is None else self._page.after

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
 from qtop.display.text import safe
+from qtop.manner import Manner
 from qtop.plans.changes import BadPayload
 from qtop.plans.editing import changed, difference, draft, editor, in_editor
 from qtop.screens.dialogs import Dialog
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 
 
 class EditorDialog(Dialog[str | None]):
-    """A text to change, where no other editor is set. Gives the text."""
+    """A text to change, where no other editor is set. Gives the text. `manner` knows the keys."""
 
     AUTO_FOCUS = "TextArea"
 
-    def __init__(self, text: str) -> None:
-        super().__init__("Edit the payload", ("ctrl+s goes on, esc leaves it as it was.",))
+    def __init__(self, text: str, manner: Manner) -> None:
+        yes, no = (manner.sign(each, in_text=True) for each in ("dialog.yes", "dialog.no"))
+        super().__init__("Edit the payload", (f"{yes} goes on, {no} leaves it as it was.",))
         self._text = text
 
     def compose_fields(self) -> Iterable[Widget]:
@@ -139,7 +141,10 @@ async def edit_and_requeue(
         return
     queue, before = job
     title = f"Requeue to {safe(queue)} with this payload?"
-    consequence = "It goes to the queue's end; the entry leaves the failures. u takes it back."
+    undo = app.stage.manner.sign("undo")
+    consequence = (
+        f"It goes to the queue's end; the entry leaves the failures. {undo} takes it back."
+    )
     after = await edited(app, before, title, consequence, "Requeue")
     if after is not None:
         app.desk.begin(app.desk.failure_plans.edit(entry, queue, after, list_name), table)
@@ -199,4 +204,4 @@ async def _in_some_editor(app: QtopApp, text: str) -> str | None:
             pass
         except OSError as error:
             app.say(f"{safe(command[0])}: {safe(error.strerror or str(error))}", "warn")
-    return await app.push_screen_wait(EditorDialog(text))
+    return await app.push_screen_wait(EditorDialog(text, app.stage.manner))

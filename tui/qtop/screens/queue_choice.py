@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtop.display.text import safe
 from qtop.finding.scanning import Source
-from qtop.screens.failed_dialogs import QueueDialog
+from qtop.screens.queue_dialog import QueueDialog
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp

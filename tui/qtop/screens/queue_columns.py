@@ -8,7 +8,7 @@ from typing import Final
 from qtop.display import cells
 from qtop.display.text import safe
 from qtop.rows.model import QueueRow
-from qtop.widgets.columns import Column, Tone
+from qtop.widgets.columns import Column, Tone, figure
 
 _TREND_CELLS: Final = 10
 #: Longer than that, a queue that drains is still a worry.
@@ -16,7 +16,7 @@ _LONG_S: Final = 3_600
 
 
 def _depth_tone(row: QueueRow) -> Tone | None:
-    return None if row.depth else "dim"
+    return "warn" if row.falls else None if row.depth else "dim"
 
 
 def _rate_tone(per_s: float | None) -> Tone | None:
@@ -58,7 +58,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "depth",
         "waiting",
         8,
-        lambda r: cells.number(r.depth),
+        cells.depth,
         priority=95,
         align="right",
         style=_depth_tone,
@@ -69,7 +69,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "trend",
         "trend",
         _TREND_CELLS,
-        lambda r: cells.trend(r.depths, r.looks, _TREND_CELLS),
+        lambda r: cells.trend(r.depths, r.looks, _TREND_CELLS, r.falls),
         priority=68,
         align="right",
         style="accent",
@@ -107,27 +107,17 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         sort_key=lambda r: r.empty_in_s,
         descends=True,
     ),
-    Column(
-        "workers",
-        "workers",
-        7,
-        lambda r: cells.number(r.serving),
-        priority=60,
-        align="right",
-        style=_serving_tone,
-        sort_key=lambda r: r.serving,
-        descends=True,
+    figure(
+        "workers", "workers", 7, lambda r: r.serving, cells.number, priority=60, style=_serving_tone
     ),
-    Column(
+    figure(
         "in_hand",
         "in hand",
         7,
-        lambda r: cells.number(r.in_hand),
+        lambda r: r.in_hand,
+        cells.number,
         priority=30,
-        align="right",
         style=lambda r: None if r.in_hand else "dim",
-        sort_key=lambda r: r.in_hand,
-        descends=True,
     ),
     Column(
         "failed",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from qtop.display import cells
-from qtop.display.text import safe
+from qtop.display.text import counted, safe
 from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
 from qtop.plans.plan import look_at
+from qtop.rows.falls import Fall
 from qtop.rows.model import QueueRow
 from qtop.screens.base import bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
@@ -36,7 +38,8 @@ class QueuesScreen(MainScreen):
         """Show the queues."""
         table: VTable[QueueRow] = self.table
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
-        table.empty_text = chrome.empty_word(view, "queues", advice)
+        gone = view.board.totals.falls.gone if view.board else ()
+        table.empty_text = _gone(gone) if gone else chrome.empty_word(view, "queues", advice)
         table.stale = view.is_stale
         self.show_rows(view.board.queues if view.board else ())
 
@@ -50,7 +53,7 @@ class QueuesScreen(MainScreen):
 
     def action_pause(self) -> None:
         """Pause the chosen queues; resume them when all of them are paused."""
-        rows: list[QueueRow] = self.chosen()
+        rows: list[QueueRow] = self.meant()
         if rows:
             names = [row.name for row in rows]
             paused = not all(row.is_paused for row in rows)
@@ -99,3 +102,10 @@ class QueuesScreen(MainScreen):
     def action_start_workers(self) -> None:
         """Ask which workers to start here, for the chosen queues in this order."""
         self.app.desk.local.ask([row.name for row in self.chosen()] or ["*"])
+
+
+def _gone(gone: Sequence[tuple[str, Fall]]) -> str:
+    """What an emptied list of queues says."""
+    jobs, queues = sum(fall.was for _, fall in gone), counted(len(gone), "queue")
+    at = f"{gone[0][1].at.astimezone():%H:%M:%S}"
+    return f"No queues any more: until {at} {counted(jobs, 'job')} waited in {queues}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.widget import Widget
 
@@ -22,6 +22,8 @@ class RowsScreen(ListScreen):
     A filter looks at the rows there are. A screen that knows better (it reads only a window of a
     long list) overrides `filter_changed`.
     """
+
+    marks_gone: ClassVar[str] = "what was marked is not listed any more: nothing was done"
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +65,7 @@ class RowsScreen(ListScreen):
         self._all_rows = rows
         if not self.filter.is_empty:
             rows = [row for row in rows if self.filter.matches(self.subject(row))]
-            self.table.empty_text = "Nothing matches the filter; esc takes it away."
+            self.table.empty_text = self.no_match
         self.table.set_rows(rows)
         self._show_filter()
 
@@ -71,6 +73,22 @@ class RowsScreen(ListScreen):
         """The marked rows, else the one under the cursor."""
         row = self.table.cursor_row
         return self.table.marked_rows() or ([] if row is None else [row])
+
+    @property
+    def no_match(self) -> str:
+        """What an empty list says when there is a filter."""
+        is_numbered = "lists" in self.PLACES
+        key = self.app.stage.manner.sign("clear_filter" if is_numbered else "back")
+        return f"Nothing matches the filter; {key} takes it away."
+
+    def meant(self) -> list[Any]:
+        """The rows that an action is for: the chosen ones; none when those that were marked have
+        gone: who marked some does not mean another."""
+        if self.table.dropped_marks and not self.table.marked_rows():
+            self.table.clear_marks()
+            self.app.say(self.marks_gone, "warn")
+            return []
+        return self.chosen()
 
     def copied(self) -> list[str]:
         """The chosen rows, their cells with tabs between them."""

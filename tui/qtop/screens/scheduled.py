@@ -26,6 +26,7 @@ from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
 from qtop.screens import scheduled_tables
 from qtop.screens.base import bindings
+from qtop.screens.paged_table import PagedTable, marks_spans
 from qtop.screens.pager import Pager
 from qtop.screens.scheduled_actions import Part, ScheduledActions
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
@@ -44,7 +45,6 @@ _EMPTY: Final[dict[Part, str]] = {
     "classes": "No delayed jobs.",
     "schedules": "No schedules in Redis: those of a scheduler's file show once they have run.",
 }
-_NO_MATCH: Final = "Nothing matches the filter; esc takes it away."
 
 
 class ScheduledScreen(ScheduledActions):
@@ -151,7 +151,7 @@ class ScheduledScreen(ScheduledActions):
             self.table.empty_text = _EMPTY["schedules"]
             self.show_rows([] if self._schedules is None else list(self._schedules.values()))
         elif run is not None:
-            none = _EMPTY[self.part] if self.filter.is_empty else _NO_MATCH
+            none = _EMPTY[self.part] if self.filter.is_empty else self.no_match
             word = none if run.is_over else "Looking through all delayed jobs …"
             is_by_class = self.part == "classes"
             self._put(run.classes() if is_by_class else due_rows(run.found, self.now_s), word)
@@ -164,7 +164,13 @@ class ScheduledScreen(ScheduledActions):
         """Show rows that match already."""
         self._all_rows = rows
         self.table.empty_text = empty_text
-        self.table.set_rows(rows)
+        page = self._glance.page if self._glance is not None else None
+        is_paged = self.part == "jobs" and not self._wants_search and page is not None
+        if isinstance(self.table, PagedTable):
+            has_more = page is not None and (page.after is not None or self._pager.is_turned)
+            self.table.set_page(rows, is_all=not (is_paged and has_more))
+        else:
+            self.table.set_rows(rows)
         self._show_filter()
 
     def _show_bars(self) -> None:
@@ -176,13 +182,20 @@ class ScheduledScreen(ScheduledActions):
             running = self.searcher.is_running
             is_by_class = self.part == "classes"
             right = scheduled_bars.search(
-                self.searcher.shown, is_running=running, is_by_class=is_by_class
+                self.searcher.shown,
+                self.app.stage.manner.sign,
+                is_running=running,
+                is_by_class=is_by_class,
             )
-        window.show(scheduled_bars.parts(self.part), right)
+        window.show([*scheduled_bars.parts(self.part), *marks_spans(self.table)], right)
         outlook = None if seen is None else seen.outlook
         schedules = None if rows is None else list(rows.values())
         forecast.show(*scheduled_bars.forecast(outlook, schedules, now))
         scheduler.show(scheduled_bars.scheduler(seen, now.timestamp(), bool(rows)))
+
+    def on_vtable_marked(self) -> None:
+        """Say how many are marked."""
+        self._show_bars()
 
     def subject(self, row: Any) -> Subject:
         """A row as filters see it."""
@@ -236,7 +249,9 @@ class ScheduledScreen(ScheduledActions):
     def action_stop_search(self) -> None:
         """Stop the search, or begin it anew."""
         if not self._wants_search:
-            self.app.say("nothing is being looked for: / filters, b counts by class", "dim")
+            sign = self.app.stage.manner.sign
+            hint = f"{sign('filter')} filters, {sign('by_class')} counts by class"
+            self.app.say(f"nothing is being looked for: {hint}", "dim")
         elif not self.searcher.stop():
             self.searcher.begin(self.filter, self.now_s)
         self._refresh()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from qtop.display.text import safe
 from qtop.due.rows import ClassRow, DueRow, ScheduleRow, class_filter
@@ -11,14 +11,13 @@ from qtop.due.search import Choice, choose, chosen
 from qtop.finding import filters
 from qtop.finding.filters import BadFilter, Filter
 from qtop.plans.plan import Plan
+from qtop.screens.paged_table import with_marks
 from qtop.screens.rows import MainScreen
 from qtop.screens.scheduled_details import server_now
 from qtop.screens.searcher import Searcher
 from qtop.widgets.vtable import VTable
 
 Part = Literal["jobs", "classes", "schedules"]
-
-_ONLY_JOBS: Final = "that is for delayed jobs: t shows them"
 
 
 class ScheduledActions(MainScreen):
@@ -45,9 +44,10 @@ class ScheduledActions(MainScreen):
     def action_reschedule(self) -> None:
         """Ask until when to delay the chosen jobs instead."""
         if self.part == "schedules":
-            self.app.say(_ONLY_JOBS, "dim")
+            self._only_for_jobs()
         elif self.part == "classes":
-            self.app.say("enter lists the jobs of the class: choose there what to move", "dim")
+            key = self.app.stage.manner.sign("table.open")
+            self.app.say(f"{key} lists the jobs of the class: choose there what to move", "dim")
         elif jobs := self._jobs():
             self.searcher.expect_change()
             self.app.desk.ask_for_moment(jobs, self.table)
@@ -60,8 +60,12 @@ class ScheduledActions(MainScreen):
         """Ask whether to delete all jobs that match."""
         self._act_on_all(self.filter, self.app.desk.delayed_plans.delete)
 
+    def _only_for_jobs(self) -> None:
+        key = self.app.stage.manner.sign("jobs_or_schedules")
+        self.app.say(f"that is for delayed jobs: {key} shows them", "dim")
+
     def _jobs(self) -> Choice | None:
-        rows: list[DueRow] = self.chosen()
+        rows: list[DueRow] = self.meant()
         return chosen([row.seen for row in rows]) if rows else None
 
     def _act(
@@ -75,11 +79,11 @@ class ScheduledActions(MainScreen):
             if row is not None:
                 self._act_on_class(row, on_jobs)
         elif self.part == "schedules":
-            if rows := self.chosen():
+            if rows := self.meant():
                 self.app.desk.begin(on_schedules(rows), table)
         elif jobs := self._jobs():
             self.searcher.expect_change()
-            self.app.desk.begin(on_jobs(jobs), table)
+            self.app.desk.begin(with_marks(on_jobs(jobs), table), table)
 
     def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Plan]) -> None:
         try:
@@ -91,7 +95,7 @@ class ScheduledActions(MainScreen):
 
     def _act_on_all(self, wanted: Filter, on_jobs: Callable[..., Plan]) -> None:
         if self.part == "schedules":
-            self.app.say(_ONLY_JOBS, "dim")
+            self._only_for_jobs()
             return
         self.searcher.expect_change()
         self.app.desk.begin_after(

@@ -8,8 +8,9 @@ from typing import Final
 from qtop.display import cells
 from qtop.display.text import safe
 from qtop.due.rows import ClassRow, DueRow, ScheduleRow, moment_of, timing
+from qtop.screens.paged_table import PagedTable
 from qtop.screens.pager import Pager
-from qtop.widgets.columns import Column, Tone
+from qtop.widgets.columns import Column, Tone, figure
 from qtop.widgets.vtable import VTable
 
 
@@ -53,14 +54,14 @@ JOB_COLUMNS: Final[tuple[Column[DueRow], ...]] = (
         priority=85,
         sort_key=lambda r: r.queue,
     ),
-    Column(
-        *("size", "bytes", 8),
-        lambda r: cells.number(None if r.seen.job is None else r.seen.job.item.size),
+    figure(
+        "size",
+        "bytes",
+        8,
+        lambda r: None if r.seen.job is None else r.seen.job.item.size,
+        cells.number,
         priority=30,
-        align="right",
         style="dim",
-        sort_key=lambda r: None if r.seen.job is None else r.seen.job.item.size,
-        descends=True,
     ),
 )
 
@@ -81,13 +82,7 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
         style=lambda r: None if r.is_readable else "warn",
         sort_key=_class_name,
     ),
-    Column(
-        *("jobs", "jobs", 8, lambda r: cells.number(r.count)),
-        priority=99,
-        align="right",
-        sort_key=lambda r: r.count,
-        descends=True,
-    ),
+    figure("jobs", "jobs", 8, lambda r: r.count, cells.number, priority=99),
     Column(
         *("first", "first due", 14, lambda r: _when(r.first_at, r.now_s)),
         priority=95,
@@ -184,7 +179,7 @@ def schedules(clock: Callable[[], float]) -> VTable[ScheduleRow]:
     return VTable(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
 
 
-class DelayedTable(VTable[DueRow]):
+class DelayedTable(PagedTable[DueRow]):
     """Asks for other jobs when a key meets its end."""
 
     def __init__(self, pager: Pager, clock: Callable[[], float]) -> None:

@@ -16,7 +16,7 @@ from qtop.widgets.text_lines import TextLine
 class WorkerScreen(TextScreen):
     """The worker as it is now; when it has left, as it was last seen."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
+    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "worker")
     TAB: ClassVar[Where] = "workers"
     BINDINGS = bindings(PLACES)
 
@@ -35,3 +35,7 @@ class WorkerScreen(TextScreen):
         local = self.app.local.get(self._row.identity.pid) if self._row.is_local else None
         log = None if local is None else str(local.log)
         yield from worker_lines(self._row, log, view.manner.redactor)
+
+    def action_log(self) -> None:
+        """Show what it prints."""
+        self.app.desk.local.show_log(self._row)

@@ -21,7 +21,7 @@ from qtop.screens.rows import MainScreen
 from qtop.screens.worker import WorkerScreen
 from qtop.stage import View
 from qtop.widgets import chrome
-from qtop.widgets.columns import Column, Tone
+from qtop.widgets.columns import Column, Tone, figure
 from qtop.widgets.vtable import VTable
 
 _TONES: Final[dict[str, Tone]] = {
@@ -87,27 +87,17 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=60,
         sort_key=lambda r: r.identity.queues,
     ),
-    Column(
-        "processed",
-        "processed",
-        9,
-        lambda r: cells.number(r.processed),
-        priority=50,
-        align="right",
-        style="dim",
-        sort_key=lambda r: r.processed,
-        descends=True,
+    figure(
+        "processed", "processed", 9, lambda r: r.processed, cells.number, priority=50, style="dim"
     ),
-    Column(
+    figure(
         "failed",
         "failed",
         7,
-        lambda r: cells.number(r.failed),
+        lambda r: r.failed,
+        cells.number,
         priority=45,
-        align="right",
         style=lambda r: "bad" if r.failed else "dim",
-        sort_key=lambda r: r.failed,
-        descends=True,
     ),
 )
 
@@ -144,7 +134,9 @@ class WorkersScreen(MainScreen):
     def show_board(self, view: View) -> None:
         """Show the workers."""
         table: VTable[WorkerRow] = self.table
-        table.empty_text = chrome.empty_word(view, "workers", "press s to start one here.")
+        table.empty_text = chrome.empty_word(
+            view, "workers", f"press {view.manner.sign('start_workers')} to start one here."
+        )
         table.stale = view.is_stale
         self.show_rows(view.board.workers if view.board else ())
 
@@ -168,6 +160,12 @@ class WorkersScreen(MainScreen):
     def on_vtable_opened(self, event: VTable.Opened[WorkerRow]) -> None:
         """Show the worker's record."""
         self.app.push_screen(WorkerScreen(event.row))
+
+    def action_log(self) -> None:
+        """Show what the worker under the cursor prints."""
+        row: WorkerRow | None = self.table.cursor_row
+        if row is not None:
+            self.app.desk.local.show_log(row)
 
     def action_hosts(self) -> None:
         """Show the machines."""
@@ -207,7 +205,7 @@ class WorkersScreen(MainScreen):
 
     def action_unregister(self) -> None:
         """Ask whether to take the chosen workers off the register, with the evidence."""
-        names = [row.identity.text for row in self.chosen()]
+        names = [row.identity.text for row in self.meant()]
         if names:
             self._ask_about(names, self.app.desk.worker_plans.unregister)
 
@@ -221,5 +219,5 @@ class WorkersScreen(MainScreen):
 
     def _by_starter(self) -> tuple[list[WorkerRow], list[WorkerRow]]:
         """The chosen workers: those started from this console, and the others."""
-        rows: list[WorkerRow] = self.chosen()
+        rows: list[WorkerRow] = self.meant()
         return [r for r in rows if r.is_local], [r for r in rows if not r.is_local]

@@ -14,7 +14,7 @@ from qtop.finding.scanning import Hit, Source
 from qtop.finding.walker import walk
 from qtop.finding.walking import Walk
 from qtop.plans.exporting import line_of
-from qtop.screens.failed_dialogs import ExportDialog
+from qtop.screens.export_dialog import ExportDialog
 from resque.errors import StoreError
 from resque.state import windows
 from resque.state.marks import Mark

@@ -1,0 +1,110 @@
+"""Texts that speak of keys name those that are in force: also where the settings have others."""
+
+from typing import Any
+
+import pytest
+from tests.tui.console import console, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, snapshot
+from tests.tui.redis_behind import Redis, on
+from tests.tui.test_failed import entry, fill
+
+from qtop import keymap
+from qtop.config.settings import DEFAULTS, Settings
+from qtop.config.undo_limits import UndoLimits
+from qtop.display.text import safe
+from qtop.due.search import Choice
+from qtop.finding.chosen import Chosen
+from qtop.finding.scanning import Source
+from qtop.manner import Manner
+from qtop.plans.delayed import DelayedPlans
+from qtop.plans.failures import FailurePlans
+from qtop.plans.jobs import JobPlans
+from qtop.plans.plan import Plans
+from qtop.screens.payload_editor import EditorDialog
+from resque.state.trail import Actor
+from resque.wire.keys import Keys
+
+OTHERS = {
+    "undo": ("f9",),
+    "pause_all": ("f8",),
+    "start_workers": ("f7",),
+    "clear_filter": ("f6",),
+    "show_local": ("f5",),
+    "undo_deed": ("f4",),
+    "toggle_groups": ("f3",),
+    "table.open": ("f2",),
+    "jobs_or_schedules": ("Z",),
+    "by_class": ("Y",),
+    "filter": ("X",),
+}
+SETTINGS = Settings(values=DEFAULTS, tables={"keys": OTHERS})
+WHO = Actor("ada@example", "qtop test")
+
+
+def test_every_action_has_a_sign_that_follows_the_settings() -> None:
+    assert keymap.sign("undo") == "u"
+    assert keymap.sign("filter") == "/"
+    assert keymap.sign("undo", OTHERS) == "f9"
+    assert keymap.sign("dialog.yes", in_text=True) == "ctrl+s"
+    assert keymap.sign("dialog.no", {"dialog.no": ("q", "f1")}, in_text=True) == "f1"
+    with pytest.raises(KeyError):
+        keymap.sign("no such action")
+
+
+def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
+    sign = Manner(rebound=OTHERS).sign
+    rest: Any = (Keys("resque"), WHO, UndoLimits(), sign)
+    plans = [
+        Plans(*rest).pause_all(paused=True),
+        FailurePlans(*rest).requeue([failure(1)]),
+        JobPlans(*rest).delete(Source("queue", "mail"), Chosen()),
+        DelayedPlans(*rest).delete(Choice()),
+        DelayedPlans(*rest).run_schedules([]),
+        DelayedPlans(*rest).delete_schedules([]),
+    ]
+    said = [" ".join(plan.details) for plan in plans]
+    assert "until f8." in said[0]
+    assert all("f9 takes it back." in text for text in said[1:])
+    assert not any("u takes" in text for text in said)
+
+
+async def test_screens_name_the_keys_in_force() -> None:
+    app = console(FakeSource(snapshot()), settings=SETTINGS)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await pilot.press("3")
+        await until_shown(pilot, "press f7 to start one here")
+        await pilot.press("f5")
+        await until_shown(pilot, "No workers were started here: press f7")
+    app = console(FakeSource(fleet()), settings=SETTINGS)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await pilot.press("2")
+        await until_shown(pilot, "search-index")
+        await pilot.press("X", *"nothing", "enter")
+        await until_shown(pilot, "Nothing matches the filter; f6 takes it away.")
+
+
+@pytest.mark.redis
+async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(9)))
+    app = on(redis, settings=SETTINGS)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("4")
+        await until_shown(pilot, "3 groups of 9 failed jobs")
+        await pilot.press("e")
+        await until_shown(pilot, "f2 opens the group, f3 lists them all")
+        await pilot.press("D")
+        await until_shown(pilot, "f9 takes it back.")
+        await pilot.press("escape", "5")
+        await until(pilot, lambda: app.current_mode == "scheduled", "the screen")
+        await pilot.press("x")
+        await until_shown(pilot, "X filters, Y counts by class")
+        await pilot.press("7")
+        await until_shown(pilot, "and f4 takes it back.")
+        assert safe("u takes") not in screen_text(app)
+
+
+async def test_the_editor_names_keys_that_are_not_typed_into_it() -> None:
+    app = console(FakeSource(snapshot()))
+    async with app.run_test(size=(120, 24)) as pilot:
+        await app.push_screen(EditorDialog("{}", Manner(rebound={"dialog.yes": ("q", "f1")})))
+        await until_shown(pilot, "f1 goes on, esc leaves it as it was.")

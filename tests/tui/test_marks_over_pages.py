@@ -1,0 +1,233 @@
+"""Marks are of rows, not of places on a page: turning a page keeps them, actions name all of them,
+and what has gone meanwhile is counted."""
+
+from typing import Any
+
+import pytest
+from tests.tui import scheduled_redis as delayed
+from tests.tui.console import console, table_of, until, until_shown
+from tests.tui.looks import FakeSource, failure, queue, snapshot
+from tests.tui.redis_behind import KEYS, Redis, on
+from tests.tui.scheduled_redis import LATER, Scheduled, to_scheduled
+from tests.tui.test_failed import entry, fill, listed, open_failed
+from tests.tui.test_jobs import drain, job, opened, push, waiting
+
+from qtop.screens import paged_table
+from qtop.screens.paged_table import PagedTable
+from resque.wire.codec import decode
+
+pytestmark = pytest.mark.redis
+
+
+def numbers(payloads: list[bytes]) -> list[int]:
+    return [decode(raw)["args"][1] for raw in payloads]
+
+
+async def test_jobs_stay_marked_while_pages_are_turned_and_are_deleted_together(
+    redis: Redis,
+) -> None:
+    await push(redis, "mail", *(job(n) for n in range(450)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, "jobs 1 to 200 of 450")
+        await pilot.press("space", "space")
+        await until_shown(pilot, "2 marked")
+        screen.turn(+1)
+        await until_shown(pilot, "jobs 201 to 400 of 450")
+        await until_shown(pilot, "2 marked, 2 not on this page")
+        await pilot.press("space")
+        await until_shown(pilot, "3 marked, 2 not on this page")
+        await pilot.press("d")
+        await until_shown(pilot, "Delete 3 waiting jobs?")
+        await until_shown(pilot, "classes: Job 3")
+        await until_shown(pilot, "places: 1 to 201 from the front")
+        await until_shown(pilot, "2 of them are not on the page in front")
+        await pilot.press("y")
+        await until_shown(pilot, "deleted 3, gone meanwhile 0, refused 0")
+        await until(pilot, lambda: screen.table.marked_rows() == [], "no marks")
+    left = numbers(await waiting(redis, "mail"))
+    assert len(left) == 447
+    assert {0, 1, 200}.isdisjoint(left)
+
+
+async def test_back_on_their_page_jobs_are_marked_as_they_were(redis: Redis) -> None:
+    await push(redis, "mail", *(job(n) for n in range(450)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, "jobs 1 to 200 of 450")
+        await pilot.press("j", "space", "space")
+        screen.turn(+1)
+        await until_shown(pilot, "2 not on this page")
+        screen.turn(-1)
+        await until_shown(pilot, "jobs 1 to 200 of 450")
+        await until(pilot, lambda: len(screen.table.marked) == 2, "the marks")
+        assert numbers([row.item.raw for row in screen.table.marked_rows()]) == [1, 2]
+        await pilot.press("g", "j", "space")
+        screen.turn(+1)
+        await until_shown(pilot, "1 marked, 1 not on this page")
+
+
+async def test_one_job_that_nobody_sees_is_not_deleted_without_a_question(redis: Redis) -> None:
+    await push(redis, "mail", *(job(n) for n in range(450)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, "jobs 1 to 200 of 450")
+        await pilot.press("space")
+        screen.turn(+1)
+        await until_shown(pilot, "1 marked, 1 not on this page")
+        await pilot.press("d")
+        await until_shown(pilot, "1 of them is not on the page in front")
+        await pilot.press("escape")
+        await until_shown(pilot, "nothing was changed")
+    assert await redis.size("mail") == 450
+
+
+async def test_marked_jobs_that_workers_took_meanwhile_are_counted_as_gone(redis: Redis) -> None:
+    await push(redis, "mail", *(job(n) for n in range(450)))
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, "jobs 1 to 200 of 450")
+        await pilot.press("space", "space", "space")
+        screen.turn(+1)
+        await until_shown(pilot, "3 not on this page")
+        await drain(redis, "mail", 2)
+        await pilot.press("space", "d")
+        await until_shown(pilot, "Delete 4 waiting jobs?")
+        await pilot.press("y")
+        await until_shown(pilot, "deleted 2, gone meanwhile 2, refused 0")
+    assert numbers(await waiting(redis, "mail"))[:2] == [3, 4]
+
+
+async def test_failures_stay_marked_over_pages_and_newcomers(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(1_300)))
+    app = on(redis)
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await open_failed(pilot, app, "t")
+        await until_shown(pilot, "entries 1 to 500 of 1,300")
+        await pilot.press("space", "G", "space", "pagedown")
+        await until_shown(pilot, "entries 501 to 1,000 of 1,300")
+        await until_shown(pilot, "2 marked, 2 not on this page")
+        await fill(redis, *(entry(n) for n in range(2_000, 2_100)))
+        app.look_now()
+        await until_shown(pilot, "entries 601 to 1,100 of 1,400")
+        await pilot.press("g", "space", "r")
+        await until_shown(pilot, "Requeue 3 failed jobs")
+        await until_shown(pilot, "2 of them are not on the page in front")
+        await pilot.press("y")
+        await until_shown(pilot, "requeued 3, gone meanwhile 0, refused 0")
+        assert screen.table.marked_rows() == []
+    left = {decode(raw)["payload"]["args"][0] for raw in await listed(redis, KEYS.failed())}
+    assert set(range(1_300)) - left == {1_299, 800, 799}
+
+
+async def test_on_a_small_terminal_too_it_says_how_many_are_marked(redis: Redis) -> None:
+    await fill(redis, *(entry(n) for n in range(1_300)))
+    app = on(redis)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_failed(pilot, app, "t")
+        await until_shown(pilot, "entries 1 to 500 of 1,300, newest first")
+        await pilot.press("space", "G", "pagedown")
+        await until_shown(pilot, "entries 501 to 1,000 of 1,300   1 marked, 1 not on this page")
+
+
+async def test_a_marked_failure_pushed_off_the_page_by_newcomers_stays_marked(
+    redis: Redis,
+) -> None:
+    await fill(redis, *(entry(n) for n in range(600)))
+    app = on(redis)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await open_failed(pilot, app, "t")
+        await until_shown(pilot, "entries 1 to 500 of 600")
+        await pilot.press("G", "space")
+        await fill(redis, *(entry(n) for n in range(2_000, 2_010)))
+        app.look_now()
+        await until_shown(pilot, "1 marked, 1 not on this page")
+
+
+async def test_delayed_jobs_stay_marked_over_pages(redis: Redis) -> None:
+    parked = Scheduled(redis.url, redis.source)
+    for number in range(250):
+        await parked.park(LATER + number, number)
+    async with delayed.on(parked).run_test(size=(120, 30)) as pilot:
+        app = await to_scheduled(pilot, "[0]")
+        await pilot.press("space", "G", "pagedown")
+        await until_shown(pilot, "1 marked, 1 not on this page")
+        await until(pilot, lambda: table_of(app).row_count == 50, "the other page")
+        await pilot.press("space", "d")
+        await until_shown(pilot, "Delete 2 delayed jobs?")
+        await pilot.press("y")
+        await until_shown(pilot, "deleted 2, gone meanwhile 0, refused 0")
+    left = numbers_of(await parked.parked())
+    assert set(range(250)) - left == {0, 200}
+
+
+def numbers_of(parked: list[tuple[str, bytes]]) -> set[int]:
+    return {decode(raw)["args"][0] for _, raw in parked}
+
+
+async def test_when_all_marked_failures_have_gone_the_one_under_the_cursor_is_not_meant() -> None:
+    entries = [failure(n) for n in range(1, 6)]
+    source = FakeSource(snapshot(failures=entries), snapshot(failures=entries[2:]))
+    app = console(source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await open_failed(pilot, app, "t")
+        await until_shown(pilot, "of 5, newest first")
+        await pilot.press("space", "space")
+        app.look_now()
+        await until_shown(pilot, "of 3, newest first")
+        await pilot.press("d")
+        await until_shown(pilot, "what was marked is not listed any more: nothing was done")
+        assert source.operations == []
+
+
+async def test_when_all_marked_queues_have_gone_none_is_paused() -> None:
+    source = FakeSource(snapshot([queue("a", 1), queue("b", 9)]), snapshot([queue("a", 1)]))
+    app = console(source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: table_of(app).row_count == 2, "the queues")
+        await pilot.press("space")
+        app.look_now()
+        await until(pilot, lambda: table_of(app).row_count == 1, "the other look")
+        await pilot.press("p")
+        await until_shown(pilot, "what was marked is not listed any more: nothing was done")
+        assert source.operations == []
+        assert table_of(app).dropped_marks == 0
+
+
+def table() -> "PagedTable[int]":
+    return PagedTable([], key=lambda row: row, clock=lambda: 0.0)
+
+
+def test_marks_off_the_page_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paged_table, "MOST_ELSEWHERE", 3)
+    paged: PagedTable[Any] = table()
+    paged.set_page([1, 2, 3, 4, 5], is_all=False)
+    paged.action_mark_all()
+    paged.set_page([6, 7], is_all=False)
+    assert paged.marked_rows() == [1, 2, 3]
+    (span,) = paged_table.marks_spans(paged)
+    assert span.text.strip() == "3 marked, 3 not on this page (3 at most)"
+
+
+def test_a_second_a_takes_all_marks_away_also_those_on_other_pages() -> None:
+    paged: PagedTable[Any] = table()
+    paged.set_page([1, 2], is_all=False)
+    paged.action_mark_all()
+    paged.set_page([3, 4], is_all=False)
+    paged.action_mark_all()
+    assert paged.marked_rows() == [3, 4, 1, 2]
+    paged.post_message = lambda message: True  # type: ignore[method-assign]
+    paged.action_mark_all()
+    assert paged.marked_rows() == []
+
+
+def test_what_is_not_in_a_list_that_is_shown_whole_has_gone() -> None:
+    paged: PagedTable[Any] = table()
+    paged.set_page([1, 2, 3], is_all=False)
+    paged.action_mark_all()
+    paged.set_page([4], is_all=False)
+    assert paged.dropped_marks == 0
+    paged.set_page([2, 4], is_all=True)
+    assert paged.marked_rows() == [2]
+    assert paged.dropped_marks == 2

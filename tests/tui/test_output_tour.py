@@ -1,0 +1,199 @@
+"""The console in a real terminal, screen after screen: what a person sees is what was painted."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.engine.direct import Direct
+from tests.tui.emulator import Emulator
+from tests.tui.looks import failure
+
+from resque.wire.address import parse_url
+
+pytestmark = pytest.mark.redis
+
+DEADLINE_S = 30.0
+COLUMNS, LINES = 120, 30
+#: The console, with everything that Textual writes kept in a file, a JSON string a line.
+RUN = """
+import json, sys
+from pathlib import Path
+from qtop.app import QtopApp
+from qtop.terminal.output import Output
+from resque.wire.address import parse_url
+
+written = open(sys.argv[2], "w")
+passed = Output.passed
+
+def keep(self, data):
+    print(json.dumps(data), file=written, flush=True)
+    return passed(self, data)
+
+Output.passed = keep
+app = QtopApp(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque", interval_s=0.25,
+    read_only=False, require=(), log_folder=Path(sys.argv[2]).parent / "log")
+app.run()
+"""
+QUEUES = (
+    "mail",
+    "möwe-日本",
+    "e\u0301clair",
+    "👨\u200d👩\u200d👧",
+    "नमस्ते",
+    "\x1b[2J\x1b]52;c;aGk=\x07",
+    "שלום",
+)
+
+
+@dataclass
+class Terminal:
+    """A terminal with the console in it, and one that is sent all that Textual writes."""
+
+    process: "subprocess.Popen[bytes]"
+    fd: int
+    path: Path
+
+    def __post_init__(self) -> None:
+        self.seen, self.painted = Emulator(COLUMNS, LINES), Emulator(COLUMNS, LINES)
+        self.sent = self.written = 0
+        self._decode = getincrementaldecoder("utf-8")().decode
+        self._taken_lines = 0
+
+    def press(self, keys: str) -> None:
+        os.write(self.fd, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        for screen in (self.seen, self.painted):
+            screen.resize(lines, columns)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.process.send_signal(signal.SIGWINCH)
+
+    def until_both_show(self, text: str) -> None:
+        """Read until this is seen, and all that is seen is what was painted."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while text not in self.seen.text() or self.seen.cells() != self.painted.cells():
+            assert time.monotonic() < deadline_s, f"no {text!r}:\n{self.differences()}"
+            self.read(0.05)
+
+    def read(self, wait_s: float) -> bool:
+        """Take what came, after waiting for it at most so long. Whether anything did."""
+        has_come = bool(select.select([self.fd], [], [], wait_s)[0])
+        if has_come:
+            data = os.read(self.fd, 65_536)
+            self.sent += len(data)
+            self.seen.feed(self._decode(data))
+        self._take()
+        return has_come
+
+    def differences(self) -> str:
+        """What is seen, and lines that were painted otherwise."""
+        seen, painted = self.seen.display, self.painted.display
+        other = [f"{a!r}\n{b!r}" for a, b in zip(seen, painted, strict=True) if a != b]
+        return "\n".join((*seen, "painted otherwise:", *other))
+
+    def _take(self) -> None:
+        # The last line may be half written.
+        lines = self.path.read_text("utf-8").split("\n")[:-1]
+        for line in lines[self._taken_lines :]:
+            data = json.loads(line)
+            self.written += len(data.encode("utf-8"))
+            self.painted.feed(data)
+        self._taken_lines = len(lines)
+
+
+@pytest.fixture
+def terminal(redis_url: str, tmp_path: Path) -> Iterator[Terminal]:
+    path = parse_url(redis_url).path
+    assert path is not None
+    with Direct(path) as direct:
+        for number, name in enumerate(QUEUES):
+            direct("SADD", "resque:queues", name)
+            for _ in range(number + 1):
+                direct("RPUSH", f"resque:queue:{name}", json.dumps({"class": name, "args": [name]}))
+            entry = failure(number + 1, error=f"Fehler: größer als {name}", queue=name).item.raw
+            direct("RPUSH", "resque:failed", entry)
+    (tmp_path / "written").touch()
+    leader, follower = pty.openpty()
+    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    environment = {key: os.environ[key] for key in os.environ if key not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, redis_url, str(tmp_path / "written")],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**environment, "TERM": "xterm-256color"},
+        start_new_session=True,
+    )
+    os.close(follower)
+    yield Terminal(process, leader, tmp_path / "written")
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    os.close(leader)
+
+
+def test_what_is_seen_is_what_was_painted_on_every_screen(terminal: Terminal) -> None:
+    terminal.until_both_show("waiting")
+    for keys, text in (
+        ("2", "möwe"),
+        ("jjjk  ", "●"),
+        ("oo", "out/s▼"),
+        ("\x1bG\r", "jobs 1 to"),
+        ("\r", "Payload as it is in Redis"),
+        ("\x1b", "jobs 1 to"),
+        ("3", "No workers yet"),
+        ("4", "Fehler"),
+        ("t", "12:"),
+        ("  d", "Delete 2 failed jobs?"),
+        ("\x1b", "nothing was changed"),
+        ("\r", "Backtrace"),
+        ("jjjjG", "Backtrace"),
+        ("?", "PgDn"),
+        ("\x1b", "Backtrace"),
+        ("4", "entries 1 to"),
+        ("/", "class:Mail*"),
+        ("Fehler\r", "7 match"),
+        ("5", "▌5 Scheduled"),
+        ("6", "▌6 Local"),
+        ("7", "▌7 History"),
+        ("T", "▌7 History"),
+        ("1", "▌1 Overview"),
+        (":", "what do you want to do?"),
+    ):
+        terminal.press(keys)
+        terminal.until_both_show(text)
+    assert terminal.sent < terminal.written
+
+
+def test_after_a_change_of_size_and_after_ctrl_z_nothing_is_left_out(terminal: Terminal) -> None:
+    terminal.press("2")
+    terminal.until_both_show("möwe")
+    for columns, lines in ((80, 24), (120, 40), (50, 10), (100, 30)):
+        terminal.resize(columns, lines)
+        terminal.until_both_show("too small" if columns == 50 else "möwe")
+    terminal.press("\x1a")
+    process = psutil.Process(terminal.process.pid)
+    deadline_s = time.monotonic() + DEADLINE_S
+    while process.status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline_s, process.status()
+        terminal.read(0.01)  # a full terminal would hold it up
+    while terminal.read(0):
+        pass
+    for screen in (terminal.seen, terminal.painted):
+        screen.reset()
+    process.resume()
+    terminal.until_both_show("möwe")
