@@ -197,3 +197,13 @@ def test_after_a_change_of_size_and_after_ctrl_z_nothing_is_left_out(terminal: T
         screen.reset()
     process.resume()
     terminal.until_both_show("möwe")
+
+
+def test_what_another_program_wrote_goes_away_on_ctrl_l(terminal: Terminal) -> None:
+    terminal.press("2")
+    terminal.until_both_show("möwe")
+    terminal.seen.feed("\x1b7\x1b[5;10HBroadcast message: going down for maintenance\x1b8")
+    assert "Broadcast" in terminal.seen.text()
+    terminal.press("\x0c")
+    terminal.until_both_show("möwe")
+    assert "Broadcast" not in terminal.seen.text()

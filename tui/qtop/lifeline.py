@@ -57,6 +57,12 @@ class Lifeline(App[None]):
         if isinstance(self._driver, TerminalDriver):
             self._driver.resize(event.size)
 
+    def action_repaint(self) -> None:
+        """Draw everything anew, whatever the terminal shows."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.resize(self.size)
+        self.refresh(layout=True)
+
     def check_terminal(self) -> None:
         """End when the terminal is gone: nobody would ever press a key again."""
         if not self._terminal_is_there():

@@ -35,6 +35,13 @@ ACTIONS: Final = (
         "Show passwords, tokens and keys in what is shown; once more hides them.",
         ("everywhere",),
     ),
+    Action(
+        "repaint",
+        ("ctrl+l",),
+        "",
+        "Draw the screen anew, where something else has written on it.",
+        ("everywhere",),
+    ),
     Action("help", ("?",), "help", "All keys.", ("everywhere",)),
     Action(
         "suspend_process", ("ctrl+z",), "", "Back to the shell; `fg` returns here.", ("everywhere",)
