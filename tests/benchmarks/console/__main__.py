@@ -64,15 +64,22 @@ class Bench:
         yield Figure("qtop --version", self._command("--version"), "ms", 60)
         for words in (("queues",), ("failed", "--limit", "20"), ("--once",)):
             yield Figure(f"qtop {' '.join(words)}", self._command(*words), "ms", 250)
+        frame_ms, data_ms = self._first("")
+        yield Figure("first frame", frame_ms, "ms", 300)
+        yield Figure("first data", data_ms, "ms", 500)
+        _, data_ms = self._first("2")
+        yield Figure("first data, another screen asked for meanwhile", data_ms, "ms")
+
+    def _first(self, screen: str) -> tuple[float, float]:
+        """When the first frame was there, and the first data; medians."""
         frames, data = [], []
         for _ in range(self._repeats):
-            with self._console("2") as terminal:
+            with self._console(screen) as terminal:
                 frame_s = terminal.until(lambda text: "qtop" in text)
                 frames.append((frame_s - terminal.begun_s) * 1_000)
                 data_s = terminal.until(lambda text: "queue-0003" in text)
                 data.append((data_s - terminal.begun_s) * 1_000)
-        yield Figure("first frame", statistics.median(frames), "ms", 300)
-        yield Figure("first data", statistics.median(data), "ms", 500)
+        return statistics.median(frames), statistics.median(data)
 
     def small(self) -> Iterator[Figure]:
         """Ten queues in which nothing happens, after the trends are as long as they get."""
