@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -15,7 +17,9 @@ class Usage:
 
     Attributes:
         cpu_percent: Of one processor, since the last sample; None at the first.
-        memory_bytes: Resident, its own and that of its descendants.
+        memory_bytes: Its own and that of its descendants. Pages that several processes share, as
+            a worker and its children do, are divided among them where the system tells (Linux);
+            elsewhere each counts them.
         pids: It and its descendants.
     """
 
@@ -78,13 +82,20 @@ def _family(root: int, children: dict[int, list[int]]) -> set[int]:
     return family
 
 
+def _memory_bytes(process: psutil.Process) -> int:
+    if sys.platform == "linux":
+        with suppress(psutil.AccessDenied, AttributeError):
+            return int(process.memory_full_info().pss)
+    return int(process.memory_info().rss)
+
+
 def _sum(processes: Iterable[psutil.Process]) -> tuple[float, int]:
     used_s, memory_bytes = 0.0, 0
     for process in processes:
         try:
             with process.oneshot():
                 times = process.cpu_times()
-                memory_bytes += process.memory_info().rss
+                memory_bytes += _memory_bytes(process)
         except psutil.Error:
             continue
         used_s += times.user + times.system

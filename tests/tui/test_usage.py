@@ -1,0 +1,58 @@
+"""What processes cost, with all that they have started."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from qtop.local.usage import Sampler
+
+MEBIBYTE = 1 << 20
+#: Holds 64 MiB, which two children share with it; says when all is there, ends when told to.
+FAMILY = f"""
+import os, sys
+held = b"x" * (64 * {MEBIBYTE})
+pids = []
+for _ in range(2):
+    pid = os.fork()
+    if not pid:
+        sys.stdin.read()
+        os._exit(0)
+    pids.append(pid)
+print(*pids, flush=True)
+sys.stdin.read()
+for pid in pids:
+    os.waitpid(pid, 0)
+"""
+
+
+@pytest.fixture
+def family() -> Iterator[tuple[int, set[int]]]:
+    """A process and its two children."""
+    with subprocess.Popen(
+        [sys.executable, "-c", FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        children = {int(word) for word in process.stdout.readline().split()}
+        yield process.pid, children
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+
+
+def test_what_it_has_started_belongs_to_a_process(family: tuple[int, set[int]]) -> None:
+    root, children = family
+    sampler = Sampler()
+    first = sampler.sample([root])
+    assert first.keys() == {root}
+    assert first[root].pids == {root} | children
+    assert first[root].cpu_percent is None
+    assert sampler.sample([root])[root].cpu_percent is not None
+    assert sampler.sample([]) == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is shared")
+def test_memory_that_is_shared_counts_once(family: tuple[int, set[int]]) -> None:
+    root, _ = family
+    assert 64 * MEBIBYTE < Sampler().sample([root])[root].memory_bytes < 128 * MEBIBYTE
