@@ -59,7 +59,11 @@ def test_a_ready_child_that_is_killed_takes_no_job_with_it(
     ready = await_ready_child(worker)
     if not is_seen:
         worker.send(SIGSTOP)
+        parent = psutil.Process(worker.pid)
+        eventually(lambda: parent.status() == psutil.STATUS_STOPPED, "the worker is stopped")
     ready.kill()
+    # A process that is told to die takes a moment to; a job that it is given in that is a failure.
+    eventually(lambda: has_left(ready), "it has ended")
     if is_seen:
         eventually(lambda: not worker.children(), "the worker has collected it")
     push("Where", "job")
