@@ -12,6 +12,11 @@ from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, await_begun, failed, has_left, stat, where
 from tests.engine.worker_process import WorkerProcess
 
+from resque.state.workers import Record
+from resque.worker.ahead import Ahead
+from resque.worker.child import Report
+from resque.worker.signals import Wishes
+
 AHEAD = {"RESQUE_REQUIRE": f"{TURNS},tests.engine.ahead_jobs", "INTERVAL": "3600"}
 
 
@@ -155,3 +160,21 @@ def test_no_child_is_made_ready_where_hooks_run_between_jobs(
     await_done(direct, 1)
     eventually(lambda: not worker.children(), "the child has left")
     assert worker.leave() == 0
+
+
+@pytest.mark.parametrize("missing", ["pipe", "fork"])
+def test_where_the_system_has_no_room_no_child_is_made_ready(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    def refuse() -> None:
+        raise OSError(24, "too many")
+
+    def perform(*_: object) -> Report:
+        return Report()
+
+    record = Record(b"{}", "default", None, "Where", [], b"{}")
+    with Wishes() as wishes:
+        ahead = Ahead(wishes, lambda: None, perform)
+        monkeypatch.setattr(f"os.{missing}", refuse)
+        ahead.fork(tells_of_steps=False)
+        assert ahead.give(record, 0.0) is None

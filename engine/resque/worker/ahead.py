@@ -43,7 +43,11 @@ class Ahead:
         waits."""
         if self._waiting is not None:
             return
-        read_fd, self._orders_fd = os.pipe()
+        try:
+            # A job may be under way: nothing here is to end its worker.
+            read_fd, self._orders_fd = os.pipe()
+        except OSError:
+            return
         try:
             with self._wishes.held():
                 self._waiting = child.fork(
