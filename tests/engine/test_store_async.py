@@ -149,6 +149,42 @@ async def test_cancelling_at_every_point_leaves_a_store_that_works(opened: Async
         assert await opened.run(echo(f"new{turns}")) == f"new{turns}".encode()
 
 
+async def test_a_cancelled_operation_never_goes_on_to_another_round_trip(
+    opened: AsyncStore,
+) -> None:
+    begun = 0
+
+    def steps() -> Steps[None]:
+        nonlocal begun
+        for _ in range(50):
+            begun += 1
+            yield echo("on")
+
+    for turns in range(60):
+        task = asyncio.create_task(opened.run(steps()))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        begun_before = begun
+        await asyncio.wait((task,))
+        assert task.cancelled(), f"lost after {turns} turns of the loop"
+        assert begun == begun_before
+
+
+async def test_a_task_that_survived_a_cancellation_may_go_on(opened: AsyncStore) -> None:
+    async def stubborn() -> bytes:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return await opened.run(echo("farewell"))
+        return b""
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await task == b"farewell"
+
+
 async def test_steps_learn_of_errors_and_may_go_on(opened: AsyncStore, direct: Direct) -> None:
     direct("SET", "resque:queues", "x")
 

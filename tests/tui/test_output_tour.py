@@ -157,7 +157,7 @@ def test_what_is_seen_is_what_was_painted_on_every_screen(terminal: Terminal) ->
         ("\x1b", "jobs 1 to"),
         ("3", "No workers yet"),
         ("4", "Fehler"),
-        ("t", "12:"),
+        ("t", "entries 1 to"),
         ("  d", "Delete 2 failed jobs?"),
         ("\x1b", "nothing was changed"),
         ("\r", "Backtrace"),

@@ -128,6 +128,17 @@ async def test_a_poke_ends_the_waiting() -> None:
     assert len(seen) == 3
 
 
+async def test_a_poller_ends_whenever_it_is_cancelled() -> None:
+    poller = Poller(FakeSource(snapshot()), lambda look: poller.poke(), interval_s=60)
+    for turns in range(40):
+        running = asyncio.create_task(poller.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait((running,), timeout=DEADLINE_S)
+        assert running.cancelled(), f"lost after {turns} turns of the loop"
+
+
 async def test_two_looks_never_overlap_however_often_it_is_poked() -> None:
     source = SlowSource()
     poller = Poller(source, lambda look: None, interval_s=0.25)

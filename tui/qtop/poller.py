@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -175,10 +174,9 @@ class Poller:
         try:
             await asyncio.wait((sleeping, poked), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for waiter in (sleeping, poked):
-                waiter.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await waiter
+            # Not awaited: our own cancellation would be taken for theirs.
+            sleeping.cancel()
+            poked.cancel()
 
 
 def _nonsense(error: Exception) -> str:

@@ -245,6 +245,7 @@ class AsyncStore:
         conversation = exchange.converse()
         commands = next(conversation)
         pool = self._pool
+        patience = _Patience()
         try:
             connection: Any = await pool.get_connection()
         except (redis.RedisError, OSError) as error:
@@ -255,6 +256,7 @@ class AsyncStore:
         try:
             while True:
                 await connection.send_packed_command(connection.pack_commands(commands))
+                patience.check()
                 replies = [await _read_async(connection) for _ in commands]
                 is_clean = True
                 commands = conversation.send(replies)
@@ -283,6 +285,23 @@ class AsyncStore:
     async def close(self) -> None:
         """Close the connections."""
         await async_close(self._pool)
+
+
+class _Patience:
+    """Notices that the running task was cancelled since, where nothing was raised: in Python 3.11
+    `asyncio.wait_for`, in which redis-py sends, can swallow a cancellation."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._before = self._requests()
+
+    def check(self) -> None:
+        """Raise CancelledError if it was."""
+        if self._requests() > self._before:
+            raise asyncio.CancelledError
+
+    def _requests(self) -> int:
+        return 0 if self._task is None else self._task.cancelling()
 
 
 async def _read_async(connection: Any) -> Reply:
