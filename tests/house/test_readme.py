@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shlex
+import tomllib
 from pathlib import Path
 
+import click
+import pytest
 from tests.house.key_tables import PARTS, key_tables
 
+from qtop.cli import main
 from qtop.keymap import ACTIONS
 
 _README = Path(__file__).parents[2] / "README.md"
+#: A command as it is typed, in an indented line, with or without the folder it is in.
+_TYPED = re.compile(r"^    (?:\S*/)?(qtop .+)$", re.MULTILINE)
 _BLOCK = re.compile(r"(?<=<!-- keys -->\n).*(?=<!-- /keys -->)", re.DOTALL)
 
 
@@ -38,6 +46,23 @@ def test_a_table_tells_where_a_key_works_and_what_stands_before_the_deed() -> No
     assert "| Key | Does | Id |" in lines, "a place that the heading names is not said again"
 
 
+@pytest.mark.parametrize("line", _TYPED.findall(_README.read_text()))
+def test_a_command_in_the_readme_can_be_typed(line: str) -> None:
+    name, *words = shlex.split(line, comments=True)[1:]
+    known = name if name in main.commands else "console"
+    command = main.commands[known]
+    with contextlib.suppress(click.exceptions.Exit):  # that of --help
+        command.make_context(known, words if known == name else [name, *words])
+
+
 def test_pictures_named_in_the_readme_are_there() -> None:
     for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", _README.read_text()):
         assert (_README.parent / picture).is_file(), picture
+
+
+def test_the_source_distribution_has_what_the_readme_names() -> None:
+    project = tomllib.loads((_README.parent / "pyproject.toml").read_text())
+    include = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    linked = re.findall(r"\]\(([\w./-]+)\)", _README.read_text())
+    needed = {"Makefile", *(path.partition("/")[0] for path in linked)}
+    assert needed <= {path.strip("/") for path in include}
