@@ -36,6 +36,7 @@ from resque.scheduler.zones import local_zone
 from resque.wire import times
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import Store
+from resque.worker import output
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
 
@@ -73,7 +74,7 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def _log(line: str) -> None:
-    print(f"{times.run_at(times.wall_now())} {line}", flush=True)
+    output.say(f"{times.run_at(times.wall_now())} {line}")
 
 
 def _queue_of(class_name: str) -> str | None:
@@ -133,4 +134,7 @@ def _load(modules: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    output.take_places()
+    status = main(os.environ)
+    output.end()
+    sys.exit(status)

@@ -42,7 +42,7 @@ from resque.wire import times
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.worker import pool
+from resque.worker import output, pool
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
 from resque.worker.pool import Pool
@@ -152,7 +152,7 @@ def _settle(environ: Mapping[str, str]) -> None:
 
 
 def _log(line: str) -> None:
-    print(f"{times.run_at(datetime.now(UTC))} {line}", flush=True)
+    output.say(f"{times.run_at(datetime.now(UTC))} {line}")
 
 
 def _load(modules: str) -> None:
@@ -203,4 +203,7 @@ def _follow_parent(pid: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    output.take_places()
+    status = main(os.environ)
+    output.end()
+    sys.exit(status)
