@@ -101,10 +101,11 @@ class Resque:
 
     def enqueue_at(self, when: datetime | float, job: Enqueueable, *args: Any) -> bool:
         """Put a job on its own queue at a time (an aware datetime, or epoch seconds), by way of
-        the scheduler. A time that is not in the future enqueues at once.
+        the scheduler. A time that is not in the future enqueues at once, with the hooks of that
+        between those of scheduling.
 
-        Returns False when a hook vetoed it: `before_schedule` for a time to come, otherwise
-        `before_enqueue`. One round trip. Raises as `enqueue`. (resque-scheduler: enqueue_at.)
+        Returns False when a `before_schedule` or `before_enqueue` hook vetoed it. One round trip.
+        Raises as `enqueue`. (resque-scheduler: enqueue_at.)
         """
         return self.enqueue_at_to(_queue_of(job), when, job, *args)
 
@@ -113,15 +114,18 @@ class Resque:
     ) -> bool:
         """As `enqueue_at`, on `queue`, whatever the job's own."""
         at_s = when.timestamp() if isinstance(when, datetime) else float(when)
-        now_s = self._clock().timestamp()
-        if int(at_s) <= int(now_s) or self.inline:
-            return self.enqueue_to(queue, job, *args)
+        is_due = self.inline or int(at_s) <= int(self._clock().timestamp())
         queue, _ = _checked(queue, job, args)
         if not _may(job, "before_schedule", args):
             return False
-        self._store.run(delayed.schedule(self.keys, at_s, queue, _name_of(job), args))
+        if is_due:
+            is_sent = self.enqueue_to(queue, job, *args)
+        else:
+            self._store.run(delayed.schedule(self.keys, at_s, queue, _name_of(job), args))
+            is_sent = True
+        # As in resque-scheduler also when `before_enqueue` said no.
         _tell(job, "after_schedule", args)
-        return True
+        return is_sent
 
     def enqueue_in(self, delay_s: float, job: Enqueueable, *args: Any) -> bool:
         """As `enqueue_at`, so many seconds from now."""
@@ -226,10 +230,10 @@ def _owner(job: Enqueueable) -> object:
 
 def _may(job: Enqueueable, prefix: str, args: Sequence[Any]) -> bool:
     # All of them run, whatever the first said; only False itself is a veto (None is not).
-    answers = [hook(*args) for hook in hooks.find(_owner(job), prefix)]
+    answers = [hooks.call(hook, *args) for hook in hooks.find(_owner(job), prefix)]
     return not any(answer is False for answer in answers)
 
 
 def _tell(job: Enqueueable, prefix: str, args: Sequence[Any]) -> None:
     for hook in hooks.find(_owner(job), prefix):
-        hook(*args)
+        hooks.call(hook, *args)
