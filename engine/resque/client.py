@@ -12,7 +12,14 @@ from resque.jobs import Enqueueable, Registry, registry
 from resque.perform import perform
 from resque.state import delayed, queues, stats
 from resque.state.stats import Info
-from resque.wire.codec import Payload, Unreadable, decode, decode_payload, encode_job
+from resque.wire.codec import (
+    Payload,
+    Unreadable,
+    decode,
+    decode_payload,
+    encode_job,
+    require_utf8,
+)
 from resque.wire.exchange import Operation, T
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import DEFAULT_TIMEOUT_S, Store
@@ -54,14 +61,15 @@ class Resque:
         returned False: then nothing was enqueued.
 
         Raises NoQueueError when the job has no queue (use `enqueue_to`), NoClassError when it
-        has no name, EncodeError for arguments that JSON cannot carry, and what hooks raise.
+        has no name, EncodeError for arguments that JSON cannot carry (text that is not UTF-8
+        among them), and what hooks raise.
         (Ruby: Resque.enqueue.)
         """
         return self.enqueue_to(_queue_of(job), job, *args)
 
     def enqueue_to(self, queue: str | None, job: Enqueueable, *args: Any) -> bool:
         """Put a job on `queue`, whatever its own. As `enqueue` otherwise."""
-        queue, payload = _checked(queue, job, args)
+        queue, payload = _new(queue, job, args)
         if not _may(job, "before_enqueue", args):
             return False
         if self.inline:
@@ -80,7 +88,7 @@ class Resque:
         accepted: list[tuple[Enqueueable, Sequence[Any], bytes]] = []
         by_queue: dict[str, list[bytes]] = {}
         for job, args in jobs:
-            queue, payload = _checked(_queue_of(job), job, args)
+            queue, payload = _new(_queue_of(job), job, args)
             if _may(job, "before_enqueue", args):
                 by_queue.setdefault(queue, []).append(payload)
                 accepted.append((job, args, payload))
@@ -115,7 +123,7 @@ class Resque:
         """As `enqueue_at`, on `queue`, whatever the job's own."""
         at_s = when.timestamp() if isinstance(when, datetime) else float(when)
         is_due = self.inline or int(at_s) <= int(self._clock().timestamp())
-        queue, _ = _checked(queue, job, args)
+        queue, _ = _new(queue, job, args)
         if not _may(job, "before_schedule", args):
             return False
         if is_due:
@@ -222,6 +230,12 @@ def _checked(queue: str | None, job: Enqueueable, args: Sequence[Any]) -> tuple[
     if not name:
         raise NoClassError("a job needs a class: its name is empty")
     return queue, encode_job(name, list(args))
+
+
+def _new(queue: str | None, job: Enqueueable, args: Sequence[Any]) -> tuple[str, bytes]:
+    queue, payload = _checked(queue, job, args)
+    require_utf8(queue, payload)
+    return queue, payload
 
 
 def _owner(job: Enqueueable) -> object:

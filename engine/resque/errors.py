@@ -95,7 +95,8 @@ class BadOption(ResqueError):
 
 
 class EncodeError(ResqueError):
-    """A value that Resque's JSON cannot carry: NaN, infinity, or an unknown type."""
+    """A value that Resque's JSON cannot carry: NaN, infinity, text that is not UTF-8, or an unknown
+    type."""
 
 
 class NoQueueError(ResqueError):
