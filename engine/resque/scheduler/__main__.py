@@ -33,9 +33,10 @@ from resque.scheduler.definition import BadSchedule
 from resque.scheduler.moving import BATCH
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.zones import local_zone
+from resque.wire import times
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import Store
-from resque.worker.log import say
+from resque.worker import output
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
 
@@ -58,7 +59,7 @@ def main(environ: Mapping[str, str]) -> int:
             zone=local_zone(environ),
             options=_options(environ),
             queue_of=_queue_of,
-            log=say,
+            log=_log,
         )
     except (_Unusable, BadUrl, BadSchedule, ValueError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
@@ -70,6 +71,10 @@ def main(environ: Mapping[str, str]) -> int:
         print(f"scheduler: {error}", file=sys.stderr)
         return 3
     return 0
+
+
+def _log(line: str) -> None:
+    output.say(f"{times.run_at(times.wall_now())} {line}")
 
 
 def _queue_of(class_name: str) -> str | None:
@@ -129,4 +134,7 @@ def _load(modules: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    output.take_places()
+    status = main(os.environ)
+    output.end()
+    sys.exit(status)

@@ -7,6 +7,7 @@ a write whose answer was lost is reported as unknown, and whoever asked decides.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -44,6 +45,7 @@ class Store:
         #: The address, or the node of a cluster that has the keys.
         self._node = self.address
         self._pool = pool_for(self.address, timeout_s, client_name)
+        self._pid = os.getpid()
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an exchange, or all exchanges of a generator, and return its result.
@@ -65,7 +67,7 @@ class Store:
     def _trade(self, exchange: Exchange[T]) -> T:
         conversation = exchange.converse()
         commands = next(conversation)
-        pool = self._pool
+        pool = self._own_pool()
         try:
             connection: Any = pool.get_connection()
         except (redis.RedisError, OSError) as error:
@@ -94,6 +96,14 @@ class Store:
                 connection.disconnect()
             pool.release(connection)
 
+    def _own_pool(self) -> Any:
+        """The pool; in a child after a fork one of its own. The parent's cannot be used: another
+        thread may have had its lock in hand, and would never give it back here."""
+        if self._pid != os.getpid():
+            self._pool = pool_for(self._node, self._timeout_s, self._name)
+            self._pid = os.getpid()
+        return self._pool
+
     def _go_to(self, node: Address) -> None:
         if node == self._node:
             return
@@ -104,7 +114,7 @@ class Store:
 
     def close(self) -> None:
         """Close the connections."""
-        close(self._pool)
+        close(self._own_pool())
 
     def __enter__(self) -> Self:
         return self

@@ -33,16 +33,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
 from resque.state.queue_list import QueueList
+from resque.wire import times
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.worker import pool
+from resque.worker import output, pool
 from resque.worker.connection import LeanStore
-from resque.worker.log import say
 from resque.worker.options import Options, count, from_environment
 from resque.worker.pool import Pool
 from resque.worker.worker import Worker
@@ -76,7 +77,7 @@ def main(environ: Mapping[str, str]) -> int:
                 resque.registry,
                 version=resque.__version__,
                 options=options,
-                log=say,
+                log=_log,
             ),
             environ.get("REDIS_URL", ""),
         )
@@ -101,7 +102,7 @@ def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -
         workers,
         work,
         title=title,
-        log=say,
+        log=_log,
         graceful_term=finishes_jobs,
         patience_s=patience_s,
     )
@@ -148,6 +149,10 @@ def _settle(environ: Mapping[str, str]) -> None:
         with pidfile:
             pidfile.truncate(0)
             pidfile.write(str(os.getpid()))
+
+
+def _log(line: str) -> None:
+    output.say(f"{times.run_at(datetime.now(UTC))} {line}")
 
 
 def _load(modules: str) -> None:
@@ -198,4 +203,7 @@ def _follow_parent(pid: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    output.take_places()
+    status = main(os.environ)
+    output.end()
+    sys.exit(status)

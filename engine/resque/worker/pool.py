@@ -8,7 +8,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
+from resque.worker import output
 from resque.worker.signals import Wishes
 from resque.worker.title import set_title
 
@@ -81,8 +83,7 @@ class Pool:
                 place.since_s = now_s
 
     def _start(self, wishes: Wishes) -> int:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        output.flush()
         with wishes.held():
             pid = os.fork()
             if pid == 0:
@@ -94,12 +95,11 @@ class Pool:
         try:
             wishes.leave_to_another()
             status = self._work()
-            sys.stdout.flush()
-            sys.stderr.flush()
         except BaseException:
-            sys.excepthook(*sys.exc_info())
-            sys.stderr.flush()
+            with suppress(BaseException):
+                sys.excepthook(*sys.exc_info())
         finally:
+            output.flush()
             os._exit(status)
 
     def _wait(self, wishes: Wishes) -> None:

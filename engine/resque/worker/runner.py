@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -139,7 +140,8 @@ class Runner:
             was_late = limit is not None and limit.was_reached
             if was_late:
                 died = self._timeout(f" and was ended: {died}")
-            return Ended(died=died, is_lost=not was_late and not was_asked_for)
+            is_lost = not was_late and not was_asked_for and not running.is_mute
+            return Ended(died=died, is_lost=is_lost)
         if report.is_closed:
             return Ended(processed=report.processed)
         failure = report.failure
@@ -174,7 +176,7 @@ class Runner:
         """Run the job, and more when a child is to run several."""
         try:
             self._registry.tell("after_fork", record)
-        except Exception as error:
+        except BaseException as error:
             closing = self._failed(error, record)
         else:
             closing = self._attempt(record, began_s, title)
@@ -191,14 +193,15 @@ class Runner:
         """After the first job: run more of them, until there are none or it is time to leave."""
         processed: int | None = None
         for left in reversed(range(self._options.jobs_per_fork)):
-            # A job may have closed the output; that is no reason to fail it.
-            with suppress(Exception):
-                self._around.log_end(record, closing, began_s)
+            self._around.log_end(record, closing, began_s)
             if not left or self._wishes.leave:
                 break
             # Raises when the parent is gone: then nobody would answer for another job.
             step()
-            taken = self._around.take_next(closing)
+            taken = None
+            # Where a job left this process unfit for it, the parent closes the job.
+            with suppress(Exception):
+                taken = self._around.take_next(closing)
             if taken is None:
                 break
             processed = taken.processed
@@ -219,12 +222,15 @@ class Runner:
         retrying = self._around.retries() if self._registry.has_retries else None
         if retrying:
             retrying.begin(record)
+        pid = os.getpid()
         try:
             self._wishes.begin_job()
             try:
                 perform.perform(self._registry, record.class_name, record.args)
             finally:
                 self._wishes.finish_job()
+                if os.getpid() != pid:
+                    child.leave_as_copy()
         except BaseException as error:
             entry = self._entry(self._told_apart(error, began_s), record)
             is_kept = retrying is not None and retrying.failed(record, entry)
