@@ -24,7 +24,8 @@ _LONGEST_BACKOFF_S = 10.0
 
 
 class Supply:
-    """Takes and closes one worker's jobs. `sleep` waits some seconds, or until a signal."""
+    """Takes and closes one worker's jobs. `wait_out` waits some seconds for Redis to be rid of an
+    error, or until a signal."""
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Supply:
         log: Callable[[str], None],
         clock: times.Clock,
         mono_now: Callable[[], float],
-        sleep: Callable[[float], None],
+        wait_out: Callable[[StoreError, float], None],
     ) -> None:
         self._store = store
         self._keys = keys
@@ -48,7 +49,7 @@ class Supply:
         self._log = log
         self._clock = clock
         self._mono_now = mono_now
-        self._sleep = sleep
+        self._wait_out = wait_out
         self._processed = 0
         self._names: list[str] = []
         self._names_read_at = float("-inf")
@@ -124,7 +125,7 @@ class Supply:
                 self._log(f"{error}; next try in {backoff_s:.1f} s")
                 if self._wishes.leave:
                     return None
-            self._sleep(backoff_s)
+                self._wait_out(error, backoff_s)
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
     def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool) -> Taken:
