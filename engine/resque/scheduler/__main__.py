@@ -33,9 +33,9 @@ from resque.scheduler.definition import BadSchedule
 from resque.scheduler.moving import BATCH
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.zones import local_zone
-from resque.wire import times
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import Store
+from resque.worker import log
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
 
@@ -58,7 +58,7 @@ def main(environ: Mapping[str, str]) -> int:
             zone=local_zone(environ),
             options=_options(environ),
             queue_of=_queue_of,
-            log=_log,
+            log=log.say,
         )
     except (_Unusable, BadUrl, BadSchedule, ValueError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
@@ -70,10 +70,6 @@ def main(environ: Mapping[str, str]) -> int:
         print(f"scheduler: {error}", file=sys.stderr)
         return 3
     return 0
-
-
-def _log(line: str) -> None:
-    print(f"{times.run_at(times.wall_now())} {line}", flush=True)
 
 
 def _queue_of(class_name: str) -> str | None:
@@ -133,4 +129,7 @@ def _load(modules: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    log.have_streams()
+    exit_status = main(os.environ)
+    log.end()
+    sys.exit(exit_status)

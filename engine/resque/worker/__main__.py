@@ -33,16 +33,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
 from resque.state.queue_list import QueueList
-from resque.wire import times
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.worker import pool
+from resque.worker import log, pool
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
 from resque.worker.pool import Pool
@@ -77,7 +75,7 @@ def main(environ: Mapping[str, str]) -> int:
                 resque.registry,
                 version=resque.__version__,
                 options=options,
-                log=_log,
+                log=log.say,
             ),
             environ.get("REDIS_URL", ""),
         )
@@ -102,7 +100,7 @@ def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -
         workers,
         work,
         title=title,
-        log=_log,
+        log=log.say,
         graceful_term=finishes_jobs,
         patience_s=patience_s,
     )
@@ -149,10 +147,6 @@ def _settle(environ: Mapping[str, str]) -> None:
         with pidfile:
             pidfile.truncate(0)
             pidfile.write(str(os.getpid()))
-
-
-def _log(line: str) -> None:
-    print(f"{times.run_at(datetime.now(UTC))} {line}", flush=True)
 
 
 def _load(modules: str) -> None:
@@ -203,4 +197,7 @@ def _follow_parent(pid: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    log.have_streams()
+    exit_status = main(os.environ)
+    log.end()
+    sys.exit(exit_status)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from resque.wire.values import value
+from resque.worker import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,8 +130,7 @@ def fork(life: Callable[[Callable[[], None]], Report], *, tells_of_steps: bool =
     parent is gone and with `tells_of_steps` tells it. (Each time it hears of one it wakes up: a
     third of what a job costs where many share a child.) Raises OSError when no process can be
     made."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    log.flush()
     parent_pid = os.getpid()
     report_fd, say_fd = os.pipe()
     try:

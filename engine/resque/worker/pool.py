@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from resque.worker import log
 from resque.worker.signals import Wishes
 from resque.worker.title import set_title
 
@@ -81,8 +82,7 @@ class Pool:
                 place.since_s = now_s
 
     def _start(self, wishes: Wishes) -> int:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        log.flush()
         with wishes.held():
             pid = os.fork()
             if pid == 0:
@@ -94,12 +94,10 @@ class Pool:
         try:
             wishes.leave_to_another()
             status = self._work()
-            sys.stdout.flush()
-            sys.stderr.flush()
         except BaseException:
             sys.excepthook(*sys.exc_info())
-            sys.stderr.flush()
         finally:
+            log.flush()
             os._exit(status)
 
     def _wait(self, wishes: Wishes) -> None:

@@ -1,0 +1,67 @@
+"""What a worker prints: a line for each thing worth telling, as far as somebody takes it.
+
+A disk that is full, a pipe without a reader, a terminal that was closed: none of them is a reason
+to end a worker, less so to fail a job that was done.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from resque.wire import times
+
+#: Nobody will ever read this again; a full disk may have room later.
+_GONE = (errno.EPIPE, errno.EIO)
+
+
+def have_streams() -> None:
+    """Put something behind the descriptors 0, 1 and 2 where there is nothing: else the next
+    connection would get such a number, and whatever a job prints."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def say(line: str) -> None:
+    """Print a line, with the time. Never raises: what cannot be printed is lost."""
+    try:
+        print(f"{times.run_at(datetime.now(UTC))} {line}", flush=True)
+    except OSError as error:
+        if error.errno in _GONE:
+            _turn_away()
+    except ValueError:
+        # A job in the worker's own process closed the output.
+        pass
+
+
+def flush() -> None:
+    """Before a fork: what waits to be printed would be printed by both. Never raises."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+
+
+def end() -> None:
+    """At the end: let no unprinted rest become an exit status. Never raises."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _turn_away()
+    except ValueError:
+        pass
+
+
+def _turn_away() -> None:
+    """Let what is printed from now on, and what waits to be, go nowhere."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+    flush()
