@@ -32,7 +32,14 @@ class _Place:
         self.pid: int | None = None
         self.since_s = 0.0
         self.next_at_s = 0.0
-        self.pause_s = 0.5
+        self._pause_s = 0.5
+
+    def put_off(self, now_s: float) -> None:
+        """Its worker died, or none could be made: fill it again after a pause."""
+        if now_s - self.since_s > _GROWN_UP_S:
+            self._pause_s = 0.5
+        self.pid, self.next_at_s = None, now_s + self._pause_s
+        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
 
 class Pool:
@@ -78,8 +85,13 @@ class Pool:
         now_s = time.monotonic()
         for place in self._places:
             if place.pid is None and now_s >= place.next_at_s:
-                place.pid = self._start(wishes)
                 place.since_s = now_s
+                try:
+                    place.pid = self._start(wishes)
+                except OSError as error:
+                    # The others are not to lose their parent for it.
+                    self._log(f"no process for a worker: {error.strerror or error}")
+                    place.put_off(now_s)
 
     def _start(self, wishes: Wishes) -> int:
         log.flush()
@@ -133,10 +145,7 @@ class Pool:
                 continue
             self._log(f"worker process {pid} died ({_words(status)}); another takes its place")
             now_s = time.monotonic()
-            if now_s - place.since_s > _GROWN_UP_S:
-                place.pause_s = 0.5
-            place.pid, place.next_at_s = None, now_s + place.pause_s
-            place.pause_s = min(place.pause_s * 2, _LONGEST_PAUSE_S)
+            place.put_off(now_s)
 
     def _end_in_time(self) -> bool:
         """After a TERM: wait for the workers, and kill those that outlast all patience."""

@@ -93,6 +93,8 @@ class Worker:
         retries = Retries(self._keys, self._registry, self._store, self._clock, self._log)
         around = Surroundings(
             title=self._title,
+            log=self._log,
+            sleep=self._sleep,
             beat_if_due=self._beater.beat_if_due,
             due_in_s=self._beater.due_in_s,
             let_go=self._let_go,
