@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from resque.worker import log
-from resque.worker.signals import Wishes
+from resque.worker.signals import HURRIED, Wishes
 from resque.worker.title import set_title
 
 TYPE_CHECKING = False
@@ -65,8 +65,8 @@ class Pool:
         self._is_hurried = False
 
     def run(self) -> int:
-        """Keep the workers going until told to leave. QUIT, TERM, INT, USR1, USR2 and CONT reach
-        all of them. Returns the exit status: 0, or 1 when workers had to be killed."""
+        """Keep the workers going until told to leave. Each of them hears of every signal that a
+        worker obeys. Returns the exit status: 0, or 1 when workers had to be killed."""
         set_title(self._title)
         passed_on: list[int] = []
         wishes = Wishes(on_signal=passed_on.append, graceful_term=self._graceful_term)
@@ -126,7 +126,7 @@ class Pool:
             number = numbers.pop(0)
             # A QUIT is in no hurry, and a USR1, which is only passed on, is none that leaves.
             is_graceful = self._graceful_term and number == signal.SIGTERM
-            self._is_hurried |= number in (signal.SIGTERM, signal.SIGINT) and not is_graceful
+            self._is_hurried |= number in HURRIED and not is_graceful
             for place in self._places:
                 if place.pid is not None:
                     os.kill(place.pid, number)
