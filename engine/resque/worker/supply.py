@@ -12,6 +12,7 @@ from resque.wire import times
 from resque.wire.codec import Unreadable, decode_payload
 from resque.wire.exchange import Exchange, T
 from resque.wire.keys import Keys
+from resque.wire.values import replace
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, set_aside, work
@@ -21,6 +22,8 @@ from resque.worker.signals import Wishes
 _NAMES_FOR_S = 1.0
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
+#: Queues to look at in one round trip: some 2 ms of Redis's time.
+_AT_ONCE = 2000
 
 
 class Supply:
@@ -60,8 +63,25 @@ class Supply:
         return self._names if self._queues.is_dynamic else self._queues.wanted
 
     def take(self, closing: Closing | None) -> Taken | None:
-        """Close the last job and take the next; None when told to leave during an outage."""
-        return self.patiently(lambda: self._work(self._current_queues(), closing, take=True))
+        """Close the last job and take the next; None when told to leave during an outage, before
+        the last job was closed."""
+        names = self.patiently(self._current_queues)
+        if names is None:
+            return None
+        taken = self.patiently(lambda: self._work(names[:_AT_ONCE], closing, take=True))
+        for at in range(_AT_ONCE, len(names), _AT_ONCE):
+            if taken is None or taken.state != "empty":
+                break
+            taken = self._look_on(taken, names[at : at + _AT_ONCE])
+        return taken
+
+    def _look_on(self, seen: Taken, names: Sequence[str]) -> Taken:
+        """Look at more queues when those before had no job."""
+        taken = self.patiently(lambda: self._work(names, None, take=True))
+        if taken is None:
+            # The last job is closed by now, and must not be again.
+            return replace(seen, state="none")
+        return replace(taken, paused=seen.paused | taken.paused)
 
     def close(self, closing: Closing | None) -> None:
         """Close the last job and take none."""
