@@ -33,6 +33,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
@@ -129,30 +130,48 @@ def _greet(address: Address) -> None:
 
 def _settle(environ: Mapping[str, str]) -> None:
     """Go into the background and write the process id, where that is wanted."""
-    pidfile = None
-    if path := environ.get("PIDFILE"):
-        try:
-            # Before going into the background, from where nobody would hear of a problem.
-            pidfile = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
-    if environ.get("BACKGROUND"):
-        if os.fork():
-            os._exit(0)
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(nothing, fd)
-    if pidfile is not None:
-        with pidfile:
-            pidfile.truncate(0)
-            pidfile.write(str(os.getpid()))
+    path = environ.get("PIDFILE")
+    if not environ.get("BACKGROUND"):
+        if path:
+            _write_pid(path, os.getpid())
+        return
+    try:
+        said, say = os.pipe()
+        pid = os.fork()
+    except OSError as error:
+        raise _Unusable(f"cannot go into the background: {error.strerror}") from None
+    if pid:
+        # Written from here: from there nobody would hear of a problem.
+        os.close(said)
+        if path:
+            _write_pid(path, pid)
+        os.write(say, b"go")
+        os._exit(0)
+    os.close(say)
+    if not os.read(said, 2):
+        os._exit(2)
+    os.close(said)
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    os.close(nothing)
+
+
+def _write_pid(path: str, pid: int) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(str(pid))
+    except OSError as error:
+        raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
 
 
 def _load(modules: str) -> None:
     """Import the modules that declare jobs; they see the current folder."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    # Whoever started us may have removed the folder since.
+    with suppress(FileNotFoundError):
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
     for module in filter(None, (name.strip() for name in modules.split(","))):
         try:
             importlib.import_module(module)
