@@ -8,6 +8,7 @@
 | `RESQUE_REQUIRE` | modules that declare the jobs, comma-separated |
 | `COUNT` | that many workers under one parent, which restarts those that die |
 | `INTERVAL` | seconds between two looks; 0: leave when no job is found |
+| `MIN_INTERVAL`, `MAX_INTERVAL`, `BACKOFF_INTERVAL` | as in Ruby: that time grows |
 | `FORK_PER_JOB` | `false`: run jobs in the worker's own process |
 | `JOBS_PER_FORK` | that many jobs share a child process |
 | `TERM_CHILD`, `GRACEFUL_TERM`, `RESQUE_TERM_TIMEOUT`, `RESQUE_PRE_SHUTDOWN_TIMEOUT` | as in Ruby |

@@ -18,6 +18,7 @@ from resque.worker.connection import LeanStore
 from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.membership import Membership
 from resque.worker.options import Options
+from resque.worker.pace import Pace
 from resque.worker.reserve import Closing, Taken
 from resque.worker.retries import Retries
 from resque.worker.runner import Ended, Runner, Surroundings
@@ -84,6 +85,7 @@ class Worker:
             self._wait_out,
         )
         self._was_busy = False
+        self._pace = Pace(options)
 
     def _connection(self) -> LeanStore:
         name = f"resque-worker-{os.getpid()}"
@@ -157,7 +159,7 @@ class Worker:
             if self._was_busy:
                 self._was_busy = False
                 self._tell("queue_empty")
-            if self._options.interval_s == 0:
+            if self._pace.is_over:
                 break
             self._idle(taken)
         return closing
@@ -167,7 +169,7 @@ class Worker:
         self._title("Paused")
         while self._wishes.is_paused and not self._wishes.leave:
             self._beater.beat_if_due()
-            self._sleep(self._options.interval_s or _LOOK_AGAIN_S)
+            self._sleep(self._pace.longest_s or _LOOK_AGAIN_S)
         self._tell("after_pause", self)
 
     def _end(self, closing: Closing | None) -> None:
@@ -207,6 +209,7 @@ class Worker:
     def _work_on(self, record: Record) -> Closing | None:
         """Have a taken job run. Returns what is left to close."""
         self._was_busy = True
+        self._pace.begin_anew()
         if self._supply.set_aside_if_unreadable(record):
             return None
         began_s = time.monotonic()
@@ -256,9 +259,9 @@ class Worker:
         is_covered = taken.state == "empty" and self._waiter.wait_for(
             name for name in names if name not in taken.paused
         )
-        patience_s = self._options.interval_s
+        patience_s = self._pace.longest_s
         if not is_covered or taken.paused or self._queues.is_dynamic:
-            patience_s = min(patience_s, _LOOK_AGAIN_S)
+            patience_s = min(self._pace.rest_s(), _LOOK_AGAIN_S)
         self._sleep(patience_s, self._waiter.filenos())
 
     def _sleep(self, seconds: float, filenos: Sequence[int] = ()) -> None:
