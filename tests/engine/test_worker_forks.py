@@ -164,6 +164,19 @@ def test_a_job_ended_by_usr1_and_term_is_its_childs_last(
     assert worker.leave() == 0
 
 
+@pytest.mark.parametrize("environment", [{}, TEN], ids=["one", "ten"])
+def test_a_term_that_comes_just_before_a_job_blocks_is_noticed(
+    direct: Direct, push: Push, start_worker: StartWorker, environment: dict[str, str]
+) -> None:
+    push("HardOfHearing")
+    of_the_test = {"RESQUE_REQUIRE": TURNS, "TERM_CHILD": "1", "RESQUE_TERM_TIMEOUT": "60"}
+    worker = start_worker(**environment | of_the_test)
+    await_run(direct, "Hangs")
+    assert worker.leave(SIGTERM) == 0
+    assert failed(direct) == [("HardOfHearing", [], "Resque::TermException")]
+    assert trace(direct) == ["cleaned up after SIGTERM"]
+
+
 @pytest.mark.parametrize(
     ("way", "told"), [("kill", "SIGKILL (signal 9)"), ("0", "status 0"), ("7", "status 7")]
 )

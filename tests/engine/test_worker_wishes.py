@@ -120,6 +120,16 @@ def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(wishes: 
     wishes.finish_job()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_child_whose_job_is_ended_takes_no_other(wishes: Wishes, number: signal.Signals) -> None:
+    with wishes.held():
+        wishes.let_go()
+    wishes.begin_job()
+    with pytest.raises(TermException):
+        send(number)
+    assert wishes.leave
+
+
 def test_a_child_that_waits_for_signals_itself_takes_none_of_its_parents(wishes: Wishes) -> None:
     send(signal.SIGQUIT)
     with wishes.held():
@@ -134,7 +144,7 @@ def test_a_child_that_waits_for_signals_itself_takes_none_of_its_parents(wishes:
 
 
 def test_a_signal_for_a_process_of_a_pool_waits_until_that_takes_signals_over() -> None:
-    names = ("QUIT", "TERM", "INT", "HUP", "USR1", "USR2", "CONT", "CHLD")
+    names = ("QUIT", "TERM", "INT", "HUP", "USR1", "USR2", "CONT", "CHLD", "URG")
     numbers = [signal.Signals[f"SIG{name}"] for name in names]
     before = {number: signal.getsignal(number) for number in numbers}
     pool = Wishes()

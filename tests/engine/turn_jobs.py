@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -69,6 +70,15 @@ def hangs(*args: Any) -> None:
         trace(f"cleaned up after {error}")
         if "rescue" not in args:
             raise
+
+
+@job(name="HardOfHearing")
+def hard_of_hearing() -> None:
+    """As Hangs, but its call that blocks is not interrupted by TERM, as if that had come just
+    before: another thread gets the signal."""
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    hangs()
 
 
 class Tried(Job):

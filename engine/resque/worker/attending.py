@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from resque.worker import child
+from resque.worker.ending import Ending
 from resque.worker.limit import Limit
 from resque.worker.options import Options
 from resque.worker.signals import Wishes
@@ -35,25 +36,26 @@ class Attendant:
         poll = select.poll()
         poll.register(self._wishes.fileno(), select.POLLIN)
         poll.register(running.report_fd, select.POLLIN)
-        steps: list[tuple[float, signal.Signals]] = []
-        was_asked_for = False
+        ending: Ending | None = None
+        was_asked_for = is_last = False
         while True:
             now_s = time.monotonic()
             is_late = limit is not None and limit.is_reached(running.steps, now_s)
             if self._wishes.end_job or is_late:
                 was_asked_for |= self._wishes.end_job and not self._wishes.leave
                 self._wishes.end_job = False
-                steps = steps or self._steps_to_end(now_s)
-            if steps or self._wishes.leave or self._wishes.is_paused:
+                ending = ending or Ending(now_s, self._options, is_leaving=self._wishes.leave)
+            if not is_last and (ending or self._wishes.leave or self._wishes.is_paused):
+                is_last = True
                 self._ask_for_the_last(running)
-            while steps and steps[0][0] <= now_s:
-                running.kill(steps.pop(0)[1])
+            if ending and (number := ending.due(now_s)):
+                running.kill(number)
             self._beat_if_due()
             wait_s = self._due_in_s()
             if limit is not None:
                 wait_s = min(wait_s, limit.up_at_s - now_s)
-            if steps:
-                wait_s = min(wait_s, steps[0][0] - now_s)
+            if ending:
+                wait_s = min(wait_s, ending.next_s - now_s)
             for fd, event in poll.poll(wait_s * 1000 + 1 if wait_s > 0 else 0):
                 self._hear(fd, event, running, poll)
             if running.report() is not None or running.has_left():
@@ -67,14 +69,6 @@ class Attendant:
         else:
             # The child closed its end; from now on only its death is of interest.
             poll.unregister(fd)
-
-    def _steps_to_end(self, now_s: float) -> list[tuple[float, signal.Signals]]:
-        """When to send which signal to a child that must end. (Ruby: new_kill_child.)"""
-        if not self._options.term_child:
-            return [(now_s, signal.SIGKILL)]
-        grace_s = self._options.pre_shutdown_timeout_s if self._wishes.leave else 0.0
-        term_s = now_s + grace_s
-        return [(term_s, signal.SIGTERM), (term_s + self._options.term_timeout_s, signal.SIGKILL)]
 
     def _ask_for_the_last(self, running: child.Child) -> None:
         # A child of several jobs looks at its own wishes; QUIT is harmless to one of one.

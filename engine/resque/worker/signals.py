@@ -32,6 +32,10 @@ _HANDLED = tuple(
     )
 )
 
+#: Sent to a child so that it sees what it was sent before; without a meaning of its own, also to
+#: programs that a job has become.
+NUDGE = signal.SIGURG
+
 #: They end the job in hand.
 HURRIED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -47,7 +51,7 @@ _AT_REST_IN_CHILD = (int(signal.SIGCHLD), int(signal.SIGCONT))
 
 
 def _pass(number: int, frame: FrameType | None) -> None:
-    """CHLD only has to end a wait."""
+    """CHLD and a nudge only have to end a wait."""
 
 
 class _Held:
@@ -104,6 +108,7 @@ class Wishes:
                 continue
             note = _pass if number == signal.SIGCHLD else self._note
             self._before[number] = signal.signal(number, note)
+        self._before[NUDGE] = signal.signal(NUDGE, _pass)
         # A process of a pool is born with them held back, so that none is lost before this.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         return self
@@ -154,6 +159,8 @@ class Wishes:
             return
         if self.is_without_job:
             os._exit(0)
+        # A QUIT before it may be lost: what is raised here can end the handler of that.
+        self.leave = True
         name = signal.Signals(number).name
         if self._is_in_job:
             raise TermException(name)
