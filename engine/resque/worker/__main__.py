@@ -28,6 +28,7 @@ the worker raised, 2 the environment cannot be used, 3 Redis cannot be used.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import signal
@@ -205,5 +206,7 @@ def _follow_parent(pid: str) -> None:
 if __name__ == "__main__":
     output.take_places()
     status = main(os.environ)
+    atexit._run_exitfuncs()
     output.end()
-    sys.exit(status)
+    # Not by way of sys.exit, which would wait for threads that jobs have left behind.
+    os._exit(status)
