@@ -17,9 +17,9 @@ from redis.exceptions import ResponseError
 
 from resque.errors import Busy, ReadOnly, StoreError
 from resque.wire.address import Address, parse_url
-from resque.wire.client_errors import error_reply, raise_as_ours
 from resque.wire.exchange import Exchange, Moved, Operation, Reply, drive
 from resque.wire.pools import async_close, async_pool_for, close, pool_for
+from resque.wire.redis_errors import error_reply, raise_ours
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class Store:
         except (redis.RedisError, OSError) as error:
             # A node may be gone for good: the next exchange asks the first one again.
             self._go_to(self.address)
-            raise_as_ours(error, self.address, unknown=False)
+            raise_ours(error, self.address, unknown=False)
         is_clean = False
         try:
             while True:
@@ -89,7 +89,7 @@ class Store:
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            raise_as_ours(error, self.address, unknown=exchange.writes)
+            raise_ours(error, self.address, unknown=exchange.writes)
         finally:
             if not is_clean or pool is not self._pool:
                 # Answers left on the wire would be taken for those of the next exchange.
@@ -193,7 +193,7 @@ class AsyncStore:
         except (redis.RedisError, OSError) as error:
             # A node may be gone for good: the next exchange asks the first one again.
             await self._go_to(self.address)
-            raise_as_ours(error, self.address, unknown=False)
+            raise_ours(error, self.address, unknown=False)
         is_clean = False
         try:
             while True:
@@ -209,7 +209,7 @@ class AsyncStore:
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            raise_as_ours(error, self.address, unknown=exchange.writes)
+            raise_ours(error, self.address, unknown=exchange.writes)
         finally:
             if not is_clean or pool is not self._pool:
                 # Also when cancelled between sending and reading; nowait: this must not hang.

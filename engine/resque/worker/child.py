@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from resque.wire.values import value
-from resque.worker import output
+from resque.worker import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def fork(life: Callable[[Callable[[], None]], Report], *, tells_of_steps: bool =
     parent is gone and with `tells_of_steps` tells it. (Each time it hears of one it wakes up: a
     third of what a job costs where many share a child.) Raises OSError when no process can be
     made."""
-    output.flush()
+    log.flush()
     parent_pid = os.getpid()
     report_fd, say_fd = os.pipe()
     try:
@@ -199,7 +199,7 @@ def _live(
         processed = -1 if report.processed is None else report.processed
         length = -1 if report.failure is None else len(report.failure)
         header = _HEADER.pack(length, processed, report.is_closed)
-        output.flush()
+        log.flush()
         if not pipe.is_open():
             os._exit(_MUTE)
         pipe.say(header + (report.failure or b""))
@@ -215,5 +215,5 @@ def leave_as_copy() -> NoReturn:
     with suppress(BaseException):
         if kind is not None and not issubclass(kind, SystemExit):
             sys.excepthook(kind, error, trace)  # type: ignore[arg-type]
-    output.flush()
+    log.flush()
     os._exit(0 if kind is None else 1)

@@ -22,6 +22,7 @@ from resque.worker.attending import Attendant
 from resque.worker.limit import Limit
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken
+from resque.worker.room import Room
 from resque.worker.signals import Wishes
 
 #: Events whose hooks run in the worker's own process between two jobs.
@@ -47,12 +48,15 @@ class Ended:
 
 @value
 class Surroundings:
-    """What a runner needs of its worker: to set the title, to beat when it is due and to know
-    when that is, in a child to let go of the parent's things, to take the next job (None: Redis
-    is away, and the worker is to leave), to log how one ended that began at a time, and what tries
-    jobs again (None: none of them asks for it)."""
+    """What a runner needs of its worker: to set the title, to log a line, to wait some seconds or
+    until a signal or the next beat, to beat when it is due and to know when that is, in a child to
+    let go of the parent's things, to take the next job (None: Redis is away, and the worker is to
+    leave), to log how one ended that began at a time, and what tries jobs again (None: none of
+    them asks for it)."""
 
     title: Callable[[str], None]
+    log: Callable[[str], None]
+    sleep: Callable[[float], None]
     beat_if_due: Callable[[], None]
     due_in_s: Callable[[], float]
     let_go: Callable[[], None]
@@ -83,6 +87,7 @@ class Runner:
             options, wishes, surroundings.beat_if_due, surroundings.due_in_s
         )
         self._ahead = Ahead(wishes, self._get_ready, self._life_ahead)
+        self._room = Room(wishes, surroundings.beat_if_due, surroundings.sleep, surroundings.log)
         #: A child that has reported, and is perhaps not yet gone.
         self._leaving: child.Child | None = None
 
@@ -128,7 +133,13 @@ class Runner:
             return Ended(self._failed(error, record))
         limit_s = self._options.job_timeout_s
         self.see_off()
-        running = self._ahead.give(record, began_s) or self._fork(record, began_s)
+        running = self._ahead.give(record, began_s)
+        if running is None:
+            running = self._room.fork(lambda: self._fork(record))
+            began_s = time.monotonic()
+        if running is None:
+            died = DirtyExit("No process could be made for the job")
+            return Ended(died=died, is_lost=self._wishes.leave)
         self._around.title(f"Forked {running.pid} at {int(self._clock().timestamp())}")
         self.fork_ahead()
         limit = Limit(limit_s, began_s) if limit_s is not None else None
@@ -148,12 +159,11 @@ class Runner:
         closing = Closing() if failure is None else self._failure(failure)
         return Ended(closing, processed=report.processed)
 
-    def _fork(self, record: Record, began_s: float) -> child.Child:
+    def _fork(self, record: Record) -> child.Child:
         if self._registry.has_retries:
             self._around.retries()
-        life = partial(self._life, record, began_s, self._processing(record))
-        with self._wishes.held():
-            return child.fork(life, tells_of_steps=self._options.job_timeout_s is not None)
+        life = partial(self._life, record, time.monotonic(), self._processing(record))
+        return child.fork(life, tells_of_steps=self._options.job_timeout_s is not None)
 
     # ---- in the child
 
