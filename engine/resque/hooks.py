@@ -21,6 +21,12 @@ else:
 
 Hook = Callable[..., Any]
 
+#: What the names of hooks begin with.
+PREFIXES = (
+    *("before_enqueue", "after_enqueue", "before_dequeue", "after_dequeue"),
+    *("before_schedule", "after_schedule"),
+    *("before_perform", "around_perform", "after_perform", "on_failure"),
+)
 _UNLISTED = ("before_schedule", "after_schedule")
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from types import FunctionType
 
+from resque import hooks
 from resque.errors import ResqueError, UnknownJob
 from resque.wire.values import Generic, value
 
@@ -105,7 +107,7 @@ class Registry:
     def tell(self, event: str, *args: Any) -> None:
         """Call the hooks of a worker event, in the order of their registration."""
         for hook in self._worker_hooks.get(event, ()):
-            hook(*args)
+            hooks.call(hook, *args)
 
     def hears_of(self, *events: str) -> bool:
         """Whether there are hooks of any of these worker events."""
@@ -173,7 +175,7 @@ class Job:
     A subclass that defines `perform` (a staticmethod or classmethod) is registered. `queue` is
     where `Resque.enqueue` puts it; `name` is its class on the wire, by default the class's
     dotted name; `retry` has failed jobs tried again. A subclass without `perform` is a base for
-    others.
+    others. No instance is ever made: raises ResqueError where `perform` or a hook takes `self`.
     """
 
     queue: ClassVar[str | None] = None
@@ -186,7 +188,20 @@ class Job:
             cls.name = f"{_module_name(cls.__module__)}.{cls.__qualname__}"
         perform = getattr(cls, "perform", None)
         if callable(perform):
+            _refuse_self(cls)
             into.add(Definition(cls.name, cls.queue, perform, cls, cls.retry), cls.__module__)
+
+
+def _refuse_self(cls: type[Job]) -> None:
+    """It would get the first argument of a job as `self`."""
+    found = [name for prefix in hooks.PREFIXES for name in hooks.names(cls, prefix)]
+    for name in ("perform", *found):
+        function = getattr(cls, name, None)
+        if isinstance(function, FunctionType) and function.__code__.co_varnames[:1] == ("self",):
+            raise ResqueError(
+                f"{cls.__qualname__}.{name} takes self, but no instance is ever made: make it a "
+                "staticmethod or a classmethod"
+            )
 
 
 #: What may be enqueued: a declared function, a class, or a bare name for somebody else's job.

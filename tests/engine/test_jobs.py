@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
+from types import SimpleNamespace, new_class
 from typing import Any
 
 import pytest
 
 from resque import Job, Registry, ResqueError, UnknownJob, hooks, job
+from resque.errors import NeverRan
 from resque.jobs import Definition
 
 
@@ -44,6 +45,30 @@ def test_a_class_is_registered_when_it_can_perform() -> None:
     assert registry.find("Mailers::Welcome").queue == "mail"
     assert registry.find("::Mailers::Welcome").perform("a") == "a"
     assert Base.name.endswith("<locals>.Base")
+
+
+@pytest.mark.parametrize("name", ["perform", "before_enqueue", "around_perform_x", "on_failure"])
+def test_a_class_whose_methods_want_an_instance_is_refused(name: str) -> None:
+    def method(self: Any, address: str = "") -> None: ...
+
+    members: dict[str, Any] = {"perform": staticmethod(lambda address: None), name: method}
+    registry = Registry()
+    with pytest.raises(ResqueError, match=rf"Mailer\.{name} takes self, but no instance"):
+        new_class("Mailer", (Job,), {"into": registry}, lambda body: body.update(members))
+    assert list(registry) == []
+    members[name] = classmethod(method)
+    new_class("Mailer", (Job,), {"into": registry}, lambda body: body.update(members))
+    assert len(list(registry)) == 1
+
+
+def test_a_hook_of_the_worker_that_only_returned_a_coroutine_is_told_of() -> None:
+    registry = Registry()
+
+    async def hook() -> None: ...
+
+    registry.on("queue_empty", hook)
+    with pytest.raises(NeverRan, match="hook returned a coroutine"):
+        registry.tell("queue_empty")
 
 
 def definition(name: str, module: str) -> Definition:

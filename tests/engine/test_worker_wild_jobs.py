@@ -121,3 +121,15 @@ def test_a_job_that_breaks_the_output_is_done(
     push("Note", "still here")
     run(start_worker, **env)
     assert (failed(direct), trace(direct)) == ([], ["still here"])
+
+
+@pytest.mark.parametrize("env", FORKS)
+def test_threads_that_a_job_leaves_behind_keep_no_worker_from_leaving(
+    direct: Direct, push: Push, start_worker: StartWorker, env: dict[str, str]
+) -> None:
+    worker = start_worker(RESQUE_REQUIRE=WILD, **env)
+    push("LeavesThread")
+    push("Note", "still here")
+    eventually(lambda: stat(direct, "processed") == 2, "both jobs are done")
+    assert worker.leave() == 0
+    assert (failed(direct), trace(direct)) == ([], ["still here"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -69,6 +70,13 @@ def closes_all_and_opens(path: str) -> None:
 @job(name="OpensNoMore")
 def opens_no_more() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+@job(name="LeavesThread")
+def leaves_thread() -> None:
+    import threading
+
+    threading.Thread(target=time.sleep, args=(3600,)).start()
 
 
 class _Broken:

@@ -21,7 +21,7 @@ STAIRS = {
     "server": 1,
     "state": 2,
     "jobs": 3,
-    "hooks": 3,
+    "hooks": 2,
     "perform": 4,
     "client": 5,
     "testing": 6,

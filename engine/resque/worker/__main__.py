@@ -29,6 +29,7 @@ the worker raised, 2 the environment cannot be used, 3 Redis cannot be used.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import signal
@@ -219,5 +220,7 @@ def _follow_parent(pid: str) -> None:
 if __name__ == "__main__":
     log.have_streams()
     exit_status = main(os.environ)
+    atexit._run_exitfuncs()
     log.end()
-    sys.exit(exit_status)
+    # Not by way of sys.exit, which would wait for threads that jobs have left behind.
+    os._exit(exit_status)
