@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.tui.local_yard import SECRET_URL, Yard, of_folder, until
+from tests.tui.local_yard import SECRET_URL, Yard, of_folder, script, until
 
 from qtop.local import berth, folders, record
 from qtop.local.folders import FOLDERS_KEPT, CannotStart
@@ -83,6 +83,64 @@ async def test_the_second_stop_ends_it_now_and_the_third_kills_it(tmp_path: Path
     yard.local.stop_all(now=True)
     assert await yard.local.wait(20)
     await yard.local.close(5)
+
+
+async def test_a_worker_that_a_script_started_finishes_its_job_though_the_script_is_gone(
+    yard: Yard,
+) -> None:
+    await yard.start(template=script(yard.folder))
+    worker = yard.first
+    yard.local.ask("finishing", [worker])
+    await until(lambda: "left" in worker.log.read_text())
+    assert "ended by SIGQUIT" in worker.log.read_text()
+    await until(lambda: "finishing" in worker.log.read_text().splitlines())
+    assert yard.states() == ["finishing"]
+    assert len(of_folder(yard.folder)) == 2
+    yard.finish.touch()
+    await yard.until_states("ended")
+    await until(lambda: not of_folder(yard.folder))
+
+
+async def test_a_worker_that_a_script_started_is_stopped_and_killed_like_any_other(
+    yard: Yard,
+) -> None:
+    await yard.start("--stubborn", count=2, template=script(yard.folder, "--stubborn"))
+    yard.local.ask("stopping", [yard.first])
+    await until(lambda: "left" in yard.first.log.read_text())
+    assert yard.states() == ["stopping", "running"]
+    yard.local.ask("kill", yard.local.all)
+    await yard.until_states("ended", "ended")
+    assert [w.place.ending for w in yard.local.all] == ["ended by SIGTERM", "ended by SIGKILL"]
+    await until(lambda: not of_folder(yard.folder))
+
+
+async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
+    yard: Yard,
+) -> None:
+    await yard.start(template=script(yard.folder))
+    os.kill(yard.first.pid or 0, signal.SIGKILL)
+    await yard.until_states("finishing")
+    yard.finish.touch()
+    await until(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
+    assert len(of_folder(yard.folder)) == 3
+
+
+async def test_a_worker_that_may_not_be_told_is_no_end_of_its_group(
+    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(number: int) -> None:
+        raise PermissionError
+
+    place = berth.Berth(1, [sys.executable, "-c", "input()"], tmp_path, None)
+    place.start()
+    assert place._process is not None
+    monkeypatch.setattr(place._process, "send_signal", refuse)
+    place.press("stopping")
+    assert place.place().problem == "it may not be sent SIGTERM: it runs as another user"
+    place._process.wait()
+    place.collect()
+    assert place.is_over
+    place.close()
 
 
 async def test_a_worker_is_paused_and_goes_on(yard: Yard) -> None:
@@ -315,17 +373,27 @@ async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_told
     assert yard.local.ask("stopping", yard.local.all) == 0
 
 
+async def test_when_the_supervisor_is_killed_what_scripts_have_started_finishes_too(
+    yard: Yard,
+) -> None:
+    group = await yard.start(template=script(yard.folder))
+    assert group.report is not None
+    assert len(of_folder(yard.folder)) == 3
+    os.kill(group.report.pid, signal.SIGKILL)
+    await until(lambda: not of_folder(yard.folder))
+
+
 async def test_a_process_that_only_has_the_same_id_is_left_alone(yard: Yard) -> None:
     group = await yard.start()
     assert group.report is not None
     place = yard.first.place
     assert place.began is not None
     earlier = replace(place, began=place.began - 3600)
-    quit_leftovers(replace(group.report, places=(earlier,)))
+    quit_leftovers(replace(group.report, places=(earlier,)), at_once=False)
     yard.local.ask("pause", [yard.first])
     await until(lambda: "paused" in yard.first.log.read_text())
     assert "finishing" not in yard.first.log.read_text()
-    quit_leftovers(group.report)
+    quit_leftovers(group.report, at_once=False)
     await until(lambda: "finishing" in yard.first.log.read_text())
 
 

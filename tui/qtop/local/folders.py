@@ -203,4 +203,4 @@ def _end_leftovers(folder: Path) -> None:
     finally:
         state.close()
     if report is not None:
-        quit_leftovers(report)
+        quit_leftovers(report, at_once=False)

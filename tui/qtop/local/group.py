@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -178,7 +177,7 @@ class Group:
         self.report = self._state.read() or self.report
         if self.report is not None and self.report.alive:
             # It was killed. Where the kernel has not told the workers to finish, this does.
-            quit_leftovers(self.report)
+            quit_leftovers(self.report, at_once=True)
             ending = "its supervisor was killed; it finishes its job and ends"
             places = tuple(
                 replace(place, state="lost", ending=ending) if place.is_alive else place
@@ -188,15 +187,26 @@ class Group:
         self.let_go()
 
 
-def quit_leftovers(report: Report) -> None:
+def quit_leftovers(report: Report, *, at_once: bool) -> None:
     """Tell the workers of a supervisor that is no more to finish. A process that only has the
-    same id is left alone: it began at another moment."""
+    same id is left alone: it began at another moment. With `at_once` the supervisor has only just
+    ended, so that no id can mean another process yet: what a script that has ended with it had
+    started is told, too."""
     import psutil  # the first frame does not wait for it: 5 ms
+
+    from qtop.local.remains import tell_remains
 
     for place in report.alive:
         if place.pid is None or place.began is None:
             continue
-        with contextlib.suppress(psutil.Error):
+        try:
             process = psutil.Process(place.pid)
-            if abs(process.create_time() - place.began) < _SAME_S:
+            is_there = process.status() != psutil.STATUS_ZOMBIE
+            if is_there and abs(process.create_time() - place.began) < _SAME_S:
                 process.send_signal(signal.SIGQUIT)
+        except psutil.NoSuchProcess:
+            is_there = False
+        except psutil.Error:
+            is_there = True
+        if at_once and not is_there:
+            tell_remains(place.pid, signal.SIGQUIT)

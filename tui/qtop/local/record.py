@@ -87,6 +87,7 @@ class Place:
         ending: How its last process ended, in words; empty when none has.
         said: The last lines that process printed.
         log_problem: Why some of what it prints is not kept; empty when all is.
+        problem: Why it does not do as it was told; empty when nothing is known.
     """
 
     number: int
@@ -99,6 +100,7 @@ class Place:
     ending: str = ""
     said: tuple[str, ...] = ()
     log_problem: str = ""
+    problem: str = ""
 
     @property
     def is_alive(self) -> bool:

@@ -133,6 +133,7 @@ class Supervisor:
         for output in outputs:
             poll.register(output, select.POLLIN)
         moments = [b.until_mono for b in self._berths if b.until_mono is not None]
+        moments += [b.look_mono for b in self._berths if b.look_mono is not None]
         if self._is_behind:
             moments.append(self._told_mono + _REPORT_EVERY_S)
         timeout_s = max(0.0, min(moments) - time.monotonic()) if moments else 3_600.0

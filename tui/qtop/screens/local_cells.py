@@ -81,7 +81,12 @@ def job(row: LocalRow) -> str:
     if isinstance(row, GroupRow):
         return safe(row.group.about.shown)
     does = reason(row) if row.seen is None else cells.worker_job(row.seen)
-    return "; ".join(part for part in (safe(row.place.log_problem), does) if part)
+    return "; ".join(part for part in (problems(row), does) if part)
+
+
+def problems(row: PlaceRow) -> str:
+    """What is wrong with a worker beside its job."""
+    return "; ".join(safe(each) for each in (row.place.problem, row.place.log_problem) if each)
 
 
 def reason(row: PlaceRow) -> str:

@@ -86,8 +86,8 @@ class LogScreen(ConsoleScreen):
         who = f" {texts.name(row).strip()} of {safe(self._worker.queues)}  "
         left = [Span(who, "strong", 90), Span(f"{texts.state(row)}  ", "accent", 85)]
         reason = texts.reason(row)
-        if row.place.log_problem:
-            left.append(Span(f"{safe(row.place.log_problem)}  ", "bad", 80))
+        if problems := texts.problems(row):
+            left.append(Span(f"{problems}  ", "bad", 80))
         if reason:
             left.append(Span(reason, "warn", 60))
         right = [Span(" PAUSED ", "flag", 95)] if self._is_held else []
