@@ -25,6 +25,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from qtop.app import QtopApp
+from qtop.config.settings import Settings
 from qtop.local.group import Group
 from qtop.local.record import About, Place, Report
 from qtop.local.usage import Sampler, Usage
@@ -223,6 +224,39 @@ async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_pa
         assert app.screen.query_one("#interval", Input).value == "0.5"
         await pilot.press("escape")
         assert len(app.local.groups) == 1
+
+
+async def proposed(folder: Path, name: str, **more: Any) -> str:
+    """What another console proposes in a field of the start dialog."""
+    app = console(FakeSource(snapshot()), folder=folder / "log", **more)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        return app.screen.query_one(f"#{name}", Input).value
+
+
+async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of_the_profile(
+    tmp_path: Path,
+) -> None:
+    mine, other = (Settings(profile=name) for name in ("mine", "other"))
+    app = console(
+        FakeSource(snapshot()), folder=tmp_path / "log", clock=time.monotonic, settings=mine
+    )
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        app.screen.query_one("#modules", Input).value = "json, csv"
+        await pilot.press("enter")
+        await until_shown(pilot, "started 1 here")
+        app.local.stop_all(now=True)
+    await until_so(lambda: not of_folder(tmp_path))
+    assert await proposed(tmp_path, "modules", settings=mine) == "json,csv"
+    # What is named now goes before; nobody else is proposed them.
+    assert await proposed(tmp_path, "modules", settings=mine, require=("html",)) == "html"
+    assert await proposed(tmp_path, "modules", settings=other) == ""
+    assert await proposed(tmp_path, "modules") == ""
 
 
 async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> None:

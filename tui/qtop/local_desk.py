@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from qtop.display.text import safe
 from qtop.local.folders import CannotStart
 from qtop.local.group import Deed, Group, LocalWorker
+from qtop.local.modules import ModuleMemory
 from qtop.local.order import BadOrder, Order
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
@@ -42,6 +43,7 @@ class LocalDesk:
         app: Shows the questions and the results.
         local: The workers.
         first: What stands in the start dialog at first; later, what was started last.
+        memory: Takes the modules that workers were started with.
         refused: Says why nothing may be done now; False when it may. Given True, it may be done
             while Redis does not answer, too.
     """
@@ -51,10 +53,11 @@ class LocalDesk:
         app: QtopApp,
         local: LocalWorkers,
         first: Order,
+        memory: ModuleMemory,
         refused: Callable[[bool], bool],
     ) -> None:
         self._app, self._local, self._last = app, local, first
-        self._refused = refused
+        self._memory, self._refused = memory, refused
 
     # Starting
 
@@ -92,6 +95,8 @@ class LocalDesk:
             except (BadOrder, CannotStart) as error:
                 self._app.say(f"no worker could be started: {safe(str(error))}", "bad")
                 return
+            if not order.template:
+                self._memory.keep(order.modules)
             pids += [str(place.pid) for place in group.places if place.pid is not None]
         if pids:
             listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
