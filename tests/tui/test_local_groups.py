@@ -5,9 +5,11 @@ import resource
 import signal
 import stat
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -357,6 +359,21 @@ async def test_no_console_takes_what_another_has_or_what_works_on_another_redis(
     owner.local.stop_all(now=True)
     assert await owner.local.wait(20)
     await owner.local.close(5)
+
+
+async def test_a_console_that_looks_around_is_no_hindrance_to_another_that_starts(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(path: Path, mode: int) -> None:
+        os.mkfifo(path, mode)
+        monkeypatch.undo()
+        owner = folders._lock(path.parent)
+        assert owner is not None
+        threading.Timer(0.2, os.close, (owner,)).start()
+
+    monkeypatch.setattr(folders, "os", SimpleNamespace(**{**vars(os), "mkfifo": make}))
+    await yard.start()
+    assert yard.states() == ["running"]
 
 
 async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_told(
