@@ -422,7 +422,7 @@ async def test_the_log_fits_every_size(
         "qtop: 2026-11-23 12:00:00 started process 9",
         "INFO 2026/11/23 12:00:01 worker web1:9:mail is ready",
         "DEBUG a very long line " + "of words " * 40,
-        "WARN slow\tanswer",
+        "\x1b[33mWARN\x1b[0m slow\tanswer",
         "Traceback (most recent call last):",
         "  File 'x', line 7",
         "RuntimeError: 漢字 \x1b]52;c;aGk=\x07[/red][@click=app.quit]x[/]",

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from qtop.display.text import safe
 from qtop.keymap import Where
 from qtop.local.group import LocalWorker
-from qtop.local.levels import level
+from qtop.local.levels import level, without_colours
 from qtop.local.rows import PlaceRow
 from qtop.local.tail import Tail
 from qtop.screens import local_cells as texts
@@ -132,7 +132,8 @@ class LogScreen(ConsoleScreen):
             lines.append(LogLine(f"… {piece.passed_over:,} bytes passed over …", "own"))
         redact = self.app.stage.manner.redactor.text
         for raw in piece.lines:
-            text = redact(safe(raw.replace(b"\t", b"    ").rstrip(b"\r")))
+            plain = without_colours(raw).replace(b"\t", b"    ").rstrip(b"\r")
+            text = redact(safe(plain))
             lines.append(LogLine(text, level(text)))
         self.log_view.append(lines)
 
