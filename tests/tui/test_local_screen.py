@@ -1,5 +1,7 @@
 """Local: groups and workers, their keys, the start dialog, the log, the ways to leave."""
 
+import os
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -32,6 +34,7 @@ from qtop.local.usage import Sampler, Usage
 from qtop.screens.local import LocalScreen
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
+from qtop.widgets.log_view import MOST_LINES
 from resque.errors import Unreachable
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -55,6 +58,7 @@ class StillGroup(Group):
     def __init__(self, name: str, about: About, report: Report) -> None:
         self.folder, self.about, self.report = Path("/state/local") / name, about, report
         self.id = name
+        self._scaled = None
         self.is_gone = all(place.state == "ended" for place in report.places)
 
     def refresh(self) -> bool:
@@ -306,6 +310,24 @@ async def test_plus_and_minus_scale_the_group_and_not_the_interval(tmp_path: Pat
         assert app.stage.interval_s != before_s
 
 
+async def test_each_press_of_plus_and_minus_counts_however_quickly_they_come(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 1)
+        group = app.local.groups[0]
+        # The supervisor hears nothing as long as it is stopped.
+        assert group.report is not None
+        os.kill(group.report.pid, signal.SIGSTOP)
+        await pilot.press("plus", "plus", "plus", "minus")
+        assert group.wanted == 3
+        assert app.last_word[0] == "3 workers for *"
+        os.kill(group.report.pid, signal.SIGCONT)
+        await until(pilot, lambda: len(app.local.alive) == 3, "two more")
+        await until(pilot, lambda: group._scaled is None, "it was obeyed")
+        assert group.wanted == 3
+
+
 async def test_p_pauses_and_resumes(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 1)
@@ -439,6 +461,28 @@ async def test_the_log_fits_every_size(
         shown = screen_text(app)
         assert "hunter2" not in shown
         assert_snapshot(app, f"log-{size[0]}x{size[1]}")
+
+
+async def test_a_log_that_floods_stays_bounded_while_every_key_answers(tmp_path: Path) -> None:
+    async with running(tmp_path, "--floods") as (app, pilot):
+        await start(app, pilot, 1)
+        await pilot.press("enter")
+        screen = app.screen
+        assert isinstance(screen, LogScreen)
+        await until(pilot, lambda: len(screen.log_view.lines) == MOST_LINES, "all it keeps")
+        newest = screen.log_view.lines[-1].text
+        await until(pilot, lambda: screen.log_view.lines[-1].text != newest, "newer lines")
+        assert len(screen.log_view.lines) == MOST_LINES
+        await pilot.press("k")
+        await until_shown(pilot, "not following")
+        await pilot.press("G", "p")
+        await until_shown(pilot, "PAUSED")
+        await pilot.press("slash", *"flood", "enter")
+        await until_shown(pilot, " lines with it")
+        await pilot.press("p", "escape", "3", "6", "2")
+        assert app.current_mode == "queues"
+        await pilot.press("6", "x", "x")
+        await until_shown(pilot, "ended by SIGTERM")
 
 
 # Leaving

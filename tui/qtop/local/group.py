@@ -37,6 +37,13 @@ class _Asked(NamedTuple):
     before: frozenset[str]
 
 
+class _Scaled(NamedTuple):
+    """How many workers were asked for, and when."""
+
+    wanted: int
+    asked_mono: float
+
+
 @dataclass(frozen=True, slots=True)
 class LocalWorker:
     """One worker of a group that was started here."""
@@ -81,6 +88,7 @@ class Group:
         self.report: Report | None = None
         self.is_gone = False
         self._asked: dict[int, _Asked] = {}
+        self._scaled: _Scaled | None = None
         self._pipe: int | None = pipe
         self._owner = owner
         self._state = StateFile.open(folder, os.O_RDONLY)
@@ -97,9 +105,11 @@ class Group:
 
     @property
     def wanted(self) -> int:
-        """How many workers it is to have."""
-        told_to_end = ("finishing", "stopping", "ended", "lost")
-        return sum(place.state not in told_to_end for place in self.places)
+        """How many workers it is to have: as was asked for, until the supervisor has come to it."""
+        asked = self._scaled
+        if asked is not None and time.monotonic() - asked.asked_mono < _OBEYS_WITHIN_S:
+            return asked.wanted
+        return self._staying
 
     @property
     def is_detached(self) -> bool:
@@ -111,10 +121,17 @@ class Group:
         report = None if self.is_gone else self._state.read()
         if report is not None:
             self.report = self._with_asked(report)
+        if self._scaled is not None and self._scaled.wanted == self._staying:
+            self._scaled = None
         if not self.is_gone and not self._is_heard():
             self._is_over()
             return True
         return report is not None
+
+    @property
+    def _staying(self) -> int:
+        told_to_end = ("finishing", "stopping", "ended", "lost")
+        return sum(place.state not in told_to_end for place in self.places)
 
     def ask(self, do: str, **more: Any) -> bool:
         """Tell the supervisor a wish. False when it does not listen."""
@@ -127,11 +144,20 @@ class Group:
             return False
         return True
 
+    def scale(self, wanted: int) -> bool:
+        """Tell the supervisor how many workers there are to be, and show it at once as if it were
+        so: keys that follow count from there. False when it does not listen."""
+        if not self.ask("scale", wanted=wanted):
+            return False
+        self._scaled = _Scaled(wanted, time.monotonic())
+        return True
+
     def ask_for_one(self, do: Deed, place: Place) -> bool:
         """Tell it a wish about one of its workers, and show it at once as if it were so: what is
         asked for a second time means more."""
         if not self.ask(do, number=place.number, pid=place.pid):
             return False
+        self._scaled = None
         state: PlaceState = _SHOWN_AS[do] if place.is_alive else "ended"
         told = replace(place, state=state, since_mono=time.monotonic(), until_mono=None)
         asked = self._asked.get(place.number)

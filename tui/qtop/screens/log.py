@@ -148,6 +148,11 @@ class LogScreen(ConsoleScreen):
         self.log_view.follow(not self.log_view.follows)
         self.show_board(self.app.stage.view())
 
+    @on(LogView.Moved)
+    def show_whether_it_follows(self) -> None:
+        """Say it where one looks."""
+        self.show_board(self.app.stage.view())
+
     def action_hold(self) -> None:
         """Take in nothing new, or go on."""
         self._is_held = not self._is_held
