@@ -28,9 +28,11 @@ from textual.widgets import Button, Input
 
 from qtop.app import QtopApp
 from qtop.config.settings import Settings
-from qtop.local.group import Group
+from qtop.local.group import Group, LocalWorker
 from qtop.local.record import About, Place, Report
+from qtop.local.rows import PlaceRow
 from qtop.local.usage import Sampler, Usage
+from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
@@ -120,6 +122,22 @@ async def test_the_screen_fits_every_size(
         await pilot.press("6")
         await until_shown(pilot, "37%")
         assert_snapshot(app, f"local-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize(
+    ("place", "state", "tone"),
+    [
+        (Place(1, "finishing", 7, since_mono=948.0), "finishing 52 s", "accent"),
+        (Place(1, "finishing", 7, until_mono=1_018.0), "stops in 18 s", "accent"),
+        (Place(1, "stopping", 7, until_mono=1_008.5), "killed in 8 s", "warn"),
+        (Place(1, "waiting", 7, until_mono=1_004.0), "again in 4 s", "warn"),
+        (Place(1, "gave up", 7), "gave up", "bad"),
+        (Place(1, "running", 7), "starting", "accent"),
+    ],
+)
+def test_what_will_become_of_a_worker_is_counted_down(place: Place, state: str, tone: str) -> None:
+    row = PlaceRow(LocalWorker(still("a", "mail", place), place), None, None, 1_000.0)
+    assert (local_cells.state(row), local_cells.state_tone(row)) == (state, tone)
 
 
 async def test_an_empty_screen_says_what_to_press() -> None:

@@ -14,7 +14,7 @@ _MIB: Final = 1024 * 1024
 _TONES: Final[dict[str, Tone]] = {
     "gave up": "bad",
     "lost": "bad",
-    "again": "warn",
+    "waiting": "warn",
     "paused": "warn",
     "finishing": "accent",
     "stopping": "warn",
@@ -44,7 +44,8 @@ def state_tone(row: LocalRow) -> Tone | None:
         if states & {"gave up", "lost"}:
             return "bad"
         return "warn" if "waiting" in states else None
-    return _TONES.get(_place_state(row).partition(" in ")[0].rstrip(" 0123456789smin"))
+    is_running = row.place.state == "running"
+    return _TONES.get(_place_state(row) if is_running else row.place.state)
 
 
 def _group_state(row: GroupRow) -> str:
@@ -64,11 +65,13 @@ def _group_state(row: GroupRow) -> str:
 
 def _place_state(row: PlaceRow) -> str:
     place = row.place
-    for_s = max(0.0, row.now_mono - place.since_mono)
-    if place.state in ("finishing", "stopping"):
-        return f"{place.state} {ago(for_s)}"
+    left = ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))
     if place.state == "waiting":
-        return f"again in {ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))}"
+        return f"again in {left}"
+    if place.state in ("finishing", "stopping"):
+        if place.until_mono is not None:
+            return f"{'stops' if place.state == 'finishing' else 'killed'} in {left}"
+        return f"{place.state} {ago(max(0.0, row.now_mono - place.since_mono))}"
     if place.state != "running":
         return place.state
     if row.seen is None:
