@@ -1,9 +1,11 @@
 """Workers started here are real processes that are watched, told to stop, and never stay behind."""
 
+import errno
 import os
 import resource
 import signal
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -206,6 +208,33 @@ def test_the_pause_before_a_restart_doubles_until_it_gives_up(tmp_path: Path) ->
     place.begin_anew()
     assert (place.state, place.place().restarts) == ("waiting", 0)
     place.close()
+
+
+@pytest.mark.parametrize("lacking", ["pipe", "fork"])
+def test_what_the_machine_lacks_for_a_while_is_no_reason_to_give_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    place = berth.Berth(1, ["true"], tmp_path, None)
+    before = len(psutil.Process().open_files())
+    with monkeypatch.context() as patch:
+        if lacking == "pipe":
+            patch.setattr(os, "pipe", refuse)
+        else:
+            patch.setattr(subprocess, "Popen", refuse)
+        place.start()
+    assert place.state == "waiting"
+    assert place.place().ending == "cannot be started: Resource temporarily unavailable"
+    assert place.place().pid is None
+    place.start()
+    assert place._process is not None
+    place._process.wait()
+    place.collect()
+    assert (place.state, place.place().ending) == ("ended", "exited with 0")
+    place.close()
+    assert len(psutil.Process().open_files()) == before
 
 
 async def test_a_group_grows_and_shrinks(yard: Yard) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -31,6 +32,9 @@ _MOST_LEFT_BYTES: Final = 1_048_576
 
 #: How often what a process left behind is looked for, until it has gone.
 _LOOK_EVERY_S: Final = 0.1
+
+#: What a machine that has too much to do lacks for a while: processes, memory, open files.
+_PASSING: Final = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 #: What each level of stopping sends.
 _SIGNALS: Final = {"finishing": signal.SIGQUIT, "stopping": signal.SIGTERM}
@@ -91,13 +95,34 @@ class Berth:
         )
 
     def start(self) -> None:
-        """Start a process. One that cannot be is not tried again: the command has to be mended."""
+        """Start a process. One that cannot be is not tried again, the command has to be mended;
+        unless it is the machine that lacks something just now."""
         self._log.forget_tail()
         self._status = self._told = None
         self._problem = ""
+        self._born_mono = time.monotonic()
+        try:
+            self._process, self.output = self._spawn()
+        except (OSError, subprocess.SubprocessError) as error:
+            self._ending = f"cannot be started: {getattr(error, 'strerror', None) or error}"
+            self._said = ()
+            self._log.note(self._ending)
+            if getattr(error, "errno", None) in _PASSING:
+                self._wait_for_next()
+            else:
+                self._to("gave up")
+            return
+        self._pid = self._process.pid
+        self._began = _began(self._pid)
+        self._starts += 1
+        self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} started process {self._pid}")
+        self._to("running")
+
+    def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:
+        """The process, and the end of a pipe that gives what it prints."""
         read_end, write_end = os.pipe()
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.DEVNULL,
                 stdout=write_end,
@@ -106,22 +131,13 @@ class Berth:
                 start_new_session=True,
                 preexec_fn=self._arm,
             )
-        except (OSError, subprocess.SubprocessError) as error:
+        except BaseException:
             os.close(read_end)
-            self._ending = f"cannot be started: {getattr(error, 'strerror', None) or error}"
-            self._log.note(self._ending)
-            self._to("gave up")
-            return
+            raise
         finally:
             os.close(write_end)
         os.set_blocking(read_end, False)
-        self.output = read_end
-        self._pid = self._process.pid
-        self._began = _began(self._pid)
-        self._starts += 1
-        self._born_mono = time.monotonic()
-        self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} started process {self._pid}")
-        self._to("running")
+        return process, read_end
 
     def take_output(self) -> bool:
         """Keep some of what it has printed. False when there was nothing."""
