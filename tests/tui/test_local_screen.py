@@ -163,6 +163,23 @@ async def test_the_start_dialog_fits_every_size(
         assert_snapshot(app, f"start-{size[0]}x{size[1]}")
 
 
+async def test_on_the_smallest_terminal_the_questions_are_whole(tmp_path: Path) -> None:
+    async with running(tmp_path, size=(60, 15)) as (app, pilot):
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        app.screen.query_one("#template", Input).value = "no-such-program {queues}"
+        await until_shown(pilot, "runs: no-such-program")
+        await pilot.press("enter")
+        await until_shown(pilot, "the command no-such-program is not found")
+        assert any("Cancel" in line and "Start" in line for line in screen_lines(app))
+        app.screen.query_one("#template", Input).value = template(tmp_path)
+        await pilot.press("enter")
+        await until_shown(pilot, "started 1 here")
+        await pilot.press("q")
+        await until_shown(pilot, "Leave running")
+        assert any("Finish" in line and "Stay" in line for line in screen_lines(app))
+
+
 # Real groups behind the screen
 
 
@@ -534,6 +551,22 @@ async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
         app.screen.query_one("#now", Button).press()
         await until(pilot, lambda: not app.is_running, "the end")
         assert app.local.all[0].place.ending == "ended by SIGTERM"
+
+
+async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path) -> None:
+    async with running(tmp_path, stays=True) as (app, pilot):
+        await start(app, pilot, 2)
+        logs = [worker.log for worker in app.local.all]
+        await pilot.press("q")
+        await until_shown(pilot, "Finish and stop")
+        await pilot.press("enter")
+        await until_shown(pilot, "Waiting for workers")
+        app.screen.query_one("#leave", Button).press()
+        await until(pilot, lambda: not app.is_running, "the end")
+    assert len(of_folder(tmp_path)) == 3
+    (tmp_path / "finish").touch()
+    await until_so(lambda: not of_folder(tmp_path))
+    assert all("exited with 0" in log.read_text() for log in logs)
 
 
 async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path: Path) -> None:

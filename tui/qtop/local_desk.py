@@ -90,6 +90,7 @@ class LocalDesk:
         """Start a group for each order."""
         pids: list[str] = []
         for order in orders:
+            self._app.say("starting …", "dim")
             try:
                 group = await self._local.start(order)
             except (BadOrder, CannotStart) as error:
@@ -198,11 +199,15 @@ class LocalDesk:
         if await self._local.detach_all():
             self._app.exit()
         else:
-            self._app.say("not all of them could be told to stay: nothing was changed", "bad")
+            self._app.say("not all of them could be told to go on alone", "bad")
 
     async def _end_all(self, *, now: bool) -> None:
         self._local.stop_all(now=now)
-        dialog = WaitingDialog(on_stop_now=lambda: self._local.stop_all(now=True))
+        dialog = WaitingDialog(
+            on_stop_now=lambda: self._local.stop_all(now=True),
+            # Told to finish they do so, with or without somebody who waits for it.
+            on_no_wait=lambda: self._app.run_worker(self._leave_running(), group="leave"),
+        )
         await self._app.push_screen(dialog)
         began_mono = self._app.clock()
         while self._local.alive:
