@@ -91,7 +91,7 @@ def groups() -> list[Group]:
             Place(1, "running", 4242),
             Place(2, "running", 4243),
             Place(3, "finishing", 4244, since_mono=948.0),
-            Place(4, "running", 4245),
+            Place(4, "running", 4245, since_mono=999.0),
         ),
         still("20261123-2", "images", Place(1, "waiting", 7, until_mono=1_004.0, **died)),  # type: ignore[arg-type]
         still("20261123-3", "reports", Place(1, "gave up", 8, **died)),  # type: ignore[arg-type]
@@ -132,7 +132,8 @@ async def test_the_screen_fits_every_size(
         (Place(1, "stopping", 7, until_mono=1_008.5), "killed in 8 s", "warn"),
         (Place(1, "waiting", 7, until_mono=1_004.0), "again in 4 s", "warn"),
         (Place(1, "gave up", 7), "gave up", "bad"),
-        (Place(1, "running", 7), "starting", "accent"),
+        (Place(1, "running", 7, since_mono=990.0), "starting", "accent"),
+        (Place(1, "running", 7, since_mono=900.0), "running", None),
     ],
 )
 def test_what_will_become_of_a_worker_is_counted_down(place: Place, state: str, tone: str) -> None:

@@ -11,6 +11,8 @@ from qtop.local.rows import GroupRow, LocalRow, PlaceRow
 from qtop.widgets.columns import Tone
 
 _MIB: Final = 1024 * 1024
+#: So soon after its start a worker need not be registered yet.
+_STARTS_WITHIN_S: Final = 30.0
 _TONES: Final[dict[str, Tone]] = {
     "gave up": "bad",
     "lost": "bad",
@@ -65,17 +67,19 @@ def _group_state(row: GroupRow) -> str:
 
 def _place_state(row: PlaceRow) -> str:
     place = row.place
+    for_s = max(0.0, row.now_mono - place.since_mono)
     left = ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))
     if place.state == "waiting":
         return f"again in {left}"
     if place.state in ("finishing", "stopping"):
         if place.until_mono is not None:
             return f"{'stops' if place.state == 'finishing' else 'killed'} in {left}"
-        return f"{place.state} {ago(max(0.0, row.now_mono - place.since_mono))}"
+        return f"{place.state} {ago(for_s)}"
     if place.state != "running":
         return place.state
     if row.seen is None:
-        return "starting"
+        # It may be a child of what was started, or on another Redis: then all we know is this.
+        return "starting" if for_s < _STARTS_WITHIN_S else "running"
     return "idle" if row.seen.record is None else "working"
 
 
