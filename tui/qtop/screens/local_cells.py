@@ -86,7 +86,10 @@ def _place_state(row: PlaceRow) -> str:
 def job(row: LocalRow) -> str:
     """What a worker holds, or why there is none; of a group, what was started."""
     if isinstance(row, GroupRow):
-        return safe(row.group.about.shown)
+        shown = safe(row.group.about.shown)
+        # Of our own worker the path of the interpreter would be all that there is room for.
+        _, _, own = shown.partition(" -m qtop worker ")
+        return f"qtop worker {own}" if own else shown
     does = reason(row) if row.seen is None else cells.worker_job(row.seen)
     return "; ".join(part for part in (problems(row), does) if part)
 
