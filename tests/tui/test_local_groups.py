@@ -21,7 +21,7 @@ from qtop.local import berth, folders, record
 from qtop.local.folders import FOLDERS_KEPT, CannotStart
 from qtop.local.group import quit_leftovers
 from qtop.local.order import MOST_IN_ALL, MOST_PER_START, BadOrder, Order
-from qtop.local.record import StateFile
+from qtop.local.record import Place, Report, StateFile
 
 
 @pytest.fixture
@@ -327,6 +327,25 @@ async def test_a_full_disk_is_told_and_nothing_is_started(yard: Yard) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list((yard.folder / "local").iterdir()) == []
+
+
+def test_a_full_disk_leaves_room_to_say_what_becomes_of_many(tmp_path: Path) -> None:
+    StateFile.create(tmp_path)
+    state = StateFile.open(tmp_path, os.O_RDWR)
+    said = ("\x1b" * 200,) * 3
+    places = tuple(Place(n, "gave up", n, said=said) for n in range(1, MOST_IN_ALL + 1))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (record.STATE_BYTES, before[1]))
+    try:
+        state.write(Report(1, 0.0, False, False, places))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    report = state.read()
+    state.close()
+    assert report is not None
+    assert [(place.state, place.pid) for place in report.places] == [
+        ("gave up", number) for number in range(1, MOST_IN_ALL + 1)
+    ]
 
 
 async def test_a_worker_without_redis_says_so_and_is_tried_again(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -155,13 +155,19 @@ class StateFile:
         return cls(os.open(folder / STATE, flags | os.O_NOFOLLOW))
 
     def write(self, report: Report) -> None:
-        """Say what has become of the group."""
+        """Say what has become of the group. Where the disk is full and there is more to say than
+        room was taken for, last lines are left out."""
+        if not self._put(report):
+            silent = tuple(replace(place, said=()) for place in report.places)
+            self._put(replace(report, places=silent))
+
+    def _put(self, report: Report) -> bool:
         body = json.dumps(asdict(report)).encode()
         head = f"{zlib.crc32(body):010d} {len(body):010d}".encode().ljust(_HEAD_BYTES)
         try:
-            os.pwrite(self._descriptor, head + body, 0)
+            return os.pwrite(self._descriptor, head + body, 0) == len(head + body)
         except OSError:
-            return  # nobody could be told
+            return False  # nobody could be told
 
     def read(self) -> Report | None:
         """The report, if there is another one than the last time. One short read when not."""
