@@ -82,6 +82,8 @@ WAYS: dict[str, tuple[Callable[[Terminal], None], int, bool]] = {
     "stop now": (stop_by_key, 0, True),
     "TERM": (by_signal(signal.SIGTERM), 0, True),
     "HUP": (by_signal(signal.SIGHUP), 0, True),
+    "INT": (by_signal(signal.SIGINT), 0, True),
+    "QUIT": (by_signal(signal.SIGQUIT), 0, True),
     "a crash": (by_signal(signal.SIGUSR1), 1, True),
     "KILL": (by_signal(signal.SIGKILL), -9, False),
     "the terminal is gone": (lambda terminal: terminal.hang_up(), 1, False),
