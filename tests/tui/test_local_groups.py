@@ -487,12 +487,13 @@ async def test_only_the_newest_folders_are_kept(yard: Yard) -> None:
     assert group.folder.is_dir()
 
 
-async def test_what_is_written_half_way_is_no_report(yard: Yard) -> None:
+@pytest.mark.parametrize("head", [b"0000000001 0000000100", b"0000000001 -000000001", b"\xff"])
+async def test_what_is_written_half_way_is_no_report(yard: Yard, head: bytes) -> None:
     group = await yard.start()
     await until(lambda: group.report is not None)
     path = group.folder / record.STATE
     with path.open("r+b") as file:
-        file.write(b"0000000001 0000000100")
+        file.write(head)
     before = group.report
     assert not group.refresh()
     assert group.report is before

@@ -18,6 +18,7 @@ OWN_LOG: Final = "supervisor.log"
 
 #: Room for the state: taken once, so that a disk that fills up later does not hide what happens.
 STATE_BYTES: Final = 65_536
+_MOST_STATE_BYTES: Final = 16 * STATE_BYTES
 _HEAD_BYTES: Final = 24
 _MOST_ABOUT_BYTES: Final = 1_000_000
 
@@ -176,7 +177,7 @@ class StateFile:
             return None
         try:
             checksum, length = (int(part) for part in head.split())
-            body = os.pread(self._descriptor, min(length, 16 * STATE_BYTES), _HEAD_BYTES)
+            body = os.pread(self._descriptor, min(max(0, length), _MOST_STATE_BYTES), _HEAD_BYTES)
             if zlib.crc32(body) != checksum:
                 return None
             report = _report(json.loads(body))
