@@ -22,6 +22,7 @@ from qtop.local.folders import FOLDERS_KEPT, CannotStart
 from qtop.local.group import quit_leftovers
 from qtop.local.order import MOST_IN_ALL, MOST_PER_START, BadOrder, Order
 from qtop.local.record import Place, Report, StateFile
+from qtop.local.remains import remains
 
 
 @pytest.fixture
@@ -127,6 +128,38 @@ async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
     yard.finish.touch()
     await until(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
     assert len(of_folder(yard.folder)) == 3
+
+
+@pytest.mark.parametrize(("is_told", "follows"), [(False, "waiting"), (True, "ended")])
+async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unless_told_else(
+    tmp_path: Path, is_told: bool, follows: str
+) -> None:
+    command = "trap '' QUIT TERM; echo ready; sleep 300; echo over"
+    place = berth.Berth(1, ["sh", "-c", command], tmp_path, None)
+    place.start()
+    assert place._process is not None
+    leader = place._process.pid
+    await until(lambda: len(remains(leader)) == 1)
+    os.kill(leader, signal.SIGKILL)
+    place._process.wait()
+    place.collect()
+    assert (place.state, place.look_mono is None) == ("finishing", False)
+    assert place.until_mono is not None
+    if is_told:
+        place.press("finishing")
+    place.press_harder(place.until_mono + 5)
+    place.collect()
+    assert place.state == "stopping"
+    place.press_harder(place.until_mono)
+
+    def is_over() -> bool:
+        place.collect()
+        return place.state != "stopping"
+
+    await until(is_over)
+    assert (place.state, place.place().ending) == (follows, "ended by SIGKILL")
+    assert not remains(leader)
+    place.close()
 
 
 async def test_a_worker_that_may_not_be_told_is_no_end_of_its_group(

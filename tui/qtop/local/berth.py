@@ -30,6 +30,9 @@ _CHUNK_BYTES: Final = 65_536
 #: Of what a process that ended has left in its pipe; others may hold it and go on writing.
 _MOST_LEFT_BYTES: Final = 1_048_576
 
+#: How long what a process left behind that died by itself may finish, before it is ended: the job
+#: of a killed worker cannot report any more, and the next worker will record it as failed.
+_LEFT_FINISH_S: Final = 10.0
 #: How often what a process left behind is looked for, until it has gone.
 _LOOK_EVERY_S: Final = 0.1
 
@@ -68,6 +71,7 @@ class Berth:
         self._began: float | None = None
         self._status: int | None = None
         self._told: signal.Signals | None = None
+        self._is_followed = True
         self._since_mono = self._born_mono = time.monotonic()
         self._starts = self._early_deaths = 0
         self._ending = self._problem = ""
@@ -99,7 +103,7 @@ class Berth:
         unless it is the machine that lacks something just now."""
         self._log.forget_tail()
         self._status = self._told = None
-        self._problem = ""
+        self._is_followed, self._problem = True, ""
         self._born_mono = time.monotonic()
         try:
             self._process, self.output = self._spawn()
@@ -173,19 +177,19 @@ class Berth:
         self._close_output()
         self._process = None
         self._said = self._log.said()
-        if self._told is not None or status == 0:
-            self._to("ended")
-        else:
+        if self._is_followed and status != 0:
             self._wait_for_next()
+        else:
+            self._to("ended")
 
     def press(self, wanted: str, until_mono: float | None = None) -> None:
         """Have it finish its job and end (`finishing`), or end now (`stopping`), unless it is told
-        already; `until_mono` is when it will be pressed harder."""
+        already; `until_mono` is when it will be pressed harder. No other follows."""
+        self._is_followed = False
         if self._process is None:
             if self.state != "ended":
                 self._to("ended")
         elif self.state == wanted or self.state == "stopping":
-            self._told = self._told or _SIGNALS[wanted]
             self.until_mono = until_mono if self.until_mono is None else self.until_mono
         else:
             self._told = _SIGNALS[wanted]
@@ -195,11 +199,22 @@ class Berth:
             self._to("finishing" if wanted == "finishing" else "stopping", until_mono)
 
     def kill(self) -> None:
-        """End it whatever it does, with everything it has started in its session."""
+        """End it whatever it does, with everything it has started in its session. No other
+        follows."""
+        self._is_followed = False
         if self._process is not None:
             self._told = signal.SIGKILL
             self._send(self._told)
             self._to("stopping")
+
+    def press_harder(self, until_mono: float) -> None:
+        """It has not obeyed in time: end it now, the next time whatever it does."""
+        is_followed = self._is_followed
+        if self.state == "finishing":
+            self.press("stopping", until_mono)
+        elif self.state == "stopping":
+            self.kill()
+        self._is_followed = is_followed
 
     def pause(self, paused: bool) -> None:
         """Have it take no more jobs, or take some again."""
@@ -247,7 +262,7 @@ class Berth:
             left = ", ".join(map(str, told))
             self._log.note(f"process {leader} left {left} behind: told to end, too")
             if self._told is None:
-                self._to("finishing")
+                self._to("finishing", time.monotonic() + _LEFT_FINISH_S)
 
     def _to(self, state: PlaceState, until_mono: float | None = None) -> None:
         self.state, self.until_mono = state, until_mono

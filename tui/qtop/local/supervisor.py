@@ -148,12 +148,8 @@ class Supervisor:
     def _press_harder(self) -> None:
         now_mono = time.monotonic()
         for berth in self._berths:
-            if berth.until_mono is None or now_mono < berth.until_mono:
-                continue
-            if berth.state == "finishing":
-                berth.press("stopping", now_mono + self._about.stop_s)
-            elif berth.state == "stopping":
-                berth.kill()
+            if berth.until_mono is not None and now_mono >= berth.until_mono:
+                berth.press_harder(now_mono + self._about.stop_s)
 
     # Wishes
 
