@@ -162,6 +162,24 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
     place.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing tells who ignores a signal")
+async def test_nobody_waits_for_what_was_left_in_the_background(tmp_path: Path) -> None:
+    # A shell has what it starts in the background ignore QUIT.
+    command = "trap 'exit 0' QUIT; sleep 300 & echo ready; while :; do sleep 0.05; done"
+    place = berth.Berth(1, ["sh", "-c", command], tmp_path, None)
+    place.start()
+    await until(place.take_output)
+    place.press("finishing")
+
+    def is_over() -> bool:
+        place.collect()
+        return place.state != "finishing"
+
+    await until(is_over)
+    assert (place.state, place.place().ending) == ("ended", "exited with 0")
+    place.close()
+
+
 async def test_a_worker_that_may_not_be_told_is_no_end_of_its_group(
     yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,8 @@ def remains(leader: int) -> list[psutil.Process]:
 
 def tell_remains(leader: int, number: signal.Signals) -> list[int]:
     """Send a signal to what the leader of a session, which has ended, left behind. What another of
-    them has started is left to that one: a worker looks after its jobs. SIGKILL is for all.
+    them has started is left to that one: a worker looks after its jobs. SIGKILL is for all. What
+    ignores QUIT would never finish, as what a shell starts in the background does: it gets TERM.
 
     Returns the processes that were told. O(processes of the machine).
     """
@@ -36,6 +37,16 @@ def tell_remains(leader: int, number: signal.Signals) -> list[int]:
     for process in left:
         with suppress(psutil.Error):
             if number == signal.SIGKILL or process.ppid() not in pids:
-                process.send_signal(number)
+                is_deaf = number == signal.SIGQUIT and _ignores(process.pid, number)
+                process.send_signal(signal.SIGTERM if is_deaf else number)
                 told.append(process.pid)
     return told
+
+
+def _ignores(pid: int, number: signal.Signals) -> bool:
+    """Whether a process ignores a signal, as far as the system tells (Linux)."""
+    with suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:
+        for line in status:
+            if line.startswith(b"SigIgn:"):
+                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    return False
