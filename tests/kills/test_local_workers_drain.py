@@ -47,6 +47,8 @@ async def test_sixteen_local_workers_drain_a_queue_while_keys_answer(
                 assert app.current_mode == mode
                 assert screen_lines(app)[0].startswith(" qtop ")
         assert direct("LLEN", QUEUE) == 0
+        assert set(direct("HVALS", "marks")) == {b"1"}
+        assert direct("GET", "resque:stat:failed") is None
         await pilot.press("6", "q")
         await until_shown(pilot, f"Leave, with {WORKERS} workers started here?")
         await pilot.press("enter")

@@ -28,6 +28,12 @@ def template(folder: Path, *flags: str) -> str:
     return f"QUEUES={{queues}} {shlex.join(words)}"
 
 
+def script(folder: Path, *flags: str) -> str:
+    """The command of a stand-in that a script starts, which waits for it and passes nothing on."""
+    variables, words = template(folder, *flags).split(" ", 1)
+    return f"{variables} sh -c {shlex.quote(words + '; echo over')}"
+
+
 def settings_for(command: str) -> Settings:
     """Settings with a worker's command."""
     return Settings(values={**DEFAULTS, "worker_command": command})

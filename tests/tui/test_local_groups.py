@@ -1,23 +1,28 @@
 """Workers started here are real processes that are watched, told to stop, and never stay behind."""
 
+import errno
 import os
 import resource
 import signal
 import stat
+import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
-from tests.tui.local_yard import SECRET_URL, Yard, of_folder, until
+from tests.tui.local_yard import SECRET_URL, Yard, of_folder, script, until
 
 from qtop.local import berth, folders, record
 from qtop.local.folders import FOLDERS_KEPT, CannotStart
 from qtop.local.group import quit_leftovers
 from qtop.local.order import MOST_IN_ALL, MOST_PER_START, BadOrder, Order
-from qtop.local.record import StateFile
+from qtop.local.record import Place, Report, StateFile
+from qtop.local.remains import remains
 
 
 @pytest.fixture
@@ -85,6 +90,114 @@ async def test_the_second_stop_ends_it_now_and_the_third_kills_it(tmp_path: Path
     await yard.local.close(5)
 
 
+async def test_a_worker_that_a_script_started_finishes_its_job_though_the_script_is_gone(
+    yard: Yard,
+) -> None:
+    await yard.start(template=script(yard.folder))
+    worker = yard.first
+    yard.local.ask("finishing", [worker])
+    await until(lambda: "left" in worker.log.read_text())
+    assert "ended by SIGQUIT" in worker.log.read_text()
+    await until(lambda: "finishing" in worker.log.read_text().splitlines())
+    assert yard.states() == ["finishing"]
+    assert len(of_folder(yard.folder)) == 2
+    yard.finish.touch()
+    await yard.until_states("ended")
+    await until(lambda: not of_folder(yard.folder))
+
+
+async def test_a_worker_that_a_script_started_is_stopped_and_killed_like_any_other(
+    yard: Yard,
+) -> None:
+    await yard.start("--stubborn", count=2, template=script(yard.folder, "--stubborn"))
+    yard.local.ask("stopping", [yard.first])
+    await until(lambda: "left" in yard.first.log.read_text())
+    assert yard.states() == ["stopping", "running"]
+    yard.local.ask("kill", yard.local.all)
+    await yard.until_states("ended", "ended")
+    assert [w.place.ending for w in yard.local.all] == ["ended by SIGTERM", "ended by SIGKILL"]
+    await until(lambda: not of_folder(yard.folder))
+
+
+async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
+    yard: Yard,
+) -> None:
+    await yard.start(template=script(yard.folder))
+    os.kill(yard.first.pid or 0, signal.SIGKILL)
+    await yard.until_states("finishing")
+    yard.finish.touch()
+    await until(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
+    assert len(of_folder(yard.folder)) == 3
+
+
+@pytest.mark.parametrize(("is_told", "follows"), [(False, "waiting"), (True, "ended")])
+async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unless_told_else(
+    tmp_path: Path, is_told: bool, follows: str
+) -> None:
+    command = "trap '' QUIT TERM; echo ready; sleep 300; echo over"
+    place = berth.Berth(1, ["sh", "-c", command], tmp_path, None)
+    place.start()
+    assert place._process is not None
+    leader = place._process.pid
+    await until(lambda: len(remains(leader)) == 1)
+    os.kill(leader, signal.SIGKILL)
+    place._process.wait()
+    place.collect()
+    assert (place.state, place.look_mono is None) == ("finishing", False)
+    assert place.until_mono is not None
+    if is_told:
+        place.press("finishing")
+    place.press_harder(place.until_mono + 5)
+    place.collect()
+    assert place.state == "stopping"
+    place.press_harder(place.until_mono)
+
+    def is_over() -> bool:
+        place.collect()
+        return place.state != "stopping"
+
+    await until(is_over)
+    assert (place.state, place.place().ending) == (follows, "ended by SIGKILL")
+    assert not remains(leader)
+    place.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing tells who ignores a signal")
+async def test_nobody_waits_for_what_was_left_in_the_background(tmp_path: Path) -> None:
+    # A shell has what it starts in the background ignore QUIT.
+    command = "trap 'exit 0' QUIT; sleep 300 & echo ready; while :; do sleep 0.05; done"
+    place = berth.Berth(1, ["sh", "-c", command], tmp_path, None)
+    place.start()
+    await until(place.take_output)
+    place.press("finishing")
+
+    def is_over() -> bool:
+        place.collect()
+        return place.state != "finishing"
+
+    await until(is_over)
+    assert (place.state, place.place().ending) == ("ended", "exited with 0")
+    place.close()
+
+
+async def test_a_worker_that_may_not_be_told_is_no_end_of_its_group(
+    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(number: int) -> None:
+        raise PermissionError
+
+    place = berth.Berth(1, [sys.executable, "-c", "input()"], tmp_path, None)
+    place.start()
+    assert place._process is not None
+    monkeypatch.setattr(place._process, "send_signal", refuse)
+    place.press("stopping")
+    assert place.place().problem == "it may not be sent SIGTERM: it runs as another user"
+    place._process.wait()
+    place.collect()
+    assert place.is_over
+    place.close()
+
+
 async def test_a_worker_is_paused_and_goes_on(yard: Yard) -> None:
     await yard.start()
     yard.local.ask("pause", [yard.first])
@@ -146,6 +259,33 @@ def test_the_pause_before_a_restart_doubles_until_it_gives_up(tmp_path: Path) ->
     place.begin_anew()
     assert (place.state, place.place().restarts) == ("waiting", 0)
     place.close()
+
+
+@pytest.mark.parametrize("lacking", ["pipe", "fork"])
+def test_what_the_machine_lacks_for_a_while_is_no_reason_to_give_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    place = berth.Berth(1, ["true"], tmp_path, None)
+    before = len(psutil.Process().open_files())
+    with monkeypatch.context() as patch:
+        if lacking == "pipe":
+            patch.setattr(os, "pipe", refuse)
+        else:
+            patch.setattr(subprocess, "Popen", refuse)
+        place.start()
+    assert place.state == "waiting"
+    assert place.place().ending == "cannot be started: Resource temporarily unavailable"
+    assert place.place().pid is None
+    place.start()
+    assert place._process is not None
+    place._process.wait()
+    place.collect()
+    assert (place.state, place.place().ending) == ("ended", "exited with 0")
+    place.close()
+    assert len(psutil.Process().open_files()) == before
 
 
 async def test_a_group_grows_and_shrinks(yard: Yard) -> None:
@@ -240,6 +380,25 @@ async def test_a_full_disk_is_told_and_nothing_is_started(yard: Yard) -> None:
     assert list((yard.folder / "local").iterdir()) == []
 
 
+def test_a_full_disk_leaves_room_to_say_what_becomes_of_many(tmp_path: Path) -> None:
+    StateFile.create(tmp_path)
+    state = StateFile.open(tmp_path, os.O_RDWR)
+    said = ("\x1b" * 200,) * 3
+    places = tuple(Place(n, "gave up", n, said=said) for n in range(1, MOST_IN_ALL + 1))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (record.STATE_BYTES, before[1]))
+    try:
+        state.write(Report(1, 0.0, False, False, places))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    report = state.read()
+    state.close()
+    assert report is not None
+    assert [(place.state, place.pid) for place in report.places] == [
+        ("gave up", number) for number in range(1, MOST_IN_ALL + 1)
+    ]
+
+
 async def test_a_worker_without_redis_says_so_and_is_tried_again(tmp_path: Path) -> None:
     yard = Yard(tmp_path, url=f"unix://{tmp_path}/nobody")
     await yard.local.start(Order("mail"))
@@ -301,6 +460,21 @@ async def test_no_console_takes_what_another_has_or_what_works_on_another_redis(
     await owner.local.close(5)
 
 
+async def test_a_console_that_looks_around_is_no_hindrance_to_another_that_starts(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(path: Path, mode: int) -> None:
+        os.mkfifo(path, mode)
+        monkeypatch.undo()
+        owner = folders._lock(path.parent)
+        assert owner is not None
+        threading.Timer(0.2, os.close, (owner,)).start()
+
+    monkeypatch.setattr(folders, "os", SimpleNamespace(**{**vars(os), "mkfifo": make}))
+    await yard.start()
+    assert yard.states() == ["running"]
+
+
 async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_told(
     yard: Yard,
 ) -> None:
@@ -315,17 +489,27 @@ async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_told
     assert yard.local.ask("stopping", yard.local.all) == 0
 
 
+async def test_when_the_supervisor_is_killed_what_scripts_have_started_finishes_too(
+    yard: Yard,
+) -> None:
+    group = await yard.start(template=script(yard.folder))
+    assert group.report is not None
+    assert len(of_folder(yard.folder)) == 3
+    os.kill(group.report.pid, signal.SIGKILL)
+    await until(lambda: not of_folder(yard.folder))
+
+
 async def test_a_process_that_only_has_the_same_id_is_left_alone(yard: Yard) -> None:
     group = await yard.start()
     assert group.report is not None
     place = yard.first.place
     assert place.began is not None
     earlier = replace(place, began=place.began - 3600)
-    quit_leftovers(replace(group.report, places=(earlier,)))
+    quit_leftovers(replace(group.report, places=(earlier,)), at_once=False)
     yard.local.ask("pause", [yard.first])
     await until(lambda: "paused" in yard.first.log.read_text())
     assert "finishing" not in yard.first.log.read_text()
-    quit_leftovers(group.report)
+    quit_leftovers(group.report, at_once=False)
     await until(lambda: "finishing" in yard.first.log.read_text())
 
 
@@ -354,12 +538,13 @@ async def test_only_the_newest_folders_are_kept(yard: Yard) -> None:
     assert group.folder.is_dir()
 
 
-async def test_what_is_written_half_way_is_no_report(yard: Yard) -> None:
+@pytest.mark.parametrize("head", [b"0000000001 0000000100", b"0000000001 -000000001", b"\xff"])
+async def test_what_is_written_half_way_is_no_report(yard: Yard, head: bytes) -> None:
     group = await yard.start()
     await until(lambda: group.report is not None)
     path = group.folder / record.STATE
     with path.open("r+b") as file:
-        file.write(b"0000000001 0000000100")
+        file.write(head)
     before = group.report
     assert not group.refresh()
     assert group.report is before

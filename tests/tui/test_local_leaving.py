@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.engine.direct import Direct, eventually
-from tests.tui.local_yard import of_folder, template
+from tests.tui.local_yard import of_folder, script, template
 from tests.tui.pty_console import RESTORED, Terminal, open_terminal
 
 from resque.wire.address import parse_url
@@ -50,7 +50,7 @@ def ready(folder: Path) -> list[Path]:
 
 def orphans(folder: Path) -> list[psutil.Process]:
     """What is left of a console: nothing names its folder but its supervisors and workers."""
-    return [process for process in of_folder(folder) if "-c" not in process.info["cmdline"]]
+    return [process for process in of_folder(folder) if RUN not in process.info["cmdline"]]
 
 
 def end_all(folder: Path) -> None:
@@ -82,6 +82,8 @@ WAYS: dict[str, tuple[Callable[[Terminal], None], int, bool]] = {
     "stop now": (stop_by_key, 0, True),
     "TERM": (by_signal(signal.SIGTERM), 0, True),
     "HUP": (by_signal(signal.SIGHUP), 0, True),
+    "INT": (by_signal(signal.SIGINT), 0, True),
+    "QUIT": (by_signal(signal.SIGQUIT), 0, True),
     "a crash": (by_signal(signal.SIGUSR1), 1, True),
     "KILL": (by_signal(signal.SIGKILL), -9, False),
     "the terminal is gone": (lambda terminal: terminal.hang_up(), 1, False),
@@ -115,6 +117,21 @@ def test_jobs_in_hand_are_finished_without_the_console(
         (tmp_path / "finish").touch()
         eventually(lambda: not orphans(tmp_path), "their jobs are done")
         assert all("exited with 0" in log.read_text() for log in logs)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_script_has_started_ends_with_the_console_too(
+    redis_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    with open_terminal(RUN, redis_url, str(tmp_path), script(tmp_path), "mail", "") as terminal:
+        terminal.read_until(b"started 1 here")
+        eventually(lambda: len(ready(tmp_path)) == 1, "the stand-in is ready")
+        assert len(orphans(tmp_path)) == 3
+        (tmp_path / "finish").touch()
+        terminal.process.send_signal(number)
+        terminal.wait()
+        eventually(lambda: not orphans(tmp_path), "all are gone")
+    assert "left" in ready(tmp_path)[0].read_text()
 
 
 def test_a_killed_supervisor_leaves_no_worker_behind(redis_url: str, tmp_path: Path) -> None:

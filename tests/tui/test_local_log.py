@@ -10,7 +10,7 @@ from tests.tui.local_yard import until as until_so
 from textual.app import App, ComposeResult
 
 from qtop.local import tail
-from qtop.local.levels import level
+from qtop.local.levels import level, without_colours
 from qtop.local.log_file import LogFile
 from qtop.local.tail import MOST_BEHIND_BYTES, STEP_BYTES, Tail
 from qtop.widgets import log_view
@@ -144,6 +144,24 @@ def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
 )
 def test_the_level_of_a_line_is_that_of_its_first_word_that_is_one(line: str, wanted: str) -> None:
     assert level(line) == wanted
+
+
+def test_a_coloured_line_is_shown_without_its_colours_and_with_its_level() -> None:
+    plain = without_colours(
+        b"\x1b[2m12:00\x1b[0m \x1b[1;31mERROR\x1b[0m \x1b[38:5:9mno\x1b[m\x1b[K"
+    )
+    assert plain == b"12:00 ERROR no"
+    assert level(plain.decode()) == "bad"
+    # What does more than colour stays to be seen.
+    assert without_colours(b"\x1b[2J\x1b]52;c;aGk=\x07") == b"\x1b[2J\x1b]52;c;aGk=\x07"
+
+
+def test_the_last_words_are_told_without_colours(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "w.log")
+    log.write(b"\x1b[31mFATAL\x1b[0m gone\n")
+    assert log.said() == ("FATAL gone",)
+    assert (tmp_path / "w.log").read_bytes() == b"\x1b[31mFATAL\x1b[0m gone\n"
+    log.close()
 
 
 # The view

@@ -1,6 +1,7 @@
 """What is started: command lines without secrets, and modules that are tried before."""
 
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from tests.tui.local_yard import Yard
 
 from qtop.local import order, probe
+from qtop.local.modules import ModuleMemory
 from qtop.local.order import BadOrder, Order, without_password
 from qtop.screens.start_dialog import read_order
 
@@ -150,6 +152,41 @@ def test_what_is_typed_wrong_is_told(field: str, text: str, reason: str) -> None
 
 
 # Modules
+
+
+def test_the_modules_of_a_profile_are_kept_in_a_private_file(tmp_path: Path) -> None:
+    path = tmp_path / "modules.json"
+    ModuleMemory(path, "profile a").keep(("app.jobs", "more"))
+    ModuleMemory(path, "profile b").keep(("other",))
+    assert ModuleMemory(path, "profile a").recall() == ("app.jobs", "more")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    ModuleMemory(path, "profile a").keep(())
+    assert ModuleMemory(path, "profile a").recall() == ()
+    assert ModuleMemory(path, "profile b").recall() == ("other",)
+    assert os.listdir(tmp_path) == ["modules.json"]
+
+
+def test_only_the_newest_profiles_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "modules.json"
+    for number in range(150):
+        ModuleMemory(path, f"profile {number}").keep(("app",))
+    assert [ModuleMemory(path, f"profile {n}").recall() for n in (49, 50)] == [(), ("app",)]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"profile a": 5}', '{"profile a": [5]}', "{", "\0"])
+def test_a_broken_memory_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "modules.json"
+    path.write_text(text)
+    memory = ModuleMemory(path, "profile a")
+    assert memory.recall() == ()
+    memory.keep(("app",))
+    assert memory.recall() == ("app",)
+
+
+def test_a_memory_that_cannot_be_written_is_forgotten(tmp_path: Path) -> None:
+    memory = ModuleMemory(tmp_path / "nowhere" / "modules.json", "profile a")
+    memory.keep(("app",))
+    assert memory.recall() == ()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Local: groups and workers, their keys, the start dialog, the log, the ways to leave."""
 
+import os
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -25,12 +27,16 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from qtop.app import QtopApp
-from qtop.local.group import Group
+from qtop.config.settings import Settings
+from qtop.local.group import Group, LocalWorker
 from qtop.local.record import About, Place, Report
+from qtop.local.rows import PlaceRow
 from qtop.local.usage import Sampler, Usage
+from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
+from qtop.widgets.log_view import MOST_LINES
 from resque.errors import Unreachable
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -54,6 +60,7 @@ class StillGroup(Group):
     def __init__(self, name: str, about: About, report: Report) -> None:
         self.folder, self.about, self.report = Path("/state/local") / name, about, report
         self.id = name
+        self._scaled = None
         self.is_gone = all(place.state == "ended" for place in report.places)
 
     def refresh(self) -> bool:
@@ -84,7 +91,7 @@ def groups() -> list[Group]:
             Place(1, "running", 4242),
             Place(2, "running", 4243),
             Place(3, "finishing", 4244, since_mono=948.0),
-            Place(4, "running", 4245),
+            Place(4, "running", 4245, since_mono=999.0),
         ),
         still("20261123-2", "images", Place(1, "waiting", 7, until_mono=1_004.0, **died)),  # type: ignore[arg-type]
         still("20261123-3", "reports", Place(1, "gave up", 8, **died)),  # type: ignore[arg-type]
@@ -117,6 +124,23 @@ async def test_the_screen_fits_every_size(
         assert_snapshot(app, f"local-{size[0]}x{size[1]}")
 
 
+@pytest.mark.parametrize(
+    ("place", "state", "tone"),
+    [
+        (Place(1, "finishing", 7, since_mono=948.0), "finishing 52 s", "accent"),
+        (Place(1, "finishing", 7, until_mono=1_018.0), "stops in 18 s", "accent"),
+        (Place(1, "stopping", 7, until_mono=1_008.5), "killed in 8 s", "warn"),
+        (Place(1, "waiting", 7, until_mono=1_004.0), "again in 4 s", "warn"),
+        (Place(1, "gave up", 7), "gave up", "bad"),
+        (Place(1, "running", 7, since_mono=990.0), "starting", "accent"),
+        (Place(1, "running", 7, since_mono=900.0), "running", None),
+    ],
+)
+def test_what_will_become_of_a_worker_is_counted_down(place: Place, state: str, tone: str) -> None:
+    row = PlaceRow(LocalWorker(still("a", "mail", place), place), None, None, 1_000.0)
+    assert (local_cells.state(row), local_cells.state_tone(row)) == (state, tone)
+
+
 async def test_an_empty_screen_says_what_to_press() -> None:
     app = console(FakeSource(snapshot()))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -138,6 +162,23 @@ async def test_the_start_dialog_fits_every_size(
         await pilot.press("2", "space", "space", "s")
         await until_shown(pilot, "runs: ")
         assert_snapshot(app, f"start-{size[0]}x{size[1]}")
+
+
+async def test_on_the_smallest_terminal_the_questions_are_whole(tmp_path: Path) -> None:
+    async with running(tmp_path, size=(60, 15)) as (app, pilot):
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        app.screen.query_one("#template", Input).value = "no-such-program {queues}"
+        await until_shown(pilot, "runs: no-such-program")
+        await pilot.press("enter")
+        await until_shown(pilot, "the command no-such-program is not found")
+        assert any("Cancel" in line and "Start" in line for line in screen_lines(app))
+        app.screen.query_one("#template", Input).value = template(tmp_path)
+        await pilot.press("enter")
+        await until_shown(pilot, "started 1 here")
+        await pilot.press("q")
+        await until_shown(pilot, "Leave running")
+        assert any("Finish" in line and "Stay" in line for line in screen_lines(app))
 
 
 # Real groups behind the screen
@@ -225,6 +266,39 @@ async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_pa
         assert len(app.local.groups) == 1
 
 
+async def proposed(folder: Path, name: str, **more: Any) -> str:
+    """What another console proposes in a field of the start dialog."""
+    app = console(FakeSource(snapshot()), folder=folder / "log", **more)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        return app.screen.query_one(f"#{name}", Input).value
+
+
+async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of_the_profile(
+    tmp_path: Path,
+) -> None:
+    mine, other = (Settings(profile=name) for name in ("mine", "other"))
+    app = console(
+        FakeSource(snapshot()), folder=tmp_path / "log", clock=time.monotonic, settings=mine
+    )
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        app.screen.query_one("#modules", Input).value = "json, csv"
+        await pilot.press("enter")
+        await until_shown(pilot, "started 1 here")
+        app.local.stop_all(now=True)
+    await until_so(lambda: not of_folder(tmp_path))
+    assert await proposed(tmp_path, "modules", settings=mine) == "json,csv"
+    # What is named now goes before; nobody else is proposed them.
+    assert await proposed(tmp_path, "modules", settings=mine, require=("html",)) == "html"
+    assert await proposed(tmp_path, "modules", settings=other) == ""
+    assert await proposed(tmp_path, "modules") == ""
+
+
 async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 2)
@@ -270,6 +344,24 @@ async def test_plus_and_minus_scale_the_group_and_not_the_interval(tmp_path: Pat
         assert app.stage.interval_s == before_s
         await pilot.press("2", "plus")
         assert app.stage.interval_s != before_s
+
+
+async def test_each_press_of_plus_and_minus_counts_however_quickly_they_come(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await start(app, pilot, 1)
+        group = app.local.groups[0]
+        # The supervisor hears nothing as long as it is stopped.
+        assert group.report is not None
+        os.kill(group.report.pid, signal.SIGSTOP)
+        await pilot.press("plus", "plus", "plus", "minus")
+        assert group.wanted == 3
+        assert app.last_word[0] == "3 workers for *"
+        os.kill(group.report.pid, signal.SIGCONT)
+        await until(pilot, lambda: len(app.local.alive) == 3, "two more")
+        await until(pilot, lambda: group._scaled is None, "it was obeyed")
+        assert group.wanted == 3
 
 
 async def test_p_pauses_and_resumes(tmp_path: Path) -> None:
@@ -388,7 +480,7 @@ async def test_the_log_fits_every_size(
         "qtop: 2026-11-23 12:00:00 started process 9",
         "INFO 2026/11/23 12:00:01 worker web1:9:mail is ready",
         "DEBUG a very long line " + "of words " * 40,
-        "WARN slow\tanswer",
+        "\x1b[33mWARN\x1b[0m slow\tanswer",
         "Traceback (most recent call last):",
         "  File 'x', line 7",
         "RuntimeError: 漢字 \x1b]52;c;aGk=\x07[/red][@click=app.quit]x[/]",
@@ -405,6 +497,28 @@ async def test_the_log_fits_every_size(
         shown = screen_text(app)
         assert "hunter2" not in shown
         assert_snapshot(app, f"log-{size[0]}x{size[1]}")
+
+
+async def test_a_log_that_floods_stays_bounded_while_every_key_answers(tmp_path: Path) -> None:
+    async with running(tmp_path, "--floods") as (app, pilot):
+        await start(app, pilot, 1)
+        await pilot.press("enter")
+        screen = app.screen
+        assert isinstance(screen, LogScreen)
+        await until(pilot, lambda: len(screen.log_view.lines) == MOST_LINES, "all it keeps")
+        newest = screen.log_view.lines[-1].text
+        await until(pilot, lambda: screen.log_view.lines[-1].text != newest, "newer lines")
+        assert len(screen.log_view.lines) == MOST_LINES
+        await pilot.press("k")
+        await until_shown(pilot, "not following")
+        await pilot.press("G", "p")
+        await until_shown(pilot, "PAUSED")
+        await pilot.press("slash", *"flood", "enter")
+        await until_shown(pilot, " lines with it")
+        await pilot.press("p", "escape", "3", "6", "2")
+        assert app.current_mode == "queues"
+        await pilot.press("6", "x", "x")
+        await until_shown(pilot, "ended by SIGTERM")
 
 
 # Leaving
@@ -438,6 +552,22 @@ async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
         app.screen.query_one("#now", Button).press()
         await until(pilot, lambda: not app.is_running, "the end")
         assert app.local.all[0].place.ending == "ended by SIGTERM"
+
+
+async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path) -> None:
+    async with running(tmp_path, stays=True) as (app, pilot):
+        await start(app, pilot, 2)
+        logs = [worker.log for worker in app.local.all]
+        await pilot.press("q")
+        await until_shown(pilot, "Finish and stop")
+        await pilot.press("enter")
+        await until_shown(pilot, "Waiting for workers")
+        app.screen.query_one("#leave", Button).press()
+        await until(pilot, lambda: not app.is_running, "the end")
+    assert len(of_folder(tmp_path)) == 3
+    (tmp_path / "finish").touch()
+    await until_so(lambda: not of_folder(tmp_path))
+    assert all("exited with 0" in log.read_text() for log in logs)
 
 
 async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from qtop import keymap
 from qtop.actor import actor
 from qtop.due.search import Choice
+from qtop.local.modules import ModuleMemory
 from qtop.local.order import Order
 from qtop.local.workers import LocalWorkers
 from qtop.local_desk import LocalDesk
@@ -67,9 +68,18 @@ class Desk:
         self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = Actions(source, read_only=read_only, trouble=lambda: app.stage.look.error)
         template = app.settings.values["worker_command"] or ""
-        first = Order("*", modules=tuple(require), template=template)
+        profile = app.settings.profile
+        memory = ModuleMemory(
+            local.folder.with_name("modules.json"),
+            f"{app.address} {app.keys.namespace}" if profile is None else f"profile {profile}",
+        )
+        modules = tuple(require) or memory.recall()
         self.local = LocalDesk(
-            app, local, first, lambda without: self._refused(without_redis=without)
+            app,
+            local,
+            Order("*", modules=modules, template=template),
+            memory,
+            lambda without: self._refused(without_redis=without),
         )
 
     def refuses(self) -> bool:

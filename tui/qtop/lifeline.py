@@ -49,7 +49,7 @@ class Lifeline(App[None]):
         loop.set_default_executor(UnwaitedThreads())
         if self.is_headless:
             return
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             loop.add_signal_handler(number, self.exit)
         self.set_interval(WATCHDOG_S, self.check_terminal)
         # After ctrl+z and fg the terminal is empty, and nothing has changed.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from qtop.display.text import safe
 from qtop.local.folders import CannotStart
 from qtop.local.group import Deed, Group, LocalWorker
+from qtop.local.modules import ModuleMemory
 from qtop.local.order import BadOrder, Order
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
@@ -42,6 +43,7 @@ class LocalDesk:
         app: Shows the questions and the results.
         local: The workers.
         first: What stands in the start dialog at first; later, what was started last.
+        memory: Takes the modules that workers were started with.
         refused: Says why nothing may be done now; False when it may. Given True, it may be done
             while Redis does not answer, too.
     """
@@ -51,10 +53,11 @@ class LocalDesk:
         app: QtopApp,
         local: LocalWorkers,
         first: Order,
+        memory: ModuleMemory,
         refused: Callable[[bool], bool],
     ) -> None:
         self._app, self._local, self._last = app, local, first
-        self._refused = refused
+        self._memory, self._refused = memory, refused
 
     # Starting
 
@@ -87,11 +90,14 @@ class LocalDesk:
         """Start a group for each order."""
         pids: list[str] = []
         for order in orders:
+            self._app.say("starting …", "dim")
             try:
                 group = await self._local.start(order)
             except (BadOrder, CannotStart) as error:
                 self._app.say(f"no worker could be started: {safe(str(error))}", "bad")
                 return
+            if not order.template:
+                self._memory.keep(order.modules)
             pids += [str(place.pid) for place in group.places if place.pid is not None]
         if pids:
             listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
@@ -193,11 +199,15 @@ class LocalDesk:
         if await self._local.detach_all():
             self._app.exit()
         else:
-            self._app.say("not all of them could be told to stay: nothing was changed", "bad")
+            self._app.say("not all of them could be told to go on alone", "bad")
 
     async def _end_all(self, *, now: bool) -> None:
         self._local.stop_all(now=now)
-        dialog = WaitingDialog(on_stop_now=lambda: self._local.stop_all(now=True))
+        dialog = WaitingDialog(
+            on_stop_now=lambda: self._local.stop_all(now=True),
+            # Told to finish they do so, with or without somebody who waits for it.
+            on_no_wait=lambda: self._app.run_worker(self._leave_running(), group="leave"),
+        )
         await self._app.push_screen(dialog)
         began_mono = self._app.clock()
         while self._local.alive:

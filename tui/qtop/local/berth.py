@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -16,6 +16,7 @@ import psutil
 from qtop.local import record
 from qtop.local.log_file import LogFile
 from qtop.local.record import Place, PlaceState
+from qtop.local.remains import remains, tell_remains
 
 #: A process that died is followed by another after a pause that doubles up to this.
 FIRST_PAUSE_S: Final = 0.5
@@ -29,12 +30,23 @@ _CHUNK_BYTES: Final = 65_536
 #: Of what a process that ended has left in its pipe; others may hold it and go on writing.
 _MOST_LEFT_BYTES: Final = 1_048_576
 
+#: How long what a process left behind that died by itself may finish, before it is ended: the job
+#: of a killed worker cannot report any more, and the next worker will record it as failed.
+_LEFT_FINISH_S: Final = 10.0
+#: How often what a process left behind is looked for, until it has gone.
+_LOOK_EVERY_S: Final = 0.1
+
+#: What a machine that has too much to do lacks for a while: processes, memory, open files.
+_PASSING: Final = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
 #: What each level of stopping sends.
 _SIGNALS: Final = {"finishing": signal.SIGQUIT, "stopping": signal.SIGTERM}
 
 
 class Berth:
-    """A place for one worker process at a time.
+    """A place for one worker process at a time, with all that it starts in its session: where a
+    script that has started the worker ends before it, the worker is told in its stead, and the
+    place is taken until it has gone.
 
     Args:
         number: Which of the group's, from 1.
@@ -50,14 +62,19 @@ class Berth:
         self.state: PlaceState = "waiting"
         self.until_mono: float | None = 0.0
         self.output: int | None = None
+        self.look_mono: float | None = None
+        """When to collect although no process of ours has ended."""
         self._argv, self._arm = tuple(argv), arm
         self._log = LogFile(record.log_of(folder, number))
         self._process: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
         self._began: float | None = None
+        self._status: int | None = None
+        self._told: signal.Signals | None = None
+        self._is_followed = True
         self._since_mono = self._born_mono = time.monotonic()
         self._starts = self._early_deaths = 0
-        self._ending = ""
+        self._ending = self._problem = ""
         self._said: tuple[str, ...] = ()
 
     @property
@@ -78,14 +95,38 @@ class Berth:
             self._ending,
             self._said,
             self._log.problem,
+            self._problem,
         )
 
     def start(self) -> None:
-        """Start a process. One that cannot be is not tried again: the command has to be mended."""
+        """Start a process. One that cannot be is not tried again, the command has to be mended;
+        unless it is the machine that lacks something just now."""
         self._log.forget_tail()
+        self._status = self._told = None
+        self._is_followed, self._problem = True, ""
+        self._born_mono = time.monotonic()
+        try:
+            self._process, self.output = self._spawn()
+        except (OSError, subprocess.SubprocessError) as error:
+            self._ending = f"cannot be started: {getattr(error, 'strerror', None) or error}"
+            self._said = ()
+            self._log.note(self._ending)
+            if getattr(error, "errno", None) in _PASSING:
+                self._wait_for_next()
+            else:
+                self._to("gave up")
+            return
+        self._pid = self._process.pid
+        self._began = _began(self._pid)
+        self._starts += 1
+        self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} started process {self._pid}")
+        self._to("running")
+
+    def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:
+        """The process, and the end of a pipe that gives what it prints."""
         read_end, write_end = os.pipe()
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.DEVNULL,
                 stdout=write_end,
@@ -94,22 +135,13 @@ class Berth:
                 start_new_session=True,
                 preexec_fn=self._arm,
             )
-        except (OSError, subprocess.SubprocessError) as error:
+        except BaseException:
             os.close(read_end)
-            self._ending = f"cannot be started: {getattr(error, 'strerror', None) or error}"
-            self._log.note(self._ending)
-            self._to("gave up")
-            return
+            raise
         finally:
             os.close(write_end)
         os.set_blocking(read_end, False)
-        self.output = read_end
-        self._pid = self._process.pid
-        self._began = _began(self._pid)
-        self._starts += 1
-        self._born_mono = time.monotonic()
-        self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} started process {self._pid}")
-        self._to("running")
+        return process, read_end
 
     def take_output(self) -> bool:
         """Keep some of what it has printed. False when there was nothing."""
@@ -129,46 +161,66 @@ class Berth:
         """See whether its process has ended, and what follows from that."""
         if self._process is None or (status := self._process.poll()) is None:
             return
+        if self._status is None:
+            self._status = status
+            self._ending = ending(status)
+            now = time.strftime("%Y-%m-%d %H:%M:%S")
+            self._log.note(f"{now} process {self._pid} {self._ending}")
+            self._hand_on(self._process.pid)
+        if remains(self._process.pid):
+            self.look_mono = time.monotonic() + _LOOK_EVERY_S
+            return
+        self.look_mono = None
         left = 0
         while self.take_output() and left < _MOST_LEFT_BYTES:
             left += _CHUNK_BYTES
         self._close_output()
         self._process = None
-        self._ending, self._said = ending(status), self._log.said()
-        was_told = self.state in ("finishing", "stopping")
-        self._log.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} process {self._pid} {self._ending}")
-        if was_told or status == 0:
-            self._to("ended")
-        else:
+        self._said = self._log.said()
+        if self._is_followed and status != 0:
             self._wait_for_next()
+        else:
+            self._to("ended")
 
     def press(self, wanted: str, until_mono: float | None = None) -> None:
         """Have it finish its job and end (`finishing`), or end now (`stopping`), unless it is told
-        already; `until_mono` is when it will be pressed harder."""
+        already; `until_mono` is when it will be pressed harder. No other follows."""
+        self._is_followed = False
         if self._process is None:
             if self.state != "ended":
                 self._to("ended")
         elif self.state == wanted or self.state == "stopping":
             self.until_mono = until_mono if self.until_mono is None else self.until_mono
         else:
-            was_paused = self.state == "paused"
-            self._process.send_signal(_SIGNALS[wanted])
-            if was_paused:
-                self._process.send_signal(signal.SIGCONT)
+            self._told = _SIGNALS[wanted]
+            self._send(self._told)
+            if self.state == "paused":
+                self._send(signal.SIGCONT)
             self._to("finishing" if wanted == "finishing" else "stopping", until_mono)
 
     def kill(self) -> None:
-        """End it whatever it does, with everything it has started in its session."""
+        """End it whatever it does, with everything it has started in its session. No other
+        follows."""
+        self._is_followed = False
         if self._process is not None:
+            self._told = signal.SIGKILL
+            self._send(self._told)
             self._to("stopping")
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def press_harder(self, until_mono: float) -> None:
+        """It has not obeyed in time: end it now, the next time whatever it does."""
+        is_followed = self._is_followed
+        if self.state == "finishing":
+            self.press("stopping", until_mono)
+        elif self.state == "stopping":
+            self.kill()
+        self._is_followed = is_followed
 
     def pause(self, paused: bool) -> None:
         """Have it take no more jobs, or take some again."""
         before: PlaceState = "running" if paused else "paused"
         if self._process is not None and self.state == before:
-            self._process.send_signal(signal.SIGUSR2 if paused else signal.SIGCONT)
+            self._send(signal.SIGUSR2 if paused else signal.SIGCONT)
             self._to("paused" if paused else "running")
 
     def begin_anew(self) -> None:
@@ -191,6 +243,26 @@ class Berth:
             return
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** max(0, self._early_deaths - 1))
         self._to("waiting", now_mono + pause_s)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        try:
+            self._process.send_signal(number)
+        except PermissionError:
+            self._problem = f"it may not be sent {number.name}: it runs as another user"
+            self._log.note(self._problem)
+        if self._status is not None or number == signal.SIGKILL:
+            tell_remains(self._process.pid, number)
+
+    def _hand_on(self, leader: int) -> None:
+        """Tell what the process left behind as it was told itself, or to finish."""
+        told = tell_remains(leader, self._told or signal.SIGQUIT)
+        if told:
+            left = ", ".join(map(str, told))
+            self._log.note(f"process {leader} left {left} behind: told to end, too")
+            if self._told is None:
+                self._to("finishing", time.monotonic() + _LEFT_FINISH_S)
 
     def _to(self, state: PlaceState, until_mono: float | None = None) -> None:
         self.state, self.until_mono = state, until_mono

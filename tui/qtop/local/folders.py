@@ -77,8 +77,9 @@ async def _first_word(group: Group) -> None:
 
 async def _launch(folder: Path, about: About, environment: Mapping[str, str]) -> Group:
     with ExitStack() as held:
-        owner = _lock(folder)
-        assert owner is not None  # noqa: S101  the folder is new
+        # Another console that looks around may have it for a moment.
+        owner = _lock(folder, waits=True)
+        assert owner is not None  # noqa: S101  it was waited for
         held.callback(os.close, owner)
         wishes = folder / record.WISHES
         reading = os.open(wishes, os.O_RDONLY | os.O_NONBLOCK)
@@ -169,12 +170,12 @@ def _size(folder: Path) -> int:
         return 0
 
 
-def _lock(folder: Path) -> int | None:
+def _lock(folder: Path, *, waits: bool = False) -> int | None:
     """Take a group for this console, until it ends or lets go. None when another has it."""
     flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
     descriptor = os.open(folder / record.OWNER, flags, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None
@@ -203,4 +204,4 @@ def _end_leftovers(folder: Path) -> None:
     finally:
         state.close()
     if report is not None:
-        quit_leftovers(report)
+        quit_leftovers(report, at_once=False)

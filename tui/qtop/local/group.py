@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -36,6 +35,13 @@ class _Asked(NamedTuple):
 
     told: Place
     before: frozenset[str]
+
+
+class _Scaled(NamedTuple):
+    """How many workers were asked for, and when."""
+
+    wanted: int
+    asked_mono: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Group:
         self.report: Report | None = None
         self.is_gone = False
         self._asked: dict[int, _Asked] = {}
+        self._scaled: _Scaled | None = None
         self._pipe: int | None = pipe
         self._owner = owner
         self._state = StateFile.open(folder, os.O_RDONLY)
@@ -98,9 +105,11 @@ class Group:
 
     @property
     def wanted(self) -> int:
-        """How many workers it is to have."""
-        told_to_end = ("finishing", "stopping", "ended", "lost")
-        return sum(place.state not in told_to_end for place in self.places)
+        """How many workers it is to have: as was asked for, until the supervisor has come to it."""
+        asked = self._scaled
+        if asked is not None and time.monotonic() - asked.asked_mono < _OBEYS_WITHIN_S:
+            return asked.wanted
+        return self._staying
 
     @property
     def is_detached(self) -> bool:
@@ -112,10 +121,17 @@ class Group:
         report = None if self.is_gone else self._state.read()
         if report is not None:
             self.report = self._with_asked(report)
+        if self._scaled is not None and self._scaled.wanted == self._staying:
+            self._scaled = None
         if not self.is_gone and not self._is_heard():
             self._is_over()
             return True
         return report is not None
+
+    @property
+    def _staying(self) -> int:
+        told_to_end = ("finishing", "stopping", "ended", "lost")
+        return sum(place.state not in told_to_end for place in self.places)
 
     def ask(self, do: str, **more: Any) -> bool:
         """Tell the supervisor a wish. False when it does not listen."""
@@ -128,11 +144,20 @@ class Group:
             return False
         return True
 
+    def scale(self, wanted: int) -> bool:
+        """Tell the supervisor how many workers there are to be, and show it at once as if it were
+        so: keys that follow count from there. False when it does not listen."""
+        if not self.ask("scale", wanted=wanted):
+            return False
+        self._scaled = _Scaled(wanted, time.monotonic())
+        return True
+
     def ask_for_one(self, do: Deed, place: Place) -> bool:
         """Tell it a wish about one of its workers, and show it at once as if it were so: what is
         asked for a second time means more."""
         if not self.ask(do, number=place.number, pid=place.pid):
             return False
+        self._scaled = None
         state: PlaceState = _SHOWN_AS[do] if place.is_alive else "ended"
         told = replace(place, state=state, since_mono=time.monotonic(), until_mono=None)
         asked = self._asked.get(place.number)
@@ -178,7 +203,7 @@ class Group:
         self.report = self._state.read() or self.report
         if self.report is not None and self.report.alive:
             # It was killed. Where the kernel has not told the workers to finish, this does.
-            quit_leftovers(self.report)
+            quit_leftovers(self.report, at_once=True)
             ending = "its supervisor was killed; it finishes its job and ends"
             places = tuple(
                 replace(place, state="lost", ending=ending) if place.is_alive else place
@@ -188,15 +213,26 @@ class Group:
         self.let_go()
 
 
-def quit_leftovers(report: Report) -> None:
+def quit_leftovers(report: Report, *, at_once: bool) -> None:
     """Tell the workers of a supervisor that is no more to finish. A process that only has the
-    same id is left alone: it began at another moment."""
+    same id is left alone: it began at another moment. With `at_once` the supervisor has only just
+    ended, so that no id can mean another process yet: what a script that has ended with it had
+    started is told, too."""
     import psutil  # the first frame does not wait for it: 5 ms
+
+    from qtop.local.remains import tell_remains
 
     for place in report.alive:
         if place.pid is None or place.began is None:
             continue
-        with contextlib.suppress(psutil.Error):
+        try:
             process = psutil.Process(place.pid)
-            if abs(process.create_time() - place.began) < _SAME_S:
+            is_there = process.status() != psutil.STATUS_ZOMBIE
+            if is_there and abs(process.create_time() - place.began) < _SAME_S:
                 process.send_signal(signal.SIGQUIT)
+        except psutil.NoSuchProcess:
+            is_there = False
+        except psutil.Error:
+            is_there = True
+        if at_once and not is_there:
+            tell_remains(place.pid, signal.SIGQUIT)

@@ -1,4 +1,4 @@
-"""What a line of a log is about, by the words in it. Pure."""
+"""What a line of a log says, and what it is about, by the words in it. Pure."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ _LEVELS: Final[dict[str, Level]] = {
     **dict.fromkeys(("info", "notice"), ""),
     **dict.fromkeys(("debug", "trace"), "dim"),
 }
+#: What colours a terminal, as many loggers do everywhere.
+_COLOURS: Final = re.compile(rb"\x1b\[[0-9;:]*m|\x1b\[K")
+
+
+def without_colours(line: bytes) -> bytes:
+    """A line without what merely colours it: in front of a word, it would hide the level. O(n)."""
+    return _COLOURS.sub(b"", line) if b"\x1b" in line else line
 
 
 def level(line: str) -> Level:

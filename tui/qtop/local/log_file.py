@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from qtop.local.levels import without_colours
+
 #: Of each worker as much again is kept in the file before.
 MOST_BYTES: Final = 4 * 1024 * 1024
 _TAIL_BYTES: Final = 2_048
@@ -46,7 +48,8 @@ class LogFile:
 
     def said(self) -> tuple[str, ...]:
         """The last lines, the newest last, each cut. Not safe to show as they are."""
-        lines = [line.strip() for line in self._tail.decode("utf-8", "replace").splitlines()]
+        tail = without_colours(self._tail).decode("utf-8", "replace")
+        lines = [line.strip() for line in tail.splitlines()]
         return tuple(line[:_LONGEST_SAID] for line in lines if line)[-_LINES_SAID:]
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,6 +18,7 @@ OWN_LOG: Final = "supervisor.log"
 
 #: Room for the state: taken once, so that a disk that fills up later does not hide what happens.
 STATE_BYTES: Final = 65_536
+_MOST_STATE_BYTES: Final = 16 * STATE_BYTES
 _HEAD_BYTES: Final = 24
 _MOST_ABOUT_BYTES: Final = 1_000_000
 
@@ -87,6 +88,7 @@ class Place:
         ending: How its last process ended, in words; empty when none has.
         said: The last lines that process printed.
         log_problem: Why some of what it prints is not kept; empty when all is.
+        problem: Why it does not do as it was told; empty when nothing is known.
     """
 
     number: int
@@ -99,6 +101,7 @@ class Place:
     ending: str = ""
     said: tuple[str, ...] = ()
     log_problem: str = ""
+    problem: str = ""
 
     @property
     def is_alive(self) -> bool:
@@ -153,13 +156,19 @@ class StateFile:
         return cls(os.open(folder / STATE, flags | os.O_NOFOLLOW))
 
     def write(self, report: Report) -> None:
-        """Say what has become of the group."""
+        """Say what has become of the group. Where the disk is full and there is more to say than
+        room was taken for, last lines are left out."""
+        if not self._put(report):
+            silent = tuple(replace(place, said=()) for place in report.places)
+            self._put(replace(report, places=silent))
+
+    def _put(self, report: Report) -> bool:
         body = json.dumps(asdict(report)).encode()
         head = f"{zlib.crc32(body):010d} {len(body):010d}".encode().ljust(_HEAD_BYTES)
         try:
-            os.pwrite(self._descriptor, head + body, 0)
+            return os.pwrite(self._descriptor, head + body, 0) == len(head + body)
         except OSError:
-            return  # nobody could be told
+            return False  # nobody could be told
 
     def read(self) -> Report | None:
         """The report, if there is another one than the last time. One short read when not."""
@@ -168,7 +177,7 @@ class StateFile:
             return None
         try:
             checksum, length = (int(part) for part in head.split())
-            body = os.pread(self._descriptor, min(length, 16 * STATE_BYTES), _HEAD_BYTES)
+            body = os.pread(self._descriptor, min(max(0, length), _MOST_STATE_BYTES), _HEAD_BYTES)
             if zlib.crc32(body) != checksum:
                 return None
             report = _report(json.loads(body))

@@ -133,6 +133,7 @@ class Supervisor:
         for output in outputs:
             poll.register(output, select.POLLIN)
         moments = [b.until_mono for b in self._berths if b.until_mono is not None]
+        moments += [b.look_mono for b in self._berths if b.look_mono is not None]
         if self._is_behind:
             moments.append(self._told_mono + _REPORT_EVERY_S)
         timeout_s = max(0.0, min(moments) - time.monotonic()) if moments else 3_600.0
@@ -147,12 +148,8 @@ class Supervisor:
     def _press_harder(self) -> None:
         now_mono = time.monotonic()
         for berth in self._berths:
-            if berth.until_mono is None or now_mono < berth.until_mono:
-                continue
-            if berth.state == "finishing":
-                berth.press("stopping", now_mono + self._about.stop_s)
-            elif berth.state == "stopping":
-                berth.kill()
+            if berth.until_mono is not None and now_mono >= berth.until_mono:
+                berth.press_harder(now_mono + self._about.stop_s)
 
     # Wishes
 

@@ -181,7 +181,7 @@ class LocalWorkers:
         """Have a group get more workers or fewer; those that gave up try again. Raises BadOrder;
         False when its supervisor does not listen."""
         self._check_room(max(0, wanted - group.wanted))
-        return group.ask("scale", wanted=wanted)
+        return group.scale(wanted)
 
     def forget(self, group: Group) -> None:
         """Show a group that has ended no longer. Its logs stay."""

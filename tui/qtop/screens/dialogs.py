@@ -24,10 +24,16 @@ DIALOG_BINDINGS: Final[tuple[Binding, ...]] = (
 )
 """Every key a question answers, for the console's table of keys."""
 
+#: From how many lines and columns on a box has room around what is in it.
+_HEIGHTS: Final = [(0, "-low"), (22, "-high")]
+_WIDTHS: Final = [(0, "-slim"), (72, "-wide")]
+
 
 class Dialog(ModalScreen[ResultT]):
     """A box with a title, some lines, perhaps fields, and buttons."""
 
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
     BINDINGS: ClassVar[list[BindingType]] = [
         *DIALOG_BINDINGS,
         Binding("left", "app.focus_previous", show=False),

@@ -69,18 +69,20 @@ class QuitDialog(Dialog[str | None]):
 
 
 class WaitingDialog(Dialog[None]):
-    """Shows that workers are finishing their jobs; lets them be stopped instead."""
+    """Shows that workers are finishing their jobs; lets them be stopped instead, or finish by
+    themselves."""
 
     AUTO_FOCUS = "#wait"
 
-    def __init__(self, on_stop_now: Callable[[], None]) -> None:
+    def __init__(self, on_stop_now: Callable[[], None], on_no_wait: Callable[[], object]) -> None:
         super().__init__("Waiting for workers to finish their jobs", ("…",))
-        self._on_stop_now = on_stop_now
+        self._on_stop_now, self._on_no_wait = on_stop_now, on_no_wait
 
     def compose_buttons(self) -> Iterable[Button]:
         """Patience, or none."""
         yield Button("Wait", id="wait", compact=True)
         yield Button("Stop now", id="now", variant="error", compact=True)
+        yield Button("Do not wait", id="leave", compact=True)
 
     def tell(self, alive: int, waited_s: float) -> None:
         """Show how far it is."""
@@ -91,6 +93,11 @@ class WaitingDialog(Dialog[None]):
     def stop_now(self) -> None:
         """Stop them in the middle of their jobs."""
         self._on_stop_now()
+
+    @on(Button.Pressed, "#leave")
+    def do_not_wait(self) -> None:
+        """Leave now; they finish their jobs without a console."""
+        self._on_no_wait()
 
     def action_no(self) -> None:
         """Leaving has begun: there is no way back."""

@@ -11,10 +11,12 @@ from qtop.local.rows import GroupRow, LocalRow, PlaceRow
 from qtop.widgets.columns import Tone
 
 _MIB: Final = 1024 * 1024
+#: So soon after its start a worker need not be registered yet.
+_STARTS_WITHIN_S: Final = 30.0
 _TONES: Final[dict[str, Tone]] = {
     "gave up": "bad",
     "lost": "bad",
-    "again": "warn",
+    "waiting": "warn",
     "paused": "warn",
     "finishing": "accent",
     "stopping": "warn",
@@ -44,7 +46,8 @@ def state_tone(row: LocalRow) -> Tone | None:
         if states & {"gave up", "lost"}:
             return "bad"
         return "warn" if "waiting" in states else None
-    return _TONES.get(_place_state(row).partition(" in ")[0].rstrip(" 0123456789smin"))
+    is_running = row.place.state == "running"
+    return _TONES.get(_place_state(row) if is_running else row.place.state)
 
 
 def _group_state(row: GroupRow) -> str:
@@ -65,23 +68,35 @@ def _group_state(row: GroupRow) -> str:
 def _place_state(row: PlaceRow) -> str:
     place = row.place
     for_s = max(0.0, row.now_mono - place.since_mono)
-    if place.state in ("finishing", "stopping"):
-        return f"{place.state} {ago(for_s)}"
+    left = ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))
     if place.state == "waiting":
-        return f"again in {ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))}"
+        return f"again in {left}"
+    if place.state in ("finishing", "stopping"):
+        if place.until_mono is not None:
+            return f"{'stops' if place.state == 'finishing' else 'killed'} in {left}"
+        return f"{place.state} {ago(for_s)}"
     if place.state != "running":
         return place.state
     if row.seen is None:
-        return "starting"
+        # It may be a child of what was started, or on another Redis: then all we know is this.
+        return "starting" if for_s < _STARTS_WITHIN_S else "running"
     return "idle" if row.seen.record is None else "working"
 
 
 def job(row: LocalRow) -> str:
     """What a worker holds, or why there is none; of a group, what was started."""
     if isinstance(row, GroupRow):
-        return safe(row.group.about.shown)
+        shown = safe(row.group.about.shown)
+        # Of our own worker the path of the interpreter would be all that there is room for.
+        _, _, own = shown.partition(" -m qtop worker ")
+        return f"qtop worker {own}" if own else shown
     does = reason(row) if row.seen is None else cells.worker_job(row.seen)
-    return "; ".join(part for part in (safe(row.place.log_problem), does) if part)
+    return "; ".join(part for part in (problems(row), does) if part)
+
+
+def problems(row: PlaceRow) -> str:
+    """What is wrong with a worker beside its job."""
+    return "; ".join(safe(each) for each in (row.place.problem, row.place.log_problem) if each)
 
 
 def reason(row: PlaceRow) -> str:

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from qtop.display.text import safe
 from qtop.keymap import Where
 from qtop.local.group import LocalWorker
-from qtop.local.levels import level
+from qtop.local.levels import level, without_colours
 from qtop.local.rows import PlaceRow
 from qtop.local.tail import Tail
 from qtop.screens import local_cells as texts
@@ -86,8 +86,8 @@ class LogScreen(ConsoleScreen):
         who = f" {texts.name(row).strip()} of {safe(self._worker.queues)}  "
         left = [Span(who, "strong", 90), Span(f"{texts.state(row)}  ", "accent", 85)]
         reason = texts.reason(row)
-        if row.place.log_problem:
-            left.append(Span(f"{safe(row.place.log_problem)}  ", "bad", 80))
+        if problems := texts.problems(row):
+            left.append(Span(f"{problems}  ", "bad", 80))
         if reason:
             left.append(Span(reason, "warn", 60))
         right = [Span(" PAUSED ", "flag", 95)] if self._is_held else []
@@ -132,7 +132,8 @@ class LogScreen(ConsoleScreen):
             lines.append(LogLine(f"… {piece.passed_over:,} bytes passed over …", "own"))
         redact = self.app.stage.manner.redactor.text
         for raw in piece.lines:
-            text = redact(safe(raw.replace(b"\t", b"    ").rstrip(b"\r")))
+            plain = without_colours(raw).replace(b"\t", b"    ").rstrip(b"\r")
+            text = redact(safe(plain))
             lines.append(LogLine(text, level(text)))
         self.log_view.append(lines)
 
@@ -145,6 +146,11 @@ class LogScreen(ConsoleScreen):
     def action_follow(self) -> None:
         """Stay at the end, or where it is."""
         self.log_view.follow(not self.log_view.follows)
+        self.show_board(self.app.stage.view())
+
+    @on(LogView.Moved)
+    def show_whether_it_follows(self) -> None:
+        """Say it where one looks."""
         self.show_board(self.app.stage.view())
 
     def action_hold(self) -> None:

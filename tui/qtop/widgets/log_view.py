@@ -10,6 +10,7 @@ from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -60,6 +61,9 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         & > .log--here { text-style: reverse; }
     }
     """
+
+    class Moved(Message):
+        """Somebody began or ceased to follow by moving."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -198,8 +202,10 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     # Keys: whoever moves wants to read
 
     def _move(self, y: float) -> None:
-        bottom = self.max_scroll_y
+        bottom, before = self.max_scroll_y, self.follows
         self.follows = y >= bottom
+        if self.follows != before:
+            self.post_message(self.Moved())
         self.scroll_to(y=min(max(0, y), bottom), animate=False, force=True)
 
     def action_scroll_down(self) -> None:
