@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.engine.direct import Direct
 
 from resque.errors import NoServer
 from resque.server import Binary, find_binary
@@ -138,3 +139,11 @@ def redis_url(redis_server: RedisServer) -> str:
     """The URL of the session's server, emptied before each test."""
     assert redis_server.send("FLUSHALL").startswith(b"+OK")
     return redis_server.url
+
+
+@pytest.fixture
+def direct(redis_server: RedisServer, redis_url: str) -> Iterator[Direct]:
+    """A connection to the empty server that shares no code with the engine."""
+    del redis_url  # it has emptied the server
+    with Direct(redis_server.socket) as connection:
+        yield connection

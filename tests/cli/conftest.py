@@ -7,14 +7,12 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from tests.engine.direct import Direct
-
-from resque.wire.address import parse_url
 
 PATIENCE_S = 60
 
@@ -40,15 +38,6 @@ class Ran:
 
 Qtop = Callable[..., Ran]
 Push = Callable[..., bytes]
-
-
-@pytest.fixture
-def direct(redis_url: str) -> Iterator[Direct]:
-    """A connection to the empty server that shares no code with the engine."""
-    path = parse_url(redis_url).path
-    assert path is not None
-    with Direct(path) as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.engine.own_redis import OwnRedis
 from tests.engine.worker_process import WorkerProcess
 
 from resque.server import Binary
-from resque.wire.address import parse_url
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 
@@ -30,15 +29,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-k golden` find the tests that hold a recording, wherever they are."""
     if f"{item.path.name}::{getattr(item, 'originalname', '')}" in _HOLDING:
         item.extra_keyword_matches.add("golden")
-
-
-@pytest.fixture
-def direct(redis_url: str) -> Iterator[Direct]:
-    """A connection to the empty server that shares no code with the engine."""
-    path = parse_url(redis_url).path
-    assert path is not None
-    with Direct(path) as connection:
-        yield connection
 
 
 @pytest.fixture

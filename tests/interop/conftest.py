@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engine.conftest import direct as direct
 from tests.engine.conftest import push as push
 from tests.engine.conftest import start_worker as start_worker
 from tests.engine.conftest import store as store

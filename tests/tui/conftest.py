@@ -4,20 +4,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.engine.direct import Direct
 from tests.tui.redis_behind import KEYS, Redis
 
 from qtop.source import RedisSource
 from resque.wire.address import parse_url
-
-
-@pytest.fixture
-def direct(redis_url: str) -> Iterator[Direct]:
-    """A connection to the empty server that shares no code with the engine."""
-    path = parse_url(redis_url).path
-    assert path is not None
-    with Direct(path) as connection:
-        yield connection
 
 
 @pytest.fixture
