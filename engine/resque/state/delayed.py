@@ -220,7 +220,7 @@ def remove(keys: Keys, raw: bytes) -> Steps[int]:
     removed = 0
     for at in range(0, len(found), _REMOVE_PAGE):
         page = found[at : at + _REMOVE_PAGE]
-        lists = [keys.delayed(name_text(m).removeprefix(keys.delayed_member(""))) for m in page]
+        lists = [keys.delayed(name_text(m.removeprefix(keys.delayed_member("")))) for m in page]
         removed += yield single(
             _EVERYWHERE.call([keys.delayed_stamps(raw), *lists], [raw, *page]), int, writes=True
         )

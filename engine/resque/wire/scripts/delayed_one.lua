@@ -1,6 +1,8 @@
 -- Take a job out of a moment's list by its bytes: delete it, put it onto its queue now, or delay
 -- it until another moment.
 --
+-- include rights.inc.lua
+--
 -- KEYS[1] the list   KEYS[2] all moments   KEYS[3] the moments of this job
 -- KEYS[4] the list onto which it goes   KEYS[5] queues
 -- ARGV[1] the entry's bytes   ARGV[2] the list's name inside values   ARGV[3] member in KEYS[2]
@@ -16,6 +18,16 @@ if target ~= 'list' and target ~= 'none' then
 end
 redis.call('SISMEMBER', KEYS[5], '') -- an error before anything was taken, if it is not a set
 redis.call('SISMEMBER', KEYS[3], '')
+need('LREM', KEYS[1])
+need('ZADD ZREM', KEYS[2])
+need('SADD SREM', KEYS[3])
+if ARGV[5] ~= 'drop' then
+  need('RPUSH', KEYS[4])
+  need('SADD', KEYS[5])
+end
+if refused then
+  return refused
+end
 local taken = redis.call('LREM', KEYS[1], ARGV[4], ARGV[1])
 if taken == 0 then
   return 0

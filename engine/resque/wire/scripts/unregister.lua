@@ -17,6 +17,21 @@ local record = redis.call('GET', KEYS[6])
 if (record or '') ~= ARGV[base + 2] or (beat ~= '' and redis.call('HGET', KEYS[5], id) ~= beat) then
   return {0, record}
 end
+need('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+need('SREM', KEYS[4])
+need('HDEL', KEYS[5])
+redis.call('SISMEMBER', KEYS[4], id) -- an error before anything is done, if it is not a set
+if entry ~= '' then
+  redis.call('LLEN', KEYS[10])
+  need('RPUSH', KEYS[10])
+  if ARGV[base + 4] ~= '' then
+    redis.call('SISMEMBER', KEYS[11], '')
+    need('SADD', KEYS[11])
+  end
+end
+if refused then
+  return refused
+end
 -- Deleting first: a server out of memory lets a script go on that has begun with that.
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
 redis.call('SREM', KEYS[4], id)
