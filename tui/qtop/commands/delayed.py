@@ -54,6 +54,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
 
     --filter takes class:, args:, queue:, due<10m, id: and words.
 
+    \b
     Example: qtop delayed --filter class:Reports::Nightly --limit 20
     """
     with connection.open() as session:

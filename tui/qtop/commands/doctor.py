@@ -46,6 +46,7 @@ def command(connection: Connection, as_json: bool) -> None:
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
     1 warnings, 2 errors.
 
+    \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
     status = 0

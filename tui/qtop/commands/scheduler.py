@@ -46,6 +46,7 @@ def command(
     Of several one is at work, and another takes over when it leaves or dies. The environment
     variables of Ruby's scheduler are obeyed too: LOCK_TIMEOUT, DYNAMIC_SCHEDULE, TZ and so on.
 
+    \b
     Example: qtop scheduler --schedule schedule.toml --require app.jobs
     """
     if connection.is_read_only:
