@@ -22,6 +22,8 @@ _DELAY = load_script("delay")
 _ONE = load_script("delayed_one")
 _EVERYWHERE = load_script("delayed_everywhere")
 
+#: Delayed jobs that cannot be moved to a queue are kept in `unreadable:delayed`.
+ASIDE = "delayed"
 #: Moments looked at in one round trip.
 _PAGE = 1000
 #: Moments from which a job is deleted in one script.
