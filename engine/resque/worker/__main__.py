@@ -43,6 +43,7 @@ from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.worker import pool
+from resque.worker.background import settle
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
 from resque.worker.pool import Pool
@@ -62,7 +63,7 @@ def main(environ: Mapping[str, str]) -> int:
         address = parse_url(environ.get("REDIS_URL") or "redis://localhost:6379/0")
         _follow_parent(environ.get("RESQUE_PARENT_PID", ""))
         _load(environ.get("RESQUE_REQUIRE", ""))
-        _settle(environ)
+        settle(environ)
     except (_Unusable, BadOption, BadUrl, NoQueueError) as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
@@ -127,28 +128,6 @@ def _greet(address: Address) -> None:
         store.run(single(("PING",), lambda reply: reply))
     finally:
         store.close()
-
-
-def _settle(environ: Mapping[str, str]) -> None:
-    """Go into the background and write the process id, where that is wanted."""
-    pidfile = None
-    if path := environ.get("PIDFILE"):
-        try:
-            # Before going into the background, from where nobody would hear of a problem.
-            pidfile = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
-    if environ.get("BACKGROUND"):
-        if os.fork():
-            os._exit(0)
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(nothing, fd)
-    if pidfile is not None:
-        with pidfile:
-            pidfile.truncate(0)
-            pidfile.write(str(os.getpid()))
 
 
 def _log(line: str) -> None:
