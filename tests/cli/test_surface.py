@@ -247,3 +247,22 @@ def test_a_password_on_the_command_line_is_not_left_in_the_list_of_processes() -
             process.wait()
     assert shown.startswith("qtop queues --url redis://127.0.0.1:")
     assert "pass-word" not in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("qtop re", {"requeue", "resume", "register"}),
+        ("qtop requeue --fi", {"--filter"}),
+    ],
+)
+def test_the_shell_completes_commands_and_options(typed: str, offered: set[str]) -> None:
+    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-c", "from qtop.cli import main; main(prog_name='qtop')"],
+        env={**os.environ, **asked, "_QTOP_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered

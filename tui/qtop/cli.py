@@ -67,6 +67,9 @@ class _Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else ""
+        if ctx.resilient_parsing and not first:
+            # The shell asks how to complete the first word: by the commands.
+            return super().parse_args(ctx, args)
         if first and not first.startswith("-") and "://" not in first:
             self._refuse_unknown(ctx, first)
         if first not in self.commands and first not in ("--help", "-h", "--version"):
@@ -74,7 +77,7 @@ class _Group(click.Group):
         return super().parse_args(ctx, args)
 
     def _refuse_unknown(self, ctx: click.Context, word: str) -> None:
-        if word in self.commands:
+        if word in self.commands or ctx.resilient_parsing:
             return
         from difflib import get_close_matches
 
