@@ -27,6 +27,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import resque
@@ -37,10 +38,10 @@ from resque.scheduler.files import read_file
 from resque.scheduler.moving import BATCH
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.zones import local_zone
-from resque.wire import times
 from resque.wire.address import parse_url
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import Store
+from resque.worker import log
 from resque.worker.background import settle
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
@@ -72,7 +73,7 @@ def main(environ: Mapping[str, str]) -> int:
             zone=zone,
             options=options,
             queue_of=_queue_of,
-            log=_log,
+            log=log.say,
         )
         _hold_private_server(url)
         scheduler.run()
@@ -84,10 +85,6 @@ def main(environ: Mapping[str, str]) -> int:
         if path := environ.get("PIDFILE"):
             Path(path).unlink(missing_ok=True)
     return 0
-
-
-def _log(line: str) -> None:
-    print(f"{times.run_at(times.wall_now())} {line}", flush=True)
 
 
 def _queue_of(class_name: str) -> str | None:
@@ -137,8 +134,10 @@ def _hold_private_server(url: str) -> None:
 
 def _load(modules: str) -> None:
     """Import the modules that declare jobs; they see the current folder."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    # Whoever started us may have removed the folder since.
+    with suppress(FileNotFoundError):
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
     for module in filter(None, (name.strip() for name in modules.split(","))):
         try:
             importlib.import_module(module)
@@ -147,4 +146,7 @@ def _load(modules: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    log.have_streams()
+    exit_status = main(os.environ)
+    log.end()
+    sys.exit(exit_status)

@@ -264,8 +264,8 @@ def refusal(text: str) -> StoreError:
         # Before Redis 7 an error inside a script carries its own code further on.
         words = rest.replace(" -", " ")
         code = next((known for known in _REFUSALS if f" {known} " in words), code)
-    if "can't run this command" in rest or "can't access at least one of the keys" in rest:
-        # How Redis 7 says it of a command inside a script.
+    if "executing the script can't" in rest or "ACL failure in script" in rest:
+        # A right that only a script lacks has no code of its own.
         code = "NOPERM"
     if "DB index" in rest:
         return Refused(f"there is no database of that number: correct the URL (Redis says: {text})")

@@ -7,6 +7,7 @@ a write whose answer was lost is reported as unknown, and whoever asked decides.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -16,9 +17,9 @@ from redis.exceptions import ResponseError
 
 from resque.errors import Busy, ReadOnly, StoreError
 from resque.wire.address import Address, parse_url
-from resque.wire.client_errors import error_reply, raise_as_ours
 from resque.wire.exchange import Exchange, Moved, Operation, Reply, drive
 from resque.wire.pools import async_close, async_pool_for, close, pool_for
+from resque.wire.redis_errors import error_reply, raise_ours
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class Store:
         #: The address, or the node of a cluster that has the keys.
         self._node = self.address
         self._pool = pool_for(self.address, timeout_s, client_name)
+        self._pid = os.getpid()
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an exchange, or all exchanges of a generator, and return its result.
@@ -65,13 +67,13 @@ class Store:
     def _trade(self, exchange: Exchange[T]) -> T:
         conversation = exchange.converse()
         commands = next(conversation)
-        pool = self._pool
+        pool = self._own_pool()
         try:
             connection: Any = pool.get_connection()
         except (redis.RedisError, OSError) as error:
             # A node may be gone for good: the next exchange asks the first one again.
             self._go_to(self.address)
-            raise_as_ours(error, self.address, unknown=False)
+            raise_ours(error, self.address, unknown=False)
         is_clean = False
         try:
             while True:
@@ -87,12 +89,20 @@ class Store:
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            raise_as_ours(error, self.address, unknown=exchange.writes)
+            raise_ours(error, self.address, unknown=exchange.writes)
         finally:
             if not is_clean or pool is not self._pool:
                 # Answers left on the wire would be taken for those of the next exchange.
                 connection.disconnect()
             pool.release(connection)
+
+    def _own_pool(self) -> Any:
+        """The pool; in a child after a fork one of its own. The parent's cannot be used: another
+        thread may have had its lock in hand, and would never give it back here."""
+        if self._pid != os.getpid():
+            self._pool = pool_for(self._node, self._timeout_s, self._name)
+            self._pid = os.getpid()
+        return self._pool
 
     def _go_to(self, node: Address) -> None:
         if node == self._node:
@@ -104,7 +114,7 @@ class Store:
 
     def close(self) -> None:
         """Close the connections."""
-        close(self._pool)
+        close(self._own_pool())
 
     def __enter__(self) -> Self:
         return self
@@ -183,7 +193,7 @@ class AsyncStore:
         except (redis.RedisError, OSError) as error:
             # A node may be gone for good: the next exchange asks the first one again.
             await self._go_to(self.address)
-            raise_as_ours(error, self.address, unknown=False)
+            raise_ours(error, self.address, unknown=False)
         is_clean = False
         try:
             while True:
@@ -199,7 +209,7 @@ class AsyncStore:
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            raise_as_ours(error, self.address, unknown=exchange.writes)
+            raise_ours(error, self.address, unknown=exchange.writes)
         finally:
             if not is_clean or pool is not self._pool:
                 # Also when cancelled between sending and reading; nowait: this must not hang.

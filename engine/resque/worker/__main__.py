@@ -8,6 +8,7 @@
 | `RESQUE_REQUIRE` | modules that declare the jobs, comma-separated |
 | `COUNT` | that many workers under one parent, which restarts those that die |
 | `INTERVAL` | seconds between two looks; 0: leave when no job is found |
+| `MIN_INTERVAL`, `MAX_INTERVAL`, `BACKOFF_INTERVAL` | as in Ruby: that time grows |
 | `FORK_PER_JOB` | `false`: run jobs in the worker's own process |
 | `JOBS_PER_FORK` | that many jobs share a child process |
 | `TERM_CHILD`, `GRACEFUL_TERM`, `RESQUE_TERM_TIMEOUT`, `RESQUE_PRE_SHUTDOWN_TIMEOUT` | as in Ruby |
@@ -33,16 +34,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
 
 import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
 from resque.state.queue_list import QueueList
-from resque.wire import times
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.worker import pool
+from resque.worker import log, pool
 from resque.worker.background import settle
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
@@ -78,7 +78,7 @@ def main(environ: Mapping[str, str]) -> int:
                 resque.registry,
                 version=resque.__version__,
                 options=options,
-                log=_log,
+                log=log.say,
             ),
             environ.get("REDIS_URL", ""),
         )
@@ -103,7 +103,7 @@ def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -
         workers,
         work,
         title=title,
-        log=_log,
+        log=log.say,
         graceful_term=finishes_jobs,
         patience_s=patience_s,
     )
@@ -130,14 +130,12 @@ def _greet(address: Address) -> None:
         store.close()
 
 
-def _log(line: str) -> None:
-    print(f"{times.run_at(datetime.now(UTC))} {line}", flush=True)
-
-
 def _load(modules: str) -> None:
     """Import the modules that declare jobs; they see the current folder."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    # Whoever started us may have removed the folder since.
+    with suppress(FileNotFoundError):
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
     for module in filter(None, (name.strip() for name in modules.split(","))):
         try:
             importlib.import_module(module)
@@ -182,4 +180,7 @@ def _follow_parent(pid: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    log.have_streams()
+    exit_status = main(os.environ)
+    log.end()
+    sys.exit(exit_status)

@@ -15,7 +15,9 @@ local lost = tonumber(redis.call('GET', KEYS[4]) or '0') + 1
 if lost > tonumber(ARGV[4]) then
   return 0
 end
-redis.call('LLEN', KEYS[2]) -- an error before anything is done, if it is not a list
+-- An error before anything is done, if these are of another kind.
+redis.call('LLEN', KEYS[2])
+redis.call('SISMEMBER', KEYS[3], '')
 need('DEL', KEYS[1])
 need('SET', KEYS[4])
 need('SADD', KEYS[3])

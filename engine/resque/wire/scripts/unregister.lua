@@ -17,15 +17,21 @@ local record = redis.call('GET', KEYS[6])
 if (record or '') ~= ARGV[base + 2] or (beat ~= '' and redis.call('HGET', KEYS[5], id) ~= beat) then
   return {0, record}
 end
+-- An error before anything is done, if these are of another kind: the record still has the job.
+redis.call('SISMEMBER', KEYS[4], id)
+redis.call('HEXISTS', KEYS[5], id)
+if entry ~= '' then
+  redis.call('LLEN', KEYS[10])
+  if ARGV[base + 4] ~= '' then
+    redis.call('SISMEMBER', KEYS[11], '')
+  end
+end
 need('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
 need('SREM', KEYS[4])
 need('HDEL', KEYS[5])
-redis.call('SISMEMBER', KEYS[4], id) -- an error before anything is done, if it is not a set
 if entry ~= '' then
-  redis.call('LLEN', KEYS[10])
   need('RPUSH', KEYS[10])
   if ARGV[base + 4] ~= '' then
-    redis.call('SISMEMBER', KEYS[11], '')
     need('SADD', KEYS[11])
   end
 end

@@ -1,4 +1,7 @@
-"""What redis-py raises, in the words of the engine's own errors."""
+"""What redis-py raises, told in the engine's own errors.
+
+redis-py raises for an error reply; an exchange wants it as a value, in the server's own words.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +40,15 @@ _CODES: dict[str, str] = {
 
 
 def error_reply(error: ResponseError) -> ErrorReply:
-    """An error among the replies, in the server's own words."""
+    """An error reply, as the server worded it."""
     code = getattr(error, "status_code", None) or _CODES.get(type(error).__name__, "")
     text = str(error)
     return ErrorReply(text if not code or text.startswith(code) else f"{code} {text}")
 
 
-def raise_as_ours(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
-    """Turn what redis-py raises into the engine's tree; the address is shown without secrets."""
+def raise_ours(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
+    """Raise the StoreError that tells of `error`; the address is shown without secrets. With
+    `unknown`, no answer means OutcomeUnknown: a write was under way."""
     if isinstance(error, StoreError):
         raise error
     if isinstance(error.__cause__, redis.RedisError):
