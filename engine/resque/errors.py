@@ -67,7 +67,8 @@ class AuthRefused(Refused):
 
 
 class ReadOnly(Refused):
-    """The server is a replica. Connect to the primary to write."""
+    """The server is a replica, or a primary that has lost its replicas. Connect to the primary to
+    write."""
 
 
 class OutOfMemory(Refused):

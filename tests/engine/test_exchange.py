@@ -81,6 +81,7 @@ def test_then_changes_the_result_and_nothing_else() -> None:
         ("WRONGPASS invalid username-password pair", errors.AuthRefused),
         ("NOPERM this user has no permissions", errors.AuthRefused),
         ("READONLY You can't write against a read only replica.", errors.ReadOnly),
+        ("NOREPLICAS Not enough good replicas to write.", errors.ReadOnly),
         ("OOM command not allowed when used memory > 'maxmemory'.", errors.OutOfMemory),
         ("LOADING Redis is loading the dataset in memory", errors.Busy),
         ("BUSY Redis is busy running a script.", errors.Busy),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import hiredis
 import pytest
 import trustme
-from tests.engine.direct import Direct
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
 from tests.engine.reach_helpers import KINDS, Runners, Servers, problem_of
 from tests.engine.tls_front import TlsFront
+from tests.engine.worker_process import ROOT
 
+from resque import Resque
 from resque.errors import AuthRefused, Unreachable
 from resque.server import Binary
 from resque.state import queues
@@ -63,6 +68,35 @@ def test_a_user_who_may_not_set_a_name_may_work(
             assert [bool(runner.run(NAME)) for runner in runners] == [may] * 3
     finally:
         direct("ACL", "DELUSER", "modest")
+
+
+def test_the_rights_that_the_readme_names_are_enough_for_workers_and_schedulers(
+    direct: Direct, redis_url: str, push: Push, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    [rights] = re.findall(r"`ACL SETUSER worker (.*?)`", (ROOT / "README.md").read_text("utf-8"))
+    direct("ACL", "SETUSER", "worker", "reset", *rights.replace("PASSWORD", "sesame").split())
+    url = redis_url.replace("unix://", "unix://worker:sesame@")
+    dead = "h:1:default"
+    direct("SET", f"resque:worker:{dead}", '{"queue":"default","run_at":"","payload":{}}')
+    direct("HSET", "resque:workers:heartbeat", dead, "2020-01-01T00:00:00+00:00")
+    direct("RPUSH", "resque:delayed:1", '{"class":"OkJob","args":[],"queue":"default"}')
+    direct("ZADD", "resque:delayed_queue_schedule", 1, "1")
+    try:
+        scheduler = start_worker(module="resque.scheduler", url=url, RESQUE_REQUIRE="")
+        eventually(lambda: direct("LLEN", "resque:queue:default") == 1, "the job is moved")
+        assert scheduler.leave(signal.SIGTERM) == 0
+        push("FailJob", "boom")
+        direct("RPUSH", "resque:queue:default", "no job")
+        for more in ({}, {"RESQUE_REQUEUE_LOST": "1", "FAILURE_BACKEND": "redis_multi_queue"}):
+            worker = start_worker("default,*", url=url, INTERVAL="0", **more)
+            assert worker.wait() == 0, worker.log()
+            assert "lacks a right" not in worker.log()
+            push("KillSelf")
+        resque = Resque(url)
+        assert resque.enqueue_to("default", "OkJob")
+        resque.close()
+    finally:
+        direct("ACL", "DELUSER", "worker")
 
 
 def test_what_else_a_user_may_not_is_refused_as_ever(

@@ -224,4 +224,5 @@ def test_a_redis_is_not_taken_for_a_sentinel(reach: Runners, redis_binary: Binar
         place = f"redis+sentinel://127.0.0.1:{start().port}/main/0"
         problem = problem_of(lambda: reach(place).run(READ))
     assert isinstance(problem, Refused | Unreachable)
-    assert "unknown command 'SENTINEL'" in str(problem)
+    assert "unknown command" in str(problem)
+    assert "SENTINEL" in str(problem)

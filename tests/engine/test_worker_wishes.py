@@ -120,8 +120,21 @@ def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(wishes: 
     wishes.finish_job()
 
 
+def test_a_child_that_waits_for_signals_itself_takes_none_of_its_parents(wishes: Wishes) -> None:
+    send(signal.SIGQUIT)
+    with wishes.held():
+        pid = os.fork()
+        if pid == 0:
+            wishes.let_go(will_wait=True)
+            os.kill(os.getpid(), signal.SIGQUIT)
+            has_its_own = wishes.drain()
+            os._exit(0 if has_its_own and wishes.leave and not wishes.drain() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert wishes.drain()
+
+
 def test_a_signal_for_a_process_of_a_pool_waits_until_that_takes_signals_over() -> None:
-    names = ("QUIT", "TERM", "INT", "USR1", "USR2", "CONT", "CHLD")
+    names = ("QUIT", "TERM", "INT", "HUP", "USR1", "USR2", "CONT", "CHLD")
     numbers = [signal.Signals[f"SIG{name}"] for name in names]
     before = {number: signal.getsignal(number) for number in numbers}
     pool = Wishes()

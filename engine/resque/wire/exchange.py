@@ -214,6 +214,7 @@ _REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "LOADING": (Busy, "the server is still loading its data: try again soon"),
     "BUSY": (Busy, "the server is busy running a script: try again soon"),
     "MASTERDOWN": (Busy, "the replica has lost its primary: try again soon"),
+    "NOREPLICAS": (ReadOnly, "too few replicas follow this primary, so it refuses writes"),
     "TRYAGAIN": (Busy, "the cluster is moving keys: try again soon"),
     "ASK": (Busy, "the cluster is moving keys: try again soon"),
     "CLUSTERDOWN": (Busy, "the cluster is down: try again soon"),

@@ -87,11 +87,14 @@ class Wishes:
         self.is_without_job = False
         self._is_in_job = False
         self._pending: str | None = None
+        self._open()
+        self._before: dict[int, Any] = {}
+        self._is_child = False
+
+    def _open(self) -> None:
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
-        self._before: dict[int, Any] = {}
-        self._is_child = False
 
     def __enter__(self) -> Self:
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
@@ -185,14 +188,19 @@ class Wishes:
             return False
         return bool(told.strip(_CHILD_ENDED))
 
-    def let_go(self) -> None:
-        """In a child after a fork: the parent's signals are not the child's.
+    def let_go(self, *, will_wait: bool = False) -> None:
+        """In a child after a fork: the parent's signals are not the child's. One that `will_wait`
+        for signals itself gets a descriptor of its own: it would drain what wakes its parent.
 
         QUIT asks a child of several jobs to take no more. As in Ruby, INT (which a terminal sends
         to the child too, as HUP), TERM and USR1 leave it as it is: what becomes of its job is the
         parent's decision. With `term_child` TERM reaches the job as a TermException.
         """
         signal.set_wakeup_fd(-1)
+        if will_wait:
+            self._close()
+            self._open()
+            signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         self._is_child = True
         # The others keep their handler: to set one anew costs a fork's child ten pages, and
         # SIG_IGN would be inherited by programs that the job starts, which then ignore a TERM.

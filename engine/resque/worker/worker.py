@@ -241,7 +241,7 @@ class Worker:
 
     def _let_go(self) -> None:
         """In the child: nothing of the parent's may be disturbed."""
-        self._wishes.let_go()
+        self._wishes.let_go(will_wait=self._options.jobs_per_fork > 1)
         self._waiter.forget()
         if self._options.jobs_per_fork == 1:
             self._store.forget()
