@@ -259,3 +259,22 @@ def test_of_several_jobs_those_that_kill_their_process_are_spared_unless_they_ar
     assert qtop("undo").status == 0
     fail("Mail", 2)
     assert "requeued 2" in qtop("requeue", "--from", "failed", "--yes", "--poisoned").out
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        ({"QTOP_UNDO_MIB": "0"}, "too many to keep for an undo (at most 0)"),
+        ({"QTOP_UNDO_HOURS": "0"}, "nothing is kept for an undo"),
+    ],
+)
+@pytest.mark.parametrize("words", [("requeue", "--from", "failed"), ("clear", "failed")])
+def test_a_dry_run_says_that_there_will_be_no_way_back(
+    qtop: Qtop, fail: Push, words: tuple[str, ...], limits: dict[str, str], why: str
+) -> None:
+    fail("Mail", 1)
+    ran = qtop(*words, "--dry-run", **limits)
+    assert ran.status == 0
+    assert why in ran.err
+    assert "this cannot be undone" in ran.err
+    assert qtop(*words, "--dry-run").err == ""

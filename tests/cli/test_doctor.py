@@ -273,3 +273,25 @@ def test_memory_and_what_is_dropped_when_it_is_full(
     fields: dict[str, str], levels: list[str]
 ) -> None:
     assert [finding.level for finding in server_checks.memory(facts(**fields))] == levels
+
+
+def test_delayed_jobs_that_were_set_aside_are_told_with_the_way_to_see_them(
+    qtop: Qtop, direct: Direct
+) -> None:
+    direct("RPUSH", "resque:unreadable:delayed", '{"class":"A","args":[]}', "no json")
+    found = by_check(qtop("doctor", "--json"))["jobs"]
+    assert found["level"] == "WARN"
+    assert found["text"].startswith("2 delayed jobs set aside")
+    assert found["remedy"] == "qtop show --from unreadable:delayed"
+    assert len(qtop("show", "--from", "unreadable:delayed", "--json").objects) == 2
+
+
+def test_what_is_due_for_long_under_a_living_scheduler_is_no_good_state(
+    qtop: Qtop, direct: Direct
+) -> None:
+    direct("SET", "resque:resque:resque_scheduler_master_lock", "web-1:7")
+    direct("ZADD", "resque:delayed_queue_schedule", 1000000000, "1000000000")
+    direct("SET", "resque:delayed:1000000000", "no list")
+    found = by_check(qtop("doctor", "--json"))["scheduler"]
+    assert found["level"] == "WARN"
+    assert "though web-1:7 is at work" in found["text"]

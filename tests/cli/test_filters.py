@@ -218,6 +218,8 @@ def test_a_number_has_many_spellings_but_true_is_not_one() -> None:
         ("age>soon", 5, "no length of time"),
         ("age>5", 5, "use 30s"),
         ("retried:maybe", 9, "yes or no"),
+        ("waiting>5", 1, "'waiting' cannot be compared, only age and due"),
+        ("a !retries<=-3 b", 4, "'retries' cannot be compared"),
     ],
 )
 def test_a_bad_filter_says_where_and_what_is_allowed(text: str, place: int, hint: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.cli.conftest import Push, Qtop, encoded, everything
 from tests.engine.direct import Direct
 
@@ -125,6 +127,27 @@ def test_delayed_jobs_are_listed_the_next_first(qtop: Qtop, direct: Direct) -> N
     some = qtop("delayed", "--limit", "1")
     assert len(some.rows) == 1
     assert "--limit 0 shows all" in some.err
+
+
+def test_a_moment_that_cannot_be_read_is_listed_as_what_it_is(qtop: Qtop, direct: Direct) -> None:
+    delay(direct, 4_000_000_000, "Later")
+    direct("ZADD", "resque:delayed_queue_schedule", 5, "5")
+    direct("SET", "resque:delayed:5", "no list")
+    first, second = qtop("delayed").rows
+    assert first[2:] == ["unreadable", "the key of its moment holds no list", "", ""]
+    assert second[2] == "Later"
+    (only,) = qtop("delayed", "--json", "--filter", "readable:no").objects
+    assert (only["stamp"], only["id"]) == ("5", None)
+
+
+def test_many_moments_take_few_round_trips(qtop: Qtop, direct: Direct) -> None:
+    for number in range(600):
+        delay(direct, 4_000_000_000 + number, "Later", number)
+    direct("CONFIG", "RESETSTAT")
+    assert len(qtop("delayed", "--limit", "0").rows) == 600
+    calls = re.search(rb"cmdstat_evalsha:calls=(\d+)", direct("INFO", "commandstats"))
+    assert calls is not None
+    assert int(calls[1]) < 10
 
 
 def test_schedules_are_listed_also_those_that_cannot_be_used(qtop: Qtop, direct: Direct) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 
+import psutil
 import pytest
 from click.testing import CliRunner
 from tests.cli.conftest import Push, Qtop, everything
@@ -166,3 +169,100 @@ def test_the_scheduler_moves_what_is_due_and_leaves_when_told(
         process.wait()
     assert (process.returncode, said) == (0, b"")
     assert direct("LINDEX", "resque:queue:mail", 0) == b'{"class":"A","args":[1]}'
+
+
+@pytest.mark.parametrize("words", [("stats",), ("failed", "--json"), ("--help",)])
+def test_output_that_cannot_be_written_is_told_in_a_sentence(
+    redis_url: str, fail: Push, words: tuple[str, ...]
+) -> None:
+    fail("Mail")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "qtop", *words],
+            env={**os.environ, "REDIS_URL": redis_url},
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    said = b"qtop: cannot write what there is to say: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "status"),
+    [
+        ("failed", ">&-", 0),
+        ("requeue --from failed", "<&-", 1),
+        ("queues", "2>&-", 0),
+        ("requeue --from failed --filter args.0:1", "<&- >&- 2>&-", 0),
+    ],
+)
+def test_a_stream_that_the_caller_closed_is_no_crash(
+    redis_url: str, direct: Direct, fail: Push, words: str, closed: str, status: int
+) -> None:
+    fail("Mail", 1)
+    fail("Mail", 2)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m qtop {words} {closed}"],
+        env={**os.environ, "REDIS_URL": redis_url},
+        capture_output=True,
+    )
+    assert done.returncode == status, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert direct("LLEN", "resque:queue:mail") == ("args" in words)
+
+
+def test_a_word_that_is_nearly_a_command_gets_a_suggestion(qtop: Qtop) -> None:
+    ran = qtop("quues")
+    assert ran.status == 2
+    assert "'quues' is no command: did you mean queues" in ran.err
+
+
+def test_no_colour_means_none(on_terminal: Callable[..., tuple[int, str]]) -> None:
+    assert "\x1b[32m" in on_terminal("doctor", NO_COLOR="")[1]
+    assert "\x1b[" not in on_terminal("doctor", NO_COLOR="1")[1]
+    assert "\x1b[" not in on_terminal("stats", NO_COLOR="1")[1]
+
+
+def test_an_example_stays_in_one_piece_however_narrow_the_terminal() -> None:
+    for name in main.commands:
+        words = CliRunner().invoke(main, [name, "--help"], terminal_width=40).output
+        example = next(line for line in words.splitlines() if "Example: qtop" in line)
+        assert words[words.index(example) :].startswith(f"{example}\n\nOptions:"), name
+
+
+def test_a_password_on_the_command_line_is_not_left_in_the_list_of_processes() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"redis://me:pass-word@127.0.0.1:{silent.getsockname()[1]}/0"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "qtop", "queues", "--url", url], stderr=subprocess.DEVNULL
+        )
+        try:
+            connection, _ = silent.accept()
+            shown = " ".join(psutil.Process(process.pid).cmdline())
+            connection.close()
+        finally:
+            process.kill()
+            process.wait()
+    assert shown.startswith("qtop queues --url redis://127.0.0.1:")
+    assert "pass-word" not in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("qtop re", {"requeue", "resume", "register"}),
+        ("qtop requeue --fi", {"--filter"}),
+    ],
+)
+def test_the_shell_completes_commands_and_options(typed: str, offered: set[str]) -> None:
+    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-c", "from qtop.cli import main; main(prog_name='qtop')"],
+        env={**os.environ, **asked, "_QTOP_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered

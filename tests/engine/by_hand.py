@@ -118,6 +118,7 @@ _READERS: dict[bytes, tuple[str | int, ...]] = {
     b"list": ("LRANGE", 0, -1),
     b"set": ("SMEMBERS",),
     b"zset": ("ZRANGE", 0, -1),
+    b"hash": ("HGETALL",),
 }
 
 

@@ -220,3 +220,13 @@ def test_a_reset_deletes_all_delayed_jobs_and_nothing_else(
     direct("HSET", "resque:delayed:last_enqueued_at", "name", "2026-11-23 12:21:55 +0000")
     assert store.run(moving.reset(keys)) == Moved(deleted=250)
     assert direct("KEYS", "*") == [b"resque:delayed:last_enqueued_at"]
+
+
+def test_a_moment_whose_name_is_no_text_is_moved_like_others(store: Store, direct: Direct) -> None:
+    direct("ZADD", "resque:delayed_queue_schedule", 700, b"\xff")
+    direct("RPUSH", b"resque:delayed:\xff", b'{"class":"A","args":[],"queue":"q"}')
+    direct("ZADD", "resque:delayed_queue_schedule", 800, "800")
+    direct("RPUSH", "resque:delayed:800", b'{"class":"B","args":[],"queue":"q"}')
+    done = store.run(moving.move_due(Keys(), 1_000))
+    assert (done.moved, done.is_complete) == (Moved(queued=2), True)
+    assert direct("EXISTS", "resque:delayed_queue_schedule", b"resque:delayed:\xff") == 0

@@ -160,6 +160,8 @@ def test_an_empty_file_holds_no_schedules(tmp_path: Path) -> None:
         ("s.yml", YAML + "nightly: {every: 1m}\n", r"s.yml:8: .* was defined in line 2 already"),
         ("s.yml", "- a\n", r"s.yml:1: .*a table of schedules"),
         ("s.yml", "a: [\n", r"s.yml: .*line 2"),
+        ("s.yml", "a:\n  cron: * * * * *\n", r"stands in quotes \(at line 2, column 10\)"),
+        ("s.yml", "a:\n\tevery: 5m\n", r"s.yml: found character '\\t' .*\(at line 2, column 1\)"),
         ("s.yml", "a: !!python/object/apply:os.getcwd []\n", r"s.yml: .*could not determine"),
         ("s.toml", "[a\n", r"s.toml: .*line 1"),
         ("s.toml", "a = 5\n", r"s.toml:1: schedule 'a': not a table"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -210,3 +211,43 @@ def test_a_redis_that_cannot_be_reached_at_the_start_ends_it_with_3(
     scheduler = start(REDIS_URL=f"unix://{tmp_path}/none")
     assert scheduler.wait() == 3
     assert "cannot reach Redis" in scheduler.log()
+
+
+def test_a_pid_file_is_there_as_long_as_the_scheduler(
+    start: StartScheduler, tmp_path: Path
+) -> None:
+    pidfile = tmp_path / "pid"
+    scheduler = start(PIDFILE=str(pidfile))
+    scheduler.await_log("is the master")
+    assert pidfile.read_text() == str(scheduler.pid)
+    assert scheduler.leave() == 0
+    assert not pidfile.exists()
+
+
+def test_a_scheduler_in_the_background_writes_its_log_and_obeys(
+    start: StartScheduler, store: Store, keys: Keys, direct: Direct, tmp_path: Path
+) -> None:
+    pidfile, log = tmp_path / "pid", tmp_path / "log"
+    log.write_text("what was there before\n")
+    starter = start(BACKGROUND="1", PIDFILE=str(pidfile), LOGFILE=str(log))
+    assert starter.wait() == 0
+    eventually(lambda: "is the master" in log.read_text(), "the scheduler is at work")
+    pid = int(pidfile.read_text())
+    try:
+        delay_due(store, keys, 1)
+        await_length(direct, 1)
+        assert os.getsid(pid) == pid
+        assert log.read_text().startswith("what was there before\n")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    eventually(lambda: not pidfile.exists(), "it has left")
+    assert direct("EXISTS", LOCK) == 0
+
+
+@pytest.mark.parametrize("name", ["PIDFILE", "LOGFILE"])
+def test_a_file_that_cannot_be_written_is_told_in_the_foreground(
+    start: StartScheduler, tmp_path: Path, name: str
+) -> None:
+    scheduler = start(BACKGROUND="1", **{name: str(tmp_path / "nowhere" / "file")})
+    assert scheduler.wait() == 2
+    scheduler.await_log(f"cannot write {name}")

@@ -163,3 +163,40 @@ def test_a_child_that_is_killed_from_outside_is_told_by_its_signal(
     child.send_signal(SIGKILL)
     [entry] = eventually(lambda: direct("LRANGE", "resque:failed", 0, -1), "it is recorded")
     assert b"pid %d SIGKILL (signal 9)" % child.pid in entry
+
+
+def test_a_failure_that_cannot_be_written_down_leaves_the_job_in_its_workers_record(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    direct("SET", "resque:failed", "no list")
+    push("FailJob", 1)
+    worker = start_worker()
+    worker.await_log("another kind of value")
+    worker.await_log("next try")
+    worker.kill()
+    direct("DEL", "resque:failed")
+    assert numbers_in(direct) == ([], {}, [1], [])
+
+
+def test_a_worker_that_leaves_then_stays_on_the_register_for_whoever_prunes_it(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    direct("SET", "resque:failed", "no list")
+    push("FailJob", 1)
+    worker = start_worker()
+    worker.await_log("next try")
+    worker.leave()
+    direct("DEL", "resque:failed")
+    assert direct("SCARD", "resque:workers") == 1
+    assert numbers_in(direct) == ([], {}, [1], [])
+
+
+def test_a_count_that_is_no_number_does_not_write_a_failure_down_again_and_again(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    direct("SET", "resque:stat:failed", "many")
+    push("FailJob", 1)
+    push("FailJob", 2)
+    assert start_worker(INTERVAL="0").wait() == 0
+    assert numbers_in(direct) == ([], {}, [], [1, 2])
+    assert direct("GET", "resque:stat:processed") == b"2"

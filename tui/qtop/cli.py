@@ -6,6 +6,8 @@ Importing this must stay cheap (`qtop --version` in some 60 ms): the commands ar
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import click
@@ -65,9 +67,48 @@ class _Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else ""
+        if ctx.resilient_parsing and not first:
+            # The shell asks how to complete the first word: by the commands.
+            return super().parse_args(ctx, args)
+        if first and not first.startswith("-") and "://" not in first:
+            self._refuse_unknown(ctx, first)
         if first not in self.commands and first not in ("--help", "-h", "--version"):
             args = ["console", *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_unknown(self, ctx: click.Context, word: str) -> None:
+        if word in self.commands or ctx.resilient_parsing:
+            return
+        from difflib import get_close_matches
+
+        # What was meant as a URL may hold a password.
+        shown = "the first word" if "@" in word else repr(word)
+        near = " or ".join(get_close_matches(word, self.commands, n=2))
+        hint = f": did you mean {near}?" if near else " (see qtop --help) nor a redis:// URL"
+        kind = "is no command" if near else "is neither a command"
+        raise click.UsageError(f"{shown} {kind}{hint}", ctx)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        if None in (sys.stdin, sys.stdout, sys.stderr):
+            from qtop.commands.process import open_missing_streams
+
+            open_missing_streams()
+        if any("://" in word for word in sys.argv):
+            from qtop.commands.process import hide_login
+
+            hide_login(sys.argv[1:])
+        if os.environ.get("NO_COLOR"):
+            extra.setdefault("color", False)
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            from qtop.commands.process import lead_output_nowhere
+
+            lead_output_nowhere()
+            click.echo(f"qtop: cannot write what there is to say: {error.strerror}", err=True)
+            sys.exit(EXIT_REFUSED)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -90,7 +131,8 @@ def _status(error: ResqueError) -> int:
     commands=LazyCommands(_PLACES),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without a command the console opens: see `qtop console --help` for its options. "
-    "Exit status: 0 done, 1 nothing matched or refused, 2 wrong usage, 3 Redis unreachable.",
+    "Exit status: 0 done, 1 nothing matched or what did was refused, 2 wrong usage, 3 Redis cannot "
+    "be reached or says no.",
 )
 @click.version_option(resque.__version__, "--version", message="qtop %(version)s")
 def main() -> None:

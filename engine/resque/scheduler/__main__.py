@@ -11,6 +11,9 @@
 | `RESQUE_SCHEDULER_MASTER_LOCK_PREFIX` | schedulers with other prefixes do not stand by for it |
 | `DELAYED_REQUEUE_BATCH_SIZE` | jobs moved at once; default 100, at most 1000                 |
 | `RAILS_ENV`, `APP_NAME`     | the environment (`rails_env` of schedules); both in the title  |
+| `BACKGROUND`                | run as a daemon                                                |
+| `PIDFILE`                   | where to write the process id; removed at the end              |
+| `LOGFILE`                   | a file to append what is printed to                            |
 | `RESQUE_REQUIRE`            | modules whose jobs declare queues, comma-separated             |
 | `TZ`                        | the zone of cron expressions that name none                    |
 
@@ -28,15 +31,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import resque
-from resque.errors import BadUrl, StoreError, UnknownJob
+from resque.errors import BadOption, BadUrl, StoreError, UnknownJob
 from resque.jobs import registry
 from resque.scheduler.definition import BadSchedule
+from resque.scheduler.files import read_file
 from resque.scheduler.moving import BATCH
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.zones import local_zone
+from resque.wire.address import parse_url
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import Store
 from resque.worker import log
+from resque.worker.background import settle
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
 
@@ -47,29 +53,37 @@ class _Unusable(Exception):
 
 def main(environ: Mapping[str, str]) -> int:
     """Run a scheduler until it is told to leave. Returns the exit status."""
+    url = environ.get("REDIS_URL") or "redis://localhost:6379/0"
     try:
+        # All that can be wrong is found out before going into the background.
         _load(environ.get("RESQUE_REQUIRE", ""))
-        scheduler = Scheduler(
-            Store(
-                environ.get("REDIS_URL") or "redis://localhost:6379/0",
-                client_name=f"resque-scheduler-{os.getpid()}",
-            ),
-            Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE),
-            version=resque.__version__,
-            zone=local_zone(environ),
-            options=_options(environ),
-            queue_of=_queue_of,
-            log=log.say,
-        )
-    except (_Unusable, BadUrl, BadSchedule, ValueError) as error:
+        parse_url(url)
+        options, zone = _options(environ), local_zone(environ)
+        if options.schedule_file is not None:
+            read_file(options.schedule_file)
+        settle(environ, log=environ.get("LOGFILE", ""))
+    except (_Unusable, BadOption, BadUrl, BadSchedule, ValueError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
         return 2
     try:
-        _hold_private_server(environ.get("REDIS_URL", ""))
+        scheduler = Scheduler(
+            Store(url, client_name=f"resque-scheduler-{os.getpid()}"),
+            Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE),
+            version=resque.__version__,
+            zone=zone,
+            options=options,
+            queue_of=_queue_of,
+            log=log.say,
+        )
+        _hold_private_server(url)
         scheduler.run()
-    except StoreError as error:
+    except (BadSchedule, StoreError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
-        return 3
+        return 3 if isinstance(error, StoreError) else 2
+    finally:
+        # As Ruby's scheduler does it.
+        if path := environ.get("PIDFILE"):
+            Path(path).unlink(missing_ok=True)
     return 0
 
 

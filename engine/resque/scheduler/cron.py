@@ -16,6 +16,7 @@ from datetime import UTC, datetime, tzinfo
 
 from cronsim import CronSim, CronSimError
 
+from resque.scheduler.cron_fields import rewritten, with_field
 from resque.scheduler.zones import parse_zone
 
 _SHORTHAND = {
@@ -28,7 +29,9 @@ _SHORTHAND = {
     "@noon": "0 12 * * *",
     "@hourly": "0 * * * *",
 }
-_WEEKDAYS = re.compile(r"(?i)[0-7,*/#L-]*((SUN|MON|TUE|WED|THU|FRI|SAT)[0-7,*/#L-]*)*")
+_WEEKDAYS = re.compile(
+    r"(?i)(?![+-]\d\d)[0-9,*/#%+L-]*((SUN|MON|TUE|WED|THU|FRI|SAT|LAST)[0-9,*/#%+L-]*)*"
+)
 _REPEATS = ("*", "*/1")
 
 
@@ -62,7 +65,7 @@ class Cron:
         simulation = CronSim(self.fields, start)
         days, _, weekdays = self.fields.split()[-3:]
         # In fugit only a bare `*` makes days and weekdays both count; in Debian `*/2` does too.
-        simulation.day_and = days in _REPEATS or weekdays in _REPEATS
+        simulation.day_and = days in _REPEATS or weekdays == "*"
         return simulation
 
 
@@ -82,11 +85,11 @@ def parse_cron(text: str) -> Cron:
     lag_s = 0
     if len(words) == 6 and words[0].isdecimal() and int(words[0]) < 60:
         lag_s = int(words.pop(0))
-    cron = Cron(" ".join(text.split()), " ".join(words), lag_s, zone)
+    cron = Cron(" ".join(text.split()), " ".join(rewritten(words)), lag_s, zone)
     try:
         never = cron.next_after(datetime(2000, 1, 1, tzinfo=UTC), UTC) is None
     except CronSimError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(with_field(str(error), words)) from None
     if never:
         raise ValueError("it names a day that never comes")
     return cron

@@ -241,7 +241,7 @@ def _call(
 ) -> Call:
     moment = keys.delayed(stamp)
     touched = [*trail_keys(keys, trail), moment, keys.delayed_schedule(), keys.queues()]
-    new = keys.delayed_member(deed.until) if deed.until else ""
+    new = keys.delayed_member(deed.until) if deed.until else b""
     args: list[Arg] = [*trail_args(trail), keys.delayed_member(stamp), name_bytes(stamp), BLANK]
     args += [deed.act, new, deed.until]
     for each in takings:

@@ -62,7 +62,7 @@ def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         entries = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadSchedule(f"{path}: {' '.join(str(error).split())}") from None
+        raise BadSchedule(_yaml_problem(path, error)) from None
     if node is None:
         return {}, {}
     if not isinstance(node, yaml.MappingNode) or not isinstance(entries, dict):
@@ -76,3 +76,19 @@ def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
             )
         lines[name] = line
     return {str(name): config for name, config in entries.items()}, lines
+
+
+def _yaml_problem(path: Path, error: Exception) -> str:
+    """What is wrong with a file that is no YAML: what, in the midst of what, and where, in the
+    words that the TOML parser has for it."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    if mark is None:
+        return f"{path}: {problem}"
+    context = getattr(error, "context", None)
+    where = f"(at line {mark.line + 1}, column {mark.column + 1})"
+    hint = ""
+    if context == "while scanning an alias":
+        # As in `cron: * * * * *`, of all mistakes the most common.
+        hint = ": a text that begins with * stands in quotes"
+    return f"{path}: {problem}{f', {context}' if context else ''}{hint} {where}"

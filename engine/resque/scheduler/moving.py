@@ -25,8 +25,6 @@ BATCH = 100
 _BATCH_BYTES = 1 << 20
 #: Batches of one pass, so that a long backlog does not keep a scheduler from its other duties.
 PASS_BATCHES = 50
-#: Jobs that cannot be moved are kept in `unreadable:delayed`.
-ASIDE = "delayed"
 
 #: Tells the own queue of a class, None when it has none or is not known.
 QueueOf = Callable[[str], str | None]
@@ -176,7 +174,7 @@ def _head(keys: Keys, stamp: str, batch: int) -> Exchange[list[bytes] | None]:
 def _take(keys: Keys, stamp: str, decided: Sequence[_Decided]) -> Exchange[tuple[int, int]]:
     """Take jobs off the head of a moment. Returns how many, and how many of them were set aside
     because of their queue's key. Without any it only forgets a moment that is empty."""
-    aside = keys.unreadable(ASIDE)
+    aside = keys.unreadable(delayed.ASIDE)
     touched = [keys.delayed(stamp), keys.delayed_schedule(), keys.queues(), aside]
     args: list[Arg] = [keys.delayed_member(stamp), name_bytes(stamp)]
     for raw, act, push in decided:

@@ -22,6 +22,8 @@ _DELAY = load_script("delay")
 _REMOVE = load_script("delayed_remove")
 _EVERYWHERE = load_script("delayed_everywhere")
 
+#: Delayed jobs that cannot be moved to a queue are kept in `unreadable:delayed`.
+ASIDE = "delayed"
 #: Moments looked at in one round trip.
 _PAGE = 1000
 #: Moments from which a job is deleted in one script.
@@ -220,7 +222,7 @@ def remove(keys: Keys, raw: bytes) -> Steps[int]:
     removed = 0
     for at in range(0, len(found), _REMOVE_PAGE):
         page = found[at : at + _REMOVE_PAGE]
-        lists = [keys.delayed(name_text(m).removeprefix(keys.delayed_member(""))) for m in page]
+        lists = [keys.delayed(name_text(m.removeprefix(keys.delayed_member("")))) for m in page]
         removed += yield single(
             _EVERYWHERE.call([keys.delayed_stamps(raw), *lists], [raw, *page]), int, writes=True
         )

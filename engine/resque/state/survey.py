@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from resque.errors import StoreError
-from resque.state import audit, inspection
+from resque.state import audit, delayed, inspection
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
 from resque.wire import times
@@ -32,6 +32,7 @@ class Survey:
         master: The scheduler that is at work; empty when none is.
         due: The earliest moment until which a job is delayed; infinite when none is.
         schedules: How many recurring schedules there are.
+        aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
         skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
     """
@@ -41,6 +42,7 @@ class Survey:
     master: str | None = None
     due: float | None = None
     schedules: int | None = None
+    aside: int | None = None
     deeds: tuple[Deed, ...] | None = None
     problems: Mapping[Part, str] = field(default_factory=dict)
     skew_s: float | None = None
@@ -56,7 +58,7 @@ def take(keys: Keys, lock: bytes) -> Exchange[Survey]:
     key. One round trip, O(schedules' number and `DEEDS_READ`)."""
 
     def parse(replies: list[Reply]) -> Survey:
-        clock, info, config, master, first, schedules, entries = replies
+        clock, info, config, master, first, schedules, entries, aside = replies
         problems: dict[Part, str] = {}
 
         def known(part: Part, *parts: Reply) -> bool:
@@ -72,6 +74,7 @@ def take(keys: Keys, lock: bytes) -> Exchange[Survey]:
             master=name_text(master or b"") if has_scheduler else None,
             due=_score(first) if has_scheduler else None,
             schedules=schedules if has_scheduler else None,
+            aside=aside if isinstance(aside, int) else None,
             deeds=tuple(audit.listed(entries)) if known("deeds", entries) else None,
             problems=problems,
         )
@@ -84,6 +87,7 @@ def take(keys: Keys, lock: bytes) -> Exchange[Survey]:
         ("ZRANGE", keys.delayed_schedule(), 0, 0, "WITHSCORES"),
         ("HLEN", keys.persistent_schedules()),
         ("XREVRANGE", keys.audit(), "+", "-", "COUNT", DEEDS_READ),
+        ("LLEN", keys.unreadable(delayed.ASIDE)),
     )
     return Exchange(commands, parse, tolerant=True)
 

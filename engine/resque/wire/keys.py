@@ -110,11 +110,11 @@ class Keys:
 
     def delayed(self, stamp: str) -> bytes:
         """List: the jobs delayed until one moment. `stamp` is the member of `delayed_schedule`."""
-        return self._key(self.delayed_member(stamp))
+        return self._key(f"delayed:{stamp}")
 
-    def delayed_member(self, stamp: str) -> str:
+    def delayed_member(self, stamp: str) -> bytes:
         """How `delayed` is spelled inside values: without the namespace."""
-        return f"delayed:{stamp}"
+        return name_bytes(f"delayed:{stamp}")
 
     def delayed_stamps(self, entry: bytes) -> bytes:
         """Set of `delayed_member`s: the moments for which one job is delayed. The whole JSON text

@@ -44,6 +44,7 @@ from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.worker import log, pool
+from resque.worker.background import settle
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
 from resque.worker.pool import Pool
@@ -63,7 +64,7 @@ def main(environ: Mapping[str, str]) -> int:
         address = parse_url(environ.get("REDIS_URL") or "redis://localhost:6379/0")
         _follow_parent(environ.get("RESQUE_PARENT_PID", ""))
         _load(environ.get("RESQUE_REQUIRE", ""))
-        _settle(environ)
+        settle(environ)
     except (_Unusable, BadOption, BadUrl, NoQueueError) as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
@@ -128,44 +129,6 @@ def _greet(address: Address) -> None:
         store.run(single(("PING",), lambda reply: reply))
     finally:
         store.close()
-
-
-def _settle(environ: Mapping[str, str]) -> None:
-    """Go into the background and write the process id, where that is wanted."""
-    path = environ.get("PIDFILE")
-    if not environ.get("BACKGROUND"):
-        if path:
-            _write_pid(path, os.getpid())
-        return
-    try:
-        said, say = os.pipe()
-        pid = os.fork()
-    except OSError as error:
-        raise _Unusable(f"cannot go into the background: {error.strerror}") from None
-    if pid:
-        # Written from here: from there nobody would hear of a problem.
-        os.close(said)
-        if path:
-            _write_pid(path, pid)
-        os.write(say, b"go")
-        os._exit(0)
-    os.close(say)
-    if not os.read(said, 2):
-        os._exit(2)
-    os.close(said)
-    os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(nothing, fd)
-    os.close(nothing)
-
-
-def _write_pid(path: str, pid: int) -> None:
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(str(pid))
-    except OSError as error:
-        raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
 
 
 def _load(modules: str) -> None:

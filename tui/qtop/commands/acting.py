@@ -82,11 +82,11 @@ def act(
         if not chosen.marks:
             message(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
             sys.exit(1)
+        size = chosen.size_bytes * (2 if verb.puts_back else 1)
+        undo_s = undo_seconds(session.undo_limits, size)
         if options.dry_run:
             _tell_plan(source, verb, chosen, scanned, options)
             sys.exit(0)
-        size = chosen.size_bytes * (2 if verb.puts_back else 1)
-        undo_s = undo_seconds(session.undo_limits, size)
         if len(chosen.marks) > 1 and not options.yes:
             for text in chosen.details(moment):
                 message(f"  {text}")
@@ -141,10 +141,11 @@ def undo_seconds(limits: UndoLimits, size_bytes: int) -> int:
     """How long an action that removes so many bytes can be undone. Says so when it cannot."""
     if lifetime_s := limits.seconds_for(size_bytes):
         return lifetime_s
-    message(
-        f"{size_bytes / 2**20:,.0f} MiB are too many to keep for an undo "
-        f"(at most {limits.most_bytes / 2**20:,.0f}): this cannot be undone"
-    )
+    why = "nothing is kept for an undo (undo_hours is 0)"
+    if limits.lifetime_s:
+        size, most = size_bytes / 2**20, limits.most_bytes / 2**20
+        why = f"{size:,.1f} MiB are too many to keep for an undo (at most {most:,g})"
+    message(f"{why}: this cannot be undone")
     return 0
 
 

@@ -38,6 +38,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     In local time. UNDO is how long `qtop undo ID` can still take it back. --filter takes queue: and
     words, such as a name or an action.
 
+    \b
     Example: qtop audit --filter delete --limit 20
     """
     most = limit if limit and wanted.is_empty else AUDIT_ENTRIES

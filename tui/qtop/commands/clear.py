@@ -38,6 +38,7 @@ def command(source: Source, connection: Connection, remove: bool, **options: boo
     type the name first; elsewhere --yes must be said. Up to 64 MiB are kept for a day, for `qtop
     undo`.
 
+    \b
     Example: qtop clear queue:mail --dry-run
     """
     if remove and source.kind != "queue":
@@ -49,6 +50,7 @@ def command(source: Source, connection: Connection, remove: bool, **options: boo
         seen = session.run(windows.extent(source.key(session.keys)))
         what = f"{counted(seen.length, source.noun)} in {safe(str(source))}"
         if chosen.dry_run:
+            _trail(session, source, seen, remove)  # says so if it cannot be undone
             would = {"action": _action(remove), "dry_run": True, "would": seen.length}
             line(json_line(would) if chosen.as_json else f"would delete {what}")
             sys.exit(0 if seen.length or remove else 1)

@@ -42,6 +42,7 @@ _TIMEOUT_S = 5.0
 def command(address: str | None, connection: Connection, once: bool, **_in_settings: Any) -> None:
     """Open the console.
 
+    \b
     Example: qtop redis://localhost:6379/0 --namespace resque --read-only
     """
     if address is not None and "://" not in address:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,12 +16,17 @@ from qtop.display.cells import job_class, unwrapped
 from qtop.display.text import ago, safe
 from qtop.finding.filter_terms import of_delayed, text_of
 from qtop.finding.filters import Filter
-from resque.state import delayed
+from resque.state import delayed_windows
 from resque.state.delayed import DelayedJob, Moment
+from resque.state.delayed_windows import Parked
+from resque.state.windows import whole
 from resque.wire.exchange import Steps
 from resque.wire.keys import Keys
 
-_PAGE = 500
+#: Of longer jobs only the beginning is read.
+_LISTED_BYTES: Final = 65_536
+#: What a moment holds whose key is no list.
+_BROKEN: Final = DelayedJob(whole(b""), 0, problem="the key of its moment holds no list")
 _COLUMNS = (
     Column("AT"),
     Column("IN", "right"),
@@ -54,6 +59,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
 
     --filter takes class:, args:, queue:, due<10m, id: and words.
 
+    \b
     Example: qtop delayed --filter class:Reports::Nightly --limit 20
     """
     with connection.open() as session:
@@ -68,22 +74,24 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
 
 def _find(keys: Keys, wanted: Filter, limit: int, now_s: float) -> Steps[tuple[list[_Row], bool]]:
     """The jobs that match, at most `limit`, and whether there may be more. Two round trips for
-    each 500 moments, one more for each moment and 500 of its jobs."""
+    each 500 moments, one more for each 250 jobs."""
     rows: list[_Row] = []
-    start, total = 0, 1
-    while start < total:
-        total, moments = yield from delayed.moments(keys, start, _PAGE)
-        for each in moments:
-            for first in range(0, each.size, _PAGE):
-                _, jobs = yield delayed.jobs(keys, each.stamp, first, _PAGE)
-                for job in jobs:
-                    if not wanted.matches(of_delayed(job, each.at - now_s)):
-                        continue
-                    if limit and len(rows) >= limit:
-                        return rows, True
-                    rows.append(_Row(each, job, now_s))
-        start += _PAGE
-    return rows, False
+    is_partial = False
+
+    def visit(found: Sequence[Parked], done: int, total: int) -> bool:
+        nonlocal is_partial
+        for each in found:
+            job = each.job or _BROKEN
+            if not wanted.matches(of_delayed(job, each.moment.at - now_s)):
+                continue
+            is_partial = bool(limit) and len(rows) >= limit
+            if is_partial:
+                return False
+            rows.append(_Row(each.moment, job, now_s))
+        return True
+
+    yield from delayed_windows.walk(keys, visit, max_bytes=_LISTED_BYTES)
+    return rows, is_partial
 
 
 def _cells(row: _Row) -> tuple[str, ...]:
@@ -97,14 +105,14 @@ def _cells(row: _Row) -> tuple[str, ...]:
         job_class(name, None) if job.problem is None else unknown,
         safe(text_of(args)) if job.problem is None else safe(job.problem),
         safe(job.queue or ""),
-        job.item.sha[:10],
+        "" if job is _BROKEN else job.item.sha[:10],
     )
 
 
 def _fields(row: _Row) -> Mapping[str, Any]:
     job = row.job
     return {
-        "id": job.item.sha,
+        "id": None if job is _BROKEN else job.item.sha,
         "at": row.at,
         "stamp": row.moment.stamp,
         "in_s": row.moment.at - row.now_s,

@@ -24,6 +24,7 @@ def command(ascii_only: bool) -> None:
     It opens on a private server with two workers. The jobs succeed, fail in several ways, crash
     their process and run long. Nothing outside the private server is touched.
 
+    \b
     Example: qtop demo
     """
     settings = settings_in_force(

@@ -46,6 +46,7 @@ def command(connection: Connection, as_json: bool) -> None:
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
     1 warnings, 2 errors.
 
+    \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
     status = 0
@@ -165,7 +166,8 @@ def _scheduler(survey: Survey) -> Finding:
     overdue_s = survey.taken.timestamp() - survey.due
     is_due = overdue_s > USUAL.overdue_delay_s
     master = survey.master or None
-    return server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
+    late = server_checks.late(master, overdue_s)
+    return late or server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
 
 
 def _print(finding: Finding, as_json: bool) -> None:

@@ -44,6 +44,7 @@ def command(
     its place. Without --class, --args and --payload the payload of a single job opens in $EDITOR.
     What is not changed keeps its bytes. More than one needs --yes, or an answer on a terminal.
 
+    \b
     Example: qtop edit --from failed --filter id:3f2a --args '[42,"de"]'
     """
     given = _given(class_name, args_json, payload, to)

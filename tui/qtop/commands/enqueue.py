@@ -61,6 +61,7 @@ def command(
 
     With --in or --at it is delayed: a scheduler moves it to its queue then.
 
+    \b
     Example: qtop enqueue Mailers::Welcome 42 '{"locale":"en"}' --queue mail --in 5m
     """
     if delay_s is not None and at is not None:

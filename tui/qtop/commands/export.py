@@ -45,6 +45,7 @@ def export(path: Path, source: Source, wanted: Filter, connection: Connection) -
     secret is hidden, unless --no-redact says otherwise; lines in which something was hidden cannot
     be loaded back. `-` writes to standard output.
 
+    \b
     Example: qtop export failures.jsonl --from failed --filter 'age>7d' --no-redact
     """
     written = 0
@@ -112,6 +113,7 @@ def load_file(
     before stays. Lines that were changed, or in which secrets are hidden, are refused. What was
     loaded twice is there twice.
 
+    \b
     Example: qtop load failures.jsonl --to failed --dry-run
     """
     plan: Counter[Source] = Counter()

@@ -53,6 +53,7 @@ def command(
 
     The ID serves the filter of other commands: `qtop show --from failed --filter id:3f2a9c0d11`.
 
+    \b
     Example: qtop failed --filter 'class:Mailers::* exception:*Timeout age<1h'
     """
     hits: list[Hit] = []

@@ -56,6 +56,7 @@ def requeue(
     again. Prints how many were requeued, how many somebody else took meanwhile, and how many were
     refused.
 
+    \b
     Example: qtop requeue --from failed --filter 'class:Mailers::* age<1h' --dry-run
     """
     if source.kind != "failed":
@@ -79,6 +80,7 @@ def delete(source: Source, wanted: Filter, connection: Connection, **options: bo
 
     Items that were set aside, too. More than one needs --yes, or an answer on a terminal.
 
+    \b
     Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
     """
 
@@ -97,6 +99,7 @@ def move(source: Source, wanted: Filter, connection: Connection, to: str, **opti
 
     Of a failure the job in it is moved. More than one needs --yes, or an answer on a terminal.
 
+    \b
     Example: qtop move --from queue:mail --to mail_later --filter class:Newsletter --yes
     """
     if not to:

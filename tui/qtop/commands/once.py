@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -30,13 +32,17 @@ def print_once(connection: Connection) -> None:
         survey = look_around(session)
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
+    width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
     verdicts = Judge().judge(board, 0.0, survey=survey, rtt_ms=None)
-    for text in report(board, where, verdicts):
+    for text in report(board, where, verdicts, width):
         line(redactor.text(text))
 
 
-def report(board: Board, where: str, verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """The lines of a look: totals, what is wrong, queues, workers, failures; worst first."""
+def report(
+    board: Board, where: str, verdicts: Sequence[Verdict], width: int = _WIDTH
+) -> Iterator[str]:
+    """The lines of a look: totals, what is wrong, queues, workers, failures; worst first. Rows of
+    tables are cut at `width`, sentences never."""
     totals = board.totals
     yield f"qtop  {safe(where)}  {board.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
@@ -49,9 +55,8 @@ def report(board: Board, where: str, verdicts: Sequence[Verdict]) -> Iterator[st
     for verdict in verdicts:
         severity = "ok" if verdict.severity == "good" else verdict.severity
         yield f"{pad(severity, 4)}  {safe(verdict.text)}"
-    yield from _queues(board)
-    yield from _workers(board)
-    yield from _failures(board)
+    for table in (_queues(board), _workers(board), _failures(board)):
+        yield from (crop(row, width) for row in table)
 
 
 def _queues(board: Board) -> Iterator[str]:
@@ -117,6 +122,6 @@ def _table(
     widths = [min(40, max(cell_len(row[i]) for row in everything)) for i in range(len(titles))]
     for row in everything:
         padded = (pad(text, width) for text, width in zip(row[:-1], widths, strict=False))
-        yield crop("  ".join((*padded, row[-1])).rstrip(), _WIDTH)
+        yield "  ".join((*padded, row[-1])).rstrip()
     if len(rows) < total:
         yield f"and {total - len(rows):,} more"

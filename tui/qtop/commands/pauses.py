@@ -32,6 +32,7 @@ def pause(
     With --all from any. Jobs in hand are finished. Ruby workers obey --all; single queues only with
     the resque-pause plugin.
 
+    \b
     Example: qtop pause mail reports
     """
     _switch(names, connection, everything, as_json, dry_run, is_pause=True)
@@ -50,6 +51,7 @@ def resume(
 
     Queues that were paused singly stay so with --all: name them too.
 
+    \b
     Example: qtop resume mail
     """
     _switch(names, connection, everything, as_json, dry_run, is_pause=False)

@@ -54,6 +54,7 @@ def command(
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
     and stays. The evidence is shown first, and whoever gives a sign of life after that is spared.
 
+    \b
     Example: qtop prune --dry-run
     """
     with connection.open() as session:

@@ -38,6 +38,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     FAILED counts among the 500 newest failures; `7+` says that there are more. --filter takes
     queue: and words.
 
+    \b
     Example: qtop queues --filter 'queue:mail*'
     """
     with connection.open() as session:

@@ -26,6 +26,7 @@ def command(names: tuple[str, ...], connection: Connection, as_json: bool, dry_r
     One that holds jobs but is not in that set is seen neither by a console nor by workers with a
     pattern: `qtop doctor` finds them. `qtop clear queue:NAME --remove` is the way back.
 
+    \b
     Example: qtop register mail
     """
     done = 0

@@ -44,8 +44,10 @@ def command(
     """Move due jobs to their queues, fire schedules.
 
     Of several one is at work, and another takes over when it leaves or dies. The environment
-    variables of Ruby's scheduler are obeyed too: LOCK_TIMEOUT, DYNAMIC_SCHEDULE, TZ and so on.
+    variables of Ruby's scheduler are obeyed too: LOCK_TIMEOUT, DYNAMIC_SCHEDULE, BACKGROUND,
+    PIDFILE, LOGFILE, RAILS_ENV and so on; TZ is the zone of cron expressions that name none.
 
+    \b
     Example: qtop scheduler --schedule schedule.toml --require app.jobs
     """
     if connection.is_read_only:

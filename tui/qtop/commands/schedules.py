@@ -40,6 +40,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Those that are kept in Redis, with their next and last times in local time: schedules in a
     scheduler's own file are known to it alone. --filter takes class:, args:, queue: and words.
 
+    \b
     Example: qtop schedules --json
     """
     with connection.open() as session:

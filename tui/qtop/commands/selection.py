@@ -23,9 +23,10 @@ class _SourceType(click.ParamType[Source]):
             return Source("failed", name or FAILED)
         if kind in ("queue", "unreadable") and name:
             return Source("queue" if kind == "queue" else "unreadable", name)
+        hint = "" if ":" in str(value) else f"; for the queue write queue:{value}"
         self.fail(
             f"{value!r} is none of: failed, queue:NAME, unreadable:NAME (what was set aside from "
-            "a queue), failed:LIST (where each queue has a list of failures)",
+            f"a queue), failed:LIST (where each queue has a list of failures){hint}",
             param,
             ctx,
         )

@@ -14,6 +14,7 @@ from resque.server import PrivateServer, default_folder
 def command() -> None:
     """Run the private server, until INT or TERM.
 
+    \b
     Example: qtop server
     """
     sys.exit(run_server())

@@ -40,6 +40,7 @@ def command(connection: Connection, as_json: bool, only_path: bool) -> None:
     profile, that before the top of the file. The profile `default` is used when nothing says which
     Redis. A url may hold ${VARIABLE}; passwords are never printed.
 
+    \b
     Example: qtop settings --profile production
     """
     path = settings_path(os.environ)

@@ -40,6 +40,7 @@ def command(
     `raw` holds the very bytes (a byte that is not UTF-8 as Python's surrogateescape has it).
     Everything is shown, secrets too, unless --redact says otherwise.
 
+    \b
     Example: qtop show --from failed --filter id:3f2a9c0d11
     """
     shown = 0

@@ -23,6 +23,7 @@ def command(connection: Connection, as_json: bool) -> None:
 
     `failed` is how many failures are listed, `failed_ever` how many jobs ever failed.
 
+    \b
     Example: qtop stats --json
     """
     with connection.open() as session:

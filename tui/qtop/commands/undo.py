@@ -32,6 +32,7 @@ def command(operation: str | None, connection: Connection, as_json: bool) -> Non
     and the queue's registration come back; a requeued or moved job comes back unless a worker has
     taken it since. Nothing is ever restored twice.
 
+    \b
     Example: qtop undo 3f2a9c0d11e48b76
     """
     with connection.open() as session:

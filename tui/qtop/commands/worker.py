@@ -70,6 +70,7 @@ def command(
     USR1 ends it and goes on; USR2 pauses, CONT resumes. The environment variables of Ruby's
     worker are obeyed too: TERM_CHILD, GRACEFUL_TERM, PIDFILE and so on.
 
+    \b
     Example: qtop worker high,low --require app.jobs --count 2
     """
     if not queues:

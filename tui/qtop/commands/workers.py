@@ -41,6 +41,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     --filter takes worker:, serves: (a queue), queue: (of the job in hand), class:, args: and words
     such as a state.
 
+    \b
     Example: qtop workers --filter 'worker:web-3 !idle'
     """
     with connection.open() as session:

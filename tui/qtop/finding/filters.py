@@ -37,6 +37,8 @@ _LONGEST: Final = 2000
 _MOST_TERMS: Final = 50
 _FIELD: Final = re.compile(r"([A-Za-z_]\w*(?:\.[^\s:\"]+)*):(?!:)")
 _SPAN: Final = re.compile(r"(age|due)(<=|>=|<|>)")
+#: What looks like a comparison: taken as a text it would match nothing, and with a `!` everything.
+_COMPARISON: Final = re.compile(r"([A-Za-z_][\w.]*)[<>]=?-?\d")
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ALLOWED: Final = (
@@ -132,6 +134,10 @@ class _Parser:
         if found := _FIELD.match(self._text, start):
             self._at = found.end()
             return self._field(found[1], start)
+        if found := _COMPARISON.match(self._text, start):
+            literal = self._text[start:].split(None, 1)[0][:40]
+            why = f'{found[1]!r} cannot be compared, only age and due (for the text: "{literal}")'
+            raise self._bad(why, start)
         return terms.anywhere(self._wanted(terms.contains))
 
     def _field(self, name: str, start: int) -> Test:

@@ -69,6 +69,8 @@ class Judge:
         deeds = survey.deeds or () if survey is not None else ()
         self._durations.add(board)
         yield from queues.judged(board, self._growth.add(board, at_mono))
+        if survey is not None:
+            yield from queues.delayed_aside(board, survey)
         yield from pauses.judged(board, deeds, self._thresholds)
         yield from workers.judged(board, self._thresholds)
         yield from jobs.judged(board, self._durations, self._thresholds)

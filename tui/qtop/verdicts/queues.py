@@ -13,6 +13,8 @@ from qtop.display.cells import rate
 from qtop.display.text import counted
 from qtop.rows.model import Board, QueueRow
 from qtop.verdicts.verdict import Lead, Verdict, first_few
+from resque.state import delayed
+from resque.state.survey import Survey
 
 #: How often depths are noted while a queue is watched for growth.
 _NOTES: Final = 12
@@ -144,6 +146,21 @@ def _unreadable(board: Board) -> Iterator[Verdict]:
             lead=Lead("queues", filter="unreadable"),
         ),
     )
+
+
+def delayed_aside(board: Board, survey: Survey) -> Iterator[Verdict]:
+    """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
+    under which they lie, its own row tells.)"""
+    if survey.aside and not any(row.name == delayed.ASIDE for row in board.queues):
+        yield Verdict(
+            "jobs",
+            "warn",
+            f"{counted(survey.aside, 'delayed job')} set aside: unreadable, or no queue to go to",
+            "unreadable",
+            delayed.ASIDE,
+            Lead("scheduled"),
+            f"qtop show --from unreadable:{delayed.ASIDE}",
+        )
 
 
 class Grown(NamedTuple):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from qtop.config.thresholds import Thresholds
-from qtop.display.text import ago
 from qtop.verdicts import server_checks
 from qtop.verdicts.server_checks import Finding
 from qtop.verdicts.verdict import Check, Lead, Severity, Verdict
@@ -77,6 +76,6 @@ def _scheduler(survey: Survey, thresholds: Thresholds) -> Iterator[Verdict]:
     master = survey.master or None
     finding = server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
     yield from _told(finding, "scheduler", Lead("scheduled"))
-    if master is not None and overdue_s > 2 * thresholds.overdue_delay_s:
-        text = f"delayed jobs are due for {ago(overdue_s)}, though {master} is at work"
-        yield Verdict("scheduler", "warn", text, "late", "", Lead("scheduled"))
+    late = server_checks.late(master, overdue_s, thresholds)
+    if late is not None:
+        yield Verdict("scheduler", "warn", late.text, "late", "", Lead("scheduled"), late.remedy)

@@ -119,6 +119,14 @@ def scheduler(master: str | None, is_due: bool, overdue_s: float, schedules: int
     return Finding("scheduler", "OK", "none is at work, and nothing is due")
 
 
+def late(master: str | None, overdue_s: float, thresholds: Thresholds = USUAL) -> Finding | None:
+    """What is wrong when jobs are due for long though a scheduler is at work; None when not."""
+    if master is None or overdue_s <= 2 * thresholds.overdue_delay_s:
+        return None
+    text = f"delayed jobs are due for {ago(overdue_s)}, though {master} is at work"
+    return Finding("scheduler", "WARN", text, "see what it prints: it says what it cannot move")
+
+
 def named(names: Sequence[str]) -> str:
     """The first few of some names."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""

@@ -17,6 +17,18 @@ if kept > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
   return tonumber(redis.call('HGET', KEYS[2], 'done'))
 end
 redis.call('SISMEMBER', KEYS[5], '') -- an error before anything is done, if it is not a set
+need('LTRIM RPUSH', list)
+if lifetime > 0 then
+  need('RENAME', list, KEYS[3])
+else
+  need('UNLINK', list)
+end
+if ARGV[base + 4] == '1' then
+  need('SREM', KEYS[5])
+end
+if refused then
+  return refused
+end
 local from = math.min(length, redis.call('LLEN', list)) - 1
 for place = from, math.max(0, from - reach), -1 do
   if redis.sha1hex(redis.call('LINDEX', list, place)) == sha then

@@ -20,6 +20,19 @@ local act, new_name, new_member = ARGV[base + 4], ARGV[base + 5], ARGV[base + 6]
 -- Before anything is taken: a script that fails half-way would leave blanks.
 redis.call('SISMEMBER', KEYS[6], '')
 local score = redis.call('ZSCORE', moments, member) or '-'
+need('LTRIM LSET LREM', list)
+need('ZREM ZADD', moments)
+for i = 6, #KEYS, 2 do
+  if KEYS[i] ~= list then
+    need('RPUSH', KEYS[i])
+  end
+end
+if act == 'queue' then
+  need('SADD', KEYS[6])
+end
+if refused then
+  return refused
+end
 -- A write that needs no memory comes first: then a server out of memory lets the script go on.
 redis.call('LTRIM', list, 0, -1)
 local drift = 0

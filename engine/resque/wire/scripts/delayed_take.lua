@@ -1,6 +1,8 @@
 -- Take jobs off the head of a moment's list, as long as they are the expected ones, and do with
 -- each what was decided. Whoever took one first keeps it: nothing is moved twice, nothing lost.
 --
+-- include rights.inc.lua
+--
 -- KEYS[1] the list   KEYS[2] all moments   KEYS[3] queues   KEYS[4] the list of unreadable items
 -- KEYS[3+2i] the moments of entry i   KEYS[4+2i] the list onto which it goes
 -- ARGV[1] the list's name inside values   ARGV[2] the member in KEYS[2]
@@ -16,6 +18,16 @@ end
 redis.call('SISMEMBER', KEYS[3], '') -- an error before anything was taken, if it is not a set
 redis.call('LLEN', KEYS[4])
 redis.call('ZSCORE', KEYS[2], ARGV[2])
+need('LPOP', KEYS[1])
+need('ZREM', KEYS[2])
+need('SADD', KEYS[3])
+need('RPUSH', KEYS[4])
+for i = 6, #KEYS, 2 do
+  need('RPUSH', KEYS[i])
+end
+if refused then
+  return refused
+end
 local taken = 0
 local aside = 0
 for i = 1, (#KEYS - 4) / 2 do

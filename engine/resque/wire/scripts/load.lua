@@ -9,6 +9,10 @@
 -- An error before anything is done, if these are of another kind.
 redis.call('LLEN', KEYS[4])
 redis.call('SISMEMBER', KEYS[5], '')
+need('RPUSH', KEYS[4])
+if refused then
+  return refused
+end
 if ARGV[base + 1] == '1' then
   redis.call('SADD', KEYS[5], ARGV[base + 2])
 end

@@ -6,6 +6,11 @@
 -- After the trail's arguments, ARGV holds the queue's name and what is pushed.
 -- Returns how many jobs wait in the queue then. Cost: O(1).
 redis.call('LLEN', KEYS[5]) -- an error before anything is done, if it is not a list
+need('SADD', KEYS[4])
+need('RPUSH', KEYS[5])
+if refused then
+  return refused
+end
 redis.call('SADD', KEYS[4], ARGV[base + 1])
 local length = redis.call('RPUSH', KEYS[5], ARGV[base + 2])
 remember('', '', KEYS[5], ARGV[base + 2])

@@ -1,5 +1,7 @@
 -- Put a job whose process died back to the head of its queue, a bounded number of times.
 --
+-- include rights.inc.lua
+--
 -- KEYS[1] the worker's record   KEYS[2] the queue   KEYS[3] queues
 -- KEYS[4] how often a job of these bytes was lost
 -- ARGV[1] the record expected   ARGV[2] the payload's bytes   ARGV[3] the queue's name
@@ -16,6 +18,13 @@ end
 -- An error before anything is done, if these are of another kind.
 redis.call('LLEN', KEYS[2])
 redis.call('SISMEMBER', KEYS[3], '')
+need('DEL', KEYS[1])
+need('SET', KEYS[4])
+need('SADD', KEYS[3])
+need('LPUSH', KEYS[2])
+if refused then
+  return refused
+end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[4], lost, 'EX', ARGV[5])
 redis.call('SADD', KEYS[3], ARGV[3])

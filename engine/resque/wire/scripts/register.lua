@@ -10,6 +10,10 @@ local name, is_on = ARGV[base + 1], ARGV[base + 2] == 'on'
 if not is_on and redis.call('EXISTS', KEYS[5]) == 1 then
   return 0
 end
+need(is_on and 'SADD' or 'SREM', KEYS[4])
+if refused then
+  return refused
+end
 local changed = is_on and redis.call('SADD', KEYS[4], name) or redis.call('SREM', KEYS[4], name)
 if changed == 1 then
   note('name', 1)

@@ -20,6 +20,10 @@ local function near(reach)
   end
   return nil
 end
+need('LSET', list)
+if refused then
+  return refused
+end
 local place = near(tonumber(ARGV[base + 4])) or redis.call('LPOS', list, bytes)
 if not place then
   return 0

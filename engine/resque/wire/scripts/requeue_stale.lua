@@ -24,6 +24,15 @@ end
 redis.call('SISMEMBER', KEYS[4], id)
 redis.call('SISMEMBER', KEYS[10], '')
 redis.call('LLEN', KEYS[11])
+need('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+need('SET', KEYS[12])
+need('SREM', KEYS[4])
+need('HDEL', KEYS[5])
+need('SADD', KEYS[10])
+need('LPUSH', KEYS[11])
+if refused then
+  return refused
+end
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
 redis.call('SET', KEYS[12], lost, 'EX', ARGV[base + 7])
 redis.call('SREM', KEYS[4], id)

@@ -15,6 +15,11 @@ if redis.sha1hex(config) ~= ARGV[base + 2] then
   return -1
 end
 redis.call('SISMEMBER', KEYS[5], name) -- an error before anything is done, if it is not a set
+need('HDEL', KEYS[4])
+need('SADD', KEYS[5])
+if refused then
+  return refused
+end
 redis.call('HDEL', KEYS[4], name)
 redis.call('SADD', KEYS[5], name)
 remember(name, config, '', '')

@@ -11,6 +11,10 @@ local before = {}
 -- All of them first: one that is not a text is an error before anything is done.
 for i = 4, #KEYS do
   before[i] = redis.call('GET', KEYS[i])
+  need(wanted and 'SET' or 'DEL', KEYS[i])
+end
+if refused then
+  return refused
 end
 for i = 4, #KEYS do
   local was = before[i]

@@ -22,6 +22,14 @@ local is_open = {}
 for target = 1, #KEYS - 5 do
   local kind = redis.call('TYPE', KEYS[5 + target]).ok
   is_open[target] = kind == 'list' or kind == 'none'
+  need('RPUSH', KEYS[5 + target])
+end
+need('LTRIM LSET LREM', list)
+if #KEYS > 5 then
+  need('SADD', KEYS[5])
+end
+if refused then
+  return refused
 end
 local budget = 4194304
 -- What is away from its place is so by as much as the one before it: try that first.

@@ -1,5 +1,8 @@
 -- Included by scripts that operators use: leaves an entry in the audit stream, and room for what
--- an undo needs, in the same step as the operation.
+-- an undo needs, in the same step as the operation. Whoever includes this returns `refused`, if
+-- there is one, before writing anything.
+--
+-- include rights.inc.lua
 --
 -- KEYS[1] the audit stream   KEYS[2] the operation's hash   KEYS[3] what it removed
 -- ARGV[1] how long an undo is possible, in seconds; 0: not at all
@@ -14,6 +17,11 @@ local base = 3 + fields
 if kept > 0 then
   -- An error before anything is done, if the audit is not a stream.
   redis.call('XLEN', KEYS[1])
+  need('XADD', KEYS[1])
+  need('HSET EXPIRE HINCRBY', KEYS[2])
+  if lifetime > 0 then
+    need('RPUSH EXPIRE', KEYS[3])
+  end
 end
 
 -- Write down that the operation happened: once for all calls that belong to it.

@@ -30,6 +30,20 @@ if shape ~= 'switches' then
   -- An error before anything is done, if these are of another kind.
   redis.call('LLEN', list)
   redis.call('SISMEMBER', KEYS[7], '')
+  need('RPUSH LSET LINSERT', list)
+end
+need('LTRIM', memory)
+if shape == 'list' then
+  need('LMOVE', memory, list)
+end
+for i = 8, #KEYS do
+  need(shape == 'switches' and 'SET DEL' or 'LREM', KEYS[i])
+end
+if ARGV[base + 4] == '1' then
+  need('SADD', KEYS[7])
+end
+if refused then
+  return refused
 end
 local function is_pushed_to(key)
   for i = 8, #KEYS do

@@ -26,6 +26,22 @@ local memory, moments = KEYS[5], KEYS[6]
 local shape, blank, prefix = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
 local most, walked = 250000, 0
 redis.call('ZCARD', moments) -- an error before anything is done, if it is of another kind
+need('LTRIM', memory)
+for i = 7, #KEYS, 3 do
+  if shape == 'schedules' then
+    need('HSETNX', KEYS[i])
+    need('SADD', KEYS[i + 1])
+  else
+    need('LREM', KEYS[i + 2])
+  end
+  if shape == 'delayed' then
+    need('RPUSH LSET LINSERT', KEYS[i])
+    need('ZADD ZREM', moments)
+  end
+end
+if refused then
+  return refused
+end
 local function unpush(target, payload)
   local removed = redis.pcall('LREM', target, -1, payload)
   walked = walked + (type(removed) == 'number' and redis.call('LLEN', target) or 0)

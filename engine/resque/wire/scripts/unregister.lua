@@ -26,6 +26,18 @@ if entry ~= '' then
     redis.call('SISMEMBER', KEYS[11], '')
   end
 end
+need('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+need('SREM', KEYS[4])
+need('HDEL', KEYS[5])
+if entry ~= '' then
+  need('RPUSH', KEYS[10])
+  if ARGV[base + 4] ~= '' then
+    need('SADD', KEYS[11])
+  end
+end
+if refused then
+  return refused
+end
 -- Deleting first: a server out of memory lets a script go on that has begun with that.
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
 redis.call('SREM', KEYS[4], id)

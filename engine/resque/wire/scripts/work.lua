@@ -1,6 +1,8 @@
 -- Close the job a worker has finished and take its next one, in one step, so that a job is at
 -- every instant in a queue, in its worker's record, done, or failed.
 --
+-- include rights.inc.lua
+--
 -- KEYS[1] the worker's record         KEYS[2] stat:processed   KEYS[3] the worker's processed
 -- KEYS[4] the list of failures        KEYS[5] stat:failed      KEYS[6] the worker's failed
 -- KEYS[7] pause-all-workers           KEYS[8] pause:all
@@ -34,8 +36,14 @@ if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
   if ARGV[2] ~= '' then
     -- An error before anything is done, if these are of another kind: the record still has the job.
     redis.call('LLEN', KEYS[4])
+    need('DEL', KEYS[1])
+    need('RPUSH', KEYS[4])
     if ARGV[4] ~= '' then
       redis.call('SISMEMBER', KEYS[9], ARGV[4])
+      need('SADD', KEYS[9])
+    end
+    if refused then
+      return refused
     end
   end
   -- DEL first: a server out of memory refuses a script's first write only if it needs memory.
@@ -76,13 +84,13 @@ local function is_object(item)
   end
   return #item > 1048576 or pcall(cjson.decode, item)
 end
-local refused
+local failing
 local function pop(queue)
   local item = redis.pcall('LPOP', queue)
   -- A key of another type must not keep the worker from its other queues. Of whatever else the
   -- server refuses (it has become a replica, it cannot save) the worker must hear.
   if type(item) == 'table' and item.err and not string.find(item.err, 'WRONGTYPE', 1, true) then
-    refused = item
+    failing = item
   end
   return type(item) == 'string' and item
 end
@@ -119,8 +127,8 @@ while i <= queues do
       aside = aside + 1
       item = aside < 100 and pop(KEYS[at])
     end
-    if refused then
-      return refused
+    if failing then
+      return failing
     end
   end
   i = i + 1
