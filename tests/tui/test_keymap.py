@@ -121,6 +121,20 @@ def test_the_help_explains_every_action_once() -> None:
     assert all(sum(text.startswith(a.help) for text in texts) == 1 for a in ACTIONS)
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_help_begins_with_what_can_be_done_here(screen: type[ConsoleScreen]) -> None:
+    texts = [line.text for line in help_lines(screen.PLACES, read_only=False)]
+    assert all(sum(text.startswith(a.help) for text in texts) == 1 for a in ACTIONS)
+    own = keymap.of(set(screen.PLACES) - {"tables", "texts"})
+    if own:
+        assert texts[0].startswith("Here, on ")
+        assert texts[len(own) + 1] == ""
+        assert all(
+            text.startswith(action.help)
+            for action, text in zip(own, texts[1 : len(own) + 1], strict=True)
+        )
+
+
 def test_the_readme_table_has_a_line_for_every_action() -> None:
     lines = keymap.markdown_table().splitlines()
     assert len(lines) == len(ACTIONS) + 2
