@@ -82,7 +82,7 @@ _COLUMNS = (
     TextLine("at these rates; never: it grows, or nothing takes from it", "", "empty in"),
     TextLine("workers that take from the queue and are not dead", "", "workers"),
     TextLine("jobs of the queue that workers hold now", "", "in hand"),
-    TextLine("of the 500 newest failures; 7+ when there are more", "", "failed"),
+    TextLine("of the 500 newest failures; 7+ when older ones were not looked at", "", "failed"),
     TextLine("unknown, which is not zero", "", "–"),  # noqa: RUF001
 )
 

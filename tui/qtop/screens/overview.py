@@ -22,6 +22,7 @@ from qtop.screens.overview_tables import (
     QUEUES,
     VERDICTS,
     VerdictRow,
+    advice,
     longest,
     neediest,
     verdict_rows,
@@ -145,8 +146,11 @@ class OverviewScreen(MainKeys, ListScreen):
 
     def _advise(self, row: VerdictRow | None) -> None:
         """Say what to do about a verdict."""
-        remedy = row.verdict.remedy if row is not None else ""
-        self._advice.show([Span(f" → {safe(remedy)}", "dim")] if remedy else [])
+        text = ""
+        if row is not None:
+            view = self.app.stage.view()
+            text = advice(row.verdict, view.manner, read_only=view.read_only)
+        self._advice.show([Span(f" → {safe(text)}", "dim")] if text else [])
 
     def _show_charts(self, view: View) -> None:
         courses = view.glance.courses
