@@ -18,6 +18,7 @@ from qtop.rows.courses import Courses, Recorder
 from qtop.rows.model import Board
 from qtop.rows.trends import Trend, TrendRecorder
 from qtop.verdicts import Judge, Verdict, no_answer
+from resque.state.inspection import Facts
 from resque.state.survey import Survey
 from resque.state.workers import Record
 from resque.wire.slices import Slices, at_once
@@ -33,12 +34,14 @@ class Glance(NamedTuple):
         groups: The newest failures in groups.
         courses: The course of the totals over the last minutes.
         trend: Their course since the console began.
+        facts: What the server tells about itself; None while that is not known.
     """
 
     verdicts: tuple[Verdict, ...] = ()
     groups: tuple[NewestGroup, ...] = ()
     courses: Courses = Courses()
     trend: Trend = Trend()
+    facts: Facts | None = None
 
 
 NOTHING_YET: Final = Glance()
@@ -191,7 +194,9 @@ class Stage:
             since = None if board is None else board.server_time
             known = (each for each in verdicts if each.severity != "good")
             verdicts = (no_answer(look.error, since), *known)
-        self._glance = Glance(verdicts, groups, self._recorder.courses, self._trend.trend)
+        facts = self.surveyed.facts if self.surveyed is not None else None
+        courses, trend = self._recorder.courses, self._trend.trend
+        self._glance = Glance(verdicts, groups, courses, trend, facts)
         self._show_newest()
 
     def usual_s(self, record: Record | None) -> float | None:
