@@ -16,9 +16,9 @@ check: .venv/.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The kill tests at full length: some minutes, then they end by themselves.
+# Long tests at full length: some minutes, then they end by themselves.
 soak: .venv/.done
-	QTOP_SOAK=1 $(BIN)/python -m pytest tests/kills
+	QTOP_SOAK=1 $(BIN)/python -m pytest tests/kills tests/tui/test_golden_tour.py tests/tui/test_output.py
 
 # What the console costs, against its targets. `make bench-console BENCH=--quick` takes a minute.
 bench-console: .venv/.bench

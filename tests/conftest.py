@@ -28,14 +28,19 @@ SERVER_START_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 5.0
 DISTURBING_NAMES = (
     "BACKGROUND",
+    "BACKOFF_INTERVAL",
     "COUNT",
     "FAILURE_BACKEND",
     "FORK_PER_JOB",
     "GRACEFUL_TERM",
     "INTERVAL",
+    "MIN_INTERVAL",
     "JOBS_PER_FORK",
+    "MAX_INTERVAL",
     "NO_COLOR",
     "PIDFILE",
+    # What tests start is started often: compiled once, it starts in half the time.
+    "PYTHONDONTWRITEBYTECODE",
     "QUEUE",
     "QUEUES",
     "REDIS_URL",

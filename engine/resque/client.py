@@ -12,7 +12,14 @@ from resque.jobs import Enqueueable, Registry, registry
 from resque.perform import perform
 from resque.state import delayed, queues, stats
 from resque.state.stats import Info
-from resque.wire.codec import Payload, Unreadable, decode, decode_payload, encode_job
+from resque.wire.codec import (
+    Payload,
+    Unreadable,
+    decode,
+    decode_payload,
+    encode_job,
+    require_utf8,
+)
 from resque.wire.exchange import Operation, T
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import DEFAULT_TIMEOUT_S, Store
@@ -54,14 +61,15 @@ class Resque:
         returned False: then nothing was enqueued.
 
         Raises NoQueueError when the job has no queue (use `enqueue_to`), NoClassError when it
-        has no name, EncodeError for arguments that JSON cannot carry, and what hooks raise.
+        has no name, EncodeError for arguments that JSON cannot carry (text that is not UTF-8
+        among them), and what hooks raise.
         (Ruby: Resque.enqueue.)
         """
         return self.enqueue_to(_queue_of(job), job, *args)
 
     def enqueue_to(self, queue: str | None, job: Enqueueable, *args: Any) -> bool:
         """Put a job on `queue`, whatever its own. As `enqueue` otherwise."""
-        queue, payload = _checked(queue, job, args)
+        queue, payload = _new(queue, job, args)
         if not _may(job, "before_enqueue", args):
             return False
         if self.inline:
@@ -80,7 +88,7 @@ class Resque:
         accepted: list[tuple[Enqueueable, Sequence[Any], bytes]] = []
         by_queue: dict[str, list[bytes]] = {}
         for job, args in jobs:
-            queue, payload = _checked(_queue_of(job), job, args)
+            queue, payload = _new(_queue_of(job), job, args)
             if _may(job, "before_enqueue", args):
                 by_queue.setdefault(queue, []).append(payload)
                 accepted.append((job, args, payload))
@@ -101,10 +109,11 @@ class Resque:
 
     def enqueue_at(self, when: datetime | float, job: Enqueueable, *args: Any) -> bool:
         """Put a job on its own queue at a time (an aware datetime, or epoch seconds), by way of
-        the scheduler. A time that is not in the future enqueues at once.
+        the scheduler. A time that is not in the future enqueues at once, with the hooks of that
+        between those of scheduling.
 
-        Returns False when a hook vetoed it: `before_schedule` for a time to come, otherwise
-        `before_enqueue`. One round trip. Raises as `enqueue`. (resque-scheduler: enqueue_at.)
+        Returns False when a `before_schedule` or `before_enqueue` hook vetoed it. One round trip.
+        Raises as `enqueue`. (resque-scheduler: enqueue_at.)
         """
         return self.enqueue_at_to(_queue_of(job), when, job, *args)
 
@@ -113,15 +122,18 @@ class Resque:
     ) -> bool:
         """As `enqueue_at`, on `queue`, whatever the job's own."""
         at_s = when.timestamp() if isinstance(when, datetime) else float(when)
-        now_s = self._clock().timestamp()
-        if int(at_s) <= int(now_s) or self.inline:
-            return self.enqueue_to(queue, job, *args)
-        queue, _ = _checked(queue, job, args)
+        is_due = self.inline or int(at_s) <= int(self._clock().timestamp())
+        queue, _ = _new(queue, job, args)
         if not _may(job, "before_schedule", args):
             return False
-        self._store.run(delayed.schedule(self.keys, at_s, queue, _name_of(job), args))
+        if is_due:
+            is_sent = self.enqueue_to(queue, job, *args)
+        else:
+            self._store.run(delayed.schedule(self.keys, at_s, queue, _name_of(job), args))
+            is_sent = True
+        # As in resque-scheduler also when `before_enqueue` said no.
         _tell(job, "after_schedule", args)
-        return True
+        return is_sent
 
     def enqueue_in(self, delay_s: float, job: Enqueueable, *args: Any) -> bool:
         """As `enqueue_at`, so many seconds from now."""
@@ -220,16 +232,22 @@ def _checked(queue: str | None, job: Enqueueable, args: Sequence[Any]) -> tuple[
     return queue, encode_job(name, list(args))
 
 
+def _new(queue: str | None, job: Enqueueable, args: Sequence[Any]) -> tuple[str, bytes]:
+    queue, payload = _checked(queue, job, args)
+    require_utf8(queue, payload)
+    return queue, payload
+
+
 def _owner(job: Enqueueable) -> object:
     return None if isinstance(job, str) else getattr(job, "hooks_owner", job)
 
 
 def _may(job: Enqueueable, prefix: str, args: Sequence[Any]) -> bool:
     # All of them run, whatever the first said; only False itself is a veto (None is not).
-    answers = [hook(*args) for hook in hooks.find(_owner(job), prefix)]
+    answers = [hooks.call(hook, *args) for hook in hooks.find(_owner(job), prefix)]
     return not any(answer is False for answer in answers)
 
 
 def _tell(job: Enqueueable, prefix: str, args: Sequence[Any]) -> None:
     for hook in hooks.find(_owner(job), prefix):
-        hook(*args)
+        hooks.call(hook, *args)

@@ -19,6 +19,7 @@
     ├── NoQueueError                a job without a queue
     ├── NoClassError                a job without a class
     ├── UnknownJob                  a class name that no loaded module registered
+    ├── NeverRan                    a job or hook that is an `async def` or a generator
     ├── DirtyExit                   the process that ran a job died under it
     │   ├── PruneDeadWorkerDirtyExit    the whole worker fell silent
     │   └── JobTimeout              the job ran longer than it may
@@ -94,7 +95,8 @@ class BadOption(ResqueError):
 
 
 class EncodeError(ResqueError):
-    """A value that Resque's JSON cannot carry: NaN, infinity, or an unknown type."""
+    """A value that Resque's JSON cannot carry: NaN, infinity, text that is not UTF-8, or an unknown
+    type."""
 
 
 class NoQueueError(ResqueError):
@@ -107,6 +109,10 @@ class NoClassError(ResqueError):
 
 class UnknownJob(ResqueError):
     """A job's class name is not registered by any loaded module."""
+
+
+class NeverRan(ResqueError):
+    """A job or a hook is an `async def` or a generator: calling it ran none of it."""
 
 
 class DirtyExit(ResqueError):

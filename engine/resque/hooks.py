@@ -2,12 +2,16 @@
 
 A hook is anything callable on the job's class whose name starts with the hook's prefix:
 `before_perform`, `before_performX` and `before_perform_log` all are. They run in the order of
-their names. A class with an attribute `hooks` (a list of names) is asked for that instead.
+their names. A class with an attribute `hooks` (a list of names) is asked for that instead; not
+for the hooks of scheduling, which are resque-scheduler's, and it does not ask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+
+from resque.errors import NeverRan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,13 +21,37 @@ else:
 
 Hook = Callable[..., Any]
 
+_UNLISTED = ("before_schedule", "after_schedule")
+
+
+def call(hook: Hook, *args: Any) -> Any:
+    """Call a hook or a job and return what it returns. Raises NeverRan when that has yet to be run:
+    nobody will do so, and it would count as done."""
+    result = hook(*args)
+    if result is None or result is True or result is False:
+        return result
+    if hasattr(type(result), "__await__"):
+        kind = "a coroutine"
+    elif isinstance(result, GeneratorType | AsyncGeneratorType):
+        kind = "a generator"
+    else:
+        return result
+    if isinstance(result, CoroutineType):
+        # Else Python complains, too.
+        result.close()
+    name = getattr(hook, "__qualname__", None) or repr(hook)
+    raise NeverRan(
+        f"{name} returned {kind}, of which nothing was run: make it a plain function "
+        "(which may use asyncio.run)"
+    )
+
 
 def names(owner: object, prefix: str) -> list[str]:
     """The names of an owner's hooks with this prefix, sorted; none without an owner.
     O(attributes)."""
     if owner is None:
         return []
-    listed = getattr(owner, "hooks", None)
+    listed = None if prefix in _UNLISTED else getattr(owner, "hooks", None)
     candidates = listed if isinstance(listed, list | tuple) else dir(owner)
     return sorted(name for name in candidates if name.startswith(prefix))
 

@@ -47,35 +47,35 @@ def _run(definition: Definition, values: list[Any]) -> None:
     owner = definition.owner
     if owner is None:
         # A function without hooks: the usual one.
-        definition.perform(*values)
+        hooks.call(definition.perform, *values)
         return
     try:
         for hook in hooks.find(owner, "before_perform"):
-            hook(*values)
+            hooks.call(hook, *values)
     except DontPerform:
         return
-    run: Callable[[], Any] = lambda: definition.perform(*values)  # noqa: E731
+    run: Callable[[], Any] = lambda: hooks.call(definition.perform, *values)  # noqa: E731
     for around in reversed(hooks.find(owner, "around_perform")):
         run = _nested(around, values, run)
     run()
     for hook in hooks.find(owner, "after_perform"):
-        hook(*values)
+        hooks.call(hook, *values)
 
 
 def _nested(around: hooks.Hook, values: list[Any], inner: Callable[[], Any]) -> Callable[[], Any]:
     # The block of a Ruby hook becomes its last argument.
-    return lambda: around(*values, inner)
+    return lambda: hooks.call(around, *values, inner)
 
 
 def _tell_failure_hooks(definition: Definition, error: BaseException, values: list[Any]) -> None:
     for hook in hooks.find(definition.owner, "on_failure"):
         try:
-            hook(error, *values)
-        except Exception as second:
+            hooks.call(hook, error, *values)
+        except BaseException as second:
             raise RuntimeError(
-                f"Additional error ({_name(second)}: {second}) occurred in running failure hooks "
-                f"for job {definition.name}\nOriginal error that caused job failure was "
-                f"{_name(error)}: {error}"
+                f"Additional error ({_name(second)}: {_message(second)}) occurred in running "
+                f"failure hooks for job {definition.name}\nOriginal error that caused job failure "
+                f"was {_name(error)}: {_message(error)}"
             ) from error
 
 
@@ -121,8 +121,10 @@ def _name(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     """The error's text; its name when it was given none, as in Ruby (an empty one stays)."""
     try:
+        if isinstance(error, SystemExit) and error.code is None:
+            return _name(error)
         return str(error) or ("" if error.args else _name(error))
-    except Exception as second:
+    except BaseException as second:
         return f"(no message: its __str__ raised {_name(second)})"
 
 

@@ -85,6 +85,9 @@ def test_what_cannot_be_requeued_is_refused_with_its_reason_and_stays(
     assert (ran.status, result["done"], result["gone"], result["refused"]) == (0, 1, 0, 3)
     assert any("names no queue" in reason for reason in result["reasons"])
     assert failed(direct) == bad
+    # Where it is to go may be said instead.
+    ran = qtop("requeue", *FAILED, "--to", "mail", "--yes", "--json")
+    assert (ran.objects[0]["done"], failed(direct)) == (1, [bad[0], bad[2]])
 
 
 def test_only_what_matches_is_touched_and_a_hostile_name_is_shown_harmless(

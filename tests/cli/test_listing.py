@@ -86,6 +86,17 @@ def test_failures_are_listed_newest_first_and_only_those_that_match(qtop: Qtop, 
     assert "newest that match" in first.err
 
 
+def test_what_a_filter_did_not_look_into_is_told(qtop: Qtop, direct: Direct, fail: Push) -> None:
+    fail("Small", 1)
+    entry = {"payload": {"class": "Large", "args": ["x" * (9 << 20)]}, "error": "in the end"}
+    direct("RPUSH", "resque:failed", encoded(entry))
+    ran = qtop("failed", "--filter", "error:end")
+    assert (ran.status, ran.err.splitlines()[0]) == (1, "1 item over 8 MiB not looked into")
+    # Its beginning says enough for this one.
+    ran = qtop("failed", "--filter", "class:Large", "--json")
+    assert (ran.status, len(ran.objects), ran.err) == (0, 1, "")
+
+
 def test_a_filter_that_lets_nothing_through_is_status_1(qtop: Qtop, fail: Push) -> None:
     assert qtop("failed", "--json").status == 0
     fail("Mail")

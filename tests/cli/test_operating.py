@@ -192,6 +192,8 @@ def test_a_job_is_delayed_in_words_of_people(qtop: Qtop, direct: Direct) -> None
         ("", "--queue", "mail"),
         ("A", "NaN", "--queue", "mail"),
         ("A", "1e999", "--queue", "mail"),
+        ("A", "caf\udce9", "--queue", "mail"),
+        ("A", "--queue", "caf\udce9", "--in", "1m"),
         ("A", "--queue", "mail", "--in", "soon"),
         ("A", "--queue", "mail", "--at", "25:00"),
         ("A", "--queue", "mail", "--in", "1m", "--at", "4000000000"),

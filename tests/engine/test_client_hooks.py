@@ -14,6 +14,7 @@ from tests.engine.by_hand import contents
 from tests.engine.direct import Direct
 
 from resque import DontPerform, Job, Registry, Resque, UnknownJob, job
+from resque.errors import NeverRan
 
 NAMES = Registry()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -151,6 +152,25 @@ def test_a_list_of_hooks_takes_the_place_of_all_others(resque: Resque) -> None:
 
     resque.enqueue(Listed, "x")
     assert spoken() == ["before_enqueue_z", "after_enqueue_a"]
+    said.clear()
+    # But resque-scheduler does not ask for the list.
+    resque.enqueue_at(LATER, Listed, "x")
+    assert spoken() == ["before_schedule_a", "before_schedule_b", "after_schedule"]
+
+
+def test_a_hook_that_only_returned_a_coroutine_decided_nothing(
+    resque: Resque, direct: Direct
+) -> None:
+    class Asks(Hooked, into=NAMES):
+        name = "Asks"
+
+        @staticmethod
+        async def before_enqueue_a(*args: Any) -> bool:
+            return False
+
+    with pytest.raises(NeverRan, match="before_enqueue_a returned a coroutine"):
+        resque.enqueue(Asks, "x")
+    assert direct("KEYS", "*") == []
 
 
 def test_a_time_to_come_has_hooks_of_its_own(resque: Resque, direct: Direct) -> None:
@@ -159,8 +179,28 @@ def test_a_time_to_come_has_hooks_of_its_own(resque: Resque, direct: Direct) -> 
     assert direct("EXISTS", "resque:queue:default") == 0
     said.clear()
     assert resque.enqueue_at(NOW.timestamp() + 0.9, Hooked, "x") is True
-    assert spoken()[0] == "before_enqueue"
+    # As in resque-scheduler: those of an enqueue run between those of scheduling.
+    assert spoken() == [
+        *("before_schedule_a", "before_schedule_b"),
+        *("before_enqueue", "before_enqueue_a", "before_enqueue_z"),
+        *("after_enqueue", "after_enqueue_a", "after_enqueue_b"),
+        "after_schedule",
+    ]
     assert direct("LLEN", "resque:queue:default") == 1
+
+
+@pytest.mark.parametrize("is_inline", [False, True])
+def test_an_enqueue_vetoed_within_a_schedule_is_still_told_to_the_hooks_after_it(
+    resque: Resque, direct: Direct, is_inline: bool
+) -> None:
+    class Admitted(Vetoed, into=NAMES):
+        name = "Admitted"
+        before_schedule_a = says("before_schedule_a")
+
+    resque.inline = is_inline
+    assert resque.enqueue_at(LATER if is_inline else NOW, Admitted, "x") is False
+    assert spoken()[-2:] == ["before_enqueue_z", "after_schedule"]
+    assert direct("KEYS", "*") == []
 
 
 def test_dequeueing_nothing_and_with_hooks_as_recorded(resque: Resque, direct: Direct) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +211,22 @@ def test_a_dequeue_whose_answer_was_lost_is_an_unknown_outcome(
             lossy.dequeue(Quiet)
         lossy.close()
     assert resque.size("b é") == 0
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda resque: resque.enqueue_to("q", "A", "caf\udce9"),
+        lambda resque: resque.enqueue_to("caf\udce9", "A"),
+        lambda resque: resque.enqueue_to("q", "Caf\udce9"),
+        lambda resque: resque.enqueue_at_to("q", 4_000_000_000, "A", "caf\udce9"),
+        lambda resque: resque.enqueue_at_to("caf\udce9", 4_000_000_000, "A"),
+        lambda resque: resque.enqueue_many([(Quiet, [1]), (Quiet, ["caf\udce9"])]),
+    ],
+)
+def test_what_is_not_utf8_is_refused_as_by_ruby(
+    resque: Resque, direct: Direct, attempt: Callable[[Resque], Any]
+) -> None:
+    with pytest.raises(EncodeError, match="is not UTF-8"):
+        attempt(resque)
+    assert direct("KEYS", "*") == []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
-from signal import SIGKILL
 
 import pytest
 from tests.engine.conftest import StartRedis
@@ -72,10 +72,43 @@ def test_a_client_survives_a_fork(resque: Resque, direct: Direct) -> None:
             assert resque.size("parent") == number + 1
         _, status = os.waitpid(child, 0)
     except BaseException:
-        os.kill(child, SIGKILL)
+        os.kill(child, signal.SIGKILL)
         raise
     assert os.waitstatus_to_exitcode(status) == 0
     assert (resque.size("child"), resque.size("parent"), resque.size("q")) == (50, 50, 1)
+
+
+def test_a_child_does_not_wait_for_what_a_thread_of_its_parent_held(
+    resque: Resque, direct: Direct
+) -> None:
+    resque.enqueue_to("q", "A", "before")
+    # redis-py's pool has a lock, which a thread holds for moments only.
+    lock = resque._store._pool._lock
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(60)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            signal.alarm(30)
+            resque.enqueue_to("child", "A")
+            resque.close()
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert resque.size("child") == 1
 
 
 def test_after_closing_a_client_opens_again(resque: Resque) -> None:

@@ -7,7 +7,6 @@ from tests.engine.direct import Direct
 
 from resque.errors import EncodeError, NoClassError, NoQueueError
 from resque.state import delayed
-from resque.wire.codec import Unreadable
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 
@@ -78,13 +77,15 @@ def test_jobs_are_listed_in_windows_with_what_can_be_read(
     assert store.run(delayed.jobs(keys, STAMP, 3, 3))[1][0].class_name is None
 
 
-def test_a_huge_job_is_listed_cut_and_can_still_be_removed(store: Store, keys: Keys) -> None:
+def test_a_huge_job_is_listed_cut_and_found_whole(store: Store, keys: Keys) -> None:
     delay(store, keys, "x" * 5000)
     (job,) = listed(store, keys, max_bytes=100)
     assert job.item.is_cut
     assert len(job.item.raw) == 100
-    assert store.run(delayed.remove_job(keys, STAMP, job)) == "done"
-    assert store.run(delayed.count(keys)) == 0
+    whole = delayed.entry("default", "OkJob", ["x" * 5000])
+    assert store.run(delayed.whole(keys, STAMP, job)) == whole
+    store.run(delayed.remove_at(keys, STAMP, whole))
+    assert store.run(delayed.whole(keys, STAMP, job)) is None
 
 
 def test_the_forecast_counts_what_comes_due_overdue_included(store: Store, keys: Keys) -> None:
@@ -100,23 +101,22 @@ def test_more_moments_than_one_page_are_counted(store: Store, keys: Keys, direct
     assert store.run(delayed.count(keys)) == 1001
 
 
-def test_removing_one_of_two_equal_jobs_leaves_the_other_findable(store: Store, keys: Keys) -> None:
+def test_a_job_is_removed_from_one_moment_with_all_that_are_equal(store: Store, keys: Keys) -> None:
     delay(store, keys, 1)
     delay(store, keys, 1)
-    first, _ = listed(store, keys)
-    assert store.run(delayed.remove_job(keys, STAMP, first)) == "done"
-    assert len(listed(store, keys)) == 1
-    assert store.run(delayed.scheduled_at(keys, JOB)) == [T]
-    assert store.run(delayed.remove_job(keys, STAMP, first)) == "done"
-    assert store.run(delayed.remove_job(keys, STAMP, first)) == "gone"
+    delay(store, keys, 2)
+    delay(store, keys, 1, at=T + 1)
+    assert store.run(delayed.remove_at(keys, STAMP, JOB)) == 2
+    assert store.run(delayed.scheduled_at(keys, JOB)) == [T + 1]
+    assert store.run(delayed.count(keys)) == 2
+    assert store.run(delayed.remove_at(keys, STAMP, JOB)) == 0
 
 
 def test_removing_the_last_job_of_a_moment_forgets_the_moment(
     store: Store, keys: Keys, direct: Direct
 ) -> None:
     delay(store, keys, 1)
-    (job,) = listed(store, keys)
-    store.run(delayed.remove_job(keys, STAMP, job))
+    store.run(delayed.remove_at(keys, STAMP, JOB))
     assert direct("KEYS", "*") == []
 
 
@@ -127,39 +127,3 @@ def test_a_job_is_removed_from_more_moments_than_one_script_takes(store: Store, 
     assert store.run(delayed.remove(keys, JOB)) == 150
     assert store.run(delayed.scheduled_at(keys, JOB)) == []
     assert store.run(delayed.count(keys)) == 1
-
-
-def test_a_rescheduled_job_keeps_its_bytes_and_leaves_its_old_moment(
-    store: Store, keys: Keys, direct: Direct
-) -> None:
-    odd = b'{ "args": [1.50], "class": "OkJob", "queue": "default", "extra": 1 }'
-    direct("RPUSH", f"resque:delayed:{T}", odd)
-    direct("ZADD", "resque:delayed_queue_schedule", T, T)
-    (job,) = listed(store, keys)
-    assert store.run(delayed.reschedule_job(keys, STAMP, job, T + 60.5)) == "done"
-    assert direct("LRANGE", f"resque:delayed:{T + 60}", 0, -1) == [odd]
-    assert direct("ZRANGE", "resque:delayed_queue_schedule", 0, -1) == [str(T + 60).encode()]
-    assert store.run(delayed.scheduled_at(keys, odd)) == [T + 60]
-    assert store.run(delayed.reschedule_job(keys, STAMP, job, T)) == "gone"
-
-
-def test_rescheduling_to_the_same_moment_changes_nothing(
-    store: Store, keys: Keys, direct: Direct
-) -> None:
-    delay(store, keys, 1)
-    (job,) = listed(store, keys)
-    assert store.run(delayed.reschedule_job(keys, STAMP, job, T)) == "done"
-    assert [job.item.raw for job in listed(store, keys)] == [JOB]
-    assert store.run(delayed.scheduled_at(keys, JOB)) == [T]
-    assert direct("ZCARD", "resque:delayed_queue_schedule") == 1
-
-
-def test_a_job_is_not_taken_when_it_has_nowhere_to_go(
-    store: Store, keys: Keys, direct: Direct
-) -> None:
-    delay(store, keys, 1)
-    direct("SET", f"resque:delayed:{T + 1}", "not a list")
-    (job,) = listed(store, keys)
-    outcome = store.run(delayed.reschedule_job(keys, STAMP, job, T + 1))
-    assert isinstance(outcome, Unreadable)
-    assert len(listed(store, keys)) == 1

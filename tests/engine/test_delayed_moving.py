@@ -212,36 +212,6 @@ def test_two_movers_at_once_move_two_thousand_jobs_exactly_once(
     assert sorted(direct("KEYS", "*")) == [b"resque:queue:q", b"resque:queues"]
 
 
-def test_a_whole_moment_is_run_before_its_time(store: Store, keys: Keys, direct: Direct) -> None:
-    for number in range(150):
-        store.run(delayed.schedule(keys, T, "q", "A", [number]))
-    store.run(delayed.schedule(keys, T + 1, "q", "A", []))
-    assert store.run(moving.run_moment(keys, STAMP)) == Moved(queued=150)
-    assert direct("LLEN", "resque:queue:q") == 150
-    assert store.run(delayed.count(keys)) == 1
-    assert store.run(moving.run_moment(keys, STAMP)) == Moved()
-
-
-def test_one_job_is_run_by_its_bytes(store: Store, keys: Keys, direct: Direct) -> None:
-    for number in (1, 2, 1):
-        store.run(delayed.schedule(keys, T, "q", "A", [number]))
-    job = store.run(delayed.jobs(keys, STAMP, 0, 1))[1][0]
-    assert store.run(moving.run_job(keys, STAMP, job)) == "done"
-    assert direct("LRANGE", "resque:queue:q", 0, -1) == [b'{"class":"A","args":[1]}']
-    assert store.run(delayed.count(keys)) == 2
-    store.run(moving.run_job(keys, STAMP, job))
-    assert store.run(moving.run_job(keys, STAMP, job)) == "gone"
-
-
-def test_a_job_that_cannot_be_run_stays_where_it_is(
-    store: Store, keys: Keys, direct: Direct
-) -> None:
-    direct("RPUSH", f"resque:delayed:{T}", '{"class":"A"}')
-    job = store.run(delayed.jobs(keys, STAMP, 0, 1))[1][0]
-    assert isinstance(store.run(moving.run_job(keys, STAMP, job)), Unreadable)
-    assert direct("LLEN", f"resque:delayed:{T}") == 1
-
-
 def test_a_reset_deletes_all_delayed_jobs_and_nothing_else(
     store: Store, keys: Keys, direct: Direct
 ) -> None:

@@ -105,6 +105,15 @@ def test_then_changes_the_result_and_nothing_else() -> None:
             "@user_script:1: WRONGTYPE Operation against a key holding the wrong kind of value",
             errors.WrongType,
         ),
+        # A right that only a script lacks, in the words of Redis 7.0 and of later ones.
+        (
+            "ERR The user executing the script can't run this command or subcommand script: 7e, on",
+            errors.AuthRefused,
+        ),
+        (
+            "ERR ACL failure in script: User w has no permissions to run the 'rpush' command",
+            errors.AuthRefused,
+        ),
         ("ERR unknown command 'FOO'", Refused),
         ("", Refused),
         ("Something else", Refused),

@@ -126,6 +126,18 @@ def test_what_cannot_be_a_job_is_refused_with_the_reason_and_stays(
     assert direct("KEYS", "resque:queue:*") == [b"resque:queue:q"]
 
 
+def test_to_another_queue_goes_also_what_names_none(store: Store, direct: Direct) -> None:
+    fill(direct, list(REFUSED), FAILED)
+    result = store.run(failure_actions.requeue(KEYS, everything(store), queue="other"))
+    holds_job = [raw for raw, reason in REFUSED.items() if "holds no job" not in reason]
+    assert (result.done, dict(result.refused)) == (
+        len(holds_job),
+        {"the entry holds no job with a class": len(REFUSED) - len(holds_job)},
+    )
+    assert waiting(direct, FAILED) == [raw for raw in REFUSED if raw not in holds_job]
+    assert direct("LLEN", "resque:queue:other") == len(holds_job)
+
+
 @pytest.mark.parametrize("raw", [*REFUSED, *UNREADABLE[:-1]])
 def test_keeping_refuses_the_same(store: Store, direct: Direct, raw: bytes) -> None:
     fill(direct, [raw], FAILED)

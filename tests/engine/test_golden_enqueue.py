@@ -179,7 +179,9 @@ def test_pauses_of_the_plugin(
 
 
 def impossible(resque: Resque, direct: Direct) -> None:
-    for argument in (float("nan"), float("inf"), "half \ud800", object(), {1, 2}, b"bytes"):
+    not_utf8 = "caf\udce9"
+    texts = ("half \ud800", not_utf8, [{"k": not_utf8}], {not_utf8: 1})
+    for argument in (float("nan"), float("inf"), *texts, object(), {1, 2}, b"bytes"):
         with pytest.raises(EncodeError):
             resque.enqueue(OkJob, argument)
     with pytest.raises(NoQueueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hiredis
 import pytest
 import trustme
 from tests.engine.direct import Direct
@@ -47,7 +48,12 @@ def start(redis_binary: Binary) -> Iterator[Servers]:
 def test_a_user_who_may_not_set_a_name_may_work(
     all_kinds: Runners, direct: Direct, redis_url: str, rights: str
 ) -> None:
-    direct("ACL", "SETUSER", "modest", "reset", "on", ">sesame", "~*", "+@all", rights)
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">sesame", "~*", "+@all")
+    try:
+        direct("ACL", "SETUSER", "modest", rights)
+    except hiredis.ReplyError as refused:
+        # CLIENT SETINFO is there since 7.2, and taking away one of CLIENT's commands since 7.0.
+        pytest.skip(f"this server is older: {refused}")
     url = redis_url.replace("unix://", "unix://modest:sesame@")
     try:
         runners = all_kinds.each(url)

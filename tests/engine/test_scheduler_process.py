@@ -67,14 +67,15 @@ def test_a_standby_takes_over_when_the_master_is_killed(
     assert direct("GET", LOCK) == standby.host_pid.encode()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=str)
 def test_a_standby_takes_over_when_the_master_leaves(
-    start: StartScheduler, store: Store, keys: Keys, direct: Direct
+    start: StartScheduler, store: Store, keys: Keys, direct: Direct, number: signal.Signals
 ) -> None:
     master = start()
     master.await_log("is the master")
     standby = start()
     standby.await_log("stands by")
-    master.leave(signal.SIGTERM)
+    master.leave(number)
     delay_due(store, keys, 1)
     await_length(direct, 1)
     assert direct("GET", LOCK) == standby.host_pid.encode()

@@ -124,3 +124,37 @@ def test_a_worker_finishes_its_job_and_leaves_when_its_parent_is_killed(
     assert "in hand done" in trace(direct)
     assert direct("EXISTS", "resque:failed") == 0
     assert stat(direct, "processed") + len(waiting(direct)) == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full disk to lend")
+@pytest.mark.parametrize("environment", [{}, {"BACKGROUND": "1"}], ids=str)
+def test_a_pid_file_on_a_full_disk_is_said_and_no_worker_begins(
+    direct: Direct, start_worker: StartWorker, environment: dict[str, str]
+) -> None:
+    worker = start_worker(PIDFILE="/dev/full", **environment)
+    assert worker.wait() == 2
+    assert worker.log() == "worker: cannot write PIDFILE '/dev/full': No space left on device\n"
+    assert direct("EXISTS", "resque:workers") == 0
+
+
+@pytest.mark.parametrize("module", ["resque.worker", "resque.scheduler"])
+def test_a_folder_that_was_removed_keeps_nobody_from_beginning(
+    redis_url: str, tmp_path: Path, module: str
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    command = f"rmdir {folder} && exec {sys.executable} -m {module}"
+    process = subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT / "engine"), "REDIS_URL": redis_url, "QUEUES": "default"},
+    )
+    assert process.stdout is not None
+    with process, process.stdout:
+        begun = process.stdout.readline()
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0, begun

@@ -156,12 +156,12 @@ def test_a_job_ended_by_usr1_and_term_is_its_childs_last(
     await_run(direct, "Hangs")
     worker.send(SIGUSR1)
     await_begun(direct, 2)
+    assert failed(direct) == [("Hangs", ["here"], "Resque::TermException")]
+    assert trace(direct) == ["cleaned up after SIGTERM"]
     # Had the child gone on, the KILL that follows the TERM would find another job.
     (_, before), (_, after) = where(direct)
     assert before != after
     assert worker.leave() == 0
-    assert failed(direct) == [("Hangs", ["here"], "Resque::TermException")]
-    assert trace(direct) == ["cleaned up after SIGTERM"]
 
 
 @pytest.mark.parametrize(

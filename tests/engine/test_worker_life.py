@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from signal import SIGCONT, SIGTERM, SIGUSR1, SIGUSR2
+from signal import SIG_IGN, SIGCONT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, signal
 
 import pytest
 from tests.engine import golden
@@ -161,8 +161,8 @@ def test_a_queue_of_the_wrong_type_does_not_stop_the_others(
 def test_a_worker_that_redis_refuses_still_leaves(
     direct: Direct, start_worker: StartWorker
 ) -> None:
-    direct("RPUSH", "resque:pause-all-workers", "not a string")
-    worker = start_worker()
+    direct("RPUSH", "resque:queues", "no set")
+    worker = start_worker("*")
     worker.await_log("another kind of value")
     assert worker.leave() == 0
     assert direct("EXISTS", "resque:workers") == 0
@@ -197,3 +197,32 @@ def test_a_term_ends_a_job_that_ignores_signals(
     assert not child.is_running()
     [entry] = direct("LRANGE", "resque:failed", 0, -1)
     assert b"SIGKILL (signal 9)" in entry
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_worker_whose_terminal_is_closed_leaves_in_order(
+    direct: Direct, push: Push, start_worker: StartWorker, count: str
+) -> None:
+    push("SlowJob", 600)
+    worker = start_worker(COUNT=count)
+    eventually(lambda: direct("SCARD", "resque:workers") == int(count), "all are registered")
+    eventually(lambda: direct("LLEN", "resque:queue:default") == 0, "the job is taken")
+    assert worker.leave(SIGHUP) == 0
+    assert direct("EXISTS", "resque:workers", "resque:workers:heartbeat") == 0
+    [entry] = direct("LRANGE", "resque:failed", 0, -1)
+    assert b"SIGKILL" in entry
+
+
+def test_a_worker_under_nohup_outlasts_its_terminal(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    before = signal(SIGHUP, SIG_IGN)
+    try:
+        worker = start_worker()
+    finally:
+        signal(SIGHUP, before)
+    await_waiting(worker)
+    worker.send(SIGHUP)
+    push("OkJob")
+    eventually(lambda: direct("GET", "resque:stat:processed") == b"1", "it goes on")
+    assert worker.leave() == 0

@@ -9,6 +9,7 @@ import pytest
 
 from resque.errors import BadOption
 from resque.worker.options import Options, count, from_environment
+from resque.worker.pace import Pace
 
 
 def test_an_empty_environment_means_rubys_defaults() -> None:
@@ -22,6 +23,9 @@ def test_every_variable_is_read() -> None:
     options = from_environment(
         {
             "INTERVAL": "0.5",
+            "MIN_INTERVAL": "0.2",
+            "MAX_INTERVAL": "7",
+            "BACKOFF_INTERVAL": "0.3",
             "RESQUE_HEARTBEAT_INTERVAL": "6",
             "RESQUE_PRUNE_INTERVAL": "30",
             "RESQUE_PROCLINE_PREFIX": "pfx-",
@@ -40,6 +44,9 @@ def test_every_variable_is_read() -> None:
     )
     assert options == Options(
         interval_s=0.5,
+        min_interval_s=0.2,
+        max_interval_s=7,
+        backoff_interval_s=0.3,
         heartbeat_interval_s=6,
         prune_after_s=30,
         title_prefix="pfx-",
@@ -70,7 +77,8 @@ def test_variables_that_are_there_but_empty_mean_the_defaults() -> None:
     names = (
         "INTERVAL RESQUE_HEARTBEAT_INTERVAL RESQUE_PRUNE_INTERVAL JOBS_PER_FORK RESQUE_JOB_TIMEOUT "
         "RESQUE_REQUEUE_LOST TERM_CHILD GRACEFUL_TERM RESQUE_TERM_TIMEOUT FAILURE_BACKEND "
-        "RESQUE_PRE_SHUTDOWN_TIMEOUT RUN_AT_EXIT_HOOKS RESQUE_SHUFFLE RESQUE_WEIGHTS"
+        "RESQUE_PRE_SHUTDOWN_TIMEOUT RUN_AT_EXIT_HOOKS RESQUE_SHUFFLE RESQUE_WEIGHTS "
+        "MIN_INTERVAL MAX_INTERVAL BACKOFF_INTERVAL"
     )
     assert from_environment(dict.fromkeys(names.split(), "")) == Options()
 
@@ -149,3 +157,29 @@ def test_the_heavier_a_queue_the_more_often_it_is_first_and_none_is_never() -> N
 def test_the_lightest_of_queues_is_looked_at_last() -> None:
     found = orders(Options(weights={"low": 1e-9}))
     assert {order[-1] for order in found} == {"low"}
+
+
+@pytest.mark.parametrize(
+    ("options", "before_a_job", "after_one"),
+    [
+        (Options(), [5, 5], [5, 5]),
+        (Options(interval_s=0.5), [0.5, 0.5], [0.5, 0.5]),
+        (Options(min_interval_s=1, max_interval_s=2, backoff_interval_s=0.5), [2, 2], [1.5, 2]),
+        (Options(min_interval_s=1, backoff_interval_s=0.5), [5, 5], [1.5, 2]),
+        (Options(interval_s=1, max_interval_s=2, backoff_interval_s=0.75), [1.75, 2], [1.75, 2]),
+        (Options(min_interval_s=9), [5, 5], [5, 5]),
+    ],
+)
+def test_rests_between_two_looks_grow_as_rubys_do(
+    options: Options, before_a_job: list[float], after_one: list[float]
+) -> None:
+    pace = Pace(options)
+    assert [pace.rest_s() for _ in before_a_job] == before_a_job
+    pace.begin_anew()
+    assert [pace.rest_s() for _ in after_one] == after_one
+    assert not pace.is_over
+
+
+@pytest.mark.parametrize("options", [Options(interval_s=0), Options(max_interval_s=0)])
+def test_a_worker_without_any_rest_leaves_when_there_is_no_job(options: Options) -> None:
+    assert Pace(options).is_over

@@ -82,6 +82,22 @@ def test_a_success_forgets_the_count(
     assert (stat(direct, "processed"), stat(direct, "failed")) == (2, 1)
 
 
+@pytest.mark.parametrize("environment", [{}, {"FORK_PER_JOB": "false"}, {"JOBS_PER_FORK": "10"}])
+def test_arguments_that_cannot_be_written_again_cost_the_retry_and_nothing_else(
+    direct: Direct, push: Push, start_worker: StartWorker, environment: dict[str, str]
+) -> None:
+    # Longer than what the script looks into: it would set half of a surrogate pair aside.
+    long = '["\\ud800", "%s"]' % ("x" * 2**20)
+    for args in ("[NaN]", "[1e400]", "[" * 150 + "]" * 150, long):
+        direct("RPUSH", "resque:queue:default", '{"class":"RetryJob","args":' + args + "}")
+    push("Note", "still here")
+    worker = start_worker(**JOBS, **environment)
+    assert worker.wait() == 0, worker.log()
+    assert [entry["exception"] for entry in failures(direct)] == ["RuntimeError"] * 4
+    assert trace(direct) == ["still here"]
+    assert worker.log().count("retry: ") >= 4
+
+
 @pytest.mark.parametrize("jobs_per_fork", ["1", "10"])
 def test_an_attempt_whose_child_was_killed_counts(
     direct: Direct, push: Push, start_worker: StartWorker, jobs_per_fork: str

@@ -32,6 +32,8 @@ def wishes() -> Iterator[Wishes]:
         ([signal.SIGINT], False, True, True, False),
         ([signal.SIGTERM], True, True, False, False),
         ([signal.SIGINT], True, True, True, False),
+        ([signal.SIGHUP], False, True, True, False),
+        ([signal.SIGHUP], True, True, True, False),
         ([signal.SIGUSR1], False, False, True, False),
         ([signal.SIGUSR2], False, False, False, True),
         ([signal.SIGUSR2, signal.SIGCONT], False, False, False, False),

@@ -1,4 +1,4 @@
-"""How much the kill tests do: a little with every `make test`, much more with `make soak`."""
+"""How much long tests do: a little with every `make test`, much more with `make soak`."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from qtop.widgets.vtable import VTable
 from resque.wire.address import Address, parse_url
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
-PATIENCE = 500
+#: A console that was busy for long rests for long before it looks through everything again.
+PATIENCE_S = 60.0
 
 
 def console(
@@ -54,7 +56,8 @@ def table_of(app: App[Any]) -> VTable[Any]:
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool], what: str = "") -> None:
     """Let the console work until something is so."""
-    for _ in range(PATIENCE):
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
         if condition():
             return
         await pilot.pause(0.01)

@@ -1,11 +1,11 @@
 """Every state that real Resque left, looked at through every screen of the console."""
 
-import os
 import re
 
 import pytest
 from tests.engine import golden
 from tests.engine.direct import Direct
+from tests.kills.scale import either
 from tests.tui.console import console, screen_text, until
 from textual.pilot import Pilot
 
@@ -14,7 +14,7 @@ from qtop.app import QtopApp
 pytestmark = pytest.mark.redis
 
 #: All of them in the long form, a few in the short one.
-STEP = 1 if os.environ.get("QTOP_SOAK") == "1" else 24
+STEP = either(24, 1)
 NAMES = sorted(path.stem for path in golden.FOLDER.glob("*.json"))[::STEP]
 #: How many states one console looks at.
 AT_ONCE = 12

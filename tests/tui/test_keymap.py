@@ -135,15 +135,6 @@ def test_the_help_begins_with_what_can_be_done_here(screen: type[ConsoleScreen])
         )
 
 
-def test_the_readme_table_has_a_line_for_every_action() -> None:
-    lines = keymap.markdown_table().splitlines()
-    assert len(lines) == len(ACTIONS) + 2
-    assert {line.count("|") for line in lines} == {5}
-    requeue = next(line for line in lines if "`r`" in line)
-    assert "on Failed, on a group of failures, on one failure" in requeue
-    assert requeue.endswith("| asks first |")
-
-
 def test_ids_are_unique_and_helps_are_sentences() -> None:
     assert len({a.id for a in ACTIONS}) == len(ACTIONS)
     assert all(a.help[0].isupper() and a.help.endswith(".") for a in ACTIONS)

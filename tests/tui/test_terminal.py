@@ -28,6 +28,14 @@ app.run()
 sys.exit(app.return_code)
 """
 
+NO_NAME_SERVER = """
+import socket, sys, threading
+def unanswered(*args, **options):
+    print("asked", file=sys.__stderr__)
+    threading.Event().wait()
+socket.getaddrinfo = unanswered
+"""
+
 
 @pytest.fixture
 def terminal(redis_url: str, tmp_path: Path) -> Iterator[Terminal]:
@@ -62,6 +70,14 @@ def test_the_first_frame_comes_before_the_first_look(terminal: Terminal) -> None
     terminal.read_until(b"mail")
     assert b"Connecting to" in terminal.written
     assert terminal.written.index(b"Connecting to") < terminal.written.index(b"mail")
+
+
+def test_leaving_does_not_wait_for_a_name_server(tmp_path: Path) -> None:
+    url = "redis://redis.example.com:6379"
+    with open_terminal(NO_NAME_SERVER + RUN, url, str(tmp_path)) as terminal:
+        terminal.read_until(b"asked")
+        terminal.press(b"q")
+        assert terminal.wait() == 0
 
 
 def test_the_console_ends_by_itself_when_the_terminal_vanishes(terminal: Terminal) -> None:

@@ -99,11 +99,10 @@ def test_what_leaves_the_head_and_what_arrives_disturbs_nothing(
     assert len(set(seen)) == len(seen)
     assert not way.is_broken
     # What is still there was seen, but for what arrived after the beginning.
-    arrived_first = [item for item in seen if item.startswith(b"late")]
     assert set(before) & set(there) <= set(seen)
-    assert [item for item in seen if item not in arrived_first] == sorted(
-        (item for item in seen if item not in arrived_first), key=before.index, reverse=True
-    )
+    place = {item: at for at, item in enumerate(before)}
+    places = [place[item] for item in seen if not item.startswith(b"late")]
+    assert places == sorted(places, reverse=True)
 
 
 async def test_a_list_that_was_replaced_is_noticed() -> None:

@@ -17,6 +17,7 @@ from textual.worker import WorkerFailed
 
 from qtop import crash
 from qtop.driver import TerminalDriver
+from qtop.threads import UnwaitedThreads
 
 WATCHDOG_S: Final = 5.0
 
@@ -42,10 +43,12 @@ class Lifeline(App[None]):
         self._crash_word: str | None = None
 
     def watch_over_end(self) -> None:
-        """Begin to listen to signals and to watch the terminal, if there is a real one."""
+        """Begin to listen to signals and to watch the terminal, if there is a real one; from now on
+        no call that blocks is waited for at the end."""
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(UnwaitedThreads())
         if self.is_headless:
             return
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit)
         self.set_interval(WATCHDOG_S, self.check_terminal)

@@ -24,6 +24,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import resque
@@ -33,9 +34,9 @@ from resque.scheduler.definition import BadSchedule
 from resque.scheduler.moving import BATCH
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.zones import local_zone
-from resque.wire import times
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import Store
+from resque.worker import log
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
 
@@ -58,7 +59,7 @@ def main(environ: Mapping[str, str]) -> int:
             zone=local_zone(environ),
             options=_options(environ),
             queue_of=_queue_of,
-            log=_log,
+            log=log.say,
         )
     except (_Unusable, BadUrl, BadSchedule, ValueError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
@@ -70,10 +71,6 @@ def main(environ: Mapping[str, str]) -> int:
         print(f"scheduler: {error}", file=sys.stderr)
         return 3
     return 0
-
-
-def _log(line: str) -> None:
-    print(f"{times.run_at(times.wall_now())} {line}", flush=True)
 
 
 def _queue_of(class_name: str) -> str | None:
@@ -123,8 +120,10 @@ def _hold_private_server(url: str) -> None:
 
 def _load(modules: str) -> None:
     """Import the modules that declare jobs; they see the current folder."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    # Whoever started us may have removed the folder since.
+    with suppress(FileNotFoundError):
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
     for module in filter(None, (name.strip() for name in modules.split(","))):
         try:
             importlib.import_module(module)
@@ -133,4 +132,7 @@ def _load(modules: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    log.have_streams()
+    exit_status = main(os.environ)
+    log.end()
+    sys.exit(exit_status)

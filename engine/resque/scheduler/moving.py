@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from resque.state import delayed
-from resque.state.delayed import DelayedJob, Outcome
 from resque.wire.codec import Unreadable, decode, members
 from resque.wire.exchange import Arg, Exchange, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes
@@ -127,36 +126,6 @@ def move_due(
         else:
             moved = moved.plus(taken)
     return Pass(moved, False, None, tuple(broken))
-
-
-def run_moment(keys: Keys, stamp: str, queue_of: QueueOf = no_queue) -> Steps[Moved]:
-    """Put all jobs of a moment onto their queues now. Jobs that others take meanwhile are not
-    counted. Two round trips a batch. (Ruby: enqueue_delayed_items_for_timestamp.)"""
-    moved = Moved()
-    while True:
-        size: int = yield single(("LLEN", keys.delayed(stamp)), int)
-        if not size:
-            return moved
-        taken = yield from _move_head(keys, stamp, queue_of, BATCH)
-        moved = moved.plus(taken or Moved())
-
-
-def run_job(
-    keys: Keys, stamp: str, job: DelayedJob, queue_of: QueueOf = no_queue
-) -> Steps[Outcome]:
-    """Put one job that was listed onto its queue now, found by its bytes. One round trip, a second
-    for a cut one; O(jobs of the moment)."""
-    raw = yield from delayed.whole(keys, stamp, job)
-    if raw is None:
-        return "gone"
-    push = push_of(raw, queue_of)
-    if isinstance(push, Unreadable):
-        return push
-    args = (name_bytes(push.queue), push.payload)
-    outcome: Outcome = yield delayed.take_one(
-        keys, stamp, raw, "queue", keys.queue(push.queue), *args
-    )
-    return outcome
 
 
 def reset(keys: Keys) -> Steps[Moved]:

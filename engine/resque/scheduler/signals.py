@@ -3,6 +3,7 @@
 | signal          | asks                                        |
 |-----------------|---------------------------------------------|
 | TERM, INT, QUIT | leave, after the batch in hand              |
+| HUP             | the same, where `nohup` does not hold it back |
 | USR1            | print what is planned                       |
 | USR2            | read the schedules again                    |
 """
@@ -15,7 +16,7 @@ import signal
 from types import FrameType, TracebackType
 from typing import Self
 
-_LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _HANDLED = (*_LEAVE, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -35,6 +36,9 @@ class Wishes:
     def __enter__(self) -> Self:
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         for number in _HANDLED:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                # nohup.
+                continue
             self._before[number] = signal.signal(number, self._note)
         return self
 

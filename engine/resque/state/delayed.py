@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from resque.errors import NoClassError, NoQueueError
 from resque.state import queues, windows
 from resque.state.windows import Item
-from resque.wire.codec import Unreadable, decode, encode, encode_job
-from resque.wire.exchange import Arg, Exchange, Steps, load_script, single
+from resque.wire.codec import decode, encode, encode_job
+from resque.wire.exchange import Exchange, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
 
 _DELAY = load_script("delay")
-_ONE = load_script("delayed_one")
+_REMOVE = load_script("delayed_remove")
 _EVERYWHERE = load_script("delayed_everywhere")
 
 #: Moments looked at in one round trip.
@@ -230,31 +230,9 @@ def remove(keys: Keys, raw: bytes) -> Steps[int]:
 def remove_at(keys: Keys, stamp: str, raw: bytes) -> Exchange[int]:
     """Delete a job from one moment, by its bytes: all that are equal. Returns how many. One round
     trip, O(jobs of the moment). (Ruby: remove_delayed_job_from_timestamp.)"""
-    return _take(keys, stamp, raw, 0, "drop", keys.delayed(stamp))
-
-
-#: What became of one job: done, gone (somebody else took it), or why it could not be done.
-Outcome = Literal["done", "gone"] | Unreadable
-
-
-def remove_job(keys: Keys, stamp: str, job: DelayedJob) -> Steps[Outcome]:
-    """Delete one job that was listed; equal ones stay. One round trip, a second for a cut one."""
-    raw = yield from whole(keys, stamp, job)
-    if raw is None:
-        return "gone"
-    outcome: Outcome = yield take_one(keys, stamp, raw, "drop", keys.delayed(stamp))
-    return outcome
-
-
-def reschedule_job(keys: Keys, stamp: str, job: DelayedJob, at: float) -> Steps[Outcome]:
-    """Delay one job that was listed until `at` (epoch) instead. As `remove_job`."""
-    raw = yield from whole(keys, stamp, job)
-    if raw is None:
-        return "gone"
-    new = str(int(at))
-    args = (keys.delayed_member(new), new)
-    outcome: Outcome = yield take_one(keys, stamp, raw, "delay", keys.delayed(new), *args)
-    return outcome
+    moment = [keys.delayed(stamp), keys.delayed_schedule(), keys.delayed_stamps(raw)]
+    call = _REMOVE.call(moment, [raw, keys.delayed_member(stamp), name_bytes(stamp)])
+    return single(call, int, writes=True)
 
 
 def whole(keys: Keys, stamp: str, job: DelayedJob) -> Steps[bytes | None]:
@@ -263,31 +241,3 @@ def whole(keys: Keys, stamp: str, job: DelayedJob) -> Steps[bytes | None]:
         return job.item.raw
     found: bytes | None = yield windows.find(keys.delayed(stamp), job.item.sha, job.place)
     return found
-
-
-def take_one(
-    keys: Keys, stamp: str, raw: bytes, act: str, where: bytes, *args: Arg
-) -> Exchange[Outcome]:
-    """Take one job out of a moment and let `delayed_one.lua` do `act` with it: `drop`, `queue`
-    or `delay`. One round trip, O(jobs of the moment)."""
-
-    def parse(taken: int) -> Outcome:
-        if taken < 0:
-            return Unreadable(raw, "where it should go is not a list")
-        return "done" if taken else "gone"
-
-    return _take(keys, stamp, raw, 1, act, where, *args).then(parse)
-
-
-def _take(
-    keys: Keys, stamp: str, raw: bytes, how_many: int, act: str, where: bytes, *args: Arg
-) -> Exchange[int]:
-    moment = [keys.delayed(stamp), keys.delayed_schedule(), keys.delayed_stamps(raw)]
-    return single(
-        _ONE.call(
-            [*moment, where, keys.queues()],
-            [raw, keys.delayed_member(stamp), name_bytes(stamp), how_many, act, *args],
-        ),
-        int,
-        writes=True,
-    )

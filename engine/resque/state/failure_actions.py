@@ -53,8 +53,8 @@ def requeue(
     off the list. Payloads go back byte for byte. Costs as `bulk.take`."""
 
     def decide(raw: bytes) -> Taking | str:
-        job = failures.job_of(raw)
-        return job if isinstance(job, str) else Taking(0, raw, queue or job[0], job[1])
+        job = failures.job_of(raw, queue)
+        return job if isinstance(job, str) else Taking(0, raw, *job)
 
     key = failures.list_key(keys, list_name)
     return bulk.take(keys, key, marks, decide, trail, at_once=at_once)

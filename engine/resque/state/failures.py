@@ -160,12 +160,13 @@ class Reader:
         return tuple(failure for _, failure in reversed(known.values()))
 
 
-def job_of(raw: bytes) -> tuple[str, bytes] | str:
-    """The queue and the payload's bytes of an entry, or why it cannot be requeued."""
+def job_of(raw: bytes, to: str | None = None) -> tuple[str, bytes] | str:
+    """The queue and the payload's bytes of an entry, or why it cannot be requeued. `to` is put in
+    place of the entry's queue, which is not looked at then."""
     try:
         # Both: `members` keeps the payload's bytes, but does not look behind the object.
         value, parts = decode(raw), members(raw)
-        queue, job = value.get("queue"), value.get("payload")
+        queue, job = to or value.get("queue"), value.get("payload")
     except ValueError as error:
         return f"the entry cannot be read: {error}"
     if not isinstance(queue, str) or not queue:

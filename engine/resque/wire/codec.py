@@ -221,6 +221,16 @@ def encode_job(class_name: str, args: list[Any] | tuple[Any, ...]) -> bytes:
     return encode({"class": class_name, "args": list(args)})
 
 
+def require_utf8(queue: str, payload: bytes) -> None:
+    """Raise EncodeError where a new job or its queue's name is not UTF-8. Ruby refuses such a job,
+    too: its pages could not show it, and its failure would be lost there. O(size)."""
+    try:
+        payload.decode()
+        queue.encode()
+    except UnicodeError:
+        raise EncodeError("a text of the job, or its queue's name, is not UTF-8") from None
+
+
 def members(raw: bytes) -> dict[str, bytes]:
     """Cut a JSON object into its members, each value as its original bytes.
 

@@ -264,6 +264,9 @@ def refusal(text: str) -> StoreError:
         # Before Redis 7 an error inside a script carries its own code further on.
         words = rest.replace(" -", " ")
         code = next((known for known in _REFUSALS if f" {known} " in words), code)
+    if "executing the script can't" in rest or "ACL failure in script" in rest:
+        # A right that only a script lacks has no code of its own.
+        code = "NOPERM"
     if "DB index" in rest:
         return Refused(f"there is no database of that number: correct the URL (Redis says: {text})")
     if code not in _REFUSALS:

@@ -7,92 +7,25 @@ a write whose answer was lost is reported as unknown, and whoever asked decides.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import redis
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    InvalidResponse,
-    ResponseError,
-)
+from redis.exceptions import ResponseError
 
-from resque.errors import (
-    AuthRefused,
-    Busy,
-    NotRedis,
-    OutcomeUnknown,
-    ReadOnly,
-    StoreError,
-)
-from resque.wire.address import Address, parse_url, reason_of, unreachable
-from resque.wire.exchange import (
-    ErrorReply,
-    Exchange,
-    Moved,
-    Operation,
-    Reply,
-    drive,
-    refusal,
-)
+from resque.errors import Busy, ReadOnly, StoreError
+from resque.wire.address import Address, parse_url
+from resque.wire.exchange import Exchange, Moved, Operation, Reply, drive
 from resque.wire.pools import async_close, async_pool_for, close, pool_for
+from resque.wire.redis_errors import error_reply, raise_ours
 
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT_S = 5.0
 #: How often a cluster may send us on before we give up.
 _MOST_MOVES = 3
-
-#: redis-py strips these words from the front of an error text and tells them by class instead.
-_CODES: dict[str, str] = {
-    "AuthenticationError": "NOAUTH",
-    "AuthenticationWrongNumberOfArgsError": "NOAUTH",
-    "NoPermissionError": "NOPERM",
-    "NoScriptError": "NOSCRIPT",
-    "ReadOnlyError": "READONLY",
-    "OutOfMemoryError": "OOM",
-    "BusyLoadingError": "LOADING",
-    "MasterDownError": "MASTERDOWN",
-    "TryAgainError": "TRYAGAIN",
-    "ClusterDownError": "CLUSTERDOWN",
-    "ExecAbortError": "EXECABORT",
-    "MovedError": "MOVED",
-    "AskError": "ASK",
-    "ClusterCrossSlotError": "CROSSSLOT",
-}
-
-
-def _error_reply(error: ResponseError) -> ErrorReply:
-    code = getattr(error, "status_code", None) or _CODES.get(type(error).__name__, "")
-    text = str(error)
-    return ErrorReply(text if not code or text.startswith(code) else f"{code} {text}")
-
-
-def _raise(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
-    """Turn what redis-py raises into the engine's tree; the address is shown without secrets."""
-    if isinstance(error, StoreError):
-        raise error
-    if isinstance(error.__cause__, redis.RedisError):
-        # The asyncio client wraps what a server refuses while a connection is made.
-        error = error.__cause__
-    if isinstance(error, AuthenticationError | AuthorizationError):
-        raise AuthRefused(f"{address} refuses this user or password: correct the URL") from None
-    if isinstance(error, BusyLoadingError):
-        raise Busy(f"{address} is still loading its data: try again soon") from None
-    if isinstance(error, InvalidResponse):
-        raise NotRedis(f"what answers at {address} is not Redis: check host and port") from None
-    if isinstance(error, ResponseError):
-        problem = refusal(_error_reply(error).text)
-        raise type(problem)(f"{address}: {problem}") from None
-    if unknown:
-        raise OutcomeUnknown(
-            f"{address} did not answer a write ({reason_of(error)}): "
-            "it may have happened, look first"
-        ) from None
-    raise unreachable(address, error) from None
 
 
 class Store:
@@ -112,6 +45,7 @@ class Store:
         #: The address, or the node of a cluster that has the keys.
         self._node = self.address
         self._pool = pool_for(self.address, timeout_s, client_name)
+        self._pid = os.getpid()
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an exchange, or all exchanges of a generator, and return its result.
@@ -133,13 +67,13 @@ class Store:
     def _trade(self, exchange: Exchange[T]) -> T:
         conversation = exchange.converse()
         commands = next(conversation)
-        pool = self._pool
+        pool = self._own_pool()
         try:
             connection: Any = pool.get_connection()
         except (redis.RedisError, OSError) as error:
             # A node may be gone for good: the next exchange asks the first one again.
             self._go_to(self.address)
-            _raise(error, self.address, unknown=False)
+            raise_ours(error, self.address, unknown=False)
         is_clean = False
         try:
             while True:
@@ -155,12 +89,20 @@ class Store:
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            _raise(error, self.address, unknown=exchange.writes)
+            raise_ours(error, self.address, unknown=exchange.writes)
         finally:
             if not is_clean or pool is not self._pool:
                 # Answers left on the wire would be taken for those of the next exchange.
                 connection.disconnect()
             pool.release(connection)
+
+    def _own_pool(self) -> Any:
+        """The pool; in a child after a fork one of its own. The parent's cannot be used: another
+        thread may have had its lock in hand, and would never give it back here."""
+        if self._pid != os.getpid():
+            self._pool = pool_for(self._node, self._timeout_s, self._name)
+            self._pid = os.getpid()
+        return self._pool
 
     def _go_to(self, node: Address) -> None:
         if node == self._node:
@@ -172,7 +114,7 @@ class Store:
 
     def close(self) -> None:
         """Close the connections."""
-        close(self._pool)
+        close(self._own_pool())
 
     def __enter__(self) -> Self:
         return self
@@ -190,7 +132,7 @@ def _read(connection: Any) -> Reply:
     try:
         return connection.read_response(disable_decoding=True)
     except ResponseError as error:
-        return _error_reply(error)
+        return error_reply(error)
 
 
 class AsyncStore:
@@ -251,7 +193,7 @@ class AsyncStore:
         except (redis.RedisError, OSError) as error:
             # A node may be gone for good: the next exchange asks the first one again.
             await self._go_to(self.address)
-            _raise(error, self.address, unknown=False)
+            raise_ours(error, self.address, unknown=False)
         is_clean = False
         try:
             while True:
@@ -267,7 +209,7 @@ class AsyncStore:
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            _raise(error, self.address, unknown=exchange.writes)
+            raise_ours(error, self.address, unknown=exchange.writes)
         finally:
             if not is_clean or pool is not self._pool:
                 # Also when cancelled between sending and reading; nowait: this must not hang.
@@ -308,4 +250,4 @@ async def _read_async(connection: Any) -> Reply:
     try:
         return await connection.read_response(disable_decoding=True)
     except ResponseError as error:
-        return _error_reply(error)
+        return error_reply(error)

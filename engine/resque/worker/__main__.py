@@ -8,6 +8,7 @@
 | `RESQUE_REQUIRE` | modules that declare the jobs, comma-separated |
 | `COUNT` | that many workers under one parent, which restarts those that die |
 | `INTERVAL` | seconds between two looks; 0: leave when no job is found |
+| `MIN_INTERVAL`, `MAX_INTERVAL`, `BACKOFF_INTERVAL` | as in Ruby: that time grows |
 | `FORK_PER_JOB` | `false`: run jobs in the worker's own process |
 | `JOBS_PER_FORK` | that many jobs share a child process |
 | `TERM_CHILD`, `GRACEFUL_TERM`, `RESQUE_TERM_TIMEOUT`, `RESQUE_PRE_SHUTDOWN_TIMEOUT` | as in Ruby |
@@ -33,16 +34,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
 
 import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
 from resque.state.queue_list import QueueList
-from resque.wire import times
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.worker import pool
+from resque.worker import log, pool
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
 from resque.worker.pool import Pool
@@ -77,7 +77,7 @@ def main(environ: Mapping[str, str]) -> int:
                 resque.registry,
                 version=resque.__version__,
                 options=options,
-                log=_log,
+                log=log.say,
             ),
             environ.get("REDIS_URL", ""),
         )
@@ -102,7 +102,7 @@ def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -
         workers,
         work,
         title=title,
-        log=_log,
+        log=log.say,
         graceful_term=finishes_jobs,
         patience_s=patience_s,
     )
@@ -131,34 +131,48 @@ def _greet(address: Address) -> None:
 
 def _settle(environ: Mapping[str, str]) -> None:
     """Go into the background and write the process id, where that is wanted."""
-    pidfile = None
-    if path := environ.get("PIDFILE"):
-        try:
-            # Before going into the background, from where nobody would hear of a problem.
-            pidfile = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
-    if environ.get("BACKGROUND"):
-        if os.fork():
-            os._exit(0)
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(nothing, fd)
-    if pidfile is not None:
-        with pidfile:
-            pidfile.truncate(0)
-            pidfile.write(str(os.getpid()))
+    path = environ.get("PIDFILE")
+    if not environ.get("BACKGROUND"):
+        if path:
+            _write_pid(path, os.getpid())
+        return
+    try:
+        said, say = os.pipe()
+        pid = os.fork()
+    except OSError as error:
+        raise _Unusable(f"cannot go into the background: {error.strerror}") from None
+    if pid:
+        # Written from here: from there nobody would hear of a problem.
+        os.close(said)
+        if path:
+            _write_pid(path, pid)
+        os.write(say, b"go")
+        os._exit(0)
+    os.close(say)
+    if not os.read(said, 2):
+        os._exit(2)
+    os.close(said)
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    os.close(nothing)
 
 
-def _log(line: str) -> None:
-    print(f"{times.run_at(datetime.now(UTC))} {line}", flush=True)
+def _write_pid(path: str, pid: int) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(str(pid))
+    except OSError as error:
+        raise _Unusable(f"cannot write PIDFILE {path!r}: {error.strerror}") from None
 
 
 def _load(modules: str) -> None:
     """Import the modules that declare jobs; they see the current folder."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    # Whoever started us may have removed the folder since.
+    with suppress(FileNotFoundError):
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
     for module in filter(None, (name.strip() for name in modules.split(","))):
         try:
             importlib.import_module(module)
@@ -203,4 +217,7 @@ def _follow_parent(pid: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    log.have_streams()
+    exit_status = main(os.environ)
+    log.end()
+    sys.exit(exit_status)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from resque.wire.values import value
+from resque.worker import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _HEADER = struct.Struct(">qq?")
 #: What a child says before its report at each step: when it is done with a job, and when it has
 #: begun another. No header begins with it.
 _STEP = b"\x01"
+#: The exit status of a child that has ended its job, and cannot say how.
+_MUTE = 121
 
 
 @value
@@ -42,26 +45,25 @@ class Report:
 class Child:
     """A running child: its pid and the pipe it reports through."""
 
-    __slots__ = ("_said", "_status", "pid", "report_fd")
+    __slots__ = ("_said", "_status", "pid", "report_fd", "steps")
 
     def __init__(self, pid: int, report_fd: int) -> None:
         self.pid = pid
         self.report_fd = report_fd
-        self._said = b""
+        #: How many steps it has told of. An even number: it has a job in hand.
+        self.steps = 0
+        self._said = bytearray()
         self._status: int | None = None
 
     def listen(self) -> None:
         """Take in what the child has said so far; never blocks."""
         try:
             while part := os.read(self.report_fd, _READ_BYTES):
-                self._said += part
+                report = part if self._said else part.lstrip(_STEP)
+                self.steps += len(part) - len(report)
+                self._said += report
         except BlockingIOError:
             pass
-
-    @property
-    def steps(self) -> int:
-        """How many steps it has told of. An even number: it has a job in hand."""
-        return len(self._said) - len(self._said.lstrip(_STEP))
 
     def has_left(self) -> bool:
         """Whether the child is gone; collects it, and the rest of what it said."""
@@ -91,15 +93,18 @@ class Child:
 
     def report(self) -> Report | None:
         """What the child has reported; None while it has not, and when it died before it could."""
-        said = self._said.lstrip(_STEP)
-        if len(said) < _HEADER.size:
+        if len(self._said) < _HEADER.size:
             return None
-        length, processed, is_closed = _HEADER.unpack_from(said)
-        failure = said[_HEADER.size :]
-        if len(failure) != max(0, length):
+        length, processed, is_closed = _HEADER.unpack_from(self._said)
+        if len(self._said) != _HEADER.size + max(0, length):
             return None
-        processed_or_none = None if processed < 0 else processed
-        return Report(None if length < 0 else failure, processed_or_none, is_closed)
+        failure = None if length < 0 else bytes(self._said[_HEADER.size :])
+        return Report(failure, None if processed < 0 else processed, is_closed)
+
+    @property
+    def is_mute(self) -> bool:
+        """After an end without a report: whether the job came to its end all the same."""
+        return self._status is not None and os.waitstatus_to_exitcode(self._status) == _MUTE
 
     def death(self) -> str:
         """After an end without a report: how the child died, in Ruby's words."""
@@ -112,6 +117,11 @@ class Child:
                 f"{_signal_name(number)} (signal {number}){dumped}"
             )
         status = os.waitstatus_to_exitcode(self._status)
+        if self.is_mute:
+            return (
+                f"Child process pid {self.pid} could not say how its job ended: "
+                "the job closed files that it had not opened"
+            )
         return (
             f"Child process pid {self.pid} ended with exit status {status} before its job was done"
         )
@@ -129,8 +139,7 @@ def fork(life: Callable[[Callable[[], None]], Report], *, tells_of_steps: bool =
     parent is gone and with `tells_of_steps` tells it. (Each time it hears of one it wakes up: a
     third of what a job costs where many share a child.) Raises OSError when no process can be
     made."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    log.flush()
     parent_pid = os.getpid()
     report_fd, say_fd = os.pipe()
     try:
@@ -142,21 +151,46 @@ def fork(life: Callable[[Callable[[], None]], Report], *, tells_of_steps: bool =
     if pid == 0:
         # Else a child that its parent has left would not notice.
         os.close(report_fd)
-        _live(life, partial(_step, parent_pid, say_fd if tells_of_steps else None), say_fd)
+        pipe = _Pipe(say_fd)
+        _live(life, partial(_step, parent_pid, pipe, tells_of_steps), pipe)
     os.close(say_fd)
     os.set_blocking(report_fd, False)
     return Child(pid, report_fd)
 
 
-def _step(parent_pid: int, say_fd: int | None) -> None:
+class _Pipe:
+    """The pipe to the parent. A job that closes what it has not opened closes that, too, and its
+    number may be a file of the job's by now."""
+
+    __slots__ = ("_fd", "_was")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._was = os.fstat(fd)
+
+    def is_open(self) -> bool:
+        with suppress(OSError):
+            return os.path.samestat(os.fstat(self._fd), self._was)
+        return False
+
+    def say(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+
+def _step(parent_pid: int, pipe: _Pipe, tells: bool) -> None:
     if os.getppid() != parent_pid:
         raise ProcessLookupError("the parent is gone")
-    if say_fd is not None:
-        _write_all(say_fd, _STEP)
+    if not pipe.is_open():
+        # The job that is to blame is still in hand.
+        os._exit(_MUTE)
+    if tells:
+        pipe.say(_STEP)
 
 
 def _live(
-    life: Callable[[Callable[[], None]], Report], step: Callable[[], None], say_fd: int
+    life: Callable[[Callable[[], None]], Report], step: Callable[[], None], pipe: _Pipe
 ) -> NoReturn:
     """The whole life of the child. Leaves without the parent's exit handlers."""
     status = 1
@@ -165,17 +199,21 @@ def _live(
         processed = -1 if report.processed is None else report.processed
         length = -1 if report.failure is None else len(report.failure)
         header = _HEADER.pack(length, processed, report.is_closed)
-        for stream in (sys.stdout, sys.stderr):
-            # A job may have closed the output; that is no reason to fail it.
-            with suppress(Exception):
-                stream.flush()
-        _write_all(say_fd, header + (report.failure or b""))
+        log.flush()
+        if not pipe.is_open():
+            os._exit(_MUTE)
+        pipe.say(header + (report.failure or b""))
         status = 0
     finally:
         os._exit(status)
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+def leave_as_copy() -> NoReturn:
+    """In a process that a job forked and that came back from the job: end it. The worker, its
+    connection and the word on how the job ended are those of the process it is a copy of."""
+    kind, error, trace = sys.exc_info()
+    with suppress(BaseException):
+        if kind is not None and not issubclass(kind, SystemExit):
+            sys.excepthook(kind, error, trace)  # type: ignore[arg-type]
+    log.flush()
+    os._exit(0 if kind is None else 1)

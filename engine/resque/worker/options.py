@@ -15,7 +15,8 @@ class Options:
     """How a worker behaves. The defaults are Ruby Resque's.
 
     `interval_s` is the longest time between two looks at the queues where waiting for a job is
-    impossible; 0 makes the worker leave when it finds none. `job_timeout_s` ends a job that runs
+    impossible; 0 makes the worker leave when it finds none. `min_interval_s`, `max_interval_s` and
+    `backoff_interval_s` let that time grow, as `Pace` says. `job_timeout_s` ends a job that runs
     longer. `requeue_lost` puts a job whose process died back onto its queue, at most so often.
     `term_child` lets a job that must end know by a TermException, with `pre_shutdown_timeout_s`
     before it and `term_timeout_s` after it; `graceful_term` makes TERM finish the job.
@@ -24,6 +25,9 @@ class Options:
     """
 
     interval_s: float = 5.0
+    min_interval_s: float | None = None
+    max_interval_s: float | None = None
+    backoff_interval_s: float = 0.1
     heartbeat_interval_s: float = workers.HEARTBEAT_INTERVAL_S
     prune_after_s: float = workers.PRUNE_AFTER_S
     timeout_s: float = 5.0
@@ -65,6 +69,9 @@ def from_environment(environ: Mapping[str, str]) -> Options:
 def _read(environ: Mapping[str, str]) -> Options:
     return Options(
         interval_s=_seconds(environ, "INTERVAL", 5.0),
+        min_interval_s=_seconds_or_none(environ, "MIN_INTERVAL"),
+        max_interval_s=_seconds_or_none(environ, "MAX_INTERVAL"),
+        backoff_interval_s=_seconds(environ, "BACKOFF_INTERVAL", 0.1),
         heartbeat_interval_s=_seconds(
             environ, "RESQUE_HEARTBEAT_INTERVAL", workers.HEARTBEAT_INTERVAL_S, least=0.01
         ),
@@ -97,6 +104,10 @@ def _seconds(environ: Mapping[str, str], name: str, default: float, *, least: fl
     if not least <= value < 1e7:
         raise BadOption(f"{name} must be a number of seconds from {least:g}, not {text!r}")
     return value
+
+
+def _seconds_or_none(environ: Mapping[str, str], name: str) -> float | None:
+    return _seconds(environ, name, 0.0) if environ.get(name) else None
 
 
 def count(environ: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:

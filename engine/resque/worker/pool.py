@@ -8,8 +8,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from resque.worker.signals import Wishes
+from resque.worker import log
+from resque.worker.signals import HURRIED, Wishes
 from resque.worker.title import set_title
 
 TYPE_CHECKING = False
@@ -31,7 +33,14 @@ class _Place:
         self.pid: int | None = None
         self.since_s = 0.0
         self.next_at_s = 0.0
-        self.pause_s = 0.5
+        self._pause_s = 0.5
+
+    def put_off(self, now_s: float) -> None:
+        """Its worker died, or none could be made: fill it again after a pause."""
+        if now_s - self.since_s > _GROWN_UP_S:
+            self._pause_s = 0.5
+        self.pid, self.next_at_s = None, now_s + self._pause_s
+        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
 
 class Pool:
@@ -57,8 +66,8 @@ class Pool:
         self._is_hurried = False
 
     def run(self) -> int:
-        """Keep the workers going until told to leave. QUIT, TERM, INT, USR1, USR2 and CONT reach
-        all of them. Returns the exit status: 0, or 1 when workers had to be killed."""
+        """Keep the workers going until told to leave. Each of them hears of every signal that a
+        worker obeys. Returns the exit status: 0, or 1 when workers had to be killed."""
         set_title(self._title)
         passed_on: list[int] = []
         wishes = Wishes(on_signal=passed_on.append, graceful_term=self._graceful_term)
@@ -77,12 +86,16 @@ class Pool:
         now_s = time.monotonic()
         for place in self._places:
             if place.pid is None and now_s >= place.next_at_s:
-                place.pid = self._start(wishes)
                 place.since_s = now_s
+                try:
+                    place.pid = self._start(wishes)
+                except OSError as error:
+                    # The others are not to lose their parent for it.
+                    self._log(f"no process for a worker: {error.strerror or error}")
+                    place.put_off(now_s)
 
     def _start(self, wishes: Wishes) -> int:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        log.flush()
         with wishes.held():
             pid = os.fork()
             if pid == 0:
@@ -94,12 +107,11 @@ class Pool:
         try:
             wishes.leave_to_another()
             status = self._work()
-            sys.stdout.flush()
-            sys.stderr.flush()
         except BaseException:
-            sys.excepthook(*sys.exc_info())
-            sys.stderr.flush()
+            with suppress(BaseException):
+                sys.excepthook(*sys.exc_info())
         finally:
+            log.flush()
             os._exit(status)
 
     def _wait(self, wishes: Wishes) -> None:
@@ -116,7 +128,7 @@ class Pool:
             number = numbers.pop(0)
             # A QUIT is in no hurry, and a USR1, which is only passed on, is none that leaves.
             is_graceful = self._graceful_term and number == signal.SIGTERM
-            self._is_hurried |= number in (signal.SIGTERM, signal.SIGINT) and not is_graceful
+            self._is_hurried |= number in HURRIED and not is_graceful
             for place in self._places:
                 if place.pid is not None:
                     os.kill(place.pid, number)
@@ -135,10 +147,7 @@ class Pool:
                 continue
             self._log(f"worker process {pid} died ({_words(status)}); another takes its place")
             now_s = time.monotonic()
-            if now_s - place.since_s > _GROWN_UP_S:
-                place.pause_s = 0.5
-            place.pid, place.next_at_s = None, now_s + place.pause_s
-            place.pause_s = min(place.pause_s * 2, _LONGEST_PAUSE_S)
+            place.put_off(now_s)
 
     def _end_in_time(self) -> bool:
         """After a TERM: wait for the workers, and kill those that outlast all patience."""

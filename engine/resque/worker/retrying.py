@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from resque.errors import StoreError, UnknownJob
+from resque.errors import EncodeError, StoreError, UnknownJob
 from resque.jobs import Definition, Registry
 from resque.perform import arguments
 from resque.state import retries
@@ -22,7 +22,8 @@ class Retrying:
     """Counts the attempts of jobs with a `Retry`, and enqueues the next one.
 
     `run` carries out an operation on Redis; it is asked only for jobs that are tried again. A
-    Redis that does not answer costs a retry, never the failure's record.
+    Redis that does not answer, and arguments that cannot be written (NaN), cost a retry, never the
+    failure's record.
     """
 
     def __init__(
@@ -43,13 +44,15 @@ class Retrying:
         """Count an attempt that begins."""
         definition = self._wanted(record)
         if definition is not None:
-            self._try(retries.begin(self._keys, definition.name, arguments(record.args)))
+            args = arguments(record.args)
+            self._try(lambda: retries.begin(self._keys, definition.name, args))
 
     def succeeded(self, record: Record) -> None:
         """Forget the count of a job that went well."""
         definition = self._wanted(record)
         if definition is not None:
-            self._try(retries.end(self._keys, definition.name, arguments(record.args)))
+            args = arguments(record.args)
+            self._try(lambda: retries.end(self._keys, definition.name, args))
 
     def failed(self, record: Record, entry: bytes) -> bool:
         """Enqueue the next attempt of a job that failed with this `entry`, or give it up. Returns
@@ -59,23 +62,25 @@ class Retrying:
         if definition is None or definition.retry is None:
             return False
         args = arguments(record.args)
-        attempt = self._try(retries.attempt(self._keys, definition.name, args))
+        attempt = self._try(lambda: retries.attempt(self._keys, definition.name, args))
         if attempt is None:
             return False
         policy = definition.retry
         if not retries.may_retry(attempt, policy.limit):
-            self._try(retries.end(self._keys, definition.name, args))
+            self._try(lambda: retries.end(self._keys, definition.name, args))
             return False
-        again = retries.try_again(
-            self._keys,
-            record.queue or "",
-            definition.name,
-            args,
-            delay_s=retries.delay_s(attempt, policy.delays_s),
-            now=self._clock().timestamp(),
-            failure=entry if policy.suppress_failures else b"",
+        again = self._try(
+            lambda: retries.try_again(
+                self._keys,
+                record.queue or "",
+                definition.name,
+                args,
+                delay_s=retries.delay_s(attempt, policy.delays_s),
+                now=self._clock().timestamp(),
+                failure=entry if policy.suppress_failures else b"",
+            )
         )
-        return self._try(again) is not None and policy.suppress_failures
+        return again is not None and policy.suppress_failures
 
     def _wanted(self, record: Record) -> Definition | None:
         try:
@@ -84,9 +89,10 @@ class Retrying:
             return None
         return definition if definition.retry is not None else None
 
-    def _try(self, operation: Operation[Any]) -> int | None:
+    def _try(self, make: Callable[[], Operation[Any]]) -> int | None:
         try:
-            return int(self._run(operation))
-        except StoreError as error:
+            return int(self._run(make()))
+        except (StoreError, EncodeError, UnicodeError) as error:
+            # What somebody else wrote may be arguments that nobody can write again.
             self._log(f"retry: {error}")
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from resque.worker.attending import Attendant
 from resque.worker.limit import Limit
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken
+from resque.worker.room import Room
 from resque.worker.signals import Wishes
 
 #: Events whose hooks run in the worker's own process between two jobs.
@@ -46,12 +48,15 @@ class Ended:
 
 @value
 class Surroundings:
-    """What a runner needs of its worker: to set the title, to beat when it is due and to know
-    when that is, in a child to let go of the parent's things, to take the next job (None: Redis
-    is away, and the worker is to leave), to log how one ended that began at a time, and what tries
-    jobs again (None: none of them asks for it)."""
+    """What a runner needs of its worker: to set the title, to log a line, to wait some seconds or
+    until a signal or the next beat, to beat when it is due and to know when that is, in a child to
+    let go of the parent's things, to take the next job (None: Redis is away, and the worker is to
+    leave), to log how one ended that began at a time, and what tries jobs again (None: none of
+    them asks for it)."""
 
     title: Callable[[str], None]
+    log: Callable[[str], None]
+    sleep: Callable[[float], None]
     beat_if_due: Callable[[], None]
     due_in_s: Callable[[], float]
     let_go: Callable[[], None]
@@ -82,6 +87,7 @@ class Runner:
             options, wishes, surroundings.beat_if_due, surroundings.due_in_s
         )
         self._ahead = Ahead(wishes, self._get_ready, self._life_ahead)
+        self._room = Room(wishes, surroundings.beat_if_due, surroundings.sleep, surroundings.log)
         #: A child that has reported, and is perhaps not yet gone.
         self._leaving: child.Child | None = None
 
@@ -127,7 +133,13 @@ class Runner:
             return Ended(self._failed(error, record))
         limit_s = self._options.job_timeout_s
         self.see_off()
-        running = self._ahead.give(record, began_s) or self._fork(record, began_s)
+        running = self._ahead.give(record, began_s)
+        if running is None:
+            running = self._room.fork(lambda: self._fork(record))
+            began_s = time.monotonic()
+        if running is None:
+            died = DirtyExit("No process could be made for the job")
+            return Ended(died=died, is_lost=self._wishes.leave)
         self._around.title(f"Forked {running.pid} at {int(self._clock().timestamp())}")
         self.fork_ahead()
         limit = Limit(limit_s, began_s) if limit_s is not None else None
@@ -139,19 +151,19 @@ class Runner:
             was_late = limit is not None and limit.was_reached
             if was_late:
                 died = self._timeout(f" and was ended: {died}")
-            return Ended(died=died, is_lost=not was_late and not was_asked_for)
+            is_lost = not was_late and not was_asked_for and not running.is_mute
+            return Ended(died=died, is_lost=is_lost)
         if report.is_closed:
             return Ended(processed=report.processed)
         failure = report.failure
         closing = Closing() if failure is None else self._failure(failure)
         return Ended(closing, processed=report.processed)
 
-    def _fork(self, record: Record, began_s: float) -> child.Child:
+    def _fork(self, record: Record) -> child.Child:
         if self._registry.has_retries:
             self._around.retries()
-        life = partial(self._life, record, began_s, self._processing(record))
-        with self._wishes.held():
-            return child.fork(life, tells_of_steps=self._options.job_timeout_s is not None)
+        life = partial(self._life, record, time.monotonic(), self._processing(record))
+        return child.fork(life, tells_of_steps=self._options.job_timeout_s is not None)
 
     # ---- in the child
 
@@ -174,7 +186,7 @@ class Runner:
         """Run the job, and more when a child is to run several."""
         try:
             self._registry.tell("after_fork", record)
-        except Exception as error:
+        except BaseException as error:
             closing = self._failed(error, record)
         else:
             closing = self._attempt(record, began_s, title)
@@ -191,14 +203,15 @@ class Runner:
         """After the first job: run more of them, until there are none or it is time to leave."""
         processed: int | None = None
         for left in reversed(range(self._options.jobs_per_fork)):
-            # A job may have closed the output; that is no reason to fail it.
-            with suppress(Exception):
-                self._around.log_end(record, closing, began_s)
+            self._around.log_end(record, closing, began_s)
             if not left or self._wishes.leave:
                 break
             # Raises when the parent is gone: then nobody would answer for another job.
             step()
-            taken = self._around.take_next(closing)
+            taken = None
+            # Where a job left this process unfit for it, the parent closes the job.
+            with suppress(Exception):
+                taken = self._around.take_next(closing)
             if taken is None:
                 break
             processed = taken.processed
@@ -219,12 +232,15 @@ class Runner:
         retrying = self._around.retries() if self._registry.has_retries else None
         if retrying:
             retrying.begin(record)
+        pid = os.getpid()
         try:
             self._wishes.begin_job()
             try:
                 perform.perform(self._registry, record.class_name, record.args)
             finally:
                 self._wishes.finish_job()
+                if os.getpid() != pid:
+                    child.leave_as_copy()
         except BaseException as error:
             entry = self._entry(self._told_apart(error, began_s), record)
             is_kept = retrying is not None and retrying.failed(record, entry)

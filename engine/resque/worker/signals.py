@@ -5,6 +5,7 @@
 | QUIT | finish the job in hand, then leave |
 | TERM, INT | end the job in hand now (it becomes a failure), leave |
 | TERM, with GRACEFUL_TERM | as QUIT |
+| HUP: its terminal was closed | as INT; nothing where `nohup` holds it back |
 | USR1 | end the job in hand now, go on |
 | USR2 | take no more jobs; CONT: take jobs again |
 """
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 _HANDLED = tuple(
     int(number)
     for number in (
-        *(signal.SIGQUIT, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2),
-        *(signal.SIGCONT, signal.SIGCHLD),
+        *(signal.SIGQUIT, signal.SIGTERM, signal.SIGINT, signal.SIGHUP),
+        *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGCHLD),
     )
 )
+
+#: They end the job in hand.
+HURRIED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 #: What `fileno` has to read after a CHLD.
 _CHILD_ENDED = bytes((signal.SIGCHLD,))
@@ -92,6 +96,9 @@ class Wishes:
     def __enter__(self) -> Self:
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         for number in _HANDLED:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                # nohup.
+                continue
             note = _pass if number == signal.SIGCHLD else self._note
             self._before[number] = signal.signal(number, note)
         # A process of a pool is born with them held back, so that none is lost before this.
@@ -126,7 +133,7 @@ class Wishes:
         self._on_signal(number)
         if number == signal.SIGTERM and self._graceful_term:
             number = signal.SIGQUIT
-        if number in (signal.SIGTERM, signal.SIGINT):
+        if number in HURRIED:
             self.leave = self.end_job = True
             self._interrupt(number)
         elif number == signal.SIGQUIT:
@@ -182,7 +189,7 @@ class Wishes:
         """In a child after a fork: the parent's signals are not the child's.
 
         QUIT asks a child of several jobs to take no more. As in Ruby, INT (which a terminal sends
-        to the child too), TERM and USR1 leave it as it is: what becomes of its job is the
+        to the child too, as HUP), TERM and USR1 leave it as it is: what becomes of its job is the
         parent's decision. With `term_child` TERM reaches the job as a TermException.
         """
         signal.set_wakeup_fd(-1)

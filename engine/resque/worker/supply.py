@@ -12,6 +12,7 @@ from resque.wire import times
 from resque.wire.codec import Unreadable, decode_payload
 from resque.wire.exchange import Exchange, T
 from resque.wire.keys import Keys
+from resque.wire.values import replace
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, set_aside, work
@@ -21,10 +22,13 @@ from resque.worker.signals import Wishes
 _NAMES_FOR_S = 1.0
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
+#: Queues to look at in one round trip: some 2 ms of Redis's time.
+_AT_ONCE = 2000
 
 
 class Supply:
-    """Takes and closes one worker's jobs. `sleep` waits some seconds, or until a signal."""
+    """Takes and closes one worker's jobs. `wait_out` waits some seconds for Redis to be rid of an
+    error, or until a signal."""
 
     def __init__(
         self,
@@ -37,7 +41,7 @@ class Supply:
         log: Callable[[str], None],
         clock: times.Clock,
         mono_now: Callable[[], float],
-        sleep: Callable[[float], None],
+        wait_out: Callable[[StoreError, float], None],
     ) -> None:
         self._store = store
         self._keys = keys
@@ -48,7 +52,7 @@ class Supply:
         self._log = log
         self._clock = clock
         self._mono_now = mono_now
-        self._sleep = sleep
+        self._wait_out = wait_out
         self._processed = 0
         self._names: list[str] = []
         self._names_read_at = float("-inf")
@@ -59,8 +63,25 @@ class Supply:
         return self._names if self._queues.is_dynamic else self._queues.wanted
 
     def take(self, closing: Closing | None) -> Taken | None:
-        """Close the last job and take the next; None when told to leave during an outage."""
-        return self.patiently(lambda: self._work(self._current_queues(), closing, take=True))
+        """Close the last job and take the next; None when told to leave during an outage, before
+        the last job was closed."""
+        names = self.patiently(self._current_queues)
+        if names is None:
+            return None
+        taken = self.patiently(lambda: self._work(names[:_AT_ONCE], closing, take=True))
+        for at in range(_AT_ONCE, len(names), _AT_ONCE):
+            if taken is None or taken.state != "empty":
+                break
+            taken = self._look_on(taken, names[at : at + _AT_ONCE])
+        return taken
+
+    def _look_on(self, seen: Taken, names: Sequence[str]) -> Taken:
+        """Look at more queues when those before had no job."""
+        taken = self.patiently(lambda: self._work(names, None, take=True))
+        if taken is None:
+            # The last job is closed by now, and must not be again.
+            return replace(seen, state="none")
+        return replace(taken, paused=seen.paused | taken.paused)
 
     def close(self, closing: Closing | None) -> None:
         """Close the last job and take none."""
@@ -124,7 +145,7 @@ class Supply:
                 self._log(f"{error}; next try in {backoff_s:.1f} s")
                 if self._wishes.leave:
                     return None
-            self._sleep(backoff_s)
+                self._wait_out(error, backoff_s)
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
     def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool) -> Taken:

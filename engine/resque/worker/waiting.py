@@ -11,7 +11,7 @@ import select
 import time
 from collections.abc import Callable, Iterable
 
-from resque.errors import Refused, StoreError
+from resque.errors import Refused, StoreError, WrongType
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
 from resque.worker.signals import Wishes
@@ -49,6 +49,8 @@ class Waiter:
         self._spare: list[LeanStore] = []
         self._waiting: dict[str, LeanStore] = {}
         self._is_possible = True
+        #: Keys of another type: nothing will ever arrive there.
+        self._spoilt: set[str] = set()
 
     def wait_for(self, queues: Iterable[str]) -> bool:
         """Begin to wait for these empty queues. Returns whether all of them are covered; when
@@ -57,7 +59,7 @@ class Waiter:
         for queue in wanted:
             if not self._is_possible or len(self._waiting) >= MAX_QUEUES:
                 break
-            if queue not in self._waiting:
+            if queue not in self._waiting and queue not in self._spoilt:
                 self._begin(queue)
         return all(queue in self._waiting for queue in wanted)
 
@@ -83,6 +85,9 @@ class Waiter:
             del self._waiting[queue]
             try:
                 connection.receive()
+                self._spare.append(connection)
+            except WrongType:
+                self._spoilt.add(queue)
                 self._spare.append(connection)
             except Refused:
                 # An old server, or a user without the right: polling must do.

@@ -7,10 +7,8 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-from resque.errors import ResqueError, StoreError
+from resque.errors import Refused, ResqueError, StoreError
 from resque.jobs import Registry
-from resque.state import workers
-from resque.state.pruning import prune
 from resque.state.queue_list import QueueList
 from resque.state.workers import Record
 from resque.wire import times
@@ -18,7 +16,9 @@ from resque.wire.address import Address
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
 from resque.worker.heartbeat import Beater, Heartbeat
+from resque.worker.membership import Membership
 from resque.worker.options import Options
+from resque.worker.pace import Pace
 from resque.worker.reserve import Closing, Taken
 from resque.worker.retries import Retries
 from resque.worker.runner import Ended, Runner, Surroundings
@@ -62,7 +62,6 @@ class Worker:
         self._version = version
         self._log = log
         self._clock = clock
-        self._mono_now = mono_now
         self._store = self._connection()
         self._waiter = Waiter(keys, self._connection)
         heart = Heartbeat(keys, self.id, options.heartbeat_interval_s, mono_now)
@@ -70,6 +69,7 @@ class Worker:
         shares = options.jobs_per_fork > 1 or not options.fork
         beats = self._connection() if shares else self._store
         self._beater = Beater(heart, beats, log, in_thread=not options.fork)
+        self._membership = Membership(self._store, keys, self.id, options, log, clock, mono_now)
         self._wishes = Wishes(graceful_term=options.graceful_term, term_child=options.term_child)
         self._runner = self._make_runner()
         self._supply = Supply(
@@ -82,10 +82,10 @@ class Worker:
             log,
             clock,
             mono_now,
-            self._sleep,
+            self._wait_out,
         )
         self._was_busy = False
-        self._prune_at = float("inf")
+        self._pace = Pace(options)
 
     def _connection(self) -> LeanStore:
         name = f"resque-worker-{os.getpid()}"
@@ -95,6 +95,8 @@ class Worker:
         retries = Retries(self._keys, self._registry, self._store, self._clock, self._log)
         around = Surroundings(
             title=self._title,
+            log=self._log,
+            sleep=self._sleep,
             beat_if_due=self._beater.beat_if_due,
             due_in_s=self._beater.due_in_s,
             let_go=self._let_go,
@@ -125,11 +127,11 @@ class Worker:
     def _begin(self) -> None:
         # An id can come back (a container's process 1, say): what its last bearer left undone
         # is a failure, not to be overwritten.
-        self._unregister()
+        self._membership.unregister()
         self._prune()
         self._tell("before_first_fork")
         self._beater.beat()
-        self._store.run(workers.register(self._keys, self.id, self._clock()))
+        self._membership.register()
         self._log(f"worker {self.id} is ready")
 
     def _loop(self) -> Closing | None:
@@ -157,7 +159,7 @@ class Worker:
             if self._was_busy:
                 self._was_busy = False
                 self._tell("queue_empty")
-            if self._options.interval_s == 0:
+            if self._pace.is_over:
                 break
             self._idle(taken)
         return closing
@@ -167,7 +169,7 @@ class Worker:
         self._title("Paused")
         while self._wishes.is_paused and not self._wishes.leave:
             self._beater.beat_if_due()
-            self._sleep(self._options.interval_s or _LOOK_AGAIN_S)
+            self._sleep(self._pace.longest_s or _LOOK_AGAIN_S)
         self._tell("after_pause", self)
 
     def _end(self, closing: Closing | None) -> None:
@@ -182,7 +184,7 @@ class Worker:
         try:
             self._runner.stop()
             self._beater.stop()
-            if self._unregister():
+            if self._membership.unregister():
                 self._log("left a job behind: recorded as failed")
             self._tell("worker_exit")
         except StoreError as error:
@@ -199,32 +201,15 @@ class Worker:
         except Exception as error:
             raise ResqueError(f"a {event} hook raised {type(error).__name__}: {error}") from error
 
-    def _unregister(self) -> bool:
-        left = workers.left_behind(self.id, self._clock)
-        own_lists = self._options.multi_failure_queues
-        return self._store.run(workers.unregister(self._keys, self.id, left, own_lists=own_lists))
-
     def _prune(self) -> None:
-        pruned = self._store.run(
-            prune(
-                self._keys,
-                self.id,
-                self._clock,
-                after_s=self._options.prune_after_s,
-                requeue_lost=self._options.requeue_lost,
-                own_lists=self._options.multi_failure_queues,
-                tell=self._runner.tell_of_death,
-            )
-        )
-        for worker_id in pruned:
-            self._log(f"pruned {worker_id!r}: silent for {self._options.prune_after_s:g} s")
-        self._prune_at = self._mono_now() + workers.HEARTBEAT_INTERVAL_S
+        self._membership.prune(self._runner.tell_of_death)
 
     # ---- working
 
     def _work_on(self, record: Record) -> Closing | None:
         """Have a taken job run. Returns what is left to close."""
         self._was_busy = True
+        self._pace.begin_anew()
         if self._supply.set_aside_if_unreadable(record):
             return None
         began_s = time.monotonic()
@@ -267,24 +252,35 @@ class Worker:
 
     def _idle(self, taken: Taken) -> None:
         self._title("Paused" if taken.state == "paused" else f"Waiting for {self._queues}")
-        if self._mono_now() >= self._prune_at:
+        if self._membership.is_prune_due:
             self._supply.patiently(self._prune)
         self._runner.fork_ahead()
         names = self._supply.looked_at
         is_covered = taken.state == "empty" and self._waiter.wait_for(
             name for name in names if name not in taken.paused
         )
-        patience_s = self._options.interval_s
+        patience_s = self._pace.longest_s
         if not is_covered or taken.paused or self._queues.is_dynamic:
-            patience_s = min(patience_s, _LOOK_AGAIN_S)
+            patience_s = min(self._pace.rest_s(), _LOOK_AGAIN_S)
         self._sleep(patience_s, self._waiter.filenos())
 
     def _sleep(self, seconds: float, filenos: Sequence[int] = ()) -> None:
         """Wait for a signal, a waiting connection or the next beat, at most `seconds`."""
+        self._wait(min(seconds, self._beater.due_in_s()), filenos)
+
+    def _wait_out(self, error: StoreError, seconds: float) -> None:
+        """Wait for Redis to be rid of an error, or for a signal, at most `seconds`. A beat that is
+        due makes this no shorter: it would be a try without a pause."""
+        if isinstance(error, Refused):
+            # What refuses this may take a beat, without which others take us for dead.
+            self._beater.beat_if_due()
+        self._membership.put_off_prune()
+        self._wait(seconds)
+
+    def _wait(self, seconds: float, filenos: Sequence[int] = ()) -> None:
         if self._wishes.leave:
             # The signal may have ended an earlier wait, and does not end this one.
             seconds = 0.0
-        seconds = min(seconds, self._beater.due_in_s())
         ready = wait(self._wishes, filenos, seconds, self._runner.tidy)
         self._waiter.wake(ready)
 

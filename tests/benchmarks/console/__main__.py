@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.benchmarks.console.fleets import fill, working
-from tests.benchmarks.console.terminal import Terminal
+from tests.benchmarks.console.terminal import Terminal, environment
 from tests.benchmarks.engine.bench_server import BenchServer
 
 #: What a look sends. The few that its scripts call, too, are counted twice.
@@ -188,13 +188,12 @@ class Bench:
         return terminal
 
     def _command(self, *words: str) -> float:
-        environment = {**os.environ, "REDIS_URL": self._server.url}
         taken = []
         for _ in range(self._repeats):
             begun_s = time.perf_counter()
             subprocess.run(
                 [sys.executable, "-m", "qtop", *words],
-                env=environment,
+                env=environment(self._server.url),
                 stdout=subprocess.DEVNULL,
                 check=False,
             )

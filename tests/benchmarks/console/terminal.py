@@ -17,6 +17,12 @@ import pyte
 DEADLINE_S = 60.0
 
 
+def environment(url: str, **more: str) -> dict[str, str]:
+    """What `qtop` gets. Compiled once, as an installed package is: not anew at each start."""
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | {"REDIS_URL": url} | more
+
+
 class Terminal:
     """A pseudo terminal with the console in it.
 
@@ -36,21 +42,19 @@ class Terminal:
         self.written = 0
         leader, follower = pty.openpty()
         self._fd = leader
-        environment = {
-            **os.environ,
-            "TERM": "xterm-256color",
-            "COLUMNS": str(columns),
-            "LINES": str(lines),
-            "REDIS_URL": url,
-            "QTOP_STATE_DIR": str(folder),
-        }
         self.begun_s = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "qtop", *more],
             stdin=follower,
             stdout=follower,
             stderr=follower,
-            env=environment,
+            env=environment(
+                url,
+                TERM="xterm-256color",
+                COLUMNS=str(columns),
+                LINES=str(lines),
+                QTOP_STATE_DIR=str(folder),
+            ),
             start_new_session=True,
         )
         os.close(follower)

@@ -16,7 +16,10 @@ from tests.benchmarks.engine.systems import System
 
 ROOT = Path(__file__).resolve().parents[3]
 _LEAVE_TIMEOUT_S = 10.0
-_DISTURBING = ("COUNT", "FORK_PER_JOB", "INTERVAL", "JOBS_PER_FORK", "QUEUE", "QUEUES")
+_DISTURBING = (
+    *("COUNT", "FORK_PER_JOB", "INTERVAL", "JOBS_PER_FORK", "QUEUE", "QUEUES"),
+    "PYTHONDONTWRITEBYTECODE",  # an installed package is compiled once
+)
 
 
 class Workers:

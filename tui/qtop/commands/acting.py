@@ -11,7 +11,7 @@ import click
 
 from qtop.actor import actor
 from qtop.commands.connect import Connection
-from qtop.commands.output import counted, json_line, line, message, moment
+from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
 from qtop.commands.session import Session
 from qtop.config.undo_limits import UndoLimits
 from qtop.display.text import safe
@@ -73,8 +73,7 @@ def act(
         if not options.dry_run:
             session.refuse_if_read_only()
         chosen, scanned = _choose(session, source, wanted, refusal, spare_poisoned)
-        if scanned.too_large:
-            message(f"{counted(scanned.too_large, 'item')} over 8 MiB not looked into")
+        tell_too_large(scanned.too_large)
         if chosen.spared:
             message(
                 f"spared {chosen.spared:,} that killed their process again and again: --poisoned "

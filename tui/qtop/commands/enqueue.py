@@ -15,7 +15,7 @@ from qtop.commands.output import counted, line, moment
 from qtop.display.text import safe
 from resque.errors import NoClassError, NoQueueError
 from resque.state import delayed, queues
-from resque.wire.codec import encode_job
+from resque.wire.codec import encode_job, require_utf8
 from resque.wire.times import parse, wall_now
 
 
@@ -92,6 +92,7 @@ def enqueue_job(
     if not class_name:
         raise NoClassError("a job needs a class: its name is empty")
     payload = encode_job(class_name, list(args))
+    require_utf8(queue, payload)
     with connection.open() as session:
         waiting = session.run(queues.push(session.keys, queue, [payload]))
     line(f"enqueued {safe(class_name)} on {safe(queue)}: {waiting:,} waiting")
@@ -111,6 +112,7 @@ def delay_job(
     if int(at_s) <= int(now_s):
         enqueue_job(class_name, args, connection, queue=queue)
         return
+    require_utf8(queue, encode_job(class_name, list(args)))
     with connection.open() as session:
         job = delayed.schedule(session.keys, at_s, queue, class_name, args)
         then = session.run(job)

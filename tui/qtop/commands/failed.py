@@ -9,7 +9,15 @@ import click
 
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
-from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
+from qtop.commands.output import (
+    Column,
+    leave_if_none,
+    message,
+    moment,
+    tell_rest,
+    tell_too_large,
+    write,
+)
 from qtop.display.cells import failure_class, optional
 from qtop.display.text import safe
 from qtop.finding.filters import Filter
@@ -53,6 +61,7 @@ def command(
         scanned = session.run(
             scan(session.keys, source, wanted, session.now(), hits.append, limit=limit)
         )
+    tell_too_large(scanned.too_large)
     leave_if_none(hits, not wanted.is_empty)
     found = [hit.failure for hit in hits if hit.failure is not None]
     redactor = connection.redactor(is_whole=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -66,7 +67,7 @@ def requeue(
         Verb("requeue", "requeued"),
         _requeue(source, to),
         Options(**options),
-        refusal=_not_a_job,
+        refusal=partial(_not_a_job, to),
         spare_poisoned=not poisoned,
     )
 
@@ -111,7 +112,7 @@ def move(source: Source, wanted: Filter, connection: Connection, to: str, **opti
             verb,
             _requeue(source, to),
             Options(**options),
-            refusal=_not_a_job,
+            refusal=partial(_not_a_job, to),
         )
 
     def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
@@ -129,6 +130,6 @@ def _requeue(
     return how
 
 
-def _not_a_job(raw: bytes) -> str | None:
-    job = failures.job_of(raw)
+def _not_a_job(to: str | None, raw: bytes) -> str | None:
+    job = failures.job_of(raw, to)
     return job if isinstance(job, str) else None

@@ -137,6 +137,12 @@ def tell_rest(shown: int, total: int, noun: str) -> None:
         message(f"{shown:,} of {counted(total, noun)} shown: --limit 0 shows all")
 
 
+def tell_too_large(count: int) -> None:
+    """Say how many items a filter did not look into, if there are any."""
+    if count:
+        message(f"{counted(count, 'item')} over 8 MiB not looked into")
+
+
 def leave_if_none(found: Iterable[object], is_filtered: bool) -> None:
     """Leave with status 1 when a filter let nothing through."""
     if is_filtered and not any(True for _ in found):

@@ -66,7 +66,7 @@ def command(
 
     QUEUES are comma-separated, in order; `*` is all, `!x` not x.
 
-    QUIT finishes the job in hand and leaves; TERM and INT end it now (it becomes a failure);
+    QUIT finishes the job in hand and leaves; TERM, INT and HUP end it now (a failure);
     USR1 ends it and goes on; USR2 pauses, CONT resumes. The environment variables of Ruby's
     worker are obeyed too: TERM_CHILD, GRACEFUL_TERM, PIDFILE and so on.
 

@@ -70,8 +70,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """How a scan went: how long the list was, how many matched, how many were too large to be
-    looked into, and whether it stopped because there were enough."""
+    """How a scan went: how long the list was, how many matched, how many did not of which only the
+    beginning was looked at, for their size, and whether it stopped because there were enough."""
 
     length: int = 0
     matched: int = 0
@@ -117,8 +117,8 @@ def scan(
                 raw: bytes | None = yield windows.find(key, item.sha, place)
                 item = item if raw is None else windows.whole(raw)
             hit = hit_of(source, item, place, now)
-            large = found.too_large + (item.is_cut and not wanted.is_empty)
             is_match = wanted.matches(hit.subject)
+            large = found.too_large + (item.is_cut and not is_match)
             found = replace(found, matched=found.matched + is_match, too_large=large)
             if is_match:
                 each(hit)

@@ -1,6 +1,6 @@
 """Every key of the console, in one table: a module for each place, put together here.
 
-Bindings, footer, help, palette and the README's table are made from it; a test checks that they
+Bindings, footer, help, palette and the README's tables are made from it; a test checks that they
 agree.
 """
 
@@ -100,12 +100,3 @@ def of(
 def footer(actions: Iterable[Action]) -> list[tuple[str, str, str]]:
     """What the footer says: key, label and id of the actions that have a label."""
     return [(key_sign(a.keys[0]), a.label, a.id) for a in actions if a.label]
-
-
-def markdown_table(actions: Iterable[Action] = ACTIONS) -> str:
-    """The table of keys for the README."""
-    lines = ["| Key | Where | Does | Safety |", "|---|---|---|---|"]
-    for action in actions:
-        keys = " ".join(f"`{key_sign(key)}`" for key in action.keys)
-        lines.append(f"| {keys} | {action.places} | {action.help} | {DANGERS[action.danger]} |")
-    return "\n".join(lines) + "\n"

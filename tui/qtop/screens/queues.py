@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from qtop.display import cells
 from qtop.display.text import counted, safe
 from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
-from qtop.plans.plan import look_at
+from qtop.plans.plan import Plan, Seen, look_at
 from qtop.rows.falls import Fall
 from qtop.rows.model import QueueRow
 from qtop.screens.base import bindings
@@ -61,18 +61,13 @@ class QueuesScreen(MainScreen):
 
     def action_clear_queue(self) -> None:
         """Ask whether to delete what waits in the queue under the cursor."""
-        row: QueueRow | None = self.table.cursor_row
-        if row is None:
-            return
-        name, keys = row.name, self.app.keys
-        self.app.desk.begin_after(
-            f"looking at {safe(name)}",
-            look_at(queues.extent(keys, name), keys.queue(name)),
-            lambda seen: self.app.desk.plans.clear_queue(name, seen),
-        )
+        self._begin_after_look(self.app.desk.plans.clear_queue)
 
     def action_remove_queue(self) -> None:
         """Ask whether to remove the queue under the cursor with what waits in it."""
+        self._begin_after_look(self.app.desk.job_plans.remove_queue)
+
+    def _begin_after_look(self, plan: Callable[[str, Seen], Plan]) -> None:
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return
@@ -80,7 +75,7 @@ class QueuesScreen(MainScreen):
         self.app.desk.begin_after(
             f"looking at {safe(name)}",
             look_at(queues.extent(keys, name), keys.queue(name)),
-            lambda seen: self.app.desk.job_plans.remove_queue(name, seen),
+            lambda seen: plan(name, seen),
         )
 
     def action_show_aside(self) -> None:

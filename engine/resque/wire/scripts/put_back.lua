@@ -13,6 +13,9 @@ local lost = tonumber(redis.call('GET', KEYS[4]) or '0') + 1
 if lost > tonumber(ARGV[4]) then
   return 0
 end
+-- An error before anything is done, if these are of another kind.
+redis.call('LLEN', KEYS[2])
+redis.call('SISMEMBER', KEYS[3], '')
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[4], lost, 'EX', ARGV[5])
 redis.call('SADD', KEYS[3], ARGV[3])

@@ -17,6 +17,15 @@ local record = redis.call('GET', KEYS[6])
 if (record or '') ~= ARGV[base + 2] or (beat ~= '' and redis.call('HGET', KEYS[5], id) ~= beat) then
   return {0, record}
 end
+-- An error before anything is done, if these are of another kind: the record still has the job.
+redis.call('SISMEMBER', KEYS[4], id)
+redis.call('HEXISTS', KEYS[5], id)
+if entry ~= '' then
+  redis.call('LLEN', KEYS[10])
+  if ARGV[base + 4] ~= '' then
+    redis.call('SISMEMBER', KEYS[11], '')
+  end
+end
 -- Deleting first: a server out of memory lets a script go on that has begun with that.
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
 redis.call('SREM', KEYS[4], id)

@@ -1,0 +1,142 @@
+"""Thousands of queues: each is looked at, in order, in steps that keep Redis busy for short."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engine.conftest import StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.proxy import Proxy
+
+from resque.errors import Unreachable
+from resque.state.queue_list import QueueList
+from resque.wire import times
+from resque.wire.address import parse_url
+from resque.wire.exchange import Exchange
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+from resque.worker.connection import LeanStore
+from resque.worker.options import Options
+from resque.worker.reserve import Closing, Taken, work
+from resque.worker.signals import Wishes
+from resque.worker.supply import Supply
+
+JOB = '{"class":"Mark","args":[%d]}'
+#: More than are looked at in one round trip.
+MANY = [f"q{number:04d}" for number in range(4100)]
+
+
+def take(store: Store, keys: Keys, queues: list[str]) -> Taken:
+    exchange = work(
+        keys, "h:1:q", queues, closing=None, processed=0, take=True, now=times.wall_now()
+    )
+    return store.run(exchange)
+
+
+@pytest.mark.parametrize("place", [0, 1, 48, 49, 50, 51, 99, 100, 118, 119])
+def test_the_first_queue_with_a_job_is_found_among_many_empty_ones(
+    direct: Direct, store: Store, keys: Keys, place: int
+) -> None:
+    queues = [f"q{number}" for number in range(120)]
+    for later in range(place, 120):
+        direct("RPUSH", f"resque:queue:q{later}", JOB % later)
+    taken = take(store, keys, queues)
+    assert taken.record is not None
+    assert (taken.record.queue, taken.record.args) == (f"q{place}", [place])
+
+
+@pytest.mark.parametrize("place", [0, 49, 50, 51, 119])
+def test_paused_and_spoilt_queues_are_seen_among_many_empty_ones(
+    direct: Direct, store: Store, keys: Keys, place: int
+) -> None:
+    queues = [f"q{number}" for number in range(120)]
+    direct("SET", f"resque:pause:queue:q{place}", "true")
+    direct("RPUSH", f"resque:queue:q{place}", JOB % 1)
+    direct("SET", f"resque:queue:q{(place + 3) % 120}", "no list")
+    direct("RPUSH", f"resque:queue:q{(place + 7) % 120}", "no job")
+    taken = take(store, keys, queues)
+    assert (taken.state, taken.paused) == ("empty", frozenset({f"q{place}"}))
+    assert direct("LLEN", f"resque:unreadable:q{(place + 7) % 120}") == 1
+
+
+@pytest.fixture
+def many(direct: Direct) -> Iterator[list[str]]:
+    """The names of many registered queues."""
+    direct("SADD", "resque:queues", *MANY)
+    yield MANY
+    direct("DEL", "resque:queues")
+
+
+@pytest.mark.parametrize("way", [{}, {"JOBS_PER_FORK": "3"}, {"FORK_PER_JOB": "false"}], ids=str)
+def test_jobs_in_the_last_of_thousands_of_queues_are_performed_and_counted_once(
+    direct: Direct, many: list[str], start_worker: StartWorker, way: dict[str, str]
+) -> None:
+    for number, queue in enumerate((many[0], many[2500], many[-1], many[-1])):
+        direct("RPUSH", f"resque:queue:{queue}", JOB % number)
+    worker = start_worker("*", INTERVAL="0", **way)
+    assert worker.wait() == 0
+    assert direct("HGETALL", "marks") == [b"0", b"1", b"1", b"1", b"2", b"1", b"3", b"1"]
+    assert direct("GET", "resque:stat:processed") == b"4"
+    assert direct("EXISTS", "resque:failed") == 0
+
+
+def test_a_lost_answer_about_later_queues_neither_closes_nor_takes_a_job_twice(
+    direct: Direct, many: list[str], redis_url: str, start_worker: StartWorker
+) -> None:
+    for number in range(6):
+        direct("RPUSH", f"resque:queue:{many[2500]}", JOB % number)
+    path = parse_url(redis_url).path
+    assert path is not None
+    swallowed: list[Any] = []
+
+    def verdict(command: list[bytes], reply: Any) -> bool:
+        is_job = isinstance(reply, list) and len(reply) > 1 and reply[1] == b"job"
+        if is_job and reply[2] not in swallowed:
+            swallowed.append(reply[2])
+            return False
+        return True
+
+    with Proxy(Path(path), verdict) as proxy:
+        worker = start_worker("*", url=proxy.url)
+        eventually(lambda: direct("GET", "resque:stat:processed") == b"6", "all are done")
+        assert worker.leave() == 0
+    assert len(swallowed) == 6
+    assert set(direct("HGETALL", "marks")[1::2]) == {b"1"}
+    assert direct("EXISTS", "resque:failed") == 0
+
+
+def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answer() -> None:
+    answers: list[Taken | Unreachable] = [Taken(8, "empty"), Unreachable("away")]
+
+    class Scripted(LeanStore):
+        def run(self, operation: object) -> Any:
+            assert isinstance(operation, Exchange)
+            answer = answers.pop(0)
+            if isinstance(answer, Unreachable):
+                raise answer
+            return answer
+
+    store = Scripted(parse_url("unix:///nowhere"), timeout_s=1, client_name="test")
+    with Wishes() as wishes:
+        supply = Supply(
+            store,
+            Keys(),
+            "h:1:q",
+            QueueList.parse(",".join(MANY)),
+            Options(),
+            wishes,
+            print,
+            times.wall_now,
+            time.monotonic,
+            lambda error, seconds: None,
+        )
+        wishes.leave = True
+        taken = supply.take(Closing())
+    # None would mean that the job is still to be closed.
+    assert taken is not None
+    assert (taken.state, taken.processed) == ("none", 8)
+    assert answers == []
