@@ -200,7 +200,7 @@ async def test_clicks_on_tabs_and_footer_do_what_keys_do() -> None:
         assert app.current_mode == "failed"
         place = screen_lines(app)[-1].index("help")
         await pilot.click("#keys", offset=(place, 0))
-        await until_shown(pilot, "Everywhere")
+        await until_shown(pilot, "Here, on Failed")
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])

@@ -1,7 +1,14 @@
 """The screens of failed jobs as they look at every size."""
 
 import pytest
-from tests.tui.console import assert_snapshot, console, table_of, until
+from tests.tui.console import (
+    assert_snapshot,
+    console,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
 from tests.tui.looks import FakeSource, failure, fleet, snapshot
 from textual.widgets import TextArea
 
@@ -51,6 +58,24 @@ async def test_the_difference_of_an_edit_fits_every_size(
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert_snapshot(app, f"failed-difference-{size[0]}x{size[1]}")
+
+
+async def test_a_group_shows_what_tells_its_failures_apart() -> None:
+    secret = failure(3, payload={"class": "A", "args": [{"token": "hunter2"}, "x" * 500]})
+    wrapped = {"job_class": "A", "arguments": [4, "weekly"]}
+    wrapper = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
+    entries = [failure(1, payload={"class": "A", "args": [1, {"to": "ada"}]}), secret]
+    entries.append(failure(4, payload={"class": wrapper, "args": [wrapped]}))
+    app = console(FakeSource(snapshot(failures=entries)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("4", "enter")
+        await until_shown(pilot, '[1,{"to":"ada"}]')
+        shown = screen_text(app)
+        assert '[4,"weekly"]' in shown
+        assert "[redacted]" in shown
+        assert "hunter2" not in shown
+        assert "exception" not in shown
 
 
 def tones(app: QtopApp) -> set[str]:

@@ -121,6 +121,20 @@ def test_the_help_explains_every_action_once() -> None:
     assert all(sum(text.startswith(a.help) for text in texts) == 1 for a in ACTIONS)
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_help_begins_with_what_can_be_done_here(screen: type[ConsoleScreen]) -> None:
+    texts = [line.text for line in help_lines(screen.PLACES, read_only=False)]
+    assert all(sum(text.startswith(a.help) for text in texts) == 1 for a in ACTIONS)
+    own = keymap.of(set(screen.PLACES) - {"tables", "texts"})
+    if own:
+        assert texts[0].startswith("Here, on ")
+        assert texts[len(own) + 1] == ""
+        assert all(
+            text.startswith(action.help)
+            for action, text in zip(own, texts[1 : len(own) + 1], strict=True)
+        )
+
+
 def test_ids_are_unique_and_helps_are_sentences() -> None:
     assert len({a.id for a in ACTIONS}) == len(ACTIONS)
     assert all(a.help[0].isupper() and a.help.endswith(".") for a in ACTIONS)

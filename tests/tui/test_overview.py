@@ -19,13 +19,16 @@ from tests.tui.redis_behind import Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from qtop import keymap
 from qtop.app import QtopApp
 from qtop.display.charts import area
+from qtop.manner import Manner
 from qtop.rows.courses import KEPT, Course
 from qtop.screens.overview import OverviewScreen
-from qtop.screens.overview_tables import coarse
+from qtop.screens.overview_tables import MENDING, advice, coarse
 from qtop.screens.rows import RowsScreen
 from qtop.screens.verdict import VerdictScreen
+from qtop.verdicts import Lead, Verdict
 from qtop.widgets.bar import Bar
 from qtop.widgets.vtable import VTable
 from resque.errors import Unreachable
@@ -173,7 +176,26 @@ async def test_the_advice_is_that_for_the_verdict_under_the_cursor() -> None:
         await shown(pilot)
         assert "→ rename or delete the keys of another kind" in screen_text(app)
         await pilot.press("j")
-        assert "→ start a worker: qtop worker reports:weekly" in screen_text(app)
+        assert "→ press s, or start a worker: qtop worker reports:weekly" in screen_text(app)
+
+
+def test_the_advice_names_the_keys_that_mend_it() -> None:
+    dead = Verdict("workers", "warn", "", "dead", lead=Lead("workers"), remedy="qtop prune")
+    unserved = Verdict("queues", "bad", "", "unserved", "mail", Lead("queues", "mail"), "do it")
+    disk = Verdict("server", "warn", "", "persistence", remedy="write to disk")
+    usual = Manner()
+    assert advice(dead, usual, read_only=False) == "press enter, then D, or qtop prune"
+    assert advice(dead, usual, read_only=True) == "qtop prune"
+    assert advice(unserved, usual, read_only=False) == "press s, or do it"
+    assert advice(disk, usual, read_only=False) == "write to disk"
+    rebound = Manner(rebound={"prune": ("f9",)})
+    assert advice(dead, rebound, read_only=False) == "press enter, then f9, or qtop prune"
+    refused = Manner(forbidden={"prune": "the server refuses it"})
+    assert advice(dead, refused, read_only=False) == "qtop prune"
+
+
+def test_every_key_that_advice_names_is_one_of_the_table() -> None:
+    assert set(MENDING.values()) <= {action.id for action in keymap.ACTIONS}
 
 
 async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,6 +369,16 @@ async def test_enter_on_failures_leads_to_their_group() -> None:
 
 
 @pytest.mark.redis
+@pytest.mark.parametrize(("failed", "text"), [(3, "  3  Mailers"), (9_000, " 3+  Mailers")])
+async def test_a_group_of_the_newest_failures_says_that_there_may_be_more(
+    failed: int, text: str
+) -> None:
+    look = snapshot(failures=[failure(number) for number in range(3)], failed=failed)
+    app = console(FakeSource(look))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, text)
+
+
 async def test_the_groups_of_a_long_list_are_found_too(redis: Redis) -> None:
     await redis.fail(1_200)
     await redis.source.run(

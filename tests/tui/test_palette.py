@@ -68,7 +68,7 @@ async def test_arrows_choose_another_one() -> None:
 async def test_a_key_that_is_a_sign_is_pressed_as_well() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
-        await opened(app, pilot, *"all keys", "enter")
+        await opened(app, pilot, *"what the keys do", "enter")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen), "the help")
 
 

@@ -98,6 +98,15 @@ def test_a_wide_character_that_does_not_fit_whole_is_left_out() -> None:
     assert crop("日本語", 0) == ""
 
 
+def test_a_crop_keeps_the_tail_that_tells_more_if_it_is_no_more_than_half() -> None:
+    assert crop("app-04.example.com:1042", 16, tail=":") == "app-04.exa…:1042"
+    assert crop("app:1042", 16, tail=":") == "app:1042"
+    assert crop("app-04.example.com:a,b,c,d,e", 16, tail=":") == "app-04.example.…"
+    assert crop("a very long text", 8, tail=":") == "a very …"
+    assert pad("日本語日本語:7", 9, tail=":") == "日本語…:7"
+    assert crop("x" * 10**6 + ":7", 6, tail=":") == "xxx…:7"
+
+
 def test_text_is_aligned_among_the_spaces() -> None:
     assert pad("ab", 5) == "ab   "
     assert pad("ab", 5, "right") == "   ab"

@@ -227,7 +227,7 @@ def test_items_set_aside_are_told_with_the_way_to_see_them() -> None:
     verdict = only("unreadable", judged(served(queue("mail", 1, unreadable=3))))
     assert (verdict.severity, verdict.text) == (
         "warn",
-        "3 items of mail set aside: no readable jobs",
+        "3 items of mail set aside: workers cannot read them",
     )
     assert verdict.remedy == "qtop show --from unreadable:mail"
 
@@ -530,11 +530,11 @@ def test_failures_that_cannot_be_read_are_a_note() -> None:
         ),
         (
             {"rdb_last_bgsave_status": "err"},
-            ["bad: what Redis keeps on disk: the last write of the snapshot failed"],
+            ["bad: persistence: the last write of the snapshot failed"],
         ),
         (
             {"aof_enabled": "0"},
-            ["warn: what Redis keeps on disk: none: a restart loses every job"],
+            ["warn: persistence: none: a restart loses every job"],
         ),
         ({"connected_clients": "8999"}, []),
         (

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from tests.tui.console import assert_snapshot, console, table_of, until, until_shown
@@ -17,6 +18,7 @@ from qtop.rows.boards import History
 from qtop.rows.hosts import host_rows
 from qtop.rows.model import WorkerRow
 from resque.wire.exchange import Exchange, single
+from resque.wire.values import replace
 
 HOST = socket.gethostname()
 LONG_AGO = b"2020-01-01T00:00:00+00:00"
@@ -226,3 +228,23 @@ async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> Non
         await until(pilot, lambda: app.stage.usual_s(looks[-1].workers[0].record) == 5.0, "usual")
         app.look_now()
         await until_shown(pilot, "5 s     5 s")
+        await pilot.press("enter")
+        await until_shown(pilot, "5 s; 5 s is usual")
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"beat_age_s": 20.0}, "idle; last heartbeat 20 s ago"),
+        ({"beat_age_s": -9_000.0}, "its last heartbeat lies ahead of the server's clock"),
+        ({"beat_age_s": None, "has_heartbeat": True}, "its last heartbeat was cannot be read"),
+    ],
+)
+async def test_the_heartbeat_of_a_worker_is_told_in_words(more: dict[str, Any], text: str) -> None:
+    has_one = more.pop("has_heartbeat", False)
+    one = worker("web1:1:mail", **more)
+    app = console(FakeSource(snapshot([], [replace(one, has_heartbeat=True) if has_one else one])))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("3", "enter")
+        await until_shown(pilot, text)

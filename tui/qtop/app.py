@@ -240,11 +240,11 @@ class QtopApp(Habits):
             self.pop_screen()
 
     def action_help(self) -> None:
-        """Show all keys."""
+        """Show the keys, those of the screen in front first."""
         from qtop.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+        if isinstance(self.screen, ConsoleScreen) and not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen.PLACES))
 
     def action_palette(self) -> None:
         """Offer everything that can be done on the screen in front."""

@@ -16,7 +16,9 @@ from qtop.poller import Look, clamped_interval_s
 from qtop.rows.boards import History
 from qtop.rows.courses import Courses, Recorder
 from qtop.rows.model import Board
+from qtop.rows.trends import Trend, TrendRecorder
 from qtop.verdicts import Judge, Verdict, no_answer
+from resque.state.inspection import Facts
 from resque.state.survey import Survey
 from resque.state.workers import Record
 from resque.wire.slices import Slices, at_once
@@ -25,17 +27,21 @@ _NEW_RTT_WEIGHT: Final = 0.2
 
 
 class Glance(NamedTuple):
-    """What Overview shows beside the rows.
+    """What Overview and History show beside the rows.
 
     Attributes:
         verdicts: What is wrong, the worst first; none before the first look was judged.
         groups: The newest failures in groups.
-        courses: The course of the totals.
+        courses: The course of the totals over the last minutes.
+        trend: Their course since the console began.
+        facts: What the server tells about itself; None while that is not known.
     """
 
     verdicts: tuple[Verdict, ...] = ()
     groups: tuple[NewestGroup, ...] = ()
     courses: Courses = Courses()
+    trend: Trend = Trend()
+    facts: Facts | None = None
 
 
 NOTHING_YET: Final = Glance()
@@ -112,6 +118,7 @@ class Stage:
         self._history = History(local_host=local_host, silent_after_s=thresholds.silent_after_s)
         self._judge = Judge(thresholds)
         self._recorder = Recorder()
+        self._trend = TrendRecorder()
         self.surveyed: Survey | None = None
         self._rtt_ms: float | None = None
         self._newest: Board | None = None
@@ -155,9 +162,11 @@ class Stage:
             yield
             self._newest = board
             self._recorder.add(board.totals, taken_mono)
+            self._trend.add(board.totals, taken_mono, board.server_time)
             self._note_rtt(look.rtt_ms)
         elif look.error is not None:
             self._recorder.add(None, self._clock())
+            self._trend.add(None, self._clock())
         self.look = look
         self._find_wrong()
         yield
@@ -180,12 +189,14 @@ class Stage:
             verdicts = self._judge.judge(
                 board, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
             )
-            groups = self._judge.marks.groups(board.failures)
+            groups = self._judge.marks.groups(board.failures, board.totals.failed)
         if look.error is not None:
             since = None if board is None else board.server_time
             known = (each for each in verdicts if each.severity != "good")
             verdicts = (no_answer(look.error, since), *known)
-        self._glance = Glance(verdicts, groups, self._recorder.courses)
+        facts = self.surveyed.facts if self.surveyed is not None else None
+        courses, trend = self._recorder.courses, self._trend.trend
+        self._glance = Glance(verdicts, groups, courses, trend, facts)
         self._show_newest()
 
     def usual_s(self, record: Record | None) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from qtop.display.beginnings import MOST_CHARACTERS, beginning
 from qtop.display.text import ago, safe
 from qtop.rows.falls import Fall
 from qtop.rows.model import DEPTHS_KEPT, FailureRow, QueueRow, Totals, WorkerRow
@@ -19,9 +20,6 @@ FALL_SIGN: Final = "↓"
 _BREAK: Final = "╎"
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _UNITS: Final = (("M", 10**6), ("G", 10**9), ("T", 10**12), ("P", 10**15), ("E", 10**18))
-_SHOWN_CHARACTERS: Final = 300
-_SHOWN_ITEMS: Final = 20
-_SHOWN_LEVELS: Final = 6
 #: Rails' ActiveJob wraps every job in this class; the job itself is its first argument.
 ACTIVE_JOB_WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
 
@@ -167,26 +165,11 @@ def job(class_name: str | None, args: Any) -> str:
 def short_json(value: Any) -> str:
     """The beginning of a value as JSON. Costs no more for a huge value than for a small one."""
     try:
-        raw = encode(_beginning(value, 0))
+        raw = encode(beginning(value))
     except EncodeError:
         # NaN and lone surrogates can be read, but not written.
-        raw = repr(_beginning(value, 0)).encode("utf-8", "replace")
-    return safe(raw[: _SHOWN_CHARACTERS * 4])
-
-
-def _beginning(value: Any, level: int) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…"
-    if isinstance(value, int) and value.bit_length() > 4 * _SHOWN_CHARACTERS:
-        return "a huge number"
-    if level > _SHOWN_LEVELS and isinstance(value, list | dict):
-        return "…"
-    if isinstance(value, list):
-        return [_beginning(item, level + 1) for item in value[:_SHOWN_ITEMS]]
-    if isinstance(value, dict):
-        first = list(value.items())[:_SHOWN_ITEMS]
-        return {key[:_SHOWN_CHARACTERS]: _beginning(item, level + 1) for key, item in first}
-    return value
+        raw = repr(beginning(value)).encode("utf-8", "replace")
+    return safe(raw[: MOST_CHARACTERS * 4])
 
 
 def worker_job(row: WorkerRow) -> str:
@@ -275,6 +258,13 @@ def failure_class(failure: Failure) -> str:
     if failure.problem is not None and not failure.item.is_cut:
         return "unreadable"
     return job_class(failure.class_name, failure.args)
+
+
+def failure_args(failure: Failure) -> str:
+    """The beginning of the arguments of a failed job; nothing where they cannot be read."""
+    if failure.problem is not None or failure.args is None:
+        return ""
+    return short_json(unwrapped(failure.class_name, failure.args)[1])
 
 
 def failure_error(failure: Failure) -> str:

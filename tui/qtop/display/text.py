@@ -95,13 +95,15 @@ def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[st
     ]
 
 
-def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS) -> str:
+def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS, tail: str = "") -> str:
     """Cut safe text so that it fills at most `width` cells.
 
     Args:
         text: Safe text.
         width: Cells there are; 0 and less give an empty string.
         ellipsis: One cell that stands for what was cut.
+        tail: What stands from the last `tail` on tells more than what is before it, as a process
+            id after a long host name: it is kept, unless it fills more than half of the cells.
 
     Returns:
         The text itself when it fits, else text of exactly `width` cells. O(width).
@@ -112,10 +114,14 @@ def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS) -> str:
     longest = width * 4 + 4
     if len(text) <= longest and cell_len(text) <= width:
         return text
-    return set_cell_size(text[:longest], width - 1) + ellipsis
+    at = text.rfind(tail, max(0, len(text) - longest)) if tail else -1
+    kept = text[at:] if at > 0 and cell_len(text[at:]) <= width // 2 else ""
+    return set_cell_size(text[:longest], width - 1 - cell_len(kept)) + ellipsis + kept
 
 
-def pad(text: str, width: int, align: Align = "left", *, ellipsis: str = ELLIPSIS) -> str:
+def pad(
+    text: str, width: int, align: Align = "left", *, ellipsis: str = ELLIPSIS, tail: str = ""
+) -> str:
     """Make safe text fill exactly `width` cells, cutting or adding spaces.
 
     Args:
@@ -123,14 +129,32 @@ def pad(text: str, width: int, align: Align = "left", *, ellipsis: str = ELLIPSI
         width: Cells to fill.
         align: Where the text stands among the spaces.
         ellipsis: As for `crop`.
+        tail: As for `crop`.
 
     Returns:
         Text of exactly `width` cells. O(width).
     """
-    cut = crop(text, width, ellipsis=ellipsis)
+    cut = crop(text, width, ellipsis=ellipsis, tail=tail)
     spare = max(0, width - cell_len(cut))
     before = {"left": 0, "right": spare, "center": spare // 2}[align]
     return " " * before + cut + " " * (spare - before)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break safe text between words into lines of at most `width` cells, of nearly the same
+    length; a longer word stays whole. At least one line. O(n)."""
+    total = cell_len(text)
+    even = total / max(1, math.ceil(total / max(1, width)))
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        fits = cell_len(longer) <= width
+        is_full = cell_len(lines[-1]) >= even
+        if lines[-1] and (is_full or not fits):
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def ago(age_s: float | None) -> str:

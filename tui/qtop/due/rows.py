@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
@@ -100,7 +100,8 @@ class ClassRow:
 @dataclass(frozen=True, slots=True)
 class ScheduleRow:
     """A recurring schedule at one look. `item` is its configuration; None for one that only left
-    a last time: it is in a scheduler's file, or gone. `problem` says why it cannot be used."""
+    a last time: it is in a scheduler's file, or gone. `problem` says why it cannot be used.
+    `next_s` is how soon `next_at` is."""
 
     name: str
     item: Item | None
@@ -109,6 +110,7 @@ class ScheduleRow:
     next_at: datetime | None
     last_at: datetime | None
     last_raw: bytes | None
+    next_s: float | None = None
 
     @property
     def args(self) -> Any:
@@ -148,7 +150,11 @@ def schedule_rows(
             why = None if found.problem is None else found.problem.removeprefix(_named(name))
             at = (found.next_at, found.last_at)
             rows.append(ScheduleRow(name, item, found.schedule, why, *at, last))
-    return rows
+    return [replace(row, next_s=_how_soon(row.next_at, now)) for row in rows]
+
+
+def _how_soon(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else (moment - now).total_seconds()
 
 
 def _named(name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from qtop.display.beginnings import beginning
 from qtop.display.cells import unwrapped
 from qtop.display.text import safe
 from qtop.failed.fingerprints import Fingerprint, Reader
@@ -24,6 +25,8 @@ from resque.wire.values import replace
 #: Matches that are listed; all are counted.
 MOST_LISTED: Final = 10_000
 _KEPT_CHARACTERS: Final = 300
+#: Of arguments: characters of each text, items of each list, levels of lists within.
+_KEPT_OF_ARGUMENTS: Final = (80, 8, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,13 @@ class Matches:
 
 def slim(failure: Failure) -> Failure:
     """What a row shows of a failure; the rest is fetched when it is opened."""
-    name, _ = unwrapped(failure.class_name, failure.args)
+    name, args = unwrapped(failure.class_name, failure.args)
     error = failure.error
     return replace(
         failure,
         item=Item(b"", failure.item.size, failure.item.sha),
         class_name=name,
-        args=None,
+        args=beginning(args, *_KEPT_OF_ARGUMENTS),
         error=error if error is None else error[:_KEPT_CHARACTERS],
         backtrace=(),
     )

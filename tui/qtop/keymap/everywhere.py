@@ -42,7 +42,13 @@ ACTIONS: Final = (
         "Draw the screen anew, where something else has written on it.",
         ("everywhere",),
     ),
-    Action("help", ("?",), "help", "All keys.", ("everywhere",)),
+    Action(
+        "help",
+        ("?",),
+        "help",
+        "What the keys do: those of this screen, then all others.",
+        ("everywhere",),
+    ),
     Action(
         "suspend_process", ("ctrl+z",), "", "Back to the shell; `fg` returns here.", ("everywhere",)
     ),

@@ -78,9 +78,11 @@ def job_lines(item: Item, queue: str, place: int, redactor: Redactor = OPEN) -> 
     yield from _raw("Payload as it is in Redis", item.raw, item.size, redactor)
 
 
-def worker_lines(row: WorkerRow, log: str | None, redactor: Redactor = OPEN) -> Iterator[TextLine]:
+def worker_lines(
+    row: WorkerRow, log: str | None, redactor: Redactor = OPEN, usual_s: float | None = None
+) -> Iterator[TextLine]:
     """Everything about a worker, without what `redactor` hides; `log` is the file of one that was
-    started here."""
+    started here, `usual_s` how long jobs like the one in hand take."""
     yield TextLine(safe(row.identity.text), "title")
     bad = "bad" if row.condition in ("dead?", "silent") else ""
     yield TextLine(_condition(row), bad, "state")
@@ -98,7 +100,8 @@ def worker_lines(row: WorkerRow, log: str | None, redactor: Redactor = OPEN) -> 
     yield TextLine(cells.job_class(record.class_name, record.args), "", "class")
     yield TextLine(cells.optional(record.queue), "", "queue")
     yield TextLine(cells.both_times(record.run_at), "", "since")
-    yield TextLine(cells.worker_elapsed(row), "", "for")
+    usual = "" if usual_s is None else f"; {cells.duration(max(1.0, usual_s))} is usual"
+    yield TextLine(f"{cells.worker_elapsed(row)}{usual}", "", "for")
     if record.problem is not None:
         yield TextLine(safe(record.problem), "bad", "problem")
     yield from _arguments(record.class_name, record.args, redactor)
@@ -166,12 +169,17 @@ def schedule_lines(
 
 def _condition(row: WorkerRow) -> str:
     beat = cells.heartbeat(row)
+    last = f"last heartbeat {beat} ago"
+    if row.heartbeat_age_s is None:
+        last = "when its last heartbeat was cannot be read"
+    elif beat == "ahead":
+        last = "its last heartbeat lies ahead of the server's clock"
     told = {
-        "dead?": f"dead? last heartbeat {beat} ago; another worker will record its job as failed",
-        "silent": f"silent: last heartbeat {beat} ago, where one a minute is usual",
+        "dead?": f"dead? {last}; another worker will record its job as failed",
+        "silent": f"silent: {last}, where one a minute is usual",
         "no heartbeat": "no heartbeat ever: another implementation, or an old one",
     }
-    return told.get(row.condition, f"{row.condition}; last heartbeat {beat} ago")
+    return told.get(row.condition, f"{row.condition}; {last}")
 
 
 def _failed(moment: datetime | None, now: datetime | None) -> str:

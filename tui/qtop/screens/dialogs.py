@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
@@ -23,6 +23,8 @@ DIALOG_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("escape,n", "no", show=False, id="dialog.no"),
 )
 """Every key a question answers, for the console's table of keys."""
+#: The frame of a box, the blank lines in it, and the buttons.
+_AROUND_LINES: Final = 6
 
 #: From how many lines and columns on a box has room around what is in it.
 _HEIGHTS: Final = [(0, "-low"), (22, "-high")]
@@ -38,6 +40,8 @@ class Dialog(ModalScreen[ResultT]):
         *DIALOG_BINDINGS,
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
+        Binding("down", "scroll_told(1)", show=False),
+        Binding("up", "scroll_told(-1)", show=False),
         Binding("ctrl+c", "no", show=False, priority=True),
     ]
 
@@ -48,12 +52,17 @@ class Dialog(ModalScreen[ResultT]):
     def compose(self) -> ComposeResult:
         """The box."""
         with Vertical(id="box"):
-            yield Label(Text(self._title), id="title")
-            for line in self._lines:
-                yield Label(Text(line), classes="line")
-            yield from self.compose_fields()
+            with VerticalScroll(id="told", can_focus=False):
+                yield Label(Text(self._title), id="title")
+                for line in self._lines:
+                    yield Label(Text(line), classes="line")
+                yield from self.compose_fields()
             with Horizontal(id="buttons"):
                 yield from self.compose_buttons()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the buttons in view however low the terminal is: what is above them scrolls."""
+        self.query_one("#told").styles.max_height = max(1, event.size.height - _AROUND_LINES)
 
     def compose_fields(self) -> Iterable[Widget]:
         """What is to be filled in."""
@@ -62,6 +71,10 @@ class Dialog(ModalScreen[ResultT]):
     def compose_buttons(self) -> Iterable[Button]:
         """The buttons, the harmless one first."""
         raise NotImplementedError
+
+    def action_scroll_told(self, lines: int) -> None:
+        """Move what is told, where it is longer than the terminal is high."""
+        self.query_one("#told").scroll_relative(y=lines, animate=False)
 
     def action_yes(self) -> None:
         """Do it, where one key may."""

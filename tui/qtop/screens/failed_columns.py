@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -54,6 +54,16 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
         priority=85,
         sort_key=lambda r: cells.failure_error(r.failure),
     ),
+    # What tells the failures of a group apart, more often than not.
+    Column(
+        "args",
+        "args",
+        14,
+        lambda r: cells.failure_args(r.failure),
+        flex=3,
+        priority=35,
+        sort_key=lambda r: cells.failure_args(r.failure),
+    ),
     Column(
         "queue",
         "queue",
@@ -72,6 +82,13 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
         style="dim",
         sort_key=lambda r: r.failure.retried_at,
     ),
+)
+
+#: Without what all failures of a group have in common: more room for what tells them apart.
+ENTRY_COLUMNS_OF_GROUP: Final = tuple(
+    replace(column, width=22, priority=85) if column.key in ("error", "args") else column
+    for column in COLUMNS
+    if column.key not in ("class", "exception")
 )
 
 
@@ -172,7 +189,7 @@ GROUP_COLUMNS: Final[tuple[Column[GroupRow], ...]] = (
     Column(
         "frame",
         "raised in",
-        16,
+        28,
         lambda r: safe(r.group.fingerprint.frame),
         flex=2,
         priority=30,

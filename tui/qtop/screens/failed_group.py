@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from qtop.failed.groups import Group, Groups
 from qtop.failed.search import Wanted, title
 from qtop.keymap import Where
 from qtop.rows.model import FailureRow
 from qtop.screens.base import bindings
-from qtop.screens.failed_columns import COLUMNS
+from qtop.screens.failed_columns import ENTRY_COLUMNS_OF_GROUP
 from qtop.screens.failed_entries import EntriesScreen
+from qtop.screens.failed_table import EntriesTable
 from qtop.screens.failure import FailureScreen
 from qtop.widgets.bar import Span
 from qtop.widgets.vtable import VTable
-
-__all__ = ["COLUMNS", "GroupScreen"]
 
 
 class GroupScreen(EntriesScreen):
@@ -32,9 +31,14 @@ class GroupScreen(EntriesScreen):
         self._group = group
         self._groups = groups
 
+    def make_table(self) -> VTable[Any]:
+        """The table of the entries, without what the title says of all of them."""
+        return EntriesTable(self.turn, self.app.clock, ENTRY_COLUMNS_OF_GROUP)
+
     def title_spans(self) -> list[Span]:
         """Which group."""
-        return [*super().title_spans(), Span(f"   {title(self._group.fingerprint)}", "bad", 95)]
+        name = title(self._group.fingerprint)
+        return [*super().title_spans(), Span(f"   {name}", "bad", 89, least=8)]
 
     def values_of(self, field: str) -> Iterable[str]:
         """Values to complete a field with."""

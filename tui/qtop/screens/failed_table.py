@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from qtop.rows.model import FailureRow
 from qtop.screens.failed_columns import COLUMNS
 from qtop.screens.paged_table import PagedTable
+from qtop.widgets.columns import Column
 
 
 class EntriesTable(PagedTable[FailureRow]):
@@ -15,10 +16,16 @@ class EntriesTable(PagedTable[FailureRow]):
     Args:
         turn: Goes to older failures (+1) or newer ones (-1); False when there are none.
         clock: Monotonic seconds.
+        columns: Those of all failures, or fewer.
     """
 
-    def __init__(self, turn: Callable[[int], bool], clock: Callable[[], float]) -> None:
-        super().__init__(COLUMNS, key=lambda row: row.key, clock=clock)
+    def __init__(
+        self,
+        turn: Callable[[int], bool],
+        clock: Callable[[], float],
+        columns: Sequence[Column[FailureRow]] = COLUMNS,
+    ) -> None:
+        super().__init__(columns, key=lambda row: row.key, clock=clock)
         self._turn = turn
 
     def action_page_down(self) -> None:

@@ -1,13 +1,13 @@
-"""All keys, from the key map."""
+"""What the keys do: those of the screen in front first, then all others. From the key map."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from collections.abc import Collection, Iterable, Iterator
+from typing import ClassVar, Final
 
 from qtop import keymap
 from qtop.display.text import pad
-from qtop.keymap import Where
+from qtop.keymap import Action, Where
 from qtop.manner import Manner
 from qtop.plans import ladder
 from qtop.screens.base import TextScreen, bindings
@@ -18,28 +18,60 @@ _KEY_CELLS = 16
 _USUAL = Manner()
 
 
-def help_lines(*, read_only: bool, manner: Manner = _USUAL) -> Iterator[TextLine]:
-    """The key map as text: a heading for each place, a line for each action."""
-    for place, title in keymap.PLACES.items():
-        known = keymap.of({place}, read_only=read_only, rebound=manner.rebound)
-        actions = [action for action in known if action.where[0] == place]
-        if not actions:
-            continue
-        yield TextLine(title[0].upper() + title[1:], "title")
-        for action in actions:
-            danger = keymap.DANGERS[ladder.danger(action.danger, manner.production)]
-            also = [keymap.PLACES[other] for other in action.where[1:]]
-            forbidden = manner.forbidden.get(action.id, "")
-            not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
-            every = (*(f"also {each}" for each in also), *not_on, danger, forbidden)
-            notes = "; ".join(note for note in every if note)
-            text = f"{action.help} ({notes})" if notes else action.help
-            yield TextLine(text, "", pad(keymap.signs(action), _KEY_CELLS))
-        yield TextLine("")
+#: What many screens have in common: told after what a screen has of its own.
+_COMMON: Final[tuple[Where, ...]] = ("tables", "texts", "everywhere")
+
+
+def help_lines(
+    here: Collection[Where] = (), *, read_only: bool, manner: Manner = _USUAL
+) -> Iterator[TextLine]:
+    """The key map as text, each action once: what works `here` first, then moving about and what
+    works everywhere, then the other places."""
+    known = _known(read_only, manner)
+    own = set(here).difference(_COMMON)
+    first = [action for action in known if action.works_in(own)]
+    if first:
+        named = [place for place in here if place in own.difference(("rows", "lists"))]
+        yield from _section(f"here, {keymap.PLACES[named[-1]]}", first, manner, is_here=True)
+    common = [place for place in _COMMON if place in here or place == "everywhere"]
+    for place in (*common, *(each for each in keymap.PLACES if each not in common)):
+        actions = [each for each in known if each.where[0] == place and each not in first]
+        if actions:
+            yield from _section(keymap.PLACES[place], actions, manner)
     if read_only:
         yield TextLine("This console is read-only: keys that change something are left out.", "dim")
     yield TextLine("What the columns mean", "title")
     yield from _COLUMNS
+
+
+def _known(read_only: bool, manner: Manner) -> list[Action]:
+    """All actions, also those that give way to others in some place, in the order of the map."""
+    found = {
+        action.id: action
+        for place in keymap.PLACES
+        for action in keymap.of({place}, read_only=read_only, rebound=manner.rebound)
+    }
+    return [found[action.id] for action in keymap.ACTIONS if action.id in found]
+
+
+def _section(
+    title: str, actions: Iterable[Action], manner: Manner, *, is_here: bool = False
+) -> Iterator[TextLine]:
+    """A heading, and a line for each action; where else it works does not matter here."""
+    yield TextLine(title[0].upper() + title[1:], "title")
+    for action in actions:
+        also = [] if is_here else [keymap.PLACES[other] for other in action.where[1:]]
+        yield TextLine(_told(action, also, manner), "", pad(keymap.signs(action), _KEY_CELLS))
+    yield TextLine("")
+
+
+def _told(action: Action, also: Iterable[str], manner: Manner) -> str:
+    danger = keymap.DANGERS[ladder.danger(action.danger, manner.production)]
+    not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
+    forbidden = manner.forbidden.get(action.id, "")
+    every = (*(f"also {each}" for each in also), *not_on, danger, forbidden)
+    notes = "; ".join(note for note in every if note)
+    return f"{action.help} ({notes})" if notes else action.help
 
 
 _COLUMNS = (
@@ -50,18 +82,26 @@ _COLUMNS = (
     TextLine("at these rates; never: it grows, or nothing takes from it", "", "empty in"),
     TextLine("workers that take from the queue and are not dead", "", "workers"),
     TextLine("jobs of the queue that workers hold now", "", "in hand"),
-    TextLine("of the 500 newest failures; 7+ when there are more", "", "failed"),
+    TextLine("of the 500 newest failures; 7+ when older ones were not looked at", "", "failed"),
     TextLine("unknown, which is not zero", "", "–"),  # noqa: RUF001
 )
 
 
 class HelpScreen(TextScreen):
-    """The help."""
+    """The help.
+
+    Args:
+        here: Where it was asked for: the places of the screen in front.
+    """
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "everywhere"
     BINDINGS = bindings(PLACES)
 
+    def __init__(self, here: Collection[Where]) -> None:
+        super().__init__()
+        self._here = here
+
     def lines(self, view: View) -> Iterable[TextLine]:
         """The keys."""
-        return help_lines(read_only=view.read_only, manner=view.manner)
+        return help_lines(self._here, read_only=view.read_only, manner=view.manner)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
+from textual import events
+from textual.widget import Widget
+
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
@@ -12,7 +15,8 @@ from qtop.screens import deeds
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.rows import MainScreen
 from qtop.stage import View
-from qtop.widgets import chrome
+from qtop.widgets import chrome, trend_bars
+from qtop.widgets.bar import Bar
 from qtop.widgets.columns import Column, Tone
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.vtable import VTable
@@ -24,6 +28,8 @@ from resque.state.trail import AUDIT_ENTRIES
 
 #: Actions read at first, and each time the page key meets the end of them.
 PAGE: Final = 200
+#: In a low terminal the actions need the lines.
+_SHAPES: Final = [(0, "-low"), (20, "-usual")]
 
 
 def _undo_tone(deed: Deed) -> Tone | None:
@@ -73,14 +79,24 @@ class HistoryTable(VTable[Deed]):
 
 
 class HistoryScreen(MainScreen):
-    """The audit stream, the last action first."""
+    """The audit stream, the last action first, below how the totals went meanwhile."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "history")
     TAB: ClassVar[Where] = "history"
     BINDINGS = bindings(PLACES)
+    VERTICAL_BREAKPOINTS = _SHAPES
+    DEFAULT_CSS = """
+    HistoryScreen {
+        & #trend { background: $panel; }
+        &.-low .trend { display: none; }
+    }
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._trend = [
+            Bar(id="trend" if at == 0 else None, classes="trend") for at in range(trend_bars.LINES)
+        ]
         self._limit = PAGE
         self._seen: Snapshot | None = None
         self._deeds: list[Deed] | None = None
@@ -89,8 +105,24 @@ class HistoryScreen(MainScreen):
         """The table."""
         return HistoryTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock)
 
+    def compose_body(self) -> Iterable[Widget]:
+        """How the totals went, and the actions."""
+        yield from self._trend
+        yield from super().compose_body()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw for another width."""
+        self._show_trend(self.app.stage.view(), event.size.width)
+
+    def _show_trend(self, view: View, width: int) -> None:
+        totals = view.board.totals if view.board else None
+        drawn = trend_bars.lines(view.glance.trend, totals, width)
+        for bar, (left, right) in zip(self._trend, drawn, strict=True):
+            bar.show(left, right)
+
     def show_board(self, view: View) -> None:
         """Read the stream again whenever there was a look."""
+        self._show_trend(view, self.app.size.width)
         self.table.stale = view.is_stale
         if self._deeds is None:
             self.table.empty_text = chrome.empty_word(view, "actions", "")

@@ -22,6 +22,7 @@ from qtop.screens.overview_tables import (
     QUEUES,
     VERDICTS,
     VerdictRow,
+    advice,
     longest,
     neediest,
     verdict_rows,
@@ -33,6 +34,7 @@ from qtop.verdicts import Lead
 from qtop.verdicts.verdict import exactly
 from qtop.widgets import chrome
 from qtop.widgets.bar import Bar, Span
+from qtop.widgets.server_bar import server
 from qtop.widgets.vtable import VTable
 
 _FIGURE_CELLS: Final = 18
@@ -144,9 +146,11 @@ class OverviewScreen(MainKeys, ListScreen):
         self._show_charts(view)
 
     def _advise(self, row: VerdictRow | None) -> None:
-        """Say what to do about a verdict."""
-        remedy = row.verdict.remedy if row is not None else ""
-        self._advice.show([Span(f" → {safe(remedy)}", "dim")] if remedy else [])
+        """Say what to do about a verdict, and beside it which server it is."""
+        view = self.app.stage.view()
+        told = "" if row is None else advice(row.verdict, view.manner, read_only=view.read_only)
+        left = [Span(f" → {safe(told)}", "dim")] if told else []
+        self._advice.show(left, server(view.glance.facts))
 
     def _show_charts(self, view: View) -> None:
         courses = view.glance.courses

@@ -11,12 +11,25 @@ from typing import Final, NamedTuple
 from qtop.display import cells
 from qtop.display.text import ago, safe
 from qtop.failed.newest import NewestGroup
+from qtop.keymap import Where
+from qtop.manner import Manner
 from qtop.rows.model import QueueRow, WorkerRow
 from qtop.screens import queue_columns
 from qtop.stage import View
 from qtop.verdicts import Severity, Verdict
 from qtop.widgets.columns import Column, Tone
 
+#: By check and kind: what mends it, an action of Overview or of where the verdict leads.
+MENDING: Final = {
+    ("workers", "dead"): "prune",
+    ("workers", "in dead hands"): "prune",
+    ("pauses", "queue"): "pause",
+    ("pauses", "everything"): "pause_all",
+    ("queues", "no worker"): "start_workers",
+    ("queues", "unserved"): "start_workers",
+    ("queues", "growing"): "start_workers",
+    ("jobs", "unreadable"): "show_aside",
+}
 #: More than fit on any terminal: those below are on the screens of their own.
 MOST_ROWS: Final = 60
 _TONES: Final[dict[Severity, Tone]] = {"bad": "bad", "warn": "warn", "note": "dim", "good": "good"}
@@ -70,6 +83,29 @@ VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
     Column("since", "for", 7, since, priority=80, align="right", style="dim"),
 )
 
+
+def advice(verdict: Verdict, manner: Manner, *, read_only: bool) -> str:
+    """What to do about a verdict, the keys that do it first; empty when that depends."""
+    keys = _mending(verdict, manner, read_only)
+    return ", or ".join(part for part in (keys and f"press {keys}", verdict.remedy) if part)
+
+
+def _mending(verdict: Verdict, manner: Manner, read_only: bool) -> str:
+    wanted = MENDING.get((verdict.check, verdict.kind))
+
+    def works(where: Where) -> bool:
+        actions = manner.actions({where}, read_only=read_only)
+        return any(action.id == wanted for action in actions)
+
+    if wanted is None:
+        return ""
+    if works("overview"):
+        return manner.sign(wanted)
+    if verdict.lead is None or not works(verdict.lead.place):
+        return ""
+    return f"{manner.sign('table.open')}, then {manner.sign(wanted)}"
+
+
 _QUEUE_PRIORITIES: Final = {
     "queue": 100,
     "depth": 95,
@@ -106,11 +142,11 @@ JOBS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=60,
         style=lambda r: "bad" if r.condition == "dead?" else "warn",
     ),
-    Column("worker", "on", 12, cells.worker_place, flex=1, priority=80, style="dim"),
+    Column("worker", "on", 12, cells.worker_place, 1, priority=80, style="dim", tail=":"),
 )
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
-    Column("number", "failed", 6, lambda g: cells.number(g.number), priority=90, align="right"),
+    Column("number", "failed", 6, lambda g: _number(g), priority=90, align="right"),
     Column("class", "class", 12, lambda g: cells.failure_class(g.newest.failure), 2, priority=100),
     Column("error", "error", 12, lambda g: _error(g), 3, priority=95, style="bad"),
     Column(
@@ -123,6 +159,10 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
         style="dim",
     ),
 )
+
+
+def _number(group: NewestGroup) -> str:
+    return f"{cells.number(group.number)}{'+' if group.has_older else ''}"
 
 
 def _job(row: WorkerRow) -> str:

@@ -116,8 +116,9 @@ class RowsScreen(ListScreen):
     def _show_filter(self) -> None:
         self._filter_line.display = not self.filter.is_empty and not self._filter_bar.display
         if self._filter_line.display:
-            left = [Span(" filter ", "flag", 90), Span(f" {safe(self.filter.text)}", "strong", 80)]
-            self._filter_line.show(left, [Span(f"{self.shown_of()} ", "dim", 70)])
+            text = Span(f" {safe(self.filter.text)}", "strong", 80, least=8)
+            count = Span(f"  {self.shown_of()} ", "dim", 85)
+            self._filter_line.show([Span(" filter ", "flag", 90), text], [count])
 
     # Keys
 

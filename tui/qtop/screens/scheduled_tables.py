@@ -135,8 +135,15 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
         sort_key=_timing,
     ),
     Column(
-        *("next", "next run", 16, lambda r: cells.short_moment(r.next_at)),
+        *("next", "next run", 13),
+        lambda r: cells.NOTHING if r.next_s is None else cells.due_in(r.next_s),
         priority=90,
+        sort_key=lambda r: r.next_at,
+    ),
+    Column(
+        *("at", "at", 16, lambda r: cells.short_moment(r.next_at)),
+        priority=45,
+        style="dim",
         sort_key=lambda r: r.next_at,
     ),
     Column(

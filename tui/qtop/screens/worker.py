@@ -34,7 +34,8 @@ class WorkerScreen(TextScreen):
             yield TextLine("This worker is no longer registered.", "bad")
         local = self.app.local.get(self._row.identity.pid) if self._row.is_local else None
         log = None if local is None else str(local.log)
-        yield from worker_lines(self._row, log, view.manner.redactor)
+        usual_s = self.app.stage.usual_s(self._row.record)
+        yield from worker_lines(self._row, log, view.manner.redactor, usual_s)
 
     def action_log(self) -> None:
         """Show what it prints."""

@@ -76,7 +76,14 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         descends=True,
     ),
     Column(
-        "worker", "  worker", 16, _place, flex=1, priority=85, sort_key=lambda r: r.identity.text
+        "worker",
+        "  worker",
+        16,
+        _place,
+        flex=1,
+        priority=85,
+        sort_key=lambda r: r.identity.text,
+        tail=":",
     ),
     Column(
         "queues",

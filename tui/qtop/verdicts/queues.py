@@ -130,7 +130,8 @@ def _unreadable(board: Board) -> Iterator[Verdict]:
             Verdict(
                 "jobs",
                 "warn",
-                f"{counted(row.unreadable, 'item')} of {row.name} set aside: no readable jobs",
+                f"{counted(row.unreadable, 'item')} of {row.name} set aside: workers cannot read "
+                f"{'it' if row.unreadable == 1 else 'them'}",
                 "unreadable",
                 row.name,
                 Lead("queues", row.name),

@@ -17,7 +17,7 @@ _SUBJECTS: Final = {
     "role": "Redis is ",
     "memory": "the memory of Redis is nearly full: ",
     "eviction": "Redis may drop data: ",
-    "persistence": "what Redis keeps on disk: ",
+    "persistence": "persistence: ",
     "clock": "the clocks differ: ",
     "connections": "Redis is about to refuse connections: ",
     "scheduler": "scheduler: ",

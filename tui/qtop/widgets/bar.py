@@ -37,7 +37,8 @@ class Span(NamedTuple):
     """A short safe text on a bar.
 
     `tone` is its meaning, one of `TONES` or nothing. Where there is no room for all, spans with the
-    lowest `priority` go first, together with all of their `group`. `action` is run by a click.
+    lowest `priority` go first, together with all of their `group`. `action` is run by a click. One
+    with a `least` is cut to as few cells, when it is its turn, before it goes.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Span(NamedTuple):
     priority: int = 100
     action: str | None = None
     group: str = ""
+    least: int = 0
 
 
 class Placed(NamedTuple):
@@ -59,12 +61,17 @@ class Placed(NamedTuple):
 def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Placed]:
     """Give the spans their places: `left` from the left, `right` up to the right edge.
 
-    Spans with the lowest priority are left out until the others fit; the last one is cut.
+    Spans with the lowest priority are cut or left out until the others fit; the last one is cut.
     """
     kept = [*((0, span) for span in left), *((1, span) for span in right)]
-    while len(kept) > 1 and sum(cell_len(span.text) for _, span in kept) > width:
-        _, least = min(reversed(kept), key=lambda sided: sided[1].priority)
-        kept = [sided for sided in kept if not _goes_with(sided[1], least)]
+    while len(kept) > 1 and (over := sum(cell_len(span.text) for _, span in kept) - width) > 0:
+        _, lowest = min(reversed(kept), key=lambda sided: sided[1].priority)
+        cells = cell_len(lowest.text) - over
+        if 0 < lowest.least <= cells:
+            cut = lowest._replace(text=crop(lowest.text, cells))
+            kept = [(side, cut if span is lowest else span) for side, span in kept]
+        else:
+            kept = [sided for sided in kept if not _goes_with(sided[1], lowest)]
     placed: list[Placed] = []
     x = 0
     filled = sum(cell_len(span.text) for _, span in kept)

@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from qtop.display.text import pad
+from qtop.display.text import pad, wrapped
 from qtop.widgets.columns import (
     ASCII_SIGNS,
     TONES,
@@ -152,8 +152,9 @@ class RowCanvas(ScrollView, Generic[RowT]):
         if y < HEADER_LINES:
             return header_line(self._layout(), self._sort_mark(), self._signs.ellipsis)
         if not len(self._rows):
-            middle = HEADER_LINES + max(0, self.body_lines - 1) // 2
-            return self._notice() if y == middle else Line("blank")
+            notice = self._notice()
+            at = y - HEADER_LINES - max(0, self.body_lines - len(notice)) // 2
+            return notice[at] if 0 <= at < len(notice) else Line("blank")
         index = self._row_index(y)
         if index is None:
             return Line("blank")
@@ -170,10 +171,12 @@ class RowCanvas(ScrollView, Generic[RowT]):
             veil=self._veil,
         )
 
-    def _notice(self) -> Line:
-        width = self.size.width
-        text = pad(self.empty_text, width, "center", ellipsis=self._signs.ellipsis)
-        return Line("notice", (Cell(text, "dim"),))
+    def _notice(self) -> list[Line]:
+        """What stands in place of rows, in the middle, in as many lines as it needs."""
+        width, ellipsis = self.size.width, self._signs.ellipsis
+        lines = wrapped(self.empty_text, max(1, width - 2))
+        padded = [pad(line, width, "center", ellipsis=ellipsis) for line in lines]
+        return [Line("notice", (Cell(text, "dim"),)) for text in padded]
 
     def _sort_mark(self) -> SortMark | None:
         if self._sort is None:

@@ -31,7 +31,7 @@ def status(view: View) -> tuple[list[Span], list[Span]]:
         text = f"⚠ no answer from {view.address} for {ago(since_s)}; {trying} "
         return [*left, Span(text, "bad")], _secrets(view) + _frozen(view)
     left += [
-        Span(view.address, "strong", 80),
+        Span(view.address, "strong", 80, least=12),
         Span(f"  {safe(view.namespace)}", "", 70),
         Span(f"  every {view.interval_s:g} s", "dim", 10),
     ]
@@ -103,7 +103,8 @@ def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
         left.append(Span(f" {name}", style, 99 if here else 92, action))
         if figure:
             left.append(Span(f" {figure}", tone or style, 70 if not tone else 91, action))
-        left.append(Span(" ", "", 65))
+        # All or none: tabs that stand further apart than others look as if they meant something.
+        left.append(Span(" ", "", 65, group="gap"))
     right = _totals(view)
     if not view.is_stale:
         return left, right

@@ -35,6 +35,8 @@ class Column(Generic[RowT]):
         sort_key: What to sort by: values comparable with each other, or None, which comes last in
             both directions. A column without it cannot be sorted by.
         descends: Sorting starts with the highest value.
+        tail: Where the text is too long for the column, what stands from the last `tail` on is
+            kept, as `crop` does.
     """
 
     key: str
@@ -47,6 +49,7 @@ class Column(Generic[RowT]):
     style: Callable[[RowT], Tone | None] | Tone | None = None
     sort_key: Callable[[RowT], Any] | None = None
     descends: bool = False
+    tail: str = ""
 
     def tone(self, row: RowT) -> Tone | None:
         """The meaning that colours this column's cell of a row."""
@@ -207,7 +210,13 @@ def row_line(
         "row",
         tuple(
             Cell(
-                pad(veil(p.column.cell(row)), p.width, p.column.align, ellipsis=ellipsis),
+                pad(
+                    veil(p.column.cell(row)),
+                    p.width,
+                    p.column.align,
+                    ellipsis=ellipsis,
+                    tail=p.column.tail,
+                ),
                 p.column.tone(row),
             )
             for p in placed

@@ -42,7 +42,7 @@ def matches(source: Source, found: JobMatches | None, rows: int) -> list[Span]:
 
 
 def _title(source: Source) -> list[Span]:
-    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 100)]
+    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
     if source.kind == "unreadable":
         title.append(Span("  set aside: no worker could read them", "warn", 60))
     return title

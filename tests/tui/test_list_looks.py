@@ -1,0 +1,126 @@
+"""Queues, Failed and Local at every size: empty, with hostile data, and when Redis has gone. One
+console goes through all sizes, as one in a terminal that is dragged larger."""
+
+import pytest
+from tests.tui.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.tui.test_local_screen import still
+from textual.pilot import Pilot
+
+from qtop.app import QtopApp
+from qtop.local.record import Place
+from qtop.local.usage import Sampler
+from resque.errors import Unreachable
+from resque.state.failures import read
+from resque.state.snapshot import Snapshot
+from resque.state.windows import Item, whole
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+KEYS = {"queues": "2", "failed": "4", "local": "6"}
+#: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
+HOSTILE = "\x1b]52;c;aGk=\x07[@click=app.quit][/x]\u202e\x9b31m漢字\n\t👩‍👩‍👧"
+GONE = Unreachable("cannot reach Redis at queues.example.com:6379 (connection refused)")
+
+pytestmark = pytest.mark.usefixtures("in_utc")
+
+
+@pytest.fixture
+def no_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known of processes."""
+    monkeypatch.setattr(Sampler, "sample", lambda self, pids: {})
+
+
+def hostile() -> Snapshot:
+    name = b"\xff\x1b[31m[b]evil[/b]\n".decode("utf-8", "surrogateescape")
+    return snapshot(
+        queues=[
+            queue(HOSTILE, 10**15, unreadable=10**12),
+            queue(name, 3, is_paused=True),
+            queue("", 1),
+            queue("q" * 4_000, 0),
+            queue("漢字キュー" * 9, 88),
+            queue("odd", None, problem=f"the key holds {HOSTILE}"),
+        ],
+        workers=[worker(f"{HOSTILE}:1:{HOSTILE}", on=HOSTILE)],
+        failures=[
+            failure(1, exception=HOSTILE, error=HOSTILE * 9, queue=HOSTILE, worker=HOSTILE),
+            failure(2, payload={"class": HOSTILE, "args": [HOSTILE]}, exception="E" * 4_000),
+            failure(-9_999_999, payload=[1], exception=None, error=None, backtrace=7, queue=None),
+            read(whole(b"\xff\xfe\x00 no JSON"), -4),
+            read(whole(b"[" * 3_000), -5),
+            read(Item(b'{"failed_at":"2026/11/23 12:00:00 UTC","pay', 50_000_000, "f" * 40), -6),
+            failure(7, failed_at="yesterday", retried_at=HOSTILE),
+        ],
+    )
+
+
+async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
+    await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+    await pilot.press(KEYS[screen])
+    await until(pilot, lambda: app.current_mode == screen, "the screen")
+    await pilot.pause()
+
+
+async def assert_at_every_size(app: QtopApp, pilot: Pilot[None], name: str) -> None:
+    for width, height in SIZES:
+        await pilot.resize_terminal(width, height)
+        await until(pilot, lambda high=height: len(screen_lines(app)) == high, "the size")  # type: ignore[misc]
+        await pilot.pause()
+        assert_snapshot(app, f"{name}-{width}x{height}")
+        assert all(line.isprintable() for line in screen_lines(app))
+
+
+@pytest.mark.parametrize(
+    ("screen", "text"),
+    [
+        ("queues", "No queues yet"),
+        ("failed", "No failed jobs."),
+        ("local", "No workers were started here"),
+    ],
+)
+async def test_an_empty_list(screen: str, text: str) -> None:
+    app = console(FakeSource(snapshot()))
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await listed(app, pilot, screen)
+        await until_shown(pilot, text)
+        await assert_at_every_size(app, pilot, f"{screen}-empty")
+
+
+@pytest.mark.parametrize("screen", KEYS)
+async def test_hostile_data(screen: str, no_usage: None) -> None:
+    app = console(FakeSource(hostile()))
+    async with app.run_test(size=SIZES[0]) as pilot:
+        said = (f"{HOSTILE}\n",)
+        place = Place(1, "waiting", 7, until_mono=1_004.0, ending=HOSTILE, said=said)
+        app.local.groups = [still(HOSTILE, HOSTILE, place)]
+        await listed(app, pilot, screen)
+        rows = {"queues": 6, "failed": 7, "local": 2}[screen]
+        await until(pilot, lambda: table_of(app).row_count == rows, "the rows")
+        await assert_at_every_size(app, pilot, f"{screen}-hostile")
+
+
+@pytest.mark.parametrize("screen", KEYS)
+async def test_what_was_listed_before_redis_went_away_stays(screen: str, no_usage: None) -> None:
+    now = 1_000.0
+    app = console(FakeSource(fleet(), GONE), clock=lambda: now)
+    async with app.run_test(size=SIZES[0]) as pilot:
+        app.local.groups = [still("20261123-1", "mail,critical", Place(1, "running", 4242))]
+        await listed(app, pilot, screen)
+        before = table_of(app).row_count
+        now = 1_010.0
+        app.look_now()
+        await until_shown(pilot, "no answer from")
+        now = 1_017.0
+        app.on_look(app.stage.look)
+        await pilot.pause()
+        assert table_of(app).row_count == before > 0
+        assert "connection refused" in screen_text(app)
+        await assert_at_every_size(app, pilot, f"{screen}-no-answer")

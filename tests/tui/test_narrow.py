@@ -1,0 +1,104 @@
+"""Where there is little room: what is cut, what is left out, what is broken into lines."""
+
+import pytest
+from rich.cells import cell_len
+from tests.tui.console import console, screen_lines, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, queue, snapshot, worker
+
+from qtop.display.text import wrapped
+from qtop.plans.plan import Seen
+from qtop.widgets.bar import Span, place
+from resque.state.windows import Extent
+
+LONG = "image-processing-thumbnails-high-priority-eu-west-1"
+
+
+def placed(*left: Span, right: tuple[Span, ...] = (), width: int) -> str:
+    """A bar as text."""
+    line = ""
+    for span in place(left, right, width):
+        line = line.ljust(span.x) + span.text
+    return line
+
+
+def test_a_span_that_may_be_cut_is_cut_before_it_goes() -> None:
+    name, count = Span("a long name", "", 50, least=4), Span(" 7 of 9", "", 90)
+    assert placed(name, right=(count,), width=30) == "a long name             7 of 9"
+    assert placed(name, right=(count,), width=14) == "a long… 7 of 9"
+    assert placed(name, right=(count,), width=11) == "a l… 7 of 9"
+    assert placed(name, right=(count,), width=10) == "    7 of 9"
+
+
+def test_what_matters_less_goes_before_what_matters_more_is_cut() -> None:
+    name, less = Span("a long name", "", 50, least=4), Span(" by the way", "", 10)
+    assert placed(name, less, width=15) == "a long name"
+
+
+@pytest.mark.parametrize("width", [9, 20, 38, 58, 200])
+def test_a_text_is_broken_between_words_into_lines_that_fit(width: int) -> None:
+    text = "Nothing was done here yet: what you do is listed."
+    lines = wrapped(text, width)
+    assert " ".join(lines) == text
+    assert all(cell_len(line) <= width for line in lines)
+    assert (len(lines) == 1) == (cell_len(text) <= width)
+    assert wrapped("", width) == [""]
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("2", "as from `qtop enqueue Sleep 5 --queue sleep`."),
+        ("3", "press s to start one here."),
+        ("6", "press s, name queues and how many."),
+        ("7", "and u takes it back."),
+    ],
+)
+async def test_an_empty_list_says_all_of_what_to_do_next(key: str, words: str) -> None:
+    source = FakeSource(snapshot())
+    source.answers = [[]]
+    app = console(source)
+    async with app.run_test(size=(60, 15)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press(key)
+        await until_shown(pilot, words.rpartition(" ")[2])
+        assert words in " ".join(screen_text(app).split())
+
+
+async def test_a_filter_is_never_hidden_by_its_length() -> None:
+    app = console(FakeSource(snapshot([queue(LONG, 3)], [worker(f"web1:1:{LONG}")])))
+    async with app.run_test(size=(60, 15)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("2", "W")
+        await until_shown(pilot, "1 of 1")
+        line = next(line for line in screen_lines(app) if line.startswith(" filter "))
+        assert line.startswith(' filter  serves:"image-processing')
+        assert line.endswith("…  1 of 1")
+
+
+async def test_the_palette_has_room_for_what_it_offers() -> None:
+    app = console(FakeSource(snapshot([queue("mail", 3)])))
+    async with app.run_test(size=(60, 15)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("2", ":", *"show the")
+        await pilot.pause()
+        assert screen_text(app).count("Show the ") >= 4
+
+
+async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> None:
+    source = FakeSource(snapshot([queue(LONG * 3, 3)]))
+    source.answers = [Seen(Extent(3, "f" * 40), 100)]
+    app = console(source)
+    async with app.run_test(size=(60, 15)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("2", "c")
+        await until_shown(pilot, "Clear queue")
+        shown = " ".join(screen_text(app).replace("│", " ").split())
+        assert f"{LONG[-9:]}?" in shown
+        assert "Cancel" in shown
+        await pilot.press("down", "down", "down", "down", "down", "down", "down")
+        await until_shown(pilot, "Type clear to go on:")
+        assert "Cancel" in screen_text(app)
+        await pilot.resize_terminal(60, 30)
+        await until_shown(pilot, "Clear queue")
+        assert "Cancel" in screen_text(app)
+        assert "Type clear to go on:" in screen_text(app)

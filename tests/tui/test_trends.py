@@ -1,0 +1,84 @@
+"""How the totals went since the console began: on History, however long it has been open."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.tui.console import console, screen_lines, screen_text, until, until_shown
+from tests.tui.looks import NOW, FakeSource, queue, snapshot
+
+from qtop.rows.boards import History
+from qtop.rows.model import Totals
+from qtop.rows.trends import KEPT, STEP_S, TrendRecorder, fewer
+
+pytestmark = pytest.mark.usefixtures("in_utc")
+
+
+def totals(waiting: int) -> Totals:
+    return History().add(snapshot([queue("mail", waiting)]), 1.0).totals
+
+
+def test_a_value_is_the_highest_of_its_time() -> None:
+    recorder = TrendRecorder()
+    for second, waiting in enumerate((3, 90, 4, 5, 6, 7, 8)):
+        recorder.add(totals(waiting), 100.0 + second, NOW + timedelta(seconds=second))
+    trend = recorder.trend
+    assert (list(trend.waiting), trend.began) == ([90, 8], NOW)
+
+
+def test_what_is_not_known_is_left_out_and_what_was_known_lasts_until_the_next_look() -> None:
+    recorder = TrendRecorder()
+    recorder.add(None, 90.0)
+    recorder.add(totals(3), 100.0, NOW)
+    recorder.add(totals(4), 100.0 + 3 * STEP_S, NOW)
+    recorder.add(None, 100.0 + 4 * STEP_S)
+    assert list(recorder.trend.waiting) == [3, 3, 3, 4, None]
+
+
+def test_a_week_takes_no_more_room_than_an_hour_and_keeps_its_peak() -> None:
+    recorder, one = TrendRecorder(), totals(1)
+    days, steps = 7, 7 * 2_880
+    for step in range(steps):
+        recorder.add(replace(one, waiting=9 if step == 777 else 1), step * 30.0, NOW)
+    trend = recorder.trend
+    assert KEPT / 2 <= len(trend.waiting) <= KEPT
+    assert trend.step_s * len(trend.waiting) >= days * 86_400 - trend.step_s
+    assert trend.waiting.count(9) == 1
+    assert trend.waiting.index(9) == int(777 * 30.0 // trend.step_s)
+
+
+def test_a_long_sleep_is_passed_over_at_once() -> None:
+    recorder = TrendRecorder()
+    recorder.add(totals(3), 0.0, NOW)
+    recorder.add(totals(4), 10.0**9, NOW)
+    assert len(recorder.trend.waiting) <= KEPT
+    assert (recorder.trend.waiting[0], recorder.trend.waiting[-1]) == (3, 4)
+
+
+def test_fewer_values_are_the_highest_of_those_that_stay_together() -> None:
+    assert fewer((1.0, 5.0, None, 2.0, 3.0), 3) == ((5.0, 2.0, 3.0), 2)
+    assert fewer((1.0, 5.0, None, 2.0, 3.0, 4.0), 3) == ((5.0, 2.0, 4.0), 2)
+    assert fewer((1.0, None), 9) == ((1.0, None), 1)
+    assert fewer((None,) * 4, 1) == ((None,), 4)
+    assert fewer((), 5) == ((), 1)
+
+
+async def test_history_draws_it_above_the_actions() -> None:
+    now = 1_000.0
+    looks = [snapshot([queue("mail", waiting)]) for waiting in (8, 1_234, 1_000)]
+    source = FakeSource(*looks)
+    source.answers = [[], [], []]
+    app = console(source, clock=lambda: now)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("7")
+        await until_shown(pilot, "waiting        8")
+        for look in looks[1:]:
+            now += 60.0
+            app.look_now()
+            await until(pilot, lambda look=look: app.stage.look.snapshot is look, "the next look")  # type: ignore[misc]
+        await until_shown(pilot, "waiting    1,000")
+        line = next(line for line in screen_lines(app) if line.startswith(" waiting "))
+        assert "since the console began, 2026-11-23 12:30" in screen_text(app)
+        assert line.endswith("█████▇  max  1,234")
+        await pilot.resize_terminal(60, 15)
+        await until(pilot, lambda: "max" not in screen_text(app), "room for the actions")
