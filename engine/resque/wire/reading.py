@@ -30,9 +30,10 @@ READING: Final = frozenset(
 )
 #: Those of which only one form reads.
 _READING_FORMS: Final = frozenset({("CONFIG", "GET"), ("MEMORY", "USAGE"), ("ACL", "WHOAMI")})
-#: The only ways in which a script may speak of Redis: a command spelled out, and two helpers.
+#: The only ways in which a script may speak of Redis: a command spelled out, and helpers that change
+#: nothing.
 _CALL: Final = re.compile(
-    rb"""redis\.p?call\(\s*(?:'(\w+)'|"(\w+)")|redis\.(?:sha1hex|error_reply)\("""
+    rb"""redis\.p?call\(\s*(?:'(\w+)'|"(\w+)")|redis\.(?:sha1hex|error_reply|acl_check_cmd)\b"""
 )
 #: What could hide what is called.
 _HIDING: Final = re.compile(
