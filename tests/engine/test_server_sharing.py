@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,25 @@ def test_a_worker_that_only_holds_keeps_the_server_alive(folder: Path) -> None:
     assert owner.close() is False
     assert say(owner, "PING") == "+PONG"
     assert worker.close() is True
+
+
+@pytest.mark.parametrize("module", ["resque.worker", "resque.scheduler"])
+def test_a_worker_or_scheduler_that_leaves_last_stops_the_server(folder: Path, module: str) -> None:
+    owner = PrivateServer(folder)
+    environment = {**server_helpers.python_env(), "REDIS_URL": owner.ensure(), "QUEUE": "*"}
+    user = subprocess.Popen([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE)
+    try:
+        assert user.stdout is not None
+        assert user.stdout.readline()
+        pid = pid_of(owner)
+        assert owner.close() is False
+        assert is_alive(pid)
+        user.terminate()
+        assert user.wait(server_helpers.PATIENCE_S) == 0
+        assert ends(pid)
+    finally:
+        user.kill()
+        user.communicate()
 
 
 def test_a_forked_child_cannot_give_up_its_parents_hold(folder: Path) -> None:

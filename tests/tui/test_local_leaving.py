@@ -7,11 +7,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.engine import server_helpers
 from tests.engine.direct import Direct, eventually
 from tests.tui.local_yard import of_folder, script, template
 from tests.tui.pty_console import RESTORED, Terminal, open_terminal
 
+from resque.server import PrivateServer
 from resque.wire.address import parse_url
+
+folder = server_helpers.folder
 
 pytestmark = pytest.mark.redis
 
@@ -117,6 +121,19 @@ def test_jobs_in_hand_are_finished_without_the_console(
         (tmp_path / "finish").touch()
         eventually(lambda: not orphans(tmp_path), "their jobs are done")
         assert all("exited with 0" in log.read_text() for log in logs)
+
+
+def test_the_private_server_ends_with_the_last_worker_on_it(folder: Path, tmp_path: Path) -> None:
+    server = PrivateServer(folder)
+    with console_with_workers(server.ensure(), tmp_path) as terminal:
+        pid = server_helpers.pid_of(server)
+        assert server.close() is False
+        terminal.process.send_signal(signal.SIGHUP)
+        terminal.wait()
+        assert server_helpers.is_alive(pid)
+        (tmp_path / "finish").touch()
+        eventually(lambda: not orphans(tmp_path), "their jobs are done")
+        assert server_helpers.ends(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

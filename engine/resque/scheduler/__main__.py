@@ -41,7 +41,7 @@ from resque.scheduler.zones import local_zone
 from resque.wire.address import parse_url
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import Store
-from resque.worker import log
+from resque.worker import log, own_server
 from resque.worker.background import settle
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")
@@ -75,8 +75,10 @@ def main(environ: Mapping[str, str]) -> int:
             queue_of=_queue_of,
             log=log.say,
         )
-        _hold_private_server(url)
+        server = own_server.hold(url)
         scheduler.run()
+        if server is not None:
+            server.close()
     except (BadSchedule, StoreError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
         return 3 if isinstance(error, StoreError) else 2
@@ -119,17 +121,6 @@ def _number(
     if not least <= number <= most:
         raise _Unusable(f"{name} must be a number from {least:g} to {most:g}, not {text!r}")
     return number
-
-
-def _hold_private_server(url: str) -> None:
-    """A scheduler on this user's private server keeps that server alive."""
-    if not url.startswith("unix:"):
-        return
-    from resque.server import PrivateServer
-
-    server = PrivateServer.at(url)
-    if server is not None:
-        server.hold()
 
 
 def _load(modules: str) -> None:

@@ -30,8 +30,8 @@ READING: Final = frozenset(
 )
 #: Those of which only one form reads.
 _READING_FORMS: Final = frozenset({("CONFIG", "GET"), ("MEMORY", "USAGE"), ("ACL", "WHOAMI")})
-#: The only ways in which a script may speak of Redis: a command spelled out, and helpers that change
-#: nothing.
+#: The only ways in which a script may speak of Redis: a command spelled out, and helpers that
+#: change nothing.
 _CALL: Final = re.compile(
     rb"""redis\.p?call\(\s*(?:'(\w+)'|"(\w+)")|redis\.(?:sha1hex|error_reply|acl_check_cmd)\b"""
 )

@@ -43,7 +43,7 @@ from resque.state.queue_list import QueueList
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import single
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.worker import log, pool
+from resque.worker import log, own_server, pool
 from resque.worker.background import settle
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
@@ -112,7 +112,7 @@ def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -
 
 def _work(make: Callable[[], Worker], url: str) -> int:
     try:
-        _hold_private_server(url)
+        server = own_server.hold(url)
         make().run()
     except StoreError as error:
         print(f"worker: {error}", file=sys.stderr)
@@ -120,6 +120,8 @@ def _work(make: Callable[[], Worker], url: str) -> int:
     except ResqueError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 1
+    if server is not None:
+        server.close()
     return 0
 
 
@@ -149,20 +151,6 @@ def _load(modules: str) -> None:
         except Exception:
             sys.excepthook(*sys.exc_info())
             raise _Unusable(f"importing {module!r} raised the error above: mend it") from None
-
-
-def _hold_private_server(url: str) -> None:
-    """A worker on this user's private server keeps that server alive."""
-    socket = url.removeprefix("unix://").partition("?")[0]
-    users = os.path.join(os.path.dirname(socket), "users")
-    if not url.startswith("unix:") or not os.path.exists(users):
-        # Somebody's own server on a socket. What follows would cost every fork.
-        return
-    from resque.server import PrivateServer
-
-    server = PrivateServer.at(url)
-    if server is not None:
-        server.hold()
 
 
 def _follow_parent(pid: str) -> None:

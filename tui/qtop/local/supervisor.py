@@ -26,6 +26,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -35,6 +36,8 @@ import psutil
 from qtop.local import record
 from qtop.local.berth import Berth
 from qtop.local.record import About, Report, StateFile
+from resque.errors import NoServer
+from resque.worker import own_server
 
 _WISHES: Final = 0
 _READ_BYTES: Final = 65_536
@@ -268,7 +271,13 @@ def main(folder: Path) -> int:
         return 0
     os.setsid()
     os.set_blocking(_WISHES, False)
+    # For as long as there may be workers: the last of them may be between two lives.
+    server = None
+    with suppress(NoServer):
+        server = own_server.hold(about.address)
     Supervisor(folder, about).run()
+    if server is not None:
+        server.close()
     return 0
 
 

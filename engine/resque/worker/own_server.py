@@ -1,0 +1,27 @@
+"""The private server that a worker may be on: it keeps it alive, and stops it when it is the last
+to leave."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from resque.server import PrivateServer
+
+
+def hold(url: str) -> PrivateServer | None:
+    """Count as a user of this user's private server, if the URL leads there. Who leaves for good
+    closes what this returns; who may be started again does not, and its end is noticed all the
+    same. Raises NoServer when its folder cannot be used."""
+    socket = url.removeprefix("unix://").partition("?")[0]
+    users = os.path.join(os.path.dirname(socket), "users")
+    if not url.startswith("unix:") or not os.path.exists(users):
+        # Somebody's own server on a socket. What follows would cost every fork.
+        return None
+    from resque.server import PrivateServer
+
+    server = PrivateServer.at(url)
+    if server is not None:
+        server.hold()
+    return server
