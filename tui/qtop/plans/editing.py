@@ -32,7 +32,7 @@ def pretty(payload: bytes) -> str:
         text = json.dumps(decode(payload), ensure_ascii=False, indent=2)
     except (ValueError, RecursionError) as error:
         raise BadPayload(f"the payload: {error}") from None
-    return _NOT_PLAIN.sub(_escaped, text) + "\n"
+    return plain(text) + "\n"
 
 
 def draft(payload: bytes) -> str:
@@ -41,12 +41,17 @@ def draft(payload: bytes) -> str:
         try:
             decode(payload)
         except (ValueError, RecursionError):
-            return _NOT_PLAIN.sub(_escaped, payload.decode("utf-8", "replace")) + "\n"
+            return plain(payload.decode("utf-8", "replace")) + "\n"
     return pretty(payload)
 
 
+def plain(text: str) -> str:
+    """JSON whose characters a terminal draws and never obeys; the others are escaped, which means
+    the same."""
+    return _NOT_PLAIN.sub(_escaped, text)
+
+
 def _escaped(found: re.Match[str]) -> str:
-    """A character that a terminal might obey, as JSON's escape: it means the same."""
     return found[0] if safe(found[0]) == found[0] else json.dumps(found[0])[1:-1]
 
 

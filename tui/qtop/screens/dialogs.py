@@ -15,6 +15,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.plans.plan import Plan
+from qtop.screens.front import FrontScreen
+from qtop.widgets.field import Field
 
 ResultT = TypeVar("ResultT")
 
@@ -25,7 +27,7 @@ DIALOG_BINDINGS: Final[tuple[Binding, ...]] = (
 """Every key a question answers, for the console's table of keys."""
 
 
-class Dialog(ModalScreen[ResultT]):
+class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
     """A box with a title, some lines, perhaps fields, and buttons."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -103,14 +105,10 @@ class ConfirmDialog(Dialog[bool]):
         """The fields for the word and for the pace, where they make sense."""
         if self._plan.word is not None:
             yield Label(Text(f"Type {self._plan.word} to go on:"), classes="line")
-            field = Input(id="word")
-            field.cursor_blink = False
-            yield field
+            yield Field(id="word")
         if self._plan.pace is not None:
             yield Label("Jobs a second at most (empty: as fast as it goes):", classes="line")
-            field = Input(id="pace", restrict=r"[0-9]*", max_length=6)
-            field.cursor_blink = False
-            yield field
+            yield Field(id="pace", restrict=r"[0-9]*", max_length=6)
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel and the deed."""
