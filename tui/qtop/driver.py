@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import IO, Any
 
@@ -53,6 +54,31 @@ class TerminalDriver(LinuxDriver):
         sent = self._output.passed(data)
         if sent:
             super().write(sent)
+
+    def _sigcont_application(self, *_: Any) -> None:
+        """Come back after ctrl+z.
+
+        A SIGCONT without one, as after `kill -STOP` or beside a service manager's SIGTERM, finds
+        everything running. Begun twice, two threads would share the keys, and what the terminal
+        was like before would be lost.
+        """
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        elif self._is_reading:
+            # Not here, where it may be within a write.
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop().call_soon_threadsafe(self._begin_anew)
+
+    @property
+    def _is_reading(self) -> bool:
+        return self._key_thread is not None and self._key_thread.is_alive()
+
+    def _begin_anew(self) -> None:
+        """Set the terminal up once more: a shell may have had it meanwhile."""
+        if self._is_reading and self._app.is_running and not self._app._exit:
+            self._must_signal_resume = True
+            self.suspend_application_mode()
+            self.resume_application_mode()
 
 
 class AsciiDriver(TerminalDriver):
