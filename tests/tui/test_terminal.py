@@ -97,6 +97,25 @@ def test_to_be_continued_without_a_stop_sets_the_terminal_up_once_more(terminal:
     assert terminal.is_as_it_was
 
 
+def test_a_terminal_that_takes_nothing_does_not_hold_up_the_end(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    for _ in range(400):
+        terminal.press(b"\x0c")  # everything anew
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.process.wait(DEADLINE_S) == 0
+    assert terminal.is_as_it_was
+
+
+def test_what_a_slow_terminal_missed_is_painted_in_the_end(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    for _ in range(400):
+        terminal.press(b"\x0c")
+    terminal.press(b"?")
+    terminal.read_until(b"All keys")
+    terminal.press(b"q")
+    assert terminal.wait() == 0
+
+
 def test_a_service_manager_may_send_term_and_cont(terminal: Terminal) -> None:
     terminal.read_until(b"mail")
     terminal.process.send_signal(signal.SIGTERM)
