@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.tui.looks import failure
 from tests.tui.pty_console import DEADLINE_S, RESTORED, Terminal, open_terminal
 
 from resque.wire.exchange import single
@@ -59,6 +60,28 @@ def test_escape_sequences_do_not_reach_the_terminal_through_a_filter(terminal: T
     terminal.press(b"\rq")
     assert terminal.wait() == 0
     assert b"\x1b]52;" not in terminal.written
+
+
+def test_a_failing_editor_gives_the_terminal_back(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "false")
+    with Store(redis_url) as store:
+        store.run(single(("RPUSH", KEYS.failed(), failure(1).item.raw), int, writes=True))
+    with open_terminal(RUN, redis_url, str(tmp_path)) as terminal:
+        terminal.read_until(b"4 Failed")
+        terminal.press(b"4")
+        terminal.read_until(b"1 group")
+        terminal.press(b"t")
+        terminal.read_until(b"newest first")
+        terminal.press(b"e")
+        terminal.read_until(b"Edit the payload")
+        terminal.press(b"\x03")
+        terminal.read_until(b"nothing was changed")
+        terminal.press(b"q")
+        assert terminal.wait() == 0
+        assert terminal.is_as_it_was
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

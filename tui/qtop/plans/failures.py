@@ -16,8 +16,7 @@ from qtop.finding.filter_terms import of_failure
 from qtop.finding.scanning import Hit
 from qtop.keymap import Danger, Sign, sign
 from qtop.plans.pace import Pace
-from qtop.plans.plan import Outcome, Plan, Run, Seen, Tone, cleared, count_of, list_of, way_back
-from resque.errors import OutcomeUnknown
+from qtop.plans.plan import Outcome, Plan, Run, Seen, acted, cleared, count_of, list_of, way_back
 from resque.state import failure_actions, failures
 from resque.state.bulk import Mark, Result
 from resque.state.failures import FAILED, Failure
@@ -151,7 +150,7 @@ class FailurePlans:
 
         async def run(send: Run) -> Outcome:
             result = await send(deed(chosen.marks, trail, pace.at_once))
-            return _outcome(done, result, trail)
+            return acted(done, result, trail)
 
         return Plan(
             f"{verb} {what}",
@@ -168,21 +167,6 @@ class FailurePlans:
         source = failures.list_key(self._keys, list_name)
         undo_s = self._limits.seconds_for(size_bytes)
         return Trail(self._actor, action, subject, source, planned, undo_s=undo_s)
-
-
-def _outcome(verb: str, result: Result, trail: Trail) -> Outcome:
-    kept = sum(count for _, count in result.refused)
-    text = f"{verb} {number(result.done)}, gone meanwhile {number(result.gone)}"
-    text += f", refused {number(kept)}"
-    if result.refused:
-        text += f" ({safe(result.refused[0][0])})"
-    tone: Tone = "warn" if result.gone or kept else "good"
-    if result.stopped is not None:
-        rest = trail.planned - result.done - result.gone - kept
-        unknown = isinstance(result.stopped, OutcomeUnknown)
-        state = "unknown: look before trying again" if unknown else safe(str(result.stopped))
-        text, tone = f"{text}; the other {number(rest)} {state}", "bad"
-    return Outcome(text, tone, trail if result.done and trail.undo_s else None)
 
 
 def _which(chosen: Chosen) -> list[str]:

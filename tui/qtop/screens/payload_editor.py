@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from textual import events, on
@@ -205,13 +205,24 @@ async def _edited(app: QtopApp, before: bytes) -> bytes | None:
                 return None
 
 
+def _suspended(app: QtopApp, work: Callable[[], str]) -> str:
+    """Do something with the terminal. Raises what `work` raises."""
+    trouble: Exception | None = None
+    with app.suspend():
+        # Textual comes back only when all went well here.
+        try:
+            return work()
+        except Exception as error:
+            trouble = error
+    raise trouble
+
+
 async def _in_some_editor(app: QtopApp, text: str) -> str | None:
     """What the operator's editor made of a text, or ours where there is none."""
     command = editor(os.environ)
     if command is not None:
         try:
-            with app.suspend():
-                return in_editor(command, text)
+            return _suspended(app, lambda: in_editor(command, text))
         except SuspendNotSupported:
             pass
         except OSError as error:
