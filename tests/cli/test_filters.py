@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qtop.display.cells import ACTIVE_JOB_WRAPPER
+from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject, of_delayed, of_failure, of_waiting
-from qtop.finding.filters import BadFilter, duration_s, parse
+from qtop.finding.filters import BadFilter, duration_s, parse, term
 from resque.state import delayed, failures, windows
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -327,6 +328,22 @@ def test_whatever_waits_can_be_asked(raw: bytes) -> None:
 def test_a_quoted_text_is_looked_for_as_it_stands(text: str) -> None:
     assert parse(f'"{text}"').matches(Subject(error=f"before {text} after"))
     assert parse(f'class:"{text}"').matches(Subject(class_name=text))
+
+
+@given(st.text(st.characters(), min_size=1))
+@example("mail\x1b]52;c;aGk=\x07")
+@example("\udc9b\\u{1b}\U0010ffff")
+@example("e\u0301\u0301\u0301\u0301\u0301")
+def test_a_term_made_of_data_can_be_shown_and_asks_for_that_very_text(text: str) -> None:
+    made = term("class", text)
+    assert safe(made) == made
+    assert parse(made).matches(Subject(class_name=text))
+    assert not parse(made).matches(Subject(class_name=f"{text}x"))
+
+
+@pytest.mark.parametrize("text", ["\\u{}", "\\u{110000}", "\\u{xyz}", "\\u1b", "\\\\u{1b}"])
+def test_what_is_no_number_of_a_character_stands_for_itself(text: str) -> None:
+    assert parse(f'"{text}"').matches(Subject(error=text.replace("\\\\", "\\")))
 
 
 def test_workers_are_found_by_the_queues_that_they_take_from() -> None:

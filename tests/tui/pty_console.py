@@ -5,10 +5,12 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 DEADLINE_S = 30.0
 RESTORED = b"\x1b[?1049l"
@@ -16,10 +18,11 @@ RESTORED = b"\x1b[?1049l"
 
 @dataclass
 class Terminal:
-    """A pseudo terminal of 100 x 30 with the console in it."""
+    """A pseudo terminal of 100 x 30 with the console in it. `was` is how it was set before."""
 
     process: "subprocess.Popen[bytes]"
     fd: int
+    was: list[Any]
     written: bytes = field(default=b"")
 
     def read_until(self, text: bytes) -> None:
@@ -43,6 +46,11 @@ class Terminal:
         """Type something."""
         os.write(self.fd, keys)
 
+    @property
+    def is_as_it_was(self) -> bool:
+        """Whether the terminal is set as before the console began."""
+        return termios.tcgetattr(self.fd) == self.was
+
     def hang_up(self) -> None:
         """Let the terminal vanish, without a signal: it was not the session's own."""
         vanished, self.fd = self.fd, os.open(os.devnull, os.O_RDWR)
@@ -61,6 +69,7 @@ class Terminal:
 def open_terminal(program: str, *arguments: str) -> Iterator[Terminal]:
     """Run a Python program in a terminal. It is killed at the end, if it still runs."""
     leader, follower = pty.openpty()
+    was = termios.tcgetattr(leader)
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
@@ -71,7 +80,7 @@ def open_terminal(program: str, *arguments: str) -> Iterator[Terminal]:
         start_new_session=True,
     )
     os.close(follower)
-    terminal = Terminal(process, leader)
+    terminal = Terminal(process, leader, was)
     try:
         yield terminal
     finally:

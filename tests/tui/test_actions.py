@@ -11,9 +11,10 @@ from tests.tui.looks import FakeSource, failure, snapshot
 from qtop.config.undo_limits import UndoLimits
 from qtop.plans.actions import Actions
 from qtop.plans.failures import FailurePlans
-from qtop.plans.plan import Outcome, Plan, Plans, Run, Seen, look_at
+from qtop.plans.pace import Stopped
+from qtop.plans.plan import Outcome, Plan, Plans, Run, Seen, look_at, rest_of
 from qtop.source import RedisSource
-from resque.errors import OutcomeUnknown, Unreachable
+from resque.errors import OutcomeUnknown, ReadOnly, Unreachable
 from resque.state import audit, bulk, failures, pauses, queues
 from resque.state.failures import Failure
 from resque.state.trail import DEFAULT_UNDO_BYTES, Actor
@@ -284,3 +285,15 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
     go_on.set()
     assert (await first).text == "done"
     assert doing.refusal() is None
+
+
+@pytest.mark.parametrize(
+    ("stopped", "told"),
+    [
+        (Stopped("stopped"), "; the other 1,200 left alone: stopped"),
+        (ReadOnly("a replica"), "; the other 1,200 left alone: a replica"),
+        (OutcomeUnknown("no answer"), "; the other 1,200 unknown: look before trying again"),
+    ],
+)
+def test_what_an_action_did_not_reach_is_told(stopped: Exception, told: str) -> None:
+    assert rest_of(1_200, stopped) == told

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -112,13 +113,24 @@ def test_an_editor_gets_a_private_file_that_is_gone_afterwards(tmp_path: Path) -
         f"pathlib.Path({str(told)!r}).write_text(f'{{f}} {{f.stat().st_mode & 0o777:o}} '"
         "f'{f.parent.stat().st_mode & 0o777:o}');"
         "f.write_text(f.read_text().replace('1','2'));"
-        "f.with_name('payload.json~').write_text('left over')"
+        "f.with_name('payload.json~').write_text('left over');"
+        "f.with_name('folder').mkdir()"
     )
     assert in_editor([sys.executable, "-c", script], "[1]\n") == "[2]\n"
     path, mode, folder_mode = told.read_text().split()
     assert (mode, folder_mode) == ("600", "700")
     assert not Path(path).parent.exists()
     assert stat.S_ISREG(os.stat(told).st_mode)
+
+
+def test_an_interrupt_is_for_the_editor_alone() -> None:
+    script = (
+        "import os,signal,sys;assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN;"
+        "os.kill(os.getppid(), signal.SIGINT)"
+    )
+    before = signal.getsignal(signal.SIGINT)
+    assert in_editor([sys.executable, "-c", script], "x") == "x"
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_editor_that_fails_is_told_of() -> None:

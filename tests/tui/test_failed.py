@@ -112,6 +112,25 @@ async def test_groups_of_a_long_list_are_counted_in_the_background(redis: Redis)
         assert "scanned" not in screen_text(app)
 
 
+@pytest.mark.parametrize("number", [30, MANY])
+async def test_a_filter_looks_into_every_failure_of_the_groups(redis: Redis, number: int) -> None:
+    await fill(redis, *(entry(n) for n in range(number)))
+    app = on(redis)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await open_failed(pilot, app)
+        await until_shown(pilot, f"3 groups of {number:,} failed jobs")
+        await pilot.press("slash", *"args.0:7 queue:mail", "enter")
+        await until_shown(pilot, "1 group of 1 failed job")
+        await until_shown(pilot, "1 of 3 groups")
+        assert under_cursor(app).group.count == 1
+        await pilot.press("R")
+        await until_shown(pilot, "Requeue 1 failed job")
+        await pilot.press("escape", "slash", *" nothing", "enter")
+        await until_shown(pilot, "Nothing matches the filter")
+        await pilot.press("escape")
+        await until_shown(pilot, f"3 groups of {number:,} failed jobs")
+
+
 async def test_a_list_that_was_cleared_is_counted_anew(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(3_000)))
     app = on(redis)
@@ -432,7 +451,8 @@ async def test_x_stops_the_count_and_goes_on_with_it(redis: Redis) -> None:
         await pilot.press("x")
         await until_shown(pilot, "nothing is under way here")
         assert screen._census is not None
-        screen._census.is_stopped, screen._census.of = True, MANY
+        follower = screen._census.follower
+        follower.is_stopped, follower.of = True, MANY
         screen.show_title()
         await until_shown(pilot, "stopped, x goes on")
         await pilot.press("x")

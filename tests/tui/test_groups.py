@@ -39,6 +39,16 @@ def counted(*entries: bytes) -> Groups:
         ("no user \"ada\" in 'sales'", 'no user "…" in "…"'),
         ("it can't, won't", "it can't, won't"),
         ("connect to 10.0.0.17:6379 or fe80:0:0:1:2", "connect to <ip> or <ip>"),
+        ("dial tcp [::1]:6379 and 2001:db8::1f", "dial tcp [<ip>]:# and <ip>"),
+        (
+            "uninitialized constant ::Ada::B1 at 12:30 :5",
+            "uninitialized constant ::Ada::B# at # :#",
+        ),
+        ("charge ch_1NqZ8xABCdef of 01ARZ3NDEKTSV4RRFFQ69G5FAV", "charge ch_<id> of <id>"),
+        (
+            "utf8mb4_general_ci, sha256WithRSAEncryption",
+            "utf#mb#_general_ci, sha#WithRSAEncryption",
+        ),
         ("undefined method `name' for nil", "undefined method `name' for nil"),
         ("two\n lines\twith   blanks", "two lines with blanks"),
         ("café 7", "café #"),

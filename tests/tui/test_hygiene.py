@@ -54,3 +54,14 @@ def test_no_text_is_handed_to_a_widget_that_would_read_markup(path: Path) -> Non
             # Constants of our own, Text, or markup=False.
             is_safe = not isinstance(node.args[0], ast.JoinedStr | ast.BinOp)
             assert is_safe, f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: path.name)
+def test_what_people_type_in_shows_nothing_that_a_terminal_obeys(path: Path) -> None:
+    if path in (FOLDER / "widgets" / "field.py", FOLDER / "screens" / "payload_editor.py"):
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        made = [node.func] if isinstance(node, ast.Call) else []
+        made += node.bases if isinstance(node, ast.ClassDef) else []
+        names = {each.id for each in made if isinstance(each, ast.Name)}
+        assert not names & {"Input", "TextArea", "MaskedInput"}, f"{path.name}:{node}"

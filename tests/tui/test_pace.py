@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qtop.plans.pace import Pace, Stopped, paced, reined
+from qtop.plans.pace import Pace, paced, reined
 from resque.errors import StoreError, Unreachable
 from resque.state.bulk import TAKE_ITEMS
 from resque.wire.exchange import Exchange, Steps, drive
@@ -102,7 +102,3 @@ def test_errors_and_progress_pass_through() -> None:
 )
 def test_slow_actions_take_small_steps(limit: float | None, at_once: int) -> None:
     assert Pace(limit).at_once == at_once
-
-
-def test_being_stopped_is_told_in_words() -> None:
-    assert str(Stopped("left alone: stopped")) == "left alone: stopped"

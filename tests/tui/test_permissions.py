@@ -54,6 +54,13 @@ def test_a_missing_command_forbids_the_actions_that_need_it_and_says_which(redis
 
 
 @pytest.mark.redis
+def test_whoever_may_only_read_is_forbidden_all_that_changes_redis(redis_url: str) -> None:
+    found = forbidden_with(redis_url, "+@read", "+@connection")
+    assert set(found) == CHANGING - permissions.LOCAL
+    assert "may not run EVAL" in found["requeue"]
+
+
+@pytest.mark.redis
 def test_without_scripts_nothing_that_changes_redis_is_allowed(redis_url: str) -> None:
     found = forbidden_with(redis_url, "+@all", "-eval", "-evalsha")
     assert set(found) == CHANGING - permissions.LOCAL

@@ -214,8 +214,8 @@ def test_production_at_the_top_of_the_file_has_a_word_too(write: Write) -> None:
         ("[columns]\nqueues = []", "at least one column", 2),
         ('[columns]\nqueues = ["queue", "queue"]', "each once", 2),
         ('[keys]\nrequeu = "R"', "unknown 'requeu' in keys", 2),
-        ('[keys]\nrequeue = "shift+r"', "'shift+r' is no key: use a character", 2),
-        ('[keys]\nrequeue = ""', "is no key", 2),
+        ('[keys]\nrequeue = "shift+r"', "requeue cannot be 'shift+r': use a character", 2),
+        ('[keys]\nrequeue = ""', "cannot be ''", 2),
         ("[keys]\nrequeue = []", "at least one key", 2),
         ("[keys]\nrequeue = 3", "must be a list of texts", 2),
         ('profiles = "x"', "profiles must be tables", 1),
@@ -258,9 +258,15 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="cannot be read"):
         SettingsFile.read(path)
     other = tmp_path / "latin.toml"
-    other.write_bytes(b"# \xe4")
-    with pytest.raises(BadSettings, match="is not UTF-8"):
+    other.write_bytes(b"ascii = true\n# \xe4")
+    with pytest.raises(BadSettings, match="2: this is not UTF-8"):
         SettingsFile.read(other)
+
+
+def test_a_file_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b"\xef\xbb\xbfascii = true\n")
+    assert resolve(SettingsFile.read(path)).values["ascii"] is True
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.tui.looks import failure
 from tests.tui.pty_console import DEADLINE_S, RESTORED, Terminal, open_terminal
 
 from resque.wire.exchange import single
@@ -56,6 +57,41 @@ def test_escape_sequences_in_data_do_not_reach_the_terminal(terminal: Terminal) 
     assert b"\x9b31m" not in terminal.written
 
 
+def test_escape_sequences_do_not_reach_the_terminal_through_a_filter(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    terminal.press(b"2")
+    terminal.read_until(b"W\x1b")
+    terminal.press(b"W")
+    terminal.read_until(b"serves:")
+    terminal.press(b"/")
+    terminal.read_until(b"u{1b}]52;")
+    terminal.press(b"\rq")
+    assert terminal.wait() == 0
+    assert b"\x1b]52;" not in terminal.written
+
+
+def test_a_failing_editor_gives_the_terminal_back(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "false")
+    with Store(redis_url) as store:
+        store.run(single(("RPUSH", KEYS.failed(), failure(1).item.raw), int, writes=True))
+    with open_terminal(RUN, redis_url, str(tmp_path)) as terminal:
+        terminal.read_until(b"4 Failed")
+        terminal.press(b"4")
+        terminal.read_until(b"1 group")
+        terminal.press(b"t")
+        terminal.read_until(b"newest first")
+        terminal.press(b"e")
+        terminal.read_until(b"Edit the payload")
+        terminal.press(b"\x03")
+        terminal.read_until(b"nothing was changed")
+        terminal.press(b"q")
+        assert terminal.wait() == 0
+        assert terminal.is_as_it_was
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_console_and_restores_the_terminal(
     terminal: Terminal, number: signal.Signals
@@ -64,6 +100,7 @@ def test_a_signal_ends_the_console_and_restores_the_terminal(
     terminal.process.send_signal(number)
     assert terminal.wait() == 0
     assert RESTORED in terminal.written
+    assert terminal.is_as_it_was
 
 
 def test_the_first_frame_comes_before_the_first_look(terminal: Terminal) -> None:
@@ -84,6 +121,47 @@ def test_the_console_ends_by_itself_when_the_terminal_vanishes(terminal: Termina
     terminal.read_until(b"mail")
     terminal.hang_up()
     assert terminal.process.wait(DEADLINE_S) == 1
+
+
+def test_to_be_continued_without_a_stop_sets_the_terminal_up_once_more(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    for _ in range(2):
+        terminal.written = b""
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.read_until(b"mail")
+        assert RESTORED in terminal.written
+        assert not terminal.is_as_it_was
+    terminal.press(b"q")
+    assert terminal.wait() == 0
+    assert terminal.is_as_it_was
+
+
+def test_a_terminal_that_takes_nothing_does_not_hold_up_the_end(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    for _ in range(400):
+        terminal.press(b"\x0c")  # everything anew
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.process.wait(DEADLINE_S) == 0
+    assert terminal.is_as_it_was
+
+
+def test_what_a_slow_terminal_missed_is_painted_in_the_end(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    for _ in range(400):
+        terminal.press(b"\x0c")
+    terminal.press(b"?")
+    terminal.read_until(b"All keys")
+    terminal.press(b"q")
+    assert terminal.wait() == 0
+
+
+def test_a_service_manager_may_send_term_and_cont(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.process.send_signal(signal.SIGCONT)
+    assert terminal.wait() == 0
+    assert terminal.written.rfind(RESTORED) > terminal.written.rfind(b"\x1b[?1049h")
+    assert terminal.is_as_it_was
 
 
 def test_after_ctrl_z_and_fg_everything_is_painted_again(terminal: Terminal) -> None:

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import IO, Any
+import re
+from typing import Any, Final
 
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
 from qtop.display.glyphs import to_ascii
+from qtop.terminal.outlet import Outlet
 from qtop.terminal.output import Output
 
-
-class _Forgiving:
-    """A file that swallows what cannot be written.
-
-    Textual writes in a thread. Once the terminal is gone, the first error would end that thread,
-    and the console would wait forever for room in its queue, unable even to end.
-    """
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            self._file.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._file.flush()
-
-    def fileno(self) -> int:
-        return self._file.fileno()
+#: How long the end waits for a terminal that takes nothing.
+_LAST_WORDS_S: Final = 2.0
+#: Where Textual writes to.
+_TERMINAL: Final = 2
+_PAINTS: Final = re.compile(r"\x1b\[[0-9]+;[0-9]+H")
 
 
 class TerminalDriver(LinuxDriver):
@@ -40,19 +26,72 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        file: Any = _Forgiving(self._file) if self._file is not None else None
-        self._file = file
         self._output = Output()
+        self._outlet: Outlet | None = None
 
     def resize(self, size: Size) -> None:
         """Learn the size; what the terminal shows is not known from now on."""
         self._output.resize(size.width, size.height)
 
     def write(self, data: str) -> None:
-        """Write what the terminal does not show already."""
+        """Write what the terminal does not show already. Never waits for it: Textual does, and a
+        terminal that takes nothing would hold up keys, looks, and even the end."""
+        if self._outlet is None:
+            return  # The terminal is somebody else's.
+        if self._outlet.refuses and _PAINTS.match(data):
+            self._output.forget()
+            return
         sent = self._output.passed(data)
         if sent:
-            super().write(sent)
+            self._outlet.write(sent)
+
+    def start_application_mode(self) -> None:
+        """Set the terminal up."""
+        loop = asyncio.get_running_loop()
+
+        def caught_up() -> None:
+            with contextlib.suppress(RuntimeError):  # the end came first
+                loop.call_soon_threadsafe(self._paint_anew)
+
+        # Textual's own thread for writing gets nothing to do. In the background it is not begun.
+        self._outlet = self._outlet or Outlet(_TERMINAL, caught_up)
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Let go of the terminal."""
+        super().close()
+        outlet, self._outlet = self._outlet, None
+        if outlet is not None:
+            outlet.stop(_LAST_WORDS_S)
+
+    def _paint_anew(self) -> None:
+        self._output.forget()
+        self._app.refresh(layout=True)
+
+    def _sigcont_application(self, *_: Any) -> None:
+        """Come back after ctrl+z.
+
+        A SIGCONT without one, as after `kill -STOP` or beside a service manager's SIGTERM, finds
+        everything running. Begun twice, two threads would share the keys, and what the terminal
+        was like before would be lost.
+        """
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        elif self._is_reading:
+            # Not here, where it may be within a write.
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop().call_soon_threadsafe(self._begin_anew)
+
+    @property
+    def _is_reading(self) -> bool:
+        return self._key_thread is not None and self._key_thread.is_alive()
+
+    def _begin_anew(self) -> None:
+        """Set the terminal up once more: a shell may have had it meanwhile."""
+        if self._is_reading and self._app.is_running and not self._app._exit:
+            self._must_signal_resume = True
+            self.suspend_application_mode()
+            self.resume_application_mode()
 
 
 class AsciiDriver(TerminalDriver):

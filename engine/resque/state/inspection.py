@@ -74,6 +74,16 @@ def missing_rights(keys: Keys) -> Steps[dict[str, str] | None]:
     return missing
 
 
+def missing_scripts() -> Exchange[dict[str, str]]:
+    """As `missing_rights`, of EVAL alone, for users without transactions: runs a script that does
+    nothing. One round trip."""
+    return Exchange(
+        (("EVAL", "return 1", 0),),
+        lambda replies: {"EVAL": str(replies[0])} if isinstance(replies[0], AuthRefused) else {},
+        tolerant=True,
+    )
+
+
 def used_commands(keys: Keys) -> list[tuple[Arg, ...]]:
     """Every command that the engine and its scripts use. Were they run, none would change what
     belongs to Resque."""

@@ -43,7 +43,8 @@ class SettingsFile:
         try:
             with path.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
-                text = file.read().decode("utf-8")
+                raw = file.read()
+            text = raw.decode("utf-8-sig")  # Some editors begin with a mark.
             tree = tomllib.loads(text)
         except FileNotFoundError:
             return cls(path, {}, {})
@@ -52,8 +53,9 @@ class SettingsFile:
                 f"{path} cannot be read ({error.strerror}): make it readable, or name another "
                 "file in QTOP_CONFIG"
             ) from None
-        except UnicodeDecodeError:
-            raise BadSettings(f"{path} is not UTF-8: save it as UTF-8") from None
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise BadSettings(f"{path}:{line}: this is not UTF-8: save it as UTF-8") from None
         except tomllib.TOMLDecodeError as error:
             raise BadSettings(_told(path, str(error), text)) from None
         open_to_others = bool(mode & (stat.S_IRGRP | stat.S_IROTH))

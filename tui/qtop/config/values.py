@@ -81,7 +81,7 @@ def _keys(value: Any) -> tuple[str, ...]:
     keys = (value,) if isinstance(value, str) else _texts(value)
     wrong = [key for key in keys if not rebinding.is_key(key)]
     if wrong or not keys:
-        named = f"{wrong[0]!r} is no key" if wrong else "there must be at least one key"
+        named = f"cannot be {wrong[0]!r}" if wrong else "must have at least one key"
         raise ValueError(f"{named}: {rebinding.ALLOWED}")
     return tuple(map(rebinding.named, keys))
 

@@ -12,7 +12,8 @@
     id:3f2a                  the beginning of an entry's id
     /time ?out/              a regular expression, in any case; also error:/x/, class:/x/ and so on
     connection reset         words: each contained somewhere in the job or its error
-    "two words"              quoted: as it stands, whatever it holds; also error:"two words"
+    "two words"              quoted: as it stands, whatever it holds; also error:"two words";
+                             a character that cannot be shown is \\u{1b}, by its number in hex
     !class:Mail              what does not match
 
 All terms must match. What cannot be known (the class of an entry that cannot be read, the age of
@@ -26,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from qtop.display.text import visible
 from qtop.finding import filter_terms as terms
 from qtop.finding.filter_terms import FIELDS, Subject, Test
 from qtop.finding.patterns import BadPattern, pattern
@@ -40,6 +42,8 @@ _SPAN: Final = re.compile(r"(age|due)(<=|>=|<|>)")
 #: What looks like a comparison: taken as a text it would match nothing, and with a `!` everything.
 _COMPARISON: Final = re.compile(r"([A-Za-z_][\w.]*)[<>]=?-?\d")
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
+#: A character by its number, in a quoted text.
+_CODED: Final = re.compile(r"\\u\{(0?[0-9a-fA-F]{1,5}|10[0-9a-fA-F]{4})\}")
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ALLOWED: Final = (
     "class: error: exception: queue: worker: args: args.0: id: retried:yes|no age>1h "
@@ -82,8 +86,12 @@ def parse(text: str) -> Filter:
 
 
 def term(field: str, text: str) -> str:
-    """The term that asks for this very text in a field."""
+    """The term that asks for this very text in a field. It can be shown, and typed."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    shown = visible(escaped)
+    if shown != escaped:
+        pairs = zip(escaped, shown, strict=True)
+        escaped = "".join(c if c == seen else f"\\u{{{ord(c):x}}}" for c, seen in pairs)
     return f'{field}:"{escaped}"'
 
 
@@ -191,7 +199,11 @@ class _Parser:
         out: list[str] = []
         at = start + 1
         while at < len(self._text) and self._text[at] != end:
-            if self._text[at] == "\\" and at + 1 < len(self._text):
+            coded = None if keep_escapes else _CODED.match(self._text, at)
+            if coded is not None:
+                out.append(chr(int(coded[1], 16)))
+                at = coded.end()
+            elif self._text[at] == "\\" and at + 1 < len(self._text):
                 is_escape = self._text[at + 1] in (end, "\\") and not keep_escapes
                 out.append(self._text[at + 1] if is_escape else self._text[at : at + 2])
                 at += 2

@@ -12,8 +12,7 @@ from qtop.display.text import safe
 from qtop.due.rows import ScheduleRow, moment_of
 from qtop.due.search import MOST_CHOSEN, Choice
 from qtop.keymap import Danger, Sign, sign
-from qtop.plans.plan import Outcome, Plan, Run, Tone, way_back
-from resque.errors import OutcomeUnknown
+from qtop.plans.plan import Outcome, Plan, Run, Tone, rest_of, way_back
 from resque.scheduler import delayed_actions, schedule_actions
 from resque.state.bulk import Result
 from resque.state.trail import Actor, Trail
@@ -181,9 +180,7 @@ def _outcome(
     tone: Tone = "warn" if result.gone or many else "good"
     if result.stopped is not None:
         rest = trail.planned - result.done - result.gone - sum(n for _, n in result.refused)
-        unknown = isinstance(result.stopped, OutcomeUnknown)
-        state = "unknown: look before trying again" if unknown else safe(str(result.stopped))
-        text, tone = f"{text}; the other {number(rest)} {state}", "bad"
+        text, tone = text + rest_of(rest, result.stopped), "bad"
     return Outcome(text + note, tone, trail if result.done and trail.undo_s else None)
 
 

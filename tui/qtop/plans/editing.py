@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +34,7 @@ def pretty(payload: bytes) -> str:
         text = json.dumps(decode(payload), ensure_ascii=False, indent=2)
     except (ValueError, RecursionError) as error:
         raise BadPayload(f"the payload: {error}") from None
-    return _NOT_PLAIN.sub(_escaped, text) + "\n"
+    return plain(text) + "\n"
 
 
 def draft(payload: bytes) -> str:
@@ -41,12 +43,17 @@ def draft(payload: bytes) -> str:
         try:
             decode(payload)
         except (ValueError, RecursionError):
-            return _NOT_PLAIN.sub(_escaped, payload.decode("utf-8", "replace")) + "\n"
+            return plain(payload.decode("utf-8", "replace")) + "\n"
     return pretty(payload)
 
 
+def plain(text: str) -> str:
+    """JSON whose characters a terminal draws and never obeys; the others are escaped, which means
+    the same."""
+    return _NOT_PLAIN.sub(_escaped, text)
+
+
 def _escaped(found: re.Match[str]) -> str:
-    """A character that a terminal might obey, as JSON's escape: it means the same."""
     return found[0] if safe(found[0]) == found[0] else json.dumps(found[0])[1:-1]
 
 
@@ -116,18 +123,24 @@ def in_editor(command: Sequence[str], text: str) -> str:
     Raises OSError when the program cannot be started or ends with an error, and BadPayload when
     what it left is no text. Waits until it ends.
     """
-    folder = Path(tempfile.mkdtemp(prefix="qtop-"))
-    path = folder / "payload.json"
-    try:
+    # An editor may leave more beside it.
+    with tempfile.TemporaryDirectory(prefix="qtop-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "payload.json"
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(text.encode("utf-8", "surrogateescape"))
         # The operator's own editor, chosen by the operator's own environment.
-        done = subprocess.run([*command, str(path)], check=False)
+        with _interrupts_for_the_editor():
+            done = subprocess.run([*command, str(path)], check=False)
         if done.returncode != 0:
             raise OSError(0, f"{command[0]} ended with status {done.returncode}")
         return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+@contextlib.contextmanager
+def _interrupts_for_the_editor() -> Iterator[None]:
+    """What is typed to interrupt it comes to both, and must not end the console."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
     finally:
-        # An editor may have left a copy beside it.
-        for left in folder.iterdir():
-            left.unlink()
-        folder.rmdir()
+        signal.signal(signal.SIGINT, before)

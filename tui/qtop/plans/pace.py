@@ -63,7 +63,7 @@ def reined(steps: Steps[T], pace: Pace | None, tell: Callable[[int, int], None])
             if step.progress is not None:
                 tell(*step.progress)
             if pace is not None and pace.is_stopped and not step.writes:
-                step = steps.throw(Stopped("left alone: stopped"))
+                step = steps.throw(Stopped("stopped"))
                 continue
             try:
                 result = yield step

@@ -36,8 +36,11 @@ LOCAL: Final = frozenset(
 
 def forbidden(keys: Keys) -> Steps[dict[str, str]]:
     """Why the server would refuse actions, by the action's id. Empty when all are allowed, and when
-    that cannot be found out: then the refusal itself is told. Two round trips; changes nothing."""
-    missing = yield from inspection.missing_rights(keys)
+    that cannot be found out: then the refusal itself is told. Three round trips at most; changes
+    nothing."""
+    missing: dict[str, str] | None = yield from inspection.missing_rights(keys)
+    if missing is None:
+        missing = yield inspection.missing_scripts()
     if not missing:
         return {}
     found: dict[str, str] = {}

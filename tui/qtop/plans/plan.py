@@ -215,10 +215,15 @@ def acted(verb: str, result: Result, trail: Trail) -> Outcome:
     tone: Tone = "warn" if result.gone or kept else "good"
     if result.stopped is not None:
         rest = trail.planned - result.done - result.gone - kept
-        unknown = isinstance(result.stopped, OutcomeUnknown)
-        state = "unknown: look before trying again" if unknown else safe(str(result.stopped))
-        text, tone = f"{text}; the other {number(rest)} {state}", "bad"
+        text, tone = text + rest_of(rest, result.stopped), "bad"
     return Outcome(text, tone, trail if result.done and trail.undo_s else None)
+
+
+def rest_of(count: int, stopped: Exception) -> str:
+    """What became of those that an action did not reach, to follow its numbers."""
+    is_unknown = isinstance(stopped, OutcomeUnknown)
+    state = "unknown: look before trying again" if is_unknown else f"left alone: {stopped}"
+    return f"; the other {number(count)} {safe(state)}"
 
 
 def count_of(number_of: int, noun: str) -> str:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widget import Widget
 
 from qtop import keymap
 from qtop.config.values import SCREENS
 from qtop.keymap import Where
+from qtop.screens.front import FrontScreen
 from qtop.stage import View
 from qtop.widgets import chrome
 from qtop.widgets.bar import Bar, Span
@@ -42,7 +42,7 @@ def listed_in(screen: type[ConsoleScreen]) -> Where | None:
     return next((place for place in screen.PLACES if place in SCREENS), None)
 
 
-class ConsoleScreen(Screen[None]):
+class ConsoleScreen(FrontScreen[None]):
     """A whole page: status, tabs, trouble if there is any, a body, the last result, keys.
 
     The widgets are attributes: looks may come while they are not mounted yet, or no longer.
@@ -141,7 +141,7 @@ class ConsoleScreen(Screen[None]):
 
     def action_back(self) -> None:
         """Leave this screen for the one it was opened from."""
-        self.app.pop_screen()
+        self.dismiss()
 
 
 class TextScreen(ConsoleScreen):

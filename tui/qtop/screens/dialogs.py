@@ -15,6 +15,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.plans.plan import Plan
+from qtop.screens.front import FrontScreen
+from qtop.widgets.field import Field
 
 ResultT = TypeVar("ResultT")
 
@@ -31,7 +33,7 @@ _HEIGHTS: Final = [(0, "-low"), (22, "-high")]
 _WIDTHS: Final = [(0, "-slim"), (72, "-wide")]
 
 
-class Dialog(ModalScreen[ResultT]):
+class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
     """A box with a title, some lines, perhaps fields, and buttons."""
 
     VERTICAL_BREAKPOINTS = _HEIGHTS
@@ -122,14 +124,10 @@ class ConfirmDialog(Dialog[bool]):
         """The fields for the word and for the pace, where they make sense."""
         if self._plan.word is not None:
             yield Label(Text(f"Type {self._plan.word} to go on:"), classes="line")
-            field = Input(id="word")
-            field.cursor_blink = False
-            yield field
+            yield Field(id="word")
         if self._plan.pace is not None:
             yield Label("Jobs a second at most (empty: as fast as it goes):", classes="line")
-            field = Input(id="pace", restrict=r"[0-9]*", max_length=6)
-            field.cursor_blink = False
-            yield field
+            yield Field(id="pace", restrict=r"[0-9]*", max_length=6)
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel and the deed."""

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Label
 
 from qtop.screens.dialogs import Dialog
+from qtop.widgets.field import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,7 @@ class ExportDialog(Dialog[ExportChoice | None]):
     def compose_fields(self) -> Iterable[Widget]:
         """The file, and whether secrets are hidden."""
         yield Label("File:", classes="line")
-        field = Input(self._path, id="path")
-        field.cursor_blink = False
-        yield field
+        yield Field(self._path, id="path")
         yield Checkbox("with secrets, so that `qtop load` can put them back", id="secrets")
 
     def compose_buttons(self) -> Iterable[Button]:

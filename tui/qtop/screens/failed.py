@@ -12,20 +12,18 @@ from textual.widget import Widget
 from qtop.display.text import safe
 from qtop.failed.groups import OTHER, Groups
 from qtop.failed.search import Wanted, title
-from qtop.finding.following import Follower
-from qtop.finding.walker import Visit
 from qtop.keymap import Where
 from qtop.plans.plan import count_of
 from qtop.rows.model import FailureRow
 from qtop.screens.base import bindings
+from qtop.screens.failed_census import Census
 from qtop.screens.failed_columns import (
     COLUMNS,
     GROUP_COLUMNS,
     GroupRow,
     group_row,
-    group_subjects,
 )
-from qtop.screens.failed_entries import EntriesScreen, as_reply, progress_spans
+from qtop.screens.failed_entries import EntriesScreen, progress_spans
 from qtop.screens.failed_group import GroupScreen
 from qtop.screens.failure import FailureScreen
 from qtop.screens.paged_table import marks_spans
@@ -35,7 +33,7 @@ from qtop.widgets.bar import Span
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.state import failures
-from resque.state.failures import FAILED, Failure
+from resque.state.failures import FAILED
 
 __all__ = ["COLUMNS", "FailedScreen"]
 
@@ -55,15 +53,23 @@ class FailedScreen(EntriesScreen):
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
         self.table: VTable[Any] = self._groups_table
-        self._census: Follower | None = None
-        self._groups: Groups | None = None
-        self._counted: Groups | None = None
+        #: Of all that is in the list, and of what matches the filter while there is one.
+        self._census: Census | None = None
+        self._matching: Census | None = None
         self._list_names: list[str] = [FAILED]
 
     @property
     def shows_groups(self) -> bool:
         """Whether groups are listed."""
         return self.table is self._groups_table
+
+    @property
+    def _groups(self) -> Groups | None:
+        return None if self._census is None else self._census.groups
+
+    @property
+    def _shown(self) -> Census | None:
+        return self._census if self.filter.is_empty else self._matching
 
     def compose_body(self) -> Iterable[Widget]:
         """A line that says what this is, both tables, the filter."""
@@ -90,68 +96,50 @@ class FailedScreen(EntriesScreen):
             super().look()
 
     def _count(self) -> None:
-        view = self.app.stage.view()
-        snapshot = view.look.snapshot
+        snapshot = self.app.stage.view().look.snapshot
         if snapshot is None:
             return
         is_main = self.within.list_name == FAILED
-        if is_main and (snapshot.failed or 0) <= len(snapshot.failures):
-            self._census = None
-            groups = self._of_newest(snapshot.failures)
-            groups.is_complete = True
-            self._take_groups(groups)
-            return
-        if self._groups is None and is_main:
-            self._take_groups(self._of_newest(snapshot.failures))
-        if self._census is None:
-            key = failures.list_key(self.app.keys, self.within.list_name)
-            self._census = Follower(key, self._begin_count, self._end_count)
-        self.in_background("census", partial(self._follow_census, self._census), exclusive=False)
-
-    def _of_newest(self, newest: Iterable[Failure]) -> Groups:
-        groups = Groups(self.now)
-        for entry in newest:
-            groups.add(as_reply(entry.item), entry.place)
-        return groups
-
-    def _begin_count(self) -> Visit:
-        self._counted = Groups(self.now)
-        return self._counted.add
-
-    def _end_count(self) -> None:
-        if self._counted is not None:
-            self._counted.is_complete = True
-            self._take_groups(self._counted)
-
-    async def _follow_census(self, census: Follower) -> None:
-        has_news = await census.follow(self.app.read, self._counted_more)
-        if census is self._census and self._groups is not None:
-            self._groups.now_is(self.now)
-            if has_news or self.shows_groups:
-                self._take_groups(self._groups)
-
-    def _counted_more(self) -> None:
-        # The first count is shown as it grows; a later one when it is complete.
-        shown, counting = self._groups, self._counted
-        is_first = shown is None or (counting is not None and counting.total >= shown.total)
-        if is_first and counting is not None and not self.is_frozen:
-            self._take_groups(counting)
-        self.show_title()
-
-    def _take_groups(self, groups: Groups) -> None:
-        self._groups = groups
+        is_all = is_main and (snapshot.failed or 0) <= len(snapshot.failures)
+        if self._census is None or is_all:
+            self._census = self._begun(self.within)
+        if not self.filter.is_empty and self.shows_groups and (self._matching is None or is_all):
+            self._matching = self._begun(self.wanted)
+        for group, census in (("census", self._census), ("matching", self._matching)):
+            if census is None:
+                continue
+            if census.groups is None and is_main:
+                census.take_newest(snapshot.failures, is_all=is_all)
+            if not is_all:
+                self.in_background(group, partial(self._follow_census, census), exclusive=False)
         self._show_groups()
 
+    def _begun(self, wanted: Wanted) -> Census:
+        key = failures.list_key(self.app.keys, wanted.list_name)
+        return Census(key, wanted, lambda: self.now, self._show_groups)
+
+    async def _follow_census(self, census: Census) -> None:
+        more = partial(self._counted_more, census)
+        has_news = await census.follower.follow(self.app.read, more)
+        if census is self._shown and census.groups is not None:
+            census.groups.now_is(self.now)
+            if has_news or self.shows_groups:
+                self._show_groups()
+
+    def _counted_more(self, census: Census) -> None:
+        if not self.is_frozen and census.show_growth():
+            self._show_groups()
+        self.show_title()
+
     def _show_groups(self) -> None:
-        if not self.shows_groups or self._groups is None:
+        census = self._shown
+        if not self.shows_groups or census is None:
             return
-        now = self.now
-        rows = [group_row(group, now) for group in self._groups.groups()]
-        if not self.filter.is_empty:
-            matches = self.filter.matches
-            rows = [row for row in rows if any(map(matches, group_subjects(row)))]
-        none = "No failed jobs." if self.filter.is_empty else "No group matches the filter."
-        self.show_matching(rows, none)
+        now, groups = self.now, census.groups
+        rows = [] if groups is None else [group_row(group, now) for group in groups.groups()]
+        none = "No failed jobs." if self.filter.is_empty else self.no_match
+        is_over = groups is not None and groups.is_complete
+        self.show_matching(rows, none if is_over else "Looking through the whole list …")
         self.show_title()
 
     def show_board(self, view: View) -> None:
@@ -165,11 +153,9 @@ class FailedScreen(EntriesScreen):
 
     def filter_changed(self) -> None:
         """Show what matches now."""
-        if self.shows_groups:
-            self.matches = self._follower = None
-            self._show_groups()
-        else:
-            super().filter_changed()
+        self._matching = None
+        self.workers.cancel_group(self, "matching")
+        super().filter_changed()
 
     def shown_of(self) -> str:
         """How many match, of how many."""
@@ -186,13 +172,16 @@ class FailedScreen(EntriesScreen):
         if not self.shows_groups:
             super().show_title()
         elif self.is_mounted:
-            left = self.title_spans()
-            if self._groups is not None:
-                total = self._groups.total
-                of = f" of {count_of(total, 'failed job')}" if total else ""
-                left.append(Span(f"   {count_of(len(self._groups), 'group')}{of}", "dim", 90))
+            left, census = self.title_spans(), self._shown
+            groups = None if census is None else census.groups
+            if census is not None and groups is not None:
+                of = f" of {count_of(groups.total, 'failed job')}" if groups.total else ""
+                left.append(Span(f"   {count_of(len(groups), 'group')}{of}", "dim", 90))
+                if census.too_large:
+                    left.append(Span(f"; {census.too_large:,} too large to look into", "warn", 70))
             left += marks_spans(self.table)
-            self.window.show(left, progress_spans(self._census, self.app.stage.manner.sign))
+            follower = None if census is None else census.follower
+            self.window.show(left, progress_spans(follower, self.app.stage.manner.sign))
 
     # Keys
 
@@ -231,7 +220,8 @@ class FailedScreen(EntriesScreen):
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
         if OTHER not in marks:
             return replace(self.wanted, groups=frozenset(marks), named=named)
-        known = frozenset(() if self._groups is None else self._groups.fingerprints())
+        shown = None if self._shown is None else self._shown.groups
+        known = frozenset(() if shown is None else shown.fingerprints())
         return replace(self.wanted, groups=known - marks, but=True, named=named)
 
     def action_clear_filter(self) -> None:
@@ -243,8 +233,11 @@ class FailedScreen(EntriesScreen):
         """Stop what is under way, or let it go on."""
         if self.app.desk.stop():
             return
-        follower = self._census if self.shows_groups else self._follower
-        self.stop_or_go_on(follower, "census" if self.shows_groups else "search")
+        if not self.shows_groups:
+            self.stop_or_go_on(self._follower, "search")
+            return
+        follower = None if self._shown is None else self._shown.follower
+        self.stop_or_go_on(follower, "census" if self.filter.is_empty else "matching")
 
     def action_next_list(self) -> None:
         """Show the next list of failures."""
@@ -264,7 +257,7 @@ class FailedScreen(EntriesScreen):
         at = names.index(here) + 1 if here in names else 0
         self.within = Wanted(names[at % len(names)])
         self.workers.cancel_group(self, "census")
-        self._groups = self._counted = self._census = None
+        self._census = None
         self._groups_table.clear_marks()
         self._entries_table.clear_marks()
         self.filter_changed()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -10,7 +9,6 @@ from typing import Final
 from qtop.display import cells
 from qtop.display.text import safe, spark
 from qtop.failed.groups import TREND_HOURS, Group
-from qtop.finding.filter_terms import Subject
 from qtop.rows.model import FailureRow, age_at
 from qtop.widgets.columns import Column, figure
 
@@ -104,25 +102,6 @@ class GroupRow:
 def group_row(group: Group, now: datetime) -> GroupRow:
     """A group at a moment, by the server's clock."""
     return GroupRow(group, age_at(now, group.first), age_at(now, group.last))
-
-
-def group_subjects(row: GroupRow) -> Iterator[Subject]:
-    """A group as filters see it, once for each of its queues; its age is that of its last
-    failure."""
-    mark = row.group.fingerprint
-    names: list[str | None] = [name for name, _ in row.group.queues]
-    for name in names or [None]:
-        yield Subject(
-            class_name=mark.class_name,
-            exception=mark.exception,
-            error=mark.message or mark.problem,
-            queue=name,
-            age_s=row.last_s,
-            is_retried=bool(row.group.retried),
-            id=row.group.id,
-            words=(mark.frame, mark.problem or ""),
-            is_readable=mark.problem is None,
-        )
 
 
 def _class(row: GroupRow) -> str:

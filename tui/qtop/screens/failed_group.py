@@ -52,7 +52,7 @@ class GroupScreen(EntriesScreen):
 
     def action_toggle_groups(self) -> None:
         """Back to the groups."""
-        self.app.pop_screen()
+        self.dismiss()
 
     def action_back(self) -> None:
         """Stop an action that is under way; else take the filter away, then leave."""

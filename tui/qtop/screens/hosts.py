@@ -92,9 +92,9 @@ class HostsScreen(RowsScreen):
     def on_vtable_opened(self, event: VTable.Opened[HostRow]) -> None:
         """Show the workers of the machine."""
         event.stop()
-        self.app.pop_screen()
+        self.dismiss()
         self._on_chosen(event.row.name)
 
     def action_hosts(self) -> None:
         """Back to the workers."""
-        self.app.pop_screen()
+        self.dismiss()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtop.finding.filters import term
 from qtop.screens.rows import RowsScreen
 from qtop.verdicts import Lead
-from qtop.verdicts.verdict import exactly
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp
@@ -32,4 +32,4 @@ async def follow(app: QtopApp, lead: Lead) -> None:
 
 def to_serving(queue: str) -> Lead:
     """The workers that serve a queue."""
-    return Lead("workers", filter=exactly("serves", queue))
+    return Lead("workers", filter=term("serves", queue))

@@ -21,13 +21,14 @@ from qtop.screens import local_cells as texts
 from qtop.screens.base import ConsoleScreen, bindings
 from qtop.stage import View
 from qtop.widgets.bar import Bar, Span
+from qtop.widgets.field import Field
 from qtop.widgets.log_view import LogLine, LogView
 
 #: How often more of the file is read, while the screen shows.
 READ_EVERY_S: Final = 0.1
 
 
-class SearchLine(Input):
+class SearchLine(Field):
     """A line to type what to look for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,7 +59,6 @@ class LogScreen(ConsoleScreen):
         self._head = Bar(id="log-head")
         self._search = SearchLine(id="search", compact=True, placeholder="find")
         self._search.display = False
-        self._search.cursor_blink = False
         self._reading: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Label
 from qtop.display.cells import both_times, due_in
 from qtop.finding import when
 from qtop.screens.dialogs import Dialog
+from qtop.widgets.field import Field
 
 
 class MomentDialog(Dialog[datetime | None]):
@@ -32,9 +33,7 @@ class MomentDialog(Dialog[datetime | None]):
 
     def compose_fields(self) -> Iterable[Widget]:
         """The field, and what it means."""
-        field = Input(id="moment", placeholder=when.ALLOWED)
-        field.cursor_blink = False
-        yield field
+        yield Field(id="moment", placeholder=when.ALLOWED)
         yield Label(Text(f"Until when? {when.ALLOWED}"), id="meaning", classes="line")
 
     def compose_buttons(self) -> Iterable[Button]:

@@ -13,6 +13,7 @@ from qtop.display import cells
 from qtop.display.charts import area
 from qtop.display.text import safe
 from qtop.failed.newest import NewestGroup
+from qtop.finding.filters import term
 from qtop.keymap import Where
 from qtop.screens.base import ListScreen, bindings
 from qtop.screens.leads import follow
@@ -31,7 +32,6 @@ from qtop.screens.rows import MainKeys
 from qtop.screens.verdict import VerdictScreen
 from qtop.stage import View
 from qtop.verdicts import Lead
-from qtop.verdicts.verdict import exactly
 from qtop.widgets import chrome
 from qtop.widgets.bar import Bar, Span
 from qtop.widgets.server_bar import server
@@ -248,7 +248,7 @@ def _lead_of(group: NewestGroup) -> Lead:
     failure = group.newest.failure
     class_name, _ = cells.unwrapped(failure.class_name, failure.args)
     terms = [
-        exactly(field, value)
+        term(field, value)
         for field, value in (("class", class_name), ("exception", failure.exception))
         if value is not None
     ]

@@ -15,7 +15,9 @@ from textual.widgets import Input
 from qtop import keymap
 from qtop.keymap import DANGERS, Action, Where
 from qtop.manner import Manner
+from qtop.screens.front import FrontScreen
 from qtop.widgets.columns import Column
+from qtop.widgets.field import Field
 from qtop.widgets.vtable import VTable
 
 PALETTE_BINDINGS: Final[tuple[Binding, ...]] = (
@@ -52,7 +54,7 @@ def matching(actions: Sequence[Action], text: str) -> list[Action]:
     ]
 
 
-class PaletteScreen(ModalScreen[Action | None]):
+class PaletteScreen(FrontScreen[Action | None], ModalScreen[Action | None]):
     """A line to type in, and the actions that match. Gives the one that was chosen.
 
     Args:
@@ -78,9 +80,7 @@ class PaletteScreen(ModalScreen[Action | None]):
     def compose(self) -> ComposeResult:
         """The line and the list."""
         with Vertical(id="palette"):
-            field = Input(placeholder="what do you want to do?", id="wish", compact=True)
-            field.cursor_blink = False
-            yield field
+            yield Field(placeholder="what do you want to do?", id="wish", compact=True)
             yield self._table
 
     def on_mount(self) -> None:

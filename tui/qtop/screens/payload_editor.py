@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from textual import on
+from textual import events, on
 from textual.app import SuspendNotSupported
 from textual.widget import Widget
 from textual.widgets import Button, TextArea
@@ -14,7 +14,7 @@ from textual.widgets import Button, TextArea
 from qtop.display.text import safe
 from qtop.manner import Manner
 from qtop.plans.changes import BadPayload
-from qtop.plans.editing import changed, difference, draft, editor, in_editor
+from qtop.plans.editing import changed, difference, draft, editor, in_editor, plain
 from qtop.screens.dialogs import Dialog
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
@@ -25,6 +25,18 @@ from resque.state.failures import Failure
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp
+
+
+class PayloadText(TextArea):
+    """A payload to change. What is pasted gets no other way to the screen than the payload."""
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take it in, with escapes for what cannot be shown."""
+        event.prevent_default()
+        event.stop()
+        lines = event.text.expandtabs().splitlines()
+        put = self.replace("\n".join(map(plain, lines)), *self.selection)
+        self.move_cursor(put.end_location)
 
 
 class EditorDialog(Dialog[str | None]):
@@ -39,7 +51,7 @@ class EditorDialog(Dialog[str | None]):
 
     def compose_fields(self) -> Iterable[Widget]:
         """The text."""
-        yield TextArea(self._text, id="text", tab_behavior="focus", soft_wrap=False)
+        yield PayloadText(self._text, id="text", tab_behavior="focus", soft_wrap=False)
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel, and on to the difference."""
@@ -193,13 +205,24 @@ async def _edited(app: QtopApp, before: bytes) -> bytes | None:
                 return None
 
 
+def _suspended(app: QtopApp, work: Callable[[], str]) -> str:
+    """Do something with the terminal. Raises what `work` raises."""
+    trouble: Exception | None = None
+    with app.suspend():
+        # Textual comes back only when all went well here.
+        try:
+            return work()
+        except Exception as error:
+            trouble = error
+    raise trouble
+
+
 async def _in_some_editor(app: QtopApp, text: str) -> str | None:
     """What the operator's editor made of a text, or ours where there is none."""
     command = editor(os.environ)
     if command is not None:
         try:
-            with app.suspend():
-                return in_editor(command, text)
+            return _suspended(app, lambda: in_editor(command, text))
         except SuspendNotSupported:
             pass
         except OSError as error:

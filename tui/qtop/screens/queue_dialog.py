@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, Label
 
 from qtop.display.text import safe
 from qtop.screens.dialogs import Dialog
+from qtop.widgets.field import Field
 
 
 class QueueDialog(Dialog[str | None]):
@@ -29,9 +30,7 @@ class QueueDialog(Dialog[str | None]):
 
     def compose_fields(self) -> Iterable[Widget]:
         """The name, completed from those there are."""
-        field = Input(id="queue", suggester=SuggestFromList(self._names, case_sensitive=True))
-        field.cursor_blink = False
-        yield field
+        yield Field(id="queue", suggester=SuggestFromList(self._names, case_sensitive=True))
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel and move."""

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Label
 from qtop.display.text import safe
 from qtop.local.order import MOST_PER_START, BadOrder, Order
 from qtop.screens.dialogs import Dialog
+from qtop.widgets.field import Field
 
 #: The fields: their names in code, their labels, what stands in them when they are empty.
 _FIELDS: Final = (
@@ -58,9 +59,7 @@ class StartDialog(Dialog[Order | None]):
         for name, label, placeholder in _FIELDS:
             with Horizontal(classes="field"):
                 yield Label(label, classes="label")
-                field = Input(values[name], id=name, placeholder=placeholder)
-                field.cursor_blink = False
-                yield field
+                yield Field(values[name], id=name, placeholder=placeholder)
         yield Label("", id="shown", markup=False)
         yield Label("", id="why-not", markup=False)
 

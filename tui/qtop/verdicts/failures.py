@@ -11,8 +11,9 @@ from qtop.config.thresholds import Thresholds
 from qtop.display.cells import exception_name, rate, unwrapped
 from qtop.display.text import counted
 from qtop.failed.newest import Marks
+from qtop.finding.filters import term
 from qtop.rows.model import Board, FailureRow
-from qtop.verdicts.verdict import Lead, Severity, Verdict, exactly
+from qtop.verdicts.verdict import Lead, Severity, Verdict
 
 _MINUTE_S: Final = 60.0
 #: Less than this tells nothing about what is usual.
@@ -134,7 +135,7 @@ def _shared(
         if number >= _ENOUGH and many >= thresholds.shared_classes:
             times = counted(number, "time")
             text = f"{exception_name(exception)} in {many:,} classes, {times} within an hour"
-            lead = Lead("failed", filter=exactly("exception", exception))
+            lead = Lead("failed", filter=term("exception", exception))
             remedy = "look at what they share, before you requeue them"
             yield Verdict("failures", "warn", text, "shared", exception, lead, remedy)
 
@@ -150,5 +151,5 @@ def _worst_class(recent: Sequence[FailureRow], thresholds: Thresholds) -> Iterat
             text,
             "worst class",
             name,
-            Lead("failed", filter=exactly("class", name)),
+            Lead("failed", filter=term("class", name)),
         )

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 from qtop.config.thresholds import Thresholds
 from qtop.display.cells import unwrapped
 from qtop.display.text import ago, counted
+from qtop.finding.filters import term
 from qtop.rows.model import Board, WorkerRow
-from qtop.verdicts.verdict import Lead, Verdict, exactly, first_few
+from qtop.verdicts.verdict import Lead, Verdict, first_few
 from resque.state.workers import Record
 
 _KEPT: Final = 200
@@ -139,7 +140,7 @@ def _verdict(long: _Long) -> Verdict:
         f"{name} {runs} {ago(elapsed_s)}{where}; {usual}",
         "long",
         long.class_name,
-        Lead("workers", filter=exactly("class", long.class_name))
+        Lead("workers", filter=term("class", long.class_name))
         if many
         else Lead("workers", identity.text),
         since=longest.now - timedelta(seconds=elapsed_s),

@@ -79,9 +79,3 @@ def first_few(verdicts: Sequence[Verdict], rest: Callable[[int], Verdict]) -> li
     if len(verdicts) <= _MOST + 1:
         return list(verdicts)
     return [*verdicts[:_MOST], rest(len(verdicts) - _MOST)]
-
-
-def exactly(field: str, value: str) -> str:
-    """The filter for rows whose field has this very value."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{field}:"{escaped}"'

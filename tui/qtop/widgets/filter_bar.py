@@ -13,6 +13,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from qtop.finding import filter_terms
+from qtop.widgets.field import Field
 
 FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("enter", "keep", show=False, id="filter.keep"),
@@ -75,7 +76,7 @@ class _Completion(Suggester):
         return completion(value, self._values_of)
 
 
-class FilterBar(Input):
+class FilterBar(Field):
     """A line to type a filter in. Hidden until `ask`.
 
     Args:
@@ -110,7 +111,6 @@ class FilterBar(Input):
             suggester=_Completion(values_of),
             select_on_focus=False,
         )
-        self.cursor_blink = False
         self.display = False
         self._remembered = remembered
         self._place = 0

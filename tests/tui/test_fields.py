@@ -1,0 +1,53 @@
+"""What people type in: what is pasted is shown, and never obeyed."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.tui.console import console, screen_text, until
+from tests.tui.looks import FakeSource, fleet
+from textual import events
+from textual.widgets import Input, TextArea
+
+from qtop.display.text import safe, visible
+from qtop.screens.payload_editor import EditorDialog
+from qtop.widgets.filter_bar import FilterBar
+
+EVIL = "a\x1b]52;c;aGk=\x07\x9b31m\u202eb\t\u200dc"
+SEEN = "a␛]52;c;aGk=␇�31m�b⇥�c"
+
+
+@given(st.text(st.characters()))
+def test_visible_text_is_safe_and_of_the_same_length(text: str) -> None:
+    shown = visible(text)
+    assert len(shown) == len(text)
+    assert safe(shown) == shown
+    assert safe(text) != text or shown == text
+
+
+async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("2", "slash")
+        field = app.screen.query_one(FilterBar)
+        app.post_message(events.Paste(EVIL))
+        await until(pilot, lambda: field.value == SEEN, "the text")
+        assert field.cursor_position == len(SEEN)
+        assert isinstance(field, Input)
+
+
+async def test_what_is_pasted_into_the_editor_is_escaped_and_means_the_same() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        app.push_screen(EditorDialog("", app.stage.manner))
+        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
+        assert isinstance(app.focused, TextArea)
+        app.post_message(events.Paste(f'"{EVIL}'))
+        field = app.focused
+        await until(pilot, lambda: bool(field.text), "the text")
+        await pilot.press("right", "quotation_mark")
+        assert safe(field.text) == field.text
+        assert json.loads(field.text).split() == EVIL.split()
+        assert field.text in screen_text(app)

@@ -1,0 +1,64 @@
+"""A screen is left once, however often it is asked to be."""
+
+import pytest
+from tests.tui.console import console, until
+from tests.tui.looks import FakeSource, fleet
+from textual.widgets import Button
+
+from qtop.plans.plan import Outcome, Plan, Run
+from qtop.screens.dialogs import ConfirmDialog
+from qtop.screens.help import HelpScreen
+from qtop.screens.palette import PaletteScreen
+
+
+async def run(send: Run) -> Outcome:
+    return Outcome("done")
+
+
+PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", run)
+
+
+@pytest.mark.parametrize("button", ["#yes", "#no"])
+async def test_a_button_pressed_twice_answers_once(button: str) -> None:
+    app = console(FakeSource(fleet()))
+    answers: list[bool | None] = []
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        app.push_screen(HelpScreen(()))
+        await app.push_screen(ConfirmDialog(PLAN), answers.append)
+        pressed = app.screen.query_one(button, Button)
+        pressed.post_message(Button.Pressed(pressed))
+        pressed.post_message(Button.Pressed(pressed))
+        await until(pilot, lambda: not isinstance(app.screen, ConfirmDialog), "its end")
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen)
+    assert answers == [button == "#yes"]
+
+
+async def test_an_answer_that_comes_late_takes_no_other_screen_away() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        question = ConfirmDialog(PLAN)
+        await app.push_screen(question)
+        question.action_no()
+        question.action_no()
+        assert app.screen is app.screen_stack[0]
+        await pilot.pause()
+
+
+async def test_escape_pressed_twice_leaves_one_page_and_one_palette() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        page = HelpScreen(())
+        await app.push_screen(page)
+        palette = PaletteScreen({"everywhere"}, read_only=False, manner=app.stage.manner)
+        await app.push_screen(palette)
+        palette.action_leave()
+        palette.action_leave()
+        assert app.screen is page
+        page.action_back()
+        page.action_back()
+        assert app.screen is app.screen_stack[0]
+        await pilot.pause()

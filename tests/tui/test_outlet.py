@@ -1,0 +1,76 @@
+"""The thread that writes to the terminal: whatever the terminal does, nobody waits for it."""
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from qtop.terminal.outlet import MOST_WAITING, Outlet
+
+DEADLINE_S = 30.0
+SCREEN = "x" * (MOST_WAITING // 4)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A terminal: where it reads, and where is written to it."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def read(fd: int, number: int) -> bytes:
+    found = b""
+    while len(found) < number:
+        found += os.read(fd, number - len(found))
+    return found
+
+
+def test_what_is_given_arrives_in_its_order(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    outlet = Outlet(writing, lambda: None)
+    for text in ("a", "é", "c" * 40_000):
+        outlet.write(text)
+    outlet.stop(0)
+    assert read(reading, 40_003) == b"a\xc3\xa9" + b"c" * 40_000
+    outlet.stop(DEADLINE_S)
+
+
+def test_a_terminal_far_behind_is_given_no_more_pictures_until_it_has_caught_up(
+    pipe: tuple[int, int],
+) -> None:
+    reading, writing = pipe
+    caught_up = threading.Event()
+    outlet = Outlet(writing, caught_up.set)
+    for _ in range(4):
+        assert not outlet.refuses
+        outlet.write(SCREEN)
+    for _ in range(4):  # more than a pipe holds
+        outlet.write(SCREEN)
+    was_refused = outlet.refuses
+    read(reading, 8 * len(SCREEN))
+    assert caught_up.wait(DEADLINE_S)
+    outlet.stop(DEADLINE_S)
+    assert (was_refused, outlet.refuses) == (True, False)
+
+
+def test_who_was_never_refused_anything_is_not_told(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    caught_up = threading.Event()
+    outlet = Outlet(writing, caught_up.set)
+    outlet.write(SCREEN)
+    read(reading, len(SCREEN))
+    outlet.stop(DEADLINE_S)
+    assert not caught_up.is_set()
+
+
+def test_a_terminal_that_is_gone_is_no_trouble() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    outlet = Outlet(writing, lambda: None)
+    outlet.write(SCREEN)
+    outlet.stop(DEADLINE_S)
+    assert not outlet.refuses
+    os.close(writing)
