@@ -23,8 +23,10 @@
     ├── DirtyExit                   the process that ran a job died under it
     │   ├── PruneDeadWorkerDirtyExit    the whole worker fell silent
     │   └── JobTimeout              the job ran longer than it may
-    ├── TermException               a job was told to stop
     └── DontPerform                 raised by a before_perform hook: skip this job
+
+    BaseException
+    └── TermException               a job was told to stop: beside the tree, as KeyboardInterrupt is
 
 A message says what happened, where, and what to do. None of them ever holds a password:
 addresses are named by `str(Address)`, which leaves it out.
@@ -128,8 +130,9 @@ class JobTimeout(DirtyExit):
     """A job ran longer than its worker allows, and was ended."""
 
 
-class TermException(ResqueError):
-    """Raised inside a job whose worker was told to stop."""
+class TermException(BaseException):
+    """Raised inside a job whose worker was told to stop. No `except Exception` of the job takes it
+    for one of its own errors, as no plain `rescue` does in Ruby; a job may catch it by its name."""
 
 
 class DontPerform(ResqueError):

@@ -6,67 +6,21 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
+from tests.engine import eye as eyes
 from tests.engine.direct import Direct
+from tests.engine.eye import KEYS, TURNS, Eye
 
 from resque.errors import Unreachable
 from resque.state import snapshot
 from resque.state.roster import RECORD_BYTES, WorkerState
 from resque.state.snapshot import Looker, Snapshot
-from resque.wire.exchange import Call, Command, Exchange
-from resque.wire.keys import Keys
-from resque.wire.slices import at_once
 from resque.wire.stores import Store
 
-KEYS = Keys()
+eye = eyes.eye
+
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
-#: Enough looks for each worker to have had its turn.
-TURNS = 10
-
-
-class Eye:
-    """A looker with the store it looks through, and what it sent at the last look."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._looker = Looker(KEYS, failures_limit=20)
-        self._tails: dict[str, str] = {}
-        self.sent: list[list[Command]] = []
-
-    def look(self, *, breaks_off: bool = False) -> Snapshot:
-        """Look; it may break off when the second answer should come."""
-        steps = self._looker.look(self._tails)
-        self.sent, result = [], None
-        while True:
-            try:
-                exchange: Exchange[Any] = steps.send(result)
-            except StopIteration as stop:
-                break_here = stop.value
-                break
-            self.sent.append(list(exchange.commands))
-            if breaks_off and len(self.sent) == 2:
-                with pytest.raises(Unreachable):
-                    steps.throw(Unreachable("gone"))
-                raise Unreachable("gone")
-            result = self._store.run(exchange)
-        seen: Snapshot = at_once(break_here)
-        self._tails = {queue.name: queue.tail for queue in seen.queues}
-        return seen
-
-    def names(self) -> list[str]:
-        """The commands and scripts of the last look's second round trip."""
-        return [c.script.name if isinstance(c, Call) else str(c[0]) for c in self.sent[1]]
-
-    def plain_keys(self) -> set[bytes]:
-        """The keys of the plain commands of the last look's second round trip."""
-        return {key for c in self.sent[1] if not isinstance(c, Call) for key in c[1:]}  # type: ignore[misc]
-
-
-@pytest.fixture
-def eye(store: Store) -> Eye:
-    return Eye(store)
 
 
 def record(queue: str = "a", number: int = 1, text: str = "") -> str:

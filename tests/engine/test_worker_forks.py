@@ -164,6 +164,19 @@ def test_a_job_ended_by_usr1_and_term_is_its_childs_last(
     assert worker.leave() == 0
 
 
+def test_a_job_that_forgives_its_own_errors_ends_all_the_same(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    push("Forgiving")
+    worker = start_worker(
+        RESQUE_REQUIRE=TURNS, TERM_CHILD="1", RESQUE_TERM_TIMEOUT="60", JOBS_PER_FORK="1"
+    )
+    await_run(direct, "Hangs")
+    assert worker.leave(SIGTERM) == 0
+    assert failed(direct) == [("Forgiving", [], "Resque::TermException")]
+    assert trace(direct) == ["cleaned up after SIGTERM"]
+
+
 @pytest.mark.parametrize("environment", [{}, TEN], ids=["one", "ten"])
 def test_a_term_that_comes_just_before_a_job_blocks_is_noticed(
     direct: Direct, push: Push, start_worker: StartWorker, environment: dict[str, str]

@@ -72,6 +72,16 @@ def hangs(*args: Any) -> None:
             raise
 
 
+@job(name="Forgiving")
+def forgiving() -> None:
+    """Goes on after whatever goes wrong, as far as it knows of it."""
+    while True:
+        try:
+            hangs()
+        except Exception as error:
+            trace(f"forgave {error}")
+
+
 @job(name="HardOfHearing")
 def hard_of_hearing() -> None:
     """As Hangs, but its call that blocks is not interrupted by TERM, as if that had come just

@@ -150,7 +150,7 @@ def test_what_a_slow_terminal_missed_is_painted_in_the_end(terminal: Terminal) -
     for _ in range(400):
         terminal.press(b"\x0c")
     terminal.press(b"?")
-    terminal.read_until(b"All keys")
+    terminal.read_until(b"Here, ")
     terminal.press(b"q")
     assert terminal.wait() == 0
 

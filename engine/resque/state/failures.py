@@ -14,7 +14,6 @@ from resque.wire import times
 from resque.wire.codec import decode, members, members_of_beginning, text_of
 from resque.wire.exchange import Exchange, single
 from resque.wire.keys import Keys, name_bytes, name_text
-from resque.wire.slices import Slices
 from resque.wire.values import value as value_class
 
 #: The list of failures where there is one for all queues.
@@ -125,39 +124,18 @@ def newest(
         newest_first = map(windows.read_item, reversed(seen.replies))
         return seen.length, [read(item, end - i) for i, item in enumerate(newest_first)]
 
-    return _newest(keys, skip, limit, max_bytes, list_name).then(parse)
+    return newest_as_they_came(
+        keys, skip=skip, limit=limit, max_bytes=max_bytes, list_name=list_name
+    ).then(parse)
 
 
-def newest_as_they_came(keys: Keys, *, limit: int, max_bytes: int = 65_536) -> Exchange[Stretch]:
-    """As `newest`, oldest first, for a `Reader`."""
-    return _newest(keys, 0, limit, max_bytes, FAILED)
-
-
-def _newest(keys: Keys, skip: int, limit: int, max_bytes: int, list_name: str) -> Exchange[Stretch]:
+def newest_as_they_came(
+    keys: Keys, *, skip: int = 0, limit: int, max_bytes: int = 65_536, list_name: str = FAILED
+) -> Exchange[Stretch]:
+    """As `newest`, oldest first, for those who look at them in passing."""
     # To LRANGE 0 -1, which these would be for none at all, is everything.
     first, last = (-skip - limit, -skip - 1) if limit > 0 else (1, 0)
     return windows.stretch(list_key(keys, list_name), first, last, max_bytes=max_bytes)
-
-
-class Reader:
-    """Reads the newest failures, from look to look: an entry that is where it was, byte for byte,
-    is not read again, and stays the same object."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Any, Failure]] = {}
-
-    def read(self, seen: Stretch) -> Slices[tuple[Failure, ...]]:
-        """The failures, newest first. O(failures), and the reading of what is new."""
-        known: dict[int, tuple[Any, Failure]] = {}
-        for place, reply in enumerate(seen.replies, seen.length - len(seen.replies)):
-            was = self._known.get(place)
-            if was is None or was[0] != reply:
-                was = reply, read(windows.read_item(reply), place)
-                if len(known) % _SLICE == 0:
-                    yield
-            known[place] = was
-        self._known = known
-        return tuple(failure for _, failure in reversed(known.values()))
 
 
 def job_of(raw: bytes, to: str | None = None) -> tuple[str, bytes] | str:

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from resque.errors import StoreError
-from resque.state import failures, pauses, workers
+from resque.state import pauses, workers
 from resque.state.columns import integer
 from resque.state.failures import Failure
 from resque.state.heads import Heads
 from resque.state.heads import QueueState as QueueState
+from resque.state.newest_failures import Newest
 from resque.state.roster import RECORD_BYTES as RECORD_BYTES
 from resque.state.roster import Roster
 from resque.state.roster import WorkerState as WorkerState
@@ -62,8 +63,7 @@ class Looker:
         self._keys = keys
         self._heads = Heads(keys)
         self._roster = Roster(keys)
-        self._failures = failures.Reader()
-        self._newest = failures.newest_as_they_came(keys, limit=failures_limit)
+        self._newest = Newest(keys, limit=failures_limit)
 
     def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
         """Ask for everything; what is returned reads the answers, in slices, and must be done
@@ -84,7 +84,7 @@ class Looker:
             ("EXISTS", keys.pause_all()),
             ("GET", keys.stat("processed")),
             ("GET", keys.stat("failed")),
-            *self._newest.commands,
+            self._newest.ask(),
             *glance,
         )
         return Exchange(commands, self._parse_first, tolerant=True)
@@ -103,13 +103,15 @@ class Looker:
                 return otherwise
             return reply
 
-        window = sound(entries, "failures", None)
+        answer = sound(entries, "failures", None)
+        count, newest = (None, None) if answer is None else self._newest.parse(answer)
         return _First(
             server_time=times.from_server(*clock),
             queue_names=[name_text(raw) for raw in sorted(sound(queues, "queues", []))],
             worker_ids=sorted(sound(ids, "workers", [])),
             heartbeats=workers.pairs(sound(beats, "heartbeats", [])),
-            newest=None if window is None else self._newest.parse([window]),
+            failed=count,
+            newest=newest,
             processed_ever=integer(processed),
             failed_ever=integer(failed),
             is_paused=pauses.means_paused(sound(switch, "pause", None))
@@ -134,7 +136,7 @@ class Looker:
         self, first: _First, of_queues: Iterable[Reply], of_workers: Iterable[Reply]
     ) -> Slices[Snapshot]:
         newest = Stretch(0, ()) if first.newest is None else first.newest
-        seen = yield from self._failures.read(newest)
+        seen = yield from self._newest.read(newest)
         queues = yield from self._heads.read(iter(of_queues))
         states = yield from self._roster.read(iter(of_workers), first.server_time)
         return Snapshot(
@@ -142,7 +144,7 @@ class Looker:
             queues=tuple(queues),
             workers=tuple(states),
             failures=seen,
-            failed=None if first.newest is None else first.newest.length,
+            failed=first.failed,
             processed_ever=first.processed_ever,
             failed_ever=first.failed_ever,
             is_paused=first.is_paused,
@@ -156,6 +158,7 @@ class _First:
     queue_names: list[str]
     worker_ids: list[bytes]
     heartbeats: dict[bytes, bytes]
+    failed: int | None
     newest: Stretch | None
     processed_ever: int | None
     failed_ever: int | None

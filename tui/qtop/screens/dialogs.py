@@ -25,12 +25,12 @@ DIALOG_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("escape,n", "no", show=False, id="dialog.no"),
 )
 """Every key a question answers, for the console's table of keys."""
-#: The frame of a box, the blank lines in it, and the buttons.
-_AROUND_LINES: Final = 6
-
 #: From how many lines and columns on a box has room around what is in it.
-_HEIGHTS: Final = [(0, "-low"), (22, "-high")]
+_HIGH_LINES: Final = 22
+_HEIGHTS: Final = [(0, "-low"), (_HIGH_LINES, "-high")]
 _WIDTHS: Final = [(0, "-slim"), (72, "-wide")]
+#: The frame of a box and its buttons; and the blank lines in it, where it has room.
+_AROUND_LINES, _BLANK_LINES = 3, 3
 
 
 class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
@@ -64,7 +64,9 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Keep the buttons in view however low the terminal is: what is above them scrolls."""
-        self.query_one("#told").styles.max_height = max(1, event.size.height - _AROUND_LINES)
+        height = event.size.height
+        around = _AROUND_LINES + (_BLANK_LINES if height >= _HIGH_LINES else 0)
+        self.query_one("#told").styles.max_height = max(1, height - around)
 
     def compose_fields(self) -> Iterable[Widget]:
         """What is to be filled in."""

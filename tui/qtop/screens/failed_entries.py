@@ -172,10 +172,12 @@ class EntriesScreen(FailedActions):
         self.show_entries(rows, self.no_match)
 
     def _show_newest(self) -> bool:
-        """Show the newest failures, where the look has brought them along."""
+        """Show the newest failures, where the look has brought a page of them along."""
         board = self.app.stage.view().board
         is_main = self.wanted.list_name == FAILED and self._page_ends is None
         if not is_main or board is None:
+            return False
+        if len(board.failures) < min(PAGE, board.totals.failed or 0):
             return False
         self._length = board.totals.failed
         self._page = [row.failure for row in board.failures]

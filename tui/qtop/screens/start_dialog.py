@@ -114,7 +114,10 @@ class StartDialog(Dialog[Order | None]):
     def _tell(self, shown: str, reason: str) -> None:
         runs = f"runs: {shown[:_MOST_SHOWN]}" if shown else ""
         self.query_one("#shown", Label).update(Text(runs))
-        self.query_one("#why-not", Label).update(Text(reason))
+        why_not = self.query_one("#why-not", Label)
+        why_not.update(Text(reason))
+        if reason:
+            self.call_after_refresh(why_not.scroll_visible, animate=False)
 
     def _field(self, name: str) -> Input:
         return self.query_one(f"#{name}", Input)
