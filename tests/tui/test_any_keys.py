@@ -4,6 +4,7 @@ import random
 from typing import Any, Final
 
 import pytest
+from tests.kills.scale import IS_SOAK
 from tests.tui.console import screen_lines, until
 from tests.tui.looks import failure
 from tests.tui.redis_behind import KEYS, Redis, on
@@ -45,7 +46,7 @@ async def fill(redis: Redis) -> None:
         await redis.source.run(single(command, int, writes=True))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(20 if IS_SOAK else 1))
 async def test_any_keys_on_any_data_leave_a_console_that_works(
     redis: Redis, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
