@@ -29,22 +29,29 @@ def settle(environ: Mapping[str, str], *, log: str = "") -> None:
 
 def _go_into_the_background(path: str | None) -> None:
     try:
-        said, say = os.pipe()
+        told, tell = os.pipe()
+        heard, answer = os.pipe()
         pid = os.fork()
     except OSError as error:
         raise BadOption(f"cannot go into the background: {error.strerror}") from None
     if pid:
+        os.close(told)
+        os.close(answer)
+        # Not before it is on its own: the terminal may be closed as soon as this one ends.
+        os.read(heard, 1)
         # Written from here: from there nobody would hear of a problem.
-        os.close(said)
         if path:
             _write_pid(path, pid)
-        os.write(say, b"go")
+        os.write(tell, b"go")
         os._exit(0)
-    os.close(say)
-    if not os.read(said, 2):
-        os._exit(2)
-    os.close(said)
+    os.close(tell)
+    os.close(heard)
     os.setsid()
+    os.write(answer, b".")
+    os.close(answer)
+    if not os.read(told, 2):
+        os._exit(2)
+    os.close(told)
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
