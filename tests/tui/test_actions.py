@@ -118,7 +118,7 @@ async def test_what_was_done_can_be_taken_back(console: Console) -> None:
     await console.actions.run(FAILURES.requeue(seen[:1]))
     await console.actions.run(FAILURES.delete(seen[1:]))
     assert await console.failed() == 0
-    for text in ("took back “delete 2 failed jobs”: 2", "took back “requeue 1 failed job”: 1"):
+    for text in ("took back 2: delete 2 failed jobs", "took back 1: requeue 1 failed job"):
         assert (await console.actions.run(PLANS.undo(console.actions.trails[-1]))).text == text
     assert console.actions.trails == []
     assert await console.fail() == seen
@@ -137,7 +137,7 @@ async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: 
     await console.actions.run(FAILURES.requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
     outcome = await console.actions.run(PLANS.undo(console.actions.trails[-1]))
-    assert outcome.text == "took back “requeue 1 failed job”: 0, 1 could not be any more"
+    assert outcome.text == "took back 0, 1 could not be any more: requeue 1 failed job"
     assert outcome.tone == "warn"
 
 

@@ -81,7 +81,7 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
         await until_shown(pilot, "Undo delete 1 failed job?")
         await until_shown(pilot, "Done: 1.")
         await pilot.press("y")
-        await until_shown(pilot, "took back “delete 1 failed job”: 1")
+        await until_shown(pilot, "took back 1: delete 1 failed job")
         assert await redis.failed() == 3
         await until_shown(pilot, "undone")
         await pilot.press("G", "u", "y")
@@ -103,7 +103,7 @@ async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
         await pilot.press("enter", "u")
         await until_shown(pilot, "By bob@ops2")
         await pilot.press("y")
-        await until_shown(pilot, "took back “pause mail”: 1")
+        await until_shown(pilot, "took back 1: pause mail")
     [state] = [q for q in (await redis.source.look({})).queues if q.name == "mail"]
     assert not state.is_paused
 

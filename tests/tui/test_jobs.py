@@ -130,7 +130,7 @@ async def test_all_that_match_are_deleted_and_no_other(redis: Redis) -> None:
         left = [raw for n, raw in enumerate(many) if n >= 402 and n % 4]
         assert await waiting(redis, "mail") == [*left, late]
         await pilot.press("u")
-        await until_shown(pilot, "took back “delete 5,000 waiting jobs")
+        await until_shown(pilot, "took back 4,899: delete 5,000 waiting jobs")
         assert sorted(await waiting(redis, "mail")) == sorted([*many[402:], late])
 
 
@@ -185,7 +185,7 @@ async def test_all_that_match_are_moved_in_their_order_and_come_back(redis: Redi
         await until_shown(pilot, "moved to later: 300, gone meanwhile 0, refused 0")
         assert await waiting(redis, "later") == many[::3]
         await pilot.press("u")
-        await until_shown(pilot, "took back “move 300 waiting jobs")
+        await until_shown(pilot, "took back 300: move 300 waiting jobs")
     assert await waiting(redis, "mail") == many
     assert await waiting(redis, "later") == []
 
@@ -200,7 +200,7 @@ async def test_one_job_is_deleted_at_once_and_put_back_by_undo(redis: Redis) -> 
         await until_shown(pilot, "deleted 1, gone meanwhile 0, refused 0")
         assert await waiting(redis, "mail") == [*many[:2], *many[3:]]
         await pilot.press("u")
-        await until_shown(pilot, "took back “delete 1 waiting job”: 1")
+        await until_shown(pilot, "took back 1: delete 1 waiting job")
     assert await waiting(redis, "mail") == many
 
 
@@ -333,7 +333,7 @@ async def test_a_waiting_job_is_edited_where_it_is(redis: Redis) -> None:
         changed = b'{"class":"Other","args":[3, 1.50]}'
         assert await waiting(redis, "mail") == [many[2], changed, *many[4:]]
         await pilot.press("u")
-        await until_shown(pilot, "took back “edit 1 waiting job”: 1")
+        await until_shown(pilot, "took back 1: edit 1 waiting job")
     assert sorted(await waiting(redis, "mail")) == sorted(many[2:])
 
 
@@ -437,7 +437,7 @@ async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis:
         await until_shown(pilot, "removed mail and 20 jobs")
         assert await command(redis, "SMEMBERS", KEYS.queues()) == [b"other"]
         await pilot.press("u")
-        await until_shown(pilot, "took back “remove queue mail”: 20")
+        await until_shown(pilot, "took back 20: remove queue mail")
     assert await command(redis, "SCARD", KEYS.queues()) == 2
     assert await redis.size("mail") == 20
 

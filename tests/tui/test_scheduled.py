@@ -71,7 +71,7 @@ async def test_one_job_runs_now_at_once_and_comes_back(redis: Scheduled) -> None
         assert (await redis.waiting(), len(await redis.parked())) == (1, 1)
         await until(pilot, lambda: page(app).table.row_count == 1, "the next look")
         await pilot.press("u")
-        await until_shown(pilot, "took back “run now 1 delayed job”: 1")
+        await until_shown(pilot, "took back 1: run now 1 delayed job")
     assert await redis.parked() == before
     assert await redis.waiting() == 0
 
@@ -270,7 +270,7 @@ async def test_a_job_is_read_whole_and_acted_on_from_its_page(redis: Scheduled) 
         await pilot.press("r")
         await until_shown(pilot, "ran now 1")
         await pilot.press("u")
-        await until_shown(pilot, "took back “run now")
+        await until_shown(pilot, "took back 1: run now")
         await pilot.press("d")
         await until_shown(pilot, "deleted 1")
     assert (await redis.parked(), await redis.waiting()) == ([], 0)
@@ -290,14 +290,14 @@ async def test_schedules_are_queued_deleted_and_brought_back(redis: Scheduled) -
         raw = await redis("LRANGE", KEYS.queue("low"), 0, -1)
         assert raw == [b'{"class":"Nightly","args":[{"a": 1}]}']
         await pilot.press("u")
-        await until_shown(pilot, "took back “run now nightly”: 1")
+        await until_shown(pilot, "took back 1: run now nightly")
         assert await redis.waiting("low") == 0
         await pilot.press("d")
         await until_shown(pilot, "deleted 1")
         assert await redis("HKEYS", KEYS.persistent_schedules()) == []
         assert await redis("SMEMBERS", KEYS.schedules_changed()) == [b"nightly"]
         await pilot.press("u")
-        await until_shown(pilot, "took back “delete nightly”: 1")
+        await until_shown(pilot, "took back 1: delete nightly")
         assert (
             await redis("HGET", KEYS.persistent_schedules(), "nightly")
             == json.dumps(config).encode()

@@ -170,7 +170,8 @@ class Plans:
             if not undone.is_known:
                 return Outcome(f"{what}: nothing is left to take back", "warn", undid=deed.id)
             lost = f", {number(undone.lost)} could not be any more" if undone.lost else ""
-            text = f"took back “{what}”: {number(undone.done)}{lost}"
+            # The numbers first: a narrow terminal cuts the end.
+            text = f"took back {number(undone.done)}{lost}: {what}"
             return Outcome(text, "warn" if undone.lost else "good", undid=deed.id)
 
         return Plan(f"Undo {what}", "Undo", details, danger, run)
