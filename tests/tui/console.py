@@ -15,6 +15,9 @@ from qtop.source import Source
 from qtop.widgets.vtable import VTable
 from resque.wire.address import Address, parse_url
 
+#: What most pictures are made at.
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 #: A console that was busy for long rests for long before it looks through everything again.
 PATIENCE_S = 60.0
@@ -91,3 +94,13 @@ def assert_snapshot(app: App[Any], name: str) -> None:
 
 # Read at import: the tests' environment is cleaned of our own settings.
 UPDATE = os.environ.get("QTOP_UPDATE_SNAPSHOTS") == "1"
+
+
+async def assert_at_every_size(app: App[Any], pilot: Pilot[Any], name: str) -> None:
+    """Compare the screen with its pictures at 80x24, 120x40 and 200x60."""
+    for width, height in SIZES:
+        await pilot.resize_terminal(width, height)
+        await until(pilot, lambda high=height: len(screen_lines(app)) == high, "the size")  # type: ignore[misc]
+        await pilot.pause()
+        assert_snapshot(app, f"{name}-{width}x{height}")
+        assert all(line.isprintable() for line in screen_lines(app))

@@ -3,9 +3,9 @@ console goes through all sizes, as one in a terminal that is dragged larger."""
 
 import pytest
 from tests.tui.console import (
-    assert_snapshot,
+    SIZES,
+    assert_at_every_size,
     console,
-    screen_lines,
     screen_text,
     table_of,
     until,
@@ -23,7 +23,6 @@ from resque.state.failures import read
 from resque.state.snapshot import Snapshot
 from resque.state.windows import Item, whole
 
-SIZES = [(80, 24), (120, 40), (200, 60)]
 KEYS = {"queues": "2", "failed": "4", "local": "6"}
 #: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
 HOSTILE = "\x1b]52;c;aGk=\x07[@click=app.quit][/x]\u202e\x9b31m漢字\n\t👩‍👩‍👧"
@@ -67,15 +66,6 @@ async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
     await pilot.press(KEYS[screen])
     await until(pilot, lambda: app.current_mode == screen, "the screen")
     await pilot.pause()
-
-
-async def assert_at_every_size(app: QtopApp, pilot: Pilot[None], name: str) -> None:
-    for width, height in SIZES:
-        await pilot.resize_terminal(width, height)
-        await until(pilot, lambda high=height: len(screen_lines(app)) == high, "the size")  # type: ignore[misc]
-        await pilot.pause()
-        assert_snapshot(app, f"{name}-{width}x{height}")
-        assert all(line.isprintable() for line in screen_lines(app))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.tui.console import assert_snapshot, console, screen_text, until, until_shown
+from tests.tui.console import (
+    SIZES,
+    assert_at_every_size,
+    assert_snapshot,
+    console,
+    screen_text,
+    until,
+    until_shown,
+)
 from tests.tui.looks import NOW
 from tests.tui.scheduled_redis import KEYS, Scheduled, StillSource, page, still_source
 
@@ -15,7 +23,6 @@ from resque.wire.codec import encode
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("in_utc")]
 
 EPOCH = int(NOW.timestamp())
-SIZES = [(80, 24), (120, 40), (200, 60)]
 WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
 #: Lives long enough to read the same whenever it is looked at.
 LOCK_S = 100_000_000
@@ -121,7 +128,7 @@ async def test_without_an_answer_the_last_data_stay(redis: Scheduled) -> None:
         assert page(app).table.stale
         await pilot.press("r")
         await until_shown(pilot, "not now: no answer from Redis")
-        assert_snapshot(app, "scheduled-no-answer-80x24")
+        await assert_at_every_size(app, pilot, "scheduled-no-answer")
 
 
 async def test_nobody_schedules_and_jobs_are_overdue(redis: Scheduled) -> None:
@@ -180,7 +187,8 @@ async def test_hostile_data_are_shown_safely(redis: Scheduled, tmp_path: Path) -
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
         await pilot.press("5")
         await until_shown(pilot, "(large)")
-        assert_snapshot(app, "scheduled-hostile-120x40")
+        await assert_at_every_size(app, pilot, "scheduled-hostile")
+        await pilot.resize_terminal(120, 40)
         for row in range(page(app).table.row_count):
             await pilot.press("enter")
             await pilot.pause()
