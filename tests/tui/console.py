@@ -1,5 +1,6 @@
 """The console under test: its screen as text, and ways to wait for it."""
 
+import asyncio
 import os
 import re
 import time
@@ -30,7 +31,10 @@ def console(
     folder: Path = Path("/dev/null/none"),
     **more: Any,
 ) -> QtopApp:
-    """A console on a source, with a clock that stands still unless told else."""
+    """A console on a source, with a clock that stands still unless told else.
+
+    It looks when it is asked to, never by itself: a test that runs slowly sees no second try.
+    """
     address: Address = parse_url(url)
     options: dict[str, Any] = {
         "namespace": "resque",
@@ -39,8 +43,13 @@ def console(
         "require": (),
         "log_folder": folder,
         "clock": lambda: 1_000.0,
+        "sleep": _for_ever,
     }
     return QtopApp(address, url=url, source=source, **(options | more))
+
+
+async def _for_ever(seconds: float) -> None:
+    await asyncio.Event().wait()
 
 
 def screen_lines(app: App[Any]) -> list[str]:

@@ -104,7 +104,7 @@ async def test_jobs_that_were_listed_before_redis_went_away(size: tuple[int, int
         await opened(app, pilot, "mail", "jobs 1 to 40 of 40 waiting")
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from")
+        await until_shown(pilot, "no answer from redis")
         assert_snapshot(app, f"jobs-no-answer-{size[0]}x{size[1]}")
 
 

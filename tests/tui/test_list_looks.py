@@ -107,7 +107,7 @@ async def test_what_was_listed_before_redis_went_away_stays(screen: str, no_usag
         before = table_of(app).row_count
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from")
+        await until_shown(pilot, "no answer from redis")
         now = 1_017.0
         app.on_look(app.stage.look)
         await pilot.pause()

@@ -123,7 +123,7 @@ async def test_without_an_answer_the_last_data_stay(redis: Scheduled) -> None:
         await until_shown(pilot, "Digest")
         source.is_silent = True
         app.look_now()
-        await until_shown(pilot, "no answer from")
+        await until_shown(pilot, "no answer from redis")
         assert "Digest" in screen_text(app)
         assert page(app).table.stale
         await pilot.press("r")

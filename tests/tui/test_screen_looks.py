@@ -111,7 +111,7 @@ async def test_what_was_listed_before_redis_went_away_stays(
         await until(pilot, lambda: table_of(app).row_count == 5, "the rows")
         now = 1_010.0
         app.look_now()
-        await until_shown(pilot, "no answer from")
+        await until_shown(pilot, "no answer from redis")
         now = 1_017.0
         app.on_look(app.stage.look)
         await pilot.pause()
@@ -125,7 +125,7 @@ async def test_a_redis_that_never_answered_is_no_empty_list(name: str, key: str)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         await until(pilot, lambda: app.current_mode == name, "the screen")
-        await until_shown(pilot, "no answer from")
+        await until_shown(pilot, "no answer from redis")
         assert "yet" not in screen_text(app)
         assert "connection refused" in screen_text(app)
 

@@ -65,6 +65,7 @@ class QtopApp(Habits):
         log_folder: For logs of workers and reports of crashes; made when needed.
         source: Where looks come from; by default the Redis.
         clock: Monotonic seconds.
+        sleep: Waits some seconds between two looks.
         terminal_is_there: Asked every five seconds; when it is not, the console ends.
         settings: What else is in force.
     """
@@ -92,6 +93,7 @@ class QtopApp(Habits):
         workers: Sequence[str] = (),
         source: Source | None = None,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         terminal_is_there: Callable[[], bool] | None = None,
         settings: Settings | None = None,
     ) -> None:
@@ -99,6 +101,7 @@ class QtopApp(Habits):
         self.address = address
         self.keys = Keys(namespace)
         self.clock = clock
+        self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")
         self._first_workers = tuple(workers)
         self._require = tuple(require)
@@ -198,6 +201,7 @@ class QtopApp(Habits):
             on_survey=self.on_survey,
             interval_s=self.stage.interval_s,
             clock=self.clock,
+            sleep=self._sleep,
         )
         self._looking = asyncio.create_task(self._poller.run())
         self._looking.add_done_callback(self._looking_ended)
@@ -287,11 +291,6 @@ class QtopApp(Habits):
         """Look again without waiting for the interval."""
         if self._poller is not None:
             self._poller.poke()
-
-    def toggle_freeze(self) -> None:
-        """Stop the display where it is, or let it go on."""
-        self.stage.toggle_freeze()
-        self._show()
 
     async def read(self, operation: Operation[T]) -> T:
         """Read something for a screen. Raises StoreError."""

@@ -94,6 +94,11 @@ class Habits(Lifeline):
         """The filters used in a place, the newest last: to be added to."""
         return self._filter_memory.setdefault(place, [])
 
+    def toggle_freeze(self) -> None:
+        """Stop the display where it is, or let it go on."""
+        self.stage.toggle_freeze()
+        self._show()
+
     # Keys that work everywhere
 
     def action_faster(self) -> None:
