@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -28,6 +29,12 @@ settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.load_profile("house")
+
+# Whoever starts the tests in the background may have had them ignore these; a program that is told
+# to ignore a signal does so, and so would every worker and console that is started here.
+for _number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(_number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SERVER_START_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 5.0

@@ -1,8 +1,10 @@
 """The console in a real terminal."""
 
+import fcntl
 import os
 import pty
 import select
+import struct
 import subprocess
 import sys
 import termios
@@ -13,6 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DEADLINE_S = 30.0
+#: So many bytes the kernel keeps ready for the reader of a terminal; as much again and more waits
+#: behind them.
+MOST_WAITING = 4_095
 RESTORED = b"\x1b[?1049l"
 
 
@@ -50,6 +55,12 @@ class Terminal:
     def is_as_it_was(self) -> bool:
         """Whether the terminal is set as before the console began."""
         return termios.tcgetattr(self.fd) == self.was
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more goes into the terminal until it is read."""
+        waiting = fcntl.ioctl(self.fd, termios.FIONREAD, bytes(struct.calcsize("i")))
+        return bool(struct.unpack("i", waiting)[0] >= MOST_WAITING)
 
     def hang_up(self) -> None:
         """Let the terminal vanish, without a signal: it was not the session's own."""

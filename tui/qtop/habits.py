@@ -22,6 +22,8 @@ from resque.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from textual.theme import Theme
+
     from qtop.poller import Poller
     from qtop.source import Source
     from qtop.stage import Stage
@@ -59,6 +61,7 @@ class Habits(Lifeline):
         is_ascii = settings.values["ascii"]
         super().__init__(log_folder, terminal_is_there, AsciiDriver if is_ascii else TerminalDriver)
         self.settings = settings
+        self._styled_for: Theme | None = None
         self._filter_memory: dict[str, list[str]] = {}
         for each in self.THEMES.values():
             self.register_theme(each)
@@ -73,6 +76,16 @@ class Habits(Lifeline):
             secrets=self.settings.redactor,
             rebound=self.settings.keys,
         )
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Parse the style sheets anew and style everything, if the theme is another one.
+
+        Textual asks for it for each screen that is shown for the first time, too. Nothing has
+        changed then, and a screen is styled when it comes to the front.
+        """
+        if self.current_theme is not self._styled_for:
+            self._styled_for = self.current_theme
+            super().refresh_css(animate)
 
     async def run_action(self, action: Any, *args: Any, **options: Any) -> bool:
         """Run what a key or a click asks for, unless the server would refuse it."""

@@ -6,31 +6,17 @@ Text reaches the screen as plain segments, never as markup, and only what change
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final, NamedTuple
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from qtop.display.text import crop
-
-TONES: Final = (
-    "badge",
-    "current",
-    "flag",
-    "key",
-    "dim",
-    "good",
-    "warn",
-    "bad",
-    "accent",
-    "strong",
-    "danger",
-)
+from qtop.widgets.tones import toned
 
 
 class Span(NamedTuple):
@@ -91,25 +77,13 @@ def _goes_with(span: Span, other: Span) -> bool:
 
 
 class Bar(Widget):
-    """One line of spans. Its tones are styled by the component classes `bar--<tone>`."""
+    """One line of spans."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"bar--{tone}" for tone in TONES}
     DEFAULT_CSS = """
     Bar {
         height: 1;
         width: 1fr;
-        & > .bar--badge { color: $primary; background: $background; text-style: bold reverse; }
-        & > .bar--current { color: $primary; text-style: bold; }
-        & > .bar--flag { color: $warning; background: $background; text-style: bold reverse; }
-        & > .bar--danger { color: $error; background: $background; text-style: bold reverse; }
-        & > .bar--key { color: $primary; text-style: bold; }
-        & > .bar--dim { text-style: dim; }
-        & > .bar--good { color: $text-success; }
-        & > .bar--warn { color: $text-warning; }
-        & > .bar--bad { color: $text-error; text-style: bold; }
-        & > .bar--accent { color: $primary; }
-        & > .bar--strong { text-style: bold; }
     }
     """
 
@@ -138,7 +112,7 @@ class Bar(Widget):
         x = 0
         for span in placed:
             segments.append(Segment(" " * (span.x - x), ground))
-            segments.append(Segment(span.text, self._style_of(span.tone, ground)))
+            segments.append(Segment(span.text, toned(self, span.tone) if span.tone else ground))
             x = span.x + cell_len(span.text)
         segments.append(Segment(" " * max(0, width - x), ground))
         return Strip(segments).adjust_cell_length(width, ground)
@@ -149,11 +123,6 @@ class Bar(Widget):
             if span.action and span.x <= event.x < span.x + cell_len(span.text):
                 event.stop()
                 await self.run_action(span.action)
-
-    def _style_of(self, tone: str, ground: Style) -> Style:
-        if not tone:
-            return ground
-        return ground + self.get_component_rich_style(f"bar--{tone}", partial=True)
 
     def _changed_regions(self) -> list[Region]:
         """The parts that differ from what was painted; the whole line when places have moved."""

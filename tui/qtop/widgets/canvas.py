@@ -4,7 +4,7 @@ The keys, the mouse and everything a screen calls are in `vtable`.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, Final, Generic
+from typing import Final, Generic
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,7 +18,6 @@ from textual.widget import Widget
 from qtop.display.text import pad, wrapped
 from qtop.widgets.columns import (
     ASCII_SIGNS,
-    TONES,
     UNICODE_SIGNS,
     Cell,
     Column,
@@ -34,6 +33,7 @@ from qtop.widgets.columns import (
     row_line,
 )
 from qtop.widgets.rows import Rows
+from qtop.widgets.tones import toned
 
 HEADER_LINES: Final = 1
 _MARK_CELLS: Final = 2
@@ -53,9 +53,6 @@ class RowCanvas(ScrollView, Generic[RowT]):
     empty_text: reactive[str] = reactive("")
     """Safe text shown instead of rows when there are none."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"vtable--{name}" for name in ("header", "cursor", "marked", "stale", *TONES)
-    }
     DEFAULT_CSS = """
     RowCanvas {
         height: 1fr;
@@ -63,16 +60,6 @@ class RowCanvas(ScrollView, Generic[RowT]):
         overflow-y: auto;
         scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
-        & > .vtable--header { background: $panel; text-style: bold; }
-        & > .vtable--cursor { text-style: bold underline; }
-        &:focus > .vtable--cursor { text-style: bold reverse; }
-        & > .vtable--marked { color: $text-accent; text-style: bold; }
-        & > .vtable--stale { text-style: dim; }
-        & > .vtable--good { color: $text-success; }
-        & > .vtable--warn { color: $text-warning; }
-        & > .vtable--bad { color: $text-error; text-style: bold; }
-        & > .vtable--dim { text-style: dim; }
-        & > .vtable--accent { color: $text-accent; }
     }
     """
 
@@ -217,17 +204,14 @@ class RowCanvas(ScrollView, Generic[RowT]):
         if tone is not None and not (line.cursor and self.has_focus):
             names.append(tone)
         if line.cursor:
-            names.append("cursor")
+            names.append("focused-cursor" if self.has_focus else "cursor")
         if self.stale:
             names.append("stale")
         return self._style(tuple(names))
 
     def _style(self, names: tuple[str, ...]) -> Style:
         if names not in self._found_styles:
-            style = self.rich_style
-            for name in names:
-                style += self.get_component_rich_style(f"vtable--{name}", partial=True)
-            self._found_styles[names] = style
+            self._found_styles[names] = toned(self, *names)
         return self._found_styles[names]
 
     def _forget_other_layout(self, placed: Sequence[Placed[RowT]]) -> None:

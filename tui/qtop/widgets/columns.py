@@ -13,7 +13,6 @@ from qtop.display.text import ELLIPSIS, Align, crop, pad
 RowT = TypeVar("RowT")
 
 Tone = Literal["good", "warn", "bad", "dim", "accent"]
-TONES: Final[tuple[Tone, ...]] = ("good", "warn", "bad", "dim", "accent")
 
 GAP: Final = 2
 """Blank cells between two columns."""

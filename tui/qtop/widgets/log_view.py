@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from qtop.widgets.text_lines import wrapped
 from qtop.widgets.text_view import TEXT_BINDINGS
+from qtop.widgets.tones import toned
 
 #: Older lines are forgotten here; the file has them.
 MOST_LINES: Final = 4_000
@@ -42,9 +43,6 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*TEXT_BINDINGS]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"log--{name}" for name in ("bad", "warn", "dim", "own", "match", "here")
-    }
     DEFAULT_CSS = """
     LogView {
         height: 1fr;
@@ -53,12 +51,6 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
         padding: 0 1;
-        & > .log--bad { color: $text-error; }
-        & > .log--warn { color: $text-warning; }
-        & > .log--dim { text-style: dim; }
-        & > .log--own { color: $primary; text-style: italic; }
-        & > .log--match { text-style: bold underline; }
-        & > .log--here { text-style: reverse; }
     }
     """
 
@@ -144,9 +136,8 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             names.append("match")
         if piece.number == self._here:
             names.append("here")
-        for name in names:
-            ground += self.get_component_rich_style(f"log--{name}", partial=True)
-        return Strip([Segment(piece.text, ground)]).adjust_cell_length(width, self.rich_style)
+        strip = Strip([Segment(piece.text, toned(self, *names) if names else ground)])
+        return strip.adjust_cell_length(width, ground)
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap again for another width."""

@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -15,6 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from qtop.widgets.text_lines import TextLine, parts
+from qtop.widgets.tones import toned
 
 TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("j,down", "scroll_down", show=False, id="text.down"),
@@ -37,8 +37,6 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*TEXT_BINDINGS]
-    TONES: ClassVar[tuple[str, ...]] = ("title", "dim", "bad", "good", "accent", "strong", "label")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"text--{name}" for name in TONES}
     DEFAULT_CSS = """
     TextView {
         height: 1fr;
@@ -47,13 +45,6 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
         padding: 0 1;
-        & > .text--title { color: $primary; text-style: bold; }
-        & > .text--dim { text-style: dim; }
-        & > .text--bad { color: $text-error; }
-        & > .text--good { color: $text-success; }
-        & > .text--accent { color: $primary; }
-        & > .text--strong { text-style: bold; }
-        & > .text--label { text-style: dim; }
     }
     """
 
@@ -87,15 +78,12 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         if index >= len(self._wrapped):
             return Strip([Segment(" " * width, ground)], width)
         line = self._wrapped[index]
-        segments = [Segment(text, self._style_of(tone, ground)) for text, tone in line.toned()]
+        segments = [
+            Segment(text, toned(self, tone) if tone else ground) for text, tone in line.toned()
+        ]
         if line.label:
-            segments.insert(0, Segment(line.label, self._style_of("label", ground)))
+            segments.insert(0, Segment(line.label, toned(self, "label")))
         return Strip(segments).adjust_cell_length(width, ground)
-
-    def _style_of(self, tone: str, ground: Style) -> Style:
-        if not tone:
-            return ground
-        return ground + self.get_component_rich_style(f"text--{tone}", partial=True)
 
     def action_scroll_down(self) -> None:
         """One line down."""
