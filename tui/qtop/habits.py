@@ -80,12 +80,16 @@ class Habits(Lifeline):
     def refresh_css(self, animate: bool = True) -> None:
         """Parse the style sheets anew and style everything, if the theme is another one.
 
-        Textual asks for it for each screen that is shown for the first time, too. Nothing has
-        changed then, and a screen is styled when it comes to the front.
+        Textual asks for it before there is anything to style, too, and for each screen that is
+        shown for the first time. A screen is styled anyway when it comes to the front.
         """
-        if self.current_theme is not self._styled_for:
-            self._styled_for = self.current_theme
+        if self.current_theme is self._styled_for:
+            return
+        self._styled_for = self.current_theme
+        if self.children:
             super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
 
     async def run_action(self, action: Any, *args: Any, **options: Any) -> bool:
         """Run what a key or a click asks for, unless the server would refuse it."""
