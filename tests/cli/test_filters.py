@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qtop.display.cells import ACTIVE_JOB_WRAPPER
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject, of_delayed, of_failure, of_waiting
 from qtop.finding.filters import BadFilter, duration_s, parse, term
+from qtop.rows.active_job import WRAPPER
 from resque.state import delayed, failures, windows
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_a_failure_does_not_match(text: str) -> None:
 
 def test_a_job_in_rails_wrapper_is_found_by_its_own_class_and_arguments() -> None:
     inner = {"job_class": "Report", "arguments": [5]}
-    subject = failure(payload={"class": ACTIVE_JOB_WRAPPER, "args": [inner]})
+    subject = failure(payload={"class": WRAPPER, "args": [inner]})
     assert parse("class:Report args.0:5").matches(subject)
 
 

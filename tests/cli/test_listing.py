@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from tests.cli.conftest import Push, Qtop, encoded, everything
 from tests.engine.direct import Direct
+
+from qtop.rows.active_job import WRAPPER
 
 
 def delay(direct: Direct, stamp: int, class_name: str, *args: object) -> None:
@@ -37,7 +40,7 @@ def test_queues_are_listed_with_what_is_wrong(qtop: Qtop, direct: Direct, push: 
     ran = qtop("queues")
     assert ran.status == 0
     rows = {row[0]: row[1:] for row in ran.rows}
-    assert rows["mail"] == ["1", "0", "0", "0", "unserved"]
+    assert rows["mail"] == ["1", "–", "0", "0", "0", "unserved"]  # noqa: RUF001
     assert "paused" in rows["low"][-1]
     assert "1 unreadable" in rows["low"][-1]
     assert rows["odd"][0] == "unknown"
@@ -46,6 +49,22 @@ def test_queues_are_listed_with_what_is_wrong(qtop: Qtop, direct: Direct, push: 
     some = qtop("queues", "--limit", "1")
     assert len(some.rows) == 1
     assert "1 of 3 queues shown" in some.err
+
+
+def test_how_long_the_next_job_has_waited_is_told_where_it_tells(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    seconds, _ = direct("TIME")
+    since = datetime.fromtimestamp(int(seconds) - 7_500, UTC)
+    job = {"job_class": "Welcome", "arguments": [1], "enqueued_at": since.isoformat()}
+    push(WRAPPER, job, queue="rails")
+    push("Mail", 1)
+    rows = {row[0]: row[2] for row in qtop("queues").rows}
+    assert rows == {"rails": "2 h", "mail": "–"}  # noqa: RUF001
+    rails, mail = sorted(qtop("queues", "--json").objects, key=lambda q: q["next_waits_s"] is None)
+    assert 7_500 <= rails["next_waits_s"] < 7_600
+    assert mail["next_waits_s"] is None
+    assert re.search(r"rails +1 +2 h", qtop("--once").out)
 
 
 def test_a_queue_name_that_is_not_utf_8_comes_back_out_of_json(qtop: Qtop, direct: Direct) -> None:

@@ -145,6 +145,7 @@ class FakeSource:
         self.operations: list[Operation[Any]] = []
         self.answers: list[object] = []
         self.surveyed = survey()
+        self.surveyed_queues: list[list[str]] = []
         self.is_closed = False
 
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
@@ -154,7 +155,8 @@ class FakeSource:
             raise now
         return now
 
-    async def survey(self) -> Survey:
+    async def survey(self, queues: Sequence[str] = ()) -> Survey:
+        self.surveyed_queues.append(list(queues))
         return self.surveyed
 
     async def run(self, operation: Operation[T]) -> T:

@@ -10,6 +10,7 @@ import pytest
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
 from qtop.display import cells
+from qtop.rows.active_job import WRAPPER
 from qtop.rows.boards import History
 from qtop.rows.model import Board, QueueRow, WorkerRow
 from resque.state.failures import read
@@ -201,7 +202,7 @@ def test_only_processes_of_this_host_that_were_started_here_are_local() -> None:
 
 def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
     wrapped = [{"job_class": "WelcomeJob", "arguments": [17, "x"]}]
-    row = only_worker(worker("h:1:q", on="q", job=(cells.ACTIVE_JOB_WRAPPER, wrapped)))
+    row = only_worker(worker("h:1:q", on="q", job=(WRAPPER, wrapped)))
     assert cells.worker_job(row) == 'WelcomeJob [17,"x"]'
 
 

@@ -1,13 +1,13 @@
 """Looks follow each other, never two at a time, and failures are told and survived."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from tests.tui.looks import FakeSource, queue, snapshot
 
-from qtop.poller import Look, Poller, clamped_interval_s
+from qtop.poller import SURVEYED, Look, Poller, clamped_interval_s
 from qtop.source import RedisSource, Source
 from resque.errors import Unreachable
 from resque.state import queues
@@ -215,6 +215,16 @@ async def test_a_survey_comes_after_the_first_look_and_every_ten_seconds() -> No
     assert len(await surveys_of(FakeSource(snapshot()), 31)) == 4
 
 
+async def test_a_survey_tells_of_the_queues_that_hold_most() -> None:
+    depths = {f"q{number}": number for number in range(SURVEYED + 1)}
+    source = FakeSource(
+        snapshot(queues=[queue(*each) for each in (*depths.items(), ("odd", None))])
+    )
+    await surveys_of(source, 1)
+    (asked,) = source.surveyed_queues
+    assert sorted(asked) == sorted(depths.keys() - {"q0"})
+
+
 async def test_while_looks_fail_no_survey_is_made() -> None:
     assert await surveys_of(FakeSource(Unreachable("gone")), 31) == []
 
@@ -226,7 +236,7 @@ class Reticent(FakeSource):
         super().__init__(snapshot())
         self.error = error
 
-    async def survey(self) -> Survey:
+    async def survey(self, queues: Sequence[str] = ()) -> Survey:
         raise self.error
 
 

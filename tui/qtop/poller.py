@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Final
 
 from qtop.source import Source
@@ -23,6 +24,8 @@ LOOK_LIMIT_S: Final = 5.0
 _MIN_PAUSE_S: Final = 0.1
 #: From one survey to the next.
 SURVEY_EVERY_S: Final = 10.0
+#: So many queues are part of one.
+SURVEYED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Poller:
             return
         try:
             async with asyncio.timeout(LOOK_LIMIT_S):
-                found = await self._source.survey()
+                found = await self._source.survey(self._deepest())
         except StoreError as error:
             found = survey.failed(str(error))
         except TimeoutError:
@@ -144,6 +147,12 @@ class Poller:
         except Exception as error:
             found = survey.failed(_nonsense(error))
         self._on_survey(found)
+
+    def _deepest(self) -> list[str]:
+        """The queues to be surveyed: those with most jobs, the others only at a look."""
+        queues = self.last.snapshot.queues if self.last.snapshot else ()
+        waiting = (queue for queue in queues if queue.size)
+        return [each.name for each in nlargest(SURVEYED, waiting, key=lambda q: q.size or 0)]
 
     def _failed(self, before: Look, began_mono: float, reason: str) -> Look:
         self._failures += 1

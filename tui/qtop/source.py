@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
@@ -30,8 +30,8 @@ class Source(Protocol):
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
         """Look at everything; `tails` are those of the look before. Raises StoreError."""
 
-    async def survey(self) -> Survey:
-        """What is wanted to be known now and then. Raises StoreError."""
+    async def survey(self, queues: Sequence[str] = ()) -> Survey:
+        """What is wanted to be known now and then, also of these queues. Raises StoreError."""
 
     async def run(self, operation: Operation[T]) -> T:
         """Carry out an operation. Raises StoreError."""
@@ -65,11 +65,11 @@ class RedisSource:
         reading = await self._looks.run(self._let_through(self._looker.look(tails)))
         return await in_turns(reading)
 
-    async def survey(self) -> Survey:
+    async def survey(self, queues: Sequence[str] = ()) -> Survey:
         """One round trip on the connection of the looks; see `survey.take`."""
         lock = self._keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
         before_s = time.time()
-        found = await self._looks.run(self._let_through(survey.take(self._keys, lock)))
+        found = await self._looks.run(self._let_through(survey.take(self._keys, lock, queues)))
         if found.taken is None:
             return found
         return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from qtop.config.thresholds import USUAL, Thresholds
-from qtop.display.cells import unwrapped
 from qtop.failed.newest import NewestGroup
 from qtop.local.workers import LocalWorkers
 from qtop.manner import Manner
 from qtop.poller import Look, clamped_interval_s
+from qtop.rows.active_job import unwrapped
 from qtop.rows.boards import History
 from qtop.rows.courses import Courses, Recorder
 from qtop.rows.model import Board
@@ -179,6 +179,7 @@ class Stage:
     def take_survey(self, survey: Survey) -> None:
         """Take in what was found out beside the looks. Cost: see `Judge.judge`."""
         self.surveyed = survey
+        self._history.note_fronts(survey.fronts)
         self._find_wrong()
 
     def _find_wrong(self) -> None:

@@ -1,15 +1,15 @@
 """What a console wants to know now and then, beside its looks: the server's health, the scheduler,
-and who paused what. One round trip."""
+who paused what, and which jobs are next. One round trip."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from resque.errors import StoreError
-from resque.state import audit, delayed, inspection
+from resque.state import audit, delayed, fronts, inspection
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
 from resque.wire import times
@@ -34,6 +34,7 @@ class Survey:
         schedules: How many recurring schedules there are.
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
+        fronts: The payload that is next, of the queues that were asked for; see `fronts.take`.
         skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
     """
 
@@ -44,6 +45,7 @@ class Survey:
     schedules: int | None = None
     aside: int | None = None
     deeds: tuple[Deed, ...] | None = None
+    fronts: Mapping[str, bytes] = field(default_factory=dict)
     problems: Mapping[Part, str] = field(default_factory=dict)
     skew_s: float | None = None
 
@@ -53,12 +55,13 @@ def failed(why: str) -> Survey:
     return Survey(problems={"server": why, "scheduler": why, "deeds": why})
 
 
-def take(keys: Keys, lock: bytes) -> Exchange[Survey]:
+def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey]:
     """Find out. What a user may not ask stays unknown. `lock` is the schedulers' master lock's
-    key. One round trip, O(schedules' number and `DEEDS_READ`)."""
+    key, `queues` those whose next jobs are wanted. One round trip, O(schedules' number,
+    `DEEDS_READ` and queues)."""
 
     def parse(replies: list[Reply]) -> Survey:
-        clock, info, config, master, first, schedules, entries, aside = replies
+        clock, info, config, master, first, schedules, entries, aside, *heads = replies
         problems: dict[Part, str] = {}
 
         def known(part: Part, *parts: Reply) -> bool:
@@ -76,6 +79,7 @@ def take(keys: Keys, lock: bytes) -> Exchange[Survey]:
             schedules=schedules if has_scheduler else None,
             aside=aside if isinstance(aside, int) else None,
             deeds=tuple(audit.listed(entries)) if known("deeds", entries) else None,
+            fronts=fronts.read(queues, heads),
             problems=problems,
         )
 
@@ -88,6 +92,7 @@ def take(keys: Keys, lock: bytes) -> Exchange[Survey]:
         ("HLEN", keys.persistent_schedules()),
         ("XREVRANGE", keys.audit(), "+", "-", "COUNT", DEEDS_READ),
         ("LLEN", keys.unreadable(delayed.ASIDE)),
+        *fronts.asking(keys, queues),
     )
     return Exchange(commands, parse, tolerant=True)
 

@@ -10,15 +10,20 @@ from qtop.commands.session import Session
 from qtop.rows.boards import History
 from qtop.rows.model import Board
 from qtop.source import skew_s
-from resque.state import snapshot, survey
+from resque.state import fronts, snapshot, survey
 from resque.state.survey import Survey
 
 
-def look(session: Session, failures_limit: int) -> Board:
-    """The rows of a console at one look; rates need two looks and are unknown. Two round trips,
-    O(queues + workers + failures read). Raises StoreError."""
+def look(session: Session, failures_limit: int, *, has_waits: bool = False) -> Board:
+    """The rows of a console at one look; rates need two looks and are unknown, and so is how long
+    jobs have waited, unless `has_waits`. Two round trips, with `has_waits` three, O(queues +
+    workers + failures read). Raises StoreError."""
     taken = session.run(snapshot.take(session.keys, tails={}, failures_limit=failures_limit))
-    return History().add(taken, 0.0)
+    history = History()
+    if has_waits:
+        names = [queue.name for queue in taken.queues if queue.size]
+        history.note_fronts(session.run(fronts.take(session.keys, names)))
+    return history.add(taken, 0.0)
 
 
 def look_around(session: Session) -> Survey:

@@ -12,10 +12,11 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, write
-from qtop.display.cells import job_class, unwrapped
+from qtop.display.cells import job_class
 from qtop.display.text import ago, safe
 from qtop.finding.filter_terms import of_delayed, text_of
 from qtop.finding.filters import Filter
+from qtop.rows.active_job import unwrapped
 from resque.state import delayed_windows
 from resque.state.delayed import DelayedJob, Moment
 from resque.state.delayed_windows import Parked

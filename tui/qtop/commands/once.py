@@ -25,10 +25,10 @@ _WIDTH: Final = 120
 
 
 def print_once(connection: Connection) -> None:
-    """Print what is wrong, and one look at queues, workers and failures. Three round trips. Raises
+    """Print what is wrong, and one look at queues, workers and failures. Four round trips. Raises
     StoreError."""
     with connection.open() as session:
-        board = look(session, 500)
+        board = look(session, 500, has_waits=True)
         survey = look_around(session)
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
@@ -65,13 +65,15 @@ def _queues(board: Board) -> Iterator[str]:
         (
             safe(row.name),
             "unknown" if row.depth is None else f"{row.depth:,}",
+            cells.duration(row.next_waits_s),
             f"{row.serving:,}",
             cells.queue_failed(row),
             cells.queue_state(row),
         )
         for row in rows[:_QUEUES]
     ]
-    yield from _table(("QUEUE", "WAITING", "WORKERS", "FAILED", ""), table, len(rows), "no queues")
+    titles = ("QUEUE", "WAITING", "NEXT WAITS", "WORKERS", "FAILED", "")
+    yield from _table(titles, table, len(rows), "no queues")
 
 
 def _trouble(row: QueueRow) -> tuple[bool, int]:

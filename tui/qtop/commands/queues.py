@@ -11,7 +11,7 @@ from qtop.commands.board import look
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
-from qtop.display.cells import queue_failed, queue_state
+from qtop.display.cells import duration, queue_failed, queue_state
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject
 from qtop.finding.filters import Filter
@@ -22,6 +22,7 @@ _FAILURES_READ = 500
 _COLUMNS = (
     Column("QUEUE", may_shrink=True),
     Column("WAITING", "right"),
+    Column("NEXT WAITS", "right"),
     Column("WORKERS", "right"),
     Column("IN HAND", "right"),
     Column("FAILED", "right"),
@@ -35,14 +36,15 @@ _COLUMNS = (
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the queues and what is wrong with them.
 
-    FAILED counts among the 500 newest failures; `7+` says that there are more. --filter takes
-    queue: and words.
+    NEXT WAITS is how long the next job has waited, where it tells: those of ActiveJob do. FAILED
+    counts among the 500 newest failures; `7+` says that there are more. --filter takes queue: and
+    words.
 
     \b
     Example: qtop queues --filter 'queue:mail*'
     """
     with connection.open() as session:
-        board = look(session, _FAILURES_READ)
+        board = look(session, _FAILURES_READ, has_waits=True)
     for problem in board.totals.problems:
         message(problem)
     found = [row for row in board.queues if wanted.matches(_subject(row))]
@@ -60,6 +62,7 @@ def _cells(row: QueueRow) -> tuple[str, ...]:
     return (
         safe(row.name),
         "unknown" if row.depth is None else str(row.depth),
+        duration(row.next_waits_s),
         str(row.serving),
         str(row.in_hand),
         queue_failed(row),
@@ -71,6 +74,7 @@ def _fields(row: QueueRow) -> Mapping[str, Any]:
     return {
         "queue": row.name,
         "waiting": row.depth,
+        "next_waits_s": row.next_waits_s,
         "workers": row.serving,
         "in_hand": row.in_hand,
         "failed": row.failed,

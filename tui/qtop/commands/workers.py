@@ -15,6 +15,7 @@ from qtop.display import cells
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject
 from qtop.finding.filters import Filter
+from qtop.rows.active_job import unwrapped
 from qtop.rows.condition import CONDITIONS
 from qtop.rows.model import WorkerRow
 from resque.errors import NoQueueError
@@ -63,7 +64,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
 
 def _subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[str]]) -> Subject:
     record = row.record
-    name, args = (None, None) if record is None else cells.unwrapped(record.class_name, record.args)
+    name, args = (None, None) if record is None else unwrapped(record.class_name, record.args)
     return Subject(
         class_name=name,
         args=args,

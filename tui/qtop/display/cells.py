@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from qtop.display.beginnings import MOST_CHARACTERS, beginning
 from qtop.display.text import ago, safe
+from qtop.rows.active_job import unwrapped
 from qtop.rows.falls import Fall
 from qtop.rows.model import DEPTHS_KEPT, FailureRow, QueueRow, Totals, WorkerRow
 from resque.errors import EncodeError
@@ -20,8 +21,6 @@ FALL_SIGN: Final = "↓"
 _BREAK: Final = "╎"
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _UNITS: Final = (("M", 10**6), ("G", 10**9), ("T", 10**12), ("P", 10**15), ("E", 10**18))
-#: Rails' ActiveJob wraps every job in this class; the job itself is its first argument.
-ACTIVE_JOB_WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
 
 
 def number(value: int | None) -> str:
@@ -139,15 +138,6 @@ def queue_state(row: QueueRow) -> str:
     if row.falls:
         wrong.append(f"fell from {number(row.falls[-1].was)}")
     return ", ".join(wrong)
-
-
-def unwrapped(class_name: str | None, args: Any) -> tuple[str | None, Any]:
-    """A job's class and arguments, taken out of ActiveJob's wrapper if they are in one."""
-    if class_name == ACTIVE_JOB_WRAPPER and isinstance(args, list) and args:
-        inner = args[0]
-        if isinstance(inner, Mapping) and isinstance(inner.get("job_class"), str):
-            return inner["job_class"], inner.get("arguments")
-    return class_name, args
 
 
 def job_class(class_name: str | None, args: Any) -> str:

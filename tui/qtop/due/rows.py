@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
-from qtop.display.cells import unwrapped
 from qtop.finding.filter_terms import Subject
 from qtop.finding.filters import term
+from qtop.rows.active_job import unwrapped
 from resque.scheduler import listing
 from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule

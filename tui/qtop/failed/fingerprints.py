@@ -9,7 +9,7 @@ from hashlib import sha1
 from typing import Any, Final, NamedTuple
 
 from qtop.display import backtraces
-from qtop.display.cells import ACTIVE_JOB_WRAPPER, unwrapped
+from qtop.rows.active_job import WRAPPER, unwrapped
 from resque.state import failures
 from resque.state.windows import read_item
 from resque.wire.codec import decode
@@ -59,7 +59,7 @@ _ERROR: Final = b'","error":"'
 _BACKTRACE: Final = b'","backtrace":['
 _WORKER: Final = b'],"worker":"'
 _QUEUE: Final = b'","queue":"'
-_WRAPPER: Final = ACTIVE_JOB_WRAPPER.encode()
+_WRAPPER: Final = WRAPPER.encode()
 #: Remembered with their backtraces.
 _MOST_SHAPES: Final = 5_000
 _MOST_BYTES: Final = 4 * _MOST_CHARACTERS

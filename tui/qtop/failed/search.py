@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 
 from qtop.display.beginnings import beginning
-from qtop.display.cells import unwrapped
 from qtop.display.text import safe
 from qtop.failed.fingerprints import Fingerprint, Reader
 from qtop.finding.chosen import Chosen
@@ -16,6 +15,7 @@ from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Source, hit_of
 from qtop.finding.walker import Read, walk
 from qtop.finding.walking import Walk
+from qtop.rows.active_job import unwrapped
 from resque.state import failures, poison
 from resque.state.failures import FAILED, Failure
 from resque.state.windows import Item, read_item

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from qtop.display.cells import unwrapped
+from qtop.rows.active_job import unwrapped
 from resque.state.delayed import DelayedJob
 from resque.state.failures import Failure
 from resque.state.windows import Item

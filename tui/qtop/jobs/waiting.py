@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from qtop.display.cells import short_json, unwrapped
+from qtop.display.cells import short_json
 from qtop.display.text import safe
 from qtop.finding.scanning import Hit, Source
+from qtop.rows.active_job import unwrapped
 from resque.state import windows
 from resque.state.windows import Item, Window
 from resque.wire.codec import Payload, decode_payload

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import repeat
 
+from qtop.rows.active_job import waiting_since
 from qtop.rows.condition import SILENT_AFTER_S, condition
 from qtop.rows.falls import Falls, FallWatch
 from qtop.rows.model import (
@@ -15,6 +17,7 @@ from qtop.rows.model import (
     QueueRow,
     Totals,
     WorkerRow,
+    age_at,
     empty_in_s,
     failure_rows,
 )
@@ -55,6 +58,7 @@ class History:
         self._failed = CounterWindow()
         self._watch = FallWatch(DEPTHS_KEPT, self.served_by)
         self._names: tuple[str, ...] = ()
+        self._waiting_since: Mapping[str, datetime | None] = {}
         self._served: dict[tuple[str, ...], Collection[str]] = {}
         self._alive: list[Identity] | None = None
         self._serving: Counter[str] = Counter()
@@ -88,6 +92,10 @@ class History:
         board = Board(snapshot.server_time, queues, workers, failures, totals)
         self._before = (snapshot, at_mono)
         return board
+
+    def note_fronts(self, fronts: Mapping[str, bytes]) -> None:
+        """Take in which payloads are next, for the rows of the looks to come. O(bytes)."""
+        self._waiting_since = {name: waiting_since(raw) for name, raw in fronts.items()}
 
     def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
         """The registered queues that workers with this list of queues serve. Remembered."""
@@ -144,6 +152,7 @@ class History:
                     all_read,
                     queue.problem,
                     self._watch.of(name),
+                    age_at(snapshot.server_time, self._waiting_since.get(name)) if depth else None,
                 )
             )
         return tuple(rows)

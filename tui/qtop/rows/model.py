@@ -42,6 +42,8 @@ class QueueRow(NamedTuple):
         in_hand: Jobs of it that workers hold now.
         failed: Its failures among those that were read, which are all when `failed_is_all`.
         falls: Where its depth fell by more than workers took, the oldest first.
+        next_waits_s: How long the job that is next has waited, as of some seconds ago; None when
+            it does not tell.
     """
 
     name: str
@@ -58,6 +60,7 @@ class QueueRow(NamedTuple):
     failed_is_all: bool
     problem: str | None
     falls: tuple[Fall, ...] = ()
+    next_waits_s: float | None = None
 
     @property
     def is_unserved(self) -> bool:

@@ -11,6 +11,7 @@ from qtop.display import backtraces, cells
 from qtop.display.redact import OPEN, Redactor
 from qtop.display.text import safe, safe_lines
 from qtop.due.rows import DueRow, ScheduleRow, timing
+from qtop.rows.active_job import unwrapped
 from qtop.rows.model import WorkerRow
 from qtop.widgets.text_lines import TextLine
 from resque.scheduler.cron import Cron
@@ -42,7 +43,7 @@ def failure_lines(
     yield TextLine(cells.optional(entry.queue), "", "queue")
     yield TextLine(cells.optional(entry.worker), "", "worker")
     yield TextLine(cells.optional(entry.retried_at), "", "retried")
-    if cells.unwrapped(entry.class_name, entry.args)[0] != entry.class_name:
+    if unwrapped(entry.class_name, entry.args)[0] != entry.class_name:
         yield TextLine(cells.optional(entry.class_name), "dim", "wrapped in")
     if alike:
         yield TextLine(f"{alike} of the same group", "", "alike")
@@ -197,7 +198,7 @@ def _labelled(label: str, text: str) -> Iterator[TextLine]:
 def _arguments(class_name: str | None, args: Any, redactor: Redactor) -> Iterator[TextLine]:
     yield TextLine("")
     yield TextLine("Arguments", "title")
-    yield from _pretty(cells.unwrapped(class_name, args)[1], redactor)
+    yield from _pretty(unwrapped(class_name, args)[1], redactor)
 
 
 def _pretty(value: Any, redactor: Redactor) -> Iterator[TextLine]:

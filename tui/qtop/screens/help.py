@@ -80,6 +80,9 @@ _COLUMNS = (
     ),
     TextLine("how the number of waiting jobs changed over the last 60 looks", "", "trend"),
     TextLine("at these rates; never: it grows, or nothing takes from it", "", "empty in"),
+    TextLine(
+        "how long the next job has waited, seen each 10 s; ActiveJob's jobs tell", "", "next waits"
+    ),
     TextLine("workers that take from the queue and are not dead", "", "workers"),
     TextLine("jobs of the queue that workers hold now", "", "in hand"),
     TextLine("of the 500 newest failures; 7+ when older ones were not looked at", "", "failed"),

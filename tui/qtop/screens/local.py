@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Final
 
 from textual.timer import Timer
 
-from qtop.display import cells
 from qtop.finding.filter_terms import Subject
 from qtop.keymap import Where
 from qtop.local.group import LocalWorker
 from qtop.local.rows import GroupRow, LocalRow, local_rows
 from qtop.local.usage import Sampler, Usage
+from qtop.rows.active_job import unwrapped
 from qtop.screens import local_cells as texts
 from qtop.screens.base import bindings
 from qtop.screens.log import LogScreen
@@ -79,7 +79,7 @@ class LocalScreen(MainScreen):
         if isinstance(row, GroupRow):
             return Subject(queue=row.group.about.queues, words=words)
         record = None if row.seen is None else row.seen.record
-        job = (None, None) if record is None else cells.unwrapped(record.class_name, record.args)
+        job = (None, None) if record is None else unwrapped(record.class_name, record.args)
         return Subject(
             class_name=job[0],
             args=job[1],

@@ -15,6 +15,7 @@ from qtop.display.text import safe
 from qtop.failed.newest import NewestGroup
 from qtop.finding.filters import term
 from qtop.keymap import Where
+from qtop.rows.active_job import unwrapped
 from qtop.screens.base import ListScreen, bindings
 from qtop.screens.leads import follow
 from qtop.screens.overview_tables import (
@@ -246,7 +247,7 @@ class OverviewScreen(MainKeys, ListScreen):
 def _lead_of(group: NewestGroup) -> Lead:
     """Where the failures of a group are: as a group, or else one by one."""
     failure = group.newest.failure
-    class_name, _ = cells.unwrapped(failure.class_name, failure.args)
+    class_name, _ = unwrapped(failure.class_name, failure.args)
     terms = [
         term(field, value)
         for field, value in (("class", class_name), ("exception", failure.exception))

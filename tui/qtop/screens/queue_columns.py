@@ -32,6 +32,12 @@ def _empty_tone(row: QueueRow) -> Tone | None:
     return "warn" if seconds > _LONG_S else None
 
 
+def _waits_tone(row: QueueRow) -> Tone | None:
+    if row.next_waits_s is None:
+        return "dim"
+    return "warn" if row.next_waits_s > _LONG_S else None
+
+
 def _serving_tone(row: QueueRow) -> Tone | None:
     return "bad" if row.is_unserved else None if row.serving else "dim"
 
@@ -105,6 +111,17 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         align="right",
         style=_empty_tone,
         sort_key=lambda r: r.empty_in_s,
+        descends=True,
+    ),
+    Column(
+        "next_waits",
+        "next waits",
+        10,
+        lambda r: cells.duration(r.next_waits_s),
+        priority=35,
+        align="right",
+        style=_waits_tone,
+        sort_key=lambda r: r.next_waits_s,
         descends=True,
     ),
     figure(

@@ -34,14 +34,25 @@ class QueuesScreen(MainScreen):
         """The table."""
         return VTable(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)
 
+    def __init__(self) -> None:
+        super().__init__()
+        # A column that stays empty in most fleets.
+        self._without_waits = "queues" not in self.app.settings.columns
+        if self._without_waits:
+            self.table.show_columns([each.key for each in COLUMNS if each.key != "next_waits"])
+
     def show_board(self, view: View) -> None:
         """Show the queues."""
         table: VTable[QueueRow] = self.table
+        rows = view.board.queues if view.board else ()
+        if self._without_waits and any(row.next_waits_s is not None for row in rows):
+            self._without_waits = False
+            table.show_columns(None)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
         gone = view.board.totals.falls.gone if view.board else ()
         table.empty_text = _gone(gone) if gone else chrome.empty_word(view, "queues", advice)
         table.stale = view.is_stale
-        self.show_rows(view.board.queues if view.board else ())
+        self.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
         """A queue as filters see it: words also find its state."""

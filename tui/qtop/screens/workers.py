@@ -13,6 +13,7 @@ from qtop.keymap import Where
 from qtop.plans import evidence
 from qtop.plans.evidence import Case
 from qtop.plans.plan import Plan
+from qtop.rows.active_job import unwrapped
 from qtop.rows.condition import CONDITIONS
 from qtop.rows.model import WorkerRow
 from qtop.screens.base import bindings
@@ -150,7 +151,7 @@ class WorkersScreen(MainScreen):
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""
         record = row.record
-        job = (None, None) if record is None else cells.unwrapped(record.class_name, record.args)
+        job = (None, None) if record is None else unwrapped(record.class_name, record.args)
         return Subject(
             class_name=job[0],
             args=job[1],

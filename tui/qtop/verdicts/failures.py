@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from qtop.config.thresholds import Thresholds
-from qtop.display.cells import exception_name, rate, unwrapped
+from qtop.display.cells import exception_name, rate
 from qtop.display.text import counted
 from qtop.failed.newest import Marks
 from qtop.finding.filters import term
+from qtop.rows.active_job import unwrapped
 from qtop.rows.model import Board, FailureRow
 from qtop.verdicts.verdict import Lead, Severity, Verdict
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from qtop.config.thresholds import Thresholds
-from qtop.display.cells import unwrapped
 from qtop.display.text import ago, counted
 from qtop.finding.filters import term
+from qtop.rows.active_job import unwrapped
 from qtop.rows.model import Board, WorkerRow
 from qtop.verdicts.verdict import Lead, Verdict, first_few
 from resque.state.workers import Record

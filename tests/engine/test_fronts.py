@@ -1,0 +1,53 @@
+"""The jobs that are next: read as they are, in one round trip, and never huge ones."""
+
+from __future__ import annotations
+
+import pytest
+from tests.engine.direct import Direct
+
+from resque.state import fronts
+from resque.wire.keys import Keys
+from resque.wire.stores import Store
+
+KEYS = Keys()
+
+pytestmark = pytest.mark.redis
+
+
+def test_the_payload_that_is_next_is_read_byte_for_byte(store: Store, direct: Direct) -> None:
+    direct("RPUSH", KEYS.queue("mail"), b'{"class":"A",  "args":[]}', "second")
+    direct("RPUSH", KEYS.queue("odd\udcff"), b"\xff\x00 no json")
+    assert store.run(fronts.take(KEYS, ["mail", "odd\udcff"])) == {
+        "mail": b'{"class":"A",  "args":[]}',
+        "odd\udcff": b"\xff\x00 no json",
+    }
+
+
+def test_what_is_empty_of_another_kind_or_too_long_is_left_out(
+    store: Store, direct: Direct
+) -> None:
+    direct("SET", KEYS.queue("text"), "x")
+    direct("RPUSH", KEYS.queue("long"), "x" * (fronts.LONGEST_BYTES + 1))
+    direct("RPUSH", KEYS.queue("fits"), "x" * fronts.LONGEST_BYTES)
+    found = store.run(fronts.take(KEYS, ["none", "text", "long", "fits"]))
+    assert list(found) == ["fits"]
+    assert store.run(fronts.take(KEYS, [])) == {}
+
+
+def test_many_queues_take_one_round_trip(store: Store, direct: Direct) -> None:
+    names = [f"q{number}" for number in range(1_201)]
+    for name in names:
+        direct("RPUSH", KEYS.queue(name), name)
+    asked = fronts.take(KEYS, names)
+    assert len(asked.commands) == 3
+    assert store.run(asked) == {name: name.encode() for name in names}
+
+
+def test_a_user_who_may_not_is_told_nothing(store: Store, direct: Direct) -> None:
+    direct("RPUSH", KEYS.queue("mail"), "{}")
+    direct("RPUSH", KEYS.queue("other"), "{}")
+    direct("ACL", "SETUSER", "default", "resetkeys", f"~{KEYS.queue('mail').decode()}")
+    try:
+        assert store.run(fronts.take(KEYS, ["mail", "other"])) == {}
+    finally:
+        direct("ACL", "SETUSER", "default", "~*")

@@ -1,0 +1,81 @@
+"""What ActiveJob puts into a payload: since when its job waits."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.tui.console import SIZES, screen_text, until, until_shown
+from tests.tui.looks import NOW, queue, snapshot
+from tests.tui.redis_behind import KEYS, Redis, on
+
+from qtop.rows.active_job import WRAPPER, waiting_since
+from qtop.rows.boards import History
+from resque.state import queues
+
+AT = "2026-11-23T12:20:00Z"
+LATER = "2026-11-23T12:25:00.250000000Z"
+
+
+def payload(class_name: Any = WRAPPER, **times: Any) -> bytes:
+    job = {"job_class": "Welcome", "arguments": [{"enqueued_at": "1999-01-01T00:00:00Z"}]}
+    return json.dumps({"class": class_name, "args": [job | times]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "since"),
+    [
+        (payload(enqueued_at=AT), datetime(2026, 11, 23, 12, 20, tzinfo=UTC)),
+        (payload(enqueued_at=AT, scheduled_at=None), datetime(2026, 11, 23, 12, 20, tzinfo=UTC)),
+        # A delayed job begins to wait when it comes due.
+        (
+            payload(enqueued_at=AT, scheduled_at=LATER),
+            datetime(2026, 11, 23, 12, 25, 0, 250_000, tzinfo=UTC),
+        ),
+        (payload(), None),
+        (payload(enqueued_at="yesterday"), None),
+        (payload(enqueued_at=[AT]), None),
+        (payload("Welcome", enqueued_at=AT), None),
+        (b'{"class":"Welcome","args":[{"enqueued_at":"2026-11-23T12:20:00Z"}]}', None),
+        (b"enqueued_at, but no JSON", None),
+        (b"\xff", None),
+    ],
+)
+def test_a_job_waits_since_it_came_to_its_queue(raw: bytes, since: datetime | None) -> None:
+    assert waiting_since(raw) == since
+
+
+def test_rows_tell_how_long_the_next_job_has_waited() -> None:
+    history = History()
+    look = snapshot(queues=[queue("mail", 3), queue("rails", 7), queue("gone", 0)])
+    first = history.add(look, 1.0)
+    assert {row.next_waits_s for row in first.queues} == {None}
+    raw = payload(enqueued_at=AT)
+    history.note_fronts({"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'})
+    board = history.add(look, 2.0)
+    waits = {row.name: row.next_waits_s for row in board.queues}
+    assert (NOW - datetime(2026, 11, 23, 12, 20, tzinfo=UTC)).total_seconds() == 600
+    # One that was emptied since then has nobody waiting.
+    assert waits == {"mail": None, "rails": 600, "gone": None}
+
+
+async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis) -> None:
+    await redis.push("mail", 1)
+    now = 1_000.0
+    app = on(redis, clock=lambda: now)
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await until(pilot, lambda: app.stage.surveyed is not None, "a survey")
+        await pilot.press("2")
+        app.look_now()
+        await until_shown(pilot, "mail")
+        assert "next waits" not in screen_text(app)
+        since = datetime.now(UTC) - timedelta(hours=2, minutes=1)
+        raw = payload(enqueued_at=since.isoformat())
+        await redis.source.run(queues.push(KEYS, "rails", [raw]))
+        first, now = app.stage.surveyed, 1_010.0
+        app.look_now()
+        await until(pilot, lambda: app.stage.surveyed is not first, "the next survey")
+        app.look_now()
+        await until_shown(pilot, "next waits")
+        assert re.search(r"rails +1 .* 2 h ", screen_text(app))
