@@ -39,6 +39,7 @@ _PLACES = {
     "failed": "qtop.commands.failed:command",
     "delayed": "qtop.commands.delayed:command",
     "schedules": "qtop.commands.schedules:command",
+    "find": "qtop.commands.find:command",
     "stats": "qtop.commands.stats:command",
     "audit": "qtop.commands.audit:command",
     "show": "qtop.commands.show:command",

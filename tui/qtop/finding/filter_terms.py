@@ -12,7 +12,9 @@ from qtop.rows.active_job import unwrapped
 from resque.state.delayed import DelayedJob
 from resque.state.failures import Failure
 from resque.state.windows import Item
+from resque.state.workers import Record
 from resque.wire.codec import Payload, decode_payload
+from resque.wire.sha1 import sha1_hex
 from resque.wire.values import value as value_class
 
 #: Made once: to make one costs as much as to write a job's arguments.
@@ -76,6 +78,20 @@ def of_waiting(item: Item, queue: str) -> Subject:
         return unreadable(item, reason, queue)
     name, args = unwrapped(payload.class_name, payload.args)
     return Subject(class_name=name, args=args, queue=queue, id=item.sha)
+
+
+def of_hand(record: Record, worker: str) -> Subject:
+    """A job in the hands of a worker as filters see it. Its id is the one it had in its queue."""
+    name, args = unwrapped(record.class_name, record.args)
+    return Subject(
+        class_name=name,
+        args=args,
+        queue=record.queue,
+        worker=worker,
+        id="" if record.payload is None else sha1_hex(record.payload),
+        words=() if record.problem is None else (record.problem,),
+        is_readable=record.problem is None,
+    )
 
 
 def of_delayed(job: DelayedJob, due_s: float) -> Subject:
