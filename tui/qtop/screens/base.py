@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from qtop import keymap
 from qtop.config.values import SCREENS
+from qtop.display.text import counted
 from qtop.keymap import Where
 from qtop.screens.front import FrontScreen
 from qtop.stage import View
@@ -128,10 +129,8 @@ class ConsoleScreen(FrontScreen[None]):
             self.app.say(f"too much to copy: {len(text):,} characters{self._other_way()}", "warn")
         else:
             self.app.copy_to_clipboard(text)
-            what = "1 line" if len(lines) == 1 else f"{len(lines):,} lines"
-            self.app.say(
-                f"copied {what}, {len(text):,} characters, if your terminal lets it", "dim"
-            )
+            what = f"{counted(len(lines), 'line')}, {counted(len(text), 'character')}"
+            self.app.say(f"copied {what}, if your terminal lets it", "dim")
 
     def _other_way(self) -> str:
         """How to have what is too much to copy, where there is a way."""
