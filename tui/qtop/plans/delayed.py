@@ -81,9 +81,9 @@ class DelayedPlans:
 
         details = (
             f"Schedules: {_names(rows)}",
-            f"Their next firings stay. {way_back(trail, self._sign)}",
+            f"Their next firings stay. {way_back(trail, self._limits, self._sign)}",
         )
-        danger: Danger = "confirm" if len(rows) > 1 else "undoable"
+        danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
         return Plan(f"Queue {count_of(len(rows), 'schedule')} now", "Queue", details, danger, run)
 
     def delete_schedules(self, rows: Sequence[ScheduleRow]) -> Plan:
@@ -111,9 +111,9 @@ class DelayedPlans:
         details = (
             f"Schedules: {_names(rows)}",
             "Those that a scheduler's file has come back when it starts. "
-            + way_back(trail, self._sign),
+            + way_back(trail, self._limits, self._sign),
         )
-        danger: Danger = "confirm" if len(rows) > 1 else "undoable"
+        danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
         return Plan(f"Delete {count_of(len(rows), 'schedule')}", "Delete", details, danger, run)
 
     def _plan(
@@ -138,8 +138,8 @@ class DelayedPlans:
                 return Outcome(f"{word}: nothing was changed", "warn")
             return _outcome(done, await send(deed(trail)), trail)
 
-        details = (*_which(choice), *words, way_back(trail, self._sign))
-        is_large = len(choice.marks) > 1 or (asks and choice.marks)
+        details = (*_which(choice), *words, way_back(trail, self._limits, self._sign))
+        is_large = len(choice.marks) > 1 or (bool(choice.marks) and (asks or not trail.undo_s))
         danger: Danger = "confirm" if is_large else "undoable"
         return Plan(f"{verb} {jobs} {adverb}".strip(), verb, details, danger, run)
 
