@@ -89,7 +89,8 @@ class ConsoleScreen(FrontScreen[None]):
         # Shown only when needed: the list gets its line.
         self._trouble.display = bool(trouble)
         places = {*self.PLACES, "everywhere"}
-        self._keys.show(*chrome.footer(places, read_only=view.read_only, manner=view.manner))
+        shown = chrome.footer(places, read_only=view.read_only, manner=view.manner, on=view.on)
+        self._keys.show(*shown)
         self._status.set_class(view.manner.production is not None, "-production")
         for table in self.query(VTable):
             table.veil(view.manner.redactor.text)

@@ -32,7 +32,7 @@ class SearchLine(Field):
     """A line to type what to look for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+c", "leave", show=False, priority=True)
+        Binding("escape,ctrl+c,ctrl+q", "leave", show=False, priority=True)
     ]
 
     def action_leave(self) -> None:
