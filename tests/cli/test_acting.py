@@ -160,12 +160,15 @@ def test_moved_jobs_keep_their_bytes_and_come_back_unless_a_worker_has_them(
     first, second = push("Mail", 1), push("Mail", 2)
     odd = b'{"class" :"Mail","args":["\xff"]}'
     direct("RPUSH", "resque:queue:mail", odd)
-    assert qtop("move", "--from", "queue:mail", "--to", "later", "--yes").status == 0
+    moved = qtop("move", "--from", "queue:mail", "--to", "later", "--yes")
+    assert moved.status == 0
+    assert "there is no queue 'later' yet" in moved.err
     assert sorted(queue(direct, "later")) == sorted([first, second, odd])
     direct("LREM", "resque:queue:later", 1, second)
     ran = qtop("undo", "--json").objects[0]
     assert (ran["done"], ran["lost"]) == (2, 1)
     assert queue(direct) == [first, odd]
+    assert direct("SMEMBERS", "resque:queues") == [b"mail"]
     again = qtop("undo", ran["operation"])
     assert again.status == 1
     assert "taken back before" in again.err

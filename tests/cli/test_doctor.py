@@ -119,7 +119,7 @@ def test_jobs_that_killed_their_process_again_and_again_are_found(
     direct("SET", f"resque:qtop:lost:{sha}", 3)
     finding = by_check(qtop("doctor", "--json"))["poison"]
     assert finding["level"] == "WARN"
-    assert finding["text"].startswith("1 failed jobs")
+    assert finding["text"].startswith("1 failed job")
     assert "Deadly (1)" in finding["text"]
 
 

@@ -38,7 +38,25 @@ def test_what_was_exported_comes_back_byte_for_byte(
     direct("DEL", "resque:failed")
     ran = qtop("load", str(file), "--yes")
     assert ran.out.splitlines()[-1] == "loaded 4, refused 0"
-    # An export begins with the newest.
+    assert failed(direct) == before
+
+
+def test_the_order_of_the_list_comes_back_whatever_that_of_the_lines(
+    qtop: Qtop, direct: Direct, tmp_path: Path
+) -> None:
+    before = entries(direct, *(ENTRY % (n, n) for n in range(12)))
+    file = tmp_path / "out.jsonl"
+    qtop("export", str(file), "--from", "failed", "--no-redact")
+    lines = file.read_text().splitlines(keepends=True)
+    assert json.loads(lines[0])["place"] == 11, "an export begins with the newest"
+    file.write_text("\n".join(lines[5:] + lines[:5]))
+    direct("DEL", "resque:failed")
+    assert qtop("load", str(file), "--yes").status == 0
+    assert failed(direct) == before
+    # Without places, as other tools may write them, the order is that of the lines.
+    file.write_text("".join(lines).replace('"place"', '"was"'))
+    direct("DEL", "resque:failed")
+    assert qtop("load", str(file), "--yes").status == 0
     assert failed(direct) == before[::-1]
 
 

@@ -89,6 +89,19 @@ def test_the_evidence_is_shown_before_anything_is_done(qtop: Qtop, direct: Direc
     assert (deed["action"], deed["subject"], deed["planned"], deed["done"]) == ("prune", DEAD, 1, 1)
 
 
+def test_several_are_pruned_only_when_that_was_said(qtop: Qtop, direct: Direct) -> None:
+    hold(direct, DEAD)
+    hold(direct, "web-1:8:mail", None)
+    before = everything(direct)
+    asked = qtop("prune")
+    assert (asked.status, asked.out) == (1, "")
+    assert f"{DEAD}: silent for " in asked.err
+    assert "prune 2 dead workers: say --yes to do it" in asked.err
+    assert everything(direct) == before
+    assert qtop("prune", "--yes").out == f"pruned {DEAD}: its job failed\npruned web-1:8:mail\n"
+    assert direct("EXISTS", "resque:workers") == 0
+
+
 def test_a_lost_job_goes_back_only_so_often_and_the_preview_knows(
     qtop: Qtop, direct: Direct
 ) -> None:

@@ -151,7 +151,7 @@ def test_usr2_reads_the_file_again_and_keeps_the_schedules_when_it_is_bad(
     path = tmp_path / "schedule.toml"
     path.write_text("[one]\nevery = '1h'\nqueue = 'q'\n")
     scheduler = start(RESQUE_SCHEDULE=str(path))
-    scheduler.await_log("loaded 1 schedules")
+    scheduler.await_log("loaded 1 schedule")
     path.write_text("[one]\nevery = 'often'\n")
     scheduler.send(signal.SIGUSR2)
     scheduler.await_log("the schedules stay as they were: ")
@@ -181,8 +181,9 @@ def test_it_takes_the_queue_of_a_class_from_the_modules_it_loads(
 ) -> None:
     direct("RPUSH", "resque:delayed:5", '{"class":"OkJob","args":[3]}')
     direct("ZADD", "resque:delayed_queue_schedule", 5, 5)
-    start()
+    scheduler = start()
     eventually(lambda: direct("LLEN", "resque:queue:default") == 1, "the job is moved")
+    scheduler.await_log("moved 1 delayed job that came due")
 
 
 @pytest.mark.parametrize(

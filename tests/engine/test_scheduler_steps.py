@@ -173,7 +173,7 @@ def test_what_cannot_be_used_is_skipped_and_told(bench: Bench, direct: Direct) -
     assert "schedule 'broken': not JSON" in told
     assert "'homeless' names no queue" in told
     assert "'elsewhere' is for another environment" in told
-    assert "loaded 1 schedules" in told
+    assert "loaded 1 schedule" in told
 
 
 def test_changes_in_redis_are_followed_when_dynamic(bench: Bench, length: Length) -> None:

@@ -22,6 +22,7 @@ from tests.engine.by_hand import (
 )
 from tests.engine.direct import Direct
 
+from resque.errors import StoreError
 from resque.state import failure_actions, failures, queues, removal, switches
 from resque.state.bulk import Mark, Result
 from resque.state.trail import Trail
@@ -175,6 +176,52 @@ def test_an_action_may_be_done_again_after_its_undo_and_undone_by_itself(
     assert contents(direct) == after
     assert store.run(undo(KEYS, second.id)) == Undone(done=count)
     assert contents(direct) == before
+
+
+@pytest.mark.parametrize("name", ["move", "requeue elsewhere", "requeue", "edit"])
+def test_a_queue_that_an_action_made_is_gone_with_its_undo(
+    store: Store, direct: Direct, name: str
+) -> None:
+    direct("SADD", "resque:queues", "q")
+    fill(direct, ITEMS)
+    fill(direct, [entry(n, PAYLOAD, "r") for n in range(300)], FAILED)
+    before = contents(direct)
+    act, source, count = ACTIONS[name]
+    mine = trail(name, source)
+    assert act(store, mine) == count
+    assert direct("SISMEMBER", "resque:queues", "r") == 1
+    assert store.run(undo(KEYS, mine.id)) == Undone(done=count)
+    assert contents(direct) == before
+
+
+def test_a_queue_that_was_made_and_is_used_by_now_stays(store: Store, direct: Direct) -> None:
+    fill(direct, ITEMS)
+    mine = trail("move", KEYS.queue("q"))
+    move(store, mine)
+    direct("RPUSH", TARGET, "another's")
+    assert store.run(undo(KEYS, mine.id)) == Undone(done=9)
+    assert direct("SISMEMBER", "resque:queues", "r") == 1
+    assert waiting(direct, TARGET) == [b"another's"]
+
+
+def test_whoever_may_not_take_its_name_off_does_nothing(
+    redis_url: str, store: Store, direct: Direct
+) -> None:
+    fill(direct, ITEMS)
+    mine = trail("move", KEYS.queue("q"))
+    move(store, mine)
+    moved = contents(direct)
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">sesame", "~*", "+@all", "-srem")
+    try:
+        with (
+            Store(redis_url.replace("unix://", "unix://modest:sesame@")) as modest,
+            pytest.raises(StoreError),
+        ):
+            modest.run(undo(KEYS, mine.id))
+    finally:
+        direct("ACL", "DELUSER", "modest")
+    assert contents(direct) == moved
+    assert store.run(undo(KEYS, mine.id)) == Undone(done=9)
 
 
 @pytest.mark.parametrize("name", ACTIONS)

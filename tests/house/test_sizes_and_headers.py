@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -49,6 +51,32 @@ def test_its_functions_are_short(name: str) -> None:
     ]
     long = {each.name: length(each) for each in functions if length(each) > LONGEST_FUNCTION}
     assert long == {}
+
+
+NOUNS = re.compile(
+    r" (?:(?!more)\w+ )?(?:job|queue|worker|failure|item|group|schedule|moment|line|command|time)s"
+    r"(?![\w/])"
+)
+#: Where there are always several.
+ALWAYS_MANY = {"engine/resque/worker/__main__.py"}
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES.keys() - ALWAYS_MANY))
+def test_one_job_is_not_called_jobs(name: str) -> None:
+    """A text that counts uses `counted`; bounds, which are many, are constants."""
+    texts = [node for node in ast.walk(ast.parse(SOURCES[name].read_text("utf-8")))
+             if isinstance(node, ast.JoinedStr)]  # fmt: skip
+    wrong = [
+        ast.unparse(text)
+        for text in texts
+        for value, after in pairwise(text.values)
+        if isinstance(value, ast.FormattedValue)
+        and value.conversion == -1
+        and not (isinstance(value.value, ast.Name) and value.value.id.isupper())
+        and isinstance(after, ast.Constant)
+        and NOUNS.match(str(after.value))
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", SOURCES)

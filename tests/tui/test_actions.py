@@ -150,6 +150,16 @@ def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
     assert "cannot be undone" in large.details[1]
 
 
+def test_where_the_settings_keep_nothing_a_plan_says_so_and_nothing_goes_at_once() -> None:
+    rest = (KEYS, Actor("ada@example", "qtop test"), UndoLimits(lifetime_s=0))
+    plan = FailurePlans(*rest).delete([failure(1)])
+    assert plan.danger == "confirm"
+    assert (
+        plan.details[-1] == "Nothing is kept for an undo (undo_hours is 0): this cannot be undone."
+    )
+    assert FAILURES.delete([failure(1)]).danger == "undoable"
+
+
 @pytest.mark.redis
 async def test_clearing_a_queue_leaves_what_came_after_the_preview(console: Console) -> None:
     await console.push("mail", 5)

@@ -213,6 +213,27 @@ async def test_leaving(key: str) -> None:
     assert app.return_code == 0
 
 
+@pytest.mark.parametrize("key", ["ctrl+c", "ctrl+q"])
+@pytest.mark.parametrize("opening", ["slash", "colon", "P"])
+async def test_leaving_a_filter_the_palette_or_a_question_leaves_only_that(
+    opening: str, key: str
+) -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("2")
+        table = table_of(app)
+        await until(pilot, lambda: app.focused is table, "the queues")
+        await pilot.press(opening)
+        await until(pilot, lambda: app.focused is not table, "what was opened")
+        await pilot.press(key)
+        await until(pilot, lambda: app.focused is table, "the queues again")
+        assert app.is_running
+        assert len(app.screen_stack) == 1
+        await pilot.press(key)
+        await until(pilot, lambda: not app.is_running, "the end")
+
+
 # What data must not do
 
 

@@ -1,7 +1,7 @@
 """What the console's keys do to a real Redis."""
 
 import pytest
-from tests.tui.console import screen_text, table_of, until, until_shown
+from tests.tui.console import screen_lines, screen_text, table_of, until, until_shown
 from tests.tui.looks import failure
 from tests.tui.redis_behind import Redis, on
 from textual.widgets import Input
@@ -128,12 +128,15 @@ async def test_everything_is_paused_after_a_question_and_the_screen_says_so(redi
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "No queues yet")
+        assert "P pause all" in screen_lines(app)[-1]
         await pilot.press("P", "y")
         await until_shown(pilot, " PAUSED ")
+        assert "P resume all" in screen_lines(app)[-1]
         await pilot.press("P")
         await until_shown(pilot, "Resume everything?")
         await pilot.press("y")
         await until_shown(pilot, "resumed everything")
+        await until_shown(pilot, "P pause all")
 
 
 async def test_waiting_jobs_are_paged_two_hundred_at_a_time(redis: Redis) -> None:

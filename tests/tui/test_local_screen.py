@@ -460,7 +460,7 @@ async def test_the_log_is_followed_held_and_searched(tmp_path: Path) -> None:
         await pilot.press("p")
         await until_shown(pilot, "while paused")
         await pilot.press("slash", *"line 42", "enter")
-        await until_shown(pilot, "1 lines with it")
+        await until_shown(pilot, "1 line with it")
         await until_shown(pilot, "INFO line 42")
         await pilot.press("slash", *"line 7", "enter", "n")
         await until_shown(pilot, "11 lines with it")

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qtop.display.redact import HIDDEN, MOST_CHARACTERS, OPEN, Redactor
+from qtop.display.redact import DEFAULT_PATTERNS, HIDDEN, MOST_CHARACTERS, OPEN, Redactor
 
 REDACTOR = Redactor()
 
@@ -43,9 +43,47 @@ REDACTOR = Redactor()
         # URLs
         ("to redis://:secret@h:1/0 now", "to redis://[redacted]@h:1/0 now"),
         ("https://u:p@w@h/x?token=abc&b=2", "https://[redacted]@h/x?token=[redacted]&b=2"),
+        (r"https:\/\/u:pw@h\/x", r"https:\/\/[redacted]@h\/x"),
+        # Names and values without a space between
+        ("login password:hunter2 ok", "login password:[redacted] ok"),
+        ("token:a1b2c3, Authorization:Bearer x", "token:[redacted], Authorization:[redacted]"),
+        ("aws_secret_access_key = abc", "aws_secret_access_key = [redacted]"),
+        # Ways to prove something in several parts
+        ('Authorization: Digest user="a", response="b", c', "Authorization: [redacted], c"),
+        (
+            "authorization: AWS4-HMAC-SHA256 Credential=a/b, Signature=c",
+            "authorization: [redacted]",
+        ),
+        (r'"authorization: OAuth a=\"b\",c=d","e"', r'"authorization: [redacted]","e"'),
+        # Options of commands, also as lists
+        ("mysql --password x -h y", "mysql --password [redacted] -h y"),
+        ("mysql -password=x -h y", "mysql -password=[redacted] -h y"),
+        ("curl --api-key 'a b' y", "curl --api-key '[redacted]' y"),
+        ('["--db-password", "x", "y"]', '["--db-password", "[redacted]", "y"]'),
+        (r'"[\"--token\",\"x\",\"y\"]"', r'"[\"--token\",\"[redacted]\",\"y\"]"'),
+        # Elements, as they are, in JSON and in HTML
+        (
+            "<a><password>x y</password><b>z</b></a>",
+            "<a><password>[redacted]</password><b>z</b></a>",
+        ),
+        (
+            '<wsse:Password Type="t">x</wsse:Password>',
+            '<wsse:Password Type="t">[redacted]</wsse:Password>',
+        ),
+        ("<token><![CDATA[x]]></token>", "<token>[redacted]</token>"),
+        (r"<apiKey>x<\/apiKey>", r"<apiKey>[redacted]<\/apiKey>"),
+        (r"\u003ckey\u003ex\u003c/key\u003e", r"\u003ckey\u003e[redacted]\u003c/key\u003e"),
+        ("&lt;key&gt;x&lt;/key&gt;", "&lt;key&gt;[redacted]&lt;/key&gt;"),
+        # Names spelled by their code points
+        (r'{"pass\u0077ord":"x"}', r'{"pass\u0077ord":"[redacted]"}'),
+        (
+            r'"{\"\\u0054ok\\u0065n\\u005f\":\"x\"}"',
+            r'"{\"\\u0054ok\\u0065n\\u005f\":\"[redacted]\"}"',
+        ),
         # Cut texts: what cannot be seen to end is hidden to the end
         ('{"password":"abc…', '{"password":"[redacted]'),
         ('{"key":[1,2,…', '{"key":[redacted]'),
+        ("<password>hunt…", "<password>[redacted]"),
     ],
 )
 def test_secrets_in_texts_are_hidden(text: str, shown: str) -> None:
@@ -69,6 +107,25 @@ def test_secrets_in_texts_are_hidden(text: str, shown: str) -> None:
         "http://host/path",
         "secret",
         "key: ",
+        # A queue, a key of Redis, lines of files, ports, ids of workers
+        "token:refresh:all",
+        "key:users:1",
+        "/app/api_key.rb:12:in 'perform'",
+        "password_mailer.rb:33:in 'deliver'",
+        "at perform (token.js:12:5)",
+        "keycloak:8080",
+        "secrets-3:4242:mail,low",
+        # Options without a value
+        "--no-password -h x",
+        "--token",
+        '{"a":"--token","b":1}',
+        "a foreign-key constraint",
+        "----- KEY -----",
+        # Types and placeholders
+        "List<Token>.find",
+        "std::map<Key>(x)",
+        "SET <key> <value>",
+        "<password></password> <token />",
     ],
 )
 def test_what_is_no_secret_is_shown_as_it_is(text: str) -> None:
@@ -84,6 +141,23 @@ def test_values_of_secret_keys_are_hidden_at_any_depth() -> None:
         None,
     ]
     assert args[0]["user"]["Password"] == "x", "the data themselves are as they were"
+
+
+def test_what_an_option_says_is_hidden_in_a_list_of_arguments() -> None:
+    args: Any = ["mysql", "--password", "x", "-h", "--token", "-v", "--api-key", 5, "--key", ["y"]]
+    shown = [
+        "mysql",
+        "--password",
+        HIDDEN,
+        "-h",
+        "--token",
+        "-v",
+        "--api-key",
+        HIDDEN,
+        "--key",
+        ["y"],
+    ]
+    assert REDACTOR.value(args) == shown
 
 
 def test_keys_of_a_value_are_texts_too() -> None:
@@ -128,6 +202,24 @@ def test_no_secret_survives_json_within_json(secret: str, name: str, key: str, t
     assert "S3CR3T" not in json.dumps(REDACTOR.value(json.loads(text)))
 
 
+@given(secrets, names)
+def test_no_secret_survives_a_name_spelled_by_code_points(secret: str, name: str) -> None:
+    spelled = "".join(f"\\u{ord(character):04x}" for character in name)
+    text = json.dumps({"A": f"S3CR3T{secret}S3CR3T"}).replace('"A"', f'"{spelled}"')
+    assert "S3CR3T" not in REDACTOR.text(text)
+    assert "S3CR3T" not in REDACTOR.text(json.dumps([text]))
+
+
+def _sounds_like_a_secret(text: str) -> bool:
+    return "://" in text or any(each in text.casefold() for each in DEFAULT_PATTERNS)
+
+
+@given(st.text(alphabet=st.sampled_from(" -<>/:=,\"'&;abkey1\n")) | st.text())
+def test_a_text_without_any_of_the_names_stays_as_it_is(text: str) -> None:
+    assume(not _sounds_like_a_secret(text))
+    assert REDACTOR.text(text) is text
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -151,6 +243,14 @@ HOSTILE = [
     "key" + " " * 10_000_000,
     ("key" + "x" * 80) * 100_000,
     "password: " + "\\" * 10_000_000,
+    "key:a" * 10_000_000,
+    "--key " * 10_000_000,
+    "<key>" * 10_000_000,
+    "<key></a>" * 5_000_000,
+    ("<key " + "x" * 290) * 100_000,
+    "key\\u006b" * 5_000_000,
+    "\\u" * 10_000_000,
+    "key: digest " + "a=b, " * 10_000_000,
 ]
 
 

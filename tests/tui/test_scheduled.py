@@ -178,7 +178,7 @@ async def test_all_jobs_of_a_class_are_acted_on_from_its_row(redis: Scheduled) -
         await until_shown(pilot, "Run 2 delayed jobs now?")
         await pilot.press("y")
         await until_shown(pilot, "ran now 2")
-        await until_shown(pilot, "1 of 1 jobs")
+        await until_shown(pilot, "1 of 1 job")
     assert await redis.waiting() == 2
 
 

@@ -190,7 +190,8 @@ def test_production_at_the_top_of_the_file_has_a_word_too(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "words", "line"),
     [
-        ("intervall = 1", "unknown 'intervall'; known: url, namespace", 1),
+        ("intervall = 1", "unknown 'intervall': did you mean interval? known: url, namespace", 1),
+        ("wait = 1", "unknown 'wait'; known: url, namespace", 1),
         ("\ninterval = 0.1", "interval must be a number from 0.25 to 60", 2),
         ("interval = true", "must be a number", 1),
         ("interval = nan", "must be a number", 1),
@@ -207,13 +208,17 @@ def test_production_at_the_top_of_the_file_has_a_word_too(write: Write) -> None:
         ('worker_command = "rake"', "must hold {queues}", 1),
         ('worker_command = "rake {queues"', "is no command", 1),
         ('worker_command = "rake \'{queues}"', "is no command", 1),
-        ("[thresholds]\nsilent_s = 1", "unknown 'silent_s' in thresholds; known: silent", 2),
+        ("[thresholds]\nsilent_s = 1", "in thresholds: did you mean silent_after_s", 2),
+        ("[thresholds]\nx = 1", "unknown 'x' in thresholds; known: silent", 2),
         ("[thresholds]\n\nmemory_part = 2", "memory_part must be a number from 0 to 1", 3),
         ("thresholds = 3", "thresholds must be a table", 1),
-        ('[columns]\nqueue = ["a"]', "unknown 'queue' in columns; known: overview, queues", 2),
+        ('[columns]\nqueue = ["a"]', "unknown 'queue' in columns: did you mean queues?", 2),
+        ('[columns]\nx = ["a"]', "unknown 'x' in columns; known: overview, queues", 2),
         ("[columns]\nqueues = []", "at least one column", 2),
         ('[columns]\nqueues = ["queue", "queue"]', "each once", 2),
-        ('[keys]\nrequeu = "R"', "unknown 'requeu' in keys", 2),
+        ('[keys]\nrequeu = "R"', "unknown 'requeu' in keys: did you mean requeue", 2),
+        ('[keys]\ntable.dwn = "n"', "unknown 'table.dwn' in keys: did you mean table.down", 2),
+        ('[keys]\nxyzzy = "R"', "unknown 'xyzzy' in keys; known: ", 2),
         ('[keys]\nrequeue = "shift+r"', "requeue cannot be 'shift+r': use a character", 2),
         ('[keys]\nrequeue = ""', "cannot be ''", 2),
         ("[keys]\nrequeue = []", "at least one key", 2),
@@ -221,6 +226,7 @@ def test_production_at_the_top_of_the_file_has_a_word_too(write: Write) -> None:
         ('profiles = "x"', "profiles must be tables", 1),
         ('[profiles]\nprod = "x"', "prod must be a table [profiles.prod]", 2),
         ("[profiles.prod]\nurl = 3", "url must be a text", 2),
+        ('[profiles.prod]\n\nurl = "http://x"', "the Redis URL must start with redis://", 3),
         ('[profiles.prod]\nprofiles = "x"', "unknown 'profiles'", 2),
         ('profiles.prod.theme = "x"', "theme must be", 1),
         ('a = "b', "this is not TOML", 1),
@@ -246,8 +252,10 @@ def test_a_profile_that_is_not_in_force_is_checked_too_but_needs_no_variables(wr
 
 
 def test_a_profile_that_does_not_exist_is_told_with_those_that_do(write: Write) -> None:
-    with pytest.raises(BadSettings, match="no profile 'production'; known: default, prod"):
-        resolve(write(EVERYTHING), profile="production")
+    with pytest.raises(BadSettings, match="no profile 'staging'; known: default, prod"):
+        resolve(write(EVERYTHING), profile="staging")
+    with pytest.raises(BadSettings, match="'prodd': did you mean prod"):
+        resolve(write(EVERYTHING), profile="prodd")
     with pytest.raises(BadSettings, match="known: none"):
         resolve(write(""), profile="production")
 
@@ -314,7 +322,11 @@ def test_the_example_in_the_readme_fits(write: Write) -> None:
         ('[keys]\nrequeue = "z"\ndelete = "z"', "the key 'z' is that of"),
         ('[keys]\n"dialog.yes" = "n"', "the key 'n' is that of dialog.no, too"),
         ('[keys]\n"filter.older" = "k"', "'k' is typed there as text"),
-        ('[columns]\nqueues = ["queue", "nonsense"]', "qtop.toml:2: there is no column 'nonsense'"),
+        (
+            '[columns]\nqueues = ["queue", "nonsense"]',
+            "qtop.toml:2: there is no column 'nonsense'; known: ",
+        ),
+        ('[columns]\nqueues = ["depht"]', "no column 'depht': did you mean depth? known: queue,"),
     ],
 )
 def test_clashes_and_unknown_columns_are_told_with_file_and_line(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from qtop.display.text import safe
+from qtop.display.text import counted, safe
 from qtop.local.folders import CannotStart
 from qtop.local.group import Deed, Group, LocalWorker
 from qtop.local.modules import ModuleMemory
@@ -82,8 +82,8 @@ class LocalDesk:
         """Take in what was left running, and start a worker for each list of queues."""
         found = self._local.adopt()
         if found:
-            workers = "1 worker runs" if found == 1 else f"{found} workers run"
-            self._app.say(f"{workers} here, left running earlier: {self._shows()}", "good")
+            runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
+            self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good")
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
     async def start(self, orders: Sequence[Order]) -> None:
@@ -172,7 +172,7 @@ class LocalDesk:
         except BadOrder as error:
             self._app.say(safe(str(error)), "warn")
             return
-        workers = "1 worker" if wanted == 1 else f"{wanted} workers"
+        workers = counted(wanted, "worker")
         if not is_heard:
             key = self._sign("start_workers")
             self._app.say(f"the group has ended: {key} starts another", "warn")
@@ -232,7 +232,7 @@ class LocalDesk:
         elif len(workers) == 1:
             self._app.say(f"worker {workers[0].pid or ''} {words}".replace("  ", " "))
         else:
-            self._app.say(f"{asked} workers: each {words}")
+            self._app.say(f"{counted(asked, 'worker')}: each {words}")
 
     def _forget_ended(self, workers: Sequence[LocalWorker]) -> None:
         groups = {worker.group.id: worker.group for worker in workers}

@@ -81,6 +81,13 @@ class View:
         """Whether what is shown may be wrong by now because looks fail."""
         return self.look.error is not None
 
+    @property
+    def on(self) -> frozenset[str]:
+        """The ids of actions whose deed stands: their keys take it back."""
+        paused = self.board is not None and self.board.totals.is_paused
+        states = {"pause_all": paused, "freeze": self.frozen_since_mono is not None}
+        return frozenset(action_id for action_id, is_on in states.items() if is_on)
+
 
 class Stage:
     """The state behind the screens.

@@ -176,7 +176,7 @@ class Scheduler:
         )
         self._next_due = done.next_at
         if done.moved.queued:
-            self._log(f"moved {done.moved.queued} delayed jobs to their queues")
+            self._log(f"moved {_counted(done.moved.queued, 'delayed job')} that came due")
         for kept in done.moved.set_aside:
             self._log(f"set a delayed job aside: {kept.reason}")
         for stamp in done.broken:
@@ -208,7 +208,7 @@ class Scheduler:
         now = self._clock()
         last = {name: schedules.last_time(raw, now) for name, raw in found.last.items()}
         self._plan.begin(self._usable(found), last, now)
-        self._log(f"loaded {len(self._plan)} schedules")
+        self._log(f"loaded {_counted(len(self._plan), 'schedule')}")
         self._title("Master scheduler")
 
     def _follow_changes(self) -> None:
@@ -290,3 +290,7 @@ class Scheduler:
         app = f"[{self._options.app_name}]" if self._options.app_name else ""
         env = f"[{self._options.environment}]" if self._options.environment else ""
         setproctitle.setproctitle(f"resque-scheduler-{self._version}{app}{env}: {text}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

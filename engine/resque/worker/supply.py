@@ -161,7 +161,8 @@ class Supply:
         taken = self._store.run(exchange)
         self._processed = taken.processed
         if taken.set_aside:
-            self._log(f"set {taken.set_aside} unreadable items aside")
+            items = "item" if taken.set_aside == 1 else "items"
+            self._log(f"set {taken.set_aside} unreadable {items} aside")
         return taken
 
     def _current_queues(self) -> list[str]:

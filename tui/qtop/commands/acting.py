@@ -19,7 +19,7 @@ from qtop.finding.chosen import Chosen
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Scanned, Source, scan
 from resque.errors import OutcomeUnknown
-from resque.state import poison
+from resque.state import poison, queues
 from resque.state.bulk import Mark, Result
 from resque.state.failures import Failure
 from resque.state.trail import Trail
@@ -57,12 +57,14 @@ def act(
     how: Act,
     options: Options,
     *,
+    to: str | None = None,
     refusal: Callable[[bytes], str | None] = lambda raw: None,
     spare_poisoned: bool = False,
 ) -> NoReturn:
     """Do `how` to everything that matches, and leave with the exit status.
 
     Args:
+        to: The queue that everything goes to, if it was named: it may be misspelt.
         refusal: Says for an item's bytes why it will be refused, for the preview.
         spare_poisoned: Of several failures leave those out that killed their process again and
             again.
@@ -82,6 +84,8 @@ def act(
         if not chosen.marks:
             message(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
             sys.exit(1)
+        if to is not None:
+            tell_unknown(session, [to])
         size = chosen.size_bytes * (2 if verb.puts_back else 1)
         undo_s = undo_seconds(session.undo_limits, size)
         if options.dry_run:
@@ -147,6 +151,14 @@ def undo_seconds(limits: UndoLimits, size_bytes: int) -> int:
         why = f"{size:,.1f} MiB are too many to keep for an undo (at most {most:,g})"
     message(f"{why}: this cannot be undone")
     return 0
+
+
+def tell_unknown(session: Session, names: Sequence[str]) -> None:
+    """Say which of these queues there are not yet: perhaps they are misspelt. One round trip."""
+    known = session.run(queues.names(session.keys))
+    for name in names:
+        if name not in known:
+            message(f"note: there is no queue {name!r} yet")
 
 
 def confirm(what: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 from typing import Final
 
+from qtop.display.text import counted
 from qtop.verdicts.server_checks import Finding, named
 from resque.errors import ResqueError
 from resque.state.inspection import Facts
@@ -66,7 +67,8 @@ def rights(missing: Mapping[str, str] | None) -> Finding:
         return Finding("rights", "OK", "every command that qtop and its workers use is allowed")
     names = sorted(missing)
     first = missing[names[0]]
-    text = f"{len(names):,} commands are refused: {named(names)} ({first})"
+    are = "is" if len(names) == 1 else "are"
+    text = f"{counted(len(names), 'command')} {are} refused: {named(names)} ({first})"
     return Finding("rights", "ERROR", text, f"allow {' '.join(f'+{n.lower()}' for n in names)}")
 
 
@@ -100,7 +102,8 @@ def poison(classes: Sequence[str]) -> Finding:
     if not classes:
         return Finding("poison", "OK", "no failed job killed its process again and again")
     counts = [f"{name} ({count:,})" for name, count in Counter(classes).most_common()]
-    text = f"{len(classes):,} failed jobs killed their process again and again: {named(counts)}"
+    jobs, their = counted(len(classes), "failed job"), "its" if len(classes) == 1 else "their"
+    text = f"{jobs} killed {their} process again and again: {named(counts)}"
     return Finding("poison", "WARN", text, "mend the job first; `qtop requeue` spares them")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 import click
 
@@ -54,7 +54,7 @@ def export(path: Path, source: Source, wanted: Filter, connection: Connection) -
 
         def write(hit: Hit) -> None:
             nonlocal written
-            file.write(line_of(hit.item, source, redactor) + "\n")
+            file.write(line_of(hit.item, source, redactor, place=hit.place) + "\n")
             written += 1
 
         is_failed = source.kind == "failed"
@@ -109,53 +109,68 @@ def load_file(
 ) -> None:
     """Load failures or jobs back from a file.
 
-    As `qtop export` wrote them, byte for byte, to the ends of their lists; what was on the lists
-    before stays. Lines that were changed, or in which secrets are hidden, are refused. What was
-    loaded twice is there twice.
+    As `qtop export` wrote them, byte for byte and in the order they had on their lists, to the ends
+    of these; what was on the lists before stays. Lines that were changed, or in which secrets are
+    hidden, are refused. What was loaded twice is there twice.
 
     \b
     Example: qtop load failures.jsonl --to failed --dry-run
     """
-    plan: Counter[Source] = Counter()
+    plan: dict[Source, list[Line]] = defaultdict(list)
     refused = 0
-    for number, item in _read(path):
+    for number, begin, item in _read(path):
         landing = _landing(item, target)
-        if isinstance(landing, str):
+        if isinstance(item, BadExport) or isinstance(landing, str):
             refused += 1
             if refused <= _MOST_COMPLAINTS:
                 message(f"line {number:,} refused: {landing}")
         else:
-            plan[landing[0]] += 1
-    for source, many in plan.items():
-        line(f"{'would load' if dry_run else 'to load'} {many:,} to {safe(str(source))}")
+            plan[landing[0]].append(Line(item.place, begin))
+    for source, lines in plan.items():
+        line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
     message(f"refused {refused:,}")
     if not plan or dry_run:
         sys.exit(0 if plan else 1)
     with connection.open() as session:
         session.refuse_if_read_only()
-        if plan.total() > 1 and not yes:
-            confirm(f"load {counted(plan.total(), 'item')}")
+        total = sum(map(len, plan.values()))
+        if total > 1 and not yes:
+            confirm(f"load {counted(total, 'item')}")
         done = 0
-        for source, many in plan.items():
+        for source, lines in plan.items():
             key, queue = source.key(session.keys), source.name if source.kind == "queue" else None
-            trail = Trail(actor(), "load", f"{source} from a file", key, many, undo_s=0)
-            items = _items(path, target, source)
+            trail = Trail(actor(), "load", f"{source} from a file", key, len(lines), undo_s=0)
+            items = _items(path, target, lines)
             done += session.run(load(session.keys, key, items, trail, queue=queue))
     line(f"loaded {done:,}, refused {refused:,}")
 
 
-def _read(path: Path) -> Iterator[tuple[int, Exported | BadExport]]:
-    """The items of a file, each with its line's number; or why a line cannot be loaded."""
+class Line(NamedTuple):
+    """A line of a file: the place its item had on its list, and where in the file it begins."""
+
+    place: int
+    begin: int
+
+
+def _read(path: Path) -> Iterator[tuple[int, int, Exported | BadExport]]:
+    """The items of a file, each with its line's number and beginning; or why a line cannot be
+    loaded."""
+    begin = 0
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for number, text in enumerate(file, 1):
-                if text.strip():
-                    try:
-                        yield number, read_line(text)
-                    except BadExport as error:
-                        yield number, error
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if raw.strip():
+                    yield number, begin, _item(raw)
+                begin += len(raw)
     except OSError as error:
         raise click.ClickException(f"{safe(str(path))}: {error.strerror}") from None
+
+
+def _item(raw: bytes) -> Exported | BadExport:
+    try:
+        return read_line(raw.decode("utf-8", "replace"))
+    except BadExport as error:
+        return error
 
 
 def _landing(item: Exported | BadExport, target: Source | str | None) -> tuple[Source, bytes] | str:
@@ -178,9 +193,12 @@ def _landing(item: Exported | BadExport, target: Source | str | None) -> tuple[S
     return job if isinstance(job, str) else (to, job[1])
 
 
-def _items(path: Path, target: Source | str | None, source: Source) -> Iterator[bytes]:
-    """The bytes of a file that go to one list."""
-    for _, item in _read(path):
-        landing = _landing(item, target)
-        if not isinstance(landing, str) and landing[0] == source:
-            yield landing[1]
+def _items(path: Path, target: Source | str | None, lines: Sequence[Line]) -> Iterator[bytes]:
+    """What goes to one list of these lines, in the order of the list they are from. An export
+    begins with whatever was at hand; the newest failure, for example."""
+    with path.open("rb") as file:
+        for each in sorted(lines):
+            file.seek(each.begin)
+            landing = _landing(_item(file.readline()), target)
+            if not isinstance(landing, str):
+                yield landing[1]

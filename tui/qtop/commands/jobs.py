@@ -68,6 +68,7 @@ def requeue(
         Verb("requeue", "requeued"),
         _requeue(source, to),
         Options(**options),
+        to=to,
         refusal=partial(_not_a_job, to),
         spare_poisoned=not poisoned,
     )
@@ -115,13 +116,14 @@ def move(source: Source, wanted: Filter, connection: Connection, to: str, **opti
             verb,
             _requeue(source, to),
             Options(**options),
+            to=to,
             refusal=partial(_not_a_job, to),
         )
 
     def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
         return bulk.take(keys, source.key(keys), marks, lambda raw: Taking(0, raw, to, raw), trail)
 
-    act(connection, source, wanted, verb, how, Options(**options))
+    act(connection, source, wanted, verb, how, Options(**options), to=to)
 
 
 def _requeue(

@@ -7,12 +7,13 @@ import sys
 import click
 
 from qtop.actor import actor
+from qtop.commands.acting import tell_unknown
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
 from qtop.display.text import safe
-from resque.state import queues, switches
+from resque.state import switches
 from resque.state.trail import Trail
 
 _everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
@@ -76,7 +77,7 @@ def _switch(
         if not dry_run:
             session.refuse_if_read_only()
         if is_pause and names:
-            _tell_unknown(session, names)
+            tell_unknown(session, names)
         if dry_run:
             would = {"action": action, "dry_run": True, "would": what}
             line(json_line(would) if as_json else f"would {action} {safe(what)}")
@@ -113,10 +114,3 @@ def _trail(session: Session, action: str, what: str, names: tuple[str, ...]) -> 
         max(1, len(set(names))),
         queue=names[0] if len(names) == 1 else "",
     )
-
-
-def _tell_unknown(session: Session, names: tuple[str, ...]) -> None:
-    known = session.run(queues.names(session.keys))
-    for name in names:
-        if name not in known:
-            message(f"note: there is no queue {name!r} yet")

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import click
 
 from qtop.actor import actor
+from qtop.commands.acting import confirm
 from qtop.commands.connect import Connection, connection_options
-from qtop.commands.options import dry_run_option, json_option
+from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
 from qtop.display.text import safe
@@ -39,6 +40,7 @@ from resque.wire.times import wall_now
 )
 @json_option
 @dry_run_option
+@yes_option
 def command(
     names: tuple[str, ...],
     connection: Connection,
@@ -46,6 +48,7 @@ def command(
     ignore_pids: bool,
     as_json: bool,
     dry_run: bool,
+    yes: bool,
 ) -> None:
     """Take dead workers off the register.
 
@@ -53,6 +56,7 @@ def command(
     last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
     and stays. The evidence is shown first, and whoever gives a sign of life after that is spared.
+    Before several are pruned it asks; --yes does not. There is no undo.
 
     \b
     Example: qtop prune --dry-run
@@ -74,6 +78,8 @@ def command(
             return
         for case in dead:
             message(f"{case.worker_id}: {words(case)}")
+        if len(dead) > 1 and not yes:
+            confirm(f"prune {counted(len(dead), 'dead worker')}")
         pruned = _prune(session, dead, requeue_lost, as_json)
     sys.exit(0 if pruned else 1)
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from qtop.config.file import BadSettings, SettingsFile
 from qtop.config.undo_limits import DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, UndoLimits
+from qtop.display.nearest import unknown
 from qtop.display.redact import DEFAULT_PATTERNS, Redactor
 from resque.errors import BadUrl
 from resque.wire.address import parse_url
@@ -137,8 +138,8 @@ def resolve(
     top = _section(file, ())
     is_named = profile is not None
     if profile is not None and profile not in profiles:
-        known = ", ".join(sorted(profiles)) or "none"
-        raise BadSettings(f"{file.path}: there is no profile {profile!r}; known: {known}")
+        hint = unknown(profile, sorted(profiles))
+        raise BadSettings(f"{file.path}: there is no profile {profile!r}{hint}")
     if profile is None and DEFAULT_PROFILE in profiles and not {*options, *environment} & {"url"}:
         profile = DEFAULT_PROFILE
     chosen = profiles[profile] if profile is not None else {}
@@ -204,9 +205,11 @@ def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
             found |= _table(file, (*path, name), TABLES[name], value)
         elif name in SCALARS:
             found[name] = _read(file, (*path, name), SCALARS[name], value)
+            if name == "url" and not _VARIABLE.search(value):
+                _check_url(found[name], value)
         elif path or name != _PROFILES:
-            allowed = ", ".join((*SCALARS, *TABLES, *(() if path else (_PROFILES,))))
-            raise BadSettings(f"{file.place(*path, name)}: unknown {name!r}; known: {allowed}")
+            hint = unknown(name, (*SCALARS, *TABLES, *(() if path else (_PROFILES,))))
+            raise BadSettings(f"{file.place(*path, name)}: unknown {name!r}{hint}")
     return found
 
 
@@ -218,9 +221,8 @@ def _table(
     found: dict[str, Given] = {}
     for name, inner in _flat(value, readers):
         if name not in readers:
-            known = ", ".join(readers)
-            where = file.place(*path, *name.split("."))
-            raise BadSettings(f"{where}: unknown {name!r} in {path[-1]}; known: {known}")
+            where, hint = file.place(*path, *name.split(".")), unknown(name, readers)
+            raise BadSettings(f"{where}: unknown {name!r} in {path[-1]}{hint}")
         given = _read(file, (*path, *_as_written(value, name)), readers[name], inner)
         found[f"{path[-1]}.{name}"] = given
     return found
@@ -259,8 +261,12 @@ def _expanded(given: Given, environ: Mapping[str, str]) -> str:
         return environ[name]
 
     url = _VARIABLE.sub(value, given.value)
+    _check_url(given, url)
+    return url
+
+
+def _check_url(given: Given, url: str) -> None:
     try:
         parse_url(url)
     except BadUrl as error:
         raise BadSettings(f"{given.origin}: {error}") from None
-    return url

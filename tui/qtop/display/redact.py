@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
+
+from qtop.display import secret_values
 
 DEFAULT_PATTERNS: Final = ("password", "token", "secret", "key", "authorization")
 HIDDEN: Final = "[redacted]"
@@ -21,32 +24,21 @@ _MOST_LEVELS: Final = 60
 
 _LEFT_OUT: Final = " [the rest is left out: it was not looked through for secrets]"
 
-_URL: Final = "://"
-#: User and password of a URL, up to the last `@` before the path.
-_USERINFO: Final = re.compile(r"""[^\s/?#"'<>\\]{1,500}@""")
-#: From the end of what sounds like a secret to where its value begins: the rest of the name, the
-#: quote that ends it (with the backslashes of JSON within JSON), and `:`, `=>` or `=`.
-_TO_VALUE: Final = re.compile(
-    r"""
-    (?P<rest> [\w.\-]{0,80}+ (?:\]|%5D)? | [\w.\-\ ]{0,80} (?=\\{0,16}["']) )
-    (?P<quote> \\{0,16}["'] )?
-    \s{0,20} (?P<sign> => | =(?![=~]) | :(?!:) ) (?P<space> \s{0,20} )
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_REST: Final = re.compile(r"[\w.\-]*+")
-_QUOTE: Final = re.compile(r"""(\\{0,16})(["'])""")
-_WHOLE: Final = {
-    '"': re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL),
-    "'": re.compile(r"(?:[^'\\]|\\.)*+", re.DOTALL),
-}
-_TOKEN: Final = re.compile(r"""(\\{0,16})(["'])|[\[{(]|[\]})]""")
-#: A value without quotes: one word, or two where the first says how the second proves something.
-_BARE: Final = re.compile(
-    r"""(?:(?:bearer|basic|digest|negotiate|token|apikey)\s{1,8})?[^\s,;&}\])"'\\]{1,}+""",
-    re.IGNORECASE,
-)
-_NO_SECRET: Final = re.compile(r"(error|exception)$", re.IGNORECASE)
+_URL: Final = r"(?P<url>:(?:\\{0,16}/){2})"
+_OPTION: Final = re.compile(r"--?[a-zA-Z][\w.\-]*+")
+
+
+def _however_spelled(pattern: str) -> str:
+    """A pattern for a text whose characters may be spelled `\\uXXXX`, as in JSON."""
+    return "".join(map(_spellings, pattern))
+
+
+def _spellings(character: str) -> str:
+    codes = [each.encode("utf-16-be").hex() for each in {character.lower(), character.upper()}]
+    spelled = (
+        "".join(rf"\\{{1,16}}u{code[i : i + 4]}" for i in range(0, len(code), 4)) for code in codes
+    )
+    return f"(?:{re.escape(character)}|{'|'.join(spelled)})"
 
 
 class Redactor:
@@ -59,9 +51,14 @@ class Redactor:
         self._name = re.compile(names, re.IGNORECASE) if names else None
         self._hint = re.compile(f"{names}|{_URL}", re.IGNORECASE) if names else None
 
+    @cached_property
+    def _escaped_hint(self) -> re.Pattern[str]:
+        names = "|".join(map(_however_spelled, self.patterns))
+        return re.compile(f"{names}|{_URL}", re.IGNORECASE)
+
     def text(self, text: str) -> str:
         """A text without the secrets that it spells out: in JSON, also within JSON, in Ruby's
-        hashes, in `name=value`, in headers, in URLs.
+        hashes, in `name=value`, in headers, in URLs, in options of commands, in XML.
 
         What has nothing to hide comes back as it is. Of more than 200,000 characters the rest is
         left out, and that is said. O(n).
@@ -69,18 +66,22 @@ class Redactor:
         if self._hint is None:
             return text
         seen = text[:MOST_CHARACTERS]
+        # Names spelled by their code points are rare, and dear to look for.
+        hints = self._escaped_hint if "\\u" in seen else self._hint
         pieces: list[str] = []
         kept = at = 0
-        while (hint := self._hint.search(seen, at)) is not None:
+        while (hint := hints.search(seen, at)) is not None:
             at = hint.end()
-            found = _userinfo(seen, at) if hint[0] == _URL else _value(seen, hint.start(), at)
-            if found is None:
-                # The same name cannot be found again: text without secrets stays cheap.
-                at = _REST.match(seen, at).end()  # type: ignore[union-attr]
+            if hint["url"]:
+                place, instead = secret_values.in_url(seen, at), f"{HIDDEN}@"
             else:
-                begin, at, instead = found
-                pieces += [seen[kept:begin], instead]
-                kept = at
+                place, instead = secret_values.of_name(seen, hint.start(), at), HIDDEN
+            if place is None:
+                # The same name cannot be found again: text without secrets stays cheap.
+                at = secret_values.after_name(seen, at)
+            else:
+                pieces += [seen[kept : place[0]], instead]
+                kept = at = place[1]
         if kept:
             seen = "".join([*pieces, seen[kept:]])
         if len(text) > MOST_CHARACTERS:
@@ -145,63 +146,18 @@ class _Walk:
 
     def _items(self, items: Sequence[Any], level: int) -> list[Any]:
         shown: list[Any] = []
-        for item in items:
+        for index, item in enumerate(items):
             if self._is_over:
                 shown.append(f"[{len(items) - len(shown):,} left out]")
                 break
-            shown.append(self.value(item, level + 1))
+            shown.append(HIDDEN if self._is_argument(items, index) else self.value(item, level + 1))
         return shown
 
-
-def _userinfo(text: str, at: int) -> tuple[int, int, str] | None:
-    """What to hide of a URL whose `://` ends at `at`: from where to where, and what to say."""
-    found = _USERINFO.match(text, at)
-    return None if found is None else (at, found.end(), f"{HIDDEN}@")
-
-
-def _value(text: str, start: int, end: int) -> tuple[int, int, str] | None:
-    """The value of the name that has a pattern from `start` to `end`; None when none follows."""
-    found = _TO_VALUE.match(text, end)
-    if found is None or _NO_SECRET.search(text[start : found.end("rest")]):
-        return None
-    at = found.end()
-    opening = _QUOTE.match(text, at)
-    if opening is not None:
-        begin = opening.end()
-        return begin, _end_of_quoted(text, begin, opening[1], opening[2]), HIDDEN
-    if text.startswith(("[", "{", "("), at):
-        return at, _end_of_container(text, at), HIDDEN
-    # `Password::Reset` and `token:refresh` are names, not pairs.
-    if found["sign"] == ":" and not found["quote"] and not found["space"]:
-        return None
-    bare = _BARE.match(text, at)
-    return None if bare is None else (at, bare.end(), HIDDEN)
-
-
-def _end_of_quoted(text: str, begin: int, slashes: str, quote: str) -> int:
-    """Where a quoted text ends that begins at `begin`: before its quote, else with everything."""
-    if not slashes:
-        found = _WHOLE[quote].match(text, begin)
-        return len(text) if found is None else found.end()
-    end = text.find(slashes + quote, begin)
-    while end > begin and text[end - 1] == "\\":
-        end = text.find(slashes + quote, end + 1)
-    return len(text) if end < 0 else end
-
-
-def _end_of_container(text: str, begin: int) -> int:
-    """Where the list or hash ends that begins at `begin`; with everything when it does not."""
-    level = 0
-    within: str | None = None
-    for token in _TOKEN.finditer(text, begin):
-        sign = token[0]
-        if within is not None:
-            is_even = len(within) == 1 and token[2] == within and len(token[1]) % 2 == 0
-            within = None if sign == within or is_even else within
-        elif token[2] is not None:
-            within = sign
-        else:
-            level += 1 if sign in "[{(" else -1
-            if level == 0:
-                return token.end()
-    return len(text)
+    def _is_argument(self, items: Sequence[Any], index: int) -> bool:
+        """Whether an item is what an option before it says: `["--password", "x"]`."""
+        option, item = items[index - 1] if index else None, items[index]
+        if not isinstance(option, str) or not isinstance(item, str | int):
+            return False
+        if len(option) > 100 or not _OPTION.fullmatch(option) or str(item).startswith("-"):
+            return False
+        return self._name.search(option) is not None

@@ -96,7 +96,7 @@ def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[st
     head_lines = max_lines - 1 - tail_lines
     head = text.split("\n", head_lines)[:head_lines]
     tail = text.rsplit("\n", tail_lines)[1:] if tail_lines else []
-    hidden = f"{ELLIPSIS} {count(total - head_lines - tail_lines)} lines hidden {ELLIPSIS}"
+    hidden = f"{ELLIPSIS} {counted(total - head_lines - tail_lines, 'line')} hidden {ELLIPSIS}"
     return [
         *(_safe_line(line, max_width) for line in head),
         crop(hidden, max_width),

@@ -4,50 +4,20 @@ through here in seconds."""
 
 from __future__ import annotations
 
-import re
 from hashlib import sha1
 from typing import Any, Final, NamedTuple
 
 from qtop.display import backtraces
+from qtop.failed.messages import MOST_CHARACTERS, normalised, statuses
 from qtop.rows.active_job import WRAPPER, unwrapped
 from resque.state import failures
 from resque.state.windows import read_item
 from resque.wire.codec import decode
 
-#: Looked into of a message.
-_MOST_CHARACTERS: Final = 300
 _MOST_REMEMBERED: Final = 20_000
 _ID_CHARACTERS: Final = 12
 
-_VARIABLE: Final = re.compile(
-    r"""
-      (?P<url> \b[a-zA-Z][a-zA-Z0-9+.\-]{1,20}://[^\s'"<>]+ )
-    | (?P<mail> (?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+ )
-    | (?P<uuid> \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b )
-    | (?P<text> "[^"\n]*" | (?<!\w)'[^'\n]*'(?!\w) )
-    | (?P<path> (?<![\w<])(?:[A-Za-z]:)?(?:[/\\][\w.@+~\-]+){2,}[/\\]? )
-    | (?P<ip> \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b
-            | (?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F]{1,4}\b
-            | (?<![\w:.])(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*)?::(?=[a-f:]*\d)[0-9a-f:]+(?!\w) )
-    | (?P<hex> 0x[0-9a-fA-F]+ | \b(?=[a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{8,}\b )
-    | (?P<id> (?<![^\W_])(?=[a-zA-Z]*\d+[a-zA-Z]+\d)[a-zA-Z0-9]{10,}(?![^\W_]) )
-    | (?P<n> \d+(?:[.,:]\d+)* )
-    """,
-    re.VERBOSE | re.ASCII,
-)
-_INSTEAD: Final = {
-    "url": "<url>",
-    "mail": "<address>",
-    "uuid": "<id>",
-    "text": '"…"',
-    "path": "<path>",
-    "ip": "<ip>",
-    "hex": "<hex>",
-    "id": "<id>",
-    "n": "#",
-}
-_BLANKS: Final = re.compile(r"\s+")
-#: Two messages that differ in figures only are normalised once.
+#: Two messages that differ in figures only are normalised once, but for figures that stay.
 _FIGURES: Final = str.maketrans("123456789", "0" * 9)
 _FIGURE_BYTES: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
@@ -62,15 +32,7 @@ _QUEUE: Final = b'","queue":"'
 _WRAPPER: Final = WRAPPER.encode()
 #: Remembered with their backtraces.
 _MOST_SHAPES: Final = 5_000
-_MOST_BYTES: Final = 4 * _MOST_CHARACTERS
-
-
-def normalised(message: str) -> str:
-    """A message without what differs from case to case: numbers, ids, addresses, paths, quoted
-    texts. Bounded, whatever the length of the message."""
-    cut = message[:_MOST_CHARACTERS]
-    text = _VARIABLE.sub(lambda found: _INSTEAD[found.lastgroup or "n"], cut)
-    return _BLANKS.sub(" ", text).strip()[:_MOST_CHARACTERS]
+_MOST_BYTES: Final = 4 * MOST_CHARACTERS
 
 
 class Fingerprint(NamedTuple):
@@ -104,8 +66,8 @@ class Reader:
     """Reads entries in passing, and remembers what it has normalised. Bounded memory."""
 
     def __init__(self) -> None:
-        self._by_bytes: dict[tuple[bytes, ...], Fingerprint] = {}
-        self._known: dict[tuple[Any, ...], Fingerprint] = {}
+        self._by_bytes: dict[tuple[bytes | str, ...], Fingerprint] = {}
+        self._known: dict[tuple[str | None, ...], Fingerprint] = {}
         self._places: dict[str, str | None] = {}
 
     def read(self, reply: bytes | list[bytes | int]) -> Facts:
@@ -116,8 +78,11 @@ class Reader:
         shape = _shape(reply)
         if shape is None:
             return self._decoded(reply)
-        known_as, queue, failed_at = shape
+        known_as, error, queue, failed_at = shape
         mark = self._by_bytes.get(known_as)
+        if mark is None:
+            known_as += statuses(error.decode("utf-8", "replace"))
+            mark = self._by_bytes.get(known_as)
         if mark is None:
             mark = self._decoded(reply).fingerprint
             if len(self._by_bytes) >= _MOST_SHAPES:
@@ -157,9 +122,12 @@ class Reader:
         self, name: str | None, exception: str | None, error: str | None, backtrace: Any
     ) -> Fingerprint:
         place = self._top(backtrace) if backtrace else ""
-        message = (error or "")[:_MOST_CHARACTERS]
-        known_as = (name, exception, message.translate(_FIGURES), place)
+        message = (error or "")[:MOST_CHARACTERS]
+        known_as: tuple[str | None, ...] = (name, exception, message.translate(_FIGURES), place)
         found = self._known.get(known_as)
+        if found is None:
+            known_as += statuses(message)
+            found = self._known.get(known_as)
         if found is None:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
@@ -180,15 +148,15 @@ class Reader:
             place = backtraces.place(line)
         if len(self._places) >= _MOST_REMEMBERED:
             self._places.clear()
-        if len(line) <= _MOST_CHARACTERS:
+        if len(line) <= MOST_CHARACTERS:
             self._places[line] = place
         return place
 
 
-def _shape(raw: bytes) -> tuple[tuple[bytes, ...], bytes, bytes] | None:
-    """The parts of an entry that Ruby wrote, as they are: what makes its fingerprint, the queue,
-    the time. None when it does not look so. Decodes nothing: an entry that begins and ends as
-    Ruby's is taken at its word.
+def _shape(raw: bytes) -> tuple[tuple[bytes | str, ...], bytes, bytes, bytes] | None:
+    """The parts of an entry that Ruby wrote, as they are: what makes its fingerprint, the error,
+    the queue, the time. None when it does not look so. Decodes nothing: an entry that begins and
+    ends as Ruby's is taken at its word.
 
     In JSON no text holds a quote without a backslash before it, so what is found here are the
     members, and those at the end are the entry's own.
@@ -212,7 +180,8 @@ def _shape(raw: bytes) -> tuple[tuple[bytes, ...], bytes, bytes] | None:
     if not is_plain or name == _WRAPPER or b"\\" in raw[14:paid]:
         return None
     backtrace = raw[traced + len(_BACKTRACE) : worked]
-    return (name, exception, error.translate(_FIGURE_BYTES), backtrace), queue, raw[14:paid]
+    known_as = (name, exception, error.translate(_FIGURE_BYTES), backtrace)
+    return known_as, error, queue, raw[14:paid]
 
 
 def _text(value: Any) -> str | None:
@@ -220,7 +189,7 @@ def _text(value: Any) -> str | None:
 
 
 def _cut(name: str | None) -> str | None:
-    return None if name is None else name[:_MOST_CHARACTERS]
+    return None if name is None else name[:MOST_CHARACTERS]
 
 
 def of(reply: bytes | list[bytes | int]) -> Fingerprint:

@@ -97,6 +97,11 @@ def of(
     ]
 
 
-def footer(actions: Iterable[Action]) -> list[tuple[str, str, str]]:
-    """What the footer says: key, label and id of the actions that have a label."""
-    return [(key_sign(a.keys[0]), a.label, a.id) for a in actions if a.label]
+def footer(actions: Iterable[Action], on: Collection[str] = ()) -> list[tuple[str, str, str]]:
+    """What the footer says: key, label and id of the actions that have a label. `on` are the ids of
+    those whose deed stands, so that the key would take it back."""
+    return [
+        (key_sign(a.keys[0]), (a.id in on and a.label_on) or a.label, a.id)
+        for a in actions
+        if a.label
+    ]

@@ -87,6 +87,7 @@ class Action:
         danger: What stands between the key and the deed.
         changes: It changes something in Redis or starts and stops processes: not when read-only.
         but_not: Places among those of `where` in which its keys mean something else.
+        label_on: The label while what it switches on is on; empty where that makes no difference.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Action:
     danger: Danger = "none"
     changes: bool = False
     but_not: tuple[Where, ...] = ()
+    label_on: str = ""
 
     @property
     def places(self) -> str:

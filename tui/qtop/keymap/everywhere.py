@@ -52,5 +52,11 @@ ACTIONS: Final = (
     Action(
         "suspend_process", ("ctrl+z",), "", "Back to the shell; `fg` returns here.", ("everywhere",)
     ),
-    Action("quit", ("q", "ctrl+c", "ctrl+q"), "quit", "Leave.", ("everywhere",)),
+    Action(
+        "quit",
+        ("q", "ctrl+c", "ctrl+q"),
+        "quit",
+        "Leave; ctrl+c and ctrl+q leave a question, filter or palette first.",
+        ("everywhere",),
+    ),
 )

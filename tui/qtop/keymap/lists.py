@@ -22,6 +22,7 @@ ACTIONS: Final = (
         ("overview", "lists"),
         "confirm",
         changes=True,
+        label_on="resume all",
     ),
     Action(
         "undo",
@@ -53,5 +54,6 @@ ACTIONS: Final = (
         "freeze",
         "Stop what is shown from changing; once more lets it go on.",
         ("overview", "lists"),
+        label_on="go on",
     ),
 )

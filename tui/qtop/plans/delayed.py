@@ -12,7 +12,7 @@ from qtop.display.text import safe
 from qtop.due.rows import ScheduleRow, moment_of
 from qtop.due.search import MOST_CHOSEN, Choice
 from qtop.keymap import Danger, Sign, sign
-from qtop.plans.plan import Outcome, Plan, Run, Tone, rest_of, way_back
+from qtop.plans.plan import Outcome, Plan, Run, Tone, count_of, rest_of, way_back
 from resque.scheduler import delayed_actions, schedule_actions
 from resque.state.bulk import Result
 from resque.state.trail import Actor, Trail
@@ -81,10 +81,10 @@ class DelayedPlans:
 
         details = (
             f"Schedules: {_names(rows)}",
-            f"Their next firings stay. {way_back(trail, self._sign)}",
+            f"Their next firings stay. {way_back(trail, self._limits, self._sign)}",
         )
-        danger: Danger = "confirm" if len(rows) > 1 else "undoable"
-        return Plan(f"Queue {_count(len(rows), 'schedule')} now", "Queue", details, danger, run)
+        danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
+        return Plan(f"Queue {count_of(len(rows), 'schedule')} now", "Queue", details, danger, run)
 
     def delete_schedules(self, rows: Sequence[ScheduleRow]) -> Plan:
         """Delete persistent schedules."""
@@ -111,10 +111,10 @@ class DelayedPlans:
         details = (
             f"Schedules: {_names(rows)}",
             "Those that a scheduler's file has come back when it starts. "
-            + way_back(trail, self._sign),
+            + way_back(trail, self._limits, self._sign),
         )
-        danger: Danger = "confirm" if len(rows) > 1 else "undoable"
-        return Plan(f"Delete {_count(len(rows), 'schedule')}", "Delete", details, danger, run)
+        danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
+        return Plan(f"Delete {count_of(len(rows), 'schedule')}", "Delete", details, danger, run)
 
     def _plan(
         self,
@@ -127,7 +127,7 @@ class DelayedPlans:
         *,
         asks: bool = False,
     ) -> Plan:
-        jobs = _count(len(choice.marks), "delayed job")
+        jobs = count_of(len(choice.marks), "delayed job")
         action = f"{verb} {adverb}".strip().lower()
         source = self._keys.delayed_schedule()
         trail = self._trail(action, jobs, len(choice.marks), source, choice.size_bytes)
@@ -138,8 +138,8 @@ class DelayedPlans:
                 return Outcome(f"{word}: nothing was changed", "warn")
             return _outcome(done, await send(deed(trail)), trail)
 
-        details = (*_which(choice), *words, way_back(trail, self._sign))
-        is_large = len(choice.marks) > 1 or (asks and choice.marks)
+        details = (*_which(choice), *words, way_back(trail, self._limits, self._sign))
+        is_large = len(choice.marks) > 1 or (bool(choice.marks) and (asks or not trail.undo_s))
         danger: Danger = "confirm" if is_large else "undoable"
         return Plan(f"{verb} {jobs} {adverb}".strip(), verb, details, danger, run)
 
@@ -164,7 +164,9 @@ def _which(choice: Choice) -> list[str]:
     if choice.is_cut:
         lines.append(f"There are more than these first {MOST_CHOSEN:,}: do it again for the rest.")
     if choice.unusable:
-        lines.append(f"{number(choice.unusable)} moments cannot be read and are left alone.")
+        are = "is" if choice.unusable == 1 else "are"
+        moments = count_of(choice.unusable, "moment")
+        lines.append(f"{moments} cannot be read and {are} left alone.")
     return lines
 
 
@@ -192,7 +194,3 @@ def _list(texts: Iterable[str]) -> str:
     shown = list(texts)
     more = f" and {number(len(shown) - _SHOWN)} more" if len(shown) > _SHOWN else ""
     return ", ".join(shown[:_SHOWN]) + more
-
-
-def _count(number_of: int, noun: str) -> str:
-    return f"{number(number_of)} {noun}{'' if number_of == 1 else 's'}"

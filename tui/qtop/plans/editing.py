@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from qtop.display.text import safe
+from qtop.display.text import counted, safe
 from qtop.plans.changes import BadPayload, checked
 from resque.errors import EncodeError
 from resque.wire.codec import decode, encode, members
@@ -101,7 +101,8 @@ def difference(before: bytes, after: bytes) -> list[str]:
     lines = list(difflib.unified_diff(was, now, "before", "after", lineterm=""))
     shown = [safe(line) for line in lines[:_MOST_DIFFERENT]]
     if len(lines) > len(shown):
-        shown.append(f"… {len(lines) - len(shown):,} more lines differ")
+        more = counted(len(lines) - len(shown), "line")
+        shown.append(f"… {more} more")
     return shown
 
 

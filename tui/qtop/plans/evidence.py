@@ -138,7 +138,7 @@ def _parts(case: Case) -> Iterator[str]:
     since = f" since {record.run_at.astimezone():%Y-%m-%d %H:%M:%S}" if record.run_at else ""
     yield f"holds {name} of {safe(record.queue) if record.queue is not None else '?'}{since}"
     if case.times_lost:
-        yield f"such a job was lost {case.times_lost:,} times within a day"
+        yield f"such a job was lost {counted(case.times_lost, 'time')} within a day"
     elsewhere = []
     if case.waiting:
         elsewhere.append(f"waits {counted(case.waiting, 'time')}")

@@ -25,15 +25,17 @@ class BadExport(ResqueError):
 @dataclass(frozen=True, slots=True)
 class Exported:
     """An item from a file. `source` is where it was, as on the command line; `queue` the queue of
-    its job, empty when it names none."""
+    its job, empty when it names none; `place` its place on the list, 0 when that is not said."""
 
     item: Item
     source: str
     queue: str
+    place: int = 0
 
 
-def line_of(item: Item, source: Source, redactor: Redactor = OPEN) -> str:
-    """An item as a line of a file, without what `redactor` hides. O(bytes).
+def line_of(item: Item, source: Source, redactor: Redactor = OPEN, *, place: int = 0) -> str:
+    """An item as a line of a file, without what `redactor` hides; `place` is where it was on its
+    list. O(bytes).
 
     `raw` is its text; bytes that are no text stand in `base64`. What is redacted says so, and
     cannot be loaded.
@@ -42,6 +44,7 @@ def line_of(item: Item, source: Source, redactor: Redactor = OPEN) -> str:
     fields: dict[str, Any] = {
         "qtop": FORMAT,
         "from": str(source),
+        "place": place,
         "queue": source.queue or _queue_of(item.raw),
         "sha": item.sha,
         "size": item.size,
@@ -70,8 +73,13 @@ def read_line(line: str) -> Exported:
     item = whole(_raw(fields))
     if item.sha != fields.get("sha"):
         raise BadExport("its bytes are not those that were exported")
-    queue = fields.get("queue")
-    return Exported(item, str(fields.get("from", "")), queue if isinstance(queue, str) else "")
+    queue, place = fields.get("queue"), fields.get("place")
+    return Exported(
+        item,
+        str(fields.get("from", "")),
+        queue if isinstance(queue, str) else "",
+        place if isinstance(place, int) else 0,
+    )
 
 
 def _raw(fields: Mapping[str, Any]) -> bytes:

@@ -125,7 +125,7 @@ class FailurePlans:
 
         details = (
             f"Deletes {count_of(length, 'failed job')}, also those further back than listed.",
-            f"Failures that come from now on stay. {way_back(trail, self._sign)}",
+            f"Failures that come from now on stay. {way_back(trail, self._limits, self._sign)}",
         )
         return Plan(f"Clear {safe(subject)}", "Clear", details, "typed", run, "failed")
 
@@ -155,8 +155,8 @@ class FailurePlans:
         return Plan(
             f"{verb} {what}",
             verb,
-            (*_which(chosen), *lines, way_back(trail, self._sign)),
-            "confirm" if danger == "undoable" and many > 1 else danger,
+            (*_which(chosen), *lines, way_back(trail, self._limits, self._sign)),
+            "confirm" if danger == "undoable" and (many > 1 or not trail.undo_s) else danger,
             run,
             pace=pace if many > 1 else None,
         )

@@ -103,7 +103,8 @@ class JobPlans:
             )
             return acted("edited", Result(int(was_there), int(not was_there)), trail)
 
-        details = (f"It keeps its place in {safe(source.name)}. {way_back(trail, self._sign)}",)
+        back = way_back(trail, self._limits, self._sign)
+        details = (f"It keeps its place in {safe(source.name)}. {back}",)
         return Plan("Edit 1 waiting job", "Edit", details, "undoable", run)
 
     def _edit_and_put_back(self, source: Source, place: int, raw: bytes, payload: bytes) -> Plan:
@@ -115,7 +116,8 @@ class JobPlans:
             taking = bulk.take(self._keys, source.key(self._keys), [mark], decide, trail)
             return acted("edited and put back", await send(taking), trail)
 
-        details = (f"It goes to the end of {safe(source.name)}. {way_back(trail, self._sign)}",)
+        back = way_back(trail, self._limits, self._sign)
+        details = (f"It goes to the end of {safe(source.name)}. {back}",)
         return Plan("Edit 1 item set aside", "Edit", details, "undoable", run)
 
     def remove_queue(self, queue: str, seen: Seen) -> Plan:
@@ -139,7 +141,9 @@ class JobPlans:
         details = (
             f"Deletes the {count_of(length, 'job')} that wait in {name} now, and its name.",
             "With jobs that come from now on it is a queue again; they stay.",
-            way_back(trail, self._sign) if length else "A job pushed to it makes it a queue again.",
+            way_back(trail, self._limits, self._sign)
+            if length
+            else "A job pushed to it makes it a queue again.",
         )
         word = typeable(queue, "remove")
         return Plan(f"Remove queue {name}", "Remove", details, "typed", run, word)
@@ -170,8 +174,8 @@ class JobPlans:
             taking = bulk.take(self._keys, key, marks, decide, trail, at_once=pace.at_once)
             return acted(done, await send(taking), trail)
 
-        danger: Danger = "confirm" if many > 1 or asks else "undoable"
-        details = (*_which(chosen, where), *lines, way_back(trail, self._sign))
+        danger: Danger = "confirm" if many > 1 or asks or not trail.undo_s else "undoable"
+        details = (*_which(chosen, where), *lines, way_back(trail, self._limits, self._sign))
         asked = f"{verb} {what}" if to is None else f"{verb} {what} to {safe(to)}"
         return Plan(asked, verb, details, danger, run, pace=pace if many > 1 else None)
 

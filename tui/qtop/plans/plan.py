@@ -110,7 +110,7 @@ class Plans:
 
         details = (
             f"Deletes the {count_of(seen.extent.length, 'job')} that wait in {name} now.",
-            f"Jobs that come from now on stay. {way_back(trail, self._sign)}",
+            f"Jobs that come from now on stay. {way_back(trail, self._limits, self._sign)}",
         )
         return Plan(f"Clear queue {name}", "Clear", details, "typed", run, typeable(queue))
 
@@ -191,10 +191,12 @@ class Plans:
         return Trail(self._actor, action, subject, source, planned, queue, undo_s)
 
 
-def way_back(trail: Trail, sign: Sign) -> str:
+def way_back(trail: Trail, limits: UndoLimits, sign: Sign) -> str:
     """Whether the undo key takes an action back."""
     if trail.undo_s:
         return f"{sign('undo')} takes it back."
+    if not limits.lifetime_s:
+        return "Nothing is kept for an undo (undo_hours is 0): this cannot be undone."
     return "Too large to keep: this cannot be undone."
 
 

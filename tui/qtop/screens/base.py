@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from qtop import keymap
 from qtop.config.values import SCREENS
+from qtop.display.text import counted
 from qtop.keymap import Where
 from qtop.screens.front import FrontScreen
 from qtop.stage import View
@@ -88,7 +89,8 @@ class ConsoleScreen(FrontScreen[None]):
         # Shown only when needed: the list gets its line.
         self._trouble.display = bool(trouble)
         places = {*self.PLACES, "everywhere"}
-        self._keys.show(*chrome.footer(places, read_only=view.read_only, manner=view.manner))
+        shown = chrome.footer(places, read_only=view.read_only, manner=view.manner, on=view.on)
+        self._keys.show(*shown)
         self._status.set_class(view.manner.production is not None, "-production")
         for table in self.query(VTable):
             table.veil(view.manner.redactor.text)
@@ -128,10 +130,8 @@ class ConsoleScreen(FrontScreen[None]):
             self.app.say(f"too much to copy: {len(text):,} characters{self._other_way()}", "warn")
         else:
             self.app.copy_to_clipboard(text)
-            what = "1 line" if len(lines) == 1 else f"{len(lines):,} lines"
-            self.app.say(
-                f"copied {what}, {len(text):,} characters, if your terminal lets it", "dim"
-            )
+            what = f"{counted(len(lines), 'line')}, {counted(len(text), 'character')}"
+            self.app.say(f"copied {what}, if your terminal lets it", "dim")
 
     def _other_way(self) -> str:
         """How to have what is too much to copy, where there is a way."""

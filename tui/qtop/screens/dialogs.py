@@ -44,7 +44,7 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         Binding("right", "app.focus_next", show=False),
         Binding("down", "scroll_told(1)", show=False),
         Binding("up", "scroll_told(-1)", show=False),
-        Binding("ctrl+c", "no", show=False, priority=True),
+        Binding("ctrl+c,ctrl+q", "no", show=False, priority=True),
     ]
 
     def __init__(self, title: str, lines: Iterable[str]) -> None:

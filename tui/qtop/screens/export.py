@@ -136,7 +136,7 @@ class Writer:
         if item.is_cut:
             self._cut.append(Mark(place, item.sha))
         else:
-            self._put(item)
+            self._put(item, place)
 
     async def _fetch(self) -> None:
         for mark in self._cut:
@@ -144,9 +144,9 @@ class Writer:
             if raw is None:
                 self._gone += 1
             else:
-                self._put(whole(raw))
+                self._put(whole(raw), mark.place)
         self._cut.clear()
 
-    def _put(self, item: Item) -> None:
-        self._file.write(line_of(item, self._source, self._redactor) + "\n")
+    def _put(self, item: Item, place: int) -> None:
+        self._file.write(line_of(item, self._source, self._redactor, place=place) + "\n")
         self._written += 1

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from textual.widget import Widget
 
-from qtop.display.text import safe
+from qtop.display.text import counted, safe
 from qtop.failed.groups import OTHER, Groups
 from qtop.failed.search import Wanted, title
 from qtop.keymap import Where
@@ -161,7 +161,7 @@ class FailedScreen(EntriesScreen):
         """How many match, of how many."""
         if not self.shows_groups:
             return super().shown_of()
-        return f"{self.table.row_count:,} of {len(self._groups or ()):,} groups"
+        return f"{self.table.row_count:,} of {counted(len(self._groups or ()), 'group')}"
 
     def values_of(self, field: str) -> Iterable[str]:
         """Values to complete a field with: those of all groups."""

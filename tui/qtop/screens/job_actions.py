@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
+from qtop.display.text import counted
 from qtop.finding.chosen import Chosen
 from qtop.finding.scanning import Source
 from qtop.jobs import search as job_search
@@ -154,4 +155,4 @@ class JobActions(RowsScreen):
 
 
 def _jobs(number: int) -> str:
-    return "the job" if number == 1 else f"{number:,} jobs"
+    return "the job" if number == 1 else counted(number, "job")

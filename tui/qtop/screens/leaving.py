@@ -8,7 +8,7 @@ from rich.text import Text
 from textual import on
 from textual.widgets import Button, Label
 
-from qtop.display.text import ago
+from qtop.display.text import ago, counted
 from qtop.screens.dialogs import Dialog
 
 
@@ -22,7 +22,7 @@ class QuitDialog(Dialog[str | None]):
     """
 
     def __init__(self, alive: int, *, are_to_stay: bool) -> None:
-        workers = "1 worker" if alive == 1 else f"{alive} workers"
+        workers = counted(alive, "worker")
         super().__init__(
             f"Leave, with {workers} started here?",
             (
@@ -86,7 +86,7 @@ class WaitingDialog(Dialog[None]):
 
     def tell(self, alive: int, waited_s: float) -> None:
         """Show how far it is."""
-        workers = "1 worker" if alive == 1 else f"{alive} workers"
+        workers = counted(alive, "worker")
         self.query_one(".line", Label).update(Text(f"{workers} at it, {ago(waited_s)}"))
 
     @on(Button.Pressed, "#now")

@@ -11,7 +11,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from qtop.display.text import safe
+from qtop.display.text import counted, safe
 from qtop.keymap import Where
 from qtop.local.group import LocalWorker
 from qtop.local.levels import level, without_colours
@@ -32,7 +32,7 @@ class SearchLine(Field):
     """A line to type what to look for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+c", "leave", show=False, priority=True)
+        Binding("escape,ctrl+c,ctrl+q", "leave", show=False, priority=True)
     ]
 
     def action_leave(self) -> None:
@@ -188,7 +188,7 @@ class LogScreen(ConsoleScreen):
 
     def _go(self, step: int) -> None:
         if self.log_view.to_match(step):
-            self.app.say(f"{self.log_view.matches():,} lines with it", "dim")
+            self.app.say(f"{counted(self.log_view.matches(), 'line')} with it", "dim")
         else:
             self.app.say("not in the lines there are; / looks for something", "dim")
         self.show_board(self.app.stage.view())

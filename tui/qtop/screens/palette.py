@@ -66,7 +66,7 @@ class PaletteScreen(FrontScreen[Action | None], ModalScreen[Action | None]):
     AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
         *PALETTE_BINDINGS,
-        Binding("ctrl+c", "leave", show=False, priority=True),
+        Binding("ctrl+c,ctrl+q", "leave", show=False, priority=True),
     ]
 
     def __init__(self, places: Collection[Where], *, read_only: bool, manner: Manner) -> None:

@@ -145,7 +145,8 @@ def _worst_class(recent: Sequence[FailureRow], thresholds: Thresholds) -> Iterat
     classes = Counter(unwrapped(row.failure.class_name, row.failure.args)[0] for row in recent)
     (name, number), *others = classes.most_common()
     if name is not None and others and number >= len(recent) * thresholds.worst_part:
-        text = f"{name} failed {number:,} times within an hour, all others {len(recent) - number:,}"
+        times, rest = counted(number, "time"), len(recent) - number
+        text = f"{name} failed {times} within an hour, all others {rest:,}"
         yield Verdict(
             "failures",
             "warn",

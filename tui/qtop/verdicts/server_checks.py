@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from qtop.config.thresholds import USUAL, Thresholds
-from qtop.display.text import ago
+from qtop.display.text import ago, counted
 from resque.state.inspection import Facts
 
 Level = Literal["OK", "WARN", "ERROR"]
@@ -115,7 +115,9 @@ def scheduler(master: str | None, is_due: bool, overdue_s: float, schedules: int
         text = f"none is at work, and delayed jobs are due for {ago(overdue_s)}"
         return Finding("scheduler", "ERROR", text, remedy)
     if schedules:
-        return Finding("scheduler", "WARN", f"none is at work for {schedules:,} schedules", remedy)
+        return Finding(
+            "scheduler", "WARN", f"none is at work for {counted(schedules, 'schedule')}", remedy
+        )
     return Finding("scheduler", "OK", "none is at work, and nothing is due")
 
 

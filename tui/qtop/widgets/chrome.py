@@ -136,10 +136,15 @@ def trouble(view: View) -> list[Span]:
 
 
 def footer(
-    places: Collection[Where], *, read_only: bool, manner: Manner = _USUAL
+    places: Collection[Where],
+    *,
+    read_only: bool,
+    manner: Manner = _USUAL,
+    on: Collection[str] = (),
 ) -> tuple[list[Span], list[Span]]:
-    """The keys that do something here; those that everything has are at the right."""
-    actions = keymap.footer(manner.actions(places, read_only=read_only))
+    """The keys that do something here; those that everything has are at the right. `on` are the
+    actions whose deed stands."""
+    actions = keymap.footer(manner.actions(places, read_only=read_only), on)
     always = {action.id for action in keymap.of({"everywhere"})}
     left: list[Span] = [Span(" ", "", 90)]
     right: list[Span] = []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
+from qtop.display.nearest import unknown
 from qtop.display.text import ELLIPSIS, Align, crop, pad
 
 RowT = TypeVar("RowT")
@@ -144,7 +145,7 @@ def arranged(
     known = {column.key: column for column in columns}
     for key in keys:
         if key not in known:
-            raise ValueError(f"there is no column {key!r}; known: {', '.join(known)}")
+            raise ValueError(f"there is no column {key!r}{unknown(key, known)}")
     return tuple(known[key] for key in keys)
 
 

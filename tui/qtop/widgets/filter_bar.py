@@ -86,7 +86,7 @@ class FilterBar(Field):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *FILTER_BINDINGS,
-        Binding("ctrl+c", "leave", show=False, priority=True),
+        Binding("ctrl+c,ctrl+q", "leave", show=False, priority=True),
     ]
 
     class Typed(Message):

@@ -9,7 +9,7 @@ from typing import Final
 
 from qtop import keymap
 from qtop.display.cells import number
-from qtop.display.text import ago, safe
+from qtop.display.text import ago, counted, safe
 from qtop.due.glance import Glance, Master
 from qtop.due.rows import ScheduleRow, firing_within
 from qtop.due.search import MOST_LISTED, Search
@@ -49,7 +49,7 @@ def search(
     """How far the search is, or what came of it; `is_by_class` shows counts instead of jobs."""
     if run is None:
         return []
-    seen = f"{run.seen:,} jobs"
+    seen = counted(run.seen, "job")
     if is_running and not run.is_over:
         of = f", times {run.done:,} of {run.moments:,}" if run.moments else ""
         return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]

@@ -10,6 +10,8 @@
 --   for each of the n items, in the order of their places:
 --     place from the head   bytes   which of KEYS[6..] to push to (0: none)   bytes to push
 --   for each of KEYS[6..] the queue's name
+-- A queue that gets its name on the set by this is written into the operation's hash, as
+-- `made:<key>`: its undo takes the name off again.
 -- Returns {how many were taken, {the numbers of those that were not found}, {the numbers of those
 -- whose queue's key is not a list: they stay where they are}}.
 -- Cost: O(n x distance to the nearer end of the list); looking around stops after 4 MiB, too.
@@ -64,6 +66,7 @@ end
 redis.call('LTRIM', list, 0, -1)
 local length = redis.call('LLEN', list)
 local gone, barred, done, lowest = {}, {}, 0, length
+local made = {}
 for i = 1, n do
   local at = base + 4 * i + 1
   local place, bytes = tonumber(ARGV[at]), ARGV[at + 1]
@@ -73,7 +76,10 @@ for i = 1, n do
     redis.call('LSET', list, found, blank)
     lowest = math.min(lowest, found)
     if target > 0 then
-      redis.call('SADD', KEYS[5], ARGV[base + 4 + 4 * n + target])
+      local name = ARGV[base + 4 + 4 * n + target]
+      if redis.call('SADD', KEYS[5], name) == 1 then
+        made['made:' .. KEYS[5 + target]] = name
+      end
       redis.call('RPUSH', KEYS[5 + target], payload)
     end
     -- Where it was when those before it had left.
@@ -88,5 +94,10 @@ end
 if done > 0 then
   redis.call('LREM', list, lowest * 2 > length and -done or done, blank)
   note('items', done)
+  if lifetime > 0 then
+    for field, name in pairs(made) do
+      redis.call('HSET', KEYS[2], field, name)
+    end
+  end
 end
 return {done, gone, barred}

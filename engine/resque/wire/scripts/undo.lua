@@ -1,5 +1,5 @@
--- Take back a part of an operation: put items back where they were, undo what was pushed, set
--- switches as they stood. What is taken back leaves the operation's memory in the same step, so
+-- Take back a part of an operation: put items back where they were, undo what was pushed, take off
+-- the names of queues that it made and that are empty again, set switches as they stood. What is taken back leaves the operation's memory in the same step, so
 -- nothing is ever restored twice.
 --
 -- include trail.inc.lua
@@ -41,6 +41,15 @@ for i = 8, #KEYS do
 end
 if ARGV[base + 4] == '1' then
   need('SADD', KEYS[7])
+end
+-- The queues that the operation made, by their keys.
+local made = {}
+for i = 8, #KEYS do
+  made[KEYS[i]] = shape == 'items' and redis.call('HGET', KEYS[4], 'made:' .. KEYS[i]) or nil
+end
+if next(made) then
+  need('SREM', KEYS[7])
+  need('HDEL', KEYS[4])
 end
 if refused then
   return refused
@@ -152,6 +161,12 @@ else
     close_gap()
   end
   redis.call('LTRIM', memory, 0, -4 * (done + lost) - 1)
+end
+for key, name in pairs(made) do
+  if done > 0 and redis.call('EXISTS', key) == 0 then
+    redis.call('SREM', KEYS[7], name)
+    redis.call('HDEL', KEYS[4], 'made:' .. key)
+  end
 end
 if done > 0 and ARGV[base + 4] == '1' then
   redis.call('SADD', KEYS[7], ARGV[base + 5])

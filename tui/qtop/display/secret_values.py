@@ -1,0 +1,190 @@
+"""Where in a text the value of a secret stands, once its name was found. Pure.
+
+A place is `(begin, end)`; None says that the name is only a word. Every look is bounded, or goes on
+where the one before ended.
+"""
+
+from __future__ import annotations
+
+import re
+from string import ascii_letters, digits
+from typing import Final
+
+Place = tuple[int, int]
+
+#: Looked at before what sounds like a secret, and what names are written in there.
+_MOST_BEFORE: Final = 80
+_IN_NAMES: Final = f"{ascii_letters}{digits}_-.:"
+_MOST_OF_ELEMENT: Final = 2_000
+#: Words that many names have: `token:refresh` is a queue, `key:users:1` a key of Redis.
+_BROAD: Final = frozenset({"key", "token"})
+_NO_SECRET: Final = re.compile(r"(error|exception)$", re.IGNORECASE)
+
+#: User and password of a URL, up to the last `@` before the path.
+_USERINFO: Final = re.compile(r"""[^\s/?#"'<>\\]{1,500}@""")
+#: From the end of what sounds like a secret to where its value begins: the rest of the name, the
+#: quote that ends it (with the backslashes of JSON within JSON), and `:`, `=>` or `=`.
+_TO_VALUE: Final = re.compile(
+    r"""
+    (?P<rest> (?: [\w.\-] | \\{1,16}u[0-9a-f]{4} ){0,80}+ (?:\]|%5D)?
+            | [\w.\-\ ]{0,80}+ (?=\\{0,16}["']) )
+    (?P<quote> \\{0,16}["'] )?
+    \s{0,20} (?P<sign> => | =(?![=~]) | :(?!:) ) (?P<space> \s{0,20} )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_REST: Final = re.compile(r"[\w.\-]*+")
+_QUOTE: Final = re.compile(r"""(\\{0,16})(["'])""")
+_WHOLE: Final = {
+    '"': re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL),
+    "'": re.compile(r"(?:[^'\\]|\\.)*+", re.DOTALL),
+}
+_TOKEN: Final = re.compile(r"""(\\{0,16})(["'])|[\[{(]|[\]})]""")
+#: A value without quotes: one word; where the first says how the second proves something, two; or
+#: the pairs by which it does.
+_BARE: Final = re.compile(
+    r"""
+      (?: digest | oauth | hawk | signature | aws4-[\w\-]{1,40} ) \s{1,8}
+      (?: [\w\-]++= (?: \\{0,16}"[^"\\]*+\\{0,16}" | [^\s,"'\\]*+ ) (?: ,\s{0,8}(?=[\w\-]++=) )? )++
+    | (?:(?:bearer|basic|digest|negotiate|token|apikey)\s{1,8})?[^\s,;&}\])"'\\]++
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+#: What follows `name:` at once and is no secret: the line of a file, a port, a process; words.
+_NUMBER: Final = re.compile(r"\d{1,7}(?!\w)")
+_WORDS: Final = re.compile(
+    r"""
+    (?: [a-z]{1,20}+ | \d{1,7}+ ) (?: [:_.,/*\-]{1,4}+ (?: [a-z]{1,20}+ | \d{1,7}+ )? ){0,20}+
+    (?= [\s,;&}\])"'\\] | \Z )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+#: From the name of an option to its value: blanks, or the comma of a list of texts.
+_TO_ARGUMENT: Final = re.compile(
+    r"""[\w.\-]{0,80}+ (?: \s{1,20} | \\{0,16}["']\s{0,20},\s{0,20}(?=\\{0,16}["']) )""",
+    re.VERBOSE,
+)
+_ARGUMENT: Final = re.compile(r"""[^\s"'\\\-][^\s"'\\]*+""")
+_NAMES_A_VALUE: Final = re.compile(r"""\\{0,16}["']\s{0,20}(?::|=>)""")
+
+#: The angles of a tag, also as JSON and HTML spell them.
+_ANGLES: Final = ("<", "&lt;", "u003c")
+_TO_CONTENT: Final = re.compile(
+    r"(?P<rest>[\w.\-:]{0,80}+)(?:\s[^<>]{0,300}?)?(?<![/=])(?:>|\\{1,16}u003e|&gt;)",
+    re.IGNORECASE,
+)
+_CONTENT: Final = re.compile(r"\w[^\s<>&\\]*+")
+
+
+def in_url(text: str, at: int) -> Place | None:
+    """User and password, with their `@`, of the URL whose `://` ends at `at`."""
+    found = _USERINFO.match(text, at)
+    return None if found is None else (at, found.end())
+
+
+def of_name(text: str, start: int, end: int) -> Place | None:
+    """The value of the name of which `start` to `end` sounds like a secret: of a pair, of an option
+    of a command, of an element."""
+    if (pair := _of_pair(text, start, end)) is not None:
+        return pair
+    begin = _begin_of_name(text, start)
+    if text.startswith("-", begin) and not text.startswith("---", begin):
+        return _of_option(text, end)
+    return _of_element(text, begin, end)
+
+
+def after_name(text: str, at: int) -> int:
+    """Where the name ends that reaches to `at` and further."""
+    return _REST.match(text, at).end()  # type: ignore[union-attr]
+
+
+def _of_pair(text: str, start: int, end: int) -> Place | None:
+    found = _TO_VALUE.match(text, end)
+    if found is None or _NO_SECRET.search(text[start : found.end("rest")]):
+        return None
+    at = found.end()
+    if (quoted := _quoted(text, at)) is not None:
+        return quoted
+    if text.startswith(("[", "{", "("), at):
+        return at, _end_of_container(text, at)
+    if found["sign"] == ":" and not found["quote"] and not found["space"]:
+        is_broad = text[start:end].lower() in _BROAD
+        if (found["rest"] or is_broad) and _NUMBER.match(text, at):
+            return None
+        if is_broad and _WORDS.match(text, at):
+            return None
+    bare = _BARE.match(text, at)
+    return None if bare is None else bare.span()
+
+
+def _begin_of_name(text: str, start: int) -> int:
+    before = text[max(0, start - _MOST_BEFORE) : start]
+    return start - len(before) + len(before.rstrip(_IN_NAMES))
+
+
+def _of_option(text: str, end: int) -> Place | None:
+    found = _TO_ARGUMENT.match(text, end)
+    if found is None:
+        return None
+    quoted = _quoted(text, found.end())
+    if quoted is None:
+        bare = _ARGUMENT.match(text, found.end())
+        return None if bare is None else bare.span()
+    if text.startswith("-", quoted[0]) or _NAMES_A_VALUE.match(text, quoted[1]):
+        return None
+    return quoted
+
+
+def _of_element(text: str, begin: int, end: int) -> Place | None:
+    begin += 5 if text.startswith(("u003c", "u003C"), begin) else 0
+    angle = next((each for each in _ANGLES if text.endswith(each, 0, begin)), None)
+    found = None if angle is None else _TO_CONTENT.match(text, end)
+    if angle is None or found is None:
+        return None
+    at = found.end()
+    name = text[begin : found.end("rest")]
+    closings = (f"{angle}{slash}{name}" for slash in ("/", r"\/", r"\\\/"))
+    closed = [text.find(closing, at, at + _MOST_OF_ELEMENT) for closing in closings]
+    until = min((place for place in closed if place >= 0), default=-1)
+    if until < 0:
+        # `List<Token>` and `SET <key> <value>` are no elements; one that was cut is.
+        content = _CONTENT.match(text, at)
+        tag = begin - len(angle)
+        is_type = text[max(0, tag - 1) : tag].isalnum()
+        return None if content is None or is_type else content.span()
+    content_end = at + len(text[at:until].rstrip("\\"))
+    return (at, content_end) if text[at:content_end].strip() else None
+
+
+def _quoted(text: str, at: int) -> Place | None:
+    """What stands in quotes that open at `at`: to its quote, else to the end of everything."""
+    opening = _QUOTE.match(text, at)
+    if opening is None:
+        return None
+    begin, slashes, quote = opening.end(), opening[1], opening[2]
+    if not slashes:
+        found = _WHOLE[quote].match(text, begin)
+        return begin, len(text) if found is None else found.end()
+    end = text.find(slashes + quote, begin)
+    while end > begin and text[end - 1] == "\\":
+        end = text.find(slashes + quote, end + 1)
+    return begin, len(text) if end < 0 else end
+
+
+def _end_of_container(text: str, begin: int) -> int:
+    """Where the list or hash ends that begins at `begin`; with everything when it does not."""
+    level = 0
+    within: str | None = None
+    for token in _TOKEN.finditer(text, begin):
+        sign = token[0]
+        if within is not None:
+            is_even = len(within) == 1 and token[2] == within and len(token[1]) % 2 == 0
+            within = None if sign == within or is_even else within
+        elif token[2] is not None:
+            within = sign
+        else:
+            level += 1 if sign in "[{(" else -1
+            if level == 0:
+                return token.end()
+    return len(text)
