@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from qtop import keymap
 from qtop.actor import actor
 from qtop.due.search import Choice
+from qtop.finding.precedence import Precedence
 from qtop.local.modules import ModuleMemory
 from qtop.local.order import Order
 from qtop.local.workers import LocalWorkers
@@ -60,6 +61,8 @@ class Desk:
         read_only: bool,
     ) -> None:
         self._app = app
+        #: An action that looks for its jobs goes before searches in the background.
+        self.precedence: Final = Precedence()
         planning = app.keys, actor(), app.settings.undo_limits, app.stage.manner.sign
         self.plans = Plans(*planning)
         self.failure_plans = FailurePlans(*planning)
@@ -182,7 +185,8 @@ class Desk:
         cover: LookingDialog,
         table: VTable[Any] | None,
     ) -> None:
-        seen = await self._actions.look(what, search(cover.tell))
+        with self.precedence.ahead():
+            seen = await self._actions.look(what, search(cover.tell))
         if cover is not self._app.screen:
             return  # the question was left before it could be asked
         # Without its callback, which would cancel what runs here.

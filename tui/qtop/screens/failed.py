@@ -116,7 +116,8 @@ class FailedScreen(EntriesScreen):
 
     def _begun(self, wanted: Wanted) -> Census:
         key = failures.list_key(self.app.keys, wanted.list_name)
-        return Census(key, wanted, lambda: self.now, self._show_groups)
+        rest = self.app.desk.precedence.rest
+        return Census(key, wanted, lambda: self.now, self._show_groups, rest)
 
     async def _follow_census(self, census: Census) -> None:
         more = partial(self._counted_more, census)

@@ -142,7 +142,9 @@ class EntriesScreen(FailedActions):
 
         key = failures.list_key(self.app.keys, wanted.list_name)
         self.matches = self._among_newest()
-        follower = self._follower = Follower(key, begin, finish)
+        follower = self._follower = Follower(
+            key, begin, finish, sleep=self.app.desk.precedence.rest
+        )
         self.in_background("search", partial(self._follow, follower))
 
     async def _follow(self, follower: Follower) -> None:

@@ -165,7 +165,8 @@ class JobsScreen(JobActions):
         def finish() -> None:
             self._matches = self._counting
 
-        self._follower = Follower(self.source.key(self.app.keys), begin, finish)
+        key, rest = self.source.key(self.app.keys), self.app.desk.precedence.rest
+        self._follower = Follower(key, begin, finish, sleep=rest)
 
     async def _follow(self) -> None:
         follower = self._follower
