@@ -29,6 +29,17 @@ async def test_one_failure_is_requeued_at_once(redis: Redis) -> None:
     assert (await redis.size("mail"), await redis.failed()) == (1, 2)
 
 
+async def test_a_question_about_one_waiting_job_says_so(redis: Redis) -> None:
+    await redis.push("mail", 1)
+    app = on(redis)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("2", "c")
+        await until_shown(pilot, "Deletes the 1 job that waits in mail now.")
+        await pilot.press("escape", "D")
+        await until_shown(pilot, "Deletes the 1 job that waits in mail now, and its name.")
+
+
 async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> None:
     await redis.fail(5)
     app = on(redis)

@@ -146,7 +146,7 @@ class FailedScreen(EntriesScreen):
     def show_board(self, view: View) -> None:
         """Show what is new."""
         self._groups_table.stale = self._entries_table.stale = view.is_stale
-        if self.table.row_count == 0:
+        if self._seen is None:
             self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
         super().show_board(view)
 
