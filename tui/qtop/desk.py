@@ -140,7 +140,10 @@ class Desk:
             self._ask(self.plans.undo(self._actions.trails[-1]), None)
 
     def undo_deed(self, deed: Deed) -> None:
-        """Take back an action that is on record, after a question."""
+        """Take back an action that is on record, after a question, or say why that cannot be."""
+        if deed.undo_left_s is None:
+            self._app.say(" ".join(deeds.consequence(deed)), "warn")
+            return
         self.begin(self.plans.undo(deed, "confirm", *deeds.question(deed)))
 
     def ask_for_moment(self, choice: Choice, table: VTable[Any] | None = None) -> None:

@@ -169,7 +169,7 @@ class Plans:
             undone = await send(undo.undo(self._keys, deed.id, back))
             if not undone.is_known:
                 return Outcome(f"{what}: nothing is left to take back", "warn", undid=deed.id)
-            lost = f", {number(undone.lost)} could not be any more" if undone.lost else ""
+            lost = f", too late for {number(undone.lost)}" if undone.lost else ""
             # The numbers first: a narrow terminal cuts the end.
             text = f"took back {number(undone.done)}{lost}: {what}"
             return Outcome(text, "warn" if undone.lost else "good", undid=deed.id)
