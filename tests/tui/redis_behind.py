@@ -1,6 +1,7 @@
 """A real Redis behind the console under test."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from tests.tui.console import console
 from tests.tui.looks import failure
@@ -26,8 +27,8 @@ class Redis:
         jobs = [encode_job("Job", [queue, index]) for index in range(number)]
         await self.source.run(queues.push(KEYS, queue, jobs))
 
-    async def fail(self, number: int) -> None:
-        entries = [failure(n).item.raw for n in range(number, 0, -1)]
+    async def fail(self, number: int, **fields: Any) -> None:
+        entries = [failure(n, **fields).item.raw for n in range(number, 0, -1)]
         await self.source.run(single(("RPUSH", KEYS.failed(), *entries), int, writes=True))
 
     async def size(self, queue: str) -> int:

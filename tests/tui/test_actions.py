@@ -137,8 +137,21 @@ async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: 
     await console.actions.run(FAILURES.requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
     outcome = await console.actions.run(PLANS.undo(console.actions.trails[-1]))
-    assert outcome.text == "took back 0, 1 could not be any more: requeue 1 failed job"
+    assert outcome.text == "took back 0, too late for 1: requeue 1 failed job"
     assert outcome.tone == "warn"
+
+
+@pytest.mark.redis
+async def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(
+    console: Console,
+) -> None:
+    await console.actions.run(FAILURES.delete(await console.fail(entry(1))))
+    back = PLANS.undo(console.actions.trails[-1])
+    assert (await console.actions.run(back)).text == "took back 1: delete 1 failed job"
+    again = await console.actions.run(back)
+    assert again.text == "delete 1 failed job: nothing is left to take back"
+    assert again.tone == "warn"
+    assert await console.failed() == 1
 
 
 def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:

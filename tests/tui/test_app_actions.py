@@ -1,5 +1,7 @@
 """What the console's keys do to a real Redis."""
 
+import asyncio
+
 import pytest
 from tests.tui.console import screen_lines, screen_text, table_of, until, until_shown
 from tests.tui.looks import failure
@@ -27,6 +29,17 @@ async def test_one_failure_is_requeued_at_once(redis: Redis) -> None:
     assert (await redis.size("mail"), await redis.failed()) == (1, 2)
 
 
+async def test_a_question_about_one_waiting_job_says_so(redis: Redis) -> None:
+    await redis.push("mail", 1)
+    app = on(redis)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("2", "c")
+        await until_shown(pilot, "Deletes the 1 job that waits in mail now.")
+        await pilot.press("escape", "D")
+        await until_shown(pilot, "Deletes the 1 job that waits in mail now, and its name.")
+
+
 async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> None:
     await redis.fail(5)
     app = on(redis)
@@ -41,6 +54,29 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
         await until_shown(pilot, "requeued 3, gone meanwhile 0, refused 0")
         assert table_of(app).marked == frozenset()
     assert (await redis.size("mail"), await redis.failed()) == (3, 2)
+
+
+async def test_lists_are_not_looked_through_beside_an_action_that_looks_for_its_jobs(
+    redis: Redis,
+) -> None:
+    await redis.fail(3)
+    app = on(redis)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        found = asyncio.Event()
+
+        async def search(tell: object) -> str:
+            await found.wait()
+            return "nothing"
+
+        app.desk.begin_after_search("looking for it", search, lambda what: f"found {what}")
+        await until_shown(pilot, "looking for it")
+        background = asyncio.create_task(app.desk.precedence.rest(0))
+        await pilot.press("4", "t")
+        assert not background.done()
+        found.set()
+        await until_shown(pilot, "found nothing")
+        await background
 
 
 async def test_a_question_acts_on_what_was_marked_when_it_was_asked(redis: Redis) -> None:

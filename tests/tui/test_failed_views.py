@@ -10,6 +10,7 @@ from tests.tui.console import (
     until_shown,
 )
 from tests.tui.looks import FakeSource, failure, fleet, snapshot
+from tests.tui.redis_behind import Redis, on
 from textual.widgets import TextArea
 
 from qtop.app import QtopApp
@@ -122,3 +123,44 @@ async def test_a_frozen_display_does_not_change() -> None:
         assert table_of(app).row_count == 30
         await pilot.press("f")
         await until(pilot, lambda: table_of(app).row_count == 40, "the newest")
+
+
+@pytest.mark.redis
+async def test_a_frozen_display_shows_once_what_was_not_opened_before(redis: Redis) -> None:
+    await redis.fail(2)
+    await redis.push("mail", 3)
+    app = on(redis)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("f", "4")
+        await until_shown(pilot, "1 group of 2 failed jobs")
+        await pilot.press("enter")
+        await until_shown(pilot, "2 match")
+        await pilot.press("2", "enter")
+        await until_shown(pilot, "jobs 1 to 3 of 3 waiting")
+        await pilot.press("5")
+        await until_shown(pilot, "No delayed jobs: they come with a delay")
+        await redis.fail(2)
+        before = app.stage.look.snapshot
+        await pilot.press("4")
+        app.look_now()
+        await until(pilot, lambda: app.stage.look.snapshot is not before, "the next look")
+        await until_shown(pilot, "1 group of 2 failed jobs")
+
+
+@pytest.mark.redis
+async def test_a_frozen_display_shows_what_a_filter_finds_in_a_long_list(redis: Redis) -> None:
+    await redis.fail(700)
+    await redis.fail(2, exception="Rare")
+    app = on(redis)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("4", "t")
+        await until_shown(pilot, "newest first")
+        await pilot.press("f", "slash", *"exception:Rare", "enter")
+        await until(pilot, lambda: table_of(app).row_count == 2, "what matches")
+        await until_shown(pilot, "2 match")
+        await pilot.press("slash", "x", "enter")
+        await until_shown(pilot, "0 match")
+        await pilot.pause()
+        assert "Nothing matches the filter; esc takes it away." in screen_text(app)

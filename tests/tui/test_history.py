@@ -84,8 +84,8 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
         await until_shown(pilot, "took back 1: delete 1 failed job")
         assert await redis.failed() == 3
         await until_shown(pilot, "undone")
-        await pilot.press("G", "u", "y")
-        await until_shown(pilot, "nothing is left to take back")
+        await pilot.press("G", "u")
+        await until_shown(pilot, "Nothing can be taken back: all of it was taken back.")
         # Taken back from History, it is no longer the last thing to undo.
         await pilot.press("2", "u")
         await until_shown(pilot, "nothing to take back")
@@ -151,6 +151,10 @@ async def test_hostile_actions_are_shown_and_never_obeyed() -> None:
         await until_shown(pilot, "37 failed jobs")
         assert "\x1b" not in screen_text(app)
         assert "\u202e" not in screen_text(app)
-        await pilot.press("j", "j", "j", "enter")
+        await pilot.press("j", "j", "j", "u")
         await until_shown(pilot, "Nothing can be taken back")
+        assert app.screen.query_one("VTable").has_focus  # without a question
+        await pilot.press("enter")
+        await until(pilot, lambda: "Undo" in screen_text(app), "the whole record")
+        assert "Nothing can be taken back" in screen_text(app)
         assert "\x1b" not in screen_text(app)

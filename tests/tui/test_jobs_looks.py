@@ -134,6 +134,8 @@ def test_the_line_above_the_jobs_says_who_serves_them_and_how_fast() -> None:
     assert said(slow, "web1:1:mail", "web1:2:*", "db:3:mail") == (
         "3 workers on web1 2, db 1, 2 in hand in 1.0/s  out 4.0/s  empty in 30 s"
     )
+    even = slow._replace(rates=Rates(4.0, 4.0), empty_in_s=None)
+    assert said(even, "db:3:mail").endswith("in 4.0/s  out 4.0/s  is steady")
     assert said(row("mail", 90)).startswith("nobody serves it in –/s")  # noqa: RUF001
     assert "PAUSED" in said(row("mail", 0, is_paused=True), "web1:1:mail")
     assert "3 set aside (b)" in said(row("mail", 0, unreadable=3), "web1:1:mail")

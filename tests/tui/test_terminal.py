@@ -1,7 +1,9 @@
 """The console in a real terminal: what it writes there, and how it leaves."""
 
 import os
+import shlex
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +94,27 @@ def test_a_failing_editor_gives_the_terminal_back(
         terminal.press(b"q")
         assert terminal.wait() == 0
         assert terminal.is_as_it_was
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_editor_and_the_console(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    pause = "import os, signal; print('editor', os.getpid(), 'here', flush=True); signal.pause()"
+    monkeypatch.setenv("VISUAL", shlex.join([sys.executable, "-c", pause]))
+    with Store(redis_url) as store:
+        store.run(single(("RPUSH", KEYS.failed(), failure(1).item.raw), int, writes=True))
+    with open_terminal(RUN, redis_url, str(tmp_path)) as terminal:
+        terminal.read_until(b"4 Failed")
+        terminal.press(b"4t")
+        terminal.read_until(b"newest first")
+        terminal.press(b"e")
+        terminal.read_until(b" here")
+        edits = int(terminal.written.rpartition(b"editor ")[2].split()[0])
+        terminal.process.send_signal(number)
+        assert terminal.wait() == 0
+        assert terminal.is_as_it_was
+    assert not psutil.pid_exists(edits)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

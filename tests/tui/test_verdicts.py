@@ -191,6 +191,11 @@ def test_a_queue_that_grows_for_long_enough_is_told_with_its_rates() -> None:
     assert verdict.lead == Lead("queues", "mail")
 
 
+def test_a_queue_that_has_grown_but_drains_at_the_moment_is_not_called_never_empty() -> None:
+    looks = growing([*(100 + 5 * number for number in range(14)), 161], pushed=25)
+    assert only("growing", judged(*looks, every_s=10)).text == "mail grows by 0.4 jobs/s; 161 wait"
+
+
 def test_growth_with_a_known_cause_is_not_told_too() -> None:
     sizes = [100 + 5 * number for number in range(14)]
     paused = [served(queue("mail", size, is_paused=True)) for size in sizes]

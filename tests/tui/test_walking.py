@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtop.finding.following import Follower
+from qtop.finding.precedence import Precedence
 from qtop.finding.walker import walk
 from qtop.finding.walking import Walk
 from resque.errors import Unreachable
@@ -181,6 +182,21 @@ class Clock:
 def follower(counted: Counted) -> Follower:
     clock = Clock()
     return Follower(KEY, counted.begin, counted.finish, clock, clock.sleep)
+
+
+async def test_a_walk_in_the_background_waits_for_who_goes_first() -> None:
+    there, counted, precedence = List(items(1_000)), Counted(), Precedence()
+    following = Follower(KEY, counted.begin, counted.finish, Clock(), precedence.rest)
+    with precedence.ahead():
+        walking = asyncio.create_task(following.follow(there.read))
+        with precedence.ahead():
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not counted.walks
+        there.asked.clear()
+    assert await walking
+    assert sorted(counted.walks[0]) == list(range(1_000))
 
 
 async def test_newcomers_are_added_without_another_walk() -> None:

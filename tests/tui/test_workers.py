@@ -84,7 +84,7 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
         await pilot.press("3", "D")
         await until_shown(pilot, "Prune 2 dead workers?")
         await until_shown(pilot, "holds Charge of mail")
-        await until_shown(pilot, "1 job in their hands become failures")
+        await until_shown(pilot, "1 job in its hands becomes a failure")
         await pilot.press("y")
         await until_shown(pilot, "unregistered 2, jobs failed 1, spared 0")
     assert await registered(redis) == {b"alive-1:9:mail"}

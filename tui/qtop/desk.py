@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from qtop import keymap
 from qtop.actor import actor
 from qtop.due.search import Choice
+from qtop.finding.precedence import Precedence
 from qtop.local.modules import ModuleMemory
 from qtop.local.order import Order
 from qtop.local.workers import LocalWorkers
@@ -60,6 +61,8 @@ class Desk:
         read_only: bool,
     ) -> None:
         self._app = app
+        #: An action that looks for its jobs goes before searches in the background.
+        self.precedence: Final = Precedence()
         planning = app.keys, actor(), app.settings.undo_limits, app.stage.manner.sign
         self.plans = Plans(*planning)
         self.failure_plans = FailurePlans(*planning)
@@ -137,7 +140,10 @@ class Desk:
             self._ask(self.plans.undo(self._actions.trails[-1]), None)
 
     def undo_deed(self, deed: Deed) -> None:
-        """Take back an action that is on record, after a question."""
+        """Take back an action that is on record, after a question, or say why that cannot be."""
+        if deed.undo_left_s is None:
+            self._app.say(" ".join(deeds.consequence(deed)), "warn")
+            return
         self.begin(self.plans.undo(deed, "confirm", *deeds.question(deed)))
 
     def ask_for_moment(self, choice: Choice, table: VTable[Any] | None = None) -> None:
@@ -182,7 +188,8 @@ class Desk:
         cover: LookingDialog,
         table: VTable[Any] | None,
     ) -> None:
-        seen = await self._actions.look(what, search(cover.tell))
+        with self.precedence.ahead():
+            seen = await self._actions.look(what, search(cover.tell))
         if cover is not self._app.screen:
             return  # the question was left before it could be asked
         # Without its callback, which would cancel what runs here.

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from textual import events
-from textual.app import App
 from textual.worker import WorkerFailed
 
 from qtop import crash
 from qtop.driver import TerminalDriver
+from qtop.keyboard import Keyboard
 from qtop.threads import UnwaitedThreads
 
 WATCHDOG_S: Final = 5.0
 
 
-class Lifeline(App[None]):
+class Lifeline(Keyboard):
     """An app that ends well.
 
     Args:

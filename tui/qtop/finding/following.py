@@ -28,7 +28,7 @@ class Follower:
             later at the newcomers. When the list has lost items, or the like, there is another.
         finish: Called when such a walk is over.
         clock: Monotonic seconds.
-        sleep: Waits for some seconds.
+        sleep: Waits for some seconds, and for those who go first.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Follower:
             # Until the end of it, the old extent holds: newcomers that were missed come again.
             self._extent = None
             way = Walk(self._key, floor=before.length, anchor=before.last)
-            await walk(read, way, self._visit)
+            await walk(read, way, self._visit, rest=self._sleep)
             if not way.is_broken:
                 self._extent = _extent_of(way)
                 return True
@@ -104,7 +104,7 @@ class Follower:
         way = Walk(self._key)
         self._extent, self._visit = None, self._begin()
         self.is_walking, self.done, self.of = True, 0, 0
-        await walk(read, way, self._visit, told)
+        await walk(read, way, self._visit, told, rest=self._sleep)
         took_s = self._clock() - began_s
         self._not_before_s = self._clock() + max(_LEAST_REST_S, _REST * took_s)
         self._extent = _extent_of(way)

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import Timer
 from typing import Any, Final
 
 from qtop.display.text import counted, safe
@@ -22,6 +23,8 @@ from resque.wire.codec import decode, encode, members
 
 #: Longer payloads are for another tool than a text editor.
 MOST_BYTES: Final = 4 << 20
+#: How long an editor that is asked to leave has for that.
+_PATIENCE_S: Final = 2.0
 _MOST_DIFFERENT: Final = 2_000
 _NOT_PLAIN: Final = re.compile(r"[^\x20-\x7e\n]")
 
@@ -122,7 +125,8 @@ def in_editor(command: Sequence[str], text: str) -> str:
     """Let a person change a text in a program. The file is private and gone afterwards.
 
     Raises OSError when the program cannot be started or ends with an error, and BadPayload when
-    what it left is no text. Waits until it ends.
+    what it left is no text. Waits until it ends. To be called by the main thread, whose event loop
+    learns of signals afterwards: what asks this process to leave ends the program within seconds.
     """
     # An editor may leave more beside it.
     with tempfile.TemporaryDirectory(prefix="qtop-", ignore_cleanup_errors=True) as folder:
@@ -130,18 +134,33 @@ def in_editor(command: Sequence[str], text: str) -> str:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(text.encode("utf-8", "surrogateescape"))
         # The operator's own editor, chosen by the operator's own environment.
-        with _interrupts_for_the_editor():
-            done = subprocess.run([*command, str(path)], check=False)
-        if done.returncode != 0:
-            raise OSError(0, f"{command[0]} ended with status {done.returncode}")
+        with subprocess.Popen([*command, str(path)]) as program, _signals_to(program):
+            program.wait()
+        if program.returncode != 0:
+            raise OSError(0, f"{command[0]} ended with status {program.returncode}")
         return path.read_bytes().decode("utf-8", "surrogateescape")
 
 
 @contextlib.contextmanager
-def _interrupts_for_the_editor() -> Iterator[None]:
-    """What is typed to interrupt it comes to both, and must not end the console."""
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+def _signals_to(program: subprocess.Popen[bytes]) -> Iterator[None]:
+    """While a program has the terminal, what asks this process to leave asks it first: two cannot
+    share a terminal, and one that is left behind would keep it."""
+    patience = Timer(_PATIENCE_S, program.kill)
+    patience.daemon = True
+
+    def leave(number: int, frame: object) -> None:
+        program.send_signal(number)
+        if patience.ident is None:
+            patience.start()
+
+    # What is typed to interrupt the program comes to both, and must not end the console.
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            before[each] = signal.signal(each, leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        patience.cancel()
+        for each, handler in before.items():
+            signal.signal(each, handler)

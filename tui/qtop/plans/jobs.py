@@ -14,7 +14,7 @@ from qtop.finding.chosen import Chosen
 from qtop.finding.scanning import Source
 from qtop.keymap import Danger, Sign, sign
 from qtop.plans.pace import Pace
-from qtop.plans.plan import Outcome, Plan, Run, Seen, acted, count_of, typeable, way_back
+from qtop.plans.plan import Outcome, Plan, Run, Seen, acted, count_of, typeable, waiting, way_back
 from resque.state import bulk, queues, registration, removal, windows
 from resque.state.bulk import Decide, Result, Taking
 from resque.state.trail import Actor, Trail
@@ -139,7 +139,7 @@ class JobPlans:
             return Outcome(f"removed {name} and {count_of(deleted, 'job')}", trail=kept)
 
         details = (
-            f"Deletes the {count_of(length, 'job')} that wait in {name} now, and its name.",
+            f"Deletes {waiting(length, name)} now, and its name.",
             "With jobs that come from now on it is a queue again; they stay.",
             way_back(trail, self._limits, self._sign)
             if length

@@ -109,7 +109,7 @@ class Plans:
             return cleared(deleted, f"from {name}", trail)
 
         details = (
-            f"Deletes the {count_of(seen.extent.length, 'job')} that wait in {name} now.",
+            f"Deletes {waiting(seen.extent.length, name)} now.",
             f"Jobs that come from now on stay. {way_back(trail, self._limits, self._sign)}",
         )
         return Plan(f"Clear queue {name}", "Clear", details, "typed", run, typeable(queue))
@@ -169,7 +169,7 @@ class Plans:
             undone = await send(undo.undo(self._keys, deed.id, back))
             if not undone.is_known:
                 return Outcome(f"{what}: nothing is left to take back", "warn", undid=deed.id)
-            lost = f", {number(undone.lost)} could not be any more" if undone.lost else ""
+            lost = f", too late for {number(undone.lost)}" if undone.lost else ""
             # The numbers first: a narrow terminal cuts the end.
             text = f"took back {number(undone.done)}{lost}: {what}"
             return Outcome(text, "warn" if undone.lost else "good", undid=deed.id)
@@ -232,6 +232,12 @@ def rest_of(count: int, stopped: Exception) -> str:
 def count_of(number_of: int, noun: str) -> str:
     """`1 job`, `1,204 jobs`."""
     return f"{number(number_of)} {noun}{'' if number_of == 1 else 's'}"
+
+
+def waiting(number_of: int, queue: str) -> str:
+    """The jobs of a queue, which is a safe text: `the 2 jobs that wait in mail`."""
+    wait = "waits" if number_of == 1 else "wait"
+    return f"the {count_of(number_of, 'job')} that {wait} in {queue}"
 
 
 def list_of(names: Iterable[str], most: int = 5) -> str:

@@ -130,7 +130,8 @@ def _consequence(cases: Sequence[Case]) -> str:
     holding = sum(case.seen.record is not None for case in cases)
     if not holding:
         return "None of them holds a job."
-    return f"{counted(holding, 'job')} in their hands become failures, to be requeued or deleted."
+    what = "its hands becomes a failure" if holding == 1 else "their hands become failures"
+    return f"{counted(holding, 'job')} in {what}, to be requeued or deleted."
 
 
 def _nothing(text: str) -> Plan:

@@ -20,6 +20,7 @@ from qtop.widgets.bar import Bar, Span
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
 from qtop.widgets.vtable import VTable
+from resque.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp
@@ -175,8 +176,18 @@ class ListScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self.table: VTable[Any] = self.make_table()
+        self._seen: Snapshot | None = None
         place = listed_in(type(self))
         self.table.show_columns(self.app.settings.columns.get(place) if place else None)
+
+    def has_news(self, view: View) -> bool:
+        """Whether there was a look since this was last asked. A frozen display takes in none; but
+        a screen that has shown nothing yet has nothing to keep, and would call the list empty."""
+        newest = view.look.snapshot
+        if newest is self._seen or (view.frozen_since_mono is not None and self._seen is not None):
+            return False
+        self._seen = newest
+        return True
 
     def make_table(self) -> VTable[Any]:
         """The table, without rows."""

@@ -116,7 +116,8 @@ class FailedScreen(EntriesScreen):
 
     def _begun(self, wanted: Wanted) -> Census:
         key = failures.list_key(self.app.keys, wanted.list_name)
-        return Census(key, wanted, lambda: self.now, self._show_groups)
+        rest = self.app.desk.precedence.rest
+        return Census(key, wanted, lambda: self.now, self._show_groups, rest)
 
     async def _follow_census(self, census: Census) -> None:
         more = partial(self._counted_more, census)
@@ -145,7 +146,7 @@ class FailedScreen(EntriesScreen):
     def show_board(self, view: View) -> None:
         """Show what is new."""
         self._groups_table.stale = self._entries_table.stale = view.is_stale
-        if self.table.row_count == 0:
+        if self._seen is None:
             self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
         super().show_board(view)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -22,6 +22,7 @@ class Census:
         wanted: Which of its entries count.
         now: Tells the server's clock.
         on_groups: Called when a count is over.
+        rest: As for `Follower`.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Census:
         wanted: Wanted,
         now: Callable[[], datetime],
         on_groups: Callable[[], None],
+        rest: Callable[[float], Awaitable[None]],
     ) -> None:
         self._wanted = wanted
         self._now = now
@@ -38,7 +40,7 @@ class Census:
         self._search = Search(wanted, now())
         #: What to show; None when there is nothing yet.
         self.groups: Groups | None = None
-        self.follower: Final = Follower(key, self._begin, self._finish)
+        self.follower: Final = Follower(key, self._begin, self._finish, sleep=rest)
 
     @property
     def too_large(self) -> int:

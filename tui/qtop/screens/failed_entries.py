@@ -28,7 +28,6 @@ from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.state import failures, windows
 from resque.state.failures import FAILED, Failure
-from resque.state.snapshot import Snapshot
 from resque.state.windows import Item
 
 #: Entries of one page that is read from Redis.
@@ -47,10 +46,11 @@ class EntriesScreen(FailedActions):
         self.matches: Matches | None = None
         self._counting: Matches
         self._follower: Follower | None = None
+        #: All that the follower found at first was shown: what comes now can wait.
+        self._is_shown = False
         self._page_ends: int | None = None
         self._length: int | None = None
         self._page: Sequence[Failure] = ()
-        self._seen: Snapshot | None = None
 
     def make_table(self) -> VTable[Any]:
         """The table of the entries."""
@@ -84,10 +84,9 @@ class EntriesScreen(FailedActions):
     def show_board(self, view: View) -> None:
         """Look for what is new whenever there was a look at everything."""
         self.table.stale = view.is_stale
-        if self.table.row_count == 0:
+        if self._seen is None:
             self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
-        if view.frozen_since_mono is None and view.look.snapshot is not self._seen:
-            self._seen = view.look.snapshot
+        if self.has_news(view):
             self.look()
         self.show_title()
 
@@ -142,20 +141,23 @@ class EntriesScreen(FailedActions):
 
         key = failures.list_key(self.app.keys, wanted.list_name)
         self.matches = self._among_newest()
-        follower = self._follower = Follower(key, begin, finish)
+        self._is_shown = False
+        rest = self.app.desk.precedence.rest
+        follower = self._follower = Follower(key, begin, finish, sleep=rest)
         self.in_background("search", partial(self._follow, follower))
 
     async def _follow(self, follower: Follower) -> None:
         await follower.follow(self.app.read, self._found_more)
-        if follower is self._follower and not self.is_frozen:
+        if follower is self._follower and not (self.is_frozen and self._is_shown):
             await self._show_matches()
+            self._is_shown = follower.is_complete
 
     def _found_more(self) -> None:
         # The first time it is shown as it grows; later, when it is complete.
         if self.matches is None or self._counting.count >= self.matches.count:
             self.matches = self._counting
         self.show_title()
-        if self.table.row_count < MOST_LISTED and not self.is_frozen:
+        if self.table.row_count < MOST_LISTED and not (self.is_frozen and self._is_shown):
             self.in_background("rows", self._show_matches)
 
     async def _show_matches(self) -> None:

@@ -23,7 +23,6 @@ from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.state import audit
 from resque.state.audit import Deed
-from resque.state.snapshot import Snapshot
 from resque.state.trail import AUDIT_ENTRIES
 
 #: Actions read at first, and each time the page key meets the end of them.
@@ -98,7 +97,6 @@ class HistoryScreen(MainScreen):
             Bar(id="trend" if at == 0 else None, classes="trend") for at in range(trend_bars.LINES)
         ]
         self._limit = PAGE
-        self._seen: Snapshot | None = None
         self._deeds: list[Deed] | None = None
 
     def make_table(self) -> VTable[Any]:
@@ -126,8 +124,7 @@ class HistoryScreen(MainScreen):
         self.table.stale = view.is_stale
         if self._deeds is None:
             self.table.empty_text = chrome.empty_word(view, "actions", "")
-        if view.frozen_since_mono is None and view.look.snapshot is not self._seen:
-            self._seen = view.look.snapshot
+        if self.has_news(view):
             self._load()
 
     def subject(self, row: Deed) -> Subject:

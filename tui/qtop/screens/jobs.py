@@ -27,7 +27,6 @@ from qtop.widgets import queue_bars
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.state import windows
-from resque.state.snapshot import Snapshot
 
 WINDOW: Final = 200
 #: Of longer items only the beginning is listed; opening one fetches the whole.
@@ -50,7 +49,6 @@ class JobsScreen(JobActions):
         self._start = 0
         self._lands_last: bool | None = None
         self._length: int | None = None
-        self._seen: Snapshot | None = None
         self._matches: JobMatches | None = None
         self._counting: JobMatches | None = None
         self._follower: Follower | None = None
@@ -70,8 +68,7 @@ class JobsScreen(JobActions):
     def show_board(self, view: View) -> None:
         """Read again whenever there was a look."""
         self.table.stale = view.is_stale
-        if view.frozen_since_mono is None and view.look.snapshot is not self._seen:
-            self._seen = view.look.snapshot
+        if self.has_news(view):
             self.look()
         self.show_service(view)
         self._show_title()
@@ -165,7 +162,8 @@ class JobsScreen(JobActions):
         def finish() -> None:
             self._matches = self._counting
 
-        self._follower = Follower(self.source.key(self.app.keys), begin, finish)
+        key, rest = self.source.key(self.app.keys), self.app.desk.precedence.rest
+        self._follower = Follower(key, begin, finish, sleep=rest)
 
     async def _follow(self) -> None:
         follower = self._follower

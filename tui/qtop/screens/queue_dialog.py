@@ -21,7 +21,7 @@ class QueueDialog(Dialog[str | None]):
     AUTO_FOCUS = "#queue"
 
     def __init__(self, names: Sequence[str], title: str = "Requeue to which queue?") -> None:
-        super().__init__(title, ("The jobs go to its end, byte for byte.",))
+        super().__init__(title, ("What is moved goes to its end, byte for byte.",))
         # What cannot be shown cannot be typed: a completion means the name it stands for.
         self._names: dict[str, str | None] = {}
         for name in sorted(names):

@@ -38,7 +38,6 @@ from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.scheduler.zones import local_zone
 from resque.state.delayed_windows import Position
-from resque.state.snapshot import Snapshot
 
 _EMPTY: Final[dict[Part, str]] = {
     "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
@@ -66,7 +65,6 @@ class ScheduledScreen(ScheduledActions):
         self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
         self._glance: Glance | None = None
         self._schedules: dict[str, ScheduleRow] | None = None
-        self._seen: Snapshot | None = None
         self._is_reading = self._reads_again = False
         #: The filter to go back to from the jobs of a class.
         self._before_class: str | None = None
@@ -98,8 +96,7 @@ class ScheduledScreen(ScheduledActions):
         """Read anew whenever there was a look."""
         for table in self._tables.values():
             table.stale = view.is_stale
-        if view.frozen_since_mono is None and view.look.snapshot is not self._seen:
-            self._seen = view.look.snapshot
+        if self.has_news(view):
             self._load()
         if self._glance is None:
             self.table.empty_text = chrome.empty_word(view, "delayed jobs", "")

@@ -93,16 +93,17 @@ def _growing(grown: Sequence[Grown]) -> list[Verdict]:
         row, rates = each.row, each.row.rates
         if row.is_paused or row.is_unserved:
             continue  # why it grows is told
-        flow = ""
+        flow, end = "", ", never empty"
         if rates.in_per_s is not None and rates.out_per_s is not None:
             come, go = (
                 rate(per_s, is_estimate=rates.is_estimate)
                 for per_s in (rates.in_per_s, rates.out_per_s)
             )
             flow = f": {come} come, {go} go a second"
-        text = (
-            f"{row.name} grows by {rate(each.per_s)} jobs/s{flow}; {row.depth:,} wait, never empty"
-        )
+            if rates.in_per_s <= rates.out_per_s:
+                # They are of the last seconds: what has grown for minutes may just recover.
+                flow = end = ""
+        text = f"{row.name} grows by {rate(each.per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
         verdicts.append(
             Verdict(
                 "queues",

@@ -184,9 +184,12 @@ def header_line(placed: Sequence[Placed[RowT]], sort: SortMark | None, ellipsis:
     """The line with the labels, and the sort mark beside the label of the sorted column."""
 
     def label(place: Placed[RowT]) -> str:
+        text = place.column.label
         if sort is None or sort.column_key != place.column.key:
-            return place.column.label
-        return crop(place.column.label, place.width - 1, ellipsis=ellipsis) + sort.mark
+            return text
+        # Where the mark costs a letter, one that says so would cost another.
+        fits = len(text) < place.width
+        return text + sort.mark if fits else crop(f"{text} ", place.width, ellipsis=sort.mark)
 
     return Line(
         "header",

@@ -86,7 +86,8 @@ def _end(row: QueueRow) -> tuple[str, str, str]:
         return "empty", "never", "bad"
     if row.empty_in_s:
         return "empty in", cells.duration(row.empty_in_s), "strong"
-    return "is" if row.empty_in_s == 0 else "empty in", cells.empty_in(row), "dim"
+    figure = cells.empty_in(row)
+    return "empty in" if figure == cells.NOTHING else "is", figure, "dim"
 
 
 def serving(

@@ -1,0 +1,65 @@
+"""Keys that come together, as over a slow line: each meets what the one before it has made."""
+
+import pytest
+from tests.tui.console import console, screen_text, table_of, until, until_shown
+from tests.tui.looks import FakeSource, fleet
+from tests.tui.redis_behind import Redis, on
+from textual import events
+from textual.keys import _character_to_key
+
+from qtop.app import QtopApp
+from qtop.screens.palette import PaletteScreen
+from qtop.widgets.filter_bar import FilterBar
+
+NAMED = {"\r": "enter", "\x1b": "escape"}
+
+
+def type_at_once(app: QtopApp, keys: str) -> None:
+    """Type, without waiting for what any of the keys does."""
+    for key in keys:
+        app.post_message(events.Key(NAMED.get(key) or _character_to_key(key), key))
+
+
+@pytest.mark.redis
+async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis: Redis) -> None:
+    await redis.fail(2, exception="Mailers::Dead")
+    await redis.fail(2, exception="Other")
+    app = on(redis)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        # An `r` or a `d` of the filter's, on the list, would act on the newest failure: an Other.
+        type_at_once(app, "4t/Mailers::Dead\rd")
+        await until_shown(pilot, "deleted 1, gone meanwhile 0, refused 0")
+        assert app.screen.query_one(FilterBar).value == "Mailers::Dead"
+        await until_shown(pilot, "1 of 3")
+    assert (await redis.size("mail"), await redis.failed()) == (0, 3)
+
+
+async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "a look")
+        type_at_once(app, "2/")
+        app.post_message(events.Paste("mail\nd"))
+        type_at_once(app, "\r")
+        await until_shown(pilot, "1 of 7")
+        assert app.screen.query_one(FilterBar).value == "mail"
+
+
+async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "a look")
+        type_at_once(app, "2:freeze\r")
+        await until_shown(pilot, "FROZEN")
+        assert not isinstance(app.screen, PaletteScreen)
+
+
+async def test_a_screen_that_is_left_holds_up_no_key() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "a look")
+        type_at_once(app, "3\r\x1b\r\x1b?\x1b:\x1b2Gk")
+        await until(pilot, lambda: len(app.screen_stack) == 1 and app.current_mode == "queues")
+        await until(pilot, lambda: table_of(app).cursor_row is not None, screen_text(app))
+        await until(pilot, lambda: table_of(app)._rows.cursor_index == 5, "the last row but one")

@@ -1,0 +1,86 @@
+"""Keys, one after the other: each meets what the one before it has made of the console."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+from textual import events
+from textual.app import App
+from textual.message import Message
+from textual.message_pump import MessagePump
+from textual.timer import Timer
+
+#: How often what follows a key takes the key's way until all that the key set off is done: a line
+#: tells itself that its text is another one, then its screen, which shows what matches.
+_WAYS: Final = 3
+_LOOK_AFTER_S: Final = 0.1
+
+
+class Followed(Message):
+    """Sent after a key, on its way: where this arrives, the key has been."""
+
+    def __init__(self, number: int, ways_left: int) -> None:
+        self.number = number
+        self.ways_left = ways_left
+        super().__init__()
+
+
+class Keyboard(App[None]):
+    """An app in which a key is not passed on before the one ahead of it has done its work.
+
+    Textual hands a key at once to the widget that has the focus, and learns only when it comes back
+    from there what it does. Of keys that come together, as over a slow line, all would go to the
+    widget that had the focus when the first one came: letters typed after `/` would act on the
+    list, and keys typed after `enter` would go into the filter.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._typed: deque[events.Key | events.Paste] = deque()
+        self._number = 0
+        self._follower: MessagePump | None = None
+        self._watch: Timer | None = None
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keep what is typed until its turn comes; the rest is as ever."""
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        self._typed.append(event)
+        if self._follower is None:
+            await self._next()
+        elif self._watch is None:
+            self._watch = self.set_interval(_LOOK_AFTER_S, self._look_after)
+
+    async def on_followed(self, message: Followed) -> None:
+        """Take the same way once more, or go on to the next key."""
+        message.stop()
+        if message.number == self._number and not self._exit:
+            if message.ways_left:
+                self._follow(message.ways_left)
+            else:
+                await self._next()
+
+    async def _next(self) -> None:
+        """Pass the next key on, if there is one."""
+        self._follower = None
+        if self._typed:
+            self._number += 1
+            await super().on_event(self._typed.popleft())
+            self._follow(_WAYS)
+        elif self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+
+    def _follow(self, ways: int) -> None:
+        message = Followed(self._number, ways - 1)
+        self._follower = self.focused or self.screen
+        if not self._follower.post_message(message):
+            self._follower = self
+            self.post_message(message)
+
+    async def _look_after(self) -> None:
+        """A screen that is left takes with it what was on its way through it."""
+        if self._follower is not None and not self._follower.is_attached:
+            await self._next()
