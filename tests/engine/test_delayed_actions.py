@@ -64,7 +64,6 @@ def test_jobs_run_now_go_to_their_queues_and_come_back_with_an_undo(
     assert direct("EXISTS", KEYS.delayed_stamps(job(1))) == 0
 
     assert store.run(undo(KEYS, mine.id)) == Undone(done=3)
-    direct("DEL", "resque:queues")
     assert contents(direct) == before
     assert store.run(undo(KEYS, mine.id)) == Undone(is_known=False)
     assert contents(direct) == before
@@ -232,5 +231,4 @@ def test_a_job_as_large_as_jobs_get_is_taken_and_comes_back(store: Store, direct
     assert store.run(delayed_actions.run(KEYS, marks(store, [1]), mine)) == Result(done=1)
     assert direct("LLEN", "resque:queue:q") == 1
     assert store.run(undo(KEYS, mine.id)) == Undone(done=1)
-    direct("DEL", "resque:queues")
     assert contents(direct) == before

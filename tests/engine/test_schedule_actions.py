@@ -78,6 +78,16 @@ def test_schedules_are_queued_now_and_taken_back_unless_a_worker_was_faster(
     assert (deed.action, deed.done, deed.undone) == ("run now", 2, 1)
 
 
+def test_a_queue_that_running_a_schedule_made_is_gone_with_the_undo(
+    store: Store, direct: Direct
+) -> None:
+    mine = trail("run now", CONFIGS)
+    store.run(schedule_actions.run_now(KEYS, [from_json("one", CONFIG)], mine))
+    assert direct("SMEMBERS", "resque:queues") == [b"low"]
+    assert store.run(undo(KEYS, mine.id)) == Undone(done=1)
+    assert direct("EXISTS", "resque:queues") == 0
+
+
 def test_a_queue_that_is_no_list_stops_the_rest_with_the_reason(
     store: Store, direct: Direct
 ) -> None:

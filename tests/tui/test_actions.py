@@ -100,7 +100,7 @@ def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question(
     assert plan.what == "Requeue 2 failed jobs"
     assert "Classes: Mailers::Welcome (2)" in plan.details
     assert "Queues: mail" in plan.details
-    assert any("1 were retried before" in line for line in plan.details)
+    assert any("Retried before, and to run again: 1." in line for line in plan.details)
 
 
 @pytest.mark.redis

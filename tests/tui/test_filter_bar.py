@@ -82,6 +82,18 @@ async def test_escape_while_typing_brings_the_filter_before_back() -> None:
         assert names(app) == ["mail"]
 
 
+async def test_what_was_typed_at_once_with_leaving_is_no_filter() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await on_queues(pilot, "slash")
+        bar = app.screen.query_one(FilterBar)
+        bar.value = "mail"
+        bar.action_leave()
+        await pilot.pause()
+        assert len(names(app)) == 7
+        assert app.focused is table_of(app)
+
+
 async def test_a_filter_that_makes_no_sense_is_told_and_not_used() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:

@@ -24,7 +24,10 @@ def take_back(
     not be any more, how many remain. One round trip, O(parts x length of their lists)."""
     touched = [key for part in parts for key in _touched(keys, operation, shape, part)]
     prints = [hashlib.sha1(b"".join(part), usedforsecurity=False).hexdigest() for part in parts]
-    undo = [keys.undo(operation), keys.undo_items(operation), keys.delayed_schedule()]
+    undo = [
+        *(keys.undo(operation), keys.undo_items(operation)),
+        *(keys.delayed_schedule(), keys.queues()),
+    ]
     return single(
         _UNDO.call(
             [*trail_keys(keys, trail), *undo, *touched],

@@ -60,7 +60,7 @@ class Chosen:
         if self.oldest is not None:
             lines.append(f"failed: {moment(self.oldest)} to {moment(self.newest)}")
         if self.retried:
-            lines.append(f"{self.retried:,} were requeued before and kept")
+            lines.append(f"requeued before and kept: {self.retried:,}")
         lines += [f"refused {n:,}: {safe(reason)}" for reason, n in self.refusals.items()]
         return lines
 

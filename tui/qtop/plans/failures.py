@@ -76,7 +76,7 @@ class FailurePlans:
         where = "its queue" if queue is None else safe(queue)
         lines = [f"Each goes to the end of {where} and off the failures."]
         if chosen.retried:
-            lines.append(f"{number(chosen.retried)} were retried before: those would run again.")
+            lines.append(f"Retried before, and to run again: {number(chosen.retried)}.")
         if chosen.spared:
             lines.append(f"Left out: {number(chosen.spared)} that killed their process repeatedly.")
         danger: Danger = "confirm" if asks or chosen.retried else "undoable"

@@ -48,7 +48,7 @@ def lines(deed: Deed) -> Iterator[TextLine]:
     yield TextLine(both_times(deed.at), "", "when")
     yield TextLine(safe(deed.actor.who), "", "who")
     yield TextLine(safe(deed.actor.client), "", "client")
-    yield TextLine(f"{number(deed.planned)} were named by the preview", "", "planned")
+    yield TextLine(f"{number(deed.planned)} named by the preview", "", "planned")
     unknown = "unknown: what is kept for the undo tells it, and is gone"
     yield TextLine(unknown if deed.done is None else number(deed.done), "", "done")
     if deed.undone:

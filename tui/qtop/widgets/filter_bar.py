@@ -125,9 +125,11 @@ class FilterBar(Field):
         self.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Pass on what is typed."""
+        """Pass on what is typed, unless typing was over before this was told: keys can come at
+        once."""
         event.stop()
-        self.post_message(self.Typed(self.value))
+        if self.display:
+            self.post_message(self.Typed(self.value))
 
     def action_keep(self) -> None:
         """Use the text."""

@@ -11,6 +11,8 @@
 --   delay: the new list's name inside values   delay: the new member and moment (epoch)
 --   for each of the n jobs, best those further back first:
 --     place from the head   bytes   queue: the queue's name   queue: what is pushed
+-- A queue that gets its name on the set by this is written into the operation's hash, as
+-- `made:<key>`: its undo takes the name off again.
 -- Returns for each job: 1 taken, 0 it was not there, -1 it stays because where it should go is no
 -- list. A list that is empty leaves KEYS[5] with it.
 -- Cost: O(n x length of the list) at worst; O(length) when all are where they were seen.
@@ -46,9 +48,12 @@ local function locate(place, bytes)
   end
   return found
 end
+local made = {}
 local function push(target, bytes, queue, payload)
   if act == 'queue' then
-    redis.call('SADD', KEYS[6], queue)
+    if redis.call('SADD', KEYS[6], queue) == 1 then
+      made['made:' .. target] = queue
+    end
     redis.call('RPUSH', target, payload)
   elseif act == 'delay' then
     redis.call('ZADD', moments, new_member, new_member)
@@ -97,4 +102,9 @@ if redis.call('EXISTS', list) == 0 then
   redis.call('ZREM', moments, member)
 end
 note('delayed', #taken)
+if lifetime > 0 then
+  for field, queue in pairs(made) do
+    redis.call('HSET', KEYS[2], field, queue)
+  end
+end
 return results

@@ -1,10 +1,11 @@
--- Take back a part of what an operator did to delayed jobs or schedules. What is taken back leaves
+-- Take back a part of what an operator did to delayed jobs or schedules, and take off the names of
+-- queues that it made and that are empty again. What is taken back leaves
 -- the operation's memory in the same step, so nothing is ever restored twice.
 --
 -- include trail.inc.lua
 --
--- KEYS[4] the operation's hash   KEYS[5] what it removed   KEYS[6] all moments
--- KEYS[4+3i] to KEYS[6+3i] for each part, in the order of ARGV:
+-- KEYS[4] the operation's hash   KEYS[5] what it removed   KEYS[6] all moments   KEYS[7] queues
+-- KEYS[5+3i] to KEYS[7+3i] for each part, in the order of ARGV:
 --   delayed: the moment's list, the moments of the job, the list it was pushed to
 --   schedules: persistent_schedules, schedules_changed, the hash again
 --   pushed: the hash twice, the queue
@@ -25,9 +26,14 @@ end
 local memory, moments = KEYS[5], KEYS[6]
 local shape, blank, prefix = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
 local most, walked = 250000, 0
-redis.call('ZCARD', moments) -- an error before anything is done, if it is of another kind
+-- An error before anything is done, if these are of another kind.
+redis.call('ZCARD', moments)
+redis.call('SISMEMBER', KEYS[7], '')
 need('LTRIM', memory)
-for i = 7, #KEYS, 3 do
+-- The queues that the operation made, by their keys.
+local made = {}
+for i = 8, #KEYS, 3 do
+  made[KEYS[i + 2]] = redis.call('HGET', KEYS[4], 'made:' .. KEYS[i + 2]) or nil
   if shape == 'schedules' then
     need('HSETNX', KEYS[i])
     need('SADD', KEYS[i + 1])
@@ -38,6 +44,10 @@ for i = 7, #KEYS, 3 do
     need('RPUSH LSET LINSERT', KEYS[i])
     need('ZADD ZREM', moments)
   end
+end
+if next(made) then
+  need('SREM', KEYS[7])
+  need('HDEL', KEYS[4])
 end
 if refused then
   return refused
@@ -93,12 +103,12 @@ function back.pushed(part, _, _, target)
   return unpush(target, part[4])
 end
 local done, lost = 0, 0
-for i = 1, (#KEYS - 6) / 3 do
+for i = 1, (#KEYS - 7) / 3 do
   local part = redis.call('LRANGE', memory, -4 * i, -4 * i + 3)
   if walked > most or redis.sha1hex(table.concat(part)) ~= ARGV[base + 3 + i] then
     break
   end
-  if back[shape](part, KEYS[4 + 3 * i], KEYS[5 + 3 * i], KEYS[6 + 3 * i]) then
+  if back[shape](part, KEYS[5 + 3 * i], KEYS[6 + 3 * i], KEYS[7 + 3 * i]) then
     done = done + 1
   else
     lost = lost + 1
@@ -108,6 +118,12 @@ if done + lost == 0 then
   return {0, 0, -1}
 end
 redis.call('LTRIM', memory, 0, -4 * (done + lost) - 1)
+for key, name in pairs(made) do
+  if done > 0 and redis.call('EXISTS', key) == 0 then
+    redis.call('SREM', KEYS[7], name)
+    redis.call('HDEL', KEYS[4], 'made:' .. key)
+  end
+end
 redis.call('HINCRBY', KEYS[4], 'undone', done)
 note('undo', done)
 return {done, lost, redis.call('LLEN', memory) / 4}
