@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from resque.errors import Unreachable
+from resque.state.roster import FEW
 from resque.state.snapshot import Looker, Snapshot
 from resque.wire.exchange import Call, Command, Exchange
 from resque.wire.keys import Keys
@@ -19,11 +20,12 @@ TURNS = 10
 
 
 class Eye:
-    """A looker with the store it looks through, and what it sent at the last look."""
+    """A looker with the store it looks through, and what it sent at the last look. More workers
+    than `few` are a large fleet."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, few: int = FEW) -> None:
         self._store = store
-        self._looker = Looker(KEYS, failures_limit=20)
+        self._looker = Looker(KEYS, failures_limit=20, few=few)
         self._tails: dict[str, str] = {}
         self.sent: list[list[Command]] = []
 
@@ -51,6 +53,13 @@ class Eye:
         """The commands and scripts of the last look's second round trip."""
         return [c.script.name if isinstance(c, Call) else str(c[0]) for c in self.sent[1]]
 
+    def records_asked(self) -> set[str]:
+        """The workers whose records the last look read."""
+        scripts = ("short_texts", "beginnings")
+        calls = [c for c in self.sent[1] if isinstance(c, Call) and c.script.name in scripts]
+        keys = [key.decode() for call in calls for key in call.keys]
+        return {key.removeprefix("resque:worker:") for key in keys}
+
     def plain_keys(self) -> set[bytes]:
         """The keys of the plain commands of the last look's second round trip."""
         return {key for c in self.sent[1] if not isinstance(c, Call) for key in c[1:]}  # type: ignore[misc]
@@ -59,3 +68,9 @@ class Eye:
 @pytest.fixture
 def eye(store: Store) -> Eye:
     return Eye(store)
+
+
+@pytest.fixture
+def thrifty(store: Store) -> Eye:
+    """To it every fleet is a large one."""
+    return Eye(store, few=0)

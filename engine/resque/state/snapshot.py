@@ -15,8 +15,8 @@ from resque.state.failures import Failure
 from resque.state.heads import Heads
 from resque.state.heads import QueueState as QueueState
 from resque.state.newest_failures import Newest
+from resque.state.roster import FEW, Roster
 from resque.state.roster import RECORD_BYTES as RECORD_BYTES
-from resque.state.roster import Roster
 from resque.state.roster import WorkerState as WorkerState
 from resque.state.windows import Stretch
 from resque.wire import times
@@ -57,12 +57,13 @@ class Looker:
     Args:
         keys: Where to look.
         failures_limit: How many failures to read.
+        few: Of so many workers everything is read at each look; see `Roster`.
     """
 
-    def __init__(self, keys: Keys, *, failures_limit: int) -> None:
+    def __init__(self, keys: Keys, *, failures_limit: int, few: int = FEW) -> None:
         self._keys = keys
         self._heads = Heads(keys)
-        self._roster = Roster(keys)
+        self._roster = Roster(keys, few=few)
         self._newest = Newest(keys, limit=failures_limit)
 
     def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
@@ -74,7 +75,8 @@ class Looker:
         return self._read(first, *second)
 
     def _first_look(self) -> Exchange[_First]:
-        keys, glance = self._keys, self._heads.glance()
+        keys = self._keys
+        of_queues, of_workers = self._heads.glance(), self._roster.glance()
         commands: tuple[Command, ...] = (
             ("TIME",),
             ("SMEMBERS", keys.queues()),
@@ -85,12 +87,18 @@ class Looker:
             ("GET", keys.stat("processed")),
             ("GET", keys.stat("failed")),
             self._newest.ask(),
-            *glance,
+            *of_queues,
+            *of_workers,
         )
-        return Exchange(commands, self._parse_first, tolerant=True)
+        middle = len(commands) - len(of_workers)
 
-    def _parse_first(self, replies: list[Reply]) -> _First:
-        clock, queues, ids, beats, switch, all_switch, processed, failed, entries, *glances = (
+        def parse(replies: list[Reply]) -> _First:
+            return self._parse_first(replies[:middle], replies[middle:])
+
+        return Exchange(commands, parse, tolerant=True)
+
+    def _parse_first(self, replies: list[Reply], of_workers: list[Reply]) -> _First:
+        clock, queues, ids, beats, switch, all_switch, processed, failed, entries, *of_queues = (
             replies
         )
         if isinstance(clock, StoreError):
@@ -117,14 +125,14 @@ class Looker:
             is_paused=pauses.means_paused(sound(switch, "pause", None))
             or bool(sound(all_switch, "pause", 0)),
             problems=tuple(problems),
-            glances=glances,
+            of_queues=of_queues,
+            of_workers=of_workers,
         )
 
     def _second_look(self, first: _First, tails: Mapping[str, str]) -> Exchange[list[list[Reply]]]:
-        of_queues = self._heads.ask(first.queue_names, first.glances, tails)
-        of_workers = self._roster.ask(
-            first.worker_ids, first.heartbeats, (first.processed_ever, first.failed_ever)
-        )
+        of_queues = self._heads.ask(first.queue_names, first.of_queues, tails)
+        totals = first.processed_ever, first.failed_ever
+        of_workers = self._roster.ask(first.worker_ids, first.heartbeats, totals, first.of_workers)
         middle = len(of_queues)
         return Exchange(
             (*of_queues, *of_workers),
@@ -164,4 +172,5 @@ class _First:
     failed_ever: int | None
     is_paused: bool
     problems: tuple[str, ...]
-    glances: list[Reply]
+    of_queues: list[Reply]
+    of_workers: list[Reply]
