@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from resque.errors import Unreachable
-from resque.state.roster import FEW
 from resque.state.snapshot import Looker, Snapshot
+from resque.state.thrift import USUAL, Thrift
 from resque.wire.exchange import Call, Command, Exchange
 from resque.wire.keys import Keys
 from resque.wire.slices import at_once
@@ -20,12 +20,11 @@ TURNS = 10
 
 
 class Eye:
-    """A looker with the store it looks through, and what it sent at the last look. More workers
-    than `few` are a large fleet."""
+    """A looker with the store it looks through, and what it sent at the last look."""
 
-    def __init__(self, store: Store, *, few: int = FEW) -> None:
+    def __init__(self, store: Store, *, thrift: Thrift = USUAL) -> None:
         self._store = store
-        self._looker = Looker(KEYS, failures_limit=20, few=few)
+        self._looker = Looker(KEYS, failures_limit=20, thrift=thrift)
         self._tails: dict[str, str] = {}
         self.sent: list[list[Command]] = []
 
@@ -72,5 +71,5 @@ def eye(store: Store) -> Eye:
 
 @pytest.fixture
 def thrifty(store: Store) -> Eye:
-    """To it every fleet is a large one."""
-    return Eye(store, few=0)
+    """To it every fleet is a large one. It reads the register at each look."""
+    return Eye(store, thrift=Thrift(few=0, unread_s=0))

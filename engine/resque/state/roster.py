@@ -12,6 +12,7 @@ from resque.state import workers
 from resque.state.columns import Column, integer, known
 from resque.state.question import Question
 from resque.state.signs import Signs
+from resque.state.thrift import Thrift
 from resque.state.workers import Identity, Record
 from resque.wire import times
 from resque.wire.exchange import Command, Reply, load_script
@@ -24,8 +25,6 @@ _SHORT_TEXTS = load_script("short_texts")
 
 #: A worker's record that is longer comes cut.
 RECORD_BYTES = 65_536
-#: Of so many workers everything is asked for; of more, what may have changed.
-FEW = 1_000
 #: Every so many looks a worker is asked anyhow for what seems to have stayed.
 _TURNS = 10
 
@@ -67,12 +66,12 @@ class Roster:
 
     Args:
         keys: Where they are.
-        few: So many are few.
+        thrift: What a large fleet is.
     """
 
-    def __init__(self, keys: Keys, *, few: int = FEW) -> None:
+    def __init__(self, keys: Keys, thrift: Thrift) -> None:
         self._keys = keys
-        self._few = few
+        self._thrift = thrift
         self._turn = 0
         self._ids: list[bytes] = []
         self._known: list[_Known] = []
@@ -88,7 +87,7 @@ class Roster:
 
     def glance(self) -> list[Command]:
         """What to send at first. O(workers)."""
-        if len(self._ids) <= self._few:
+        if len(self._ids) <= self._thrift.few:
             return self._signs.skip()
         return self._signs.glance([not _stays(self._totals, which) for which in (0, 1)])
 

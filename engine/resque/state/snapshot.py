@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from resque.errors import StoreError
-from resque.state import pauses, workers
+from resque.state import pauses
 from resque.state.columns import integer
 from resque.state.failures import Failure
 from resque.state.heads import Heads
 from resque.state.heads import QueueState as QueueState
 from resque.state.newest_failures import Newest
-from resque.state.roster import FEW, Roster
+from resque.state.register import Register
 from resque.state.roster import RECORD_BYTES as RECORD_BYTES
+from resque.state.roster import Roster
 from resque.state.roster import WorkerState as WorkerState
+from resque.state.thrift import USUAL, Thrift
 from resque.state.windows import Stretch
 from resque.wire import times
 from resque.wire.exchange import Command, Exchange, Reply, Steps
@@ -57,13 +59,14 @@ class Looker:
     Args:
         keys: Where to look.
         failures_limit: How many failures to read.
-        few: Of so many workers everything is read at each look; see `Roster`.
+        thrift: How a large fleet is looked at; see `Register` and `Signs`.
     """
 
-    def __init__(self, keys: Keys, *, failures_limit: int, few: int = FEW) -> None:
+    def __init__(self, keys: Keys, *, failures_limit: int, thrift: Thrift = USUAL) -> None:
         self._keys = keys
         self._heads = Heads(keys)
-        self._roster = Roster(keys, few=few)
+        self._register = Register(keys, thrift)
+        self._roster = Roster(keys, thrift)
         self._newest = Newest(keys, limit=failures_limit)
 
     def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
@@ -75,13 +78,12 @@ class Looker:
         return self._read(first, *second)
 
     def _first_look(self) -> Exchange[_First]:
-        keys = self._keys
+        keys, register = self._keys, self._register.ask()
         of_queues, of_workers = self._heads.glance(), self._roster.glance()
         commands: tuple[Command, ...] = (
             ("TIME",),
+            *register,
             ("SMEMBERS", keys.queues()),
-            ("SMEMBERS", keys.workers()),
-            ("HGETALL", keys.heartbeats()),
             ("GET", keys.pause_all_workers()),
             ("EXISTS", keys.pause_all()),
             ("GET", keys.stat("processed")),
@@ -90,19 +92,22 @@ class Looker:
             *of_queues,
             *of_workers,
         )
-        middle = len(commands) - len(of_workers)
+        begin, end = 1 + len(register), len(commands) - len(of_workers)
 
         def parse(replies: list[Reply]) -> _First:
-            return self._parse_first(replies[:middle], replies[middle:])
+            parts = replies[:begin], replies[begin:end], replies[end:]
+            return self._parse_first(*parts)
 
         return Exchange(commands, parse, tolerant=True)
 
-    def _parse_first(self, replies: list[Reply], of_workers: list[Reply]) -> _First:
-        clock, queues, ids, beats, switch, all_switch, processed, failed, entries, *of_queues = (
-            replies
-        )
+    def _parse_first(
+        self, of_register: list[Reply], of_all: list[Reply], of_workers: list[Reply]
+    ) -> _First:
+        clock, *roll = of_register
+        queues, switch, all_switch, processed, failed, entries, *of_queues = of_all
         if isinstance(clock, StoreError):
             raise clock
+        server_time = times.from_server(*clock)
         problems: list[str] = []
 
         def sound(reply: Any, what: str, otherwise: Any) -> Any:
@@ -111,13 +116,14 @@ class Looker:
                 return otherwise
             return reply
 
+        ids, beats = self._register.parse(roll, server_time, problems)
         answer = sound(entries, "failures", None)
         count, newest = (None, None) if answer is None else self._newest.parse(answer)
         return _First(
-            server_time=times.from_server(*clock),
+            server_time=server_time,
             queue_names=[name_text(raw) for raw in sorted(sound(queues, "queues", []))],
-            worker_ids=sorted(sound(ids, "workers", [])),
-            heartbeats=workers.pairs(sound(beats, "heartbeats", [])),
+            worker_ids=ids,
+            heartbeats=beats,
             failed=count,
             newest=newest,
             processed_ever=integer(processed),
@@ -165,7 +171,7 @@ class _First:
     server_time: datetime
     queue_names: list[str]
     worker_ids: list[bytes]
-    heartbeats: dict[bytes, bytes]
+    heartbeats: Mapping[bytes, bytes]
     failed: int | None
     newest: Stretch | None
     processed_ever: int | None

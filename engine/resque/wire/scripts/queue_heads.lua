@@ -14,13 +14,12 @@
 -- turns': they are read when the length is another one, or has been the same for 100 looks;
 -- meanwhile pushed is unknown, since as many may have come as have left.
 -- Cost: O(n + pushed), and the bytes read, at most 8 MiB a queue and three items; read-only.
-local call, pcall, sha1hex = redis.call, redis.pcall, redis.sha1hex
 local reach = tonumber(ARGV[1])
 local function print_of(item)
   if #item > 4096 then
     item = #item .. string.sub(item, 1, 2048) .. string.sub(item, -2048)
   end
-  return sha1hex(item)
+  return redis.sha1hex(item)
 end
 local function pushed_since(key, seen, last, before)
   if seen == '' or before == last then
@@ -35,7 +34,7 @@ local function pushed_since(key, seen, last, before)
       return pushed
     end
     left = left - #before
-    before = call('LINDEX', key, -2 - pushed)
+    before = redis.call('LINDEX', key, -2 - pushed)
   end
   return -1
 end
@@ -48,7 +47,7 @@ local function read(key, length, tail)
       return {length, seen .. ' ' .. length .. ' ' .. turns + 1, -1}
     end
   end
-  local last, before = call('LINDEX', key, '-1'), call('LINDEX', key, '-2')
+  local last, before = redis.call('LINDEX', key, '-1'), redis.call('LINDEX', key, '-2')
   local now, pushed = print_of(last), 0
   if now ~= seen or before == last then
     pushed = pushed_since(key, seen, last, before)
@@ -64,7 +63,7 @@ local function read(key, length, tail)
 end
 local out = {}
 for i, key in ipairs(KEYS) do
-  local length = pcall('LLEN', key)
+  local length = redis.pcall('LLEN', key)
   if type(length) ~= 'number' then
     out[i] = -1
   elseif length == 0 then
