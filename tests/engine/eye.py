@@ -28,6 +28,9 @@ class Eye:
         self._tails: dict[str, str] = {}
         self.sent: list[list[Command]] = []
 
+    def read_all(self) -> None:
+        self._looker.read_all()
+
     def look(self, *, breaks_off: bool = False) -> Snapshot:
         """Look; it may break off when the second answer should come."""
         steps = self._looker.look(self._tails)

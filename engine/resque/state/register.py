@@ -45,13 +45,14 @@ class Register:
         self._is_settled = False
         #: Whether the user may run the script.
         self._is_allowed = True
-        self._is_whole = True
+        #: Whether this look leaves out what may be left out for a while.
+        self.is_sparing = False
 
-    def ask(self) -> list[Command]:
-        """What to send."""
+    def ask(self, *, whole: bool = False) -> list[Command]:
+        """What to send; `whole`: leave nothing out."""
         keys = (self._keys.workers(), self._keys.heartbeats())
-        due_at = self._due_at()
-        self._is_whole = due_at is None
+        due_at = None if whole else self._due_at()
+        self.is_sparing = due_at is not None
         if due_at is None:
             return [("SMEMBERS", keys[0]), ("HGETALL", keys[1])]
         return [_ROLL.call(keys, [len(self._ids), f"{due_at.timestamp():.6f}"])]
@@ -78,7 +79,7 @@ class Register:
         if self._looked_at is not None:
             self._pause = max(now - self._looked_at, timedelta())
         self._looked_at = now
-        if not self._is_whole:
+        if self.is_sparing:
             (reply,) = replies
             if isinstance(reply, int):
                 self._unread += 1

@@ -85,9 +85,9 @@ class Roster:
         self._failed: Question[int | None] = Question(integer)
         self._signs = Signs(self._records, (self._processed, self._failed))
 
-    def glance(self) -> list[Command]:
-        """What to send at first. O(workers)."""
-        if len(self._ids) <= self._thrift.few:
+    def glance(self, *, whole: bool = False) -> list[Command]:
+        """What to send at first; `whole`: everything will be asked. O(workers)."""
+        if whole or len(self._ids) <= self._thrift.few:
             return self._signs.skip()
         return self._signs.glance([not _stays(self._totals, which) for which in (0, 1)])
 

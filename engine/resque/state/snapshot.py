@@ -68,18 +68,27 @@ class Looker:
         self._register = Register(keys, thrift)
         self._roster = Roster(keys, thrift)
         self._newest = Newest(keys, limit=failures_limit)
+        #: How often somebody wanted everything to be read, and up to which time that was done.
+        self._wanted = self._done = 0
+
+    def read_all(self) -> None:
+        """Leave nothing out at the next look, which begins after this: something was changed."""
+        self._wanted += 1
 
     def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
         """Ask for everything; what is returned reads the answers, in slices, and must be done
         before the next look. `tails` as for `take`. Two round trips; O(queues + workers +
         failures read + jobs pushed since), the reading O(what has changed) but for little."""
+        wanted = self._wanted
         first: _First = yield self._first_look()
         second: list[list[Reply]] = yield self._second_look(first, tails)
+        self._done = wanted
         return self._read(first, *second)
 
     def _first_look(self) -> Exchange[_First]:
-        keys, register = self._keys, self._register.ask()
-        of_queues, of_workers = self._heads.glance(), self._roster.glance()
+        keys, whole = self._keys, self._wanted != self._done
+        register = self._register.ask(whole=whole)
+        of_queues, of_workers = self._heads.glance(), self._roster.glance(whole=whole)
         commands: tuple[Command, ...] = (
             ("TIME",),
             *register,
@@ -88,7 +97,7 @@ class Looker:
             ("EXISTS", keys.pause_all()),
             ("GET", keys.stat("processed")),
             ("GET", keys.stat("failed")),
-            self._newest.ask(),
+            self._newest.ask(sparing=self._register.is_sparing),
             *of_queues,
             *of_workers,
         )
