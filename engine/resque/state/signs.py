@@ -23,7 +23,8 @@ class Signs:
     then `records_due` and `counts_due` say whom to ask, and `judge` looks at what they answered.
 
     Who was idle has a record now, or one of a hundred beside it has. Who had a job has counted it
-    since, or another such job failed: whoever ends a job counts. Who turns out to go from job to
+    since, as processed or, with some implementations only, as failed; failures are rare, and the
+    first one after some time without is a sign for the next look. Who turns out to go from job to
     job without counting is always asked, until it counts.
 
     Args:
@@ -40,6 +41,7 @@ class Signs:
         self._seen: list[_Rows] = [None, None]
         self._stirred: set[int] = set()
         self._doubted: set[int] = set()
+        self._late: set[int] = set()
         self._before: tuple[list[Reply], ...] = ()
 
     def skip(self) -> list[Command]:
@@ -78,7 +80,7 @@ class Signs:
         }
         self._doubted -= moved
         held = self._records.column.raws
-        self._stirred = {at for at in moved if held[at] is not None}
+        self._stirred = self._late | {at for at in moved if held[at] is not None}
         for answer, part in zip(awake, self._idle, strict=True):
             if answer:
                 self._stirred.update(part)
@@ -89,8 +91,10 @@ class Signs:
     def arrange(self, places: Sequence[int | None]) -> None:
         """Follow the workers to other places, as `Column.arrange`, after `see`."""
         now_at = {was: at for at, was in enumerate(places) if was is not None}
-        self._stirred = {now_at[at] for at in self._stirred if at in now_at}
-        self._doubted = {now_at[at] for at in self._doubted if at in now_at}
+        for signs in (self._stirred, self._doubted, self._late):
+            now = [now_at[at] for at in signs if at in now_at]
+            signs.clear()
+            signs.update(now)
         self._seen = [
             None if each is None else [None if at is None else each[at] for at in places]
             for each in self._seen
@@ -99,8 +103,7 @@ class Signs:
     def records_due(self, due: list[int], stays: Sequence[bool]) -> list[int] | None:
         """Whose record to ask for, besides those that are `due`; None: everybody's. `stays` says
         of each of Resque's own counts whether it stays."""
-        known = [still or seen is not None for still, seen in zip(stays, self._seen, strict=True)]
-        if not self._is_known or not all(known):
+        if not self._is_known or not (stays[0] or self._seen[0] is not None):
             return None
         return sorted({*due, *self._stirred, *self._doubted})
 
@@ -130,3 +133,8 @@ class Signs:
             if held_before[at] is not None and held_before[at] != held[at]
         }
         self._doubted = {at for at in self._doubted | changed if not counted(at)}
+        self._late = set()
+        asked, failed = self._records.due, self._counts[1].column.raws
+        if asked is not None and self._counts[1].due is None:
+            pairs = enumerate(zip(failed, counts_before[1], strict=True))
+            self._late = {at for at, (raw, was) in pairs if raw != was}.difference(asked)
