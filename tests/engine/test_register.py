@@ -137,6 +137,19 @@ def test_without_the_right_to_the_script_it_is_read_each_time(eye: Eye, direct: 
             assert reads_all(eye) == bool(look)
 
 
+def test_a_script_that_fails_once_is_tried_again(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a")
+    settle(eye)
+    direct("DEL", "resque:workers")
+    direct("SET", "resque:workers", "x")
+    assert names(eye.look()) == ["h:1:a"], "as it was known, for this look"
+    assert "workers" in eye.look().problems[0]
+    direct("DEL", "resque:workers")
+    direct("SADD", "resque:workers", "h:1:a")
+    settle(eye)
+    assert names(eye.look()) == ["h:1:a"]
+
+
 def test_keys_of_wrong_types_are_told_of_after_some_looks(eye: Eye, direct: Direct) -> None:
     hire(direct, "h:1:a", "h:2:a")
     settle(eye)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from resque.errors import StoreError
+from resque.errors import AuthRefused, StoreError
 from resque.state import workers
 from resque.state.thrift import Thrift
 from resque.wire.exchange import Command, Reply, load_script
@@ -85,8 +85,9 @@ class Register:
                 self._unread += 1
                 return self._ids, self._beats
             if isinstance(reply, StoreError):
-                # A right may be lacking: the next look asks in the other way, as those after it.
-                self._is_allowed = False
+                # The next look asks in the other way, as those after it where a right is lacking.
+                self._is_settled = False
+                self._is_allowed = not isinstance(reply, AuthRefused)
                 return self._ids, self._beats
             replies = reply
         had_error = any(isinstance(each, StoreError) for each in replies)
