@@ -47,7 +47,8 @@ local function read(key, length, tail)
       return {length, seen .. ' ' .. length .. ' ' .. turns + 1, -1}
     end
   end
-  local last, before = redis.call('LINDEX', key, '-1'), redis.call('LINDEX', key, '-2')
+  local last = redis.call('LINDEX', key, '-1')
+  local before = length > 1 and redis.call('LINDEX', key, '-2')
   local now, pushed = print_of(last), 0
   if now ~= seen or before == last then
     pushed = pushed_since(key, seen, last, before)
