@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from resque.errors import Unreachable
 from resque.state.snapshot import Looker, Snapshot
 from resque.state.thrift import USUAL, Thrift
-from resque.wire.exchange import Call, Command, Exchange
+from resque.wire.exchange import Call, Command, Exchange, Reply
 from resque.wire.keys import Keys
 from resque.wire.slices import at_once
 from resque.wire.stores import Store
@@ -31,8 +32,11 @@ class Eye:
     def read_all(self) -> None:
         self._looker.read_all()
 
-    def look(self, *, breaks_off: bool = False) -> Snapshot:
-        """Look; it may break off when the second answer should come."""
+    def look(
+        self, *, breaks_off: bool = False, before_each: Callable[[], None] | None = None
+    ) -> Snapshot:
+        """Look; it may break off when the second answer should come. What happens before each
+        command of the second round trip may be given."""
         steps = self._looker.look(self._tails)
         self.sent, result = [], None
         while True:
@@ -46,7 +50,14 @@ class Eye:
                 with pytest.raises(Unreachable):
                     steps.throw(Unreachable("gone"))
                 raise Unreachable("gone")
-            result = self._store.run(exchange)
+            if before_each is None or len(self.sent) == 1:
+                result = self._store.run(exchange)
+                continue
+            replies = []
+            for command in exchange.commands:
+                before_each()
+                replies.append(self._store.run(Exchange((command,), _first, tolerant=True)))
+            result = exchange.parse(replies)
         seen: Snapshot = at_once(break_here)
         self._tails = {queue.name: queue.tail for queue in seen.queues}
         return seen
@@ -65,6 +76,10 @@ class Eye:
     def plain_keys(self) -> set[bytes]:
         """The keys of the plain commands of the last look's second round trip."""
         return {key for c in self.sent[1] if not isinstance(c, Call) for key in c[1:]}  # type: ignore[misc]
+
+
+def _first(replies: list[Reply]) -> Reply:
+    return replies[0]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,34 @@ def test_a_failure_now_and_then_is_no_reason_to_ask_everybody(thrifty: Eye, dire
         take(direct, "h:7:a", number)
         assert held(thrifty.look())["h:7:a"] == number
         assert number == 2 or len(thrifty.records_asked()) < 60
+
+
+def test_a_job_that_ends_between_two_answers_of_a_look_is_seen_at_the_next(
+    thrifty: Eye, direct: Direct
+) -> None:
+    hire(direct, *NAMES[:20])
+    numbers = itertools.count(1)
+    latest = {name: next(numbers) for name in NAMES[:20]}
+
+    def go_on() -> None:
+        for name in NAMES[:20]:
+            latest[name] = next(numbers)
+            count(direct, "processed", name)
+            take(direct, name, latest[name])
+
+    go_on()
+    settle(thrifty)
+    for _ in range(TURNS):
+        go_on()
+        places = itertools.count()
+        stop_at = next(numbers) % 6
+
+        def now_and_then(stop_at: int = stop_at, places: Iterator[int] = places) -> None:
+            if next(places) == stop_at:
+                go_on()
+
+        thrifty.look(before_each=now_and_then)
+        assert held(thrifty.look()) == latest
 
 
 def test_a_worker_that_never_counts_is_found_out_and_watched(thrifty: Eye, direct: Direct) -> None:

@@ -42,6 +42,7 @@ class Question(Generic[T]):
         self.keys: list[bytes] = []
         self._asked: list[Command] = []
         self._early: list[Reply] | None = None
+        self._heard: list[Reply] = []
         self._had_error = False
 
     def arrange(self, places: Sequence[int | None], keys: list[bytes]) -> None:
@@ -70,8 +71,8 @@ class Question(Generic[T]):
             ]
         return self._asked
 
-    def read(self, replies: Iterator[Reply]) -> Slices[None]:
-        """Take in the answers, as `Column.take`."""
+    def hear(self, replies: Iterator[Reply]) -> None:
+        """Put the answers by, which come in the order of the asking."""
         due = self.due
         raws = rows(replies, self._asked, len(self.keys if due is None else due))
         self._had_error = any(isinstance(each, StoreError) for each in raws)
@@ -79,4 +80,8 @@ class Question(Generic[T]):
             some, raws = raws, list(self.column.raws if self._early is None else self._early)
             for at, reply in zip(due, some, strict=True):
                 raws[at] = reply
-        yield from self.column.take(raws)
+        self._heard = raws
+
+    def take(self) -> Slices[None]:
+        """Take the answers in, as `Column.take`."""
+        yield from self.column.take(self._heard)

@@ -109,10 +109,11 @@ class Roster:
         self._seen_totals = [*self._totals[-2:], totals]
         stays = [_stays(self._seen_totals, which) for which in (0, 1)]
         return [
-            *self._records.ask(self._signs.records_due(due, stays)),
             *self._started.ask(due),
             *self._signs.ask_counts(0, due, stays=stays[0]),
             *self._signs.ask_counts(1, due, stays=stays[1]),
+            # Last: a count that is newer than the record would be no sign at the next look.
+            *self._records.ask(self._signs.records_due(due, stays)),
         ]
 
     def _due(self) -> list[int]:
@@ -143,10 +144,13 @@ class Roster:
         """The workers, in the order of their ids; `replies` are those to `ask`, `now` is the
         server's time. O(workers), and the reading of what has changed."""
         self._signs.remember()
-        yield from self._records.read(replies)
-        yield from self._started.read(replies)
-        yield from self._processed.read(replies)
-        yield from self._failed.read(replies)
+        counts = self._started, self._processed, self._failed
+        for each in (*counts, self._records):
+            each.hear(replies)
+        # First: what was not taken in must have its sign at the next look.
+        yield from self._records.take()
+        for each in counts:
+            yield from each.take()
         self._signs.judge()
         # Last: a worker whose beat was not taken in is asked for again.
         yield from self._beats.take(self._seen_beats)
