@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from resque.errors import Unreachable
 from resque.state.snapshot import Looker, Snapshot
-from resque.wire.exchange import Call, Command, Exchange
+from resque.state.thrift import USUAL, Thrift
+from resque.wire.exchange import Call, Command, Exchange, Reply
 from resque.wire.keys import Keys
 from resque.wire.slices import at_once
 from resque.wire.stores import Store
@@ -21,14 +23,20 @@ TURNS = 10
 class Eye:
     """A looker with the store it looks through, and what it sent at the last look."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, thrift: Thrift = USUAL) -> None:
         self._store = store
-        self._looker = Looker(KEYS, failures_limit=20)
+        self._looker = Looker(KEYS, failures_limit=20, thrift=thrift)
         self._tails: dict[str, str] = {}
         self.sent: list[list[Command]] = []
 
-    def look(self, *, breaks_off: bool = False) -> Snapshot:
-        """Look; it may break off when the second answer should come."""
+    def read_all(self) -> None:
+        self._looker.read_all()
+
+    def look(
+        self, *, breaks_off: bool = False, before_each: Callable[[], None] | None = None
+    ) -> Snapshot:
+        """Look; it may break off when the second answer should come. What happens before each
+        command of the second round trip may be given."""
         steps = self._looker.look(self._tails)
         self.sent, result = [], None
         while True:
@@ -42,7 +50,14 @@ class Eye:
                 with pytest.raises(Unreachable):
                     steps.throw(Unreachable("gone"))
                 raise Unreachable("gone")
-            result = self._store.run(exchange)
+            if before_each is None or len(self.sent) == 1:
+                result = self._store.run(exchange)
+                continue
+            replies = []
+            for command in exchange.commands:
+                before_each()
+                replies.append(self._store.run(Exchange((command,), _first, tolerant=True)))
+            result = exchange.parse(replies)
         seen: Snapshot = at_once(break_here)
         self._tails = {queue.name: queue.tail for queue in seen.queues}
         return seen
@@ -51,11 +66,28 @@ class Eye:
         """The commands and scripts of the last look's second round trip."""
         return [c.script.name if isinstance(c, Call) else str(c[0]) for c in self.sent[1]]
 
+    def records_asked(self) -> set[str]:
+        """The workers whose records the last look read."""
+        scripts = ("short_texts", "beginnings")
+        calls = [c for c in self.sent[1] if isinstance(c, Call) and c.script.name in scripts]
+        keys = [key.decode() for call in calls for key in call.keys]
+        return {key.removeprefix("resque:worker:") for key in keys}
+
     def plain_keys(self) -> set[bytes]:
         """The keys of the plain commands of the last look's second round trip."""
         return {key for c in self.sent[1] if not isinstance(c, Call) for key in c[1:]}  # type: ignore[misc]
 
 
+def _first(replies: list[Reply]) -> Reply:
+    return replies[0]
+
+
 @pytest.fixture
 def eye(store: Store) -> Eye:
     return Eye(store)
+
+
+@pytest.fixture
+def thrifty(store: Store) -> Eye:
+    """To it every fleet is a large one. It reads the register at each look."""
+    return Eye(store, thrift=Thrift(few=0, unread_s=0))

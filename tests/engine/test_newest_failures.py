@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.engine import eye as eyes
 from tests.engine.direct import Direct
 from tests.engine.eye import KEYS, TURNS, Eye
 
+from resque.errors import Unreachable
 from resque.state.newest_failures import Newest
+from resque.state.thrift import Thrift
 from resque.wire.exchange import Call, Exchange
 from resque.wire.slices import at_once
 from resque.wire.stores import Store
@@ -68,3 +71,101 @@ def test_of_large_failures_fewer_are_read(store: Store, direct: Direct) -> None:
     direct("LTRIM", "resque:failed", 0, 2)
     look()
     assert look() == 3
+
+
+@pytest.fixture
+def sparing(store: Store) -> Eye:
+    """An eye on a large fleet, as which every one counts, once it has settled."""
+    return Eye(store, thrift=Thrift(few=0, unread_s=1e9))
+
+
+def fail(direct: Direct, *names: str) -> None:
+    direct("RPUSH", "resque:failed", *(f'{{"error":"{name}"}}' for name in names))
+
+
+def errors(eye: Eye) -> list[str | None]:
+    return [failure.error for failure in eye.look().failures]
+
+
+def settle(eye: Eye, direct: Direct) -> None:
+    """Look until the failures are not read again."""
+    direct("SADD", "resque:workers", "h:1:a")
+    eye.look()
+    while reads_failures(eye):
+        eye.look()
+
+
+def test_of_a_large_fleet_only_those_are_read_that_have_come(sparing: Eye, direct: Direct) -> None:
+    fail(direct, "one", "two")
+    settle(sparing, direct)
+    before = sparing.look().failures
+    fail(direct, "three")
+    seen = sparing.look()
+    assert not reads_failures(sparing)
+    assert seen.failed == 3
+    assert [failure.error for failure in seen.failures] == ["three", "two", "one"]
+    assert list(map(id, seen.failures[1:])) == list(map(id, before))
+    fail(direct, *map(str, range(15)))
+    assert errors(sparing)[:2] == ["14", "13"]
+    # The console reads twenty.
+    fail(direct, "x", "y", "z")
+    assert errors(sparing) == ["z", "y", "x", *map(str, range(14, -1, -1)), "three", "two"]
+    fail(direct, *map(str, range(50)))
+    assert errors(sparing) == [str(number) for number in range(49, 29, -1)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("LPOP", "resque:failed"),
+        ("RPOP", "resque:failed"),
+        ("LREM", "resque:failed", 1, '{"error":"two"}'),
+        ("DEL", "resque:failed"),
+        ("LSET", "resque:failed", 0, '{"error":"another"}'),
+        ("LSET", "resque:failed", -1, '{"error":"another"}'),
+    ],
+)
+@pytest.mark.parametrize("come", [0, 1, 3])
+def test_failures_that_go_are_noticed(
+    sparing: Eye, direct: Direct, command: tuple[str | int, ...], come: int
+) -> None:
+    fail(direct, "one", "two", "three")
+    settle(sparing, direct)
+    direct(*command)
+    if come:
+        fail(direct, *map(str, range(come)))
+    left = direct("LRANGE", "resque:failed", 0, -1)
+    seen = sparing.look()
+    assert [failure.item.raw for failure in seen.failures] == left[::-1]
+    assert [failure.place for failure in seen.failures] == list(range(len(left)))[::-1]
+
+
+def test_a_mark_by_somebody_else_shows_after_some_looks(sparing: Eye, direct: Direct) -> None:
+    fail(direct, "one", "two", "three")
+    settle(sparing, direct)
+    direct("LSET", "resque:failed", 1, '{"error":"two","retried_at":"2026/11/23 12:00:00"}')
+    assert errors(sparing) == ["three", "two", "one"]
+    marks = [sparing.look().failures[1].retried_at for _ in range(TURNS + 1)]
+    assert marks[-1] == "2026/11/23 12:00:00"
+
+
+def test_after_an_action_of_ones_own_everything_is_read(sparing: Eye, direct: Direct) -> None:
+    fail(direct, "one", "two", "three")
+    settle(sparing, direct)
+    direct("LSET", "resque:failed", 1, '{"error":"two","retried_at":"2026/11/23 12:00:00"}')
+    sparing.read_all()
+    with pytest.raises(Unreachable):
+        sparing.look(breaks_off=True)
+    assert sparing.look().failures[1].retried_at == "2026/11/23 12:00:00"
+    assert reads_failures(sparing)
+    assert sparing.records_asked() == {"h:1:a"}
+
+
+def test_huge_failures_stay_cut_when_others_come(sparing: Eye, direct: Direct) -> None:
+    fail_largely(direct, 2)
+    settle(sparing, direct)
+    fail(direct, "small")
+    fail_largely(direct, 1, length=80_000)
+    seen = sparing.look()
+    assert not reads_failures(sparing)
+    assert [failure.item.is_cut for failure in seen.failures] == [True, False, True, True]

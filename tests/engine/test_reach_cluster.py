@@ -25,9 +25,12 @@ from resque.client import Resque
 from resque.errors import BadUrl, Refused, Unreachable
 from resque.server import Binary
 from resque.state import audit, bulk, queues, snapshot, undo
+from resque.state.snapshot import Looker
+from resque.state.thrift import Thrift
 from resque.state.trail import Actor, Trail
 from resque.wire.exchange import Exchange, Operation, single
 from resque.wire.keys import Keys
+from resque.wire.slices import at_once
 from resque.wire.stores import AsyncStore, Store
 
 KEYS = Keys("{resque}")
@@ -184,6 +187,20 @@ def test_one_look_at_everything(reach: Runners, cluster: Cluster) -> None:
     seen = reach(cluster.wrong.url).run(snapshot.take(KEYS, tails={}, failures_limit=9))
     assert [(queue.name, queue.size) for queue in seen.queues] == [("a", 2), ("b", 1)]
     assert seen.problems == ()
+
+
+def test_looks_at_a_large_fleet(reach: Runners, cluster: Cluster) -> None:
+    looker, runner = Looker(KEYS, failures_limit=9, thrift=Thrift(few=0)), reach(cluster.wrong.url)
+    cluster.right("SADD", KEYS.workers(), "h:1:a", "h:2:a")
+    cluster.right("RPUSH", KEYS.failed(), "{}")
+    for number in range(5):
+        held = f'{{"queue":"a","payload":{{"class":"A","args":[{number}]}}}}'
+        cluster.right("INCR", KEYS.stat("processed"))
+        cluster.right("INCR", KEYS.worker_stat("processed", "h:2:a"))
+        cluster.right("SET", KEYS.worker("h:2:a"), held)
+        seen = at_once(runner.run(looker.look({})))
+        assert [w.record.args if w.record else None for w in seen.workers] == [None, [number]]
+        assert (len(seen.failures), seen.problems) == (1, ())
 
 
 def test_a_client_and_a_worker_that_know_only_the_wrong_node(

@@ -14,6 +14,7 @@ from resque.state import queues
 from resque.state.snapshot import Snapshot
 from resque.state.survey import Survey
 from resque.wire.address import parse_url
+from resque.wire.exchange import Exchange, single
 from resque.wire.keys import Keys
 
 DEADLINE_S = 10.0
@@ -178,6 +179,28 @@ async def test_a_real_server_is_looked_at(redis_url: str) -> None:
     await source.close()
     assert look.snapshot is not None
     assert [(q.name, q.size) for q in look.snapshot.queues] == [("mail", 1)]
+
+
+@pytest.mark.redis
+async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url: str) -> None:
+    keys = Keys("resque")
+    source = RedisSource(parse_url(redis_url), keys)
+    entries = [b'{"error":"%d"}' % number for number in range(3)]
+    fleet = [b"h:%d:a" % number for number in range(1_001)]
+    await source.run(
+        Exchange(
+            (("SADD", keys.workers(), *fleet), ("RPUSH", keys.failed(), *entries)),
+            lambda _: None,
+            writes=True,
+        )
+    )
+    for _ in range(3):
+        await source.look({})
+    marked = b'{"error":"1","retried_at":"2026/11/23 12:00:00"}'
+    await source.run(single(("LSET", keys.failed(), 1, marked), lambda _: None, writes=True))
+    seen = await source.look({})
+    await source.close()
+    assert seen.failures[1].retried_at == "2026/11/23 12:00:00"
 
 
 @pytest.mark.redis

@@ -13,7 +13,7 @@ from resque.state import survey
 from resque.state.snapshot import Looker, Snapshot
 from resque.state.survey import Survey
 from resque.wire.address import Address
-from resque.wire.exchange import Operation
+from resque.wire.exchange import Exchange, Operation
 from resque.wire.keys import Keys
 from resque.wire.reading import reading_only
 
@@ -75,8 +75,12 @@ class RedisSource:
         return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
 
     async def run(self, operation: Operation[T]) -> T:
-        """As `AsyncStore.run`."""
-        return await self._actions.run(self._let_through(operation))
+        """As `AsyncStore.run`. After what may have changed something, the next look reads all."""
+        try:
+            return await self._actions.run(self._let_through(operation))
+        finally:
+            if not isinstance(operation, Exchange) or operation.writes:
+                self._looker.read_all()
 
     def _let_through(self, operation: Operation[T]) -> Operation[T]:
         return reading_only(operation) if self._read_only else operation

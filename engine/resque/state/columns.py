@@ -21,9 +21,9 @@ _SLICE = 1_000
 _UNSEEN: Any = object()
 
 
-def batches(names: Sequence[T]) -> Iterator[Sequence[T]]:
+def batches(names: Sequence[T], length: int = BATCH) -> Iterator[Sequence[T]]:
     """Names in as many parts as it takes commands."""
-    return (names[at : at + BATCH] for at in range(0, len(names), BATCH))
+    return (names[at : at + length] for at in range(0, len(names), length))
 
 
 def texts(keys: Iterable[bytes]) -> list[Command]:

@@ -56,6 +56,7 @@ class Heads:
         #: Whether nothing was set aside at the look before, from any of the queues.
         self._none_aside = False
         self._heads: list[Command] = []
+        self._tails: list[str] = []
         self._lengths: list[Command] = []
 
     def glance(self) -> list[Command]:
@@ -70,11 +71,9 @@ class Heads:
         is_same = names == self._names
         if not is_same:
             self._arrange(names)
-        heads = zip(batches(self._queues), batches(names), strict=True)
-        self._heads = [
-            _QUEUE_HEADS.call(queues, [_REACH, *(tails.get(each, "") for each in batch)])
-            for queues, batch in heads
-        ]
+        self._tails = [tails.get(name, "") for name in names]
+        heads = zip(batches(self._queues), batches(self._tails), strict=True)
+        self._heads = [_QUEUE_HEADS.call(queues, [_REACH, *batch]) for queues, batch in heads]
         still_none = is_same and self._none_aside and not any(glances)
         self._lengths = [] if still_none else [("LLEN", key) for key in self._asides]
         return [*self._heads, *self._lengths, *self._pauses]
@@ -96,18 +95,24 @@ class Heads:
         found: list[QueueState] = []
         for at in range(0, len(names), _SLICE):
             part = slice(at, at + _SLICE)
-            found += map(_state, names[part], heads[part], asides[part], pauses[part])
+            found += map(
+                _state, names[part], heads[part], self._tails[part], asides[part], pauses[part]
+            )
             yield
         return found
 
 
-def _state(name: str, head: Any, unreadable: Any, pause: Any) -> QueueState:
+def _state(name: str, head: Any, tail: str, unreadable: Any, pause: Any) -> QueueState:
     aside = unreadable if isinstance(unreadable, int) else 0
     is_paused = known(pause) is not None
     if isinstance(head, StoreError):
         return QueueState(name, None, is_paused, unreadable=aside, problem=str(head))
-    length, tail, pushed = head
-    if length < 0:
+    if isinstance(head, int):
+        if head > 0:
+            return QueueState(name, head, is_paused, aside, 0, tail)
+        if head == 0:
+            return QueueState(name, 0, is_paused, aside)
         problem = "the key holds another kind of value than a list"
         return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
-    return QueueState(name, length, is_paused, aside, None if pushed < 0 else pushed, tail.decode())
+    length, now, pushed = head
+    return QueueState(name, length, is_paused, aside, None if pushed < 0 else pushed, now.decode())

@@ -7,9 +7,12 @@ from typing import Any
 from resque.state import failures, windows
 from resque.state.failures import Failure
 from resque.state.windows import Stretch
-from resque.wire.exchange import Command, Reply
+from resque.wire.exchange import Command, Reply, load_script
 from resque.wire.keys import Keys
+from resque.wire.sha1 import sha1_hex
 from resque.wire.slices import Slices
+
+_NEWER = load_script("newer")
 
 #: So many are read between two pauses.
 _SLICE = 100
@@ -26,8 +29,9 @@ _TURNS = 10
 class Newest:
     """Asks for the newest failures and reads the answer; used for one look at a time: `ask`,
     `parse`, then `read`. An entry that is where it was, byte for byte, is not read again, and stays
-    the same object. Entries so large that to read them burdens the server are read less often, and
-    fewer of them.
+    the same object. At a sparing look only those are asked for that have come since, where the
+    others seem to be as they were: a mark on one of them shows later. Entries so large that to read
+    them burdens the server are read less often, and fewer of them.
 
     Args:
         keys: Where they are.
@@ -42,23 +46,35 @@ class Newest:
         self._seen = Stretch(0, ())
         self._known: dict[int, tuple[Any, Failure]] = {}
 
-    def ask(self) -> Command:
+    def ask(self, *, sparing: bool = False) -> Command:
         """What to send. O(limit)."""
         self._turn = (self._turn + 1) % _TURNS
         if self._is_heavy and self._turn and not self._has_changed:
             return ("LLEN", self._keys.failed())
         if not self._turn:
             self._limit = min(self._most, self._limit * 2)
+        if sparing and self._seen.replies and not self._is_heavy:
+            return self._ask_newer()
         window = failures.newest_as_they_came(self._keys, limit=self._limit, max_bytes=_CUT_BYTES)
         return window.commands[0]
+
+    def _ask_newer(self) -> Command:
+        seen = self._seen
+        first, last = (_print(seen.replies[at]) for at in (0, -1))
+        known = (seen.length, len(seen.replies), first, last)
+        return _NEWER.call([self._keys.failed()], [self._limit, _CUT_BYTES, *known])
 
     def parse(self, reply: Reply) -> tuple[int, Stretch]:
         """How many failures there are, and those to read."""
         if isinstance(reply, int):
             self._has_changed = reply != self._seen.length
             return reply, self._seen
-        seen = Stretch(*reply)
-        return seen.length, seen
+        length, replies, *is_since = reply
+        if is_since:
+            if not replies:
+                return length, self._seen
+            replies = [*self._seen.replies, *replies][-self._limit :]
+        return length, Stretch(length, replies)
 
     def read(self, seen: Stretch) -> Slices[tuple[Failure, ...]]:
         """The failures, newest first. O(failures), and the reading of what is new."""
@@ -86,3 +102,8 @@ class Newest:
         self._is_heavy = left < 0
         if self._is_heavy:
             self._limit = min(self._most, max(_LEAST, fitting))
+
+
+def _print(reply: bytes | list[bytes | int]) -> bytes | str | int:
+    """The SHA-1 of an entry as it came; of one that came cut, it came along."""
+    return sha1_hex(reply) if isinstance(reply, bytes) else reply[2]

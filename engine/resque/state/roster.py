@@ -3,21 +3,22 @@ what has not is not read again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from resque.errors import StoreError
 from resque.state import workers
-from resque.state.columns import Column, batches, integer, known, rows, texts
+from resque.state.columns import Column, integer, known
+from resque.state.question import Question
+from resque.state.signs import Signs
+from resque.state.thrift import Thrift
 from resque.state.workers import Identity, Record
 from resque.wire import times
 from resque.wire.exchange import Command, Reply, load_script
 from resque.wire.keys import Keys, name_text
 from resque.wire.slices import Slices
 from resque.wire.values import value as value_class
-
-T = TypeVar("T")
 
 _BEGINNINGS = load_script("beginnings")
 _SHORT_TEXTS = load_script("short_texts")
@@ -52,90 +53,67 @@ class _Known(NamedTuple):
     failed: bytes
 
 
-class _Question(Generic[T]):
-    """One text of each worker; it is asked for all, or only for some, of the others it stays."""
-
-    def __init__(self, read: Callable[[Any], T]) -> None:
-        self.column = Column(read)
-        self._keys: list[bytes] = []
-        self._asked: list[Command] = []
-        self._of_all: list[Command] = []
-        self._due: list[int] | None = None
-        self._had_error = False
-
-    def arrange(self, places: Sequence[int | None], keys: list[bytes]) -> None:
-        self.column.arrange(places)
-        self._keys, self._of_all = keys, texts(keys)
-
-    def ask(self, due: list[int] | None) -> list[Command]:
-        """What to send: for the workers at some places, or for all."""
-        self._due = None if self._had_error else due
-        keys = self._keys
-        self._asked = self._of_all if self._due is None else texts(keys[at] for at in self._due)
-        return self._asked
-
-    def read(self, replies: Iterator[Reply]) -> Slices[None]:
-        raws = rows(replies, self._asked, len(self._keys if self._due is None else self._due))
-        self._had_error = any(isinstance(each, StoreError) for each in raws)
-        if self._due is not None:
-            some, raws = raws, list(self.column.raws)
-            for at, reply in zip(self._due, some, strict=True):
-                raws[at] = reply
-        yield from self.column.take(raws)
-
-
 class Roster:
-    """Asks for the registered workers and reads the answers. Used for one look at a time: `ask`,
-    then `read` with the answers; a look that fails in between changes nothing.
+    """Asks for the registered workers and reads the answers. Used for one look at a time: `glance`
+    and `ask`, in its first and second round trip, then `read` with the answers; a look that fails
+    in between changes nothing.
 
-    What they hold is always asked for. Their counts grow with Resque's own: while that stays, so
-    do they; for another look they are asked all the same, for who counts does one after the other.
-    Who starts, beats: all of a worker is asked for when it is new or has beaten since; besides, a
-    tenth of them is asked at each look, in case that somebody writes in another order.
+    Their counts grow with Resque's own: while that stays, so do they; for another look they are
+    asked all the same, for who counts does one after the other. Who starts, beats: all of a worker
+    is asked for when it is new or has beaten since; besides, a tenth of them is asked at each look,
+    in case that somebody writes in another order. What they hold is always asked for, as long as
+    they are few; of many, see `Signs`, where the glance gives one.
+
+    Args:
+        keys: Where they are.
+        thrift: What a large fleet is.
     """
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, thrift: Thrift) -> None:
         self._keys = keys
+        self._thrift = thrift
         self._turn = 0
         self._ids: list[bytes] = []
         self._known: list[_Known] = []
         self._seen_beats: list[bytes | None] = []
-        self._record_keys: list[bytes] = []
-        self._records_asked: list[Command] = []
         self._totals: list[tuple[int | None, int | None]] = []
         self._seen_totals = self._totals
         self._beats: Column[datetime | None] = Column(_moment)
-        self._records: Column[Record | None] = Column(_record)
-        self._started: _Question[datetime | None] = _Question(_moment)
-        self._processed: _Question[int | None] = _Question(integer)
-        self._failed: _Question[int | None] = _Question(integer)
+        self._records: Question[Record | None] = Question(_record, _short)
+        self._started: Question[datetime | None] = Question(_moment)
+        self._processed: Question[int | None] = Question(integer)
+        self._failed: Question[int | None] = Question(integer)
+        self._signs = Signs(self._records, (self._processed, self._failed))
+
+    def glance(self, *, whole: bool = False) -> list[Command]:
+        """What to send at first; `whole`: everything will be asked. O(workers)."""
+        if whole or len(self._ids) <= self._thrift.few:
+            return self._signs.skip()
+        return self._signs.glance([not _stays(self._totals, which) for which in (0, 1)])
 
     def ask(
         self,
         ids: list[bytes],
         beats: Mapping[bytes, bytes],
         totals: tuple[int | None, int | None],
+        glances: Iterable[Reply] = (),
     ) -> list[Command]:
-        """What to send: `ids` are all that are registered, `beats` their heartbeats, as they are
-        in Redis; `totals` are Resque's own counts of processed and failed jobs. O(workers)."""
+        """What to send then: `ids` are all that are registered, `beats` their heartbeats, as they
+        are in Redis; `totals` are Resque's own counts of processed and failed jobs; `glances` the
+        answers to the first. O(workers)."""
+        self._signs.see(iter(glances))
         if ids != self._ids:
             self._arrange(ids)
         self._seen_beats = [beats.get(each) for each in ids]
         due = self._due()
-        self._records_asked = self._ask_records()
         self._seen_totals = [*self._totals[-2:], totals]
+        stays = [_stays(self._seen_totals, which) for which in (0, 1)]
         return [
-            *self._records_asked,
             *self._started.ask(due),
-            *self._processed.ask(due if self._stays(0) else None),
-            *self._failed.ask(due if self._stays(1) else None),
-        ]
-
-    def _ask_records(self) -> list[Command]:
-        keys, was = (batches(each) for each in (self._record_keys, self._records.raws))
-        return [
-            (_SHORT_TEXTS if _were_short(raws) else _BEGINNINGS).call(batch, [RECORD_BYTES])
-            for batch, raws in zip(keys, was, strict=True)
+            *self._signs.ask_counts(0, due, stays=stays[0]),
+            *self._signs.ask_counts(1, due, stays=stays[1]),
+            # Last: a count that is newer than the record would be no sign at the next look.
+            *self._records.ask(self._signs.records_due(due, stays)),
         ]
 
     def _due(self) -> list[int]:
@@ -145,11 +123,6 @@ class Roster:
             for at, (beat, was) in enumerate(zip(self._seen_beats, self._beats.raws, strict=True))
             if beat is None or beat != was or at % _TURNS == turn
         ]
-
-    def _stays(self, which: int) -> bool:
-        """Whether one of the totals has been the same for three looks."""
-        seen = {each[which] for each in self._seen_totals}
-        return len(self._seen_totals) == 3 and len(seen) == 1 and None not in seen
 
     def _arrange(self, ids: list[bytes]) -> None:
         was_at = {each: at for at, each in enumerate(self._ids)}
@@ -161,19 +134,24 @@ class Roster:
         ]
         self._ids = ids
         self._beats.arrange(places)
-        self._records.arrange(places)
+        self._records.arrange(places, [each.record for each in known])
         self._started.arrange(places, [each.started for each in known])
         self._processed.arrange(places, [each.processed for each in known])
         self._failed.arrange(places, [each.failed for each in known])
-        self._record_keys = [each.record for each in known]
+        self._signs.arrange(places)
 
     def read(self, replies: Iterator[Reply], now: datetime) -> Slices[list[WorkerState]]:
         """The workers, in the order of their ids; `replies` are those to `ask`, `now` is the
         server's time. O(workers), and the reading of what has changed."""
-        yield from self._records.take(rows(replies, self._records_asked, len(self._ids)))
-        yield from self._started.read(replies)
-        yield from self._processed.read(replies)
-        yield from self._failed.read(replies)
+        self._signs.remember()
+        counts = self._started, self._processed, self._failed
+        for each in (*counts, self._records):
+            each.hear(replies)
+        # First: what was not taken in must have its sign at the next look.
+        yield from self._records.take()
+        for each in counts:
+            yield from each.take()
+        self._signs.judge()
         # Last: a worker whose beat was not taken in is asked for again.
         yield from self._beats.take(self._seen_beats)
         self._totals = self._seen_totals
@@ -189,11 +167,17 @@ class Roster:
                 self._started.column.values,
                 [None if at is None else (now - at).total_seconds() for at in beats.values],
                 [raw is not None for raw in beats.raws],
-                self._records.values,
+                self._records.column.values,
                 self._processed.column.values,
                 self._failed.column.values,
             )
         )
+
+
+def _stays(totals: Sequence[tuple[int | None, int | None]], which: int) -> bool:
+    """Whether one of the totals has been the same for three looks."""
+    seen = {each[which] for each in totals}
+    return len(totals) == 3 and len(seen) == 1 and None not in seen
 
 
 def _made(keys: Keys, worker_id: bytes) -> _Known:
@@ -208,9 +192,10 @@ def _made(keys: Keys, worker_id: bytes) -> _Known:
     )
 
 
-def _were_short(records: Sequence[Reply]) -> bool:
-    """Whether all of some records are known, and none of them is one to be cut."""
-    return all(raw is None or isinstance(raw, bytes) for raw in records)
+def _short(keys: Sequence[bytes], was: Sequence[Reply]) -> Command:
+    """The command that reads some records, which were so at the look before."""
+    all_short = all(raw is None or isinstance(raw, bytes) for raw in was)
+    return (_SHORT_TEXTS if all_short else _BEGINNINGS).call(keys, [RECORD_BYTES])
 
 
 def _moment(reply: Any) -> datetime | None:

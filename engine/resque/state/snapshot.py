@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from resque.errors import StoreError
-from resque.state import pauses, workers
+from resque.state import pauses
 from resque.state.columns import integer
 from resque.state.failures import Failure
 from resque.state.heads import Heads
 from resque.state.heads import QueueState as QueueState
 from resque.state.newest_failures import Newest
+from resque.state.register import Register
 from resque.state.roster import RECORD_BYTES as RECORD_BYTES
 from resque.state.roster import Roster
 from resque.state.roster import WorkerState as WorkerState
+from resque.state.thrift import USUAL, Thrift
 from resque.state.windows import Stretch
 from resque.wire import times
 from resque.wire.exchange import Command, Exchange, Reply, Steps
@@ -57,44 +59,64 @@ class Looker:
     Args:
         keys: Where to look.
         failures_limit: How many failures to read.
+        thrift: How a large fleet is looked at; see `Register` and `Signs`.
     """
 
-    def __init__(self, keys: Keys, *, failures_limit: int) -> None:
+    def __init__(self, keys: Keys, *, failures_limit: int, thrift: Thrift = USUAL) -> None:
         self._keys = keys
         self._heads = Heads(keys)
-        self._roster = Roster(keys)
+        self._register = Register(keys, thrift)
+        self._roster = Roster(keys, thrift)
         self._newest = Newest(keys, limit=failures_limit)
+        #: How often somebody wanted everything to be read, and up to which time that was done.
+        self._wanted = self._done = 0
+
+    def read_all(self) -> None:
+        """Leave nothing out at the next look, which begins after this: something was changed."""
+        self._wanted += 1
 
     def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
         """Ask for everything; what is returned reads the answers, in slices, and must be done
         before the next look. `tails` as for `take`. Two round trips; O(queues + workers +
         failures read + jobs pushed since), the reading O(what has changed) but for little."""
+        wanted = self._wanted
         first: _First = yield self._first_look()
         second: list[list[Reply]] = yield self._second_look(first, tails)
+        self._done = wanted
         return self._read(first, *second)
 
     def _first_look(self) -> Exchange[_First]:
-        keys, glance = self._keys, self._heads.glance()
+        keys, whole = self._keys, self._wanted != self._done
+        register = self._register.ask(whole=whole)
+        of_queues, of_workers = self._heads.glance(), self._roster.glance(whole=whole)
         commands: tuple[Command, ...] = (
             ("TIME",),
+            *register,
             ("SMEMBERS", keys.queues()),
-            ("SMEMBERS", keys.workers()),
-            ("HGETALL", keys.heartbeats()),
             ("GET", keys.pause_all_workers()),
             ("EXISTS", keys.pause_all()),
             ("GET", keys.stat("processed")),
             ("GET", keys.stat("failed")),
-            self._newest.ask(),
-            *glance,
+            self._newest.ask(sparing=self._register.is_sparing),
+            *of_queues,
+            *of_workers,
         )
-        return Exchange(commands, self._parse_first, tolerant=True)
+        begin, end = 1 + len(register), len(commands) - len(of_workers)
 
-    def _parse_first(self, replies: list[Reply]) -> _First:
-        clock, queues, ids, beats, switch, all_switch, processed, failed, entries, *glances = (
-            replies
-        )
+        def parse(replies: list[Reply]) -> _First:
+            parts = replies[:begin], replies[begin:end], replies[end:]
+            return self._parse_first(*parts)
+
+        return Exchange(commands, parse, tolerant=True)
+
+    def _parse_first(
+        self, of_register: list[Reply], of_all: list[Reply], of_workers: list[Reply]
+    ) -> _First:
+        clock, *roll = of_register
+        queues, switch, all_switch, processed, failed, entries, *of_queues = of_all
         if isinstance(clock, StoreError):
             raise clock
+        server_time = times.from_server(*clock)
         problems: list[str] = []
 
         def sound(reply: Any, what: str, otherwise: Any) -> Any:
@@ -103,13 +125,14 @@ class Looker:
                 return otherwise
             return reply
 
+        ids, beats = self._register.parse(roll, server_time, problems)
         answer = sound(entries, "failures", None)
         count, newest = (None, None) if answer is None else self._newest.parse(answer)
         return _First(
-            server_time=times.from_server(*clock),
+            server_time=server_time,
             queue_names=[name_text(raw) for raw in sorted(sound(queues, "queues", []))],
-            worker_ids=sorted(sound(ids, "workers", [])),
-            heartbeats=workers.pairs(sound(beats, "heartbeats", [])),
+            worker_ids=ids,
+            heartbeats=beats,
             failed=count,
             newest=newest,
             processed_ever=integer(processed),
@@ -117,14 +140,14 @@ class Looker:
             is_paused=pauses.means_paused(sound(switch, "pause", None))
             or bool(sound(all_switch, "pause", 0)),
             problems=tuple(problems),
-            glances=glances,
+            of_queues=of_queues,
+            of_workers=of_workers,
         )
 
     def _second_look(self, first: _First, tails: Mapping[str, str]) -> Exchange[list[list[Reply]]]:
-        of_queues = self._heads.ask(first.queue_names, first.glances, tails)
-        of_workers = self._roster.ask(
-            first.worker_ids, first.heartbeats, (first.processed_ever, first.failed_ever)
-        )
+        of_queues = self._heads.ask(first.queue_names, first.of_queues, tails)
+        totals = first.processed_ever, first.failed_ever
+        of_workers = self._roster.ask(first.worker_ids, first.heartbeats, totals, first.of_workers)
         middle = len(of_queues)
         return Exchange(
             (*of_queues, *of_workers),
@@ -157,11 +180,12 @@ class _First:
     server_time: datetime
     queue_names: list[str]
     worker_ids: list[bytes]
-    heartbeats: dict[bytes, bytes]
+    heartbeats: Mapping[bytes, bytes]
     failed: int | None
     newest: Stretch | None
     processed_ever: int | None
     failed_ever: int | None
     is_paused: bool
     problems: tuple[str, ...]
-    glances: list[Reply]
+    of_queues: list[Reply]
+    of_workers: list[Reply]

@@ -1,0 +1,172 @@
+"""Large fleets: who is registered and when each has beaten is read now and then, and at once when
+there are more or fewer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.engine.direct import Direct
+from tests.engine.eye import KEYS, Eye
+from tests.engine.test_looker import hire
+from tests.engine.test_signs import refused
+
+from resque.errors import Unreachable
+from resque.state.register import Register
+from resque.state.snapshot import Snapshot
+from resque.state.thrift import Thrift
+from resque.wire.exchange import Call
+from resque.wire.stores import Store
+
+#: Looks after which the register is read again, whatever the clock does.
+LOOKS = 11
+LATER = "2026-11-23T13:00:00+00:00"
+
+
+@pytest.fixture
+def eye(store: Store) -> Eye:
+    """To it every fleet is a large one, and it is never time to read the register."""
+    return Eye(store, thrift=Thrift(few=0, unread_s=1e9))
+
+
+def reads_all(eye: Eye) -> bool:
+    """Whether the last look read the register with plain commands."""
+    plain = {c[:2] for c in eye.sent[0] if not isinstance(c, Call)}
+    return ("SMEMBERS", KEYS.workers()) in plain
+
+
+def settle(eye: Eye) -> None:
+    """Look until the register is known."""
+    eye.look()
+    while reads_all(eye):
+        eye.look()
+
+
+def names(seen: Snapshot) -> list[str]:
+    return [worker.identity.text for worker in seen.workers]
+
+
+def test_a_worker_that_comes_or_goes_is_seen_at_once(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a", "h:2:a")
+    settle(eye)
+    hire(direct, "h:3:a")
+    seen = eye.look()
+    assert names(seen) == ["h:1:a", "h:2:a", "h:3:a"]
+    assert not reads_all(eye), "the script told"
+    assert seen.workers[2].has_heartbeat
+    assert seen.workers[2].started is not None
+    direct("SREM", "resque:workers", "h:1:a")
+    direct("SREM", "resque:workers", "h:3:a")
+    assert names(eye.look()) == ["h:2:a"]
+    assert reads_all(eye), "where one has come, more may"
+
+
+def test_as_many_who_come_as_go_are_seen_after_some_looks(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a", "h:2:a")
+    settle(eye)
+    direct("SREM", "resque:workers", "h:1:a")
+    hire(direct, "h:3:a")
+    seen = [names(eye.look()) for _ in range(LOOKS)]
+    assert seen[0] == ["h:1:a", "h:2:a"]
+    assert seen[-1] == ["h:2:a", "h:3:a"]
+
+
+def test_a_beat_is_seen_after_some_looks_and_its_age_grows_till_then(
+    eye: Eye, direct: Direct
+) -> None:
+    hire(direct, "h:1:a")
+    settle(eye)
+    before = eye.look()
+    direct("HSET", "resque:workers:heartbeat", "h:1:a", LATER)
+    direct("SET", "resque:worker:h:1:a:started", "2026-11-23 13:00:00 +0000")
+    after = eye.look()
+    grown_s = (after.workers[0].heartbeat_age_s or 0) - (before.workers[0].heartbeat_age_s or 0)
+    passed_s = (after.server_time - before.server_time).total_seconds()
+    assert grown_s == pytest.approx(passed_s)
+    (last,) = [eye.look() for _ in range(LOOKS)][-1].workers
+    assert (before.workers[0].heartbeat_age_s or 0) - (last.heartbeat_age_s or 0) > 3_000
+    assert last.started is not None
+    assert last.started.hour == 13
+
+
+def test_the_script_itself_tells_everything_when_it_is_time(store: Store, direct: Direct) -> None:
+    hire(direct, "h:1:a")
+    register = Register(KEYS, Thrift(few=0, unread_s=5))
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    for second in range(2):
+        direct("HSET", "resque:workers:heartbeat", "h:1:a", LATER)
+        (_, _) = register.ask()
+        replies = [[b"h:1:a"], [b"h:1:a", b"old"]]
+        register.parse(replies, long_ago + timedelta(seconds=second), [])
+    # It expected to look again a second later; a machine that slept cannot know.
+    (call,) = register.ask()
+    assert isinstance(call, Call)
+    reply = direct(*call.in_full())
+    ids, beats = register.parse([reply], datetime.now(UTC), [])
+    assert (ids, beats) == ([b"h:1:a"], {b"h:1:a": LATER.encode()})
+
+
+def test_it_is_read_in_time_with_plain_commands(direct: Direct) -> None:
+    register = Register(KEYS, Thrift(few=0, unread_s=5))
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    asked = []
+    for second in range(13):
+        commands = register.ask()
+        asked.append("script" if len(commands) == 1 else "plain")
+        replies = [1] if len(commands) == 1 else [[b"h:1:a"], []]
+        register.parse(replies, now + timedelta(seconds=second), [])
+    assert asked == ["plain"] * 2 + (["script"] * 4 + ["plain"]) * 2 + ["script"]
+
+
+def test_a_fleet_that_is_looked_at_seldom_is_read_each_time() -> None:
+    register = Register(KEYS, Thrift(few=0, unread_s=5))
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    for look in range(9):
+        assert len(register.ask()) == 2
+        register.parse([[b"h:1:a"], []], now + timedelta(seconds=5 * look), [])
+
+
+def test_without_the_right_to_the_script_it_is_read_each_time(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a")
+    settle(eye)
+    with refused(direct, "-scard"):
+        for look in range(LOOKS):
+            seen = eye.look()
+            assert (names(seen), seen.problems) == (["h:1:a"], ())
+            assert seen.workers[0].has_heartbeat
+            assert reads_all(eye) == bool(look)
+
+
+def test_a_script_that_fails_once_is_tried_again(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a")
+    settle(eye)
+    direct("DEL", "resque:workers")
+    direct("SET", "resque:workers", "x")
+    assert names(eye.look()) == ["h:1:a"], "as it was known, for this look"
+    assert "workers" in eye.look().problems[0]
+    direct("DEL", "resque:workers")
+    direct("SADD", "resque:workers", "h:1:a")
+    settle(eye)
+    assert names(eye.look()) == ["h:1:a"]
+
+
+def test_keys_of_wrong_types_are_told_of_after_some_looks(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a", "h:2:a")
+    settle(eye)
+    direct("SET", "resque:workers:heartbeat", "x")
+    direct("SADD", "resque:workers", "h:3:a")
+    assert names(eye.look()) == ["h:1:a", "h:2:a", "h:3:a"]
+    assert "heartbeats" in eye.look().problems[0]
+    direct("SET", "resque:workers", "x")
+    assert "workers" in eye.look().problems[0]
+
+
+def test_a_look_that_broke_off_hides_nobody(eye: Eye, direct: Direct) -> None:
+    hire(direct, "h:1:a")
+    settle(eye)
+    hire(direct, "h:2:a")
+    with pytest.raises(Unreachable):
+        eye.look(breaks_off=True)
+    seen = eye.look()
+    assert names(seen) == ["h:1:a", "h:2:a"]
+    assert seen.workers[1].started is not None
