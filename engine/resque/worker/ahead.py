@@ -1,7 +1,8 @@
 """A child that is forked before there is a job for it.
 
 A fork and a child's first steps are half of what a job costs. Taken while the job before is
-performed, or while the worker waits, they keep nobody waiting. A child forked ahead performs one
+performed, where there is a core for it or time enough, or while the worker waits, they keep nobody
+waiting. A child forked ahead performs one
 job, as any other does; it lives no longer than its parent, whose end it sees on the pipe that it
 waits on.
 """

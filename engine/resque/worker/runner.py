@@ -85,7 +85,7 @@ class Runner:
         self._clock = clock
         self._now = times.in_utc(clock)
         self._attendant = Attendant(
-            options, wishes, surroundings.beat_if_due, surroundings.due_in_s
+            options, wishes, surroundings.beat_if_due, surroundings.due_in_s, self.fork_ahead
         )
         self._ahead = Ahead(wishes, self._get_ready, self.perform)
         self._room = Room(wishes, surroundings.beat_if_due, surroundings.sleep, surroundings.log)
@@ -142,7 +142,6 @@ class Runner:
             died = DirtyExit("No process could be made for the job")
             return Ended(died=died, is_lost=self._wishes.leave)
         self._around.title(f"Forked {running.pid} at {int(self._now().timestamp())}")
-        self.fork_ahead()
         limit = Limit(limit_s, began_s) if limit_s is not None else None
         was_asked_for = self._attendant.attend(running, limit)
         self._leaving = running
