@@ -58,8 +58,13 @@ def names(owner: object, prefix: str) -> list[str]:
     if owner is None:
         return []
     listed = None if prefix in _UNLISTED else getattr(owner, "hooks", None)
-    candidates = listed if isinstance(listed, list | tuple) else dir(owner)
-    return sorted(name for name in candidates if name.startswith(prefix))
+    if isinstance(listed, list | tuple):
+        return sorted(name for name in listed if name.startswith(prefix))
+    if type(owner) is type:
+        # As `dir`, which would be most of the time that a job of a class takes; `object` has none.
+        places = map(vars, owner.__mro__[:-1])
+        return sorted({name for place in places for name in place if name.startswith(prefix)})
+    return sorted(name for name in dir(owner) if name.startswith(prefix))
 
 
 def find(owner: object, prefix: str) -> list[Hook]:

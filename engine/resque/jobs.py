@@ -111,7 +111,7 @@ class Registry:
 
     def hears_of(self, *events: str) -> bool:
         """Whether there are hooks of any of these worker events."""
-        return any(event in self._worker_hooks for event in events)
+        return not self._worker_hooks.keys().isdisjoint(events)
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._by_name.values())

@@ -164,6 +164,32 @@ def test_inherited_hooks_are_hooks() -> None:
     ]
 
 
+class Loud:
+    def before_perform_b(self) -> None: ...
+
+
+class Louder(Loud, Job):
+    def before_perform_a(self) -> None: ...
+    def before_perform_b(self) -> None: ...
+
+
+class Own(type):
+    """Says by itself which attributes its classes have."""
+
+    def __dir__(cls) -> list[str]:
+        return ["before_perform_own"]
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [Louder, Loud, Loud(), Own("Made", (), {"before_perform_x": 1}), sys.modules[__name__], object],
+    ids=["class", "no job", "instance", "metaclass", "module", "object"],
+)
+@pytest.mark.parametrize("prefix", hooks.PREFIXES)
+def test_the_hooks_of_whatever_are_those_that_dir_finds(owner: object, prefix: str) -> None:
+    assert hooks.names(owner, prefix) == [n for n in dir(owner) if n.startswith(prefix)]
+
+
 def test_nobody_has_no_hooks() -> None:
     assert hooks.find(None, "before_perform") == []
     assert hooks.find(object(), "before_perform") == []

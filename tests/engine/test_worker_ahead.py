@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP, SIGTERM
 
@@ -15,9 +16,11 @@ from tests.engine.worker_process import WorkerProcess
 from resque.state.workers import Record
 from resque.worker.ahead import Ahead
 from resque.worker.child import Report
+from resque.worker.cores import Cores
 from resque.worker.signals import Wishes
 
 AHEAD = {"RESQUE_REQUIRE": f"{TURNS},tests.engine.ahead_jobs", "INTERVAL": "3600"}
+CROWDED = AHEAD | {"RESQUE_REQUIRE": f"{TURNS},tests.engine.crowded_jobs"}
 
 
 def await_ready_child(worker: WorkerProcess) -> psutil.Process:
@@ -54,6 +57,45 @@ def test_while_a_job_is_performed_the_next_child_is_made_ready(
     direct("SET", "own:open", "yes")
     await_done(direct, 2)
     assert where(direct)[1] == ("second", ready.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the job reads /proc")
+def test_beside_short_jobs_no_child_is_made_ready_where_no_core_is_idle(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    for _ in range(3):
+        push("Siblings")
+    worker = start_worker(**CROWDED | {"LONG_S": "3600", "INTERVAL": "0"})
+    assert worker.wait() == 0
+    assert direct("LRANGE", "own:siblings", 0, -1) == [b"1"] * 3
+
+
+def test_beside_a_long_job_the_next_child_is_made_ready_on_any_core(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    push("Gate", "long")
+    worker = start_worker(**CROWDED | {"LONG_S": "0.02"})
+    await_begun(direct, 1)
+    await_ready_child(worker)
+    direct("SET", "own:open", "yes")
+    await_done(direct, 1)
+
+
+def test_a_worker_looks_now_and_then_whether_there_are_cores_enough(tmp_path: Path) -> None:
+    load = tmp_path / "loadavg"
+    load.write_text("0.06 0.10 0.20 3/187 4711\n")
+    cores = Cores(2, str(load))
+    assert cores.are_enough()
+    load.write_text("0.06 0.10 0.20 4/187 4712\n")
+    assert [cores.are_enough() for _ in range(16)] == [True] * 7 + [False] * 8 + [False]
+
+
+@pytest.mark.parametrize("told", [None, "", "0.06 0.10 0.20 many"])
+def test_cores_are_enough_where_the_system_does_not_tell(tmp_path: Path, told: str | None) -> None:
+    load = tmp_path / "loadavg"
+    if told is not None:
+        load.write_text(told)
+    assert Cores(1, str(load)).are_enough()
 
 
 @pytest.mark.parametrize("is_seen", [True, False], ids=["while it waits", "as it is given a job"])

@@ -12,7 +12,8 @@ from resque.errors import BadUrl
 from resque.state.workers import read_record
 from resque.wire import address
 from resque.wire.address import parse_url
-from resque.worker import reserve
+from resque.wire.exchange import Call, Script
+from resque.worker import connection, reserve
 
 
 def record(item: bytes, queue: bytes = b'"q"') -> bytes:
@@ -68,13 +69,70 @@ def test_a_plain_url_that_cannot_be_is_refused(url: str) -> None:
         parse_url(url)
 
 
+def run_program(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc; macOS takes the package")
 def test_the_title_is_set_without_the_package_that_sets_it() -> None:
     program = (
         "import sys; from resque.worker import title; title.set_title('resque: a\\ud800\\0b'); "
         "print('setproctitle' in sys.modules, open('/proc/self/cmdline').read().strip('\\0'))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "False resque: a??b\n"
+    assert run_program(program) == "False resque: a??b\n"
+
+
+@pytest.mark.parametrize("args", [(), ("",), (b"a\r\n*1\r\n", 5, "\xe9", b"\xff")])
+@pytest.mark.parametrize("keys", [(), (b"resque:queue:q", b"\r\n$1")])
+def test_a_call_packed_the_quick_way_is_the_same_command(
+    keys: tuple[bytes, ...], args: tuple[bytes | str | int, ...]
+) -> None:
+    call = Call(Script("one", b"return 1"), keys, args)
+    other = Call(Script("other", b"return 2"), keys, args)
+    for each in (call, other, call):
+        assert connection._pack_call(each) == connection._pack(each.by_sha())
+
+
+def test_a_plain_host_is_reached_without_the_rules_of_international_names() -> None:
+    program = """
+import sys
+from resque.errors import Unreachable
+from resque.wire.address import parse_url
+from resque.wire.exchange import single
+from resque.worker.connection import LeanStore
+
+for host in ("127.0.0.1", "localhost", "\uff11\uff12\uff17.0.0.1"):
+    store = LeanStore(parse_url(f"redis://{host}:1/0"), timeout_s=1, client_name="x")
+    try:
+        store.run(single(("PING",), lambda reply: reply))
+    except Unreachable:
+        print("encodings.idna" in sys.modules)
+"""
+    assert run_program(program).split() == ["False", "False", "True"]
+
+
+def test_a_rehearsal_adapts_what_only_children_run_and_leaves_no_other_trace() -> None:
+    program = """
+import dis, os
+from resque import perform
+from resque.wire import times
+from resque.worker.rehearsal import rehearse
+from resque.worker.signals import Wishes
+
+def adapted():
+    raw = [step.opname for step in dis.get_instructions(perform.perform)]
+    return raw != [step.opname for step in dis.get_instructions(perform.perform, adaptive=True)]
+
+def state():
+    return vars(wishes).copy(), len(os.listdir("/dev/fd"))
+
+wishes = Wishes()
+before = state()
+print(adapted())
+rehearse(wishes, times.wall_now)
+print(adapted(), state() == before)
+"""
+    assert run_program(program).split() == ["False", "True", "True"]

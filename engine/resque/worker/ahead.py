@@ -1,7 +1,8 @@
 """A child that is forked before there is a job for it.
 
 A fork and a child's first steps are half of what a job costs. Taken while the job before is
-performed, or while the worker waits, they keep nobody waiting. A child forked ahead performs one
+performed, where there is a core for it or time enough, or while the worker waits, they keep nobody
+waiting. A child forked ahead performs one
 job, as any other does; it lives no longer than its parent, whose end it sees on the pipe that it
 waits on.
 """
@@ -22,6 +23,7 @@ _READ_BYTES = 65_536
 #: forked for it has it in its memory.
 _LONGEST_RECORD_BYTES = 32_768
 _BEGAN = struct.Struct(">d")
+_BEGAN_BYTES = _BEGAN.size
 
 #: Runs a job that began at a time (of `time.monotonic`); `step` as in `child.fork`.
 Perform = Callable[[Record, float, Callable[[], None]], child.Report]
@@ -36,7 +38,8 @@ class Ahead:
         self._get_ready = get_ready
         self._perform = perform
         self._waiting: child.Child | None = None
-        self._orders_fd = -1
+        #: The ends of the pipe that its job comes through.
+        self._read_fd = self._orders_fd = -1
 
     def fork(self, *, tells_of_steps: bool) -> None:
         """Have a child wait for the next job, unless one does. Where no process can be made, none
@@ -45,18 +48,16 @@ class Ahead:
             return
         try:
             # A job may be under way: nothing here is to end its worker.
-            read_fd, self._orders_fd = os.pipe()
+            self._read_fd, self._orders_fd = os.pipe()
         except OSError:
             return
         try:
             with self._wishes.held():
-                self._waiting = child.fork(
-                    lambda step: self._live(read_fd, step), tells_of_steps=tells_of_steps
-                )
+                self._waiting = child.fork(self._live, tells_of_steps=tells_of_steps)
         except OSError:
             os.close(self._orders_fd)
         finally:
-            os.close(read_fd)
+            os.close(self._read_fd)
 
     def give(self, record: Record, began_s: float) -> child.Child | None:
         """Give the waiting child its job. None when none waits, or when the job is too long."""
@@ -85,17 +86,17 @@ class Ahead:
         if self._waiting is not None and self._waiting.has_left():
             self.dismiss()
 
-    def _live(self, read_fd: int, step: Callable[[], None]) -> child.Report:
+    def _live(self, step: Callable[[], None]) -> child.Report:
         # Else it would keep its own orders open, and not see the end of its parent.
         os.close(self._orders_fd)
         self._get_ready()
         order = b""
         self._wishes.is_without_job = True
-        while part := os.read(read_fd, _READ_BYTES):
+        while part := os.read(self._read_fd, _READ_BYTES):
             order += part
         self._wishes.is_without_job = False
-        os.close(read_fd)
+        os.close(self._read_fd)
         if not order:
             os._exit(0)
         (began_s,) = _BEGAN.unpack_from(order)
-        return self._perform(read(order[_BEGAN.size :]), began_s, step)
+        return self._perform(read(order[_BEGAN_BYTES:]), began_s, step)

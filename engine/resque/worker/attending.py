@@ -9,14 +9,19 @@ import time
 from collections.abc import Callable
 
 from resque.worker import child
+from resque.worker.cores import Cores
 from resque.worker.ending import Ending
 from resque.worker.limit import Limit
 from resque.worker.options import Options
 from resque.worker.signals import Wishes
 
+#: Beside a job that takes longer there is time to make the next child ready, on whichever core.
+_LONG_S = 0.005
+
 
 class Attendant:
-    """Attends to one worker's children. `beat_if_due` and `due_in_s` are its heart's."""
+    """Attends to one worker's children. `beat_if_due` and `due_in_s` are its heart's; beside each
+    child `make_ready` is called once, for the next one."""
 
     def __init__(
         self,
@@ -24,11 +29,14 @@ class Attendant:
         wishes: Wishes,
         beat_if_due: Callable[[], None],
         due_in_s: Callable[[], float],
+        make_ready: Callable[[], None],
     ) -> None:
         self._options = options
         self._wishes = wishes
         self._beat_if_due = beat_if_due
         self._due_in_s = due_in_s
+        self._make_ready = make_ready
+        self._cores = Cores()
 
     def attend(self, running: child.Child, limit: Limit | None) -> bool:
         """Stay with a child until it has reported or is gone. Returns whether it was to be ended
@@ -38,8 +46,12 @@ class Attendant:
         poll.register(running.report_fd, select.POLLIN)
         ending: Ending | None = None
         was_asked_for = is_last = False
+        now_s = time.monotonic()
+        ready_at_s = now_s + (0.0 if self._cores.are_enough() else _LONG_S)
         while True:
-            now_s = time.monotonic()
+            if now_s >= ready_at_s:
+                self._make_ready()
+                ready_at_s = float("inf")
             is_late = limit is not None and limit.is_reached(running.steps, now_s)
             if self._wishes.end_job or is_late:
                 was_asked_for |= self._wishes.end_job and not self._wishes.leave
@@ -51,7 +63,7 @@ class Attendant:
             if ending and (number := ending.due(now_s)):
                 running.kill(number)
             self._beat_if_due()
-            wait_s = self._due_in_s()
+            wait_s = min(self._due_in_s(), ready_at_s - now_s)
             if limit is not None:
                 wait_s = min(wait_s, limit.up_at_s - now_s)
             if ending:
@@ -60,6 +72,7 @@ class Attendant:
                 self._hear(fd, event, running, poll)
             if running.report() is not None or running.has_left():
                 return was_asked_for
+            now_s = time.monotonic()
 
     def _hear(self, fd: int, event: int, running: child.Child, poll: select.poll) -> None:
         if fd != running.report_fd:

@@ -13,7 +13,6 @@ import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from resque.wire.values import value
 from resque.worker import log
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 65_536
 _HEADER = struct.Struct(">qq?")
+_HEADER_BYTES = _HEADER.size
+#: As a number: to look one of `signal` up takes the fork's parent two pages.
+_KILL = int(signal.SIGKILL)
 #: What a child says before its report at each step: when it is done with a job, and when it has
 #: begun another. No header begins with it.
 _STEP = b"\x01"
@@ -78,7 +80,7 @@ class Child:
         """End a child that has nothing left to do, and see it off."""
         if self._status is None:
             # Not by a word or with patience: it may have been stopped.
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, _KILL)
             self._collected(os.waitpid(self.pid, 0)[1])
 
     def _collected(self, status: int) -> None:
@@ -93,12 +95,12 @@ class Child:
 
     def report(self) -> Report | None:
         """What the child has reported; None while it has not, and when it died before it could."""
-        if len(self._said) < _HEADER.size:
+        if len(self._said) < _HEADER_BYTES:
             return None
         length, processed, is_closed = _HEADER.unpack_from(self._said)
-        if len(self._said) != _HEADER.size + max(0, length):
+        if len(self._said) != _HEADER_BYTES + max(0, length):
             return None
-        failure = None if length < 0 else bytes(self._said[_HEADER.size :])
+        failure = None if length < 0 else bytes(self._said[_HEADER_BYTES:])
         return Report(failure, None if processed < 0 else processed, is_closed)
 
     @property
@@ -151,58 +153,68 @@ def fork(life: Callable[[Callable[[], None]], Report], *, tells_of_steps: bool =
     if pid == 0:
         # Else a child that its parent has left would not notice.
         os.close(report_fd)
-        pipe = _Pipe(say_fd)
-        _live(life, partial(_step, parent_pid, pipe, tells_of_steps), pipe)
+        _live(life, Pipe(say_fd, parent_pid, tells_of_steps))
     os.close(say_fd)
     os.set_blocking(report_fd, False)
     return Child(pid, report_fd)
 
 
-class _Pipe:
-    """The pipe to the parent. A job that closes what it has not opened closes that, too, and its
-    number may be a file of the job's by now."""
+class Pipe:
+    """The child's end of the pipe to its parent. A job that closes what it has not opened closes
+    that, too, and its number may be a file of the job's by now."""
 
-    __slots__ = ("_fd", "_was")
+    __slots__ = ("_fd", "_parent_pid", "_tells", "_was")
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, parent_pid: int, tells_of_steps: bool) -> None:
         self._fd = fd
-        self._was = os.fstat(fd)
+        self._was = _identity(fd)
+        self._parent_pid = parent_pid
+        self._tells = tells_of_steps
+
+    def step(self) -> None:
+        """See that the parent is there, and tell it of a step if it is to be told. Raises
+        ProcessLookupError."""
+        if os.getppid() != self._parent_pid:
+            raise ProcessLookupError("the parent is gone")
+        if not self.is_open():
+            # The job that is to blame is still in hand.
+            os._exit(_MUTE)
+        if self._tells:
+            self.say(_STEP)
 
     def is_open(self) -> bool:
-        with suppress(OSError):
-            return os.path.samestat(os.fstat(self._fd), self._was)
-        return False
+        """Whether it is still what it was."""
+        try:
+            return _identity(self._fd) == self._was
+        except OSError:
+            return False
 
-    def say(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
-
-
-def _step(parent_pid: int, pipe: _Pipe, tells: bool) -> None:
-    if os.getppid() != parent_pid:
-        raise ProcessLookupError("the parent is gone")
-    if not pipe.is_open():
-        # The job that is to blame is still in hand.
-        os._exit(_MUTE)
-    if tells:
-        pipe.say(_STEP)
-
-
-def _live(
-    life: Callable[[Callable[[], None]], Report], step: Callable[[], None], pipe: _Pipe
-) -> NoReturn:
-    """The whole life of the child. Leaves without the parent's exit handlers."""
-    status = 1
-    try:
-        report = life(step)
+    def report(self, report: Report) -> None:
+        """Say how the last job went. Where that cannot be said, the process ends."""
         processed = -1 if report.processed is None else report.processed
         length = -1 if report.failure is None else len(report.failure)
         header = _HEADER.pack(length, processed, report.is_closed)
         log.flush()
-        if not pipe.is_open():
+        if not self.is_open():
             os._exit(_MUTE)
-        pipe.say(header + (report.failure or b""))
+        self.say(header + (report.failure or b""))
+
+    def say(self, data: bytes) -> None:
+        """Say it to the parent, as it is."""
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+
+def _identity(fd: int) -> tuple[int, ...]:
+    """What is behind a descriptor: inode and device."""
+    return os.fstat(fd)[1:3]
+
+
+def _live(life: Callable[[Callable[[], None]], Report], pipe: Pipe) -> NoReturn:
+    """The whole life of the child. Leaves without the parent's exit handlers."""
+    status = 1
+    try:
+        pipe.report(life(pipe.step))
         status = 0
     finally:
         os._exit(status)

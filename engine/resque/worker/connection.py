@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+from functools import lru_cache
 
 import hiredis
 
@@ -35,13 +36,37 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_detach = socket.SocketType.detach
 _READ_BYTES = 65_536
 #: How often a cluster may send us on before we give up.
 _MOST_MOVES = 3
 
 
+def _host(name: str) -> Any:
+    """A host as the resolver takes it. For text Python loads the rules of international names and
+    with them Unicode's tables, which each fork would carry."""
+    return name.encode() if name.isascii() else name
+
+
 def _pack(command: tuple[Arg, ...]) -> bytes:
     return hiredis.pack_command(command)  # type: ignore[arg-type, no-any-return]
+
+
+def _pack_call(call: Call) -> bytes:
+    """As `_pack(call.by_sha())`, in a third of the time, and in memory that lies together."""
+    count = 3 + len(call.keys) + len(call.args)
+    return b"*%d\r\n%b%b" % (count, _packed_keys(call.script.sha, call.keys), _parts(call.args))
+
+
+# A worker calls one script with the same keys again and again.
+@lru_cache(maxsize=4)
+def _packed_keys(sha: str, keys: tuple[bytes, ...]) -> bytes:
+    return _parts(("EVALSHA", sha, len(keys), *keys))
+
+
+def _parts(some: tuple[Arg, ...]) -> bytes:
+    """Some parts of a command, packed, without their number."""
+    return _pack(some).partition(b"\r\n")[2]
 
 
 class LeanStore:
@@ -87,7 +112,7 @@ class LeanStore:
             if len(exchange.commands) == 1:
                 # The usual case straight on: the way around by the generator is a tenth of a job.
                 reply = self._ask(exchange.commands[0])
-                if not isinstance(reply, ErrorReply):
+                if type(reply) is not ErrorReply:
                     return exchange.parse([reply])
                 replies = [reply]
             conversation = exchange.converse()
@@ -150,7 +175,8 @@ class LeanStore:
     def forget(self) -> None:
         """In a child after a fork: let go of the parent's connection without disturbing it."""
         if self._socket is not None:
-            os.close(self._socket.detach())
+            # Not the detach of `socket.socket`: its steps would be five more pages to copy.
+            os.close(_detach(self._socket))
             self._socket = None
 
     def _connect(self) -> None:
@@ -193,7 +219,7 @@ class LeanStore:
             return opened
         place = self._ask_sentinels() if address.sentinels else (address.host, address.port)
         context = tls_context(address) if address.tls else None
-        opened = socket.create_connection(place, self._timeout_s)
+        opened = socket.create_connection((_host(place[0]), place[1]), self._timeout_s)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return opened if context is None else context.wrap_socket(opened, server_hostname=place[0])
@@ -227,7 +253,7 @@ class LeanStore:
 
     def _ask(self, command: Command) -> Reply:
         assert self._socket is not None  # noqa: S101
-        self._socket.sendall(_pack(command.by_sha() if isinstance(command, Call) else command))
+        self._socket.sendall(_pack_call(command) if isinstance(command, Call) else _pack(command))
         return self._reply()
 
     def _trade(self, commands: list[tuple[Arg, ...]]) -> list[Reply]:
@@ -248,4 +274,4 @@ class LeanStore:
             raise NotRedis(
                 f"what answers at {self.address} is not Redis: check host and port"
             ) from None
-        return ErrorReply(str(reply)) if isinstance(reply, hiredis.ReplyError) else reply
+        return ErrorReply(str(reply)) if type(reply) is hiredis.ReplyError else reply

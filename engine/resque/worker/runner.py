@@ -83,10 +83,11 @@ class Runner:
         self._wishes = wishes
         self._around = surroundings
         self._clock = clock
+        self._now = times.in_utc(clock)
         self._attendant = Attendant(
-            options, wishes, surroundings.beat_if_due, surroundings.due_in_s
+            options, wishes, surroundings.beat_if_due, surroundings.due_in_s, self.fork_ahead
         )
-        self._ahead = Ahead(wishes, self._get_ready, self._life_ahead)
+        self._ahead = Ahead(wishes, self._get_ready, self.perform)
         self._room = Room(wishes, surroundings.beat_if_due, surroundings.sleep, surroundings.log)
         #: A child that has reported, and is perhaps not yet gone.
         self._leaving: child.Child | None = None
@@ -140,8 +141,7 @@ class Runner:
         if running is None:
             died = DirtyExit("No process could be made for the job")
             return Ended(died=died, is_lost=self._wishes.leave)
-        self._around.title(f"Forked {running.pid} at {int(self._clock().timestamp())}")
-        self.fork_ahead()
+        self._around.title(f"Forked {running.pid} at {int(self._now().timestamp())}")
         limit = Limit(limit_s, began_s) if limit_s is not None else None
         was_asked_for = self._attendant.attend(running, limit)
         self._leaving = running
@@ -171,7 +171,8 @@ class Runner:
         self._around.let_go()
         self._around.title("Ready for a job")
 
-    def _life_ahead(self, record: Record, began_s: float, step: Callable[[], None]) -> child.Report:
+    def perform(self, record: Record, began_s: float, step: Callable[[], None]) -> child.Report:
+        """Run a job that began then, in a child that was ready for it."""
         return self._live(record, began_s, self._processing(record), step)
 
     def _life(
@@ -219,12 +220,13 @@ class Runner:
                 # What cannot be read is the parent's to set aside; it finds it in the record.
                 return child.Report(processed=processed, is_closed=True)
             record, began_s = taken.record, time.monotonic()
-            step()
+            if self._options.job_timeout_s is not None:
+                step()
             closing = self._attempt(record, began_s, self._processing(record))
         return child.Report(closing.failure, processed)
 
     def _processing(self, record: Record) -> str:
-        epoch = int(self._clock().timestamp())
+        epoch = int(self._now().timestamp())
         return f"Processing {record.queue} since {epoch} [{record.class_name}]"
 
     def _attempt(self, record: Record, began_s: float, title: str) -> Closing:
@@ -269,11 +271,7 @@ class Runner:
 
     def _entry(self, error: BaseException, record: Record) -> bytes:
         return perform.entry_for(
-            error,
-            record,
-            worker_id=self._worker_id,
-            queue=record.queue or "",
-            now=self._clock(),
+            error, record, worker_id=self._worker_id, queue=record.queue or "", now=self._clock()
         )
 
     def _failure(self, entry: bytes) -> Closing:

@@ -18,6 +18,12 @@ from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.signals import Wishes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ParamSpec
+
+    P = ParamSpec("P")
+
 #: The names of queues are read again after this time, where patterns are served.
 _NAMES_FOR_S = 1.0
 #: Tries to reach a lost Redis again grow up to this distance.
@@ -50,7 +56,7 @@ class Supply:
         self._options = options
         self._wishes = wishes
         self._log = log
-        self._clock = clock
+        self._now = times.in_utc(clock)
         self._mono_now = mono_now
         self._wait_out = wait_out
         self._processed = 0
@@ -68,7 +74,7 @@ class Supply:
         names = self.patiently(self._current_queues)
         if names is None:
             return None
-        taken = self.patiently(lambda: self._work(names[:_AT_ONCE], closing, take=True))
+        taken = self.patiently(self._work, names[:_AT_ONCE], closing)
         for at in range(_AT_ONCE, len(names), _AT_ONCE):
             if taken is None or taken.state != "empty":
                 break
@@ -77,7 +83,7 @@ class Supply:
 
     def _look_on(self, seen: Taken, names: Sequence[str]) -> Taken:
         """Look at more queues when those before had no job."""
-        taken = self.patiently(lambda: self._work(names, None, take=True))
+        taken = self.patiently(self._work, names, None)
         if taken is None:
             # The last job is closed by now, and must not be again.
             return replace(seen, state="none")
@@ -86,7 +92,7 @@ class Supply:
     def close(self, closing: Closing | None) -> None:
         """Close the last job and take none."""
         if closing is not None:
-            self.patiently(lambda: self._work([], closing, take=False))
+            self.patiently(self._work, [], closing, take=False)
 
     def recount(self, processed: int | None) -> None:
         """Take over the count of closed jobs from a child that closed some."""
@@ -99,9 +105,7 @@ class Supply:
         # The child shared the connection and may have died within an answer; and it may have
         # taken another job.
         self._store.close()
-        state = self.patiently(
-            lambda: self._store.run(workers.in_hand(self._keys, self._worker_id))
-        )
+        state = self.patiently(self._store.run, workers.in_hand(self._keys, self._worker_id))
         if state is None:
             return None
         held, self._processed = state
@@ -113,7 +117,7 @@ class Supply:
         if not lost.may_be_put_back(record):
             return False
         exchange = lost.put_back(self._keys, self._worker_id, record, at_most=at_most)
-        times_lost = self.patiently(lambda: self._store.run(exchange))
+        times_lost = self.patiently(self._store.run, exchange)
         if times_lost:
             self._log(f"put {record.class_name!r} back on {record.queue!r}: its process died")
         return bool(times_lost)
@@ -127,11 +131,11 @@ class Supply:
             reading = decode_payload(record.payload or b"")
             reason = reading.reason if isinstance(reading, Unreadable) else ""
         exchange = set_aside(self._keys, self._worker_id, record.queue or "", record)
-        self.patiently(lambda: self._store.run(exchange))
+        self.patiently(self._store.run, exchange)
         self._log(f"set an unreadable item of {record.queue!r} aside: {reason}")
         return True
 
-    def patiently(self, attempt: Callable[[], T]) -> T | None:
+    def patiently(self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Make an attempt until Redis answers. None when told to leave before it does.
 
         Safe for `work`: repeated after a lost answer it closes nothing twice and returns the
@@ -140,7 +144,7 @@ class Supply:
         backoff_s = 0.1
         while True:
             try:
-                return attempt()
+                return attempt(*args, **kwargs)
             except StoreError as error:
                 self._log(f"{error}; next try in {backoff_s:.1f} s")
                 if self._wishes.leave:
@@ -148,7 +152,7 @@ class Supply:
                 self._wait_out(error, backoff_s)
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
-    def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool) -> Taken:
+    def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool = True) -> Taken:
         exchange: Exchange[Taken] = work(
             self._keys,
             self._worker_id,
@@ -156,7 +160,7 @@ class Supply:
             closing=closing,
             processed=self._processed,
             take=take,
-            now=self._clock(),
+            now=self._now(),
         )
         taken = self._store.run(exchange)
         self._processed = taken.processed

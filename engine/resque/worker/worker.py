@@ -19,6 +19,7 @@ from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.membership import Membership
 from resque.worker.options import Options
 from resque.worker.pace import Pace
+from resque.worker.rehearsal import rehearse
 from resque.worker.reserve import Closing, Taken
 from resque.worker.retries import Retries
 from resque.worker.runner import Ended, Runner, Surroundings
@@ -114,6 +115,8 @@ class Worker:
         Raises StoreError only when Redis cannot be reached or refuses at the start, and
         ResqueError when a hook of the worker raises; later outages are waited out.
         """
+        if self._options.fork:
+            rehearse(self._wishes, self._clock)
         with self._wishes:
             self._title("Starting", plain=True)
             self._beater.start()
