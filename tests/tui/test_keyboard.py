@@ -55,6 +55,14 @@ async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
         assert not isinstance(app.screen, PaletteScreen)
 
 
+async def test_keys_still_under_way_do_not_spoil_the_end() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "a look")
+        type_at_once(app, "2" + "jk" * 100)
+    assert app.return_code in (0, None)
+
+
 async def test_a_screen_that_is_left_holds_up_no_key() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:

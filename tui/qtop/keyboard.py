@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final
 
 from textual import events
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.timer import Timer
@@ -56,11 +57,13 @@ class Keyboard(App[None]):
     async def on_followed(self, message: Followed) -> None:
         """Take the same way once more, or go on to the next key."""
         message.stop()
-        if message.number == self._number and not self._exit:
-            if message.ways_left:
-                self._follow(message.ways_left)
-            else:
-                await self._next()
+        if message.number == self._number:
+            # At the end, what was typed ahead finds no screen any more.
+            with suppress(ScreenStackError):
+                if message.ways_left:
+                    self._follow(message.ways_left)
+                else:
+                    await self._next()
 
     async def _next(self) -> None:
         """Pass the next key on, if there is one."""
