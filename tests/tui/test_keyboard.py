@@ -8,6 +8,7 @@ from textual import events
 from textual.keys import _character_to_key
 
 from qtop.app import QtopApp
+from qtop.keyboard import Followed
 from qtop.screens.palette import PaletteScreen
 from qtop.widgets.filter_bar import FilterBar
 
@@ -71,3 +72,20 @@ async def test_a_screen_that_is_left_holds_up_no_key() -> None:
         await until(pilot, lambda: len(app.screen_stack) == 1 and app.current_mode == "queues")
         await until(pilot, lambda: table_of(app).cursor_row is not None, screen_text(app))
         await until(pilot, lambda: table_of(app)._rows.cursor_index == 5, "the last row but one")
+
+
+async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_second_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "a look")
+        heard, lost = app.on_followed, app._number + 1
+
+        async def on_followed(message: Followed) -> None:
+            if message.number > lost:
+                await heard(message)
+
+        monkeypatch.setattr(app, "on_followed", on_followed)
+        type_at_once(app, "23")
+        await until(pilot, lambda: app.current_mode == "workers", "the second key's screen")

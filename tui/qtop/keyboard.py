@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from textual import events
@@ -16,6 +17,8 @@ from textual.timer import Timer
 #: tells itself that its text is another one, then its screen, which shows what matches.
 _WAYS: Final = 3
 _LOOK_AFTER_S: Final = 0.1
+#: So often a key is waited for; a second.
+_MOST_LOOKS: Final = 10
 
 
 class Followed(Message):
@@ -42,24 +45,28 @@ class Keyboard(App[None]):
         self._number = 0
         self._follower: MessagePump | None = None
         self._watch: Timer | None = None
+        self._looked_after = 0
 
     async def on_event(self, event: events.Event) -> None:
         """Keep what is typed until its turn comes; the rest is as ever."""
-        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+        if not isinstance(event, events.Key | events.Paste):
             await super().on_event(event)
             return
-        self._typed.append(event)
-        if self._follower is None:
-            await self._next()
-        elif self._watch is None:
-            self._watch = self.set_interval(_LOOK_AFTER_S, self._look_after)
+        with self._unless_over():
+            if event.is_forwarded:
+                await super().on_event(event)
+                return
+            self._typed.append(event)
+            if self._follower is None:
+                await self._next()
+            elif self._watch is None:
+                self._watch = self.set_interval(_LOOK_AFTER_S, self._look_after)
 
     async def on_followed(self, message: Followed) -> None:
         """Take the same way once more, or go on to the next key."""
         message.stop()
         if message.number == self._number:
-            # At the end, what was typed ahead finds no screen any more.
-            with suppress(ScreenStackError):
+            with self._unless_over():
                 if message.ways_left:
                     self._follow(message.ways_left)
                 else:
@@ -68,6 +75,7 @@ class Keyboard(App[None]):
     async def _next(self) -> None:
         """Pass the next key on, if there is one."""
         self._follower = None
+        self._looked_after = 0
         if self._typed:
             self._number += 1
             await super().on_event(self._typed.popleft())
@@ -84,6 +92,19 @@ class Keyboard(App[None]):
             self.post_message(message)
 
     async def _look_after(self) -> None:
-        """A screen that is left takes with it what was on its way through it."""
-        if self._follower is not None and not self._follower.is_attached:
-            await self._next()
+        """A screen that is left takes with it what was on its way through it; one that is busy for
+        long keeps no key for longer than a person waits."""
+        self._looked_after += 1
+        is_held = self._follower is not None and self._looked_after > _MOST_LOOKS
+        if is_held or (self._follower is not None and not self._follower.is_attached):
+            with self._unless_over():
+                await self._next()
+
+    @contextmanager
+    def _unless_over(self) -> Iterator[None]:
+        """At the end, what was typed ahead finds no screen any more."""
+        try:
+            yield
+        except ScreenStackError:
+            if self.children:
+                raise

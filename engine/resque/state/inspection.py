@@ -93,6 +93,7 @@ def used_commands(keys: Keys) -> list[tuple[Arg, ...]]:
 def _reading(keys: Keys) -> list[tuple[Arg, ...]]:
     failed = keys.failed()
     return [
+        ("TIME",),
         ("SMEMBERS", keys.queues()),
         ("SISMEMBER", keys.queues(), _NOBODY),
         ("SCARD", keys.queues()),
