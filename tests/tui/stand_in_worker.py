@@ -35,8 +35,10 @@ if "--stubborn" in flags:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 say("paused")
 say("goes on")
-told = (os.environ["QUEUES"], os.environ["REDIS_URL"], "PIDFILE" in os.environ)
-print("ready", *told, flush=True)
+told = f"{os.environ['QUEUES']} {os.environ['REDIS_URL']} {'PIDFILE' in os.environ}"
+# In one piece: without a buffer, each argument of print would be written by itself, and whoever
+# waits for the first word would read half a line.
+print(f"ready {told}", flush=True)
 if "--dies" in flags:
     print("\x1b]52;c;aGk=\x07 FATAL it cannot go on", flush=True)
     sys.exit(7)
