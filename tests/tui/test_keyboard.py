@@ -89,3 +89,13 @@ async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_s
         monkeypatch.setattr(app, "on_followed", on_followed)
         type_at_once(app, "23")
         await until(pilot, lambda: app.current_mode == "workers", "the second key's screen")
+
+
+async def test_what_is_typed_behind_q_does_nothing() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "a look")
+        type_at_once(app, "q234567?:")
+        await until(pilot, lambda: not app.is_running, "the end")
+    assert app.return_code == 0
+    assert app.current_mode == "overview"

@@ -52,6 +52,8 @@ class Keyboard(App[None]):
         if not isinstance(event, events.Key | events.Paste):
             await super().on_event(event)
             return
+        if self._is_over:
+            return
         with self._unless_over():
             if event.is_forwarded:
                 await super().on_event(event)
@@ -65,7 +67,7 @@ class Keyboard(App[None]):
     async def on_followed(self, message: Followed) -> None:
         """Take the same way once more, or go on to the next key."""
         message.stop()
-        if message.number == self._number:
+        if message.number == self._number and not self._is_over:
             with self._unless_over():
                 if message.ways_left:
                     self._follow(message.ways_left)
@@ -94,15 +96,23 @@ class Keyboard(App[None]):
     async def _look_after(self) -> None:
         """A screen that is left takes with it what was on its way through it; one that is busy for
         long keeps no key for longer than a person waits."""
+        if self._is_over:
+            return
         self._looked_after += 1
         is_held = self._follower is not None and self._looked_after > _MOST_LOOKS
         if is_held or (self._follower is not None and not self._follower.is_attached):
             with self._unless_over():
                 await self._next()
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether the console ends: what was typed ahead could only open screens that nobody
+        closes any more."""
+        return self._exit or not self.is_running
+
     @contextmanager
     def _unless_over(self) -> Iterator[None]:
-        """At the end, what was typed ahead finds no screen any more."""
+        """A key that is under way when the end comes finds no screen any more."""
         try:
             yield
         except ScreenStackError:
