@@ -91,11 +91,15 @@ async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_s
         await until(pilot, lambda: app.current_mode == "workers", "the second key's screen")
 
 
-async def test_what_is_typed_behind_q_does_nothing() -> None:
+@pytest.mark.parametrize("is_forwarded", [False, True], ids=["typed", "come back from a widget"])
+async def test_a_key_behind_the_end_does_nothing(is_forwarded: bool) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.view().board is not None, "a look")
-        type_at_once(app, "q234567?:")
-        await until(pilot, lambda: not app.is_running, "the end")
-    assert app.return_code == 0
-    assert app.current_mode == "overview"
+        app.exit()
+        key = events.Key("2", "2")
+        if is_forwarded:
+            key._set_forwarded()
+        await app.on_event(key)
+        assert app.current_mode == "overview"
+        assert app._follower is None

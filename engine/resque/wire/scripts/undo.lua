@@ -1,6 +1,6 @@
 -- Take back a part of an operation: put items back where they were, undo what was pushed, take off
--- the names of queues that it made and that are empty again, set switches as they stood. What is taken back leaves the operation's memory in the same step, so
--- nothing is ever restored twice.
+-- the names of queues that it made and that are empty again, set switches as they stood. What is
+-- taken back leaves the operation's memory in the same step, so nothing is ever restored twice.
 --
 -- include trail.inc.lua
 -- include gap.inc.lua

@@ -1,6 +1,6 @@
 -- Take back a part of what an operator did to delayed jobs or schedules, and take off the names of
--- queues that it made and that are empty again. What is taken back leaves
--- the operation's memory in the same step, so nothing is ever restored twice.
+-- queues that it made and that are empty again. What is taken back leaves the operation's memory in
+-- the same step, so nothing is ever restored twice.
 --
 -- include trail.inc.lua
 --
