@@ -7,9 +7,27 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qtop.display.redact import DEFAULT_PATTERNS, HIDDEN, MOST_CHARACTERS, OPEN, Redactor
+from qtop.display.redact import HIDDEN, MOST_CHARACTERS, OPEN, Redactor
+from qtop.display.secret_names import HINTS, is_secret
 
 REDACTOR = Redactor()
+
+#: Names of what Rails, Sentry, clouds and shells keep secret, and such as only look alike.
+SECRET = """
+    password passwd pwd Passwords password_confirmation PGPASSWORD MYSQL_PWD dbpassword
+    password2 secret client_secret secretKeyBase secret_key_base credential awsCredentials
+    authorization Proxy-Authorization HTTP_AUTHORIZATION cookie Set-Cookie sessioncookie ssn
+    user.ssn cvv card_cvc otp otp_code passphrase passcode token access_token accessToken
+    accesstoken X-CSRF-Token stripeToken token1 api_key apiKey APIKey apikey x-api-key
+    aws_access_key_id private_key PrivateKey encryption_key signingKey session_key api_keys auth
+    basic_auth jwt X-Amz-Signature key KEY tokens auth_tokens
+"""
+HARMLESS = """
+    _aj_symbol_keys _aj_ruby2_keywords keyboard monkey primary_key foreign_key public_key
+    cache_key idempotency_key routing_key key_name keys token_count max_tokens tokenizer
+    token_type className classname secretary_id author authority hotpink footprint compass
+    passenger signature_version email id
+"""
 
 
 @pytest.mark.parametrize(
@@ -74,7 +92,44 @@ REDACTOR = Redactor()
         (r"<apiKey>x<\/apiKey>", r"<apiKey>[redacted]<\/apiKey>"),
         (r"\u003ckey\u003ex\u003c/key\u003e", r"\u003ckey\u003e[redacted]\u003c/key\u003e"),
         ("&lt;key&gt;x&lt;/key&gt;", "&lt;key&gt;[redacted]&lt;/key&gt;"),
+        # Pairs that are spelled out, in either order
+        ('[{"name":"password","value":"x"}]', '[{"name":"password","value":"[redacted]"}]'),
+        ('{"value":"x y","key":"api_key"}', '{"value":"[redacted]","key":"api_key"}'),
+        (
+            r'"{\"name\": \"token\", \"value\": \"x\"}"',
+            r'"{\"name\": \"token\", \"value\": \"[redacted]\"}"',
+        ),
+        ('{:name=>"otp", :value=>"x"}', '{:name=>"otp", :value=>"[redacted]"}'),
+        # Private keys, as they are, in JSON, cut
+        (
+            "k -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- z",
+            "k -----BEGIN RSA PRIVATE KEY-----[redacted]-----END RSA PRIVATE KEY----- z",
+        ),
+        (
+            r'{"pem":"-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n"}',
+            r'{"pem":"-----BEGIN PRIVATE KEY-----[redacted]-----END PRIVATE KEY-----\n"}',
+        ),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3B…",
+            "-----BEGIN OPENSSH PRIVATE KEY-----[redacted]",
+        ),
+        # Logins of curl
+        ("curl -s -u ada:x https://h", "curl -s -u [redacted] https://h"),
+        ("curl --user='ada:x y' https://h", "curl --user='[redacted]' https://h"),
+        ('["curl","-u","ada:x"]', '["curl","-u","[redacted]"]'),
+        ("curl -uada:x -U p:q h", "curl -u[redacted] -U [redacted] h"),
+        # Signatures in URLs
+        (
+            "https://h/o?X-Amz-Credential=a%2Fb&X-Amz-Date=1&X-Amz-Signature=0f",
+            "https://h/o?X-Amz-Credential=[redacted]&X-Amz-Date=1&X-Amz-Signature=[redacted]",
+        ),
+        ("https://h/o?sv=1&sig=a%2Bb%3D&se=2", "https://h/o?sv=1&sig=[redacted]&se=2"),
+        ("https://h/o?signature=abc&a=1", "https://h/o?signature=[redacted]&a=1"),
+        # Names joined with others
+        ("PGPASSWORD=x psql", "PGPASSWORD=[redacted] psql"),
+        ('{"sessionCookie":"x","a":1}', '{"sessionCookie":"[redacted]","a":1}'),
         # Names spelled by their code points
+        (r'{"\u0061pi_key":"x"}', r'{"\u0061pi_key":"[redacted]"}'),
         (r'{"pass\u0077ord":"x"}', r'{"pass\u0077ord":"[redacted]"}'),
         (
             r'"{\"\\u0054ok\\u0065n\\u005f\":\"x\"}"',
@@ -115,6 +170,13 @@ def test_secrets_in_texts_are_hidden(text: str, shown: str) -> None:
         "at perform (token.js:12:5)",
         "keycloak:8080",
         "secrets-3:4242:mail,low",
+        # Words that only hold the word of a secret
+        '{"_aj_symbol_keys":["a"],"keyboard":"us"}',
+        '{"primary_key":5,"token_count":7}',
+        "cache_key=users/1 max_tokens: 4096",
+        '{"name":"Ada","value":"x"}',
+        "docker run -u ada:staff image",
+        "-----BEGIN ",
         # Options without a value
         "--no-password -h x",
         "--token",
@@ -130,6 +192,39 @@ def test_secrets_in_texts_are_hidden(text: str, shown: str) -> None:
 )
 def test_what_is_no_secret_is_shown_as_it_is(text: str) -> None:
     assert REDACTOR.text(text) is text
+
+
+@pytest.mark.parametrize(
+    "name",
+    SECRET.split(),
+)
+def test_a_name_that_says_secret_hides_its_value(name: str) -> None:
+    assert is_secret(name)
+    assert REDACTOR.text(json.dumps({name: "S3CR3T"})) == json.dumps({name: HIDDEN})
+
+
+@pytest.mark.parametrize(
+    "name",
+    HARMLESS.split(),
+)
+def test_a_name_that_only_holds_such_a_word_hides_nothing(name: str) -> None:
+    assert not is_secret(name)
+    text = json.dumps({name: "shown"})
+    assert REDACTOR.text(text) is text
+
+
+def test_a_value_is_hidden_where_another_field_names_the_secret() -> None:
+    pairs = [{"name": "password", "value": "x", "n": 1}, {"value": ["y"], "key": "api_key"}]
+    assert REDACTOR.value(pairs) == [
+        {"name": "password", "value": HIDDEN, "n": 1},
+        {"value": HIDDEN, "key": "api_key"},
+    ]
+    assert REDACTOR.value({"name": "Ada", "value": "x"}) == {"name": "Ada", "value": "x"}
+
+
+def test_a_login_of_curl_is_hidden_in_a_list_of_arguments() -> None:
+    assert REDACTOR.value(["curl", "-u", "ada:x"]) == ["curl", "-u", HIDDEN]
+    assert REDACTOR.value(["chown", "-u", "ada:x"]) == ["chown", "-u", "ada:x"]
 
 
 def test_values_of_secret_keys_are_hidden_at_any_depth() -> None:
@@ -211,7 +306,7 @@ def test_no_secret_survives_a_name_spelled_by_code_points(secret: str, name: str
 
 
 def _sounds_like_a_secret(text: str) -> bool:
-    return "://" in text or any(each in text.casefold() for each in DEFAULT_PATTERNS)
+    return "://" in text or "BEGIN" in text or any(each in text.casefold() for each in HINTS)
 
 
 @given(st.text(alphabet=st.sampled_from(" -<>/:=,\"'&;abkey1\n")) | st.text())
@@ -251,6 +346,11 @@ HOSTILE = [
     "key\\u006b" * 5_000_000,
     "\\u" * 10_000_000,
     "key: digest " + "a=b, " * 10_000_000,
+    "-----BEGIN " * 5_000_000,
+    'curl "-u' * 5_000_000,
+    '"value":"x","name":"key" ' * 2_000_000,
+    '"value":' * 5_000_000 + '"key"',
+    '"value":"key' * 4_000_000,
 ]
 
 

@@ -11,7 +11,6 @@ from qtop.config.settings import Given, Settings, resolve, warnings
 from qtop.config.thresholds import Thresholds
 from qtop.config.undo_limits import UndoLimits
 from qtop.config.values import SCALARS
-from qtop.display.redact import DEFAULT_PATTERNS
 from qtop.keymap import rebinding
 from qtop.screens.fitting import check_settings, screens
 
@@ -79,7 +78,7 @@ def line_of(text: str, words: str) -> int:
 def test_without_a_file_everything_is_as_usual(tmp_path: Path) -> None:
     settings = resolve(SettingsFile.read(tmp_path / "none.toml"))
     assert settings == Settings()
-    assert settings.values["redact"] == DEFAULT_PATTERNS
+    assert settings.redactor.is_secret("password")
     assert settings.thresholds == Thresholds()
     assert settings.undo_limits == UndoLimits()
     assert (settings.production, settings.profile, settings.origins) == (None, None, {})
@@ -110,7 +109,8 @@ def test_everything_can_be_set_and_tells_where(write: Write) -> None:
 def test_a_profile_goes_before_the_top_of_the_file_also_within_tables(write: Write) -> None:
     settings = resolve(write(EVERYTHING), profile="prod", environ={"SECRET": "s3cret"})
     assert settings.values["url"] == "redis://user:s3cret@prod:6379/2"
-    assert settings.values["redact"] == ()
+    assert settings.values["redact"] is False
+    assert not settings.redactor.is_secret("password")
     assert settings.values["theme"] == "light"
     assert settings.production == "prod"
     assert settings.thresholds.silent_after_s == 60

@@ -142,7 +142,7 @@ class Habits(Lifeline):
     def action_reveal(self) -> None:
         """Show secrets, or hide them again."""
         manner = self.stage.manner
-        if not manner.secrets.patterns:
+        if manner.secrets.hides_nothing:
             self.say("nothing is hidden: the settings say redact = false", "dim")
             return
         self.stage.manner = replace(manner, is_revealed=not manner.is_revealed)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from qtop.config.file import BadSettings, SettingsFile
 from qtop.config.undo_limits import DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, UndoLimits
 from qtop.display.nearest import unknown
-from qtop.display.redact import DEFAULT_PATTERNS, Redactor
+from qtop.display.redact import OPEN, Redactor
 from resque.errors import BadUrl
 from resque.wire.address import parse_url
 from resque.wire.keys import DEFAULT_NAMESPACE
@@ -42,7 +42,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "production": False,
     "read_only": False,
     "ascii": False,
-    "redact": DEFAULT_PATTERNS,
+    "redact": True,
     "require": (),
     "undo_hours": DEFAULT_UNDO_HOURS,
     "undo_mib": DEFAULT_UNDO_MIB,
@@ -96,7 +96,10 @@ class Settings:
     @property
     def redactor(self) -> Redactor:
         """What hides secrets."""
-        return Redactor(self.values["redact"])
+        patterns = self.values["redact"]
+        if isinstance(patterns, bool):
+            return Redactor() if patterns else OPEN
+        return Redactor(patterns)
 
     @property
     def undo_limits(self) -> UndoLimits:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from qtop import keymap
 from qtop.config.settings import INTERVAL_S
 from qtop.config.thresholds import Thresholds
-from qtop.display.redact import DEFAULT_PATTERNS
 from qtop.keymap import rebinding
 from qtop.local.order import COMMAND_WORDS
 
@@ -60,10 +59,10 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _patterns(value: Any) -> tuple[str, ...]:
-    """`false` hides nothing, `true` is the default."""
+def _patterns(value: Any) -> tuple[str, ...] | bool:
+    """`true` hides what usual names hold, `false` nothing."""
     if isinstance(value, bool):
-        return DEFAULT_PATTERNS if value else ()
+        return value
     try:
         return _texts(value)
     except ValueError as error:

@@ -17,9 +17,10 @@ _MOST_BEFORE: Final = 80
 _IN_NAMES: Final = f"{ascii_letters}{digits}_-.:"
 _MOST_OF_ELEMENT: Final = 2_000
 #: Words that many names have: `token:refresh` is a queue, `key:users:1` a key of Redis.
-_BROAD: Final = frozenset({"key", "token"})
+_BROAD: Final = frozenset({"key", "token", "auth"})
 _NO_SECRET: Final = re.compile(r"(error|exception)$", re.IGNORECASE)
 
+_SPELLED: Final = re.compile(r"\\{1,16}u([0-9a-f]{4})", re.IGNORECASE)
 #: User and password of a URL, up to the last `@` before the path.
 _USERINFO: Final = re.compile(r"""[^\s/?#"'<>\\]{1,500}@""")
 #: From the end of what sounds like a secret to where its value begins: the rest of the name, the
@@ -33,6 +34,7 @@ _TO_VALUE: Final = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_REST_OF_NAME: Final = re.compile(r"(?:[\w.\-]|\\{1,16}u[0-9a-f]{4}){0,80}+", re.IGNORECASE)
 _REST: Final = re.compile(r"[\w.\-]*+")
 _QUOTE: Final = re.compile(r"""(\\{0,16})(["'])""")
 _WHOLE: Final = {
@@ -68,6 +70,30 @@ _TO_ARGUMENT: Final = re.compile(
 _ARGUMENT: Final = re.compile(r"""[^\s"'\\\-][^\s"'\\]*+""")
 _NAMES_A_VALUE: Final = re.compile(r"""\\{0,16}["']\s{0,20}(?::|=>)""")
 
+#: A pair that is spelled out, from its name on, and from its value to its name.
+_NAMES: Final = "name|key|field|param|parameter|header|k"
+_SIGN: Final = r"""\\{0,16}["']?\s{0,20}(?:=>|:)\s{0,20}"""
+_TO_NAMED: Final = re.compile(
+    rf"""[\w.\-]{{0,80}}+\\{{0,16}}["']\s{{0,20}},\s{{0,20}}
+    (?:\\{{0,16}}["']|:)?(?:value|val|content|data|v){_SIGN}""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_VALUE_BEFORE: Final = re.compile(rf"""\b(?:value|val|content|data|v){_SIGN}""", re.IGNORECASE)
+_TO_NAME: Final = re.compile(
+    rf"""\\{{0,16}}["']?\s{{0,20}},\s{{0,20}}(?:\\{{0,16}}["']|:)?(?:{_NAMES}){_SIGN}\\{{0,16}}["']""",
+    re.IGNORECASE,
+)
+_MOST_OF_PAIR: Final = 600
+
+#: A private key: the rest of its first line; what ends it.
+_PEM_TITLE: Final = re.compile(r"[A-Z0-9 ]{0,60}-----")
+_PEM_END: Final = "-----END"
+_SIGNATURE: Final = re.compile(r"""[^\s&#"'<>\\]++""")
+#: From the option of curl to the login, and that.
+_TO_LOGIN: Final = re.compile(r"""[\s"',\\=]{0,20}""")
+_LOGIN: Final = re.compile(r"""[^\s"'\\:]{0,200}+:[^\s"'\\]++""")
+_MOST_OF_COMMAND: Final = 500
+
 #: The angles of a tag, also as JSON and HTML spell them.
 _ANGLES: Final = ("<", "&lt;", "u003c")
 _TO_CONTENT: Final = re.compile(
@@ -83,10 +109,56 @@ def in_url(text: str, at: int) -> Place | None:
     return None if found is None else (at, found.end())
 
 
+def of_signature(text: str, at: int) -> Place | None:
+    """The signature that a URL carries in its options; its name ends at `at`."""
+    found = _SIGNATURE.match(text, at)
+    return None if found is None else found.span()
+
+
+def of_pem(text: str, at: int) -> Place | None:
+    """What a block in PEM format holds, of which `-----BEGIN ` ends at `at`; to the end of
+    everything where it does not end."""
+    title = _PEM_TITLE.match(text, at)
+    if title is None:
+        return None
+    end = text.find(_PEM_END, title.end())
+    return title.end(), len(text) if end < 0 else end
+
+
+def of_login(text: str, at: int) -> Place | None:
+    """User and password behind an option of curl that ends at `at`."""
+    begun = max(0, at - _MOST_OF_COMMAND)
+    if "curl" not in text[begun:at]:
+        return None
+    between = _TO_LOGIN.match(text, at)
+    at = at if between is None else between.end()
+    quote = text[at - 1]
+    if quote in "\"'" and ":" in text[at : (end := text.find(quote, at, at + _MOST_OF_COMMAND))]:
+        return at, at + len(text[at:end].rstrip("\\"))
+    found = _LOGIN.match(text, at)
+    return None if found is None else found.span()
+
+
+def name_at(text: str, start: int, end: int) -> str:
+    """The whole name of which `start` to `end` sounds like a secret, as it reads."""
+    before = _read(text[max(0, start - _MOST_BEFORE) : start])
+    before = before[len(before.rstrip(_IN_NAMES)) :].rpartition(":")[2]
+    rest = _REST_OF_NAME.match(text, end)
+    name = before + _read(text[start:end] + (rest[0] if rest is not None else ""))
+    # What is spelled by its code point may be no part of the name.
+    found = _REST.match(name)
+    return name if found is None else found[0]
+
+
+def _read(text: str) -> str:
+    """A text whose characters may be spelled by their code points, as it reads."""
+    return _SPELLED.sub(lambda code: chr(int(code[1], 16)), text) if "\\" in text else text
+
+
 def of_name(text: str, start: int, end: int) -> Place | None:
     """The value of the name of which `start` to `end` sounds like a secret: of a pair, of an option
     of a command, of an element."""
-    if (pair := _of_pair(text, start, end)) is not None:
+    if (pair := _of_pair(text, start, end) or of_named(text, start, end)) is not None:
         return pair
     begin = _begin_of_name(text, start)
     if text.startswith("-", begin) and not text.startswith("---", begin):
@@ -104,16 +176,38 @@ def _of_pair(text: str, start: int, end: int) -> Place | None:
     if found is None or _NO_SECRET.search(text[start : found.end("rest")]):
         return None
     at = found.end()
-    if (quoted := _quoted(text, at)) is not None:
-        return quoted
-    if text.startswith(("[", "{", "("), at):
-        return at, _end_of_container(text, at)
     if found["sign"] == ":" and not found["quote"] and not found["space"]:
         is_broad = text[start:end].lower() in _BROAD
         if (found["rest"] or is_broad) and _NUMBER.match(text, at):
             return None
         if is_broad and _WORDS.match(text, at):
             return None
+    return _value_at(text, at)
+
+
+def of_named(text: str, start: int, end: int) -> Place | None:
+    """The value beside a name that is itself a value: `"name": "password", "value": "x"`, in this
+    order or the other."""
+    if (after := _TO_NAMED.match(text, end)) is not None:
+        return _value_at(text, after.end())
+    name = _begin_of_name(text, start)
+    begun = max(0, name - _MOST_OF_PAIR)
+    # Within a window, so that a look has an end.
+    window = text[begun:name]
+    if not window.endswith(('"', "'")):
+        return None
+    before = next(reversed(list(_VALUE_BEFORE.finditer(window))), None)
+    value = None if before is None else _value_at(window, before.end())
+    if value is None or _TO_NAME.fullmatch(window, value[1]) is None:
+        return None
+    return begun + value[0], begun + value[1]
+
+
+def _value_at(text: str, at: int) -> Place | None:
+    if (quoted := _quoted(text, at)) is not None:
+        return quoted
+    if text.startswith(("[", "{", "("), at):
+        return at, _end_of_container(text, at)
     bare = _BARE.match(text, at)
     return None if bare is None else bare.span()
 
