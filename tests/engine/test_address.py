@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,7 @@ def test_a_url_is_read(url: str, address: Address) -> None:
         f"http://:{QUOTED}@h",
         f"unix://:{QUOTED}@?db=0",
         "unix://",
+        "unix://run/s",
         f"redis+sentinel://:{QUOTED}@a",
         f"redis+sentinel://:{QUOTED}@/main",
         f"redis+sentinel://:{SECRET}@a/main",
@@ -106,6 +108,55 @@ def test_a_url_that_cannot_be_is_refused_without_repeating_it(url: str) -> None:
     assert QUOTED not in told
     assert SECRET not in told
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+PLACES = (
+    "redis://{}h:6379/0",
+    "rediss://{}h/0",
+    "unix://{}/run/s",
+    "redis+sentinel://{}a:1/main/0",
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("login", [":{}@", "ops:{}@"])
+@pytest.mark.parametrize(
+    "password", ["#S3CR3T", "12/S3CR3T", "?S3CR3T", "a?b=S3CR3T", "a b S3CR3T"]
+)
+def test_a_password_that_is_not_percent_encoded_gets_a_sentence_and_is_not_shown(
+    place: str, login: str, password: str
+) -> None:
+    with pytest.raises(BadUrl, match="percent-encoded") as caught:
+        parse_url(place.format(login.format(password)))
+    assert "S3CR3T" not in f"{caught.value} {caught.value!r}"
+
+
+@given(some.text(max_size=20), some.sampled_from(PLACES))
+def test_a_raw_password_is_refused_or_taken_as_it_is_never_dialled(text: str, place: str) -> None:
+    url = place.format(f"ops:{text}@")
+    plain = parse_url(place.format(""))
+    with contextlib.suppress(BadUrl):
+        address = parse_url(url)
+        assert (address.host, address.port, address.path) == (plain.host, plain.port, plain.path)
+        assert address.sentinels == plain.sentinels
+        assert address.password == (unquote(text) or None)
+
+
+@given(some.text(max_size=20, min_size=1), some.sampled_from(PLACES))
+def test_a_percent_encoded_password_is_always_read(text: str, place: str) -> None:
+    assert parse_url(place.format(f":{quote(text, safe='')}@")).password == text
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("unix:///run/a@b", "/run/a@b"), (f"unix://:{QUOTED}@/run/a@b?db=1", "/run/a@b")],
+)
+def test_the_path_of_a_socket_may_hold_an_at_sign(url: str, path: str) -> None:
+    assert parse_url(url).path == path
+
+
+def test_the_value_of_an_option_may_hold_an_at_sign() -> None:
+    assert parse_url("rediss://h/0?ca=/run/a@b.pem").tls_ca_file == "/run/a@b.pem"
 
 
 @given(some.text(max_size=40))

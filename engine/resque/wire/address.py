@@ -17,8 +17,13 @@ _FORMS = (
     "redis://host:6379/0, rediss://host:6379/0, unix:///path/to/socket?db=0 "
     "or redis+sentinel://host:26379,host:26379/name/0"
 )
+_UNENCODED = (
+    "the Redis URL cannot be read: a password in it must be percent-encoded (write %23 for #, "
+    "%2F for /, %3F for ?, %40 for @, %3A for :, %25 for %, %20 for a blank)"
+)
 _DEFAULT_PORT, _SENTINEL_PORT, _LAST_PORT = 6379, 26379, 65_535
 _SENTINEL_SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
+_OPTIONS = ("db", "ca", "verify")
 _SENTINEL_OPTIONS = (
     *("db", "ca", "verify", "sentinel_username", "sentinel_password", "sentinel_tls"),
 )
@@ -96,6 +101,7 @@ def parse_url(url: str) -> Address:
     url = url.strip()
     if plain := _parse_plain(url):
         return plain
+    _refuse_unencoded(url)
     return (_parse_sentinel if url.startswith(_SENTINEL_SCHEMES) else _parse_any)(url)
 
 
@@ -109,6 +115,25 @@ def _parse_plain(url: str) -> Address | None:
     return Address(found[1].lower(), port, db=int(found[3] or 0))
 
 
+def _refuse_unencoded(url: str) -> None:
+    """Refuse a URL that is cut within its login: a `/`, `?` or `#` in a password that is not
+    percent-encoded ends it, and its first part would be taken for a host and its rest be shown."""
+    scheme, _, rest = url.partition("://")
+    ends = [at for at in map(rest.find, "/?#") if at >= 0]
+    place, after = (rest[: min(ends)], rest[min(ends) :]) if ends else (rest, "")
+    path, _, options = after.partition("?")
+    # A path of a socket, and the value of an option that there is, may hold an `@`.
+    is_socket = scheme == "unix" and (not place or place.endswith("@"))
+    # The path of a socket, and the value of an option that there is, may hold an `@`.
+    is_cut = "#" in rest or ("@" in path and not is_socket)
+    if "@" in options:
+        names = re.findall(r"(?:^|&)([^=&]*)", options)
+        is_cut = is_cut or not set(names) <= {*_OPTIONS, *_SENTINEL_OPTIONS}
+    # A parser drops some of these silently.
+    if is_cut or re.search(r"[\x00-\x20\x7f]", url):
+        raise BadUrl(_UNENCODED)
+
+
 def _parse_any(url: str) -> Address:
     from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -117,20 +142,25 @@ def _parse_any(url: str) -> Address:
         port = parts.port
     except ValueError:
         # What the parser says would quote a part of the URL, perhaps of the password.
-        raise BadUrl(f"the Redis URL's host or port cannot be read: use {_FORMS}") from None
+        raise BadUrl(
+            f"the Redis URL's host or port cannot be read: use {_FORMS}; a password in it must be "
+            "percent-encoded"
+        ) from None
     if parts.scheme not in ("redis", "rediss", "unix"):
         raise BadUrl(
             "the Redis URL must start with redis://, rediss://, unix:// or redis+sentinel://: "
             f"use {_FORMS}"
         )
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = query.keys() - {"db", "ca", "verify"}
+    unknown = query.keys() - set(_OPTIONS)
     if unknown:
-        raise BadUrl(f"unknown option {sorted(unknown)[0]!r} in the Redis URL: db, ca, verify")
+        raise BadUrl(
+            f"unknown option {sorted(unknown)[0]!r} in the Redis URL: {', '.join(_OPTIONS)}"
+        )
     username = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     if parts.scheme == "unix":
-        if not parts.path:
+        if not parts.path or (parts.netloc and "@" not in parts.netloc):
             raise BadUrl("the unix:// URL names no socket: use unix:///path/to/socket?db=0")
         return Address(
             path=unquote(parts.path),
@@ -195,7 +225,8 @@ def _parse_sentinel(url: str) -> Address:
 def _database(text: str) -> int:
     # isascii: int() would read other scripts' digits too.
     if not (text.isascii() and text.isdigit()):
-        raise BadUrl(f"the database in the Redis URL must be a number, not {text!r}: use {_FORMS}")
+        # What is there instead is not repeated: it may be a part of a password.
+        raise BadUrl(f"the database in the Redis URL must be a number: use {_FORMS}")
     return int(text)
 
 
