@@ -72,6 +72,32 @@ def line_of(text: str, words: str) -> int:
     return text[: text.index(words)].count("\n") + 1
 
 
+# What others could write
+
+
+@pytest.mark.parametrize("where", ["", "[profiles.other]\n"])
+@pytest.mark.parametrize("what", ['worker_command = "run {queues}"', 'require = ["app.jobs"]'])
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_file_that_others_can_write_may_not_say_what_is_run(
+    tmp_path: Path, where: str, what: str, mode: int
+) -> None:
+    path = tmp_path / "qtop.toml"
+    path.write_text(f'theme = "light"\n{where}{what}\n')
+    path.chmod(mode)
+    with pytest.raises(BadSettings, match="chmod go-w") as caught:
+        resolve(SettingsFile.read(path))
+    assert what.split()[0] in str(caught.value)
+    path.chmod(0o644)
+    resolve(SettingsFile.read(path))
+
+
+def test_a_file_that_others_can_write_may_say_how_things_look(tmp_path: Path) -> None:
+    path = tmp_path / "qtop.toml"
+    path.write_text('theme = "light"\n')
+    path.chmod(0o666)
+    assert resolve(SettingsFile.read(path)).values["theme"] == "light"
+
+
 # What goes before what
 
 

@@ -30,19 +30,21 @@ class SettingsFile:
     """A settings file that was read. Without one, `tree` is empty and `path` where it would be.
 
     `lines` has the line of each key and table by its path, as far as a look at the text tells.
+    `is_safe_from_others` says that only its user and root can change what is in it.
     """
 
     path: Path
     tree: Mapping[str, Any]
     lines: Mapping[tuple[str, ...], int]
     is_open_to_others: bool = False
+    is_safe_from_others: bool = True
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a file; one that does not exist has no settings. Raises BadSettings."""
         try:
             with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
+                status = os.fstat(file.fileno())
                 raw = file.read()
             text = raw.decode("utf-8-sig")  # Some editors begin with a mark.
             tree = tomllib.loads(text)
@@ -58,8 +60,8 @@ class SettingsFile:
             raise BadSettings(f"{path}:{line}: this is not UTF-8: save it as UTF-8") from None
         except tomllib.TOMLDecodeError as error:
             raise BadSettings(_told(path, str(error), text)) from None
-        open_to_others = bool(mode & (stat.S_IRGRP | stat.S_IROTH))
-        return cls(path, tree, dict(_places(text)), open_to_others)
+        open_to_others = bool(status.st_mode & (stat.S_IRGRP | stat.S_IROTH))
+        return cls(path, tree, dict(_places(text)), open_to_others, _is_ours(status))
 
     def place(self, *keys: str) -> str:
         """`file:line` of a key, or of the innermost table around it that can be found."""
@@ -77,6 +79,10 @@ def settings_path(environ: Mapping[str, str]) -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("qtop") / "qtop.toml"
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _told(path: Path, error: str, text: str) -> str:

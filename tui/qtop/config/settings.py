@@ -31,6 +31,8 @@ INTERVAL_S: Final = (0.25, 60.0)
 DEFAULT_PROFILE: Final = "default"
 _PROFILES: Final = "profiles"
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
+#: What makes this user run something: whoever can write it runs it with this user's rights.
+_RUNS: Final = ("worker_command", "require")
 #: What says where the jobs are: a profile that was named knows better than the environment.
 _WHERE: Final = ("url", "namespace")
 
@@ -204,6 +206,11 @@ def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
         raise BadSettings(f"{file.place(*path)}: {path[-1]} must be a table [{'.'.join(path)}]")
     found: dict[str, Given] = {}
     for name, value in tree.items():
+        if name in _RUNS and not file.is_safe_from_others:
+            raise BadSettings(
+                f"{file.place(*path, name)}: others can write this file, and {name} is run with your "
+                f"rights: own it, and run chmod go-w {file.path}"
+            )
         if name in TABLES:
             found |= _table(file, (*path, name), TABLES[name], value)
         elif name in SCALARS:
