@@ -208,8 +208,8 @@ def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
     for name, value in tree.items():
         if name in _RUNS and not file.is_safe_from_others:
             raise BadSettings(
-                f"{file.place(*path, name)}: others can write this file, and {name} is run with your "
-                f"rights: own it, and run chmod go-w {file.path}"
+                f"{file.place(*path, name)}: others can write this file, and {name} runs with "
+                f"your rights: own it, and run chmod go-w {file.path}"
             )
         if name in TABLES:
             found |= _table(file, (*path, name), TABLES[name], value)
