@@ -67,6 +67,35 @@ def test_how_long_the_next_job_has_waited_is_told_where_it_tells(
     assert re.search(r"rails +1 +2 h", qtop("--once").out)
 
 
+def test_a_mail_is_found_and_named_by_what_it_does_beside_the_raw_payload(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    arguments = ["UserMailer", "welcome", "deliver_now", {"args": [7]}]
+    mail = {"job_class": "ActionMailer::MailDeliveryJob", "arguments": arguments}
+    payload = {"class": WRAPPER, "args": [mail]}
+    push(WRAPPER, mail, queue="mail")
+    direct("RPUSH", "resque:failed", encoded({"payload": payload, "error": "no", "queue": "mail"}))
+    work(direct, "web:1:mail", None)
+    record = {"queue": "mail", "payload": payload}
+    direct("SET", "resque:worker:web:1:mail", encoded(record))
+    direct("RPUSH", "resque:delayed:99999999999", encoded(payload))
+    direct("ZADD", "resque:delayed_queue_schedule", 99999999999, 99999999999)
+    wanted = "class:UserMailer#*"
+    for command in (
+        ("failed", "--filter", wanted),
+        ("delayed", "--filter", wanted),
+        ("workers", "--filter", wanted),
+        ("show", "--from", "queue:mail", "--filter", wanted),
+        ("show", "--from", "failed", "--filter", wanted),
+        ("find", wanted, "--limit", "1"),
+    ):
+        (found,) = qtop(*command, "--json").objects
+        assert (found["job_class"], found["arguments"]) == ("UserMailer#welcome", [7]), command
+        if command[0] != "find":
+            assert (found["class"], found["args"]) == (WRAPPER, [mail]), command
+    assert "UserMailer#welcome" in qtop("failed").out
+
+
 def test_a_queue_name_that_is_not_utf_8_comes_back_out_of_json(qtop: Qtop, direct: Direct) -> None:
     direct("SADD", "resque:queues", b"m\xff\xc3\xbc")
     (row,) = qtop("queues", "--json").objects

@@ -10,7 +10,8 @@ from tests.tui.console import SIZES, screen_text, until, until_shown
 from tests.tui.looks import NOW, queue, snapshot
 from tests.tui.redis_behind import KEYS, Redis, on
 
-from qtop.rows.active_job import WRAPPER, waiting_since
+from qtop.failed.groups import Groups
+from qtop.rows.active_job import WRAPPER, unwrapped, waiting_since
 from qtop.rows.boards import History
 from resque.state import queues
 
@@ -21,6 +22,63 @@ LATER = "2026-11-23T12:25:00.250000000Z"
 def payload(class_name: Any = WRAPPER, **times: Any) -> bytes:
     job = {"job_class": "Welcome", "arguments": [{"enqueued_at": "1999-01-01T00:00:00Z"}]}
     return json.dumps({"class": class_name, "args": [job | times]}).encode()
+
+
+def rails(job_class: str, *arguments: Any) -> list[Any]:
+    return [{"job_class": job_class, "arguments": list(arguments)}]
+
+
+USER = {"_aj_globalid": "gid://app/User/7"}
+
+
+@pytest.mark.parametrize(
+    ("args", "job", "arguments"),
+    [
+        (rails("Welcome", 1, "two"), "Welcome", [1, "two"]),
+        # Rails 4 and 5
+        (
+            rails("ActionMailer::DeliveryJob", "UserMailer", "welcome", "deliver_now", USER, 5),
+            "UserMailer#welcome",
+            [USER, 5],
+        ),
+        # Rails 6 and later; 6.0 without the mark of keywords
+        (
+            rails(
+                *("ActionMailer::MailDeliveryJob", "UserMailer", "welcome", "deliver_now"),
+                {"args": [USER], "_aj_ruby2_keywords": ["args"]},
+            ),
+            "UserMailer#welcome",
+            [USER],
+        ),
+        (
+            rails(
+                *("ActionMailer::MailDeliveryJob", "Admin::UserMailer", "bill", "deliver_now!"),
+                {"params": {"tenant": 3}, "args": [], "_aj_symbol_keys": ["params", "args"]},
+            ),
+            "Admin::UserMailer#bill",
+            [{"tenant": 3}],
+        ),
+        # A job class of the application's own, for all its mails
+        (rails("MailJob", "UserMailer", "bye", "deliver_now", {"args": []}), "UserMailer#bye", []),
+        # No mails
+        (rails("Copy", "a", "b", "c"), "Copy", ["a", "b", "c"]),
+        (rails("Copy", 1, "b", "deliver_now"), "Copy", [1, "b", "deliver_now"]),
+        (rails("Copy", "a", "b"), "Copy", ["a", "b"]),
+    ],
+)
+def test_a_job_is_known_by_what_it_does(args: Any, job: str, arguments: Any) -> None:
+    assert unwrapped(WRAPPER, args) == (job, arguments)
+    assert unwrapped("Other", args) == ("Other", args)
+
+
+def test_mails_that_fail_are_as_many_groups_as_there_are_mails() -> None:
+    groups = Groups(NOW)
+    for place, mail in enumerate(["welcome", "bill", "welcome"]):
+        args = rails("ActionMailer::MailDeliveryJob", "UserMailer", mail, "deliver_now")
+        entry = {"payload": {"class": WRAPPER, "args": args}, "exception": "E", "error": "no"}
+        groups.add(json.dumps(entry).encode(), place)
+    found = [(group.fingerprint.class_name, group.count) for group in groups.groups()]
+    assert found == [("UserMailer#welcome", 2), ("UserMailer#bill", 1)]
 
 
 @pytest.mark.parametrize(

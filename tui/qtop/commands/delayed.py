@@ -16,7 +16,7 @@ from qtop.display.cells import job_class
 from qtop.display.text import ago, safe
 from qtop.finding.filter_terms import of_delayed, text_of
 from qtop.finding.filters import Filter
-from qtop.rows.active_job import unwrapped
+from qtop.rows.active_job import fields_of, unwrapped
 from resque.state import delayed_windows
 from resque.state.delayed import DelayedJob, Moment
 from resque.state.delayed_windows import Parked
@@ -119,6 +119,7 @@ def _fields(row: _Row) -> Mapping[str, Any]:
         "in_s": row.moment.at - row.now_s,
         "class": job.class_name,
         "args": job.args,
+        **fields_of(job.class_name, job.args),
         "queue": job.queue,
         "size": job.item.size,
         "problem": job.problem,

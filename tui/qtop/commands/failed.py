@@ -22,6 +22,7 @@ from qtop.display.cells import failure_class, optional
 from qtop.display.text import safe
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Source, scan
+from qtop.rows.active_job import fields_of
 from resque.state.failures import FAILED, Failure
 
 _ID_CHARACTERS = 10
@@ -94,6 +95,7 @@ def fields(failure: Failure) -> Mapping[str, Any]:
         "retried_at": failure.retried_at,
         "class": failure.class_name,
         "args": failure.args,
+        **fields_of(failure.class_name, failure.args),
         "exception": failure.exception,
         "error": failure.error,
         "queue": failure.queue,

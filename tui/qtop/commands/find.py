@@ -207,6 +207,8 @@ def _fields(found: _Found) -> Mapping[str, Any]:
         "id": subject.id or None,
         "class": subject.class_name,
         "args": subject.args,
+        "job_class": subject.class_name,
+        "arguments": subject.args,
         "queue": subject.queue,
         "raw": found.raw,
     }

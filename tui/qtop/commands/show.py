@@ -17,6 +17,7 @@ from qtop.display.redact import Redactor
 from qtop.display.text import pad
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Source, scan
+from qtop.rows.active_job import fields_of
 from qtop.screens.details import failure_lines, job_lines
 from qtop.widgets.text_lines import TextLine
 from resque.wire.codec import Payload, decode_payload
@@ -97,5 +98,7 @@ def _fields(hit: Hit, source: Source) -> Mapping[str, Any]:
     where = {"id": hit.item.sha, "place": hit.place, "queue": source.name, "size": hit.item.size}
     if isinstance(payload, Payload):
         job = {"class": payload.class_name, "args": payload.args, "extra": payload.extra}
-        return {**where, **job, "problem": None, **raw}
-    return {**where, "class": None, "args": None, "problem": payload.reason, **raw}
+        named = fields_of(payload.class_name, payload.args)
+        return {**where, **job, **named, "problem": None, **raw}
+    none = {"class": None, "args": None, **fields_of(None, None)}
+    return {**where, **none, "problem": payload.reason, **raw}

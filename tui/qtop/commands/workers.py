@@ -15,7 +15,7 @@ from qtop.display import cells
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject
 from qtop.finding.filters import Filter
-from qtop.rows.active_job import unwrapped
+from qtop.rows.active_job import fields_of, unwrapped
 from qtop.rows.condition import CONDITIONS
 from qtop.rows.model import WorkerRow
 from resque.errors import NoQueueError
@@ -112,6 +112,7 @@ def _fields(row: WorkerRow) -> Mapping[str, Any]:
         "queue": None if record is None else record.queue,
         "class": None if record is None else record.class_name,
         "args": None if record is None else record.args,
+        **(fields_of(None, None) if record is None else fields_of(record.class_name, record.args)),
         "run_at": None if record is None else record.run_at,
         "for_s": row.elapsed_s,
         "problem": None if record is None else record.problem,

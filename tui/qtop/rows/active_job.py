@@ -1,4 +1,5 @@
-"""What Rails' ActiveJob puts into a payload: the job's own class and arguments, and times. Pure."""
+"""What Rails' ActiveJob puts into a payload: the job's own class and arguments, and times; of
+ActionMailer the mailer, the mail and its arguments. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +14,38 @@ from resque.wire.codec import Payload, decode_payload
 WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
 
 
+#: What ActionMailer's jobs of all versions have as their third argument.
+_DELIVERIES: Final = ("deliver_now", "deliver_now!")
+
+
 def unwrapped(class_name: str | None, args: Any) -> tuple[str | None, Any]:
-    """A job's class and arguments, taken out of ActiveJob's wrapper if they are in one."""
+    """A job's class and arguments, taken out of ActiveJob's wrapper if they are in one. A mail is
+    known by what it does, `UserMailer#welcome`: its jobs all have one class."""
     job = _job(class_name, args)
-    return (class_name, args) if job is None else (job["job_class"], job.get("arguments"))
+    if job is None:
+        return class_name, args
+    arguments = job.get("arguments")
+    return _mail(arguments) or (job["job_class"], arguments)
+
+
+def fields_of(class_name: str | None, args: Any) -> dict[str, Any]:
+    """What `unwrapped` makes of a job, as members of JSON beside the raw ones."""
+    name, arguments = unwrapped(class_name, args)
+    return {"job_class": name, "arguments": arguments}
+
+
+def _mail(arguments: Any) -> tuple[str, list[Any]] | None:
+    """The mail and its arguments. Since Rails 6 these are in a hash, with those of the mailer
+    (`with`)."""
+    if not isinstance(arguments, list) or len(arguments) < 3 or arguments[2] not in _DELIVERIES:
+        return None
+    mailer, mail, _, *rest = arguments
+    if not isinstance(mailer, str) or not isinstance(mail, str):
+        return None
+    inner = rest[0] if len(rest) == 1 else None
+    if isinstance(inner, Mapping) and isinstance(inner.get("args"), list):
+        rest = [*([inner["params"]] if "params" in inner else []), *inner["args"]]
+    return f"{mailer}#{mail}", rest
 
 
 def waiting_since(raw: bytes) -> datetime | None:
