@@ -9,7 +9,8 @@ import pytest
 from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, trail, waiting
 from tests.engine.direct import Direct
 
-from resque.state import failure_actions
+from qtop.failed import fingerprints
+from resque.state import failure_actions, failures, windows
 from resque.state.bulk import Result
 from resque.state.undo import Undone, undo
 from resque.wire.codec import decode
@@ -50,6 +51,52 @@ ENTRIES = {
         exception="ValueError",
         worker=None,
         backtrace=("File a.py", "boom"),
+    ),
+    # What pyres itself writes of an exception is about the exception's class.
+    "pyres' own back end": Foreign(
+        *around(
+            b'{"failed_at": "2026/11/23 12:00:00", "payload": ',
+            b'{"class": "app.Welcome", "args": [1], "enqueue_timestamp": 1795436058.25}',
+            b', "exception": "type", "error": "type: <class \'app.mail.Refused\'>", "backtrace": '
+            b'["Traceback:", "app.mail.Refused: bad", ""], "queue": "mail", '
+            b'"worker": "host:1:mail"}',
+        ),
+        class_name="app.Welcome",
+        args=[1],
+        failed_at=None,
+        exception="app.mail.Refused",
+        worker="host:1:mail",
+        backtrace=("Traceback:", "app.mail.Refused: bad", ""),
+    ),
+    # Java's time with an offset without a colon, threads in the worker's id, a mark of no retry.
+    "jesque": Foreign(
+        *around(
+            b'{"worker":"host:123-4:JAVA_DYNAMIC_QUEUES,mail","queue":"mail","payload":',
+            b'{"class":"Welcome","args":["a"],"vars":null}',
+            b',"failed_at":"2026-11-23T12:00:00.123+0000","retried_at":null,"exception":'
+            rb'"java.lang.RuntimeException","error":"bad","backtrace":["\tat a.B.run(B.java:5)"]}',
+        ),
+        class_name="Welcome",
+        args=["a"],
+        failed_at=datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC),
+        exception="java.lang.RuntimeException",
+        worker="host:123-4:JAVA_DYNAMIC_QUEUES,mail",
+        backtrace=("\tat a.B.run(B.java:5)",),
+    ),
+    # Older versions wrote the time as `date` prints it.
+    "php-resque 1.2": Foreign(
+        *around(
+            b'{"failed_at":"Mon Nov 23 12:00:00 UTC 2026","payload":',
+            b'{"class":"Welcome","args":[[1]],"id":"6f1ed002ab5595859014ebf0951522d9"}',
+            b',"exception":"Boom","error":"bad","backtrace":["#0 {main}"],'
+            b'"worker":"host:123:mail","queue":"mail"}',
+        ),
+        class_name="Welcome",
+        args=[[1]],
+        failed_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+        exception="Boom",
+        worker="host:123:mail",
+        backtrace=("#0 {main}",),
     ),
     # The queue inside of the payload too, another order, a date of JavaScript's.
     "node-resque": Foreign(
@@ -129,6 +176,12 @@ def test_it_is_read(store: Store, direct: Direct, foreign: Foreign) -> None:
     assert (failure.worker, failure.queue) == (foreign.worker, "mail")
     assert failure.backtrace == foreign.backtrace
     assert failure.problem is None
+
+
+@pytest.mark.parametrize("foreign", ENTRIES.values(), ids=ENTRIES)
+def test_its_group_goes_by_the_exception_that_is_shown(foreign: Foreign) -> None:
+    read = failures.read(windows.whole(foreign.raw), 0)
+    assert fingerprints.of(foreign.raw).exception == read.exception
 
 
 @pytest.mark.parametrize("foreign", ENTRIES.values(), ids=ENTRIES)

@@ -12,6 +12,7 @@ from tests.engine.test_looker import hire
 from tests.engine.test_signs import refused
 
 from resque.errors import Unreachable
+from resque.state import workers
 from resque.state.register import Register
 from resque.state.snapshot import Snapshot
 from resque.state.thrift import Thrift
@@ -170,3 +171,37 @@ def test_a_look_that_broke_off_hides_nobody(eye: Eye, direct: Direct) -> None:
     seen = eye.look()
     assert names(seen) == ["h:1:a", "h:2:a"]
     assert seen.workers[1].started is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "pid", "serves"),
+    [
+        ("vm:7:mail,low", "vm", 7, ("mail", "low")),
+        ("vm:7+2:mail", "vm", 7, ("mail",)),  # node-resque's MultiWorker
+        ("vm:7-poller:mail", "vm", 7, ("mail",)),  # goworker
+        ("vm:7-0:JAVA_DYNAMIC_QUEUES,mail", "vm", 7, ("mail",)),  # Jesque
+        ("vm:7-0:JAVA_DYNAMIC_QUEUES", "vm", 7, ()),
+        ("odd", None, None, ()),
+    ],
+)
+def test_an_id_of_any_implementation_is_taken_apart(
+    text: str, host: str | None, pid: int | None, serves: tuple[str, ...]
+) -> None:
+    assert workers.identity(text) == workers.Identity(text, host, pid, serves)
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_idle"),
+    [
+        (
+            b'{"run_at":"2026-11-23T12:00:00.000+0000","queue":null,"payload":null,"paused":true}',
+            True,
+        ),
+        (b'{"run_at":1,"queue":"a","payload":{"class":"A","args":[]},"paused":false}', False),
+        (b'{"queue":"a","payload":{"class":"A","args":["x"]},"paused":true}', False),
+        (b'{"queue":"a","payload":{"class":"A","args":["\\"paused\\":true"]}}', False),
+        (b'"paused":true', False),
+    ],
+)
+def test_a_record_that_only_says_paused_is_no_job(raw: bytes, is_idle: bool) -> None:
+    assert workers.is_pause(raw) is is_idle

@@ -63,6 +63,9 @@ def test_three_of_the_forms_are_read_back_in_any_zone(moment: datetime) -> None:
         "2026/11/23 17:39:06 +0530",
         "Mon Nov 23 2026 12:09:06 GMT+0000 (Coordinated Universal Time)",
         "Mon Nov 23 2026 04:09:06 GMT-0800 (PST)",
+        "Mon Nov 23 12:09:06 UTC 2026",
+        "Mon Nov 23 13:09:06 +0100 2026",
+        "2026-11-23T12:09:06.000+0000",
         f"{MOMENT.timestamp():.0f}",
         f"{MOMENT.timestamp():.1f}",
         f"{MOMENT.timestamp() * 1000:.0f}",
@@ -103,6 +106,8 @@ def test_epoch_numbers_are_read(number: float) -> None:
         "2026/11/23 25:09:06 UTC",
         "0000-00-00 00:00:00 UTC",
         "Mon Xyz 23 2026 12:09:06 GMT+0000",
+        "Mon Xyz 23 12:09:06 UTC 2026",
+        "Mon Nov 23 12:09:06 IST 2026",
         "9" * 5000,
     ],
 )

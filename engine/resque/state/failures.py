@@ -3,6 +3,7 @@ What else an operator does with them is in `failure_actions`."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from resque.wire.values import value as value_class
 
 #: The list of failures where there is one for all queues.
 FAILED = "failed"
+_OF_PYRES = re.compile(r"type: <(?:class|type) '([\w.]{1,200})'>")
 #: So many entries are read between two pauses.
 _SLICE = 100
 
@@ -59,6 +61,7 @@ def read(item: Item, place: int) -> Failure:
     job = payload if isinstance(payload, dict) else {}
     backtrace = value.get("backtrace")
     lines = backtrace if isinstance(backtrace, list) else str(backtrace or "").splitlines()
+    exception, said = raised(value)
     return Failure(
         item,
         place,
@@ -66,12 +69,30 @@ def read(item: Item, place: int) -> Failure:
         retried_at=_text(value.get("retried_at")),
         class_name=_text(job.get("class")),
         args=job.get("args"),
-        exception=_text(value.get("exception")),
-        error=_text(value.get("error")),
+        exception=exception,
+        error=said,
         backtrace=tuple(map(str, lines)),
         worker=_text(value.get("worker")),
         queue=_text(value.get("queue")),
     )
+
+
+def raised(value: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Which exception an entry is about, and what it said. pyres writes what it knows of the
+    exception's class instead: `type`, `type: <class 'app.Refused'>`; the message is in the last
+    line of the backtrace. (Source: pyres' failure/base.py.)"""
+    exception, error = _text(value.get("exception")), _text(value.get("error"))
+    if exception != "type" or error is None:
+        return exception, error
+    found = _OF_PYRES.fullmatch(error)
+    if found is None:
+        return exception, error
+    trace = value.get("backtrace")
+    lines = reversed(trace) if isinstance(trace, list) else ()
+    last = next((line for line in lines if isinstance(line, str) and line.strip()), error)
+    name, _, message = last.partition(": ")
+    short = found[1].rpartition(".")[2]
+    return found[1], message if name.rpartition(".")[2] == short else last
 
 
 def _read_beginning(item: Item, place: int) -> Failure:

@@ -208,4 +208,4 @@ def _record(held: Any) -> Record | None:
         return Record(b"", None, None, None, None, None, str(held))
     if isinstance(held, list):
         return workers.read_beginning(held[0], held[1])
-    return None if held is None else workers.read_record(held)
+    return None if held is None or workers.is_pause(held) else workers.read_record(held)

@@ -32,6 +32,10 @@ FailureOf = Callable[[bytes], bytes]
 _ID = re.compile(r"(?P<host>.*?):(?P<pid>\d+)(?:[-+]\w+)?:(?P<queues>.*)", re.DOTALL)
 
 
+#: What Jesque puts before the names of its queues. (Source: AbstractWorker.createName.)
+_JESQUE = ("JAVA_DYNAMIC_QUEUES",)
+
+
 @value_class
 class Identity:
     """A worker's id taken apart: `host:pid:queue,queue`. Of an id in another shape only `text`
@@ -51,6 +55,8 @@ def identity(text: str) -> Identity:
     if found is None:
         return Identity(text, None, None, ())
     queues = tuple(found["queues"].split(",")) if found["queues"] else ()
+    if queues[:1] == _JESQUE:
+        queues = queues[1:]
     return Identity(text, found["host"], int(found["pid"][:10]), queues)
 
 
@@ -86,6 +92,18 @@ def read_record(raw: bytes) -> Record:
         job.get("args"),
         parts.get("payload"),
     )
+
+
+def is_pause(raw: bytes) -> bool:
+    """Whether a record says that its worker is paused and holds nothing, as Jesque writes it.
+    (Source: AbstractWorker.pauseMsg.)"""
+    if b'"paused":true' not in raw:
+        return False
+    try:
+        value = decode(raw)
+    except ValueError:
+        return False
+    return value.get("paused") is True and value.get("payload") is None
 
 
 def _is_name(text: str) -> bool:

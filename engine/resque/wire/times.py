@@ -71,6 +71,11 @@ _JS = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) (\d{1,2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) "
     r"(?:GMT|UTC)([+-]\d{4})"
 )
+#: As `date` prints it, and older php-resque.
+_DATE = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) "
+    r"([A-Z]{1,5}|[+-]\d{4}) (\d{4})"
+)
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _LONGEST = 128
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
@@ -79,10 +84,10 @@ _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
 def parse(text: object) -> datetime | None:
     """Read a moment in any of the forms Resque and its relatives write.
 
-    Ruby's four, ISO 8601 of Go, PHP and Python, JavaScript's `Date#toString`, epoch seconds or
-    milliseconds as number or text. Returns None for everything else, and for a time whose zone
-    is missing or an abbreviation other than UTC, GMT and the local zone's own: which moment it
-    names is unknown, and a guess would be hours off.
+    Ruby's four, ISO 8601 of Go, PHP, Java and Python, JavaScript's `Date#toString`, what `date`
+    prints (php-resque), epoch seconds or milliseconds as number or text. Returns None for
+    everything else, and for a time whose zone is missing or an abbreviation other than UTC, GMT
+    and the local zone's own: which moment it names is unknown, and a guess would be hours off.
     """
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
@@ -107,17 +112,25 @@ def _read(word: str) -> datetime | tuple[datetime, str] | None:
             date = (int(year), _MONTHS.index(month) + 1, int(day))
             clock = (int(hour), int(minute), int(second))
             return datetime(*date, *clock, tzinfo=_zone(offset))
+        if found := _DATE.match(word):
+            month, day, hour, minute, second, zone, year = found.groups()
+            date = (int(year), _MONTHS.index(month) + 1, int(day))
+            clock = (int(hour), int(minute), int(second))
+            return _in_zone(datetime(*date, *clock), zone)
         if (found := _DATE_TIME.match(word)) and found[8]:
             micros = int((found[7] or "0")[:6].ljust(6, "0"))
             year, month_, day_, hour_, minute_, second_ = (int(found[i]) for i in range(1, 7))
             naive = datetime(year, month_, day_, hour_, minute_, second_, micros)
-            zone = found[8]
-            if zone.isalpha() and zone not in ("Z", "UTC", "GMT"):
-                return naive, zone
-            return naive.replace(tzinfo=_zone(zone))
+            return _in_zone(naive, found[8])
     except (ValueError, OverflowError, OSError):
         return None
     return None
+
+
+def _in_zone(naive: datetime, zone: str) -> datetime | tuple[datetime, str]:
+    if zone.isalpha() and zone not in ("Z", "UTC", "GMT"):
+        return naive, zone
+    return naive.replace(tzinfo=_zone(zone))
 
 
 def _in_own_zone(naive: datetime, zone: str) -> datetime | None:

@@ -102,9 +102,7 @@ class Reader:
         name = None
         if isinstance(job, dict):
             name, _ = unwrapped(_text(job.get("class")), job.get("args"))
-        mark = self._fingerprint(
-            name, _text(value.get("exception")), _text(value.get("error")), value.get("backtrace")
-        )
+        mark = self._fingerprint(name, *failures.raised(value), value.get("backtrace"))
         queue = _text(value.get("queue"))
         return Facts(mark, queue, value.get("failed_at"), value.get("retried_at") is not None)
 
