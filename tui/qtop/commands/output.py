@@ -18,13 +18,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import click
 from rich.cells import cell_len
 
 from qtop.display.redact import OPEN, Redactor
-from qtop.display.text import Align, pad, safe
+from qtop.display.text import Align, crop, pad, safe
 from qtop.display.text import counted as counted
 
 T = TypeVar("T")
@@ -43,6 +43,63 @@ class Column:
     may_shrink: bool = False
 
 
+class Listing(Generic[T]):
+    """Prints items as they come: as a table of `cells` (safe text), or as JSON of `fields`, without
+    what `redactor` hides.
+
+    An item is printed when it is added, and not kept, whatever its size. Only a table on a terminal
+    waits for `end`: its columns are as wide as their cells, of which no more is kept than a line
+    can show.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        cells: Callable[[T], Sequence[str]],
+        fields: Callable[[T], Mapping[str, Any]],
+        *,
+        as_json: bool,
+        redactor: Redactor = OPEN,
+    ) -> None:
+        self._columns, self._cells, self._fields = columns, cells, fields
+        self._as_json, self._redactor = as_json, redactor
+        self._is_aligned = not as_json and sys.stdout.isatty()
+        self._room = shutil.get_terminal_size().columns if self._is_aligned else 0
+        self._rows: list[list[str]] = []
+        #: How many items were added.
+        self.count = 0
+
+    def add(self, item: T) -> None:
+        """Print an item, or keep its row for the table. O(item)."""
+        self.count += 1
+        if self._as_json:
+            line(json_line(self._redactor.value(self._fields(item))))
+            return
+        row = [self._redactor.text(cell) for cell in self._cells(item)]
+        if self._is_aligned:
+            self._rows.append([crop(cell, self._room) for cell in row])
+            return
+        if self.count == 1:
+            self._print_titles()
+        line("\t".join(row))
+
+    def end(self) -> None:
+        """Print what was kept; of a table without rows its titles. O(rows)."""
+        if self._as_json or (self.count and not self._is_aligned):
+            return
+        if not self._is_aligned:
+            self._print_titles()
+            return
+        titles = [column.title for column in self._columns]
+        widths = _widths(self._columns, [titles, *self._rows], self._room)
+        line(click.style(_aligned(self._columns, widths, titles), bold=True))
+        for row in self._rows:
+            line(_aligned(self._columns, widths, row))
+
+    def _print_titles(self) -> None:
+        line("\t".join(column.title for column in self._columns))
+
+
 def write(
     items: Sequence[T],
     columns: Sequence[Column],
@@ -52,22 +109,11 @@ def write(
     as_json: bool,
     redactor: Redactor = OPEN,
 ) -> None:
-    """Print items as a table of `cells` (safe text), or as JSON of `fields`, without what
-    `redactor` hides. O(items)."""
-    if as_json:
-        for item in items:
-            line(json_line(redactor.value(fields(item))))
-        return
-    rows = [[redactor.text(cell) for cell in cells(item)] for item in items]
-    titles = [column.title for column in columns]
-    if not sys.stdout.isatty():
-        for row in (titles, *rows):
-            line("\t".join(row))
-        return
-    widths = _widths(columns, [titles, *rows], shutil.get_terminal_size().columns)
-    line(click.style(_aligned(columns, widths, titles), bold=True))
-    for row in rows:
-        line(_aligned(columns, widths, row))
+    """Print items that are all at hand; see `Listing`. O(items)."""
+    listing = Listing(columns, cells, fields, as_json=as_json, redactor=redactor)
+    for item in items:
+        listing.add(item)
+    listing.end()
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
