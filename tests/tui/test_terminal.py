@@ -20,6 +20,7 @@ from resque.wire.stores import Store
 pytestmark = pytest.mark.redis
 
 KEYS = Keys("resque")
+LEAVING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 RUN = """
 import sys
 from pathlib import Path
@@ -29,6 +30,40 @@ app = QtopApp(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque", inter
     read_only=False, require=(), log_folder=Path(sys.argv[2]))
 app.run()
 sys.exit(app.return_code)
+"""
+
+#: The loop is busy until many keys wait for it and then a file is there: stands for anything that
+#: keeps it.
+BUSY = """
+import asyncio, sys, time
+from pathlib import Path
+from qtop.app import QtopApp
+def busy(app):
+    print("busy", file=sys.__stderr__, flush=True)
+    while len(asyncio.get_running_loop()._ready) < 1_000:
+        time.sleep(0.01)
+    print("behind", file=sys.__stderr__, flush=True)
+    while not Path(sys.argv[2], "go on").exists():
+        time.sleep(0.01)
+QtopApp.action_help = busy
+"""
+
+#: The signal comes before there is a screen.
+EARLY = """
+import os, signal
+from qtop.app import QtopApp
+QtopApp.on_load = lambda app: os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+#: A second one comes when the end has begun.
+TWICE = """
+import os, signal
+from qtop.app import QtopApp
+ended = QtopApp.on_unmount
+async def once_more(app):
+    os.kill(os.getpid(), signal.SIGTERM)
+    await ended(app)
+QtopApp.on_unmount = once_more
 """
 
 NO_NAME_SERVER = """
@@ -96,7 +131,7 @@ def test_a_failing_editor_gives_the_terminal_back(
         assert terminal.is_as_it_was
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", LEAVING)
 def test_a_signal_ends_the_editor_and_the_console(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
@@ -117,7 +152,7 @@ def test_a_signal_ends_the_editor_and_the_console(
     assert not psutil.pid_exists(edits)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", LEAVING)
 def test_a_signal_ends_the_console_and_restores_the_terminal(
     terminal: Terminal, number: signal.Signals
 ) -> None:
@@ -125,6 +160,48 @@ def test_a_signal_ends_the_console_and_restores_the_terminal(
     terminal.process.send_signal(number)
     assert terminal.wait() == 0
     assert RESTORED in terminal.written
+    assert terminal.is_as_it_was
+
+
+@pytest.mark.parametrize("number", LEAVING)
+def test_a_signal_behind_more_keys_than_the_loop_notes_ends_the_console(
+    redis_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    with open_terminal(BUSY + RUN, redis_url, str(tmp_path)) as terminal:
+        terminal.read_until(b"4 Failed")
+        terminal.press(b"?")
+        terminal.read_until(b"busy")
+        # Each is told to the loop by a byte, of which so many find no room.
+        terminal.press(b"\x0c" * 1_000)
+        terminal.read_until(b"behind")
+        terminal.process.send_signal(number)
+        (tmp_path / "go on").touch()
+        assert terminal.wait() == 0
+        assert terminal.is_as_it_was
+
+
+@pytest.mark.parametrize("when", [EARLY, TWICE])
+def test_a_signal_at_the_beginning_or_at_the_end_is_heard(
+    redis_url: str, tmp_path: Path, when: str
+) -> None:
+    with open_terminal(when + RUN, redis_url, str(tmp_path)) as terminal:
+        if when == TWICE:
+            terminal.read_until(b"4 Failed")
+            terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.wait() == 0
+        assert terminal.is_as_it_was
+
+
+def test_a_console_that_is_stopped_leaves_when_it_goes_on(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    terminal.press(b"\x1a")
+    terminal.read_until(RESTORED)
+    until_stopped(terminal)
+    terminal.written = b""
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.process.send_signal(signal.SIGCONT)
+    assert terminal.wait() == 0
+    assert terminal.written == b""  # the terminal is a shell's
     assert terminal.is_as_it_was
 
 
@@ -193,13 +270,17 @@ def test_after_ctrl_z_and_fg_everything_is_painted_again(terminal: Terminal) -> 
     terminal.read_until(b"mail")
     terminal.press(b"\x1a")
     terminal.read_until(RESTORED)
-    process = psutil.Process(terminal.process.pid)
-    deadline_s = time.monotonic() + DEADLINE_S
-    while process.status() != psutil.STATUS_STOPPED:
-        assert time.monotonic() < deadline_s, process.status()
-        time.sleep(0.01)
+    until_stopped(terminal)
     terminal.written = b""
     terminal.process.send_signal(signal.SIGCONT)
     terminal.read_until(b"mail")
     terminal.press(b"q")
     assert terminal.wait() == 0
+
+
+def until_stopped(terminal: Terminal) -> None:
+    process = psutil.Process(terminal.process.pid)
+    deadline_s = time.monotonic() + DEADLINE_S
+    while process.status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline_s, process.status()
+        time.sleep(0.01)

@@ -53,9 +53,22 @@ class TerminalDriver(LinuxDriver):
             with contextlib.suppress(RuntimeError):  # the end came first
                 loop.call_soon_threadsafe(self._paint_anew)
 
-        # Textual's own thread for writing gets nothing to do. In the background it is not begun.
+        # Textual's own thread for writing gets nothing to do.
         self._outlet = self._outlet or Outlet(_TERMINAL, caught_up)
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if not self._is_reading:
+            self.close()  # In the background it was not begun.
+
+    def stop_application_mode(self) -> None:
+        """Leave the terminal as it was. After ctrl+z it is a shell's: then it is left alone, and
+        to touch it would stop this process once more."""
+        if self._outlet is not None:
+            super().stop_application_mode()
+
+    def disable_input(self) -> None:
+        """Take no more keys."""
+        if self._outlet is not None:
+            super().disable_input()
 
     def close(self) -> None:
         """Let go of the terminal."""
@@ -75,12 +88,17 @@ class TerminalDriver(LinuxDriver):
         everything running. Begun twice, two threads would share the keys, and what the terminal
         was like before would be lost.
         """
+        # Not here, where it may be within a write, and where what asked to leave is not done yet.
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop().call_soon_threadsafe(self._continue)
+
+    def _continue(self) -> None:
+        if self._app._exit:
+            return
         if self._must_signal_resume:
             super()._sigcont_application()
         elif self._is_reading:
-            # Not here, where it may be within a write.
-            with contextlib.suppress(RuntimeError):
-                asyncio.get_running_loop().call_soon_threadsafe(self._begin_anew)
+            self._begin_anew()
 
     @property
     def _is_reading(self) -> bool:
