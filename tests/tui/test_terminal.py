@@ -66,6 +66,18 @@ async def once_more(app):
 QtopApp.on_unmount = once_more
 """
 
+#: What reads keys stumbles, or Textual gives up by itself.
+UNREADABLE = """
+from qtop.inlet import Inlet
+def stumble(inlet, raw):
+    raise ValueError("what a job says")
+Inlet.take = stumble
+"""
+PANIC = """
+from qtop.app import QtopApp
+QtopApp.action_help = lambda app: app.panic("what a job says")
+"""
+
 NO_NAME_SERVER = """
 import socket, sys, threading
 def unanswered(*args, **options):
@@ -203,6 +215,31 @@ def test_a_console_that_is_stopped_leaves_when_it_goes_on(terminal: Terminal) ->
     assert terminal.wait() == 0
     assert terminal.written == b""  # the terminal is a shell's
     assert terminal.is_as_it_was
+
+
+def test_bytes_that_are_no_keys_do_not_end_the_console(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    terminal.press(b"\xe9\xff\xc3\x1b[1114112u\x1b[97:65;2u\x1b[97;1:3u\x1b[200~caf\xe9\x1b[201~")
+    terminal.press(b"2")
+    terminal.read_until(b"W\x1b")
+    terminal.press(b"q")
+    assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("trouble", [UNREADABLE, PANIC])
+def test_a_crash_leaves_a_word_a_report_and_a_status(
+    redis_url: str, tmp_path: Path, trouble: str
+) -> None:
+    with open_terminal(trouble + RUN, redis_url, str(tmp_path)) as terminal:
+        terminal.read_until(b"4 Failed")
+        terminal.press(b"?")
+        assert terminal.wait() == 1
+        assert terminal.is_as_it_was
+        word = terminal.written.rpartition(RESTORED)[2]
+    (report,) = tmp_path.glob("crash-*.txt")
+    assert b"qtop crashed" in word
+    assert str(report).encode() in word.replace(b"\r\n", b"")
+    assert b"what a job says" not in word + report.read_bytes()
 
 
 def test_the_first_frame_comes_before_the_first_look(terminal: Terminal) -> None:

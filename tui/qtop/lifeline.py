@@ -85,15 +85,24 @@ class Lifeline(Keyboard):
     def _handle_exception(self, error: Exception) -> None:
         """End with a short word; what happened goes to a file. Textual's own report prints the
         values of variables: job arguments, perhaps a password."""
-        if self._crash_word is None:
-            cause = error.error if isinstance(error, WorkerFailed) else error
-            report = crash.write_report(cause, self._log_folder)
-            where = f"; see {report}" if report else ""
-            self._crash_word = f"qtop crashed ({type(cause).__name__}){where}"
+        self._note_crash(error.error if isinstance(error, WorkerFailed) else error)
         super()._handle_exception(error)
 
+    def _note_crash(self, error: BaseException) -> None:
+        if self._crash_word is None:
+            report = crash.write_report(error, self._log_folder)
+            where = f"; see {report}" if report else ""
+            self._crash_word = f"qtop crashed ({type(error).__name__}){where}"
+
+    def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
+        """End, with status 1 if not another one is given and something has crashed."""
+        has_crashed = self._crash_word is not None
+        super().exit(result, return_code or int(has_crashed), message)
+
     def panic(self, *renderables: Any) -> None:
-        """End without showing anything of the error."""
+        """End without showing anything of the error, but never without a word."""
+        self._note_crash(sys.exception() or RuntimeError())
+        self._return_code = 1
         self._close_messages_no_wait()
 
     def _fatal_error(self) -> None:
