@@ -1,6 +1,7 @@
 """The console in a real terminal: what it writes there, and how it leaves."""
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -215,6 +216,33 @@ def test_a_console_that_is_stopped_leaves_when_it_goes_on(terminal: Terminal) ->
     assert terminal.wait() == 0
     assert terminal.written == b""  # the terminal is a shell's
     assert terminal.is_as_it_was
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_terminal_of_16_colours_shows_what_is_wrong_in_red_and_yellow(
+    redis_url: str, tmp_path: Path, theme: str
+) -> None:
+    themed = "settings=Settings({**DEFAULTS, 'theme': sys.argv[3]}), read_only="
+    program = "from qtop.config.settings import DEFAULTS, Settings\n" + RUN.replace(
+        "read_only=", themed
+    )
+    with Store(redis_url) as store:
+        store.run(single(("SADD", KEYS.queues(), b"mail"), int, writes=True))
+        store.run(single(("RPUSH", KEYS.queue("mail"), b"{}"), int, writes=True))
+    with open_terminal(program, redis_url, str(tmp_path), theme, term="linux") as terminal:
+        terminal.read_until(b"unserved")  # bad
+        terminal.read_until(b"persistence")  # not so bad
+        terminal.press(b"q")
+        assert terminal.wait() == 0
+    red, yellow = ("91", "93") if theme == "dark" else ("31", "33")
+    assert {red, yellow} <= codes(terminal.written)
+    assert not {"38", "48"} & codes(terminal.written)
+
+
+def codes(written: bytes) -> set[str]:
+    """All codes of colours and attributes that were sent."""
+    found = re.findall(rb"\x1b\[([0-9;]*)m", written)
+    return {code for each in found for code in each.decode().split(";")}
 
 
 def test_bytes_that_are_no_keys_do_not_end_the_console(terminal: Terminal) -> None:

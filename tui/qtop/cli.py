@@ -24,7 +24,7 @@ from resque.errors import (
     StoreError,
 )
 
-EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE = 1, 2, 3
+EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 #: Where each command is, in the order of the help.
 _PLACES = {
@@ -98,7 +98,7 @@ class _Group(click.Group):
             from qtop.commands.process import hide_login
 
             hide_login(sys.argv[1:])
-        if os.environ.get("NO_COLOR"):
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             extra.setdefault("color", False)
         try:
             return super().main(*args, **extra)
@@ -119,6 +119,8 @@ class _Group(click.Group):
 
             click.echo(f"qtop: {safe(str(error))}", err=True)
             ctx.exit(_status(error))
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_INTERRUPTED)
 
 
 def _status(error: ResqueError) -> int:

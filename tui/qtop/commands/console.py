@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from qtop.commands.connect import Connection, connection_options
+from qtop.commands.terminal import require_terminal
 from qtop.config.settings import INTERVAL_S
 from resque.errors import StoreError, WrongType
 from resque.wire.address import Address, parse_url
@@ -61,9 +62,10 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
     """Open the console; returns the exit status. `workers` are queue lists: one worker is
     started here for each.
 
-    Raises StoreError before anything is drawn when Redis cannot be used, BadSettings when keys or
-    columns of the settings do not fit the screens.
+    Raises StoreError before anything is drawn when Redis cannot be used, BadOption without a
+    terminal, BadSettings when keys or columns of the settings do not fit the screens.
     """
+    require_terminal(os.environ)
     settings = connection.settings
     with connection.use() as url:
         address = parse_url(url)
