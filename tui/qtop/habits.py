@@ -43,7 +43,6 @@ class Habits(Lifeline):
     """
 
     THEMES: ClassVar = {"dark": theme.DARK, "light": theme.LIGHT}
-    THEMES_OF_16: ClassVar = {"dark": theme.DARK_OF_16, "light": theme.LIGHT_OF_16}
 
     if TYPE_CHECKING:
         keys: Keys
@@ -64,13 +63,19 @@ class Habits(Lifeline):
         self.settings = settings
         self._styled_for: Theme | None = None
         self._filter_memory: dict[str, list[str]] = {}
-        is_of_16 = self.console.color_system == "standard"
-        self._themes = self.THEMES_OF_16 if is_of_16 else self.THEMES
-        for each in self._themes.values():
+        for each in self.THEMES.values():
             self.register_theme(each)
         if "TEXTUAL_THEME" not in os.environ:
-            self.theme = self._themes[settings.values["theme"]].name
+            self.theme = self.THEMES[settings.values["theme"]].name
         self.set_keymap({name: ",".join(keys) for name, keys in settings.keys.items()})
+
+    def run(self, **options: Any) -> None:
+        """Run until the end, in colours that the terminal has."""
+        if self.console.color_system == "standard":
+            # Under the same names, each in the place of the other.
+            for each in (theme.DARK_OF_16, theme.LIGHT_OF_16):
+                self.register_theme(each)
+        super().run(**options)
 
     def manner(self) -> Manner:
         """How the console deals with people, before the server was asked."""
@@ -138,7 +143,7 @@ class Habits(Lifeline):
 
     def action_next_theme(self) -> None:
         """Change between dark and light."""
-        names = [each.name for each in self._themes.values()]
+        names = [each.name for each in self.THEMES.values()]
         now = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(now + 1) % len(names)]
 

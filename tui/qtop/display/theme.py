@@ -39,7 +39,7 @@ LIGHT: Final = Theme(
 #: The same for terminals of 16 colours: of the others' shades, such a terminal makes greys. Each
 #: colour is one that it has.
 DARK_OF_16: Final = Theme(
-    name="qtop-dark-16",
+    name=DARK.name,
     primary="#55ffff",
     secondary="#aaaaaa",
     accent="#55ffff",
@@ -64,7 +64,7 @@ DARK_OF_16: Final = Theme(
 )
 
 LIGHT_OF_16: Final = Theme(
-    name="qtop-light-16",
+    name=LIGHT.name,
     primary="#0000aa",
     secondary="#555555",
     accent="#0000aa",
