@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,6 +50,9 @@ def _can_be_used(folder: Path) -> bool:
 
 
 def _temporary() -> Path:
+    # Imported here: it takes a while, and few need it.
+    import tempfile
+
     try:
         folder = Path(tempfile.gettempdir(), f"qtop-{os.geteuid()}")
         with contextlib.suppress(FileExistsError):
