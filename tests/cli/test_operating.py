@@ -105,7 +105,9 @@ def test_everything_is_paused_as_ruby_does_and_resumed(qtop: Qtop, direct: Direc
     assert set(resque_keys(direct)) == {b"resque:pause-all-workers", b"resque:pause:all"}
 
 
-@pytest.mark.parametrize("words", [("pause",), ("pause", "mail", "--all"), ("resume", "")])
+@pytest.mark.parametrize(
+    "words", [("pause",), ("pause", "mail", "--all"), ("resume", ""), ("pause", "")]
+)
 def test_pausing_nothing_or_too_much_is_wrong_usage(qtop: Qtop, words: tuple[str, ...]) -> None:
     assert qtop(*words).status == 2
 
@@ -205,3 +207,39 @@ def test_a_job_that_cannot_be_is_wrong_usage(
     ran = qtop("enqueue", *words)
     assert ran.status == 2
     assert direct("DBSIZE") == 0
+
+
+def enqueued(direct: Direct) -> object:
+    return json.loads(direct("RPOP", "resque:queue:mail"))
+
+
+def test_a_negative_number_is_an_argument(qtop: Qtop, direct: Direct) -> None:
+    assert qtop("enqueue", "Refund", "-5", "--queue", "mail", "-1.5").status == 0
+    assert enqueued(direct) == {"class": "Refund", "args": [-5, -1.5]}
+    assert qtop("enqueue", "Refund", "--queue", "mail", "--", "-5", "-x", "--y").status == 0
+    assert enqueued(direct) == {"class": "Refund", "args": [-5, "-x", "--y"]}
+
+
+@pytest.mark.parametrize("word", ["-x", "--quue", "--evil=1"])
+def test_a_misspelt_option_is_no_argument(qtop: Qtop, direct: Direct, word: str) -> None:
+    ran = qtop("enqueue", "Refund", word, "--queue", "mail")
+    assert ran.status == 2
+    assert "goes after --" in ran.err
+    assert direct("EXISTS", "resque:queue:mail") == 0
+
+
+@pytest.mark.parametrize("name", ["", "--evil=1", "new\nline, x:y", " *"])
+def test_commands_take_every_name_that_a_queue_can_have(
+    qtop: Qtop, direct: Direct, push: Push, name: str
+) -> None:
+    raw = push("Mail", queue=name)
+    assert qtop("pause", "--", name).status == 0
+    assert direct("EXISTS", f"resque:pause:queue:{name}") == 1
+    assert qtop("resume", "--", name).status == 0
+    assert qtop("move", "--from", f"queue:{name}", "--to", "other", "--yes").status == 0
+    assert direct("LPOP", "resque:queue:other") == raw
+    push("Mail", queue=name)
+    direct("SREM", "resque:queues", name)
+    assert qtop("register", "--", name).status == 0
+    assert qtop("clear", f"queue:{name}", "--remove", "--yes").status == 0
+    assert direct("SISMEMBER", "resque:queues", name) == 0

@@ -17,8 +17,9 @@ SOURCES = {path.relative_to(ENGINE).as_posix(): path for path in ENGINE.rglob("*
 #: The stairs: a room imports from rooms with smaller numbers, and from itself.
 STAIRS = {
     "errors": 0,
+    "home": 1,
     "wire": 1,
-    "server": 1,
+    "server": 2,
     "state": 2,
     "jobs": 3,
     "hooks": 2,

@@ -77,11 +77,15 @@ class Terminal:
 
 
 @contextmanager
-def open_terminal(program: str, *arguments: str) -> Iterator[Terminal]:
-    """Run a Python program in a terminal. It is killed at the end, if it still runs."""
+def open_terminal(
+    program: str, *arguments: str, term: str = "xterm-256color"
+) -> Iterator[Terminal]:
+    """Run a Python program in a terminal of this kind. It is killed at the end, if it still
+    runs."""
     leader, follower = pty.openpty()
     was = termios.tcgetattr(leader)
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+    size = {"COLUMNS": "100", "LINES": "30"}
+    environment = {**os.environ, "TERM": term, "COLORTERM": "", **size}
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         stdin=follower,

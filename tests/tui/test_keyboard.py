@@ -7,6 +7,7 @@ from tests.tui.redis_behind import Redis, on
 from textual import events
 from textual.keys import _character_to_key
 
+from qtop import keyboard
 from qtop.app import QtopApp
 from qtop.keyboard import Followed
 from qtop.screens.palette import PaletteScreen
@@ -45,6 +46,23 @@ async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
         type_at_once(app, "\r")
         await until_shown(pilot, "1 of 7")
         assert app.screen.query_one(FilterBar).value == "mail"
+
+
+async def test_of_more_keys_than_a_person_types_the_rest_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keyboard, "_MOST_TYPED", 2)
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "a look")
+        type_at_once(app, "2/mail")
+        await until(pilot, lambda: filter_of(app) == "m", "the first keys")
+        type_at_once(app, "a")
+        await until(pilot, lambda: filter_of(app) == "ma", "a key that comes later")
+
+
+def filter_of(app: QtopApp) -> str:
+    return next((bar.value for bar in app.screen.query(FilterBar)), "")
 
 
 async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:

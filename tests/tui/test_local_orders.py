@@ -48,6 +48,43 @@ def test_the_queues_of_an_order_are_data_and_never_options_or_shell() -> None:
 
 
 @pytest.mark.parametrize(
+    ("template", "queues"),
+    [
+        ("sh -c 'QUEUES={queues} exec work'", "$(touch witness)"),
+        ("sh -c 'work \"{queues}\"'", "`id`,mail"),
+        ("/bin/bash -c {queues}", "a;b"),
+        ("env A=1 dash -c 'work {queues}'", "a b"),
+        ("ssh host work {queues}", "a|b"),
+        ("python3 -c 'import work; work({queues})'", "exit()"),
+        ("sh -c 'work {queues}'", "--evil=1"),
+        ("work {queues}", "--evil=1"),
+        ("work {queues}", "-x,mail"),
+    ],
+)
+def test_names_that_would_be_more_than_a_text_to_the_program_are_refused(
+    template: str, queues: str
+) -> None:
+    with pytest.raises(BadOrder, match="QUEUES="):
+        made(template=template, queues=queues)
+    # The way that the sentence names.
+    recipe = made(template="QUEUES={queues} sh -c 'work \"$QUEUES\"'", queues=queues)
+    assert recipe.environment["QUEUES"] == queues
+    assert recipe.argv == ("sh", "-c", 'work "$QUEUES"')
+
+
+@pytest.mark.parametrize(
+    "template", ["work -- {queues}", "work --queues={queues}", "QUEUES={queues} work"]
+)
+def test_a_name_like_an_option_goes_where_it_is_none(template: str) -> None:
+    assert made(template=template, queues="--evil=1")
+
+
+def test_a_script_may_hold_names_that_no_shell_acts_on() -> None:
+    recipe = made(template="sh -c 'exec work {queues}'", queues="mail,low:2,*")
+    assert recipe.argv[-1] == "exec work mail,low:2,*"
+
+
+@pytest.mark.parametrize(
     ("wanted", "reason"),
     [
         ({"queues": " "}, "at least one queue"),

@@ -1,6 +1,7 @@
 """The console in a real terminal: what it writes there, and how it leaves."""
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -20,6 +21,7 @@ from resque.wire.stores import Store
 pytestmark = pytest.mark.redis
 
 KEYS = Keys("resque")
+LEAVING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 RUN = """
 import sys
 from pathlib import Path
@@ -29,6 +31,52 @@ app = QtopApp(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque", inter
     read_only=False, require=(), log_folder=Path(sys.argv[2]))
 app.run()
 sys.exit(app.return_code)
+"""
+
+#: The loop is busy until many keys wait for it and then a file is there: stands for anything that
+#: keeps it.
+BUSY = """
+import asyncio, sys, time
+from pathlib import Path
+from qtop.app import QtopApp
+def busy(app):
+    print("busy", file=sys.__stderr__, flush=True)
+    while len(asyncio.get_running_loop()._ready) < 1_000:
+        time.sleep(0.01)
+    print("behind", file=sys.__stderr__, flush=True)
+    while not Path(sys.argv[2], "go on").exists():
+        time.sleep(0.01)
+QtopApp.action_help = busy
+"""
+
+#: The signal comes before there is a screen.
+EARLY = """
+import os, signal
+from qtop.app import QtopApp
+QtopApp.on_load = lambda app: os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+#: A second one comes when the end has begun.
+TWICE = """
+import os, signal
+from qtop.app import QtopApp
+ended = QtopApp.on_unmount
+async def once_more(app):
+    os.kill(os.getpid(), signal.SIGTERM)
+    await ended(app)
+QtopApp.on_unmount = once_more
+"""
+
+#: What reads keys stumbles, or Textual gives up by itself.
+UNREADABLE = """
+from qtop.inlet import Inlet
+def stumble(inlet, raw):
+    raise ValueError("what a job says")
+Inlet.take = stumble
+"""
+PANIC = """
+from qtop.app import QtopApp
+QtopApp.action_help = lambda app: app.panic("what a job says")
 """
 
 NO_NAME_SERVER = """
@@ -96,7 +144,7 @@ def test_a_failing_editor_gives_the_terminal_back(
         assert terminal.is_as_it_was
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", LEAVING)
 def test_a_signal_ends_the_editor_and_the_console(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
@@ -117,7 +165,7 @@ def test_a_signal_ends_the_editor_and_the_console(
     assert not psutil.pid_exists(edits)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", LEAVING)
 def test_a_signal_ends_the_console_and_restores_the_terminal(
     terminal: Terminal, number: signal.Signals
 ) -> None:
@@ -126,6 +174,100 @@ def test_a_signal_ends_the_console_and_restores_the_terminal(
     assert terminal.wait() == 0
     assert RESTORED in terminal.written
     assert terminal.is_as_it_was
+
+
+@pytest.mark.parametrize("number", LEAVING)
+def test_a_signal_behind_more_keys_than_the_loop_notes_ends_the_console(
+    redis_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    with open_terminal(BUSY + RUN, redis_url, str(tmp_path)) as terminal:
+        terminal.read_until(b"4 Failed")
+        terminal.press(b"?")
+        terminal.read_until(b"busy")
+        # Each is told to the loop by a byte, of which so many find no room.
+        terminal.press(b"\x0c" * 1_000)
+        terminal.read_until(b"behind")
+        terminal.process.send_signal(number)
+        (tmp_path / "go on").touch()
+        assert terminal.wait() == 0
+        assert terminal.is_as_it_was
+
+
+@pytest.mark.parametrize("when", [EARLY, TWICE])
+def test_a_signal_at_the_beginning_or_at_the_end_is_heard(
+    redis_url: str, tmp_path: Path, when: str
+) -> None:
+    with open_terminal(when + RUN, redis_url, str(tmp_path)) as terminal:
+        if when == TWICE:
+            terminal.read_until(b"4 Failed")
+            terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.wait() == 0
+        assert terminal.is_as_it_was
+
+
+def test_a_console_that_is_stopped_leaves_when_it_goes_on(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    terminal.press(b"\x1a")
+    terminal.read_until(RESTORED)
+    until_stopped(terminal)
+    terminal.written = b""
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.process.send_signal(signal.SIGCONT)
+    assert terminal.wait() == 0
+    assert terminal.written == b""  # the terminal is a shell's
+    assert terminal.is_as_it_was
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_terminal_of_16_colours_shows_what_is_wrong_in_red_and_yellow(
+    redis_url: str, tmp_path: Path, theme: str
+) -> None:
+    themed = "settings=Settings({**DEFAULTS, 'theme': sys.argv[3]}), read_only="
+    program = "from qtop.config.settings import DEFAULTS, Settings\n" + RUN.replace(
+        "read_only=", themed
+    )
+    with Store(redis_url) as store:
+        store.run(single(("SADD", KEYS.queues(), b"mail"), int, writes=True))
+        store.run(single(("RPUSH", KEYS.queue("mail"), b"{}"), int, writes=True))
+    with open_terminal(program, redis_url, str(tmp_path), theme, term="linux") as terminal:
+        terminal.read_until(b"unserved")  # bad
+        terminal.read_until(b"persistence")  # not so bad
+        terminal.press(b"q")
+        assert terminal.wait() == 0
+    red, yellow = ("91", "93") if theme == "dark" else ("31", "33")
+    assert {red, yellow} <= codes(terminal.written)
+    assert not {"38", "48"} & codes(terminal.written)
+
+
+def codes(written: bytes) -> set[str]:
+    """All codes of colours and attributes that were sent."""
+    found = re.findall(rb"\x1b\[([0-9;]*)m", written)
+    return {code for each in found for code in each.decode().split(";")}
+
+
+def test_bytes_that_are_no_keys_do_not_end_the_console(terminal: Terminal) -> None:
+    terminal.read_until(b"mail")
+    terminal.press(b"\xe9\xff\xc3\x1b[1114112u\x1b[97:65;2u\x1b[97;1:3u\x1b[200~caf\xe9\x1b[201~")
+    terminal.press(b"2")
+    terminal.read_until(b"W\x1b")
+    terminal.press(b"q")
+    assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("trouble", [UNREADABLE, PANIC])
+def test_a_crash_leaves_a_word_a_report_and_a_status(
+    redis_url: str, tmp_path: Path, trouble: str
+) -> None:
+    with open_terminal(trouble + RUN, redis_url, str(tmp_path)) as terminal:
+        terminal.read_until(b"4 Failed")
+        terminal.press(b"?")
+        assert terminal.wait() == 1
+        assert terminal.is_as_it_was
+        word = terminal.written.rpartition(RESTORED)[2]
+    (report,) = tmp_path.glob("crash-*.txt")
+    assert b"qtop crashed" in word
+    assert str(report).encode() in word.replace(b"\r\n", b"")
+    assert b"what a job says" not in word + report.read_bytes()
 
 
 def test_the_first_frame_comes_before_the_first_look(terminal: Terminal) -> None:
@@ -193,13 +335,17 @@ def test_after_ctrl_z_and_fg_everything_is_painted_again(terminal: Terminal) -> 
     terminal.read_until(b"mail")
     terminal.press(b"\x1a")
     terminal.read_until(RESTORED)
-    process = psutil.Process(terminal.process.pid)
-    deadline_s = time.monotonic() + DEADLINE_S
-    while process.status() != psutil.STATUS_STOPPED:
-        assert time.monotonic() < deadline_s, process.status()
-        time.sleep(0.01)
+    until_stopped(terminal)
     terminal.written = b""
     terminal.process.send_signal(signal.SIGCONT)
     terminal.read_until(b"mail")
     terminal.press(b"q")
     assert terminal.wait() == 0
+
+
+def until_stopped(terminal: Terminal) -> None:
+    process = psutil.Process(terminal.process.pid)
+    deadline_s = time.monotonic() + DEADLINE_S
+    while process.status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline_s, process.status()
+        time.sleep(0.01)

@@ -1,5 +1,5 @@
 """`python -m qtop`."""
 
-from qtop.cli import main
+from qtop.start import main
 
 main()

@@ -24,7 +24,7 @@ from resque.errors import (
     StoreError,
 )
 
-EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE = 1, 2, 3
+EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 #: Where each command is, in the order of the help.
 _PLACES = {
@@ -98,7 +98,7 @@ class _Group(click.Group):
             from qtop.commands.process import hide_login
 
             hide_login(sys.argv[1:])
-        if os.environ.get("NO_COLOR"):
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             extra.setdefault("color", False)
         try:
             return super().main(*args, **extra)
@@ -119,6 +119,8 @@ class _Group(click.Group):
 
             click.echo(f"qtop: {safe(str(error))}", err=True)
             ctx.exit(_status(error))
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_INTERRUPTED)
 
 
 def _status(error: ResqueError) -> int:
@@ -133,7 +135,7 @@ def _status(error: ResqueError) -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without a command the console opens: see `qtop console --help` for its options. "
     "Exit status: 0 done, 1 nothing matched or what did was refused, 2 wrong usage, 3 Redis cannot "
-    "be reached or says no.",
+    "be reached or says no, 130 interrupted.",
 )
 @click.version_option(resque.__version__, "--version", message="qtop %(version)s")
 def main() -> None:

@@ -69,6 +69,14 @@ class Habits(Lifeline):
             self.theme = self.THEMES[settings.values["theme"]].name
         self.set_keymap({name: ",".join(keys) for name, keys in settings.keys.items()})
 
+    def run(self, **options: Any) -> None:
+        """Run until the end, in colours that the terminal has."""
+        if self.console.color_system == "standard":
+            # Under the same names, each in the place of the other.
+            for each in (theme.DARK_OF_16, theme.LIGHT_OF_16):
+                self.register_theme(each)
+        super().run(**options)
+
     def manner(self) -> Manner:
         """How the console deals with people, before the server was asked."""
         return Manner(

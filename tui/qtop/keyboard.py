@@ -17,6 +17,8 @@ from textual.timer import Timer
 #: tells itself that its text is another one, then its screen, which shows what matches.
 _WAYS: Final = 3
 _LOOK_AFTER_S: Final = 0.1
+#: Of keys that wait, more than these are none that a person has typed, and would act for minutes.
+_MOST_TYPED: Final = 1_000
 #: So often a key is waited for; a second.
 _MOST_LOOKS: Final = 10
 
@@ -58,7 +60,8 @@ class Keyboard(App[None]):
             if event.is_forwarded:
                 await super().on_event(event)
                 return
-            self._typed.append(event)
+            if len(self._typed) < _MOST_TYPED:
+                self._typed.append(event)
             if self._follower is None:
                 await self._next()
             elif self._watch is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from textual.worker import WorkerFailed
 from qtop import crash
 from qtop.driver import TerminalDriver
 from qtop.keyboard import Keyboard
+from qtop.leaving import LeaveSignals
 from qtop.threads import UnwaitedThreads
 
 WATCHDOG_S: Final = 5.0
@@ -41,6 +41,18 @@ class Lifeline(Keyboard):
         self._log_folder = log_folder
         self._terminal_is_there = terminal_is_there or _stdin_is_a_terminal
         self._crash_word: str | None = None
+        self._signals = LeaveSignals()
+
+    def run(self, **options: Any) -> None:
+        """Run until the end. What asks to leave is heard from here on; raises nothing that happens
+        in the console. For the main thread."""
+        with self._signals:
+            super().run(**options)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the console was asked to leave, or leaves."""
+        return self._exit or self._signals.is_asked
 
     def watch_over_end(self) -> None:
         """Begin to listen to signals and to watch the terminal, if there is a real one; from now on
@@ -49,8 +61,7 @@ class Lifeline(Keyboard):
         loop.set_default_executor(UnwaitedThreads())
         if self.is_headless:
             return
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            loop.add_signal_handler(number, self.exit)
+        self._signals.tell(loop, self.exit)
         self.set_interval(WATCHDOG_S, self.check_terminal)
         # After ctrl+z and fg the terminal is empty, and nothing has changed.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
@@ -74,15 +85,24 @@ class Lifeline(Keyboard):
     def _handle_exception(self, error: Exception) -> None:
         """End with a short word; what happened goes to a file. Textual's own report prints the
         values of variables: job arguments, perhaps a password."""
-        if self._crash_word is None:
-            cause = error.error if isinstance(error, WorkerFailed) else error
-            report = crash.write_report(cause, self._log_folder)
-            where = f"; see {report}" if report else ""
-            self._crash_word = f"qtop crashed ({type(cause).__name__}){where}"
+        self._note_crash(error.error if isinstance(error, WorkerFailed) else error)
         super()._handle_exception(error)
 
+    def _note_crash(self, error: BaseException) -> None:
+        if self._crash_word is None:
+            report = crash.write_report(error, self._log_folder)
+            where = f"; see {report}" if report else ""
+            self._crash_word = f"qtop crashed ({type(error).__name__}){where}"
+
+    def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
+        """End, with status 1 if not another one is given and something has crashed."""
+        has_crashed = self._crash_word is not None
+        super().exit(result, return_code or int(has_crashed), message)
+
     def panic(self, *renderables: Any) -> None:
-        """End without showing anything of the error."""
+        """End without showing anything of the error, but never without a word."""
+        self._note_crash(sys.exception() or RuntimeError())
+        self._return_code = 1
         self._close_messages_no_wait()
 
     def _fatal_error(self) -> None:

@@ -23,6 +23,15 @@ used.
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":
+    # An interrupt (ctrl+c) while the rest is imported ends the process without a traceback. `qtop`
+    # has held it back since before Python began.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
 import importlib
 import os
 import sys

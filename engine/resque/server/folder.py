@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from resque.errors import NoServer
+from resque.home import state_folder
 
 SOCKET = "s"
 #: A socket's address holds 104 bytes on macOS and 108 on Linux, closing NUL included.
@@ -16,12 +17,9 @@ SOCKET_PATH_LIMIT_BYTES = 103
 
 
 def default_folder(environ: Mapping[str, str]) -> Path:
-    """Where this user's server lives: `$QTOP_STATE_DIR/server`, else the platform's own place."""
-    if chosen := environ.get("QTOP_STATE_DIR"):
-        return Path(chosen).expanduser().absolute() / "server"
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("qtop")) / "server"
+    """Where this user's server lives: `server` in the folder of `state_folder`. Raises BadOption
+    when there is none."""
+    return state_folder(environ) / "server"
 
 
 def prepare_folder(folder: Path) -> None:

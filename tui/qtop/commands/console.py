@@ -5,15 +5,16 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from qtop.commands.connect import Connection, connection_options
+from qtop.commands.terminal import require_terminal
 from qtop.config.settings import INTERVAL_S
 from resque.errors import StoreError, WrongType
+from resque.home import state_folder
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
@@ -61,9 +62,10 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
     """Open the console; returns the exit status. `workers` are queue lists: one worker is
     started here for each.
 
-    Raises StoreError before anything is drawn when Redis cannot be used, BadSettings when keys or
-    columns of the settings do not fit the screens.
+    Raises StoreError before anything is drawn when Redis cannot be used, BadOption without a
+    terminal, BadSettings when keys or columns of the settings do not fit the screens.
     """
+    require_terminal(os.environ)
     settings = connection.settings
     with connection.use() as url:
         address = parse_url(url)
@@ -87,16 +89,6 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
         gc.freeze()
         app.run()
         return app.return_code or 0
-
-
-def state_folder(environ: Mapping[str, str]) -> Path:
-    """Where this user's logs and private server live: `$QTOP_STATE_DIR`, else the platform's
-    place for it."""
-    if chosen := environ.get("QTOP_STATE_DIR"):
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_state_path
-
-    return user_state_path("qtop")
 
 
 def _collect_seldom() -> None:

@@ -12,6 +12,7 @@ import click
 
 from qtop.commands.connect import Connection, settings_in_force
 from qtop.commands.console import open_console
+from qtop.commands.terminal import require_terminal
 from qtop.config.settings import Settings
 from qtop.demo import NAMESPACE, WORKERS
 
@@ -42,7 +43,9 @@ def command(ascii_only: bool) -> None:
 
 def run_demo(settings: Settings) -> int:
     """Start the private server, a feeder of sample jobs and two workers, and open the console
-    on them. Returns the exit status. Raises NoServer when no server can be had."""
+    on them. Returns the exit status. Raises NoServer when no server can be had, BadOption
+    without a terminal."""
+    require_terminal(os.environ)
     with Connection(None, NAMESPACE).use() as url, _feeder(url):
         return open_console(Connection(url, NAMESPACE, settings=settings), workers=WORKERS)
 

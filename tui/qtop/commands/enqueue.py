@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -17,6 +18,9 @@ from resque.errors import NoClassError, NoQueueError
 from resque.state import delayed, queues
 from resque.wire.codec import encode_job, require_utf8
 from resque.wire.times import parse, wall_now
+
+#: What begins as a negative number does in JSON.
+_NUMBER: Final = re.compile(r"-(?:[0-9]|Infinity$)")
 
 
 class _MomentType(click.ParamType[datetime]):
@@ -42,7 +46,28 @@ class _MomentType(click.ParamType[datetime]):
             )
 
 
-@click.command()
+class _Command(click.Command):
+    """A command of which a negative number is an argument, and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Read once without a word about what is missing: that may be an option misspelt.
+        probe = click.Context(self, ctx.parent, ignore_unknown_options=True, resilient_parsing=True)
+        super().parse_args(probe, list(args))
+        words = [probe.params.get("class_name") or "", *(probe.params.get("args") or ())]
+        after = len(args) - args.index("--") - 1 if "--" in args else 0
+        for word in words[: len(words) - after]:
+            if word.startswith("-") and not _NUMBER.match(word):
+                name = word.partition("=")[0]
+                raise click.NoSuchOption(
+                    name,
+                    f"No such option {name!r}; a text that begins with - goes after --.",
+                    [option for each in self.params for option in each.opts],
+                    ctx,
+                )
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Command, context_settings={"ignore_unknown_options": True})
 @click.argument("class_name", metavar="CLASS")
 @click.argument("args", metavar="[ARG]...", nargs=-1)
 @connection_options
@@ -59,7 +84,8 @@ def command(
 ) -> None:
     """Put a job on a queue. An ARG is JSON if it parses, else a text.
 
-    With --in or --at it is delayed: a scheduler moves it to its queue then.
+    A text that begins with - goes after --, behind all options; a negative number need not. With
+    --in or --at it is delayed: a scheduler moves it to its queue then.
 
     \b
     Example: qtop enqueue Mailers::Welcome 42 '{"locale":"en"}' --queue mail --in 5m

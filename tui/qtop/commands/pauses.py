@@ -13,7 +13,7 @@ from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
 from qtop.display.text import safe
-from resque.state import switches
+from resque.state import queues, switches
 from resque.state.trail import Trail
 
 _everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
@@ -69,13 +69,14 @@ def _switch(
 ) -> None:
     if bool(names) == everything:
         raise click.UsageError("name queues, or say --all")
-    if "" in names:
-        raise click.UsageError("the name of a queue is empty")
     action, done = ("pause", "paused") if is_pause else ("resume", "resumed")
     what = "everything" if everything else ", ".join(dict.fromkeys(names))
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
+        if "" in names and "" not in session.run(queues.names(session.keys)):
+            # An unset variable leaves it, more often than a queue has it.
+            raise click.UsageError("the name of a queue is empty, and there is no such queue")
         if is_pause and names:
             tell_unknown(session, names)
         if dry_run:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NoReturn
 
 _LOGIN: Final = re.compile(r"(?<=://)\S*@")
 _PASSWORD: Final = re.compile(r"(?i)(password=)[^&\s]*")
@@ -21,6 +22,13 @@ def open_missing_streams() -> None:
             setattr(sys, name, os.fdopen(nothing, mode, encoding="utf-8"))
             if nothing != fd:
                 os.dup2(nothing, fd)
+
+
+def become(module: str, environ: Mapping[str, str]) -> NoReturn:
+    """Replace this process by `python -m module`, which lets interrupts (ctrl+c) through as soon as
+    it can. One that comes before that would print a traceback."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.execve(sys.executable, [sys.executable, "-m", module], environ)
 
 
 def hide_login(words: Sequence[str]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import ExitStack
 
 import click
 
 from qtop.commands.connect import Connection, connection_options
+from qtop.commands.process import become
 from resque.errors import BadOption
 from resque.wire.address import parse_url
 
@@ -69,4 +69,4 @@ def command(
         }
         # As with a worker: the URL travels in the environment, where others cannot read it, and
         # the scheduler holds a private server by itself.
-        os.execve(sys.executable, [sys.executable, "-m", "resque.scheduler"], environ)
+        become("resque.scheduler", environ)

@@ -18,10 +18,10 @@ class _SourceType(click.ParamType[Source]):
     ) -> Source:
         if isinstance(value, Source):
             return value
-        kind, _, name = str(value).partition(":")
+        kind, colon, name = str(value).partition(":")
         if kind == "failed":
             return Source("failed", name or FAILED)
-        if kind in ("queue", "unreadable") and name:
+        if kind in ("queue", "unreadable") and colon:
             return Source("queue" if kind == "queue" else "unreadable", name)
         hint = "" if ":" in str(value) else f"; for the queue write queue:{value}"
         self.fail(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from datetime import datetime
@@ -86,9 +87,10 @@ class _Progress:
     def __init__(self) -> None:
         self._begun_s = time.monotonic()
         self._is_shown = False
+        self._can_erase = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     def tell(self, done: int, of: int) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._begun_s > _PROGRESS_AFTER_S:
+        if self._can_erase and time.monotonic() - self._begun_s > _PROGRESS_AFTER_S:
             sys.stderr.write(f"{_ERASE}{done:,} of {of:,}")
             sys.stderr.flush()
             self._is_shown = True

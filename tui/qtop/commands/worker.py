@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from qtop.commands.connect import Connection, connection_options
+from qtop.commands.process import become
 from resque.errors import BadOption
 from resque.state.queues import QueueList
 from resque.wire.address import parse_url
@@ -108,7 +108,7 @@ def become_worker(
         from_environment(environ)
         # The worker holds a private server by itself; between the two processes only this
         # one's locks keep it, and they end with the exec.
-        os.execve(sys.executable, [sys.executable, "-m", "resque.worker"], environ)
+        become("resque.worker", environ)
 
 
 def _from_options(options: Mapping[str, Any]) -> dict[str, str]:

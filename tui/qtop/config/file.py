@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from resque.errors import BadOption
+from resque.home import expanded
 
 #: A key as it may begin a line or name a table: bare or quoted, with dots between.
 _PART: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
@@ -48,7 +49,7 @@ class SettingsFile:
                 raw = file.read()
             text = raw.decode("utf-8-sig")  # Some editors begin with a mark.
             tree = tomllib.loads(text)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return cls(path, {}, {})
         except OSError as error:
             raise BadSettings(
@@ -73,12 +74,16 @@ class SettingsFile:
 
 
 def settings_path(environ: Mapping[str, str]) -> Path:
-    """Where the settings are: `$QTOP_CONFIG`, else the platform's place for them."""
+    """Where the settings are: `$QTOP_CONFIG`, else the platform's place for them, else, where there
+    is no home, an empty file. Raises BadOption for a variable that cannot be followed."""
     if chosen := environ.get("QTOP_CONFIG"):
-        return Path(chosen).expanduser().absolute()
+        return expanded(chosen, "QTOP_CONFIG")
     from platformdirs import user_config_path
 
-    return user_config_path("qtop") / "qtop.toml"
+    try:
+        return user_config_path("qtop") / "qtop.toml"
+    except RuntimeError:
+        return Path(os.devnull)
 
 
 def _is_ours(status: os.stat_result) -> bool:

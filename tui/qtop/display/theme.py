@@ -35,3 +35,55 @@ LIGHT: Final = Theme(
     panel="#e4e6e4",
     dark=False,
 )
+
+#: The same for terminals of 16 colours: of the others' shades, such a terminal makes greys. Each
+#: colour is one that it has.
+DARK_OF_16: Final = Theme(
+    name=DARK.name,
+    primary="#55ffff",
+    secondary="#aaaaaa",
+    accent="#55ffff",
+    success="#55ff55",
+    warning="#ffff55",
+    error="#ff5555",
+    foreground="#aaaaaa",
+    background="#000000",
+    surface="#000000",
+    panel="#000000",
+    dark=True,
+    variables={
+        "text-primary": "#55ffff",
+        "text-accent": "#55ffff",
+        "text-success": "#55ff55",
+        "text-warning": "#ffff55",
+        "text-error": "#ff5555",
+        "primary-muted": "#0000aa",
+        "warning-muted": "#aa5500",
+        "error-muted": "#aa0000",
+    },
+)
+
+LIGHT_OF_16: Final = Theme(
+    name=LIGHT.name,
+    primary="#0000aa",
+    secondary="#555555",
+    accent="#0000aa",
+    success="#00aa00",
+    warning="#aa5500",
+    error="#aa0000",
+    foreground="#000000",
+    background="#ffffff",
+    surface="#ffffff",
+    panel="#ffffff",
+    dark=False,
+    variables={
+        "text-primary": "#0000aa",
+        "text-accent": "#0000aa",
+        "text-success": "#00aa00",
+        "text-warning": "#aa5500",
+        "text-error": "#aa0000",
+        "primary-muted": "#55ffff",
+        "warning-muted": "#ffff55",
+        "error-muted": "#ff5555",
+    },
+)

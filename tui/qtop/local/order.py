@@ -6,7 +6,7 @@ import re
 import shlex
 import string
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,6 +25,12 @@ _STEERING: Final = (
     *("BACKGROUND", "COUNT", "INTERVAL", "JOBS_PER_FORK", "PIDFILE", "QUEUE", "QUEUES"),
     *("RESQUE_JOB_TIMEOUT", "RESQUE_PARENT_PID"),
 )
+#: Programs that run what they are given, here or elsewhere.
+_RUN_SCRIPTS: Final = frozenset(
+    ("sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox", "su", "runuser", "ssh", "eval")
+)
+#: Names that no shell does anything with.
+_PLAIN: Final = re.compile(r"(?!-)[A-Za-z0-9_@%+:,./*!-]+")
 
 
 class BadOrder(ResqueError):
@@ -139,8 +145,29 @@ def _from_template(order: Order, url: str, namespace: str) -> Recipe:
     argv = tuple(word.format(**plain) for word in words[begin:])
     if not argv:
         raise BadOrder("the command has no program after its variables")
+    _refuse_acting_names(words[begin:], argv, order.queues)
     shown = [_assignment(word.format(**plain)) for word in words[:begin]]
     return Recipe(argv, variables, " ".join([*shown, *map(shlex.quote, argv)]))
+
+
+def _refuse_acting_names(template: Sequence[str], argv: Sequence[str], queues: str) -> None:
+    """Raises BadOrder where names of queues, which come from Redis, would be more than a text to
+    the program: an option, or a part of a script."""
+    runs_scripts = any(word.rpartition("/")[2] in _RUN_SCRIPTS for word in argv)
+    for number, (word, filled) in enumerate(zip(template, argv, strict=True)):
+        if "{queues}" not in word:
+            continue
+        is_script = runs_scripts or any(map(str.isspace, word))
+        if is_script and not _PLAIN.fullmatch(queues):
+            raise BadOrder(
+                "in a script the names of these queues could be run: let the command begin with "
+                'QUEUES={queues}, and the script use "$QUEUES"'
+            )
+        if filled.startswith("-") and not word.startswith("-") and "--" not in argv[:number]:
+            raise BadOrder(
+                "the program would take the name of the first queue for an option: let the command "
+                "begin with QUEUES={queues}, or have a -- before {queues}"
+            )
 
 
 def _check(word: str) -> None:

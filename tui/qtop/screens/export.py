@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -53,7 +54,19 @@ def default_path(kind: str, now: datetime, folder: Path) -> str:
 def create(path: str) -> TextIO:
     """A new file that only its owner can read. Raises OSError, also when there is one."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-    return os.fdopen(os.open(Path(path).expanduser(), flags, _PRIVATE), "w", encoding="ascii")
+    try:
+        where = Path(path).expanduser()
+    except RuntimeError as error:  # ~ of a user who has no home
+        raise OSError(errno.ENOENT, str(error)) from None
+    return os.fdopen(os.open(where, flags, _PRIVATE), "w", encoding="ascii")
+
+
+def _here() -> Path:
+    """The current folder; relative where that is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path()
 
 
 async def export(
@@ -67,7 +80,7 @@ async def export(
     is_listed = isinstance(chosen, Sequence)
     button = f"Write {len(chosen):,} {what}" if isinstance(chosen, Sequence) else f"Write {what}"
     dialog = ExportDialog(
-        default_path(source.kind, datetime.now(), Path.cwd()),
+        default_path(source.kind, datetime.now(), _here()),
         button.rstrip() if chosen or not is_listed else "",
         "Write all that match" if everything else "",
     )

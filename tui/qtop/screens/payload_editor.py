@@ -222,7 +222,7 @@ async def _in_some_editor(app: QtopApp, text: str) -> str | None:
     command = editor(os.environ)
     if command is not None:
         try:
-            return _suspended(app, lambda: in_editor(command, text))
+            return _suspended(app, lambda: in_editor(command, text, lambda: app.is_leaving))
         except SuspendNotSupported:
             pass
         except OSError as error:

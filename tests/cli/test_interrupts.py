@@ -1,0 +1,66 @@
+"""Ctrl+c while Python still loads, and while a command works."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from tests.cli.conftest import PATIENCE_S
+
+from qtop.cli import main
+
+#: A module that takes long to load, and says when it has begun.
+SLOW = "import pathlib, time\npathlib.Path({told!r}).touch()\ntime.sleep(600)\n"
+
+
+def interrupted(folder: Path, module: str, *words: str, **env: str) -> tuple[int, str]:
+    """The status and the errors of a command that is interrupted while it loads a module."""
+    told = folder / "told"
+    (folder / f"{module}.py").write_text(SLOW.format(told=str(told)))
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        env={**os.environ, "PYTHONPATH": str(folder), **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not told.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, err
+
+
+def test_the_command_line_ends_without_a_word(tmp_path: Path) -> None:
+    ended = interrupted(tmp_path, "click", "-m", "qtop", "queues")
+    assert ended == (-signal.SIGINT, "")
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("command", [["worker", "mail"], ["scheduler"]])
+def test_a_worker_and_a_scheduler_end_without_a_word(
+    tmp_path: Path, redis_url: str, command: list[str]
+) -> None:
+    words = ["-m", "qtop", *command, "--require", "slow_jobs"]
+    ended = interrupted(tmp_path, "slow_jobs", *words, REDIS_URL=redis_url)
+    assert ended == (-signal.SIGINT, "")
+
+
+def test_a_command_that_is_interrupted_has_a_status_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @click.command()
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(main.commands, "stats", interrupt)
+    ran = CliRunner().invoke(main, ["stats"])
+    assert (ran.exit_code, ran.output) == (130, "")
