@@ -29,8 +29,17 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     with contextlib.suppress(RuntimeError):
         folder = Path(platformdirs.user_state_dir("qtop"))
         if folder.is_absolute() and _can_be_used(folder):
+            _close(folder)
             return folder
     return _temporary()
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone: `mkdir` with
+    `parents` would leave the ones above open to all. Raises OSError."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
 
 
 def expanded(path: str, variable: str) -> Path:
@@ -40,6 +49,15 @@ def expanded(path: str, variable: str) -> Path:
         return Path(path).expanduser().absolute()
     except (RuntimeError, OSError) as error:
         raise BadOption(f"{variable}={path}: {error}: give a path that begins with /") from None
+
+
+def _close(folder: Path) -> None:
+    """Take the state folder from others: it holds what workers print. One that was named in
+    QTOP_STATE_DIR may have other uses, and stays as it is."""
+    with contextlib.suppress(OSError):
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
+            folder.chmod(0o700)
 
 
 def _can_be_used(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from resque.errors import BadOption
-from resque.home import expanded, state_folder
+from resque.home import expanded, make_private, state_folder
 
 
 @pytest.fixture
@@ -41,6 +41,32 @@ def test_the_folder_is_in_the_home_that_there_is(
     assert folder.is_relative_to(tmp_path / "home")
     assert not folder.exists()
     assert not temporary.exists()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o700])
+def test_a_state_folder_is_taken_from_others(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = tmp_path / "state" / "qtop"
+    folder.mkdir(parents=True)
+    folder.chmod(mode)
+    assert state_folder({}) == folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    named = tmp_path / "named"
+    named.mkdir(mode=mode)
+    named.chmod(mode)
+    assert state_folder({"QTOP_STATE_DIR": str(named)}) == named
+    assert stat.S_IMODE(named.stat().st_mode) == mode
+
+
+def test_a_folder_is_made_with_those_above_it_for_its_user_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    made = tmp_path / "state" / "qtop" / "local"
+    make_private(made)
+    make_private(made)
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (made, *made.parents[:3])]
+    assert modes == [0o700, 0o700, 0o700, 0o755]
 
 
 @pytest.mark.usefixtures("homeless")

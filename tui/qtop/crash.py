@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from qtop.display.text import safe
+from resque.home import make_private
 
 #: Errors of these kinds speak of code; the messages of others may quote data.
 _SPEAKING: Final = (
@@ -43,7 +44,7 @@ def write_report(error: BaseException, folder: Path) -> Path | None:
     be written."""
     path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(describe(error))
     except OSError:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from resque.errors import NoServer
-from resque.home import state_folder
+from resque.home import make_private, state_folder
 
 SOCKET = "s"
 #: A socket's address holds 104 bytes on macOS and 108 on Linux, closing NUL included.
@@ -31,7 +31,7 @@ def prepare_folder(folder: Path) -> None:
             f"{SOCKET_PATH_LIMIT_BYTES}: choose a shorter folder with QTOP_STATE_DIR."
         )
     try:
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder.parent)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         found = folder.lstat()

@@ -18,6 +18,7 @@ from typing import Final
 from qtop.local import record
 from qtop.local.group import Group, quit_leftovers
 from qtop.local.record import About, StateFile
+from resque.home import make_private
 
 #: Folders of groups that ended are kept for their logs: the newest, and only so much of them.
 FOLDERS_KEPT: Final = 20
@@ -45,7 +46,7 @@ async def found(root: Path, name: str, about: About, environment: Mapping[str, s
     """
     folder = root / name
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(root)
         folder.mkdir(mode=0o700)
         about.write(folder)
         StateFile.create(folder)
