@@ -71,7 +71,7 @@ class Recorder:
         if falls.breaks_counts:
             self._processed.cut(at_mono)
             self._failed.cut(at_mono)
-        self._waiting.add(totals.waiting if totals else None, at_mono)
+        self._waiting.add(totals.all_waiting if totals else None, at_mono)
         self._processed.add(totals.processed_per_s if totals else None, at_mono)
         self._failed.add(totals.failed_per_s if totals else None, at_mono)
 

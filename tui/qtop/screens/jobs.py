@@ -23,7 +23,7 @@ from qtop.screens.job_actions import JobActions
 from qtop.screens.jobs_table import JobsTable
 from qtop.screens.paged_table import marks_spans
 from qtop.stage import View
-from qtop.widgets import queue_bars
+from qtop.widgets import chrome, queue_bars
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.state import windows
@@ -146,6 +146,9 @@ class JobsScreen(JobActions):
             return await self.app.read(windows.window(key, start, last, max_bytes=_LISTED_BYTES))
         except StoreError as error:
             self.app.say(safe(str(error)), "bad")
+            self.table.stale = True
+            if self._length is None:
+                self._put((), chrome.unknown_word(str(error)))
             return None
 
     # Searching
@@ -184,6 +187,8 @@ class JobsScreen(JobActions):
         follower = self._follower
         if self._matches is not None and follower is not None:
             none = self.no_match if follower.is_complete else "Looking through the whole list …"
+            if follower.problem is not None and not follower.is_complete:
+                none = chrome.unknown_word(follower.problem)
             self._put(self._matches.listed(), none)
         self._show_title()
 

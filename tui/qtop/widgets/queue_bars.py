@@ -62,9 +62,10 @@ def progress(follower: Follower, sign: Sign) -> list[Span]:
 
 
 def service(
-    row: QueueRow | None, serving: Sequence[WorkerRow], sign: Sign = keymap.sign
+    row: QueueRow | None, serving: Sequence[WorkerRow] | None, sign: Sign = keymap.sign
 ) -> tuple[list[Span], list[Span]]:
-    """Who serves a queue, how fast it goes, when it will be empty, and what is wrong with it."""
+    """Who serves a queue (None: unknown), how fast it goes, when it will be empty, and what is
+    wrong with it."""
     if row is None:
         return [Span(" not on the list of queues", "dim")], []
     rates = row.rates
@@ -100,9 +101,11 @@ def serving(
     return [row for row in alive if queue in served_by(row.identity.queues)]
 
 
-def _served(row: QueueRow, serving: Sequence[WorkerRow], sign: Sign) -> list[Span]:
+def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> list[Span]:
     spans: list[Span] = []
-    if not serving:
+    if serving is None:
+        spans.append(Span(" who serves it is unknown", "warn", 95))
+    elif not serving:
         tone = "bad" if row.depth else "dim"
         spans.append(Span(" nobody serves it", tone, 95))
     else:
@@ -113,13 +116,24 @@ def _served(row: QueueRow, serving: Sequence[WorkerRow], sign: Sign) -> list[Spa
         spans.append(Span(f" {counted(len(serving), 'worker')}", "strong", 95))
         spans.append(Span(f" on {', '.join(shown)}", "dim", 60))
         busy = f", {row.in_hand:,} in hand" if row.in_hand else ""
+        if row.in_hand is None:
+            busy = ", in hand unknown"
         spans.append(Span(busy, "dim", 65))
+    return [*spans, *_wrong(row, sign)]
+
+
+def _wrong(row: QueueRow, sign: Sign) -> list[Span]:
+    spans: list[Span] = []
     if row.is_paused:
         spans += [Span("  ", "", 93), Span(" PAUSED ", "flag", 93)]
+    if row.is_paused is None:
+        spans.append(Span("  pause unknown", "warn", 93))
     if row.falls:
         spans.append(Span(f"  fell from {cells.number(row.falls[-1].was)}", "warn", 91))
     if row.problem is not None:
         spans.append(Span(f"  {safe(row.problem)}", "bad", 92))
+    elif row.unreadable is None:
+        spans.append(Span("  set aside unknown", "warn", 90))
     elif row.unreadable:
         aside = f"  {row.unreadable:,} set aside ({sign('show_aside')})"
         spans.append(Span(aside, "warn", 90))
