@@ -47,7 +47,7 @@ class Snapshot:
     processed_ever: int | None
     failed_ever: int | None
     is_paused: bool | None
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[Snapshot]:

@@ -256,7 +256,7 @@ def summed(queues: Sequence[QueueState] | None) -> tuple[int | None, bool]:
     if queues is None:
         return None, False
     known = [queue.size for queue in queues if queue.size is not None]
-    return sum(known), len(known) < len(queues)
+    return sum(known) if known or not queues else None, len(known) < len(queues)
 
 
 def _in_hand(snapshot: Snapshot) -> Counter[str | None] | None:

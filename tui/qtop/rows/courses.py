@@ -62,16 +62,20 @@ class Recorder:
 
     def __init__(self) -> None:
         self._waiting, self._processed, self._failed = Course(), Course(), Course()
+        self._is_least = False
 
     def add(self, totals: Totals | None, at_mono: float) -> None:
         """Take in a look; None when it failed."""
         falls = NO_FALLS if totals is None else totals.falls
-        if falls.breaks_waiting:
+        is_least = totals is not None and totals.waiting_is_least
+        if falls.breaks_waiting or is_least != self._is_least:
+            # What is counted is not what was counted before.
             self._waiting.cut(at_mono)
+        self._is_least = is_least
         if falls.breaks_counts:
             self._processed.cut(at_mono)
             self._failed.cut(at_mono)
-        self._waiting.add(totals.all_waiting if totals else None, at_mono)
+        self._waiting.add(totals.waiting if totals else None, at_mono)
         self._processed.add(totals.processed_per_s if totals else None, at_mono)
         self._failed.add(totals.failed_per_s if totals else None, at_mono)
 

@@ -161,11 +161,6 @@ class Totals:
     waiting_is_least: bool = False
     working_is_least: bool = False
 
-    @property
-    def all_waiting(self) -> int | None:
-        """What waits in all queues; None when that is not known of each."""
-        return None if self.waiting_is_least else self.waiting
-
 
 @dataclass(frozen=True, slots=True)
 class Board:

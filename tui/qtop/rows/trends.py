@@ -49,7 +49,7 @@ class TrendRecorder:
             at = self._place(at_mono)
         row = _UNKNOWN
         if totals is not None:
-            row = (totals.all_waiting, totals.processed_per_s, totals.failed_per_s)
+            row = (totals.waiting, totals.processed_per_s, totals.failed_per_s)
         if at < len(self._rows):
             self._rows[at] = _higher(self._rows[at], row)
             return
