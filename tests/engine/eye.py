@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.known import known
 
 from resque.errors import Unreachable
 from resque.state.snapshot import Looker, Snapshot
@@ -60,7 +59,7 @@ class Eye:
                 replies.append(self._store.run(Exchange((command,), _first, tolerant=True)))
             result = exchange.parse(replies)
         seen: Snapshot = at_once(break_here)
-        self._tails = {queue.name: queue.tail for queue in known(seen.queues)}
+        self._tails = {queue.name: queue.tail for queue in seen.queues or ()}
         return seen
 
     def names(self) -> list[str]:

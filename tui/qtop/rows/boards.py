@@ -42,6 +42,13 @@ class _Past:
     looks: int = 0
     flows: FlowWindow = field(default_factory=FlowWindow)
 
+    def note(self, depth: int | None) -> None:
+        """How deep it is at a look; None when that is unknown: no rate goes across it."""
+        self.depths.append(depth)
+        self.looks += 1
+        if depth is None:
+            self.flows = FlowWindow()
+
 
 class History:
     """What must be remembered from look to look.
@@ -116,8 +123,7 @@ class History:
         if queues is None:
             # Those of the last look that knew them, each with a gap.
             for past in self._pasts.values():
-                past.depths.append(None)
-                past.looks += 1
+                past.note(None)
             return
         names = tuple(queue.name for queue in queues)
         if names == self._names:
@@ -152,8 +158,7 @@ class History:
             past = self._pasts.get(name)
             if past is None:
                 past = self._pasts[name] = _Past()
-            past.depths.append(depth)
-            past.looks += 1
+            past.note(depth)
             if falls.breaks_counts or self._watch.fell_now(name):
                 past.flows = FlowWindow()  # nobody took what is missing
             rates = past.flows.add(seen.get(name), at_mono)

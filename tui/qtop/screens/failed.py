@@ -125,10 +125,12 @@ class FailedScreen(EntriesScreen):
     async def _follow_census(self, census: Census) -> None:
         more = partial(self._counted_more, census)
         has_news = await census.follower.follow(self.app.read, more)
-        if census is self._shown and census.groups is not None:
+        if census is not self._shown:
+            return
+        if census.groups is not None:
             census.groups.now_is(self.now)
-            if has_news or self.shows_groups:
-                self._show_groups()
+        if has_news or self.shows_groups:
+            self._show_groups()
 
     def _counted_more(self, census: Census) -> None:
         if not self.is_frozen and census.show_growth():

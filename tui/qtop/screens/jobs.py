@@ -49,6 +49,7 @@ class JobsScreen(JobActions):
         self._start = 0
         self._lands_last: bool | None = None
         self._length: int | None = None
+        self._is_unread = False
         self._matches: JobMatches | None = None
         self._counting: JobMatches | None = None
         self._follower: Follower | None = None
@@ -146,9 +147,10 @@ class JobsScreen(JobActions):
             return await self.app.read(windows.window(key, start, last, max_bytes=_LISTED_BYTES))
         except StoreError as error:
             self.app.say(safe(str(error)), "bad")
-            self.table.stale = True
+            self.table.stale = self._is_unread = True
             if self._length is None:
                 self._put((), chrome.unknown_word(str(error)))
+                self._show_title()
             return None
 
     # Searching
@@ -224,7 +226,8 @@ class JobsScreen(JobActions):
             progress = queue_bars.progress(self._follower, self.app.stage.manner.sign)
             self.window.show(found + marks_spans(self.table), progress)
         else:
-            which = queue_bars.window(self.source, self._start, rows, self._length)
+            at, unread = self._start, self._is_unread
+            which = queue_bars.window(self.source, at, rows, self._length, is_unread=unread)
             self.window.show(which + marks_spans(self.table))
 
     def action_show_aside(self) -> None:

@@ -130,9 +130,11 @@ def trouble(view: View) -> list[Span]:
     """What is wrong with Redis, in words; nothing when all is well."""
     if view.look.error is not None:
         return [Span(f" {safe(view.look.error)}", "warn")]
-    if view.board is not None and view.board.totals.problems:
-        unknown = (f"{what}: {why}" for what, why in view.board.totals.problems.items())
-        return [Span(f" ⚠ unknown: {safe('; '.join(unknown))}", "warn")]
+    problems = {} if view.board is None else view.board.totals.problems
+    if problems:
+        # The names first: there is little room, and the reasons are long.
+        what, why = ", ".join(problems), "; ".join(dict.fromkeys(problems.values()))
+        return [Span(f" ⚠ unknown: {safe(what)}: {safe(why)}", "warn")]
     return []
 
 

@@ -20,12 +20,17 @@ from qtop.widgets.bar import Span
 _HOSTS_SHOWN: Final = 3
 
 
-def window(source: Source, first: int, rows: int, length: int | None) -> list[Span]:
-    """Which of the jobs are listed. `first` is the place of the first one."""
+def window(
+    source: Source, first: int, rows: int, length: int | None, *, is_unread: bool = False
+) -> list[Span]:
+    """Which of the jobs are listed. `first` is the place of the first one; without a length they
+    are being read, or could not be (`is_unread`)."""
     is_queue = source.kind == "queue"
     what, state = ("jobs", "waiting") if is_queue else ("items", "set aside")
     which = f"{what} {first + 1:,} to {first + rows:,} of " if rows else ""
-    total = "reading …" if length is None else f"{which}{length:,} {state}"
+    total = "unknown" if is_unread else "reading …"
+    if length is not None:
+        total = f"{which}{length:,} {state}"
     return [*_title(source), Span(f"   {total}", "dim", 90)]
 
 
