@@ -152,7 +152,9 @@ class FailedScreen(EntriesScreen):
 
     def show_board(self, view: View) -> None:
         """Show what is new."""
-        self._groups_table.stale = self._entries_table.stale = view.is_stale
+        is_main, board = self.within.list_name == FAILED, view.board
+        is_unread = is_main and board is not None and board.failures is None
+        self._groups_table.stale = self._entries_table.stale = view.is_stale or is_unread
         if self._seen is None:
             self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
         super().show_board(view)
