@@ -26,7 +26,7 @@ def test_a_user_who_may_not_ask_is_told_what_is_unknown(
         out = qtop("--once", "--url", redis_url.replace("unix://", "unix://modest:pw@")).out
     finally:
         direct("ACL", "DELUSER", "modest")
-    assert "ok    Nothing is wrong, as far as it can be known: 0 queues, 0 workers" in out
+    assert "note  Nothing is wrong, as far as it can be known: 0 queues, 0 workers" in out
     assert "note  unknown: Redis's memory, eviction and persistence (" in out
 
 

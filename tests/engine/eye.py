@@ -59,7 +59,7 @@ class Eye:
                 replies.append(self._store.run(Exchange((command,), _first, tolerant=True)))
             result = exchange.parse(replies)
         seen: Snapshot = at_once(break_here)
-        self._tails = {queue.name: queue.tail for queue in seen.queues}
+        self._tails = {queue.name: queue.tail for queue in seen.queues or ()}
         return seen
 
     def names(self) -> list[str]:

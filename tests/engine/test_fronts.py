@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.engine.direct import Direct
+from tests.known import known
 
 from resque.state import fronts
 from resque.wire.keys import Keys
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.redis
 def test_the_payload_that_is_next_is_read_byte_for_byte(store: Store, direct: Direct) -> None:
     direct("RPUSH", KEYS.queue("mail"), b'{"class":"A",  "args":[]}', "second")
     direct("RPUSH", KEYS.queue("odd\udcff"), b"\xff\x00 no json")
-    assert store.run(fronts.take(KEYS, ["mail", "odd\udcff"])) == {
+    assert store.run(fronts.take(KEYS, ["mail", "odd\udcff"])).payloads == {
         "mail": b'{"class":"A",  "args":[]}',
         "odd\udcff": b"\xff\x00 no json",
     }
@@ -30,8 +31,8 @@ def test_what_is_empty_of_another_kind_or_too_long_is_left_out(
     direct("RPUSH", KEYS.queue("long"), "x" * (fronts.LONGEST_BYTES + 1))
     direct("RPUSH", KEYS.queue("fits"), "x" * fronts.LONGEST_BYTES)
     found = store.run(fronts.take(KEYS, ["none", "text", "long", "fits"]))
-    assert list(found) == ["fits"]
-    assert store.run(fronts.take(KEYS, [])) == {}
+    assert (list(found.payloads), found.problem) == (["fits"], None)
+    assert store.run(fronts.take(KEYS, [])) == fronts.Fronts({})
 
 
 def test_many_queues_take_one_round_trip(store: Store, direct: Direct) -> None:
@@ -40,14 +41,16 @@ def test_many_queues_take_one_round_trip(store: Store, direct: Direct) -> None:
         direct("RPUSH", KEYS.queue(name), name)
     asked = fronts.take(KEYS, names)
     assert len(asked.commands) == 3
-    assert store.run(asked) == {name: name.encode() for name in names}
+    assert store.run(asked).payloads == {name: name.encode() for name in names}
 
 
-def test_a_user_who_may_not_is_told_nothing(store: Store, direct: Direct) -> None:
+def test_a_user_who_may_not_is_told_why(store: Store, direct: Direct) -> None:
     direct("RPUSH", KEYS.queue("mail"), "{}")
     direct("RPUSH", KEYS.queue("other"), "{}")
     direct("ACL", "SETUSER", "default", "resetkeys", f"~{KEYS.queue('mail').decode()}")
     try:
-        assert store.run(fronts.take(KEYS, ["mail", "other"])) == {}
+        found = store.run(fronts.take(KEYS, ["mail", "other"]))
+        assert found.payloads == {}
+        assert "NOPERM" in known(found.problem)
     finally:
         direct("ACL", "SETUSER", "default", "~*")

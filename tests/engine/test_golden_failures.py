@@ -19,6 +19,7 @@ from tests.engine import golden
 from tests.engine.by_hand import KEYS, ByHand, fill, newest_failures
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
+from tests.known import known
 
 from resque.state import failure_actions, failures, queues, removal, snapshot, stats, windows
 from resque.state.bulk import Result
@@ -176,12 +177,12 @@ def see_the_pages(store: Store) -> None:
     """Look at everything, as Ruby's pages do, and find Ruby's numbers."""
     seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=20))
     info = store.run(stats.info(KEYS))
-    sizes = {queue.name: queue.size for queue in seen.queues}
+    sizes = {queue.name: queue.size for queue in known(seen.queues)}
     lines = [
         f"resque.pending={info.pending}",
         f"resque.processed+={seen.processed_ever}",
         f"resque.failed+={seen.failed}",
-        f"resque.workers={len(seen.workers)}",
+        f"resque.workers={len(known(seen.workers))}",
         f"resque.working={info.working}",
         *(f"queues.{name}={size}" for name, size in sizes.items()),
     ]

@@ -10,6 +10,7 @@ import pytest
 from tests.engine import golden
 from tests.engine.by_hand import KEYS
 from tests.engine.direct import Direct
+from tests.known import known
 
 from resque.state import delayed, failures, queues, snapshot, workers
 from resque.state.queues import QueueList
@@ -44,7 +45,7 @@ def look_at_everything(store: Store, direct: Direct, scenario: str) -> snapshot.
         key: entry["value"] for key, entry in golden.load(scenario)["keys"].items()
     }
     seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=100))
-    assert seen.problems == ()
+    assert seen.problems == {}
     assert {k: e["value"] for k, e in golden.dump(direct).items()} == {
         key: entry["value"] for key, entry in before.items()
     }
@@ -55,7 +56,7 @@ def test_jobs_of_resque_status_are_jobs_and_its_own_keys_are_left_alone(
     store: Store, direct: Direct
 ) -> None:
     seen = look_at_everything(store, direct, "plugin_status")
-    assert [(queue.name, queue.size) for queue in seen.queues] == [("statused", 1)]
+    assert [(queue.name, queue.size) for queue in known(seen.queues)] == [("statused", 1)]
     [item] = store.run(queues.peek(KEYS, "statused", 0, 10)).items
     job = decode_payload(item.raw)
     assert isinstance(job, Payload)
@@ -86,8 +87,8 @@ def test_a_list_of_failures_that_rubys_page_cannot_show_is_shown(
     seen = look_at_everything(store, direct, scenario)
     entries = golden.raw_items(scenario, "resque:failed")
     assert seen.failed == len(entries)
-    assert [failure.item.raw for failure in seen.failures] == entries[::-1]
-    assert [failure.problem is None for failure in seen.failures] == [
+    assert [failure.item.raw for failure in known(seen.failures)] == entries[::-1]
+    assert [failure.problem is None for failure in known(seen.failures)] == [
         raw.startswith(b"{") for raw in entries[::-1]
     ]
 
@@ -189,10 +190,10 @@ def test_a_look_at_workers_that_rubys_pages_cannot_show(store: Store, direct: Di
     direct("SET", "resque:worker:h:1:q:started", "yesterday")
     direct("HSET", "resque:workers:heartbeat", "h:1:q", "garbage")
     seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=1))
-    known = {worker.identity.text: worker for worker in seen.workers}
-    assert set(known) == {"h:1:q", "host:1", "host:1:"}
+    by_id = {worker.identity.text: worker for worker in known(seen.workers)}
+    assert set(by_id) == {"h:1:q", "host:1", "host:1:"}
     # Unknown, not 0.
-    assert known["h:1:q"].has_heartbeat
-    assert known["h:1:q"].heartbeat_age_s is None
-    assert known["h:1:q"].started is None
+    assert by_id["h:1:q"].has_heartbeat
+    assert by_id["h:1:q"].heartbeat_age_s is None
+    assert by_id["h:1:q"].started is None
     assert seen.server_time > datetime(2020, 1, 1, tzinfo=UTC)

@@ -11,6 +11,7 @@ import pytest
 from tests.engine import eye as eyes
 from tests.engine.direct import Direct
 from tests.engine.eye import KEYS, TURNS, Eye
+from tests.known import known
 
 from resque.errors import Unreachable
 from resque.state import snapshot
@@ -37,7 +38,7 @@ def hire(direct: Direct, *names: str, beat: str = "2026-11-23T12:00:00+00:00") -
 
 
 def by_name(seen: Snapshot) -> Mapping[str, WorkerState]:
-    return {worker.identity.text: worker for worker in seen.workers}
+    return {worker.identity.text: worker for worker in known(seen.workers)}
 
 
 def test_what_has_not_changed_stays_the_same_object(eye: Eye, direct: Direct) -> None:
@@ -49,18 +50,18 @@ def test_what_has_not_changed_stays_the_same_object(eye: Eye, direct: Direct) ->
     direct("SET", "resque:worker:h:2:a", record(number=3))
     direct("RPUSH", "resque:failed", '{"error":"three"}')
     after = eye.look()
-    (first, second, third), (was, changed, _) = after.workers, before.workers
+    (first, second, third), (was, changed, _) = known(after.workers), known(before.workers)
     assert first.record is was.record
     assert second.record is not changed.record
     assert second.record is not None
     assert second.record.args == [3, ""]
     assert third.record is None
-    assert [failure.error for failure in after.failures] == ["three", "two", "one"]
-    assert list(map(id, after.failures[1:])) == list(map(id, before.failures))
+    assert [failure.error for failure in known(after.failures)] == ["three", "two", "one"]
+    assert list(map(id, known(after.failures)[1:])) == list(map(id, known(before.failures)))
     direct("LSET", "resque:failed", 0, '{"error":"one","retried_at":"2026/11/23 12:00:00"}')
-    assert eye.look().failures[-1].retried_at == "2026/11/23 12:00:00"
+    assert known(eye.look().failures)[-1].retried_at == "2026/11/23 12:00:00"
     direct("LPOP", "resque:failed")
-    assert [failure.place for failure in eye.look().failures] == [1, 0]
+    assert [failure.place for failure in known(eye.look().failures)] == [1, 0]
 
 
 def test_workers_come_and_go_between_looks(eye: Eye, direct: Direct) -> None:
@@ -100,7 +101,7 @@ def test_a_start_that_nothing_told_of_is_found_all_the_same(eye: Eye, direct: Di
     for _ in range(3):
         eye.look()
     direct("SET", "resque:worker:h:2:a:started", "2026-11-23 13:00:00 +0000")
-    hours = [worker.started.hour for _ in range(TURNS) for worker in eye.look().workers[1:]]  # type: ignore[union-attr]
+    hours = [worker.started.hour for _ in range(TURNS) for worker in known(eye.look().workers)[1:]]  # type: ignore[union-attr]
     assert hours[-1] == 13
 
 
@@ -145,24 +146,24 @@ def test_a_total_that_is_no_number_hides_no_count(eye: Eye, direct: Direct) -> N
     direct("SET", "resque:stat:processed", "many")
     for number in range(4):
         direct("SET", "resque:stat:processed:h:1:a", number)
-        assert eye.look().workers[0].processed == number
+        assert known(eye.look().workers)[0].processed == number
 
 
 def test_items_set_aside_are_counted_at_the_look_that_finds_them(eye: Eye, direct: Direct) -> None:
     direct("SADD", "resque:queues", "a", "b")
-    assert [queue.unreadable for queue in eye.look().queues] == [0, 0]
+    assert [queue.unreadable for queue in known(eye.look().queues)] == [0, 0]
     eye.look()
     assert "LLEN" not in eye.names()
     direct("RPUSH", "resque:unreadable:b", "x", "y")
-    assert [queue.unreadable for queue in eye.look().queues] == [0, 2]
+    assert [queue.unreadable for queue in known(eye.look().queues)] == [0, 2]
     direct("SADD", "resque:queues", "c")
     direct("RPUSH", "resque:unreadable:c", "z")
     direct("DEL", "resque:unreadable:b")
-    assert [queue.unreadable for queue in eye.look().queues] == [0, 0, 1]
+    assert [queue.unreadable for queue in known(eye.look().queues)] == [0, 0, 1]
     direct("DEL", "resque:unreadable:c")
-    assert [queue.unreadable for queue in eye.look().queues] == [0, 0, 0]
+    assert [queue.unreadable for queue in known(eye.look().queues)] == [0, 0, 0]
     direct("SET", "resque:unreadable:a", "no list")
-    assert [queue.unreadable for queue in eye.look().queues] == [0, 0, 0]
+    assert [queue.unreadable for queue in known(eye.look().queues)] == [0, 0, 0]
 
 
 def carried(direct: Direct, look: Callable[[], Snapshot]) -> tuple[Snapshot, int]:
@@ -184,7 +185,7 @@ def test_a_record_that_grows_is_never_carried_whole(eye: Eye, direct: Direct) ->
     for script in ("short_texts", "beginnings"):
         seen, carried_bytes = carried(direct, eye.look)
         assert script in eye.names()
-        held = seen.workers[0].record
+        held = known(seen.workers)[0].record
         assert held is not None
         assert held.problem is not None
         assert "too large" in held.problem
@@ -192,7 +193,7 @@ def test_a_record_that_grows_is_never_carried_whole(eye: Eye, direct: Direct) ->
         assert carried_bytes < 4 * RECORD_BYTES
     direct("SET", "resque:worker:h:1:a", record(number=2))
     eye.look()
-    held = eye.look().workers[0].record
+    held = known(eye.look().workers)[0].record
     assert "short_texts" in eye.names()
     assert held is not None
     assert held.args == [2, ""]
@@ -210,8 +211,8 @@ def test_both_ways_to_read_records_tell_the_same(eye: Eye, direct: Direct, lengt
     direct("SET", "resque:worker:h:1:a", "x" * length)
     second = eye.look()
     assert "short_texts" in eye.names()
-    assert first.workers[0].record == second.workers[0].record
-    assert second.workers[0].record is not None
+    assert known(first.workers)[0].record == known(second.workers)[0].record
+    assert known(second.workers)[0].record is not None
 
 
 def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct) -> None:
@@ -225,12 +226,12 @@ def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct)
         direct("RPUSH", f"resque:{key}", "x")
     direct("HSET", "resque:workers:heartbeat", "h:1:a", "soon")
     seen = eye.look()
-    first, second = seen.workers
+    first, second = known(seen.workers)
     assert (first.record, first.started, first.heartbeat_age_s) == (None, None, None)
     assert second.started is not None
     assert seen.failed_ever is None
     for _ in range(TURNS):
-        assert eye.look().workers[0].processed == 0
+        assert known(eye.look().workers)[0].processed == 0
 
 
 def test_reading_pauses_and_leaves_nothing_half_done(store: Store, direct: Direct) -> None:
@@ -252,7 +253,7 @@ def test_reading_pauses_and_leaves_nothing_half_done(store: Store, direct: Direc
             seen: Snapshot = stop.value
             break
     assert pauses > 3
-    assert sum(worker.record is not None for worker in seen.workers) == 1
+    assert sum(worker.record is not None for worker in known(seen.workers)) == 1
 
 
 def changes(direct: Direct, dice: random.Random) -> None:
@@ -308,6 +309,6 @@ def timeless(seen: Snapshot) -> Snapshot:
     return replace(
         seen,
         server_time=NEVER,
-        queues=tuple(replace(queue, pushed=None) for queue in seen.queues),
-        workers=tuple(replace(worker, heartbeat_age_s=None) for worker in seen.workers),
+        queues=tuple(replace(queue, pushed=None) for queue in known(seen.queues)),
+        workers=tuple(replace(worker, heartbeat_age_s=None) for worker in known(seen.workers)),
     )

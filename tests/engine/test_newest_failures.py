@@ -6,6 +6,7 @@ import pytest
 from tests.engine import eye as eyes
 from tests.engine.direct import Direct
 from tests.engine.eye import KEYS, TURNS, Eye
+from tests.known import known
 
 from resque.errors import Unreachable
 from resque.state.newest_failures import Newest
@@ -32,15 +33,15 @@ def test_large_failures_are_read_again_where_there_are_others_or_after_some_look
 ) -> None:
     fail_largely(direct, 15)
     first = eye.look()
-    assert len(first.failures) == 15
+    assert len(known(first.failures)) == 15
     again = eye.look()
     assert not reads_failures(eye)
     assert (again.failed, again.failures) == (15, first.failures)
-    assert again.failures[0] is first.failures[0]
+    assert known(again.failures)[0] is known(first.failures)[0]
     fail_largely(direct, 1)
     # How many there are is known at once.
     assert eye.look().failed == 16
-    assert len(eye.look().failures) == 16
+    assert len(known(eye.look().failures)) == 16
     read = 0
     for _ in range(TURNS):
         eye.look()
@@ -51,7 +52,7 @@ def test_large_failures_are_read_again_where_there_are_others_or_after_some_look
 def test_usual_failures_are_read_at_each_look(eye: Eye, direct: Direct) -> None:
     fail_largely(direct, 15, length=500)
     for _ in range(3):
-        assert len(eye.look().failures) == 15
+        assert len(known(eye.look().failures)) == 15
         assert reads_failures(eye)
 
 
@@ -84,7 +85,7 @@ def fail(direct: Direct, *names: str) -> None:
 
 
 def errors(eye: Eye) -> list[str | None]:
-    return [failure.error for failure in eye.look().failures]
+    return [failure.error for failure in known(eye.look().failures)]
 
 
 def settle(eye: Eye, direct: Direct) -> None:
@@ -98,13 +99,13 @@ def settle(eye: Eye, direct: Direct) -> None:
 def test_of_a_large_fleet_only_those_are_read_that_have_come(sparing: Eye, direct: Direct) -> None:
     fail(direct, "one", "two")
     settle(sparing, direct)
-    before = sparing.look().failures
+    before = known(sparing.look().failures)
     fail(direct, "three")
     seen = sparing.look()
     assert not reads_failures(sparing)
     assert seen.failed == 3
-    assert [failure.error for failure in seen.failures] == ["three", "two", "one"]
-    assert list(map(id, seen.failures[1:])) == list(map(id, before))
+    assert [failure.error for failure in known(seen.failures)] == ["three", "two", "one"]
+    assert list(map(id, known(seen.failures)[1:])) == list(map(id, before))
     fail(direct, *map(str, range(15)))
     assert errors(sparing)[:2] == ["14", "13"]
     # The console reads twenty.
@@ -136,8 +137,8 @@ def test_failures_that_go_are_noticed(
         fail(direct, *map(str, range(come)))
     left = direct("LRANGE", "resque:failed", 0, -1)
     seen = sparing.look()
-    assert [failure.item.raw for failure in seen.failures] == left[::-1]
-    assert [failure.place for failure in seen.failures] == list(range(len(left)))[::-1]
+    assert [failure.item.raw for failure in known(seen.failures)] == left[::-1]
+    assert [failure.place for failure in known(seen.failures)] == list(range(len(left)))[::-1]
 
 
 def test_a_mark_by_somebody_else_shows_after_some_looks(sparing: Eye, direct: Direct) -> None:
@@ -145,7 +146,7 @@ def test_a_mark_by_somebody_else_shows_after_some_looks(sparing: Eye, direct: Di
     settle(sparing, direct)
     direct("LSET", "resque:failed", 1, '{"error":"two","retried_at":"2026/11/23 12:00:00"}')
     assert errors(sparing) == ["three", "two", "one"]
-    marks = [sparing.look().failures[1].retried_at for _ in range(TURNS + 1)]
+    marks = [known(sparing.look().failures)[1].retried_at for _ in range(TURNS + 1)]
     assert marks[-1] == "2026/11/23 12:00:00"
 
 
@@ -156,7 +157,7 @@ def test_after_an_action_of_ones_own_everything_is_read(sparing: Eye, direct: Di
     sparing.read_all()
     with pytest.raises(Unreachable):
         sparing.look(breaks_off=True)
-    assert sparing.look().failures[1].retried_at == "2026/11/23 12:00:00"
+    assert known(sparing.look().failures)[1].retried_at == "2026/11/23 12:00:00"
     assert reads_failures(sparing)
     assert sparing.records_asked() == {"h:1:a"}
 
@@ -168,4 +169,4 @@ def test_huge_failures_stay_cut_when_others_come(sparing: Eye, direct: Direct) -
     fail_largely(direct, 1, length=80_000)
     seen = sparing.look()
     assert not reads_failures(sparing)
-    assert [failure.item.is_cut for failure in seen.failures] == [True, False, True, True]
+    assert [failure.item.is_cut for failure in known(seen.failures)] == [True, False, True, True]

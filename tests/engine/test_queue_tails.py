@@ -8,6 +8,7 @@ import pytest
 from tests.engine import eye as eyes
 from tests.engine.direct import Direct
 from tests.engine.eye import Eye
+from tests.known import known
 
 from resque.state.snapshot import QueueState
 
@@ -25,7 +26,7 @@ def _queue(direct: Direct) -> None:
 
 
 def queue(eye: Eye) -> QueueState:
-    (found,) = eye.look().queues
+    (found,) = known(eye.look().queues)
     return found
 
 

@@ -10,6 +10,7 @@ from tests.engine.direct import Direct
 from tests.engine.eye import KEYS, Eye
 from tests.engine.test_looker import hire
 from tests.engine.test_signs import refused
+from tests.known import known
 
 from resque.errors import Unreachable
 from resque.state import workers
@@ -44,7 +45,7 @@ def settle(eye: Eye) -> None:
 
 
 def names(seen: Snapshot) -> list[str]:
-    return [worker.identity.text for worker in seen.workers]
+    return [worker.identity.text for worker in known(seen.workers)]
 
 
 def test_a_worker_that_comes_or_goes_is_seen_at_once(eye: Eye, direct: Direct) -> None:
@@ -54,8 +55,8 @@ def test_a_worker_that_comes_or_goes_is_seen_at_once(eye: Eye, direct: Direct) -
     seen = eye.look()
     assert names(seen) == ["h:1:a", "h:2:a", "h:3:a"]
     assert not reads_all(eye), "the script told"
-    assert seen.workers[2].has_heartbeat
-    assert seen.workers[2].started is not None
+    assert known(seen.workers)[2].has_heartbeat
+    assert known(seen.workers)[2].started is not None
     direct("SREM", "resque:workers", "h:1:a")
     direct("SREM", "resque:workers", "h:3:a")
     assert names(eye.look()) == ["h:2:a"]
@@ -81,11 +82,13 @@ def test_a_beat_is_seen_after_some_looks_and_its_age_grows_till_then(
     direct("HSET", "resque:workers:heartbeat", "h:1:a", LATER)
     direct("SET", "resque:worker:h:1:a:started", "2026-11-23 13:00:00 +0000")
     after = eye.look()
-    grown_s = (after.workers[0].heartbeat_age_s or 0) - (before.workers[0].heartbeat_age_s or 0)
+    grown_s = (known(after.workers)[0].heartbeat_age_s or 0) - (
+        known(before.workers)[0].heartbeat_age_s or 0
+    )
     passed_s = (after.server_time - before.server_time).total_seconds()
     assert grown_s == pytest.approx(passed_s)
-    (last,) = [eye.look() for _ in range(LOOKS)][-1].workers
-    assert (before.workers[0].heartbeat_age_s or 0) - (last.heartbeat_age_s or 0) > 3_000
+    (last,) = known([eye.look() for _ in range(LOOKS)][-1].workers)
+    assert (known(before.workers)[0].heartbeat_age_s or 0) - (last.heartbeat_age_s or 0) > 3_000
     assert last.started is not None
     assert last.started.hour == 13
 
@@ -98,12 +101,12 @@ def test_the_script_itself_tells_everything_when_it_is_time(store: Store, direct
         direct("HSET", "resque:workers:heartbeat", "h:1:a", LATER)
         (_, _) = register.ask()
         replies = [[b"h:1:a"], [b"h:1:a", b"old"]]
-        register.parse(replies, long_ago + timedelta(seconds=second), [])
+        register.parse(replies, long_ago + timedelta(seconds=second), {})
     # It expected to look again a second later; a machine that slept cannot know.
     (call,) = register.ask()
     assert isinstance(call, Call)
     reply = direct(*call.in_full())
-    ids, beats = register.parse([reply], datetime.now(UTC), [])
+    ids, beats = register.parse([reply], datetime.now(UTC), {})
     assert (ids, beats) == ([b"h:1:a"], {b"h:1:a": LATER.encode()})
 
 
@@ -115,7 +118,7 @@ def test_it_is_read_in_time_with_plain_commands(direct: Direct) -> None:
         commands = register.ask()
         asked.append("script" if len(commands) == 1 else "plain")
         replies = [1] if len(commands) == 1 else [[b"h:1:a"], []]
-        register.parse(replies, now + timedelta(seconds=second), [])
+        register.parse(replies, now + timedelta(seconds=second), {})
     assert asked == ["plain"] * 2 + (["script"] * 4 + ["plain"]) * 2 + ["script"]
 
 
@@ -124,7 +127,7 @@ def test_a_fleet_that_is_looked_at_seldom_is_read_each_time() -> None:
     now = datetime(2026, 11, 23, tzinfo=UTC)
     for look in range(9):
         assert len(register.ask()) == 2
-        register.parse([[b"h:1:a"], []], now + timedelta(seconds=5 * look), [])
+        register.parse([[b"h:1:a"], []], now + timedelta(seconds=5 * look), {})
 
 
 def test_without_the_right_to_the_script_it_is_read_each_time(eye: Eye, direct: Direct) -> None:
@@ -133,8 +136,8 @@ def test_without_the_right_to_the_script_it_is_read_each_time(eye: Eye, direct: 
     with refused(direct, "-scard"):
         for look in range(LOOKS):
             seen = eye.look()
-            assert (names(seen), seen.problems) == (["h:1:a"], ())
-            assert seen.workers[0].has_heartbeat
+            assert (names(seen), seen.problems) == (["h:1:a"], {})
+            assert known(seen.workers)[0].has_heartbeat
             assert reads_all(eye) == bool(look)
 
 
@@ -144,7 +147,7 @@ def test_a_script_that_fails_once_is_tried_again(eye: Eye, direct: Direct) -> No
     direct("DEL", "resque:workers")
     direct("SET", "resque:workers", "x")
     assert names(eye.look()) == ["h:1:a"], "as it was known, for this look"
-    assert "workers" in eye.look().problems[0]
+    assert "workers" in eye.look().problems
     direct("DEL", "resque:workers")
     direct("SADD", "resque:workers", "h:1:a")
     settle(eye)
@@ -157,9 +160,9 @@ def test_keys_of_wrong_types_are_told_of_after_some_looks(eye: Eye, direct: Dire
     direct("SET", "resque:workers:heartbeat", "x")
     direct("SADD", "resque:workers", "h:3:a")
     assert names(eye.look()) == ["h:1:a", "h:2:a", "h:3:a"]
-    assert "heartbeats" in eye.look().problems[0]
+    assert "heartbeats" in eye.look().problems
     direct("SET", "resque:workers", "x")
-    assert "workers" in eye.look().problems[0]
+    assert "workers" in eye.look().problems
 
 
 def test_a_look_that_broke_off_hides_nobody(eye: Eye, direct: Direct) -> None:
@@ -170,7 +173,7 @@ def test_a_look_that_broke_off_hides_nobody(eye: Eye, direct: Direct) -> None:
         eye.look(breaks_off=True)
     seen = eye.look()
     assert names(seen) == ["h:1:a", "h:2:a"]
-    assert seen.workers[1].started is not None
+    assert known(seen.workers)[1].started is not None
 
 
 @pytest.mark.parametrize(

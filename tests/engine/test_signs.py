@@ -12,6 +12,7 @@ from tests.engine import eye as eyes
 from tests.engine.direct import Direct
 from tests.engine.eye import KEYS, TURNS, Eye
 from tests.engine.test_looker import changes, hire, record, timeless
+from tests.known import known
 
 from resque.errors import Unreachable
 from resque.state import snapshot
@@ -35,7 +36,7 @@ def count(direct: Direct, what: str, name: str) -> None:
 
 def held(seen: Snapshot) -> dict[str, int]:
     """The number of the job that each busy worker holds."""
-    return {w.identity.text: w.record.args[0] for w in seen.workers if w.record is not None}
+    return {w.identity.text: w.record.args[0] for w in known(seen.workers) if w.record is not None}
 
 
 def asked_at(eye: Eye, looks: int) -> list[set[str]]:
@@ -81,7 +82,7 @@ def test_whoever_counts_is_seen_with_its_next_job(thrifty: Eye, direct: Direct, 
         count(direct, what, "h:7:a")
         take(direct, "h:7:a", number)
         seen = thrifty.look()
-        (worker,) = (w for w in seen.workers if w.identity.text == "h:7:a")
+        (worker,) = (w for w in known(seen.workers) if w.identity.text == "h:7:a")
         assert number - 1 in (worker.processed, worker.failed)
         if what == "failed" and number == 2:
             # The first that only failed: with one look more.
@@ -190,7 +191,7 @@ def test_a_sign_is_not_lost_with_a_look_that_broke_off(thrifty: Eye, direct: Dir
             thrifty.look(breaks_off=True)
     seen = thrifty.look()
     assert held(seen) == {"h:7:a": 2, "h:8:a": 3}
-    assert len(seen.workers) == len(NAMES) + 1
+    assert len(known(seen.workers)) == len(NAMES) + 1
 
 
 @contextmanager
@@ -225,7 +226,7 @@ def test_a_record_that_grows_huge_is_not_carried_for_a_sign(thrifty: Eye, direct
     settle(thrifty)
     direct("SET", "resque:worker:h:1:a", record(text="x" * 1_000_000))
     for _ in range(TURNS):
-        one = thrifty.look().workers[0].record
+        one = known(thrifty.look().workers)[0].record
         assert one is not None
         assert one.problem is not None
         assert len(one.raw) < 100_000

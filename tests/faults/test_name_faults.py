@@ -9,6 +9,7 @@ import pytest
 from tests.engine.by_hand import KEYS, ByHand, marks, trail, waiting
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct
+from tests.known import known
 
 from resque.state import (
     bulk,
@@ -63,7 +64,7 @@ def test_a_queue_may_have_any_name(store: Store, direct: Direct, name: str) -> N
     key = b"resque:queue:" + name_bytes(name)
     store.run(queues.push(KEYS, name, items))
     store.run(switches.pause(KEYS, [name]))
-    [state] = look(store).queues
+    [state] = known(look(store).queues)
     assert (state.name, state.size, state.is_paused) == (name, 3, True)
     assert store.run(queues.move(KEYS, name, marks(items, [0]), "to")).done == 1
     assert store.run(queues.delete(KEYS, name, marks(items[1:], [0]))) == bulk.Result(done=1)
@@ -123,7 +124,8 @@ def test_a_list_that_is_not_registered_is_found_and_repaired(
     assert store.run(registration.register(keys, "lost")) is False
     assert store.run(registration.missing(keys)) == ([odd], True)
     names = {
-        q.name: q.size for q in store.run(snapshot.take(keys, tails={}, failures_limit=0)).queues
+        q.name: q.size
+        for q in known(store.run(snapshot.take(keys, tails={}, failures_limit=0)).queues)
     }
     assert names == {"known": 1, "empty": 0, "lost": 2}
 
@@ -162,14 +164,14 @@ def test_fifty_thousand_queues_and_workers_are_seen_in_two_round_trips_of_small_
     )
     assert longest <= 1_002, "no command keeps the server for long"
     assert isinstance(taken, Snapshot)
-    assert (len(taken.queues), len(taken.workers)) == (MANY, MANY)
-    by_name = {queue.name: queue for queue in taken.queues}
+    assert (len(known(taken.queues)), len(known(taken.workers))) == (MANY, MANY)
+    by_name = {queue.name: queue for queue in known(taken.queues)}
     assert (by_name["q7"].size, by_name["q8"].size) == (3, 1)
-    assert [queue.name for queue in taken.queues if queue.is_paused] == ["q49999"]
-    by_id = {worker.identity.text: worker for worker in taken.workers}
+    assert [queue.name for queue in known(taken.queues) if queue.is_paused] == ["q49999"]
+    by_id = {worker.identity.text: worker for worker in known(taken.workers)}
     assert by_id["h:49999:q"].processed == 5
     assert (by_id["h:1:q"].failed, by_id["h:2:q"].failed) == (None, 0)
-    assert [w.identity.pid for w in taken.workers if w.record is not None] == [40_000]
+    assert [w.identity.pid for w in known(taken.workers) if w.record is not None] == [40_000]
 
 
 def test_another_prefix_than_ours_is_found_by_a_search(store: Store, direct: Direct) -> None:

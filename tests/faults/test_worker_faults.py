@@ -19,6 +19,7 @@ from tests.engine.by_hand import (
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, failed, forget
+from tests.known import known
 
 from resque.state import audit, duplicates, failure_actions, poison, pruning, snapshot, stale
 from resque.state.bulk import Mark
@@ -76,7 +77,7 @@ def test_a_worker_whose_heartbeat_is_ahead_of_time_is_shown_so_and_never_pruned(
     store: Store, direct: Direct
 ) -> None:
     hold(direct, beat=beat_of(direct, timedelta(hours=2)))
-    [worker] = look(store).workers
+    [worker] = known(look(store).workers)
     assert worker.heartbeat_age_s is not None
     assert -7200 <= worker.heartbeat_age_s < -7000
     assert prune(store, datetime.now(UTC)) == []
@@ -267,7 +268,7 @@ def test_a_job_in_the_hands_of_two_workers_is_shown_twice_and_counted(
     direct("SET", "resque:worker:h:1:mail", RECORD)
     direct("SET", "resque:worker:h:2:mail", later)
     direct("SET", "resque:worker:h:3:mail", RECORD.replace(b"1.50", b"2.50"))
-    seen = look(store).workers
+    seen = known(look(store).workers)
     assert sum(worker.record is not None for worker in seen) == 3
     other = JOB.replace(b"1.50", b"2.50")
     assert duplicates.in_hands(seen) == {

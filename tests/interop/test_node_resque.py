@@ -10,6 +10,7 @@ import pytest
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.interop.node import Node, StartNode, answer_of
+from tests.known import known
 
 from resque import Resque
 from resque.state import failure_actions, failures, snapshot
@@ -92,7 +93,7 @@ def test_their_busy_worker_is_in_our_snapshot(
     process = start_node("work", {"queues": ["ours", "more"], "jobs": 1})
     eventually(lambda: not direct("EXISTS", "resque:queue:ours"), "node-resque takes the job")
     seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=1))
-    [worker] = seen.workers
+    [worker] = known(seen.workers)
     assert worker.identity.pid == process.pid
     assert worker.identity.queues == ("ours", "more")
     assert worker.started is not None

@@ -65,18 +65,18 @@ def failure(number: int, **fields: Any) -> Failure:
 
 
 def snapshot(
-    queues: Sequence[QueueState] = (),
-    workers: Sequence[WorkerState] = (),
-    failures: Sequence[Failure] = (),
+    queues: Sequence[QueueState] | None = (),
+    workers: Sequence[WorkerState] | None = (),
+    failures: Sequence[Failure] | None = (),
     **more: Any,
 ) -> Snapshot:
-    """A look at these, and nothing else."""
+    """A look at these, and nothing else; None for what it does not know."""
     fields: dict[str, Any] = {
         "server_time": NOW,
-        "queues": tuple(queues),
-        "workers": tuple(workers),
-        "failures": tuple(failures),
-        "failed": len(failures),
+        "queues": None if queues is None else tuple(queues),
+        "workers": None if workers is None else tuple(workers),
+        "failures": None if failures is None else tuple(failures),
+        "failed": None if failures is None else len(failures),
         "processed_ever": 1_000,
         "failed_ever": 10,
         "is_paused": False,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.known import known
 from tests.tui.console import SIZES, screen_text, until, until_shown
 from tests.tui.looks import NOW, queue, snapshot
 from tests.tui.redis_behind import KEYS, Redis, on
@@ -108,11 +109,11 @@ def test_rows_tell_how_long_the_next_job_has_waited() -> None:
     history = History()
     look = snapshot(queues=[queue("mail", 3), queue("rails", 7), queue("gone", 0)])
     first = history.add(look, 1.0)
-    assert {row.next_waits_s for row in first.queues} == {None}
+    assert {row.next_waits_s for row in known(first.queues)} == {None}
     raw = payload(enqueued_at=AT)
     history.note_fronts({"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'})
     board = history.add(look, 2.0)
-    waits = {row.name: row.next_waits_s for row in board.queues}
+    waits = {row.name: row.next_waits_s for row in known(board.queues)}
     assert (NOW - datetime(2026, 11, 23, 12, 20, tzinfo=UTC)).total_seconds() == 600
     # One that was emptied since then has nobody waiting.
     assert waits == {"mail": None, "rails": 600, "gone": None}

@@ -253,7 +253,7 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
         [queue(HOSTILE, 3, problem=HOSTILE)],
         [worker(f"{HOSTILE}:1:{HOSTILE}", on=HOSTILE, job=(HOSTILE, [HOSTILE]))],
         [read(whole(encode(entry)), -1)],
-        problems=(HOSTILE,),
+        problems={HOSTILE: HOSTILE},
     )
     source = FakeSource(look)
     source.answers = [Seen(Extent(3, "0" * 40), 100)]
@@ -315,7 +315,7 @@ async def test_actions_are_refused_with_the_reason_while_redis_is_away() -> None
 
 
 async def test_keys_that_cannot_be_read_are_told_beside_the_others() -> None:
-    app = console(FakeSource(snapshot([queue("mail", 1)], problems=("failures: wrong type",))))
+    app = console(FakeSource(snapshot([queue("mail", 1)], problems={"failures": "wrong type"})))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "failures: wrong type")
         assert "mail" in screen_text(app)

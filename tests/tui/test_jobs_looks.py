@@ -3,6 +3,7 @@
 from typing import Any, TypeVar, cast
 
 import pytest
+from tests.known import known
 from tests.tui.console import assert_snapshot, console, screen_lines, until, until_shown
 from tests.tui.looks import FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
@@ -125,7 +126,7 @@ def said(row: QueueRow | None, *ids: str) -> str:
 
 
 def row(name: str, depth: int | None, **more: Any) -> QueueRow:
-    [only] = History().add(snapshot([queue(name, depth, **more)]), 1.0).queues
+    [only] = known(History().add(snapshot([queue(name, depth, **more)]), 1.0).queues)
     return only
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.known import known
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
 from qtop.display import cells
@@ -26,11 +27,11 @@ def boards(*looks: Snapshot, every_s: float = 1.0) -> list[Board]:
 
 
 def last_queue(*looks: Snapshot, every_s: float = 1.0) -> QueueRow:
-    return boards(*looks, every_s=every_s)[-1].queues[0]
+    return known(boards(*looks, every_s=every_s)[-1].queues)[0]
 
 
 def only_worker(state: Any) -> WorkerRow:
-    return boards(snapshot(workers=[state]))[0].workers[0]
+    return known(boards(snapshot(workers=[state]))[0].workers)[0]
 
 
 def test_the_first_look_knows_no_rates() -> None:
@@ -88,7 +89,7 @@ def test_a_record_tells_which_of_several_queues_a_worker_took_from() -> None:
     mail, low = queue("mail", 10), queue("low", 7)
     before = snapshot([mail, low], [worker("h:1:mail,low", processed=5, on="mail")])
     after = snapshot([replace(mail, size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
-    mail_row, low_row = boards(before, after)[-1].queues
+    mail_row, low_row = known(boards(before, after)[-1].queues)
     assert mail_row.rates.out_per_s == 2.0
     assert low_row.rates.out_per_s == 0.0
 
@@ -135,7 +136,7 @@ def test_a_queue_that_vanishes_and_returns_begins_anew() -> None:
     history = History()
     history.add(snapshot([queue("mail", 5)]), 0.0)
     history.add(snapshot(), 1.0)
-    assert history.add(snapshot([queue("mail", 6)]), 2.0).queues[0].depths == (6,)
+    assert known(history.add(snapshot([queue("mail", 6)]), 2.0).queues)[0].depths == (6,)
 
 
 def test_serving_workers_are_found_by_name_and_by_pattern_but_not_among_the_dead() -> None:
@@ -151,8 +152,12 @@ def test_serving_workers_are_found_by_name_and_by_pattern_but_not_among_the_dead
             ],
         )
     )[0].queues
-    assert [(row.name, row.serving) for row in rows] == [("mail", 2), ("mail:eu", 1), ("low", 0)]
-    assert [row.is_unserved for row in rows] == [False, False, True]
+    assert [(row.name, row.serving) for row in known(rows)] == [
+        ("mail", 2),
+        ("mail:eu", 1),
+        ("low", 0),
+    ]
+    assert [row.is_unserved for row in known(rows)] == [False, False, True]
 
 
 def test_jobs_in_hand_and_failures_are_counted_for_their_queue() -> None:
@@ -161,13 +166,16 @@ def test_jobs_in_hand_and_failures_are_counted_for_their_queue() -> None:
         [worker("h:1:*", on="mail"), worker("h:2:*", on="low")],
         [failure(1), failure(2), failure(3, queue="low")],
     )
-    row = boards(look)[0].queues[0]
+    row = known(boards(look)[0].queues)[0]
     assert (row.in_hand, cells.queue_failed(row)) == (1, "2")
 
 
 def test_failures_that_were_not_all_read_are_counted_as_at_least() -> None:
     look = snapshot([queue("mail", 1), queue("low", 1)], [], [failure(1)], failed=5_000)
-    assert [cells.queue_failed(row) for row in boards(look)[0].queues] == ["1+", cells.NOTHING]
+    assert [cells.queue_failed(row) for row in known(boards(look)[0].queues)] == [
+        "1+",
+        cells.NOTHING,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +205,7 @@ def test_the_time_on_a_job_is_unknown_when_it_began_in_the_future_or_never() -> 
 def test_only_processes_of_this_host_that_were_started_here_are_local() -> None:
     look = snapshot(workers=[worker("here:7:q"), worker("there:7:q"), worker("here:8:q")])
     rows = History(local_host="here").add(look, 0.0, local_pids={7}).workers
-    assert [row.is_local for row in rows] == [True, False, False]
+    assert [row.is_local for row in known(rows)] == [True, False, False]
 
 
 def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
@@ -213,14 +221,14 @@ def test_an_unreadable_record_says_so() -> None:
 
 def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None:
     twins = [failure(1), failure(1), failure(2)]
-    before = boards(snapshot(failures=twins))[0].failures
-    after = boards(snapshot(failures=[failure(1), *twins]))[0].failures
+    before = known(boards(snapshot(failures=twins))[0].failures)
+    after = known(boards(snapshot(failures=[failure(1), *twins]))[0].failures)
     assert len({row.key for row in before}) == 3
     assert [row.key for row in after[1:]] == [row.key for row in before]
 
 
 def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
-    row = boards(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures[0]
+    row = known(boards(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures)[0]
     assert cells.failure_class(row.failure) == "unreadable"
     assert cells.failure_error(row.failure) == "not a JSON object"
 
@@ -316,9 +324,9 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
         [read(whole(encode({"exception": "\x1b[2J", "error": "\x1b", "queue": "\x9b"})), -1)],
     )
     board = boards(look)[0]
-    row, failed = board.workers[0], board.failures[0].failure
+    row, failed = known(board.workers)[0], known(board.failures)[0].failure
     texts = [
-        cells.queue_state(board.queues[0]),
+        cells.queue_state(known(board.queues)[0]),
         cells.worker_job(row),
         cells.worker_place(row),
         cells.worker_queues(row),
@@ -332,4 +340,4 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
 def test_queues_that_come_when_no_worker_is_left_are_served_by_nobody() -> None:
     before = snapshot([queue("mail", 1)], [worker("h:1:*")])
     after = snapshot([queue("low", 1), queue("mail", 1)])
-    assert [row.serving for row in boards(before, after)[-1].queues] == [0, 0]
+    assert [row.serving for row in known(boards(before, after)[-1].queues)] == [0, 0]

@@ -87,7 +87,7 @@ def hostile() -> Snapshot:
         [queue(HOSTILE, 3, unreadable=2), queue(f"{HOSTILE}2", None, problem=HOSTILE)],
         [worker(f"{HOSTILE}:1:x", on=HOSTILE, job=(HOSTILE, [HOSTILE]), beat_age_s=400)],
         [read(whole(encode(entry)), -1)],
-        problems=(HOSTILE,),
+        problems={HOSTILE: HOSTILE},
     )
 
 

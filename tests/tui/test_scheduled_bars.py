@@ -27,7 +27,7 @@ def outlook(overdue: Share, *others: Share, first_s: float | None = None) -> Out
     return Outlook(shares, None if first_s is None else NOW_S + first_s)
 
 
-def glance(seen: Outlook | None, master: Master | None, *problems: str) -> Glance:
+def glance(seen: Outlook | None, master: Master | None, **problems: str) -> Glance:
     return Glance(None, None, seen, None, master, problems)
 
 
@@ -83,7 +83,7 @@ def test_who_schedules_is_told_in_words(
 
 
 def test_what_cannot_be_read_comes_first() -> None:
-    seen = glance(outlook(SOME), NOBODY, "schedules: a \x1b[2J key")
+    seen = glance(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
     said = text(scheduled_bars.scheduler(seen, NOW_S, has_schedules=False))
     assert said.startswith(" ⚠ cannot read schedules: a ")
     assert "\x1b" not in said

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.engine.direct import Direct
+from tests.known import known
 from tests.tui.console import console, until
 from tests.tui.looks import NOW, FakeSource, queue, snapshot, worker
 from tests.tui.test_poller import Clock, run_until
@@ -186,7 +187,7 @@ async def test_a_look_at_very_many_queues_reaches_the_screen() -> None:
         await until(pilot, is_second, "the second look")
         board = app.stage.view().board
         assert board is not None
-        assert len(board.queues) == QUEUES
+        assert len(known(board.queues)) == QUEUES
 
 
 @pytest.mark.redis
@@ -212,7 +213,7 @@ async def test_a_source_reads_in_turns_and_keeps_what_did_not_change(
     finally:
         await source.close()
     held = [
-        next(w.record for w in each.workers if w.identity.text == "h:7:q")
+        next(w.record for w in known(each.workers) if w.identity.text == "h:7:q")
         for each in (first, second)
     ]
     assert held[0] is not None

@@ -98,10 +98,16 @@ def test_before_the_server_was_asked_nothing_is_wrong_so_far() -> None:
 def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
     verdicts = judged(served(), found=surveys.failed("this user lacks a right"))
     assert verdicts[0].text.startswith("Nothing is wrong, as far as it can be known: ")
+    assert {verdict.severity for verdict in verdicts} == {"note"}
     assert texts(verdicts[1:]) == [
-        "note: unknown: Redis's memory, eviction and persistence (this user lacks a right)",
-        "note: unknown: the scheduler and delayed jobs (this user lacks a right)",
-        "note: unknown: who paused what (this user lacks a right)",
+        f"note: unknown: {what} (this user lacks a right)"
+        for what in (
+            "Redis's memory, eviction and persistence",
+            "the scheduler and delayed jobs",
+            "who paused what",
+            "delayed jobs that were set aside",
+            "how long the next jobs have waited",
+        )
     ]
 
 
@@ -223,9 +229,9 @@ def test_growth_is_told_from_the_bounds_on_and_while_it_lasts(
 
 
 def test_a_key_of_another_kind_and_what_cannot_be_read_are_told() -> None:
-    look = served(queue("odd", None, problem="no list"), problems=("failures: no list",))
+    look = served(queue("odd", None, problem="no list"), problems={"failures": "no list"})
     told = texts(judged(look))
-    assert told == ["bad: failures: no list", "bad: queue odd: no list"]
+    assert told == ["bad: unknown: failures (no list)", "bad: queue odd: no list"]
 
 
 def test_items_set_aside_are_told_with_the_way_to_see_them() -> None:

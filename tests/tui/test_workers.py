@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.known import known
 from tests.tui.console import assert_snapshot, console, table_of, until, until_shown
 from tests.tui.looks import FakeSource, fleet, snapshot, worker
 from tests.tui.redis_behind import KEYS, Redis, on
@@ -177,7 +178,7 @@ async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_told(redis: Re
 
 def row(worker_id: str, **fields: object) -> WorkerRow:
     state = worker(worker_id, **fields)  # type: ignore[arg-type]
-    [only] = History().add(snapshot([], [state]), 1.0).workers
+    [only] = known(History().add(snapshot([], [state]), 1.0).workers)
     return only
 
 
@@ -220,12 +221,14 @@ async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> Non
     async with app.run_test(size=(160, 24)) as pilot:
         await until(pilot, lambda: app.stage.view().board is not None, "the first look")
         await pilot.press("3")
-        assert app.stage.usual_s(looks[0].workers[0].record) is None
+        assert app.stage.usual_s(known(looks[0].workers)[0].record) is None
         for _ in looks[1:]:
             seen = app.stage.look.snapshot
             app.look_now()
             await until(pilot, lambda seen=seen: app.stage.look.snapshot is not seen, "the next")  # type: ignore[misc]
-        await until(pilot, lambda: app.stage.usual_s(looks[-1].workers[0].record) == 5.0, "usual")
+        await until(
+            pilot, lambda: app.stage.usual_s(known(looks[-1].workers)[0].record) == 5.0, "usual"
+        )
         app.look_now()
         await until_shown(pilot, "5 s     5 s")
         await pilot.press("enter")

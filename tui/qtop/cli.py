@@ -135,7 +135,7 @@ def _status(error: ResqueError) -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without a command the console opens: see `qtop console --help` for its options. "
     "Exit status: 0 done, 1 nothing matched or what did was refused, 2 wrong usage, 3 Redis cannot "
-    "be reached or says no, 130 interrupted.",
+    "be reached, says no, or leaves a part of the answer unknown, 130 interrupted.",
 )
 @click.version_option(resque.__version__, "--version", message="qtop %(version)s")
 def main() -> None:

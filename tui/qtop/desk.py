@@ -128,8 +128,11 @@ class Desk:
         """Stop the action that is under way; False when there is none."""
         return self._actions.stop()
 
-    def pause_or_resume_all(self, *, is_paused: bool) -> None:
-        """Pause everything, or resume it when it is paused."""
+    def pause_or_resume_all(self, *, is_paused: bool | None) -> None:
+        """Pause everything, or resume it when it is paused; nothing when that is unknown."""
+        if is_paused is None:
+            self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
+            return
         self.begin(self.plans.pause_all(paused=not is_paused))
 
     def undo(self) -> None:

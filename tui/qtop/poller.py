@@ -119,7 +119,7 @@ class Poller:
     async def _try(self, began_mono: float) -> Look:
         before = self.last
         seen = before.snapshot
-        tails = {queue.name: queue.tail for queue in seen.queues} if seen else {}
+        tails = {queue.name: queue.tail for queue in seen.queues or ()} if seen else {}
         try:
             async with asyncio.timeout(LOOK_LIMIT_S):
                 snapshot = await self._source.look(tails)
@@ -150,8 +150,8 @@ class Poller:
 
     def _deepest(self) -> list[str]:
         """The queues to be surveyed: those with most jobs, the others only at a look."""
-        queues = self.last.snapshot.queues if self.last.snapshot else ()
-        waiting = (queue for queue in queues if queue.size)
+        queues = self.last.snapshot.queues if self.last.snapshot else None
+        waiting = (queue for queue in queues or () if queue.size)
         return [each.name for each in nlargest(SURVEYED, waiting, key=lambda q: q.size or 0)]
 
     def _failed(self, before: Look, began_mono: float, reason: str) -> Look:

@@ -84,7 +84,7 @@ class View:
     @property
     def on(self) -> frozenset[str]:
         """The ids of actions whose deed stands: their keys take it back."""
-        paused = self.board is not None and self.board.totals.is_paused
+        paused = self.board is not None and bool(self.board.totals.is_paused)
         states = {"pause_all": paused, "freeze": self.frozen_since_mono is not None}
         return frozenset(action_id for action_id, is_on in states.items() if is_on)
 
@@ -143,9 +143,9 @@ class Stage:
         self._interval_s = clamped_interval_s(seconds)
 
     @property
-    def is_paused(self) -> bool:
-        """Whether everything was paused at the last look."""
-        return self._newest is not None and self._newest.totals.is_paused
+    def is_paused(self) -> bool | None:
+        """Whether everything was paused at the last look; None when that is unknown."""
+        return False if self._newest is None else self._newest.totals.is_paused
 
     def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
         """The queues that workers with this list of queues serve, as of the newest look."""
@@ -197,10 +197,10 @@ class Stage:
             verdicts = self._judge.judge(
                 board, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
             )
-            groups = self._judge.marks.groups(board.failures, board.totals.failed)
+            groups = self._judge.marks.groups(board.failures or (), board.totals.failed)
         if look.error is not None:
             since = None if board is None else board.server_time
-            known = (each for each in verdicts if each.severity != "good")
+            known = (each for each in verdicts if each.check != "all")
             verdicts = (no_answer(look.error, since), *known)
         facts = self.surveyed.facts if self.surveyed is not None else None
         courses, trend = self._recorder.courses, self._trend.trend

@@ -166,8 +166,10 @@ def _find(keys: Keys, batch: Sequence[Mark], progress: tuple[int, int]) -> Excha
     )
 
     def parse(replies: list[Any]) -> _Seen:
-        if isinstance(replies[0], StoreError):
-            raise replies[0]
+        for each in replies:
+            # Of a moment of another kind the lengths tell. What may not be read is not gone.
+            if isinstance(each, StoreError) and not isinstance(each, WrongType):
+                raise each
         raws = [raw if isinstance(raw, bytes) else None for raw in replies[1:]]
         return _Seen(raws, dict(zip(stamps, sizes.parse(replies[:1]), strict=True)))
 

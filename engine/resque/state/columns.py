@@ -40,6 +40,13 @@ def rows(replies: Iterator[Reply], commands: Sequence[Command], count: int) -> l
     return found
 
 
+def note(what: str, replies: Iterable[Reply], problems: dict[str, str]) -> None:
+    """Add to the `problems` why `what` is unknown, if a reply is an error. O(replies)."""
+    refused = next((each for each in replies if isinstance(each, StoreError)), None)
+    if refused is not None:
+        problems[what] = str(refused)
+
+
 def known(reply: Any) -> Any:
     """A reply; None for an error."""
     return None if isinstance(reply, StoreError) else reply

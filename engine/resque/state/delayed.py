@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resque.errors import NoClassError, NoQueueError
+from resque.errors import NoClassError, NoQueueError, StoreError, WrongType
 from resque.state import queues, windows
 from resque.state.windows import Item
 from resque.wire.codec import decode, encode, encode_job
-from resque.wire.exchange import Exchange, Steps, load_script, single
+from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
 
 _DELAY = load_script("delay")
@@ -152,11 +152,15 @@ def stamps(reply: list[bytes]) -> list[tuple[str, float]]:
 
 
 def _sizes(keys: Keys, of: Sequence[str]) -> Exchange[list[int]]:
-    return Exchange(
-        tuple(("LLEN", keys.delayed(stamp)) for stamp in of),
-        lambda replies: [r if isinstance(r, int) else 0 for r in replies],
-        tolerant=True,
-    )
+    """How many jobs each moment has; one whose key is no list has none."""
+
+    def parse(replies: list[Reply]) -> list[int]:
+        for each in replies:
+            if isinstance(each, StoreError) and not isinstance(each, WrongType):
+                raise each
+        return [0 if isinstance(each, WrongType) else each for each in replies]
+
+    return Exchange(tuple(("LLEN", keys.delayed(stamp)) for stamp in of), parse, tolerant=True)
 
 
 def jobs(

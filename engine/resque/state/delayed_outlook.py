@@ -19,7 +19,8 @@ _SAMPLED = 100
 @dataclass(frozen=True, slots=True)
 class Share:
     """How many jobs come due within a stretch of time. `jobs` is an estimate unless `is_exact`:
-    those of the moments at both ends, and for each one between as many as the median of these."""
+    those of the moments at both ends, and for each one between as many as the median of these; a
+    moment whose key is no list counts as empty."""
 
     moments: int
     jobs: int
@@ -71,6 +72,7 @@ def _share(moments: int, sizes: Sequence[int]) -> Share:
     jobs = sum(size for size in sizes if size > 0)
     unseen = moments - len(sizes)
     if unseen <= 0 or not sizes:
-        return Share(moments, jobs, unseen <= 0)
+        # What a moment holds whose key is no list is not known.
+        return Share(moments, jobs, unseen <= 0 and min(sizes, default=0) >= 0)
     # Not the mean: one moment with thousands of jobs says nothing of the others.
     return Share(moments, jobs + unseen * max(0, median_low(sizes)), is_exact=False)

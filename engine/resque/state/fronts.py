@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from resque.errors import StoreError
 from resque.state.columns import batches
@@ -14,9 +15,17 @@ LONGEST_BYTES = 4_096
 _QUEUE_FRONTS = load_script("queue_fronts")
 
 
-def take(keys: Keys, queues: Sequence[str]) -> Exchange[Mapping[str, bytes]]:
-    """Read the payload that is next in each queue. Those that are empty, of another kind, not to
-    be read or over `LONGEST_BYTES` are left out. One round trip, O(queues)."""
+@dataclass(frozen=True, slots=True)
+class Fronts:
+    """The payload that is next, by queue, without those that are empty, of another kind or over
+    `LONGEST_BYTES`. `problem` says why some could not be read; None when all could."""
+
+    payloads: Mapping[str, bytes]
+    problem: str | None = None
+
+
+def take(keys: Keys, queues: Sequence[str]) -> Exchange[Fronts]:
+    """Read the payload that is next in each queue. One round trip, O(queues)."""
     return Exchange(asking(keys, queues), lambda replies: read(queues, replies), tolerant=True)
 
 
@@ -28,10 +37,13 @@ def asking(keys: Keys, queues: Sequence[str]) -> tuple[Command, ...]:
     )
 
 
-def read(queues: Sequence[str], replies: Iterable[Reply]) -> Mapping[str, bytes]:
+def read(queues: Sequence[str], replies: Iterable[Reply]) -> Fronts:
     """What the replies to `asking` say."""
     found: dict[str, bytes] = {}
+    problem: str | None = None
     for batch, items in zip(batches(queues), replies, strict=True):
-        if not isinstance(items, StoreError):
+        if isinstance(items, StoreError):
+            problem = str(items)
+        else:
             found.update((name, item) for name, item in zip(batch, items, strict=True) if item)
-    return found
+    return Fronts(found, problem)

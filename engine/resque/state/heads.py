@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any
 
 from resque.errors import StoreError
-from resque.state.columns import batches, known, rows, texts
-from resque.wire.exchange import Command, Reply, load_script
-from resque.wire.keys import Keys
+from resque.state.columns import batches, note, rows, texts
+from resque.wire.exchange import Command, Reply, load_script, refusal
+from resque.wire.keys import Keys, name_text
 from resque.wire.slices import Slices
 from resque.wire.values import value as value_class
 
@@ -26,14 +26,14 @@ class QueueState:
     """One queue at one look. None means unknown.
 
     `pushed` counts the jobs pushed since the look before; `tail` stands for the last job and
-    goes into the next look. `unreadable` counts items set aside. `problem` says what is wrong
-    with the key.
+    goes into the next look. `unreadable` counts items set aside. `problem` says why `size` is
+    unknown.
     """
 
     name: str
     size: int | None
-    is_paused: bool = False
-    unreadable: int = 0
+    is_paused: bool | None = False
+    unreadable: int | None = 0
     pushed: int | None = None
     tail: str = ""
     problem: str | None = None
@@ -85,13 +85,16 @@ class Heads:
         self._asides = [keys.unreadable(name) for name in names]
         self._pauses = texts(keys.pause_queue(name) for name in names)
 
-    def read(self, replies: Iterator[Reply]) -> Slices[list[QueueState]]:
-        """The queues, in the order of their names; `replies` are those to `ask`. O(queues)."""
+    def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[QueueState]]:
+        """The queues, in the order of their names; `replies` are those to `ask`. Why something
+        is unknown of several is added to the `problems`. O(queues)."""
         names = self._names
         heads = rows(replies, self._heads, len(names))
         asides = list(islice(replies, len(self._lengths))) or [0] * len(names)
         self._none_aside = not any(asides)
         pauses = rows(replies, self._pauses, len(names))
+        for what, answers in (("items set aside", asides), ("paused queues", pauses)):
+            note(what, answers, problems)
         found: list[QueueState] = []
         for at in range(0, len(names), _SLICE):
             part = slice(at, at + _SLICE)
@@ -103,8 +106,8 @@ class Heads:
 
 
 def _state(name: str, head: Any, tail: str, unreadable: Any, pause: Any) -> QueueState:
-    aside = unreadable if isinstance(unreadable, int) else 0
-    is_paused = known(pause) is not None
+    aside = unreadable if isinstance(unreadable, int) else None
+    is_paused = None if isinstance(pause, StoreError) else pause is not None
     if isinstance(head, StoreError):
         return QueueState(name, None, is_paused, unreadable=aside, problem=str(head))
     if isinstance(head, int):
@@ -113,6 +116,9 @@ def _state(name: str, head: Any, tail: str, unreadable: Any, pause: Any) -> Queu
         if head == 0:
             return QueueState(name, 0, is_paused, aside)
         problem = "the key holds another kind of value than a list"
+        return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
+    if isinstance(head, bytes):
+        problem = str(refusal(name_text(head)))
         return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
     length, now, pushed = head
     return QueueState(name, length, is_paused, aside, None if pushed < 0 else pushed, now.decode())

@@ -29,6 +29,7 @@ class Question(Generic[T]):
         column: What was answered.
         keys: Those of the texts.
         due: Who is asked at this look, by place; None: all are.
+        error: Why some of the answers of the last look are unknown; None when all are known.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Question(Generic[T]):
         self._asked: list[Command] = []
         self._early: list[Reply] | None = None
         self._heard: list[Reply] = []
-        self._had_error = False
+        self.error: StoreError | None = None
 
     def arrange(self, places: Sequence[int | None], keys: list[bytes]) -> None:
         """Follow rows to other places, as `Column.arrange`; `keys` are those of the texts."""
@@ -58,7 +59,7 @@ class Question(Generic[T]):
     def ask(self, due: list[int] | None, early: list[Reply] | None = None) -> list[Command]:
         """What to send: for the rows at some places, or for all. `early` are replies of this look
         that are known already, one for each row."""
-        self.due = None if self._had_error else due
+        self.due = due if self.error is None else None
         self._early = early
         if self.due is None:
             self._asked = self.all()
@@ -75,7 +76,7 @@ class Question(Generic[T]):
         """Put the answers by, which come in the order of the asking."""
         due = self.due
         raws = rows(replies, self._asked, len(self.keys if due is None else due))
-        self._had_error = any(isinstance(each, StoreError) for each in raws)
+        self.error = next((each for each in raws if isinstance(each, StoreError)), None)
         if due is not None:
             some, raws = raws, list(self.column.raws if self._early is None else self._early)
             for at, reply in zip(due, some, strict=True):

@@ -9,8 +9,8 @@ from typing import Final
 from resque.errors import AuthRefused, StoreError
 from resque.state import workers
 from resque.state.thrift import Thrift
-from resque.wire.exchange import Command, Reply, load_script
-from resque.wire.keys import Keys
+from resque.wire.exchange import Command, Reply, load_script, refusal
+from resque.wire.keys import Keys, name_text
 
 _ROLL = load_script("roll")
 
@@ -72,10 +72,10 @@ class Register:
         return due_at if self._looked_at + self._pause < due_at else None
 
     def parse(
-        self, replies: list[Reply], now: datetime, problems: list[str]
-    ) -> tuple[list[bytes], Mapping[bytes, bytes]]:
-        """The ids, sorted, and the heartbeats by id; `replies` are those to `ask`, `now` is the
-        server's time, and what cannot be read is added to the `problems`."""
+        self, replies: list[Reply], now: datetime, problems: dict[str, str]
+    ) -> tuple[list[bytes] | None, Mapping[bytes, bytes] | None]:
+        """The ids, sorted, and the heartbeats by id; None for what cannot be read, and the
+        `problems` say why. `replies` are those to `ask`, `now` is the server's time."""
         if self._looked_at is not None:
             self._pause = max(now - self._looked_at, timedelta())
         self._looked_at = now
@@ -89,18 +89,27 @@ class Register:
                 self._is_settled = False
                 self._is_allowed = not isinstance(reply, AuthRefused)
                 return self._ids, self._beats
-            replies = reply
-        had_error = any(isinstance(each, StoreError) for each in replies)
-        members, beats = (_sound(*each, problems) for each in zip(replies, _WORDS, strict=True))
-        ids = sorted(members)
-        self._is_settled = ids == self._ids and not had_error
-        self._ids, self._beats = ids, workers.pairs(beats)
+            replies = [_told(each) for each in reply]
+        members, beats = replies
+        refused = {
+            what: str(reply)
+            for what, reply in zip(_WORDS, replies, strict=True)
+            if isinstance(reply, StoreError)
+        }
+        problems |= refused
         self._read_at, self._unread = now, 0
+        if refused:
+            self._is_settled = False
+            return (
+                None if isinstance(members, StoreError) else sorted(members),
+                None if isinstance(beats, StoreError) else workers.pairs(beats),
+            )
+        ids = sorted(members)
+        self._is_settled = ids == self._ids
+        self._ids, self._beats = ids, workers.pairs(beats)
         return self._ids, self._beats
 
 
-def _sound(reply: Reply, what: str, problems: list[str]) -> list[bytes]:
-    if isinstance(reply, StoreError):
-        problems.append(f"{what}: {reply}")
-        return []
-    return reply  # type: ignore[no-any-return]
+def _told(part: Reply) -> Reply:
+    """What the script told of one of the keys; an error comes as a text."""
+    return refusal(name_text(part)) if isinstance(part, bytes) else part

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from resque.errors import StoreError, WrongType
 from resque.state.trail import Trail, trail_args, trail_keys
 from resque.wire.exchange import Command, Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
@@ -54,6 +55,9 @@ def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered
         commands.append(("LLEN", keys.queue(name_text(name))))
 
     def parse(replies: list[Reply]) -> list[Unregistered]:
+        for each in replies:
+            if isinstance(each, StoreError) and not isinstance(each, WrongType):
+                raise each
         states = zip(names, replies[::2], replies[1::2], strict=True)
         # A key that is no list answers with an error, one that is gone with 0.
         return [

@@ -15,7 +15,7 @@ from resque.state.signs import Signs
 from resque.state.thrift import Thrift
 from resque.state.workers import Identity, Record
 from resque.wire import times
-from resque.wire.exchange import Command, Reply, load_script
+from resque.wire.exchange import Command, Reply, load_script, refusal
 from resque.wire.keys import Keys, name_text
 from resque.wire.slices import Slices
 from resque.wire.values import value as value_class
@@ -27,20 +27,29 @@ _SHORT_TEXTS = load_script("short_texts")
 RECORD_BYTES = 65_536
 #: Every so many looks a worker is asked anyhow for what seems to have stayed.
 _TURNS = 10
+#: What is asked about them, in words.
+_ASKED, _COUNTS = "jobs in hand", "counts of workers"
 
 
 @value_class
 class WorkerState:
     """One registered worker at one look. `heartbeat_age_s` is by the server's clock; None when
-    it never beat or its beat cannot be read. `record` is None when it is idle."""
+    it never beat or its beat cannot be read; `has_heartbeat` is None when that is unknown.
+    `record` is None when it is idle; see `is_busy` for one that could not be read."""
 
     identity: Identity
     started: datetime | None
     heartbeat_age_s: float | None
-    has_heartbeat: bool
+    has_heartbeat: bool | None
     record: Record | None
     processed: int | None
     failed: int | None
+
+    @property
+    def is_busy(self) -> bool | None:
+        """Whether it holds a job; None when that is unknown."""
+        record = self.record
+        return None if record is not None and record.is_unread else record is not None
 
 
 class _Known(NamedTuple):
@@ -76,6 +85,7 @@ class Roster:
         self._ids: list[bytes] = []
         self._known: list[_Known] = []
         self._seen_beats: list[bytes | None] = []
+        self._has_beats = True
         self._totals: list[tuple[int | None, int | None]] = []
         self._seen_totals = self._totals
         self._beats: Column[datetime | None] = Column(_moment)
@@ -94,17 +104,18 @@ class Roster:
     def ask(
         self,
         ids: list[bytes],
-        beats: Mapping[bytes, bytes],
+        beats: Mapping[bytes, bytes] | None,
         totals: tuple[int | None, int | None],
         glances: Iterable[Reply] = (),
     ) -> list[Command]:
         """What to send then: `ids` are all that are registered, `beats` their heartbeats, as they
-        are in Redis; `totals` are Resque's own counts of processed and failed jobs; `glances` the
-        answers to the first. O(workers)."""
+        are in Redis, None when they are unknown; `totals` are Resque's own counts of processed and
+        failed jobs; `glances` the answers to the first. O(workers)."""
         self._signs.see(iter(glances))
         if ids != self._ids:
             self._arrange(ids)
-        self._seen_beats = [beats.get(each) for each in ids]
+        self._has_beats = beats is not None
+        self._seen_beats = [None if beats is None else beats.get(each) for each in ids]
         due = self._due()
         self._seen_totals = [*self._totals[-2:], totals]
         stays = [_stays(self._seen_totals, which) for which in (0, 1)]
@@ -140,13 +151,18 @@ class Roster:
         self._failed.arrange(places, [each.failed for each in known])
         self._signs.arrange(places)
 
-    def read(self, replies: Iterator[Reply], now: datetime) -> Slices[list[WorkerState]]:
+    def read(
+        self, replies: Iterator[Reply], now: datetime, problems: dict[str, str]
+    ) -> Slices[list[WorkerState]]:
         """The workers, in the order of their ids; `replies` are those to `ask`, `now` is the
-        server's time. O(workers), and the reading of what has changed."""
+        server's time. Why something is unknown of several is added to the `problems`. O(workers),
+        and the reading of what has changed."""
         self._signs.remember()
         counts = self._started, self._processed, self._failed
         for each in (*counts, self._records):
             each.hear(replies)
+            if each.error is not None:
+                problems[_ASKED if each is self._records else _COUNTS] = str(each.error)
         # First: what was not taken in must have its sign at the next look.
         yield from self._records.take()
         for each in counts:
@@ -160,13 +176,16 @@ class Roster:
 
     def _states(self, now: datetime) -> list[WorkerState]:
         beats = self._beats
+        has_beat: list[bool | None] = [raw is not None for raw in beats.raws]
+        if not self._has_beats:
+            has_beat = [None] * len(self._ids)
         return list(
             map(
                 WorkerState,
                 [each.identity for each in self._known],
                 self._started.column.values,
                 [None if at is None else (now - at).total_seconds() for at in beats.values],
-                [raw is not None for raw in beats.raws],
+                has_beat,
                 self._records.column.values,
                 self._processed.column.values,
                 self._failed.column.values,
@@ -205,7 +224,9 @@ def _moment(reply: Any) -> datetime | None:
 
 def _record(held: Any) -> Record | None:
     if isinstance(held, StoreError):
-        return Record(b"", None, None, None, None, None, str(held))
+        return workers.unread(str(held))
+    if isinstance(held, list) and held[1] < 0:
+        return workers.unread(str(refusal(name_text(held[0]))))
     if isinstance(held, list):
         return workers.read_beginning(held[0], held[1])
     return None if held is None or workers.is_pause(held) else workers.read_record(held)

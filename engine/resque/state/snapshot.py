@@ -3,12 +3,12 @@ workers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from resque.errors import StoreError
+from resque.errors import Busy, StoreError
 from resque.state import pauses
 from resque.state.columns import integer
 from resque.state.failures import Failure
@@ -26,28 +26,34 @@ from resque.wire.exchange import Command, Exchange, Reply, Steps
 from resque.wire.keys import Keys, name_text
 from resque.wire.slices import Slices, at_once
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything at one look. `server_time` is the server's clock. `failures` are the newest,
-    newest first; `failed` counts all, None when unknown. `problems` are keys that could not be
-    read, in words."""
+    """Everything at one look. None means unknown: what could not be read is never empty or 0.
+
+    Attributes:
+        server_time: The server's clock.
+        failures: The newest, newest first; `failed` counts all.
+        problems: Why what is unknown could not be read, by what that is in words.
+    """
 
     server_time: datetime
-    queues: tuple[QueueState, ...]
-    workers: tuple[WorkerState, ...]
-    failures: tuple[Failure, ...]
+    queues: tuple[QueueState, ...] | None
+    workers: tuple[WorkerState, ...] | None
+    failures: tuple[Failure, ...] | None
     failed: int | None
     processed_ever: int | None
     failed_ever: int | None
-    is_paused: bool
-    problems: tuple[str, ...] = field(default=())
+    is_paused: bool | None
+    problems: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[Snapshot]:
     """Look at everything, once. `tails` are the `QueueState.tail` of the look before, by queue
     name; `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
-    failures read + jobs pushed since)."""
+    failures read + jobs pushed since). Raises as `Looker.look`."""
     reading = yield from Looker(keys, failures_limit=failures_limit).look(tails)
     return at_once(reading)
 
@@ -78,7 +84,8 @@ class Looker:
     def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
         """Ask for everything; what is returned reads the answers, in slices, and must be done
         before the next look. `tails` as for `take`. Two round trips; O(queues + workers +
-        failures read + jobs pushed since), the reading O(what has changed) but for little."""
+        failures read + jobs pushed since), the reading O(what has changed) but for little. Raises
+        Busy when the server answers nothing for now; what it refuses singly is unknown."""
         wanted = self._wanted
         first: _First = yield self._first_look()
         second: list[list[Reply]] = yield self._second_look(first, tails)
@@ -114,58 +121,63 @@ class Looker:
     ) -> _First:
         clock, *roll = of_register
         queues, switch, all_switch, processed, failed, entries, *of_queues = of_all
+        _raise_busy([*of_register, *of_all, *of_workers])
         if isinstance(clock, StoreError):
             raise clock
         server_time = times.from_server(*clock)
-        problems: list[str] = []
+        problems: dict[str, str] = {}
 
-        def sound(reply: Any, what: str, otherwise: Any) -> Any:
+        def read(what: str, reply: Reply, meaning: Callable[[Any], T]) -> T | None:
             if isinstance(reply, StoreError):
-                problems.append(f"{what}: {reply}")
-                return otherwise
-            return reply
+                problems[what] = str(reply)
+                return None
+            return meaning(reply)
 
         ids, beats = self._register.parse(roll, server_time, problems)
-        answer = sound(entries, "failures", None)
-        count, newest = (None, None) if answer is None else self._newest.parse(answer)
+        seen = read("failures", entries, self._newest.parse)
+        count, newest = (None, None) if seen is None else seen
         return _First(
             server_time=server_time,
-            queue_names=[name_text(raw) for raw in sorted(sound(queues, "queues", []))],
+            queue_names=read("queues", queues, _names),
             worker_ids=ids,
             heartbeats=beats,
             failed=count,
             newest=newest,
-            processed_ever=integer(processed),
-            failed_ever=integer(failed),
-            is_paused=pauses.means_paused(sound(switch, "pause", None))
-            or bool(sound(all_switch, "pause", 0)),
-            problems=tuple(problems),
+            processed_ever=_counted("jobs processed", processed, problems),
+            failed_ever=_counted("jobs failed", failed, problems),
+            is_paused=_either(
+                read("pause of everything", switch, pauses.means_paused),
+                read("pause of everything", all_switch, bool),
+            ),
+            problems=problems,
             of_queues=of_queues,
             of_workers=of_workers,
         )
 
     def _second_look(self, first: _First, tails: Mapping[str, str]) -> Exchange[list[list[Reply]]]:
-        of_queues = self._heads.ask(first.queue_names, first.of_queues, tails)
+        of_queues = self._heads.ask(first.queue_names or [], first.of_queues, tails)
         totals = first.processed_ever, first.failed_ever
-        of_workers = self._roster.ask(first.worker_ids, first.heartbeats, totals, first.of_workers)
+        ids = first.worker_ids or []
+        of_workers = self._roster.ask(ids, first.heartbeats, totals, first.of_workers)
         middle = len(of_queues)
-        return Exchange(
-            (*of_queues, *of_workers),
-            lambda replies: [replies[:middle], replies[middle:]],
-            tolerant=True,
-        )
+
+        def parse(replies: list[Reply]) -> list[list[Reply]]:
+            _raise_busy(replies)
+            return [replies[:middle], replies[middle:]]
+
+        return Exchange((*of_queues, *of_workers), parse, tolerant=True)
 
     def _read(
         self, first: _First, of_queues: Iterable[Reply], of_workers: Iterable[Reply]
     ) -> Slices[Snapshot]:
-        newest = Stretch(0, ()) if first.newest is None else first.newest
-        seen = yield from self._newest.read(newest)
-        queues = yield from self._heads.read(iter(of_queues))
-        states = yield from self._roster.read(iter(of_workers), first.server_time)
+        newest = first.newest
+        seen = None if newest is None else (yield from self._newest.read(newest))
+        queues = yield from self._heads.read(iter(of_queues), first.problems)
+        states = yield from self._roster.read(iter(of_workers), first.server_time, first.problems)
         return Snapshot(
             server_time=first.server_time,
-            queues=tuple(queues),
-            workers=tuple(states),
+            queues=None if first.queue_names is None else tuple(queues),
+            workers=None if first.worker_ids is None else tuple(states),
             failures=seen,
             failed=first.failed,
             processed_ever=first.processed_ever,
@@ -175,17 +187,44 @@ class Looker:
         )
 
 
+def _raise_busy(replies: Iterable[Reply]) -> None:
+    """Raise what says that the server answers nothing for now: not one part is unknown then, all
+    is."""
+    for each in replies:
+        if isinstance(each, Busy):
+            raise each
+
+
+def _names(reply: list[bytes]) -> list[str]:
+    return [name_text(raw) for raw in sorted(reply)]
+
+
+def _counted(what: str, reply: Reply, problems: dict[str, str]) -> int | None:
+    found = integer(reply)
+    if found is None:
+        is_error = isinstance(reply, StoreError)
+        problems[what] = str(reply) if is_error else "what is kept there is no number"
+    return found
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:
+    """Whether one of the two is so; None when that depends on one that is unknown."""
+    if one or other:
+        return True
+    return None if one is None or other is None else False
+
+
 @dataclass(frozen=True, slots=True)
 class _First:
     server_time: datetime
-    queue_names: list[str]
-    worker_ids: list[bytes]
-    heartbeats: Mapping[bytes, bytes]
+    queue_names: list[str] | None
+    worker_ids: list[bytes] | None
+    heartbeats: Mapping[bytes, bytes] | None
     failed: int | None
     newest: Stretch | None
     processed_ever: int | None
     failed_ever: int | None
-    is_paused: bool
-    problems: tuple[str, ...]
+    is_paused: bool | None
+    problems: dict[str, str]
     of_queues: list[Reply]
     of_workers: list[Reply]

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
-from resque.errors import StoreError
+from resque.errors import Busy, StoreError
 from resque.state import audit, delayed, fronts, inspection
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
@@ -16,7 +16,7 @@ from resque.wire import times
 from resque.wire.exchange import Exchange, Reply
 from resque.wire.keys import Keys, name_text
 
-Part = Literal["server", "scheduler", "deeds"]
+Part = Literal["server", "scheduler", "deeds", "aside", "fronts"]
 
 #: How many of the newest actions are looked through for pauses.
 DEEDS_READ = 200
@@ -34,7 +34,7 @@ class Survey:
         schedules: How many recurring schedules there are.
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
-        fronts: The payload that is next, of the queues that were asked for; see `fronts.take`.
+        fronts: The payload that is next, of the queues that were asked for; see `fronts.Fronts`.
         skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
     """
 
@@ -52,11 +52,13 @@ class Survey:
 
 def failed(why: str) -> Survey:
     """The survey of a server that told nothing."""
-    return Survey(problems={"server": why, "scheduler": why, "deeds": why})
+    parts: tuple[Part, ...] = get_args(Part)
+    return Survey(problems=dict.fromkeys(parts, why))
 
 
 def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey]:
-    """Find out. What a user may not ask stays unknown. `lock` is the schedulers' master lock's
+    """Find out. What a user may not ask stays unknown; raises Busy when the server answers nothing
+    for now. `lock` is the schedulers' master lock's
     key, `queues` those whose next jobs are wanted. One round trip, O(schedules' number,
     `DEEDS_READ` and queues)."""
 
@@ -66,20 +68,23 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey
 
         def known(part: Part, *parts: Reply) -> bool:
             refused = next((each for each in parts if isinstance(each, StoreError)), None)
+            if isinstance(refused, Busy):
+                raise refused
             if refused is not None:
                 problems[part] = str(refused)
             return refused is None
 
         has_scheduler = known("scheduler", master, first, schedules)
+        payloads = fronts.read(queues, heads).payloads if known("fronts", *heads) else {}
         return Survey(
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
             facts=inspection.read_facts(info, config) if known("server", info) else None,
             master=name_text(master or b"") if has_scheduler else None,
             due=_score(first) if has_scheduler else None,
             schedules=schedules if has_scheduler else None,
-            aside=aside if isinstance(aside, int) else None,
+            aside=aside if known("aside", aside) else None,
             deeds=tuple(audit.listed(entries)) if known("deeds", entries) else None,
-            fronts=fronts.read(queues, heads),
+            fronts=payloads,
             problems=problems,
         )
 

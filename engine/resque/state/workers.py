@@ -63,7 +63,8 @@ def identity(text: str) -> Identity:
 @value_class
 class Record:
     """What a worker holds: the job, its queue, since when; what cannot be read is None.
-    `raw` are the record's bytes, `payload` those of the job in it."""
+    `raw` are the record's bytes, `payload` those of the job in it. With `is_unread` Redis did not
+    give it, `problem` says why, and whether the worker holds anything is unknown."""
 
     raw: bytes
     queue: str | None
@@ -72,6 +73,12 @@ class Record:
     args: Any
     payload: bytes | None
     problem: str | None = None
+    is_unread: bool = False
+
+
+def unread(why: str) -> Record:
+    """A record that Redis did not give."""
+    return Record(b"", None, None, None, None, None, why, is_unread=True)
 
 
 def read_record(raw: bytes) -> Record:

@@ -4,26 +4,60 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from dataclasses import replace
+from typing import Final
 
 from qtop.commands.session import Session
+from qtop.commands.unread import Unread
 from qtop.rows.boards import History
 from qtop.rows.model import Board
 from qtop.source import skew_s
 from resque.state import fronts, snapshot, survey
+from resque.state.snapshot import Snapshot
 from resque.state.survey import Survey
 
+_WAITS: Final = "how long the next jobs have waited"
 
-def look(session: Session, failures_limit: int, *, has_waits: bool = False) -> Board:
-    """The rows of a console at one look; rates need two looks and are unknown, and so is how long
-    jobs have waited, unless `has_waits`. Two round trips, with `has_waits` three, O(queues +
-    workers + failures read). Raises StoreError."""
+
+#: What of a look the lists of queues and of workers show.
+OF_QUEUES: Final = frozenset(
+    {"queues", "workers", "heartbeats", "jobs in hand", "items set aside", "paused queues"}
+)
+OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts of workers"})
+
+
+def look(
+    session: Session, failures_limit: int, unread: Unread, *, has_waits: bool = False
+) -> tuple[Board, Snapshot]:
+    """The rows of a console at one look, and the look; rates need two looks and are unknown, and so
+    is how long jobs have waited, unless `has_waits`; that it could not be read is noted. Two round
+    trips, with `has_waits` three, O(queues + workers + failures read). Raises StoreError."""
     taken = session.run(snapshot.take(session.keys, tails={}, failures_limit=failures_limit))
     history = History()
     if has_waits:
-        names = [queue.name for queue in taken.queues if queue.size]
-        history.note_fronts(session.run(fronts.take(session.keys, names)))
-    return history.add(taken, 0.0)
+        names = [queue.name for queue in taken.queues or () if queue.size]
+        seen = unread.try_to(session, _WAITS, fronts.take(session.keys, names))
+        if seen is not None:
+            history.note_fronts(seen.payloads)
+            if seen.problem is not None:
+                unread.note(_WAITS, seen.problem)
+    return history.add(taken, 0.0), taken
+
+
+def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = None) -> None:
+    """Note what of a look is unknown, of some parts of it or of all."""
+    for what, why in seen.problems.items():
+        if parts is None or what in parts:
+            unread.note(what, why)
+    if parts is None or "queues" in parts:
+        for queue in seen.queues or ():
+            if queue.problem is not None:
+                unread.note(f"queue {queue.name}", queue.problem)
+    if "jobs in hand" not in seen.problems and (parts is None or "jobs in hand" in parts):
+        for worker in seen.workers or ():
+            if worker.record is not None and worker.record.is_unread:
+                unread.note(f"worker {worker.identity.text}", worker.record.problem or "")
 
 
 def look_around(session: Session) -> Survey:

@@ -81,6 +81,8 @@ def _action(remove: bool) -> str:
 def _trail(session: Session, source: Source, seen: Extent, remove: bool) -> Trail:
     key = source.key(session.keys)
     size = session.run(removal.size_bytes(key)) if seen.length else 0
+    if size is None:
+        message("how large it is is unknown: an undo keeps it, whatever its size")
     return Trail(
         actor(),
         _action(remove),

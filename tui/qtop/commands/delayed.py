@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,6 +12,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, write
+from qtop.commands.unread import Unread
 from qtop.display.cells import job_class
 from qtop.display.text import ago, safe
 from qtop.finding.filter_terms import of_delayed, text_of
@@ -63,36 +64,46 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     \b
     Example: qtop delayed --filter class:Reports::Nightly --limit 20
     """
+    unread = Unread()
+    rows: list[_Row] = []
     with connection.open() as session:
         now_s = session.now().timestamp()
-        rows, is_partial = session.run(_find(session.keys, wanted, limit, now_s))
-    leave_if_none(rows, not wanted.is_empty)
+        find = _find(session.keys, wanted, limit, now_s, rows.append)
+        is_partial = unread.try_to(session, "delayed jobs", find)
+    for row in rows:
+        if row.job is _BROKEN:
+            unread.note(f"delayed jobs of {moment(row.at)}", _BROKEN.problem or "")
+    leave_if_none(rows, not wanted.is_empty and not unread)
     redactor = connection.redactor(is_whole=as_json)
     write(rows, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     if is_partial:
         message(f"the {len(rows):,} next: --limit 0 shows all")
+    unread.leave()
 
 
-def _find(keys: Keys, wanted: Filter, limit: int, now_s: float) -> Steps[tuple[list[_Row], bool]]:
-    """The jobs that match, at most `limit`, and whether there may be more. Two round trips for
-    each 500 moments, one more for each 250 jobs."""
-    rows: list[_Row] = []
+def _find(
+    keys: Keys, wanted: Filter, limit: int, now_s: float, each_row: Callable[[_Row], None]
+) -> Steps[bool]:
+    """Hand over the jobs that match, at most `limit`; returns whether there may be more. Two round
+    trips for each 500 moments, one more for each 250 jobs."""
+    number = 0
     is_partial = False
 
     def visit(found: Sequence[Parked], done: int, total: int) -> bool:
-        nonlocal is_partial
+        nonlocal is_partial, number
         for each in found:
             job = each.job or _BROKEN
             if not wanted.matches(of_delayed(job, each.moment.at - now_s)):
                 continue
-            is_partial = bool(limit) and len(rows) >= limit
+            is_partial = bool(limit) and number >= limit
             if is_partial:
                 return False
-            rows.append(_Row(each.moment, job, now_s))
+            number += 1
+            each_row(_Row(each.moment, job, now_s))
         return True
 
     yield from delayed_windows.walk(keys, visit, max_bytes=_LISTED_BYTES)
-    return rows, is_partial
+    return is_partial
 
 
 def _cells(row: _Row) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from qtop.commands.output import json_line, line
 from qtop.commands.session import Session
 from qtop.config.thresholds import USUAL
 from qtop.display.cells import failure_class
-from qtop.display.text import pad, safe
+from qtop.display.text import count, pad, safe
 from qtop.rows.boards import History
 from qtop.rows.model import Board
 from qtop.verdicts import Judge, Severity, server_checks
@@ -133,10 +133,15 @@ def _fleet(session: Session) -> Iterator[Finding]:
     seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
     board = History().add(seen, 0.0)
     yield from _of_board(board, look_around(session))
-    poisoned = session.run(poison.among(session.keys, seen.failures))
-    deadly = [failure for failure in seen.failures if failure.item.sha in poisoned]
-    yield checks.poison([failure_class(each) for each in deadly])
-    longest = sorted((row for row in board.queues if row.depth), key=lambda row: -(row.depth or 0))
+    if seen.failures is not None:
+        poisoned = session.run(poison.among(session.keys, seen.failures))
+        deadly = [failure for failure in seen.failures if failure.item.sha in poisoned]
+        yield checks.poison([failure_class(each) for each in deadly])
+    if seen.workers is None or board.workers is None:
+        return
+    longest = sorted(
+        (row for row in board.queues or () if row.depth), key=lambda row: -(row.depth or 0)
+    )
     names = [row.name for row in longest[:_QUEUES_COMPARED]]
     alike = session.run(duplicates.waiting_alike(session.keys, names))
     troubled = {row.identity.text for row in board.workers if row.condition in ("dead?", "silent")}
@@ -150,12 +155,14 @@ def _of_board(board: Board, survey: Survey) -> Iterator[Finding]:
         level = _LEVELS[verdict.severity]
         wrong |= {verdict.check} if level != "OK" else set()
         yield Finding(verdict.check, level, verdict.text, "" if level == "OK" else verdict.remedy)
+    # Of what is unknown it was told above, and it is not well.
+    is_known = "keys" not in wrong
     for check, text in (
-        ("queues", f"{len(board.queues):,}, all with jobs are served"),
-        ("workers", f"{len(board.workers):,}, none is silent"),
+        ("queues", f"{count(board.totals.queues)}, all with jobs are served"),
+        ("workers", f"{count(board.totals.workers)}, none is silent"),
         ("jobs", "none was found that cannot be read"),
     ):
-        if check not in wrong:
+        if check not in wrong and is_known:
             yield Finding(check, "OK", text)
 
 

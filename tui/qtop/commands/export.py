@@ -17,6 +17,7 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, redact_option, yes_option
 from qtop.commands.output import counted, line, message
 from qtop.commands.selection import SOURCE, from_option
+from qtop.commands.unread import Unread
 from qtop.display.text import safe
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Source, scan
@@ -49,6 +50,7 @@ def export(path: Path, source: Source, wanted: Filter, connection: Connection) -
     Example: qtop export failures.jsonl --from failed --filter 'age>7d' --no-redact
     """
     written = 0
+    unread = Unread()
     with connection.open() as session, _created(path) as file:
         redactor = connection.redactor(is_whole=False)
 
@@ -58,18 +60,18 @@ def export(path: Path, source: Source, wanted: Filter, connection: Connection) -
             written += 1
 
         is_failed = source.kind == "failed"
-        session.run(
-            scan(
-                session.keys,
-                source,
-                wanted,
-                session.now(),
-                write,
-                from_head=not is_failed,
-                whole=True,
-            )
+        look = scan(
+            session.keys,
+            source,
+            wanted,
+            session.now(),
+            write,
+            from_head=not is_failed,
+            whole=True,
         )
+        unread.try_to(session, f"what else is in {source}", look)
     message(f"written {counted(written, source.noun)}")
+    unread.leave()
     sys.exit(0 if written else 1)
 
 

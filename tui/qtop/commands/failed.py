@@ -18,6 +18,7 @@ from qtop.commands.output import (
     tell_too_large,
     write,
 )
+from qtop.commands.unread import Unread
 from qtop.display.cells import failure_class, optional
 from qtop.display.text import safe
 from qtop.finding.filters import Filter
@@ -58,17 +59,19 @@ def command(
     Example: qtop failed --filter 'class:Mailers::* exception:*Timeout age<1h'
     """
     hits: list[Hit] = []
+    unread = Unread()
     source = Source("failed", list_name)
     with connection.open() as session:
-        scanned = session.run(
-            scan(session.keys, source, wanted, session.now(), hits.append, limit=limit)
-        )
-    tell_too_large(scanned.too_large)
-    leave_if_none(hits, not wanted.is_empty)
+        look = scan(session.keys, source, wanted, session.now(), hits.append, limit=limit)
+        scanned = unread.try_to(session, "failed jobs", look)
+    tell_too_large(0 if scanned is None else scanned.too_large)
+    leave_if_none(hits, not wanted.is_empty and not unread)
     found = [hit.failure for hit in hits if hit.failure is not None]
     redactor = connection.redactor(is_whole=as_json)
     write(found, _COLUMNS, _cells, fields, as_json=as_json, redactor=redactor)
-    if wanted.is_empty:
+    if scanned is None:
+        unread.leave()
+    elif wanted.is_empty:
         tell_rest(len(found), scanned.length, "failure")
     elif scanned.is_partial:
         message(f"the {len(found):,} newest that match: --limit 0 looks at all")

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
-from qtop.commands.board import look
+from qtop.commands.board import note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
 from qtop.commands.output import Column, leave_if_none, message, tell_too_large, write
 from qtop.commands.session import Session
+from qtop.commands.unread import Unread
 from qtop.display.cells import job_class, optional
 from qtop.display.text import ago, safe
 from qtop.finding.filter_terms import Subject, of_delayed, of_hand, text_of
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Source, scan
 from qtop.finding.walking import LISTED_BYTES
-from qtop.rows.model import Board, age_at
-from resque.state import delayed_windows, failures
+from qtop.rows.model import age_at
+from resque.state import delayed_windows, failures, snapshot
 from resque.state.delayed import ASIDE
 from resque.state.delayed_windows import Parked
-from resque.wire.exchange import Steps
+from resque.state.snapshot import Snapshot
+from resque.wire.exchange import Operation, Steps
+
+T = TypeVar("T")
 
 _ID_CHARACTERS: Final = 10
+_NO_LIST: Final = "the key of their moment holds no list"
 _COLUMNS = (
     Column("WHERE", may_shrink=True),
     Column("HOW"),
@@ -67,22 +72,33 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     if wanted.is_empty:
         raise click.UsageError("an empty filter finds everything: say what to look for")
     found: list[_Found] = []
+    unread = Unread()
     with connection.open() as session:
-        search = _Search(session, wanted, limit, found)
+        search = _Search(session, wanted, limit, found, unread)
         is_partial = not search.delayed() or not search.listed() or not search.failed()
     tell_too_large(search.too_large)
-    leave_if_none(found, is_filtered=True)
+    leave_if_none(found, is_filtered=not unread)
     redactor = connection.redactor(is_whole=as_json)
     write(found, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     if is_partial:
         message(f"the first {len(found):,}: --limit 0 shows all")
+    unread.leave()
 
 
 class _Search:
     """Looks through one kind of place after the other. Each method returns whether it came to the
-    end; it does not when there were enough before."""
+    end; it does not when there were enough before. A place that cannot be read is noted, and the
+    others are looked through all the same."""
 
-    def __init__(self, session: Session, wanted: Filter, limit: int, found: list[_Found]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        wanted: Filter,
+        limit: int,
+        found: list[_Found],
+        unread: Unread,
+    ) -> None:
+        self._unread = unread
         self._session, self._keys = session, session.keys
         self._wanted, self._limit = wanted, limit
         self._found = found
@@ -91,29 +107,38 @@ class _Search:
 
     def delayed(self) -> bool:
         """The delayed jobs."""
-        return self._session.run(self._delayed())
+        is_whole = self._try_to("delayed jobs", self._delayed())
+        return True if is_whole is None else is_whole
+
+    def _try_to(self, what: str, operation: Operation[T]) -> T | None:
+        return self._unread.try_to(self._session, what, operation)
+
+    def _look(self, parts: Collection[str]) -> Snapshot | None:
+        look = snapshot.take(self._keys, tails={}, failures_limit=0)
+        seen = self._try_to("queues and workers", look)
+        if seen is not None:
+            note_unread(self._unread, seen, parts)
+        return seen
 
     def listed(self) -> bool:
         """What waits in queues, what was set aside from them, what workers hold."""
-        board = look(self._session, 0)
-        for problem in board.totals.problems:
-            message(problem)
-        for row in board.queues:
-            if row.problem:
-                message(f"queue {row.name}: {row.problem}")
-                continue
-            if not self._scan(Source("queue", row.name)):
+        seen = self._look({"queues"})
+        for queue in () if seen is None else seen.queues or ():
+            if queue.problem is None and not self._scan(Source("queue", queue.name)):
                 return False
-            if row.unreadable and not self._scan(Source("unreadable", row.name)):
+            # Also where it is unknown whether there are any.
+            if queue.unreadable != 0 and not self._scan(Source("unreadable", queue.name)):
                 return False
         if not self._scan(Source("unreadable", ASIDE)):
             return False
-        return all(map(self._take, _in_hand(look(self._session, 0))))
+        now = self._look({"workers", "jobs in hand"})
+        return now is None or all(map(self._take, _in_hand(now)))
 
     def failed(self) -> bool:
         """The failures, in all their lists."""
-        lists = self._session.run(failures.lists(self._keys))
-        return all(self._scan(Source("failed", name)) for name in lists)
+        lists = self._try_to("lists of failures", failures.lists(self._keys))
+        # Without the names of the others there is still the usual one.
+        return all(self._scan(Source("failed", name)) for name in lists or [failures.FAILED])
 
     def _take(self, found: _Found) -> bool:
         """Keep what matches; whether there is room for more."""
@@ -140,7 +165,9 @@ class _Search:
 
     def _of_parked(self, parked: Sequence[Parked]) -> Iterator[_Found]:
         for each in parked:
-            if each.job is not None:
+            if each.job is None:
+                self._unread.note(f"delayed jobs of {each.moment.stamp}", _NO_LIST)
+            else:
                 due_s = each.moment.at - self._now.timestamp()
                 how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
                 yield _Found("delayed", how, of_delayed(each.job, due_s), each.job.item.raw)
@@ -151,18 +178,17 @@ class _Search:
         # One more than there is room for tells that there are more.
         room = self._limit - len(self._found) + 1 if self._limit else 0
         is_queue = source.kind == "queue"
-        scanned = self._session.run(
-            scan(
-                self._keys,
-                source,
-                self._wanted,
-                self._now,
-                hits.append,
-                limit=room,
-                from_head=is_queue,
-            )
+        look = scan(
+            self._keys,
+            source,
+            self._wanted,
+            self._now,
+            hits.append,
+            limit=room,
+            from_head=is_queue,
         )
-        self.too_large += scanned.too_large
+        scanned = self._try_to(str(source), look)
+        self.too_large += 0 if scanned is None else scanned.too_large
         return all(self._take(_of_hit(source, hit, self._now)) for hit in hits)
 
 
@@ -177,11 +203,12 @@ def _of_hit(source: Source, hit: Hit, now: datetime) -> _Found:
     return _Found(str(source), how, hit.subject, hit.item.raw)
 
 
-def _in_hand(board: Board) -> Iterator[_Found]:
-    for row in board.workers:
-        if row.record is not None:
-            record, worker = row.record, row.identity.text
-            how = "in hand" if row.elapsed_s is None else f"in hand for {ago(row.elapsed_s)}"
+def _in_hand(seen: Snapshot) -> Iterator[_Found]:
+    for each in seen.workers or ():
+        record, worker = each.record, each.identity.text
+        if record is not None and not record.is_unread:
+            elapsed_s = age_at(seen.server_time, record.run_at)
+            how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
             raw = record.raw if record.payload is None else record.payload
             yield _Found(f"worker {worker}", how, of_hand(record, worker), raw)
 

@@ -9,14 +9,20 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from qtop.commands.board import look, look_around
+from qtop.commands.board import look, look_around, note_unread
 from qtop.commands.connect import Connection
 from qtop.commands.output import counted, line, moment
+from qtop.commands.session import Session
+from qtop.commands.unread import Unread
 from qtop.display import cells
-from qtop.display.text import count, crop, pad, safe
+from qtop.display.text import count, crop, how_many, pad, safe
 from qtop.rows.condition import CONDITIONS
-from qtop.rows.model import Board, QueueRow
+from qtop.rows.model import Board, QueueRow, Totals
 from qtop.verdicts import Judge, Verdict
+from qtop.verdicts.server import UNKNOWN
+from resque.errors import StoreError
+from resque.state import survey
+from resque.state.survey import Survey
 
 _FAILURES: Final = 10
 _QUEUES: Final = 40
@@ -25,17 +31,34 @@ _WIDTH: Final = 120
 
 
 def print_once(connection: Connection) -> None:
-    """Print what is wrong, and one look at queues, workers and failures. Four round trips. Raises
-    StoreError."""
+    """Print what is wrong, and one look at queues, workers and failures. Four round trips. Leaves
+    with status 3 when a part of that could not be read. Raises StoreError."""
+    unread = Unread()
     with connection.open() as session:
-        board = look(session, 500, has_waits=True)
-        survey = look_around(session)
+        board, seen = look(session, 500, unread, has_waits=True)
+        note_unread(unread, seen)
+        found = _surveyed(session, unread)
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
-    verdicts = Judge().judge(board, 0.0, survey=survey, rtt_ms=None)
+    verdicts = Judge().judge(board, 0.0, survey=found, rtt_ms=None)
     for text in report(board, where, verdicts, width):
         line(redactor.text(text))
+    unread.leave()
+
+
+def _surveyed(session: Session, unread: Unread) -> Survey:
+    """What there is to know beside the look. What the server does not tell about itself is no part
+    of the answer: not every one does."""
+    try:
+        found = look_around(session)
+    except StoreError as error:
+        unread.note("the server, its scheduler and who paused what", str(error))
+        return survey.failed(str(error))
+    for part, why in found.problems.items():
+        if part != "server":
+            unread.note(UNKNOWN[part], why)
+    return found
 
 
 def report(
@@ -46,10 +69,11 @@ def report(
     totals = board.totals
     yield f"qtop  {safe(where)}  {board.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
+    if totals.is_paused is None:
+        paused = "  whether everything is paused is unknown"
     yield (
-        f"{counted(totals.waiting, 'job')} waiting in {counted(totals.queues, 'queue')}, "
-        f"{totals.working:,} of {counted(totals.workers, 'worker')} working, "
-        f"{count(totals.failed)} failed{paused}"
+        f"{cells.jobs_waiting(totals)} in {how_many(totals.queues, 'queue')}, "
+        f"{_working(totals)} working, {count(totals.failed)} failed{paused}"
     )
     yield ""
     for verdict in verdicts:
@@ -59,21 +83,32 @@ def report(
         yield from (crop(row, width) for row in table)
 
 
+def _working(totals: Totals) -> str:
+    if totals.workers is None:
+        return how_many(None, "worker")
+    busy = totals.working
+    if totals.working_is_least:
+        busy_words = f"at least {busy:,}" if busy else count(None)
+    else:
+        busy_words = count(busy)
+    return f"{busy_words} of {counted(totals.workers, 'worker')}"
+
+
 def _queues(board: Board) -> Iterator[str]:
-    rows = sorted(board.queues, key=_trouble)
+    rows = sorted(board.queues or (), key=_trouble)
     table = [
         (
             safe(row.name),
             "unknown" if row.depth is None else f"{row.depth:,}",
             cells.duration(row.next_waits_s),
-            f"{row.serving:,}",
-            cells.queue_failed(row),
+            count(row.serving),
+            count(None) if row.failed is None else cells.queue_failed(row),
             cells.queue_state(row),
         )
         for row in rows[:_QUEUES]
     ]
     titles = ("QUEUE", "WAITING", "NEXT WAITS", "WORKERS", "FAILED", "")
-    yield from _table(titles, table, len(rows), "no queues")
+    yield from _table(titles, table, len(rows), _none(board, "queues"))
 
 
 def _trouble(row: QueueRow) -> tuple[bool, int]:
@@ -81,7 +116,7 @@ def _trouble(row: QueueRow) -> tuple[bool, int]:
 
 
 def _workers(board: Board) -> Iterator[str]:
-    rows = sorted(board.workers, key=lambda row: CONDITIONS.index(row.condition))
+    rows = sorted(board.workers or (), key=lambda row: CONDITIONS.index(row.condition))
     table = [
         (
             safe(row.identity.text),
@@ -93,7 +128,7 @@ def _workers(board: Board) -> Iterator[str]:
         for row in rows[:_WORKERS]
     ]
     titles = ("WORKER", "STATE", "HEARTBEAT", "FOR", "JOB")
-    yield from _table(titles, table, len(rows), "no workers")
+    yield from _table(titles, table, len(rows), _none(board, "workers"))
 
 
 def _failures(board: Board) -> Iterator[str]:
@@ -105,12 +140,18 @@ def _failures(board: Board) -> Iterator[str]:
             cells.optional(row.failure.exception),
             cells.failure_error(row.failure),
         )
-        for row in board.failures[:_FAILURES]
+        for row in (board.failures or ())[:_FAILURES]
     ]
     total = board.totals.failed if board.totals.failed is not None else len(table)
     yield from _table(
-        ("FAILED", "CLASS", "QUEUE", "EXCEPTION", "ERROR"), table, total, "no failures"
+        ("FAILED", "CLASS", "QUEUE", "EXCEPTION", "ERROR"), table, total, _none(board, "failures")
     )
+
+
+def _none(board: Board, what: str) -> str:
+    """What an empty table says."""
+    why = board.totals.problems.get(what)
+    return f"no {what}" if why is None else f"unknown {what}: {safe(why)}"
 
 
 def _table(

@@ -15,6 +15,7 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
+from qtop.commands.unread import Unread
 from qtop.display.text import safe
 from qtop.plans.evidence import Case, fields, gather, words
 from resque.state import pruning
@@ -65,16 +66,19 @@ def command(
         if not dry_run:
             session.refuse_if_read_only()
         cases = session.run(gather(session.keys, names, ignore_pids=ignore_pids))
+        unread = _unread_of(cases)
         dead = [case for case in cases if case.doubt is None]
         for case in cases:
             if case.doubt is not None:
                 _tell_kept(case, case.doubt, as_json, "would keep" if dry_run else "kept")
         if not dead:
+            unread.leave()
             message("no worker is dead")
             sys.exit(1)
         if dry_run:
             for case in dead:
                 _tell_plan(case, requeue_lost, as_json)
+            unread.leave()
             return
         for case in dead:
             message(f"{case.worker_id}: {words(case)}")
@@ -82,6 +86,14 @@ def command(
             confirm(f"prune {counted(len(dead), 'dead worker')}")
         pruned = _prune(session, dead, requeue_lost, as_json)
     sys.exit(0 if pruned else 1)
+
+
+def _unread_of(cases: Sequence[Case]) -> Unread:
+    unread = Unread()
+    for case in cases:
+        for what, why in case.unread.items():
+            unread.note(what, why)
+    return unread
 
 
 def _prune(session: Session, dead: Sequence[Case], requeue_lost: int, as_json: bool) -> int:

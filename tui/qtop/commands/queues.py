@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from qtop.commands.board import look
+from qtop.commands.board import OF_QUEUES, look, note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
-from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
+from qtop.commands.output import Column, leave_if_none, tell_rest, write
+from qtop.commands.unread import Unread
 from qtop.display.cells import duration, queue_failed, queue_state
-from qtop.display.text import safe
+from qtop.display.text import count, safe
 from qtop.finding.filter_terms import Subject
 from qtop.finding.filters import Filter
 from qtop.rows.model import QueueRow
@@ -43,15 +44,16 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     \b
     Example: qtop queues --filter 'queue:mail*'
     """
+    unread = Unread()
     with connection.open() as session:
-        board = look(session, _FAILURES_READ, has_waits=True)
-    for problem in board.totals.problems:
-        message(problem)
-    found = [row for row in board.queues if wanted.matches(_subject(row))]
-    leave_if_none(found, not wanted.is_empty)
+        board, seen = look(session, _FAILURES_READ, unread, has_waits=True)
+    note_unread(unread, seen, OF_QUEUES | {"failures"})
+    found = [row for row in board.queues or () if wanted.matches(_subject(row))]
+    leave_if_none(found, not wanted.is_empty and not unread)
     shown = found[:limit] if limit else found
     write(shown, _COLUMNS, _cells, _fields, as_json=as_json)
     tell_rest(len(shown), len(found), "queue")
+    unread.leave()
 
 
 def _subject(row: QueueRow) -> Subject:
@@ -63,9 +65,9 @@ def _cells(row: QueueRow) -> tuple[str, ...]:
         safe(row.name),
         "unknown" if row.depth is None else str(row.depth),
         duration(row.next_waits_s),
-        str(row.serving),
-        str(row.in_hand),
-        queue_failed(row),
+        count(row.serving),
+        count(row.in_hand),
+        count(None) if row.failed is None else queue_failed(row),
         queue_state(row) or "ok",
     )
 
@@ -78,9 +80,9 @@ def _fields(row: QueueRow) -> Mapping[str, Any]:
         "workers": row.serving,
         "in_hand": row.in_hand,
         "failed": row.failed,
-        "failed_is_all": row.failed_is_all,
+        "failed_is_all": None if row.failed is None else row.failed_is_all,
         "paused": row.is_paused,
-        "unserved": row.is_unserved,
+        "unserved": None if row.serving is None else row.is_unserved,
         "unreadable": row.unreadable,
         "problem": row.problem,
     }

@@ -13,6 +13,7 @@ from qtop.commands.failed import fields
 from qtop.commands.options import filter_option, json_option, limit_option, redact_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.selection import from_option
+from qtop.commands.unread import Unread
 from qtop.display.redact import Redactor
 from qtop.display.text import pad
 from qtop.finding.filters import Filter
@@ -45,6 +46,7 @@ def command(
     Example: qtop show --from failed --filter id:3f2a9c0d11
     """
     shown = 0
+    unread = Unread()
     redactor = connection.redactor(is_whole=True)
 
     def show(hit: Hit) -> None:
@@ -58,18 +60,20 @@ def command(
             _print(each)
 
     with connection.open() as session:
-        scanned = session.run(
-            scan(
-                session.keys,
-                source,
-                wanted,
-                session.now(),
-                show,
-                limit=limit,
-                from_head=source.kind != "failed",
-                whole=True,
-            )
+        look = scan(
+            session.keys,
+            source,
+            wanted,
+            session.now(),
+            show,
+            limit=limit,
+            from_head=source.kind != "failed",
+            whole=True,
         )
+        scanned = unread.try_to(session, f"what is in {source}", look)
+    if scanned is None:
+        unread.leave()
+        return
     if not shown:
         message(f"nothing in {source} matches" if scanned.length else f"{source} is empty")
         sys.exit(1)

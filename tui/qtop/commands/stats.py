@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 
+from qtop.commands.board import note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
-from qtop.commands.output import Column, json_line, line, message, write
+from qtop.commands.output import Column, json_line, line, write
+from qtop.commands.unread import Unread
 from resque.state import snapshot
 
+T = TypeVar("T")
+
 _COLUMNS = (Column("STATISTIC"), Column("VALUE", "right"))
+#: What of a look the totals are made from.
+_COUNTED: Final = frozenset(
+    {
+        *("queues", "items set aside", "workers", "jobs in hand", "failures"),
+        *("jobs processed", "jobs failed", "pause of everything"),
+    }
+)
 
 
 @click.command()
@@ -21,38 +32,78 @@ _COLUMNS = (Column("STATISTIC"), Column("VALUE", "right"))
 def command(connection: Connection, as_json: bool) -> None:
     """Show the totals.
 
-    `failed` is how many failures are listed, `failed_ever` how many jobs ever failed.
+    `failed` is how many failures are listed, `failed_ever` how many jobs ever failed. What could
+    not be read is unknown (null, and why in `unknown`), and the exit status 3 then.
 
     \b
     Example: qtop stats --json
     """
+    unread = Unread()
     with connection.open() as session:
         look = session.run(snapshot.take(session.keys, tails={}, failures_limit=0))
-    for problem in look.problems:
-        message(problem)
-    totals: Mapping[str, Any] = {
-        "queues": len(look.queues),
-        "waiting": sum(queue.size or 0 for queue in look.queues),
-        "unreadable": sum(queue.unreadable for queue in look.queues),
-        "workers": len(look.workers),
-        "working": sum(worker.record is not None for worker in look.workers),
-        "failed": look.failed,
-        "processed_ever": look.processed_ever,
-        "failed_ever": look.failed_ever,
+    note_unread(unread, look, _COUNTED)
+    totals: Mapping[str, _Sum | bool | None] = {
+        "queues": _length(look.queues),
+        "waiting": _sum(look.queues, lambda queue: queue.size),
+        "unreadable": _sum(look.queues, lambda queue: queue.unreadable),
+        "workers": _length(look.workers),
+        "working": _sum(look.workers, lambda worker: worker.is_busy),
+        "failed": _Sum.of(look.failed),
+        "processed_ever": _Sum.of(look.processed_ever),
+        "failed_ever": _Sum.of(look.failed_ever),
         "paused": look.is_paused,
     }
     if as_json:
-        line(json_line(totals))
-        return
-    write(list(totals.items()), _COLUMNS, _cells, _no_fields, as_json=False)
+        line(json_line({**_values(totals), "unknown": unread.parts}))
+    else:
+        write(list(totals.items()), _COLUMNS, _cells, _no_fields, as_json=False)
+    unread.leave()
 
 
-def _no_fields(pair: tuple[str, Any]) -> Mapping[str, Any]:
+class _Sum(NamedTuple):
+    """A figure; when it is a sum of what is known only, at least so many."""
+
+    known: int
+    is_least: bool = False
+
+    @classmethod
+    def of(cls, figure: int | None) -> _Sum | None:
+        return None if figure is None else cls(figure)
+
+
+def _length(rows: Sequence[object] | None) -> _Sum | None:
+    return None if rows is None else _Sum(len(rows))
+
+
+def _sum(rows: Sequence[T] | None, count: Callable[[T], int | None]) -> _Sum | None:
+    if rows is None:
+        return None
+    counts = [count(row) for row in rows]
+    known = [each for each in counts if each is not None]
+    return _Sum(sum(known), len(known) < len(counts)) if known or not counts else None
+
+
+def _values(totals: Mapping[str, _Sum | bool | None]) -> Mapping[str, Any]:
+    """What is only at least so many is null, and told beside it."""
+    values: dict[str, Any] = {}
+    for name, figure in totals.items():
+        if not isinstance(figure, _Sum):
+            values[name] = figure
+            continue
+        values[name] = None if figure.is_least else figure.known
+        if figure.is_least:
+            values[f"{name}_at_least"] = figure.known
+    return values
+
+
+def _no_fields(pair: tuple[str, _Sum | bool | None]) -> Mapping[str, Any]:
     return dict((pair,))
 
 
-def _cells(pair: tuple[str, Any]) -> tuple[str, str]:
+def _cells(pair: tuple[str, _Sum | bool | None]) -> tuple[str, str]:
     name, value = pair
     if isinstance(value, bool):
         return name, "yes" if value else "no"
-    return name, "unknown" if value is None else str(value)
+    if value is None:
+        return name, "unknown"
+    return name, f"{'at least ' if value.is_least else ''}{value.known}"

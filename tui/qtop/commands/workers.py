@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from qtop.commands.board import look
+from qtop.commands.board import OF_WORKERS, look, note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
-from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
+from qtop.commands.output import Column, leave_if_none, tell_rest, write
+from qtop.commands.unread import Unread
 from qtop.display import cells
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject
@@ -45,21 +46,23 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     \b
     Example: qtop workers --filter 'worker:web-3 !idle'
     """
+    unread = Unread()
     with connection.open() as session:
-        board = look(session, 0)
-    for problem in board.totals.problems:
-        message(problem)
-    names = [row.name for row in board.queues]
+        board, seen = look(session, 0, unread)
+    # Which queues a pattern stands for matters to a filter only.
+    note_unread(unread, seen, OF_WORKERS if wanted.is_empty else OF_WORKERS | {"queues"})
+    names = [row.name for row in board.queues or ()]
     # Workers share their lists of queues.
-    lists = {row.identity.queues for row in board.workers}
+    lists = {row.identity.queues for row in board.workers or ()}
     served = {queues: _served(queues, names) for queues in lists}
-    found = [row for row in board.workers if wanted.matches(_subject(row, served))]
-    leave_if_none(found, not wanted.is_empty)
+    found = [row for row in board.workers or () if wanted.matches(_subject(row, served))]
+    leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
     shown = found[:limit] if limit else found
     redactor = connection.redactor(is_whole=as_json)
     write(shown, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     tell_rest(len(shown), len(found), "worker")
+    unread.leave()
 
 
 def _subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[str]]) -> Subject:
@@ -116,5 +119,5 @@ def _fields(row: WorkerRow) -> Mapping[str, Any]:
         "run_at": None if record is None else record.run_at,
         "for_s": row.elapsed_s,
         "problem": None if record is None else record.problem,
-        "raw": None if record is None else record.raw,
+        "raw": None if record is None or record.is_unread else record.raw,
     }

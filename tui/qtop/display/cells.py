@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from qtop.display.beginnings import MOST_CHARACTERS, beginning
-from qtop.display.text import ago, safe
+from qtop.display.text import ago, how_many, safe
 from qtop.rows.active_job import unwrapped
 from qtop.rows.falls import Fall
 from qtop.rows.model import DEPTHS_KEPT, FailureRow, QueueRow, Totals, WorkerRow
@@ -17,6 +17,8 @@ from resque.state.failures import Failure
 from resque.wire.codec import encode
 
 NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, which is not zero
+NOT_READ: Final = "?"
+"""In place of a count that could not be read."""
 FALL_SIGN: Final = "↓"
 _BREAK: Final = "╎"
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -41,8 +43,32 @@ def depth(row: QueueRow) -> str:
 
 
 def waiting(totals: Totals | None) -> str:
-    """How many jobs wait in all queues, with a sign as for one."""
-    return NOTHING if totals is None else fallen(number(totals.waiting), totals.falls.waiting)
+    """How many jobs wait in all queues, with a sign as for one: `7+` when at least so many,
+    `unknown`; a dash before the first look."""
+    if totals is None:
+        return NOTHING
+    figure = partly(totals.waiting, is_least=totals.waiting_is_least)
+    return fallen("unknown" if figure == NOT_READ else figure, totals.falls.waiting)
+
+
+def jobs_waiting(totals: Totals) -> str:
+    """How many jobs wait in all queues, in words."""
+    return f"{how_many(totals.waiting, 'job', is_least=totals.waiting_is_least)} waiting"
+
+
+def partly(value: int | None, *, is_least: bool = False) -> str:
+    """A count; `7+` for a sum of which parts are unknown, `?` when all of it is."""
+    if value is None or (is_least and not value):
+        return NOT_READ
+    return f"{number(value)}+" if is_least else number(value)
+
+
+def working(totals: Totals) -> str:
+    """How many workers have a job, of how many: `3/5`, `3+/5`, `?`."""
+    if totals.workers is None:
+        return NOT_READ
+    busy = partly(totals.working, is_least=totals.working_is_least)
+    return f"{busy}/{number(totals.workers)}"
 
 
 def fallen(figure: str, falls: object) -> str:
@@ -120,20 +146,25 @@ def queue_failed(row: QueueRow) -> str:
     """How many of a queue's jobs failed: exact, at least so many (`7+`), or unknown."""
     if row.failed_is_all:
         return number(row.failed)
+    # None of those that were read failed: older ones may have.
     return f"{number(row.failed)}+" if row.failed else NOTHING
 
 
 def queue_state(row: QueueRow) -> str:
-    """What is wrong with a queue, the worst first; empty when nothing is."""
+    """What is wrong with a queue, the worst first, and what is unknown; empty when nothing is."""
     wrong: list[str] = []
     if row.problem is not None:
         wrong.append(safe(row.problem))
     # Before "unserved": what somebody did on purpose explains the rest.
     if row.is_paused:
         wrong.append("paused")
+    if row.is_paused is None:
+        wrong.append("pause unknown")
     if row.is_unserved:
         wrong.append("unserved")
-    if row.unreadable:
+    if row.unreadable is None:
+        wrong.append("set aside unknown")
+    elif row.unreadable:
         wrong.append(f"{number(row.unreadable)} unreadable")
     if row.falls:
         wrong.append(f"fell from {number(row.falls[-1].was)}")
@@ -167,6 +198,8 @@ def worker_job(row: WorkerRow) -> str:
     record = row.record
     if record is None:
         return ""
+    if record.is_unread:
+        return f"unknown: {safe(record.problem or '')}"
     if record.problem is not None and record.class_name is not None:
         return f"{safe(record.class_name)}: {safe(record.problem)}"
     if record.problem is not None:
@@ -181,6 +214,8 @@ def worker_elapsed(row: WorkerRow) -> str:
 
 def heartbeat(row: WorkerRow) -> str:
     """The age of a worker's last heartbeat."""
+    if row.has_heartbeat is None:
+        return NOT_READ
     if not row.has_heartbeat:
         return "never"
     if row.heartbeat_age_s is not None and row.heartbeat_age_s < -60:

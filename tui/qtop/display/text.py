@@ -202,6 +202,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def how_many(number: int | None, noun: str, *, is_least: bool = False) -> str:
+    """As `counted`; `unknown jobs` for None, `at least 7 jobs` for a sum of what is known only."""
+    if number is None or (is_least and not number):
+        return f"{UNKNOWN} {noun}s"
+    return f"{'at least ' if is_least else ''}{counted(number, noun)}"
+
+
 # The name of the switch is the one the command line has.
 def spark(values: Sequence[float | None], width: int, *, ascii: bool = False) -> str:
     """Draw a history as one line of bars, the newest at the right.

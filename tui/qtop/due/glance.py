@@ -3,6 +3,7 @@ and who moves it all."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -33,21 +34,21 @@ class Master:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What one look gave; None is what could not be read, `problems` say why. `page` begins at
-    `start`."""
+    """What one look gave; None is what could not be read, `problems` say why, by what it is in
+    words. `page` begins at `start`."""
 
     start: Position | None
     page: Page | None
     outlook: Outlook | None
     looked: Looked | None
     master: Master | None
-    problems: tuple[str, ...]
+    problems: Mapping[str, str]
 
 
 def glance(keys: Keys, lock: bytes, now_s: float, start: Position | None) -> Steps[Glance]:
     """Look at everything; at no page of jobs without a `start`. `now_s` is the server's clock
     (epoch). Four round trips, three more for a page."""
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     jobs: Page | None = None
     if start is not None:
         page = delayed_windows.page(keys, start, PAGE)
@@ -56,17 +57,17 @@ def glance(keys: Keys, lock: bytes, now_s: float, start: Position | None) -> Ste
     looked = yield from _attempt(_one(schedules.look(keys)), "schedules", problems)
     owner = yield from _attempt(_one(schedules.master(lock)), "the schedulers' lock", problems)
     master = None if owner is None else Master(*owner)
-    return Glance(start, jobs, ahead, looked, master, tuple(problems))
+    return Glance(start, jobs, ahead, looked, master, problems)
 
 
 def _one(exchange: Exchange[T]) -> Steps[T]:
     return (yield exchange)  # type: ignore[no-any-return]
 
 
-def _attempt(steps: Steps[T], what: str, problems: list[str]) -> Steps[T | None]:
+def _attempt(steps: Steps[T], what: str, problems: dict[str, str]) -> Steps[T | None]:
     """The result; None when Redis refuses, as for a key of another kind: the rest is shown."""
     try:
         return (yield from steps)
     except Refused as error:
-        problems.append(f"{what}: {error}")
+        problems[what] = str(error)
         return None

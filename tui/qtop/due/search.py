@@ -45,7 +45,8 @@ class _Tally:
 
 class Search:
     """One run through all delayed jobs. `found` are the first that match, `matches` counts all of
-    them, `seen` the jobs looked at, `done` of `moments` how far it is."""
+    them, `seen` the jobs looked at, `done` of `moments` how far it is. `problem` says why it broke
+    off, if it did."""
 
     def __init__(self, wanted: Filter, now_s: float) -> None:
         self.wanted = wanted
@@ -53,6 +54,7 @@ class Search:
         self.found: list[Parked] = []
         self.matches = self.seen = self.done = self.moments = 0
         self.is_over = self.is_stopped = self.has_more_classes = False
+        self.problem: str | None = None
         self._classes: dict[tuple[str | None, bool], _Tally] = {}
 
     def run(self, keys: Keys) -> Steps[None]:

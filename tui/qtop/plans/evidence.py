@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from qtop.display.text import ago, counted, safe
@@ -19,6 +19,9 @@ from resque.wire.keys import Keys
 _AT_ONCE: Final = 100
 #: How many of the newest failures are compared with the jobs in hand.
 _FAILURES_READ: Final = 1000
+#: What of the fleet a case is compared with.
+_COMPARED: Final = frozenset({"workers", "jobs in hand", "failures"})
+_NOT_THERE: Final = "there is no such worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Case:
         waiting, failed, held: How often its job is also in its queue, among the newest failures,
             and in the hands of others.
         times_lost: How often a job of these bytes was put back within a day.
+        unread: Why some of this is unknown, by what it is in words.
     """
 
     seen: Evidence
@@ -41,6 +45,7 @@ class Case:
     failed: int | None = None
     held: int | None = None
     times_lost: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def worker_id(self) -> str:
@@ -72,21 +77,28 @@ def gather(keys: Keys, names: Sequence[str], *, ignore_pids: bool) -> Steps[list
     losses: list[int] = yield lost.counts(keys, jobs)
     waiting = dict(zip(jobs, waits, strict=True))
     times_lost = dict(zip(jobs, losses, strict=True))
-    failed = duplicates.failed(fleet.failures)
-    holders = duplicates.in_hands(fleet.workers)
-    known = {worker.identity.text for worker in fleet.workers}
+    failed = None if fleet.failures is None else duplicates.failed(fleet.failures)
+    holders = None if fleet.workers is None else duplicates.in_hands(fleet.workers)
+    known = [worker.identity.text for worker in fleet.workers or ()]
+    unread = {each: why for each, why in fleet.problems.items() if each in _COMPARED}
     cases: list[Case] = []
     for each in seen:
-        case = _of_process(each, ignore_pids)
+        case = replace(_of_process(each, ignore_pids), unread=unread)
         if each.beat is None and each.record is None and each.worker_id not in known:
-            case = replace(case, doubt="there is no such worker")
+            is_unknown = fleet.workers is None
+            doubt = "whether it is registered is unknown" if is_unknown else _NOT_THERE
+            case = replace(case, doubt=doubt)
         job = _job(each)
         if job is not None:
             case = replace(case, waiting=waiting[job], times_lost=times_lost[job])
+            if waiting[job] is None:
+                case = replace(case, unread={**unread, "jobs waiting": "Redis does not tell"})
             # Larger ones come cut, and cannot be compared.
             if len(job[1]) < snapshot.RECORD_BYTES // 2:
-                others = [holder for holder in holders.get(job, ()) if holder != each.worker_id]
-                case = replace(case, failed=failed[job], held=len(others))
+                case = replace(case, failed=None if failed is None else failed[job])
+                if holders is not None:
+                    others = [who for who in holders.get(job, ()) if who != each.worker_id]
+                    case = replace(case, held=len(others))
         cases.append(case)
     return cases
 
@@ -146,6 +158,8 @@ def _parts(case: Case) -> Iterator[str]:
         elsewhere.append(f"failed {counted(case.failed, 'time')}")
     if case.held:
         elsewhere.append(f"is in the hands of {counted(case.held, 'other worker')}")
+    if case.unread:
+        yield f"whether the same job is elsewhere is not known: {safe(', '.join(case.unread))}"
     if elsewhere:
         yield f"the same job {', '.join(elsewhere)}"
 

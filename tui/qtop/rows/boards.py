@@ -30,6 +30,8 @@ from resque.wire.slices import Slices, at_once
 
 #: So many queues are added between two pauses.
 _SLICE = 500
+#: A worker with a job in such a condition is counted as working.
+_AT_WORK = ("silent", "working", "no heartbeat")
 
 
 @dataclass(slots=True)
@@ -39,6 +41,13 @@ class _Past:
     depths: deque[int | None] = field(default_factory=lambda: deque(maxlen=DEPTHS_KEPT))
     looks: int = 0
     flows: FlowWindow = field(default_factory=FlowWindow)
+
+    def note(self, depth: int | None) -> None:
+        """How deep it is at a look; None when that is unknown: no rate goes across it."""
+        self.depths.append(depth)
+        self.looks += 1
+        if depth is None:
+            self.flows = FlowWindow()
 
 
 class History:
@@ -83,12 +92,16 @@ class History:
         self._note_names(snapshot.queues)
         workers = self._workers(snapshot, local_pids)
         yield
-        served_before, serving = self._serving, self._serving_by(workers)
+        served_before = self._serving
+        # While they are unknown, those of the last look that knew them: nobody has left.
+        serving = served_before if workers is None else self._serving_by(workers)
         falls = self._watch.add(snapshot, serving, served_before)
         totals = self._totals(snapshot, at_mono, workers, falls)
         yield
-        queues = yield from self._queues(snapshot, at_mono, serving, falls)
-        failures = failure_rows(snapshot.failures, snapshot.server_time)
+        known_serving = None if workers is None else serving
+        queues = yield from self._queues(snapshot, at_mono, known_serving, falls)
+        seen = snapshot.failures
+        failures = None if seen is None else failure_rows(seen, snapshot.server_time)
         board = Board(snapshot.server_time, queues, workers, failures, totals)
         self._before = (snapshot, at_mono)
         return board
@@ -106,7 +119,12 @@ class History:
                 self._served[queues] = ()
         return self._served[queues]
 
-    def _note_names(self, queues: Iterable[QueueState]) -> None:
+    def _note_names(self, queues: Iterable[QueueState] | None) -> None:
+        if queues is None:
+            # Those of the last look that knew them, each with a gap.
+            for past in self._pasts.values():
+                past.note(None)
+            return
         names = tuple(queue.name for queue in queues)
         if names == self._names:
             return
@@ -117,12 +135,21 @@ class History:
             del self._pasts[name]
 
     def _queues(
-        self, snapshot: Snapshot, at_mono: float, serving: Mapping[str, int], falls: Falls
-    ) -> Slices[tuple[QueueRow, ...]]:
-        in_hand = Counter([w.record.queue for w in snapshot.workers if w.record is not None])
-        failed = Counter([failure.queue for failure in snapshot.failures])
-        all_read = snapshot.failed is not None and len(snapshot.failures) >= snapshot.failed
+        self,
+        snapshot: Snapshot,
+        at_mono: float,
+        serving: Mapping[str, int] | None,
+        falls: Falls,
+    ) -> Slices[tuple[QueueRow, ...] | None]:
+        if snapshot.queues is None:
+            return None
+        in_hand, failed = _in_hand(snapshot), _failed(snapshot)
+        all_read = (
+            failed is not None and snapshot.failed is not None and failed.total() >= snapshot.failed
+        )
         seen = self._seen_flows(snapshot, at_mono, falls)
+        # Without heartbeats it is not known how many serve a queue, only that none does.
+        has_beats = all(each.has_heartbeat is not None for each in snapshot.workers or ())
         rows: list[QueueRow] = []
         for queue in snapshot.queues:
             if len(rows) % _SLICE == 0:
@@ -131,8 +158,7 @@ class History:
             past = self._pasts.get(name)
             if past is None:
                 past = self._pasts[name] = _Past()
-            past.depths.append(depth)
-            past.looks += 1
+            past.note(depth)
             if falls.breaks_counts or self._watch.fell_now(name):
                 past.flows = FlowWindow()  # nobody took what is missing
             rates = past.flows.add(seen.get(name), at_mono)
@@ -146,9 +172,9 @@ class History:
                     empty_in_s(depth, rates),
                     queue.is_paused,
                     queue.unreadable,
-                    serving.get(name, 0),
-                    in_hand.get(name, 0),
-                    failed.get(name, 0),
+                    _serving_of(name, serving, is_exact=has_beats),
+                    None if in_hand is None else in_hand.get(name, 0),
+                    None if failed is None else failed.get(name, 0),
                     all_read,
                     queue.problem,
                     self._watch.of(name),
@@ -173,15 +199,19 @@ class History:
         if self._before is None or at_mono <= self._before[1] or falls.breaks_counts:
             return {}
         before, before_mono = self._before
-        pairs, some_left = paired(before, snapshot)
+        both = paired(before, snapshot)
         # Where jobs are missing, what workers took does not tell from where.
-        workers = None if some_left or falls.breaks_waiting else pairs
+        workers = None if both is None or both[1] or falls.breaks_waiting else both[0]
         seen = flows(before, snapshot, workers, self.served_by, at_mono - before_mono)
         if falls.breaks_waiting:
             return {name: flow for name, flow in seen.items() if not self._watch.fell_now(name)}
         return seen
 
-    def _workers(self, snapshot: Snapshot, local_pids: Collection[int]) -> tuple[WorkerRow, ...]:
+    def _workers(
+        self, snapshot: Snapshot, local_pids: Collection[int]
+    ) -> tuple[WorkerRow, ...] | None:
+        if snapshot.workers is None:
+            return None
         now, host, silent_after_s = snapshot.server_time, self._local_host, self._silent_after_s
         conditions = map(condition, snapshot.workers, repeat(silent_after_s))
         rows = list(map(WorkerRow, snapshot.workers, conditions, repeat(now), repeat(False)))
@@ -191,16 +221,22 @@ class History:
         return tuple(rows)
 
     def _totals(
-        self, snapshot: Snapshot, at_mono: float, workers: Collection[WorkerRow], falls: Falls
+        self,
+        snapshot: Snapshot,
+        at_mono: float,
+        workers: Collection[WorkerRow] | None,
+        falls: Falls,
     ) -> Totals:
         if falls.breaks_counts:
             self._processed, self._failed = CounterWindow(), CounterWindow()
-        states = Counter([(w.condition, w.state.record is None) for w in workers])
+        waiting, waiting_is_least = summed(snapshot.queues)
+        states = Counter([(w.condition, w.state.is_busy) for w in workers or ()])
+        working = sum(n for (state, busy), n in states.items() if busy and state in _AT_WORK)
         return Totals(
-            queues=len(snapshot.queues),
-            waiting=sum([queue.size or 0 for queue in snapshot.queues]),
-            working=sum(n for (state, idle), n in states.items() if not idle and state != "dead?"),
-            workers=len(workers),
+            queues=None if snapshot.queues is None else len(snapshot.queues),
+            waiting=waiting,
+            working=None if workers is None else working,
+            workers=None if workers is None else len(workers),
             troubled=sum(n for (state, _), n in states.items() if state in ("dead?", "silent")),
             failed=snapshot.failed,
             failed_ever=snapshot.failed_ever,
@@ -209,4 +245,34 @@ class History:
             is_paused=snapshot.is_paused,
             problems=snapshot.problems,
             falls=falls,
+            waiting_is_least=waiting_is_least,
+            working_is_least=any(state == "unknown" for state, _ in states),
         )
+
+
+def _serving_of(queue: str, serving: Mapping[str, int] | None, *, is_exact: bool) -> int | None:
+    number = None if serving is None else serving.get(queue, 0)
+    return number if is_exact or number == 0 else None
+
+
+def summed(queues: Sequence[QueueState] | None) -> tuple[int | None, bool]:
+    """How many jobs wait in some queues, and whether that is only at least so many because some
+    are unknown."""
+    if queues is None:
+        return None, False
+    known = [queue.size for queue in queues if queue.size is not None]
+    return sum(known) if known or not queues else None, len(known) < len(queues)
+
+
+def _in_hand(snapshot: Snapshot) -> Counter[str | None] | None:
+    """How many jobs of each queue workers hold; None when that is not known of each worker."""
+    if snapshot.workers is None or any(each.is_busy is None for each in snapshot.workers):
+        return None
+    return Counter([w.record.queue for w in snapshot.workers if w.record is not None])
+
+
+def _failed(snapshot: Snapshot) -> Counter[str | None] | None:
+    """How many failures of each queue were read."""
+    if snapshot.failures is None:
+        return None
+    return Counter([failure.queue for failure in snapshot.failures])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from resque.state.snapshot import WorkerState
 from resque.state.workers import PRUNE_AFTER_S
 
-Condition = Literal["dead?", "silent", "working", "no heartbeat", "idle"]
-CONDITIONS: Final[tuple[Condition, ...]] = ("dead?", "silent", "working", "no heartbeat", "idle")
-"""What a worker does, troubles first."""
+Condition = Literal["dead?", "silent", "unknown", "working", "no heartbeat", "idle"]
+CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
+"""What a worker does, troubles first. Unknown is what Redis did not tell."""
 
 #: Two heartbeats are missing.
 SILENT_AFTER_S: Final = 120
@@ -17,6 +17,8 @@ SILENT_AFTER_S: Final = 120
 
 def condition(worker: WorkerState, silent_after_s: float = SILENT_AFTER_S) -> Condition:
     """What a worker does, as far as its heartbeat and its record tell."""
+    if worker.has_heartbeat is None:
+        return "unknown"
     if not worker.has_heartbeat:
         return "no heartbeat"
     age_s = worker.heartbeat_age_s
@@ -24,4 +26,6 @@ def condition(worker: WorkerState, silent_after_s: float = SILENT_AFTER_S) -> Co
         return "dead?"
     if age_s is not None and age_s > silent_after_s:
         return "silent"
-    return "idle" if worker.record is None else "working"
+    if worker.is_busy is None:
+        return "unknown"
+    return "working" if worker.is_busy else "idle"

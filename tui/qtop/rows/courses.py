@@ -62,11 +62,16 @@ class Recorder:
 
     def __init__(self) -> None:
         self._waiting, self._processed, self._failed = Course(), Course(), Course()
+        self._is_least: bool | None = None
 
     def add(self, totals: Totals | None, at_mono: float) -> None:
         """Take in a look; None when it failed."""
         falls = NO_FALLS if totals is None else totals.falls
-        if falls.breaks_waiting:
+        is_least = self._is_least if totals is None else totals.waiting_is_least
+        was_least, self._is_least = self._is_least, is_least
+        # Of other queues than before: what was before is no slope to it either.
+        is_other = was_least is not None and is_least != was_least
+        if falls.breaks_waiting or is_other:
             self._waiting.cut(at_mono)
         if falls.breaks_counts:
             self._processed.cut(at_mono)

@@ -84,7 +84,8 @@ class FallWatch:
 
     def add(self, now: Snapshot, served: Container[str], served_before: Container[str]) -> Falls:
         """Take in a look. `served` are the queues that a living worker takes from, now and at the
-        look before. O(queues), and O(workers) when a queue has fallen."""
+        look before. What one of the two does not know has not fallen. O(queues), and O(workers)
+        when a queue has fallen."""
         self._look += 1
         before, self._before = self._before, now
         if before is None:
@@ -92,23 +93,20 @@ class FallWatch:
         self._forget()
         is_other = self._is_other(before, now)
         fallen = self._fallen(before, now, served, served_before, is_other=is_other)
-        listed = {queue.name for queue in now.queues} if fallen or self._gone else set()
+        listed = {queue.name for queue in now.queues or ()} if fallen or self._gone else set()
         self._gone = {name: each for name, each in self._gone.items() if name not in listed}
         for name, was, left in fallen:
             noted = self._look, Fall(was, left, now.server_time)
             self._queues.setdefault(name, deque()).append(noted)
             if name not in listed:
                 self._gone[name] = noted
-        figures: dict[str, tuple[int, int | None]] = {
-            "waiting": (_waiting(before), _waiting(now)) if fallen else (0, 0),
-            "workers": (
-                len(before.workers),
-                None if _is_unread(now, "workers") else len(now.workers),
-            ),
-            "failed": (before.failed or 0, now.failed),
+        figures: dict[str, tuple[int | None, int | None]] = {
+            "waiting": (_waiting(before), _waiting(now)) if fallen else (None, None),
+            "workers": (_number(before.workers), _number(now.workers)),
+            "failed": (before.failed, now.failed),
         }
         for figure, (had, has) in figures.items():
-            if has is not None and has < had and has * _PART <= had:
+            if had is not None and has is not None and has < had and has * _PART <= had:
                 self._fleet[figure] = self._look, Fall(had, has, now.server_time)
         return self._falls(breaks_waiting=bool(fallen), breaks_counts=is_other)
 
@@ -178,12 +176,13 @@ class FallWatch:
         low = _low(before, now, is_other=is_other)
         if not low or is_other:
             return low
+        knows_workers = before.workers is not None and now.workers is not None
         counts = _counts(before, now)
         doubtful: list[_Drop] = []
         fallen: list[_Drop] = []
         for each in low:
             name, was, left = each
-            is_served = name in served or name in served_before
+            is_served = not knows_workers or name in served or name in served_before
             most = None if counts is None else self._most(name, counts)
             is_clear = not is_served or (most is not None and was - left > most)
             (fallen if is_clear else doubtful).append(each)
@@ -203,7 +202,7 @@ class FallWatch:
 
 def _low(before: Snapshot, now: Snapshot, *, is_other: bool) -> list[_Drop]:
     """The queues with next to nothing left, or with less in another database."""
-    if _is_unread(now, "queues"):
+    if before.queues is None or now.queues is None:
         return []
     sizes = {queue.name: queue.size for queue in now.queues}
     low = []
@@ -220,7 +219,10 @@ def _low(before: Snapshot, now: Snapshot, *, is_other: bool) -> list[_Drop]:
 def _counts(before: Snapshot, now: Snapshot) -> Mapping[tuple[str, ...], Sequence[int]] | None:
     """What each worker took, by their lists of queues; None when that does not make up for all
     that was processed: not all workers count, or some came and left."""
-    pairs, some_left = paired(before, now)
+    both = paired(before, now)
+    if both is None:
+        return None
+    pairs, some_left = both
     counts: dict[tuple[str, ...], list[int]] = {}
     for was, worker in pairs:
         taken = taken_by(was, worker)
@@ -237,16 +239,22 @@ def _taken(before: Snapshot, now: Snapshot) -> int | None:
     """How many jobs workers can have taken at most; None when unknown."""
     if before.processed_ever is None or now.processed_ever is None:
         return None
-    held, holds = (sum(w.record is not None for w in each.workers) for each in (before, now))
+    if before.workers is None or now.workers is None:
+        return None
+    # Of one that may have had a job, it had none then and has one now: at most.
+    held = sum(bool(each.is_busy) for each in before.workers)
+    holds = sum(each.is_busy is not False for each in now.workers)
     taken = max(0, now.processed_ever - before.processed_ever + holds - held)
     # Each worker may have one between queue and record, or have died with it.
     return _DOUBT * taken + max(len(before.workers), len(now.workers))
 
 
-def _is_unread(snapshot: Snapshot, what: str) -> bool:
-    """Whether a list is empty only because its key could not be read."""
-    return any(problem.startswith(f"{what}: ") for problem in snapshot.problems)
+def _number(rows: Sequence[object] | None) -> int | None:
+    return None if rows is None else len(rows)
 
 
-def _waiting(snapshot: Snapshot) -> int:
-    return sum(queue.size or 0 for queue in snapshot.queues)
+def _waiting(snapshot: Snapshot) -> int | None:
+    """The jobs of all queues; None when that is not known of each."""
+    sizes = [None] if snapshot.queues is None else [queue.size for queue in snapshot.queues]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None

@@ -22,12 +22,12 @@ class HostRow:
 
     name: str | None
     workers: int
-    working: int
-    troubled: int
+    working: int | None
+    troubled: int | None
     longest_s: float | None
     beat_age_s: float | None
-    processed: int
-    failed: int
+    processed: int | None
+    failed: int | None
 
 
 def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
@@ -41,13 +41,26 @@ def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
 def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
     beats = (w.heartbeat_age_s for w in workers if w.heartbeat_age_s is not None)
+    are_known = all(w.condition != "unknown" for w in workers)
+    have_beats = all(w.has_heartbeat is not None for w in workers)
+    troubled = sum(w.condition in ("dead?", "silent") for w in workers)
     return HostRow(
         name=name,
         workers=len(workers),
-        working=sum(w.record is not None and w.condition != "dead?" for w in workers),
-        troubled=sum(w.condition in ("dead?", "silent") for w in workers),
+        working=sum(w.is_at_work for w in workers) if are_known else None,
+        troubled=troubled if have_beats else None,
         longest_s=max(elapsed, default=None),
         beat_age_s=min(beats, default=None),
-        processed=sum(w.processed or 0 for w in workers),
-        failed=sum(w.failed or 0 for w in workers),
+        processed=_sum(w.processed for w in workers),
+        failed=_sum(w.failed for w in workers),
     )
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """All together; None when one is unknown."""
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -38,7 +38,7 @@ class QueueRow(NamedTuple):
         depths: Depths of the last looks, oldest first.
         looks: How many looks there were of it.
         empty_in_s: Seconds until it is empty at these rates; infinite when it never will be.
-        serving: Workers that take from it and are not dead.
+        serving: Workers that take from it and are not known to be dead.
         in_hand: Jobs of it that workers hold now.
         failed: Its failures among those that were read, which are all when `failed_is_all`.
         falls: Where its depth fell by more than workers took, the oldest first.
@@ -52,11 +52,11 @@ class QueueRow(NamedTuple):
     looks: int
     rates: Rates
     empty_in_s: float | None
-    is_paused: bool
-    unreadable: int
-    serving: int
-    in_hand: int
-    failed: int
+    is_paused: bool | None
+    unreadable: int | None
+    serving: int | None
+    in_hand: int | None
+    failed: int | None
     failed_is_all: bool
     problem: str | None
     falls: tuple[Fall, ...] = ()
@@ -64,8 +64,8 @@ class QueueRow(NamedTuple):
 
     @property
     def is_unserved(self) -> bool:
-        """Whether jobs wait that nobody will take."""
-        return not self.serving and bool(self.depth)
+        """Whether jobs wait that nobody will take, as far as it is known."""
+        return self.serving == 0 and bool(self.depth)
 
 
 class WorkerRow(NamedTuple):
@@ -88,6 +88,11 @@ class WorkerRow(NamedTuple):
         return self.state.record
 
     @property
+    def is_at_work(self) -> bool:
+        """Whether it holds a job and is not dead, as far as it is known."""
+        return bool(self.state.is_busy) and self.condition != "dead?"
+
+    @property
     def elapsed_s(self) -> float | None:
         """How long it has had its job; None when it is idle or that is unknown."""
         record = self.state.record
@@ -99,8 +104,8 @@ class WorkerRow(NamedTuple):
         return self.state.heartbeat_age_s
 
     @property
-    def has_heartbeat(self) -> bool:
-        """Whether it ever beat."""
+    def has_heartbeat(self) -> bool | None:
+        """Whether it ever beat; None when unknown."""
         return self.state.has_heartbeat
 
     @property
@@ -130,31 +135,41 @@ class FailureRow:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The fleet in figures. `waiting` counts the queues whose depth is known; `failed` is how long
-    the list of failures is, `failed_ever` Resque's own count."""
+    """The fleet in figures. None means unknown.
 
-    queues: int
-    waiting: int
-    working: int
-    workers: int
+    Attributes:
+        waiting: Of all queues; of those whose depth is known when `waiting_is_least`.
+        working: Workers with a job; at least so many when `working_is_least`.
+        troubled: Workers that are silent or dead, as far as it is known.
+        failed: How long the list of failures is.
+        failed_ever: Resque's own count.
+        problems: Why what is unknown could not be read, by what that is in words.
+    """
+
+    queues: int | None
+    waiting: int | None
+    working: int | None
+    workers: int | None
     troubled: int
     failed: int | None
     failed_ever: int | None
     processed_per_s: float | None
     failed_per_s: float | None
-    is_paused: bool
-    problems: tuple[str, ...]
+    is_paused: bool | None
+    problems: Mapping[str, str]
     falls: Falls = NO_FALLS
+    waiting_is_least: bool = False
+    working_is_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """All rows at one look."""
+    """All rows at one look; None for those that could not be read."""
 
     server_time: datetime
-    queues: tuple[QueueRow, ...]
-    workers: tuple[WorkerRow, ...]
-    failures: tuple[FailureRow, ...]
+    queues: tuple[QueueRow, ...] | None
+    workers: tuple[WorkerRow, ...] | None
+    failures: tuple[FailureRow, ...] | None
     totals: Totals
 
 

@@ -44,10 +44,13 @@ UNKNOWN: Final = Rates()
 """Nothing is known."""
 
 
-def paired(before: Snapshot, now: Snapshot) -> tuple[Sequence[Pair], bool]:
-    """The workers of a look beside what they were at the look before, and whether any has left.
-    O(workers); far less per worker while they are the same ones."""
+def paired(before: Snapshot, now: Snapshot) -> tuple[Sequence[Pair], bool] | None:
+    """The workers of a look beside what they were at the look before, and whether any has left;
+    None when one of the looks does not know them. O(workers); far less per worker while they are
+    the same ones."""
     old, new = before.workers, now.workers
+    if old is None or new is None:
+        return None
     if len(old) == len(new) and all(
         was.identity is worker.identity for was, worker in zip(old, new, strict=True)
     ):
@@ -72,10 +75,13 @@ def flows(
     it is an estimate; where several queues could have had them, it is unknown.
 
     Args:
-        workers: Those of both looks; None when one has left, and its count with it.
+        workers: Those of both looks; None when one has left, and its count with it, or they are
+            unknown.
         served_by: What a list of queues stands for.
         seconds: Between the two looks, more than 0. O(queues + workers).
     """
+    if before.queues is None or now.queues is None:
+        return {}
     was = {queue.name: queue.size for queue in before.queues}
     known: dict[str, Flow] = {}
     changes: dict[str, int] = {}
@@ -130,12 +136,15 @@ def _left(
 
 
 def taken_by(was: WorkerState | None, now: WorkerState) -> int | None:
-    """How many jobs a worker took between two looks; None when its count was lost."""
+    """How many jobs a worker took between two looks; None when its count was lost, and when it is
+    unknown whether it holds one."""
     before = 0 if was is None else was.processed
     if before is None or now.processed is None or now.processed < before:
         return None
-    held = was is not None and was.record is not None
-    return max(0, now.processed - before + (now.record is not None) - held)
+    held, holds = False if was is None else was.is_busy, now.is_busy
+    if held is None or holds is None:
+        return None
+    return max(0, now.processed - before + holds - held)
 
 
 class FlowWindow:

@@ -98,6 +98,9 @@ def worker_lines(
         return
     yield TextLine("")
     yield TextLine("Job in hand", "title")
+    if record.is_unread:
+        yield TextLine(f"unknown: {safe(record.problem or '')}", "bad", "problem")
+        return
     yield TextLine(cells.job_class(record.class_name, record.args), "", "class")
     yield TextLine(cells.optional(record.queue), "", "queue")
     yield TextLine(cells.both_times(record.run_at), "", "since")
@@ -169,6 +172,8 @@ def schedule_lines(
 
 
 def _condition(row: WorkerRow) -> str:
+    if row.has_heartbeat is None:
+        return "unknown: the heartbeats could not be read"
     beat = cells.heartbeat(row)
     last = f"last heartbeat {beat} ago"
     if row.heartbeat_age_s is None:

@@ -35,6 +35,8 @@ from resque.errors import StoreError
 from resque.state import failures
 from resque.state.failures import FAILED
 
+_LOOKING = "Looking through the whole list …"
+
 __all__ = ["COLUMNS", "FailedScreen"]
 
 
@@ -100,7 +102,8 @@ class FailedScreen(EntriesScreen):
         if snapshot is None:
             return
         is_main = self.within.list_name == FAILED
-        is_all = is_main and (snapshot.failed or 0) <= len(snapshot.failures)
+        failed, newest = snapshot.failed, snapshot.failures
+        is_all = is_main and failed is not None and failed <= len(newest or ())
         if self._census is None or is_all:
             self._census = self._begun(self.within)
         if not self.filter.is_empty and self.shows_groups and (self._matching is None or is_all):
@@ -108,8 +111,8 @@ class FailedScreen(EntriesScreen):
         for group, census in (("census", self._census), ("matching", self._matching)):
             if census is None:
                 continue
-            if census.groups is None and is_main:
-                census.take_newest(snapshot.failures, is_all=is_all)
+            if census.groups is None and is_main and newest is not None:
+                census.take_newest(newest, is_all=is_all)
             if not is_all:
                 self.in_background(group, partial(self._follow_census, census), exclusive=False)
         self._show_groups()
@@ -122,10 +125,12 @@ class FailedScreen(EntriesScreen):
     async def _follow_census(self, census: Census) -> None:
         more = partial(self._counted_more, census)
         has_news = await census.follower.follow(self.app.read, more)
-        if census is self._shown and census.groups is not None:
+        if census is not self._shown:
+            return
+        if census.groups is not None:
             census.groups.now_is(self.now)
-            if has_news or self.shows_groups:
-                self._show_groups()
+        if has_news or self.shows_groups:
+            self._show_groups()
 
     def _counted_more(self, census: Census) -> None:
         if not self.is_frozen and census.show_growth():
@@ -139,13 +144,17 @@ class FailedScreen(EntriesScreen):
         now, groups = self.now, census.groups
         rows = [] if groups is None else [group_row(group, now) for group in groups.groups()]
         none = "No failed jobs." if self.filter.is_empty else self.no_match
-        is_over = groups is not None and groups.is_complete
-        self.show_matching(rows, none if is_over else "Looking through the whole list …")
+        if groups is None or not groups.is_complete:
+            why = census.follower.problem
+            none = _LOOKING if why is None else chrome.unknown_word(why)
+        self.show_matching(rows, none)
         self.show_title()
 
     def show_board(self, view: View) -> None:
         """Show what is new."""
-        self._groups_table.stale = self._entries_table.stale = view.is_stale
+        is_main, board = self.within.list_name == FAILED, view.board
+        is_unread = is_main and board is not None and board.failures is None
+        self._groups_table.stale = self._entries_table.stale = view.is_stale or is_unread
         if self._seen is None:
             self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
         super().show_board(view)
@@ -248,7 +257,7 @@ class FailedScreen(EntriesScreen):
         try:
             self._list_names = await self.app.read(failures.lists(self.app.keys))
         except StoreError as error:
-            self.app.say(safe(str(error)), "bad")
+            self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return
         names = self._list_names
         if len(names) == 1:

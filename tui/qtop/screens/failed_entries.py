@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from textual.widget import Widget
 
-from qtop.display.text import safe
+from qtop.display.text import count, safe
 from qtop.failed.search import MOST_LISTED, Matches, Search, Wanted
 from qtop.finding.filter_terms import Subject, of_failure
 from qtop.finding.following import Follower
@@ -76,8 +76,8 @@ class EntriesScreen(FailedActions):
         if self.matches is None:
             return super().shown_of()
         board, follower = self.app.stage.view().board, self._follower
-        total = (board.totals.failed or 0) if follower is None and board else 0
-        return f"{self.matches.count:,} of {follower.of if follower else total:,}"
+        total = board.totals.failed if follower is None and board else 0
+        return f"{self.matches.count:,} of {count(follower.of if follower else total)}"
 
     # Looking
 
@@ -108,7 +108,8 @@ class EntriesScreen(FailedActions):
         board = self.app.stage.view().board
         if self.wanted.list_name != FAILED or board is None:
             return False
-        return (board.totals.failed or 0) <= len(board.failures)
+        failed, rows = board.totals.failed, board.failures
+        return failed is not None and rows is not None and failed <= len(rows)
 
     def _among_newest(self) -> Matches | None:
         """What is wanted of the newest failures; None when another list is wanted."""
@@ -116,7 +117,7 @@ class EntriesScreen(FailedActions):
         if self.wanted.list_name != FAILED or board is None:
             return None
         matches = Matches(Search(self.wanted, self.now))
-        for row in board.failures:
+        for row in board.failures or ():
             matches.visit(as_reply(row.failure.item), row.failure.place)
         return matches
 
@@ -171,7 +172,9 @@ class EntriesScreen(FailedActions):
         for end in range(len(listed), 0, -_ROWS_AT_ONCE):
             rows[:0] = failure_rows(listed[max(0, end - _ROWS_AT_ONCE) : end], now, seen)
             await asyncio.sleep(0)
-        self.show_entries(rows, self.no_match)
+        follower = self._follower
+        why = None if follower is None or follower.is_complete else follower.problem
+        self.show_entries(rows, self.no_match if why is None else chrome.unknown_word(why))
 
     def _show_newest(self) -> bool:
         """Show the newest failures, where the look has brought a page of them along."""
@@ -179,11 +182,12 @@ class EntriesScreen(FailedActions):
         is_main = self.wanted.list_name == FAILED and self._page_ends is None
         if not is_main or board is None:
             return False
-        if len(board.failures) < min(PAGE, board.totals.failed or 0):
+        failed, rows = board.totals.failed, board.failures
+        if failed is None or rows is None or len(rows) < min(PAGE, failed):
             return False
-        self._length = board.totals.failed
-        self._page = [row.failure for row in board.failures]
-        self.show_entries(board.failures)
+        self._length = failed
+        self._page = [row.failure for row in rows]
+        self.show_entries(rows)
         return True
 
     async def _read_page(self) -> None:
@@ -194,7 +198,7 @@ class EntriesScreen(FailedActions):
             page = windows.window(key, first, last, max_bytes=_LISTED_BYTES)
             seen = await self.app.read(page)
         except StoreError as error:
-            self.app.say(safe(str(error)), "bad")
+            self._could_not_read(str(error))
             return
         self._length = seen.length
         begin = seen.length - len(seen.items) if ends is None else first
@@ -206,6 +210,12 @@ class EntriesScreen(FailedActions):
             return
         self._page = entries[::-1]
         self.show_entries(failure_rows(self._page, self.now))
+
+    def _could_not_read(self, why: str) -> None:
+        self.app.say(safe(why), "bad")
+        self.table.stale = True
+        if self._length is None:
+            self.show_matching((), chrome.unknown_word(why))
 
     def turn(self, pages: int) -> bool:
         """Go to older failures, or to newer ones; False when there are none."""

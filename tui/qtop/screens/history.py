@@ -122,7 +122,7 @@ class HistoryScreen(MainScreen):
         """Read the stream again whenever there was a look."""
         self._show_trend(view, self.app.size.width)
         self.table.stale = view.is_stale
-        if self._deeds is None:
+        if self._deeds is None and view.board is None:
             self.table.empty_text = chrome.empty_word(view, "actions", "")
         if self.has_news(view):
             self._load()
@@ -150,6 +150,10 @@ class HistoryScreen(MainScreen):
             self._deeds = await self.app.read(audit.newest(self.app.keys, self._limit))
         except StoreError as error:
             self.app.say(f"the history: {safe(str(error))}", "bad")
+            self.table.stale = True
+            if self._deeds is None:
+                self.table.empty_text = chrome.unknown_word(str(error))
+                self.show_rows(())
             return
         self.table.empty_text = (
             "Nothing was done here yet: what you do is listed, "

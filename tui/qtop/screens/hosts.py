@@ -82,8 +82,10 @@ class HostsScreen(RowsScreen):
     def show_board(self, view: View) -> None:
         """Show the machines."""
         self.table.stale = view.is_stale
-        self.table.empty_text = chrome.empty_word(view, "machines", "workers bring them.")
-        self.show_rows(host_rows(view.board.workers) if view.board else ())
+        self.table.empty_text = chrome.empty_word(
+            view, "machines", "workers bring them.", "workers"
+        )
+        self.show_rows(host_rows(view.board.workers or ()) if view.board else ())
 
     def subject(self, row: HostRow) -> Subject:
         """A machine as filters see it: by its name."""

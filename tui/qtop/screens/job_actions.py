@@ -22,8 +22,8 @@ from qtop.screens.paged_table import with_marks
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import RowsScreen
 from qtop.stage import View
-from qtop.widgets import queue_bars
-from qtop.widgets.bar import Bar
+from qtop.widgets import chrome, queue_bars
+from qtop.widgets.bar import Bar, Span
 
 #: Says for an item's bytes why an action will refuse it, for its preview.
 Refusal = Callable[[bytes], "str | None"]
@@ -49,9 +49,13 @@ class JobActions(RowsScreen):
         """Say who serves the queue."""
         board, name = view.board, self.source.name
         if board is not None:
+            if board.queues is None:
+                why = board.totals.problems.get("queues", "")
+                self.service.show([Span(f" {chrome.unknown_word(why)}", "warn")])
+                return
             row = next((row for row in board.queues if row.name == name), None)
-            served_by = self.app.stage.served_by
-            serving = queue_bars.serving(name, board.workers, served_by)
+            served_by, workers = self.app.stage.served_by, board.workers
+            serving = None if workers is None else queue_bars.serving(name, workers, served_by)
             if row is not None and self.is_set_aside:
                 row = row._replace(unreadable=0)
             self.service.show(*queue_bars.service(row, serving, view.manner.sign))

@@ -23,7 +23,7 @@ from qtop.screens.job_actions import JobActions
 from qtop.screens.jobs_table import JobsTable
 from qtop.screens.paged_table import marks_spans
 from qtop.stage import View
-from qtop.widgets import queue_bars
+from qtop.widgets import chrome, queue_bars
 from qtop.widgets.vtable import VTable
 from resque.errors import StoreError
 from resque.state import windows
@@ -49,6 +49,7 @@ class JobsScreen(JobActions):
         self._start = 0
         self._lands_last: bool | None = None
         self._length: int | None = None
+        self._is_unread = False
         self._matches: JobMatches | None = None
         self._counting: JobMatches | None = None
         self._follower: Follower | None = None
@@ -146,6 +147,10 @@ class JobsScreen(JobActions):
             return await self.app.read(windows.window(key, start, last, max_bytes=_LISTED_BYTES))
         except StoreError as error:
             self.app.say(safe(str(error)), "bad")
+            self.table.stale = self._is_unread = True
+            if self._length is None:
+                self._put((), chrome.unknown_word(str(error)))
+                self._show_title()
             return None
 
     # Searching
@@ -184,6 +189,8 @@ class JobsScreen(JobActions):
         follower = self._follower
         if self._matches is not None and follower is not None:
             none = self.no_match if follower.is_complete else "Looking through the whole list …"
+            if follower.problem is not None and not follower.is_complete:
+                none = chrome.unknown_word(follower.problem)
             self._put(self._matches.listed(), none)
         self._show_title()
 
@@ -219,7 +226,8 @@ class JobsScreen(JobActions):
             progress = queue_bars.progress(self._follower, self.app.stage.manner.sign)
             self.window.show(found + marks_spans(self.table), progress)
         else:
-            which = queue_bars.window(self.source, self._start, rows, self._length)
+            at, unread = self._start, self._is_unread
+            which = queue_bars.window(self.source, at, rows, self._length, is_unread=unread)
             self.window.show(which + marks_spans(self.table))
 
     def action_show_aside(self) -> None:

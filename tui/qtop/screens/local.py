@@ -69,7 +69,7 @@ class LocalScreen(MainScreen):
         table.empty_text = f"No workers were started here: press {key}, name queues and how many."
         table.stale = view.is_stale
         here = socket.gethostname()
-        registered = view.board.workers if view.board else ()
+        registered = (view.board.workers or ()) if view.board else ()
         on_host = [row for row in registered if row.identity.host == here]
         self.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
 

@@ -80,7 +80,8 @@ def _place_state(row: PlaceRow) -> str:
     if row.seen is None:
         # It may be a child of what was started, or on another Redis: then all we know is this.
         return "starting" if for_s < _STARTS_WITHIN_S else "running"
-    return "idle" if row.seen.record is None else "working"
+    busy = row.seen.state.is_busy
+    return "running" if busy is None else "working" if busy else "idle"
 
 
 def job(row: LocalRow) -> str:
@@ -154,4 +155,4 @@ def _parts(row: LocalRow) -> tuple[PlaceRow, ...]:
 
 def _sum(numbers: list[int | None]) -> str:
     known = [number for number in numbers if number is not None]
-    return cells.number(sum(known)) if known else ""
+    return cells.partly(sum(known), is_least=len(known) < len(numbers)) if known else ""

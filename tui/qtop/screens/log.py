@@ -77,7 +77,7 @@ class LogScreen(ConsoleScreen):
         number = self._worker.place.number
         place = next((each for each in group.places if each.number == number), self._worker.place)
         self._worker = LocalWorker(group, place)
-        registered = view.board.workers if view.board else ()
+        registered = (view.board.workers or ()) if view.board else ()
         seen = next((r for r in registered if r.is_local and r.identity.pid == place.pid), None)
         row = PlaceRow(self._worker, seen, None, view.now_mono)
         self._show_head(row)

@@ -140,9 +140,11 @@ class OverviewScreen(MainKeys, ListScreen):
         self.table.empty_text = chrome.empty_word(view, "verdicts", "")
         self.table.set_rows(verdict_rows(view))
         self._advise(self.table.cursor_row)
-        self.queues.empty_text = chrome.empty_word(view, "queues", "")
-        self.queues.set_rows(neediest(board.queues) if board else ())
-        self.jobs.set_rows(longest(board.workers) if board else ())
+        self.queues.empty_text = chrome.empty_word(view, "queues", "", "queues")
+        self.queues.set_rows(neediest(board.queues or ()) if board else ())
+        self.jobs.empty_text = _none_runs(view)
+        self.jobs.set_rows(longest(board.workers or ()) if board else ())
+        self.failures.empty_text = chrome.empty_word(view, "failed jobs", "", "failures")
         self.failures.set_rows(glance.groups)
         self._show_charts(view)
 
@@ -242,6 +244,13 @@ class OverviewScreen(MainKeys, ListScreen):
         """Show a numbered screen with the cursor on a row; where there is no such row, with the
         filter set."""
         await follow(self.app, lead)
+
+
+def _none_runs(view: View) -> str:
+    """What the list of running jobs says when there are none."""
+    problems = {} if view.board is None else view.board.totals.problems
+    why = problems.get("workers") or problems.get("jobs in hand")
+    return "No job is running." if why is None else chrome.unknown_word(why)
 
 
 def _lead_of(group: NewestGroup) -> Lead:

@@ -202,5 +202,5 @@ def _need(row: QueueRow) -> tuple[bool, bool, bool, bool, int, str]:
 
 def longest(rows: Sequence[WorkerRow]) -> list[WorkerRow]:
     """The workers whose jobs have run longest. O(workers)."""
-    busy = [row for row in rows if row.state.record is not None]
+    busy = [row for row in rows if row.state.is_busy]
     return nlargest(MOST_ROWS, busy, key=lambda row: row.elapsed_s or 0.0)

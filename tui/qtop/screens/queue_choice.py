@@ -26,5 +26,6 @@ def ask_for_queue(app: QtopApp, source: Source, title: str, move: Callable[[str]
 
     if not app.desk.refuses():
         board = app.stage.view().board
-        names = [] if board is None else [row.name for row in board.queues]
+        queues = None if board is None else board.queues
+        names = None if queues is None else [row.name for row in queues]
         app.push_screen(QueueDialog(names, title), chosen)

@@ -39,7 +39,7 @@ def _waits_tone(row: QueueRow) -> Tone | None:
 
 
 def _serving_tone(row: QueueRow) -> Tone | None:
-    return "bad" if row.is_unserved else None if row.serving else "dim"
+    return "bad" if row.is_unserved else None if row.serving != 0 else "dim"
 
 
 def _state_tone(row: QueueRow) -> Tone | None:
@@ -47,7 +47,7 @@ def _state_tone(row: QueueRow) -> Tone | None:
 
 
 def _state_rank(row: QueueRow) -> tuple[bool, bool, bool, int]:
-    return row.problem is None, not row.is_unserved, not row.is_paused, -row.unreadable
+    return row.problem is None, not row.is_unserved, not row.is_paused, -(row.unreadable or 0)
 
 
 COLUMNS: Final[tuple[Column[QueueRow], ...]] = (

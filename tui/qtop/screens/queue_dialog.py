@@ -16,15 +16,16 @@ from qtop.widgets.field import Field
 
 
 class QueueDialog(Dialog[str | None]):
-    """Asks for a queue. Gives its name."""
+    """Asks for a queue. Gives its name. `names` are those there are; None when that is unknown."""
 
     AUTO_FOCUS = "#queue"
 
-    def __init__(self, names: Sequence[str], title: str = "Requeue to which queue?") -> None:
+    def __init__(self, names: Sequence[str] | None, title: str = "Requeue to which queue?") -> None:
         super().__init__(title, ("What is moved goes to its end, byte for byte.",))
         # What cannot be shown cannot be typed: a completion means the name it stands for.
         self._names: dict[str, str | None] = {}
-        for name in sorted(names):
+        self._is_known = names is not None
+        for name in sorted(names or ()):
             # Of two that look alike nobody could tell which one is meant.
             self._names[safe(name)] = None if safe(name) in self._names else name
 
@@ -57,6 +58,8 @@ class QueueDialog(Dialog[str | None]):
         self.dismiss(name if known is None else known)
 
     def _doubt(self, name: str) -> str:
+        if not self._is_known:
+            return f"Whether there is a queue {safe(name)} is unknown: once more goes there"
         return f"There is no queue {safe(name)} yet: once more makes it"
 
     @on(Button.Pressed, "#no")

@@ -44,13 +44,14 @@ class QueuesScreen(MainScreen):
     def show_board(self, view: View) -> None:
         """Show the queues."""
         table: VTable[QueueRow] = self.table
-        rows = view.board.queues if view.board else ()
+        rows = (view.board.queues or ()) if view.board else ()
         if self._without_waits and any(row.next_waits_s is not None for row in rows):
             self._without_waits = False
             table.show_columns(None)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
         gone = view.board.totals.falls.gone if view.board else ()
-        table.empty_text = _gone(gone) if gone else chrome.empty_word(view, "queues", advice)
+        word = chrome.empty_word(view, "queues", advice, "queues")
+        table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
         self.show_rows(rows)
 
@@ -65,7 +66,9 @@ class QueuesScreen(MainScreen):
     def action_pause(self) -> None:
         """Pause the chosen queues; resume them when all of them are paused."""
         rows: list[QueueRow] = self.meant()
-        if rows:
+        if any(row.is_paused is None for row in rows):
+            self.app.say("whether they are paused is unknown: nothing was changed", "warn")
+        elif rows:
             names = [row.name for row in rows]
             paused = not all(row.is_paused for row in rows)
             self.app.desk.begin(self.app.desk.plans.pause(names, paused=paused), self.table)
@@ -94,7 +97,8 @@ class QueuesScreen(MainScreen):
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return
-        if row.unreadable:
+        # Of what is unknown the screen tells why.
+        if row.unreadable != 0:
             self.app.push_screen(SetAsideScreen(row.name))
         else:
             self.app.say(f"nothing is set aside from {safe(row.name)}", "dim")
@@ -108,6 +112,10 @@ class QueuesScreen(MainScreen):
     def action_start_workers(self) -> None:
         """Ask which workers to start here, for the chosen queues in this order."""
         self.app.desk.local.ask([row.name for row in self.chosen()] or ["*"])
+
+
+def _is_known(view: View) -> bool:
+    return view.board is not None and view.board.queues is not None
 
 
 def _gone(gone: Sequence[tuple[str, Fall]]) -> str:

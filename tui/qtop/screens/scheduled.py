@@ -98,7 +98,7 @@ class ScheduledScreen(ScheduledActions):
             table.stale = view.is_stale
         if self.has_news(view):
             self._load()
-        if self._glance is None:
+        if self._glance is None and view.board is None:
             self.table.empty_text = chrome.empty_word(view, "delayed jobs", "")
         self._show_bars()
 
@@ -117,6 +117,9 @@ class ScheduledScreen(ScheduledActions):
             await self._read_once()
         except StoreError as error:
             self.app.say(f"what is scheduled: {safe(str(error))}", "bad")
+            self.table.stale = True
+            if self._glance is None:
+                self._put((), chrome.unknown_word(str(error)))
         finally:
             self._is_reading = False
         if self._reads_again:
@@ -145,17 +148,36 @@ class ScheduledScreen(ScheduledActions):
         """Show in the list in front what is known by now."""
         run = self.searcher.shown if self._wants_search else None
         if self.part == "schedules":
-            self.table.empty_text = _EMPTY["schedules"]
+            self.table.empty_text = self._none("schedules")
+            self.table.stale = self._is_stale("schedules")
             self.show_rows([] if self._schedules is None else list(self._schedules.values()))
         elif run is not None:
             none = _EMPTY[self.part] if self.filter.is_empty else self.no_match
+            if run.problem is not None:
+                none = chrome.unknown_word(run.problem)
             word = none if run.is_over else "Looking through all delayed jobs …"
             is_by_class = self.part == "classes"
             self._put(run.classes() if is_by_class else due_rows(run.found, self.now_s), word)
         elif not self._wants_search and self._glance is not None and self._glance.page is not None:
             self._put(due_rows(self._glance.page.jobs, self.now_s), _EMPTY["jobs"])
             self._pager.landed(self.table, self._glance.page, self._glance.start)
+        elif not self._wants_search and self._glance is not None:
+            self.table.stale = self._is_stale("delayed jobs")
+            if not self.table.row_count:
+                self._put((), self._none("delayed jobs"))
         self._show_bars()
+
+    def _is_stale(self, what: str) -> bool:
+        """Whether a list was not read at the last look."""
+        is_unread = self._glance is not None and what in self._glance.problems
+        return is_unread or self.app.stage.view().is_stale
+
+    def _none(self, what: str) -> str:
+        """What one of the lists says when it has no rows."""
+        why = None if self._glance is None else self._glance.problems.get(what)
+        if why is not None:
+            return chrome.unknown_word(why)
+        return _EMPTY["schedules"] if what == "schedules" else _EMPTY["jobs"]
 
     def _put(self, rows: Sequence[Any], empty_text: str) -> None:
         """Show rows that match already."""

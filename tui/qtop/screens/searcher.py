@@ -83,6 +83,7 @@ class Searcher:
             await self._screen.app.read(run.run(self._screen.app.keys))
         except StoreError as error:
             run.stop()
+            run.problem = str(error)
             self._screen.app.say(f"looking through the jobs: {safe(str(error))}", "bad")
         finally:
             ticking.stop()

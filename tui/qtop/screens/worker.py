@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from qtop.display.text import safe
 from qtop.keymap import Where
 from qtop.rows.model import WorkerRow
 from qtop.screens.base import TextScreen, bindings
@@ -26,11 +27,14 @@ class WorkerScreen(TextScreen):
 
     def lines(self, view: View) -> Iterable[TextLine]:
         """The worker's newest row."""
-        workers = view.board.workers if view.board else ()
+        workers = (view.board.workers or ()) if view.board else ()
         text = self._row.identity.text
         now = next((row for row in workers if row.identity.text == text), None)
         self._row = now or self._row
-        if now is None:
+        if view.board is not None and view.board.workers is None:
+            why = view.board.totals.problems.get("workers", "")
+            yield TextLine(f"Whether it is still registered is unknown: {safe(why)}", "warn")
+        elif now is None:
             yield TextLine("This worker is no longer registered.", "bad")
         local = self.app.local.get(self._row.identity.pid) if self._row.is_local else None
         log = None if local is None else str(local.log)

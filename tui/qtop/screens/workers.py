@@ -28,6 +28,7 @@ from qtop.widgets.vtable import VTable
 _TONES: Final[dict[str, Tone]] = {
     "dead?": "bad",
     "silent": "warn",
+    "unknown": "warn",
     "working": "good",
     "no heartbeat": "warn",
     "idle": "dim",
@@ -143,10 +144,13 @@ class WorkersScreen(MainScreen):
         """Show the workers."""
         table: VTable[WorkerRow] = self.table
         table.empty_text = chrome.empty_word(
-            view, "workers", f"press {view.manner.sign('start_workers')} to start one here."
+            view,
+            "workers",
+            f"press {view.manner.sign('start_workers')} to start one here.",
+            "workers",
         )
         table.stale = view.is_stale
-        self.show_rows(view.board.workers if view.board else ())
+        self.show_rows((view.board.workers or ()) if view.board else ())
 
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""

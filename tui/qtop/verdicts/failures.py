@@ -46,7 +46,8 @@ class FailurePace:
             self._first = None
             self._notes.clear()
         counted_now, usual = self._counted(board.totals.failed_ever, at_mono)
-        ages_s = sorted(row.age_s for row in board.failures if row.age_s is not None)
+        rows = board.failures or ()
+        ages_s = sorted(row.age_s for row in rows if row.age_s is not None)
         in_last_minute = bisect_left(ages_s, _MINUTE_S)
         known = [counted_now] if counted_now is not None else []
         if ages_s or board.totals.failed == 0:
@@ -84,11 +85,12 @@ def judged(board: Board, pace: Pace, marks: Marks, thresholds: Thresholds) -> It
     burst = _burst(board, pace, thresholds)
     if burst is not None:
         yield burst
-    recent = [row for row in board.failures if row.age_s is not None and row.age_s < _RECENT_S]
+    rows = board.failures or ()
+    recent = [row for row in rows if row.age_s is not None and row.age_s < _RECENT_S]
     if len(recent) >= _ENOUGH:
         yield from _shared(recent, marks, thresholds)
         yield from _worst_class(recent, thresholds)
-    unreadable = sum(_is_unreadable(row) for row in board.failures)
+    unreadable = sum(_is_unreadable(row) for row in rows)
     if unreadable:
         text = f"{unreadable:,} of the newest failures cannot be read"
         yield Verdict("jobs", "note", text, "unreadable failures", "", Lead("failed"))
@@ -111,7 +113,8 @@ def _burst(board: Board, pace: Pace, thresholds: Thresholds) -> Verdict | None:
         return None
     else:
         compared = f"usually {rate(usual)} a minute" if usual else "usually none"
-    newest = [row for row in board.failures if row.age_s is not None and row.age_s < _MINUTE_S]
+    rows = board.failures or ()
+    newest = [row for row in rows if row.age_s is not None and row.age_s < _MINUTE_S]
     names = Counter(exception_name(row.failure.exception) for row in newest)
     mostly = f"; mostly {names.most_common(1)[0][0]}" if names else ""
     text = f"{counted(round(now), 'job')} failed within a minute, {compared}{mostly}"

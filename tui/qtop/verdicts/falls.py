@@ -68,7 +68,7 @@ def _all_waiting(fall: Fall) -> Verdict:
 
 
 def _queues(board: Board) -> list[Verdict]:
-    fallen = [(row.name, row.falls[-1]) for row in board.queues if row.falls]
+    fallen = [(row.name, row.falls[-1]) for row in board.queues or () if row.falls]
     fallen += board.totals.falls.gone
     fallen.sort(key=lambda each: each[1].left - each[1].was)
     return first_few(

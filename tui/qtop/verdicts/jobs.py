@@ -35,10 +35,11 @@ class Durations:
         self._nearly_all_s: dict[str, float] = {}
 
     def add(self, board: Board) -> None:
-        """Take in a look. O(workers)."""
+        """Take in a look. What it does not know has not ended. O(workers)."""
+        rows = [row for row in board.workers or () if row.state.is_busy is not None]
         held = {
             row.state.identity.text: row.state.record
-            for row in board.workers
+            for row in rows
             if row.state.record is not None
         }
         ended = [
@@ -49,7 +50,7 @@ class Durations:
         self._held = held
         if ended:
             # Of a worker that has left nobody knows when its job ended.
-            present = {row.state.identity.text for row in board.workers}
+            present = {row.state.identity.text for row in rows}
             for worker_id, record in ended[:_MOST_ENDED]:
                 if worker_id in present:
                     self._note(record, board.server_time)
@@ -99,7 +100,7 @@ def judged(board: Board, durations: Durations, thresholds: Thresholds) -> Iterat
 def _long(board: Board, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
     cutoff = board.server_time - timedelta(seconds=thresholds.overdue_after_s)
     found: dict[str, _Long] = {}
-    for row in board.workers:
+    for row in board.workers or ():
         record = row.state.record
         if record is None or record.run_at is None or record.run_at > cutoff:
             continue

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Final, get_args
 
 from qtop.config.thresholds import USUAL, Thresholds
-from qtop.display.text import ago, counted
+from qtop.display.text import ago, how_many
 from qtop.failed.newest import Marks
 from qtop.rows.model import Board
 from qtop.verdicts import failures, falls, jobs, pauses, queues, server, workers
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
 from qtop.verdicts.queues import Growth
-from qtop.verdicts.verdict import SEVERITIES, Check, Verdict
+from qtop.verdicts.verdict import SEVERITIES, Check, Severity, Verdict
 from resque.state.survey import Survey
 
 _CHECKS: Final = get_args(Check)
@@ -75,7 +75,7 @@ class Judge:
         yield from workers.judged(board, self._thresholds)
         yield from jobs.judged(board, self._durations, self._thresholds)
         pace = self._pace.add(board, at_mono)
-        self.marks.note(board.failures)
+        self.marks.note(board.failures or ())
         yield from failures.judged(board, pace, self.marks, self._thresholds)
         yield from falls.judged(board)
 
@@ -109,9 +109,11 @@ def _all_well(board: Board, survey: Survey | None) -> Verdict:
         begin = "Nothing is wrong so far"
     elif survey.problems:
         begin = "Nothing is wrong, as far as it can be known"
-    queues, workers = counted(totals.queues, "queue"), counted(totals.workers, "worker")
-    advice = "" if totals.queues else "jobs come as from: qtop enqueue Sleep 5 --queue sleep"
-    return Verdict("all", "good", f"{begin}: {queues}, {workers}, {last}", remedy=advice)
+    queues, workers = how_many(totals.queues, "queue"), how_many(totals.workers, "worker")
+    advice = "jobs come as from: qtop enqueue Sleep 5 --queue sleep" if totals.queues == 0 else ""
+    # What is unknown is not well.
+    severity: Severity = "note" if survey is not None and survey.problems else "good"
+    return Verdict("all", severity, f"{begin}: {queues}, {workers}, {last}", remedy=advice)
 
 
 def _ago(age_s: float) -> str:

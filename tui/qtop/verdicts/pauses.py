@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from qtop.config.thresholds import Thresholds
-from qtop.display.text import ago, counted
+from qtop.display.cells import jobs_waiting
+from qtop.display.text import ago
 from qtop.rows.model import Board, QueueRow
 from qtop.verdicts.verdict import Lead, Severity, Verdict, first_few
 from resque.state.audit import Deed
@@ -21,7 +22,7 @@ def judged(board: Board, deeds: Sequence[Deed], thresholds: Thresholds) -> Itera
     """What is paused. `deeds` are the newest actions, newest first. O(queues + deeds)."""
     if board.totals.is_paused:
         yield _everything(board, paused_by(deeds, None), thresholds)
-    rows = [row for row in board.queues if row.is_paused]
+    rows = [row for row in board.queues or () if row.is_paused]
     verdicts = [_queue(row, paused_by(deeds, row.name), board, thresholds) for row in rows]
     verdicts.sort(key=lambda verdict: verdict.severity != "warn")
     yield from first_few(
@@ -40,7 +41,7 @@ def judged(board: Board, deeds: Sequence[Deed], thresholds: Thresholds) -> Itera
 def _everything(board: Board, deed: Deed | None, thresholds: Thresholds) -> Verdict:
     age_s = _age_s(deed, board.server_time)
     severity: Severity = "bad" if age_s is not None and age_s > thresholds.paused_for_s else "warn"
-    text = f"everything is paused{_by(deed, age_s)}; {counted(board.totals.waiting, 'job')} waiting"
+    text = f"everything is paused{_by(deed, age_s)}; {jobs_waiting(board.totals)}"
     since = None if deed is None else deed.at
     lead, remedy = Lead("queues"), "qtop resume --all"
     return Verdict("pauses", severity, text, _EVERYTHING, "", lead, remedy, since)

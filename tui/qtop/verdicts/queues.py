@@ -29,9 +29,8 @@ def judged(board: Board, grown: Sequence[Grown]) -> Iterator[Verdict]:
 
 
 def _unknown(board: Board) -> Iterator[Verdict]:
-    remedy = "rename or delete the keys of another kind, or use another --namespace"
-    for problem in board.totals.problems:
-        yield Verdict("keys", "bad", problem, "unknown", problem, None, remedy)
+    for what, why in board.totals.problems.items():
+        yield Verdict("keys", "bad", f"unknown: {what} ({why})", "unknown", what, None, _mend(why))
     wrong = [
         Verdict(
             "keys",
@@ -40,9 +39,9 @@ def _unknown(board: Board) -> Iterator[Verdict]:
             "queue",
             row.name,
             Lead("queues", row.name),
-            remedy,
+            _mend(row.problem),
         )
-        for row in board.queues
+        for row in board.queues or ()
         if row.problem
     ]
     yield from first_few(
@@ -53,12 +52,20 @@ def _unknown(board: Board) -> Iterator[Verdict]:
     )
 
 
+def _mend(why: str) -> str:
+    """What to do about a key that cannot be read; empty where the reason itself says it."""
+    if "another kind" not in why:
+        return ""
+    return "rename or delete the keys of another kind, or use another --namespace"
+
+
 def _unserved(board: Board) -> Iterator[Verdict]:
+    queues = board.queues or ()
     # What somebody paused is told as such.
-    rows = [row for row in board.queues if row.is_unserved and not row.is_paused]
+    rows = [row for row in queues if row.is_unserved and not row.is_paused]
     rows.sort(key=lambda row: -(row.depth or 0))
     wait = _wait(sum(row.depth or 0 for row in rows))
-    if rows and not any(row.serving for row in board.queues):
+    if rows and not any(row.serving for row in queues):
         names = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
         text = f"no worker is alive that takes any: {wait} in {names}"
         remedy = "start one: qtop worker '*'"
@@ -112,7 +119,8 @@ def _growing(grown: Sequence[Grown]) -> list[Verdict]:
                 "growing",
                 row.name,
                 Lead("queues", row.name),
-                f"more workers for it: qtop worker {row.name}",
+                # Of one that may be paused more workers take nothing.
+                "" if row.is_paused is None else f"more workers for it: qtop worker {row.name}",
                 each.since,
             )
         )
@@ -125,20 +133,20 @@ def _growing(grown: Sequence[Grown]) -> list[Verdict]:
 
 
 def _unreadable(board: Board) -> Iterator[Verdict]:
-    rows = [row for row in board.queues if row.unreadable]
+    rows = [(row, row.unreadable) for row in board.queues or () if row.unreadable]
     yield from first_few(
         [
             Verdict(
                 "jobs",
                 "warn",
-                f"{counted(row.unreadable, 'item')} of {row.name} set aside: workers cannot read "
-                f"{'it' if row.unreadable == 1 else 'them'}",
+                f"{counted(number, 'item')} of {row.name} set aside: workers cannot read "
+                f"{'it' if number == 1 else 'them'}",
                 "unreadable",
                 row.name,
                 Lead("queues", row.name),
                 f"qtop show --from unreadable:{row.name}",
             )
-            for row in rows
+            for row, number in rows
         ],
         lambda rest: Verdict(
             "jobs",
@@ -153,7 +161,7 @@ def _unreadable(board: Board) -> Iterator[Verdict]:
 def delayed_aside(board: Board, survey: Survey) -> Iterator[Verdict]:
     """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
     under which they lie, its own row tells.)"""
-    if survey.aside and not any(row.name == delayed.ASIDE for row in board.queues):
+    if survey.aside and not any(row.name == delayed.ASIDE for row in board.queues or ()):
         yield Verdict(
             "jobs",
             "warn",
@@ -183,6 +191,8 @@ class Growth:
 
     def add(self, board: Board, at_mono: float) -> list[Grown]:
         """Take in a look; return what grows, fastest first. O(queues)."""
+        if board.queues is None:
+            return []
         notes = self._notes
         if board.totals.falls.breaks_counts:
             notes.clear()  # what was noted was of another database
@@ -198,7 +208,9 @@ class Growth:
         recent = next(seen for noted, seen in reversed(notes) if noted <= at_mono - seconds / 4)
         grown: list[Grown] = []
         for row in board.queues:
-            depth = row.depth or 0
+            depth = row.depth
+            if depth is None:
+                continue
             was = first.get(row.name, depth)
             if depth - was >= max(self._by, 1) and depth > recent.get(row.name, depth):
                 since = board.server_time - timedelta(seconds=seconds)

@@ -22,10 +22,13 @@ _SUBJECTS: Final = {
     "connections": "Redis is about to refuse connections: ",
     "scheduler": "scheduler: ",
 }
-_UNKNOWN: Final[dict[Part, str]] = {
+#: What a part of a survey tells, in words.
+UNKNOWN: Final[dict[Part, str]] = {
     "server": "Redis's memory, eviction and persistence",
     "scheduler": "the scheduler and delayed jobs",
     "deeds": "who paused what",
+    "aside": "delayed jobs that were set aside",
+    "fronts": "how long the next jobs have waited",
 }
 
 
@@ -37,7 +40,7 @@ def judged(survey: Survey, thresholds: Thresholds) -> Iterator[Verdict]:
         yield from _told(server_checks.clock(survey.skew_s, thresholds), "clock")
     yield from _scheduler(survey, thresholds)
     for part, why in survey.problems.items():
-        yield Verdict("server", "note", f"unknown: {_UNKNOWN[part]} ({why})", "unknown", part)
+        yield Verdict("server", "note", f"unknown: {UNKNOWN[part]} ({why})", "unknown", part)
 
 
 def slow(rtt_ms: float | None, thresholds: Thresholds) -> Iterator[Verdict]:

@@ -14,9 +14,11 @@ _HOSTS = 3
 
 
 def judged(board: Board, thresholds: Thresholds) -> Iterator[Verdict]:
-    """What is wrong with the workers at a look. O(workers)."""
+    """What is wrong with the workers at a look; nothing when they are unknown, which is told as
+    such. O(workers)."""
+    rows = board.workers or ()
     # One pass over what may be thousands.
-    odd = [row for row in board.workers if row.condition in ("dead?", "silent", "no heartbeat")]
+    odd = [row for row in rows if row.condition not in ("working", "idle")]
     dead = [row for row in odd if row.condition == "dead?"]
     if dead:
         yield from _dead(board, dead)
@@ -25,9 +27,7 @@ def judged(board: Board, thresholds: Thresholds) -> Iterator[Verdict]:
         yield _silent(board, silent)
     limit_s = -thresholds.beat_ahead_s
     ahead = [
-        row
-        for row in board.workers
-        if (age_s := row.state.heartbeat_age_s) is not None and age_s < limit_s
+        row for row in rows if (age_s := row.state.heartbeat_age_s) is not None and age_s < limit_s
     ]
     if ahead:
         furthest_s = -min(row.heartbeat_age_s or 0.0 for row in ahead)
@@ -38,6 +38,9 @@ def judged(board: Board, thresholds: Thresholds) -> Iterator[Verdict]:
     unknown = [row for row in odd if row.condition == "no heartbeat"]
     if unknown:
         yield _without_heartbeat(unknown)
+    unread = [row for row in odd if row.record is not None and row.record.is_unread]
+    if unread and "jobs in hand" not in board.totals.problems:
+        yield _unread(unread)
 
 
 def _dead(board: Board, dead: Sequence[WorkerRow]) -> Iterator[Verdict]:
@@ -72,6 +75,13 @@ def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Verdict:
     )
     lead = _lead(unknown, '"no heartbeat"')
     return Verdict("workers", "note", text, "no heartbeat", "", lead)
+
+
+def _unread(rows: Sequence[WorkerRow]) -> Verdict:
+    record = rows[0].record
+    why = "" if record is None else f" ({record.problem})"
+    text = f"unknown: what {counted(len(rows), 'worker')} hold{'s' * (len(rows) == 1)}{why}"
+    return Verdict("keys", "bad", text, "in hand", "", _lead(rows, "unknown"))
 
 
 def _up_to(rows: Sequence[WorkerRow]) -> str:

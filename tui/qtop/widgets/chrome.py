@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from qtop import keymap
-from qtop.display.cells import NOTHING, fallen, number, rate, waiting
+from qtop.display.cells import NOTHING, fallen, number, partly, rate, waiting, working
 from qtop.display.text import ago, safe
 from qtop.keymap import Where
 from qtop.manner import Manner
@@ -79,13 +79,13 @@ def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
         wrong, worst = troubles(view.glance.verdicts)
         figures = {
             "overview": (number(wrong) if wrong else "", worst),
-            "queues": (number(totals.queues), ""),
+            "queues": (partly(totals.queues), ""),
             "workers": (
-                fallen(f"{number(totals.working)}/{number(totals.workers)}", totals.falls.workers),
+                fallen(working(totals), totals.falls.workers),
                 "warn" if trouble else "",
             ),
             "failed": (
-                fallen(number(totals.failed), totals.falls.failed),
+                fallen(partly(totals.failed), totals.falls.failed),
                 "bad" if totals.failed else "",
             ),
         }
@@ -130,8 +130,11 @@ def trouble(view: View) -> list[Span]:
     """What is wrong with Redis, in words; nothing when all is well."""
     if view.look.error is not None:
         return [Span(f" {safe(view.look.error)}", "warn")]
-    if view.board is not None and view.board.totals.problems:
-        return [Span(f" ⚠ {safe('; '.join(view.board.totals.problems))}", "warn")]
+    problems = {} if view.board is None else view.board.totals.problems
+    if problems:
+        # The names first: there is little room, and the reasons are long.
+        what, why = ", ".join(problems), "; ".join(dict.fromkeys(problems.values()))
+        return [Span(f" ⚠ unknown: {safe(what)}: {safe(why)}", "warn")]
     return []
 
 
@@ -168,8 +171,15 @@ def _key(
     )
 
 
-def empty_word(view: View, noun: str, advice: str) -> str:
-    """What an empty list says."""
+def empty_word(view: View, noun: str, advice: str, what: str = "") -> str:
+    """What an empty list says. `what` is what the list is called where it could not be read."""
     if view.board is None:
         return f"Connecting to {view.address} …" if not view.is_stale else NOTHING
+    if why := view.board.totals.problems.get(what):
+        return unknown_word(why)
     return f"No {noun} yet: {advice}" if advice else f"No {noun}."
+
+
+def unknown_word(why: str) -> str:
+    """What a list says that could not be read."""
+    return f"unknown: {safe(why)}"

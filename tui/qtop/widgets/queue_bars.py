@@ -20,12 +20,17 @@ from qtop.widgets.bar import Span
 _HOSTS_SHOWN: Final = 3
 
 
-def window(source: Source, first: int, rows: int, length: int | None) -> list[Span]:
-    """Which of the jobs are listed. `first` is the place of the first one."""
+def window(
+    source: Source, first: int, rows: int, length: int | None, *, is_unread: bool = False
+) -> list[Span]:
+    """Which of the jobs are listed. `first` is the place of the first one; without a length they
+    are being read, or could not be (`is_unread`)."""
     is_queue = source.kind == "queue"
     what, state = ("jobs", "waiting") if is_queue else ("items", "set aside")
     which = f"{what} {first + 1:,} to {first + rows:,} of " if rows else ""
-    total = "reading …" if length is None else f"{which}{length:,} {state}"
+    total = "unknown" if is_unread else "reading …"
+    if length is not None:
+        total = f"{which}{length:,} {state}"
     return [*_title(source), Span(f"   {total}", "dim", 90)]
 
 
@@ -62,9 +67,10 @@ def progress(follower: Follower, sign: Sign) -> list[Span]:
 
 
 def service(
-    row: QueueRow | None, serving: Sequence[WorkerRow], sign: Sign = keymap.sign
+    row: QueueRow | None, serving: Sequence[WorkerRow] | None, sign: Sign = keymap.sign
 ) -> tuple[list[Span], list[Span]]:
-    """Who serves a queue, how fast it goes, when it will be empty, and what is wrong with it."""
+    """Who serves a queue (None: unknown), how fast it goes, when it will be empty, and what is
+    wrong with it."""
     if row is None:
         return [Span(" not on the list of queues", "dim")], []
     rates = row.rates
@@ -100,9 +106,11 @@ def serving(
     return [row for row in alive if queue in served_by(row.identity.queues)]
 
 
-def _served(row: QueueRow, serving: Sequence[WorkerRow], sign: Sign) -> list[Span]:
+def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> list[Span]:
     spans: list[Span] = []
-    if not serving:
+    if serving is None:
+        spans.append(Span(" who serves it is unknown", "warn", 95))
+    elif not serving:
         tone = "bad" if row.depth else "dim"
         spans.append(Span(" nobody serves it", tone, 95))
     else:
@@ -113,13 +121,24 @@ def _served(row: QueueRow, serving: Sequence[WorkerRow], sign: Sign) -> list[Spa
         spans.append(Span(f" {counted(len(serving), 'worker')}", "strong", 95))
         spans.append(Span(f" on {', '.join(shown)}", "dim", 60))
         busy = f", {row.in_hand:,} in hand" if row.in_hand else ""
+        if row.in_hand is None:
+            busy = ", in hand unknown"
         spans.append(Span(busy, "dim", 65))
+    return [*spans, *_wrong(row, sign)]
+
+
+def _wrong(row: QueueRow, sign: Sign) -> list[Span]:
+    spans: list[Span] = []
     if row.is_paused:
         spans += [Span("  ", "", 93), Span(" PAUSED ", "flag", 93)]
+    if row.is_paused is None:
+        spans.append(Span("  pause unknown", "warn", 93))
     if row.falls:
         spans.append(Span(f"  fell from {cells.number(row.falls[-1].was)}", "warn", 91))
     if row.problem is not None:
         spans.append(Span(f"  {safe(row.problem)}", "bad", 92))
+    elif row.unreadable is None:
+        spans.append(Span("  set aside unknown", "warn", 90))
     elif row.unreadable:
         aside = f"  {row.unreadable:,} set aside ({sign('show_aside')})"
         spans.append(Span(aside, "warn", 90))

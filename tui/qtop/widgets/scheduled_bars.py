@@ -94,7 +94,8 @@ def scheduler(seen: Glance | None, now_s: float, has_schedules: bool) -> list[Sp
     if seen is None:
         return [Span(" reading …", "dim")]
     if seen.problems:
-        return [Span(f" ⚠ cannot read {safe('; '.join(seen.problems))}", "bad")]
+        unread = (f"{what}: {why}" for what, why in seen.problems.items())
+        return [Span(f" ⚠ cannot read {safe('; '.join(unread))}", "bad")]
     ahead = seen.outlook
     overdue = None if ahead is None else ahead.shares[0]
     late_s = 0.0

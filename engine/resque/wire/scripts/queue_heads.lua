@@ -8,7 +8,8 @@
 -- Returns for each queue its length alone when its tail is as it was and nothing was pushed, or
 -- when it is empty; else {length, tail, pushed since}; pushed is -1 when unknown: nothing was
 -- remembered, the item is gone or further back, or the last two items are the same, so that one
--- cannot be told from the other. A queue that is not a list gives -1. Items over 4 KiB are told
+-- cannot be told from the other. A queue that is not a list gives -1, one of
+-- which the length may not be read the error as a text. Items over 4 KiB are told
 -- apart by their length and both ends.
 -- A tail is a print. Of items over 256 KiB, which each reading copies, it is 'print length
 -- turns': they are read when the length is another one, or has been the same for 100 looks;
@@ -66,7 +67,7 @@ local out = {}
 for i, key in ipairs(KEYS) do
   local length = redis.pcall('LLEN', key)
   if type(length) ~= 'number' then
-    out[i] = -1
+    out[i] = string.find(length.err, 'WRONGTYPE', 1, true) and -1 or length.err
   elseif length == 0 then
     out[i] = 0
   else

@@ -1,0 +1,13 @@
+"""What a test knows to be known."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def known(value: T | None) -> T:
+    """The value, which is not unknown."""
+    assert value is not None
+    return value

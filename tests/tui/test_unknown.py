@@ -1,0 +1,329 @@
+"""What could not be read is unknown in the console: in the head, the tabs and the bodies, and to
+rates, falls and verdicts; and known again when it can be."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+import pytest
+from tests.known import known
+from tests.tui.console import console, screen_lines, screen_text, shows, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey, worker
+from tests.tui.test_model import boards
+from tests.tui.test_verdicts import judged
+
+from qtop.app import QtopApp
+from qtop.display import cells
+from qtop.rows.courses import Recorder
+from qtop.rows.falls import NO_FALLS
+from qtop.rows.hosts import host_rows
+from qtop.rows.model import Board
+from qtop.rows.rates import UNKNOWN
+from qtop.stage import View
+from qtop.verdicts import Verdict
+from qtop.verdicts.jobs import Durations
+from qtop.widgets import chrome
+from resque.errors import AuthRefused, Busy
+from resque.state.snapshot import Snapshot
+from resque.state.workers import unread
+from resque.wire.values import replace
+
+WHY: Final = "this user lacks a right"
+#: What a look may not know, as it tells it.
+LACKS: Final[dict[str, dict[str, Any]]] = {
+    "queues": {"queues": None},
+    "workers": {"workers": None},
+    "failures": {"failures": None},
+    "pause of everything": {"is_paused": None},
+    "jobs processed": {"processed_ever": None},
+    "jobs failed": {"failed_ever": None},
+}
+
+
+def well(**more: Any) -> Snapshot:
+    """A fleet in which nothing is wrong; what it does not know may be given."""
+    fields: dict[str, Any] = {
+        "queues": [queue("mail", 400, pushed=1), queue("low", 0)],
+        "workers": [worker("h:1:mail", on="mail"), worker("h:2:low,mail")],
+        "failures": [failure(90)],
+    }
+    return snapshot(**(fields | more))
+
+
+def lacking(part: str) -> Snapshot:
+    return well(**LACKS[part], problems={part: WHY})
+
+
+def without_heartbeats() -> Snapshot:
+    state = well().workers or ()
+    fields = {"heartbeat_age_s": None, "has_heartbeat": None}
+    return well(workers=[replace(each, **fields) for each in state], problems={"heartbeats": WHY})
+
+
+def without_records() -> Snapshot:
+    state = [replace(each, record=unread(WHY)) for each in well().workers or ()]
+    return well(workers=state, problems={"jobs in hand": WHY})
+
+
+def ignorant() -> dict[str, Snapshot]:
+    """Looks that do not know something, by what that is."""
+    return {part: lacking(part) for part in LACKS} | {
+        "heartbeats": without_heartbeats(),
+        "jobs in hand": without_records(),
+        "a queue": well(queues=[queue("mail", None, problem=WHY), queue("low", 0)]),
+    }
+
+
+# Rows
+
+
+def last_row(*looks: Snapshot, name: str = "mail") -> Any:
+    [row] = [row for row in known(boards(*looks)[-1].queues) if row.name == name]
+    return row
+
+
+def test_no_rate_goes_across_an_unknown_depth() -> None:
+    gap = well(queues=[queue("mail", None), queue("low", 0)])
+    assert last_row(well(), well()).rates.in_per_s == 1
+    for unknown in (gap, lacking("queues")):
+        assert last_row(well(), well(), unknown, well()).rates == UNKNOWN
+        back = last_row(well(), well(), unknown, well(), well())
+        assert back.rates.in_per_s == 1, "what was known before is forgotten"
+        assert back.depths == (400, 400, None, 400, 400)
+
+
+def test_no_rate_is_reckoned_from_workers_that_are_unknown() -> None:
+    def look(size: int, **more: Any) -> Snapshot:
+        return well(queues=[queue("mail", size)], **more)
+
+    def taken(processed: int) -> list[Any]:
+        return [worker("h:1:mail", processed=processed, on="mail")]
+
+    assert last_row(look(90, workers=taken(0)), look(80, workers=taken(10))).rates.out_per_s == 10
+    for missing in (None, [*(without_records().workers or ())]):
+        looks = look(90, workers=taken(0)), look(80, workers=missing)
+        assert last_row(*looks).rates == UNKNOWN
+
+
+@pytest.mark.parametrize("part", ["jobs processed", "jobs failed"])
+def test_totals_that_are_unknown_for_a_look_jump_neither_away_nor_back(part: str) -> None:
+    looks = well(), lacking(part), well(processed_ever=9_000, failed_ever=9_000), well()
+    for board in boards(*looks)[1:3]:
+        totals = board.totals
+        rate = totals.processed_per_s if part == "jobs processed" else totals.failed_per_s
+        assert rate is None
+
+
+@pytest.mark.parametrize("part", ignorant())
+def test_what_turns_unknown_and_back_has_not_fallen(part: str) -> None:
+    unknown = ignorant()[part]
+    for board in boards(well(), unknown, well(), unknown, unknown, well()):
+        assert board.totals.falls == NO_FALLS
+
+
+def test_a_queue_that_empties_while_its_workers_are_unknown_was_not_cleared() -> None:
+    drained = well(queues=[queue("mail", 0), queue("low", 0)], workers=None, processed_ever=1_400)
+    assert boards(well(), drained)[-1].totals.falls == NO_FALLS
+
+
+def test_who_serves_a_queue_is_unknown_with_the_workers() -> None:
+    row = last_row(lacking("workers"))
+    assert (row.serving, row.in_hand, row.is_unserved) == (None, None, False)
+    row = last_row(without_heartbeats())
+    assert (row.serving, row.in_hand, row.is_unserved) == (None, 1, False)
+    row = last_row(without_records())
+    assert (row.serving, row.in_hand) == (2, None)
+    row = last_row(well(workers=without_heartbeats().workers, queues=[queue("odd", 3)]), name="odd")
+    assert (row.serving, row.is_unserved) == (0, True), "nobody, dead or alive"
+
+
+def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
+    one = queue("mail", None, problem=WHY)
+    totals = boards(well(queues=[one, queue("low", 7)]))[0].totals
+    assert (cells.waiting(totals), cells.jobs_waiting(totals)) == ("7+", "at least 7 jobs waiting")
+    totals = boards(well(queues=[one]))[0].totals
+    assert (cells.waiting(totals), cells.jobs_waiting(totals)) == (
+        "unknown",
+        "unknown jobs waiting",
+    )
+    halves = [*(well().workers or ())[:1], *(without_records().workers or ())[1:]]
+    assert cells.working(boards(well(workers=halves))[0].totals) == "1+/2"
+    assert cells.working(boards(without_records())[0].totals) == "?/2"
+    [host] = host_rows(known(boards(without_records())[0].workers))
+    assert (host.workers, host.working, host.troubled) == (2, None, 0)
+    [host] = host_rows(known(boards(without_heartbeats())[0].workers))
+    assert (host.working, host.troubled) == (None, None)
+
+
+def test_the_course_of_what_waits_breaks_where_a_queue_turns_unknown() -> None:
+    recorder = Recorder()
+    part = well(queues=[queue("mail", None), queue("low", 7)])
+    for at, board in enumerate(boards(well(), part, part, well(), well())):
+        recorder.add(board.totals, at * 5.0)
+    assert recorder.courses.waiting == (400, None, 7, None, 400)
+
+
+def test_jobs_that_cannot_be_seen_have_not_ended() -> None:
+    durations = Durations()
+    for look in (well(), lacking("workers"), without_records(), well(), without_records()):
+        durations.add(boards(look)[0])
+    assert durations.known("Mailers::Welcome") == 0
+    gone = well(workers=[worker("h:1:mail")])
+    durations.add(boards(well())[0])
+    durations.add(boards(gone)[0])
+    assert durations.known("Mailers::Welcome") == 1
+
+
+# Verdicts
+
+
+def told(part: str) -> tuple[Verdict, ...]:
+    return judged(well(), ignorant()[part], found=survey())
+
+
+def test_nothing_is_wrong_with_what_is_known() -> None:
+    assert [each.severity for each in judged(well(), found=survey())] == ["good"]
+
+
+@pytest.mark.parametrize("part", ignorant())
+def test_what_is_unknown_is_told_once_and_neither_well_nor_another_trouble(part: str) -> None:
+    verdict, *others = told(part)
+    assert (verdict.check, verdict.severity) == ("keys", "bad")
+    assert WHY in verdict.text
+    assert others == []
+
+
+# The console
+
+
+def tabs(app: QtopApp) -> str:
+    return screen_lines(app)[1]
+
+
+async def turn_to(app: QtopApp, pilot: Any, look: Snapshot, source: FakeSource) -> None:
+    source.looks = [look]
+    app.look_now()
+    await until(pilot, lambda: app.stage.look.snapshot is look, "the look")
+    await pilot.pause()
+
+
+@pytest.mark.parametrize(
+    ("part", "tab", "keys"),
+    [
+        ("queues", "2 Queues ?", ("1", "2")),
+        ("workers", "3 Workers ?", ("1", "3")),
+        ("failures", "4 Failed ?", ("1",)),
+        ("heartbeats", "3 Workers ?/2", ("1",)),
+    ],
+)
+async def test_a_list_that_could_not_be_read_is_unknown_until_it_can_be(
+    part: str, tab: str, keys: tuple[str, ...]
+) -> None:
+    source = FakeSource(well())
+    app = console(source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "2 Queues 2")
+        before = tabs(app)
+        for _ in range(2):
+            await turn_to(app, pilot, ignorant()[part], source)
+            for key in keys:
+                await pilot.press(key)
+                await until_shown(pilot, tab)
+                assert shows(app, f"unknown: {part}: {WHY}")
+                text = screen_text(app)
+                assert "Nothing is wrong" not in text
+                assert "No queues" not in text
+                assert "No workers" not in text
+                assert part == "heartbeats" or shows(app, f"unknown: {WHY}")
+            await pilot.press("1")
+            await turn_to(app, pilot, well(), source)
+            await until(pilot, lambda: "?" not in tabs(app), "it is known again")
+            assert tabs(app) == before
+            assert "fell" not in screen_text(app)
+
+
+async def test_the_head_says_unknown_and_at_least() -> None:
+    source = FakeSource(lacking("queues"))
+    app = console(source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "unknown waiting")
+        part = well(queues=[queue("mail", 7), queue("low", None, problem=WHY)])
+        await turn_to(app, pilot, part, source)
+        await until_shown(pilot, "7+ waiting")
+
+
+async def test_a_key_whose_meaning_depends_on_what_is_unknown_changes_nothing() -> None:
+    paused = well(queues=[queue("mail", 7, is_paused=None)], is_paused=None)
+    source = FakeSource(paused)
+    app = console(source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "2 Queues 1")
+        await pilot.press("P")
+        await until_shown(pilot, "whether everything is paused is unknown: nothing was changed")
+        await pilot.press("2", "p")
+        await until_shown(pilot, "whether they are paused is unknown: nothing was changed")
+        assert source.operations == []
+
+
+async def test_a_worker_whose_register_is_unknown_has_not_left() -> None:
+    source = FakeSource(well())
+    app = console(source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "3 Workers 1/2")
+        await pilot.press("3", "enter")
+        await until_shown(pilot, "Job in hand")
+        await turn_to(app, pilot, lacking("workers"), source)
+        await until_shown(pilot, "Whether it is still registered is unknown")
+        assert "no longer registered" not in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("keys", "claims"),
+    [
+        (("7",), "Nothing was done"),
+        (("5",), "No delayed jobs"),
+        (("2", "enter"), "Nothing waits"),
+        (("4",), "No failed jobs"),
+    ],
+)
+async def test_a_screen_whose_own_reading_is_refused_says_so(
+    keys: tuple[str, ...], claims: str
+) -> None:
+    refusal = AuthRefused(WHY)
+
+    class Refusing(FakeSource):
+        async def run(self, operation: Any) -> Any:
+            raise refusal
+
+    app = console(Refusing(lacking("failures")))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "4 Failed ?")
+        await pilot.press(*keys)
+        await until_shown(pilot, f"unknown: {WHY}")
+        assert claims not in screen_text(app)
+
+
+async def test_a_server_that_answers_nothing_for_now_leaves_what_was_known_as_old() -> None:
+    source = FakeSource(fleet(), Busy("MASTERDOWN"))
+    app = console(source)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "2 Queues 7")
+        app.look_now()
+        await until_shown(pilot, "no answer")
+        assert shows(app, "MASTERDOWN")
+        assert shows(app, "2 Queues 7")
+        await turn_to(app, pilot, fleet(), source)
+        await until(pilot, lambda: "no answer" not in screen_text(app), "an answer")
+
+
+def test_the_line_of_trouble_names_every_part_and_each_reason_once() -> None:
+    look = well(queues=None, workers=None, problems={"queues": WHY, "workers": WHY})
+    board: Board = boards(look)[0]
+    view = console(FakeSource(look)).stage.view()
+    [span] = chrome.trouble(_with(view, board))
+    assert span.text == f" ⚠ unknown: queues, workers: {WHY}"
+
+
+def _with(view: View, board: Board) -> View:
+    return dataclasses.replace(view, board=board)

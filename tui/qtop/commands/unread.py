@@ -1,0 +1,57 @@
+"""What a command could not read: said on stderr at once, and told by its exit status at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from qtop.commands.output import message
+from qtop.commands.session import Session
+from resque.errors import StoreError, Unreachable
+from resque.wire.exchange import Operation
+
+T = TypeVar("T")
+
+#: Redis did not answer the question, or a part of it.
+UNANSWERED: Final = 3
+
+
+class Unread:
+    """The parts of an answer that are missing. True when there are any."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, str] = {}
+        self._is_cut_off = False
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    @property
+    def parts(self) -> Mapping[str, str]:
+        """Why each part is missing, by what it is in words."""
+        return self._parts
+
+    def note(self, what: str, why: str) -> None:
+        """Say that a part is missing, and why."""
+        if what not in self._parts:
+            self._parts[what] = why
+            message(f"unknown: {what}: {why}")
+
+    def try_to(self, session: Session, what: str, operation: Operation[T]) -> T | None:
+        """Carry out an operation that reads a part; None when that fails, which is noted. Once
+        Redis gave no answer in time, it is asked no more."""
+        if self._is_cut_off:
+            self.note(what, "not asked: Redis gave no answer before")
+            return None
+        try:
+            return session.run(operation)
+        except StoreError as error:
+            self._is_cut_off = isinstance(error, Unreachable)
+            self.note(what, str(error))
+            return None
+
+    def leave(self) -> None:
+        """Leave with status 3 if a part is missing."""
+        if self._parts:
+            sys.exit(UNANSWERED)
