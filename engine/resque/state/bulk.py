@@ -33,6 +33,8 @@ BLANK = b"\0qtop: taken %s\0" % os.urandom(8).hex().encode()
 READ_ITEMS = 1000
 TAKE_ITEMS = 200
 _TAKE_BYTES = 1 << 20
+#: Items are read again before they are taken: about so many bytes at once where they are large.
+_READ_BYTES = 8 << 20
 #: Reaching an item in the middle of a list walks over its nodes (8 KiB each, about 13 ns a node
 #: measured); a script takes as many items as it reaches within this time.
 _NODE_BYTES = 8192
@@ -142,14 +144,16 @@ def take(
     ordered: Sequence[Mark] = marks
     if not isinstance(marks, Marks):
         ordered = sorted(set(marks), key=lambda mark: mark.place)
+    most = _most_read(marks)
     result = Result()
     missed: list[Mark] = []
     try:
         for last_try in (False, True):
             away = 0  # how far what comes next is from its place, going by what came before
-            for group in _groups(ordered, at_once):
+            for group in _groups(ordered, min(at_once, most), min(READ_ITEMS, most)):
                 group = [replace(mark, place=mark.place + away) for mark in group]
-                seen: _Seen = yield _reread(key, group, progress=(result.done, len(marks)))
+                progress = result.done, len(marks)
+                seen: _Seen = yield _reread(key, group, min(_REACH, most), progress)
                 found, absent, refused = _decided(group, seen, decide)
                 result = result.plus(refused=refused)
                 taken = 0
@@ -193,11 +197,17 @@ def _sought(key: bytes, missed: Sequence[Mark]) -> Steps[list[Mark]]:
     return found[::-1]
 
 
-def _groups(marks: Iterable[Mark], at_once: int) -> Iterator[list[Mark]]:
-    """Marks that one read can cover, in the order of their places."""
+def _most_read(marks: Sequence[Mark]) -> int:
+    """How many of such items to read at once, by their size as far as it is known."""
+    each_bytes = marks.size_bytes // max(1, len(marks)) if isinstance(marks, Marks) else 0
+    return max(1, _READ_BYTES // max(1, each_bytes))
+
+
+def _groups(marks: Iterable[Mark], at_once: int, span: int) -> Iterator[list[Mark]]:
+    """Marks that one read can cover, in the order of their places: `span` places at most."""
     group: list[Mark] = []
     for mark in marks:
-        if group and (len(group) >= at_once or mark.place - group[0].place > READ_ITEMS):
+        if group and (len(group) >= at_once or mark.place - group[0].place > span):
             yield group
             group = []
         group.append(mark)
@@ -214,10 +224,12 @@ class _Seen:
     length: int
 
 
-def _reread(key: bytes, group: Sequence[Mark], progress: tuple[int, int]) -> Exchange[_Seen]:
+def _reread(
+    key: bytes, group: Sequence[Mark], reach: int, progress: tuple[int, int]
+) -> Exchange[_Seen]:
     """The whole items around the marks."""
-    first = max(0, group[0].place - _REACH)
-    last = group[-1].place + _REACH
+    first = max(0, group[0].place - reach)
+    last = group[-1].place + reach
     return Exchange(
         (("LRANGE", key, first, last), ("LLEN", key)),
         lambda replies: _Seen(first, tuple(replies[0]), int(replies[1])),

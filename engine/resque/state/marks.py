@@ -20,16 +20,18 @@ class Mark:
 
 class Marks(Sequence[Mark]):
     """Marks by the million, in 28 bytes each: a sequence in the order of their places, in whatever
-    order they came."""
+    order they came. `size_bytes` is how large their items are together, as far as it was given."""
 
     def __init__(self) -> None:
+        self.size_bytes = 0
         self._places = array("q")
         self._digests = bytearray()
         self._is_descending = True
         self._order: array[int] | None = None
 
-    def add(self, mark: Mark) -> None:
-        """Take in a mark. Raises ValueError when its SHA-1 is none."""
+    def add(self, mark: Mark, size_bytes: int = 0) -> None:
+        """Take in the mark of an item of so many bytes. Raises ValueError when its SHA-1 is
+        none."""
         digest = bytes.fromhex(mark.sha)
         if len(digest) != _DIGEST_BYTES:
             raise ValueError(f"{mark.sha!r} is no SHA-1")
@@ -37,6 +39,7 @@ class Marks(Sequence[Mark]):
             self._is_descending = False
         self._places.append(mark.place)
         self._digests += digest
+        self.size_bytes += size_bytes
         self._order = None
 
     def __len__(self) -> int:

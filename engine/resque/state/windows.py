@@ -47,6 +47,11 @@ def whole(raw: bytes) -> Item:
     return Item(raw, len(raw), hashlib.sha1(raw, usedforsecurity=False).hexdigest())
 
 
+def beginning(item: Item, max_bytes: int) -> Item:
+    """An item as a window with `max_bytes` holds it."""
+    return item if len(item.raw) <= max_bytes else Item(item.raw[:max_bytes], item.size, item.sha)
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Some items of a list as they came over the wire: whoever needs one reads it. Made in O(1),

@@ -16,10 +16,12 @@ from qtop.commands.session import Session
 from qtop.config.undo_limits import UndoLimits
 from qtop.display.text import safe
 from qtop.finding.chosen import Chosen
+from qtop.finding.filter_terms import of_failure
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Scanned, Source, scan
+from qtop.finding.walking import LISTED_BYTES
 from resque.errors import OutcomeUnknown
-from resque.state import poison, queues
+from resque.state import failures, poison, queues, windows
 from resque.state.bulk import Mark, Result
 from resque.state.failures import Failure
 from resque.state.trail import Trail
@@ -116,28 +118,30 @@ def _choose(
     spare_poisoned: bool,
 ) -> tuple[Chosen, Scanned]:
     chosen = Chosen()
-    suspects: list[tuple[Hit, Failure]] = []
-
-    def add(hit: Hit) -> None:
-        chosen.add(hit, None if hit.item.is_cut else refusal(hit.item.raw))
+    suspects: list[tuple[Hit, Failure, str | None]] = []
+    now = session.now()
 
     def take(hit: Hit) -> None:
+        refused = None if hit.item.is_cut else refusal(hit.item.raw)
         if spare_poisoned and hit.failure is not None and poison.may_be(hit.failure):
-            suspects.append((hit, hit.failure))
+            # Without its whole bytes: there may be many.
+            failure = failures.read(windows.beginning(hit.item, LISTED_BYTES), hit.place)
+            cut = Hit(failure.item, hit.place, of_failure(failure, now), failure)
+            suspects.append((cut, failure, refused))
         else:
-            add(hit)
+            chosen.add(hit, refused)
 
-    scanned = session.run(scan(session.keys, source, wanted, session.now(), take))
+    scanned = session.run(scan(session.keys, source, wanted, now, take))
     poisoned: dict[str, int] = {}
     # Whoever selects a single one means it.
     if scanned.matched > 1:
-        entries = [failure for _, failure in suspects]
+        entries = [failure for _, failure, _ in suspects]
         poisoned = session.run(poison.among(session.keys, entries, list_name=source.name))
-    for hit, _ in suspects:
+    for hit, _, refused in suspects:
         if hit.item.sha in poisoned:
             chosen.spared += 1
         else:
-            add(hit)
+            chosen.add(hit, refused)
     return chosen, scanned
 
 

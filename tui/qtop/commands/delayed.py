@@ -11,7 +11,7 @@ import click
 
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
-from qtop.commands.output import Column, leave_if_none, message, moment, write
+from qtop.commands.output import Column, Listing, leave_if_none, message, moment
 from qtop.commands.unread import Unread
 from qtop.display.cells import job_class
 from qtop.display.text import ago, safe
@@ -65,17 +65,20 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop delayed --filter class:Reports::Nightly --limit 20
     """
     unread = Unread()
-    rows: list[_Row] = []
-    with connection.open() as session:
-        now_s = session.now().timestamp()
-        find = _find(session.keys, wanted, limit, now_s, rows.append)
-        is_partial = unread.try_to(session, "delayed jobs", find)
-    for row in rows:
+    redactor = connection.redactor(is_whole=as_json)
+    rows = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
+
+    def show(row: _Row) -> None:
         if row.job is _BROKEN:
             unread.note(f"delayed jobs of {moment(row.at)}", _BROKEN.problem or "")
+        rows.add(row)
+
+    with connection.open() as session:
+        now_s = session.now().timestamp()
+        find = _find(session.keys, wanted, limit, now_s, show)
+        is_partial = unread.try_to(session, "delayed jobs", find)
     leave_if_none(rows, not wanted.is_empty and not unread)
-    redactor = connection.redactor(is_whole=as_json)
-    write(rows, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
+    rows.end()
     if is_partial:
         message(f"the {len(rows):,} next: --limit 0 shows all")
     unread.leave()

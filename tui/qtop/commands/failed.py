@@ -11,12 +11,12 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import (
     Column,
+    Listing,
     leave_if_none,
     message,
     moment,
     tell_rest,
     tell_too_large,
-    write,
 )
 from qtop.commands.unread import Unread
 from qtop.display.cells import failure_class, optional
@@ -58,17 +58,21 @@ def command(
     \b
     Example: qtop failed --filter 'class:Mailers::* exception:*Timeout age<1h'
     """
-    hits: list[Hit] = []
     unread = Unread()
     source = Source("failed", list_name)
+    redactor = connection.redactor(is_whole=as_json)
+    found = Listing(_COLUMNS, _cells, fields, as_json=as_json, redactor=redactor)
+
+    def show(hit: Hit) -> None:
+        if hit.failure is not None:
+            found.add(hit.failure)
+
     with connection.open() as session:
-        look = scan(session.keys, source, wanted, session.now(), hits.append, limit=limit)
+        look = scan(session.keys, source, wanted, session.now(), show, limit=limit)
         scanned = unread.try_to(session, "failed jobs", look)
     tell_too_large(0 if scanned is None else scanned.too_large)
-    leave_if_none(hits, not wanted.is_empty and not unread)
-    found = [hit.failure for hit in hits if hit.failure is not None]
-    redactor = connection.redactor(is_whole=as_json)
-    write(found, _COLUMNS, _cells, fields, as_json=as_json, redactor=redactor)
+    leave_if_none(found, not wanted.is_empty and not unread)
+    found.end()
     if scanned is None:
         unread.leave()
     elif wanted.is_empty:

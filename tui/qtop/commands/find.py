@@ -12,7 +12,7 @@ import click
 from qtop.commands.board import note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
-from qtop.commands.output import Column, leave_if_none, message, tell_too_large, write
+from qtop.commands.output import Column, Listing, leave_if_none, message, tell_too_large
 from qtop.commands.session import Session
 from qtop.commands.unread import Unread
 from qtop.display.cells import job_class, optional
@@ -71,15 +71,15 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     if wanted.is_empty:
         raise click.UsageError("an empty filter finds everything: say what to look for")
-    found: list[_Found] = []
     unread = Unread()
+    redactor = connection.redactor(is_whole=as_json)
+    found = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     with connection.open() as session:
         search = _Search(session, wanted, limit, found, unread)
         is_partial = not search.delayed() or not search.listed() or not search.failed()
     tell_too_large(search.too_large)
     leave_if_none(found, is_filtered=not unread)
-    redactor = connection.redactor(is_whole=as_json)
-    write(found, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
+    found.end()
     if is_partial:
         message(f"the first {len(found):,}: --limit 0 shows all")
     unread.leave()
@@ -95,7 +95,7 @@ class _Search:
         session: Session,
         wanted: Filter,
         limit: int,
-        found: list[_Found],
+        found: Listing[_Found],
         unread: Unread,
     ) -> None:
         self._unread = unread
@@ -145,7 +145,7 @@ class _Search:
         if self._wanted.matches(found.subject):
             if self._is_full:
                 return False
-            self._found.append(found)
+            self._found.add(found)
         return True
 
     @property
@@ -174,7 +174,12 @@ class _Search:
 
     def _scan(self, source: Source) -> bool:
         """Look through a list, the next jobs first, but the newest failures."""
-        hits: list[Hit] = []
+        is_whole = True
+
+        def take(hit: Hit) -> None:
+            nonlocal is_whole
+            is_whole = self._take(_of_hit(source, hit, self._now)) and is_whole
+
         # One more than there is room for tells that there are more.
         room = self._limit - len(self._found) + 1 if self._limit else 0
         is_queue = source.kind == "queue"
@@ -183,13 +188,13 @@ class _Search:
             source,
             self._wanted,
             self._now,
-            hits.append,
+            take,
             limit=room,
             from_head=is_queue,
         )
         scanned = self._try_to(str(source), look)
         self.too_large += 0 if scanned is None else scanned.too_large
-        return all(self._take(_of_hit(source, hit, self._now)) for hit in hits)
+        return is_whole
 
 
 def _of_hit(source: Source, hit: Hit, now: datetime) -> _Found:

@@ -15,7 +15,7 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
@@ -66,12 +66,15 @@ class Listing(Generic[T]):
         self._is_aligned = not as_json and sys.stdout.isatty()
         self._room = shutil.get_terminal_size().columns if self._is_aligned else 0
         self._rows: list[list[str]] = []
-        #: How many items were added.
-        self.count = 0
+        self._count = 0
+
+    def __len__(self) -> int:
+        """How many items were added."""
+        return self._count
 
     def add(self, item: T) -> None:
         """Print an item, or keep its row for the table. O(item)."""
-        self.count += 1
+        self._count += 1
         if self._as_json:
             line(json_line(self._redactor.value(self._fields(item))))
             return
@@ -79,13 +82,13 @@ class Listing(Generic[T]):
         if self._is_aligned:
             self._rows.append([crop(cell, self._room) for cell in row])
             return
-        if self.count == 1:
+        if self._count == 1:
             self._print_titles()
         line("\t".join(row))
 
     def end(self) -> None:
         """Print what was kept; of a table without rows its titles. O(rows)."""
-        if self._as_json or (self.count and not self._is_aligned):
+        if self._as_json or (self._count and not self._is_aligned):
             return
         if not self._is_aligned:
             self._print_titles()
@@ -189,8 +192,8 @@ def tell_too_large(count: int) -> None:
         message(f"{counted(count, 'item')} over 8 MiB not looked into")
 
 
-def leave_if_none(found: Iterable[object], is_filtered: bool) -> None:
+def leave_if_none(found: Sized, is_filtered: bool) -> None:
     """Leave with status 1 when a filter let nothing through."""
-    if is_filtered and not any(True for _ in found):
+    if is_filtered and not len(found):
         message("nothing matches the filter")
         sys.exit(1)

@@ -30,15 +30,18 @@ class Chosen:
     refusals: Counter[str] = field(default_factory=Counter)
     retried: int = 0
     spared: int = 0
-    size_bytes: int = 0
     oldest: datetime | None = None
     newest: datetime | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """How large what would be touched is together."""
+        return self.marks.size_bytes
 
     def add(self, hit: Hit, refusal: str | None = None) -> None:
         """Take in one item."""
         subject = hit.subject
-        self.marks.add(hit.mark)
-        self.size_bytes += hit.item.size
+        self.marks.add(hit.mark, hit.item.size)
         is_known = subject.is_readable or subject.class_name is not None
         unknown = "(large)" if hit.item.is_cut else "unreadable"
         _count(self.classes, job_class(subject.class_name, None) if is_known else unknown)
