@@ -27,6 +27,7 @@ from resque.state.schedules import Firing, Stored
 from resque.wire import times
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
+from resque.worker.adopted import adopted
 
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
@@ -83,6 +84,8 @@ class Scheduler:
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
         self._next_due: float | None = None
+        # It starts no process itself.
+        self._adopted = adopted(frozenset)
 
     # ---- the life of a scheduler
 
@@ -107,6 +110,8 @@ class Scheduler:
                         patience_s = backoff_s
                         backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
                     self._wishes.wait(patience_s)
+                    if self._adopted is not None:
+                        self._adopted.collect()
             finally:
                 self._end()
 
