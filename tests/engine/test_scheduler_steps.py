@@ -211,11 +211,22 @@ def test_an_interval_goes_on_where_another_scheduler_left_it(
     assert length("q") == 1
 
 
-def test_a_bad_file_is_refused_at_once(bench: Bench, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_refused_at_once(bench: Bench, tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
-    path.write_text("[a]\n")
-    with pytest.raises(BadSchedule, match=r"s\.toml:1: schedule 'a': it needs `cron` or `every`"):
+    path.write_text("[a\n")
+    with pytest.raises(BadSchedule, match=r"s\.toml: "):
         bench.scheduler(schedule_file=path)
+
+
+def test_a_bad_schedule_is_told_and_the_others_fire(
+    bench: Bench, tmp_path: Path, length: Length
+) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[a]\n\n[b]\nevery = ['1h', {first_in = 0}]\nqueue = 'q'\n")
+    scheduler = bench.scheduler(schedule_file=path)
+    assert bench.said == [f"skipped: {path}:1: schedule 'a': it needs `cron` or `every`"]
+    scheduler.step()
+    assert length("q") == 1
 
 
 def test_a_key_of_the_file_that_means_nothing_is_told(bench: Bench, tmp_path: Path) -> None:

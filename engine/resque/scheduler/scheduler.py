@@ -18,7 +18,7 @@ import setproctitle
 
 from resque.errors import StoreError, WrongType
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
-from resque.scheduler.files import read_file
+from resque.scheduler.files import Found, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
 from resque.scheduler.plan import Plan, Planned
 from resque.scheduler.signals import Wishes
@@ -53,7 +53,7 @@ class Scheduler:
 
     `zone` is that of cron expressions that name none, and of the times it writes. `clock` is an
     argument so that tests can set it; `log` gets one line for each thing worth telling. Raises
-    BadSchedule for a schedule file that cannot be used.
+    BadSchedule for a schedule file that cannot be read.
     """
 
     def __init__(
@@ -190,10 +190,12 @@ class Scheduler:
 
     # ---- schedules
 
-    def _read_file(self) -> list[Schedule]:
+    def _read_file(self) -> Found:
         path = self._options.schedule_file
-        found = [] if path is None else read_file(path)
-        for schedule in found:
+        found = Found() if path is None else read_file(path)
+        for each in found.bad:
+            self._log(f"skipped: {each.problem}")
+        for schedule in found.schedules:
             for key in schedule.unknown_keys:
                 self._log(f"schedule {schedule.name!r}: the key {key!r} means nothing here")
         return found
@@ -201,10 +203,10 @@ class Scheduler:
     def _register_file(self) -> None:
         """As Ruby does when given its schedules: keep those that are to persist in Redis, and tell
         about the others."""
-        for schedule in self._of_file:
+        for schedule in self._of_file.schedules:
             if schedule.is_persistent:
                 self._store.run(schedules.put_json(self._keys, schedule.name, schedule.source))
-        others = [s.name for s in self._of_file if not s.is_persistent]
+        others = [s.name for s in self._of_file.schedules if not s.is_persistent]
         self._store.run(schedules.announce(self._keys, others))
 
     def _begin_plan(self) -> None:
@@ -239,7 +241,7 @@ class Scheduler:
 
     def _usable(self, found: Stored) -> list[Schedule]:
         """The schedules of the file and of Redis (which win), for this environment."""
-        by_name = {s.name: s for s in self._of_file}
+        by_name = {s.name: s for s in self._of_file.schedules}
         for name, raw in found.configs.items():
             try:
                 by_name[name] = from_json(name, raw)

@@ -151,8 +151,9 @@ def schedule_lines(
         yield TextLine(cells.optional(schedule.queue), "", "queue")
         if schedule.description:
             yield TextLine(safe(schedule.description), "", "about")
-        if schedule.environments:
-            yield TextLine(safe(", ".join(sorted(schedule.environments))), "", "only in")
+        if schedule.environments is not None:
+            only_in = ", ".join(sorted(schedule.environments)) or "no environment: it is blank"
+            yield TextLine(safe(only_in), "", "only in")
         yield TextLine("")
         yield TextLine("Next runs", "title")
         if isinstance(schedule.timing, Cron) and schedule.timing.zone is None:
