@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import setproctitle
@@ -21,6 +21,7 @@ from resque.scheduler.definition import BadSchedule, Schedule, from_json
 from resque.scheduler.files import Found, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
 from resque.scheduler.plan import Plan, Planned
+from resque.scheduler.server_clock import ServerClock
 from resque.scheduler.signals import Wishes
 from resque.state import delayed, schedules
 from resque.state.schedules import Firing, Stored
@@ -31,6 +32,8 @@ from resque.worker.adopted import adopted
 
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
+#: A difference between the server's clock and this machine's that is worth telling.
+_LARGE_SKEW_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,9 @@ class Options:
 class Scheduler:
     """One scheduler. `run` returns when it was told to leave.
 
-    `zone` is that of cron expressions that name none, and of the times it writes. `clock` is an
-    argument so that tests can set it; `log` gets one line for each thing worth telling. Raises
-    BadSchedule for a schedule file that cannot be read.
+    `zone` is that of cron expressions that name none, and of the times it writes. `clock` is the
+    server's by default; it is an argument so that tests can set it. `log` gets one line for each
+    thing worth telling. Raises BadSchedule for a schedule file that cannot be read.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Scheduler:
         options: Options = Options(),
         queue_of: QueueOf = no_queue,
         log: Callable[[str], None] = lambda line: None,
-        clock: times.Clock = times.wall_now,
+        clock: times.Clock | None = None,
     ) -> None:
         self.id = f"{socket.gethostname()}:{os.getpid()}"
         self._store = store
@@ -77,12 +80,14 @@ class Scheduler:
         self._options = options
         self._queue_of = queue_of
         self._log = log
-        self._clock = clock
+        self._server_clock = ServerClock()
+        self._clock = clock or self._server_clock
         self._plan = Plan(zone)
         self._of_file = self._read_file()
         self._wishes = Wishes()
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
+        self._told_of_skew = self._told_of_no_clock = False
         self._next_due: float | None = None
         # It starts no process itself.
         self._adopted = adopted(frozenset)
@@ -141,6 +146,7 @@ class Scheduler:
         self._may_hold = True
         held = self._store.run(schedules.hold(self._lock, self.id, self._options.lock_timeout_s))
         self._may_hold = held.is_ours
+        self._learn(held.server_time)
         if held.is_ours and (held.is_new or not self._is_master):
             self._log(f"scheduler {self.id} is the master")
             self._title("Master scheduler")
@@ -151,6 +157,20 @@ class Scheduler:
             self._log(f"scheduler {self.id} stands by; the master is {held.owner!r}")
             self._title("Child scheduler")
         self._is_master = held.is_ours
+
+    def _learn(self, server_time: datetime | None) -> None:
+        """Go by the server's clock, and tell once when this machine's is far from it."""
+        self._server_clock.learn(server_time)
+        ahead_s = self._server_clock.ahead_s()
+        if abs(ahead_s) > _LARGE_SKEW_S and not self._told_of_skew:
+            self._told_of_skew = True
+            way = "ahead of" if ahead_s > 0 else "behind"
+            self._log(
+                f"the server's clock, which counts, is {abs(ahead_s):.0f} s {way} this machine's"
+            )
+        if server_time is None and not self._told_of_no_clock:
+            self._told_of_no_clock = True
+            self._log("the server does not tell its clock (TIME): this machine's counts")
 
     def _obey(self) -> None:
         if self._wishes.reload:
