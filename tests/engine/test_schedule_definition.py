@@ -249,7 +249,7 @@ def test_a_bad_schedule_is_told_with_its_line_and_the_others_are_read(
     tmp_path: Path, name: str, text: str, message: str, good: str
 ) -> None:
     found = read_file(file(tmp_path, name, text))
-    assert [message in each.problem for each in found.bad] == [True]
+    assert [message in f"{each.place}: {each.problem}" for each in found.bad] == [True]
     assert good in [schedule.name for schedule in found.schedules]
 
 

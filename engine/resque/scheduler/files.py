@@ -17,18 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resque.errors import EncodeError
 from resque.scheduler.definition import BadSchedule, Schedule, read
-from resque.wire.codec import encode
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A schedule of a file that cannot be used: its name, its configuration as far as it can be
-    written as JSON, and why."""
+    """A schedule of a file that cannot be used: its name, where it stands, and why."""
 
     name: str
-    source: bytes
+    place: str
     problem: str
 
 
@@ -58,16 +55,8 @@ def read_file(path: Path) -> Found:
         try:
             found.append(read(name, config))
         except BadSchedule as error:
-            problem = f"{path}:{lines.get(name, 1)}: {error}"
-            bad.append(Bad(name, _source(config), problem))
+            bad.append(Bad(name, f"{path}:{lines.get(name, 1)}", str(error)))
     return Found(tuple(found), tuple(bad))
-
-
-def _source(config: Any) -> bytes:
-    try:
-        return encode(config)
-    except EncodeError:
-        return b"null"
 
 
 def _toml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:

@@ -21,9 +21,11 @@ from resque.scheduler.definition import BadSchedule, Schedule, from_json
 from resque.scheduler.files import Found, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
 from resque.scheduler.plan import Plan, Planned
+from resque.scheduler.publishing import Publisher
 from resque.scheduler.server_clock import ServerClock
 from resque.scheduler.signals import Wishes
 from resque.state import delayed, schedules
+from resque.state.published import Entry
 from resque.state.schedules import Firing, Stored
 from resque.wire import times
 from resque.wire.keys import Keys
@@ -84,6 +86,14 @@ class Scheduler:
         self._clock = clock or self._server_clock
         self._plan = Plan(zone)
         self._of_file = self._read_file()
+        self._publisher = Publisher(
+            store,
+            keys,
+            prefix=options.lock_prefix,
+            owner=self.id,
+            lifetime_s=options.lock_timeout_s,
+            log=log,
+        )
         self._wishes = Wishes()
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
@@ -122,8 +132,10 @@ class Scheduler:
 
     def _end(self) -> None:
         try:
-            if self._may_hold and self._store.run(schedules.release(self._lock, self.id)):
-                self._log("the master lock is free")
+            if self._may_hold:
+                self._publisher.withdraw()
+                if self._store.run(schedules.release(self._lock, self.id)):
+                    self._log("the master lock is free")
         except StoreError as error:
             self._log(f"could not let go of the master lock: {error}")
         finally:
@@ -136,6 +148,7 @@ class Scheduler:
         self._obey()
         if not self._is_master:
             return self._patience_s()
+        self._publisher.renew()
         is_complete = self._move_due()
         if self._options.is_dynamic:
             self._follow_changes()
@@ -214,7 +227,7 @@ class Scheduler:
         path = self._options.schedule_file
         found = Found() if path is None else read_file(path)
         for each in found.bad:
-            self._log(f"skipped: {each.problem}")
+            self._log(f"skipped: {each.place}: {each.problem}")
         for schedule in found.schedules:
             for key in schedule.unknown_keys:
                 self._log(f"schedule {schedule.name!r}: the key {key!r} means nothing here")
@@ -235,6 +248,7 @@ class Scheduler:
         now = self._clock()
         last = {name: schedules.last_time(raw, now) for name, raw in found.last.items()}
         self._plan.begin(self._usable(found), last, now)
+        self._publisher.publish(self._entries())
         self._log(f"loaded {_counted(len(self._plan), 'schedule')}")
         self._title("Master scheduler")
 
@@ -257,6 +271,7 @@ class Scheduler:
     def _update_plan(self) -> None:
         found = self._store.run(schedules.stored(self._keys, take_changes=self._options.is_dynamic))
         changed = self._plan.update(self._usable(found), self._clock())
+        self._publisher.publish(self._entries())
         self._log(f"schedules changed: {', '.join(map(repr, changed)) or 'none'}")
 
     def _usable(self, found: Stored) -> list[Schedule]:
@@ -270,13 +285,28 @@ class Scheduler:
                 self._log(f"skipped: {error}")
         usable = []
         for schedule in by_name.values():
-            if not schedule.is_for(self._options.environment):
-                self._log(f"skipped: schedule {schedule.name!r} is for another environment")
-            elif schedule.queue_for(self._queue_of) is None:
-                self._log(f"skipped: schedule {schedule.name!r} names no queue, nor does its class")
+            if (why := self._unusable(schedule)) is not None:
+                self._log(f"skipped: schedule {schedule.name!r} {why}")
             else:
                 usable.append(schedule)
         return usable
+
+    def _unusable(self, schedule: Schedule) -> str | None:
+        if not schedule.is_for(self._options.environment):
+            return "is for another environment"
+        if schedule.queue_for(self._queue_of) is None:
+            return "names no queue, nor does its class"
+        return None
+
+    def _entries(self) -> dict[str, Entry]:
+        """What is told of the file's schedules; Redis has those that are to persist."""
+        found = {bad.name: Entry(None, problem=bad.problem) for bad in self._of_file.bad}
+        for schedule in self._of_file.schedules:
+            if not schedule.is_persistent:
+                queue, why = schedule.queue_for(self._queue_of), self._unusable(schedule)
+                problem = None if why is None else f"schedule {schedule.name!r} {why}"
+                found[schedule.name] = Entry(schedule.source, queue, problem)
+        return found
 
     def _fire_due(self) -> None:
         for planned in self._plan.due(self._clock()):

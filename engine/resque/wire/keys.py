@@ -152,6 +152,11 @@ class Keys:
         """String with a lifetime: how often a job of these bytes was lost with its process."""
         return self._key(f"qtop:lost:{sha}")
 
+    def published_schedules(self, prefix: str = "") -> bytes:
+        """Hash with a lifetime: the schedules of the file of the scheduler at work (ours).
+        `prefix` as in `master_lock`."""
+        return self._key(f"qtop:schedules:{prefix}" if prefix else "qtop:schedules")
+
     # What operators did (ours)
     def audit(self) -> bytes:
         """Stream: who did what, the newest last."""

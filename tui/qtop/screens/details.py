@@ -140,10 +140,12 @@ def schedule_lines(
     schedule = row.schedule
     if row.problem is not None:
         yield TextLine(safe(row.problem), "bad", "unusable")
-    if row.item is None:
-        yield TextLine("not in Redis: a scheduler's own file has it, or it is gone", "", "kept")
-    else:
-        yield TextLine("in Redis, as a persistent schedule", "", "kept")
+    kept = {
+        "Redis": "in Redis, as a persistent schedule",
+        "file": "in the file of the scheduler at work",
+        "unknown": "not in Redis: in a file that is not known, or gone",
+    }
+    yield TextLine(kept[row.source], "", "source")
     yield TextLine(cells.both_times(row.last_at) if row.last_at else "never", "", "last queued")
     if schedule is not None:
         yield TextLine(safe(timing(schedule)), "", "when")

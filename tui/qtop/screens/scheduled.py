@@ -42,7 +42,6 @@ from resque.state.delayed_windows import Position
 _EMPTY: Final[dict[Part, str]] = {
     "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
     "classes": "No delayed jobs.",
-    "schedules": "No schedules in Redis: those of a scheduler's file show once they have run.",
 }
 
 
@@ -69,8 +68,7 @@ class ScheduledScreen(ScheduledActions):
         #: The filter to go back to from the jobs of a class.
         self._before_class: str | None = None
         self._zone = _zone()
-        prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
-        self._lock = self.app.keys.master_lock(prefix)
+        self._prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
     def make_table(self) -> VTable[Any]:
         """The table of the delayed jobs."""
@@ -126,7 +124,7 @@ class ScheduledScreen(ScheduledActions):
     async def _read_once(self) -> None:
         now, start = server_now(self.app.stage.view()), self._pager.start
         paged = start if self.part == "jobs" and not self._wants_search else None
-        seen = await self.app.read(glance(self.app.keys, self._lock, now.timestamp(), paged))
+        seen = await self.app.read(glance(self.app.keys, self._prefix, now.timestamp(), paged))
         if seen.page is not None and not seen.page.jobs and start != Position():
             # What was here has been moved: back to what there is.
             self._pager.reset()
@@ -134,7 +132,9 @@ class ScheduledScreen(ScheduledActions):
             return
         if seen.looked is not None:
             before = self._schedules or {}
-            rows = await asyncio.to_thread(schedule_rows, seen.looked, now, self._zone, before)
+            rows = await asyncio.to_thread(
+                schedule_rows, seen.looked, now, self._zone, before, seen.of_file
+            )
             self._schedules = {row.name: row for row in rows}
         self._glance = seen
         self._refresh()
@@ -145,7 +145,7 @@ class ScheduledScreen(ScheduledActions):
         """Show in the list in front what is known by now."""
         run = self.searcher.shown if self._wants_search else None
         if self.part == "schedules":
-            self.table.empty_text = _EMPTY["schedules"]
+            self.table.empty_text = scheduled_bars.no_schedules(self._glance)
             self.show_rows([] if self._schedules is None else list(self._schedules.values()))
         elif run is not None:
             none = _EMPTY[self.part] if self.filter.is_empty else self.no_match
