@@ -24,6 +24,7 @@ from resque.scheduler.plan import Plan, Planned
 from resque.scheduler.publishing import Publisher
 from resque.scheduler.server_clock import ServerClock
 from resque.scheduler.signals import Wishes
+from resque.scheduler.statused import Statused
 from resque.state import delayed, schedules
 from resque.state.published import Entry
 from resque.state.schedules import Firing, Stored
@@ -94,6 +95,7 @@ class Scheduler:
             lifetime_s=options.lock_timeout_s,
             log=log,
         )
+        self._statused = Statused(store, keys, log)
         self._wishes = Wishes()
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
@@ -209,8 +211,14 @@ class Scheduler:
     def _move_due(self) -> bool:
         """Move what is due, a bounded number of jobs. Returns whether that was all."""
         now = self._clock().timestamp()
+        if self._next_due is None or self._next_due <= now:
+            self._statused.look()
         done: Pass = self._store.run(
-            move_due(self._keys, now, self._queue_of, batch=self._options.batch)
+            move_due(
+                *(self._keys, now, self._queue_of),
+                batch=self._options.batch,
+                see=self._statused.see,
+            )
         )
         self._next_due = done.next_at
         if done.moved.queued:
@@ -244,6 +252,7 @@ class Scheduler:
 
     def _begin_plan(self) -> None:
         self._title("Loading Schedule")
+        self._statused.look()
         found = self._store.run(schedules.stored(self._keys, take_changes=self._options.is_dynamic))
         now = self._clock()
         last = {name: schedules.last_time(raw, now) for name, raw in found.last.items()}
@@ -289,6 +298,7 @@ class Scheduler:
                 self._log(f"skipped: schedule {schedule.name!r} {why}")
             else:
                 usable.append(schedule)
+        self._statused.see_schedules(usable)
         return usable
 
     def _unusable(self, schedule: Schedule) -> str | None:

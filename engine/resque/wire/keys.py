@@ -148,6 +148,15 @@ class Keys:
         where that is not on the list of failures."""
         return self._key(f"failure-resque-retry:{identity}")
 
+    # Statuses (resque-status's)
+    def statuses(self) -> bytes:
+        """Sorted set: the ids of all statuses, by when each was made."""
+        return self._key("_statuses")
+
+    def status(self, uuid: str) -> bytes:
+        """String: one status as JSON."""
+        return self._key(f"status:{uuid}")
+
     def lost(self, sha: str) -> bytes:
         """String with a lifetime: how often a job of these bytes was lost with its process."""
         return self._key(f"qtop:lost:{sha}")

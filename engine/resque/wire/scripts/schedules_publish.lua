@@ -8,7 +8,7 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end
-redis.call('HLEN', KEYS[2]) -- an error before anything is done, if it is no hash
+redis.call('HGET', KEYS[2], 'owner') -- an error before anything is done, if it is no hash
 need('HSET EXPIRE', KEYS[2])
 if refused then
   return refused
