@@ -314,7 +314,7 @@ class Scheduler:
         for schedule in self._of_file.schedules:
             if not schedule.is_persistent:
                 queue, why = schedule.queue_for(self._queue_of), self._unusable(schedule)
-                problem = None if why is None else f"schedule {schedule.name!r} {why}"
+                problem = None if why is None else f"it {why}"
                 found[schedule.name] = Entry(schedule.source, queue, problem)
         return found
 

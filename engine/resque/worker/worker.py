@@ -77,7 +77,7 @@ class Worker:
         self._membership = Membership(self._store, keys, self.id, options, log, clock, mono_now)
         self._wishes = Wishes(graceful_term=options.graceful_term, term_child=options.term_child)
         self._upkeep = self._make_upkeep(pool_pid)
-        self._runner = self._make_runner()
+        self._runner = self._make_runner(heart.clock(clock))
         self._supply = Supply(
             self._store,
             keys,
@@ -110,8 +110,9 @@ class Worker:
             adopted=collector,
         )
 
-    def _make_runner(self) -> Runner:
-        retries = Retries(self._keys, self._registry, self._store, self._clock, self._log)
+    def _make_runner(self, server_clock: times.Clock) -> Runner:
+        # When a job is tried again: a scheduler goes by that clock, too.
+        retries = Retries(self._keys, self._registry, self._store, server_clock, self._log)
         around = Surroundings(
             title=self._title,
             log=self._log,

@@ -70,7 +70,8 @@ def _cells(each: Listed) -> tuple[str, ...]:
     schedule = each.schedule
     if schedule is None or each.problem is not None:
         problem, last = safe(each.problem or ""), moment(each.last_at, "")
-        return (safe(each.name), "unusable", "", last, problem, "", "", each.source)
+        word = "unusable" if schedule is None else "not used"
+        return (safe(each.name), word, "", last, problem, "", "", each.source)
     return (
         safe(each.name),
         safe(timing(schedule)),

@@ -139,7 +139,7 @@ def schedule_lines(
     yield TextLine(safe(row.name), "title")
     schedule = row.schedule
     if row.problem is not None:
-        yield TextLine(safe(row.problem), "bad", "unusable")
+        yield TextLine(safe(row.problem), "bad", "unusable" if schedule is None else "not used")
     kept = {
         "Redis": "in Redis, as a persistent schedule",
         "file": "in the file of the scheduler at work",

@@ -110,7 +110,7 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
 
 def _timing(row: ScheduleRow) -> str:
     if row.problem is not None:
-        return "unusable"
+        return "unusable" if row.schedule is None else "not used"
     return cells.NOTHING if row.schedule is None else safe(timing(row.schedule))
 
 
