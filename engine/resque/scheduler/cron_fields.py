@@ -57,7 +57,7 @@ _NONE_OF_ITS_OWN: Final = "1"
 
 def rewritten(fields: list[str]) -> tuple[list[str], Days]:
     """The fields of an expression, 5 or 6 with seconds first, as the library takes them, and the
-    days that it does not know. What nobody knows is left as it is. Raises ValueError for what is
+    days that it does not know. What neither knows is left as it is. Raises ValueError for what is
     refused."""
     kinds = _FIELDS[-len(fields) :]
     days, weekdays = fields[-3], fields[-1]

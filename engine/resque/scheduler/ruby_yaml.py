@@ -1,6 +1,6 @@
 """YAML as Ruby reads schedules: plain text that begins with a colon is a symbol, which becomes text
 without it (`queue: :high`, `:cron: ...`), as in Ruby by way of JSON; dates stay as they are
-written. Whoever imports this has use for YAML.
+written. Imported only where there is a YAML file to read.
 """
 
 from __future__ import annotations

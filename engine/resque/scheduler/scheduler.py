@@ -309,7 +309,7 @@ class Scheduler:
         return None
 
     def _entries(self) -> dict[str, Entry]:
-        """What is told of the file's schedules; Redis has those that are to persist."""
+        """What is published of the file's schedules; Redis has those that are to persist."""
         found = {bad.name: Entry(None, problem=bad.problem) for bad in self._of_file.bad}
         for schedule in self._of_file.schedules:
             if not schedule.is_persistent:

@@ -1,4 +1,4 @@
-"""Ended processes that nobody waits for: what a job leaves behind becomes a child of process 1.
+"""Ended processes that no process waits for: what a job leaves behind becomes a child of process 1.
 
 In a container without an init the worker, its pool or the scheduler is process 1. What it does not
 collect stays as a zombie and keeps a process id, of which a container has few.
