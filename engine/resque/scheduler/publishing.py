@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from resque.errors import Refused, StoreError
 from resque.state import published
 from resque.state.published import Entry
+from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 
@@ -47,13 +48,31 @@ class Publisher:
         self._due_at = float("-inf")
         self.renew()
 
+    def begin(self, entries: Mapping[str, Entry]) -> list[Exchange[bool]]:
+        """As `publish`, to be sent beside other things; what comes of it goes to `begun`."""
+        self._entries = entries
+        exchange = self._exchange()
+        if exchange is None:
+            self._tell("they are too large")
+        return [] if exchange is None else [exchange]
+
+    def begun(self, results: Sequence[object]) -> None:
+        """What came of `begin`."""
+        for each in results:
+            if isinstance(each, StoreError):
+                self._tell(str(each))
+        self._due_at = self._mono_now() + self._lifetime_s / 3
+
+    def _exchange(self) -> Exchange[bool] | None:
+        return published.publish(
+            self._keys, self._prefix, self._owner, self._entries, self._lifetime_s
+        )
+
     def renew(self) -> None:
         """Publish again, when it is time. Raises as `publish`."""
         if self._mono_now() < self._due_at:
             return
-        exchange = published.publish(
-            self._keys, self._prefix, self._owner, self._entries, self._lifetime_s
-        )
+        exchange = self._exchange()
         try:
             if exchange is None:
                 self._tell("they are too large")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 import setproctitle
 
@@ -25,10 +26,12 @@ from resque.scheduler.publishing import Publisher
 from resque.scheduler.server_clock import ServerClock
 from resque.scheduler.signals import Wishes
 from resque.scheduler.statused import Statused
+from resque.scheduler.together import together
 from resque.state import delayed, schedules
 from resque.state.published import Entry
 from resque.state.schedules import Firing, Stored
 from resque.wire import times
+from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 from resque.worker.adopted import adopted
@@ -252,12 +255,15 @@ class Scheduler:
 
     def _begin_plan(self) -> None:
         self._title("Loading Schedule")
-        self._statused.look()
-        found = self._store.run(schedules.stored(self._keys, take_changes=self._options.is_dynamic))
+        stored = schedules.stored(self._keys, take_changes=self._options.is_dynamic)
+        publishing = self._publisher.begin(self._entries())
+        beside: list[Exchange[Any]] = [self._statused.ask(), *publishing]
+        found, (ids, *published) = self._store.run(together(stored, beside))
+        self._statused.learn(ids)
+        self._publisher.begun(published)
         now = self._clock()
         last = {name: schedules.last_time(raw, now) for name, raw in found.last.items()}
         self._plan.begin(self._usable(found), last, now)
-        self._publisher.publish(self._entries())
         self._log(f"loaded {_counted(len(self._plan), 'schedule')}")
         self._title("Master scheduler")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
-from resque.errors import Refused
+from resque.errors import Refused, StoreError
 from resque.scheduler.definition import Schedule
 from resque.scheduler.moving import Push
 from resque.state import statuses
+from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 
@@ -45,6 +47,18 @@ class Statused:
         except Refused:
             # A key of another kind, or a missing right: then it is not resque-status's to us.
             self._known = frozenset()
+
+    def ask(self) -> Exchange[list[bytes]]:
+        """What `learn` wants to know, to be asked beside other things."""
+        return statuses.newest(self._keys)
+
+    def learn(self, ids: list[bytes] | StoreError) -> None:
+        """As `look`, from an answer to `ask`. Raises as it."""
+        self._due_at = self._mono_now() + _LOOK_AGAIN_S
+        self._known = frozenset()
+        if not isinstance(ids, StoreError):
+            with suppress(Refused):
+                self._known = self._store.run(statuses.named_in(self._keys, ids))
 
     def see(self, push: Push) -> None:
         """A delayed job is about to be enqueued."""

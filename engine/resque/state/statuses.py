@@ -6,7 +6,7 @@ scheduler: it enqueues the arguments as they are, and such a job takes the first
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from resque.wire.codec import decode, members_of_beginning, text_of
@@ -26,9 +26,17 @@ _ID = re.compile(r"[0-9a-f]{32}")
 def classes(keys: Keys) -> Steps[frozenset[str]]:
     """The classes of the newest statuses; a class may have another name there, and is not found
     then. Two round trips, one where there are none."""
-    ids: list[bytes] = yield single(
-        ("ZREVRANGE", keys.statuses(), 0, _NEWEST - 1), lambda reply: reply
-    )
+    ids: list[bytes] = yield newest(keys)
+    return (yield from named_in(keys, ids))
+
+
+def newest(keys: Keys) -> Exchange[list[bytes]]:
+    """The ids of the newest statuses. One round trip."""
+    return single(("ZREVRANGE", keys.statuses(), 0, _NEWEST - 1), lambda reply: reply)
+
+
+def named_in(keys: Keys, ids: Sequence[bytes]) -> Steps[frozenset[str]]:
+    """The classes that these statuses are of. One round trip, none without ids."""
     if not ids:
         return frozenset()
     beginnings: list[bytes] = yield Exchange(
