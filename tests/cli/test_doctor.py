@@ -295,3 +295,23 @@ def test_what_is_due_for_long_under_a_living_scheduler_is_no_good_state(
     found = by_check(qtop("doctor", "--json"))["scheduler"]
     assert found["level"] == "WARN"
     assert "though web-1:7 is at work" in found["text"]
+
+
+def test_schedules_that_cannot_be_used_and_jobs_of_resque_status_are_told(
+    qtop: Qtop, direct: Direct
+) -> None:
+    assert by_check(qtop("doctor", "--json"))["schedules"]["level"] == "OK"
+    direct("HSET", "resque:persistent_schedules", "broken", '{"every":"often"}')
+    job = '{"class":"Report","args":[{"k":1}],"queue":"statused"}'
+    direct("ZADD", "resque:delayed_queue_schedule", 4_000_000_000, "4000000000")
+    direct("RPUSH", "resque:delayed:4000000000", job)
+    found = by_check(qtop("doctor", "--json"))
+    assert found["schedules"]["level"] == "WARN"
+    assert "broken" in found["schedules"]["text"]
+    assert found["resque-status"]["level"] == "WARN"
+    assert "Report" in found["resque-status"]["text"]
+    direct("SET", "resque:resque:resque_scheduler_master_lock", "ruby:1")
+    others = by_check(qtop("doctor", "--json"))
+    assert others["resque-status"]["level"] == "OK"
+    direct("DEL", "resque:persistent_schedules")
+    assert "unknown" in by_check(qtop("doctor", "--json"))["schedules"]["text"]

@@ -205,10 +205,29 @@ def test_schedules_are_listed_also_those_that_cannot_be_used(qtop: Qtop, direct:
     rows = {row[0]: row[1:] for row in qtop("schedules").rows}
     assert rows["nightly"][0] == "0 3 * * *"
     assert rows["nightly"][1].endswith("03:00:00")
-    assert rows["nightly"][2:] == ["never", "Report", "[1]", "low"]
+    assert rows["nightly"][2:] == ["never", "Report", "[1]", "low", "persistent"]
     assert rows["broken␛[2J"][0] == "unusable"
     (found,) = qtop("schedules", "--json", "--filter", "class:Report").objects
     assert found["schedule"] == "nightly"
+
+
+def test_schedules_of_a_file_are_listed_and_unknown_where_they_are_not_published(
+    qtop: Qtop, direct: Direct
+) -> None:
+    lock, key = "resque:resque:resque_scheduler_master_lock", "resque:qtop:schedules"
+    config = {"every": "1h", "class": "Tick"}
+    content = {"of a file\x1b[2J": {"config": config, "queue": "low", "problem": None}}
+    direct("SET", lock, "web1:1")
+    direct("HSET", key, "owner", "web1:1", "content", encoded(content))
+    known = qtop("schedules")
+    assert known.err == ""
+    assert known.rows == [
+        ["of a file␛[2J", "every 1h", "unknown", "never", "Tick", "[]", "low", "file"]
+    ]
+    direct("SET", lock, "ruby\x1b:1")
+    unknown = qtop("schedules")
+    assert unknown.rows == []
+    assert "are unknown: ruby␛:1" in unknown.err
 
 
 def test_the_totals_are_shown(qtop: Qtop, direct: Direct, push: Push, fail: Push) -> None:

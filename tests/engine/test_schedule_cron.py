@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -44,6 +45,22 @@ def firings(text: str, begin: datetime, end: datetime, zone: tzinfo = BERLIN) ->
         ("@daily", "2026-11-24 00:00:00+00:00"),
         ("@hourly Europe/Berlin", "2026-11-23 14:00:00+01:00"),
         ("0 0 29 2 *", "2028-02-29 00:00:00+00:00"),
+        ("0 0 -1 * *", "2026-11-30 00:00:00+00:00"),
+        ("0 0 -2 * *", "2026-11-29 00:00:00+00:00"),
+        ("0 0 -3--2 * *", "2026-11-28 00:00:00+00:00"),
+        ("0 0 28-L * *", "2026-11-28 00:00:00+00:00"),
+        ("0 0 5,-28 * *", "2026-12-04 00:00:00+00:00"),
+        ("0 0 -2 * mon", "2026-11-29 00:00:00+00:00"),
+        ("0 9 * * mon#-2", "2026-12-21 09:00:00+00:00"),
+        ("0 9 * * sun#L", "2026-11-29 09:00:00+00:00"),
+        ("0 9 * * sun#1", "2026-12-06 09:00:00+00:00"),
+        ("0 9 * * sun%2", "2026-11-29 09:00:00+00:00"),
+        ("0 9 * * sun%2+1", "2026-12-06 09:00:00+00:00"),
+        ("0 9 * * 0%2+1 Europe/Berlin", "2026-12-06 09:00:00+01:00"),
+        ("0 9 * * tue%3+2,sun%2", "2026-11-29 09:00:00+00:00"),
+        ("30 0 9 * * sun%2", "2026-11-29 09:00:30+00:00"),
+        ("0 0 13 * fri&", "2027-08-13 00:00:00+00:00"),
+        ("/7 * * * *", "2026-11-23 12:07:00+00:00"),
     ],
 )
 def test_the_next_firing_of_an_expression(text: str, expected: str) -> None:
@@ -61,6 +78,11 @@ def test_the_next_firing_of_an_expression(text: str, expected: str) -> None:
         ("0 0 * * moon", "Bad day-of-week"),
         ("0 0 * * * Mars/Base", "unknown time zone 'Mars/Base'"),
         ("@reboot", "'@reboot' is none of"),
+        ("0 0 -32 * *", "Bad day-of-month '-32'"),
+        ("0 0 -0 * *", "Bad day-of-month '-0'"),
+        ("0 0 -31 2 *", "a day that never comes"),
+        ("0 0 * * mon%0", "Bad day-of-week 'mon%0'"),
+        ("0~30 * * * *", "Bad minute '0~30'"),
     ],
 )
 def test_a_bad_expression_says_why(text: str, reason: str) -> None:
@@ -122,6 +144,10 @@ def test_where_there_is_no_daylight_saving_every_day_is_alike() -> None:
         ("1 hour and 5 min", 3900),
         ("1h, 5m", 3900),
         ("90", 90),
+        ("PT1H30M", 5400),
+        ("P1DT1S", 86_401),
+        ("p1w", 604_800),
+        ("P1Y2M", 36_720_000),
         ("0s", 0),
     ],
 )
@@ -129,7 +155,9 @@ def test_durations_are_read_as_fugit_does(text: str, seconds: int) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "often", "5x", "-5s", "5 mi", "1.5s", "999999y", "1h-5m"])
+@pytest.mark.parametrize(
+    "text", ["", "often", "5x", "-5s", "5 mi", "1.5s", "999999y", "1h-5m", "P", "PT"]
+)
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"duration|100 years"):
         parse_duration(text)
@@ -152,10 +180,53 @@ def test_an_interval_keeps_its_beat_over_missed_firings_and_clock_changes() -> N
 
 def test_the_local_zone_is_that_of_tz_else_of_the_system(tmp_path: Path) -> None:
     assert local_zone({"TZ": "Europe/Berlin"}) == BERLIN
-    assert local_zone({"TZ": ":UTC"}) == ZoneInfo("UTC")
+    assert local_zone({"TZ": ":Europe/Berlin"}) == BERLIN
     assert local_zone({}, tmp_path / "none") is not None
+
+
+WINTER = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+SUMMER = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "winter", "summer"),
+    [
+        ("", ("UTC", 0), ("UTC", 0)),
+        (":", ("UTC", 0), ("UTC", 0)),
+        ("UTC0", ("UTC", 0), ("UTC", 0)),
+        ("<+03>-3", ("+03", 3), ("+03", 3)),
+        ("IST-5:30", ("IST", 5.5), ("IST", 5.5)),
+        ("EST5EDT", ("EST", -5), ("EDT", -4)),
+        ("AAA3BBB", ("AAA", -3), ("BBB", -2)),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", ("CET", 1), ("CEST", 2)),
+        ("NZST-12NZDT,M9.5.0,M4.1.0/3", ("NZDT", 13), ("NZST", 12)),
+        ("<-03>3<-02>,J60/1:30,300/-2", ("-03", -3), ("-02", -2)),
+    ],
+)
+def test_every_form_of_tz_is_read_as_the_c_library_does(
+    text: str, winter: tuple[str, float], summer: tuple[str, float]
+) -> None:
+    zone = local_zone({"TZ": text})
+    for moment, (name, hours) in ((WINTER, winter), (SUMMER, summer)):
+        local = moment.astimezone(zone)
+        assert (local.tzname(), local.utcoffset()) == (name, timedelta(hours=hours))
+
+
+def test_tz_may_be_a_file_or_a_name_in_a_folder(tmp_path: Path) -> None:
+    rules = b"\nXYZ-4\n"
+    header = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    block = struct.pack(">lbb4s", 0, 0, 0, b"UTC\0")
+    (tmp_path / "Mine").write_bytes(header + block + header + block + rules)
+    for environ in ({"TZ": f":{tmp_path}/Mine"}, {"TZ": "Mine", "TZDIR": str(tmp_path)}):
+        assert WINTER.astimezone(local_zone(environ)).utcoffset() == timedelta(hours=4)
+
+
+@pytest.mark.parametrize(
+    "text", ["Nowhere/City", "XYZ", "/nowhere", "../etc/passwd", "EST5,M3.2.0,M11.1.0", "A\0B"]
+)
+def test_a_tz_that_the_c_library_does_not_understand_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="unknown time zone"):
-        local_zone({"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"})
+        local_zone({"TZ": text})
 
 
 @pytest.mark.parametrize("text", ["../etc/passwd", "/etc/localtime", "", "europe", "+99:00"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from resque.scheduler.definition import Schedule, read
-from resque.scheduler.plan import Plan
+from resque.scheduler.plan import Plan, next_firing
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 500_000, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -85,3 +85,64 @@ def test_an_empty_plan_never_fires() -> None:
     assert next_at(plan) == "never"
     assert plan.due(NOW + 1000 * HOUR) == []
     assert len(plan) == 0
+
+
+def with_options(kind: str, **options: object) -> Schedule:
+    text = "1h" if kind == "every" else "0 3 * * *"
+    return read("a", {kind: [text, options]})
+
+
+def fire(plan: Plan, times: int) -> list[str]:
+    """The next firings of a plan, one after the other."""
+    found = []
+    for _ in range(times):
+        found.append(next_at(plan))
+        if (at := plan.next_at()) is not None:
+            plan.fired("a", at)
+    return found
+
+
+def test_a_schedule_fires_so_often_after_each_start() -> None:
+    three = with_options("every", times=2, first_in="5s")
+    assert fire(begun(three), 3) == ["23. 12:00:05", "23. 13:00:05", "never"]
+    last = NOW - HOUR
+    assert fire(begun(three, last=last), 3) == ["23. 12:00:05", "23. 13:00:05", "never"]
+    assert fire(begun(with_options("cron", times=1)), 2) == ["24. 03:00:00", "never"]
+    assert fire(begun(with_options("cron", times=0)), 1) == ["never"]
+
+
+def test_a_schedule_fires_first_at_a_moment_and_then_by_its_rule() -> None:
+    at = "2026-11-23 15:30:00 UTC"
+    assert fire(begun(with_options("cron", first_at=at)), 2) == ["23. 15:30:00", "24. 03:00:00"]
+    assert fire(begun(with_options("every", first_at=at)), 2) == ["23. 15:30:00", "23. 16:30:00"]
+    assert fire(begun(with_options("every", first_at=at), last=NOW - HOUR), 1) == ["23. 15:30:00"]
+    assert fire(begun(with_options("cron", first_in="1m")), 2) == ["23. 12:01:00", "24. 03:00:00"]
+
+
+def test_a_moment_without_a_zone_is_in_that_of_the_scheduler() -> None:
+    plan = Plan(timezone(2 * HOUR))
+    plan.begin([with_options("every", first_at="2026-11-23 15:30")], {}, NOW)
+    assert next_at(plan) == "23. 13:30:00"
+
+
+def test_a_first_moment_that_has_passed_means_nothing_or_now() -> None:
+    past = "2020-01-01T00:00:00Z"
+    assert next_at(begun(with_options("every", first_at=past))) == "23. 13:00:00"
+    options = {"first_at": past, "first_at_no_error": True}
+    assert next_at(begun(with_options("cron", **options))) == "23. 12:00:00"
+
+
+def test_a_schedule_ends_at_its_last_moment() -> None:
+    assert fire(begun(with_options("every", last_in="90m")), 2) == ["23. 13:00:00", "never"]
+    ended = with_options("every", last_at="2020-01-01 00:00 Europe/Berlin")
+    assert next_at(begun(ended)) == "never"
+
+
+def test_what_only_the_scheduler_at_work_knows_is_no_firing() -> None:
+    last = NOW - timedelta(minutes=10)
+    for options in ({"times": 3}, {"last_in": "1d"}):
+        assert next_firing(with_options("every", **options), last, NOW, UTC) is None
+    soon = with_options("every", first_at="2026-11-24 00:00 UTC")
+    assert next_firing(soon, last, NOW, UTC) == datetime(2026, 11, 24, tzinfo=UTC)
+    over = with_options("every", last_at="2026-11-23 12:30 UTC")
+    assert next_firing(over, last, NOW, UTC) is None

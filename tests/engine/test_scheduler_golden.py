@@ -28,9 +28,11 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 def ours(direct: Direct) -> dict[str, Any]:
-    """The database in the form of the recordings."""
+    """The database in the form of the recordings, without what is ours alone."""
     found = {}
     for key in direct("KEYS", "*"):
+        if key.startswith(b"resque:qtop:"):
+            continue
         found[key.decode()] = {"type": (kind := direct("TYPE", key).decode())}
         found[key.decode()]["value"] = value_of(direct, key, kind)
         if (ttl := direct("TTL", key)) >= 0:

@@ -152,7 +152,7 @@ def test_usr2_reads_the_file_again_and_keeps_the_schedules_when_it_is_bad(
     path.write_text("[one]\nevery = '1h'\nqueue = 'q'\n")
     scheduler = start(RESQUE_SCHEDULE=str(path))
     scheduler.await_log("loaded 1 schedule")
-    path.write_text("[one]\nevery = 'often'\n")
+    path.write_text("[one\n")
     scheduler.send(signal.SIGUSR2)
     scheduler.await_log("the schedules stay as they were: ")
     path.write_text("[two]\nevery = '1h'\nqueue = 'q'\n")

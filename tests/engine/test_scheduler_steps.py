@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.engine.direct import Direct
 from resque.errors import OutcomeUnknown
 from resque.scheduler.definition import BadSchedule
 from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.server_clock import ServerClock
 from resque.state import delayed, schedules
 from resque.wire.exchange import Operation, T
 from resque.wire.keys import Keys
@@ -211,11 +213,22 @@ def test_an_interval_goes_on_where_another_scheduler_left_it(
     assert length("q") == 1
 
 
-def test_a_bad_file_is_refused_at_once(bench: Bench, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_refused_at_once(bench: Bench, tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
-    path.write_text("[a]\n")
-    with pytest.raises(BadSchedule, match=r"s\.toml:1: schedule 'a': it needs `cron` or `every`"):
+    path.write_text("[a\n")
+    with pytest.raises(BadSchedule, match=r"s\.toml: "):
         bench.scheduler(schedule_file=path)
+
+
+def test_a_bad_schedule_is_told_and_the_others_fire(
+    bench: Bench, tmp_path: Path, length: Length
+) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[a]\n\n[b]\nevery = ['1h', {first_in = 0}]\nqueue = 'q'\n")
+    scheduler = bench.scheduler(schedule_file=path)
+    assert bench.said == [f"skipped: {path}:1: schedule 'a': it needs `cron` or `every`"]
+    scheduler.step()
+    assert length("q") == 1
 
 
 def test_a_key_of_the_file_that_means_nothing_is_told(bench: Bench, tmp_path: Path) -> None:
@@ -253,3 +266,64 @@ def test_after_a_lost_answer_a_firing_is_not_repeated(
         scheduler.step()
         assert length("q") == 1
         assert "was queued already" in bench.said[-1]
+
+
+class OtherClock(Store):
+    """A store whose server's clock is an hour ahead of this machine's, or is not told."""
+
+    is_told = True
+
+    def run(self, operation: Operation[T]) -> T:
+        result = super().run(operation)
+        if isinstance(result, schedules.Hold) and result.server_time is not None:
+            moment = result.server_time + timedelta(hours=1) if self.is_told else None
+            return replace(result, server_time=moment)
+        return result
+
+
+def by_the_server(store: Store, keys: Keys, said: list[str]) -> Scheduler:
+    return Scheduler(store, keys, version="0", zone=UTC, options=Options(), log=said.append)
+
+
+def test_jobs_come_due_and_schedules_fire_by_the_clock_of_the_server(
+    redis_url: str, keys: Keys, length: Length
+) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=30)
+    said: list[str] = []
+    with OtherClock(redis_url) as store:
+        store.run(delayed.schedule(keys, soon.timestamp(), "q", "A", []))
+        store.run(delayed.schedule(keys, soon.timestamp() + 3600, "q", "B", []))
+        config = {"every": ["1d", {"first_in": "0s"}], "class": "C", "queue": "q"}
+        store.run(schedules.put(keys, "C", config))
+        by_the_server(store, keys, said).step()
+        found = store.run(schedules.stored(keys))
+    assert length("q") == 2
+    fired = schedules.last_time(found.last["C"], soon + timedelta(hours=2))
+    assert fired is not None
+    assert fired > soon
+    assert sum("the server's clock, which counts, is 3600 s ahead" in line for line in said) == 1
+
+
+def test_where_the_server_does_not_tell_its_clock_the_own_one_counts(
+    redis_url: str, keys: Keys, length: Length
+) -> None:
+    said: list[str] = []
+    with OtherClock(redis_url) as store:
+        store.is_told = False
+        store.run(delayed.schedule(keys, datetime.now(UTC).timestamp() - 60, "q", "A", []))
+        scheduler = by_the_server(store, keys, said)
+        scheduler.step()
+        scheduler.step()
+    assert length("q") == 1
+    assert sum("does not tell its clock" in line for line in said) == 1
+
+
+def test_the_clock_of_the_server_goes_on_between_two_answers() -> None:
+    mono = [100.0]
+    own = datetime(2026, 1, 1, tzinfo=UTC)
+    clock = ServerClock(lambda: own, lambda: mono[0])
+    assert clock() == own
+    clock.learn(own - timedelta(hours=1))
+    mono[0] += 10
+    assert clock() == own - timedelta(minutes=59, seconds=50)
+    assert clock.ahead_s() == -3590

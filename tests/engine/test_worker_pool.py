@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Signals
 
@@ -22,6 +23,9 @@ from tests.engine.seen import (
     where,
 )
 from tests.engine.worker_process import WorkerProcess, title_of
+
+from resque.worker.signals import Wishes
+from resque.worker.upkeep import Upkeep
 
 THREE = {"COUNT": "3", "RESQUE_REQUIRE": TURNS}
 NOBODY = "unix:///nowhere/at/all"
@@ -223,16 +227,40 @@ def test_workers_of_a_pool_that_cannot_begin_say_why_and_are_tried_again(
     assert direct("EXISTS", "resque:workers") == 0
 
 
-def test_a_pool_that_is_killed_leaves_workers_that_go_on(
-    direct: Direct, push: Push, start_worker: StartWorker
+@pytest.mark.parametrize("environment", [{}, {"FORK_PER_JOB": "false"}, {"JOBS_PER_FORK": "5"}])
+def test_when_a_pool_is_killed_its_workers_finish_their_jobs_and_leave(
+    direct: Direct, push: Push, start_worker: StartWorker, environment: dict[str, str]
 ) -> None:
-    pool = start_worker(**THREE)
-    pids = await_workers(direct, pool)
-    workers = [psutil.Process(pid) for pid in pids]
-    pool.kill()
-    push("Where", 1)
+    pool = start_worker(**THREE, **environment)
+    workers = [psutil.Process(pid) for pid in await_workers(direct, pool)]
+    push("Gate", "a")
     await_begun(direct, 1)
-    for worker in workers:
-        worker.send_signal(SIGQUIT)
-    eventually(lambda: all(map(has_left, workers)), "they leave")
-    assert direct("EXISTS", "resque:workers") == 0
+    pool.kill()
+    eventually(lambda: sum(map(has_left, workers)) == 2, "the idle ones leave")
+    push("Gate", "b")
+    direct("SET", "own:open", "yes")
+    eventually(lambda: all(map(has_left, workers)), "the last one leaves")
+    assert trace(direct) == ["a done"]
+    assert waiting(direct) == [["b"]]
+    assert direct("EXISTS", "resque:workers", "resque:failed") == 0
+
+
+def test_where_no_signal_tells_of_it_a_worker_sees_that_its_pool_is_gone() -> None:
+    leave = []
+    for pool_pid in (os.getppid(), os.getppid() + 1, None):
+        wishes = Wishes()
+        keeping = Upkeep(Beats(), wishes, lambda: None, pool_pid=pool_pid, adopted=None)
+        keeping.beat_if_due()
+        leave.append(wishes.leave)
+        wishes.leave_to_another()
+    assert leave == [False, True, False]
+
+
+class Beats:
+    """A heart without a worker."""
+
+    def due_in_s(self) -> float:
+        return 1.0
+
+    def beat_if_due(self) -> None:
+        pass

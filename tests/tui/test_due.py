@@ -15,6 +15,7 @@ from qtop.finding.filters import parse
 from resque.state import delayed, delayed_windows
 from resque.state.delayed import Moment
 from resque.state.delayed_windows import Parked
+from resque.state.published import Entry, OfFile
 from resque.state.schedules import Looked
 from resque.state.windows import whole
 from resque.wire.codec import encode
@@ -147,3 +148,24 @@ def test_schedules_are_reckoned_again_only_when_something_is_new(
     assert schedule_rows(looked, later, UTC, before)[0].next_at == datetime(
         2026, 11, 25, 3, 0, tzinfo=UTC
     )
+
+
+def test_schedules_of_a_file_are_rows_with_their_source() -> None:
+    looked = Looked({}, {"gone": b"2026-11-23 12:00:00 +0000"})
+    entries = {
+        "a": Entry(b'{"every":"1h","class":"A"}', "q"),
+        "b": Entry(None, problem="schedule 'b': it needs `cron` or `every`"),
+    }
+    of_file = OfFile("web1:1", entries)
+    rows = schedule_rows(looked, NOW, UTC, {}, of_file)
+    assert [(row.name, row.source, row.problem) for row in rows] == [
+        ("a", "file", None),
+        ("b", "file", "it needs `cron` or `every`"),
+        ("gone", "unknown", None),
+    ]
+    before = {row.name: row for row in rows}
+    assert schedule_rows(looked, NOW, UTC, before, of_file) == rows
+    changed = OfFile("web1:1", {"a": Entry(b'{"every":"2h","class":"A"}', "q")})
+    (row, _) = schedule_rows(looked, NOW, UTC, before, changed)
+    assert row.schedule is not None
+    assert row.schedule.timing.text == "2h"

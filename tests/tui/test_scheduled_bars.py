@@ -12,6 +12,7 @@ from qtop.finding.filters import parse
 from qtop.widgets import scheduled_bars
 from qtop.widgets.bar import Span
 from resque.state.delayed_outlook import Outlook, Share
+from resque.state.published import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_S = NOW.timestamp()
@@ -80,6 +81,19 @@ def test_who_schedules_is_told_in_words(
     spans = scheduled_bars.scheduler(glance(seen, master), NOW_S, has_schedules)
     assert words in text(spans)
     assert {span.tone for span in spans} == {tone}
+
+
+def test_schedules_of_a_file_that_are_not_known_are_told() -> None:
+    seen = glance(outlook(NONE), ALIVE)
+    for of_file, words, is_told in (
+        (OfFile("web1:42"), "nor in the file of a scheduler at work", False),
+        (OfFile("web1:42", unknown="a \x1b[2J word"), "of a file they are unknown: a ␛[2J", True),
+        (None, "those of a scheduler's file are unknown", False),
+    ):
+        here = replace(seen, of_file=of_file)
+        assert words in scheduled_bars.no_schedules(here)
+        said = text(scheduled_bars.scheduler(here, NOW_S, has_schedules=False))
+        assert ("file are unknown" in said) == is_told
 
 
 def test_what_cannot_be_read_comes_first() -> None:

@@ -11,11 +11,12 @@ An interval knows no zones.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from cronsim import CronSim, CronSimError
+from cronsim import CronSimError
 
+from resque.scheduler.cron_days import Days, Simulation
 from resque.scheduler.cron_fields import rewritten, with_field
 from resque.scheduler.zones import parse_zone
 
@@ -30,7 +31,7 @@ _SHORTHAND = {
     "@hourly": "0 * * * *",
 }
 _WEEKDAYS = re.compile(
-    r"(?i)(?![+-]\d\d)[0-9,*/#%+L-]*((SUN|MON|TUE|WED|THU|FRI|SAT|LAST)[0-9,*/#%+L-]*)*"
+    r"(?i)(?![+-]\d\d)[0-9,*/#%+&L-]*((SUN|MON|TUE|WED|THU|FRI|SAT|LAST)[0-9,*/#%+&L-]*)*"
 )
 _REPEATS = ("*", "*/1")
 
@@ -40,13 +41,14 @@ class Cron:
     """A cron expression in 5 fields, or 6 with seconds first, and its zone (None: the local one).
 
     `lag_s` is a fixed second of the minute, taken out of the expression so that such schedules
-    keep the rules above.
+    keep the rules above. `days` are those that the expression cannot name for the library.
     """
 
     text: str
     fields: str
     lag_s: int
     zone: tzinfo | None
+    days: Days = field(default_factory=Days)
 
     def next_after(self, moment: datetime, local: tzinfo) -> datetime | None:
         """The first firing after `moment`, in the schedule's zone; None when there is none within
@@ -61,11 +63,12 @@ class Cron:
                 return datetime.fromtimestamp(found.timestamp() + self.lag_s, zone)
         return None
 
-    def _simulation(self, start: datetime) -> CronSim:
-        simulation = CronSim(self.fields, start)
+    def _simulation(self, start: datetime) -> Simulation:
+        simulation = Simulation(self.fields, start)
+        simulation.extra = self.days
         days, _, weekdays = self.fields.split()[-3:]
         # In fugit only a bare `*` makes days and weekdays both count; in Debian `*/2` does too.
-        simulation.day_and = days in _REPEATS or weekdays == "*"
+        simulation.day_and = self.days.must_match_both or days in _REPEATS or weekdays == "*"
         return simulation
 
 
@@ -85,7 +88,8 @@ def parse_cron(text: str) -> Cron:
     lag_s = 0
     if len(words) == 6 and words[0].isdecimal() and int(words[0]) < 60:
         lag_s = int(words.pop(0))
-    cron = Cron(" ".join(text.split()), " ".join(rewritten(words)), lag_s, zone)
+    fields, days = rewritten(words)
+    cron = Cron(" ".join(text.split()), " ".join(fields), lag_s, zone, days)
     try:
         never = cron.next_after(datetime(2000, 1, 1, tzinfo=UTC), UTC) is None
     except CronSimError as error:
@@ -126,15 +130,20 @@ _PART = re.compile(
     r"(\d+\.?\d*|\.\d+) *(?:" + "|".join(f"({unit})" for unit, _ in _UNITS) + r"|$)"
     r"(?![a-zA-Z])(?:[ \t,]|and)*"
 )
+_ISO = re.compile(
+    r"(?i)P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
+    r"(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d*\.?\d+)S)?)?"
+)
 #: No interval is longer than this.
 _LONGEST_S = 100 * 31_536_000
 
 
 def parse_duration(text: str) -> int:
     """Seconds of a duration as fugit writes them: `30s`, `5m`, `1h30m`, `2d`, `1 hour and 5 min`,
-    `90`. Raises ValueError for anything else and for fractions of a second."""
+    `90`, and as ISO 8601 does: `PT1H30M`. Raises ValueError for anything else, and for fractions
+    of a second."""
     total, at = 0.0, 0
-    word = text.strip()
+    word = _plain(text.strip())
     while at < len(word):
         found = _PART.match(word, at)
         if found is None:
@@ -150,9 +159,19 @@ def parse_duration(text: str) -> int:
     return int(total)
 
 
-def parse_every(text: str, first_in: str | None = None) -> Every:
+def _plain(word: str) -> str:
+    """An ISO 8601 duration in the other form; anything else as it is."""
+    found = _ISO.fullmatch(word)
+    if found is None or not any(found.groups()):
+        return word
+    return " ".join(
+        f"{number}{unit}" for number, unit in zip(found.groups(), "yMwdhms", strict=True) if number
+    )
+
+
+def parse_every(text: str, first_in_s: int | None = None) -> Every:
     """Read an interval and when it begins. Raises ValueError with the reason in words."""
     interval_s = parse_duration(text)
     if interval_s < 1:
         raise ValueError(f"{text!r} is too short: an interval is at least 1s")
-    return Every(text, interval_s, interval_s if first_in is None else parse_duration(first_in))
+    return Every(text, interval_s, interval_s if first_in_s is None else first_in_s)

@@ -2,8 +2,9 @@
 used here.
 
 What fugit knows beyond common cron: ranges over the end (`22-2`, `fri-mon`), the hour 24, the last
-day as `last` or `-1`, the last Monday as `mon#-1` or `mon#L`. Other days counted from the end
-(`-2`) and weeks counted through (`mon%2`) are refused.
+day as `last` or `-1`, the last Monday as `mon#-1` or `mon#L`, a step without a range (`/5`), `&`
+for a day that must match both fields, and the days of `cron_days`. Values at random (`0~30`) are
+refused.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
+
+from resque.scheduler.cron_days import Days
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +47,75 @@ _FIELDS: Final = (
 )
 _RANGE: Final = re.compile(r"(\w+)(?:-(\w+))?(?:/(\d+))?")
 _LAST_OF: Final = re.compile(r"(\w+)#(?:-1|l|last)")
-_FROM_THE_END: Final = re.compile(r"-\d.*|\w+#-\d|\w+%.*")
+_BACK: Final = re.compile(r"(-\d+|l|last)(?:-(-\d+|l|last))?(?:/(\d+))?")
+_TO_THE_END: Final = re.compile(r"(\d+)-(?:-\d+|l|last)")
+_NTH_BACK: Final = re.compile(r"(\w+)#-([1-5])")
+_WEEKS: Final = re.compile(r"(\w+)%(\d+)(?:\+(\d+))?")
+#: Stands for a field that names only days of `cron_days`; the library never matches it.
+_NONE_OF_ITS_OWN: Final = "1"
 
 
-def rewritten(fields: list[str]) -> list[str]:
-    """The fields of an expression, 5 or 6 with seconds first, as the library takes them. What it
-    would not understand either is left as it is. Raises ValueError for what fugit has and the
-    library has not."""
+def rewritten(fields: list[str]) -> tuple[list[str], Days]:
+    """The fields of an expression, 5 or 6 with seconds first, as the library takes them, and the
+    days that it does not know. What neither knows is left as it is. Raises ValueError for what is
+    refused."""
     kinds = _FIELDS[-len(fields) :]
-    return [
-        ",".join(_element(kind, element) for element in field.split(","))
-        for kind, field in zip(kinds, fields, strict=True)
-    ]
+    days, weekdays = fields[-3], fields[-1]
+    plain = [field.removesuffix("&") for field in fields]
+    back = set[int]()
+    weekdays_back, weeks = set[tuple[int, int]](), set[tuple[int, int, int]]()
+    found = []
+    for kind, field in zip(kinds, plain, strict=True):
+        usual = []
+        for element in field.split(","):
+            word = element.lower()
+            if kind.name == "day-of-month" and (named := _days_back(word)):
+                back |= named
+            elif kind.name == "day-of-week" and (nth := _weekday_back(kind, word)):
+                weekdays_back.add(nth)
+            elif kind.name == "day-of-week" and (week := _week(kind, word)):
+                weeks.add(week)
+            else:
+                usual.append(_element(kind, element))
+        found.append(",".join(usual))
+    extra = Days(
+        from_the_end=frozenset(back),
+        weekdays_from_the_end=frozenset(weekdays_back),
+        weeks=frozenset(weeks),
+        are_all_days=not found[-3],
+        are_all_weekdays=not found[-1],
+        must_match_both=days.endswith("&") or weekdays.endswith("&"),
+    )
+    return [field or _NONE_OF_ITS_OWN for field in found], extra
+
+
+def _days_back(word: str) -> set[int]:
+    """Days counted from the end; none for the last one alone, which the library knows."""
+    found = _BACK.fullmatch(word)
+    if found is None or word in ("-1", "l", "last"):
+        return set()
+    first, last = (-1 if text in ("l", "last") else int(text or 0) for text in found.group(1, 2))
+    if found[2] is None:
+        last = first
+    if not -31 <= first <= last <= -1 or found[3] == "0" or (found[3] and found[2] is None):
+        raise ValueError(f"Bad day-of-month {word!r}: days are counted back from -1 to -31")
+    return set(range(first, last + 1, int(found[3] or 1)))
+
+
+def _weekday_back(kind: _Field, word: str) -> tuple[int, int] | None:
+    found = _NTH_BACK.fullmatch(word)
+    day = None if found is None or found[2] == "1" else kind.number(found[1])
+    return None if day is None or found is None else (day % 7, -int(found[2]))
+
+
+def _week(kind: _Field, word: str) -> tuple[int, int, int] | None:
+    found = _WEEKS.fullmatch(word)
+    day = None if found is None else kind.number(found[1])
+    if found is None or day is None:
+        return None
+    if int(found[2]) == 0:
+        raise ValueError(f"Bad day-of-week {word!r}: there is no week 0")
+    return day % 7, int(found[2]), int(found[3] or 0)
 
 
 def with_field(reason: str, fields: list[str]) -> str:
@@ -72,8 +132,12 @@ def _element(kind: _Field, element: str) -> str:
     if kind.name == "day-of-week" and (found := _LAST_OF.fullmatch(word)):
         day = kind.number(found[1])
         return element if day is None else f"{day % 7}L"
-    if _FROM_THE_END.fullmatch(word):
-        raise ValueError(f"Bad {kind.name} {element!r}: only the last one can be counted back")
+    if kind.name == "day-of-month" and (found := _TO_THE_END.fullmatch(word)):
+        return f"{found[1]}-31"
+    if "~" in word:
+        raise ValueError(f"Bad {kind.name} {element!r}: no value is chosen at random here")
+    if word.startswith("/"):
+        return f"*{word}"
     if found := _RANGE.fullmatch(word):
         return _values(kind, element, found)
     return element

@@ -3,12 +3,13 @@
 | key                 | meaning                                                              |
 |---------------------|----------------------------------------------------------------------|
 | `cron`              | 5 fields, or 6 with seconds first; a time zone may follow            |
-| `every`             | an interval (`30s`, `1h30m`), or a list of it and `{first_in: ...}`  |
+| `every`             | an interval (`30s`, `1h30m`, `PT1H`), or a number of seconds         |
+|                     | each of them may be a list of that and options: see `bounds`         |
 | `class`             | the job; by default the schedule's name                              |
 | `queue`             | by default the queue that the class declares                         |
 | `args`              | a list; anything else is the only argument                           |
 | `description`       | for people                                                           |
-| `rails_env`, `env`  | only in these environments, comma-separated                          |
+| `rails_env`, `env`  | only in these environments, comma-separated; blank: in none          |
 | `custom_job_class`  | what is enqueued instead of `class`                                  |
 | `persist`           | keep it in Redis, where other schedulers see it                      |
 """
@@ -17,10 +18,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from resque.errors import EncodeError, ResqueError
+from resque.scheduler.bounds import Bounds, read_bounds
 from resque.scheduler.cron import Cron, Every, parse_cron, parse_every
 from resque.scheduler.moving import QueueOf, as_list
 from resque.wire.codec import decode, encode, members
@@ -28,10 +30,6 @@ from resque.wire.codec import decode, encode, members
 _KEYS = frozenset(
     {"cron", "every", "class", "queue", "args", "description"}
     | {"rails_env", "env", "custom_job_class", "persist"}
-)
-#: Options of rufus-scheduler that say how its threads behave: there are none here.
-_THREAD_OPTIONS = frozenset(
-    {"allow_overlapping", "overlap", "blocking", "timeout", "mutex", "tag", "tags", "name", "job"}
 )
 
 
@@ -42,7 +40,8 @@ class BadSchedule(ResqueError):
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """One schedule, ready to fire. `payload` is what is enqueued; `queue` is None when the class
-    has to tell; `source` is its configuration as JSON, equal when nothing changed."""
+    has to tell; `environments` is None for all; `source` is its configuration as JSON, equal when
+    nothing changed; `custom` is the `custom_job_class`, on which Ruby calls `scheduled`."""
 
     name: str
     timing: Cron | Every
@@ -50,14 +49,16 @@ class Schedule:
     queue: str | None
     payload: bytes
     description: str
-    environments: frozenset[str]
+    environments: frozenset[str] | None
     is_persistent: bool
     source: bytes
     unknown_keys: tuple[str, ...] = ()
+    bounds: Bounds = field(default_factory=Bounds)
+    custom: str | None = None
 
     def is_for(self, environment: str | None) -> bool:
         """Whether it applies in an environment (Ruby's RAILS_ENV)."""
-        return not self.environments or environment in self.environments
+        return self.environments is None or environment in self.environments
 
     def queue_for(self, queue_of: QueueOf) -> str | None:
         """The queue of its jobs; None when nobody knows."""
@@ -92,19 +93,21 @@ def _read(name: str, config: Any, args: bytes | None) -> Schedule:
     class_name = own_class if custom in (None, "Resque::Job") else custom
     if args is None:
         args = encode(config.get("args"))
-    environments = _text(config, "rails_env") or _text(config, "env") or ""
+    timing, bounds = _timing(config)
     kept = {key: value for key, value in config.items() if key != "persist"}
     return Schedule(
         name=name,
-        timing=_timing(config),
+        timing=timing,
         class_name=own_class,
         queue=_text(config, "queue"),
         payload=b'{"class":%s,"args":%s}' % (encode(class_name), as_list(args)),
         description=_text(config, "description") or "",
-        environments=frozenset(filter(None, re.split(r"[\s,]+", environments))),
+        environments=_environments(config),
         is_persistent=bool(config.get("persist")),
         source=encode(kept),
         unknown_keys=tuple(str(key) for key in config if key not in _KEYS),
+        bounds=bounds,
+        custom=None if class_name == own_class else class_name,
     )
 
 
@@ -115,39 +118,53 @@ def _text(config: Mapping[str, Any], key: str) -> str | None:
     return value or None
 
 
-def _timing(config: Mapping[str, Any]) -> Cron | Every:
+def _environments(config: Mapping[str, Any]) -> frozenset[str] | None:
+    """The environments it is for; None for all. A blank text names none, as in Ruby."""
+    for key in ("rails_env", "env"):
+        value = config.get(key)
+        if value is None or value is False:
+            continue
+        if not isinstance(value, str):
+            raise ValueError(f"{key!r} must be a text, not {value!r}")
+        return frozenset(filter(None, re.split(r"[\s,]+", value)))
+    return None
+
+
+def _timing(config: Mapping[str, Any]) -> tuple[Cron | Every, Bounds]:
     """As in Ruby `cron` wins over `every`, and an empty one counts for nothing."""
     if config.get("cron"):
-        text, options = _with_options("cron", config["cron"])
-        _refuse("cron", options)
+        value, options = _with_options(config["cron"])
+        if not isinstance(value, str):
+            raise ValueError(f"'cron' must be a text, not {value!r}")
         try:
-            return parse_cron(text)
+            return parse_cron(value), read_bounds(options)
         except ValueError as error:
-            raise ValueError(f"cron {text!r}: {error}") from None
-    if config.get("every"):
-        text, options = _with_options("every", config["every"])
-        first_in = options.pop("first_in", None)
-        _refuse("every", options)
+            raise ValueError(f"cron {value!r}: {error}") from None
+    every = config.get("every")
+    if every is not None and every is not False and every not in ("", []):
+        value, options = _with_options(every)
         try:
-            return parse_every(text, None if first_in is None else str(first_in))
+            bounds = read_bounds(options)
+            return _every(value, bounds), bounds
         except ValueError as error:
             raise ValueError(f"every: {error}") from None
     raise ValueError("it needs `cron` or `every`")
 
 
-def _with_options(key: str, value: Any) -> tuple[str, dict[str, Any]]:
-    parts = value if isinstance(value, list | tuple) else [value]
-    if not parts or not isinstance(parts[0], str) or len(parts) > 2:
-        raise ValueError(f"{key!r} must be a text, or a list of a text and options, not {value!r}")
-    options = parts[1] if len(parts) == 2 else {}
-    if not isinstance(options, Mapping):
-        raise ValueError(f"the options of {key!r} must be a table, not {options!r}")
+def _every(value: Any, bounds: Bounds) -> Every:
+    """An interval as a text, or as a number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"must be a text or a number of seconds, not {value!r}")
+    text = f"{value:g}s" if isinstance(value, float) else str(value)
+    return parse_every(text, bounds.first if isinstance(bounds.first, int) else None)
+
+
+def _with_options(value: Any) -> tuple[Any, dict[str, Any]]:
+    """A value and its options. As in Ruby a list counts as its first value, unless it is a value
+    and a table."""
+    if not isinstance(value, list | tuple):
+        return value, {}
+    if len(value) != 2 or not isinstance(value[1], Mapping):
+        return value[0], {}
     # Ruby's YAML files spell symbols with a colon.
-    return parts[0], {str(key).removeprefix(":"): value for key, value in options.items()}
-
-
-def _refuse(key: str, options: Mapping[str, Any]) -> None:
-    for option in options:
-        # Not ignored: with `times: 3` left out a job would run for ever.
-        if option not in _THREAD_OPTIONS:
-            raise ValueError(f"the option {option!r} of {key!r} is not supported")
+    return value[0], {str(key).removeprefix(":"): each for key, each in value[1].items()}

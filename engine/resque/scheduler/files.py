@@ -5,20 +5,41 @@ name as the key. Errors tell file, line and schedule.
     cron = "0 3 * * * Europe/Berlin"     cron: "0 3 * * * Europe/Berlin"
     class = "Cleanup"                    class: Cleanup
     queue = "low"                        queue: low
+
+A schedule that cannot be used does not keep the others of its file from running.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from resque.scheduler.definition import BadSchedule, Schedule, read
 
 
-def read_file(path: Path) -> list[Schedule]:
-    """Read all schedules of a file (`.toml`, `.yml`, `.yaml`). Raises BadSchedule."""
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A schedule of a file that cannot be used: its name, where it stands, and why."""
+
+    name: str
+    place: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file holds: schedules, and those that cannot be used."""
+
+    schedules: tuple[Schedule, ...] = ()
+    bad: tuple[Bad, ...] = ()
+
+
+def read_file(path: Path) -> Found:
+    """Read all schedules of a file (`.toml`, `.yml`, `.yaml`). Raises BadSchedule for a file that
+    cannot be read."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -29,13 +50,13 @@ def read_file(path: Path) -> list[Schedule]:
         entries, lines = _yaml(path, text)
     else:
         raise BadSchedule(f"{path}: a schedule file ends in .toml, .yml or .yaml")
-    found = []
+    found, bad = list[Schedule](), list[Bad]()
     for name, config in entries.items():
         try:
             found.append(read(name, config))
         except BadSchedule as error:
-            raise BadSchedule(f"{path}:{lines.get(name, 1)}: {error}") from None
-    return found
+            bad.append(Bad(name, f"{path}:{lines.get(name, 1)}", str(error)))
+    return Found(tuple(found), tuple(bad))
 
 
 def _toml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
@@ -58,9 +79,12 @@ def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
     # Imported here: most schedulers have no YAML file.
     import yaml
 
+    from resque.scheduler.ruby_yaml import RubyLoader
+
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        entries = yaml.safe_load(text)
+        loader = RubyLoader(text)
+        node = loader.get_single_node()
+        entries = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         raise BadSchedule(_yaml_problem(path, error)) from None
     if node is None:
@@ -69,7 +93,7 @@ def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
         raise BadSchedule(f"{path}:1: a schedule file holds a table of schedules")
     lines: dict[str, int] = {}
     for key, _ in node.value:
-        name, line = str(key.value), key.start_mark.line + 1
+        name, line = str(loader.construct_object(key, deep=True)), key.start_mark.line + 1
         if name in lines:
             raise BadSchedule(
                 f"{path}:{line}: schedule {name!r} was defined in line {lines[name]} already"

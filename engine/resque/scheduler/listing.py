@@ -1,32 +1,46 @@
-"""Persistent schedules as people see and change them: with their next and last times."""
+"""Schedules as people see and change them, those of Redis and those of the master's file: with
+their next and last times."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, Literal
 
-from resque.errors import NoQueueError
+from resque.errors import NoQueueError, Refused
 from resque.scheduler.definition import BadSchedule, Schedule, from_json, read
 from resque.scheduler.moving import QueueOf, no_queue
 from resque.scheduler.plan import next_firing
-from resque.state import queues, schedules
+from resque.state import published, queues, schedules
+from resque.state.published import Entry, OfFile
 from resque.state.schedules import Stored
-from resque.wire.exchange import Exchange
+from resque.wire.exchange import Exchange, Steps
 from resque.wire.keys import Keys
+
+Source = Literal["persistent", "file"]
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One persistent schedule at one look. `schedule` is None when it cannot be used, `problem`
-    says why. `next_at` is None when that is unknown: never, or an interval that never fired."""
+    """One schedule at one look. `schedule` is None when it cannot be read; `problem` says why it
+    does not fire. `next_at` is None when that is unknown: never, or an interval that never fired.
+    `source` says where it is kept: in Redis, or in the file of the scheduler at work."""
 
     name: str
     schedule: Schedule | None
     problem: str | None
     next_at: datetime | None
     last_at: datetime | None
+    source: Source = "persistent"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All schedules by name; `of_file` says whether those of a file are known."""
+
+    schedules: tuple[Listed, ...]
+    of_file: OfFile
 
 
 def listing(keys: Keys, now: datetime, local: tzinfo) -> Exchange[list[Listed]]:
@@ -40,6 +54,41 @@ def listing(keys: Keys, now: datetime, local: tzinfo) -> Exchange[list[Listed]]:
         ]
 
     return schedules.stored(keys).then(parse)
+
+
+def everything(keys: Keys, prefix: str, now: datetime, local: tzinfo) -> Steps[Listing]:
+    """All schedules by name, also those of the master's file if it publishes them; of one name
+    Redis's counts, as for the scheduler. `prefix` is that of the master lock. Two round trips,
+    O(schedules)."""
+    found: Stored = yield schedules.stored(keys)
+    try:
+        of_file: OfFile = yield published.read(keys, prefix)
+    except Refused as error:
+        of_file = OfFile(None, unknown=str(error))
+    both = {
+        name: of_entry(name, entry, found.last.get(name), now, local)
+        for name, entry in of_file.entries.items()
+    } | {
+        name: listed(name, raw, found.last.get(name), now, local)
+        for name, raw in found.configs.items()
+    }
+    return Listing(tuple(both[name] for name in sorted(both)), of_file)
+
+
+def of_entry(
+    name: str, entry: Entry, last_raw: bytes | None, now: datetime, local: tzinfo
+) -> Listed:
+    """One schedule of a file, from what its scheduler has published. Never raises. Costs as
+    `listed`."""
+    last = schedules.last_time(last_raw, now)
+    if entry.config is None:
+        return Listed(name, None, entry.problem or "it cannot be used", None, last, "file")
+    try:
+        schedule = replace(from_json(name, entry.config), queue=entry.queue)
+    except BadSchedule as error:
+        return Listed(name, None, entry.problem or str(error), None, last, "file")
+    at = next_firing(schedule, last, now, local) if entry.problem is None else None
+    return Listed(name, schedule, entry.problem, at, last, "file")
 
 
 def listed(name: str, raw: bytes, last_raw: bytes | None, now: datetime, local: tzinfo) -> Listed:

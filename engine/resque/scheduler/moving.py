@@ -28,10 +28,16 @@ PASS_BATCHES = 50
 
 #: Tells the own queue of a class, None when it has none or is not known.
 QueueOf = Callable[[str], str | None]
+#: Sees each job that is about to be moved.
+See = Callable[["Push"], None]
 
 
 def no_queue(class_name: str) -> None:
     """A `QueueOf` that knows no class."""
+
+
+def nothing_to_see(push: Push) -> None:
+    """A `See` that does not look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +109,16 @@ class Pass:
 
 
 def move_due(
-    keys: Keys, now: float, queue_of: QueueOf = no_queue, *, batch: int = BATCH
+    keys: Keys,
+    now: float,
+    queue_of: QueueOf = no_queue,
+    *,
+    batch: int = BATCH,
+    see: See = nothing_to_see,
 ) -> Steps[Pass]:
     """Move the jobs that are due at `now` (epoch), the earliest first, but at most 50 batches.
-    Three round trips a batch; no script touches more than `batch` jobs."""
+    `see` is called with each of them. Three round trips a batch; no script touches more than
+    `batch` jobs."""
     moved, broken = Moved(), list[str]()
     for _ in range(PASS_BATCHES):
         first: list[tuple[str, float]] = yield single(
@@ -117,7 +129,7 @@ def move_due(
             next_at = first[0][1] if first and math.isfinite(first[0][1]) else None
             return Pass(moved, True, next_at, tuple(broken))
         stamp = first[0][0]
-        taken = yield from _move_head(keys, stamp, queue_of, batch)
+        taken = yield from _move_head(keys, stamp, queue_of, batch, see)
         if taken is None:
             # It stays where it is, before all others: looked past from now on.
             broken.append(stamp)
@@ -148,12 +160,17 @@ def reset(keys: Keys) -> Steps[Moved]:
 _Decided = tuple[bytes, str, Push | None]
 
 
-def _move_head(keys: Keys, stamp: str, queue_of: QueueOf, batch: int) -> Steps[Moved | None]:
+def _move_head(
+    keys: Keys, stamp: str, queue_of: QueueOf, batch: int, see: See = nothing_to_see
+) -> Steps[Moved | None]:
     """Move the first jobs of a moment; None when its key is not a list."""
     head: list[bytes] | None = yield _head(keys, stamp, batch)
     if head is None:
         return None
     pushes = [push_of(raw, queue_of) for raw in head]
+    for push in pushes:
+        if isinstance(push, Push):
+            see(push)
     decided: list[_Decided] = [
         (raw, "queue", push) if isinstance(push, Push) else (raw, "aside", None)
         for raw, push in zip(head, pushes, strict=True)

@@ -11,25 +11,35 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 import setproctitle
 
 from resque.errors import StoreError, WrongType
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
-from resque.scheduler.files import read_file
+from resque.scheduler.files import Found, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
 from resque.scheduler.plan import Plan, Planned
+from resque.scheduler.publishing import Publisher
+from resque.scheduler.server_clock import ServerClock
 from resque.scheduler.signals import Wishes
+from resque.scheduler.statused import Statused
+from resque.scheduler.together import together
 from resque.state import delayed, schedules
+from resque.state.published import Entry
 from resque.state.schedules import Firing, Stored
 from resque.wire import times
+from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
+from resque.worker.adopted import adopted
 
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
+#: A difference between the server's clock and this machine's that is worth telling.
+_LARGE_SKEW_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +60,9 @@ class Options:
 class Scheduler:
     """One scheduler. `run` returns when it was told to leave.
 
-    `zone` is that of cron expressions that name none, and of the times it writes. `clock` is an
-    argument so that tests can set it; `log` gets one line for each thing worth telling. Raises
-    BadSchedule for a schedule file that cannot be used.
+    `zone` is that of cron expressions that name none, and of the times it writes. `clock` is the
+    server's by default; it is an argument so that tests can set it. `log` gets one line for each
+    thing worth telling. Raises BadSchedule for a schedule file that cannot be read.
     """
 
     def __init__(
@@ -65,7 +75,7 @@ class Scheduler:
         options: Options = Options(),
         queue_of: QueueOf = no_queue,
         log: Callable[[str], None] = lambda line: None,
-        clock: times.Clock = times.wall_now,
+        clock: times.Clock | None = None,
     ) -> None:
         self.id = f"{socket.gethostname()}:{os.getpid()}"
         self._store = store
@@ -76,13 +86,26 @@ class Scheduler:
         self._options = options
         self._queue_of = queue_of
         self._log = log
-        self._clock = clock
+        self._server_clock = ServerClock()
+        self._clock = clock or self._server_clock
         self._plan = Plan(zone)
         self._of_file = self._read_file()
+        self._publisher = Publisher(
+            store,
+            keys,
+            prefix=options.lock_prefix,
+            owner=self.id,
+            lifetime_s=options.lock_timeout_s,
+            log=log,
+        )
+        self._statused = Statused(store, keys, log)
         self._wishes = Wishes()
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
+        self._told_of_skew = self._told_of_no_clock = False
         self._next_due: float | None = None
+        # It starts no process itself.
+        self._adopted = adopted(frozenset)
 
     # ---- the life of a scheduler
 
@@ -107,13 +130,17 @@ class Scheduler:
                         patience_s = backoff_s
                         backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
                     self._wishes.wait(patience_s)
+                    if self._adopted is not None:
+                        self._adopted.collect()
             finally:
                 self._end()
 
     def _end(self) -> None:
         try:
-            if self._may_hold and self._store.run(schedules.release(self._lock, self.id)):
-                self._log("the master lock is free")
+            if self._may_hold:
+                self._publisher.withdraw()
+                if self._store.run(schedules.release(self._lock, self.id)):
+                    self._log("the master lock is free")
         except StoreError as error:
             self._log(f"could not let go of the master lock: {error}")
         finally:
@@ -126,6 +153,7 @@ class Scheduler:
         self._obey()
         if not self._is_master:
             return self._patience_s()
+        self._publisher.renew()
         is_complete = self._move_due()
         if self._options.is_dynamic:
             self._follow_changes()
@@ -136,6 +164,7 @@ class Scheduler:
         self._may_hold = True
         held = self._store.run(schedules.hold(self._lock, self.id, self._options.lock_timeout_s))
         self._may_hold = held.is_ours
+        self._learn(held.server_time)
         if held.is_ours and (held.is_new or not self._is_master):
             self._log(f"scheduler {self.id} is the master")
             self._title("Master scheduler")
@@ -146,6 +175,20 @@ class Scheduler:
             self._log(f"scheduler {self.id} stands by; the master is {held.owner!r}")
             self._title("Child scheduler")
         self._is_master = held.is_ours
+
+    def _learn(self, server_time: datetime | None) -> None:
+        """Go by the server's clock, and tell once when this machine's is far from it."""
+        self._server_clock.learn(server_time)
+        ahead_s = self._server_clock.ahead_s()
+        if abs(ahead_s) > _LARGE_SKEW_S and not self._told_of_skew:
+            self._told_of_skew = True
+            way = "ahead of" if ahead_s > 0 else "behind"
+            self._log(
+                f"the server's clock, which counts, is {abs(ahead_s):.0f} s {way} this machine's"
+            )
+        if server_time is None and not self._told_of_no_clock:
+            self._told_of_no_clock = True
+            self._log("the server does not tell its clock (TIME): this machine's counts")
 
     def _obey(self) -> None:
         if self._wishes.reload:
@@ -171,8 +214,14 @@ class Scheduler:
     def _move_due(self) -> bool:
         """Move what is due, a bounded number of jobs. Returns whether that was all."""
         now = self._clock().timestamp()
+        if self._next_due is None or self._next_due <= now:
+            self._statused.look()
         done: Pass = self._store.run(
-            move_due(self._keys, now, self._queue_of, batch=self._options.batch)
+            move_due(
+                *(self._keys, now, self._queue_of),
+                batch=self._options.batch,
+                see=self._statused.see,
+            )
         )
         self._next_due = done.next_at
         if done.moved.queued:
@@ -185,10 +234,12 @@ class Scheduler:
 
     # ---- schedules
 
-    def _read_file(self) -> list[Schedule]:
+    def _read_file(self) -> Found:
         path = self._options.schedule_file
-        found = [] if path is None else read_file(path)
-        for schedule in found:
+        found = Found() if path is None else read_file(path)
+        for each in found.bad:
+            self._log(f"skipped: {each.place}: {each.problem}")
+        for schedule in found.schedules:
             for key in schedule.unknown_keys:
                 self._log(f"schedule {schedule.name!r}: the key {key!r} means nothing here")
         return found
@@ -196,15 +247,20 @@ class Scheduler:
     def _register_file(self) -> None:
         """As Ruby does when given its schedules: keep those that are to persist in Redis, and tell
         about the others."""
-        for schedule in self._of_file:
+        for schedule in self._of_file.schedules:
             if schedule.is_persistent:
                 self._store.run(schedules.put_json(self._keys, schedule.name, schedule.source))
-        others = [s.name for s in self._of_file if not s.is_persistent]
+        others = [s.name for s in self._of_file.schedules if not s.is_persistent]
         self._store.run(schedules.announce(self._keys, others))
 
     def _begin_plan(self) -> None:
         self._title("Loading Schedule")
-        found = self._store.run(schedules.stored(self._keys, take_changes=self._options.is_dynamic))
+        stored = schedules.stored(self._keys, take_changes=self._options.is_dynamic)
+        publishing = self._publisher.begin(self._entries())
+        beside: list[Exchange[Any]] = [self._statused.ask(), *publishing]
+        found, (ids, *published) = self._store.run(together(stored, beside))
+        self._statused.learn(ids)
+        self._publisher.begun(published)
         now = self._clock()
         last = {name: schedules.last_time(raw, now) for name, raw in found.last.items()}
         self._plan.begin(self._usable(found), last, now)
@@ -230,11 +286,12 @@ class Scheduler:
     def _update_plan(self) -> None:
         found = self._store.run(schedules.stored(self._keys, take_changes=self._options.is_dynamic))
         changed = self._plan.update(self._usable(found), self._clock())
+        self._publisher.publish(self._entries())
         self._log(f"schedules changed: {', '.join(map(repr, changed)) or 'none'}")
 
     def _usable(self, found: Stored) -> list[Schedule]:
         """The schedules of the file and of Redis (which win), for this environment."""
-        by_name = {s.name: s for s in self._of_file}
+        by_name = {s.name: s for s in self._of_file.schedules}
         for name, raw in found.configs.items():
             try:
                 by_name[name] = from_json(name, raw)
@@ -243,13 +300,29 @@ class Scheduler:
                 self._log(f"skipped: {error}")
         usable = []
         for schedule in by_name.values():
-            if not schedule.is_for(self._options.environment):
-                self._log(f"skipped: schedule {schedule.name!r} is for another environment")
-            elif schedule.queue_for(self._queue_of) is None:
-                self._log(f"skipped: schedule {schedule.name!r} names no queue, nor does its class")
+            if (why := self._unusable(schedule)) is not None:
+                self._log(f"skipped: schedule {schedule.name!r} {why}")
             else:
                 usable.append(schedule)
+        self._statused.see_schedules(usable)
         return usable
+
+    def _unusable(self, schedule: Schedule) -> str | None:
+        if not schedule.is_for(self._options.environment):
+            return "is for another environment"
+        if schedule.queue_for(self._queue_of) is None:
+            return "names no queue, nor does its class"
+        return None
+
+    def _entries(self) -> dict[str, Entry]:
+        """What is published of the file's schedules; Redis has those that are to persist."""
+        found = {bad.name: Entry(None, problem=bad.problem) for bad in self._of_file.bad}
+        for schedule in self._of_file.schedules:
+            if not schedule.is_persistent:
+                queue, why = schedule.queue_for(self._queue_of), self._unusable(schedule)
+                problem = None if why is None else f"it {why}"
+                found[schedule.name] = Entry(schedule.source, queue, problem)
+        return found
 
     def _fire_due(self) -> None:
         for planned in self._plan.due(self._clock()):

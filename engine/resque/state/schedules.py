@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from resque.errors import StoreError
 from resque.state.windows import Item, read_item
 from resque.wire import times
 from resque.wire.codec import encode
-from resque.wire.exchange import Command, Exchange, Steps, load_script, single
+from resque.wire.exchange import Command, Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
 
 _CHANGE = load_script("schedule_change")
@@ -174,21 +175,30 @@ def last_time(raw: bytes | None, now: datetime) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Whether the master lock is ours: newly, or still; else `owner` has it."""
+    """Whether the master lock is ours: newly, or still; else `owner` has it. `server_time` is the
+    server's clock, None where it is not told."""
 
     is_ours: bool
     is_new: bool = False
     owner: str | None = None
+    server_time: datetime | None = None
 
 
 def hold(lock: bytes, owner: str, timeout_s: int) -> Exchange[Hold]:
-    """Take the master lock, or keep it, for `timeout_s`. One round trip. (Ruby: master?)"""
+    """Take the master lock, or keep it, for `timeout_s`, and ask for the server's clock. One round
+    trip. (Ruby: master?)"""
 
-    def parse(reply: list[Any]) -> Hold:
-        state, holder = reply
-        return Hold(False, owner=name_text(holder)) if state == 0 else Hold(True, state == 1)
+    def parse(replies: list[Reply]) -> Hold:
+        taken, clock = replies
+        if isinstance(taken, StoreError):
+            raise taken
+        state, holder = taken
+        server_time = None if isinstance(clock, StoreError) else times.from_server(*clock)
+        holder = name_text(holder) if state == 0 else None
+        return Hold(state != 0, state == 1, holder, server_time)
 
-    return single(_LOCK.call([lock], [name_bytes(owner), timeout_s]), parse, writes=True)
+    lock_it = _LOCK.call([lock], [name_bytes(owner), timeout_s])
+    return Exchange((lock_it, ("TIME",)), parse, writes=True, tolerant=True)
 
 
 def release(lock: bytes, owner: str) -> Exchange[bool]:

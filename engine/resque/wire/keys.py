@@ -148,9 +148,23 @@ class Keys:
         where that is not on the list of failures."""
         return self._key(f"failure-resque-retry:{identity}")
 
+    # Statuses (resque-status's)
+    def statuses(self) -> bytes:
+        """Sorted set: the ids of all statuses, by when each was made."""
+        return self._key("_statuses")
+
+    def status(self, uuid: str) -> bytes:
+        """String: one status as JSON."""
+        return self._key(f"status:{uuid}")
+
     def lost(self, sha: str) -> bytes:
         """String with a lifetime: how often a job of these bytes was lost with its process."""
         return self._key(f"qtop:lost:{sha}")
+
+    def published_schedules(self, prefix: str = "") -> bytes:
+        """Hash with a lifetime: the schedules of the file of the scheduler at work (ours).
+        `prefix` as in `master_lock`."""
+        return self._key(f"qtop:schedules:{prefix}" if prefix else "qtop:schedules")
 
     # What operators did (ours)
     def audit(self) -> bytes:

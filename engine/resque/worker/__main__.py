@@ -78,6 +78,8 @@ def main(environ: Mapping[str, str]) -> int:
         return 2
     keys = Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE)
 
+    pool_pid = os.getpid() if workers > 1 else None
+
     def work() -> int:
         return _work(
             lambda: Worker(
@@ -88,6 +90,7 @@ def main(environ: Mapping[str, str]) -> int:
                 version=resque.__version__,
                 options=options,
                 log=log.say,
+                pool_pid=pool_pid,
             ),
             environ.get("REDIS_URL", ""),
         )

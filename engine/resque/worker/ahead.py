@@ -81,6 +81,11 @@ class Ahead:
             self._waiting.end()
             self._waiting = None
 
+    @property
+    def waiting(self) -> child.Child | None:
+        """The child that waits for a job."""
+        return self._waiting
+
     def tidy(self) -> None:
         """Collect the waiting child if it is gone: somebody killed it."""
         if self._waiting is not None and self._waiting.has_left():

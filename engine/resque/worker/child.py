@@ -104,6 +104,11 @@ class Child:
         return Report(failure, None if processed < 0 else processed, is_closed)
 
     @property
+    def is_collected(self) -> bool:
+        """Whether its end was taken note of: its pid may be another process's by now."""
+        return self._status is not None
+
+    @property
     def is_mute(self) -> bool:
         """After an end without a report: whether the job came to its end all the same."""
         return self._status is not None and os.waitstatus_to_exitcode(self._status) == _MUTE

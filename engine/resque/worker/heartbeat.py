@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
 
+    from resque.wire.times import Clock
+
 #: After a beat that did not get through, the next try comes this soon.
 _RETRY_S = 5.0
 
@@ -40,6 +42,16 @@ class Heartbeat:
     def due_in_s(self) -> float:
         """Seconds until the next beat; never negative."""
         return max(0.0, self._due_at - self._mono_now())
+
+    def clock(self, own: Clock) -> Clock:
+        """The server's clock, as it is reckoned here; `own` until it was asked for."""
+
+        def now() -> datetime:
+            if self._server_time is None:
+                return own()
+            return self._server_time + timedelta(seconds=self._mono_now() - self._asked_at)
+
+        return now
 
     def first(self) -> Exchange[None]:
         """Ask for the server's clock and forget what an earlier worker of this id left."""

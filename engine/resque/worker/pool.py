@@ -11,7 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from resque.worker import log
+from resque.worker.adopted import adopted
 from resque.worker.signals import HURRIED, Wishes
+from resque.worker.tether import Tether
 from resque.worker.title import set_title
 
 TYPE_CHECKING = False
@@ -31,21 +33,34 @@ class _Place:
 
     def __init__(self) -> None:
         self.pid: int | None = None
+        self.tether: Tether | None = None
         self.since_s = 0.0
         self.next_at_s = 0.0
         self._pause_s = 0.5
+
+    def collected(self) -> None:
+        """Its worker is gone."""
+        self.pid = None
+        self.cut()
+
+    def cut(self) -> None:
+        """Let go of what ties its worker to this process."""
+        if self.tether is not None:
+            self.tether.cut()
+            self.tether = None
 
     def put_off(self, now_s: float) -> None:
         """Its worker died, or none could be made: fill it again after a pause."""
         if now_s - self.since_s > _GROWN_UP_S:
             self._pause_s = 0.5
-        self.pid, self.next_at_s = None, now_s + self._pause_s
+        self.next_at_s = now_s + self._pause_s
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
 
 class Pool:
     """Runs `count` processes of `work`, each returning an exit status. A worker that returns 0
-    has left as it was told and is not replaced; any other end is repaired."""
+    has left as it was told and is not replaced; any other end is repaired. When this process ends
+    without a word, each worker finishes its job and leaves."""
 
     def __init__(
         self,
@@ -64,6 +79,7 @@ class Pool:
         self._graceful_term = graceful_term
         self._patience_s = patience_s
         self._is_hurried = False
+        self._adopted = adopted(lambda: [place.pid for place in self._places])
 
     def run(self) -> int:
         """Keep the workers going until told to leave. Each of them hears of every signal that a
@@ -78,6 +94,8 @@ class Pool:
                 self._wait(wishes)
                 self._tell(passed_on)
                 self._collect(wishes)
+                if self._adopted is not None:
+                    self._adopted.collect()
                 if self._is_hurried and not self._end_in_time():
                     return 1
         return 0
@@ -88,23 +106,33 @@ class Pool:
             if place.pid is None and now_s >= place.next_at_s:
                 place.since_s = now_s
                 try:
-                    place.pid = self._start(wishes)
+                    self._start(place, wishes)
                 except OSError as error:
                     # The others are not to lose their parent for it.
                     self._log(f"no process for a worker: {error.strerror or error}")
                     place.put_off(now_s)
 
-    def _start(self, wishes: Wishes) -> int:
+    def _start(self, place: _Place, wishes: Wishes) -> None:
         log.flush()
-        with wishes.held():
-            pid = os.fork()
-            if pid == 0:
-                self._become_worker(wishes)
-        return pid
+        tether = Tether()
+        try:
+            with wishes.held():
+                pid = os.fork()
+                if pid == 0:
+                    self._become_worker(wishes, tether)
+        except OSError:
+            tether.cut()
+            raise
+        finally:
+            tether.keep_parents_end()
+        place.pid, place.tether = pid, tether
 
-    def _become_worker(self, wishes: Wishes) -> NoReturn:
+    def _become_worker(self, wishes: Wishes, tether: Tether) -> NoReturn:
         status = 1
         try:
+            for place in self._places:
+                place.cut()
+            tether.bind()
             wishes.leave_to_another()
             status = self._work()
         except BaseException:
@@ -142,6 +170,7 @@ class Pool:
             pid, status = os.waitpid(place.pid, os.WNOHANG)
             if pid == 0:
                 continue
+            place.collected()
             if status == 0 or wishes.leave:
                 self._places.remove(place)
                 continue

@@ -91,6 +91,8 @@ class Runner:
         self._room = Room(wishes, surroundings.beat_if_due, surroundings.sleep, surroundings.log)
         #: A child that has reported, and is perhaps not yet gone.
         self._leaving: child.Child | None = None
+        #: The child that performs a job, or did so last.
+        self._running: child.Child | None = None
 
     def fork_ahead(self) -> None:
         """Have a child ready for the next job; not where hooks of the application run in this
@@ -118,6 +120,11 @@ class Runner:
             self._leaving = None
         self._ahead.tidy()
 
+    def children(self) -> set[int]:
+        """The pids of the children that are collected here."""
+        known = (self._running, self._leaving, self._ahead.waiting)
+        return {one.pid for one in known if one is not None and not one.is_collected}
+
     def stop(self) -> None:
         """No more jobs: end the children that have none."""
         self.see_off()
@@ -143,6 +150,7 @@ class Runner:
             return Ended(died=died, is_lost=self._wishes.leave)
         self._around.title(f"Forked {running.pid} at {int(self._now().timestamp())}")
         limit = Limit(limit_s, began_s) if limit_s is not None else None
+        self._running = running
         was_asked_for = self._attendant.attend(running, limit)
         self._leaving = running
         report = running.report()

@@ -14,6 +14,7 @@ from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.address import Address
 from resque.wire.keys import Keys
+from resque.worker.adopted import adopted
 from resque.worker.connection import LeanStore
 from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.membership import Membership
@@ -26,6 +27,7 @@ from resque.worker.runner import Ended, Runner, Surroundings
 from resque.worker.signals import Wishes
 from resque.worker.supply import Supply
 from resque.worker.title import set_title
+from resque.worker.upkeep import Upkeep
 from resque.worker.waiting import Waiter, wait
 
 #: A worker that waits for something no wake-up call announces looks again after this time: a
@@ -37,7 +39,8 @@ class Worker:
     """One worker. `run` returns when it was told to leave.
 
     `clock` and `mono_now` are arguments so that tests can set them; `log` gets one line for each
-    thing worth telling.
+    thing worth telling. `pool_pid` is the process whose end makes this worker leave after its job,
+    None where there is none.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Worker:
         log: Callable[[str], None] = lambda line: None,
         clock: times.Clock = times.wall_now,
         mono_now: Callable[[], float] = time.monotonic,
+        pool_pid: int | None = None,
     ) -> None:
         self.id = f"{socket.gethostname()}:{os.getpid()}:{queue_list}"
         options = options or Options()
@@ -72,7 +76,8 @@ class Worker:
         self._beater = Beater(heart, beats, log, in_thread=not options.fork)
         self._membership = Membership(self._store, keys, self.id, options, log, clock, mono_now)
         self._wishes = Wishes(graceful_term=options.graceful_term, term_child=options.term_child)
-        self._runner = self._make_runner()
+        self._upkeep = self._make_upkeep(pool_pid)
+        self._runner = self._make_runner(heart.clock(clock))
         self._supply = Supply(
             self._store,
             keys,
@@ -87,19 +92,33 @@ class Worker:
         )
         self._was_busy = False
         self._pace = Pace(options)
+        self._tidy = self._upkeep.tidy if isinstance(self._upkeep, Upkeep) else self._runner.tidy
 
     def _connection(self) -> LeanStore:
         name = f"resque-worker-{os.getpid()}"
         return LeanStore(self._address, timeout_s=self._options.timeout_s, client_name=name)
 
-    def _make_runner(self) -> Runner:
-        retries = Retries(self._keys, self._registry, self._store, self._clock, self._log)
+    def _make_upkeep(self, pool_pid: int | None) -> Upkeep | Beater:
+        collector = adopted(lambda: self._runner.children())
+        if pool_pid is None and collector is None:
+            return self._beater
+        return Upkeep(
+            self._beater,
+            self._wishes,
+            lambda: self._runner.tidy(),
+            pool_pid=pool_pid,
+            adopted=collector,
+        )
+
+    def _make_runner(self, server_clock: times.Clock) -> Runner:
+        # When a job is tried again: a scheduler goes by that clock, too.
+        retries = Retries(self._keys, self._registry, self._store, server_clock, self._log)
         around = Surroundings(
             title=self._title,
             log=self._log,
             sleep=self._sleep,
-            beat_if_due=self._beater.beat_if_due,
-            due_in_s=self._beater.due_in_s,
+            beat_if_due=self._upkeep.beat_if_due,
+            due_in_s=self._upkeep.due_in_s,
             let_go=self._let_go,
             take_next=lambda closing: self._supply.take(closing),
             log_end=self._log_end,
@@ -144,7 +163,7 @@ class Worker:
             self._wishes.end_job = False
             if self._wishes.leave:
                 break
-            self._beater.beat_if_due()
+            self._upkeep.beat_if_due()
             if self._wishes.is_paused:
                 self._supply.close(closing)
                 closing = None
@@ -171,7 +190,7 @@ class Worker:
         self._tell("before_pause", self)
         self._title("Paused")
         while self._wishes.is_paused and not self._wishes.leave:
-            self._beater.beat_if_due()
+            self._upkeep.beat_if_due()
             self._sleep(self._pace.longest_s or _LOOK_AGAIN_S)
         self._tell("after_pause", self)
 
@@ -269,14 +288,14 @@ class Worker:
 
     def _sleep(self, seconds: float, filenos: Sequence[int] = ()) -> None:
         """Wait for a signal, a waiting connection or the next beat, at most `seconds`."""
-        self._wait(min(seconds, self._beater.due_in_s()), filenos)
+        self._wait(min(seconds, self._upkeep.due_in_s()), filenos)
 
     def _wait_out(self, error: StoreError, seconds: float) -> None:
         """Wait for Redis to be rid of an error, or for a signal, at most `seconds`. A beat that is
         due makes this no shorter: it would be a try without a pause."""
         if isinstance(error, Refused):
             # What refuses this may take a beat, without which others take us for dead.
-            self._beater.beat_if_due()
+            self._upkeep.beat_if_due()
         self._membership.put_off_prune()
         self._wait(seconds)
 
@@ -284,7 +303,7 @@ class Worker:
         if self._wishes.leave:
             # The signal may have ended an earlier wait, and does not end this one.
             seconds = 0.0
-        ready = wait(self._wishes, filenos, seconds, self._runner.tidy)
+        ready = wait(self._wishes, filenos, seconds, self._tidy)
         self._waiter.wake(ready)
 
     def _title(self, text: str, *, plain: bool = False) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from qtop.commands import checks
+from qtop.commands import checks, schedule_checks
 from qtop.commands.board import look_around
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
@@ -57,7 +57,7 @@ def command(connection: Connection, as_json: bool) -> None:
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
-    """Everything that can be said, one after the other. Some 25 round trips, and two for each
+    """Everything that can be said, one after the other. Some 35 round trips, and two for each
     1,000 keys of the database (400 at most). Raises nothing of Redis: what does not work is a
     finding."""
     try:
@@ -72,6 +72,7 @@ def findings(connection: Connection) -> Iterator[Finding]:
             yield from _tried("unregistered", lambda: [_unregistered(session)])
             yield from _tried("fleet", lambda: _fleet(session))
             yield from _tried("scheduler", lambda: [_scheduler(look_around(session))])
+            yield from _tried("schedules", lambda: schedule_checks.findings(session))
     except ResqueError as error:
         remedy = "correct the URL, or start Redis there"
         yield Finding("connection", "ERROR", str(error), remedy)

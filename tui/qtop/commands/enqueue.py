@@ -17,7 +17,7 @@ from qtop.display.text import safe
 from resque.errors import NoClassError, NoQueueError
 from resque.state import delayed, queues
 from resque.wire.codec import encode_job, require_utf8
-from resque.wire.times import parse, wall_now
+from resque.wire.times import parse
 
 #: What begins as a negative number does in JSON.
 _NUMBER: Final = re.compile(r"-(?:[0-9]|Infinity$)")
@@ -92,7 +92,11 @@ def command(
     """
     if delay_s is not None and at is not None:
         raise click.UsageError("--in and --at exclude each other")
-    now = wall_now().timestamp()
+    now = 0.0
+    if delay_s is not None or at is not None:
+        # A scheduler goes by this clock, too.
+        with connection.open() as session:
+            now = session.now().timestamp()
     at_s = now + delay_s if delay_s is not None else at.timestamp() if at is not None else None
     values = [argument(text) for text in args]
     if at_s is None:

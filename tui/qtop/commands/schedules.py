@@ -28,6 +28,7 @@ _COLUMNS = (
     Column("CLASS", may_shrink=True),
     Column("ARGS", may_shrink=True),
     Column("QUEUE"),
+    Column("SOURCE"),
 )
 
 
@@ -37,15 +38,19 @@ _COLUMNS = (
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the recurring schedules.
 
-    Those that are kept in Redis, with their next and last times in local time: schedules in a
-    scheduler's own file are known to it alone. --filter takes class:, args:, queue: and words.
+    With their next and last times in local time: those kept in Redis, and those of the file of
+    the scheduler at work, which qtop's publishes; of another's file they are unknown. --filter
+    takes class:, args:, queue: and words.
 
     \b
     Example: qtop schedules --json
     """
     with connection.open() as session:
-        found = session.run(listing.listing(session.keys, session.now(), _zone()))
-    found = [each for each in found if wanted.matches(schedule_subject(each))]
+        prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
+        every = session.run(listing.everything(session.keys, prefix, session.now(), _zone()))
+    if every.of_file.unknown is not None:
+        message(f"schedules of a scheduler's file are unknown: {safe(every.of_file.unknown)}")
+    found = [each for each in every.schedules if wanted.matches(schedule_subject(each))]
     leave_if_none(found, not wanted.is_empty)
     shown = found[:limit] if limit else found
     redactor = connection.redactor(is_whole=as_json)
@@ -63,9 +68,10 @@ def _zone() -> tzinfo:
 
 def _cells(each: Listed) -> tuple[str, ...]:
     schedule = each.schedule
-    if schedule is None:
-        problem = safe(each.problem or "")
-        return (safe(each.name), "unusable", "", moment(each.last_at, ""), problem, "", "")
+    if schedule is None or each.problem is not None:
+        problem, last = safe(each.problem or ""), moment(each.last_at, "")
+        word = "unusable" if schedule is None else "not used"
+        return (safe(each.name), word, "", last, problem, "", "", each.source)
     return (
         safe(each.name),
         safe(timing(schedule)),
@@ -74,6 +80,7 @@ def _cells(each: Listed) -> tuple[str, ...]:
         safe(schedule.class_name),
         safe(text_of(args_of(schedule))),
         safe(schedule.queue or ""),
+        each.source,
     )
 
 
@@ -89,4 +96,5 @@ def _fields(each: Listed) -> Mapping[str, Any]:
         "queue": None if schedule is None else schedule.queue,
         "description": None if schedule is None else schedule.description,
         "problem": each.problem,
+        "source": each.source,
     }

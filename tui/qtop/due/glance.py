@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from resque.errors import Refused
-from resque.state import delayed_windows, schedules
+from resque.state import delayed_windows, published, schedules
 from resque.state.delayed_outlook import Outlook, outlook
 from resque.state.delayed_windows import Page, Position
+from resque.state.published import OfFile
 from resque.state.schedules import Looked
 from resque.wire.exchange import Exchange, Steps
 from resque.wire.keys import Keys
@@ -43,11 +44,12 @@ class Glance:
     looked: Looked | None
     master: Master | None
     problems: Mapping[str, str]
+    of_file: OfFile | None = None
 
 
-def glance(keys: Keys, lock: bytes, now_s: float, start: Position | None) -> Steps[Glance]:
+def glance(keys: Keys, prefix: str, now_s: float, start: Position | None) -> Steps[Glance]:
     """Look at everything; at no page of jobs without a `start`. `now_s` is the server's clock
-    (epoch). Four round trips, three more for a page."""
+    (epoch), `prefix` that of the schedulers' lock. Five round trips, three more for a page."""
     problems: dict[str, str] = {}
     jobs: Page | None = None
     if start is not None:
@@ -55,9 +57,12 @@ def glance(keys: Keys, lock: bytes, now_s: float, start: Position | None) -> Ste
         jobs = yield from _attempt(page, "delayed jobs", problems)
     ahead = yield from _attempt(outlook(keys, now_s, AHEAD_S), "what comes due", problems)
     looked = yield from _attempt(_one(schedules.look(keys)), "schedules", problems)
-    owner = yield from _attempt(_one(schedules.master(lock)), "the schedulers' lock", problems)
+    lock = schedules.master(keys.master_lock(prefix))
+    owner = yield from _attempt(_one(lock), "the schedulers' lock", problems)
+    what = "schedules of a file"
+    of_file = yield from _attempt(_one(published.read(keys, prefix)), what, problems)
     master = None if owner is None else Master(*owner)
-    return Glance(start, jobs, ahead, looked, master, problems)
+    return Glance(start, jobs, ahead, looked, master, problems, of_file)
 
 
 def _one(exchange: Exchange[T]) -> Steps[T]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from qtop.finding.filter_terms import Subject
 from qtop.finding.filters import term
@@ -16,6 +16,7 @@ from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
 from resque.scheduler.listing import Listed
 from resque.state.delayed_windows import Parked
+from resque.state.published import Entry, OfFile
 from resque.state.schedules import Looked, last_time
 from resque.state.windows import Item
 from resque.wire.codec import decode
@@ -99,9 +100,10 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRow:
-    """A recurring schedule at one look. `item` is its configuration; None for one that only left
-    a last time: it is in a scheduler's file, or gone. `problem` says why it cannot be used.
-    `next_s` is how soon `next_at` is."""
+    """A recurring schedule at one look. `item` is its configuration in Redis, `entry` what the
+    scheduler at work has published of its file; with neither it only left a last time: it is in
+    a file that is not known, or gone. `problem` says why it does not fire. `next_s` is how soon
+    `next_at` is."""
 
     name: str
     item: Item | None
@@ -111,6 +113,12 @@ class ScheduleRow:
     last_at: datetime | None
     last_raw: bytes | None
     next_s: float | None = None
+    entry: Entry | None = None
+
+    @property
+    def source(self) -> Literal["Redis", "file", "unknown"]:
+        """Where it is kept."""
+        return "Redis" if self.item is not None else "file" if self.entry is not None else "unknown"
 
     @property
     def args(self) -> Any:
@@ -130,16 +138,25 @@ def args_of(schedule: Schedule) -> Any:
 
 
 def schedule_rows(
-    looked: Looked, now: datetime, zone: tzinfo, before: Mapping[str, ScheduleRow]
+    looked: Looked,
+    now: datetime,
+    zone: tzinfo,
+    before: Mapping[str, ScheduleRow],
+    of_file: OfFile | None = None,
 ) -> list[ScheduleRow]:
-    """The rows of all schedules that left a trace, by name. Those of the look `before` are kept
-    while nothing is new about them: an absurd cron expression may cost a second."""
+    """The rows of all schedules that left a trace or are `of_file`, by name. Those of the look
+    `before` are kept while nothing is new about them: an absurd cron expression may cost a
+    second."""
     rows = []
-    for name in sorted({*looked.configs, *looked.last}):
+    entries = {} if of_file is None else of_file.entries
+    for name in sorted({*looked.configs, *looked.last, *entries}):
         item, last = looked.configs.get(name), looked.last.get(name)
+        entry = entries.get(name) if item is None else None
         known = before.get(name)
-        if known is not None and _is_same(known, item, last, now):
+        if known is not None and known.entry == entry and _is_same(known, item, last, now):
             rows.append(known)
+        elif entry is not None:
+            rows.append(_of_entry(name, entry, last, now, zone))
         elif item is None:
             rows.append(ScheduleRow(name, None, None, None, None, last_time(last, now), last))
         elif item.is_cut:
@@ -151,6 +168,15 @@ def schedule_rows(
             at = (found.next_at, found.last_at)
             rows.append(ScheduleRow(name, item, found.schedule, why, *at, last))
     return [replace(row, next_s=_how_soon(row.next_at, now)) for row in rows]
+
+
+def _of_entry(
+    name: str, entry: Entry, last: bytes | None, now: datetime, zone: tzinfo
+) -> ScheduleRow:
+    found = listing.of_entry(name, entry, last, now, zone)
+    why = None if found.problem is None else found.problem.removeprefix(_named(name))
+    at = (found.next_at, found.last_at)
+    return ScheduleRow(name, None, found.schedule, why, *at, last, entry=entry)
 
 
 def _how_soon(moment: datetime | None, now: datetime) -> float | None:

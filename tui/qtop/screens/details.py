@@ -142,11 +142,13 @@ def schedule_lines(
     yield TextLine(safe(row.name), "title")
     schedule = row.schedule
     if row.problem is not None:
-        yield TextLine(safe(row.problem), "bad", "unusable")
-    if row.item is None:
-        yield TextLine("not in Redis: a scheduler's own file has it, or it is gone", "", "kept")
-    else:
-        yield TextLine("in Redis, as a persistent schedule", "", "kept")
+        yield TextLine(safe(row.problem), "bad", "unusable" if schedule is None else "not used")
+    kept = {
+        "Redis": "in Redis, as a persistent schedule",
+        "file": "in the file of the scheduler at work",
+        "unknown": "not in Redis: in a file that is not known, or gone",
+    }
+    yield TextLine(kept[row.source], "", "source")
     yield TextLine(cells.both_times(row.last_at) if row.last_at else "never", "", "last queued")
     if schedule is not None:
         yield TextLine(safe(timing(schedule)), "", "when")
@@ -154,8 +156,9 @@ def schedule_lines(
         yield TextLine(cells.optional(schedule.queue), "", "queue")
         if schedule.description:
             yield TextLine(safe(schedule.description), "", "about")
-        if schedule.environments:
-            yield TextLine(safe(", ".join(sorted(schedule.environments))), "", "only in")
+        if schedule.environments is not None:
+            only_in = ", ".join(sorted(schedule.environments)) or "no environment: it is blank"
+            yield TextLine(safe(only_in), "", "only in")
         yield TextLine("")
         yield TextLine("Next runs", "title")
         if isinstance(schedule.timing, Cron) and schedule.timing.zone is None:

@@ -42,7 +42,6 @@ from resque.state.delayed_windows import Position
 _EMPTY: Final[dict[Part, str]] = {
     "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
     "classes": "No delayed jobs.",
-    "schedules": "No schedules in Redis: those of a scheduler's file show once they have run.",
 }
 
 
@@ -69,8 +68,7 @@ class ScheduledScreen(ScheduledActions):
         #: The filter to go back to from the jobs of a class.
         self._before_class: str | None = None
         self._zone = _zone()
-        prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
-        self._lock = self.app.keys.master_lock(prefix)
+        self._prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
     def make_table(self) -> VTable[Any]:
         """The table of the delayed jobs."""
@@ -129,7 +127,7 @@ class ScheduledScreen(ScheduledActions):
     async def _read_once(self) -> None:
         now, start = server_now(self.app.stage.view()), self._pager.start
         paged = start if self.part == "jobs" and not self._wants_search else None
-        seen = await self.app.read(glance(self.app.keys, self._lock, now.timestamp(), paged))
+        seen = await self.app.read(glance(self.app.keys, self._prefix, now.timestamp(), paged))
         if seen.page is not None and not seen.page.jobs and start != Position():
             # What was here has been moved: back to what there is.
             self._pager.reset()
@@ -137,7 +135,9 @@ class ScheduledScreen(ScheduledActions):
             return
         if seen.looked is not None:
             before = self._schedules or {}
-            rows = await asyncio.to_thread(schedule_rows, seen.looked, now, self._zone, before)
+            rows = await asyncio.to_thread(
+                schedule_rows, seen.looked, now, self._zone, before, seen.of_file
+            )
             self._schedules = {row.name: row for row in rows}
         self._glance = seen
         self._refresh()
@@ -177,7 +177,7 @@ class ScheduledScreen(ScheduledActions):
         why = None if self._glance is None else self._glance.problems.get(what)
         if why is not None:
             return chrome.unknown_word(why)
-        return _EMPTY["schedules"] if what == "schedules" else _EMPTY["jobs"]
+        return _EMPTY["jobs"] if what != "schedules" else scheduled_bars.no_schedules(self._glance)
 
     def _put(self, rows: Sequence[Any], empty_text: str) -> None:
         """Show rows that match already."""

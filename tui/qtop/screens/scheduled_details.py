@@ -100,7 +100,7 @@ class ScheduleScreen(TextScreen):
     def on_mount(self) -> None:
         """Reckon the next runs: absurd expressions take long."""
         super().on_mount()
-        if self._row.schedule is not None:
+        if self._row.schedule is not None and self._row.problem is None:
             self.run_worker(self._reckon())
 
     async def _reckon(self) -> None:

@@ -109,15 +109,15 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
 
 
 def _timing(row: ScheduleRow) -> str:
-    if row.schedule is not None:
-        return safe(timing(row.schedule))
-    return cells.NOTHING if row.item is None else "unusable"
+    if row.problem is not None:
+        return "unusable" if row.schedule is None else "not used"
+    return cells.NOTHING if row.schedule is None else safe(timing(row.schedule))
 
 
 def _schedule_class(row: ScheduleRow) -> str:
-    if row.schedule is not None:
-        return safe(row.schedule.class_name)
-    return "not in Redis" if row.item is None else safe(row.problem or "")
+    if row.problem is not None:
+        return safe(row.problem)
+    return "not in Redis" if row.schedule is None else safe(row.schedule.class_name)
 
 
 SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
@@ -157,7 +157,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
         *("class", "class", 12, _schedule_class),
         flex=3,
         priority=97,
-        style=lambda r: "bad" if r.problem else "dim" if r.item is None else None,
+        style=lambda r: "bad" if r.problem else "dim" if r.schedule is None else None,
     ),
     Column(
         *("args", "args", 10, lambda r: "" if r.schedule is None else cells.short_json(r.args)),
@@ -170,6 +170,12 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
         flex=1,
         priority=80,
         sort_key=lambda r: None if r.schedule is None else r.schedule.queue,
+    ),
+    Column(
+        *("source", "source", 7, lambda r: r.source),
+        priority=70,
+        style=lambda r: "warn" if r.source == "unknown" else "dim",
+        sort_key=lambda r: r.source,
     ),
 )
 

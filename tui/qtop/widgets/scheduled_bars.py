@@ -114,7 +114,19 @@ def scheduler(seen: Glance | None, now_s: float, has_schedules: bool) -> list[Sp
     if overdue is not None and overdue.jobs and late_s > _LATE_S:
         late = f" by up to {ago(late_s)}" if isfinite(late_s) else ""
         return [Span(f" ⚠ {jobs} {noun} overdue{late}, but {_held(seen.master)}", "warn")]
-    return [Span(f" ● {_held(seen.master)}", "dim")]
+    held = [Span(f" ● {_held(seen.master)}", "dim")]
+    if seen.of_file is not None and seen.of_file.unknown is not None:
+        held.append(Span("; the schedules of its file are unknown", "warn", 60))
+    return held
+
+
+def no_schedules(seen: Glance | None) -> str:
+    """What stands in place of the schedules when there are none; a file's may be unknown."""
+    if seen is None or seen.of_file is None:
+        return "No schedules in Redis; those of a scheduler's file are unknown."
+    if seen.of_file.unknown is not None:
+        return f"No schedules in Redis; of a file they are unknown: {safe(seen.of_file.unknown)}."
+    return "No schedules in Redis, nor in the file of a scheduler at work."
 
 
 def _held(master: Master) -> str:
