@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tests.engine import golden
 from tests.engine.by_hand import KEYS, entry, fill
+from tests.engine.claimed import claimed
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.round_trips import Turnstile, of_ruby, trace
@@ -23,7 +24,16 @@ from tests.engine.seen import forget
 
 from resque import Job, Registry, Resque
 from resque.scheduler.scheduler import Options, Scheduler
-from resque.state import failure_actions, failures, queues, removal, schedules, snapshot, workers
+from resque.state import (
+    claims,
+    failure_actions,
+    failures,
+    queues,
+    removal,
+    schedules,
+    snapshot,
+)
+from resque.wire import times
 from resque.wire.address import parse_url
 from resque.wire.exchange import load_script
 from resque.wire.stores import Store
@@ -183,12 +193,15 @@ def leave(wire: Wire) -> int:
 
 
 def idle_look(wire: Wire) -> int:
-    look = work(KEYS, "h:1:q", ["q"], closing=None, processed=0, take=True, now=NOW)
+    mine = claimed(wire.direct, "h:1:q")
+    look = work(KEYS, mine, ["q"], closing=None, processed=0, take=True, now=NOW)
     return wire.trips(lambda: wire.resque.run(look))
 
 
 def heartbeat(wire: Wire) -> int:
-    return wire.trips(lambda: wire.resque.run(workers.beat(KEYS, "h:1:q", NOW)))
+    mine = claimed(wire.direct, "h:1:q")
+    text = times.heartbeat(NOW)
+    return wire.trips(lambda: wire.resque.run(claims.beat(KEYS, mine, text, lasts_s=300)))
 
 
 # ---- the operator

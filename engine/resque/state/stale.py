@@ -125,6 +125,7 @@ def requeue(
                 keys.queues(),
                 keys.queue(queue),
                 lost.count_key(keys, queue, payload),
+                keys.claim(seen.worker_id),
             ],
             [
                 *(*trail_args(trail), name_bytes(seen.worker_id), record.raw, seen.beat or b""),
