@@ -86,7 +86,7 @@ def doubt(
     """Why a worker may be alive after all, in words; None when all speaks for its death. `host`
     is the name of this machine, and `is_running` tells of its processes. Pure."""
     who = workers.identity(seen.worker_id)
-    if who.host == host and who.pid is not None and is_running(who.pid):
+    if workers.may_run_on(who, host) and who.pid is not None and is_running(who.pid):
         return f"process {who.pid} is running on this machine"
     if seen.beat is None:
         return "it never sent a heartbeat: another implementation may be at work"

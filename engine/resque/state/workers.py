@@ -54,6 +54,16 @@ def identity(text: str) -> Identity:
     return Identity(text, found["host"], int(found["pid"][:10]), queues)
 
 
+def may_run_on(who: Identity, host: str) -> bool:
+    """Whether the id of a worker may name a process of a machine: by its host, also with the number
+    that it gets where another worker bears the id (see `claims`). A machine can be called so, too.
+    """
+    if who.host is None:
+        return False
+    rest = who.host.removeprefix(f"{host}-")
+    return who.host == host or (rest != who.host and rest.isascii() and rest.isdigit())
+
+
 @value_class
 class Record:
     """What a worker holds: the job, its queue, since when; what cannot be read is None.

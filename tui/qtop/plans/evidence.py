@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from qtop.display.text import ago, counted, safe
+from qtop.plans import host_workers
 from resque.state import duplicates, lost, snapshot, stale, workers
 from resque.state.duplicates import Job
 from resque.state.stale import Evidence
@@ -100,10 +101,13 @@ def _job(seen: Evidence) -> Job | None:
 
 def _of_process(seen: Evidence, ignore_pids: bool) -> Case:
     host, who = socket.gethostname(), workers.identity(seen.worker_id)
-    runs = _is_running(who.pid) if who.host == host and who.pid is not None else None
-    doubt = stale.doubt(
-        seen, host=host, is_running=lambda pid: _is_running(pid) and not ignore_pids
-    )
+    runs = None
+    if workers.may_run_on(who, host) and who.pid is not None:
+        runs = _is_running(who.pid)
+        if who.host != host:
+            # It may be the id of another machine, with any process of that number here.
+            runs = runs and host_workers.is_titled(who.pid)
+    doubt = stale.doubt(seen, host=host, is_running=lambda pid: bool(runs) and not ignore_pids)
     return Case(seen, doubt, runs)
 
 
