@@ -256,6 +256,19 @@ def test_one_that_takes_a_job_is_on_the_register(store: Store, direct: Direct) -
     assert registered(direct) == [ID]
 
 
+def test_one_that_is_put_back_on_the_register_gives_a_sign_of_life(
+    store: Store, direct: Direct
+) -> None:
+    claim = register(store, place())
+    direct("RPUSH", "resque:queue:q", '{"class":"B","args":[]}')
+    direct("DEL", "resque:workers", HEARTS)
+    ask(store, claim)
+    [seen] = store.run(stale.look(KEYS, [ID]))
+    assert seen.silent_s is not None
+    assert abs(seen.silent_s) < 60
+    assert direct("HGET", HEARTS, ID).endswith(b"+00:00")
+
+
 # ---- leaving
 
 

@@ -25,6 +25,8 @@ _UNREGISTER = load_script("unregister")
 HEARTBEAT_INTERVAL_S = 60.0
 #: ... and is dead when its last beat is older than this.
 PRUNE_AFTER_S = 300.0
+#: What `take_off` expects of a worker that never beat.
+NO_BEAT = b"-"
 
 #: Builds the failure entry for the record (bytes) of a job that will not be finished.
 FailureOf = Callable[[bytes], bytes]
@@ -161,8 +163,8 @@ def take_off(
 ) -> Exchange[tuple[bool, bytes | None]]:
     """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
     `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
-    last heartbeat is still `beat`. Returns whether that was so, and else what it holds now. One
-    round trip, O(1)."""
+    last heartbeat is still `beat` (`NO_BEAT`: there is still none). Returns whether that was so,
+    and else what it holds now. One round trip, O(1)."""
     exchange = _take_off(keys, worker_id, record, entry, own_list=own_list, beat=beat, trail=trail)
     return exchange.then(lambda result: (result[1], result[2]))
 

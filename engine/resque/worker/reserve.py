@@ -116,6 +116,7 @@ def _places(
         keys.failed_queues(),
         keys.claim(worker_id),
         keys.workers(),
+        keys.heartbeats(),
     )
     per_queue = (
         key

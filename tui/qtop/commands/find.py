@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,16 +14,22 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
 from qtop.commands.output import Column, leave_if_none, message, tell_too_large, write
 from qtop.commands.session import Session
+from qtop.commands.stray_jobs import search
 from qtop.display.cells import job_class, optional
 from qtop.display.text import ago, safe
+from qtop.finding import stray_jobs
 from qtop.finding.filter_terms import Subject, of_delayed, of_hand, text_of
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Source, scan
+from qtop.finding.scanning import Kind as SourceKind
+from qtop.finding.stray_jobs import StrayJob
 from qtop.finding.walking import LISTED_BYTES
-from qtop.rows.model import Board, age_at
+from qtop.rows.model import WorkerRow, age_at
+from qtop.rows.strays import unregistered_rows
 from resque.state import delayed_windows, failures
 from resque.state.delayed import ASIDE
 from resque.state.delayed_windows import Parked
+from resque.state.strays import Kind, Stray, Strays
 from resque.wire.exchange import Steps
 
 _ID_CHARACTERS: Final = 10
@@ -56,7 +62,8 @@ class _Found:
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """Find jobs, wherever they are.
 
-    Delayed, waiting, set aside, in hand and failed ones. FILTER is that of the other commands:
+    Delayed, waiting, set aside, in hand and failed ones, also under keys that no list names; and
+    copies kept for an undo or while a job is tried again. FILTER is that of the other commands:
     class:, args:, queue:, id: and words. Places are looked through in the order in which jobs pass
     them: one that is on its way meanwhile is met at least once. Lists are named as --from of other
     commands takes them.
@@ -68,9 +75,9 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         raise click.UsageError("an empty filter finds everything: say what to look for")
     found: list[_Found] = []
     with connection.open() as session:
-        search = _Search(session, wanted, limit, found)
-        is_partial = not search.delayed() or not search.listed() or not search.failed()
-    tell_too_large(search.too_large)
+        places = _Search(session, wanted, limit, found, search(session))
+        is_partial = not places.delayed() or not places.listed() or not places.failed()
+    tell_too_large(places.too_large)
     leave_if_none(found, is_filtered=True)
     redactor = connection.redactor(is_whole=as_json)
     write(found, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
@@ -82,16 +89,24 @@ class _Search:
     """Looks through one kind of place after the other. Each method returns whether it came to the
     end; it does not when there were enough before."""
 
-    def __init__(self, session: Session, wanted: Filter, limit: int, found: list[_Found]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        wanted: Filter,
+        limit: int,
+        found: list[_Found],
+        strays: Strays,
+    ) -> None:
         self._session, self._keys = session, session.keys
         self._wanted, self._limit = wanted, limit
         self._found = found
+        self._strays = strays
         self._now = session.now()
         self.too_large = 0
 
     def delayed(self) -> bool:
-        """The delayed jobs."""
-        return self._session.run(self._delayed())
+        """The delayed jobs, and those of moments that are not in the schedule."""
+        return self._session.run(self._delayed()) and self._walk("delayed")
 
     def listed(self) -> bool:
         """What waits in queues, what was set aside from them, what workers hold."""
@@ -108,12 +123,31 @@ class _Search:
                 return False
         if not self._scan(Source("unreadable", ASIDE)):
             return False
-        return all(map(self._take, _in_hand(look(self._session, 0))))
+        strays = (*self._strays.of("queue"), *self._strays.of("unreadable"))
+        if not all(map(self._scan, map(_source, strays))):
+            return False
+        board = look(self._session, 0)
+        lost = unregistered_rows(self._strays, board)
+        return all(map(self._take, _in_hand((*board.workers, *lost))))
 
     def failed(self) -> bool:
-        """The failures, in all their lists."""
+        """The failures, in all their lists, and what is kept for undos and of retries."""
         lists = self._session.run(failures.lists(self._keys))
-        return all(self._scan(Source("failed", name)) for name in lists)
+        if not all(self._scan(Source("failed", name)) for name in lists):
+            return False
+        strays = map(_source, self._strays.of("failed"))
+        return all(map(self._scan, strays)) and self._walk("undo") and self._walk("retry")
+
+    def _walk(self, kind: Kind) -> bool:
+        """What is under keys that no list names."""
+
+        def visit(job: StrayJob) -> bool:
+            return self._take(_Found(*job))
+
+        return all(
+            self._session.run(stray_jobs.walk(each, self._now, visit))
+            for each in self._strays.of(kind)
+        )
 
     def _take(self, found: _Found) -> bool:
         """Keep what matches; whether there is room for more."""
@@ -166,6 +200,11 @@ class _Search:
         return all(self._take(_of_hit(source, hit, self._now)) for hit in hits)
 
 
+def _source(stray: Stray) -> Source:
+    kinds: dict[str, SourceKind] = {"queue": "queue", "unreadable": "unreadable"}
+    return Source(kinds.get(stray.kind, "failed"), stray.name)
+
+
 def _of_hit(source: Source, hit: Hit, now: datetime) -> _Found:
     if hit.failure is not None:
         age_s = age_at(now, hit.failure.failed_at)
@@ -177,11 +216,13 @@ def _of_hit(source: Source, hit: Hit, now: datetime) -> _Found:
     return _Found(str(source), how, hit.subject, hit.item.raw)
 
 
-def _in_hand(board: Board) -> Iterator[_Found]:
-    for row in board.workers:
+def _in_hand(rows: Iterable[WorkerRow]) -> Iterator[_Found]:
+    for row in rows:
         if row.record is not None:
             record, worker = row.record, row.identity.text
             how = "in hand" if row.elapsed_s is None else f"in hand for {ago(row.elapsed_s)}"
+            if row.condition == "unregistered":
+                how += ", on no register"
             raw = record.raw if record.payload is None else record.payload
             yield _Found(f"worker {worker}", how, of_hand(record, worker), raw)
 

@@ -15,6 +15,7 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
+from qtop.commands.stray_jobs import search
 from qtop.display.text import safe
 from qtop.plans.evidence import Case, fields, gather, words
 from resque.state import pruning
@@ -55,7 +56,8 @@ def command(
     All of them, or those named. The jobs in their hands become failures. Dead is a worker whose
     last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
-    and stays. The evidence is shown first, and whoever gives a sign of life after that is spared.
+    and stays, but for one on no register that holds its job for so long. The evidence is shown
+    first, and whoever gives a sign of life after that is spared.
     Before several are pruned it asks; --yes does not. There is no undo.
 
     \b
@@ -64,7 +66,8 @@ def command(
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
-        cases = session.run(gather(session.keys, names, ignore_pids=ignore_pids))
+        found = None if names else search(session)
+        cases = session.run(gather(session.keys, names, ignore_pids=ignore_pids, strays=found))
         dead = [case for case in cases if case.doubt is None]
         for case in cases:
             if case.doubt is not None:

@@ -11,6 +11,7 @@ from qtop.commands.board import look
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
+from qtop.commands.stray_jobs import search
 from qtop.display import cells
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject
@@ -18,6 +19,7 @@ from qtop.finding.filters import Filter
 from qtop.rows.active_job import unwrapped
 from qtop.rows.condition import CONDITIONS
 from qtop.rows.model import WorkerRow
+from qtop.rows.strays import unregistered_rows
 from resque.errors import NoQueueError
 from resque.state.queues import QueueList
 
@@ -39,6 +41,8 @@ _COLUMNS = (
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the workers, troubles first.
 
+    Also those that hold a job and are on no register.
+
     --filter takes worker:, serves: (a queue), queue: (of the job in hand), class:, args: and words
     such as a state.
 
@@ -47,13 +51,14 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     with connection.open() as session:
         board = look(session, 0)
+        rows = (*board.workers, *unregistered_rows(search(session), board))
     for problem in board.totals.problems:
         message(problem)
     names = [row.name for row in board.queues]
     # Workers share their lists of queues.
-    lists = {row.identity.queues for row in board.workers}
+    lists = {row.identity.queues for row in rows}
     served = {queues: _served(queues, names) for queues in lists}
-    found = [row for row in board.workers if wanted.matches(_subject(row, served))]
+    found = [row for row in rows if wanted.matches(_subject(row, served))]
     leave_if_none(found, not wanted.is_empty)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
     shown = found[:limit] if limit else found

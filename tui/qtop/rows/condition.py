@@ -7,9 +7,11 @@ from typing import Final, Literal
 from resque.state.snapshot import WorkerState
 from resque.state.workers import PRUNE_AFTER_S
 
-Condition = Literal["dead?", "silent", "working", "no heartbeat", "idle"]
-CONDITIONS: Final[tuple[Condition, ...]] = ("dead?", "silent", "working", "no heartbeat", "idle")
-"""What a worker does, troubles first."""
+Condition = Literal["dead?", "unregistered", "silent", "working", "no heartbeat", "idle"]
+CONDITIONS: Final[tuple[Condition, ...]] = (
+    *("dead?", "unregistered", "silent", "working", "no heartbeat", "idle"),
+)
+"""What a worker does, troubles first. `unregistered`: it holds a job and is on no register."""
 
 #: Two heartbeats are missing.
 SILENT_AFTER_S: Final = 120

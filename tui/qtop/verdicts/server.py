@@ -26,6 +26,7 @@ _UNKNOWN: Final[dict[Part, str]] = {
     "server": "Redis's memory, eviction and persistence",
     "scheduler": "the scheduler and delayed jobs",
     "deeds": "who paused what",
+    "strays": "whether there are jobs that no index leads to",
 }
 
 

@@ -10,14 +10,14 @@
 --   worker id   the record expected, '' when the worker is expected to be idle
 --   the failure entry for that job, or ''
 --   the name of KEYS[10] for the set of failed queues, or '' (one list for all)
---   the heartbeat expected, or '' for any
+--   the heartbeat expected, '' for any, '-' for none
 --   the token of the process that leaves its own place, or ''
 -- Returns {1, false}; {2, false} when the place, or the record in it, is not that process's: then
 -- only its claim is taken away; {0, the present record or false} when that, or the heartbeat, is not the
 -- expected one, in which case nothing is done. Cost: O(1).
 local id, entry, beat = ARGV[base + 1], ARGV[base + 3], ARGV[base + 5]
 local record = redis.call('GET', KEYS[6])
-if (record or '') ~= ARGV[base + 2] or (beat ~= '' and redis.call('HGET', KEYS[5], id) ~= beat) then
+if (record or '') ~= ARGV[base + 2] or (beat ~= '' and (redis.call('HGET', KEYS[5], id) or '-') ~= beat) then
   return {0, record}
 end
 local token = ARGV[base + 6]

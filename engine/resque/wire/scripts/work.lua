@@ -8,8 +8,8 @@
 -- KEYS[4] the list of failures        KEYS[5] stat:failed      KEYS[6] the worker's failed
 -- KEYS[7] pause-all-workers           KEYS[8] pause:all
 -- KEYS[9] failed_queues               KEYS[10] the worker's claim to its id
--- KEYS[11] workers
--- KEYS[12..] for each queue, in order: the queue, its pause, its unreadable items
+-- KEYS[11] workers                    KEYS[12] workers:heartbeat
+-- KEYS[13..] for each queue, in order: the queue, its pause, its unreadable items
 --
 -- ARGV[1] closes: '' nothing to close, else the worker's processed count before this call
 --         (a call repeated because its answer was lost finds the count one higher, and
@@ -114,17 +114,17 @@ local function pop(queue)
 end
 local paused = {}
 local aside = 0
-local queues = (#KEYS - 11) / 3
+local queues = (#KEYS - 12) / 3
 -- Many queues are mostly empty: one look passes over as many of them as have no key at all.
 local stride = 50
 local function is_bare(i)
-  local first = 9 + i * 3
+  local first = 10 + i * 3
   local last = math.min(first + stride * 3 - 1, #KEYS)
   return redis.call('EXISTS', unpack(KEYS, first, last)) == 0
 end
 local i = 1
 while i <= queues do
-  local at = 9 + i * 3
+  local at = 10 + i * 3
   if queues > stride and i % stride == 1 and is_bare(i) then
     i = i + stride - 1
   elseif redis.call('EXISTS', KEYS[at + 1]) == 1 then
@@ -136,7 +136,11 @@ while i <= queues do
         local record = '{"queue":' .. ARGV[8 + i] .. ',"run_at":"' .. ARGV[6] .. '","payload":' .. item .. '}'
         redis.call('SET', KEYS[1], record)
         redis.call('SETRANGE', KEYS[10], 33, mark_of(record))
-        redis.pcall('SADD', KEYS[11], ARGV[8])
+        if redis.pcall('SADD', KEYS[11], ARGV[8]) == 1 then
+          -- A sign of life, too: one without any is never taken for dead.
+          local now = string.gsub(ARGV[6], 'Z$', '+00:00')
+          redis.pcall('HSETNX', KEYS[12], ARGV[8], now)
+        end
         return {processed, 'job', record, aside}
       end
       local kept = redis.pcall('RPUSH', KEYS[at + 2], item)
