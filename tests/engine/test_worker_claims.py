@@ -361,6 +361,24 @@ def test_a_worker_that_lost_its_id_to_another_closes_its_job_under_a_new_one(
     assert direct("EXISTS", "resque:queue:default", "resque:failed") == 0
 
 
+def test_a_worker_leaves_its_id_to_one_that_bears_it_without_a_claim(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    worker = start_worker(RESQUE_REQUIRE=TURNS)
+    worker.await_ready()
+    # As a worker of Ruby does that has the same host, pid and queues, and came later.
+    direct("SET", f"resque:worker:{worker.id}", RECORD)
+    push("Gate", "mine")
+    await_begun(direct, 1)
+    own_id = f"{socket.gethostname()}-2:{worker.pid}:default"
+    assert direct("EXISTS", f"resque:worker:{own_id}") == 1
+    direct("SET", "own:open", "yes")
+    eventually(lambda: stat(direct, "processed") == 1, "the job is counted")
+    assert worker.leave() == 0
+    assert direct("GET", f"resque:worker:{worker.id}") == RECORD
+    assert registered(direct) == [worker.id]
+
+
 def test_a_worker_whose_claim_ended_while_it_waited_goes_on_under_its_id(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:

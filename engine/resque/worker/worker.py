@@ -174,6 +174,9 @@ class Worker:
             if taken.record is not None:
                 closing = self._work_on(taken.record)
                 continue
+            if taken.state == "shared":
+                self._register_anew()
+                continue
             if self._was_busy:
                 self._was_busy = False
                 self._tell("queue_empty")
@@ -185,9 +188,7 @@ class Worker:
     def _take(self, closing: Closing | None) -> Taken | None:
         """Close the last job and take the next; None when told to leave during an outage."""
         taken = self._supply.take(closing)
-        while taken is not None and taken.state in ("lost", "shared"):
-            if taken.state == "shared":
-                closing = None
+        while taken is not None and taken.state == "lost":
             if not self._register_anew():
                 return None
             taken = self._supply.take(closing)
