@@ -13,6 +13,7 @@ from tests.engine.claimed import ELSEWHERE, HERE, place
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, await_begun, failures, stat
+from tests.engine.worker_process import WorkerProcess
 
 from resque.state import claims, pruning, stale, workers
 from resque.state.claims import Claim, Terms
@@ -408,3 +409,37 @@ def test_a_job_of_a_worker_that_was_taken_off_the_register_is_found_after_its_de
     record = direct("GET", f"resque:worker:{worker.id}")
     assert json.loads(record)["payload"]["args"] == ["lost"]
     assert registered(direct) == [worker.id]
+
+
+def test_of_two_containers_of_one_name_each_keeps_its_job_whatever_becomes_of_the_other(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
+    def start(where: str) -> WorkerProcess:
+        worker = start_worker(
+            module="tests.engine.twin_worker", TWIN_WHERE=where, RESQUE_REQUIRE=TURNS
+        )
+        worker.await_ready()
+        return worker
+
+    push("Gate", "first")
+    first = start(HERE)
+    await_begun(direct, 1)
+    push("Gate", "second")
+    second = start(ELSEWHERE)
+    await_begun(direct, 2)
+    names = ["twin-2:1:default", "twin:1:default"]
+    assert registered(direct) == names
+    child = first.await_child()
+    first.kill()
+    child.kill()
+    direct("SET", "own:open", "yes")
+    eventually(lambda: stat(direct, "processed") == 1, "the second job is done")
+    assert second.leave() == 0
+    assert registered(direct) == names[1:]
+    assert failures(direct) == []
+    # In the place of the first: its job was not lost, and is not run by the one that comes.
+    third = start(HERE)
+    assert [entry["payload"]["args"] for entry in failures(direct)] == [["first"]]
+    assert third.leave() == 0
+    assert direct("EXISTS", "resque:workers", "resque:workers:heartbeat") == 0
+    assert direct("KEYS", "*twin*") == []

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: After a beat that did not get through, the next try comes this soon.
 _RETRY_S = 5.0
+#: Beats remembered while none is answered: those of more than an hour.
+_KEPT = 1000
 
 
 class Heartbeat:
@@ -47,8 +49,8 @@ class Heartbeat:
         self._due_at = 0.0
         #: A claim that ends between two beats would be none.
         self.lasts_s = max(lasts_s, 2 * interval_s)
-        #: What may be there as the last beat: answers get lost.
-        self._written: set[bytes] = set()
+        #: What may be there as the last beat: answers get lost. First the one that surely came.
+        self._written: list[bytes] = []
 
     def due_in_s(self) -> float:
         """Seconds until the next beat; never negative."""
@@ -64,7 +66,9 @@ class Heartbeat:
         self._due_at = self._mono_now() + min(_RETRY_S, self._interval_s)
         elapsed = timedelta(seconds=self._mono_now() - self._asked_at)
         text = times.heartbeat(self._server_time + elapsed)
-        self._written.add(text.encode())
+        self._written.append(text.encode())
+        if len(self._written) > _KEPT:
+            del self._written[1]
         return text
 
     def beat(self) -> Exchange[bool]:
@@ -84,7 +88,7 @@ class Heartbeat:
         """The next beat is due after a whole interval; `written` is the one that is there now."""
         self._due_at = self._mono_now() + self._interval_s
         if written is not None:
-            self._written = {written.encode()}
+            self._written = [written.encode()]
 
     def may_have_written(self, beat: bytes | None) -> bool:
         """Whether a beat may be the last one that this worker wrote; None: there is none."""

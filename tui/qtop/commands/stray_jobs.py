@@ -10,7 +10,7 @@ from resque.state.strays import Strays
 
 
 def search(session: Session) -> Strays:
-    """What no index leads to. A search that is refused, or does not come to its end, is told on
+    """What no index leads to. A search that is refused, or does not come to its end, is said on
     stderr. Costs what `strays.find` costs. Raises StoreError when Redis is away."""
     try:
         found = session.run(strays.find(session.keys))
