@@ -92,7 +92,8 @@ def test_the_job_of_one_that_was_restarted_in_its_place_fails_at_once(
     store: Store, direct: Direct
 ) -> None:
     first = register(store, place())
-    hold(direct)
+    direct("RPUSH", "resque:queue:q", '{"class":"A","args":[1.50]}')
+    ask(store, first)
     direct("SET", f"resque:stat:processed:{ID}", 41)
     again = register(store, place())
     assert (again.worker_id, again.token != first.token) == (ID, True)
@@ -101,6 +102,15 @@ def test_the_job_of_one_that_was_restarted_in_its_place_fails_at_once(
     assert b'"Resque::DirtyExit"' in entry
     assert direct("EXISTS", f"resque:worker:{ID}", f"resque:stat:processed:{ID}") == 0
     assert ask(store, first).state == "lost"
+
+
+def test_a_record_that_the_dead_one_did_not_write_is_left_to_its_writer(
+    store: Store, direct: Direct
+) -> None:
+    register(store, place())
+    hold(direct)
+    assert register(store, place()).worker_id == "h-2:1:q"
+    assert direct("GET", f"resque:worker:{ID}") == RECORD
 
 
 @pytest.mark.parametrize("where", [(HERE, ELSEWHERE), ("", "")])

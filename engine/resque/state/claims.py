@@ -70,11 +70,12 @@ class Seen:
     def is_dead(self, claim: Claim, after_s: float) -> bool:
         """Whether the process that bore the id is proven dead to one that wants the same: it was
         in the same place, where a pid is of one process at a time, or its heart has not beaten for
-        longer than `after_s`."""
+        longer than `after_s`. A record that is not by whom the claim is shows that there is another
+        one, of which only the heart tells."""
         if self.token == claim.token:
-            # What is there besides is of a process without a claim.
             return False
-        if self.place and self.place == claim.place:
+        is_by_claim = self.record is None or wrote(self.claim or b"", self.record)
+        if is_by_claim and self.place and self.place == claim.place:
             return True
         beaten = None if self.beat is None else times.parse(self.beat.decode("utf-8", "replace"))
         if beaten is None or self.now is None:
