@@ -64,8 +64,8 @@ class Strays:
 
 def find(keys: Keys) -> Steps[Strays]:
     """Go through the keys of the namespace. A round trip for each 1,000 keys of the database, up
-    to 200, one more for those of them with what may be a stray, and another one. Raises StoreError
-    where an index cannot be read, or SCAN is refused."""
+    to 200, one or two more for those of them with what may be a stray, and another one. Raises
+    StoreError where an index cannot be read, or SCAN is refused."""
     reading: _Reading = yield _indexes(keys)
     found: dict[bytes, Stray] = {}
     cursor: bytes | int = 0
@@ -74,6 +74,11 @@ def find(keys: Keys) -> Steps[Strays]:
             ("SCAN", cursor, "MATCH", reading.pattern, "COUNT", _SCAN_KEYS), tuple
         )
         suspects = [each for key in page if (each := reading.suspect(key)) is not None]
+        moments = [each for each in suspects if each.kind == "delayed"]
+        if moments:
+            # There may be as many as keys, and nearly all of them are in the schedule.
+            scheduled: set[bytes] = yield _scheduled(keys, moments)
+            suspects = [each for each in suspects if each.key not in scheduled]
         if suspects:
             strays: list[Stray] = yield _confirmed(keys, suspects)
             # A key may come twice.
@@ -148,6 +153,17 @@ class _Reading:
                 return None
             name = name.removesuffix(self._items)
         return Stray(kind, name_text(name), key)
+
+
+def _scheduled(keys: Keys, moments: Sequence[Stray]) -> Exchange[set[bytes]]:
+    """The keys of those moments that are in the schedule."""
+    schedule = keys.delayed_schedule()
+    return Exchange(
+        tuple(("ZSCORE", schedule, name_bytes(each.name)) for each in moments),
+        lambda replies: {
+            each.key for each, score in zip(moments, replies, strict=True) if score is not None
+        },
+    )
 
 
 def _confirmed(keys: Keys, suspects: Sequence[Stray]) -> Exchange[list[Stray]]:
