@@ -65,6 +65,7 @@ def test_a_dry_run_shows_the_evidence_and_changes_nothing(qtop: Qtop, direct: Di
     assert told == {
         "would_prune": DEAD,
         "job": "failed",
+        "is_registered": True,
         "process_runs": None,
         "class": "Charge",
         "queue": "mail",

@@ -53,10 +53,11 @@ def ours(direct: Direct, *workers: str) -> Database:
 
 def dump(direct: Direct) -> Database:
     """A server's whole database in the form of the recordings, without the signs that the jobs
-    of the tests give (`own:`)."""
+    of the tests give (`own:`), and without the claims of our workers to their ids, which Ruby's
+    do not make."""
     found: Database = {}
     for key in direct("KEYS", "*"):
-        if key.startswith(b"own:"):
+        if key.startswith((b"own:", b"resque:qtop:claim:")):
             continue
         kind = direct("TYPE", key).decode()
         entry: dict[str, Any] = {"type": kind, "value": _READERS[kind](direct, key)}

@@ -1,6 +1,7 @@
 """A worker whose id was borne before: `python -m tests.engine.odd_worker`.
 
-`ODD_PREDECESSOR` holds the record that an earlier worker with the same id left behind.
+`ODD_PREDECESSOR` holds the record that an earlier worker with the same id left behind. With
+`ODD_IS_ALIVE` it beats still, in another place.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from datetime import UTC, datetime
 
+from tests.engine.claimed import claimed
 from tests.engine.direct import Direct
 
 from resque.wire.address import parse_url
@@ -25,6 +28,10 @@ def leave_remains() -> None:
         direct("SET", f"resque:worker:{worker_id}", os.environ["ODD_PREDECESSOR"])
         direct("SET", f"resque:stat:processed:{worker_id}", 41)
         direct("HSET", "resque:workers:heartbeat", worker_id, "2020-01-01T00:00:00+00:00")
+        if "ODD_IS_ALIVE" in os.environ:
+            claimed(direct, worker_id)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            direct("HSET", "resque:workers:heartbeat", worker_id, now)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from tests.engine.by_hand import call_of
+from tests.engine.claimed import place
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 
@@ -27,27 +29,25 @@ class Clock:
         return self.now_s
 
 
-def written(exchange: Exchange[None]) -> str:
-    command = exchange.commands[1]
-    assert isinstance(command, tuple)
-    return str(command[3])
+def written(exchange: Exchange[bool]) -> str:
+    return str(call_of(exchange).args[2])
 
 
 def test_beats_follow_the_servers_clock_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     zone = timezone(timedelta(hours=-5))
     monkeypatch.setattr(times, "wall_now", lambda: datetime(1999, 1, 1, tzinfo=zone))
     clock = Clock()
-    heart = Heartbeat(Keys(), "h:1:q", 60, clock)
+    heart = Heartbeat(Keys(), place(), 60, clock)
     server = datetime(2030, 6, 1, 12, tzinfo=UTC)
 
     assert heart.due_in_s() == 0
-    heart.first().parse([0, [b"%d" % server.timestamp(), b"0"]])
+    heart.first().parse([[b"%d" % server.timestamp(), b"0"]])
     clock.now_s += 7
     beat = heart.beat()
     moment = times.parse(written(beat))
     assert moment == server + timedelta(seconds=7)
     # The server says that its clock was set back meanwhile; the next beat believes it.
-    beat.parse([1, 1, [b"%d" % (server.timestamp() - 100), b"0"]])
+    beat.parse([[1, b"%d" % (server.timestamp() - 100), b"0"]])
     assert heart.due_in_s() == 60
     clock.now_s += 60
     assert heart.due_in_s() == 0
@@ -56,18 +56,18 @@ def test_beats_follow_the_servers_clock_not_ours(monkeypatch: pytest.MonkeyPatch
 
 def test_the_servers_clock_is_known_between_two_beats() -> None:
     mono, own = Clock(), datetime(1999, 1, 1, tzinfo=UTC)
-    heart = Heartbeat(Keys(), "h:1:q", 60, mono)
+    heart = Heartbeat(Keys(), place(), 60, mono)
     clock = heart.clock(lambda: own)
     assert clock() == own
-    heart.first().parse([0, [b"1800000000", b"0"]])
+    heart.first().parse([[b"1800000000", b"0"]])
     mono.now_s += 7
     assert clock() == datetime.fromtimestamp(1_800_000_007, UTC)
 
 
 def test_a_beat_that_got_lost_is_tried_again_soon() -> None:
     clock = Clock()
-    heart = Heartbeat(Keys(), "h:1:q", 60, clock)
-    heart.first().parse([0, [b"1800000000", b"0"]])
+    heart = Heartbeat(Keys(), place(), 60, clock)
+    heart.first().parse([[b"1800000000", b"0"]])
     heart.beat()
     assert 0 < heart.due_in_s() < 60
 

@@ -10,11 +10,13 @@ from signal import SIGTERM
 from typing import Any
 
 import pytest
+from tests.engine.claimed import TOKEN, claimed
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
 from resque.errors import OutcomeUnknown
+from resque.state.claims import Claim
 from resque.wire.address import parse_url
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
@@ -23,6 +25,7 @@ from resque.worker.reserve import Closing, Taken, work
 KEYS = Keys()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WORKER = "vm:1:default"
+CLAIM = Claim(WORKER, TOKEN)
 
 
 class Losses:
@@ -45,7 +48,8 @@ def losses() -> Losses:
 
 
 @pytest.fixture
-def lossy(redis_url: str, losses: Losses) -> Iterator[LeanStore]:
+def lossy(redis_url: str, direct: Direct, losses: Losses) -> Iterator[LeanStore]:
+    claimed(direct, WORKER)
     path = parse_url(redis_url).path
     assert path is not None
     with Proxy(Path(path), losses) as proxy:
@@ -56,7 +60,7 @@ def lossy(redis_url: str, losses: Losses) -> Iterator[LeanStore]:
 
 def call(store: LeanStore, closing: Closing | None, processed: int, *, take: bool = True) -> Taken:
     return store.run(
-        work(KEYS, WORKER, ["default"], closing=closing, processed=processed, take=take, now=NOW)
+        work(KEYS, CLAIM, ["default"], closing=closing, processed=processed, take=take, now=NOW)
     )
 
 

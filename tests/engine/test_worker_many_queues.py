@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine.claimed import TOKEN, claimed, place
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.proxy import Proxy
 
 from resque.errors import Unreachable
+from resque.state.claims import Claim
 from resque.state.queue_list import QueueList
 from resque.wire import times
 from resque.wire.address import parse_url
@@ -26,14 +28,18 @@ from resque.worker.signals import Wishes
 from resque.worker.supply import Supply
 
 JOB = '{"class":"Mark","args":[%d]}'
+CLAIM = Claim("h:1:q", TOKEN)
 #: More than are looked at in one round trip.
 MANY = [f"q{number:04d}" for number in range(4100)]
 
 
+@pytest.fixture(autouse=True)
+def claim(direct: Direct) -> None:
+    claimed(direct, CLAIM.worker_id)
+
+
 def take(store: Store, keys: Keys, queues: list[str]) -> Taken:
-    exchange = work(
-        keys, "h:1:q", queues, closing=None, processed=0, take=True, now=times.wall_now()
-    )
+    exchange = work(keys, CLAIM, queues, closing=None, processed=0, take=True, now=times.wall_now())
     return store.run(exchange)
 
 
@@ -125,7 +131,7 @@ def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answ
         supply = Supply(
             store,
             Keys(),
-            "h:1:q",
+            place(),
             QueueList.parse(",".join(MANY)),
             Options(),
             wishes,

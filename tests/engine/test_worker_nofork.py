@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from tests.engine.claimed import place
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, await_begun, failed, stat, trace, where
@@ -66,21 +67,26 @@ class SlowStore:
         self.is_under_way = threading.Event()
         self.may_end = threading.Event()
 
-    def run(self, operation: Any) -> None:
+    def run(self, operation: Any) -> bool:
         if self.events:
             self.is_under_way.set()
             assert self.may_end.wait(30)
         self.events.append("beat")
+        return True
+
+
+def no_renewal() -> Any:
+    raise AssertionError("the id stays the worker's own")
 
 
 def test_no_beat_comes_after_the_last(redis_url: str) -> None:
-    heart = Heartbeat(Keys(), "h:1:q", 0.001, lambda: 0.0)
+    heart = Heartbeat(Keys(), place(), 0.001, lambda: 0.0)
     with_clock = LeanStore(parse_url(redis_url), timeout_s=5, client_name="t")
     with_clock.run(heart.first())
     with_clock.close()
     store: Any = SlowStore()
-    beater = Beater(heart, store, lambda line: None, in_thread=True)
-    beater.beat()
+    beater = Beater(heart, store, lambda line: None, no_renewal, in_thread=True)
+    beater.go_on()
     assert store.is_under_way.wait(30)
 
     def stop() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tests.engine.claimed import place
 from tests.engine.conftest import Push, StartRedis, StartWorker
 from tests.engine.direct import Direct, eventually
 
@@ -11,6 +12,7 @@ from resque.wire import times
 from resque.wire.address import parse_url
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
+from resque.worker.heartbeat import Heartbeat
 from resque.worker.membership import Membership
 from resque.worker.options import Options
 
@@ -55,8 +57,10 @@ def test_whoever_was_cut_off_leaves_the_others_the_time_to_come_back(
 ) -> None:
     now_s = [1000.0]
     store = LeanStore(parse_url(redis_url), timeout_s=10, client_name="test")
+    mine = place()
+    heart = Heartbeat(keys, mine, 60, lambda: now_s[0])
     membership = Membership(
-        store, keys, "h:1:q", Options(), print, times.wall_now, lambda: now_s[0]
+        store, keys, mine, heart, Options(), print, times.wall_now, lambda: now_s[0]
     )
     due = [membership.is_prune_due]
     membership.put_off_prune()

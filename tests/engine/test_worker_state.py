@@ -55,6 +55,25 @@ def test_an_id_of_another_shape_is_kept_as_it_is(text: str) -> None:
     assert identity(text) == workers.Identity(text, None, None, ())
 
 
+@pytest.mark.parametrize(
+    ("worker_id", "may_be"),
+    [
+        ("web:1:q", True),
+        ("web-2:1:q", True),
+        ("web-31:1:q", True),
+        ("web-b:1:q", False),
+        ("web-:1:q", False),
+        ("web2:1:q", False),
+        ("web-2-2:1:q", False),
+        ("", False),
+    ],
+)
+def test_a_worker_may_run_on_the_machine_whose_name_its_id_has_with_or_without_a_number(
+    worker_id: str, may_be: bool
+) -> None:
+    assert workers.may_run_on(identity(worker_id), "web") is may_be
+
+
 def test_the_odd_ids_of_the_recording_are_read() -> None:
     # Every one of these but the last four stops Ruby's workers from booting.
     for case in golden.load("odd_worker_ids")["results"].values():

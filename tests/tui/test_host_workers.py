@@ -69,6 +69,17 @@ def test_whatever_is_not_surely_that_worker_is_left_alone(
     assert other.poll() is None
 
 
+def test_a_worker_that_goes_by_another_name_is_known_by_its_beginning() -> None:
+    worker = process("resque-3.0.0: Waiting for mail", signal.SIGQUIT)
+    who = identity(f"{HOST}-2:{worker.pid}:mail")
+    now = datetime.now(UTC)
+    reason = f"process {worker.pid} may be another one: {HOST}-2 may be another machine"
+    assert host_workers.wish(who, None, HOST, "finish") == reason
+    assert host_workers.wish(who, now + timedelta(hours=1), HOST, "finish") == reason
+    assert host_workers.wish(who, now, HOST, "finish") is None
+    assert worker.communicate(timeout=30)[0].strip() == str(int(signal.SIGQUIT))
+
+
 def test_a_process_that_began_after_the_worker_is_another_one() -> None:
     worker = process("resque-3.0.0: Waiting for mail", signal.SIGQUIT)
     who = identity(f"{HOST}:{worker.pid}:mail")

@@ -27,7 +27,9 @@ from qtop.screens.base import ConsoleScreen
 from qtop.screens.too_small import TooSmallScreen, is_too_small
 from qtop.source import RedisSource, Source
 from qtop.stage import Stage
+from qtop.stray_watch import StrayWatch
 from qtop.turns import in_turns
+from resque.state.strays import Strays
 from resque.state.survey import Survey
 from resque.wire.address import Address
 from resque.wire.exchange import Operation
@@ -109,6 +111,8 @@ class QtopApp(Habits):
         self._read_only = read_only
         self._poller: Poller | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._strays: StrayWatch | None = None
+        self._searching: asyncio.Task[None] | None = None
         self._desk: Desk | None = None
         self._has_begun = False
         self._silence: Timer | None = None
@@ -165,6 +169,11 @@ class QtopApp(Habits):
         self.stage.take_survey(survey)
         self._show()
 
+    def on_strays(self, found: Strays | None, why: str) -> None:
+        """Take in which jobs no index leads to; None when that could not be found out."""
+        self.stage.take_strays(found, why)
+        self._show()
+
     def _front(self) -> ConsoleScreen | None:
         """The page that is in front, perhaps below a question."""
         pages = (s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen))
@@ -205,6 +214,9 @@ class QtopApp(Habits):
         )
         self._looking = asyncio.create_task(self._poller.run())
         self._looking.add_done_callback(self._looking_ended)
+        self._strays = StrayWatch(self._source, self.keys, self.on_strays, sleep=self._sleep)
+        self._searching = asyncio.create_task(self._strays.run())
+        self._searching.add_done_callback(self._looking_ended)
 
     async def _begin(self) -> None:
         """Load what the first frame and the first look did not wait for."""
@@ -219,9 +231,10 @@ class QtopApp(Habits):
 
     async def on_unmount(self) -> None:
         """End the workers started here, and the connections."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait((self._looking,))
+        for task in (self._looking, self._searching):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,))
         await self.local.close(FINISH_S)
         if self._source is not None:
             await self._source.close()
@@ -291,6 +304,9 @@ class QtopApp(Habits):
         """Look again without waiting for the interval."""
         if self._poller is not None:
             self._poller.poke()
+        if self._strays is not None and self.stage.has_strays:
+            # What was just put back is to leave the screen.
+            self._strays.poke()
 
     async def read(self, operation: Operation[T]) -> T:
         """Read something for a screen. Raises StoreError."""

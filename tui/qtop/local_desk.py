@@ -19,6 +19,7 @@ from qtop.rows.model import WorkerRow
 from qtop.screens.leaving import QuitDialog, WaitingDialog
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
+from resque.state.workers import may_run_on
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp
@@ -111,15 +112,16 @@ class LocalDesk:
 
     async def _show_log(self, row: WorkerRow) -> None:
         host, pid = row.identity.host, row.identity.pid
+        is_here = may_run_on(row.identity, socket.gethostname())
         worker = None
-        if host == socket.gethostname() and pid is not None:
+        if is_here and pid is not None:
             # The command that was started may have the worker as a child.
             worker = self._local.of_process(await asyncio.to_thread(ancestors, pid))
         if worker is not None:
             self._app.push_screen(LogScreen(worker))
             return
         where = "its id names no host" if host is None else f"host {safe(host)}"
-        if host == socket.gethostname():
+        if is_here:
             where = "on this machine, but not from here"
         self._app.say(f"its log is where it was started: {where}", "dim")
 

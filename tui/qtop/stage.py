@@ -15,10 +15,12 @@ from qtop.poller import Look, clamped_interval_s
 from qtop.rows.active_job import unwrapped
 from qtop.rows.boards import History
 from qtop.rows.courses import Courses, Recorder
-from qtop.rows.model import Board
+from qtop.rows.model import Board, WorkerRow
+from qtop.rows.strays import unregistered_rows
 from qtop.rows.trends import Trend, TrendRecorder
 from qtop.verdicts import Judge, Verdict, no_answer
 from resque.state.inspection import Facts
+from resque.state.strays import Strays
 from resque.state.survey import Survey
 from resque.state.workers import Record
 from resque.wire.slices import Slices, at_once
@@ -35,6 +37,7 @@ class Glance(NamedTuple):
         courses: The course of the totals over the last minutes.
         trend: Their course since the console began.
         facts: What the server tells about itself; None while that is not known.
+        unregistered: Workers that hold jobs and are on no register.
     """
 
     verdicts: tuple[Verdict, ...] = ()
@@ -42,6 +45,7 @@ class Glance(NamedTuple):
     courses: Courses = Courses()
     trend: Trend = Trend()
     facts: Facts | None = None
+    unregistered: tuple[WorkerRow, ...] = ()
 
 
 NOTHING_YET: Final = Glance()
@@ -127,6 +131,7 @@ class Stage:
         self._recorder = Recorder()
         self._trend = TrendRecorder()
         self.surveyed: Survey | None = None
+        self._strays: tuple[Strays | None, str] = (None, "")
         self._rtt_ms: float | None = None
         self._newest: Board | None = None
         self._glance = Glance()
@@ -185,8 +190,25 @@ class Stage:
 
     def take_survey(self, survey: Survey) -> None:
         """Take in what was found out beside the looks. Cost: see `Judge.judge`."""
-        self.surveyed = survey
+        self.surveyed = survey.with_strays(*self._strays)
         self._history.note_fronts(survey.fronts)
+        self._find_wrong()
+
+    @property
+    def strays(self) -> Strays | None:
+        """The jobs that no index leads to; None when that is unknown."""
+        return self._strays[0]
+
+    @property
+    def has_strays(self) -> bool:
+        """Whether jobs are known that no index leads to."""
+        return self.strays is not None and bool(self.strays.lost)
+
+    def take_strays(self, found: Strays | None, why: str) -> None:
+        """Take in which jobs no index leads to; None when that is unknown, and why."""
+        self._strays = found, why
+        if self.surveyed is not None:
+            self.surveyed = self.surveyed.with_strays(found, why)
         self._find_wrong()
 
     def _find_wrong(self) -> None:
@@ -204,7 +226,8 @@ class Stage:
             verdicts = (no_answer(look.error, since), *known)
         facts = self.surveyed.facts if self.surveyed is not None else None
         courses, trend = self._recorder.courses, self._trend.trend
-        self._glance = Glance(verdicts, groups, courses, trend, facts)
+        unregistered = () if board is None else unregistered_rows(self.strays, board)
+        self._glance = Glance(verdicts, groups, courses, trend, facts, unregistered)
         self._show_newest()
 
     def usual_s(self, record: Record | None) -> float | None:

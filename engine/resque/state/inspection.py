@@ -148,6 +148,7 @@ def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
         ("RENAME", scratch, scratch),
         ("SET", scratch, _NOBODY, "EX", 1),
         ("SETNX", scratch, _NOBODY),
+        ("SETRANGE", scratch, 0, _NOBODY),
         ("INCR", scratch),
         ("INCRBY", scratch, 0),
         ("HSET", scratch, _NOBODY, _NOBODY),
@@ -156,6 +157,7 @@ def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
         ("ZADD", scratch, 0, _NOBODY),
         ("XADD", scratch, "*", _NOBODY, _NOBODY),
         ("EXPIRE", scratch, 1),
+        ("PEXPIRE", scratch, 1),
         ("DEL", scratch),
         ("UNLINK", scratch),
     ]

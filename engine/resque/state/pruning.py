@@ -98,7 +98,13 @@ def take_off(
     raw = None if record is None else record.raw
     entry = b"" if record is None else _failure(seen.worker_id, record, now, tell)
     done, _ = yield workers.take_off(
-        keys, seen.worker_id, raw, entry, own_list=own_lists, beat=seen.beat or b"", trail=trail
+        keys,
+        seen.worker_id,
+        raw,
+        entry,
+        own_list=own_lists,
+        beat=seen.beat or workers.NO_BEAT,
+        trail=trail,
     )
     if not done:
         return "alive"

@@ -14,6 +14,7 @@ from resque.wire.exchange import Command, Exchange, Reply, Steps, load_script, s
 from resque.wire.keys import Keys, name_bytes, name_text
 
 _REGISTER = load_script("register")
+_REGISTER_MOMENT = load_script("register_moment")
 
 #: Keys looked at in one round trip, and round trips at most.
 _SCAN_KEYS = 1000
@@ -32,19 +33,24 @@ def missing(keys: Keys) -> Steps[tuple[list[Unregistered], bool]]:
     """The unregistered queues, by the bytes of their names, and whether all keys were looked at:
     at most 200,000 are. A round trip for each 1,000 keys of the database, and two more."""
     beginning = keys.queue("")
-    pattern = b"".join(b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in beginning)
     registered: set[bytes] = yield single(("SMEMBERS", keys.queues()), set)
     found: set[bytes] = set()
     cursor: bytes | int = 0
     for _ in range(_SCAN_PAGES):
         cursor, page = yield single(
-            ("SCAN", cursor, "MATCH", pattern + b"*", "COUNT", _SCAN_KEYS), tuple
+            ("SCAN", cursor, "MATCH", beginning_with(beginning), "COUNT", _SCAN_KEYS), tuple
         )
         found.update(key.removeprefix(beginning) for key in page)
         if int(cursor) == 0:
             break
     queues: list[Unregistered] = yield _still_missing(keys, sorted(found - registered))
     return queues, int(cursor) == 0
+
+
+def beginning_with(beginning: bytes) -> bytes:
+    """The pattern of the keys that begin so, whatever signs a namespace has."""
+    escaped = (b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in beginning)
+    return b"".join(escaped) + b"*"
 
 
 def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered]]:
@@ -79,6 +85,41 @@ def forget(keys: Keys, queue: str, trail: Trail | None = None) -> Exchange[bool]
     """Take the name of an empty queue off the set of queues. Returns whether that was done: not
     when it was not registered or jobs wait by now. One round trip, atomic."""
     return _change(keys, queue, "off", trail)
+
+
+def register_failures(keys: Keys, name: str, trail: Trail | None = None) -> Exchange[bool]:
+    """Put the name of a list of failures on the set of those of single queues. Returns whether it
+    was missing. One round trip, atomic."""
+    return single(
+        _REGISTER.call(
+            [*trail_keys(keys, trail), keys.failed_queues(), keys.failed_named(name)],
+            [*trail_args(trail), name_bytes(name), "on"],
+        ),
+        lambda reply: reply == 1,
+        writes=True,
+    )
+
+
+def register_moment(keys: Keys, stamp: str, trail: Trail | None = None) -> Exchange[bool]:
+    """Put a moment that has delayed jobs back into the schedule: a scheduler moves them when it
+    comes, or at once when it has passed. `stamp` is in epoch seconds. Returns whether it was
+    missing and has jobs. One round trip, atomic."""
+    return single(
+        _REGISTER_MOMENT.call(
+            [*trail_keys(keys, trail), keys.delayed_schedule(), keys.delayed(stamp)],
+            [*trail_args(trail), stamp],
+        ),
+        lambda reply: reply == 1,
+        writes=True,
+    )
+
+
+def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
+    """Whether `register_moment` would do something. One round trip."""
+    return Exchange(
+        (("LLEN", keys.delayed(stamp)), ("ZSCORE", keys.delayed_schedule(), stamp)),
+        lambda replies: replies[0] > 0 and replies[1] is None,
+    )
 
 
 def _change(keys: Keys, queue: str, to: str, trail: Trail | None) -> Exchange[bool]:

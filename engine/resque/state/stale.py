@@ -25,6 +25,15 @@ class Evidence:
     record: Record | None
     beat: bytes | None
     server_time: datetime
+    is_registered: bool = True
+
+    @property
+    def has_old_job(self) -> bool:
+        """Whether it holds a job for longer than a heart may be silent, by the server's clock."""
+        run_at = None if self.record is None else self.record.run_at
+        if run_at is None:
+            return False
+        return (self.server_time - run_at).total_seconds() > workers.PRUNE_AFTER_S
 
     @property
     def silent_since(self) -> datetime | None:
@@ -64,13 +73,14 @@ def look(keys: Keys, worker_ids: Sequence[str]) -> Exchange[list[Evidence]]:
     for worker_id in worker_ids:
         commands.append(("GET", keys.worker(worker_id)))
         commands.append(("HGET", keys.heartbeats(), name_bytes(worker_id)))
+        commands.append(("SISMEMBER", keys.workers(), name_bytes(worker_id)))
 
     def parse(replies: list[Reply]) -> list[Evidence]:
         now = times.from_server(*replies[0])
-        seen = zip(worker_ids, replies[1::2], replies[2::2], strict=True)
+        seen = zip(worker_ids, replies[1::3], replies[2::3], replies[3::3], strict=True)
         return [
-            Evidence(each, None if raw is None else workers.read_record(raw), beat, now)
-            for each, raw, beat in seen
+            Evidence(each, None if raw is None else workers.read_record(raw), beat, now, known == 1)
+            for each, raw, beat, known in seen
         ]
 
     return Exchange(tuple(commands), parse)
@@ -86,8 +96,11 @@ def doubt(
     """Why a worker may be alive after all, in words; None when all speaks for its death. `host`
     is the name of this machine, and `is_running` tells of its processes. Pure."""
     who = workers.identity(seen.worker_id)
-    if who.host == host and who.pid is not None and is_running(who.pid):
+    if workers.may_run_on(who, host) and who.pid is not None and is_running(who.pid):
         return f"process {who.pid} is running on this machine"
+    if seen.beat is None and not seen.is_registered:
+        # A living one is registered, or beats, or has just begun.
+        return None if seen.has_old_job else "it may have begun its job within five minutes"
     if seen.beat is None:
         return "it never sent a heartbeat: another implementation may be at work"
     if seen.silent_s is None:
@@ -125,6 +138,7 @@ def requeue(
                 keys.queues(),
                 keys.queue(queue),
                 lost.count_key(keys, queue, payload),
+                keys.claim(seen.worker_id),
             ],
             [
                 *(*trail_args(trail), name_bytes(seen.worker_id), record.raw, seen.beat or b""),

@@ -4,7 +4,7 @@ who paused what, and which jobs are next. One round trip."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -12,11 +12,12 @@ from resque.errors import Busy, StoreError
 from resque.state import audit, delayed, fronts, inspection
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
+from resque.state.strays import Strays
 from resque.wire import times
 from resque.wire.exchange import Exchange, Reply
 from resque.wire.keys import Keys, name_text
 
-Part = Literal["server", "scheduler", "deeds", "aside", "fronts"]
+Part = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
 
 #: How many of the newest actions are looked through for pauses.
 DEEDS_READ = 200
@@ -35,6 +36,7 @@ class Survey:
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
         fronts: The payload that is next, of the queues that were asked for; see `fronts.Fronts`.
+        strays: Jobs that no index leads to; these are searched for apart from the rest.
         skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
     """
 
@@ -48,6 +50,17 @@ class Survey:
     fronts: Mapping[str, bytes] = field(default_factory=dict)
     problems: Mapping[Part, str] = field(default_factory=dict)
     skew_s: float | None = None
+    strays: Strays | None = None
+
+    def with_strays(self, strays: Strays | None, why: str = "") -> Survey:
+        """The same with what a search for jobs that no index leads to has found; `why` it could not
+        be made."""
+        problems: dict[Part, str] = {k: v for k, v in self.problems.items() if k != "strays"}
+        if strays is not None and not strays.is_complete:
+            why = "only the first 200,000 keys were looked at"
+        if why:
+            problems["strays"] = why
+        return replace(self, strays=strays, problems=problems)
 
 
 def failed(why: str) -> Survey:

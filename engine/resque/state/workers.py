@@ -11,7 +11,7 @@ from resque.state import failure_entry
 from resque.state.trail import Trail, trail_args, trail_keys
 from resque.wire import times
 from resque.wire.codec import decode, members, members_of_beginning, text_of
-from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
+from resque.wire.exchange import Exchange, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes
 from resque.wire.values import value as value_class
 
@@ -25,6 +25,8 @@ _UNREGISTER = load_script("unregister")
 HEARTBEAT_INTERVAL_S = 60.0
 #: ... and is dead when its last beat is older than this.
 PRUNE_AFTER_S = 300.0
+#: What `take_off` expects of a worker that never beat.
+NO_BEAT = b"-"
 
 #: Builds the failure entry for the record (bytes) of a job that will not be finished.
 FailureOf = Callable[[bytes], bytes]
@@ -58,6 +60,16 @@ def identity(text: str) -> Identity:
     if queues[:1] == _JESQUE:
         queues = queues[1:]
     return Identity(text, found["host"], int(found["pid"][:10]), queues)
+
+
+def may_run_on(who: Identity, host: str) -> bool:
+    """Whether the id of a worker may name a process of a machine: by its host, also with the number
+    that it gets where another worker bears the id (see `claims`). A machine can be called so, too.
+    """
+    if who.host is None:
+        return False
+    rest = who.host.removeprefix(f"{host}-")
+    return who.host == host or (rest != who.host and rest.isascii() and rest.isdigit())
 
 
 @value_class
@@ -138,64 +150,29 @@ def read_beginning(raw: bytes, size: int) -> Record:
     )
 
 
-def register(keys: Keys, worker_id: str, started: datetime) -> Exchange[None]:
-    """Put a worker on the register. One round trip."""
-    return Exchange(
-        (
-            ("SADD", keys.workers(), name_bytes(worker_id)),
-            ("SET", keys.worker_started(worker_id), times.started(started)),
-        ),
-        lambda _: None,
-        writes=True,
-    )
-
-
-def server_time(keys: Keys, worker_id: str) -> Exchange[datetime]:
-    """Forget an older heartbeat of this id and read the server's clock. One round trip."""
-    return Exchange(
-        (("HDEL", keys.heartbeats(), name_bytes(worker_id)), ("TIME",)),
-        lambda replies: times.from_server(*replies[1]),
-        writes=True,
-    )
-
-
-def beat(keys: Keys, worker_id: str, moment: datetime) -> Exchange[datetime]:
-    """Write a heartbeat; `moment` is the server's clock as the worker reckons it. Returns what
-    that clock really said, for the next beat. One round trip.
-
-    The worker is put back on the register too: one that was pruned by mistake, while it was cut
-    off, becomes visible again (Ruby's stay hidden)."""
-    return Exchange(
-        (
-            ("SADD", keys.workers(), name_bytes(worker_id)),
-            ("HSET", keys.heartbeats(), name_bytes(worker_id), times.heartbeat(moment)),
-            ("TIME",),
-        ),
-        lambda replies: times.from_server(*replies[2]),
-        writes=True,
-    )
-
-
 def held(keys: Keys, worker_id: str) -> Exchange[bytes | None]:
     """The record of the job in a worker's hands. One round trip."""
     return single(("GET", keys.worker(worker_id)), lambda reply: reply)
 
 
 def unregister(
-    keys: Keys, worker_id: str, failure_of: FailureOf, *, own_lists: bool = False
+    keys: Keys, worker_id: str, failure_of: FailureOf, *, own_lists: bool = False, token: str = ""
 ) -> Steps[bool]:
     """Take a worker off the register; a job in its hands becomes a failure in the same step, with
     `own_lists` in its queue's list of failures.
 
-    `failure_of` builds the entry from the record. Returns whether there was such a job. Two
-    round trips; more only while the worker changes jobs meanwhile.
+    `failure_of` builds the entry from the record. With a `token` (see `claims`) it is done only
+    while the place and what is in it are that process's own. Returns whether there was such a job.
+    Two round trips; more only while the worker changes jobs meanwhile.
     """
     record = yield held(keys, worker_id)
     while True:
         entry = failure_of(record) if record is not None else b""
-        done, record_now = yield take_off(keys, worker_id, record, entry, own_list=own_lists)
-        if done:
-            return record is not None
+        is_over, is_done, record_now = yield _take_off(
+            keys, worker_id, record, entry, own_list=own_lists, token=token
+        )
+        if is_over:
+            return is_done and record is not None
         record = record_now
 
 
@@ -211,10 +188,32 @@ def take_off(
 ) -> Exchange[tuple[bool, bytes | None]]:
     """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
     `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
-    last heartbeat is still `beat`. Returns whether that was so, and else what it holds now. One
-    round trip, O(1)."""
-    queue = read_record(record).queue if record is not None and own_list else None
-    list_name = "" if queue is None else f"{queue}_failed"
+    last heartbeat is still `beat` (`NO_BEAT`: there is still none). Returns whether that was so,
+    and else what it holds now. One round trip, O(1)."""
+    exchange = _take_off(keys, worker_id, record, entry, own_list=own_list, beat=beat, trail=trail)
+    return exchange.then(lambda result: (result[1], result[2]))
+
+
+def own_list_of(record: bytes | None) -> str:
+    """The name of the list of failures of the queue from which a job was taken; '' when the record
+    does not tell."""
+    queue = None if record is None else read_record(record).queue
+    return "" if queue is None else f"{queue}_failed"
+
+
+def _take_off(
+    keys: Keys,
+    worker_id: str,
+    record: bytes | None,
+    entry: bytes,
+    *,
+    own_list: bool,
+    beat: bytes = b"",
+    trail: Trail | None = None,
+    token: str = "",
+) -> Exchange[tuple[bool, bool, bytes | None]]:
+    """As `take_off`. Returns also, first, whether there is nothing left to do."""
+    list_name = own_list_of(record) if own_list else ""
     return single(
         _UNREGISTER.call(
             [
@@ -227,13 +226,14 @@ def take_off(
                 keys.worker_stat("failed", worker_id),
                 keys.failed_named(list_name) if list_name else keys.failed(),
                 keys.failed_queues(),
+                keys.claim(worker_id),
             ],
             [
                 *(*trail_args(trail), name_bytes(worker_id), record or b"", entry),
-                *(name_bytes(list_name), beat),
+                *(name_bytes(list_name), beat, token),
             ],
         ),
-        lambda reply: (reply[0] == 1, reply[1]),
+        lambda reply: (reply[0] != 0, reply[0] == 1, reply[1]),
         writes=True,
     )
 
@@ -257,19 +257,6 @@ def left_behind(worker_id: str, now: Callable[[], datetime]) -> FailureOf:
     words = "Job still being processed"
     return lambda record: lost_job(
         record, worker_id=worker_id, exception="Resque::DirtyExit", error=words, now=now()
-    )
-
-
-def in_hand(keys: Keys, worker_id: str) -> Exchange[tuple[Record | None, int]]:
-    """What a worker holds, and its count of closed jobs. One round trip."""
-
-    def parse(replies: list[Reply]) -> tuple[Record | None, int]:
-        record, processed = replies
-        return None if record is None else read_record(record), int(processed or 0)
-
-    return Exchange(
-        (("GET", keys.worker(worker_id)), ("GET", keys.worker_stat("processed", worker_id))),
-        parse,
     )
 
 

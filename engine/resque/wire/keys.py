@@ -64,6 +64,10 @@ class Keys:
         """Hash: worker id to the time of its last heartbeat, by the server's clock."""
         return self._key("workers:heartbeat")
 
+    def claim(self, worker_id: str) -> bytes:
+        """String with a lifetime: which process bears the worker's id; see `state/claims.py`."""
+        return self._key(f"qtop:claim:{worker_id}")
+
     def prune_lock(self) -> bytes:
         """String with a lifetime: the id of the worker that prunes the dead at the moment."""
         return self._key("pruning_dead_workers_in_progress")

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from resque.errors import StoreError
-from resque.state import workers
-from resque.wire.exchange import Exchange
+from resque.state import claims, workers
+from resque.wire import times
+from resque.wire.exchange import Exchange, Steps
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
+from resque.worker.place import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,25 +21,38 @@ if TYPE_CHECKING:
 
 #: After a beat that did not get through, the next try comes this soon.
 _RETRY_S = 5.0
+#: Beats remembered while none is answered: those of more than an hour.
+_KEPT = 1000
 
 
 class Heartbeat:
     """Says when the next beat is due and what it is.
 
     The server's clock is asked for once and again with each beat; in between it is reckoned
-    with the monotonic clock `mono_now` (seconds).
+    with the monotonic clock `mono_now` (seconds). The claim to the worker's id lasts for `lasts_s`
+    after a beat.
     """
 
     def __init__(
-        self, keys: Keys, worker_id: str, interval_s: float, mono_now: Callable[[], float]
+        self,
+        keys: Keys,
+        place: Place,
+        interval_s: float,
+        mono_now: Callable[[], float],
+        *,
+        lasts_s: float = workers.PRUNE_AFTER_S,
     ) -> None:
         self._keys = keys
-        self._worker_id = worker_id
+        self._place = place
         self._interval_s = interval_s
         self._mono_now = mono_now
         self._server_time: datetime | None = None
         self._asked_at = 0.0
         self._due_at = 0.0
+        #: A claim that ends between two beats would be none.
+        self.lasts_s = max(lasts_s, 2 * interval_s)
+        #: What may be there as the last beat: answers get lost. First the one that surely came.
+        self._written: list[bytes] = []
 
     def due_in_s(self) -> float:
         """Seconds until the next beat; never negative."""
@@ -54,41 +69,66 @@ class Heartbeat:
         return now
 
     def first(self) -> Exchange[None]:
-        """Ask for the server's clock and forget what an earlier worker of this id left."""
-        return workers.server_time(self._keys, self._worker_id).then(self._learn)
+        """Ask for the server's clock."""
+        return claims.clock().then(self._learn)
 
-    def beat(self) -> Exchange[None]:
-        """The beat to send now; needs `first` to have been run."""
+    def text(self) -> str:
+        """The beat to write now; needs `first` to have been run."""
         assert self._server_time is not None  # noqa: S101
         self._due_at = self._mono_now() + min(_RETRY_S, self._interval_s)
         elapsed = timedelta(seconds=self._mono_now() - self._asked_at)
-        moment = self._server_time + elapsed
-        return workers.beat(self._keys, self._worker_id, moment).then(self._beaten)
+        text = times.heartbeat(self._server_time + elapsed)
+        self._written.append(text.encode())
+        if len(self._written) > _KEPT:
+            del self._written[1]
+        return text
+
+    def beat(self) -> Exchange[bool]:
+        """Beat now. Returns whether the worker's id was still its own."""
+        text = self.text()
+        exchange = claims.beat(self._keys, self._place.claim, text, lasts_s=self.lasts_s)
+
+        def beaten(reply: tuple[bool, datetime]) -> bool:
+            is_ours, server_time = reply
+            self._learn(server_time)
+            self.begin_anew(text if is_ours else None)
+            return is_ours
+
+        return exchange.then(beaten)
+
+    def begin_anew(self, written: str | None) -> None:
+        """The next beat is due after a whole interval; `written` is the one that is there now."""
+        self._due_at = self._mono_now() + self._interval_s
+        if written is not None:
+            self._written = [written.encode()]
+
+    def may_have_written(self, beat: bytes | None) -> bool:
+        """Whether a beat may be the last one that this worker wrote; None: there is none."""
+        return beat is None or beat in self._written
 
     def _learn(self, server_time: datetime) -> None:
         self._server_time = server_time
         self._asked_at = self._mono_now()
 
-    def _beaten(self, server_time: datetime) -> None:
-        self._learn(server_time)
-        self._due_at = self._mono_now() + self._interval_s
-
 
 class Beater:
     """Sends a worker's heartbeats over a connection: when asked and due, or, for a worker that
-    runs jobs in its own process, from a thread."""
+    runs jobs in its own process, from a thread. `renewal` is what to try when the claim to the id
+    has ended; it says whether that went well."""
 
     def __init__(
         self,
         heart: Heartbeat,
         store: LeanStore,
         log: Callable[[str], None],
+        renewal: Callable[[], Steps[bool]],
         *,
         in_thread: bool,
     ) -> None:
         self._heart = heart
         self._store = store
         self._log = log
+        self._renewal = renewal
         self._is_over: threading.Event | None = None
         self._thread: threading.Thread | None = None
         if in_thread:
@@ -101,9 +141,8 @@ class Beater:
         """Learn the server's clock. Raises StoreError."""
         self._store.run(self._heart.first())
 
-    def beat(self) -> None:
-        """Beat now, and from now on. Raises StoreError."""
-        self._store.run(self._heart.beat())
+    def go_on(self) -> None:
+        """Beat from now on; the first beat is written with the registration."""
         if self._is_over is not None:
             import threading
 
@@ -121,7 +160,9 @@ class Beater:
 
     def _try(self) -> None:
         try:
-            self._store.run(self._heart.beat())
+            if self._store.run(self._heart.beat()) or self._store.run(self._renewal()):
+                return
+            self._log("heartbeat: the id is another process's by now; the next job waits for a new")
         except StoreError as error:
             self._log(f"heartbeat: {error}")
 

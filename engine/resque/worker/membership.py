@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from resque.state import workers
+from resque.state import claims, workers
+from resque.state.claims import Terms
 from resque.state.pruning import Tell, prune
 from resque.wire import times
+from resque.wire.exchange import Steps
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
+from resque.worker.heartbeat import Heartbeat
 from resque.worker.options import Options
+from resque.worker.place import Place
 
 
 class Membership:
@@ -20,7 +24,8 @@ class Membership:
         self,
         store: LeanStore,
         keys: Keys,
-        worker_id: str,
+        place: Place,
+        heart: Heartbeat,
         options: Options,
         log: Callable[[str], None],
         clock: times.Clock,
@@ -28,23 +33,54 @@ class Membership:
     ) -> None:
         self._store = store
         self._keys = keys
-        self._worker_id = worker_id
+        self._place = place
+        self._heart = heart
         self._options = options
         self._log = log
         self._clock = clock
         self._mono_now = mono_now
         self._prune_at = float("-inf")
+        self._started = clock()
 
-    def register(self) -> None:
-        """Take the place."""
-        self._store.run(workers.register(self._keys, self._worker_id, self._clock()))
+    def register(self) -> bool:
+        """Take the place, or, where another worker bears its id, one beside it. Returns whether it
+        is another than before."""
+        terms = self._terms()
+        claim = self._store.run(claims.take(self._keys, self._place.wanted(), terms))
+        assert claim is not None  # noqa: S101
+        self._heart.begin_anew(terms.beat)
+        return self._place.take(claim)
+
+    def renewal(self) -> Steps[bool]:
+        """What takes the place again after its claim has ended; it returns whether that went well.
+        For whichever connection sends the beats."""
+        return claims.renew(self._keys, self._place.claim, self._terms())
+
+    def _terms(self) -> Terms:
+        return Terms(
+            started=self._started,
+            beat=self._heart.text(),
+            after_s=self._options.prune_after_s,
+            lasts_s=self._heart.lasts_s,
+            now=self._clock,
+            own_lists=self._options.multi_failure_queues,
+            is_own_beat=self._is_own_beat,
+        )
+
+    def _is_own_beat(self, worker_id: str, beat: bytes | None) -> bool:
+        place = self._place
+        return place.is_taken and worker_id == place.id and self._heart.may_have_written(beat)
 
     def unregister(self) -> bool:
-        """Leave it. Returns whether a job was left in it, which is a failure now."""
-        left = workers.left_behind(self._worker_id, self._clock)
+        """Leave it, as far as it is still this worker's. Returns whether a job was left in it,
+        which is a failure now."""
+        claim = self._place.claim
+        left = workers.left_behind(claim.worker_id, self._clock)
         own_lists = self._options.multi_failure_queues
         return self._store.run(
-            workers.unregister(self._keys, self._worker_id, left, own_lists=own_lists)
+            workers.unregister(
+                self._keys, claim.worker_id, left, own_lists=own_lists, token=claim.token
+            )
         )
 
     @property
@@ -62,7 +98,7 @@ class Membership:
         pruned = self._store.run(
             prune(
                 self._keys,
-                self._worker_id,
+                self._place.id,
                 self._clock,
                 after_s=self._options.prune_after_s,
                 requeue_lost=self._options.requeue_lost,

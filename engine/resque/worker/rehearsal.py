@@ -13,6 +13,7 @@ from resque.jobs import Definition, Registry
 from resque.wire import times
 from resque.worker import child
 from resque.worker.options import Options
+from resque.worker.place import Place
 from resque.worker.reserve import read
 from resque.worker.runner import Runner, Surroundings
 from resque.worker.signals import Wishes
@@ -27,7 +28,7 @@ def rehearse(wishes: Wishes, clock: times.Clock) -> None:
     worker that nobody sees. Takes less than 1 ms."""
     registry = Registry()
     registry.add(Definition("Job", None, _nothing, None), __name__)
-    runner = Runner("", registry, Options(), wishes, _NOWHERE, clock)
+    runner = Runner(Place("", 0, "", where=""), registry, Options(), wishes, _NOWHERE, clock)
     # What is said goes into a pipe that holds all of it, and that nobody reads.
     ends = os.pipe()
     for _ in range(_TIMES):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
+from resque.state.claims import Claim
 from resque.state.workers import Record, read_record
 from resque.wire import times
 from resque.wire.codec import decode, encode
@@ -17,10 +18,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    State = Literal["none", "paused", "empty", "job", "lost", "shared"]
+
 _WORK = load_script("work")
 #: The script looks into items up to this length, and passes one JSON object each.
 _UNCHECKED_BYTES = 2**20
 _SET_ASIDE = load_script("set_aside")
+
+#: What the script answers when there is neither a job nor more to tell.
+_WITHOUT_JOB: dict[bytes, State] = {
+    b"none": "none",
+    b"paused": "paused",
+    b"lost": "lost",
+    b"shared": "shared",
+}
 
 
 @value
@@ -38,10 +49,12 @@ class Closing:
 @value
 class Taken:
     """What came of asking for a job. `processed` is the worker's count; `record` is the job,
-    already written down as in this worker's hands; `paused` are queues that are paused."""
+    already written down as in this worker's hands; `paused` are queues that are paused. `lost`: the
+    worker's id is no longer its own, and nothing was done; `shared`: one without a claim bears it,
+    too, and nothing was taken."""
 
     processed: int
-    state: Literal["none", "paused", "empty", "job"]
+    state: State
     record: Record | None = None
     set_aside: int = 0
     paused: frozenset[str] = frozenset()
@@ -49,7 +62,7 @@ class Taken:
 
 def work(
     keys: Keys,
-    worker_id: str,
+    claim: Claim,
     queues: Sequence[str],
     *,
     closing: Closing | None,
@@ -60,11 +73,12 @@ def work(
     """Close a finished job, if any, and take the next from the first queue that has one.
 
     `processed` is the count that the call before returned. A call whose answer was lost may be
-    made again: it closes nothing twice, and returns the job that the first one took. One round
-    trip, O(queues).
+    made again: it closes nothing twice, and returns the job that the first one took. Where the
+    worker's id is no longer its own, it closes nothing (`lost`) or takes none (`shared`). One
+    round trip, O(queues).
     """
     own_list = closing.failed_list if closing is not None else ""
-    places, own_name, names = _places(keys.namespace, worker_id, own_list, tuple(queues))
+    places, own_name, names = _places(keys.namespace, claim.worker_id, own_list, tuple(queues))
     call = Call(
         _WORK,
         places,
@@ -75,6 +89,8 @@ def work(
             own_name,
             "1" if take else "0",
             times.run_at(now),
+            claim.token,
+            name_bytes(claim.worker_id),
             *names,
         ),
     )
@@ -98,6 +114,9 @@ def _places(
         keys.pause_all_workers(),
         keys.pause_all(),
         keys.failed_queues(),
+        keys.claim(worker_id),
+        keys.workers(),
+        keys.heartbeats(),
     )
     per_queue = (
         key
@@ -115,7 +134,7 @@ def _taken(reply: Reply, queues: Sequence[str]) -> Taken:
     if state == b"empty":
         paused = frozenset(queues[index - 1] for index in reply[2])
         return Taken(processed, "empty", paused=paused)
-    return Taken(processed, "paused" if state == b"paused" else "none")
+    return Taken(processed, _WITHOUT_JOB[state])
 
 
 def read_at_once(raw: bytes) -> Record | None:

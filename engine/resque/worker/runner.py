@@ -21,6 +21,7 @@ from resque.worker.ahead import Ahead
 from resque.worker.attending import Attendant
 from resque.worker.limit import Limit
 from resque.worker.options import Options
+from resque.worker.place import Place
 from resque.worker.reserve import Closing, Taken
 from resque.worker.room import Room
 from resque.worker.signals import Wishes
@@ -70,14 +71,14 @@ class Runner:
 
     def __init__(
         self,
-        worker_id: str,
+        place: Place,
         registry: Registry,
         options: Options,
         wishes: Wishes,
         surroundings: Surroundings,
         clock: times.Clock,
     ) -> None:
-        self._worker_id = worker_id
+        self._place = place
         self._registry = registry
         self._options = options
         self._wishes = wishes
@@ -221,7 +222,7 @@ class Runner:
             # Where a job left this process unfit for it, the parent closes the job.
             with suppress(Exception):
                 taken = self._around.take_next(closing)
-            if taken is None:
+            if taken is None or taken.state == "lost":
                 break
             processed = taken.processed
             if taken.record is None or taken.record.problem is not None:
@@ -279,7 +280,7 @@ class Runner:
 
     def _entry(self, error: BaseException, record: Record) -> bytes:
         return perform.entry_for(
-            error, record, worker_id=self._worker_id, queue=record.queue or "", now=self._clock()
+            error, record, worker_id=self._place.id, queue=record.queue or "", now=self._clock()
         )
 
     def _failure(self, entry: bytes) -> Closing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from resque.errors import StoreError
-from resque.state import lost, queue_list, workers
+from resque.state import claims, lost, queue_list
 from resque.state.queue_list import QueueList
 from resque.state.workers import Record
 from resque.wire import times
@@ -15,6 +15,7 @@ from resque.wire.keys import Keys
 from resque.wire.values import replace
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options
+from resque.worker.place import Place
 from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.signals import Wishes
 
@@ -40,7 +41,7 @@ class Supply:
         self,
         store: LeanStore,
         keys: Keys,
-        worker_id: str,
+        place: Place,
         served: QueueList,
         options: Options,
         wishes: Wishes,
@@ -51,7 +52,7 @@ class Supply:
     ) -> None:
         self._store = store
         self._keys = keys
-        self._worker_id = worker_id
+        self._place = place
         self._queues = served
         self._options = options
         self._wishes = wishes
@@ -84,15 +85,18 @@ class Supply:
     def _look_on(self, seen: Taken, names: Sequence[str]) -> Taken:
         """Look at more queues when those before had no job."""
         taken = self.patiently(self._work, names, None)
-        if taken is None:
+        if taken is None or taken.state in ("lost", "shared"):
             # The last job is closed by now, and must not be again.
             return replace(seen, state="none")
         return replace(taken, paused=seen.paused | taken.paused)
 
-    def close(self, closing: Closing | None) -> None:
-        """Close the last job and take none."""
-        if closing is not None:
-            self.patiently(self._work, [], closing, take=False)
+    def close(self, closing: Closing | None) -> bool:
+        """Close the last job and take none. Returns whether the worker's id was still its own:
+        else nothing was done."""
+        if closing is None:
+            return True
+        taken = self.patiently(self._work, [], closing, take=False)
+        return taken is None or taken.state != "lost"
 
     def recount(self, processed: int | None) -> None:
         """Take over the count of closed jobs from a child that closed some."""
@@ -105,7 +109,7 @@ class Supply:
         # The child shared the connection and may have died within an answer; and it may have
         # taken another job.
         self._store.close()
-        state = self.patiently(self._store.run, workers.in_hand(self._keys, self._worker_id))
+        state = self.patiently(self._store.run, claims.in_hand(self._keys, self._place.claim))
         if state is None:
             return None
         held, self._processed = state
@@ -116,7 +120,7 @@ class Supply:
         worker held is no job."""
         if not lost.may_be_put_back(record):
             return False
-        exchange = lost.put_back(self._keys, self._worker_id, record, at_most=at_most)
+        exchange = lost.put_back(self._keys, self._place.id, record, at_most=at_most)
         times_lost = self.patiently(self._store.run, exchange)
         if times_lost:
             self._log(f"put {record.class_name!r} back on {record.queue!r}: its process died")
@@ -130,7 +134,7 @@ class Supply:
         if reason is None:
             reading = decode_payload(record.payload or b"")
             reason = reading.reason if isinstance(reading, Unreadable) else ""
-        exchange = set_aside(self._keys, self._worker_id, record.queue or "", record)
+        exchange = set_aside(self._keys, self._place.id, record.queue or "", record)
         self.patiently(self._store.run, exchange)
         self._log(f"set an unreadable item of {record.queue!r} aside: {reason}")
         return True
@@ -155,7 +159,7 @@ class Supply:
     def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool = True) -> Taken:
         exchange: Exchange[Taken] = work(
             self._keys,
-            self._worker_id,
+            self._place.claim,
             names,
             closing=closing,
             processed=self._processed,
@@ -163,6 +167,8 @@ class Supply:
             now=self._now(),
         )
         taken = self._store.run(exchange)
+        if taken.state == "lost":
+            return taken
         self._processed = taken.processed
         if taken.set_aside:
             items = "item" if taken.set_aside == 1 else "items"

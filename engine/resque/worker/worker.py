@@ -20,6 +20,7 @@ from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.membership import Membership
 from resque.worker.options import Options
 from resque.worker.pace import Pace
+from resque.worker.place import Place, here
 from resque.worker.rehearsal import rehearse
 from resque.worker.reserve import Closing, Taken
 from resque.worker.retries import Retries
@@ -38,9 +39,9 @@ _LOOK_AGAIN_S = 1.0
 class Worker:
     """One worker. `run` returns when it was told to leave.
 
-    `clock` and `mono_now` are arguments so that tests can set them; `log` gets one line for each
-    thing worth telling. `pool_pid` is the process whose end makes this worker leave after its job,
-    None where there is none.
+    `clock`, `mono_now` and `where` (see `place`) are arguments so that tests can set them; `log`
+    gets one line for each thing worth telling. `pool_pid` is the process whose end makes this
+    worker leave after its job, None where there is none.
     """
 
     def __init__(
@@ -56,8 +57,9 @@ class Worker:
         clock: times.Clock = times.wall_now,
         mono_now: Callable[[], float] = time.monotonic,
         pool_pid: int | None = None,
+        where: Callable[[], str] = here,
     ) -> None:
-        self.id = f"{socket.gethostname()}:{os.getpid()}:{queue_list}"
+        self._place = Place(socket.gethostname(), os.getpid(), str(queue_list), where=where())
         options = options or Options()
         self._address = address
         self._keys = keys
@@ -69,19 +71,28 @@ class Worker:
         self._clock = clock
         self._store = self._connection()
         self._waiter = Waiter(keys, self._connection)
-        heart = Heartbeat(keys, self.id, options.heartbeat_interval_s, mono_now)
+        heart = Heartbeat(
+            keys,
+            self._place,
+            options.heartbeat_interval_s,
+            mono_now,
+            lasts_s=options.prune_after_s,
+        )
+        self._membership = Membership(
+            self._store, keys, self._place, heart, options, log, clock, mono_now
+        )
         # Children of several jobs use the worker's connection while they live.
         shares = options.jobs_per_fork > 1 or not options.fork
         beats = self._connection() if shares else self._store
-        self._beater = Beater(heart, beats, log, in_thread=not options.fork)
-        self._membership = Membership(self._store, keys, self.id, options, log, clock, mono_now)
+        renewal = self._membership.renewal
+        self._beater = Beater(heart, beats, log, renewal, in_thread=not options.fork)
         self._wishes = Wishes(graceful_term=options.graceful_term, term_child=options.term_child)
         self._upkeep = self._make_upkeep(pool_pid)
         self._runner = self._make_runner(heart.clock(clock))
         self._supply = Supply(
             self._store,
             keys,
-            self.id,
+            self._place,
             queue_list,
             options,
             self._wishes,
@@ -93,6 +104,11 @@ class Worker:
         self._was_busy = False
         self._pace = Pace(options)
         self._tidy = self._upkeep.tidy if isinstance(self._upkeep, Upkeep) else self._runner.tidy
+
+    @property
+    def id(self) -> str:
+        """The id that it goes by; another when it finds its own borne."""
+        return self._place.id
 
     def _connection(self) -> LeanStore:
         name = f"resque-worker-{os.getpid()}"
@@ -124,7 +140,7 @@ class Worker:
             log_end=self._log_end,
             retries=retries.wanted,
         )
-        return Runner(self.id, self._registry, self._options, self._wishes, around, self._clock)
+        return Runner(self._place, self._registry, self._options, self._wishes, around, self._clock)
 
     # ---- the life of a worker
 
@@ -147,13 +163,12 @@ class Worker:
                 self._end(closing)
 
     def _begin(self) -> None:
-        # An id can come back (a container's process 1, say): what its last bearer left undone
-        # is a failure, not to be overwritten.
-        self._membership.unregister()
         self._prune()
         self._tell("before_first_fork")
-        self._beater.beat()
+        # An id can come back (a container's process 1, say): what its last bearer left undone
+        # is a failure, not to be overwritten; and it can be borne still.
         self._membership.register()
+        self._beater.go_on()
         self._log(f"worker {self.id} is ready")
 
     def _loop(self) -> Closing | None:
@@ -165,18 +180,21 @@ class Worker:
                 break
             self._upkeep.beat_if_due()
             if self._wishes.is_paused:
-                self._supply.close(closing)
+                self._close(closing)
                 closing = None
                 self._stay_paused()
                 continue
             # What the last child did is closed while it leaves.
-            taken = self._supply.take(closing)
+            taken = self._take(closing)
             self._runner.see_off()
             if taken is None:
                 break
             closing = None
             if taken.record is not None:
                 closing = self._work_on(taken.record)
+                continue
+            if taken.state == "shared":
+                self._register_anew()
                 continue
             if self._was_busy:
                 self._was_busy = False
@@ -185,6 +203,32 @@ class Worker:
                 break
             self._idle(taken)
         return closing
+
+    def _take(self, closing: Closing | None) -> Taken | None:
+        """Close the last job and take the next; None when told to leave during an outage."""
+        taken = self._supply.take(closing)
+        while taken is not None and taken.state == "lost":
+            if not self._register_anew():
+                return None
+            taken = self._supply.take(closing)
+        return taken
+
+    def _close(self, closing: Closing | None) -> None:
+        while not self._supply.close(closing) and self._register_anew():
+            pass
+
+    def _register_anew(self) -> bool:
+        """Others took this worker for dead, or bear its id. Returns whether it is registered."""
+        before = self.id
+        is_another = self._supply.patiently(self._membership.register)
+        if is_another:
+            # A child that is ready knows its worker by the old name; counts begin anew.
+            self._runner.stop()
+            self._supply.recount(0)
+            self._log(f"the id {before} is another worker's by now; this one is {self.id}")
+        elif is_another is not None:
+            self._log(f"worker {self.id} was taken off the register; it is on it again")
+        return is_another is not None
 
     def _stay_paused(self) -> None:
         self._tell("before_pause", self)
@@ -196,7 +240,7 @@ class Worker:
 
     def _end(self, closing: Closing | None) -> None:
         try:
-            self._supply.close(closing)
+            self._close(closing)
             if self._wishes.leave:
                 self._tell("shutdown")
         finally:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Final
 
 from qtop.display.text import counted
-from qtop.verdicts.server_checks import Finding, named
+from qtop.verdicts.server_checks import Finding, Level, named
+from qtop.verdicts.strays import troubles
 from resque.errors import ResqueError
 from resque.state.inspection import Facts
 from resque.state.registration import Unregistered
+from resque.state.strays import Strays
 
 _SLOW_MS: Final = 50
 
@@ -90,10 +92,26 @@ def unregistered(found: Sequence[Unregistered], is_complete: bool) -> Finding:
     """Whether queues hold jobs that nobody will find."""
     rest = "" if is_complete else " among the first 200,000 keys"
     if not found:
-        return Finding("unregistered", "OK", f"no queue with jobs is missing from the set{rest}")
+        level: Level = "OK" if is_complete else "WARN"
+        return Finding("unregistered", level, f"no queue with jobs is missing from the set{rest}")
     text = named([f"{each.name} ({each.jobs:,} waiting)" for each in found])
     remedy = f"qtop register {shlex.quote(found[0].name)}"
     return Finding("unregistered", "WARN", f"queues are missing from the set{rest}: {text}", remedy)
+
+
+def strays(found: Strays) -> Iterator[Finding]:
+    """Whether there are jobs that no index leads to, beside those of queues. What is only kept for
+    an undo, or while a job is tried again, is not lost."""
+    told = [each for each in troubles(found) if each.kind != "queue"]
+    for each in told:
+        yield Finding("strays", "WARN", each.text, each.remedy)
+    if not found.is_complete:
+        text = "only the first 200,000 keys were looked at for jobs that no index leads to"
+        yield Finding("strays", "WARN", text, "give Resque a database of its own")
+    elif not told:
+        copies = counted(len(found.found) - len(found.lost), "key")
+        text = f"every job is under a key that an index leads to; {copies} with copies"
+        yield Finding("strays", "OK", text)
 
 
 def poison(classes: Sequence[str]) -> Finding:

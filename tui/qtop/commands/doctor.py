@@ -23,7 +23,7 @@ from qtop.rows.model import Board
 from qtop.verdicts import Judge, Severity, server_checks
 from qtop.verdicts.server_checks import Finding, Level
 from resque.errors import ResqueError
-from resque.state import duplicates, inspection, poison, registration, snapshot
+from resque.state import duplicates, inspection, poison, registration, snapshot, strays
 from resque.state.survey import Survey
 from resque.wire.exchange import single
 
@@ -57,9 +57,9 @@ def command(connection: Connection, as_json: bool) -> None:
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
-    """Everything that can be said, one after the other. Some 35 round trips, and two for each
-    1,000 keys of the database (400 at most). Raises nothing of Redis: what does not work is a
-    finding."""
+    """Everything that can be said, one after the other. Some 35 round trips, and three for each
+    1,000 keys of the database (600 at most), one more where they may hold stray jobs. Raises
+    nothing of Redis: what does not work is a finding."""
     try:
         with connection.open() as session:
             begun_s = time.perf_counter()
@@ -70,6 +70,7 @@ def findings(connection: Connection) -> Iterator[Finding]:
             yield from _of_server(session)
             yield from _tried("namespace", lambda: [_namespaces(session, connection.namespace)])
             yield from _tried("unregistered", lambda: [_unregistered(session)])
+            yield from _tried("strays", lambda: _strays(session))
             yield from _tried("fleet", lambda: _fleet(session))
             yield from _tried("scheduler", lambda: [_scheduler(look_around(session))])
             yield from _tried("schedules", lambda: schedule_checks.findings(session))
@@ -127,6 +128,10 @@ def _namespaces(session: Session, ours: str) -> Finding:
 def _unregistered(session: Session) -> Finding:
     found, is_complete = session.run(registration.missing(session.keys))
     return checks.unregistered(found, is_complete)
+
+
+def _strays(session: Session) -> Iterator[Finding]:
+    return checks.strays(session.run(strays.find(session.keys)))
 
 
 def _fleet(session: Session) -> Iterator[Finding]:

@@ -14,18 +14,25 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
 from qtop.commands.output import Column, Listing, leave_if_none, message, tell_too_large
 from qtop.commands.session import Session
+from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
 from qtop.display.cells import job_class, optional
 from qtop.display.text import ago, safe
+from qtop.finding import stray_jobs
 from qtop.finding.filter_terms import Subject, of_delayed, of_hand, text_of
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Source, scan
+from qtop.finding.scanning import Kind as SourceKind
+from qtop.finding.stray_jobs import StrayJob
 from qtop.finding.walking import LISTED_BYTES
 from qtop.rows.model import age_at
+from qtop.rows.strays import unregistered_rows
 from resque.state import delayed_windows, failures, snapshot
 from resque.state.delayed import ASIDE
 from resque.state.delayed_windows import Parked
 from resque.state.snapshot import Snapshot
+from resque.state.strays import Kind, Stray, Strays
+from resque.state.workers import Record
 from resque.wire.exchange import Operation, Steps
 
 T = TypeVar("T")
@@ -61,7 +68,8 @@ class _Found:
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """Find jobs, wherever they are.
 
-    Delayed, waiting, set aside, in hand and failed ones. FILTER is that of the other commands:
+    Delayed, waiting, set aside, in hand and failed ones, also under keys that no list names; and
+    copies kept for an undo or while a job is tried again. FILTER is that of the other commands:
     class:, args:, queue:, id: and words. Places are looked through in the order in which jobs pass
     them: one that is on its way meanwhile is met at least once. Lists are named as --from of other
     commands takes them.
@@ -75,9 +83,9 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     redactor = connection.redactor(is_whole=as_json)
     found = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     with connection.open() as session:
-        search = _Search(session, wanted, limit, found, unread)
-        is_partial = not search.delayed() or not search.listed() or not search.failed()
-    tell_too_large(search.too_large)
+        places = _Search(session, wanted, limit, found, unread, search(session, unread))
+        is_partial = not places.delayed() or not places.listed() or not places.failed()
+    tell_too_large(places.too_large)
     leave_if_none(found, is_filtered=not unread)
     found.end()
     if is_partial:
@@ -97,18 +105,20 @@ class _Search:
         limit: int,
         found: Listing[_Found],
         unread: Unread,
+        strays: Strays,
     ) -> None:
         self._unread = unread
         self._session, self._keys = session, session.keys
         self._wanted, self._limit = wanted, limit
         self._found = found
+        self._strays = strays
         self._now = session.now()
         self.too_large = 0
 
     def delayed(self) -> bool:
-        """The delayed jobs."""
+        """The delayed jobs, and those of moments that are not in the schedule."""
         is_whole = self._try_to("delayed jobs", self._delayed())
-        return True if is_whole is None else is_whole
+        return is_whole is not False and self._walk("delayed")
 
     def _try_to(self, what: str, operation: Operation[T]) -> T | None:
         return self._unread.try_to(self._session, what, operation)
@@ -131,14 +141,40 @@ class _Search:
                 return False
         if not self._scan(Source("unreadable", ASIDE)):
             return False
+        strays = (*self._strays.of("queue"), *self._strays.of("unreadable"))
+        if not all(map(self._scan, map(_source, strays))):
+            return False
         now = self._look({"workers", "jobs in hand"})
-        return now is None or all(map(self._take, _in_hand(now)))
+        return now is None or all(map(self._take, self._in_hand(now)))
+
+    def _in_hand(self, seen: Snapshot) -> Iterator[_Found]:
+        """What workers hold, also those on no register."""
+        for each in seen.workers or ():
+            if each.record is not None and not each.record.is_unread:
+                elapsed_s = age_at(seen.server_time, each.record.run_at)
+                yield _of_record(each.record, each.identity.text, elapsed_s)
+        for row in unregistered_rows(self._strays, seen):
+            if row.record is not None:
+                more = ", on no register"
+                yield _of_record(row.record, row.identity.text, row.elapsed_s, more)
 
     def failed(self) -> bool:
-        """The failures, in all their lists."""
+        """The failures, in all their lists, and what is kept for undos and of retries."""
         lists = self._try_to("lists of failures", failures.lists(self._keys))
         # Without the names of the others there is still the usual one.
-        return all(self._scan(Source("failed", name)) for name in lists or [failures.FAILED])
+        if not all(self._scan(Source("failed", name)) for name in lists or [failures.FAILED]):
+            return False
+        strays = map(_source, self._strays.of("failed"))
+        return all(map(self._scan, strays)) and self._walk("undo") and self._walk("retry")
+
+    def _walk(self, kind: Kind) -> bool:
+        """What is under keys that no list names."""
+
+        def visit(job: StrayJob) -> bool:
+            return self._take(_Found(*job))
+
+        walks = (stray_jobs.walk(each, self._now, visit) for each in self._strays.of(kind))
+        return all(self._try_to(f"jobs under {kind} keys", walk) is not False for walk in walks)
 
     def _take(self, found: _Found) -> bool:
         """Keep what matches; whether there is room for more."""
@@ -197,6 +233,11 @@ class _Search:
         return is_whole
 
 
+def _source(stray: Stray) -> Source:
+    kinds: dict[str, SourceKind] = {"queue": "queue", "unreadable": "unreadable"}
+    return Source(kinds.get(stray.kind, "failed"), stray.name)
+
+
 def _of_hit(source: Source, hit: Hit, now: datetime) -> _Found:
     if hit.failure is not None:
         age_s = age_at(now, hit.failure.failed_at)
@@ -208,14 +249,10 @@ def _of_hit(source: Source, hit: Hit, now: datetime) -> _Found:
     return _Found(str(source), how, hit.subject, hit.item.raw)
 
 
-def _in_hand(seen: Snapshot) -> Iterator[_Found]:
-    for each in seen.workers or ():
-        record, worker = each.record, each.identity.text
-        if record is not None and not record.is_unread:
-            elapsed_s = age_at(seen.server_time, record.run_at)
-            how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
-            raw = record.raw if record.payload is None else record.payload
-            yield _Found(f"worker {worker}", how, of_hand(record, worker), raw)
+def _of_record(record: Record, worker: str, elapsed_s: float | None, more: str = "") -> _Found:
+    how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
+    raw = record.raw if record.payload is None else record.payload
+    return _Found(f"worker {worker}", how + more, of_hand(record, worker), raw)
 
 
 def _cells(found: _Found) -> tuple[str, ...]:

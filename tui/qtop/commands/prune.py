@@ -15,6 +15,7 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
+from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
 from qtop.display.text import safe
 from qtop.plans.evidence import Case, fields, gather, words
@@ -56,7 +57,8 @@ def command(
     All of them, or those named. The jobs in their hands become failures. Dead is a worker whose
     last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
-    and stays. The evidence is shown first, and whoever gives a sign of life after that is spared.
+    and stays, but for one on no register that holds its job for so long. The evidence is shown
+    first, and whoever gives a sign of life after that is spared.
     Before several are pruned it asks; --yes does not. There is no undo.
 
     \b
@@ -65,8 +67,8 @@ def command(
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
-        cases = session.run(gather(session.keys, names, ignore_pids=ignore_pids))
-        unread = _unread_of(cases)
+        unread = Unread()
+        cases = _cases(session, names, ignore_pids, unread)
         dead = [case for case in cases if case.doubt is None]
         for case in cases:
             if case.doubt is not None:
@@ -88,12 +90,15 @@ def command(
     sys.exit(0 if pruned else 1)
 
 
-def _unread_of(cases: Sequence[Case]) -> Unread:
-    unread = Unread()
+def _cases(
+    session: Session, names: Sequence[str], ignore_pids: bool, unread: Unread
+) -> Sequence[Case]:
+    found = None if names else search(session, unread)
+    cases = session.run(gather(session.keys, names, ignore_pids=ignore_pids, strays=found))
     for case in cases:
         for what, why in case.unread.items():
             unread.note(what, why)
-    return unread
+    return cases
 
 
 def _prune(session: Session, dead: Sequence[Case], requeue_lost: int, as_json: bool) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import click
 
@@ -10,42 +12,111 @@ from qtop.actor import actor
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import json_line, line, message
+from qtop.commands.session import Session
 from qtop.display.text import safe
-from resque.state import queues, registration
+from resque.state import failures, queues, registration
 from resque.state.trail import Trail
+from resque.wire.exchange import Exchange
+from resque.wire.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What is to be named by an index: which, the key of the index, and what puts it there."""
+
+    what: str
+    name: str
+    index: bytes
+    missing: bool
+
+    def put(self, keys: Keys, trail: Trail) -> Exchange[bool]:
+        """Put it there."""
+        if self.what == "queue":
+            return registration.register(keys, self.name, trail)
+        if self.what == "delayed":
+            return registration.register_moment(keys, self.name, trail)
+        return registration.register_failures(keys, self.name, trail)
 
 
 @click.command()
-@click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
+@click.argument("names", metavar="[QUEUE]...", nargs=-1)
+@click.option(
+    "--delayed",
+    "moments",
+    multiple=True,
+    metavar="MOMENT",
+    callback=lambda ctx, param, value: tuple(map(_moment, value)),
+    help="Put the jobs delayed until then (epoch seconds) back into the schedule.",
+)
+@click.option(
+    "--failures",
+    "lists",
+    multiple=True,
+    metavar="LIST",
+    help="Put a list of failures, such as mail_failed, on the list of those.",
+)
 @connection_options
 @json_option
 @dry_run_option
-def command(names: tuple[str, ...], connection: Connection, as_json: bool, dry_run: bool) -> None:
+def command(
+    names: tuple[str, ...],
+    moments: tuple[str, ...],
+    lists: tuple[str, ...],
+    connection: Connection,
+    as_json: bool,
+    dry_run: bool,
+) -> None:
     """Put queues on the set of queues.
 
     One that holds jobs but is not in that set is seen neither by a console nor by workers with a
-    pattern: `qtop doctor` finds them. `qtop clear queue:NAME --remove` is the way back.
+    pattern: `qtop doctor` finds them, and delayed jobs and failures to which no list leads.
+    `qtop clear queue:NAME --remove` is the way back.
 
     \b
     Example: qtop register mail
     """
+    if not (names or moments or lists):
+        raise click.UsageError("say what to register: queues, --delayed or --failures")
     done = 0
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
-        known = session.run(queues.names(session.keys))
-        for name in dict.fromkeys(names):
+        for each in _wanted(session, names, moments, lists):
             if dry_run:
-                changed = name not in known
+                changed = each.missing
             else:
-                source = session.keys.queues()
-                trail = Trail(actor(), "register", f"queue {name}", source, 1, name, undo_s=0)
-                changed = session.run(registration.register(session.keys, name, trail))
+                subject = f"{each.what} {each.name}"
+                queue = each.name if each.what == "queue" else ""
+                trail = Trail(actor(), "register", subject, each.index, 1, queue, undo_s=0)
+                changed = session.run(each.put(session.keys, trail))
             done += changed
             if as_json:
-                line(json_line({"action": "register", "queue": name, "done": int(changed)}))
+                line(json_line({"action": "register", each.what: each.name, "done": int(changed)}))
             elif changed:
-                line(f"{'would register' if dry_run else 'registered'} {safe(name)}")
+                line(f"{'would register' if dry_run else 'registered'} {safe(each.name)}")
+            elif each.what == "queue":
+                message(f"{each.name}: is registered already")
             else:
-                message(f"{name}: is registered already")
+                message(f"{each.name}: is registered already, or holds nothing")
     sys.exit(0 if done else 1)
+
+
+def _moment(text: str) -> str:
+    if not (text.isascii() and text.isdigit()):
+        raise click.BadParameter(f"{text!r} is no moment in epoch seconds")
+    return text
+
+
+def _wanted(
+    session: Session, names: Iterable[str], moments: Iterable[str], lists: Iterable[str]
+) -> Iterator[_Name]:
+    keys = session.keys
+    known = session.run(queues.names(keys))
+    for name in dict.fromkeys(names):
+        yield _Name("queue", name, keys.queues(), name not in known)
+    for stamp in dict.fromkeys(moments):
+        missing = session.run(registration.is_moment_missing(keys, stamp))
+        yield _Name("delayed", stamp, keys.delayed_schedule(), missing)
+    of_queues = session.run(failures.lists(keys)) if lists else []
+    for name in dict.fromkeys(lists):
+        yield _Name("failures", name, keys.failed_queues(), name not in of_queues)

@@ -11,6 +11,7 @@ from qtop.commands.board import OF_WORKERS, look, note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, tell_rest, write
+from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
 from qtop.display import cells
 from qtop.display.text import safe
@@ -19,6 +20,7 @@ from qtop.finding.filters import Filter
 from qtop.rows.active_job import fields_of, unwrapped
 from qtop.rows.condition import CONDITIONS
 from qtop.rows.model import WorkerRow
+from qtop.rows.strays import unregistered_rows
 from resque.errors import NoQueueError
 from resque.state.queues import QueueList
 
@@ -40,6 +42,8 @@ _COLUMNS = (
 def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -> None:
     """List the workers, troubles first.
 
+    Also those that hold a job and are on no register.
+
     --filter takes worker:, serves: (a queue), queue: (of the job in hand), class:, args: and words
     such as a state.
 
@@ -49,13 +53,14 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     unread = Unread()
     with connection.open() as session:
         board, seen = look(session, 0, unread)
+        rows = (*(board.workers or ()), *unregistered_rows(search(session, unread), board))
     # Which queues a pattern stands for matters to a filter only.
     note_unread(unread, seen, OF_WORKERS if wanted.is_empty else OF_WORKERS | {"queues"})
     names = [row.name for row in board.queues or ()]
     # Workers share their lists of queues.
-    lists = {row.identity.queues for row in board.workers or ()}
+    lists = {row.identity.queues for row in rows}
     served = {queues: _served(queues, names) for queues in lists}
-    found = [row for row in board.workers or () if wanted.matches(_subject(row, served))]
+    found = [row for row in rows if wanted.matches(_subject(row, served))]
     leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
     shown = found[:limit] if limit else found

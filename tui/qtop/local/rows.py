@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from qtop.local.group import Group, LocalWorker
 from qtop.local.record import Place
@@ -55,6 +57,8 @@ class PlaceRow:
         return self.worker.place
 
 
+_UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
+
 LocalRow = GroupRow | PlaceRow
 
 
@@ -74,7 +78,9 @@ def local_rows(
 
     O(workers).
     """
-    by_pid = {row.identity.pid: row for row in registered}
+    # Of two with one pid, in spaces of process ids of their own, the one that came last.
+    oldest_first = sorted(registered, key=lambda row: row.started or _UNKNOWN)
+    by_pid = {row.identity.pid: row for row in oldest_first}
     rows: list[LocalRow] = []
     for group in groups:
         places: list[PlaceRow] = []

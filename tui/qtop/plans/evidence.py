@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from qtop.display.text import ago, counted, safe
+from qtop.plans import host_workers
 from resque.state import duplicates, lost, snapshot, stale, workers
 from resque.state.duplicates import Job
 from resque.state.stale import Evidence
+from resque.state.strays import Strays
 from resque.wire.exchange import Steps
 from resque.wire.keys import Keys
 
@@ -63,12 +65,15 @@ class Case:
         )
 
 
-def gather(keys: Keys, names: Sequence[str], *, ignore_pids: bool) -> Steps[list[Case]]:
-    """Look at the workers named, or at all that have been silent for five minutes when none is.
-    Five round trips, and one more for each 100 workers."""
+def gather(
+    keys: Keys, names: Sequence[str], *, ignore_pids: bool, strays: Strays | None = None
+) -> Steps[list[Case]]:
+    """Look at the workers named, or, when none is, at all that have been silent for five minutes
+    and at those of the `strays`. Five round trips, and one more for each 100 workers."""
     fleet = yield from snapshot.take(keys, tails={}, failures_limit=_FAILURES_READ)
     silent: list[str] = [] if names else (yield stale.silent(keys))
-    wanted = list(dict.fromkeys(names)) or silent
+    unlisted = () if names or strays is None else strays.of("record")
+    wanted = list(dict.fromkeys([*names, *silent, *(each.name for each in unlisted)]))
     seen: list[Evidence] = []
     for at in range(0, len(wanted), _AT_ONCE):
         seen += yield stale.look(keys, wanted[at : at + _AT_ONCE])
@@ -112,10 +117,13 @@ def _job(seen: Evidence) -> Job | None:
 
 def _of_process(seen: Evidence, ignore_pids: bool) -> Case:
     host, who = socket.gethostname(), workers.identity(seen.worker_id)
-    runs = _is_running(who.pid) if who.host == host and who.pid is not None else None
-    doubt = stale.doubt(
-        seen, host=host, is_running=lambda pid: _is_running(pid) and not ignore_pids
-    )
+    runs = None
+    if workers.may_run_on(who, host) and who.pid is not None:
+        runs = _is_running(who.pid)
+        if who.host != host:
+            # It may be the id of another machine, with any process of that number here.
+            runs = runs and host_workers.is_titled(who.pid)
+    doubt = stale.doubt(seen, host=host, is_running=lambda pid: bool(runs) and not ignore_pids)
     return Case(seen, doubt, runs)
 
 
@@ -139,6 +147,8 @@ def words(case: Case) -> str:
 
 def _parts(case: Case) -> Iterator[str]:
     seen, record = case.seen, case.seen.record
+    if not seen.is_registered:
+        yield "on no register"
     yield "never beat" if seen.beat is None else f"silent for {ago(seen.silent_s)}"
     pid = workers.identity(case.worker_id).pid
     if case.process_runs is not None:
@@ -168,6 +178,7 @@ def fields(case: Case) -> Mapping[str, Any]:
     """The evidence for programs; what is unknown is null."""
     record = case.seen.record
     return {
+        "is_registered": case.seen.is_registered,
         "heartbeat_age_s": case.seen.silent_s,
         "process_runs": case.process_runs,
         "class": None if record is None else record.class_name,

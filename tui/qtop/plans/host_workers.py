@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import psutil
 
-from resque.state.workers import Identity
+from resque.state.workers import Identity, may_run_on
 
 Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
 
@@ -35,6 +35,8 @@ TOLD: Final[Mapping[Wish, str]] = {
     "resume": "takes jobs again",
 }
 
+#: In the title of every Resque worker.
+_TITLE: Final = "resque"
 #: A worker registers after its process has begun, by its own clock.
 _CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 
@@ -49,7 +51,7 @@ def doubt(identity: Identity, started: datetime | None, host: str) -> str | None
     """
     if identity.pid is None or identity.host is None:
         return "its id names no process"
-    if identity.host != host:
+    if not may_run_on(identity, host):
         return f"it runs on {identity.host}, not here"
     if identity.pid <= 1:
         return f"{identity.pid} is no process of a worker"
@@ -61,11 +63,21 @@ def doubt(identity: Identity, started: datetime | None, host: str) -> str | None
         return f"there is no process {identity.pid} here"
     except psutil.Error:
         return f"process {identity.pid} is not yours to look at"
-    if "resque" not in title:
+    if _TITLE not in title:
         return f"process {identity.pid} does not call itself a Resque worker"
     if started is not None and began > started + _CLOCK_TOLERANCE:
         return f"process {identity.pid} began after that worker did: another one"
+    if identity.host != host and (started is None or began < started - _CLOCK_TOLERANCE):
+        return f"process {identity.pid} may be another one: {identity.host} may be another machine"
     return None
+
+
+def is_titled(pid: int) -> bool:
+    """Whether a process calls itself a Resque worker."""
+    try:
+        return _TITLE in " ".join(psutil.Process(pid).cmdline())
+    except (psutil.Error, ValueError, OverflowError):
+        return False
 
 
 def wish(identity: Identity, started: datetime | None, host: str, what: Wish) -> str | None:

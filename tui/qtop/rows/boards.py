@@ -25,7 +25,7 @@ from qtop.rows.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from resque.errors import NoQueueError
 from resque.state.queues import QueueList
 from resque.state.snapshot import QueueState, Snapshot
-from resque.state.workers import Identity
+from resque.state.workers import Identity, may_run_on
 from resque.wire.slices import Slices, at_once
 
 #: So many queues are added between two pauses.
@@ -216,7 +216,7 @@ class History:
         conditions = map(condition, snapshot.workers, repeat(silent_after_s))
         rows = list(map(WorkerRow, snapshot.workers, conditions, repeat(now), repeat(False)))
         for at, row in enumerate(rows) if local_pids else ():
-            if row.identity.pid in local_pids and row.identity.host == host:
+            if row.identity.pid in local_pids and may_run_on(row.identity, host):
                 rows[at] = row._replace(is_local=True)
         return tuple(rows)
 

@@ -7,9 +7,10 @@ from typing import Final, Literal, get_args
 from resque.state.snapshot import WorkerState
 from resque.state.workers import PRUNE_AFTER_S
 
-Condition = Literal["dead?", "silent", "unknown", "working", "no heartbeat", "idle"]
+Condition = Literal["dead?", "unregistered", "silent", "unknown", "working", "no heartbeat", "idle"]
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
-"""What a worker does, troubles first. Unknown is what Redis did not tell."""
+"""What a worker does, troubles first. `unregistered`: it holds a job and is on no register. Unknown
+is what Redis did not tell."""
 
 #: Two heartbeats are missing.
 SILENT_AFTER_S: Final = 120

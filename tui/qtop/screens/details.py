@@ -85,7 +85,7 @@ def worker_lines(
     """Everything about a worker, without what `redactor` hides; `log` is the file of one that was
     started here, `usual_s` how long jobs like the one in hand take."""
     yield TextLine(safe(row.identity.text), "title")
-    bad = "bad" if row.condition in ("dead?", "silent") else ""
+    bad = "bad" if row.condition in ("dead?", "unregistered", "silent") else ""
     yield TextLine(_condition(row), bad, "state")
     yield TextLine(cells.worker_queues(row), "", "queues")
     yield TextLine(cells.both_times(row.started), "", "started")
@@ -185,6 +185,7 @@ def _condition(row: WorkerRow) -> str:
         last = "its last heartbeat lies ahead of the server's clock"
     told = {
         "dead?": f"dead? {last}; another worker will record its job as failed",
+        "unregistered": "unregistered: it holds a job and is on no register; it may be dead",
         "silent": f"silent: {last}, where one a minute is usual",
         "no heartbeat": "no heartbeat ever: another implementation, or an old one",
     }

@@ -22,6 +22,7 @@ from qtop.screens.rows import MainScreen
 from qtop.stage import View
 from qtop.widgets.columns import Column
 from qtop.widgets.vtable import VTable
+from resque.state.workers import may_run_on
 
 SAMPLE_EVERY_S: Final = 2.0
 
@@ -70,7 +71,7 @@ class LocalScreen(MainScreen):
         table.stale = view.is_stale
         here = socket.gethostname()
         registered = (view.board.workers or ()) if view.board else ()
-        on_host = [row for row in registered if row.identity.host == here]
+        on_host = [row for row in registered if may_run_on(row.identity, here)]
         self.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
 
     def subject(self, row: LocalRow) -> Subject:

@@ -27,6 +27,7 @@ from qtop.widgets.vtable import VTable
 
 _TONES: Final[dict[str, Tone]] = {
     "dead?": "bad",
+    "unregistered": "bad",
     "silent": "warn",
     "unknown": "warn",
     "working": "good",
@@ -150,7 +151,9 @@ class WorkersScreen(MainScreen):
             "workers",
         )
         table.stale = view.is_stale
-        self.show_rows((view.board.workers or ()) if view.board else ())
+        board = view.board
+        rows = () if board is None else (*(board.workers or ()), *view.glance.unregistered)
+        self.show_rows(rows)
 
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""
@@ -226,7 +229,8 @@ class WorkersScreen(MainScreen):
         self._ask_about([], self.app.desk.worker_plans.prune)
 
     def _ask_about(self, names: list[str], plan: Callable[[list[Case]], Plan]) -> None:
-        look = evidence.gather(self.app.keys, names, ignore_pids=False)
+        known = self.app.stage.strays
+        look = evidence.gather(self.app.keys, names, ignore_pids=False, strays=known)
         self.app.desk.begin_after("looking for signs of life", look, plan)
 
     def _by_starter(self) -> tuple[list[WorkerRow], list[WorkerRow]]:

@@ -11,7 +11,7 @@ from qtop.config.thresholds import USUAL, Thresholds
 from qtop.display.text import ago, how_many
 from qtop.failed.newest import Marks
 from qtop.rows.model import Board
-from qtop.verdicts import failures, falls, jobs, pauses, queues, server, workers
+from qtop.verdicts import failures, falls, jobs, pauses, queues, server, strays, workers
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
 from qtop.verdicts.queues import Growth
@@ -71,6 +71,7 @@ class Judge:
         yield from queues.judged(board, self._growth.add(board, at_mono))
         if survey is not None:
             yield from queues.delayed_aside(board, survey)
+            yield from strays.judged(survey)
         yield from pauses.judged(board, deeds, self._thresholds)
         yield from workers.judged(board, self._thresholds)
         yield from jobs.judged(board, self._durations, self._thresholds)

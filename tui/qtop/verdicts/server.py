@@ -29,6 +29,7 @@ UNKNOWN: Final[dict[Part, str]] = {
     "deeds": "who paused what",
     "aside": "delayed jobs that were set aside",
     "fronts": "how long the next jobs have waited",
+    "strays": "whether there are jobs that no index leads to",
 }
 
 

@@ -6,6 +6,7 @@
 -- KEYS[4] workers   KEYS[5] workers:heartbeat   KEYS[6] the worker's record
 -- KEYS[7] the worker's start time   KEYS[8] its processed   KEYS[9] its failed
 -- KEYS[10] queues   KEYS[11] the queue   KEYS[12] how often a job of these bytes was lost
+-- KEYS[13] the worker's claim to its id
 -- After the trail's arguments, ARGV holds:
 --   the worker's id   the record expected   the heartbeat expected ('' for none)
 --   the payload's bytes   the queue's name
@@ -24,7 +25,7 @@ end
 redis.call('SISMEMBER', KEYS[4], id)
 redis.call('SISMEMBER', KEYS[10], '')
 redis.call('LLEN', KEYS[11])
-need('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+need('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[13])
 need('SET', KEYS[12])
 need('SREM', KEYS[4])
 need('HDEL', KEYS[5])
@@ -33,7 +34,7 @@ need('LPUSH', KEYS[11])
 if refused then
   return refused
 end
-redis.call('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+redis.call('DEL', KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[13])
 redis.call('SET', KEYS[12], lost, 'EX', ARGV[base + 7])
 redis.call('SREM', KEYS[4], id)
 redis.call('HDEL', KEYS[5], id)

@@ -2,12 +2,14 @@
 -- every instant in a queue, in its worker's record, done, or failed.
 --
 -- include rights.inc.lua
+-- include claim.inc.lua
 --
 -- KEYS[1] the worker's record         KEYS[2] stat:processed   KEYS[3] the worker's processed
 -- KEYS[4] the list of failures        KEYS[5] stat:failed      KEYS[6] the worker's failed
 -- KEYS[7] pause-all-workers           KEYS[8] pause:all
--- KEYS[9] failed_queues
--- KEYS[10..] for each queue, in order: the queue, its pause, its unreadable items
+-- KEYS[9] failed_queues               KEYS[10] the worker's claim to its id
+-- KEYS[11] workers                    KEYS[12] workers:heartbeat
+-- KEYS[13..] for each queue, in order: the queue, its pause, its unreadable items
 --
 -- ARGV[1] closes: '' nothing to close, else the worker's processed count before this call
 --         (a call repeated because its answer was lost finds the count one higher, and
@@ -17,14 +19,19 @@
 -- ARGV[4] the name of KEYS[4] for the set of failed queues, or '' (one list for all)
 -- ARGV[5] '1' to take a job
 -- ARGV[6] run_at for the record
--- ARGV[7..] for each queue its name as JSON text
+-- ARGV[7] the worker's token   ARGV[8] its id
+-- ARGV[9..] for each queue its name as JSON text
 --
 -- Returns {processed count of the worker, state, ...} where state is
+--   'lost'                      this worker has no claim to the id any more: nothing is done
+--   'shared'                    a record of a process without a claim is there: none is taken
 --   'none'                      asked to take nothing
 --   'paused'                    everything is paused
 --   'empty', {paused indices}   no job; which of the queues are paused (1-based)
 --   'job', record, set aside    the record as written; how many unreadable items were set aside
 -- Items that are not JSON objects are moved to the queue's list of unreadable items.
+-- A worker that was taken off the register is put back when it takes a job: what it holds is to
+-- be found.
 -- Cost: O(queues), one write set; some 0.5 ms for a thousand empty queues. Items over 1 MiB are not parsed here: the worker reads them.
 local function text(key)
   -- Of another type: as if it were not there.
@@ -32,6 +39,10 @@ local function text(key)
   return type(value) == 'string' and value or ''
 end
 local processed = tonumber(text(KEYS[3])) or 0
+local claim = redis.call('GET', KEYS[10])
+if not bears(claim, ARGV[7]) then
+  return {processed, 'lost'}
+end
 if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
   if ARGV[2] ~= '' then
     -- An error before anything is done, if these are of another kind: the record still has the job.
@@ -47,7 +58,11 @@ if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
     end
   end
   -- DEL first: a server out of memory refuses a script's first write only if it needs memory.
-  redis.call('DEL', KEYS[1])
+  -- Not the record of one who bears this id without a claim.
+  local beginning = redis.pcall('GETRANGE', KEYS[1], 0, 4095)
+  if type(beginning) ~= 'string' or beginning == '' or wrote(claim, beginning) then
+    redis.call('DEL', KEYS[1])
+  end
   if ARGV[2] ~= '' then
     if ARGV[4] ~= '' then
       redis.call('SADD', KEYS[9], ARGV[4])
@@ -70,7 +85,10 @@ if ARGV[5] ~= '1' then
 end
 local held = redis.call('GET', KEYS[1])
 if held then
-  return {processed, 'job', held, 0}
+  if wrote(claim, held) then
+    return {processed, 'job', held, 0}
+  end
+  return {processed, 'shared'}
 end
 if string.match(string.lower(text(KEYS[7])), '^%s*true%s*$') then
   return {processed, 'paused'}
@@ -96,17 +114,17 @@ local function pop(queue)
 end
 local paused = {}
 local aside = 0
-local queues = (#KEYS - 9) / 3
+local queues = (#KEYS - 12) / 3
 -- Many queues are mostly empty: one look passes over as many of them as have no key at all.
 local stride = 50
 local function is_bare(i)
-  local first = 7 + i * 3
+  local first = 10 + i * 3
   local last = math.min(first + stride * 3 - 1, #KEYS)
   return redis.call('EXISTS', unpack(KEYS, first, last)) == 0
 end
 local i = 1
 while i <= queues do
-  local at = 7 + i * 3
+  local at = 10 + i * 3
   if queues > stride and i % stride == 1 and is_bare(i) then
     i = i + stride - 1
   elseif redis.call('EXISTS', KEYS[at + 1]) == 1 then
@@ -115,8 +133,14 @@ while i <= queues do
     local item = pop(KEYS[at])
     while item do
       if is_object(item) then
-        local record = '{"queue":' .. ARGV[6 + i] .. ',"run_at":"' .. ARGV[6] .. '","payload":' .. item .. '}'
+        local record = '{"queue":' .. ARGV[8 + i] .. ',"run_at":"' .. ARGV[6] .. '","payload":' .. item .. '}'
         redis.call('SET', KEYS[1], record)
+        redis.call('SETRANGE', KEYS[10], 33, mark_of(record))
+        if redis.pcall('SADD', KEYS[11], ARGV[8]) == 1 then
+          -- A sign of life, too: one without any is never taken for dead.
+          local now = string.gsub(ARGV[6], 'Z$', '+00:00')
+          redis.pcall('HSETNX', KEYS[12], ARGV[8], now)
+        end
         return {processed, 'job', record, aside}
       end
       local kept = redis.pcall('RPUSH', KEYS[at + 2], item)

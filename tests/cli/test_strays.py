@@ -1,0 +1,93 @@
+"""Jobs that no index leads to: `workers`, `find`, `doctor` and `prune` know of them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.cli.conftest import Qtop
+from tests.engine.by_hand import entry
+from tests.engine.direct import Direct
+
+LOST = "web-1:7:mail"
+JOB = '{"class":"Charge","args":[7]}'
+RECORD = f'{{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":{JOB}}}'
+
+
+@pytest.fixture
+def lost(direct: Direct) -> None:
+    """The same job in every place, without the indexes."""
+    direct("SET", f"resque:worker:{LOST}", RECORD)
+    direct("RPUSH", "resque:queue:mail", JOB)
+    direct("RPUSH", "resque:unreadable:mail", "Charge junk")
+    direct("RPUSH", "resque:delayed:4000000000", JOB)
+    direct("RPUSH", "resque:mail_failed", entry(1, JOB.encode()))
+    direct("RPUSH", "resque:qtop:undo:0123456789abcdef:items", 0, JOB, "", "")
+    direct("SET", "resque:failure-resque-retry:Charge:7", entry(1, JOB.encode()))
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_job_is_found_where_no_index_leads(qtop: Qtop) -> None:
+    rows = qtop("find", "Charge").rows
+    assert [(row[0], row[1].split(" ", 1)[0]) for row in rows] == [
+        ("delayed:4000000000", "due"),
+        ("queue:mail", "next"),
+        ("unreadable:mail", "set"),
+        (f"worker {LOST}", "in"),
+        ("failed:mail_failed", "failed"),
+        ("undo 0123456789abcdef", "kept"),
+        ("retry Charge:7", "last"),
+    ]
+    assert rows[0][1].endswith("not in the schedule")
+    assert rows[3][1].endswith("on no register")
+    assert len(qtop("find", "Charge", "--limit", "4").rows) == 4
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_worker_on_no_register_is_listed(qtop: Qtop) -> None:
+    [told] = qtop("workers", "--json").objects
+    assert (told["worker"], told["state"], told["class"]) == (LOST, "unregistered", "Charge")
+
+
+@pytest.mark.usefixtures("lost")
+def test_the_doctor_tells_of_each_kind_with_what_puts_it_back(qtop: Qtop, direct: Direct) -> None:
+    told = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
+    assert [(each["level"], each["remedy"]) for each in told] == [
+        ("WARN", "qtop prune --dry-run"),
+        ("WARN", "qtop register mail"),
+        ("WARN", "qtop register --delayed 4000000000"),
+        ("WARN", "qtop register --failures mail_failed"),
+    ]
+    for each in told[1:]:
+        assert qtop(*each["remedy"].split()[1:]).status == 0
+    assert qtop("prune").status == 0
+    told = [each for each in qtop("doctor", "--json").objects if each["check"] == "strays"]
+    assert [each["level"] for each in told] == ["OK"]
+    assert direct("ZRANGE", "resque:delayed_queue_schedule", 0, -1) == [b"4000000000"]
+    assert direct("SMEMBERS", "resque:failed_queues") == [b"mail_failed"]
+    assert direct("EXISTS", f"resque:worker:{LOST}") == 0
+    [failure] = direct("LRANGE", "resque:failed", 0, -1)
+    assert JOB.encode() in failure
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_dry_run_of_prune_says_that_it_is_on_no_register(qtop: Qtop) -> None:
+    assert f"would prune {LOST}: on no register; never beat" in qtop("prune", "--dry-run").out
+
+
+def test_registering_nothing_and_what_is_no_moment_are_mistakes(qtop: Qtop) -> None:
+    assert qtop("register").status == 2
+    assert qtop("register", "--delayed", "soon").status == 2
+    assert qtop("register", "--delayed", "1000").status == 1
+
+
+def test_a_search_that_is_refused_is_said_and_is_not_ok(
+    qtop: Qtop, direct: Direct, redis_url: str
+) -> None:
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">sesame", "~*", "+@all", "-scan")
+    url = redis_url.replace("unix://", "unix://modest:sesame@")
+    try:
+        told = [e for e in qtop("doctor", "--json", "--url", url).objects if e["check"] == "strays"]
+        assert [each["level"] for each in told] == ["ERROR"]
+        for words in (("workers",), ("find", "x"), ("prune",)):
+            assert "not looked for" in qtop(*words, "--url", url).err
+    finally:
+        direct("ACL", "DELUSER", "modest")

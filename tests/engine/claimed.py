@@ -1,0 +1,24 @@
+"""Ids that a test claims by hand, as a worker does."""
+
+from __future__ import annotations
+
+from tests.engine.direct import Direct
+
+from resque.state.claims import Claim
+from resque.worker.place import Place
+
+TOKEN = "7" * 32
+HERE = "boot-1 pid:[1]"
+ELSEWHERE = "boot-1 pid:[2]"
+
+
+def claimed(direct: Direct, worker_id: str) -> Claim:
+    """A claim that was made good, without a registration."""
+    claim = Claim(worker_id, TOKEN, HERE)
+    direct("SET", f"resque:qtop:claim:{worker_id}", f"{TOKEN} {'-' * 40} {HERE}")
+    return claim
+
+
+def place(where: str = HERE) -> Place:
+    """That of a worker `h:1:q`."""
+    return Place("h", 1, "q", where=where)

@@ -1,0 +1,23 @@
+"""A worker as process 1 of a container called `twin`: `python -m tests.engine.twin_worker`.
+
+`TWIN_WHERE` is the space of process ids that it is in.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from resque.worker import worker
+from resque.worker.__main__ import main
+from resque.worker.place import Place
+
+
+def twin(host: str, pid: int, queues: str, *, where: str) -> Place:
+    """The place that it asks for."""
+    return Place("twin", 1, queues, where=os.environ["TWIN_WHERE"])
+
+
+if __name__ == "__main__":
+    vars(worker)["Place"] = twin
+    sys.exit(main(os.environ))

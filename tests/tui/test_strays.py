@@ -1,0 +1,113 @@
+"""Jobs that no index leads to are on the screen, and can be put back from there."""
+
+import asyncio
+
+from tests.known import known
+from tests.tui.console import console, shows, until, until_shown
+from tests.tui.looks import FakeSource, fleet, snapshot, survey
+from tests.tui.redis_behind import KEYS, Redis, on
+
+from qtop.rows.boards import History
+from qtop.rows.strays import unregistered_rows
+from qtop.stray_watch import FIRST_AFTER_S, StrayWatch
+from qtop.verdicts import Judge
+from resque.errors import Unreachable
+from resque.state import workers
+from resque.state.strays import Stray, Strays
+from resque.wire.exchange import single
+
+LOST = "lost-1:7:mail"
+JOB = b'{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":{"class":"Charge","args":[1.50]}}'
+RECORD = Stray("record", LOST, KEYS.worker(LOST), 1, workers.read_record(JOB))
+
+
+async def first_only(seconds: float) -> None:
+    """Waits for the first search only."""
+    if seconds != FIRST_AFTER_S:
+        await asyncio.Event().wait()
+
+
+async def test_a_worker_on_no_register_is_told_shown_and_pruned(redis: Redis) -> None:
+    await redis.source.run(single(("SET", KEYS.worker(LOST), JOB), str, writes=True))
+    app = on(redis, sleep=first_only)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "1 job in the hands of workers that are on no register")
+        await pilot.press("3")
+        await until_shown(pilot, "unregistered")
+        assert shows(app, "Charge")
+        await pilot.press("D")
+        await until_shown(pilot, "Prune 1 dead worker?")
+        await until_shown(pilot, "on no register; never beat")
+        await pilot.press("y")
+        await until_shown(pilot, "unregistered 1, jobs failed 1, spared 0")
+        await until(pilot, lambda: not app.stage.has_strays, "the next search")
+        await until(pilot, lambda: not shows(app, LOST), "the row leaves")
+    assert await redis.failed() == 1
+
+
+def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
+    board = History().add(fleet(), 0.0)
+    known_id = known(board.workers)[0].identity.text
+    found = Strays((RECORD, Stray("record", known_id, b"", 1, RECORD.record)))
+    assert [row.identity.text for row in unregistered_rows(found, board)] == [LOST]
+    assert unregistered_rows(None, board) == ()
+
+
+def test_what_was_not_searched_to_the_end_is_not_well() -> None:
+    board = History().add(fleet(), 0.0)
+    seen = survey().with_strays(Strays(is_complete=False))
+    told = Judge().judge(board, 0.0, survey=seen, rtt_ms=1.0)
+    assert any(each.subject == "strays" and "200,000" in each.text for each in told)
+    assert "strays" not in seen.with_strays(Strays()).problems
+
+
+def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
+    board = History().add(snapshot(), 0.0)
+    found = Strays(
+        (
+            RECORD,
+            Stray("queue", "-a b", b"", 3),
+            Stray("unreadable", "q", b"", 1),
+            Stray("delayed", "1000", b"", 2),
+            Stray("failed", "q_failed", b"", 1),
+            Stray("undo", "0123", b"", 9),
+        )
+    )
+    told = Judge().fleet(board, 0.0, survey().with_strays(found))
+    assert [(each.kind, each.remedy) for each in told if each.check == "keys"] == [
+        ("record", "qtop prune --dry-run"),
+        ("queue", "qtop register -- '-a b'"),
+        ("unreadable", "qtop register q"),
+        ("delayed", "qtop register --delayed 1000"),
+        ("failed", "qtop register --failures q_failed"),
+    ]
+
+
+async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
+    source = FakeSource()
+    heard: list[tuple[Strays | None, str]] = []
+    enough = asyncio.Event()
+
+    def on_found(found: Strays | None, why: str) -> None:
+        heard.append((found, why))
+        if len(heard) == 3:
+            enough.set()
+
+    source.answers = [Unreachable("it is away"), ValueError("nonsense"), Strays()]
+    watch = StrayWatch(source, KEYS, on_found, sleep=first_only)
+    task = asyncio.create_task(watch.run())
+    while not enough.is_set():
+        watch.poke()
+        await asyncio.sleep(0)
+    task.cancel()
+    assert [each[0] for each in heard] == [None, None, Strays()]
+    assert (heard[0][1], heard[2][1]) == ("it is away", "")
+    assert "ValueError" in heard[1][1]
+
+
+async def test_while_a_search_is_impossible_nothing_is_called_well() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.surveyed is not None, "a survey")
+        app.on_strays(None, "NOPERM scan")
+        await until_shown(pilot, "unknown: whether there are jobs that no index leads to")
