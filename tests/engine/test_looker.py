@@ -163,7 +163,7 @@ def test_items_set_aside_are_counted_at_the_look_that_finds_them(eye: Eye, direc
     direct("DEL", "resque:unreadable:c")
     assert [queue.unreadable for queue in known(eye.look().queues)] == [0, 0, 0]
     direct("SET", "resque:unreadable:a", "no list")
-    assert [queue.unreadable for queue in known(eye.look().queues)] == [0, 0, 0]
+    assert [queue.unreadable for queue in known(eye.look().queues)] == [None, 0, 0]
 
 
 def carried(direct: Direct, look: Callable[[], Snapshot]) -> tuple[Snapshot, int]:
@@ -227,7 +227,7 @@ def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct)
     direct("HSET", "resque:workers:heartbeat", "h:1:a", "soon")
     seen = eye.look()
     first, second = known(seen.workers)
-    assert (first.record, first.started, first.heartbeat_age_s) == (None, None, None)
+    assert (first.is_busy, first.started, first.heartbeat_age_s) == (None, None, None)
     assert second.started is not None
     assert seen.failed_ever is None
     for _ in range(TURNS):

@@ -90,4 +90,4 @@ def test_a_survey_that_failed_knows_nothing_and_why() -> None:
     found = survey.failed("no answer")
     assert (found.facts, found.master, found.deeds) == (None, None, None)
     assert set(found.problems.values()) == {"no answer"}
-    assert set(found.problems) == {"server", "scheduler", "deeds"}
+    assert set(found.problems) == {"server", "scheduler", "deeds", "aside", "fronts"}
