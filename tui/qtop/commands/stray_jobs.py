@@ -5,16 +5,25 @@ from __future__ import annotations
 from qtop.commands.output import message
 from qtop.commands.session import Session
 from qtop.commands.unread import Unread
+from resque.errors import Refused, StoreError
 from resque.state import strays
 from resque.state.strays import Strays
 
+_WHAT = "jobs that no index leads to"
+
 
 def search(session: Session, unread: Unread) -> Strays:
-    """What no index leads to. A search that is refused is noted as unread, one that does not come
-    to its end is said on stderr. Costs what `strays.find` costs."""
-    found = unread.try_to(session, "jobs that no index leads to", strays.find(session.keys))
-    if found is None:
+    """What no index leads to. A search that is refused (a server may lack SCAN), or does not come to
+    its end, is said on stderr; one that Redis does not answer is noted as unread. Costs what
+    `strays.find` costs."""
+    try:
+        found = session.run(strays.find(session.keys))
+    except Refused as error:
+        message(f"{_WHAT} were not looked for: {error}")
+        return Strays(is_complete=False)
+    except StoreError as error:
+        unread.note(_WHAT, str(error))
         return Strays(is_complete=False)
     if not found.is_complete:
-        message("only the first 200,000 keys were looked at for jobs that no index leads to")
+        message(f"only the first 200,000 keys were looked at for {_WHAT}")
     return found
