@@ -20,7 +20,7 @@ _SLOW_MS: Final = 50
 
 def failed(check: str, error: ResqueError) -> Finding:
     """A check that could not be made."""
-    return Finding(check, "ERROR", str(error), "see that this works first, then ask again")
+    return Finding(check, "UNKNOWN", str(error), "see that this works first, then ask again")
 
 
 def latency(round_trips_ms: Sequence[float]) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import click
@@ -29,12 +29,17 @@ from resque.wire.exchange import single
 
 _PINGS: Final = 10
 _CHECK_CELLS: Final = 12
+_LEVEL_CELLS: Final = 7
 _FAILURES_READ: Final = 500
 #: In how many of the longest queues jobs are compared with each other.
 _QUEUES_COMPARED: Final = 20
-_COLOURS: Final = {"OK": "green", "WARN": "yellow", "ERROR": "red"}
+_COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR": "red"}
 _LEVELS: Final[dict[Severity, Level]] = {"bad": "ERROR", "warn": "WARN", "note": "OK", "good": "OK"}
-_STATUS: Final = {"OK": 0, "WARN": 1, "ERROR": 2}
+_STATUS: Final = {"OK": 0, "UNKNOWN": 1, "WARN": 1, "ERROR": 2}
+_OUT_OF_REACH: Final = 3
+
+#: One thing that is looked at: says what it found, or raises what kept it from looking.
+Check = Callable[[Session], Iterator[Finding]]
 
 
 @click.command()
@@ -44,7 +49,7 @@ def command(connection: Connection, as_json: bool) -> None:
     """Say what is wrong, and what to do about it.
 
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
-    1 warnings, 2 errors.
+    1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be reached.
 
     \b
     Example: qtop doctor --url redis://localhost:6379/0
@@ -52,7 +57,8 @@ def command(connection: Connection, as_json: bool) -> None:
     status = 0
     for finding in findings(connection):
         _print(finding, as_json)
-        status = max(status, _STATUS[finding.level])
+        is_out_of_reach = (finding.check, finding.level) == ("connection", "ERROR")
+        status = max(status, _OUT_OF_REACH if is_out_of_reach else _STATUS[finding.level])
     sys.exit(status)
 
 
@@ -62,35 +68,35 @@ def findings(connection: Connection) -> Iterator[Finding]:
     finding."""
     try:
         with connection.open() as session:
-            begun_s = time.perf_counter()
-            session.run(single(("PING",), lambda reply: reply))
-            took_ms = (time.perf_counter() - begun_s) * 1000
-            text = f"{session.address} answers, after {took_ms:.0f} ms"
-            yield Finding("connection", "OK", text)
-            yield from _of_server(session)
-            yield from _tried("namespace", lambda: [_namespaces(session, connection.namespace)])
-            yield from _tried("unregistered", lambda: [_unregistered(session)])
-            yield from _tried("fleet", lambda: _fleet(session))
-            yield from _tried("scheduler", lambda: [_scheduler(look_around(session))])
+            yield _answers(session)
+            for check, find in _CHECKS:
+                yield from _tried(check, find, session)
     except ResqueError as error:
         remedy = "correct the URL, or start Redis there"
         yield Finding("connection", "ERROR", str(error), remedy)
 
 
-def _tried(check: str, find: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+def _tried(check: str, find: Check, session: Session) -> Iterator[Finding]:
     try:
-        yield from find()
+        yield from find(session)
     except ResqueError as error:
         yield checks.failed(check, error)
 
 
-def _of_server(session: Session) -> Iterator[Finding]:
-    yield from _tried("latency", lambda: [checks.latency(_round_trips_ms(session))])
-    yield from _tried("server", lambda: _server(session))
-    yield from _tried(
-        "rights", lambda: [checks.rights(session.run(inspection.missing_rights(session.keys)))]
-    )
-    yield from _tried("clock", lambda: [server_checks.clock(_skew_s(session))])
+def _answers(session: Session) -> Finding:
+    begun_s = time.perf_counter()
+    session.run(single(("PING",), lambda reply: reply))
+    took_ms = (time.perf_counter() - begun_s) * 1000
+    return Finding("connection", "OK", f"{session.address} answers, after {took_ms:.0f} ms")
+
+
+def _latency(session: Session) -> Iterator[Finding]:
+    taken: list[float] = []
+    for _ in range(_PINGS):
+        begun_s = time.perf_counter()
+        session.run(single(("PING",), lambda reply: reply))
+        taken.append((time.perf_counter() - begun_s) * 1000)
+    yield checks.latency(taken)
 
 
 def _server(session: Session) -> Iterator[Finding]:
@@ -103,29 +109,24 @@ def _server(session: Session) -> Iterator[Finding]:
     yield checks.scripts(facts)
 
 
-def _round_trips_ms(session: Session) -> list[float]:
-    taken: list[float] = []
-    for _ in range(_PINGS):
-        begun_s = time.perf_counter()
-        session.run(single(("PING",), lambda reply: reply))
-        taken.append((time.perf_counter() - begun_s) * 1000)
-    return taken
+def _rights(session: Session) -> Iterator[Finding]:
+    yield checks.rights(session.run(inspection.missing_rights(session.keys)))
 
 
-def _skew_s(session: Session) -> float:
+def _clock(session: Session) -> Iterator[Finding]:
     before_s = time.time()
     server_s = session.now().timestamp()
-    return server_s - (before_s + time.time()) / 2
+    yield server_checks.clock(server_s - (before_s + time.time()) / 2)
 
 
-def _namespaces(session: Session, ours: str) -> Finding:
+def _namespaces(session: Session) -> Iterator[Finding]:
     found, is_complete = session.run(inspection.namespaces(session.keys))
-    return checks.namespaces(found, is_complete, ours)
+    yield checks.namespaces(found, is_complete, session.keys.namespace)
 
 
-def _unregistered(session: Session) -> Finding:
+def _unregistered(session: Session) -> Iterator[Finding]:
     found, is_complete = session.run(registration.missing(session.keys))
-    return checks.unregistered(found, is_complete)
+    yield checks.unregistered(found, is_complete)
 
 
 def _fleet(session: Session) -> Iterator[Finding]:
@@ -159,15 +160,31 @@ def _of_board(board: Board, survey: Survey) -> Iterator[Finding]:
             yield Finding(check, "OK", text)
 
 
-def _scheduler(survey: Survey) -> Finding:
+def _scheduler(session: Session) -> Iterator[Finding]:
+    survey = look_around(session)
     why = survey.problems.get("scheduler")
     if why is not None or survey.taken is None or survey.due is None:
-        return Finding("scheduler", "ERROR", why or "not told", "allow what `rights` names")
+        yield Finding("scheduler", "UNKNOWN", why or "not told", "allow what `rights` names")
+        return
     overdue_s = survey.taken.timestamp() - survey.due
     is_due = overdue_s > USUAL.overdue_delay_s
     master = survey.master or None
     late = server_checks.late(master, overdue_s)
-    return late or server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
+    yield late or server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
+
+
+#: What is looked at, in the order in which it is told: each by itself, so that one that cannot be
+#: looked at keeps no other from being told.
+_CHECKS: Final[tuple[tuple[str, Check], ...]] = (
+    ("latency", _latency),
+    ("server", _server),
+    ("rights", _rights),
+    ("clock", _clock),
+    ("namespace", _namespaces),
+    ("unregistered", _unregistered),
+    ("fleet", _fleet),
+    ("scheduler", _scheduler),
+)
 
 
 def _print(finding: Finding, as_json: bool) -> None:
@@ -183,7 +200,7 @@ def _print(finding: Finding, as_json: bool) -> None:
             )
         )
         return
-    level = click.style(pad(finding.level, 5), fg=_COLOURS[finding.level])
+    level = click.style(pad(finding.level, _LEVEL_CELLS), fg=_COLOURS[finding.level])
     line(f"{level}  {pad(finding.check, _CHECK_CELLS)}  {safe(finding.text)}")
     if finding.remedy:
-        line(f"{'':7}{'':{_CHECK_CELLS}}  → {safe(finding.remedy)}")
+        line(f"{'':{_LEVEL_CELLS + 2 + _CHECK_CELLS}}  → {safe(finding.remedy)}")

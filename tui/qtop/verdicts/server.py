@@ -62,7 +62,7 @@ def _told(finding: Finding, check: Check, lead: Lead | None = None) -> Iterator[
     if finding.level == "OK":
         return
     severity: Severity = "bad" if finding.level == "ERROR" else "warn"
-    if finding.latent:
+    if finding.latent or finding.level == "UNKNOWN":
         severity = "note"
     text = _SUBJECTS.get(finding.check, "") + finding.text
     yield Verdict(check, severity, text, finding.check, "", lead, finding.remedy)

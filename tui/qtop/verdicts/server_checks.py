@@ -11,7 +11,8 @@ from qtop.config.thresholds import USUAL, Thresholds
 from qtop.display.text import ago, counted
 from resque.state.inspection import Facts
 
-Level = Literal["OK", "WARN", "ERROR"]
+Level = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
+"""UNKNOWN is a check that could not be made: neither well nor wrong."""
 
 _SKEW_ERROR_S: Final = 150
 _NAMED: Final = 5
