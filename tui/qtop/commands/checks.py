@@ -62,7 +62,7 @@ def rights(missing: Mapping[str, str] | None) -> Finding:
     """Whether all commands are allowed."""
     if missing is None:
         text = "cannot be found out: MULTI is not allowed"
-        return Finding("rights", "WARN", text, "allow +multi +exec +discard")
+        return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
     if not missing:
         return Finding("rights", "OK", "every command that qtop and its workers use is allowed")
     names = sorted(missing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import click
@@ -35,8 +35,10 @@ _FAILURES_READ: Final = 500
 _QUEUES_COMPARED: Final = 20
 _COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR": "red"}
 _LEVELS: Final[dict[Severity, Level]] = {"bad": "ERROR", "warn": "WARN", "note": "OK", "good": "OK"}
-_STATUS: Final = {"OK": 0, "UNKNOWN": 1, "WARN": 1, "ERROR": 2}
+_STATUSES: Final = {"OK": 0, "UNKNOWN": 1, "WARN": 1, "ERROR": 2}
 _OUT_OF_REACH: Final = 3
+#: Checks of the way to a server, not of what is in it.
+_OF_THE_WAY: Final = ("connection", "latency")
 
 #: One thing that is looked at: says what it found, or raises what kept it from looking.
 Check = Callable[[Session], Iterator[Finding]]
@@ -49,17 +51,27 @@ def command(connection: Connection, as_json: bool) -> None:
     """Say what is wrong, and what to do about it.
 
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
-    1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be reached.
+    1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be
+    reached, or none could be made.
 
     \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
-    status = 0
+    told = []
     for finding in findings(connection):
         _print(finding, as_json)
-        is_out_of_reach = (finding.check, finding.level) == ("connection", "ERROR")
-        status = max(status, _OUT_OF_REACH if is_out_of_reach else _STATUS[finding.level])
-    sys.exit(status)
+        told.append(finding)
+    sys.exit(_status(told))
+
+
+def _status(told: Sequence[Finding]) -> int:
+    """What the command exits with. That a server answers says nothing of what is in it."""
+    levels = {each.level for each in told if each.check not in _OF_THE_WAY or each.level != "OK"}
+    if levels == {"UNKNOWN"} or ("connection", "ERROR") in {
+        (each.check, each.level) for each in told
+    }:
+        return _OUT_OF_REACH
+    return max(_STATUSES[level] for level in levels)
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
