@@ -62,6 +62,12 @@ class Address:
             for host, port in self.sentinels
         ]
 
+    def without_secrets(self, text: str) -> str:
+        """What a server said, without the passwords that it may have repeated."""
+        for secret in filter(None, (self.password, self.sentinel_password)):
+            text = text.replace(secret, "***")
+        return text
+
     def __repr__(self) -> str:
         # Without the password.
         return f"Address({str(self)!r})"
@@ -247,6 +253,7 @@ _SIGNS = (
     ("unreachable", "network unreachable", _CHECK),
     ("closed", "connection closed", _CHECK),
     ("reset", "connection closed", _CHECK),
+    ("broken pipe", "connection closed", _CHECK),
 )
 
 
