@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from tests.cli.conftest import Push, Qtop, Ran, everything
 from tests.engine.direct import Direct
 
-from qtop.commands import checks
+from qtop.commands import checks, lease
 from qtop.verdicts import server_checks
 from qtop.verdicts.server_checks import Finding
 from resque import wire
@@ -242,7 +245,6 @@ def facts(**fields: str) -> Facts:
         (server_checks.clock(0.2), "OK"),
         (server_checks.clock(-30), "WARN"),
         (server_checks.clock(3600), "ERROR"),
-        (server_checks.scheduler("host:1", True, 900, 1), "OK"),
         (server_checks.scheduler(None, False, 0, 3), "WARN"),
         (server_checks.scheduler(None, True, 900, 0), "ERROR"),
         (checks.namespaces(["resque"], True, "resque"), "OK"),
@@ -294,4 +296,68 @@ def test_what_is_due_for_long_under_a_living_scheduler_is_no_good_state(
     direct("SET", "resque:delayed:1000000000", "no list")
     found = by_check(qtop("doctor", "--json"))["scheduler"]
     assert found["level"] == "WARN"
-    assert "though web-1:7 is at work" in found["text"]
+    assert "though web-1:7 holds the schedulers' lock" in found["text"]
+
+
+def test_a_scheduler_that_was_killed_is_not_at_work_though_its_lock_is_left(
+    qtop: Qtop, direct: Direct
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    lock = "resque:resque:resque_scheduler_master_lock"
+    direct("SET", lock, f"{socket.gethostname()}:{gone.pid}", "EX", 100)
+    found = by_check(qtop("doctor", "--json"))["scheduler"]
+    assert found["level"] == "WARN"
+    assert "no such process" in found["text"]
+    direct("ZADD", "resque:delayed_queue_schedule", 1000000000, "1000000000")
+    direct("RPUSH", "resque:delayed:1000000000", "{}")
+    assert by_check(qtop("doctor", "--json"))["scheduler"]["level"] == "ERROR"
+    direct("SET", lock, "elsewhere:7", "EX", 178)
+    direct("DEL", "resque:delayed:1000000000")
+    found = by_check(qtop("doctor", "--json"))["scheduler"]
+    assert (found["level"], "elsewhere:7 is at work" in found["text"]) == ("OK", True)
+
+
+def test_a_past_moment_without_jobs_is_no_alarm(qtop: Qtop, direct: Direct) -> None:
+    for moment in range(1000000000, 1000000450):
+        direct("ZADD", "resque:delayed_queue_schedule", moment, moment)
+    assert by_check(qtop("doctor", "--json"))["scheduler"]["level"] == "OK"
+    assert "delayed jobs are due" not in qtop("--once").out
+    direct("RPUSH", "resque:delayed:1000000449", "{}")
+    assert by_check(qtop("doctor", "--json"))["scheduler"]["level"] == "ERROR"
+
+
+#: The lock as it is read again and again: who holds it, and for how much longer.
+Locks = Callable[[float], tuple[str | None, float | None]]
+
+
+@pytest.mark.parametrize(
+    ("lock", "runs_here", "level"),
+    [
+        (lambda s: (None, None), None, "OK"),
+        (lambda s: ("h:1", 176.0 - s), None, "OK"),
+        # Told to hold it for a minute only, it renews every five seconds.
+        (lambda s: ("h:1", 60.0 - s % 5), None, "OK"),
+        (lambda s: ("h:1", 600.0 - s % 5), None, "OK"),
+        (lambda s: ("h:1", 150.0 - s) if s < 3 else ("h:2", 180.0), None, "OK"),
+        (lambda s: ("h:1", 150.0 - s) if s < 3 else (None, None), None, "OK"),
+        (lambda s: ("h:1", 150.0 - s), None, "UNKNOWN"),
+        (lambda s: ("h:1", None), None, "UNKNOWN"),
+        (lambda s: ("h:1", 600.0 - s), None, "UNKNOWN"),
+        (lambda s: ("h:1", 100.0 - s), True, "WARN"),
+        (lambda s: ("h:1", 150.0 - s), False, "WARN"),
+        # One that was killed just now is not known to be dead before its lock says so.
+        (lambda s: ("h:1", 176.0 - s), False, "OK"),
+    ],
+)
+def test_a_scheduler_is_at_work_while_it_renews_its_lock(
+    lock: Locks, runs_here: bool | None, level: str
+) -> None:
+    passed = [0.0]
+
+    def sleep(seconds: float) -> None:
+        passed[0] += seconds
+
+    found = lease.find_out(lambda: lock(passed[0]), sleep=sleep, runs_here=lambda _: runs_here)
+    assert server_checks.scheduler(found, False, 0, 0).level == level
+    assert passed[0] <= 11

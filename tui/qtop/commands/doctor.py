@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from qtop.commands import checks
-from qtop.commands.board import look_around
+from qtop.commands import checks, lease
+from qtop.commands.board import look_around, master_lock
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
@@ -23,7 +23,7 @@ from qtop.rows.model import Board
 from qtop.verdicts import Judge, Severity, server_checks
 from qtop.verdicts.server_checks import Finding, Level
 from resque.errors import ResqueError
-from resque.state import duplicates, inspection, poison, registration, snapshot
+from resque.state import duplicates, inspection, poison, registration, schedules, snapshot
 from resque.state.survey import Survey
 from resque.wire.exchange import single
 
@@ -180,9 +180,11 @@ def _scheduler(session: Session) -> Iterator[Finding]:
         return
     overdue_s = survey.taken.timestamp() - survey.due
     is_due = overdue_s > USUAL.overdue_delay_s
-    master = survey.master or None
-    late = server_checks.late(master, overdue_s)
-    yield late or server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
+    lock = master_lock(session)
+    held = lease.find_out(lambda: session.run(schedules.lease(lock)))
+    told = server_checks.scheduler(held, is_due, overdue_s, survey.schedules or 0)
+    late = server_checks.late(None if held is None else held.owner, overdue_s)
+    yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
 
 
 #: What is looked at, in the order in which it is told: each by itself, so that one that cannot be

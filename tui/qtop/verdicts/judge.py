@@ -14,6 +14,7 @@ from qtop.rows.model import Board
 from qtop.verdicts import failures, falls, jobs, pauses, queues, server, workers
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
+from qtop.verdicts.lease import LockWatch
 from qtop.verdicts.queues import Growth
 from qtop.verdicts.verdict import SEVERITIES, Check, Verdict
 from resque.state.survey import Survey
@@ -35,6 +36,7 @@ class Judge:
         self._thresholds = thresholds
         self._growth = Growth(thresholds)
         self._durations = Durations()
+        self._lock = LockWatch()
         self._pace = FailurePace()
         self.marks = Marks()
         self._first_seen: dict[tuple[str, str, str], datetime] = {}
@@ -57,7 +59,7 @@ class Judge:
         found = list(self.fleet(board, at_mono, survey))
         found += server.slow(rtt_ms, self._thresholds)
         if survey is not None:
-            found += server.judged(survey, self._thresholds)
+            found += server.judged(survey, self._lock.add(survey), self._thresholds)
         dated = self._dated(found, board.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
         if any(each.severity in ("bad", "warn") for each in dated):

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from qtop.config.thresholds import USUAL, Thresholds
 from qtop.display.text import ago, counted
+from qtop.verdicts.lease import FRESH_S, STALE_S, Lease
 from resque.state.inspection import Facts
 
 Level = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
@@ -107,14 +108,14 @@ def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
     return Finding("clock", level, text, "synchronise both with NTP: ages and delays are wrong")
 
 
-def scheduler(master: str | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
+def scheduler(lease: Lease | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
     """Whether somebody moves the delayed jobs that are due and fires the schedules."""
-    if master is not None:
-        return Finding("scheduler", "OK", f"{master} is at work")
+    due = f", and delayed jobs are due for {ago(overdue_s)}" if is_due else ""
+    if lease is not None:
+        return _held(lease, due)
     remedy = "start one: qtop scheduler"
     if is_due:
-        text = f"none is at work, and delayed jobs are due for {ago(overdue_s)}"
-        return Finding("scheduler", "ERROR", text, remedy)
+        return Finding("scheduler", "ERROR", f"none is at work{due}", remedy)
     if schedules:
         return Finding(
             "scheduler", "WARN", f"none is at work for {counted(schedules, 'schedule')}", remedy
@@ -122,11 +123,41 @@ def scheduler(master: str | None, is_due: bool, overdue_s: float, schedules: int
     return Finding("scheduler", "OK", "none is at work, and nothing is due")
 
 
+def _held(lease: Lease, due: str) -> Finding:
+    """Whether the scheduler that holds the lock is at work, by its renewals; `due` is the end of
+    the sentence where jobs are."""
+    owner, idle_s = lease.owner, lease.idle_s
+    holds = f"{owner} holds the lock"
+    if idle_s is not None and idle_s < FRESH_S and not lease.is_gone:
+        return Finding(
+            "scheduler", "OK", f"{owner} is at work: it renewed its lock {_just(idle_s)}"
+        )
+    if idle_s is None or (idle_s < STALE_S and not lease.is_gone):
+        when = (
+            "when it last did is not known" if idle_s is None else f"the last time {_just(idle_s)}"
+        )
+        text = f"{holds}, which a scheduler at work renews every few seconds: {when}"
+        return Finding("scheduler", "UNKNOWN", text, "see whether it runs, and ask again")
+    gone = ", and no such process runs on this machine" if lease.is_gone else ""
+    remedy = (
+        "see whether it runs; a scheduler that waits takes over when the lock ends: qtop scheduler"
+    )
+    if lease.left_s is not None:
+        remedy += f" (in {ago(max(1.0, lease.left_s))})"
+    level: Level = "ERROR" if due else "WARN"
+    text = f"{holds}, and has not renewed it for {ago(idle_s)}{gone}{due}"
+    return Finding("scheduler", level, text, remedy)
+
+
+def _just(idle_s: float) -> str:
+    return f"{max(1.0, idle_s):.0f} s ago"
+
+
 def late(master: str | None, overdue_s: float, thresholds: Thresholds = USUAL) -> Finding | None:
     """What is wrong when jobs are due for long though a scheduler is at work; None when not."""
     if master is None or overdue_s <= 2 * thresholds.overdue_delay_s:
         return None
-    text = f"delayed jobs are due for {ago(overdue_s)}, though {master} is at work"
+    text = f"delayed jobs are due for {ago(overdue_s)}, though {master} holds the schedulers' lock"
     return Finding("scheduler", "WARN", text, "see what it prints: it says what it cannot move")
 
 
