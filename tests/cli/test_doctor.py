@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -14,16 +15,20 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Push, Qtop, Ran, everything
 from tests.engine.direct import Direct
+from tests.engine.peer import Peer, each
 
 from qtop.commands import checks, lease
 from qtop.verdicts import server_checks
 from qtop.verdicts.server_checks import Finding
 from resque import wire
+from resque.errors import Busy, Refused
 from resque.state import inspection
 from resque.state.inspection import Facts
 from resque.wire.keys import Keys
 
 SetUser = Callable[..., str]
+#: Checks of the way to a server, not of what is in it.
+WAY = ("connection", "latency")
 
 
 def by_check(ran: Ran) -> dict[str, dict[str, Any]]:
@@ -119,11 +124,118 @@ def test_jobs_that_killed_their_process_again_and_again_are_found(
     fail("Deadly", 1, exception="Resque::DirtyExit")
     fail("Died once", 1, exception="Resque::DirtyExit")
     sha = hashlib.sha1(b'mail {"class":"Deadly","args":[1]}', usedforsecurity=False).hexdigest()
+    assert by_check(qtop("doctor", "--json"))["poison"]["level"] == "OK"
     direct("SET", f"resque:qtop:lost:{sha}", 3)
     finding = by_check(qtop("doctor", "--json"))["poison"]
     assert finding["level"] == "WARN"
     assert finding["text"].startswith("1 failed job")
     assert "Deadly (1)" in finding["text"]
+
+
+def test_a_payload_that_killed_many_workers_is_poison_whoever_recorded_it(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    for number in range(37):
+        kind = "PruneDeadWorkerDirtyExit" if number % 2 else "DirtyExit"
+        worker = f"web-{number}:7:mail"
+        fail("ExportCsv", 4711, exception=f"Resque::{kind}", worker=worker)
+        fail("Deployed", number, exception="Resque::DirtyExit")
+        fail("Mail", 1)
+    finding = by_check(qtop("doctor", "--json"))["poison"]
+    assert finding["level"] == "WARN"
+    assert "ExportCsv (37)" in finding["text"]
+    assert "Deployed" not in finding["text"]
+    assert "among 111 failures" in finding["text"]
+    ran = qtop("requeue", "--from", "failed", "--yes")
+    assert "requeued 74" in ran.out
+    assert "spared 37" in ran.err
+    direct("RPUSH", "resque:failed", *[b"{}"] * 500)
+    finding = by_check(qtop("doctor", "--json"))["poison"]
+    assert (finding["level"], "among the 500 newest of 537" in finding["text"]) == ("OK", True)
+
+
+def test_where_each_queue_has_a_list_of_failures_they_are_looked_into(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    for _ in range(3):
+        fail("ExportCsv", 4711, exception="Resque::DirtyExit")
+    direct("RENAME", "resque:failed", "resque:mail_failed")
+    direct("SADD", "resque:failed_queues", "mail_failed")
+    assert "ExportCsv (3)" in by_check(qtop("doctor", "--json"))["poison"]["text"]
+
+
+def test_an_unreadable_item_in_the_middle_of_a_queue_is_found(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    for number in range(3):
+        push("Mail", number)
+    ran = by_check(qtop("doctor", "--json"))["items"]
+    assert (ran["level"], "none of 3 looked at" in ran["text"]) == ("OK", True)
+    direct("RPUSH", "resque:queue:mail", "no json")
+    push("Mail", 4)
+    finding = by_check(qtop("doctor", "--json"))["items"]
+    assert (finding["level"], "mail (1)" in finding["text"]) == ("WARN", True)
+    shown = qtop(*shlex.split(finding["remedy"])[1:], "--json").objects
+    assert [each["raw"] for each in shown] == ["no json"]
+
+
+#: What a server that refuses nearly everything says, with which status doctor then leaves, and a
+#: word of what it advises.
+REFUSALS = (
+    ("MISCONF Redis is configured to save RDB snapshots, but", 2, "disk"),
+    ("LOADING Redis is loading the dataset in memory", 2, "wait"),
+    ("MASTERDOWN Link with MASTER is down", 2, "wait"),
+    ("OOM command not allowed when used memory", 2, "maxmemory"),
+)
+
+
+@pytest.mark.parametrize(("words", "status", "advice"), REFUSALS)
+def test_a_server_that_refuses_is_told_as_what_it_is_and_asked_what_it_tells(
+    qtop: Qtop, words: str, status: int, advice: str
+) -> None:
+    def answer(command: list[bytes]) -> bytes:
+        if command[0] == b"INFO":
+            info = b"redis_version:7.0.0\r\nrole:master\r\nrdb_last_bgsave_status:err\r\n"
+            return b"$%d\r\n%s\r\n" % (len(info), info)
+        return b"-%s\r\n" % words.encode()
+
+    with Peer(answer) as peer:
+        ran = qtop("doctor", "--json", "--url", peer.url)
+    found = by_check(ran)
+    assert ran.status == status
+    assert words in found["state"]["text"]
+    assert advice in found["state"]["remedy"]
+    assert found["version"]["level"] == "OK"
+    assert found["persistence"]["level"] == "ERROR"
+    for check in ("clock", "namespace", "fleet", "scheduler", "memory", "connections"):
+        assert found[check]["level"] == "UNKNOWN", check
+    assert not [each for each in ran.objects if "correct the URL" in (each["remedy"] or "")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "advice"),
+    [
+        (b"-NOAUTH Authentication required.\r\n", "NOAUTH", "login"),
+        (b"-ERR max number of clients reached\r\n", "max number of clients", "maxclients"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not Redis", "host and port"),
+    ],
+)
+def test_what_keeps_all_from_being_asked_ends_it_with_the_remedy_that_fits(
+    qtop: Qtop, answer: bytes, words: str, advice: str
+) -> None:
+    with Peer(each(answer)) as peer:
+        ran = qtop("doctor", "--json", "--url", peer.url)
+    [finding] = ran.objects
+    assert (ran.status, finding["level"]) == (3, "ERROR")
+    assert words in finding["text"]
+    assert advice in finding["remedy"]
+
+
+def test_where_nothing_could_be_looked_at_it_is_as_if_nothing_were_there(qtop: Qtop) -> None:
+    with Peer(each(b"-BUSY Redis is busy running a script.\r\n")) as peer:
+        ran = qtop("doctor", "--json", "--url", peer.url)
+    assert ran.status == 3
+    assert "OK" not in {each["level"] for each in ran.objects if each["check"] not in WAY}
 
 
 def test_jobs_that_are_there_twice_are_told_and_a_warning_when_a_dead_worker_has_one(
@@ -200,8 +312,11 @@ def test_a_user_who_may_do_nothing_gets_a_report_all_the_same(
     qtop: Qtop, set_user: SetUser
 ) -> None:
     ran = qtop("doctor", "--json", "--url", set_user("~*", "+ping", "+client|setname"))
-    assert ran.status == 3
-    assert by_check(ran)["server"]["level"] == "UNKNOWN"
+    assert ran.status == 2
+    found = by_check(ran)
+    assert found["scripts"]["level"] == "ERROR"
+    for check in ("server", "rights", "clock", "namespace", "fleet", "scheduler"):
+        assert found[check]["level"] == "UNKNOWN", check
 
 
 def test_every_command_of_every_script_is_among_those_whose_rights_are_looked_at() -> None:
@@ -234,12 +349,21 @@ def facts(**fields: str) -> Facts:
         (checks.version(facts()), "OK"),
         (checks.version(facts(redis_version="6.0.16")), "WARN"),
         (checks.version(facts(redis_version="3.2.1")), "ERROR"),
-        (checks.version(facts(redis_version="")), "WARN"),
+        (checks.version(facts(redis_version="")), "UNKNOWN"),
         (server_checks.role(facts(role="slave")), "ERROR"),
         (server_checks.persistence(facts()), "OK"),
         (server_checks.persistence(facts(aof_enabled="0")), "WARN"),
         (server_checks.persistence(facts(rdb_last_bgsave_status="err")), "ERROR"),
-        (server_checks.persistence(Facts({}, None, None)), "WARN"),
+        (server_checks.persistence(Facts({}, None, None)), "UNKNOWN"),
+        (server_checks.role(Facts({}, None, None)), "UNKNOWN"),
+        (server_checks.connections(Facts({}, None, None)), "UNKNOWN"),
+        (server_checks.connections(facts(connected_clients="1")), "UNKNOWN"),
+        (server_checks.connections(facts(connected_clients="1", maxclients="9")), "OK"),
+        (server_checks.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
+        (checks.namespaces(["resque"], False, "resque"), "UNKNOWN"),
+        (checks.unregistered([], False), "UNKNOWN"),
+        (checks.scripts(Facts({}, None, Busy("later"))), "UNKNOWN"),
+        (checks.scripts(Facts({}, None, Refused("no"))), "ERROR"),
         (checks.latency([0.1, 0.2]), "OK"),
         (checks.latency([80.0, 90.0]), "WARN"),
         (server_checks.clock(0.2), "OK"),
@@ -268,7 +392,7 @@ def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: 
         ({"maxmemory": "2097152", "maxmemory_policy": "allkeys-lru"}, ["OK", "ERROR"]),
         ({"maxmemory_policy": "allkeys-lru"}, ["OK", "WARN"]),
         ({"maxmemory_policy": "volatile-lru"}, ["OK", "WARN"]),
-        ({"maxmemory": "many", "maxmemory_policy": "unknown"}, ["OK", "WARN"]),
+        ({"maxmemory": "many", "maxmemory_policy": "unknown"}, ["UNKNOWN", "UNKNOWN"]),
     ],
 )
 def test_memory_and_what_is_dropped_when_it_is_full(

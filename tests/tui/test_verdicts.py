@@ -553,6 +553,14 @@ def test_what_the_server_tells_is_judged(facts: dict[str, str], told: list[str])
     assert [text for text in texts(verdicts) if text[:4] in ("bad:", "warn")] == told
 
 
+@pytest.mark.parametrize("field", ["used_memory", "maxmemory_policy", "maxclients", "role"])
+def test_what_the_server_does_not_tell_is_a_note_and_no_alarm(field: str) -> None:
+    verdicts = judged(
+        served(), found=survey(facts={field: "?"} if field == "role" else {field: ""})
+    )
+    assert [each.severity for each in verdicts if each.check == "server"] == ["note"]
+
+
 def test_snapshots_only_are_a_note() -> None:
     verdicts = judged(served(), found=survey(facts={"aof_enabled": "0"}, save="3600 1"))
     assert [each.severity for each in verdicts] == ["good", "note"]

@@ -21,22 +21,23 @@ _NOBODY = "\0"
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a server tells about itself: the fields of INFO, its `save` setting (None when it is
-    not told), and why scripts cannot be run (None when they can)."""
+    not told), why scripts cannot be run (None when they can), and why INFO is not told (None when
+    it is)."""
 
     fields: Mapping[str, str]
     save: str | None
-    script_problem: str | None
+    script_problem: StoreError | None
+    info_problem: StoreError | None = None
 
 
 def facts(keys: Keys) -> Exchange[Facts]:
-    """Ask the server about itself. One round trip, O(1). Raises StoreError when it tells
-    nothing."""
+    """Ask the server about itself. One round trip, O(1)."""
 
     def parse(replies: list[Reply]) -> Facts:
         info, config, script = replies
+        problem = script if isinstance(script, StoreError) else None
         if isinstance(info, StoreError):
-            raise info
-        problem = str(script) if isinstance(script, StoreError) else None
+            return Facts({}, None, problem, info)
         return replace(read_facts(info, config), script_problem=problem)
 
     window = _WINDOW.call([keys.audit() + b":none"], [0, 0, 0])

@@ -12,33 +12,28 @@ import click
 from qtop.commands import checks, lease
 from qtop.commands.board import look_around, master_lock
 from qtop.commands.connect import Connection, connection_options
+from qtop.commands.fleet_checks import fleet
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
+from qtop.commands.remedies import is_of_the_login, remedy
 from qtop.commands.session import Session
 from qtop.config.thresholds import USUAL
-from qtop.display.cells import failure_class
 from qtop.display.text import pad, safe
-from qtop.rows.boards import History
-from qtop.rows.model import Board
-from qtop.verdicts import Judge, Severity, server_checks
-from qtop.verdicts.server_checks import Finding, Level
-from resque.errors import ResqueError
-from resque.state import duplicates, inspection, poison, registration, schedules, snapshot
-from resque.state.survey import Survey
-from resque.wire.exchange import single
+from qtop.verdicts import server_checks
+from qtop.verdicts.server_checks import Finding
+from resque.errors import AuthRefused, MissingCommand, ResqueError, StoreError
+from resque.state import inspection, registration, schedules
+from resque.wire.exchange import Exchange
 
 _PINGS: Final = 10
+_PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
 _CHECK_CELLS: Final = 12
 _LEVEL_CELLS: Final = 7
-_FAILURES_READ: Final = 500
-#: In how many of the longest queues jobs are compared with each other.
-_QUEUES_COMPARED: Final = 20
 _COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR": "red"}
-_LEVELS: Final[dict[Severity, Level]] = {"bad": "ERROR", "warn": "WARN", "note": "OK", "good": "OK"}
 _STATUSES: Final = {"OK": 0, "UNKNOWN": 1, "WARN": 1, "ERROR": 2}
 _OUT_OF_REACH: Final = 3
 #: Checks of the way to a server, not of what is in it.
-_OF_THE_WAY: Final = ("connection", "latency")
+_OF_THE_WAY: Final = ("connection", "state", "latency")
 
 #: One thing that is looked at: says what it found, or raises what kept it from looking.
 Check = Callable[[Session], Iterator[Finding]]
@@ -66,12 +61,10 @@ def command(connection: Connection, as_json: bool) -> None:
 
 def _status(told: Sequence[Finding]) -> int:
     """What the command exits with. That a server answers says nothing of what is in it."""
-    levels = {each.level for each in told if each.check not in _OF_THE_WAY or each.level != "OK"}
-    if levels == {"UNKNOWN"} or ("connection", "ERROR") in {
-        (each.check, each.level) for each in told
-    }:
+    levels = {each.level for each in told if each.check not in _OF_THE_WAY}
+    if levels <= {"UNKNOWN"}:
         return _OUT_OF_REACH
-    return max(_STATUSES[level] for level in levels)
+    return max(_STATUSES[each.level] for each in told)
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
@@ -80,45 +73,54 @@ def findings(connection: Connection) -> Iterator[Finding]:
     finding."""
     try:
         with connection.open() as session:
-            yield _answers(session)
+            yield from _answers(session)
             for check, find in _CHECKS:
                 yield from _tried(check, find, session)
     except ResqueError as error:
-        remedy = "correct the URL, or start Redis there"
-        yield Finding("connection", "ERROR", str(error), remedy)
+        yield Finding("connection", "ERROR", str(error), remedy(error))
 
 
-def _tried(check: str, find: Check, session: Session) -> Iterator[Finding]:
+def _tried(check: str, find: Callable[..., Iterator[Finding]], *args: object) -> Iterator[Finding]:
     try:
-        yield from find(session)
+        yield from find(*args)
     except ResqueError as error:
         yield checks.failed(check, error)
 
 
-def _answers(session: Session) -> Finding:
+def _answers(session: Session) -> Iterator[Finding]:
+    """Whether anybody answers. Who refuses even a PING answers, too: what it refuses for is told,
+    and everything else asked all the same. Raises what keeps all from being asked."""
     begun_s = time.perf_counter()
-    session.run(single(("PING",), lambda reply: reply))
+    reply = session.run(_PING)
     took_ms = (time.perf_counter() - begun_s) * 1000
-    return Finding("connection", "OK", f"{session.address} answers, after {took_ms:.0f} ms")
+    if isinstance(reply, StoreError) and is_of_the_login(reply):
+        raise reply
+    yield Finding("connection", "OK", f"{session.address} answers, after {took_ms:.0f} ms")
+    # A right or a command that is missing is told among the others.
+    if isinstance(reply, StoreError) and not isinstance(reply, AuthRefused | MissingCommand):
+        yield Finding("state", "ERROR", str(reply), remedy(reply))
 
 
 def _latency(session: Session) -> Iterator[Finding]:
     taken: list[float] = []
     for _ in range(_PINGS):
         begun_s = time.perf_counter()
-        session.run(single(("PING",), lambda reply: reply))
+        session.run(_PING)
         taken.append((time.perf_counter() - begun_s) * 1000)
     yield checks.latency(taken)
 
 
 def _server(session: Session) -> Iterator[Finding]:
     facts = session.run(inspection.facts(session.keys))
+    yield checks.scripts(facts)
+    if facts.info_problem is not None:
+        yield checks.untold(facts.info_problem)
+        return
     yield checks.version(facts)
     yield server_checks.role(facts)
     yield from server_checks.memory(facts)
     yield server_checks.connections(facts)
     yield server_checks.persistence(facts)
-    yield checks.scripts(facts)
 
 
 def _rights(session: Session) -> Iterator[Finding]:
@@ -139,37 +141,6 @@ def _namespaces(session: Session) -> Iterator[Finding]:
 def _unregistered(session: Session) -> Iterator[Finding]:
     found, is_complete = session.run(registration.missing(session.keys))
     yield checks.unregistered(found, is_complete)
-
-
-def _fleet(session: Session) -> Iterator[Finding]:
-    """What is odd about queues, workers and jobs."""
-    seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
-    board = History().add(seen, 0.0)
-    yield from _of_board(board, look_around(session))
-    poisoned = session.run(poison.among(session.keys, seen.failures))
-    deadly = [failure for failure in seen.failures if failure.item.sha in poisoned]
-    yield checks.poison([failure_class(each) for each in deadly])
-    longest = sorted((row for row in board.queues if row.depth), key=lambda row: -(row.depth or 0))
-    names = [row.name for row in longest[:_QUEUES_COMPARED]]
-    alike = session.run(duplicates.waiting_alike(session.keys, names))
-    troubled = {row.identity.text for row in board.workers if row.condition in ("dead?", "silent")}
-    yield checks.duplicates(duplicates.in_hands(seen.workers), troubled, alike)
-
-
-def _of_board(board: Board, survey: Survey) -> Iterator[Finding]:
-    """What Overview says of a fleet, and what is well in it. A note is no reason to act."""
-    wrong: set[str] = set()
-    for verdict in Judge().fleet(board, 0.0, survey):
-        level = _LEVELS[verdict.severity]
-        wrong |= {verdict.check} if level != "OK" else set()
-        yield Finding(verdict.check, level, verdict.text, "" if level == "OK" else verdict.remedy)
-    for check, text in (
-        ("queues", f"{len(board.queues):,}, all with jobs are served"),
-        ("workers", f"{len(board.workers):,}, none is silent"),
-        ("jobs", "none was found that cannot be read"),
-    ):
-        if check not in wrong:
-            yield Finding(check, "OK", text)
 
 
 def _scheduler(session: Session) -> Iterator[Finding]:
@@ -196,7 +167,7 @@ _CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("clock", _clock),
     ("namespace", _namespaces),
     ("unregistered", _unregistered),
-    ("fleet", _fleet),
+    ("fleet", fleet),
     ("scheduler", _scheduler),
 )
 

@@ -66,6 +66,8 @@ def _told(finding: Finding, check: Check, lead: Lead | None = None) -> Iterator[
     if finding.latent or finding.level == "UNKNOWN":
         severity = "note"
     text = _SUBJECTS.get(finding.check, "") + finding.text
+    if finding.level == "UNKNOWN":
+        text = f"unknown: {finding.check}: {finding.text}"
     yield Verdict(check, severity, text, finding.check, "", lead, finding.remedy)
 
 

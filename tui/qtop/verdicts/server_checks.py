@@ -38,38 +38,56 @@ def role(facts: Facts) -> Finding:
         return Finding(
             "role", "ERROR", "a replica", "connect to its primary: this one is read-only"
         )
-    return Finding("role", "OK", "a primary" if told == "master" else told)
+    if told != "master":
+        return Finding("role", "UNKNOWN", told, "make sure that it is a primary")
+    return Finding("role", "OK", "a primary")
 
 
 def memory(facts: Facts, thresholds: Thresholds = USUAL) -> Iterator[Finding]:
     """How full the memory is, and what the server does when it is full."""
     used, limit = _integer(facts, "used_memory"), _integer(facts, "maxmemory")
-    policy = facts.fields.get("maxmemory_policy", "unknown")
+    if used is None or limit is None:
+        text = "how much is used, and how much may be, is not told"
+        yield Finding("memory", "UNKNOWN", text, "look where the server is configured")
+    else:
+        yield _memory(used, limit, thresholds)
+    yield _eviction(facts.fields.get("maxmemory_policy") or "unknown", bool(limit))
+
+
+def _memory(used: int, limit: int, thresholds: Thresholds) -> Finding:
     text = f"{_mib(used)} used" + (f" of {_mib(limit)}" if limit else ", no limit set")
     if limit and used >= limit * thresholds.memory_part:
         level: Level = "ERROR" if used >= limit else "WARN"
-        yield Finding("memory", level, text, "raise maxmemory, or clear what is not needed")
-    else:
-        yield Finding("memory", "OK", text)
-    remedy = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration"
+        remedy = "raise maxmemory where the machine has more, or let workers catch up"
+        return Finding("memory", level, text, remedy)
+    return Finding("memory", "OK", text)
+
+
+def _eviction(policy: str, has_limit: bool) -> Finding:
+    remedy = (
+        "have maxmemory-policy set to noeviction: a full server then refuses new jobs, and what "
+        "a cache on it wants to write"
+    )
     if policy == "noeviction":
-        yield Finding("eviction", "OK", "noeviction: nothing is ever dropped to save memory")
-    elif policy.startswith("allkeys") and limit:
-        yield Finding("eviction", "ERROR", f"{policy}: a full server drops whole queues", remedy)
-    elif policy == "unknown":
+        return Finding("eviction", "OK", "noeviction: nothing is ever dropped to save memory")
+    if policy.startswith("allkeys") and has_limit:
+        return Finding("eviction", "ERROR", f"{policy}: a full server drops whole queues", remedy)
+    if policy == "unknown":
         text = "the policy is not told"
-        yield Finding("eviction", "WARN", text, "make sure: noeviction", latent=True)
-    else:
-        what = "queues" if policy.startswith("allkeys") else "locks, and what undo needs,"
-        text = f"{policy}: when full, {what} are dropped"
-        yield Finding("eviction", "WARN", text, remedy, latent=not limit)
+        return Finding("eviction", "UNKNOWN", text, "make sure: noeviction", latent=True)
+    what = "queues" if policy.startswith("allkeys") else "locks, and what undo needs,"
+    text = f"{policy}: when full, {what} are dropped"
+    return Finding("eviction", "WARN", text, remedy, latent=not has_limit)
 
 
 def connections(facts: Facts, thresholds: Thresholds = USUAL) -> Finding:
     """Whether the server will go on taking connections."""
     used, limit = _integer(facts, "connected_clients"), _integer(facts, "maxclients")
-    text = f"{used:,} used" + (f" of {limit:,}" if limit else "")
-    if not limit or used < limit * thresholds.clients_part:
+    if used is None or limit is None:
+        text = "not told" if used is None else f"{used:,} used, the limit is not told"
+        return Finding("connections", "UNKNOWN", text, "look where the server is configured")
+    text = f"{used:,} used of {limit:,}"
+    if used < limit * thresholds.clients_part:
         return Finding("connections", "OK", text)
     remedy = "raise maxclients, or find out who leaves connections open"
     return Finding("connections", "WARN", text, remedy)
@@ -84,13 +102,15 @@ def persistence(facts: Facts) -> Finding:
     ):
         if fields.get(field, "ok") != "ok":
             text = f"the last write of the {what} failed"
-            return Finding("persistence", "ERROR", text, "free its disk, and look into its log")
+            remedy = "free its disk, and look into its log: until it can save it may refuse writes"
+            return Finding("persistence", "ERROR", text, remedy)
     if fields.get("aof_enabled") == "1":
         return Finding("persistence", "OK", "append-only file")
-    remedy = "CONFIG SET appendonly yes, and the same in its configuration"
-    if facts.save is None:
+    if facts.save is None or "aof_enabled" not in fields:
         remedy = "make sure that it writes to disk"
-        return Finding("persistence", "WARN", "not told", remedy, latent=True)
+        return Finding("persistence", "UNKNOWN", "not told", remedy, latent=True)
+    # To write it into the configuration first and restart would lose what is there.
+    remedy = "CONFIG SET appendonly yes while it runs, and only then the same in its configuration"
     if facts.save == "":
         return Finding("persistence", "WARN", "none: a restart loses every job", remedy)
     text = "snapshots only: a crash loses minutes of jobs"
@@ -101,7 +121,8 @@ def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
     """Whether this machine and the server agree on the time. `skew_s` is how far the server is
     ahead."""
     if abs(skew_s) <= thresholds.clock_skew_s:
-        return Finding("clock", "OK", "the server's and this machine's agree")
+        text = f"the server's and this machine's agree, to {thresholds.clock_skew_s:g} s"
+        return Finding("clock", "OK", text)
     side = "ahead of" if skew_s > 0 else "behind"
     level: Level = "ERROR" if abs(skew_s) > _SKEW_ERROR_S else "WARN"
     text = f"the server's is {abs(skew_s):,.0f} s {side} this machine's"
@@ -167,9 +188,9 @@ def named(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _integer(facts: Facts, field: str) -> int:
+def _integer(facts: Facts, field: str) -> int | None:
     text = facts.fields.get(field, "")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _mib(size_bytes: int) -> str:
