@@ -21,7 +21,7 @@ from qtop.commands import checks, lease
 from qtop.verdicts import server_checks
 from qtop.verdicts.server_checks import Finding
 from resque import wire
-from resque.errors import Busy, Refused
+from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.state import inspection
 from resque.state.inspection import Facts
 from resque.wire.keys import Keys
@@ -375,6 +375,10 @@ def facts(**fields: str) -> Facts:
         (checks.namespaces([], True, "resque"), "OK"),
         (checks.rights(None), "UNKNOWN"),
         (checks.rights({}), "OK"),
+        (checks.rights({"DEL": AuthRefused("no")}), "ERROR"),
+        (checks.rights({"DEL": MissingCommand("no")}), "OK"),
+        (checks.commands({"DEL": AuthRefused("no")}), "OK"),
+        (checks.commands({"DEL": MissingCommand("no")}), "WARN"),
     ],
 )
 def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.cli.conftest import Qtop
 from tests.engine.conftest import StartRedis as StartRedis
 from tests.engine.conftest import start_redis as start_redis
+from tests.engine.direct import Direct
 from tests.engine.peer import Peer, each
 from tests.engine.test_reach_lacking import OPTIONAL
 
@@ -17,6 +18,21 @@ def test_every_command_does_without_what_may_be_missing(
 ) -> None:
     options = (part for name in OPTIONAL for part in ("--rename-command", name, ""))
     url = start_redis(*options).url
+    does_all(qtop, url)
+
+
+def test_every_command_does_without_what_may_be_forbidden(
+    qtop: Qtop, direct: Direct, redis_url: str
+) -> None:
+    forbidden = [f"-{name.lower()}" for name in OPTIONAL]
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">pw", "~*", "+@all", *forbidden)
+    try:
+        does_all(qtop, redis_url.replace("unix://", "unix://modest:pw@"))
+    finally:
+        direct("ACL", "DELUSER", "modest")
+
+
+def does_all(qtop: Qtop, url: str) -> None:
     for line in (
         "enqueue Mail 1 --queue q",
         "queues",

@@ -627,6 +627,11 @@ def test_slow_answers_are_told(rtt_ms: float | None, is_told: bool) -> None:
     assert bool(of_kind("slow", verdicts)) is is_told
 
 
+def test_a_refusal_is_an_answer() -> None:
+    verdict = no_answer("the server is loading (Redis says: LOADING)", NOW)
+    assert verdict.text == "Redis refuses: the server is loading (Redis says: LOADING)"
+
+
 def test_no_answer_is_bad_and_says_why() -> None:
     verdict = no_answer("connection refused", NOW)
     assert (verdict.severity, verdict.since) == ("bad", NOW)

@@ -12,7 +12,7 @@ from typing import Final
 from qtop.commands.remedies import remedy
 from qtop.display.text import counted
 from qtop.verdicts.server_checks import Finding, named
-from resque.errors import Busy, ResqueError
+from resque.errors import AuthRefused, Busy, MissingCommand, ResqueError
 from resque.state.inspection import Facts
 from resque.state.registration import Unregistered
 from resque.state.samples import Sample
@@ -68,11 +68,23 @@ def scripts(facts: Facts) -> Finding:
     return Finding("scripts", "ERROR", str(facts.script_problem), what_to_do)
 
 
-def rights(missing: Mapping[str, str] | None) -> Finding:
+def commands(refused: Mapping[str, ResqueError]) -> Finding:
+    """Whether the server knows all commands."""
+    unknown = sorted(name for name, why in refused.items() if isinstance(why, MissingCommand))
+    if not unknown:
+        return Finding("commands", "OK", "every command that qtop and its workers use is known")
+    number = counted(len(unknown), "command")
+    text = f"{number} not known to the server: {named(unknown)}: what needs them does not work"
+    what_to_do = "use Redis 6.2 or newer; where they were renamed, have their names back"
+    return Finding("commands", "WARN", text, what_to_do)
+
+
+def rights(refused: Mapping[str, ResqueError] | None) -> Finding:
     """Whether all commands are allowed."""
-    if missing is None:
+    if refused is None:
         text = "cannot be found out: MULTI is refused or not there"
         return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
+    missing = {name: why for name, why in refused.items() if isinstance(why, AuthRefused)}
     if not missing:
         return Finding("rights", "OK", "every command that qtop and its workers use is allowed")
     names = sorted(missing)

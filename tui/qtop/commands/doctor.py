@@ -19,6 +19,7 @@ from qtop.commands.remedies import is_of_the_login, remedy
 from qtop.commands.session import Session
 from qtop.config.thresholds import USUAL
 from qtop.display.text import pad, safe
+from qtop.source import skew_s
 from qtop.verdicts import server_checks
 from qtop.verdicts.server_checks import Finding
 from resque.errors import AuthRefused, MissingCommand, ResqueError, StoreError
@@ -124,13 +125,16 @@ def _server(session: Session) -> Iterator[Finding]:
 
 
 def _rights(session: Session) -> Iterator[Finding]:
-    yield checks.rights(session.run(inspection.missing_rights(session.keys)))
+    refused = session.run(inspection.refused_commands(session.keys))
+    yield checks.rights(refused)
+    if refused is not None:
+        yield checks.commands(refused)
 
 
 def _clock(session: Session) -> Iterator[Finding]:
     before_s = time.time()
     server_s = session.now().timestamp()
-    yield server_checks.clock(server_s - (before_s + time.time()) / 2)
+    yield server_checks.clock(skew_s(server_s, before_s, time.time()))
 
 
 def _namespaces(session: Session) -> Iterator[Finding]:

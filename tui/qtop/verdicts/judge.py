@@ -20,6 +20,7 @@ from qtop.verdicts.verdict import SEVERITIES, Check, Verdict
 from resque.state.survey import Survey
 
 _CHECKS: Final = get_args(Check)
+_QUOTES: Final = "(Redis says: "
 
 
 class Judge:
@@ -122,6 +123,8 @@ def _ago(age_s: float) -> str:
 
 
 def no_answer(why: str, since: datetime | None) -> Verdict:
-    """Redis does not answer. `since` is when it last did."""
+    """Redis does not answer, or refuses to. `since` is when it last did."""
     remedy = "qtop goes on trying; what is shown is as it was"
-    return Verdict("answer", "bad", f"Redis does not answer: {why}", remedy=remedy, since=since)
+    # A refusal quotes Redis.
+    text = f"Redis refuses: {why}" if _QUOTES in why else f"Redis does not answer: {why}"
+    return Verdict("answer", "bad", text, remedy=remedy, since=since)
