@@ -231,6 +231,19 @@ def test_what_keeps_all_from_being_asked_ends_it_with_the_remedy_that_fits(
     assert advice in finding["remedy"]
 
 
+def test_what_hangs_on_a_key_that_was_not_told_is_unknown(
+    qtop: Qtop, push: Push, fail: Push, set_user: SetUser
+) -> None:
+    push("Mail")
+    fail("Deadly", exception="Resque::DirtyExit")
+    names = ("queue*", "workers*", "stat:*", "pause*", "qtop:*", "delayed*", "unreadable:*")
+    ran = qtop("doctor", "--json", "--url", set_user("+@all", *(f"~resque:{n}" for n in names)))
+    found = by_check(ran)
+    for check in ("keys", "items", "poison", "duplicates", "workers", "jobs", "scheduler"):
+        assert found[check]["level"] == "UNKNOWN", check
+    assert not [each for each in ran.objects if "delete" in (each["remedy"] or "")]
+
+
 def test_where_nothing_could_be_looked_at_it_is_as_if_nothing_were_there(qtop: Qtop) -> None:
     with Peer(each(b"-BUSY Redis is busy running a script.\r\n")) as peer:
         ran = qtop("doctor", "--json", "--url", peer.url)

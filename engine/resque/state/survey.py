@@ -59,17 +59,22 @@ def failed(why: str) -> Survey:
 
 
 def look(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Steps[Survey]:
-    """As `take`, which looks at no jobs: where the earliest moment has passed, two round trips
-    more find out whether it has any, some more where many have none."""
+    """As `take`, and then `settled`."""
     found: Survey = yield take(keys, lock, queues)
+    return (yield from settled(keys, found))
+
+
+def settled(keys: Keys, found: Survey) -> Steps[Survey]:
+    """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
+    round trips find out whether it has any, some more where many have none."""
     if found.taken is None or found.due is None or found.due > found.taken.timestamp():
         return found
     try:
         due = yield from delayed_windows.first_with_jobs(keys, found.taken.timestamp())
-    except StoreError as error:
-        return replace(found, due=None, problems={**found.problems, "scheduler": str(error)})
-    if due is None:
         why = "so many past moments have no jobs that not all were looked at"
+    except StoreError as error:
+        due, why = None, str(error)
+    if due is None:
         return replace(found, due=None, problems={**found.problems, "scheduler": why})
     return replace(found, due=due)
 

@@ -12,7 +12,7 @@ import click
 from qtop.commands import checks, lease
 from qtop.commands.board import look_around, master_lock
 from qtop.commands.connect import Connection, connection_options
-from qtop.commands.fleet_checks import fleet
+from qtop.commands.fleet_checks import SEE, fleet
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
 from qtop.commands.remedies import is_of_the_login, remedy
@@ -151,7 +151,7 @@ def _scheduler(session: Session) -> Iterator[Finding]:
     survey = look_around(session)
     why = survey.problems.get("scheduler")
     if why is not None or survey.taken is None or survey.due is None:
-        yield Finding("scheduler", "UNKNOWN", why or "not told", "allow what `rights` names")
+        yield Finding("scheduler", "UNKNOWN", why or "not told", SEE)
         return
     overdue_s = survey.taken.timestamp() - survey.due
     is_due = overdue_s > USUAL.overdue_delay_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from qtop.commands import checks
@@ -26,6 +27,10 @@ _QUEUES_COMPARED: Final = 20
 #: Of how many of the longest queues items are looked at.
 _QUEUES_SAMPLED: Final = 500
 _LEVELS: Final[dict[Severity, Level]] = {"bad": "ERROR", "warn": "WARN", "note": "OK", "good": "OK"}
+#: What is said of a key that was read, and holds something else.
+_WRONG_KIND: Final = "another kind of value"
+#: What to do where something could not be read.
+SEE: Final = "see what `state` and `rights` say"
 #: Notes that say that something could not be judged.
 _UNJUDGED: Final = frozenset({"no heartbeat", "long", "unreadable failures"})
 
@@ -44,9 +49,13 @@ def fleet(session: Session) -> Iterator[Finding]:
     )
     for check, find in parts:
         try:
-            yield find()
+            finding = find()
         except ResqueError as error:
-            yield checks.failed(check, error)
+            finding = checks.failed(check, error)
+        if finding.level == "OK" and board.totals.problems:
+            # What was not read may hold it.
+            finding = replace(finding, level="UNKNOWN", remedy=SEE)
+        yield finding
 
 
 def _of_board(board: Board, verdicts: Iterator[Verdict]) -> Iterator[Finding]:
@@ -54,10 +63,13 @@ def _of_board(board: Board, verdicts: Iterator[Verdict]) -> Iterator[Finding]:
     told: set[str] = set()
     for verdict in verdicts:
         level = _LEVELS[verdict.severity]
+        remedy = "" if level == "OK" else verdict.remedy
+        if verdict.check == "keys" and _WRONG_KIND not in verdict.text:
+            level, remedy = "UNKNOWN", SEE
         if verdict.severity == "note" and verdict.kind in _UNJUDGED:
             level = "UNKNOWN"
         told |= {verdict.check} if level != "OK" else set()
-        yield Finding(verdict.check, level, verdict.text, "" if level == "OK" else verdict.remedy)
+        yield Finding(verdict.check, level, verdict.text, remedy)
     is_whole = not board.totals.problems
     knows_depths = is_whole and all(row.depth is not None for row in board.queues)
     for check, is_known, text in (
@@ -70,8 +82,7 @@ def _of_board(board: Board, verdicts: Iterator[Verdict]) -> Iterator[Finding]:
         if is_known:
             yield Finding(check, "OK", text)
         else:
-            what = "not everything could be read: see `keys`"
-            yield Finding(check, "UNKNOWN", what, "see that it can be read, then ask again")
+            yield Finding(check, "UNKNOWN", "not everything could be read: see `keys`", SEE)
 
 
 def _items(session: Session, longest: Sequence[str]) -> Finding:

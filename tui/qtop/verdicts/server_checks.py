@@ -160,11 +160,8 @@ def _held(lease: Lease, due: str) -> Finding:
         text = f"{holds}, which a scheduler at work renews every few seconds: {when}"
         return Finding("scheduler", "UNKNOWN", text, "see whether it runs, and ask again")
     gone = ", and no such process runs on this machine" if lease.is_gone else ""
-    remedy = (
-        "see whether it runs; a scheduler that waits takes over when the lock ends: qtop scheduler"
-    )
-    if lease.left_s is not None:
-        remedy += f" (in {ago(max(1.0, lease.left_s))})"
+    when = "" if lease.left_s is None else f", in {ago(max(1.0, lease.left_s))}"
+    remedy = f"start another, which takes over when that lock ends{when}: qtop scheduler"
     level: Level = "ERROR" if due else "WARN"
     text = f"{holds}, and has not renewed it for {ago(idle_s)}{gone}{due}"
     return Finding("scheduler", level, text, remedy)
