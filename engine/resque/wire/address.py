@@ -231,6 +231,7 @@ _CHECK = "check that it runs and that the address is right"
 _CHECK_CA = "name the file of its CA as ?ca=FILE, or give up the check with ?verify=no"
 #: What an error's text contains, what that means, and what to do about it.
 _SIGNS = (
+    ("max number of clients", "it takes no more clients", "have its maxclients raised"),
     ("refused", "connection refused", _CHECK),
     # asyncio has no words of its own for these.
     (f"{errno.ECONNREFUSED}] connect call failed", "connection refused", _CHECK),

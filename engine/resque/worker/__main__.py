@@ -41,7 +41,7 @@ import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
 from resque.state.queue_list import QueueList
 from resque.wire.address import Address, parse_url
-from resque.wire.exchange import single
+from resque.wire.contact import contact
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.worker import log, own_server, pool
 from resque.worker.background import settle
@@ -82,6 +82,7 @@ def main(environ: Mapping[str, str]) -> int:
                 log=log.say,
             ),
             environ.get("REDIS_URL", ""),
+            address,
         )
 
     if workers == 1:
@@ -110,9 +111,10 @@ def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -
     )
 
 
-def _work(make: Callable[[], Worker], url: str) -> int:
+def _work(make: Callable[[], Worker], url: str, address: Address) -> int:
     try:
         server = own_server.hold(url)
+        _greet(address)
         make().run()
     except StoreError as error:
         print(f"worker: {error}", file=sys.stderr)
@@ -126,9 +128,10 @@ def _work(make: Callable[[], Worker], url: str) -> int:
 
 
 def _greet(address: Address) -> None:
+    """Make sure that a Redis is there. Raises StoreError."""
     store = LeanStore(address, timeout_s=5.0, client_name="resque-pool")
     try:
-        store.run(single(("PING",), lambda reply: reply))
+        store.run(contact(address))
     finally:
         store.close()
 

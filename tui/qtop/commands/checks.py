@@ -136,19 +136,19 @@ def items(found: Sequence[Sample], queues: int) -> Finding:
     unread = [each.queue for each in found if each.length is None]
     looked_at = sum(each.looked_at for each in found)
     waiting = sum(each.length or 0 for each in found)
-    part = f"of {looked_at:,} looked at, of {waiting:,} that wait in {counted(len(found), 'queue')}"
+    part = f"{looked_at:,} looked at of {waiting:,} in {counted(len(found), 'queue')}"
     bad = [each for each in found if each.unreadable]
     if bad:
         number = sum(len(each.unreadable) for each in bad)
         where = named([f"{each.queue} ({len(each.unreadable):,})" for each in bad])
-        text = f"{counted(number, 'item')} {part}, cannot be read: {where}"
+        text = f"{counted(number, 'item')} cannot be read: {where}; {part}"
         first = shlex.quote(bad[0].queue)
         see = f"qtop show --from queue:{first} --filter id:{bad[0].unreadable[0].sha[:10]}"
         return Finding("items", "WARN", text, see)
     if unread or len(found) < queues:
         rest = f"{counted(queues - len(found) + len(unread), 'queue')} not looked at"
-        return Finding("items", "UNKNOWN", f"none {part}, cannot be read; {rest}")
-    return Finding("items", "OK", f"none {part}, cannot be read")
+        return Finding("items", "UNKNOWN", f"each can be read: {part}; {rest}")
+    return Finding("items", "OK", f"each can be read: {part}")
 
 
 def poison(classes: Sequence[str], read: int, in_all: int | None) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 import click
@@ -22,8 +23,9 @@ from qtop.display.text import pad, safe
 from qtop.source import skew_s
 from qtop.verdicts import server_checks
 from qtop.verdicts.server_checks import Finding
-from resque.errors import AuthRefused, MissingCommand, ResqueError, StoreError
+from resque.errors import AuthRefused, MissingCommand, Refused, ResqueError, StoreError
 from resque.state import inspection, registration, schedules
+from resque.wire.contact import contact
 from resque.wire.exchange import Exchange
 
 _PINGS: Final = 10
@@ -81,9 +83,9 @@ def findings(connection: Connection) -> Iterator[Finding]:
         yield Finding("connection", "ERROR", str(error), remedy(error))
 
 
-def _tried(check: str, find: Callable[..., Iterator[Finding]], *args: object) -> Iterator[Finding]:
+def _tried(check: str, find: Check, session: Session) -> Iterator[Finding]:
     try:
-        yield from find(*args)
+        yield from find(session)
     except ResqueError as error:
         yield checks.failed(check, error)
 
@@ -96,6 +98,9 @@ def _answers(session: Session) -> Iterator[Finding]:
     took_ms = (time.perf_counter() - begun_s) * 1000
     if isinstance(reply, StoreError) and is_of_the_login(reply):
         raise reply
+    with suppress(Refused):
+        # What it refuses is told by `clock`.
+        session.run(contact(session.address))
     yield Finding("connection", "OK", f"{session.address} answers, after {took_ms:.0f} ms")
     # A right or a command that is missing is told among the others.
     if isinstance(reply, StoreError) and not isinstance(reply, AuthRefused | MissingCommand):

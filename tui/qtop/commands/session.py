@@ -54,6 +54,11 @@ class Session:
         """
         try:
             return drive(operation, self._one)
+        except _NONSENSE as error:
+            raise NotRedis(
+                f"{self.address}: what it answers makes no sense to qtop "
+                f"({type(error).__name__}): check that this is Redis"
+            ) from error
         finally:
             self._progress.end()
 
@@ -63,11 +68,6 @@ class Session:
             self._progress.tell(*exchange.progress)
         try:
             return self._store.run(exchange)
-        except _NONSENSE as error:
-            raise NotRedis(
-                f"{self.address}: what it answers makes no sense to qtop "
-                f"({type(error).__name__}): check that this is Redis"
-            ) from error
         except StoreError as error:
             if str(self.address) in str(error):
                 raise
