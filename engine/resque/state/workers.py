@@ -129,7 +129,7 @@ def server_time(keys: Keys, worker_id: str) -> Exchange[datetime]:
     """Forget an older heartbeat of this id and read the server's clock. One round trip."""
     return Exchange(
         (("HDEL", keys.heartbeats(), name_bytes(worker_id)), ("TIME",)),
-        lambda replies: times.from_server(*replies[1]),
+        lambda replies: times.told_by_server(replies[1]),
         writes=True,
     )
 

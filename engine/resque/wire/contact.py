@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from resque.errors import NotRedis
+from resque.wire import times
 from resque.wire.address import Address
 from resque.wire.exchange import Exchange, Reply, single
 
@@ -13,8 +14,9 @@ def contact(address: Address) -> Exchange[None]:
     and its first reply that is looked into would be a riddle."""
 
     def check(reply: Reply) -> None:
-        is_pair = isinstance(reply, list) and len(reply) == 2
-        if not is_pair or not all(isinstance(part, bytes) and part.isdigit() for part in reply):
-            raise NotRedis(f"what answers at {address} is not Redis: check host and port")
+        try:
+            times.told_by_server(reply)
+        except NotRedis:
+            raise NotRedis(f"what answers at {address} is not Redis: check host and port") from None
 
     return single(("TIME",), check)

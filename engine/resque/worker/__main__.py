@@ -82,7 +82,6 @@ def main(environ: Mapping[str, str]) -> int:
                 log=log.say,
             ),
             environ.get("REDIS_URL", ""),
-            address,
         )
 
     if workers == 1:
@@ -111,10 +110,9 @@ def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -
     )
 
 
-def _work(make: Callable[[], Worker], url: str, address: Address) -> int:
+def _work(make: Callable[[], Worker], url: str) -> int:
     try:
         server = own_server.hold(url)
-        _greet(address)
         make().run()
     except StoreError as error:
         print(f"worker: {error}", file=sys.stderr)
