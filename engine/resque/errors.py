@@ -4,10 +4,12 @@
     ├── StoreError                  something between us and Redis
     │   ├── BadUrl                  the address itself cannot be used
     │   ├── Unreachable             no connection, or no answer in time
+    │   │   ├── TooManyClients      the server has no room for another connection
     │   │   └── OutcomeUnknown      a write was sent and its answer never came
     │   ├── NotRedis                something answers there, but not Redis
     │   ├── Refused                 Redis answered, and said no
     │   │   ├── AuthRefused         no or wrong password, or a user without the right
+    │   │   ├── MissingCommand      a command that the server does not know
     │   │   ├── ReadOnly            the server is a replica
     │   │   ├── OutOfMemory         maxmemory is reached
     │   │   ├── Busy                loading, running a script, without its primary: later
@@ -51,6 +53,10 @@ class Unreachable(StoreError):
     """No connection, or no answer in time. Nothing was written."""
 
 
+class TooManyClients(Unreachable):
+    """The server takes no more connections: its `maxclients` is reached. Nothing was written."""
+
+
 class OutcomeUnknown(Unreachable):
     """A write was sent and its answer never came: it may or may not have happened. Look before
     trying again."""
@@ -66,6 +72,11 @@ class Refused(StoreError):
 
 class AuthRefused(Refused):
     """No or wrong password, or a user whose rights do not cover the command."""
+
+
+class MissingCommand(Refused):
+    """The server does not know a command: it was renamed or switched off there, the server is too
+    old, or it is no Redis."""
 
 
 class ReadOnly(Refused):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +15,20 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Push, Qtop, Ran, everything
 from tests.engine.direct import Direct
+from tests.engine.peer import Peer, each
 
-from qtop.commands import checks
+from qtop.commands import checks, lease
 from qtop.verdicts import server_checks
 from qtop.verdicts.server_checks import Finding
 from resque import wire
+from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.state import inspection
 from resque.state.inspection import Facts
 from resque.wire.keys import Keys
 
 SetUser = Callable[..., str]
+#: Checks of the way to a server, not of what is in it.
+WAY = ("connection", "latency")
 
 
 def by_check(ran: Ran) -> dict[str, dict[str, Any]]:
@@ -116,11 +124,131 @@ def test_jobs_that_killed_their_process_again_and_again_are_found(
     fail("Deadly", 1, exception="Resque::DirtyExit")
     fail("Died once", 1, exception="Resque::DirtyExit")
     sha = hashlib.sha1(b'mail {"class":"Deadly","args":[1]}', usedforsecurity=False).hexdigest()
+    assert by_check(qtop("doctor", "--json"))["poison"]["level"] == "OK"
     direct("SET", f"resque:qtop:lost:{sha}", 3)
     finding = by_check(qtop("doctor", "--json"))["poison"]
     assert finding["level"] == "WARN"
     assert finding["text"].startswith("1 failed job")
     assert "Deadly (1)" in finding["text"]
+
+
+def test_a_payload_that_killed_many_workers_is_poison_whoever_recorded_it(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    for number in range(37):
+        kind = "PruneDeadWorkerDirtyExit" if number % 2 else "DirtyExit"
+        worker = f"web-{number}:7:mail"
+        fail("ExportCsv", 4711, exception=f"Resque::{kind}", worker=worker)
+        fail("Deployed", number, exception="Resque::DirtyExit")
+        fail("Mail", 1)
+    finding = by_check(qtop("doctor", "--json"))["poison"]
+    assert finding["level"] == "WARN"
+    assert "ExportCsv (37)" in finding["text"]
+    assert "Deployed" not in finding["text"]
+    assert "among 111 failures" in finding["text"]
+    ran = qtop("requeue", "--from", "failed", "--yes")
+    assert "requeued 74" in ran.out
+    assert "spared 37" in ran.err
+    direct("RPUSH", "resque:failed", *[b"{}"] * 500)
+    finding = by_check(qtop("doctor", "--json"))["poison"]
+    assert (finding["level"], "among the 500 newest of 537" in finding["text"]) == ("OK", True)
+
+
+def test_where_each_queue_has_a_list_of_failures_they_are_looked_into(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
+    for _ in range(3):
+        fail("ExportCsv", 4711, exception="Resque::DirtyExit")
+    direct("RENAME", "resque:failed", "resque:mail_failed")
+    direct("SADD", "resque:failed_queues", "mail_failed")
+    assert "ExportCsv (3)" in by_check(qtop("doctor", "--json"))["poison"]["text"]
+
+
+def test_an_unreadable_item_in_the_middle_of_a_queue_is_found(
+    qtop: Qtop, direct: Direct, push: Push
+) -> None:
+    for number in range(3):
+        push("Mail", number)
+    ran = by_check(qtop("doctor", "--json"))["items"]
+    assert (ran["level"], "3 looked at of 3" in ran["text"]) == ("OK", True)
+    direct("RPUSH", "resque:queue:mail", "no json")
+    push("Mail", 4)
+    finding = by_check(qtop("doctor", "--json"))["items"]
+    assert (finding["level"], "mail (1)" in finding["text"]) == ("WARN", True)
+    shown = qtop(*shlex.split(finding["remedy"])[1:], "--json").objects
+    assert [each["raw"] for each in shown] == ["no json"]
+
+
+#: What a server that refuses nearly everything says, with which status doctor then leaves, and a
+#: word of what it advises.
+REFUSALS = (
+    ("MISCONF Redis is configured to save RDB snapshots, but", 2, "disk"),
+    ("LOADING Redis is loading the dataset in memory", 2, "wait"),
+    ("MASTERDOWN Link with MASTER is down", 2, "wait"),
+    ("OOM command not allowed when used memory", 2, "maxmemory"),
+)
+
+
+@pytest.mark.parametrize(("words", "status", "advice"), REFUSALS)
+def test_a_server_that_refuses_is_told_as_what_it_is_and_asked_what_it_tells(
+    qtop: Qtop, words: str, status: int, advice: str
+) -> None:
+    def answer(command: list[bytes]) -> bytes:
+        if command[0] == b"INFO":
+            info = b"redis_version:7.0.0\r\nrole:master\r\nrdb_last_bgsave_status:err\r\n"
+            return b"$%d\r\n%s\r\n" % (len(info), info)
+        return b"-%s\r\n" % words.encode()
+
+    with Peer(answer) as peer:
+        ran = qtop("doctor", "--json", "--url", peer.url)
+    found = by_check(ran)
+    assert ran.status == status
+    assert words in found["state"]["text"]
+    assert advice in found["state"]["remedy"]
+    assert found["version"]["level"] == "OK"
+    assert found["persistence"]["level"] == "ERROR"
+    for check in ("clock", "namespace", "fleet", "scheduler", "memory", "connections"):
+        assert found[check]["level"] == "UNKNOWN", check
+    assert not [each for each in ran.objects if "correct the URL" in (each["remedy"] or "")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "advice"),
+    [
+        (b"-NOAUTH Authentication required.\r\n", "NOAUTH", "login"),
+        (b"-ERR max number of clients reached\r\n", "max number of clients", "maxclients"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not Redis", "host and port"),
+    ],
+)
+def test_what_keeps_all_from_being_asked_ends_it_with_the_remedy_that_fits(
+    qtop: Qtop, answer: bytes, words: str, advice: str
+) -> None:
+    with Peer(each(answer)) as peer:
+        ran = qtop("doctor", "--json", "--url", peer.url)
+    [finding] = ran.objects
+    assert (ran.status, finding["level"]) == (3, "ERROR")
+    assert words in finding["text"]
+    assert advice in finding["remedy"]
+
+
+def test_what_hangs_on_a_key_that_was_not_told_is_unknown(
+    qtop: Qtop, push: Push, fail: Push, set_user: SetUser
+) -> None:
+    push("Mail")
+    fail("Deadly", exception="Resque::DirtyExit")
+    names = ("queue*", "workers*", "stat:*", "pause*", "qtop:*", "delayed*", "unreadable:*")
+    ran = qtop("doctor", "--json", "--url", set_user("+@all", *(f"~resque:{n}" for n in names)))
+    found = by_check(ran)
+    for check in ("keys", "items", "poison", "duplicates", "workers", "jobs", "scheduler"):
+        assert found[check]["level"] == "UNKNOWN", check
+    assert not [each for each in ran.objects if "delete" in (each["remedy"] or "")]
+
+
+def test_where_nothing_could_be_looked_at_it_is_as_if_nothing_were_there(qtop: Qtop) -> None:
+    with Peer(each(b"-BUSY Redis is busy running a script.\r\n")) as peer:
+        ran = qtop("doctor", "--json", "--url", peer.url)
+    assert ran.status == 3
+    assert "OK" not in {each["level"] for each in ran.objects if each["check"] not in WAY}
 
 
 def test_jobs_that_are_there_twice_are_told_and_a_warning_when_a_dead_worker_has_one(
@@ -154,8 +282,8 @@ def test_queues_under_another_namespace_are_found(qtop: Qtop, direct: Direct) ->
 
 def test_a_server_that_cannot_be_reached_is_an_error_without_its_password(qtop: Qtop) -> None:
     ran = qtop("doctor", "--url", "redis://:secret@127.0.0.1:1/0")
-    assert ran.status == 2
-    assert ran.out.startswith("ERROR  connection")
+    assert ran.status == 3
+    assert ran.out.split()[:2] == ["ERROR", "connection"]
     assert "secret" not in ran.out + ran.err
 
 
@@ -189,7 +317,7 @@ def test_without_transactions_rights_are_not_tried_out(
     push("Mail")
     before = everything(direct)
     found = by_check(qtop("doctor", "--json", "--url", set_user("~*", "+@all", "-multi")))
-    assert found["rights"]["level"] == "WARN"
+    assert found["rights"]["level"] == "UNKNOWN"
     assert everything(direct) == before
 
 
@@ -198,7 +326,10 @@ def test_a_user_who_may_do_nothing_gets_a_report_all_the_same(
 ) -> None:
     ran = qtop("doctor", "--json", "--url", set_user("~*", "+ping", "+client|setname"))
     assert ran.status == 2
-    assert by_check(ran)["server"]["level"] == "ERROR"
+    found = by_check(ran)
+    assert found["scripts"]["level"] == "ERROR"
+    for check in ("server", "rights", "clock", "namespace", "fleet", "scheduler"):
+        assert found[check]["level"] == "UNKNOWN", check
 
 
 def test_every_command_of_every_script_is_among_those_whose_rights_are_looked_at() -> None:
@@ -231,24 +362,36 @@ def facts(**fields: str) -> Facts:
         (checks.version(facts()), "OK"),
         (checks.version(facts(redis_version="6.0.16")), "WARN"),
         (checks.version(facts(redis_version="3.2.1")), "ERROR"),
-        (checks.version(facts(redis_version="")), "WARN"),
+        (checks.version(facts(redis_version="")), "UNKNOWN"),
         (server_checks.role(facts(role="slave")), "ERROR"),
         (server_checks.persistence(facts()), "OK"),
         (server_checks.persistence(facts(aof_enabled="0")), "WARN"),
         (server_checks.persistence(facts(rdb_last_bgsave_status="err")), "ERROR"),
-        (server_checks.persistence(Facts({}, None, None)), "WARN"),
+        (server_checks.persistence(Facts({}, None, None)), "UNKNOWN"),
+        (server_checks.role(Facts({}, None, None)), "UNKNOWN"),
+        (server_checks.connections(Facts({}, None, None)), "UNKNOWN"),
+        (server_checks.connections(facts(connected_clients="1")), "UNKNOWN"),
+        (server_checks.connections(facts(connected_clients="1", maxclients="9")), "OK"),
+        (server_checks.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
+        (checks.namespaces(["resque"], False, "resque"), "UNKNOWN"),
+        (checks.unregistered([], False), "UNKNOWN"),
+        (checks.scripts(Facts({}, None, Busy("later"))), "UNKNOWN"),
+        (checks.scripts(Facts({}, None, Refused("no"))), "ERROR"),
         (checks.latency([0.1, 0.2]), "OK"),
         (checks.latency([80.0, 90.0]), "WARN"),
         (server_checks.clock(0.2), "OK"),
         (server_checks.clock(-30), "WARN"),
         (server_checks.clock(3600), "ERROR"),
-        (server_checks.scheduler("host:1", True, 900, 1), "OK"),
         (server_checks.scheduler(None, False, 0, 3), "WARN"),
         (server_checks.scheduler(None, True, 900, 0), "ERROR"),
         (checks.namespaces(["resque"], True, "resque"), "OK"),
         (checks.namespaces([], True, "resque"), "OK"),
-        (checks.rights(None), "WARN"),
+        (checks.rights(None), "UNKNOWN"),
         (checks.rights({}), "OK"),
+        (checks.rights({"DEL": AuthRefused("no")}), "ERROR"),
+        (checks.rights({"DEL": MissingCommand("no")}), "OK"),
+        (checks.commands({"DEL": AuthRefused("no")}), "OK"),
+        (checks.commands({"DEL": MissingCommand("no")}), "WARN"),
     ],
 )
 def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: str) -> None:
@@ -266,7 +409,7 @@ def test_a_finding_has_its_level_and_bad_ones_a_remedy(finding: Finding, level: 
         ({"maxmemory": "2097152", "maxmemory_policy": "allkeys-lru"}, ["OK", "ERROR"]),
         ({"maxmemory_policy": "allkeys-lru"}, ["OK", "WARN"]),
         ({"maxmemory_policy": "volatile-lru"}, ["OK", "WARN"]),
-        ({"maxmemory": "many", "maxmemory_policy": "unknown"}, ["OK", "WARN"]),
+        ({"maxmemory": "many", "maxmemory_policy": "unknown"}, ["UNKNOWN", "UNKNOWN"]),
     ],
 )
 def test_memory_and_what_is_dropped_when_it_is_full(
@@ -294,7 +437,7 @@ def test_what_is_due_for_long_under_a_living_scheduler_is_no_good_state(
     direct("SET", "resque:delayed:1000000000", "no list")
     found = by_check(qtop("doctor", "--json"))["scheduler"]
     assert found["level"] == "WARN"
-    assert "though web-1:7 is at work" in found["text"]
+    assert "though web-1:7 holds the schedulers' lock" in found["text"]
 
 
 def test_schedules_that_cannot_be_used_and_jobs_of_resque_status_are_told(
@@ -315,3 +458,67 @@ def test_schedules_that_cannot_be_used_and_jobs_of_resque_status_are_told(
     assert others["resque-status"]["level"] == "OK"
     direct("DEL", "resque:persistent_schedules")
     assert "unknown" in by_check(qtop("doctor", "--json"))["schedules"]["text"]
+
+
+def test_a_scheduler_that_was_killed_is_not_at_work_though_its_lock_is_left(
+    qtop: Qtop, direct: Direct
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    lock = "resque:resque:resque_scheduler_master_lock"
+    direct("SET", lock, f"{socket.gethostname()}:{gone.pid}", "EX", 100)
+    found = by_check(qtop("doctor", "--json"))["scheduler"]
+    assert found["level"] == "WARN"
+    assert "no such process" in found["text"]
+    direct("ZADD", "resque:delayed_queue_schedule", 1000000000, "1000000000")
+    direct("RPUSH", "resque:delayed:1000000000", "{}")
+    assert by_check(qtop("doctor", "--json"))["scheduler"]["level"] == "ERROR"
+    direct("SET", lock, "elsewhere:7", "EX", 178)
+    direct("DEL", "resque:delayed:1000000000")
+    found = by_check(qtop("doctor", "--json"))["scheduler"]
+    assert (found["level"], "elsewhere:7 is at work" in found["text"]) == ("OK", True)
+
+
+def test_a_past_moment_without_jobs_is_no_alarm(qtop: Qtop, direct: Direct) -> None:
+    for moment in range(1000000000, 1000000450):
+        direct("ZADD", "resque:delayed_queue_schedule", moment, moment)
+    assert by_check(qtop("doctor", "--json"))["scheduler"]["level"] == "OK"
+    assert "delayed jobs are due" not in qtop("--once").out
+    direct("RPUSH", "resque:delayed:1000000449", "{}")
+    assert by_check(qtop("doctor", "--json"))["scheduler"]["level"] == "ERROR"
+
+
+#: The lock as it is read again and again: who holds it, and for how much longer.
+Locks = Callable[[float], tuple[str | None, float | None]]
+
+
+@pytest.mark.parametrize(
+    ("lock", "runs_here", "level"),
+    [
+        (lambda s: (None, None), None, "OK"),
+        (lambda s: ("h:1", 176.0 - s), None, "OK"),
+        # Told to hold it for a minute only, it renews every five seconds.
+        (lambda s: ("h:1", 60.0 - s % 5), None, "OK"),
+        (lambda s: ("h:1", 600.0 - s % 5), None, "OK"),
+        (lambda s: ("h:1", 150.0 - s) if s < 3 else ("h:2", 180.0), None, "OK"),
+        (lambda s: ("h:1", 150.0 - s) if s < 3 else (None, None), None, "OK"),
+        (lambda s: ("h:1", 150.0 - s), None, "UNKNOWN"),
+        (lambda s: ("h:1", None), None, "UNKNOWN"),
+        (lambda s: ("h:1", 600.0 - s), None, "UNKNOWN"),
+        (lambda s: ("h:1", 100.0 - s), True, "WARN"),
+        (lambda s: ("h:1", 150.0 - s), False, "WARN"),
+        # One that was killed just now is not known to be dead before its lock says so.
+        (lambda s: ("h:1", 176.0 - s), False, "OK"),
+    ],
+)
+def test_a_scheduler_is_at_work_while_it_renews_its_lock(
+    lock: Locks, runs_here: bool | None, level: str
+) -> None:
+    passed = [0.0]
+
+    def sleep(seconds: float) -> None:
+        passed[0] += seconds
+
+    found = lease.find_out(lambda: lock(passed[0]), sleep=sleep, runs_here=lambda _: runs_here)
+    assert server_checks.scheduler(found, False, 0, 0).level == level
+    assert passed[0] <= 11

@@ -201,3 +201,12 @@ def test_without_delayed_jobs_the_outlook_is_empty(store: Store) -> None:
     found = store.run(outlook(KEYS, T, [300]))
     assert found.total == Share(0, 0, is_exact=True)
     assert found.first_at is None
+
+
+def test_the_first_moment_is_the_first_that_has_jobs(store: Store, direct: Direct) -> None:
+    park(direct, T - 500)
+    assert store.run(outlook(KEYS, T, [])).first_at == T - 500
+    park(direct, T - 100, b"{}")
+    park(direct, T - 50, b"{}")
+    seen = store.run(outlook(KEYS, T, []))
+    assert (seen.shares[0].jobs, seen.first_at) == (2, T - 100)

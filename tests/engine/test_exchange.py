@@ -14,7 +14,6 @@ from resque.wire.exchange import (
     Script,
     Steps,
     drive,
-    executed,
     load_script,
     refusal,
     single,
@@ -115,7 +114,11 @@ def test_then_changes_the_result_and_nothing_else() -> None:
             "ERR ACL failure in script: User w has no permissions to run the 'rpush' command",
             errors.AuthRefused,
         ),
-        ("ERR unknown command 'FOO'", Refused),
+        ("ERR unknown command 'FOO'", errors.MissingCommand),
+        ("ERR unknown subcommand 'SETINFO'. Try CLIENT HELP.", errors.MissingCommand),
+        ("ERR Unknown Redis command called from script script: 7e", errors.MissingCommand),
+        ("ERR max number of clients reached", errors.TooManyClients),
+        ("DENIED Redis is running in protected mode because", errors.AuthRefused),
         ("", Refused),
         ("Something else", Refused),
     ],
@@ -132,12 +135,6 @@ def test_every_class_of_the_tree_is_drawn_in_the_docstring() -> None:
     assert errors.__doc__ is not None
     drawn = [line.strip("│├└─ ").split(" ")[0] for line in errors.__doc__.splitlines()]
     assert {each.__name__ for each in ours} <= set(drawn)
-
-
-def test_a_transaction_with_a_refusal_inside_is_refused() -> None:
-    assert executed([1, b"x"]) == [1, b"x"]
-    with pytest.raises(WrongType):
-        executed([1, Exception("WRONGTYPE Operation against a key")])
 
 
 def get(key: str) -> Exchange[Any]:

@@ -86,6 +86,8 @@ def test_keys_of_several_are_refused_before_more_is_done(other: bytes) -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
+        (ConnectionError("max number of clients reached"), "it takes no more clients"),
+        (BrokenPipeError(32, "Broken pipe"), "connection closed"),
         (ConnectionRefusedError(111, "Connection refused"), "connection refused"),
         (TimeoutError("timed out"), "no answer in time"),
         (socket.gaierror(-2, "Name or service not known"), "unknown host"),

@@ -43,6 +43,33 @@ def test_the_scheduler_and_the_first_delayed_moment_are_found(store: Store, dire
     direct("HSET", KEYS.persistent_schedules(), "nightly", "{}")
     found = take(store)
     assert (found.master, found.due, found.schedules) == ("web1:7", 1e9, 1)
+    assert found.lock_left_s is None
+    direct("SET", LOCK, "web1:7", "EX", 100)
+    left_s = take(store).lock_left_s
+    assert left_s is not None
+    assert 50 < left_s <= 100
+
+
+@pytest.mark.parametrize(
+    ("empty", "due"), [(0, 1e9), (450, 1e9 + 450), (1_200, None)], ids=["none", "some", "too many"]
+)
+def test_moments_without_jobs_are_passed_over(
+    store: Store, direct: Direct, empty: int, due: float | None
+) -> None:
+    moments = [str(1_000_000_000 + number) for number in range(empty + 1)]
+    for moment in moments:
+        direct("ZADD", KEYS.delayed_schedule(), moment, moment)
+    direct("RPUSH", KEYS.delayed(moments[-1]), "{}")
+    found = store.run(survey.look(KEYS, LOCK))
+    assert found.due == due
+    assert ("scheduler" in found.problems) == (due is None)
+
+
+def test_what_has_no_jobs_is_not_due(store: Store, direct: Direct) -> None:
+    direct("ZADD", KEYS.delayed_schedule(), 1_000_000_000, "1000000000")
+    assert store.run(survey.look(KEYS, LOCK)).due == math.inf
+    direct("SET", KEYS.delayed("1000000000"), "no list")
+    assert store.run(survey.look(KEYS, LOCK)).due == 1e9
 
 
 def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct) -> None:

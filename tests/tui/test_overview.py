@@ -311,7 +311,7 @@ async def test_a_verdict_on_the_server_opens_with_what_to_do() -> None:
         await on_verdict(pilot, "Redis may drop data")
         assert isinstance(app.screen, VerdictScreen)
         text = screen_text(app)
-        assert "CONFIG SET maxmemory-policy noeviction" in text
+        assert "maxmemory-policy set to noeviction" in text
         source.surveyed = survey()
         app.on_survey(source.surveyed)
         await until_shown(pilot, "This is no longer so.")

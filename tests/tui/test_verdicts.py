@@ -559,6 +559,14 @@ def test_what_the_server_tells_is_judged(facts: dict[str, str], told: list[str])
     assert [text for text in texts(verdicts) if text[:4] in ("bad:", "warn")] == told
 
 
+@pytest.mark.parametrize("field", ["used_memory", "maxmemory_policy", "maxclients", "role"])
+def test_what_the_server_does_not_tell_is_a_note_and_no_alarm(field: str) -> None:
+    verdicts = judged(
+        served(), found=survey(facts={field: "?"} if field == "role" else {field: ""})
+    )
+    assert [each.severity for each in verdicts if each.check == "server"] == ["note"]
+
+
 def test_snapshots_only_are_a_note() -> None:
     verdicts = judged(served(), found=survey(facts={"aof_enabled": "0"}, save="3600 1"))
     assert [each.severity for each in verdicts] == ["good", "note"]
@@ -575,7 +583,7 @@ def test_snapshots_only_are_a_note() -> None:
         ({"due": NOW.timestamp() - 120, "master": "web1:7"}, []),
         (
             {"due": NOW.timestamp() - 121, "master": "web1:7"},
-            ["warn: delayed jobs are due for 2 min, though web1:7 is at work"],
+            ["warn: delayed jobs are due for 2 min, though web1:7 holds the schedulers' lock"],
         ),
         ({"schedules": 3}, ["warn: scheduler: none is at work for 3 schedules"]),
     ],
@@ -583,6 +591,28 @@ def test_snapshots_only_are_a_note() -> None:
 def test_delayed_jobs_that_nobody_moves_are_told(more: dict[str, Any], told: list[str]) -> None:
     verdicts = judged(served(), found=survey(**more))
     assert [text for text in texts(verdicts) if not text.startswith("good")] == told
+
+
+def lock_look(at_s: float, left_s: float, owner: str = "web1:7") -> Survey:
+    return survey(taken=NOW + timedelta(seconds=at_s), master=owner, lock_left_s=left_s)
+
+
+def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_told() -> None:
+    judge = Judge()
+
+    def told(found: Survey) -> list[str]:
+        board = History().add(served(), 0.0)
+        verdicts = judge.judge(board, 0.0, survey=found, rtt_ms=None)
+        return [each.text for each in verdicts if each.check == "scheduler"]
+
+    # What matters is whether its end moves: how long it lasts is a setting.
+    for at_s in (0.0, 70.0, 140.0):
+        assert told(lock_look(at_s, 100.0)) == []
+    for at_s in (150.0, 160.0, 199.0):
+        assert told(lock_look(at_s, 240.0 - at_s)) == []
+    [text] = told(lock_look(210.0, 30.0))
+    assert "web1:7 holds the lock, and has not renewed it for" in text
+    assert told(lock_look(220.0, 180.0, "web2:9")) == []
 
 
 @pytest.mark.parametrize(("skew", "told"), [(5.0, []), (-5.1, ["warn"]), (200.0, ["bad"])])
@@ -601,6 +631,11 @@ def test_a_clock_is_only_wrong_as_far_as_the_answers_delay_cannot_explain_it() -
 def test_slow_answers_are_told(rtt_ms: float | None, is_told: bool) -> None:
     verdicts = judged(served(), rtt_ms=rtt_ms)
     assert bool(of_kind("slow", verdicts)) is is_told
+
+
+def test_a_refusal_is_an_answer() -> None:
+    verdict = no_answer("the server is loading (Redis says: LOADING)", NOW)
+    assert verdict.text == "Redis refuses: the server is loading (Redis says: LOADING)"
 
 
 def test_no_answer_is_bad_and_says_why() -> None:

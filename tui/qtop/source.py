@@ -66,10 +66,10 @@ class RedisSource:
         return await in_turns(reading)
 
     async def survey(self, queues: Sequence[str] = ()) -> Survey:
-        """One round trip on the connection of the looks; see `survey.take`."""
+        """On the connection of the looks; see `survey.look`."""
         lock = self._keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
         before_s = time.time()
-        found = await self._looks.run(self._let_through(survey.take(self._keys, lock, queues)))
+        found = await self._looks.run(self._let_through(survey.look(self._keys, lock, queues)))
         if found.taken is None:
             return found
         return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))

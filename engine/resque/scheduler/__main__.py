@@ -48,6 +48,7 @@ from resque.scheduler.moving import BATCH
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.zones import local_zone
 from resque.wire.address import parse_url
+from resque.wire.contact import contact
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.wire.stores import Store
 from resque.worker import log, own_server
@@ -75,8 +76,9 @@ def main(environ: Mapping[str, str]) -> int:
         print(f"scheduler: {error}", file=sys.stderr)
         return 2
     try:
+        store = Store(url, client_name=f"resque-scheduler-{os.getpid()}")
         scheduler = Scheduler(
-            Store(url, client_name=f"resque-scheduler-{os.getpid()}"),
+            store,
             Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE),
             version=resque.__version__,
             zone=zone,
@@ -85,6 +87,7 @@ def main(environ: Mapping[str, str]) -> int:
             log=log.say,
         )
         server = own_server.hold(url)
+        store.run(contact(store.address))
         scheduler.run()
         if server is not None:
             server.close()

@@ -3,9 +3,11 @@ each, from some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
+from math import isfinite
 from statistics import median_low
 
 from resque.state import delayed, delayed_windows
@@ -30,7 +32,7 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What comes due: overdue, then within each of some times ahead, then later. `first_at` is the
-    earliest moment (epoch); None when there is none."""
+    earliest moment (epoch) with jobs, as far as was looked; None when there is none."""
 
     shares: tuple[Share, ...]
     first_at: float | None
@@ -65,7 +67,19 @@ def outlook(keys: Keys, now: float, ahead_s: Sequence[int]) -> Steps[Outlook]:
     sizes = [list(islice(rest_of, len(members))) for members in sampled]
     counts = [int(count) for count in rest[::3]]
     shares = tuple(_share(count, seen) for count, seen in zip(counts, sizes, strict=True))
-    return Outlook(shares, delayed.stamps(first)[0][1] if first else None)
+    return Outlook(shares, _first_with_jobs(chain(*sampled), chain(*sizes), first))
+
+
+def _first_with_jobs(
+    stamps: Iterable[bytes], sizes: Iterable[int], first: list[bytes]
+) -> float | None:
+    """The earliest of the moments looked at that has jobs; where none has, or its name is no time,
+    the first of all. A scheduler clears away those without when it passes them."""
+    stamp = next((stamp for stamp, size in zip(stamps, sizes, strict=True) if size), b"")
+    with suppress(ValueError):
+        if isfinite(at := float(stamp)):
+            return at
+    return delayed.stamps(first)[0][1] if first else None
 
 
 def _share(moments: int, sizes: Sequence[int]) -> Share:

@@ -13,7 +13,7 @@ from resque.state import delayed
 from resque.state.delayed import DelayedJob, Moment
 from resque.state.windows import read_item
 from resque.wire.exchange import Arg, Exchange, Steps, load_script, single
-from resque.wire.keys import Keys
+from resque.wire.keys import Keys, name_text
 
 _LENGTHS = load_script("lengths")
 _STRETCHES = load_script("stretches")
@@ -23,6 +23,8 @@ MOMENTS = 500
 JOBS = 250
 #: Moments that one page looks at, at most: they may be empty, as Ruby leaves them.
 _MOST_MOMENTS = 2_000
+#: Where it is asked what is overdue: so many moments at once, and so often.
+_EMPTY_MOMENTS, _EMPTY_PAGES = 200, 5
 #: Of longer jobs only the beginning is read.
 LISTED_BYTES = 4_096
 
@@ -157,6 +159,26 @@ def lengths(keys: Keys, stamps: Sequence[str]) -> Exchange[list[int]]:
     O(moments)."""
     lists = [keys.delayed(stamp) for stamp in stamps]
     return single(_LENGTHS.call(lists), list) if lists else Exchange((), lambda _: [])
+
+
+def first_with_jobs(keys: Keys, until: float) -> Steps[float | None]:
+    """The earliest moment up to `until` (epoch) that has jobs, or whose key cannot hold any; a
+    scheduler clears away those without when it passes them. Infinite when there is none, None when
+    the first thousand have none and there are more. Two round trips for each 200 moments."""
+    key, start = keys.delayed_schedule(), 0
+    for _ in range(_EMPTY_PAGES):
+        limit = ("LIMIT", start, _EMPTY_MOMENTS)
+        found: list[bytes] = yield single(
+            ("ZRANGEBYSCORE", key, "-inf", repr(until), "WITHSCORES", *limit), list
+        )
+        sizes: list[int] = yield lengths(keys, [name_text(stamp) for stamp in found[::2]])
+        for score, size in zip(found[1::2], sizes, strict=True):
+            if size:
+                return float(score)
+        if len(sizes) < _EMPTY_MOMENTS:
+            return float("inf")
+        start += _EMPTY_MOMENTS
+    return None
 
 
 _Span = tuple[Moment, int, int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from resque.errors import AuthRefused, StoreError
+from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.wire.exchange import Arg, Exchange, Reply, Steps, load_script
 from resque.wire.keys import Keys, name_text
 
@@ -21,22 +21,23 @@ _NOBODY = "\0"
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a server tells about itself: the fields of INFO, its `save` setting (None when it is
-    not told), and why scripts cannot be run (None when they can)."""
+    not told), why scripts cannot be run (None when they can), and why INFO is not told (None when
+    it is)."""
 
     fields: Mapping[str, str]
     save: str | None
-    script_problem: str | None
+    script_problem: StoreError | None
+    info_problem: StoreError | None = None
 
 
 def facts(keys: Keys) -> Exchange[Facts]:
-    """Ask the server about itself. One round trip, O(1). Raises StoreError when it tells
-    nothing."""
+    """Ask the server about itself. One round trip, O(1)."""
 
     def parse(replies: list[Reply]) -> Facts:
         info, config, script = replies
+        problem = script if isinstance(script, StoreError) else None
         if isinstance(info, StoreError):
-            raise info
-        problem = str(script) if isinstance(script, StoreError) else None
+            return Facts({}, None, problem, info)
         return replace(read_facts(info, config), script_problem=problem)
 
     window = _WINDOW.call([keys.audit() + b":none"], [0, 0, 0])
@@ -53,25 +54,33 @@ def read_facts(info: bytes, config: Reply) -> Facts:
 
 
 def missing_rights(keys: Keys) -> Steps[dict[str, str] | None]:
-    """The commands that this user may not run, with what the server says; None when that cannot
-    be found out. The commands are queued in a transaction that is then discarded: a server checks
-    rights when it queues. Nothing is run. Two round trips."""
+    """As `refused_commands`, only those that lack a right: an older server does not know them
+    all, and says so otherwise."""
+    refused = yield from refused_commands(keys)
+    if refused is None:
+        return None
+    return {name: str(why) for name, why in refused.items() if isinstance(why, AuthRefused)}
+
+
+def refused_commands(keys: Keys) -> Steps[dict[str, StoreError] | None]:
+    """The commands that this user may not run, or that the server does not know, with why; None
+    when that cannot be found out. The commands are queued in a transaction that is then discarded:
+    a server checks that when it queues. Nothing is run. Two round trips."""
     begun: list[Reply] = yield Exchange((("MULTI",), ("DISCARD",)), list, tolerant=True)
     if any(isinstance(reply, StoreError) for reply in begun):
         # Without a transaction the commands would really be run.
         return None
     commands = used_commands(keys)
-    missing: dict[str, str] = yield Exchange(
+    refused: dict[str, StoreError] = yield Exchange(
         (("MULTI",), *commands, ("DISCARD",)),
         lambda replies: {
-            str(command[0]): str(reply)
+            str(command[0]): reply
             for command, reply in zip(commands, replies[1:-1], strict=True)
-            # An older server does not know them all, and says so otherwise.
-            if isinstance(reply, AuthRefused)
+            if isinstance(reply, AuthRefused | MissingCommand)
         },
         tolerant=True,
     )
-    return missing
+    return refused
 
 
 def missing_scripts() -> Exchange[dict[str, str]]:

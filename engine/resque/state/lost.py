@@ -30,7 +30,11 @@ def count_key(keys: Keys, queue: str, payload: bytes) -> bytes:
 def counts(keys: Keys, jobs: Sequence[tuple[str, bytes]]) -> Exchange[list[int]]:
     """How often jobs (queue and payload each) were put back within a day after their process had
     died. (Only workers that put lost jobs back count that.) One round trip, O(jobs)."""
-    wanted = [count_key(keys, *job) for job in jobs]
+    return counts_under([count_key(keys, *job) for job in jobs])
+
+
+def counts_under(wanted: Sequence[bytes]) -> Exchange[list[int]]:
+    """As `counts`, of jobs whose `count_key`s are known."""
     commands: tuple[Command, ...] = (("MGET", *wanted),) if wanted else ()
     return Exchange(commands, lambda replies: [int(n or 0) for n in chain.from_iterable(replies)])
 

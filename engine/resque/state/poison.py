@@ -1,18 +1,35 @@
-"""Failed jobs that killed their process again and again: a retry of everything spares them."""
+"""Failed jobs that killed their process again and again: a retry of everything spares them.
+
+Two things tell: how often a worker put a job back whose process had died, where workers do that;
+and how many entries say of one payload that its process died, whoever recorded them.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.state import failures, lost, windows
 from resque.state.failures import FAILED, Failure
 from resque.wire.exchange import Steps
 from resque.wire.keys import Keys
+from resque.wire.sha1 import sha1_hex
 
 _DEADLY = frozenset({WIRE_NAMES[DirtyExit], WIRE_NAMES[PruneDeadWorkerDirtyExit]})
+#: So many deaths of one payload are no accident. (A deploy that kills what runs may record one.)
+MANY = 3
 #: Counts asked for in one round trip.
 _AT_ONCE = 1000
+
+
+class _Died(NamedTuple):
+    """An entry of a job whose process died, without the job: it may be large."""
+
+    sha: str
+    count_key: bytes
+    payload_sha: str
 
 
 def may_be(entry: Failure) -> bool:
@@ -24,10 +41,11 @@ def may_be(entry: Failure) -> bool:
 def among(
     keys: Keys, entries: Sequence[Failure], *, list_name: str = FAILED
 ) -> Steps[dict[str, int]]:
-    """The poisoned ones: by the SHA-1 of their entries, how often their jobs were put back after
-    their process had died, within a day, before they failed by it. (Only workers that put lost
-    jobs back count that.) A round trip for each 1,000 entries, and one for each that is cut."""
-    jobs: list[tuple[str, tuple[str, bytes]]] = []
+    """The poisoned ones: by the SHA-1 of their entries, how often their process died: how often
+    their jobs were put back for that within a day, before they failed by it (only workers that put
+    lost jobs back count that), or how many of these entries, at least `MANY`, tell it of the same
+    payload. A round trip for each 1,000 entries, and one for each that is cut."""
+    found: list[_Died] = []
     for entry in filter(may_be, entries):
         raw: bytes | None = entry.item.raw
         if entry.item.is_cut:
@@ -37,8 +55,14 @@ def among(
             continue
         job = failures.job_of(raw)
         if not isinstance(job, str):
-            jobs.append((entry.item.sha, job))
+            count_key = lost.count_key(keys, *job)
+            found.append(_Died(entry.item.sha, count_key, sha1_hex(job[1])))
     counts: list[int] = []
-    for at in range(0, len(jobs), _AT_ONCE):
-        counts += yield lost.counts(keys, [job for _, job in jobs[at : at + _AT_ONCE]])
-    return {sha: count for (sha, _), count in zip(jobs, counts, strict=True) if count}
+    for at in range(0, len(found), _AT_ONCE):
+        counts += yield lost.counts_under([each.count_key for each in found[at : at + _AT_ONCE]])
+    deaths = Counter(each.payload_sha for each in found)
+    died = {
+        each.sha: max(count, deaths[each.payload_sha] if deaths[each.payload_sha] >= MANY else 0)
+        for each, count in zip(found, counts, strict=True)
+    }
+    return {sha: count for sha, count in died.items() if count}

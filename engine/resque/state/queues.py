@@ -16,10 +16,11 @@ from resque.state.queue_list import names as names
 from resque.state.trail import Trail, trail_args, trail_keys
 from resque.state.windows import Extent, Item, Window
 from resque.wire.codec import Payload, decode_payload
-from resque.wire.exchange import Arg, Exchange, Steps, executed, load_script, single
+from resque.wire.exchange import Arg, Exchange, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes
 
 _PUSH_ALL = load_script("push_all")
+_REMOVE_QUEUE = load_script("remove_queue")
 _REPLACE = load_script("replace")
 
 #: How far from its place a job is looked for before the whole queue is.
@@ -149,17 +150,11 @@ def _spelling(args: Any) -> str:
 
 
 def remove_queue(keys: Keys, queue: str) -> Exchange[int]:
-    """Delete a queue and its name. Returns how many jobs there were. One round trip; the server
-    frees the memory in the background."""
-    return Exchange(
-        (
-            ("MULTI",),
-            ("LLEN", keys.queue(queue)),
-            ("SREM", keys.queues(), name_bytes(queue)),
-            ("UNLINK", keys.queue(queue)),
-            ("EXEC",),
-        ),
-        lambda replies: int(executed(replies[4])[0]),
+    """Delete a queue and its name. Returns how many jobs there were. One round trip, atomic; the
+    server frees the memory in the background."""
+    return single(
+        _REMOVE_QUEUE.call([keys.queues(), keys.queue(queue)], [name_bytes(queue)]),
+        int,
         writes=True,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from resque.errors import AuthRefused, StoreError
+from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.state import workers
 from resque.state.thrift import Thrift
 from resque.wire.exchange import Command, Reply, load_script, refusal
@@ -87,7 +87,7 @@ class Register:
             if isinstance(reply, StoreError):
                 # The next look asks in the other way, as those after it where a right is lacking.
                 self._is_settled = False
-                self._is_allowed = not isinstance(reply, AuthRefused)
+                self._is_allowed = not isinstance(reply, AuthRefused | MissingCommand)
                 return self._ids, self._beats
             replies = [_told(each) for each in reply]
         members, beats = replies

@@ -206,6 +206,17 @@ def release(lock: bytes, owner: str) -> Exchange[bool]:
     return single(_UNLOCK.call([lock], [name_bytes(owner)]), lambda reply: reply == 1, writes=True)
 
 
+def lease(lock: bytes) -> Exchange[tuple[str | None, float | None]]:
+    """Who holds the master lock, and for how many more seconds; None where it never ends. One
+    round trip."""
+
+    def parse(replies: list[Any]) -> tuple[str | None, float | None]:
+        owner, left_ms = replies
+        return None if owner is None else name_text(owner), left_ms / 1000 if left_ms >= 0 else None
+
+    return Exchange((("GET", lock), ("PTTL", lock)), parse)
+
+
 def master(lock: bytes) -> Exchange[tuple[str | None, int]]:
     """Who holds the master lock, and for how many more seconds. One round trip."""
     return Exchange(

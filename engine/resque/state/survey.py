@@ -1,5 +1,5 @@
 """What a console wants to know now and then, beside its looks: the server's health, the scheduler,
-who paused what, and which jobs are next. One round trip."""
+who paused what, and which jobs are next."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from resque.errors import Busy, StoreError
-from resque.state import audit, delayed, fronts, inspection
+from resque.state import audit, delayed, delayed_windows, fronts, inspection
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
 from resque.state.strays import Strays
 from resque.wire import times
-from resque.wire.exchange import Exchange, Reply
+from resque.wire.exchange import Exchange, Reply, Steps
 from resque.wire.keys import Keys, name_text
 
 Part = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
@@ -30,8 +30,10 @@ class Survey:
     Attributes:
         taken: By the server's clock.
         facts: What the server tells about itself.
-        master: The scheduler that is at work; empty when none is.
-        due: The earliest moment until which a job is delayed; infinite when none is.
+        master: Who holds the schedulers' lock; empty when nobody does.
+        lock_left_s: For how much longer, unless it is renewed; None also where it never ends.
+        due: The earliest moment until which a job is delayed; infinite when none is. Of moments
+            that have passed only those count that have jobs.
         schedules: How many recurring schedules there are.
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
@@ -43,6 +45,7 @@ class Survey:
     taken: datetime | None = None
     facts: Facts | None = None
     master: str | None = None
+    lock_left_s: float | None = None
     due: float | None = None
     schedules: int | None = None
     aside: int | None = None
@@ -69,6 +72,27 @@ def failed(why: str) -> Survey:
     return Survey(problems=dict.fromkeys(parts, why))
 
 
+def look(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Steps[Survey]:
+    """As `take`, and then `settled`."""
+    found: Survey = yield take(keys, lock, queues)
+    return (yield from settled(keys, found))
+
+
+def settled(keys: Keys, found: Survey) -> Steps[Survey]:
+    """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
+    round trips find out whether it has any, some more where many have none."""
+    if found.taken is None or found.due is None or found.due > found.taken.timestamp():
+        return found
+    try:
+        due = yield from delayed_windows.first_with_jobs(keys, found.taken.timestamp())
+        why = "so many past moments have no jobs that not all were looked at"
+    except StoreError as error:
+        due, why = None, str(error)
+    if due is None:
+        return replace(found, due=None, problems={**found.problems, "scheduler": why})
+    return replace(found, due=due)
+
+
 def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey]:
     """Find out. What a user may not ask stays unknown; raises Busy when the server answers nothing
     for now. `lock` is the schedulers' master lock's
@@ -76,7 +100,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey
     `DEEDS_READ` and queues)."""
 
     def parse(replies: list[Reply]) -> Survey:
-        clock, info, config, master, first, schedules, entries, aside, *heads = replies
+        clock, info, config, master, left, first, schedules, entries, aside, *heads = replies
         problems: dict[Part, str] = {}
 
         def known(part: Part, *parts: Reply) -> bool:
@@ -93,6 +117,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
             facts=inspection.read_facts(info, config) if known("server", info) else None,
             master=name_text(master or b"") if has_scheduler else None,
+            lock_left_s=_seconds(left) if has_scheduler else None,
             due=_score(first) if has_scheduler else None,
             schedules=schedules if has_scheduler else None,
             aside=aside if known("aside", aside) else None,
@@ -106,6 +131,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey
         ("INFO",),
         ("CONFIG", "GET", "save"),
         ("GET", lock),
+        ("PTTL", lock),
         ("ZRANGE", keys.delayed_schedule(), 0, 0, "WITHSCORES"),
         ("HLEN", keys.persistent_schedules()),
         ("XREVRANGE", keys.audit(), "+", "-", "COUNT", DEEDS_READ),
@@ -113,6 +139,10 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey
         *fronts.asking(keys, queues),
     )
     return Exchange(commands, parse, tolerant=True)
+
+
+def _seconds(left_ms: Reply) -> float | None:
+    return left_ms / 1000 if isinstance(left_ms, int) and left_ms >= 0 else None
 
 
 def _score(first: list[bytes]) -> float:

@@ -67,6 +67,12 @@ class Address:
             for host, port in self.sentinels
         ]
 
+    def without_secrets(self, text: str) -> str:
+        """What a server said, without the passwords that it may have repeated."""
+        for secret in filter(None, (self.password, self.sentinel_password)):
+            text = text.replace(secret, "***")
+        return text
+
     def __repr__(self) -> str:
         # Without the password.
         return f"Address({str(self)!r})"
@@ -256,6 +262,7 @@ _CHECK = "check that it runs and that the address is right"
 _CHECK_CA = "name the file of its CA as ?ca=FILE, or give up the check with ?verify=no"
 #: What an error's text contains, what that means, and what to do about it.
 _SIGNS = (
+    ("max number of clients", "it takes no more clients", "have its maxclients raised"),
     ("refused", "connection refused", _CHECK),
     # asyncio has no words of its own for these.
     (f"{errno.ECONNREFUSED}] connect call failed", "connection refused", _CHECK),
@@ -278,6 +285,7 @@ _SIGNS = (
     ("unreachable", "network unreachable", _CHECK),
     ("closed", "connection closed", _CHECK),
     ("reset", "connection closed", _CHECK),
+    ("broken pipe", "connection closed", _CHECK),
 )
 
 

@@ -13,11 +13,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from resque.errors import (
     AuthRefused,
     Busy,
+    MissingCommand,
     NotPersisting,
     OutOfMemory,
     ReadOnly,
     Refused,
     StoreError,
+    TooManyClients,
     WrongType,
 )
 from resque.wire.address import Address
@@ -142,8 +144,6 @@ class Exchange(Generic[T]):
             for i, reply in zip(forgotten, again, strict=True):
                 replies[i] = reply
         for i, reply in enumerate(replies):
-            if sent[i] == ("EXEC",):
-                _check_transaction(reply)
             if isinstance(reply, ErrorReply):
                 if reply.text.startswith("MOVED "):
                     raise _elsewhere(sent, reply.text)
@@ -157,15 +157,6 @@ class Exchange(Generic[T]):
 def single(command: Command, parse: Callable[[Reply], T], *, writes: bool = False) -> Exchange[T]:
     """An exchange of one command; `parse` gets its reply."""
     return Exchange((command,), lambda replies: parse(replies[0]), writes)
-
-
-def executed(reply: Reply) -> list[Reply]:
-    """The replies within the reply of EXEC. Raises the first refusal among them: a transaction
-    does not stop at a command that fails."""
-    for each in reply:
-        if isinstance(each, Exception):
-            raise refusal(str(each))
-    return list(reply)
 
 
 #: An operation of several round trips: yields exchanges, receives their results, returns a T.
@@ -194,13 +185,6 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
             problem = error
 
 
-def _check_transaction(reply: Reply) -> None:
-    """The errors of a transaction's commands are inside the reply to its EXEC."""
-    for part in reply if isinstance(reply, list) else ():
-        if isinstance(part, Exception):
-            raise refusal(str(part))
-
-
 def _is_noscript(reply: Reply) -> bool:
     return isinstance(reply, ErrorReply) and reply.text.startswith("NOSCRIPT")
 
@@ -222,7 +206,9 @@ _REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "UNBLOCKED": (Busy, "the server is no longer the primary: try again soon"),
     "MISCONF": (NotPersisting, "the server cannot save to disk and refuses writes: free its disk"),
     "WRONGTYPE": (WrongType, "a key holds another kind of value than Resque keeps there"),
+    "DENIED": (AuthRefused, "the server is in protected mode: have a password set for it"),
 }
+_NO_ROOM = "max number of clients"
 
 
 class Moved(StoreError):
@@ -258,6 +244,16 @@ def _tag(command: tuple[Arg, ...]) -> bytes:
     return tag[0] if tag[0] and tag[1] else name
 
 
+def _missing(text: str) -> MissingCommand:
+    """The error for a command that the server does not know. Its arguments, which the server may
+    repeat, are left out: one of them can be a password, or a job."""
+    said = text.partition(", with args")[0]
+    return MissingCommand(
+        "the server does not know a command: it was renamed or switched off there, the server is "
+        f"too old, or it is not Redis (it says: {said})"
+    )
+
+
 def refusal(text: str) -> StoreError:
     """The error for an error reply, with what to do about it."""
     code, _, rest = text.partition(" ")
@@ -268,6 +264,11 @@ def refusal(text: str) -> StoreError:
     if "executing the script can't" in rest or "ACL failure in script" in rest:
         # A right that only a script lacks has no code of its own.
         code = "NOPERM"
+    if _NO_ROOM in rest:
+        advice = "the server takes no more clients: close some, or have its maxclients raised"
+        return TooManyClients(f"{advice} (Redis says: {text})")
+    if "nknown command" in rest or "nknown subcommand" in rest or "nknown Redis command" in rest:
+        return _missing(text)
     if "DB index" in rest:
         return Refused(f"there is no database of that number: correct the URL (Redis says: {text})")
     if code not in _REFUSALS:

@@ -156,12 +156,13 @@ def _sentinel_clients(pool: Any) -> list[Any]:
 
 
 def _greet(name: str | None, connection: Any) -> None:
-    """Log in, and set the name. A name is a courtesy: a user without the right to set one may
-    work all the same. (redis-py's `client_name` refuses them.)"""
+    """Log in, and set the name. A name is a courtesy: where it cannot be set, because of the
+    user's rights or because the server has no CLIENT, one may work all the same. (redis-py's
+    `client_name` refuses that.)"""
     connection.on_connect()
     if name is not None:
         connection.send_command("CLIENT", "SETNAME", name, check_health=False)
-        with suppress(redis.exceptions.NoPermissionError):
+        with suppress(redis.ResponseError):
             connection.read_response()
 
 
@@ -170,7 +171,7 @@ async def _greet_async(name: str | None, connection: Any) -> None:
     await connection.on_connect()
     if name is not None:
         await connection.send_command("CLIENT", "SETNAME", name, check_health=False)
-        with suppress(redis.exceptions.NoPermissionError):
+        with suppress(redis.ResponseError):
             await connection.read_response()
 
 

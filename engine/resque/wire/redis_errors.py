@@ -20,6 +20,10 @@ from resque.errors import AuthRefused, Busy, NotRedis, OutcomeUnknown, StoreErro
 from resque.wire.address import Address, reason_of, unreachable
 from resque.wire.exchange import ErrorReply, refusal
 
+#: What redis-py takes for a broken connection, and is an answer.
+_TOLD = (AuthenticationError, AuthorizationError, BusyLoadingError)
+_NO_ROOM = "max number of clients"
+
 #: redis-py strips these words from the front of an error text and tells them by class instead.
 _CODES: dict[str, str] = {
     "AuthenticationError": "NOAUTH",
@@ -46,6 +50,16 @@ def error_reply(error: ResponseError) -> ErrorReply:
     return ErrorReply(text if not code or text.startswith(code) else f"{code} {text}")
 
 
+def is_turned_away(error: Exception) -> bool:
+    """Whether a connection was closed while it was made: the server may have said why."""
+    if isinstance(error.__cause__, redis.RedisError):
+        error = error.__cause__
+    if not isinstance(error, redis.ConnectionError) or isinstance(error, _TOLD):
+        return False
+    is_told = _NO_ROOM in str(error)
+    return not is_told and reason_of(error) in ("connection closed", "connection failed")
+
+
 def raise_ours(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
     """Raise the StoreError that tells of `error`; the address is shown without secrets. With
     `unknown`, no answer means OutcomeUnknown: a write was under way."""
@@ -54,6 +68,9 @@ def raise_ours(error: Exception, address: Address, *, unknown: bool) -> NoReturn
     if isinstance(error.__cause__, redis.RedisError):
         # The asyncio client wraps what a server refuses while a connection is made.
         error = error.__cause__
+    if _NO_ROOM in str(error):
+        # redis-py calls it a broken connection, without the code.
+        error = ResponseError(f"ERR {_NO_ROOM} reached")
     if isinstance(error, AuthenticationError | AuthorizationError):
         raise AuthRefused(f"{address} refuses this user or password: correct the URL") from None
     if isinstance(error, BusyLoadingError):
@@ -61,7 +78,7 @@ def raise_ours(error: Exception, address: Address, *, unknown: bool) -> NoReturn
     if isinstance(error, InvalidResponse):
         raise NotRedis(f"what answers at {address} is not Redis: check host and port") from None
     if isinstance(error, ResponseError):
-        problem = refusal(error_reply(error).text)
+        problem = refusal(address.without_secrets(error_reply(error).text))
         raise type(problem)(f"{address}: {problem}") from None
     if unknown:
         raise OutcomeUnknown(

@@ -18,8 +18,9 @@ from redis.exceptions import ResponseError
 from resque.errors import Busy, ReadOnly, StoreError
 from resque.wire.address import Address, parse_url
 from resque.wire.exchange import Exchange, Moved, Operation, Reply, drive
+from resque.wire.last_words import last_words
 from resque.wire.pools import async_close, async_pool_for, close, pool_for
-from resque.wire.redis_errors import error_reply, raise_ours
+from resque.wire.redis_errors import error_reply, is_turned_away, raise_ours
 
 T = TypeVar("T")
 
@@ -72,8 +73,10 @@ class Store:
             connection: Any = pool.get_connection()
         except (redis.RedisError, OSError) as error:
             # A node may be gone for good: the next exchange asks the first one again.
+            node = self._node
             self._go_to(self.address)
-            raise_ours(error, self.address, unknown=False)
+            said = last_words(node) if is_turned_away(error) else ""
+            raise_ours(ResponseError(said) if said else error, self.address, unknown=False)
         is_clean = False
         try:
             while True:
@@ -192,8 +195,10 @@ class AsyncStore:
             connection: Any = await pool.get_connection()
         except (redis.RedisError, OSError) as error:
             # A node may be gone for good: the next exchange asks the first one again.
+            node = self._node
             await self._go_to(self.address)
-            raise_ours(error, self.address, unknown=False)
+            said = await asyncio.to_thread(last_words, node) if is_turned_away(error) else ""
+            raise_ours(ResponseError(said) if said else error, self.address, unknown=False)
         is_clean = False
         try:
             while True:

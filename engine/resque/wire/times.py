@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
+
+from resque.errors import NotRedis
 
 #: Gives the present moment as an aware datetime in the local zone.
 Clock = Callable[[], datetime]
@@ -61,6 +64,17 @@ def from_server(seconds: bytes | int, micros: bytes | int, clock: Clock = wall_n
     """The reply of TIME as a moment in the zone of `clock`."""
     instant = datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
     return instant.astimezone(clock().tzinfo)
+
+
+def told_by_server(reply: object) -> datetime:
+    """As `from_server`, of a reply that may be anything: raises NotRedis for one that no Redis
+    gives. Something else may speak Redis's language."""
+    if isinstance(reply, list) and len(reply) == 2:
+        seconds, micros = reply
+        if isinstance(seconds, bytes) and isinstance(micros, bytes):
+            with suppress(ValueError, OverflowError):
+                return from_server(seconds, micros)
+    raise NotRedis("what answers does not tell the time as Redis does: check host and port")
 
 
 _DATE_TIME = re.compile(

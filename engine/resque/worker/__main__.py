@@ -49,7 +49,7 @@ import resque
 from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
 from resque.state.queue_list import QueueList
 from resque.wire.address import Address, parse_url
-from resque.wire.exchange import single
+from resque.wire.contact import contact
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
 from resque.worker import log, own_server, pool
 from resque.worker.background import settle
@@ -137,9 +137,10 @@ def _work(make: Callable[[], Worker], url: str) -> int:
 
 
 def _greet(address: Address) -> None:
+    """Make sure that a Redis is there. Raises StoreError."""
     store = LeanStore(address, timeout_s=5.0, client_name="resque-pool")
     try:
-        store.run(single(("PING",), lambda reply: reply))
+        store.run(contact(address))
     finally:
         store.close()
 

@@ -10,11 +10,21 @@ from __future__ import annotations
 import os
 import select
 import socket
+from contextlib import suppress
 from functools import lru_cache
 
 import hiredis
 
-from resque.errors import Busy, NotRedis, OutcomeUnknown, ReadOnly, StoreError, Unreachable
+from resque.errors import (
+    AuthRefused,
+    Busy,
+    NotRedis,
+    OutcomeUnknown,
+    ReadOnly,
+    Refused,
+    StoreError,
+    Unreachable,
+)
 from resque.wire.address import Address, no_primary, reason_of, tls_context, unreachable
 from resque.wire.exchange import (
     Arg,
@@ -67,6 +77,15 @@ def _packed_keys(sha: str, keys: tuple[bytes, ...]) -> bytes:
 def _parts(some: tuple[Arg, ...]) -> bytes:
     """Some parts of a command, packed, without their number."""
     return _pack(some).partition(b"\r\n")[2]
+
+
+def _refuses_a_name(reply: ErrorReply) -> bool:
+    """Whether only the name is refused. It is a courtesy: where it cannot be set, because of the
+    user's rights or because the server has no CLIENT, one may work all the same."""
+    problem = refusal(reply.text)
+    if isinstance(problem, AuthRefused):
+        return reply.text.startswith("NOPERM")
+    return isinstance(problem, Refused)
 
 
 class LeanStore:
@@ -185,26 +204,42 @@ class LeanStore:
             if not self._poll.poll(0):
                 return
             self.close()
+        replies: list[Reply] = []
         try:
             self._socket = self._open()
             self._reader = hiredis.Reader(notEnoughData=False)
             self._poll = select.poll()
             self._poll.register(self._socket, select.POLLIN)
             greetings = self._greetings()
-            replies = self._trade(greetings)
+            self._socket.sendall(b"".join(map(_pack, greetings)))
+            for _ in greetings:
+                replies.append(self._reply())
         except OSError as error:
+            said = None if isinstance(error, TimeoutError) else self._last_words(replies)
             self.close()
             # A node may be gone for good: the next exchange asks the first one again.
             self._node = self.address
+            if said is not None:
+                raise self._refused(said) from None
             raise unreachable(self.address, error) from None
         for greeting, reply in zip(greetings, replies, strict=True):
-            # A name is a courtesy: a user without the right to set one may work all the same.
             if isinstance(reply, ErrorReply) and not (
-                greeting[1] == "SETNAME" and reply.text.startswith("NOPERM")
+                greeting[0] == "CLIENT" and _refuses_a_name(reply)
             ):
                 self.close()
-                problem = refusal(reply.text)
-                raise type(problem)(f"{self.address}: {problem}")
+                raise self._refused(reply)
+
+    def _refused(self, reply: ErrorReply) -> StoreError:
+        problem = refusal(self.address.without_secrets(reply.text))
+        return type(problem)(f"{self.address}: {problem}")
+
+    def _last_words(self, replies: list[Reply]) -> ErrorReply | None:
+        """What a server said before it closed a connection that it had just taken: that it has no
+        room, for example. It may be still to be read, where our greeting came too late."""
+        with suppress(OSError, NotRedis):
+            while self._socket is not None:
+                replies.append(self._reply())
+        return next((reply for reply in replies if isinstance(reply, ErrorReply)), None)
 
     def _open(self) -> socket.socket:
         address = self._node

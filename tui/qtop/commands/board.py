@@ -60,11 +60,16 @@ def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = 
                 unread.note(f"worker {worker.identity.text}", worker.record.problem or "")
 
 
+def master_lock(session: Session) -> bytes:
+    """The key of the schedulers' lock."""
+    return session.keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
+
+
 def look_around(session: Session) -> Survey:
-    """What a console wants to know beside its looks. One round trip. Raises StoreError."""
-    lock = session.keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
+    """What a console wants to know beside its looks. One round trip, three where delayed jobs may
+    be overdue. Raises StoreError."""
     before_s = time.time()
-    found = session.run(survey.take(session.keys, lock))
+    found = session.run(survey.look(session.keys, master_lock(session)))
     if found.taken is None:
         return found
     return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))

@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Final
 
+from qtop.commands.remedies import remedy
 from qtop.display.text import counted
-from qtop.verdicts.server_checks import Finding, Level, named
+from qtop.verdicts.server_checks import Finding, named
 from qtop.verdicts.strays import troubles
-from resque.errors import ResqueError
+from resque.errors import AuthRefused, Busy, MissingCommand, ResqueError
 from resque.state.inspection import Facts
 from resque.state.registration import Unregistered
+from resque.state.samples import Sample
 from resque.state.strays import Strays
 
 _SLOW_MS: Final = 50
@@ -22,7 +24,13 @@ _SLOW_MS: Final = 50
 
 def failed(check: str, error: ResqueError) -> Finding:
     """A check that could not be made."""
-    return Finding(check, "ERROR", str(error), "see that this works first, then ask again")
+    return Finding(check, "UNKNOWN", str(error), remedy(error))
+
+
+def untold(why: ResqueError) -> Finding:
+    """A server that may not be asked about itself."""
+    what = "version, role, memory, eviction, connections and persistence were not looked at"
+    return Finding("server", "UNKNOWN", f"{what}: {why}", remedy(why))
 
 
 def latency(round_trips_ms: Sequence[float]) -> Finding:
@@ -43,7 +51,7 @@ def version(facts: Facts) -> Finding:
     # Valkey tells there which Redis it is compatible with.
     found = re.match(r"(\d+)\.(\d+)", fields.get("redis_version", ""))
     if found is None:
-        return Finding("version", "WARN", text, "make sure that it is 6.2 or newer")
+        return Finding("version", "UNKNOWN", text, "make sure that it is 6.2 or newer")
     number = (int(found[1]), int(found[2]))
     if number < (5, 0):
         return Finding("version", "ERROR", text, "use 6.2 or newer: the record needs streams")
@@ -56,15 +64,29 @@ def scripts(facts: Facts) -> Finding:
     """Whether Lua scripts can be run."""
     if facts.script_problem is None:
         return Finding("scripts", "OK", "Lua scripts can be run")
-    remedy = "allow EVAL and EVALSHA: nothing works without"
-    return Finding("scripts", "ERROR", facts.script_problem, remedy)
+    if isinstance(facts.script_problem, Busy):
+        return failed("scripts", facts.script_problem)
+    what_to_do = "allow EVAL and EVALSHA: nothing works without"
+    return Finding("scripts", "ERROR", str(facts.script_problem), what_to_do)
 
 
-def rights(missing: Mapping[str, str] | None) -> Finding:
+def commands(refused: Mapping[str, ResqueError]) -> Finding:
+    """Whether the server knows all commands."""
+    unknown = sorted(name for name, why in refused.items() if isinstance(why, MissingCommand))
+    if not unknown:
+        return Finding("commands", "OK", "every command that qtop and its workers use is known")
+    number = counted(len(unknown), "command")
+    text = f"{number} not known to the server: {named(unknown)}: what needs them does not work"
+    what_to_do = "use Redis 6.2 or newer; where they were renamed, have their names back"
+    return Finding("commands", "WARN", text, what_to_do)
+
+
+def rights(refused: Mapping[str, ResqueError] | None) -> Finding:
     """Whether all commands are allowed."""
-    if missing is None:
-        text = "cannot be found out: MULTI is not allowed"
-        return Finding("rights", "WARN", text, "allow +multi +exec +discard")
+    if refused is None:
+        text = "cannot be found out: MULTI is refused or not there"
+        return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
+    missing = {name: why for name, why in refused.items() if isinstance(why, AuthRefused)}
     if not missing:
         return Finding("rights", "OK", "every command that qtop and its workers use is allowed")
     names = sorted(missing)
@@ -81,22 +103,33 @@ def namespaces(found: Collection[str], is_complete: bool, ours: str) -> Finding:
     if not is_complete:
         elsewhere += ", among the first 200,000 keys"
     if ours in found:
-        return Finding("namespace", "OK", f"{ours!r} has queues; {elsewhere}")
+        return _as_far_as_seen(
+            "namespace", f"{ours!r} has queues; {elsewhere}", is_complete, "*:queues"
+        )
     if others:
         text = f"{ours!r} has no queues; {elsewhere}"
         return Finding("namespace", "WARN", text, f"try --namespace {others[0]}")
-    return Finding("namespace", "OK", f"{ours!r} has no queues yet; {elsewhere}")
+    text = f"{ours!r} has no queues yet; {elsewhere}"
+    return _as_far_as_seen("namespace", text, is_complete, "*:queues")
+
+
+def _as_far_as_seen(check: str, text: str, is_complete: bool, pattern: str) -> Finding:
+    """Nothing was found; what was not looked at may hold it."""
+    if is_complete:
+        return Finding(check, "OK", text)
+    return Finding(check, "UNKNOWN", text, f"redis-cli --scan --pattern '{pattern}' looks at all")
 
 
 def unregistered(found: Sequence[Unregistered], is_complete: bool) -> Finding:
     """Whether queues hold jobs that nobody will find."""
     rest = "" if is_complete else " among the first 200,000 keys"
     if not found:
-        level: Level = "OK" if is_complete else "WARN"
-        return Finding("unregistered", level, f"no queue with jobs is missing from the set{rest}")
+        text = f"no queue with jobs is missing from the set{rest}"
+        return _as_far_as_seen("unregistered", text, is_complete, "*:queue:*")
     text = named([f"{each.name} ({each.jobs:,} waiting)" for each in found])
-    remedy = f"qtop register {shlex.quote(found[0].name)}"
-    return Finding("unregistered", "WARN", f"queues are missing from the set{rest}: {text}", remedy)
+    what_to_do = f"qtop register {shlex.quote(found[0].name)}"
+    missing = f"queues are missing from the set{rest}: {text}"
+    return Finding("unregistered", "WARN", missing, what_to_do)
 
 
 def strays(found: Strays) -> Iterator[Finding]:
@@ -107,21 +140,45 @@ def strays(found: Strays) -> Iterator[Finding]:
         yield Finding("strays", "WARN", each.text, each.remedy)
     if not found.is_complete:
         text = "only the first 200,000 keys were looked at for jobs that no index leads to"
-        yield Finding("strays", "WARN", text, "give Resque a database of its own")
+        yield Finding("strays", "UNKNOWN", text, "give Resque a database of its own")
     elif not told:
         copies = counted(len(found.found) - len(found.lost), "key")
         text = f"every job is under a key that an index leads to; {copies} with copies"
         yield Finding("strays", "OK", text)
 
 
-def poison(classes: Sequence[str]) -> Finding:
+def items(found: Sequence[Sample], queues: int) -> Finding:
+    """Whether workers can read what waits. `found` is what was looked at, of so many queues with
+    jobs."""
+    unread = [each.queue for each in found if each.length is None]
+    looked_at = sum(each.looked_at for each in found)
+    waiting = sum(each.length or 0 for each in found)
+    part = f"{looked_at:,} looked at of {waiting:,} in {counted(len(found), 'queue')}"
+    bad = [each for each in found if each.unreadable]
+    if bad:
+        number = sum(len(each.unreadable) for each in bad)
+        where = named([f"{each.queue} ({len(each.unreadable):,})" for each in bad])
+        text = f"{counted(number, 'item')} cannot be read: {where}; {part}"
+        first = shlex.quote(bad[0].queue)
+        see = f"qtop show --from queue:{first} --filter id:{bad[0].unreadable[0].sha[:10]}"
+        return Finding("items", "WARN", text, see)
+    if unread or len(found) < queues:
+        rest = f"{counted(queues - len(found) + len(unread), 'queue')} not looked at"
+        return Finding("items", "UNKNOWN", f"each can be read: {part}; {rest}")
+    return Finding("items", "OK", f"each can be read: {part}")
+
+
+def poison(classes: Sequence[str], read: int, in_all: int | None) -> Finding:
     """Whether there are jobs whose process died under them again and again. `classes` are those
-    of their failures."""
+    of their failures, among the `read` newest; `in_all` is how many failures there are."""
+    among = f"among the {read:,} newest of {'' if in_all is None else f'{in_all:,} '}failures"
+    if in_all is not None and read >= in_all:
+        among = f"among {counted(in_all, 'failure')}"
     if not classes:
-        return Finding("poison", "OK", "no failed job killed its process again and again")
+        return Finding("poison", "OK", f"no job killed its process again and again, {among}")
     counts = [f"{name} ({count:,})" for name, count in Counter(classes).most_common()]
     jobs, their = counted(len(classes), "failed job"), "its" if len(classes) == 1 else "their"
-    text = f"{jobs} killed {their} process again and again: {named(counts)}"
+    text = f"{jobs} killed {their} process again and again: {named(counts)}, {among}"
     return Finding("poison", "WARN", text, "mend the job first; `qtop requeue` spares them")
 
 
@@ -129,10 +186,11 @@ def duplicates(
     holders: Mapping[tuple[str, bytes], Collection[str]],
     troubled: Collection[str],
     alike: Mapping[str, int],
+    queues: int,
 ) -> Finding:
     """Whether jobs are there more than once. `holders` are the ids of the workers that hold each
     job, `troubled` those that are silent or dead; `alike` counts jobs of the same bytes among the
-    first 1,000 of a queue. Alone that is no fault: jobs may be alike."""
+    first 1,000 of each of so many `queues`. Alone that is no fault: jobs may be alike."""
     shared = {job: ids for job, ids in holders.items() if len(ids) > 1}
     suspects = sorted({each for ids in shared.values() for each in ids if each in troubled})
     if suspects:
@@ -142,4 +200,5 @@ def duplicates(
     told += [f"{count:,} of the first 1,000 of {name}" for name, count in alike.items()]
     if told:
         return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(told)}")
-    return Finding("duplicates", "OK", "no job was found more than once")
+    where = f"in workers' hands and among the first 1,000 of {counted(queues, 'queue')}"
+    return Finding("duplicates", "OK", f"no job was found more than once, {where}")

@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 import click
 
-from qtop.commands import checks, schedule_checks
-from qtop.commands.board import look_around
+from qtop.commands import checks, lease, schedule_checks
+from qtop.commands.board import look_around, master_lock
 from qtop.commands.connect import Connection, connection_options
+from qtop.commands.fleet_checks import SEE, fleet
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
+from qtop.commands.remedies import is_of_the_login, remedy
 from qtop.commands.session import Session
 from qtop.config.thresholds import USUAL
-from qtop.display.cells import failure_class
-from qtop.display.text import count, pad, safe
-from qtop.rows.boards import History
-from qtop.rows.model import Board
-from qtop.verdicts import Judge, Severity, server_checks
-from qtop.verdicts.server_checks import Finding, Level
-from resque.errors import ResqueError
-from resque.state import duplicates, inspection, poison, registration, snapshot, strays
-from resque.state.survey import Survey
-from resque.wire.exchange import single
+from qtop.display.text import pad, safe
+from qtop.source import skew_s
+from qtop.verdicts import server_checks
+from qtop.verdicts.server_checks import Finding
+from resque.errors import AuthRefused, MissingCommand, Refused, ResqueError, StoreError
+from resque.state import inspection, registration, schedules, strays
+from resque.wire.contact import contact
+from resque.wire.exchange import Exchange
 
 _PINGS: Final = 10
+_PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
 _CHECK_CELLS: Final = 12
-_FAILURES_READ: Final = 500
-#: In how many of the longest queues jobs are compared with each other.
-_QUEUES_COMPARED: Final = 20
-_COLOURS: Final = {"OK": "green", "WARN": "yellow", "ERROR": "red"}
-_LEVELS: Final[dict[Severity, Level]] = {"bad": "ERROR", "warn": "WARN", "note": "OK", "good": "OK"}
-_STATUS: Final = {"OK": 0, "WARN": 1, "ERROR": 2}
+_LEVEL_CELLS: Final = 7
+_COLOURS: Final = {"OK": "green", "UNKNOWN": "yellow", "WARN": "yellow", "ERROR": "red"}
+_STATUSES: Final = {"OK": 0, "UNKNOWN": 1, "WARN": 1, "ERROR": 2}
+_OUT_OF_REACH: Final = 3
+#: Checks of the way to a server, not of what is in it.
+_OF_THE_WAY: Final = ("connection", "state", "latency")
+
+#: One thing that is looked at: says what it found, or raises what kept it from looking.
+Check = Callable[[Session], Iterator[Finding]]
 
 
 @click.command()
@@ -44,143 +49,142 @@ def command(connection: Connection, as_json: bool) -> None:
     """Say what is wrong, and what to do about it.
 
     Looks at the server, this user's rights and the fleet. Changes nothing. Exit status: 0 all well,
-    1 warnings, 2 errors.
+    1 warnings or a check that could not be made, 2 errors, 3 where Redis cannot be
+    reached, or none could be made.
 
     \b
     Example: qtop doctor --url redis://localhost:6379/0
     """
-    status = 0
+    told = []
     for finding in findings(connection):
         _print(finding, as_json)
-        status = max(status, _STATUS[finding.level])
-    sys.exit(status)
+        told.append(finding)
+    sys.exit(_status(told))
+
+
+def _status(told: Sequence[Finding]) -> int:
+    """What the command exits with. That a server answers says nothing of what is in it."""
+    levels = {each.level for each in told if each.check not in _OF_THE_WAY}
+    if levels <= {"UNKNOWN"}:
+        return _OUT_OF_REACH
+    return max(_STATUSES[each.level] for each in told)
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
-    """Everything that can be said, one after the other. Some 35 round trips, and three for each
-    1,000 keys of the database (600 at most), one more where they may hold stray jobs. Raises
-    nothing of Redis: what does not work is a finding."""
+    """Everything that can be said, one after the other. Some 40 round trips, and three for each
+    1,000 keys of the database (600 at most). Raises nothing of Redis: what does not work is a
+    finding."""
     try:
         with connection.open() as session:
-            begun_s = time.perf_counter()
-            session.run(single(("PING",), lambda reply: reply))
-            took_ms = (time.perf_counter() - begun_s) * 1000
-            text = f"{session.address} answers, after {took_ms:.0f} ms"
-            yield Finding("connection", "OK", text)
-            yield from _of_server(session)
-            yield from _tried("namespace", lambda: [_namespaces(session, connection.namespace)])
-            yield from _tried("unregistered", lambda: [_unregistered(session)])
-            yield from _tried("strays", lambda: _strays(session))
-            yield from _tried("fleet", lambda: _fleet(session))
-            yield from _tried("scheduler", lambda: [_scheduler(look_around(session))])
-            yield from _tried("schedules", lambda: schedule_checks.findings(session))
+            yield from _answers(session)
+            for check, find in _CHECKS:
+                yield from _tried(check, find, session)
     except ResqueError as error:
-        remedy = "correct the URL, or start Redis there"
-        yield Finding("connection", "ERROR", str(error), remedy)
+        yield Finding("connection", "ERROR", str(error), remedy(error))
 
 
-def _tried(check: str, find: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+def _tried(check: str, find: Check, session: Session) -> Iterator[Finding]:
     try:
-        yield from find()
+        yield from find(session)
     except ResqueError as error:
         yield checks.failed(check, error)
 
 
-def _of_server(session: Session) -> Iterator[Finding]:
-    yield from _tried("latency", lambda: [checks.latency(_round_trips_ms(session))])
-    yield from _tried("server", lambda: _server(session))
-    yield from _tried(
-        "rights", lambda: [checks.rights(session.run(inspection.missing_rights(session.keys)))]
-    )
-    yield from _tried("clock", lambda: [server_checks.clock(_skew_s(session))])
+def _answers(session: Session) -> Iterator[Finding]:
+    """Whether anybody answers. Who refuses even a PING answers, too: what it refuses for is told,
+    and everything else asked all the same. Raises what keeps all from being asked."""
+    begun_s = time.perf_counter()
+    reply = session.run(_PING)
+    took_ms = (time.perf_counter() - begun_s) * 1000
+    if isinstance(reply, StoreError) and is_of_the_login(reply):
+        raise reply
+    with suppress(Refused):
+        # What it refuses is told by `clock`.
+        session.run(contact(session.address))
+    yield Finding("connection", "OK", f"{session.address} answers, after {took_ms:.0f} ms")
+    # A right or a command that is missing is told among the others.
+    if isinstance(reply, StoreError) and not isinstance(reply, AuthRefused | MissingCommand):
+        yield Finding("state", "ERROR", str(reply), remedy(reply))
+
+
+def _latency(session: Session) -> Iterator[Finding]:
+    taken: list[float] = []
+    for _ in range(_PINGS):
+        begun_s = time.perf_counter()
+        session.run(_PING)
+        taken.append((time.perf_counter() - begun_s) * 1000)
+    yield checks.latency(taken)
 
 
 def _server(session: Session) -> Iterator[Finding]:
     facts = session.run(inspection.facts(session.keys))
+    yield checks.scripts(facts)
+    if facts.info_problem is not None:
+        yield checks.untold(facts.info_problem)
+        return
     yield checks.version(facts)
     yield server_checks.role(facts)
     yield from server_checks.memory(facts)
     yield server_checks.connections(facts)
     yield server_checks.persistence(facts)
-    yield checks.scripts(facts)
 
 
-def _round_trips_ms(session: Session) -> list[float]:
-    taken: list[float] = []
-    for _ in range(_PINGS):
-        begun_s = time.perf_counter()
-        session.run(single(("PING",), lambda reply: reply))
-        taken.append((time.perf_counter() - begun_s) * 1000)
-    return taken
+def _rights(session: Session) -> Iterator[Finding]:
+    refused = session.run(inspection.refused_commands(session.keys))
+    yield checks.rights(refused)
+    if refused is not None:
+        yield checks.commands(refused)
 
 
-def _skew_s(session: Session) -> float:
+def _clock(session: Session) -> Iterator[Finding]:
     before_s = time.time()
     server_s = session.now().timestamp()
-    return server_s - (before_s + time.time()) / 2
+    yield server_checks.clock(skew_s(server_s, before_s, time.time()))
 
 
-def _namespaces(session: Session, ours: str) -> Finding:
+def _namespaces(session: Session) -> Iterator[Finding]:
     found, is_complete = session.run(inspection.namespaces(session.keys))
-    return checks.namespaces(found, is_complete, ours)
+    yield checks.namespaces(found, is_complete, session.keys.namespace)
 
 
-def _unregistered(session: Session) -> Finding:
+def _unregistered(session: Session) -> Iterator[Finding]:
     found, is_complete = session.run(registration.missing(session.keys))
-    return checks.unregistered(found, is_complete)
+    yield checks.unregistered(found, is_complete)
 
 
 def _strays(session: Session) -> Iterator[Finding]:
     return checks.strays(session.run(strays.find(session.keys)))
 
 
-def _fleet(session: Session) -> Iterator[Finding]:
-    """What is odd about queues, workers and jobs."""
-    seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
-    board = History().add(seen, 0.0)
-    yield from _of_board(board, look_around(session))
-    if seen.failures is not None:
-        poisoned = session.run(poison.among(session.keys, seen.failures))
-        deadly = [failure for failure in seen.failures if failure.item.sha in poisoned]
-        yield checks.poison([failure_class(each) for each in deadly])
-    if seen.workers is None or board.workers is None:
-        return
-    longest = sorted(
-        (row for row in board.queues or () if row.depth), key=lambda row: -(row.depth or 0)
-    )
-    names = [row.name for row in longest[:_QUEUES_COMPARED]]
-    alike = session.run(duplicates.waiting_alike(session.keys, names))
-    troubled = {row.identity.text for row in board.workers if row.condition in ("dead?", "silent")}
-    yield checks.duplicates(duplicates.in_hands(seen.workers), troubled, alike)
-
-
-def _of_board(board: Board, survey: Survey) -> Iterator[Finding]:
-    """What Overview says of a fleet, and what is well in it. A note is no reason to act."""
-    wrong: set[str] = set()
-    for verdict in Judge().fleet(board, 0.0, survey):
-        level = _LEVELS[verdict.severity]
-        wrong |= {verdict.check} if level != "OK" else set()
-        yield Finding(verdict.check, level, verdict.text, "" if level == "OK" else verdict.remedy)
-    # Of what is unknown it was told above, and it is not well.
-    is_known = "keys" not in wrong
-    for check, text in (
-        ("queues", f"{count(board.totals.queues)}, all with jobs are served"),
-        ("workers", f"{count(board.totals.workers)}, none is silent"),
-        ("jobs", "none was found that cannot be read"),
-    ):
-        if check not in wrong and is_known:
-            yield Finding(check, "OK", text)
-
-
-def _scheduler(survey: Survey) -> Finding:
+def _scheduler(session: Session) -> Iterator[Finding]:
+    survey = look_around(session)
     why = survey.problems.get("scheduler")
     if why is not None or survey.taken is None or survey.due is None:
-        return Finding("scheduler", "ERROR", why or "not told", "allow what `rights` names")
+        yield Finding("scheduler", "UNKNOWN", why or "not told", SEE)
+        return
     overdue_s = survey.taken.timestamp() - survey.due
     is_due = overdue_s > USUAL.overdue_delay_s
-    master = survey.master or None
-    late = server_checks.late(master, overdue_s)
-    return late or server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
+    lock = master_lock(session)
+    held = lease.find_out(lambda: session.run(schedules.lease(lock)))
+    told = server_checks.scheduler(held, is_due, overdue_s, survey.schedules or 0)
+    late = server_checks.late(None if held is None else held.owner, overdue_s)
+    yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
+
+
+#: What is looked at, in the order in which it is told: each by itself, so that one that cannot be
+#: looked at keeps no other from being told.
+_CHECKS: Final[tuple[tuple[str, Check], ...]] = (
+    ("latency", _latency),
+    ("server", _server),
+    ("rights", _rights),
+    ("clock", _clock),
+    ("namespace", _namespaces),
+    ("unregistered", _unregistered),
+    ("strays", _strays),
+    ("fleet", fleet),
+    ("scheduler", _scheduler),
+    ("schedules", schedule_checks.findings),
+)
 
 
 def _print(finding: Finding, as_json: bool) -> None:
@@ -196,7 +200,7 @@ def _print(finding: Finding, as_json: bool) -> None:
             )
         )
         return
-    level = click.style(pad(finding.level, 5), fg=_COLOURS[finding.level])
+    level = click.style(pad(finding.level, _LEVEL_CELLS), fg=_COLOURS[finding.level])
     line(f"{level}  {pad(finding.check, _CHECK_CELLS)}  {safe(finding.text)}")
     if finding.remedy:
-        line(f"{'':7}{'':{_CHECK_CELLS}}  → {safe(finding.remedy)}")
+        line(f"{'':{_LEVEL_CELLS + 2 + _CHECK_CELLS}}  → {safe(finding.remedy)}")

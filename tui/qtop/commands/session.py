@@ -8,7 +8,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from resque.errors import ResqueError, StoreError
+from resque.errors import NotRedis, ResqueError, StoreError
 from resque.wire import times
 from resque.wire.address import parse_url
 from resque.wire.exchange import Exchange, Operation, drive, single
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What reading an answer raises when it is none that Redis gives.
+_NONSENSE: Final = (TypeError, ValueError, AttributeError, LookupError, AssertionError)
 _TIMEOUT_S: Final = 10.0
 _PROGRESS_AFTER_S: Final = 0.5
 _ERASE: Final = "\r\x1b[K"
@@ -53,6 +55,11 @@ class Session:
         """
         try:
             return drive(operation, self._one)
+        except _NONSENSE as error:
+            raise NotRedis(
+                f"{self.address}: what it answers makes no sense to qtop "
+                f"({type(error).__name__}): check that this is Redis"
+            ) from error
         finally:
             self._progress.end()
 

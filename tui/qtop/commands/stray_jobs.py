@@ -13,8 +13,8 @@ _WHAT = "jobs that no index leads to"
 
 
 def search(session: Session, unread: Unread) -> Strays:
-    """What no index leads to. A search that is refused (a server may lack SCAN), or does not come to
-    its end, is said on stderr; one that Redis does not answer is noted as unread. Costs what
+    """What no index leads to. A search that is refused (a server may lack SCAN) or does not come
+    to its end is said on stderr; one that Redis does not answer is noted as unread. Costs what
     `strays.find` costs."""
     try:
         found = session.run(strays.find(session.keys))

@@ -14,11 +14,13 @@ from qtop.rows.model import Board
 from qtop.verdicts import failures, falls, jobs, pauses, queues, server, strays, workers
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
+from qtop.verdicts.lease import LockWatch
 from qtop.verdicts.queues import Growth
 from qtop.verdicts.verdict import SEVERITIES, Check, Severity, Verdict
 from resque.state.survey import Survey
 
 _CHECKS: Final = get_args(Check)
+_QUOTES: Final = "(Redis says: "
 
 
 class Judge:
@@ -35,6 +37,7 @@ class Judge:
         self._thresholds = thresholds
         self._growth = Growth(thresholds)
         self._durations = Durations()
+        self._lock = LockWatch()
         self._pace = FailurePace()
         self.marks = Marks()
         self._first_seen: dict[tuple[str, str, str], datetime] = {}
@@ -57,7 +60,7 @@ class Judge:
         found = list(self.fleet(board, at_mono, survey))
         found += server.slow(rtt_ms, self._thresholds)
         if survey is not None:
-            found += server.judged(survey, self._thresholds)
+            found += server.judged(survey, self._lock.add(survey), self._thresholds)
         dated = self._dated(found, board.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
         if any(each.severity in ("bad", "warn") for each in dated):
@@ -123,6 +126,8 @@ def _ago(age_s: float) -> str:
 
 
 def no_answer(why: str, since: datetime | None) -> Verdict:
-    """Redis does not answer. `since` is when it last did."""
+    """Redis does not answer, or refuses to. `since` is when it last did."""
     remedy = "qtop goes on trying; what is shown is as it was"
-    return Verdict("answer", "bad", f"Redis does not answer: {why}", remedy=remedy, since=since)
+    # A refusal quotes Redis.
+    text = f"Redis refuses: {why}" if _QUOTES in why else f"Redis does not answer: {why}"
+    return Verdict("answer", "bad", text, remedy=remedy, since=since)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import Final
 
 from qtop.config.thresholds import Thresholds
@@ -60,7 +61,7 @@ def _queue(row: QueueRow, deed: Deed | None, board: Board, thresholds: Threshold
         "queue",
         row.name,
         Lead("queues", row.name),
-        f"qtop resume {row.name}",
+        f"qtop resume {quote(row.name)}",
         None if deed is None else deed.at,
     )
 

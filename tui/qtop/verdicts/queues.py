@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from shlex import quote
 from typing import Final, NamedTuple
 
 from qtop.config.thresholds import Thresholds
@@ -144,7 +145,7 @@ def _unreadable(board: Board) -> Iterator[Verdict]:
                 "unreadable",
                 row.name,
                 Lead("queues", row.name),
-                f"qtop show --from unreadable:{row.name}",
+                f"qtop show --from unreadable:{quote(row.name)}",
             )
             for row, number in rows
         ],

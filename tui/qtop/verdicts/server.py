@@ -7,6 +7,7 @@ from typing import Final
 
 from qtop.config.thresholds import Thresholds
 from qtop.verdicts import server_checks
+from qtop.verdicts.lease import Lease
 from qtop.verdicts.server_checks import Finding
 from qtop.verdicts.verdict import Check, Lead, Severity, Verdict
 from resque.state.inspection import Facts
@@ -33,13 +34,13 @@ UNKNOWN: Final[dict[Part, str]] = {
 }
 
 
-def judged(survey: Survey, thresholds: Thresholds) -> Iterator[Verdict]:
+def judged(survey: Survey, lease: Lease | None, thresholds: Thresholds) -> Iterator[Verdict]:
     """What is wrong beside queues, workers and jobs; what could not be found out is a note."""
     if survey.facts is not None:
         yield from _of_facts(survey.facts, thresholds)
     if survey.skew_s is not None:
         yield from _told(server_checks.clock(survey.skew_s, thresholds), "clock")
-    yield from _scheduler(survey, thresholds)
+    yield from _scheduler(survey, lease, thresholds)
     for part, why in survey.problems.items():
         yield Verdict("server", "note", f"unknown: {UNKNOWN[part]} ({why})", "unknown", part)
 
@@ -66,20 +67,23 @@ def _told(finding: Finding, check: Check, lead: Lead | None = None) -> Iterator[
     if finding.level == "OK":
         return
     severity: Severity = "bad" if finding.level == "ERROR" else "warn"
-    if finding.latent:
+    if finding.latent or finding.level == "UNKNOWN":
         severity = "note"
     text = _SUBJECTS.get(finding.check, "") + finding.text
+    if finding.level == "UNKNOWN":
+        text = f"unknown: {finding.check}: {finding.text}"
     yield Verdict(check, severity, text, finding.check, "", lead, finding.remedy)
 
 
-def _scheduler(survey: Survey, thresholds: Thresholds) -> Iterator[Verdict]:
+def _scheduler(survey: Survey, lease: Lease | None, thresholds: Thresholds) -> Iterator[Verdict]:
     if survey.master is None or survey.due is None or survey.taken is None:
         return
     overdue_s = survey.taken.timestamp() - survey.due
     is_due = overdue_s > thresholds.overdue_delay_s
-    master = survey.master or None
-    finding = server_checks.scheduler(master, is_due, overdue_s, survey.schedules or 0)
-    yield from _told(finding, "scheduler", Lead("scheduled"))
-    late = server_checks.late(master, overdue_s, thresholds)
-    if late is not None:
+    finding = server_checks.scheduler(lease, is_due, overdue_s, survey.schedules or 0)
+    if finding.level != "UNKNOWN":
+        # It is when a survey was the first: the next ones will tell.
+        yield from _told(finding, "scheduler", Lead("scheduled"))
+    late = server_checks.late(survey.master or None, overdue_s, thresholds)
+    if late is not None and finding.level in ("OK", "UNKNOWN"):
         yield Verdict("scheduler", "warn", late.text, "late", "", Lead("scheduled"), late.remedy)

@@ -1,0 +1,63 @@
+"""Commands on servers that lack what can be done without, and on what is no Redis."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from tests.cli.conftest import Qtop
+from tests.engine.conftest import StartRedis as StartRedis
+from tests.engine.conftest import start_redis as start_redis
+from tests.engine.direct import Direct
+from tests.engine.peer import Peer, each
+from tests.engine.test_reach_lacking import OPTIONAL
+
+
+def test_every_command_does_without_what_may_be_missing(
+    qtop: Qtop, start_redis: StartRedis
+) -> None:
+    options = (part for name in OPTIONAL for part in ("--rename-command", name, ""))
+    url = start_redis(*options).url
+    does_all(qtop, url)
+
+
+def test_every_command_does_without_what_may_be_forbidden(
+    qtop: Qtop, direct: Direct, redis_url: str
+) -> None:
+    forbidden = [f"-{name.lower()}" for name in OPTIONAL]
+    direct("ACL", "SETUSER", "modest", "reset", "on", ">pw", "~*", "+@all", *forbidden)
+    try:
+        does_all(qtop, redis_url.replace("unix://", "unix://modest:pw@"))
+    finally:
+        direct("ACL", "DELUSER", "modest")
+
+
+def does_all(qtop: Qtop, url: str) -> None:
+    for line in (
+        "enqueue Mail 1 --queue q",
+        "queues",
+        "stats",
+        "delayed",
+        "schedules",
+        "find Mail",
+        "show --from queue:q",
+        "move --from queue:q --to other --yes",
+        "pause q",
+        "resume q",
+        "clear queue:other --remove --yes",
+        "undo",
+        "audit",
+        "--once",
+    ):
+        ran = qtop(*shlex.split(line), "--url", url)
+        assert ran.status == 0, (line, ran.err)
+
+
+@pytest.mark.parametrize("answer", [b"+OK\r\n", b":1\r\n", b"*0\r\n"])
+@pytest.mark.parametrize("command", ["queues", "doctor", "worker q", "scheduler"])
+def test_answers_that_make_no_sense_are_a_sentence(qtop: Qtop, command: str, answer: bytes) -> None:
+    with Peer(each(answer)) as peer:
+        ran = qtop(*command.split(), "--url", peer.url)
+    assert "Traceback" not in ran.err
+    assert ran.status == 3
+    assert "Redis" in ran.out + ran.err

@@ -1,0 +1,118 @@
+"""What `qtop doctor` finds out about queues, workers and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from qtop.commands import checks
+from qtop.commands.board import look_around
+from qtop.commands.session import Session
+from qtop.display.cells import failure_class
+from qtop.display.text import count
+from qtop.rows.boards import History
+from qtop.rows.model import Board
+from qtop.verdicts import Judge, Severity, Verdict
+from qtop.verdicts.server_checks import Finding, Level
+from resque.errors import ResqueError
+from resque.state import duplicates, failures, poison, samples, snapshot
+from resque.state.failures import Failure
+from resque.state.snapshot import Snapshot
+
+_FAILURES_READ: Final = 500
+#: Where each queue has a list of failures: how many lists are looked into, and how far.
+_LISTS, _OF_A_LIST = 20, 200
+#: In how many of the longest queues jobs are compared with each other.
+_QUEUES_COMPARED: Final = 20
+#: Of how many of the longest queues items are looked at.
+_QUEUES_SAMPLED: Final = 500
+_LEVELS: Final[dict[Severity, Level]] = {"bad": "ERROR", "warn": "WARN", "note": "OK", "good": "OK"}
+#: What is said of a key that was read, and holds something else.
+_WRONG_KIND: Final = "another kind of value"
+#: What to do where something could not be read.
+SEE: Final = "see what `state` and `rights` say"
+#: Notes that say that something could not be judged.
+_UNJUDGED: Final = frozenset({"no heartbeat", "long", "unreadable failures"})
+
+
+def fleet(session: Session) -> Iterator[Finding]:
+    """What is odd about queues, workers and jobs. Raises StoreError where nothing can be read."""
+    seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
+    board = History().add(seen, 0.0)
+    yield from _of_board(board, Judge().fleet(board, 0.0, look_around(session)))
+    with_jobs = (row for row in board.queues or () if row.depth)
+    rows = sorted(with_jobs, key=lambda row: -(row.depth or 0))
+    longest = [row.name for row in rows]
+    parts: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("items", lambda: _items(session, longest)),
+        ("poison", lambda: _poison(session, seen)),
+        ("duplicates", lambda: _duplicates(session, seen, board, longest)),
+    )
+    for check, find in parts:
+        try:
+            finding = find()
+        except ResqueError as error:
+            finding = checks.failed(check, error)
+        if finding.level == "OK" and board.totals.problems:
+            # What was not read may hold it.
+            finding = replace(finding, level="UNKNOWN", remedy=SEE)
+        yield finding
+
+
+def _of_board(board: Board, verdicts: Iterator[Verdict]) -> Iterator[Finding]:
+    """What Overview says of a fleet, and what is well in it. A note is no reason to act."""
+    told: set[str] = set()
+    for verdict in verdicts:
+        level = _LEVELS[verdict.severity]
+        remedy = "" if level == "OK" else verdict.remedy
+        if verdict.check == "keys" and _WRONG_KIND not in verdict.text:
+            level, remedy = "UNKNOWN", SEE
+        if verdict.severity == "note" and verdict.kind in _UNJUDGED:
+            level = "UNKNOWN"
+        told |= {verdict.check} if level != "OK" else set()
+        yield Finding(verdict.check, level, verdict.text, remedy)
+    is_whole = not board.totals.problems
+    knows_depths = is_whole and all(row.depth is not None for row in board.queues or ())
+    for check, is_known, text in (
+        ("queues", knows_depths, f"{count(board.totals.queues)}, all with jobs are served"),
+        ("workers", is_whole, f"{count(board.totals.workers)}, none is silent"),
+        ("jobs", is_whole, "none was set aside as unreadable, none runs for long"),
+    ):
+        if check in told:
+            continue
+        if is_known:
+            yield Finding(check, "OK", text)
+        else:
+            yield Finding(check, "UNKNOWN", "not everything could be read: see `keys`", SEE)
+
+
+def _items(session: Session, longest: Sequence[str]) -> Finding:
+    found = session.run(samples.take(session.keys, longest[:_QUEUES_SAMPLED]))
+    return checks.items(found, len(longest))
+
+
+def _poison(session: Session, seen: Snapshot) -> Finding:
+    keys = session.keys
+    lists = session.run(failures.lists(keys))
+    # What could not be read is said of the look.
+    read: list[tuple[str, Sequence[Failure]]] = [(failures.FAILED, seen.failures or ())]
+    in_all = seen.failed
+    for name in lists[1 : 1 + _LISTS]:
+        length, newest = session.run(failures.newest(keys, limit=_OF_A_LIST, list_name=name))
+        in_all = None if in_all is None else in_all + length
+        read.append((name, newest))
+    deadly: list[str] = []
+    for name, entries in read:
+        poisoned = session.run(poison.among(keys, entries, list_name=name))
+        deadly += [failure_class(each) for each in entries if each.item.sha in poisoned]
+    is_whole = in_all is not None and len(lists) <= 1 + _LISTS
+    return checks.poison(deadly, sum(len(each) for _, each in read), in_all if is_whole else None)
+
+
+def _duplicates(session: Session, seen: Snapshot, board: Board, longest: Sequence[str]) -> Finding:
+    names = longest[:_QUEUES_COMPARED]
+    alike = session.run(duplicates.waiting_alike(session.keys, names))
+    silent = (row for row in board.workers or () if row.condition in ("dead?", "silent"))
+    troubled = {row.identity.text for row in silent}
+    return checks.duplicates(duplicates.in_hands(seen.workers or ()), troubled, alike, len(names))
