@@ -91,7 +91,8 @@ class Pool:
                     place.pid = self._start(wishes)
                 except OSError as error:
                     # The others are not to lose their parent for it.
-                    self._log(f"no process for a worker: {error.strerror or error}")
+                    text = f"no process for a worker: {error.strerror or error}"
+                    self._log(log.Line(text, level="error", event="no process"))
                     place.put_off(now_s)
 
     def _start(self, wishes: Wishes) -> int:
@@ -145,7 +146,8 @@ class Pool:
             if status == 0 or wishes.leave:
                 self._places.remove(place)
                 continue
-            self._log(f"worker process {pid} died ({_words(status)}); another takes its place")
+            text = f"worker process {pid} died ({_words(status)}); another takes its place"
+            self._log(log.Line(text, level="error", event="died"))
             now_s = time.monotonic()
             place.put_off(now_s)
 
