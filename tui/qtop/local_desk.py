@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,10 +15,16 @@ from qtop.local.modules import ModuleMemory
 from qtop.local.order import BadOrder, Order
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
+from qtop.plans.plan import Outcome
 from qtop.rows.model import WorkerRow
 from qtop.screens.leaving import QuitDialog, WaitingDialog
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
+from resque.errors import ResqueError
+from resque.state import waiting_classes
+from resque.state.queue_list import QueueList
+from resque.state.waiting_classes import Waiting
+from resque.wire.exchange import Operation
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp
@@ -46,6 +52,7 @@ class LocalDesk:
         memory: Takes the modules that workers were started with.
         refused: Says why nothing may be done now; False when it may. Given True, it may be done
             while Redis does not answer, too.
+        preview: Reads from Redis, or says why it cannot.
     """
 
     def __init__(
@@ -55,9 +62,10 @@ class LocalDesk:
         first: Order,
         memory: ModuleMemory,
         refused: Callable[[bool], bool],
+        preview: Callable[[Operation[list[Waiting]]], Awaitable[list[Waiting] | Outcome]],
     ) -> None:
         self._app, self._local, self._last = app, local, first
-        self._memory, self._refused = memory, refused
+        self._memory, self._refused, self._preview = memory, refused, preview
 
     # Starting
 
@@ -76,7 +84,21 @@ class LocalDesk:
                 self._app.run_worker(self.start([order]), group="desk")
 
         order = replace(self._last, queues=",".join(queues), count=1)
-        self._app.push_screen(StartDialog(order, show, self._local.trouble), chosen)
+        self._app.push_screen(StartDialog(order, show, self._trouble), chosen)
+
+    async def _trouble(self, order: Order) -> str | None:
+        """Why an order is not to be carried out, in one safe line."""
+        return await self._local.trouble(order) or await self._unknown(order)
+
+    async def _unknown(self, order: Order) -> str | None:
+        """Why our own worker would only fail what waits; None when it would not."""
+        if order.template:
+            return None
+        served = QueueList.parse(order.queues)
+        waiting = await self._preview(waiting_classes.of_list(self._app.keys, served))
+        if isinstance(waiting, Outcome):
+            return waiting.text
+        return await self._local.unknown(order, waiting)
 
     async def start_first(self, lists: Sequence[str]) -> None:
         """Take in what was left running, and start a worker for each list of queues."""
@@ -84,7 +106,16 @@ class LocalDesk:
         if found:
             runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
             self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good")
-        await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
+        orders = [replace(self._last, queues=queues, count=1) for queues in lists]
+        for order in orders:
+            try:
+                why = await self._unknown(order)
+            except ResqueError as error:
+                why = safe(str(error))
+            if why is not None:
+                self._app.say(f"no worker was started: {why}", "bad")
+                return
+        await self.start(orders)
 
     async def start(self, orders: Sequence[Order]) -> None:
         """Start a group for each order."""

@@ -12,6 +12,7 @@ from resque.errors import StoreError
 from resque.state import audit, delayed, fronts, inspection
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
+from resque.state.waiting_classes import Waiting
 from resque.wire import times
 from resque.wire.exchange import Exchange, Reply
 from resque.wire.keys import Keys, name_text
@@ -35,6 +36,7 @@ class Survey:
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
         fronts: The payload that is next, of the queues that were asked for; see `fronts.take`.
+        waiting: Which classes wait, of the queues that were asked for; see `waiting_classes.take`.
         skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
     """
 
@@ -47,6 +49,7 @@ class Survey:
     deeds: tuple[Deed, ...] | None = None
     fronts: Mapping[str, bytes] = field(default_factory=dict)
     problems: Mapping[Part, str] = field(default_factory=dict)
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
     skew_s: float | None = None
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from resque.errors import StoreError
+from resque.state.queue_list import QueueList
+from resque.state.queue_list import names as queue_names
 from resque.wire.codec import members_of_beginning, text_of
-from resque.wire.exchange import Call, Exchange, Reply, load_script
+from resque.wire.exchange import Call, Exchange, Reply, Steps, load_script
 from resque.wire.keys import Keys
 from resque.wire.values import value
 
@@ -19,6 +21,8 @@ _QUEUE_ENDS = load_script("queue_ends")
 ENDS = 10
 #: Of each item so many bytes: the class is its first member.
 _BEGINNING_BYTES = 1_024
+#: Of a worker's queues so many are looked at.
+MOST_QUEUES = 500
 #: Queues in one script.
 _AT_ONCE = 100
 
@@ -66,3 +70,14 @@ def _waiting(queue: str, answer: Reply) -> Waiting:
     names = (text_of(members_of_beginning(item).get("class")) for item in items)
     classes = tuple(dict.fromkeys(name for name in names if name))
     return Waiting(queue, length, classes, len(items))
+
+
+def of_list(keys: Keys, served: QueueList, *, most: int = MOST_QUEUES) -> Steps[list[Waiting]]:
+    """Look at the queues that a worker with this list would serve, at most `most` of them. One
+    round trip, two where the list has patterns."""
+    names = served.wanted
+    if served.is_dynamic:
+        registered: list[str] = yield queue_names(keys)
+        names = tuple(served.resolve(registered))
+    found: list[Waiting] = yield take(keys, names[:most])
+    return found

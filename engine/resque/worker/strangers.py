@@ -71,7 +71,7 @@ class Strangers:
         if is_new:
             self._say(
                 queue,
-                f"leaves {queue!r} alone: {met} jobs in a row were of classes that are not "
+                f"leaves {queue!r} alone: {MOST_UNKNOWN} jobs in a row were of classes that are not "
                 f"known here, the last of {class_name!r}; their jobs stay in the queue for a "
                 f"worker that knows them, one is tried every {TRY_AGAIN_S:g} s",
             )

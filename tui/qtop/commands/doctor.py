@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from qtop.commands import checks
-from qtop.commands.board import look_around
+from qtop.commands.board import look_around, with_classes
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
@@ -132,7 +132,7 @@ def _fleet(session: Session) -> Iterator[Finding]:
     """What is odd about queues, workers and jobs."""
     seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
     board = History().add(seen, 0.0)
-    yield from _of_board(board, look_around(session))
+    yield from _of_board(board, with_classes(session, board, look_around(session)))
     poisoned = session.run(poison.among(session.keys, seen.failures))
     deadly = [failure for failure in seen.failures if failure.item.sha in poisoned]
     yield checks.poison([failure_class(each) for each in deadly])
