@@ -15,7 +15,7 @@ from qtop.local.log_file import LogFile
 from qtop.local.tail import MOST_BEHIND_BYTES, STEP_BYTES, Tail
 from qtop.widgets import log_view
 from qtop.widgets.log_view import LogLine, LogView
-from resque.worker.log import Line, as_json
+from resque.worker.log import Line, as_json, told
 
 # Files
 
@@ -150,10 +150,10 @@ def test_the_level_of_a_line_is_that_of_its_first_word_that_is_one(line: str, wa
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        (Line("leaves 'ruby' alone: 5 jobs", level="warning"), "warn"),
-        (Line("still leaves 'ruby' alone", level="warning"), "warn"),
-        (Line("failed 'A' of 'mail'", level="error", event="failed", message="boom"), "bad"),
-        (Line("done 'A' of 'mail'", event="done"), ""),
+        (told("leaves 'ruby' alone: 5 jobs", level="warning"), "warn"),
+        (told("still leaves 'ruby' alone", level="warning"), "warn"),
+        (told("failed 'A' of 'mail'", level="error", event="failed", message="boom"), "bad"),
+        (told("done 'A' of 'mail'", event="done"), ""),
     ],
 )
 def test_lines_of_our_own_worker_have_their_level_in_either_form(text: Line, wanted: str) -> None:

@@ -27,7 +27,7 @@ from resque.state.schedules import Firing, Stored
 from resque.wire import times
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
-from resque.worker.log import Line
+from resque.worker.log import told
 
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
@@ -281,7 +281,7 @@ class Scheduler:
     # ---- telling
 
     def _warn(self, text: str, event: str = "schedule") -> None:
-        self._log(Line(text, level="error", event=event))
+        self._log(told(text, level="error", event=event))
 
     def _print_plan(self) -> None:
         role = "master" if self._is_master else "standing by"

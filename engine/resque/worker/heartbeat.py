@@ -10,7 +10,7 @@ from resque.state import workers
 from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
-from resque.worker.log import Line
+from resque.worker.log import told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Beater:
         try:
             self._store.run(self._heart.beat())
         except StoreError as error:
-            self._log(Line(f"heartbeat: {error}", level="warning", event="redis"))
+            self._log(told(f"heartbeat: {error}", level="warning", event="redis"))
 
     def _go_on(self) -> None:
         assert self._is_over is not None  # noqa: S101

@@ -12,7 +12,7 @@ import logging
 from types import TracebackType
 
 from resque.perform import backtrace, message_of, name_of
-from resque.worker.log import Line, Say
+from resque.worker.log import Line, Say, told
 from resque.worker.outcome import because
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ def _line(record: logging.LogRecord) -> Line:
         exception, message, frames = name_of(error), message_of(error), backtrace(trace)
         text += because(exception, message, frames)
         parts |= {"exception": exception, "error": message, "frames": frames}
-    return Line(text, level=level, event="log", **parts)
+    return told(text, level=level, event="log", **parts)
 
 
 def listen(say: Say) -> None:

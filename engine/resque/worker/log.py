@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from resque.errors import BadOption
 from resque.wire import times
@@ -19,7 +20,7 @@ from resque.wire import times
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Literal, Self, TextIO
+    from typing import Any, Literal, TextIO
 
     Level = Literal["debug", "info", "warning", "error", "critical"]
 
@@ -51,16 +52,16 @@ class Line(str):
     else JSON has, such as `queue`. A part named `message` takes the text's place there.
     """
 
-    level: str
-    event: str
-    parts: dict[str, Any]
+    level: Level = "info"
+    event = "note"
+    parts: Mapping[str, Any] = MappingProxyType({})
 
-    def __new__(
-        cls, text: str, *, level: Level = "info", event: str = "note", **parts: Any
-    ) -> Self:
-        line = super().__new__(cls, text)
-        line.level, line.event, line.parts = level, event, parts
-        return line
+
+def told(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> Line:
+    """A line with its parts."""
+    line = Line(text)
+    line.level, line.event, line.parts = level, event, parts
+    return line
 
 
 def chosen(environ: Mapping[str, str]) -> Say:
@@ -74,7 +75,17 @@ def chosen(environ: Mapping[str, str]) -> Say:
 def say(line: str) -> None:
     """Print a line, with the time. Never raises: what cannot be printed is lost, and what the
     stream's encoding cannot carry is escaped."""
-    _print(f"{times.run_at(times.utc_now())} {plain(line)}", sys.stdout)
+    # Between two jobs each function called costs a fork some pages: the usual line takes none.
+    try:
+        if not line.isascii() or not line.isprintable():
+            line = _carried(plain(line), sys.stdout)
+        print(f"{times.run_at(times.utc_now())} {line}", flush=True)
+    except OSError as error:
+        if error.errno in _GONE:
+            _turn_away(1)
+    except BaseException:
+        # A job in the worker's own process closed the stream, or put its own into its place.
+        return
 
 
 def say_json(line: str) -> None:
@@ -85,7 +96,7 @@ def say_json(line: str) -> None:
 def refuse(say: Say, who: str, why: object) -> None:
     """Tell on the stream for errors why a program cannot go on, in the form of `say`."""
     if say is say_json:
-        _print(as_json(Line(str(why), level="critical", event="refused")), sys.stderr)
+        _print(as_json(told(str(why), level="critical", event="refused")), sys.stderr)
     else:
         _print(f"{who}: {plain(str(why))}", sys.stderr)
 
@@ -98,7 +109,7 @@ def tell_exception(
     from resque import perform
 
     name, frames = perform.name_of(error), perform.backtrace(trace)
-    line = Line(f"{name}: {error}", level="critical", event="raised", exception=name, frames=frames)
+    line = told(f"{name}: {error}", level="critical", event="raised", exception=name, frames=frames)
     _print(as_json(line), sys.stderr)
 
 
@@ -113,29 +124,30 @@ def plain(text: str) -> str:
 def as_json(line: str) -> str:
     """A line as a JSON object in ASCII: `time`, `level`, `event`, `message`, `pid`, and the
     line's other parts."""
-    told = line if isinstance(line, Line) else Line(line)
+    whole = line if isinstance(line, Line) else Line(line)
     head = {
         "time": times.run_at(times.utc_now()),
-        "level": told.level,
-        "event": told.event,
-        "message": str(told),
+        "level": whole.level,
+        "event": whole.event,
+        "message": str(whole),
         "pid": os.getpid(),
     }
-    return json.dumps(head | told.parts)
+    return json.dumps({**head, **whole.parts})
 
 
 def _print(line: str, stream: TextIO) -> None:
     try:
-        if not line.isascii():
-            encoding = stream.encoding or "utf-8"
-            line = line.encode(encoding, "backslashreplace").decode(encoding)
-        print(line, file=stream, flush=True)
+        print(_carried(line, stream), file=stream, flush=True)
     except OSError as error:
         if error.errno in _GONE:
             _turn_away(1 if stream is sys.stdout else 2)
     except BaseException:
-        # A job in the worker's own process closed the stream, or put its own into its place.
         return
+
+
+def _carried(line: str, stream: TextIO) -> str:
+    encoding = stream.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def flush() -> None:

@@ -10,7 +10,7 @@ from resque.state.pruning import Tell, prune
 from resque.wire import times
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
-from resque.worker.log import Line
+from resque.worker.log import told
 from resque.worker.options import Options
 
 
@@ -73,5 +73,5 @@ class Membership:
         )
         for worker_id in pruned:
             text = f"pruned {worker_id!r}: silent for {self._options.prune_after_s:g} s"
-            self._log(Line(text, level="warning", event="pruned", worker=worker_id))
+            self._log(told(text, level="warning", event="pruned", worker=worker_id))
         self.put_off_prune()

@@ -1,11 +1,10 @@
-"""How a job ended, for the log: what it was, how long it took, and why it failed."""
+"""How a job failed, for the log: what it was, how long it took, and why."""
 
 from __future__ import annotations
 
 from resque.state.workers import Record
 from resque.wire.codec import decode
-from resque.worker.log import Line, plain
-from resque.worker.reserve import Closing
+from resque.worker.log import Line, plain, told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,16 +18,13 @@ _FRAMES_AS_TEXT = 3
 _FRAMES = 10
 
 
-def ended(record: Record, closing: Closing, took_s: float) -> Line:
-    """A job is over."""
+def failed(record: Record, failure: bytes, took_s: float) -> Line:
+    """A job is over, with the entry of its failure: empty where that is on no list."""
+    reason, why = _why(failure)
     # !r: names from Redis may hold escapes, and a log is read on a terminal.
-    what = f"{record.class_name!r} of {record.queue!r} in {took_s:.3f} s"
-    parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-    parts["seconds"] = round(took_s, 6)
-    if closing.failure is None:
-        return Line(f"done {what}", event="done", **parts)
-    reason, why = _why(closing.failure)
-    return Line(f"failed {what}{reason}", level="error", event="failed", **parts, **why)
+    text = f"failed {record.class_name!r} of {record.queue!r} in {took_s:.3f} s{reason}"
+    parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name, "seconds": took_s}
+    return told(text, level="error", event="failed", **parts, **why)
 
 
 def tried_again(record: Record, failure: bytes) -> Line:
@@ -36,7 +32,7 @@ def tried_again(record: Record, failure: bytes) -> Line:
     reason, why = _why(failure)
     text = f"{record.class_name!r} of {record.queue!r} is tried again{reason}"
     parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-    return Line(text, level="warning", event="retry", **parts, **why)
+    return told(text, level="warning", event="retry", **parts, **why)
 
 
 def _why(failure: bytes) -> tuple[str, dict[str, Any]]:

@@ -92,7 +92,7 @@ class Pool:
                 except OSError as error:
                     # The others are not to lose their parent for it.
                     text = f"no process for a worker: {error.strerror or error}"
-                    self._log(log.Line(text, level="error", event="no process"))
+                    self._log(log.told(text, level="error", event="no process"))
                     place.put_off(now_s)
 
     def _start(self, wishes: Wishes) -> int:
@@ -147,7 +147,7 @@ class Pool:
                 self._places.remove(place)
                 continue
             text = f"worker process {pid} died ({_words(status)}); another takes its place"
-            self._log(log.Line(text, level="error", event="died"))
+            self._log(log.told(text, level="error", event="died"))
             now_s = time.monotonic()
             place.put_off(now_s)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from resque.worker.child import Child
-from resque.worker.log import Line
+from resque.worker.log import told
 from resque.worker.signals import Wishes
 
 #: Tries to make a process again grow up to this distance.
@@ -39,7 +39,7 @@ class Room:
             except OSError as error:
                 why = error.strerror or error
                 text = f"no process for a job: {why}; next try in {pause_s:.1f} s"
-                self._log(Line(text, level="error", event="no process"))
+                self._log(told(text, level="error", event="no process"))
             if self._wishes.leave or self._wishes.end_job:
                 return None
             self._beat_if_due()

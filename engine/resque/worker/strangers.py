@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from resque.jobs import Registry
 from resque.state.waiting_classes import Waiting
-from resque.worker.log import Line
+from resque.worker.log import told
 
 #: So many jobs of unknown classes, and none of a known one, and their queue is left alone.
 MOST_UNKNOWN = 5
@@ -44,11 +44,11 @@ class Strangers:
     def look(self, seen: Sequence[Waiting]) -> None:
         """Tell at the start which classes wait that would only fail here."""
         unknown = [(each.queue, each.unknown(self._registry.knows)) for each in seen]
-        told = "; ".join(f"{queue!r}: {_listed(names)}" for queue, names in unknown if names)
-        if told:
+        listed = "; ".join(f"{queue!r}: {_listed(names)}" for queue, names in unknown if names)
+        if listed:
             self._log(
-                Line(
-                    f"classes wait that are not known here, and would fail: {told}; load the "
+                told(
+                    f"classes wait that are not known here, and would fail: {listed}; load the "
                     "modules that declare them, or leave these queues to a worker that knows them",
                     level="warning",
                     event="unknown",
@@ -71,15 +71,15 @@ class Strangers:
         if is_new:
             self._say(
                 queue,
-                f"leaves {queue!r} alone: {MOST_UNKNOWN} jobs in a row were of classes that are not "
-                f"known here, the last of {class_name!r}; their jobs stay in the queue for a "
+                f"leaves {queue!r} alone: {MOST_UNKNOWN} jobs in a row were of classes that are "
+                f"not known here, the last of {class_name!r}; their jobs stay in the queue for a "
                 f"worker that knows them, one is tried every {TRY_AGAIN_S:g} s",
             )
         else:
             self._say(queue, f"still leaves {queue!r} alone: {class_name!r} is not known here")
 
     def _say(self, queue: str, text: str) -> None:
-        self._log(Line(text, level="warning", event="unknown", queue=queue))
+        self._log(told(text, level="warning", event="unknown", queue=queue))
 
     def left_alone(self) -> frozenset[str]:
         """The queues that no job is to be taken from now. O(queues left alone)."""

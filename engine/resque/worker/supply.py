@@ -14,7 +14,7 @@ from resque.wire.exchange import Exchange, Reply, T
 from resque.wire.keys import Keys
 from resque.wire.values import replace
 from resque.worker.connection import LeanStore
-from resque.worker.log import Line
+from resque.worker.log import told
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.signals import Wishes
@@ -143,7 +143,7 @@ class Supply:
         if times_lost:
             text = f"put {record.class_name!r} back on {record.queue!r}: its process died"
             parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-            self._log(Line(text, level="warning", event="put back", **parts))
+            self._log(told(text, level="warning", event="put back", **parts))
         return bool(times_lost)
 
     def set_aside_if_unreadable(self, record: Record) -> bool:
@@ -157,7 +157,7 @@ class Supply:
         exchange = set_aside(self._keys, self._worker_id, record.queue or "", record)
         self.patiently(self._store.run, exchange)
         text = f"set an unreadable item of {record.queue!r} aside: {reason}"
-        self._log(Line(text, level="error", event="set aside", queue=record.queue))
+        self._log(told(text, level="error", event="set aside", queue=record.queue))
         return True
 
     def patiently(self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -172,7 +172,7 @@ class Supply:
                 return attempt(*args, **kwargs)
             except StoreError as error:
                 text = f"{error}; next try in {backoff_s:.1f} s"
-                self._log(Line(text, level="warning", event="redis"))
+                self._log(told(text, level="warning", event="redis"))
                 if self._wishes.leave:
                     return None
                 self._wait_out(error, backoff_s)
@@ -195,7 +195,7 @@ class Supply:
         if taken.set_aside:
             items = "item" if taken.set_aside == 1 else "items"
             text = f"set {taken.set_aside} unreadable {items} aside"
-            self._log(Line(text, level="error", event="set aside"))
+            self._log(told(text, level="error", event="set aside"))
         return taken
 
     def _with_a_look(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:

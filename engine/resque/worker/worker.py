@@ -19,7 +19,7 @@ from resque.worker import outcome
 from resque.worker.connection import LeanStore
 from resque.worker.hearing import hear_jobs, hear_jobs_later
 from resque.worker.heartbeat import Beater, Heartbeat
-from resque.worker.log import Line
+from resque.worker.log import Line, told
 from resque.worker.membership import Membership
 from resque.worker.options import Options
 from resque.worker.pace import Pace
@@ -147,7 +147,7 @@ class Worker:
         self._membership.register()
         if not self._options.fork:
             hear_jobs(self._log)
-        self._log(Line(f"worker {self.id} is ready", event="ready", worker=self.id))
+        self._log(told(f"worker {self.id} is ready", event="ready", worker=self.id))
 
     def _loop(self) -> Closing | None:
         closing: Closing | None = None
@@ -206,17 +206,17 @@ class Worker:
             self._beater.stop()
             if self._membership.unregister():
                 self._log(
-                    Line("left a job behind: recorded as failed", level="error", event="lost")
+                    told("left a job behind: recorded as failed", level="error", event="lost")
                 )
             self._tell("worker_exit")
         except StoreError as error:
-            self._log(Line(f"could not unregister: {error}", level="error", event="redis"))
+            self._log(told(f"could not unregister: {error}", level="error", event="redis"))
         finally:
             self._beater.stop()
             self._waiter.close()
             self._beats.close()
             self._store.close()
-        self._log(Line(f"worker {self.id} has left", event="left", worker=self.id))
+        self._log(told(f"worker {self.id} has left", event="left", worker=self.id))
 
     def _tell(self, event: str, *args: object) -> None:
         try:
@@ -264,7 +264,15 @@ class Worker:
         return ended.closing
 
     def _log_end(self, record: Record, closing: Closing, began_s: float) -> None:
-        self._log(outcome.ended(record, closing, time.monotonic() - began_s))
+        took_s = time.monotonic() - began_s
+        if closing.failure is not None:
+            self._log(outcome.failed(record, closing.failure, took_s))
+            return
+        # !r: names from Redis may hold escapes, and a log is read on a terminal.
+        done = Line(f"done {record.class_name!r} of {record.queue!r} in {took_s:.3f} s")
+        done.event = "done"
+        done.parts = {"queue": record.queue, "class": record.class_name, "seconds": took_s}
+        self._log(done)
 
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
         """A child died under a job: put the job back, if that is wanted, or let it fail."""
