@@ -48,6 +48,7 @@ def test_a_quiet_server_has_no_errors(qtop: Qtop) -> None:
         "workers",
         "jobs",
         "unregistered",
+        "locks",
         "poison",
         "duplicates",
         "scheduler",

@@ -21,6 +21,7 @@ from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 from resque.worker.connection import LeanStore
+from resque.worker.locks import Locks
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, work
 from resque.worker.signals import Wishes
@@ -136,6 +137,7 @@ def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answ
             time.monotonic,
             lambda error, seconds: None,
             Strangers(Registry(), print, time.monotonic),
+            Locks(store, Keys(), print, time.monotonic),
         )
         wishes.leave = True
         taken = supply.take(Closing())

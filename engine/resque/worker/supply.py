@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from resque.errors import StoreError
 from resque.state import lost, queue_list, waiting_classes, workers
 from resque.state.queue_list import QueueList
+from resque.state.waiting_classes import Waiting
 from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.codec import Unreadable, decode_payload
-from resque.wire.exchange import Exchange, Reply, T
+from resque.wire.exchange import Exchange, T, together
 from resque.wire.keys import Keys
 from resque.wire.values import replace
 from resque.worker.connection import LeanStore
+from resque.worker.locks import Locks
 from resque.worker.log import told
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, set_aside, work
@@ -53,6 +55,7 @@ class Supply:
         mono_now: Callable[[], float],
         wait_out: Callable[[StoreError, float], None],
         strangers: Strangers,
+        locks: Locks,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -65,6 +68,7 @@ class Supply:
         self._mono_now = mono_now
         self._wait_out = wait_out
         self._strangers = strangers
+        self._locks = locks
         self._has_looked = False
         self._processed = 0
         self._names: list[str] = []
@@ -113,7 +117,7 @@ class Supply:
 
     def close(self, closing: Closing | None) -> None:
         """Close the last job and take none."""
-        if closing is not None:
+        if closing is not None or self._locks.pending is not None:
             self.patiently(self._work, [], closing, take=False)
 
     def recount(self, processed: int | None) -> None:
@@ -188,6 +192,8 @@ class Supply:
             take=take,
             now=self._now(),
         )
+        if self._locks.pending is not None:
+            exchange = together(self._locks.pending, exchange)
         if not self._has_looked:
             exchange = self._with_a_look(exchange, names)
         taken = self._store.run(exchange)
@@ -200,17 +206,13 @@ class Supply:
 
     def _with_a_look(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
         """The same round trip, before whose first job it is seen which classes wait."""
-        look = waiting_classes.take(self._keys, names[:_LOOKED_AT])
 
-        def parse(replies: list[Reply]) -> Taken:
-            *seen, reply = replies
-            if isinstance(reply, StoreError):
-                raise reply
+        def seen(waiting: list[Waiting]) -> None:
             self._has_looked = True
-            self._strangers.look(look.parse(seen))
-            return exchange.parse([reply])
+            self._strangers.look(waiting)
 
-        return Exchange((*look.commands, *exchange.commands), parse, writes=True, tolerant=True)
+        look = waiting_classes.take(self._keys, names[:_LOOKED_AT])
+        return together(look.then(seen), exchange)
 
     def _current_queues(self) -> list[str]:
         if not self._queues.is_dynamic:

@@ -19,6 +19,7 @@ from resque.worker import outcome
 from resque.worker.connection import LeanStore
 from resque.worker.hearing import hear_jobs, hear_jobs_later
 from resque.worker.heartbeat import Beater, Heartbeat
+from resque.worker.locks import Locks
 from resque.worker.log import Line, told
 from resque.worker.membership import Membership
 from resque.worker.options import Options
@@ -79,6 +80,7 @@ class Worker:
         self._wishes = Wishes(graceful_term=options.graceful_term, term_child=options.term_child)
         self._runner = self._make_runner()
         self._strangers = Strangers(registry, log, mono_now)
+        self._locks = Locks(self._store, keys, log, mono_now)
         self._supply = Supply(
             self._store,
             keys,
@@ -91,6 +93,7 @@ class Worker:
             mono_now,
             self._wait_out,
             self._strangers,
+            self._locks,
         )
         self._was_busy = False
         #: Whether a child may have left a job in this worker's hands, to be run.
@@ -235,6 +238,8 @@ class Worker:
         taken = self._supply.take(closing)
         if taken and taken.record and taken.record.queue not in self._strangers.known:
             return replace(taken, record=None)
+        if taken and taken.record and taken.record.problem is None:
+            self._locks.taken(taken.record, at_once=True)
         return taken
 
     def _work_on_held(self) -> Closing | None:
@@ -252,6 +257,7 @@ class Worker:
             return None
         if record.queue not in self._strangers.known:
             self._strangers.meet(record.queue or "", record.class_name or "")
+        self._locks.taken(record)
         began_s = time.monotonic()
         ended = self._runner.run(record)
         if ended.died is not None:

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from qtop.commands import checks
+from qtop.commands import checks, lock_check
 from qtop.commands.board import look_around, with_classes
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
@@ -70,6 +70,7 @@ def findings(connection: Connection) -> Iterator[Finding]:
             yield from _of_server(session)
             yield from _tried("namespace", lambda: [_namespaces(session, connection.namespace)])
             yield from _tried("unregistered", lambda: [_unregistered(session)])
+            yield from _tried("locks", lambda: [lock_check.check(session)])
             yield from _tried("fleet", lambda: _fleet(session))
             yield from _tried("scheduler", lambda: [_scheduler(look_around(session))])
     except ResqueError as error:

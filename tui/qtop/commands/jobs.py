@@ -12,6 +12,7 @@ from qtop.commands.acting import Options, Verb, act
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
 from qtop.commands.selection import from_option
+from qtop.commands.taking import taken
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Source
 from resque.state import bulk, failure_actions, failures
@@ -86,7 +87,7 @@ def delete(source: Source, wanted: Filter, connection: Connection, **options: bo
     """
 
     def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
-        return bulk.take(keys, source.key(keys), marks, bulk.delete, trail)
+        return taken(keys, source, marks, bulk.delete, trail)
 
     verb = Verb("delete", "deleted", puts_back=False)
     act(connection, source, wanted, verb, how, Options(**options))
@@ -121,7 +122,7 @@ def move(source: Source, wanted: Filter, connection: Connection, to: str, **opti
         )
 
     def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
-        return bulk.take(keys, source.key(keys), marks, lambda raw: Taking(0, raw, to, raw), trail)
+        return taken(keys, source, marks, lambda raw: Taking(0, raw, to, raw), trail)
 
     act(connection, source, wanted, verb, how, Options(**options), to=to)
 
