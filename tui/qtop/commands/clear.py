@@ -38,7 +38,8 @@ def command(source: Source, connection: Connection, remove: bool, **options: boo
 
     SOURCE is failed, queue:NAME or unreadable:NAME. What arrives meanwhile stays. On a terminal you
     type the name first; elsewhere --yes must be said. Up to 64 MiB are kept for a day, for `qtop
-    undo`.
+    undo`. With a queue's jobs go the locks that resque-loner or its like has put on them, if the
+    queue is empty then.
 
     \b
     Example: qtop clear queue:mail --dry-run

@@ -80,7 +80,8 @@ def requeue(
 def delete(source: Source, wanted: Filter, connection: Connection, **options: bool) -> None:
     """Delete failures or waiting jobs.
 
-    Items that were set aside, too. More than one needs --yes, or an answer on a terminal.
+    Items that were set aside, too. More than one needs --yes, or an answer on a terminal. With a
+    waiting job goes the lock that resque-loner or its like has put on it.
 
     \b
     Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
@@ -99,7 +100,8 @@ def delete(source: Source, wanted: Filter, connection: Connection, **options: bo
 def move(source: Source, wanted: Filter, connection: Connection, to: str, **options: bool) -> None:
     """Move jobs to the end of another queue, byte for byte.
 
-    Of a failure the job in it is moved. More than one needs --yes, or an answer on a terminal.
+    Of a failure the job in it is moved. More than one needs --yes, or an answer on a terminal. The
+    lock that resque-loner or its like has put on a waiting job goes.
 
     \b
     Example: qtop move --from queue:mail --to mail_later --filter class:Newsletter --yes
