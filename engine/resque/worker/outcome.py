@@ -23,7 +23,8 @@ def failed(record: Record, failure: bytes, took_s: float) -> Line:
     reason, why = _why(failure)
     # !r: names from Redis may hold escapes, and a log is read on a terminal.
     text = f"failed {record.class_name!r} of {record.queue!r} in {took_s:.3f} s{reason}"
-    parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name, "seconds": took_s}
+    parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
+    parts["seconds"] = round(took_s, 6)
     return told(text, level="error", event="failed", **parts, **why)
 
 

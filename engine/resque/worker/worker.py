@@ -277,7 +277,8 @@ class Worker:
         # !r: names from Redis may hold escapes, and a log is read on a terminal.
         done = Line(f"done {record.class_name!r} of {record.queue!r} in {took_s:.3f} s")
         done.event = "done"
-        done.parts = {"queue": record.queue, "class": record.class_name, "seconds": took_s}
+        seconds = round(took_s, 6)
+        done.parts = {"queue": record.queue, "class": record.class_name, "seconds": seconds}
         self._log(done)
 
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
