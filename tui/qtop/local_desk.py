@@ -20,7 +20,6 @@ from qtop.rows.model import WorkerRow
 from qtop.screens.leaving import QuitDialog, WaitingDialog
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
-from resque.errors import ResqueError
 from resque.state import waiting_classes
 from resque.state.queue_list import QueueList
 from resque.state.waiting_classes import Waiting
@@ -106,16 +105,9 @@ class LocalDesk:
         if found:
             runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
             self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good")
-        orders = [replace(self._last, queues=queues, count=1) for queues in lists]
-        for order in orders:
-            try:
-                why = await self._unknown(order)
-            except ResqueError as error:
-                why = safe(str(error))
-            if why is not None:
-                self._app.say(f"no worker was started: {why}", "bad")
-                return
-        await self.start(orders)
+        # Named by whoever started the console: as `qtop worker`, they name in their logs what they
+        # do not know, and leave it alone.
+        await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
     async def start(self, orders: Sequence[Order]) -> None:
         """Start a group for each order."""
