@@ -95,6 +95,10 @@ class Registry:
             raise UnknownJob(f"no job is registered as {name!r} (modules with jobs: {loaded})")
         return definition
 
+    def knows(self, name: str) -> bool:
+        """Whether `find` would find it. O(1)."""
+        return name in self._by_name or name.removeprefix("::") in self._by_name
+
     def on(self, event: str, hook: Callable[..., Any]) -> None:
         """Have `hook` called by every worker of this process: `before_first_fork()`,
         `before_fork(record)`, `after_fork(record)`, `before_pause(worker)`,

@@ -73,9 +73,9 @@ def _tell_failure_hooks(definition: Definition, error: BaseException, values: li
             hooks.call(hook, error, *values)
         except BaseException as second:
             raise RuntimeError(
-                f"Additional error ({_name(second)}: {_message(second)}) occurred in running "
+                f"Additional error ({name_of(second)}: {message_of(second)}) occurred in running "
                 f"failure hooks for job {definition.name}\nOriginal error that caused job failure "
-                f"was {_name(error)}: {_message(error)}"
+                f"was {name_of(error)}: {message_of(error)}"
             ) from error
 
 
@@ -101,15 +101,16 @@ def entry_for(
     return entry(
         failed_at=now,
         payload=record.payload if record.payload is not None else b"null",
-        exception=_name(error),
-        error=_message(error),
-        backtrace=_backtrace(error.__traceback__),
+        exception=name_of(error),
+        error=message_of(error),
+        backtrace=backtrace(error.__traceback__),
         worker=worker_id,
         queue=queue,
     )
 
 
-def _name(error: BaseException) -> str:
+def name_of(error: BaseException) -> str:
+    """How an error is called in a failure entry."""
     kind = type(error)
     if kind in WIRE_NAMES:
         return WIRE_NAMES[kind]
@@ -118,17 +119,17 @@ def _name(error: BaseException) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """The error's text; its name when it was given none, as in Ruby (an empty one stays)."""
     try:
         if isinstance(error, SystemExit) and error.code is None:
-            return _name(error)
-        return str(error) or ("" if error.args else _name(error))
+            return name_of(error)
+        return str(error) or ("" if error.args else name_of(error))
     except BaseException as second:
-        return f"(no message: its __str__ raised {_name(second)})"
+        return f"(no message: its __str__ raised {name_of(second)})"
 
 
-def _backtrace(trace: TracebackType | None) -> list[str]:
+def backtrace(trace: TracebackType | None) -> list[str]:
     """The application's frames, innermost first, in Ruby's notation."""
     frames = [
         f"{code.co_filename}:{line}:in `{code.co_name}'" for code, line in _frames_of_the_job(trace)

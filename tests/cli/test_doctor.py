@@ -56,6 +56,7 @@ def test_a_quiet_server_has_no_errors(qtop: Qtop) -> None:
         "workers",
         "jobs",
         "unregistered",
+        "locks",
         "poison",
         "duplicates",
         "scheduler",
@@ -90,6 +91,16 @@ def test_what_is_wrong_with_the_fleet_is_found_and_nothing_is_changed(
     assert text.status == 2
     assert "\x1b" not in text.out
     assert "→ qtop scheduler" in text.out.replace("start one: ", "")
+
+
+def test_the_advice_for_a_queue_of_ruby_jobs_is_no_worker_that_would_fail_them(
+    qtop: Qtop, push: Push
+) -> None:
+    push("Mailers::Welcome")
+    push("Reports::Weekly")
+    finding = by_check(qtop("doctor", "--json"))["queues"]
+    assert finding["level"] == "ERROR"
+    assert finding["remedy"] == "start a worker that knows Mailers::Welcome, Reports::Weekly"
 
 
 def test_queues_that_are_missing_from_the_set_are_found_counted_and_put_there(

@@ -14,6 +14,7 @@ from tests.engine.direct import Direct, eventually
 from tests.engine.proxy import Proxy
 
 from resque.errors import Unreachable
+from resque.jobs import Registry
 from resque.state.claims import Claim
 from resque.state.queue_list import QueueList
 from resque.wire import times
@@ -22,9 +23,11 @@ from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 from resque.worker.connection import LeanStore
+from resque.worker.locks import Locks
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, work
 from resque.worker.signals import Wishes
+from resque.worker.strangers import Strangers
 from resque.worker.supply import Supply
 
 JOB = '{"class":"Mark","args":[%d]}'
@@ -139,6 +142,8 @@ def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answ
             times.wall_now,
             time.monotonic,
             lambda error, seconds: None,
+            Strangers(Registry(), print, time.monotonic),
+            Locks(store, Keys(), print, time.monotonic),
         )
         wishes.leave = True
         taken = supply.take(Closing())

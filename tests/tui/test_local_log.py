@@ -15,6 +15,7 @@ from qtop.local.log_file import LogFile
 from qtop.local.tail import MOST_BEHIND_BYTES, STEP_BYTES, Tail
 from qtop.widgets import log_view
 from qtop.widgets.log_view import LogLine, LogView
+from resque.worker.log import Line, as_json, told
 
 # Files
 
@@ -144,6 +145,20 @@ def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
 )
 def test_the_level_of_a_line_is_that_of_its_first_word_that_is_one(line: str, wanted: str) -> None:
     assert level(line) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (told("leaves 'ruby' alone: 5 jobs", level="warning"), "warn"),
+        (told("still leaves 'ruby' alone", level="warning"), "warn"),
+        (told("failed 'A' of 'mail'", level="error", event="failed", message="boom"), "bad"),
+        (told("done 'A' of 'mail'", event="done"), ""),
+    ],
+)
+def test_lines_of_our_own_worker_have_their_level_in_either_form(text: Line, wanted: str) -> None:
+    assert level(f"2026-11-23T12:00:00Z {text}") == wanted
+    assert level(as_json(text)) == wanted
 
 
 def test_a_coloured_line_is_shown_without_its_colours_and_with_its_level() -> None:

@@ -13,6 +13,7 @@ from qtop.local import order, probe
 from qtop.local.modules import ModuleMemory
 from qtop.local.order import BadOrder, Order, without_password
 from qtop.screens.start_dialog import read_order
+from resque.state.waiting_classes import Waiting
 
 URL = "redis://me:se%40cret@queues.example.com:6379/3"
 EMPTY = dict.fromkeys(
@@ -285,6 +286,39 @@ async def test_a_module_that_never_returns_is_ended_with_what_it_started(
     if pid_file.exists():
         pid = int(pid_file.read_text())
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+
+
+JOBS = "from resque import job\n@job(name='Known')\ndef known(): ...\n"
+
+
+async def test_the_jobs_that_modules_declare_together_are_found_out(
+    tmp_path: Path, modules: dict[str, str]
+) -> None:
+    (tmp_path / "first.py").write_text(f"print('hello')\n{JOBS}")
+    (tmp_path / "second.py").write_text(JOBS.replace("Known", "Other"))
+    (tmp_path / "broken.py").write_text("raise ValueError")
+    assert await probe.known(["first", "second"], modules) == frozenset({"Known", "Other"})
+    assert await probe.known(["first", "broken"], modules) is None
+    assert await probe.known([], modules) == frozenset()
+
+
+async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jobs_here.py").write_text(JOBS)
+    yard = Yard(tmp_path)
+    yard.local._environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ours = Order("mail,low", modules=("jobs_here",))
+    known = [Waiting("mail", 1, ("::Known",), 1), Waiting("low", 0)]
+    unknown = [*known, Waiting("ruby", 3, ("Known", "A\x1b[2J", "B"), 3)]
+    assert await yard.local.unknown(ours, known) is None
+    told = await yard.local.unknown(ours, unknown)
+    assert told is not None
+    assert "ruby: A␛[2J, B" in told
+    # Without modules nothing is known; another program may know what it likes.
+    assert await yard.local.unknown(Order("mail"), known) is not None
+    assert await yard.local.unknown(Order("mail"), [Waiting("mail", 0)]) is None
+    assert await yard.local.unknown(yard.order(), unknown) is None
 
 
 async def test_an_order_with_a_module_that_is_not_there_starts_nothing(tmp_path: Path) -> None:

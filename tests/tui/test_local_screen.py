@@ -38,6 +38,7 @@ from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
 from qtop.widgets.log_view import MOST_LINES
 from resque.errors import Unreachable
+from resque.state.waiting_classes import Waiting
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 HOST = "web1"
@@ -266,6 +267,42 @@ async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_pa
         assert len(app.local.groups) == 1
 
 
+async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_starts_nothing(
+    tmp_path: Path,
+) -> None:
+    source = FakeSource(snapshot())
+    source.answers = [[Waiting("mail", 2, ("Mailers::Welcome",), 2)]]
+    app = console(source, folder=tmp_path / "log", clock=time.monotonic)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await pilot.press("enter")
+        await until_shown(pilot, "mail: Mailers::Welcome")
+        assert isinstance(app.screen, StartDialog)
+        assert app.local.groups == []
+
+
+async def test_what_waits_and_cannot_be_read_is_a_reason_to_start_nothing(tmp_path: Path) -> None:
+    source = FakeSource(snapshot())
+    source.answers = [Unreachable("no answer")]
+    app = console(source, folder=tmp_path / "log", clock=time.monotonic)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await pilot.press("6", "s")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await pilot.press("enter")
+        await until_shown(pilot, "look at what waits: no answer")
+        assert app.local.groups == []
+
+
+def test_a_worker_that_leaves_a_queue_alone_says_so_on_its_row() -> None:
+    place = Place(1, "running", 7)
+    usage = Usage(None, 0, frozenset({7}), "ruby\x1b")
+    row = PlaceRow(LocalWorker(still("a", "mail", place), place), None, usage, 1_000.0)
+    assert local_cells.problems(row) == "leaves ruby␛ alone: unknown classes"
+
+
 async def proposed(folder: Path, name: str, **more: Any) -> str:
     """What another console proposes in a field of the start dialog."""
     app = console(FakeSource(snapshot()), folder=folder / "log", **more)
@@ -280,9 +317,9 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
     tmp_path: Path,
 ) -> None:
     mine, other = (Settings(profile=name) for name in ("mine", "other"))
-    app = console(
-        FakeSource(snapshot()), folder=tmp_path / "log", clock=time.monotonic, settings=mine
-    )
+    source = FakeSource(snapshot())
+    source.answers = [[Waiting("mail", 0)]]
+    app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
         await pilot.press("6", "s")

@@ -176,7 +176,7 @@ async def test_the_advice_is_that_for_the_verdict_under_the_cursor() -> None:
         await shown(pilot)
         assert "→ rename or delete the keys of another kind" in screen_text(app)
         await pilot.press("j")
-        assert "→ press s, or start a worker: qtop worker reports:weekly" in screen_text(app)
+        assert "→ press s, or start a worker that knows" in screen_text(app)
 
 
 def test_the_advice_names_the_keys_that_mend_it() -> None:

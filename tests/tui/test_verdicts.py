@@ -10,6 +10,7 @@ import pytest
 from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
 
 from qtop.config.thresholds import Thresholds
+from qtop.rows.active_job import WRAPPER
 from qtop.rows.boards import History
 from qtop.source import skew_s
 from qtop.verdicts import Judge, Lead, Verdict, no_answer, troubles
@@ -20,6 +21,7 @@ from resque.state.failures import Failure, read
 from resque.state.snapshot import Snapshot
 from resque.state.survey import Survey
 from resque.state.trail import Actor
+from resque.state.waiting_classes import Waiting
 from resque.state.windows import whole
 
 FINE = survey()
@@ -150,8 +152,28 @@ def test_a_queue_with_jobs_that_nobody_serves() -> None:
     verdict = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
     assert (verdict.severity, verdict.text) == ("bad", "nobody serves low: 1,204 jobs wait")
     assert verdict.lead == Lead("queues", "low")
-    assert verdict.remedy == "start a worker: qtop worker low"
+    assert "qtop worker" not in verdict.remedy
     assert not of_kind("unserved", judged(snapshot([queue("mail", 1), queue("low", 0)], workers)))
+
+
+def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_them() -> None:
+    look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
+    next_job = {"low": b'{"class":"RubyJob","args":[]}'}
+    sampled = {"low": Waiting("low", 2, ("RubyJob", "Other"), 2)}
+    seen = replace(FINE, fronts=next_job)
+    assert only("unserved", judged(look, found=seen)).remedy == "start a worker that knows RubyJob"
+    seen = replace(seen, waiting=sampled)
+    remedy = only("unserved", judged(look, found=seen)).remedy
+    assert remedy == "start a worker that knows RubyJob, Other"
+    alone = only("no worker", judged(snapshot([queue("low", 2)]), found=seen))
+    assert alone.remedy == remedy
+
+
+def test_of_an_active_job_the_advice_names_its_own_class() -> None:
+    look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
+    job = b'{"class":"%s","args":[{"job_class":"WelcomeJob"}]}' % WRAPPER.encode()
+    remedy = only("unserved", judged(look, found=replace(FINE, fronts={"low": job}))).remedy
+    assert remedy == "start a worker that knows WelcomeJob"
 
 
 def test_a_dead_worker_serves_nobody_and_a_silent_one_may() -> None:

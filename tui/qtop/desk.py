@@ -83,6 +83,7 @@ class Desk:
             Order("*", modules=modules, template=template),
             memory,
             lambda without: self._refused(without_redis=without),
+            lambda look: self._actions.preview("look at what waits", look),
         )
 
     def refuses(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +15,16 @@ from qtop.local.modules import ModuleMemory
 from qtop.local.order import BadOrder, Order
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
+from qtop.plans.plan import Outcome
 from qtop.rows.model import WorkerRow
 from qtop.screens.leaving import QuitDialog, WaitingDialog
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
+from resque.state import waiting_classes
+from resque.state.queue_list import QueueList
+from resque.state.waiting_classes import Waiting
 from resque.state.workers import may_run_on
+from resque.wire.exchange import Operation
 
 if TYPE_CHECKING:
     from qtop.app import QtopApp
@@ -47,6 +52,7 @@ class LocalDesk:
         memory: Takes the modules that workers were started with.
         refused: Says why nothing may be done now; False when it may. Given True, it may be done
             while Redis does not answer, too.
+        preview: Reads from Redis, or says why it cannot.
     """
 
     def __init__(
@@ -56,9 +62,10 @@ class LocalDesk:
         first: Order,
         memory: ModuleMemory,
         refused: Callable[[bool], bool],
+        preview: Callable[[Operation[list[Waiting]]], Awaitable[list[Waiting] | Outcome]],
     ) -> None:
         self._app, self._local, self._last = app, local, first
-        self._memory, self._refused = memory, refused
+        self._memory, self._refused, self._preview = memory, refused, preview
 
     # Starting
 
@@ -77,7 +84,21 @@ class LocalDesk:
                 self._app.run_worker(self.start([order]), group="desk")
 
         order = replace(self._last, queues=",".join(queues), count=1)
-        self._app.push_screen(StartDialog(order, show, self._local.trouble), chosen)
+        self._app.push_screen(StartDialog(order, show, self._trouble), chosen)
+
+    async def _trouble(self, order: Order) -> str | None:
+        """Why an order is not to be carried out, in one safe line."""
+        return await self._local.trouble(order) or await self._unknown(order)
+
+    async def _unknown(self, order: Order) -> str | None:
+        """Why our own worker would only fail what waits; None when it would not."""
+        if order.template:
+            return None
+        served = QueueList.parse(order.queues)
+        waiting = await self._preview(waiting_classes.of_list(self._app.keys, served))
+        if isinstance(waiting, Outcome):
+            return waiting.text
+        return await self._local.unknown(order, waiting)
 
     async def start_first(self, lists: Sequence[str]) -> None:
         """Take in what was left running, and start a worker for each list of queues."""
@@ -85,6 +106,8 @@ class LocalDesk:
         if found:
             runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
             self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good")
+        # Named by whoever started the console: as `qtop worker`, they name in their logs what they
+        # do not know, and leave it alone.
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
     async def start(self, orders: Sequence[Order]) -> None:

@@ -14,6 +14,7 @@
 | `BACKGROUND`                | run as a daemon                                                |
 | `PIDFILE`                   | where to write the process id; removed at the end              |
 | `LOGFILE`                   | a file to append what is printed to                            |
+| `RESQUE_LOG_FORMAT`         | `json`: print one JSON object a line; default `text`           |
 | `RESQUE_REQUIRE`            | modules whose jobs declare queues, comma-separated             |
 | `TZ`                        | the zone of cron expressions that name none                    |
 
@@ -64,7 +65,11 @@ class _Unusable(Exception):
 def main(environ: Mapping[str, str]) -> int:
     """Run a scheduler until it is told to leave. Returns the exit status."""
     url = environ.get("REDIS_URL") or "redis://localhost:6379/0"
+    say: log.Say = log.say
     try:
+        say = log.chosen(environ)
+        if say is log.say_json:
+            sys.excepthook = log.tell_exception
         # All that can be wrong is found out before going into the background.
         _load(environ.get("RESQUE_REQUIRE", ""))
         parse_url(url)
@@ -73,7 +78,7 @@ def main(environ: Mapping[str, str]) -> int:
             read_file(options.schedule_file)
         settle(environ, log=environ.get("LOGFILE", ""))
     except (_Unusable, BadOption, BadUrl, BadSchedule, ValueError) as error:
-        print(f"scheduler: {error}", file=sys.stderr)
+        log.refuse(say, "scheduler", error)
         return 2
     try:
         store = Store(url, client_name=f"resque-scheduler-{os.getpid()}")
@@ -84,7 +89,7 @@ def main(environ: Mapping[str, str]) -> int:
             zone=zone,
             options=options,
             queue_of=_queue_of,
-            log=log.say,
+            log=say,
         )
         server = own_server.hold(url)
         store.run(contact(store.address))
@@ -92,7 +97,7 @@ def main(environ: Mapping[str, str]) -> int:
         if server is not None:
             server.close()
     except (BadSchedule, StoreError) as error:
-        print(f"scheduler: {error}", file=sys.stderr)
+        log.refuse(say, "scheduler", error)
         return 3 if isinstance(error, StoreError) else 2
     finally:
         # As Ruby's scheduler does it.

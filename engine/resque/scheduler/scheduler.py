@@ -35,6 +35,7 @@ from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
 from resque.worker.adopted import adopted
+from resque.worker.log import told
 
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
@@ -126,7 +127,7 @@ class Scheduler:
                         patience_s = self.step()
                         backoff_s = 0.1
                     except StoreError as error:
-                        self._log(f"{error}; next try in {backoff_s:.1f} s")
+                        self._warn(f"{error}; next try in {backoff_s:.1f} s", "redis")
                         patience_s = backoff_s
                         backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
                     self._wishes.wait(patience_s)
@@ -142,7 +143,7 @@ class Scheduler:
                 if self._store.run(schedules.release(self._lock, self.id)):
                     self._log("the master lock is free")
         except StoreError as error:
-            self._log(f"could not let go of the master lock: {error}")
+            self._warn(f"could not let go of the master lock: {error}", "redis")
         finally:
             self._store.close()
         self._log(f"scheduler {self.id} has left")
@@ -227,9 +228,9 @@ class Scheduler:
         if done.moved.queued:
             self._log(f"moved {_counted(done.moved.queued, 'delayed job')} that came due")
         for kept in done.moved.set_aside:
-            self._log(f"set a delayed job aside: {kept.reason}")
+            self._warn(f"set a delayed job aside: {kept.reason}", "set aside")
         for stamp in done.broken:
-            self._log(f"cannot move the jobs delayed until {stamp!r}: their key is not a list")
+            self._warn(f"cannot move the jobs delayed until {stamp!r}: their key is not a list")
         return done.is_complete
 
     # ---- schedules
@@ -277,7 +278,7 @@ class Scheduler:
         try:
             self._of_file = self._read_file()
         except BadSchedule as error:
-            self._log(f"the schedules stay as they were: {error}")
+            self._warn(f"the schedules stay as they were: {error}")
             return
         self._register_file()
         if self._is_master:
@@ -297,11 +298,13 @@ class Scheduler:
                 by_name[name] = from_json(name, raw)
             except BadSchedule as error:
                 by_name.pop(name, None)
-                self._log(f"skipped: {error}")
+                self._warn(f"skipped: {error}")
         usable = []
         for schedule in by_name.values():
-            if (why := self._unusable(schedule)) is not None:
-                self._log(f"skipped: schedule {schedule.name!r} {why}")
+            if not schedule.is_for(self._options.environment):
+                self._log(f"skipped: schedule {schedule.name!r} {self._unusable(schedule)}")
+            elif (why := self._unusable(schedule)) is not None:
+                self._warn(f"skipped: schedule {schedule.name!r} {why}")
             else:
                 usable.append(schedule)
         self._statused.see_schedules(usable)
@@ -341,7 +344,7 @@ class Scheduler:
             outcome = self._store.run(fire)
         except WrongType as error:
             # Missed, so that one queue that cannot be used does not keep all others waiting.
-            self._log(f"cannot queue {what}: {error}")
+            self._warn(f"cannot queue {what}: {error}")
         else:
             if outcome == "not master":
                 return
@@ -349,6 +352,9 @@ class Scheduler:
         self._plan.fired(schedule.name, self._clock())
 
     # ---- telling
+
+    def _warn(self, text: str, event: str = "schedule") -> None:
+        self._log(told(text, level="error", event=event))
 
     def _print_plan(self) -> None:
         role = "master" if self._is_master else "standing by"

@@ -13,6 +13,7 @@ from resque.state import audit, delayed, delayed_windows, fronts, inspection
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
 from resque.state.strays import Strays
+from resque.state.waiting_classes import Waiting
 from resque.wire import times
 from resque.wire.exchange import Exchange, Reply, Steps
 from resque.wire.keys import Keys, name_text
@@ -39,6 +40,7 @@ class Survey:
         deeds: The newest actions on record, newest first, without their counts.
         fronts: The payload that is next, of the queues that were asked for; see `fronts.Fronts`.
         strays: Jobs that no index leads to; these are searched for apart from the rest.
+        waiting: Which classes wait, of the queues that were asked for; see `waiting_classes.take`.
         skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
     """
 
@@ -52,6 +54,7 @@ class Survey:
     deeds: tuple[Deed, ...] | None = None
     fronts: Mapping[str, bytes] = field(default_factory=dict)
     problems: Mapping[Part, str] = field(default_factory=dict)
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
     skew_s: float | None = None
     strays: Strays | None = None
 

@@ -154,6 +154,23 @@ class Exchange(Generic[T]):
         return self.parse(replies)
 
 
+def together(beside: Exchange[S], main: Exchange[T]) -> Exchange[T]:
+    """Two in one round trip, the first of which is tolerant. Its result is dropped; what the second
+    makes of its replies, an error too, is that of both."""
+    number = len(beside.commands)
+
+    def parse(replies: list[Reply]) -> T:
+        rest = replies[number:]
+        for each in rest:
+            if isinstance(each, StoreError) and not main.tolerant:
+                raise each
+        beside.parse(replies[:number])
+        return main.parse(rest)
+
+    writes = beside.writes or main.writes
+    return Exchange((*beside.commands, *main.commands), parse, writes, tolerant=True)
+
+
 def single(command: Command, parse: Callable[[Reply], T], *, writes: bool = False) -> Exchange[T]:
     """An exchange of one command; `parse` gets its reply."""
     return Exchange((command,), lambda replies: parse(replies[0]), writes)

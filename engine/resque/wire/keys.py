@@ -161,6 +161,34 @@ class Keys:
         """String: one status as JSON."""
         return self._key(f"status:{uuid}")
 
+    # Locks of plug-ins (see `state/plugin_locks`)
+    def loner(self, queue: str, digest: str) -> bytes:
+        """String: resque-loner's lock of a waiting job."""
+        return self._key(f"loners:queue:{queue}:job:{digest}")
+
+    def solo(self, queue: str, digest: str) -> bytes:
+        """String: resque_solo's lock of a waiting job."""
+        return self._key(f"solo:queue:{queue}:job:{digest}")
+
+    def loner_lock(self, class_name: str, identifier: str) -> bytes:
+        """String: resque-lock-timeout's lock of a waiting job."""
+        return self._key(f"loner:lock:{class_name}:{identifier}")
+
+    def lock_beginnings(self) -> tuple[bytes, ...]:
+        """What the keys of `loner`, `solo` and `loner_lock` begin with."""
+        return self._key("loners:queue:"), self._key("solo:queue:"), self._key("loner:lock:")
+
+    def queue_of_lock(self, key: bytes) -> str | None:
+        """The queue that a key of `loner` or `solo` names; None of other keys."""
+        for beginning in self.lock_beginnings()[:2]:
+            if key.startswith(beginning):
+                return name_text(key.removeprefix(beginning).rpartition(b":job:")[0])
+        return None
+
+    def job_lock(self, class_name: str, args: str) -> bytes:
+        """String: resque-lock's lock of a job, until it is done; when it ends as epoch seconds."""
+        return self._key(f"lock:{class_name}-{args}")
+
     def lost(self, sha: str) -> bytes:
         """String with a lifetime: how often a job of these bytes was lost with its process."""
         return self._key(f"qtop:lost:{sha}")

@@ -19,6 +19,7 @@
 | `FAILURE_BACKEND` | `redis_multi_queue`: a list of failures for each queue |
 | `RUN_AT_EXIT_HOOKS` | children run their exit handlers |
 | `RESQUE_PROCLINE_PREFIX` | what the process title begins with |
+| `RESQUE_LOG_FORMAT` | `json`: what is printed is one JSON object a line; default `text` |
 | `BACKGROUND`, `PIDFILE` | run as a daemon; where to write the process id |
 | `RESQUE_PARENT_PID` | leave, after the job in hand, when this parent process ends |
 
@@ -65,7 +66,11 @@ class _Unusable(Exception):
 
 def main(environ: Mapping[str, str]) -> int:
     """Run a worker, or a pool of them, until it is told to leave. Returns the exit status."""
+    say: log.Say = log.say
     try:
+        say = log.chosen(environ)
+        if say is log.say_json:
+            sys.excepthook = log.tell_exception
         options = from_environment(environ)
         workers = count(environ, "COUNT", 1, least=1)
         queue_list = QueueList.parse(environ.get("QUEUES") or environ.get("QUEUE") or "")
@@ -74,7 +79,7 @@ def main(environ: Mapping[str, str]) -> int:
         _load(environ.get("RESQUE_REQUIRE", ""))
         settle(environ)
     except (_Unusable, BadOption, BadUrl, NoQueueError) as error:
-        print(f"worker: {error}", file=sys.stderr)
+        log.refuse(say, "worker", error)
         return 2
     keys = Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE)
 
@@ -89,10 +94,11 @@ def main(environ: Mapping[str, str]) -> int:
                 resque.registry,
                 version=resque.__version__,
                 options=options,
-                log=log.say,
+                log=say,
                 pool_pid=pool_pid,
             ),
             environ.get("REDIS_URL", ""),
+            say,
         )
 
     if workers == 1:
@@ -101,13 +107,15 @@ def main(environ: Mapping[str, str]) -> int:
         # Once, before there are many to say the same.
         _greet(address)
     except StoreError as error:
-        print(f"worker: {error}", file=sys.stderr)
+        log.refuse(say, "worker", error)
         return 3
     title = f"{options.title_prefix}resque-{resque.__version__}: {workers} workers on {queue_list}"
-    return _pool(workers, work, title, options).run()
+    return _pool(workers, work, title, options, say).run()
 
 
-def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -> Pool:
+def _pool(
+    workers: int, work: Callable[[], int], title: str, options: Options, say: log.Say
+) -> Pool:
     # Without forking and without TERM_CHILD a TERM lets the job finish, however long it takes.
     finishes_jobs = options.graceful_term or not (options.fork or options.term_child)
     patience_s = pool.PATIENCE_S + options.pre_shutdown_timeout_s + options.term_timeout_s
@@ -115,21 +123,21 @@ def _pool(workers: int, work: Callable[[], int], title: str, options: Options) -
         workers,
         work,
         title=title,
-        log=log.say,
+        log=say,
         graceful_term=finishes_jobs,
         patience_s=patience_s,
     )
 
 
-def _work(make: Callable[[], Worker], url: str) -> int:
+def _work(make: Callable[[], Worker], url: str, say: log.Say) -> int:
     try:
         server = own_server.hold(url)
         make().run()
     except StoreError as error:
-        print(f"worker: {error}", file=sys.stderr)
+        log.refuse(say, "worker", error)
         return 3
     except ResqueError as error:
-        print(f"worker: {error}", file=sys.stderr)
+        log.refuse(say, "worker", error)
         return 1
     if server is not None:
         server.close()

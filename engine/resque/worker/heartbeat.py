@@ -11,6 +11,7 @@ from resque.wire import times
 from resque.wire.exchange import Exchange, Steps
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
+from resque.worker.log import told
 from resque.worker.place import Place
 
 TYPE_CHECKING = False
@@ -164,7 +165,7 @@ class Beater:
                 return
             self._log("heartbeat: the id is another process's by now; the next job waits for a new")
         except StoreError as error:
-            self._log(f"heartbeat: {error}")
+            self._log(told(f"heartbeat: {error}", level="warning", event="redis"))
 
     def _go_on(self) -> None:
         assert self._is_over is not None  # noqa: S101

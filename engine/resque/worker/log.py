@@ -1,4 +1,5 @@
-"""What a worker prints: a line for each thing worth telling, as far as somebody takes it.
+"""What a worker prints: a line for each thing worth telling, as far as somebody takes it. As text
+for people, or as one JSON object a line for what collects logs.
 
 A disk that is full, a pipe without a reader, a terminal that was closed, a stream that a job closed
 or replaced: none of them is a reason to end a worker, less so to fail a job that was done.
@@ -7,11 +8,27 @@ or replaced: none of them is a reason to end a worker, less so to fail a job tha
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
+from resque.errors import BadOption
 from resque.wire import times
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Literal, TextIO
+
+    Level = Literal["debug", "info", "warning", "error", "critical"]
+
+#: Takes a line, which may be a `Line`.
+Say = Callable[[str], None]
+#: The environment variable that says in which form to print, and what it may say.
+FORMAT = "RESQUE_LOG_FORMAT"
+FORMATS = ("text", "json")
 #: Nobody will ever read this again; a full disk may have room later.
 _GONE = (errno.EPIPE, errno.EIO)
 
@@ -28,13 +45,40 @@ def have_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
+class Line(str):
+    """A line of the log, which says all in its text; and its parts, for those who want them apart.
+
+    `level` is one of `logging`'s, `event` a short word for the kind of thing; `parts` are what
+    else JSON has, such as `queue`. A part named `message` takes the text's place there.
+    """
+
+    level: Level = "info"
+    event = "note"
+    parts: Mapping[str, Any] = MappingProxyType({})
+
+
+def told(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> Line:
+    """A line with its parts."""
+    line = Line(text)
+    line.level, line.event, line.parts = level, event, parts
+    return line
+
+
+def chosen(environ: Mapping[str, str]) -> Say:
+    """What prints lines in the form that the environment asks for. Raises BadOption."""
+    wanted = environ.get(FORMAT) or "text"
+    if wanted not in FORMATS:
+        raise BadOption(f"{FORMAT} must be text or json, not {wanted!r}")
+    return say_json if wanted == "json" else say
+
+
 def say(line: str) -> None:
     """Print a line, with the time. Never raises: what cannot be printed is lost, and what the
     stream's encoding cannot carry is escaped."""
+    # Between two jobs each function called costs a fork some pages: the usual line takes none.
     try:
-        if not line.isascii():
-            encoding = sys.stdout.encoding or "utf-8"
-            line = line.encode(encoding, "backslashreplace").decode(encoding)
+        if not line.isascii() or not line.isprintable():
+            line = _carried(plain(line), sys.stdout)
         print(f"{times.run_at(times.utc_now())} {line}", flush=True)
     except OSError as error:
         if error.errno in _GONE:
@@ -42,6 +86,68 @@ def say(line: str) -> None:
     except BaseException:
         # A job in the worker's own process closed the stream, or put its own into its place.
         return
+
+
+def say_json(line: str) -> None:
+    """Print a line as a JSON object, with the time and this process. Never raises, as `say`."""
+    _print(as_json(line), sys.stdout)
+
+
+def refuse(say: Say, who: str, why: object) -> None:
+    """Tell on the stream for errors why a program cannot go on, in the form of `say`."""
+    if say is say_json:
+        _print(as_json(told(str(why), level="critical", event="refused")), sys.stderr)
+    else:
+        _print(f"{who}: {plain(str(why))}", sys.stderr)
+
+
+def tell_exception(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """In the place of `sys.excepthook` where JSON is wanted."""
+    # Imported here: it is for programs that are about to end.
+    from resque import perform
+
+    name, frames = perform.name_of(error), perform.backtrace(trace)
+    line = told(f"{name}: {error}", level="critical", event="raised", exception=name, frames=frames)
+    _print(as_json(line), sys.stderr)
+
+
+def plain(text: str) -> str:
+    """A text in one line without control characters, which are escaped: logs are read on
+    terminals. O(n)."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def as_json(line: str) -> str:
+    """A line as a JSON object in ASCII: `time`, `level`, `event`, `message`, `pid`, and the
+    line's other parts."""
+    whole = line if isinstance(line, Line) else Line(line)
+    head = {
+        "time": times.run_at(times.utc_now()),
+        "level": whole.level,
+        "event": whole.event,
+        "message": str(whole),
+        "pid": os.getpid(),
+    }
+    return json.dumps({**head, **whole.parts})
+
+
+def _print(line: str, stream: TextIO) -> None:
+    try:
+        print(_carried(line, stream), file=stream, flush=True)
+    except OSError as error:
+        if error.errno in _GONE:
+            _turn_away(1 if stream is sys.stdout else 2)
+    except BaseException:
+        return
+
+
+def _carried(line: str, stream: TextIO) -> str:
+    encoding = stream.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def flush() -> None:

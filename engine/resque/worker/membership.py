@@ -13,6 +13,7 @@ from resque.wire.exchange import Steps
 from resque.wire.keys import Keys
 from resque.worker.connection import LeanStore
 from resque.worker.heartbeat import Heartbeat
+from resque.worker.log import told
 from resque.worker.options import Options
 from resque.worker.place import Place
 
@@ -107,5 +108,6 @@ class Membership:
             )
         )
         for worker_id in pruned:
-            self._log(f"pruned {worker_id!r}: silent for {self._options.prune_after_s:g} s")
+            text = f"pruned {worker_id!r}: silent for {self._options.prune_after_s:g} s"
+            self._log(told(text, level="warning", event="pruned", worker=worker_id))
         self.put_off_prune()

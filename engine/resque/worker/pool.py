@@ -109,7 +109,8 @@ class Pool:
                     self._start(place, wishes)
                 except OSError as error:
                     # The others are not to lose their parent for it.
-                    self._log(f"no process for a worker: {error.strerror or error}")
+                    text = f"no process for a worker: {error.strerror or error}"
+                    self._log(log.told(text, level="error", event="no process"))
                     place.put_off(now_s)
 
     def _start(self, place: _Place, wishes: Wishes) -> None:
@@ -174,7 +175,8 @@ class Pool:
             if status == 0 or wishes.leave:
                 self._places.remove(place)
                 continue
-            self._log(f"worker process {pid} died ({_words(status)}); another takes its place")
+            text = f"worker process {pid} died ({_words(status)}); another takes its place"
+            self._log(log.told(text, level="error", event="died"))
             now_s = time.monotonic()
             place.put_off(now_s)
 

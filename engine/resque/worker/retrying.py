@@ -12,6 +12,7 @@ from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.exchange import Operation
 from resque.wire.keys import Keys
+from resque.worker.log import told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,5 +95,5 @@ class Retrying:
             return int(self._run(make()))
         except (StoreError, EncodeError, UnicodeError) as error:
             # What somebody else wrote may be arguments that nobody can write again.
-            self._log(f"retry: {error}")
+            self._log(told(f"retry: {error}", level="error", event="retry"))
             return None

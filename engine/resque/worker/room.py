@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from resque.worker.child import Child
+from resque.worker.log import told
 from resque.worker.signals import Wishes
 
 #: Tries to make a process again grow up to this distance.
@@ -36,9 +37,9 @@ class Room:
                 with self._wishes.held():
                     return fork()
             except OSError as error:
-                self._log(
-                    f"no process for a job: {error.strerror or error}; next try in {pause_s:.1f} s"
-                )
+                why = error.strerror or error
+                text = f"no process for a job: {why}; next try in {pause_s:.1f} s"
+                self._log(told(text, level="error", event="no process"))
             if self._wishes.leave or self._wishes.end_job:
                 return None
             self._beat_if_due()

@@ -16,7 +16,7 @@ from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.codec import decode
 from resque.wire.values import replace, value
-from resque.worker import child
+from resque.worker import child, outcome
 from resque.worker.ahead import Ahead
 from resque.worker.attending import Attendant
 from resque.worker.limit import Limit
@@ -255,6 +255,8 @@ class Runner:
         except BaseException as error:
             entry = self._entry(self._told_apart(error, began_s), record)
             is_kept = retrying is not None and retrying.failed(record, entry)
+            if is_kept:
+                self._around.log(outcome.tried_again(record, entry))
             return self._failure(b"" if is_kept else entry)
         if retrying:
             retrying.succeeded(record)
@@ -301,6 +303,9 @@ class Runner:
         # What the hooks leave in this process, the next child is to find.
         self._ahead.dismiss()
         retrying = self._around.retries()
-        is_kept = retrying is not None and retrying.failed(record, self._entry(error, record))
+        entry = self._entry(error, record)
+        is_kept = retrying is not None and retrying.failed(record, entry)
+        if is_kept:
+            self._around.log(outcome.tried_again(record, entry))
         told = perform.tell_of_death(self._registry, record.class_name, record.args, error)
         return None if is_kept else told

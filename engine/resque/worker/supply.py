@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from resque.errors import StoreError
-from resque.state import claims, lost, queue_list
+from resque.state import claims, lost, queue_list, waiting_classes
 from resque.state.queue_list import QueueList
+from resque.state.waiting_classes import Waiting
 from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.codec import Unreadable, decode_payload
-from resque.wire.exchange import Exchange, T
+from resque.wire.exchange import Exchange, T, together
 from resque.wire.keys import Keys
 from resque.wire.values import replace
 from resque.worker.connection import LeanStore
+from resque.worker.locks import Locks
+from resque.worker.log import told
 from resque.worker.options import Options
 from resque.worker.place import Place
 from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.signals import Wishes
+from resque.worker.strangers import Strangers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import ParamSpec
+    from typing import Any, ParamSpec
 
     P = ParamSpec("P")
 
@@ -31,6 +35,8 @@ _NAMES_FOR_S = 1.0
 _LONGEST_BACKOFF_S = 10.0
 #: Queues to look at in one round trip: some 2 ms of Redis's time.
 _AT_ONCE = 2000
+#: At its start a worker looks at the classes that wait on so many of its queues.
+_LOOKED_AT = 100
 
 
 class Supply:
@@ -49,6 +55,8 @@ class Supply:
         clock: times.Clock,
         mono_now: Callable[[], float],
         wait_out: Callable[[StoreError, float], None],
+        strangers: Strangers,
+        locks: Locks,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -60,6 +68,9 @@ class Supply:
         self._now = times.in_utc(clock)
         self._mono_now = mono_now
         self._wait_out = wait_out
+        self._strangers = strangers
+        self._locks = locks
+        self._has_looked = False
         self._processed = 0
         self._names: list[str] = []
         self._names_read_at = float("-inf")
@@ -75,6 +86,21 @@ class Supply:
         names = self.patiently(self._current_queues)
         if names is None:
             return None
+        if self._strangers.alone:
+            return self._take_from_others(names, closing)
+        return self._take(names, closing)
+
+    def _take_from_others(self, names: Sequence[str], closing: Closing | None) -> Taken | None:
+        """Pass over the queues that are left alone, as if they were paused."""
+        alone = self._strangers.left_alone()
+        taken = self._take([name for name in names if name not in alone], closing)
+        return taken and replace(taken, paused=taken.paused | alone)
+
+    def held(self) -> Taken | None:
+        """The job that a child has left in this worker's hands, if any; takes none."""
+        return self.patiently(self._work, [], None)
+
+    def _take(self, names: Sequence[str], closing: Closing | None) -> Taken | None:
         taken = self.patiently(self._work, names[:_AT_ONCE], closing)
         for at in range(_AT_ONCE, len(names), _AT_ONCE):
             if taken is None or taken.state != "empty":
@@ -93,7 +119,7 @@ class Supply:
     def close(self, closing: Closing | None) -> bool:
         """Close the last job and take none. Returns whether the worker's id was still its own:
         else nothing was done."""
-        if closing is None:
+        if closing is None and self._locks.pending is None:
             return True
         taken = self.patiently(self._work, [], closing, take=False)
         return taken is None or taken.state != "lost"
@@ -123,7 +149,9 @@ class Supply:
         exchange = lost.put_back(self._keys, self._place.id, record, at_most=at_most)
         times_lost = self.patiently(self._store.run, exchange)
         if times_lost:
-            self._log(f"put {record.class_name!r} back on {record.queue!r}: its process died")
+            text = f"put {record.class_name!r} back on {record.queue!r}: its process died"
+            parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
+            self._log(told(text, level="warning", event="put back", **parts))
         return bool(times_lost)
 
     def set_aside_if_unreadable(self, record: Record) -> bool:
@@ -136,7 +164,8 @@ class Supply:
             reason = reading.reason if isinstance(reading, Unreadable) else ""
         exchange = set_aside(self._keys, self._place.id, record.queue or "", record)
         self.patiently(self._store.run, exchange)
-        self._log(f"set an unreadable item of {record.queue!r} aside: {reason}")
+        text = f"set an unreadable item of {record.queue!r} aside: {reason}"
+        self._log(told(text, level="error", event="set aside", queue=record.queue))
         return True
 
     def patiently(self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -150,7 +179,8 @@ class Supply:
             try:
                 return attempt(*args, **kwargs)
             except StoreError as error:
-                self._log(f"{error}; next try in {backoff_s:.1f} s")
+                text = f"{error}; next try in {backoff_s:.1f} s"
+                self._log(told(text, level="warning", event="redis"))
                 if self._wishes.leave:
                     return None
                 self._wait_out(error, backoff_s)
@@ -166,14 +196,29 @@ class Supply:
             take=take,
             now=self._now(),
         )
+        if self._locks.pending is not None:
+            exchange = together(self._locks.pending, exchange)
+        if not self._has_looked:
+            exchange = self._with_a_look(exchange, names)
         taken = self._store.run(exchange)
         if taken.state == "lost":
             return taken
         self._processed = taken.processed
         if taken.set_aside:
             items = "item" if taken.set_aside == 1 else "items"
-            self._log(f"set {taken.set_aside} unreadable {items} aside")
+            text = f"set {taken.set_aside} unreadable {items} aside"
+            self._log(told(text, level="error", event="set aside"))
         return taken
+
+    def _with_a_look(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
+        """The same round trip, before whose first job it is seen which classes wait."""
+
+        def seen(waiting: list[Waiting]) -> None:
+            self._has_looked = True
+            self._strangers.look(waiting)
+
+        look = waiting_classes.take(self._keys, names[:_LOOKED_AT])
+        return together(look.then(seen), exchange)
 
     def _current_queues(self) -> list[str]:
         if not self._queues.is_dynamic:

@@ -14,9 +14,14 @@ from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.address import Address
 from resque.wire.keys import Keys
+from resque.wire.values import replace
+from resque.worker import outcome
 from resque.worker.adopted import adopted
 from resque.worker.connection import LeanStore
+from resque.worker.hearing import hear_jobs, hear_jobs_later
 from resque.worker.heartbeat import Beater, Heartbeat
+from resque.worker.locks import Locks
+from resque.worker.log import Line, told
 from resque.worker.membership import Membership
 from resque.worker.options import Options
 from resque.worker.pace import Pace
@@ -26,6 +31,7 @@ from resque.worker.reserve import Closing, Taken
 from resque.worker.retries import Retries
 from resque.worker.runner import Ended, Runner, Surroundings
 from resque.worker.signals import Wishes
+from resque.worker.strangers import Strangers
 from resque.worker.supply import Supply
 from resque.worker.title import set_title
 from resque.worker.upkeep import Upkeep
@@ -83,12 +89,14 @@ class Worker:
         )
         # Children of several jobs use the worker's connection while they live.
         shares = options.jobs_per_fork > 1 or not options.fork
-        beats = self._connection() if shares else self._store
+        self._beats = self._connection() if shares else self._store
         renewal = self._membership.renewal
-        self._beater = Beater(heart, beats, log, renewal, in_thread=not options.fork)
+        self._beater = Beater(heart, self._beats, log, renewal, in_thread=not options.fork)
         self._wishes = Wishes(graceful_term=options.graceful_term, term_child=options.term_child)
         self._upkeep = self._make_upkeep(pool_pid)
         self._runner = self._make_runner(heart.clock(clock))
+        self._strangers = Strangers(registry, log, mono_now)
+        self._locks = Locks(self._store, keys, log, mono_now)
         self._supply = Supply(
             self._store,
             keys,
@@ -100,8 +108,12 @@ class Worker:
             clock,
             mono_now,
             self._wait_out,
+            self._strangers,
+            self._locks,
         )
         self._was_busy = False
+        #: Whether a child may have left a job in this worker's hands, to be run.
+        self._may_hold = False
         self._pace = Pace(options)
         self._tidy = self._upkeep.tidy if isinstance(self._upkeep, Upkeep) else self._runner.tidy
 
@@ -136,7 +148,7 @@ class Worker:
             beat_if_due=self._upkeep.beat_if_due,
             due_in_s=self._upkeep.due_in_s,
             let_go=self._let_go,
-            take_next=lambda closing: self._supply.take(closing),
+            take_next=self._take_next,
             log_end=self._log_end,
             retries=retries.wanted,
         )
@@ -152,6 +164,7 @@ class Worker:
         """
         if self._options.fork:
             rehearse(self._wishes, self._clock)
+        hear_jobs_later(self._log)
         with self._wishes:
             self._title("Starting", plain=True)
             self._beater.start()
@@ -169,13 +182,20 @@ class Worker:
         # is a failure, not to be overwritten; and it can be borne still.
         self._membership.register()
         self._beater.go_on()
-        self._log(f"worker {self.id} is ready")
+        if not self._options.fork:
+            hear_jobs(self._log)
+        self._log(told(f"worker {self.id} is ready", event="ready", worker=self.id))
 
     def _loop(self) -> Closing | None:
         closing: Closing | None = None
         while True:
+            is_owed = self._may_hold and not self._wishes.end_job
+            self._may_hold = False
             # In this order: a TERM that comes after it ends the job about to be taken, too.
             self._wishes.end_job = False
+            if is_owed and (self._wishes.leave or self._wishes.is_paused):
+                closing = self._work_on_held()
+                continue
             if self._wishes.leave:
                 break
             self._upkeep.beat_if_due()
@@ -251,15 +271,18 @@ class Worker:
             self._runner.stop()
             self._beater.stop()
             if self._membership.unregister():
-                self._log("left a job behind: recorded as failed")
+                self._log(
+                    told("left a job behind: recorded as failed", level="error", event="lost")
+                )
             self._tell("worker_exit")
         except StoreError as error:
-            self._log(f"could not unregister: {error}")
+            self._log(told(f"could not unregister: {error}", level="error", event="redis"))
         finally:
             self._beater.stop()
             self._waiter.close()
+            self._beats.close()
             self._store.close()
-        self._log(f"worker {self.id} has left")
+        self._log(told(f"worker {self.id} has left", event="left", worker=self.id))
 
     def _tell(self, event: str, *args: object) -> None:
         try:
@@ -272,12 +295,32 @@ class Worker:
 
     # ---- working
 
+    def _take_next(self, closing: Closing) -> Taken | None:
+        """In a child: take the next job. One from a queue whose jobs may be unknown is left in the
+        worker's hands: only the parent can remember what comes of it."""
+        taken = self._supply.take(closing)
+        if taken and taken.record and taken.record.queue not in self._strangers.known:
+            return replace(taken, record=None)
+        if taken and taken.record and taken.record.problem is None:
+            self._locks.taken(taken.record, at_once=True)
+        return taken
+
+    def _work_on_held(self) -> Closing | None:
+        """Have the job run that a child left in this worker's hands, if there is one; also before
+        a pause, or leaving."""
+        taken = self._supply.held()
+        self._runner.see_off()
+        return self._work_on(taken.record) if taken and taken.record else None
+
     def _work_on(self, record: Record) -> Closing | None:
         """Have a taken job run. Returns what is left to close."""
         self._was_busy = True
         self._pace.begin_anew()
         if self._supply.set_aside_if_unreadable(record):
             return None
+        if record.queue not in self._strangers.known:
+            self._strangers.meet(record.queue or "", record.class_name or "")
+        self._locks.taken(record)
         began_s = time.monotonic()
         ended = self._runner.run(record)
         if ended.died is not None:
@@ -286,13 +329,20 @@ class Worker:
         # A child of several jobs logs each of them itself.
         if ended.closing is not None and self._options.jobs_per_fork == 1:
             self._log_end(record, ended.closing, began_s)
+        self._may_hold = ended.closing is None
         return ended.closing
 
     def _log_end(self, record: Record, closing: Closing, began_s: float) -> None:
-        outcome = "done" if closing.failure is None else "failed"
         took_s = time.monotonic() - began_s
+        if closing.failure is not None:
+            self._log(outcome.failed(record, closing.failure, took_s))
+            return
         # !r: names from Redis may hold escapes, and a log is read on a terminal.
-        self._log(f"{outcome} {record.class_name!r} of {record.queue!r} in {took_s:.3f} s")
+        done = Line(f"done {record.class_name!r} of {record.queue!r} in {took_s:.3f} s")
+        done.event = "done"
+        seconds = round(took_s, 6)
+        done.parts = {"queue": record.queue, "class": record.class_name, "seconds": seconds}
+        self._log(done)
 
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
         """A child died under a job: put the job back, if that is wanted, or let it fail."""
@@ -313,6 +363,7 @@ class Worker:
             self._store.forget()
         else:
             self._beater.forget()
+        hear_jobs(self._log)
 
     # ---- waiting
 
@@ -354,4 +405,5 @@ class Worker:
         # A booting Ruby worker prunes what calls itself neither `resque: Starting` nor
         # `resque-<version>`.
         name = "resque" if plain else f"resque-{self._version}"
-        set_title(f"{self._options.title_prefix}{name}: {text}")
+        alone = self._strangers.title() if self._strangers.alone else ""
+        set_title(f"{self._options.title_prefix}{name}: {text}{alone}")

@@ -13,11 +13,12 @@ from qtop.commands.unread import Unread
 from qtop.rows.boards import History
 from qtop.rows.model import Board
 from qtop.source import skew_s
-from resque.state import fronts, snapshot, survey
+from resque.state import fronts, snapshot, survey, waiting_classes
 from resque.state.snapshot import Snapshot
 from resque.state.survey import Survey
 
 _WAITS: Final = "how long the next jobs have waited"
+_QUEUES_SAMPLED: Final = 20
 
 
 #: What of a look the lists of queues and of workers show.
@@ -73,3 +74,14 @@ def look_around(session: Session) -> Survey:
     if found.taken is None:
         return found
     return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
+
+
+def with_classes(session: Session, board: Board, around: Survey) -> Survey:
+    """The same, with the classes that wait in the longest queues that no worker serves. Two round
+    trips. Raises StoreError."""
+    rows = [row for row in board.queues or () if row.is_unserved]
+    longest = sorted(rows, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
+    names = [row.name for row in longest]
+    sampled = session.run(waiting_classes.take(session.keys, names))
+    first = session.run(fronts.take(session.keys, names))
+    return replace(around, fronts=first.payloads, waiting={each.queue: each for each in sampled})

@@ -18,8 +18,10 @@ from qtop.display.text import safe
 from qtop.finding.scanning import Source
 from resque.state import registration, removal, windows
 from resque.state.bulk import Result
+from resque.state.lock_freeing import and_free_all
 from resque.state.trail import Trail
 from resque.state.windows import Extent
+from resque.wire.exchange import Operation
 
 _LONGEST_WORD = 40
 
@@ -36,7 +38,8 @@ def command(source: Source, connection: Connection, remove: bool, **options: boo
 
     SOURCE is failed, queue:NAME or unreadable:NAME. What arrives meanwhile stays. On a terminal you
     type the name first; elsewhere --yes must be said. Up to 64 MiB are kept for a day, for `qtop
-    undo`.
+    undo`. With a queue's jobs go the locks that resque-loner or its like has put on them, if the
+    queue is empty then.
 
     \b
     Example: qtop clear queue:mail --dry-run
@@ -62,11 +65,14 @@ def command(source: Source, connection: Connection, remove: bool, **options: boo
             _confirm_by_name(f"delete {what}", source)
         if not seen.length:
             _forget(session, source, trail)
+        change: Operation[int | None]
         if remove:
             change = removal.remove(session.keys, source.name, seen, trail)
         else:
             key = source.key(session.keys)
             change = windows.clear_to(session.keys, key, seen, trail=trail)
+        if source.kind == "queue":
+            change = and_free_all(session.keys, source.name, change)
         deleted = session.run(change)
         if deleted is None:
             message("it changed too much meanwhile: look, then try again. Nothing was deleted.")

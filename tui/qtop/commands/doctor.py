@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from qtop.commands import checks, lease, schedule_checks
+from qtop.commands import checks, lease, lock_check, schedule_checks
 from qtop.commands.board import look_around, master_lock
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.fleet_checks import SEE, fleet
@@ -156,6 +156,10 @@ def _strays(session: Session) -> Iterator[Finding]:
     return checks.strays(session.run(strays.find(session.keys)))
 
 
+def _locks(session: Session) -> Iterator[Finding]:
+    yield lock_check.check(session)
+
+
 def _scheduler(session: Session) -> Iterator[Finding]:
     survey = look_around(session)
     why = survey.problems.get("scheduler")
@@ -181,6 +185,7 @@ _CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("namespace", _namespaces),
     ("unregistered", _unregistered),
     ("strays", _strays),
+    ("locks", _locks),
     ("fleet", fleet),
     ("scheduler", _scheduler),
     ("schedules", schedule_checks.findings),

@@ -11,10 +11,11 @@ from qtop.commands.acting import Options, Verb, act
 from qtop.commands.connect import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
+from qtop.commands.taking import taken
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Hit, Source, scan
 from qtop.plans.changes import BadPayload, Change, checked
-from resque.state import bulk, failures
+from resque.state import failures
 from resque.state.bulk import Mark, Result
 from resque.state.trail import Trail
 from resque.wire.codec import decode
@@ -53,8 +54,7 @@ def command(
     change = given
 
     def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
-        key = source.key(keys)
-        return bulk.take(keys, key, marks, lambda raw: change.taking(source, raw), trail)
+        return taken(keys, source, marks, lambda raw: change.taking(source, raw), trail)
 
     def refusal(raw: bytes) -> str | None:
         taking = change.taking(source, raw)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from qtop.commands import checks
-from qtop.commands.board import look_around
+from qtop.commands.board import look_around, with_classes
 from qtop.commands.session import Session
 from qtop.display.cells import failure_class
 from qtop.display.text import count
@@ -40,7 +40,8 @@ def fleet(session: Session) -> Iterator[Finding]:
     """What is odd about queues, workers and jobs. Raises StoreError where nothing can be read."""
     seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
     board = History().add(seen, 0.0)
-    yield from _of_board(board, Judge().fleet(board, 0.0, look_around(session)))
+    survey = with_classes(session, board, look_around(session))
+    yield from _of_board(board, Judge().fleet(board, 0.0, survey))
     with_jobs = (row for row in board.queues or () if row.depth)
     rows = sorted(with_jobs, key=lambda row: -(row.depth or 0))
     longest = [row.name for row in rows]

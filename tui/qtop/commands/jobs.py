@@ -12,6 +12,7 @@ from qtop.commands.acting import Options, Verb, act
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
 from qtop.commands.selection import from_option
+from qtop.commands.taking import taken
 from qtop.finding.filters import Filter
 from qtop.finding.scanning import Source
 from resque.state import bulk, failure_actions, failures
@@ -79,14 +80,15 @@ def requeue(
 def delete(source: Source, wanted: Filter, connection: Connection, **options: bool) -> None:
     """Delete failures or waiting jobs.
 
-    Items that were set aside, too. More than one needs --yes, or an answer on a terminal.
+    Items that were set aside, too. More than one needs --yes, or an answer on a terminal. With a
+    waiting job goes the lock that resque-loner or its like has put on it.
 
     \b
     Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
     """
 
     def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
-        return bulk.take(keys, source.key(keys), marks, bulk.delete, trail)
+        return taken(keys, source, marks, bulk.delete, trail)
 
     verb = Verb("delete", "deleted", puts_back=False)
     act(connection, source, wanted, verb, how, Options(**options))
@@ -98,7 +100,8 @@ def delete(source: Source, wanted: Filter, connection: Connection, **options: bo
 def move(source: Source, wanted: Filter, connection: Connection, to: str, **options: bool) -> None:
     """Move jobs to the end of another queue, byte for byte.
 
-    Of a failure the job in it is moved. More than one needs --yes, or an answer on a terminal.
+    Of a failure the job in it is moved. More than one needs --yes, or an answer on a terminal. The
+    lock that resque-loner or its like has put on a waiting job goes.
 
     \b
     Example: qtop move --from queue:mail --to mail_later --filter class:Newsletter --yes
@@ -121,7 +124,7 @@ def move(source: Source, wanted: Filter, connection: Connection, to: str, **opti
         )
 
     def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
-        return bulk.take(keys, source.key(keys), marks, lambda raw: Taking(0, raw, to, raw), trail)
+        return taken(keys, source, marks, lambda raw: Taking(0, raw, to, raw), trail)
 
     act(connection, source, wanted, verb, how, Options(**options), to=to)
 

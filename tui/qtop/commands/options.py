@@ -83,6 +83,12 @@ redact_option = click.option(
     "tables, whole in JSON and in qtop show.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+log_format_option = click.option(
+    "--log-format",
+    envvar="RESQUE_LOG_FORMAT",
+    type=click.Choice(["text", "json"]),
+    help="How the log is printed (text); json: one object a line, for what collects logs.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Tell what would happen; do nothing.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
 

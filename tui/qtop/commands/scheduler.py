@@ -8,9 +8,11 @@ from contextlib import ExitStack
 import click
 
 from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import log_format_option
 from qtop.commands.process import become
 from resque.errors import BadOption
 from resque.wire.address import parse_url
+from resque.worker.log import FORMAT
 
 
 @click.command()
@@ -34,12 +36,14 @@ from resque.wire.address import parse_url
     type=click.FloatRange(0.01),
     help="Longest time between two looks in seconds (5).",
 )
+@log_format_option
 def command(
     connection: Connection,
     schedule: str | None,
     dynamic: bool,
     require: tuple[str, ...],
     interval: float | None,
+    log_format: str | None,
 ) -> None:
     """Move due jobs to their queues, fire schedules.
 
@@ -57,6 +61,7 @@ def command(
         "RESQUE_SCHEDULER_INTERVAL": None if interval is None else str(interval),
         "DYNAMIC_SCHEDULE": "1" if dynamic else None,
         "RESQUE_REQUIRE": ",".join(require),
+        FORMAT: log_format,
     }
     with ExitStack() as private:
         url = private.enter_context(connection.use())

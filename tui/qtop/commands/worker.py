@@ -10,10 +10,12 @@ from typing import Any
 import click
 
 from qtop.commands.connect import Connection, connection_options
+from qtop.commands.options import log_format_option
 from qtop.commands.process import become
 from resque.errors import BadOption
 from resque.state.queues import QueueList
 from resque.wire.address import parse_url
+from resque.worker.log import FORMAT, chosen
 from resque.worker.options import from_environment
 
 #: The environment variable behind each option of the command.
@@ -23,6 +25,7 @@ _VARIABLES = {
     "jobs_per_fork": "JOBS_PER_FORK",
     "time_limit": "RESQUE_JOB_TIMEOUT",
     "requeue_lost": "RESQUE_REQUEUE_LOST",
+    "log_format": FORMAT,
 }
 
 
@@ -58,6 +61,7 @@ _VARIABLES = {
     help="Put a job whose process died back onto its queue, at most so often (0).",
 )
 @click.option("--shuffle", is_flag=True, help="Look at the queues in random order.")
+@log_format_option
 @click.option("--weight", multiple=True, metavar="QUEUE=N", help="Shuffle, this queue N-fold.")
 def command(
     queues: str | None, connection: Connection, require: tuple[str, ...], **options: Any
@@ -69,6 +73,11 @@ def command(
     QUIT finishes the job in hand and leaves; TERM, INT and HUP end it now (a failure);
     USR1 ends it and goes on; USR2 pauses, CONT resumes. The environment variables of Ruby's
     worker are obeyed too: TERM_CHILD, GRACEFUL_TERM, PIDFILE and so on.
+
+    The log has a line for each job, with the reason where it failed: class, message, first
+    frames. What jobs say through Python's logging goes there, too, from INFO on, unless the
+    application configures it. Classes that wait and that no loaded module knows are named at the
+    start; after five such jobs in a row a queue is left alone, and one is tried each minute.
 
     \b
     Example: qtop worker high,low --require app.jobs --count 2
@@ -106,6 +115,7 @@ def become_worker(
             "RESQUE_REQUIRE": ",".join(require),
         }
         from_environment(environ)
+        chosen(environ)
         # The worker holds a private server by itself; between the two processes only this
         # one's locks keep it, and they end with the exec.
         become("resque.worker", environ)

@@ -9,11 +9,12 @@ Level = Literal["", "bad", "warn", "dim", "own"]
 
 #: How far into a line its level is looked for.
 _SEEN: Final = 400
-#: A failed job in the log of our own worker; a word in capitals, or behind what says that it is a
-#: level: `error` alone may be about anything.
+#: In the log of our own worker a failed job, or a queue whose classes it lacks; elsewhere a word in
+#: capitals, or behind what says that it is a level: `error` alone may be about anything.
 _WORD: Final = re.compile(
     r"""
-    ^\S+Z\ (?P<own> failed )\b | \b(?P<exception> Traceback\b | [A-Z]\w*(?:Error|Exception)(?=:) )
+    ^\S+Z\ (?: (?P<own> failed )\b | (?P<alone> (?: still\ )? leaves\ ['"] | classes\ wait )\b )
+    | \b(?P<exception> Traceback\b | [A-Z]\w*(?:Error|Exception)(?=:) )
     | \b (?P<capitals>
         ERROR | FATAL | CRITICAL | PANIC | WARN | WARNING | INFO | NOTICE | DEBUG | TRACE ) \b
     | (?: \b level"? [=:] \s? "? | \[ )
@@ -43,5 +44,7 @@ def level(line: str) -> Level:
     found = _WORD.search(line, 0, _SEEN)
     if found is None:
         return ""
+    if found["alone"]:
+        return "warn"
     word = found["capitals"] or found["named"]
     return _LEVELS.get(word.lower(), "bad") if word else "bad"

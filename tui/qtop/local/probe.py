@@ -1,14 +1,17 @@
-"""Whether a module can be imported, found out in a process that may do what it likes."""
+"""Whether modules can be imported and which jobs they declare, found out in a process that may do
+what it likes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from qtop.display.text import safe
@@ -34,6 +37,17 @@ except BaseException as error:
     os._exit(1)
 os._exit({_IMPORTED})
 """
+#: Imports modules as a worker does, and writes the names of their jobs to a file.
+_NAMES_PROGRAM: Final = f"""
+import importlib, json, os, sys
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+import resque
+with os.fdopen(int(sys.argv[1]), "w") as file:
+    json.dump([definition.name for definition in resque.registry], file)
+os._exit({_IMPORTED})
+"""
+_MOST_NAMES_BYTES: Final = 4_000_000
 
 
 async def trouble(
@@ -57,7 +71,7 @@ async def trouble(
     loop = asyncio.get_running_loop()
     loop.add_reader(read_end, _read, read_end, tail)
     try:
-        status = await _run(module, environment, write_end, limit_s)
+        status = await _run((_PROGRAM, module), environment, write_end, limit_s)
         for _ in range(_MOST_LEFT):
             if not _read(read_end, tail):
                 break
@@ -74,12 +88,44 @@ async def trouble(
     return f"{safe(module)} cannot be imported: {_reason(tail, status)}"
 
 
+async def known(
+    modules: Sequence[str], environment: Mapping[str, str], *, limit_s: float = LIMIT_S
+) -> frozenset[str] | None:
+    """The names of the jobs that these modules declare, together and in this order.
+
+    Args:
+        modules: Their names; each can be imported.
+        environment: The whole environment of the process.
+        limit_s: How long that may take.
+
+    Returns:
+        The names; None when that could not be found out.
+    """
+    if not modules:
+        return frozenset()
+    with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as nowhere:
+        words = (_NAMES_PROGRAM, str(file.fileno()), *modules)
+        output = nowhere.fileno()
+        try:
+            status = await _run(words, environment, output, limit_s, (file.fileno(),))
+            file.seek(0)
+            names = json.loads(file.read(_MOST_NAMES_BYTES)) if status == _IMPORTED else None
+        except (OSError, ValueError):
+            return None
+    return frozenset(names) if isinstance(names, list) else None
+
+
 async def _run(
-    module: str, environment: Mapping[str, str], output: int, limit_s: float
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    output: int,
+    limit_s: float,
+    pass_fds: Sequence[int] = (),
 ) -> int | None:
-    """The exit status of a process that imports a module; None when it had to be ended."""
+    """The exit status of a program in Python with its arguments; None when it had to be ended."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _PROGRAM, module),
+        *(sys.executable, "-c", *words),
+        pass_fds=pass_fds,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

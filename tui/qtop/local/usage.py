@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from resque.worker.strangers import left_alone_in
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -21,11 +23,14 @@ class Usage:
             a worker and its children do, are divided among them where the system tells (Linux);
             elsewhere each counts them.
         pids: It and its descendants.
+        left_alone: Queues that the worker leaves alone because it does not know the classes of
+            their jobs, as its process title tells; with commas, not safe to show.
     """
 
     cpu_percent: float | None
     memory_bytes: int
     pids: frozenset[int]
+    left_alone: str = ""
 
 
 class Sampler:
@@ -57,7 +62,8 @@ class Sampler:
             if before is not None and now_mono > before[0]:
                 percent = max(0.0, (used_s - before[1]) / (now_mono - before[0]) * 100)
             seconds[root] = now_mono, used_s
-            found[root] = Usage(percent, memory_bytes, frozenset(pids))
+            alone = _left_alone(processes[pid] for pid in pids if pid in processes)
+            found[root] = Usage(percent, memory_bytes, frozenset(pids), alone)
         self._before = seconds
         return found
 
@@ -87,6 +93,14 @@ def _memory_bytes(process: psutil.Process) -> int:
         with suppress(psutil.AccessDenied, AttributeError):
             return int(process.memory_full_info().pss)
     return int(process.memory_info().rss)
+
+
+def _left_alone(processes: Iterable[psutil.Process]) -> str:
+    for process in processes:
+        with suppress(psutil.Error):
+            if alone := left_alone_in(" ".join(process.cmdline())):
+                return alone
+    return ""
 
 
 def _sum(processes: Iterable[psutil.Process]) -> tuple[float, int]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from qtop.display.text import safe
-from qtop.local import folders, order, probe
+from qtop.local import classes, folders, order, probe
 from qtop.local.group import Deed, Group, LocalWorker
 from qtop.local.order import MOST_IN_ALL, BadOrder, Order, Recipe
 from qtop.local.record import About
+from resque.state.waiting_classes import Waiting
 
 #: When the console is gone, however that came about: for jobs to finish, then for workers to stop.
 FINISH_S: Final = 30.0
@@ -121,6 +122,18 @@ class LocalWorkers:
             if (why := await probe.trouble(module, environment)) is not None:
                 return why
         return None
+
+    async def unknown(self, wanted: Order, waiting: Sequence[Waiting]) -> str | None:
+        """Why our own worker is not to be started for an order while these jobs wait, in one safe
+        sentence; None when it knows them, or the order is for another program. A process imports
+        the modules. Raises BadOrder."""
+        if wanted.template or not any(each.classes for each in waiting):
+            return None
+        environment = order.environment(self.recipe(wanted), self._environ)
+        known = await probe.known(wanted.modules, environment)
+        if known is None:
+            return "it cannot be found out which jobs the modules declare: nothing was started"
+        return classes.unknown(waiting, known)
 
     async def start(self, wanted: Order) -> Group:
         """Start a group. Raises BadOrder and CannotStart."""

@@ -17,6 +17,7 @@ from qtop.plans.pace import Pace
 from qtop.plans.plan import Outcome, Plan, Run, Seen, acted, count_of, typeable, waiting, way_back
 from resque.state import bulk, queues, registration, removal, windows
 from resque.state.bulk import Decide, Result, Taking
+from resque.state.lock_freeing import Leaving, and_free, and_free_all, edited, noting
 from resque.state.trail import Actor, Trail
 from resque.wire.codec import Payload, decode_payload
 from resque.wire.keys import Keys
@@ -98,9 +99,9 @@ class JobPlans:
         trail = self._trail("edit", "1 waiting job", source, 1, len(raw) + len(payload))
 
         async def run(send: Run) -> Outcome:
-            was_there = await send(
-                queues.replace(self._keys, source.name, place, raw, payload, trail)
-            )
+            replacing = queues.replace(self._keys, source.name, place, raw, payload, trail)
+            leaving = edited(self._keys, source.name, raw, payload)
+            was_there = await send(and_free(replacing, leaving))
             return acted("edited", Result(int(was_there), int(not was_there)), trail)
 
         back = way_back(trail, self._limits, self._sign)
@@ -132,7 +133,8 @@ class JobPlans:
                 if await send(registration.forget(self._keys, queue, forget)):
                     return Outcome(f"removed {name}, which was empty")
                 return Outcome(f"{name} is not empty any more: nothing was removed", "warn")
-            deleted = await send(removal.remove(self._keys, queue, seen.extent, trail))
+            removing = removal.remove(self._keys, queue, seen.extent, trail)
+            deleted = await send(and_free_all(self._keys, queue, removing))
             if deleted is None:
                 return Outcome(_CHANGED, "warn")
             kept = trail if deleted and trail.undo_s else None
@@ -171,8 +173,10 @@ class JobPlans:
 
         async def run(send: Run) -> Outcome:
             key, marks = source.key(self._keys), chosen.marks
-            taking = bulk.take(self._keys, key, marks, decide, trail, at_once=pace.at_once)
-            return acted(done, await send(taking), trail)
+            leaving = Leaving(self._keys, source.name)
+            noted = noting(leaving, decide) if source.kind == "queue" else decide
+            taking = bulk.take(self._keys, key, marks, noted, trail, at_once=pace.at_once)
+            return acted(done, await send(and_free(taking, leaving)), trail)
 
         danger: Danger = "confirm" if many > 1 or asks or not trail.undo_s else "undoable"
         details = (*_which(chosen, where), *lines, way_back(trail, self._limits, self._sign))

@@ -19,6 +19,7 @@ from resque.errors import OutcomeUnknown
 from resque.state import queues, removal, switches, undo
 from resque.state.audit import Deed
 from resque.state.bulk import Result
+from resque.state.lock_freeing import and_free_all
 from resque.state.trail import Actor, Trail
 from resque.state.windows import Extent
 from resque.wire.exchange import Operation, Steps
@@ -105,7 +106,8 @@ class Plans:
         )
 
         async def run(send: Run) -> Outcome:
-            deleted = await send(queues.clear(self._keys, queue, seen.extent, trail))
+            clearing = queues.clear(self._keys, queue, seen.extent, trail)
+            deleted = await send(and_free_all(self._keys, queue, clearing))
             return cleared(deleted, f"from {name}", trail)
 
         details = (

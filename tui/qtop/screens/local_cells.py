@@ -97,7 +97,10 @@ def job(row: LocalRow) -> str:
 
 def problems(row: PlaceRow) -> str:
     """What is wrong with a worker beside its job."""
-    return "; ".join(safe(each) for each in (row.place.problem, row.place.log_problem) if each)
+    alone = row.usage.left_alone if row.usage is not None else ""
+    told = f"leaves {alone} alone: unknown classes" if alone else ""
+    all_told = (told, row.place.problem, row.place.log_problem)
+    return "; ".join(safe(each) for each in all_told if each)
 
 
 def reason(row: PlaceRow) -> str:

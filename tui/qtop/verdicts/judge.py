@@ -12,6 +12,7 @@ from qtop.display.text import ago, how_many
 from qtop.failed.newest import Marks
 from qtop.rows.model import Board
 from qtop.verdicts import failures, falls, jobs, pauses, queues, server, strays, workers
+from qtop.verdicts.classes import waiting_classes
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
 from qtop.verdicts.lease import LockWatch
@@ -71,7 +72,8 @@ class Judge:
         """What is wrong with queues, workers and jobs, in no order, without when it began."""
         deeds = survey.deeds or () if survey is not None else ()
         self._durations.add(board)
-        yield from queues.judged(board, self._growth.add(board, at_mono))
+        grown = self._growth.add(board, at_mono)
+        yield from queues.judged(board, grown, waiting_classes(survey))
         if survey is not None:
             yield from queues.delayed_aside(board, survey)
             yield from strays.judged(survey)

@@ -13,6 +13,7 @@ from qtop.config.thresholds import Thresholds
 from qtop.display.cells import rate
 from qtop.display.text import counted
 from qtop.rows.model import Board, QueueRow
+from qtop.verdicts.classes import Classes, worker_for
 from qtop.verdicts.verdict import Lead, Verdict, first_few
 from resque.state import delayed
 from resque.state.survey import Survey
@@ -21,10 +22,10 @@ from resque.state.survey import Survey
 _NOTES: Final = 12
 
 
-def judged(board: Board, grown: Sequence[Grown]) -> Iterator[Verdict]:
-    """What is wrong with the queues at a look. O(queues)."""
+def judged(board: Board, grown: Sequence[Grown], classes: Classes) -> Iterator[Verdict]:
+    """What is wrong with the queues at a look; `classes` are known to wait in them. O(queues)."""
     yield from _unknown(board)
-    yield from _unserved(board)
+    yield from _unserved(board, classes)
     yield from _growing(grown)
     yield from _unreadable(board)
 
@@ -60,7 +61,7 @@ def _mend(why: str) -> str:
     return "rename or delete the keys of another kind, or use another --namespace"
 
 
-def _unserved(board: Board) -> Iterator[Verdict]:
+def _unserved(board: Board, classes: Classes) -> Iterator[Verdict]:
     queues = board.queues or ()
     # What somebody paused is told as such.
     rows = [row for row in queues if row.is_unserved and not row.is_paused]
@@ -69,24 +70,24 @@ def _unserved(board: Board) -> Iterator[Verdict]:
     if rows and not any(row.serving for row in queues):
         names = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
         text = f"no worker is alive that takes any: {wait} in {names}"
-        remedy = "start one: qtop worker '*'"
+        remedy = worker_for((row.name for row in rows), classes)
         yield Verdict("queues", "bad", text, "no worker", "", Lead("workers"), remedy)
         return
     yield from first_few(
-        [_one_unserved(row) for row in rows],
+        [_one_unserved(row, classes) for row in rows],
         lambda rest: Verdict(
             "queues",
             "bad",
             f"nobody serves {rest:,} more queues: {wait} unserved in all",
             "unserved",
             lead=Lead("queues", filter="unserved"),
-            remedy="start workers for them: qtop worker QUEUES",
+            remedy="start workers that know the classes of their jobs",
         ),
     )
 
 
-def _one_unserved(row: QueueRow) -> Verdict:
-    remedy = f"start a worker: qtop worker {row.name}"
+def _one_unserved(row: QueueRow, classes: Classes) -> Verdict:
+    remedy = worker_for([row.name], classes)
     text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
     return Verdict("queues", "bad", text, "unserved", row.name, Lead("queues", row.name), remedy)
 
@@ -121,7 +122,7 @@ def _growing(grown: Sequence[Grown]) -> list[Verdict]:
                 row.name,
                 Lead("queues", row.name),
                 # Of one that may be paused more workers take nothing.
-                "" if row.is_paused is None else f"more workers for it: qtop worker {row.name}",
+                "" if row.is_paused is None else "start more of the workers that serve it",
                 each.since,
             )
         )

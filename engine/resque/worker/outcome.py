@@ -1,0 +1,61 @@
+"""How a job failed, for the log: what it was, how long it took, and why."""
+
+from __future__ import annotations
+
+from resque.state.workers import Record
+from resque.wire.codec import decode
+from resque.worker.log import Line, plain, told
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Of an error's message so many characters are told, as text and as JSON.
+_LONGEST_TEXT = 500
+_LONGEST_MESSAGE = 8_000
+#: So many frames, the innermost first.
+_FRAMES_AS_TEXT = 3
+_FRAMES = 10
+
+
+def failed(record: Record, failure: bytes, took_s: float) -> Line:
+    """A job is over, with the entry of its failure: empty where that is on no list."""
+    reason, why = _why(failure)
+    # !r: names from Redis may hold escapes, and a log is read on a terminal.
+    text = f"failed {record.class_name!r} of {record.queue!r} in {took_s:.3f} s{reason}"
+    parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
+    parts["seconds"] = round(took_s, 6)
+    return told(text, level="error", event="failed", **parts, **why)
+
+
+def tried_again(record: Record, failure: bytes) -> Line:
+    """An attempt failed with this entry, which is on no list: the job is tried again."""
+    reason, why = _why(failure)
+    text = f"{record.class_name!r} of {record.queue!r} is tried again{reason}"
+    parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
+    return told(text, level="warning", event="retry", **parts, **why)
+
+
+def _why(failure: bytes) -> tuple[str, dict[str, Any]]:
+    """What the entry of a failure says of its cause, in words and in parts."""
+    if not failure:
+        return "", {}
+    entry = decode(failure)
+    exception, message, frames = entry["exception"], entry["error"], entry["backtrace"]
+    parts = {
+        "exception": exception,
+        "message": _cut(message, _LONGEST_MESSAGE),
+        "frames": frames[:_FRAMES],
+    }
+    return because(exception, message, frames), parts
+
+
+def because(exception: str, message: str, frames: list[str]) -> str:
+    """An error in the words that follow what happened, in one line. Pure."""
+    where = ", ".join(plain(frame) for frame in frames[:_FRAMES_AS_TEXT])
+    text = f": {exception}: {plain(_cut(message, _LONGEST_TEXT))}"
+    return f"{text} ({where})" if where else text
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}..."
