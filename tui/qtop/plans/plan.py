@@ -55,7 +55,8 @@ class Plan:
 
     `what` is the title of the dialog, `verb` the word on its button, `details` say which ones, and
     the consequence; `word` must be typed when `danger` says so; `run` does it. An action over many
-    jobs has a `pace`: it can be limited and stopped.
+    jobs has a `pace`: it can be limited and stopped. `many` is how many jobs, workers or
+    schedules it touches.
     """
 
     what: str
@@ -65,6 +66,7 @@ class Plan:
     run: Callable[[Run], Awaitable[Outcome]]
     word: str | None = None
     pace: Pace | None = None
+    many: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Plans:
 
         details = (list_of(names), "Jobs wait there until the queue is resumed." if paused else "")
         danger: Danger = "confirm" if len(names) > 1 else "undoable"
-        return Plan(f"{verb} {what}", verb, details, danger, run)
+        return Plan(f"{verb} {what}", verb, details, danger, run, many=len(names))
 
     def pause_all(self, *, paused: bool) -> Plan:
         """Let no worker take another job, or take that back when `paused` is false."""
@@ -174,7 +176,8 @@ class Plans:
             text = f"took back {number(undone.done)}{lost}: {what}"
             return Outcome(text, "warn" if undone.lost else "good", undid=deed.id)
 
-        return Plan(f"Undo {what}", "Undo", details, danger, run)
+        done = deed.done if isinstance(deed, Deed) else deed.planned
+        return Plan(f"Undo {what}", "Undo", details, danger, run, many=done or deed.planned)
 
     def _trail(
         self,

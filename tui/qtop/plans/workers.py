@@ -22,7 +22,8 @@ from resque.wire.exchange import Steps
 from resque.wire.keys import Keys
 from resque.wire.times import wall_now
 
-_SHOWN: Final = 6
+#: The dialog scrolls; of more, the first tell enough.
+_SHOWN: Final = 200
 _VERBS: Final[dict[Wish, str]] = {
     "finish": "Stop",
     "end job": "End the job of",
@@ -46,24 +47,21 @@ class WorkerPlans:
         if not dead:
             return _nothing("no worker is dead: none has been silent for five minutes")
         kept = len(cases) - len(dead)
-        details = [_line(case) for case in dead[:_SHOWN]]
-        if len(dead) > _SHOWN:
-            details.append(f"and {len(dead) - _SHOWN:,} more")
-        details.append(_consequence(dead))
+        details = [_consequence(dead)]
         if kept:
             details.append(f"{counted(kept, 'other')} may be alive and will be kept.")
-        return self._take_off(f"Prune {counted(len(dead), 'dead worker')}", dead, details)
+        what = counted(len(dead), "dead worker")
+        return self._take_off(f"Prune {what}", what, dead, details)
 
     def unregister(self, cases: Sequence[Case]) -> Plan:
         """Take these workers off the register, even if they may be alive."""
-        details = [_line(case) for case in cases[:_SHOWN]]
+        details = [_consequence(cases)]
         doubts = [case.doubt for case in cases if case.doubt is not None]
-        details.append(_consequence(cases))
         if doubts:
             details.append(f"May be alive: {safe(doubts[0])}. A live one goes on, unlisted.")
         one = safe(cases[0].worker_id) if len(cases) == 1 else counted(len(cases), "worker")
         word = "unregister" if doubts else None
-        return self._take_off(f"Unregister {one}", cases, details, word)
+        return self._take_off(f"Unregister {one}", f"unregister {one}", cases, details, word)
 
     def signal(self, rows: Sequence[WorkerRow], wish: Wish, on_told: Callable[[str], None]) -> Plan:
         """Signal workers that run on this machine. Needs no Redis, and leaves no trail there.
@@ -87,13 +85,18 @@ class WorkerPlans:
 
         danger: Danger = "none" if wish in ("pause", "resume") else "confirm"
         details = (f"It gets {host_workers.SIGNALS[wish].name}: {TOLD[wish]}.",)
-        return Plan(f"{verb} {one}", verb.split()[0], details, danger, run)
+        return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(rows))
 
     def _take_off(
-        self, what: str, cases: Sequence[Case], details: Sequence[str], word: str | None = None
+        self,
+        what: str,
+        subject: str,
+        cases: Sequence[Case],
+        details: Sequence[str],
+        word: str | None = None,
     ) -> Plan:
         source = self._keys.workers()
-        trail = Trail(self._actor, "prune", what, source, len(cases), undo_s=0)
+        trail = Trail(self._actor, "prune", subject, source, len(cases), undo_s=0)
 
         async def run(send: Run) -> Outcome:
             fates = await send(_taken_off(self._keys, cases, trail))
@@ -105,8 +108,12 @@ class WorkerPlans:
             return Outcome(text, "warn" if fates["alive"] else "good")
 
         danger: Danger = "confirm" if word is None else "typed"
-        lines = (*details, "This cannot be undone; a failed job can be requeued.")
-        return Plan(what, what.split()[0], lines, danger, run, word)
+        more = len(cases) - _SHOWN
+        listed = [*map(_line, cases[:_SHOWN]), *([f"and {more:,} more"] if more > 0 else [])]
+        end = "This cannot be undone; a failed job can be requeued."
+        # What follows from it first: the list may be longer than the dialog is high.
+        lines = (*details, end, "\n".join(listed))
+        return Plan(what, what.split()[0], lines, danger, run, word, many=len(cases))
 
 
 def _taken_off(keys: Keys, cases: Sequence[Case], trail: Trail) -> Steps[Counter[Fate] | None]:
