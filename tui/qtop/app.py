@@ -158,6 +158,9 @@ class QtopApp(Habits):
 
     async def _take_in(self, look: Look) -> None:
         await in_turns(self.stage.taking(look))
+        if self.stage.fell_now and self._poller is not None:
+            # The record tells whether somebody did it with qtop.
+            self._poller.survey_next()
         self._show()
 
     def on_survey(self, survey: Survey) -> None:
@@ -287,9 +290,11 @@ class QtopApp(Habits):
             )
         return self._desk
 
-    def look_now(self) -> None:
-        """Look again without waiting for the interval."""
+    def look_now(self, *, after_deed: bool = False) -> None:
+        """Look again without waiting for the interval; after an action, at its record first."""
         if self._poller is not None:
+            if after_deed:
+                self._poller.survey_next(first=True)
             self._poller.poke()
 
     async def read(self, operation: Operation[T]) -> T:

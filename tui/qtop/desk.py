@@ -235,4 +235,4 @@ class Desk:
         app.say(outcome.text, outcome.tone)
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
-        app.look_now()
+        app.look_now(after_deed=True)

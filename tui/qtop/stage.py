@@ -15,12 +15,14 @@ from qtop.poller import Look, clamped_interval_s
 from qtop.rows.active_job import unwrapped
 from qtop.rows.boards import History
 from qtop.rows.courses import Courses, Recorder
+from qtop.rows.deeds import without_deeds
 from qtop.rows.model import Board
 from qtop.rows.trends import Trend, TrendRecorder
 from qtop.verdicts import Judge, Verdict, no_answer
 from resque.state.inspection import Facts
 from resque.state.survey import Survey
 from resque.state.workers import Record
+from resque.wire.keys import Keys
 from resque.wire.slices import Slices, at_once
 
 _NEW_RTT_WEIGHT: Final = 0.2
@@ -123,11 +125,13 @@ class Stage:
         self._local = local
         self._clock = clock
         self._history = History(local_host=local_host, silent_after_s=thresholds.silent_after_s)
-        self._judge = Judge(thresholds)
+        self._judge = Judge(thresholds, is_steady=True)
         self._recorder = Recorder()
         self._trend = TrendRecorder()
         self.surveyed: Survey | None = None
         self._rtt_ms: float | None = None
+        self._keys = Keys(namespace)
+        self._looked: Board | None = None
         self._newest: Board | None = None
         self._glance = Glance()
         self._shown: tuple[Board | None, Glance] = (None, self._glance)
@@ -141,6 +145,15 @@ class Stage:
     @interval_s.setter
     def interval_s(self, seconds: float) -> None:
         self._interval_s = clamped_interval_s(seconds)
+
+    @property
+    def fell_now(self) -> bool:
+        """Whether a figure fell off a cliff at the newest look, and it is not known who did it."""
+        if self._newest is None:
+            return False
+        falls = self._newest.totals.falls
+        fleet = falls.waiting, falls.workers, falls.failed
+        return falls.breaks_waiting or any(fall and not fall.looks_ago for fall in fleet)
 
     @property
     def is_paused(self) -> bool:
@@ -167,7 +180,7 @@ class Stage:
             taken_mono, pids = self._when_taken(look), self._local.pids
             board = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
             yield
-            self._newest = board
+            self._looked = board
             self._recorder.add(board.totals, taken_mono)
             self._trend.add(board.totals, taken_mono, board.server_time)
             self._note_rtt(look.rtt_ms)
@@ -190,6 +203,9 @@ class Stage:
         self._find_wrong()
 
     def _find_wrong(self) -> None:
+        deeds = () if self.surveyed is None else self.surveyed.deeds or ()
+        if self._looked is not None:
+            self._newest = without_deeds(self._looked, deeds, self._keys)
         board, look = self._newest, self.look
         verdicts: tuple[Verdict, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
@@ -197,7 +213,7 @@ class Stage:
             verdicts = self._judge.judge(
                 board, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
             )
-            groups = self._judge.marks.groups(board.failures, board.totals.failed)
+            groups = self._judge.marks.groups(board.failures)
         if look.error is not None:
             since = None if board is None else board.server_time
             known = (each for each in verdicts if each.severity != "good")

@@ -143,6 +143,7 @@ class OverviewScreen(MainKeys, ListScreen):
         self.queues.empty_text = chrome.empty_word(view, "queues", "")
         self.queues.set_rows(neediest(board.queues) if board else ())
         self.jobs.set_rows(longest(board.workers) if board else ())
+        self.failures.label("number", cells.failed_label(board))
         self.failures.set_rows(glance.groups)
         self._show_charts(view)
 

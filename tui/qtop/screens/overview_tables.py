@@ -146,7 +146,7 @@ JOBS: Final[tuple[Column[WorkerRow], ...]] = (
 )
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
-    Column("number", "failed", 6, lambda g: _number(g), priority=90, align="right"),
+    Column("number", "failed", 6, lambda g: cells.number(g.number), priority=90, align="right"),
     Column("class", "class", 12, lambda g: cells.failure_class(g.newest.failure), 2, priority=100),
     Column("error", "error", 12, lambda g: _error(g), 3, priority=95, style="bad"),
     Column(
@@ -159,10 +159,6 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
         style="dim",
     ),
 )
-
-
-def _number(group: NewestGroup) -> str:
-    return f"{cells.number(group.number)}{'+' if group.has_older else ''}"
 
 
 def _job(row: WorkerRow) -> str:

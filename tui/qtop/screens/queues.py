@@ -52,6 +52,7 @@ class QueuesScreen(MainScreen):
         gone = view.board.totals.falls.gone if view.board else ()
         table.empty_text = _gone(gone) if gone else chrome.empty_word(view, "queues", advice)
         table.stale = view.is_stale
+        table.label("failed", cells.failed_label(view.board))
         self.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:

@@ -1,0 +1,67 @@
+"""Figures that operators changed with qtop are no riddles: their falls are taken off a board. Pure.
+
+Who did it stands in the audit stream, and this console knows of its own actions at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from qtop.rows.falls import Fall
+from qtop.rows.model import Board, QueueRow
+from resque.state.audit import Deed
+from resque.wire.keys import Keys
+
+#: An action is on record at its first step, and one over many jobs takes some time.
+_LASTS: Final = timedelta(seconds=10)
+#: The look and the record are not made at the same instant.
+_DOUBT: Final = timedelta(seconds=2)
+#: They take jobs from where others had put them, which the record does not tell.
+_ANYWHERE: Final = frozenset({"undo"})
+_OF_WORKERS: Final = frozenset({"prune"})
+
+
+def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
+    """A board without the falls that actions on record explain. O(queues) where anything has
+    fallen, else nothing."""
+    falls = board.totals.falls
+    if not deeds or not (falls.gone or any((falls.waiting, falls.workers, falls.failed))):
+        return board
+
+    def is_by(fall: Fall | None, names: frozenset[str], source: bytes | None) -> bool:
+        return fall is not None and any(
+            deed.action in names or (source is not None and deed.source == source)
+            for deed in deeds
+            if _may_explain(deed, fall)
+        )
+
+    def unexplained(name: str, found: Sequence[Fall]) -> tuple[Fall, ...]:
+        source = keys.queue(name)
+        return tuple(fall for fall in found if not is_by(fall, _ANYWHERE, source))
+
+    queues = tuple(_with(row, unexplained(row.name, row.falls)) for row in board.queues)
+    gone = tuple((name, fall) for name, fall in falls.gone if unexplained(name, [fall]))
+    left = [fall for row in queues for fall in row.falls] + [fall for _, fall in gone]
+    waiting = falls.waiting
+    if waiting is not None and not any(fall.at == waiting.at for fall in left):
+        waiting = None
+    is_ours = is_by(falls.failed, _ANYWHERE, keys.failed())
+    falls = falls._replace(
+        gone=gone,
+        waiting=waiting,
+        workers=None if is_by(falls.workers, _OF_WORKERS, None) else falls.workers,
+        failed=None if is_ours else falls.failed,
+    )
+    return replace(board, queues=queues, totals=replace(board.totals, falls=falls))
+
+
+def _with(row: QueueRow, falls: tuple[Fall, ...]) -> QueueRow:
+    return row if len(falls) == len(row.falls) else row._replace(falls=falls)
+
+
+def _may_explain(deed: Deed, fall: Fall) -> bool:
+    after = fall.at if fall.after is None else fall.after
+    return after - _LASTS <= deed.at <= fall.at + _DOUBT
