@@ -25,7 +25,7 @@ from resque.wire.exchange import Operation, Steps
 from resque.wire.keys import Keys
 
 T = TypeVar("T")
-Tone = Literal["good", "warn", "bad"]
+Tone = Literal["", "good", "warn", "bad"]
 
 _CHANGED: Final = "it changed too much meanwhile, nothing was deleted: look, then try again"
 _LONGEST_WORD: Final = 40

@@ -6,6 +6,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from qtop.display.text import counted, safe
@@ -15,7 +16,8 @@ from qtop.plans.evidence import Case, words
 from qtop.plans.host_workers import TOLD, Wish
 from qtop.plans.plan import Outcome, Plan, Run
 from qtop.rows.model import WorkerRow
-from resque.state import pruning
+from resque.errors import ResqueError
+from resque.state import audit, pruning
 from resque.state.pruning import Fate
 from resque.state.trail import Actor, Trail
 from resque.wire.exchange import Steps
@@ -64,7 +66,7 @@ class WorkerPlans:
         return self._take_off(f"Unregister {one}", f"unregister {one}", cases, details, word)
 
     def signal(self, rows: Sequence[WorkerRow], wish: Wish, on_told: Callable[[str], None]) -> Plan:
-        """Signal workers that run on this machine. Needs no Redis, and leaves no trail there.
+        """Signal workers that run on this machine. It is on record, but cannot be undone.
         `on_told` hears the id of each that got the signal."""
         one = safe(rows[0].identity.text) if len(rows) == 1 else counted(len(rows), "worker")
         verb = _VERBS[wish]
@@ -78,6 +80,8 @@ class WorkerPlans:
                 else:
                     reasons.append(safe(reason))
             done = len(rows) - len(reasons)
+            if done:
+                await self._note(send, wish, done)
             text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
             if reasons:
                 text += f"; not told {len(reasons):,}: {reasons[0]}"
@@ -86,6 +90,14 @@ class WorkerPlans:
         danger: Danger = "none" if wish in ("pause", "resume") else "confirm"
         details = (f"It gets {host_workers.SIGNALS[wish].name}: {TOLD[wish]}.",)
         return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(rows))
+
+    async def _note(self, send: Run, wish: Wish, many: int) -> None:
+        """Put signals on record. Where Redis does not take it, they were sent all the same."""
+        action = "stop" if wish == "finish" else wish
+        what = f"{counted(many, 'worker')} on {self._host}"
+        trail = Trail(self._actor, action, what, self._keys.workers(), many, undo_s=0)
+        with suppress(ResqueError):
+            await send(audit.note(self._keys, trail, many))
 
     def _take_off(
         self,
