@@ -278,6 +278,26 @@ async def test_a_bulk_with_a_pace_can_be_stopped_and_says_what_is_left(redis: Re
     assert await redis.failed() == 500
 
 
+async def test_the_undo_key_stops_what_is_under_way_and_asks_to_take_it_back(redis: Redis) -> None:
+    before = [entry(n) for n in range(500)]
+    await fill(redis, *before)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "R")
+        await until_shown(pilot, "Requeue 500 failed jobs?")
+        await pilot.press("4", "0", "enter", "enter")
+        await until(pilot, lambda: " 10 of 500" in screen_text(app), "the first step")
+        await pilot.press("u")
+        await until_shown(pilot, "Undo requeue")
+        assert 10 <= await redis.size("mail") + await redis.size("images") < 500
+        await pilot.press("tab", "enter")
+        await until_shown(pilot, "took back")
+        # The undo is done: there is nothing else to take back.
+        await pilot.press("u")
+        await until_shown(pilot, "nothing to take back")
+    assert await listed(redis, KEYS.failed()) == before
+
+
 async def test_what_went_meanwhile_is_counted_as_gone(redis: Redis) -> None:
     await fill(redis, *(entry(n) for n in range(50)))
     app = on(redis)

@@ -104,18 +104,18 @@ class LocalDesk:
         found = self._local.adopt()
         if found:
             runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
-            self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good")
+            self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good", stays=True)
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
     async def start(self, orders: Sequence[Order]) -> None:
         """Start a group for each order."""
         pids: list[str] = []
         for order in orders:
-            self._app.say("starting …", "dim")
+            self._app.say("starting …", "dim", stays=True)
             try:
                 group = await self._local.start(order)
             except (BadOrder, CannotStart) as error:
-                self._app.say(f"no worker could be started: {safe(str(error))}", "bad")
+                self._app.say(f"no worker could be started: {safe(str(error))}", "bad", stays=True)
                 return
             if not order.template:
                 self._memory.keep(order.modules)
@@ -123,7 +123,8 @@ class LocalDesk:
             self._note("start", order.count, order.queues)
         if pids:
             listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
-            self._app.say(f"started {len(pids)} here: {listed}; {self._shows()}, with logs", "good")
+            word = f"started {len(pids)} here: {listed}; {self._shows()}, with logs"
+            self._app.say(word, "good", stays=True)
 
     # What they print
 
@@ -176,7 +177,7 @@ class LocalDesk:
 
         async def carry_out() -> None:
             outcome = await run(self._app.read)
-            self._app.say(outcome.text, outcome.tone)
+            self._app.say(outcome.text, outcome.tone, stays=True)
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
@@ -281,7 +282,7 @@ class LocalDesk:
     def _tell(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
         if not self._refused(True):
             outcome = self._told(deed, workers, words)
-            self._app.say(outcome.text, outcome.tone)
+            self._app.say(outcome.text, outcome.tone, stays=True)
 
     def _told(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> Outcome:
         if not workers:

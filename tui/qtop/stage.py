@@ -4,7 +4,8 @@ widget."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from qtop.config.thresholds import USUAL, Thresholds
@@ -59,7 +60,11 @@ class View:
         look: The newest look.
         now_mono: The moment, on the clock of the looks.
         rtt_ms: What a look costs, evened out over the last ones.
-        frozen_since_mono: When the display was frozen; None when it is not.
+        frozen_since_mono: When the display was frozen; None when it is not. Then all of this is as
+            it was, but for what people set.
+        newest: When the newest look was taken, by the server's clock: later than the board when
+            frozen.
+        is_unanswered: Redis does not answer now, whatever is frozen.
         manner: What is hidden and which keys do something.
         glance: What is wrong, and how it came about; of the same look as the rows.
     """
@@ -72,6 +77,8 @@ class View:
     interval_s: float
     read_only: bool
     frozen_since_mono: float | None = None
+    newest: datetime | None = None
+    is_unanswered: bool = False
     local_alive: int = 0
     local_ending: int = 0
     rtt_ms: float | None = None
@@ -82,6 +89,11 @@ class View:
     def is_stale(self) -> bool:
         """Whether what is shown may be wrong by now because looks fail."""
         return self.look.error is not None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether what is read now is later than what is shown."""
+        return self.board is not None and self.newest != self.board.server_time
 
     @property
     def on(self) -> frozenset[str]:
@@ -135,7 +147,8 @@ class Stage:
         self._newest: Board | None = None
         self._glance = Glance()
         self._shown: tuple[Board | None, Glance] = (None, self._glance)
-        self._frozen_since_mono: float | None = None
+        self._frozen: View | None = None
+        self._usual_s: dict[str, float | None] = {}
 
     @property
     def interval_s(self) -> float:
@@ -167,8 +180,9 @@ class Stage:
     @property
     def ages(self) -> bool:
         """Whether what is shown changes by the mere passing of time."""
-        is_frozen = self._frozen_since_mono is not None
-        return self.look.error is not None or is_frozen or self._local.ages
+        if self._frozen is not None:
+            return False
+        return self.look.error is not None or self._local.ages
 
     def take(self, look: Look) -> None:
         """Take in a look, also a failed one. Cost: see `History.add` and `Judge.judge`."""
@@ -226,23 +240,39 @@ class Stage:
     def usual_s(self, record: Record | None) -> float | None:
         """How long jobs like the one in hand take, 95 of 100 of them; None when unknown."""
         name = None if record is None else unwrapped(record.class_name, record.args)[0]
-        return None if name is None else self._judge.usual_s(name)
+        if name is None or self._frozen is None:
+            return None if name is None else self._judge.usual_s(name)
+        return self._usual_s.get(name)
 
     def _when_taken(self, look: Look) -> float:
         return self._clock() if look.taken_mono is None else look.taken_mono
 
     def _show_newest(self) -> None:
-        if self._frozen_since_mono is None:
-            self._shown = self._newest, self._glance
-
-    def toggle_freeze(self) -> None:
-        """Keep showing these rows, or go on to the newest."""
-        frozen = self._frozen_since_mono is not None
-        self._frozen_since_mono = None if frozen else self._clock()
         self._shown = self._newest, self._glance
 
+    def toggle_freeze(self) -> None:
+        """Keep everything as it is, or go on to the newest."""
+        if self._frozen is not None:
+            self._frozen = None
+            return
+        view = self.view()
+        workers = () if view.board is None else view.board.workers
+        records = [row.record for row in workers if row.record is not None]
+        names = {unwrapped(each.class_name, each.args)[0] for each in records}
+        self._usual_s = {name: self._judge.usual_s(name) for name in names if name is not None}
+        self._frozen = replace(view, frozen_since_mono=view.now_mono)
+
     def view(self) -> View:
-        """All that a screen shows, at this moment."""
+        """All that a screen shows, at this moment, or at the one when it was frozen."""
+        newest = None if self._newest is None else self._newest.server_time
+        if self._frozen is not None:
+            return replace(
+                self._frozen,
+                interval_s=self._interval_s,
+                manner=self.manner,
+                newest=newest,
+                is_unanswered=self.look.error is not None,
+            )
         alive = self._local.alive
         board, glance = self._shown
         return View(
@@ -255,7 +285,8 @@ class Stage:
             interval_s=self._interval_s,
             read_only=self._read_only,
             manner=self.manner,
-            frozen_since_mono=self._frozen_since_mono,
+            newest=newest,
+            is_unanswered=self.look.error is not None,
             rtt_ms=self._rtt_ms,
             local_alive=len(alive),
             local_ending=self._local.ending,

@@ -47,7 +47,13 @@ ACTIONS: Final = (
         "Copy the marked rows, or what is shown, to the clipboard of your terminal.",
         ("overview", "rows", "texts"),
     ),
-    Action("clear_filter", ("escape",), "", "Take the filter away.", ("lists",)),
+    Action(
+        "clear_filter",
+        ("escape",),
+        "",
+        "Take the filter away; after `enter` or `W` led here, back to where you were.",
+        ("lists",),
+    ),
     Action(
         "freeze",
         ("f",),

@@ -104,7 +104,7 @@ class QueuesScreen(MainScreen):
         """Show the workers that serve the queue under the cursor."""
         row: QueueRow | None = self.table.cursor_row
         if row is not None:
-            await follow(self.app, to_serving(row.name))
+            await follow(self.app, to_serving(row.name, row.serving))
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here, for the chosen queues in this order."""
