@@ -28,7 +28,7 @@ ACTIONS: Final = (
         "undo",
         ("u",),
         "undo",
-        "Take back the last action of this console.",
+        "Take back the last action of this console; one under way is stopped and asked about.",
         (
             *("overview", "queues", "jobs", "job", "aside", "workers", "failed", "local"),
             *("group", "failure", "scheduled", "delayed", "schedule"),
@@ -58,7 +58,7 @@ ACTIONS: Final = (
         "freeze",
         ("f",),
         "freeze",
-        "Stop what is shown from changing; once more lets it go on.",
+        "Stop all that is shown from changing, on every screen; once more lets it go on.",
         ("overview", "lists"),
         label_on="go on",
     ),
