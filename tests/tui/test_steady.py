@@ -133,6 +133,16 @@ def test_what_was_done_with_qtop_is_no_fall(action: str) -> None:
     assert not [v for v in Judge().fleet(known, 1.0, None) if v.kind == "fell"]
 
 
+def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
+    others = [queue("low", 9_000)]
+    looks = [replace(look, queues=(*look.queues, *others)) for look in FELL]
+    board = boards(*looks)
+    assert board.totals.falls.waiting is None
+    assert board.queues[0].falls
+    known = without_deeds(board, [deed("clear", KEYS.queue("mail"), 1.0)], KEYS)
+    assert not any(row.falls for row in known.queues)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -25,10 +25,10 @@ _OF_WORKERS: Final = frozenset({"prune"})
 
 
 def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
-    """A board without the falls that actions on record explain. O(queues) where anything has
-    fallen, else nothing."""
+    """A board without the falls that actions on record explain. O(queues)."""
     falls = board.totals.falls
-    if not deeds or not (falls.gone or any((falls.waiting, falls.workers, falls.failed))):
+    fleet = falls.gone, falls.waiting, falls.workers, falls.failed
+    if not deeds or not (any(fleet) or any(row.falls for row in board.queues)):
         return board
 
     def is_by(fall: Fall | None, names: frozenset[str], source: bytes | None) -> bool:
