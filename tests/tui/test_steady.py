@@ -167,8 +167,11 @@ def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() ->
     assert falls.failed is not None
     assert falls.workers is not None
     ours = [deed("requeue", KEYS.failed(), 1.0), deed("prune", KEYS.workers(), 1.0)]
-    falls = without_deeds(board, ours, KEYS).totals.falls
-    assert (falls.failed, falls.workers) == (None, None)
+    known = without_deeds(board, ours, KEYS).totals.falls
+    assert (known.failed, known.workers) == (None, None)
+    # One that was told to end finishes its job first.
+    told = deed("stop", KEYS.workers(), -300.0)
+    assert without_deeds(board, [told], KEYS).totals.falls.workers is None
 
 
 @pytest.mark.parametrize(("deeds", "kinds"), [([], ["growing"]), (["requeue"], [])])

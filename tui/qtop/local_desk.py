@@ -189,7 +189,7 @@ class LocalDesk:
         one = f"worker {workers[0].pid or ''}".strip()
         what = f"{verb} {one if many == 1 else counted(many, 'worker')}"
         queues = ", ".join(dict.fromkeys(safe(worker.queues) for worker in workers))
-        details = (f"Takes from {queues}.", f"It {words}." if many == 1 else f"Each {words}.")
+        details = (f"Queues: {queues}", f"It {words}." if many == 1 else f"Each {words}.")
         plan = Plan(what, verb.split()[0], details, "confirm", run, many=many)
         plan = ladder.escalated(plan, self._app.settings.production)
         self._app.push_screen(ConfirmDialog(plan), answered)

@@ -21,7 +21,9 @@ _LASTS: Final = timedelta(seconds=10)
 _DOUBT: Final = timedelta(seconds=2)
 #: They take jobs from where others had put them, which the record does not tell.
 _ANYWHERE: Final = frozenset({"undo"})
-_OF_WORKERS: Final = frozenset({"prune"})
+_OF_WORKERS: Final = frozenset({"prune", "stop", "stop now", "kill"})
+#: A worker that was told to end finishes its job first.
+_FINISHES: Final = timedelta(minutes=10)
 
 
 def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
@@ -31,11 +33,16 @@ def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
     if not deeds or not (any(fleet) or any(row.falls for row in board.queues)):
         return board
 
-    def is_by(fall: Fall | None, names: frozenset[str], source: bytes | None) -> bool:
+    def is_by(
+        fall: Fall | None,
+        names: frozenset[str],
+        source: bytes | None = None,
+        lasts: timedelta = _LASTS,
+    ) -> bool:
         return fall is not None and any(
             deed.action in names or (source is not None and deed.source == source)
             for deed in deeds
-            if _may_explain(deed, fall)
+            if _may_explain(deed, fall, lasts)
         )
 
     def unexplained(name: str, found: Sequence[Fall]) -> tuple[Fall, ...]:
@@ -52,7 +59,7 @@ def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
     falls = falls._replace(
         gone=gone,
         waiting=waiting,
-        workers=None if is_by(falls.workers, _OF_WORKERS, None) else falls.workers,
+        workers=None if is_by(falls.workers, _OF_WORKERS, lasts=_FINISHES) else falls.workers,
         failed=None if is_ours else falls.failed,
     )
     return replace(board, queues=queues, totals=replace(board.totals, falls=falls))
@@ -62,6 +69,6 @@ def _with(row: QueueRow, falls: tuple[Fall, ...]) -> QueueRow:
     return row if len(falls) == len(row.falls) else row._replace(falls=falls)
 
 
-def _may_explain(deed: Deed, fall: Fall) -> bool:
+def _may_explain(deed: Deed, fall: Fall, lasts: timedelta) -> bool:
     after = fall.at if fall.after is None else fall.after
-    return after - _LASTS <= deed.at <= fall.at + _DOUBT
+    return after - lasts <= deed.at <= fall.at + _DOUBT
