@@ -29,7 +29,6 @@ from qtop.screens.overview_tables import MENDING, advice, coarse
 from qtop.screens.rows import RowsScreen
 from qtop.screens.verdict import VerdictScreen
 from qtop.verdicts import Lead, Verdict
-from qtop.verdicts.steady import STAYS_S
 from qtop.widgets.bar import Bar
 from qtop.widgets.vtable import VTable
 from resque.errors import Unreachable
@@ -310,8 +309,7 @@ async def test_enter_on_a_burst_leads_to_the_failures_that_are_in_it() -> None:
 async def test_a_verdict_on_the_server_opens_with_what_to_do() -> None:
     source = FakeSource(well())
     source.surveyed = survey(facts={"maxmemory": "9", "maxmemory_policy": "allkeys-lru"})
-    moment = [1_000.0]
-    app = console(source, clock=lambda: moment[0])
+    app = console(source)
     async with app.run_test(size=(100, 30)) as pilot:
         await on_verdict(pilot, "Redis may drop data")
         assert isinstance(app.screen, VerdictScreen)
@@ -319,9 +317,6 @@ async def test_a_verdict_on_the_server_opens_with_what_to_do() -> None:
         assert "CONFIG SET maxmemory-policy noeviction" in text
         source.surveyed = survey()
         app.on_survey(source.surveyed)
-        source.looks = [well()]
-        moment[0] += STAYS_S
-        app.look_now()
         await until_shown(pilot, "This is no longer so.")
         await pilot.press("escape")
         assert isinstance(app.screen, OverviewScreen)

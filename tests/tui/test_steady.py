@@ -1,4 +1,4 @@
-"""What comes and goes does not move the rows under a hand, and one's own doing is no riddle."""
+"""Incidents that come and go do not move the rows, and one's own actions are no incidents."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -41,6 +41,7 @@ def board_at(seconds: float) -> Board:
 
 def told(steady: Steady, found: list[Verdict], at_s: float) -> list[str]:
     verdicts = steady.told(found, board_at(at_s), at_s, is_whole=True)
+    assert all(each.is_over is (each.key not in {v.key for v in found}) for each in verdicts)
     return [each.kind for each in verdicts]
 
 
@@ -108,7 +109,7 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
         await until(pilot, lambda: under() == before, "the same incident")
 
 
-# One's own doing
+# One's own actions
 
 
 def boards(*looks: Snapshot) -> Board:

@@ -1,6 +1,6 @@
-"""Figures that operators changed with qtop are no riddles: their falls are taken off a board. Pure.
+"""Falls of figures that operators' actions explain are taken off a board. Pure.
 
-Who did it stands in the audit stream, and this console knows of its own actions at once.
+The audit stream tells which actions there were.
 """
 
 from __future__ import annotations

@@ -50,6 +50,8 @@ def coarse(age_s: float | None) -> str:
 def since(row: VerdictRow) -> str:
     """How long a verdict has held; of one that is older than the console, at least how long."""
     verdict = row.verdict
+    if verdict.is_over:
+        return "over"
     if verdict.since is None or row.now is None:
         return ""
     age_s = (row.now - verdict.since).total_seconds()
@@ -59,7 +61,7 @@ def since(row: VerdictRow) -> str:
 
 
 def _tone(row: VerdictRow) -> Tone:
-    return _TONES[row.verdict.severity]
+    return "dim" if row.verdict.is_over else _TONES[row.verdict.severity]
 
 
 VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (

@@ -65,7 +65,7 @@ class Judge:
             found = self._steady.told(found, board, at_mono, is_whole=survey is not None)
         dated = self._dated(found, board.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
-        if any(each.severity in ("bad", "warn") for each in dated):
+        if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
             return tuple(dated)
         return (_all_well(board, survey), *dated)
 

@@ -1,8 +1,9 @@
-"""Which verdicts are told: one that comes and goes must not move the others under a hand. Pure."""
+"""Which verdicts are told: one that comes and goes must not move the rows under the cursor. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from qtop.rows.model import Board
@@ -20,7 +21,8 @@ class _Told(NamedTuple):
 
 
 class Steady:
-    """Tells of what was found at two looks running, until it was not found for ten seconds.
+    """Tells of what was found at two looks running. What is not found any more is called over and
+    keeps its place for ten seconds.
 
     What the first look and the first survey find is told at once: nothing is there yet that could
     move. So is what is found when looks are further apart than ten seconds.
@@ -59,4 +61,7 @@ class Steady:
         self._told = {
             key: told for key, told in self._told.items() if at_mono - told.found_mono < STAYS_S
         }
-        return [told.verdict for told in self._told.values()]
+        return [
+            told.verdict if key in verdicts else replace(told.verdict, is_over=True)
+            for key, told in self._told.items()
+        ]
