@@ -1,4 +1,4 @@
-"""Which verdicts are told: one that comes and goes must not move the rows under the cursor. Pure."""
+"""Which verdicts are told: those that come and go must not move the rows. Pure."""
 
 from __future__ import annotations
 
