@@ -2,6 +2,7 @@
 --
 -- include trail.inc.lua
 --
+-- No KEYS of its own.
 -- After the trail's arguments, ARGV holds how many it concerned.
 -- Returns 1. Cost: O(1).
 if refused then
