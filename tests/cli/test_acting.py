@@ -281,3 +281,15 @@ def test_a_dry_run_says_that_there_will_be_no_way_back(
     assert why in ran.err
     assert "this cannot be undone" in ran.err
     assert qtop(*words, "--dry-run").err == ""
+
+
+@pytest.mark.parametrize(
+    ("stopped", "told"), [(StoreError("NOPERM"), False), (OutcomeUnknown("cut off"), True)]
+)
+def test_what_was_refused_before_anything_was_done_has_no_undo(
+    stopped: StoreError, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trail = Trail(Actor("me", "qtop"), "delete", "1 job", b"k", 1)
+    with pytest.raises(StoreError):
+        report("delete", "deleted", Result(stopped=stopped), trail, as_json=True)
+    assert (trail.id in capsys.readouterr().out) is told

@@ -354,3 +354,6 @@ def test_workers_are_found_by_the_queues_that_they_take_from() -> None:
     assert not parse("serves:ma").matches(worker)
     assert not parse("!serves:mail").matches(worker)
     assert not parse("serves:mail").matches(Subject(queue="mail"))
+    dead = Subject(lists=("mail",))
+    assert parse("lists:mail").matches(dead)
+    assert not parse("serves:mail").matches(dead)

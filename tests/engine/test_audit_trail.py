@@ -219,3 +219,23 @@ def test_names_put_on_and_taken_off_the_set_of_queues_are_on_record(
     direct("DEL", KEY)
     assert store.run(registration.forget(KEYS, "q", trail("remove", undo_s=0)))
     assert [(deed.action, deed.done) for deed in deeds(store)] == [("remove", 1), ("register", 1)]
+
+
+def test_what_happened_outside_of_redis_is_on_record_and_cannot_be_undone(
+    store: Store, direct: Direct
+) -> None:
+    mine = Trail(ME, "start", "3 workers for mail on web1", KEYS.workers(), 3, undo_s=0)
+    store.run(audit.note(KEYS, mine, 3))
+    [deed] = deeds(store)
+    assert (deed.action, deed.done, deed.undo_left_s) == ("start", 3, None)
+    assert not store.run(undo(KEYS, mine.id)).done
+    assert not direct("EXISTS", KEYS.undo_items(mine.id))
+
+
+def test_of_what_was_not_done_nothing_is_on_record(store: Store, direct: Direct) -> None:
+    fill(direct, numbered(1))
+    mine = Trail(ME, "delete", "a job of mail", KEY, 1, queue="q", undo_s=500)
+    store.run(queues.delete(KEYS, "q", marks([b"gone"], [0]), mine))
+    store.run(audit.note(KEYS, trail("start"), 0))
+    assert deeds(store) == []
+    assert not direct("EXISTS", KEYS.audit(), KEYS.undo(mine.id))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
+from resque.errors import Unreachable
 from resque.state.audit import Deed
 from resque.state.failures import Failure, read
 from resque.state.inspection import Facts
@@ -161,7 +162,7 @@ class FakeSource:
 
     async def run(self, operation: Operation[T]) -> T:
         self.operations.append(operation)
-        answer = self.answers.pop(0)
+        answer = self.answers.pop(0) if self.answers else Unreachable("no answer was prepared")
         if isinstance(answer, Exception):
             raise answer
         return cast(T, answer)

@@ -47,7 +47,7 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
         await pilot.press("4", "t", "space", "space", "space", "r")
         await until_shown(pilot, "Requeue 3 failed jobs?")
-        await pilot.press("enter")
+        await pilot.press("escape")
         await until_shown(pilot, "nothing was changed")
         assert await redis.failed() == 5
         await pilot.press("r", "y")

@@ -212,7 +212,7 @@ async def test_everything_that_matches_is_requeued_after_a_preview(redis: Redis)
         assert "Queues: images" in text
         assert "Failed: 2026-11-23" in text
         await fill(redis, entry(2), entry(5))  # after the preview: not to be touched
-        await pilot.press("y")
+        await pilot.press("enter", "enter")
         await until_shown(pilot, f"requeued {SEVERAL // 3:,}, gone meanwhile 0, refused 0")
         await until_shown(pilot, "2 match")
         (deed,) = await redis.source.run(audit.newest(KEYS, 9))
@@ -231,7 +231,7 @@ async def test_a_bulk_is_taken_back_as_one(redis: Redis) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "D")
         await until_shown(pilot, "Delete 600 failed jobs?")
-        await pilot.press("y")
+        await pilot.press("enter", "enter")
         await until_shown(pilot, "deleted 600, gone meanwhile 0, refused 0")
         assert await redis.failed() == 0
         await pilot.press("u")
@@ -248,7 +248,7 @@ async def test_a_group_is_deleted_after_a_preview_and_nothing_else(redis: Redis)
         name = under_cursor(app).group.fingerprint.class_name
         await pilot.press("d")
         await until_shown(pilot, "Delete 300 failed jobs?")
-        await pilot.press("y")
+        await pilot.press("enter", "enter")
         await until_shown(pilot, "deleted 300, gone meanwhile 0, refused 0")
     left = {json.loads(raw)["payload"]["class"] for raw in await listed(redis, KEYS.failed())}
     assert len(left) == 2
@@ -262,7 +262,7 @@ async def test_a_bulk_with_a_pace_can_be_stopped_and_says_what_is_left(redis: Re
         await open_failed(pilot, app, "R")
         await until_shown(pilot, "Requeue 500 failed jobs?")
         app.screen.query_one("#pace", Input).value = "40"
-        await pilot.press("y")
+        await pilot.press("enter", "enter")
         await until_shown(pilot, "x stops")
         await until(pilot, lambda: " 10 of 500" in screen_text(app), "the first step")
         await pilot.press("x")
@@ -276,6 +276,26 @@ async def test_a_bulk_with_a_pace_can_be_stopped_and_says_what_is_left(redis: Re
         await pilot.press("u")
         await until_shown(pilot, "took back")
     assert await redis.failed() == 500
+
+
+async def test_the_undo_key_stops_what_is_under_way_and_asks_to_take_it_back(redis: Redis) -> None:
+    before = [entry(n) for n in range(500)]
+    await fill(redis, *before)
+    app = on(redis)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_failed(pilot, app, "R")
+        await until_shown(pilot, "Requeue 500 failed jobs?")
+        await pilot.press("4", "0", "enter", "enter")
+        await until(pilot, lambda: " 10 of 500" in screen_text(app), "the first step")
+        await pilot.press("u")
+        await until_shown(pilot, "Undo requeue")
+        assert 10 <= await redis.size("mail") + await redis.size("images") < 500
+        await pilot.press("tab", "enter")
+        await until_shown(pilot, "took back")
+        # The undo is done: there is nothing else to take back.
+        await pilot.press("u")
+        await until_shown(pilot, "nothing to take back")
+    assert await listed(redis, KEYS.failed()) == before
 
 
 async def test_what_went_meanwhile_is_counted_as_gone(redis: Redis) -> None:

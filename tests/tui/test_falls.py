@@ -253,7 +253,8 @@ async def test_the_console_shows_the_sign_where_the_number_stands() -> None:
 
 async def test_an_emptied_console_does_not_say_that_there_never_was_anything() -> None:
     before: Any = snapshot([queue("legacy", 12), queue("mail", 1_234)])
-    app = console(FakeSource(before, snapshot(processed_ever=0, failed_ever=0)))
+    empty = [snapshot(processed_ever=0, failed_ever=0) for _ in range(2)]
+    app = console(FakeSource(before, *empty))
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "1,246 waiting")
@@ -261,4 +262,5 @@ async def test_an_emptied_console_does_not_say_that_there_never_was_anything() -
         await until_shown(pilot, "No queues any more")
         await until_shown(pilot, "1,246 jobs waited in 2 queues")
         await pilot.press("1")
+        app.look_now()
         await until_shown(pilot, "the database was emptied or is another one")

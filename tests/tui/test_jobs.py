@@ -125,7 +125,7 @@ async def test_all_that_match_are_deleted_and_no_other(redis: Redis) -> None:
         await drain(redis, "mail", 402)
         late = job(20_000, "Spam")
         await push(redis, "mail", late)
-        await pilot.press("y")
+        await pilot.press("enter", "enter")
         await until_shown(pilot, "deleted 4,899, gone meanwhile 101, refused 0")
         left = [raw for n, raw in enumerate(many) if n >= 402 and n % 4]
         assert await waiting(redis, "mail") == [*left, late]
@@ -155,7 +155,7 @@ async def test_nothing_is_lost_while_workers_take_and_others_push(redis: Redis) 
         working = asyncio.create_task(work())
         await pilot.press("D")
         await until_shown(pilot, "Delete 1,")
-        await pilot.press("y")
+        await pilot.press("enter", "enter")
         await until_shown(pilot, "gone meanwhile")
         await working
     left = await waiting(redis, "mail")
@@ -181,7 +181,7 @@ async def test_all_that_match_are_moved_in_their_order_and_come_back(redis: Redi
         await until_shown(pilot, "There is no queue later yet: once more makes it")
         await pilot.press("enter")
         await until_shown(pilot, "Move 300 waiting jobs to later?")
-        await pilot.press("y")
+        await pilot.press("enter", "enter")
         await until_shown(pilot, "moved to later: 300, gone meanwhile 0, refused 0")
         assert await waiting(redis, "later") == many[::3]
         await pilot.press("u")

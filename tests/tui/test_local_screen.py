@@ -22,10 +22,11 @@ from tests.tui.console import (
 from tests.tui.local_yard import of_folder, settings_for, template
 from tests.tui.local_yard import until as until_so
 from tests.tui.looks import FakeSource, fleet, snapshot, worker
-from tests.tui.redis_behind import Redis, on
+from tests.tui.redis_behind import KEYS, Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
+from qtop.actor import actor
 from qtop.app import QtopApp
 from qtop.config.settings import Settings
 from qtop.local.group import Group, LocalWorker
@@ -38,6 +39,7 @@ from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
 from qtop.widgets.log_view import MOST_LINES
 from resque.errors import Unreachable
+from resque.state import audit
 from resque.state.waiting_classes import Waiting
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -340,15 +342,22 @@ async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> 
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 2)
         await pilot.press("j", "x")
+        await until_shown(pilot, "Stop worker")
+        assert [worker.place.state for worker in app.local.all] == ["running", "running"]
+        await pilot.press("n")
+        await until_shown(pilot, "nothing was changed")
+        await pilot.press("x", "y")
         await until_shown(pilot, "finishes its job and ends; x again stops it now")
         states = [worker.place.state for worker in app.local.all]
         assert states == ["finishing", "running"]
         await until_shown(pilot, "1 of 2 ending")
         await pilot.press("x")
+        await until_shown(pilot, "Stop now worker")
+        await pilot.press("y")
         await until_shown(pilot, "stops now")
         await until(pilot, lambda: len(app.local.alive) == 1, "its end")
         await until_shown(pilot, "ended by SIGTERM")
-        await pilot.press("k", "x", "x")
+        await pilot.press("k", "x", "y", "x", "y")
         await until_shown(pilot, "ended  ")
         await until(pilot, lambda: app.local.groups[0].is_gone, "the group's end")
         await pilot.press("x")
@@ -359,7 +368,7 @@ async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> 
 async def test_marked_workers_are_stopped_together(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 3)
-        await pilot.press("j", "space", "space", "x")
+        await pilot.press("j", "space", "space", "x", "y")
         await until_shown(pilot, "2 workers: each finishes its job")
         states = [worker.place.state for worker in app.local.all]
         assert states == ["finishing", "finishing", "running"]
@@ -554,7 +563,7 @@ async def test_a_log_that_floods_stays_bounded_while_every_key_answers(tmp_path:
         await until_shown(pilot, " lines with it")
         await pilot.press("p", "escape", "3", "6", "2")
         assert app.current_mode == "queues"
-        await pilot.press("6", "x", "x")
+        await pilot.press("6", "x", "y", "x", "y")
         await until_shown(pilot, "ended by SIGTERM")
 
 
@@ -644,8 +653,15 @@ async def test_workers_of_the_real_thing_are_registered_and_leave(
         pid = app.local.all[0].pid
         await pilot.press("3")
         await until_shown(pilot, f"● {socket.gethostname()}:{pid}")
-        await pilot.press("x")
+        await pilot.press("x", "y")
         await until_shown(pilot, "finishes its job and ends")
         await until(pilot, lambda: not app.local.alive, "its end")
+        deeds = await redis.source.run(audit.newest(KEYS, 9))
+        assert [(each.action, each.done, each.undo_left_s) for each in deeds] == [
+            ("stop", 1, None),
+            ("start", 1, None),
+        ]
+        assert deeds[0].actor.who == actor().who
+        assert deeds[0].subject.startswith("1 worker for mail on ")
     assert app.local.all[0].place.ending == "exited with 0"
     await until_so(lambda: not of_folder(tmp_path))

@@ -8,8 +8,11 @@ from tests.tui.looks import FakeSource, failure, fleet, snapshot
 
 from qtop import keymap
 from qtop.app import QtopApp
+from qtop.cli import _PLACES
+from qtop.keymap.synonyms import COMMANDS, SYNONYMS
+from qtop.screens.failed import FailedScreen
 from qtop.screens.help import HelpScreen
-from qtop.screens.palette import matching
+from qtop.screens.palette import matching, nothing_word, place_of
 from qtop.screens.queues import QueuesScreen
 
 
@@ -19,6 +22,37 @@ def test_every_typed_word_must_stand_in_an_action() -> None:
     assert [a.id for a in matching(actions, "MARKED delete")] == ["delete"]
     assert matching(actions, "") == actions
     assert matching(actions, "no such thing") == []
+
+
+def test_what_others_call_an_action_finds_it_after_those_that_are_called_so() -> None:
+    failed = keymap.of({*FailedScreen.PLACES, "everywhere"})
+    assert {"requeue", "requeue_all"} <= {a.id for a in matching(failed, "retry")}
+    assert "next_theme" in [a.id for a in matching(failed, "theme")]
+    assert next(a.id for a in matching(failed, "delete")) in ("delete", "delete_all")
+    assert set(SYNONYMS) <= {action.id for action in keymap.ACTIONS}
+    assert set(_PLACES) >= COMMANDS
+
+
+def test_what_no_key_does_is_not_met_with_silence() -> None:
+    assert "qtop doctor" in nothing_word("doctor")
+    assert "filtered by: class:Mail" in nothing_word("failed class:Mail")
+    assert "?" in nothing_word("no such thing")
+
+
+@pytest.mark.parametrize(
+    ("typed", "place", "text"),
+    [
+        ("failed class:Mail", "failed", "class:Mail"),
+        ("Queue mailers", "queues", "mailers"),
+        ("failed", None, ""),
+        ("failed nonsense:1", None, ""),
+        ("mailers", None, ""),
+    ],
+)
+def test_a_screen_and_a_filter_lead_there(typed: str, place: str | None, text: str) -> None:
+    lead = place_of(typed)
+    assert (lead and lead.place) == place
+    assert lead is None or lead.filter == text
 
 
 async def opened(app: QtopApp, pilot: object, *keys: str) -> None:

@@ -528,6 +528,12 @@ def test_a_class_that_makes_most_failures_is_named(others: int, is_told: bool) -
         assert verdicts[0].text == told
 
 
+def test_where_an_hour_has_more_failures_than_were_read_no_figure_is_that_of_the_hour() -> None:
+    entries = [failure(number + 2, payload={"class": f"Job{number % 4}"}) for number in range(24)]
+    (told,) = of_kind("shared", judged(served(failures=entries, failed=900)))
+    assert "24 times among the newest 24" in told.text
+
+
 def test_failures_that_cannot_be_read_are_a_note() -> None:
     verdict = only("unreadable failures", judged(served(failures=[read(whole(b"no"), -1)])))
     assert (verdict.severity, verdict.lead) == ("note", Lead("failed"))

@@ -23,12 +23,13 @@ from qtop.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
 from qtop.poller import Look, Poller
 from qtop.screens import numbered
-from qtop.screens.base import ConsoleScreen
+from qtop.screens.base import ConsoleScreen, ListScreen
 from qtop.screens.too_small import TooSmallScreen, is_too_small
 from qtop.source import RedisSource, Source
 from qtop.stage import Stage
 from qtop.stray_watch import StrayWatch
 from qtop.turns import in_turns
+from qtop.verdicts import Lead
 from resque.state.strays import Strays
 from resque.state.survey import Survey
 from resque.wire.address import Address
@@ -37,6 +38,7 @@ from resque.wire.keys import Keys
 
 if TYPE_CHECKING:
     from qtop.desk import Desk
+    from qtop.screens.leads import Step
 
 T = TypeVar("T")
 
@@ -105,6 +107,10 @@ class QtopApp(Habits):
         self.clock = clock
         self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")
+        #: The page that the last result is for; None: every one.
+        self._word_page: ConsoleScreen | None = None
+        #: The way that leads went, for the way back.
+        self.steps: list[Step] = []
         self._first_workers = tuple(workers)
         self._require = tuple(require)
         self._source = source
@@ -139,15 +145,23 @@ class QtopApp(Habits):
 
     # State
 
-    def say(self, text: str, tone: str = "") -> None:
-        """Show a safe one-line result on whatever screen is in front, until the next one."""
+    def say(self, text: str, tone: str = "", *, stays: bool = False) -> None:
+        """Show a safe one-line result until the next one, on the page that is in front; with
+        `stays` on all that come to the front meanwhile, too: it is the result of an action."""
         self.last_word = (text, tone)
+        self._word_page = None if stays else self._page()
         if self._silence is not None:
             self._silence.stop()
         self._silence = self.set_timer(WORD_STAYS_S, lambda: self.say("")) if text else None
         front = self._front()
         if front is not None:
             front.say(text, tone)
+
+    def word_on(self, page: ConsoleScreen) -> tuple[str, str]:
+        """The last result, if it concerns a page that comes to the front; else it is over."""
+        if self._word_page is not None and self._word_page is not page:
+            self.last_word, self._word_page = ("", ""), None
+        return self.last_word
 
     def on_look(self, look: Look) -> Awaitable[None] | None:
         """Take in a look and show it. Where that takes a while, returns what to wait for."""
@@ -162,6 +176,9 @@ class QtopApp(Habits):
 
     async def _take_in(self, look: Look) -> None:
         await in_turns(self.stage.taking(look))
+        if self.stage.fell_now and self._poller is not None:
+            # The record tells whether somebody did it with qtop.
+            self._poller.survey_next()
         self._show()
 
     def on_survey(self, survey: Survey) -> None:
@@ -176,9 +193,13 @@ class QtopApp(Habits):
 
     def _front(self) -> ConsoleScreen | None:
         """The page that is in front, perhaps below a question."""
-        pages = (s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen))
-        page = next(pages, None)
+        page = self._page()
         return page if page is not None and page.is_mounted else None
+
+    def _page(self) -> ConsoleScreen | None:
+        """The same, also while it is not there yet."""
+        pages = (s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen))
+        return next(pages, None)
 
     def _show(self) -> None:
         # At the end, screens lose their widgets one after the other.
@@ -251,10 +272,14 @@ class QtopApp(Habits):
 
     def action_show(self, name: Where) -> None:
         """Show one of the numbered screens itself, not what was opened from it."""
+        self.steps.clear()
         if name != self.current_mode:
             self.switch_mode(name)
         while len(self.screen_stack) > 1:
             self.pop_screen()
+        front = self.screen
+        if isinstance(front, ListScreen) and front.table.is_mounted:
+            front.set_focus(front.table)
 
     def action_help(self) -> None:
         """Show the keys, those of the screen in front first."""
@@ -265,10 +290,13 @@ class QtopApp(Habits):
 
     def action_palette(self) -> None:
         """Offer everything that can be done on the screen in front."""
+        from qtop.screens.leads import follow
         from qtop.screens.palette import PaletteScreen
 
-        def chosen(action: Action | None) -> None:
-            if action is not None:
+        def chosen(action: Action | Lead | None) -> None:
+            if isinstance(action, Lead):
+                self.run_worker(follow(self, action), group="lead")
+            elif action is not None:
                 # Textual calls ? by its name, and hears it by no other.
                 key = action.keys[0]
                 self.simulate_key(_character_to_key(key) if len(key) == 1 else key)
@@ -300,9 +328,11 @@ class QtopApp(Habits):
             )
         return self._desk
 
-    def look_now(self) -> None:
-        """Look again without waiting for the interval."""
+    def look_now(self, *, after_deed: bool = False) -> None:
+        """Look again without waiting for the interval; after an action, at its record first."""
         if self._poller is not None:
+            if after_deed:
+                self._poller.survey_next(first=True)
             self._poller.poke()
         if self._strays is not None and self.stage.has_strays:
             # What was just put back is to leave the screen.

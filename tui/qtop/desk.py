@@ -63,6 +63,8 @@ class Desk:
         self._app = app
         #: An action that looks for its jobs goes before searches in the background.
         self.precedence: Final = Precedence()
+        #: What is under way is to be taken back as soon as it has stopped.
+        self._takes_back = False
         planning = app.keys, actor(), app.settings.undo_limits, app.stage.manner.sign
         self.plans = Plans(*planning)
         self.failure_plans = FailurePlans(*planning)
@@ -137,8 +139,14 @@ class Desk:
         self.begin(self.plans.pause_all(paused=not is_paused))
 
     def undo(self) -> None:
-        """Take back the last action of this console."""
-        if not self._actions.trails:
+        """Take back the last action of this console. One that is under way is stopped, and what it
+        has done is taken back after a question."""
+        if self._actions.stop():
+            self._takes_back = True
+            self._app.say("stopping; then you are asked whether to take back what was done", "dim")
+        elif self._actions.is_busy:
+            self._refused()
+        elif not self._actions.trails:
             self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
         elif not self._refused():
             self._ask(self.plans.undo(self._actions.trails[-1]), None)
@@ -229,14 +237,18 @@ class Desk:
 
     async def _carry_out(self, plan: Plan, table: VTable[Any] | None) -> None:
         app = self._app
-        app.say(f"{plan.what} …", "dim")
+        app.say(f"{plan.what} …", "dim", stays=True)
 
         def progress(done: int, of: int) -> None:
             if of > 1:
-                app.say(f"{plan.what}: {done:,} of {of:,} …{self._how_to_stop()}", "dim")
+                far = f"{plan.what}: {done:,} of {of:,} …"
+                app.say(f"{far}{self._how_to_stop()}", "dim", stays=True)
 
+        self._takes_back = False
         outcome = await self._actions.run(plan, progress)
-        app.say(outcome.text, outcome.tone)
+        app.say(outcome.text, outcome.tone, stays=True)
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
-        app.look_now()
+        app.look_now(after_deed=True)
+        if self._takes_back and outcome.trail is not None:
+            self._ask(self.plans.undo(outcome.trail, "confirm", f"It {outcome.text}."), None)

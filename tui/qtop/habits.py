@@ -122,6 +122,8 @@ class Habits(Lifeline):
     def toggle_freeze(self) -> None:
         """Stop the display where it is, or let it go on."""
         self.stage.toggle_freeze()
+        # What was said of a frozen display is over.
+        self.say("")
         self._show()
 
     # Keys that work everywhere

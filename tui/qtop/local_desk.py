@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from qtop.actor import actor
 from qtop.display.text import counted, safe
 from qtop.local.folders import CannotStart
 from qtop.local.group import Deed, Group, LocalWorker
@@ -15,13 +17,17 @@ from qtop.local.modules import ModuleMemory
 from qtop.local.order import BadOrder, Order
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
-from qtop.plans.plan import Outcome
+from qtop.plans import ladder
+from qtop.plans.plan import Outcome, Plan, Run
 from qtop.rows.model import WorkerRow
+from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.leaving import QuitDialog, WaitingDialog
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
-from resque.state import waiting_classes
+from resque.errors import ResqueError
+from resque.state import audit, waiting_classes
 from resque.state.queue_list import QueueList
+from resque.state.trail import Trail
 from resque.state.waiting_classes import Waiting
 from resque.state.workers import may_run_on
 from resque.wire.exchange import Operation
@@ -40,6 +46,19 @@ _PRESSES: Final[tuple[tuple[frozenset[str], Deed, str], ...]] = (
     (frozenset({"finishing"}), "stopping", "stops now; its job counts as failed"),
     (frozenset({"stopping"}), "kill", "is killed, with everything it started"),
 )
+
+_VERBS: Final[dict[Deed, str]] = {
+    "finishing": "Stop",
+    "stopping": "Stop now",
+    "kill": "Kill",
+}
+_ON_RECORD: Final[dict[Deed, str]] = {
+    "finishing": "stop",
+    "stopping": "stop now",
+    "kill": "kill",
+    "pause": "pause",
+    "resume": "resume",
+}
 
 
 class LocalDesk:
@@ -105,7 +124,7 @@ class LocalDesk:
         found = self._local.adopt()
         if found:
             runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
-            self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good")
+            self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good", stays=True)
         # Named by whoever started the console: as `qtop worker`, they name in their logs what they
         # do not know, and leave it alone.
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
@@ -114,18 +133,20 @@ class LocalDesk:
         """Start a group for each order."""
         pids: list[str] = []
         for order in orders:
-            self._app.say("starting …", "dim")
+            self._app.say("starting …", "dim", stays=True)
             try:
                 group = await self._local.start(order)
             except (BadOrder, CannotStart) as error:
-                self._app.say(f"no worker could be started: {safe(str(error))}", "bad")
+                self._app.say(f"no worker could be started: {safe(str(error))}", "bad", stays=True)
                 return
             if not order.template:
                 self._memory.keep(order.modules)
             pids += [str(place.pid) for place in group.places if place.pid is not None]
+            self._note("start", order.count, order.queues)
         if pids:
             listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
-            self._app.say(f"started {len(pids)} here: {listed}; {self._shows()}, with logs", "good")
+            word = f"started {len(pids)} here: {listed}; {self._shows()}, with logs"
+            self._app.say(word, "good", stays=True)
 
     # What they print
 
@@ -159,14 +180,42 @@ class LocalDesk:
             self.stop([worker])
 
     def stop(self, workers: Sequence[LocalWorker]) -> None:
-        """Stop workers: the first time when their jobs are done, the second time now; those that
-        do not obey are killed the third time."""
+        """Stop workers, after a question: the first time when their jobs are done, the second time
+        now; those that do not obey are killed the third time."""
         for states, deed, words in _PRESSES:
             meant = [worker for worker in workers if worker.place.state in states]
             if meant:
-                self._tell(deed, meant, words.format(self._sign("stop_worker")))
+                if not self._refused(True):
+                    self._ask_to_stop(deed, meant, words.format(self._sign("stop_worker")))
                 return
         self._forget_ended(workers)
+
+    def _ask_to_stop(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
+        states = {worker.key: worker.place.state for worker in workers}
+
+        async def run(send: Run) -> Outcome:
+            # What has gone on since the question needs no pressing any more.
+            meant = [each for each in self._local.all if states.get(each.key) == each.place.state]
+            return self._told(deed, meant, words)
+
+        async def carry_out() -> None:
+            outcome = await run(self._app.read)
+            self._app.say(outcome.text, outcome.tone, stays=True)
+
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                self._app.run_worker(carry_out(), group="desk")
+            else:
+                self._app.say("nothing was changed", "dim")
+
+        verb, many = _VERBS[deed], len(workers)
+        one = f"worker {workers[0].pid or ''}".strip()
+        what = f"{verb} {one if many == 1 else counted(many, 'worker')}"
+        queues = ", ".join(dict.fromkeys(safe(worker.queues) for worker in workers))
+        details = (f"Queues: {queues}", f"It {words}." if many == 1 else f"Each {words}.")
+        plan = Plan(what, verb.split()[0], details, "confirm", run, many=many)
+        plan = ladder.escalated(plan, self._app.settings.production)
+        self._app.push_screen(ConfirmDialog(plan), answered)
 
     def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
         """Pause workers of the register that were started here, or let them go on."""
@@ -202,6 +251,8 @@ class LocalDesk:
             key = self._sign("start_workers")
             self._app.say(f"the group has ended: {key} starts another", "warn")
         else:
+            action, queues = "start" if by > 0 else "stop", group.about.queues
+            self._note(action, 1, queues)
             again = "those that gave up try again: " if by > 0 and gave_up else ""
             self._app.say(f"{again}{workers} for {safe(group.about.queues)}")
 
@@ -227,7 +278,10 @@ class LocalDesk:
             self._app.say("not all of them could be told to go on alone", "bad")
 
     async def _end_all(self, *, now: bool) -> None:
+        living = self._local.alive
         self._local.stop_all(now=now)
+        lists = ", ".join(dict.fromkeys(worker.queues for worker in living))
+        self._note("stop now" if now else "stop", len(living), lists)
         dialog = WaitingDialog(
             on_stop_now=lambda: self._local.stop_all(now=True),
             # Told to finish they do so, with or without somebody who waits for it.
@@ -249,15 +303,33 @@ class LocalDesk:
         return f"{self._sign('show_local')} shows them"
 
     def _tell(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
-        if self._refused(True):
-            return
+        if not self._refused(True):
+            outcome = self._told(deed, workers, words)
+            self._app.say(outcome.text, outcome.tone, stays=True)
+
+    def _told(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> Outcome:
+        if not workers:
+            return Outcome("it has ended already", "warn")
         asked = self._local.ask(deed, workers)
         if not asked:
-            self._app.say("their supervisor does not answer; they end by themselves", "warn")
-        elif len(workers) == 1:
-            self._app.say(f"worker {workers[0].pid or ''} {words}".replace("  ", " "))
-        else:
-            self._app.say(f"{counted(asked, 'worker')}: each {words}")
+            return Outcome("their supervisor does not answer; they end by themselves", "warn")
+        lists = dict.fromkeys(worker.queues for worker in workers)
+        self._note(_ON_RECORD[deed], asked, ", ".join(lists))
+        if len(workers) == 1:
+            return Outcome(f"worker {workers[0].pid or ''} {words}".replace("  ", " "), "")
+        return Outcome(f"{counted(asked, 'worker')}: each {words}", "")
+
+    def _note(self, action: str, many: int, queues: str) -> None:
+        """Put on record what was done to workers, for History. Where Redis does not take it, it is
+        done all the same, and nothing waits for it."""
+        what = f"{counted(many, 'worker')} for {queues} on {socket.gethostname()}"
+        trail = Trail(actor(), action, what[:200], self._app.keys.workers(), many, undo_s=0)
+
+        async def note() -> None:
+            with suppress(ResqueError):
+                await self._app.read(audit.note(self._app.keys, trail, many))
+
+        self._app.run_worker(note(), group="record")
 
     def _forget_ended(self, workers: Sequence[LocalWorker]) -> None:
         groups = {worker.group.id: worker.group for worker in workers}

@@ -81,6 +81,7 @@ class Poller:
         self._on_look = on_look
         self._on_survey = on_survey
         self._next_survey_mono = float("-inf")
+        self._is_survey_first = False
         self._interval_s = clamped_interval_s(interval_s)
         self._clock = clock
         self._sleep = sleep
@@ -102,10 +103,19 @@ class Poller:
         """Look now, or as soon as the present look is done."""
         self._poked.set()
 
+    def survey_next(self, *, first: bool = False) -> None:
+        """Make a survey after the next look, or after the present one while it is taken in. With
+        `first` it comes before the next look, so that what is seen then can be explained."""
+        self._next_survey_mono = float("-inf")
+        self._is_survey_first = first
+
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             self._poked.clear()
+            if self._is_survey_first and self.last.error is None:
+                self._is_survey_first = False
+                await self._survey()
             began_mono = self._clock()
             self.last = await self._try(began_mono)
             taking = self._on_look(self.last)

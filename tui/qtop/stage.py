@@ -4,7 +4,8 @@ widget."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from qtop.config.thresholds import USUAL, Thresholds
@@ -15,6 +16,7 @@ from qtop.poller import Look, clamped_interval_s
 from qtop.rows.active_job import unwrapped
 from qtop.rows.boards import History
 from qtop.rows.courses import Courses, Recorder
+from qtop.rows.deeds import without_deeds
 from qtop.rows.model import Board, WorkerRow
 from qtop.rows.strays import unregistered_rows
 from qtop.rows.trends import Trend, TrendRecorder
@@ -23,6 +25,7 @@ from resque.state.inspection import Facts
 from resque.state.strays import Strays
 from resque.state.survey import Survey
 from resque.state.workers import Record
+from resque.wire.keys import Keys
 from resque.wire.slices import Slices, at_once
 
 _NEW_RTT_WEIGHT: Final = 0.2
@@ -61,7 +64,11 @@ class View:
         look: The newest look.
         now_mono: The moment, on the clock of the looks.
         rtt_ms: What a look costs, evened out over the last ones.
-        frozen_since_mono: When the display was frozen; None when it is not.
+        frozen_since_mono: When the display was frozen; None when it is not. Then all of this is as
+            it was, but for what people set.
+        newest: When the newest look was taken, by the server's clock: later than the board when
+            frozen.
+        is_unanswered: Redis does not answer now, whatever is frozen.
         manner: What is hidden and which keys do something.
         glance: What is wrong, and how it came about; of the same look as the rows.
     """
@@ -74,6 +81,8 @@ class View:
     interval_s: float
     read_only: bool
     frozen_since_mono: float | None = None
+    newest: datetime | None = None
+    is_unanswered: bool = False
     local_alive: int = 0
     local_ending: int = 0
     rtt_ms: float | None = None
@@ -84,6 +93,11 @@ class View:
     def is_stale(self) -> bool:
         """Whether what is shown may be wrong by now because looks fail."""
         return self.look.error is not None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether what is read now is later than what is shown."""
+        return self.board is not None and self.newest != self.board.server_time
 
     @property
     def on(self) -> frozenset[str]:
@@ -127,16 +141,19 @@ class Stage:
         self._local = local
         self._clock = clock
         self._history = History(local_host=local_host, silent_after_s=thresholds.silent_after_s)
-        self._judge = Judge(thresholds)
+        self._judge = Judge(thresholds, is_steady=True)
         self._recorder = Recorder()
         self._trend = TrendRecorder()
         self.surveyed: Survey | None = None
         self._strays: tuple[Strays | None, str] = (None, "")
         self._rtt_ms: float | None = None
+        self._keys = Keys(namespace)
+        self._looked: Board | None = None
         self._newest: Board | None = None
         self._glance = Glance()
         self._shown: tuple[Board | None, Glance] = (None, self._glance)
-        self._frozen_since_mono: float | None = None
+        self._frozen: View | None = None
+        self._usual_s: dict[str, float | None] = {}
 
     @property
     def interval_s(self) -> float:
@@ -146,6 +163,15 @@ class Stage:
     @interval_s.setter
     def interval_s(self, seconds: float) -> None:
         self._interval_s = clamped_interval_s(seconds)
+
+    @property
+    def fell_now(self) -> bool:
+        """Whether a figure fell off a cliff at the newest look, and it is not known who did it."""
+        if self._newest is None:
+            return False
+        falls = self._newest.totals.falls
+        fleet = falls.waiting, falls.workers, falls.failed
+        return falls.breaks_waiting or any(fall and not fall.looks_ago for fall in fleet)
 
     @property
     def is_paused(self) -> bool | None:
@@ -159,8 +185,9 @@ class Stage:
     @property
     def ages(self) -> bool:
         """Whether what is shown changes by the mere passing of time."""
-        is_frozen = self._frozen_since_mono is not None
-        return self.look.error is not None or is_frozen or self._local.ages
+        if self._frozen is not None:
+            return False
+        return self.look.error is not None or self._local.ages
 
     def take(self, look: Look) -> None:
         """Take in a look, also a failed one. Cost: see `History.add` and `Judge.judge`."""
@@ -172,7 +199,7 @@ class Stage:
             taken_mono, pids = self._when_taken(look), self._local.pids
             board = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
             yield
-            self._newest = board
+            self._looked = board
             self._recorder.add(board.totals, taken_mono)
             self._trend.add(board.totals, taken_mono, board.server_time)
             self._note_rtt(look.rtt_ms)
@@ -212,6 +239,9 @@ class Stage:
         self._find_wrong()
 
     def _find_wrong(self) -> None:
+        deeds = () if self.surveyed is None else self.surveyed.deeds or ()
+        if self._looked is not None:
+            self._newest = without_deeds(self._looked, deeds, self._keys)
         board, look = self._newest, self.look
         verdicts: tuple[Verdict, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
@@ -219,7 +249,7 @@ class Stage:
             verdicts = self._judge.judge(
                 board, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
             )
-            groups = self._judge.marks.groups(board.failures or (), board.totals.failed)
+            groups = self._judge.marks.groups(board.failures or ())
         if look.error is not None:
             since = None if board is None else board.server_time
             known = (each for each in verdicts if each.check != "all")
@@ -233,23 +263,39 @@ class Stage:
     def usual_s(self, record: Record | None) -> float | None:
         """How long jobs like the one in hand take, 95 of 100 of them; None when unknown."""
         name = None if record is None else unwrapped(record.class_name, record.args)[0]
-        return None if name is None else self._judge.usual_s(name)
+        if name is None or self._frozen is None:
+            return None if name is None else self._judge.usual_s(name)
+        return self._usual_s.get(name)
 
     def _when_taken(self, look: Look) -> float:
         return self._clock() if look.taken_mono is None else look.taken_mono
 
     def _show_newest(self) -> None:
-        if self._frozen_since_mono is None:
-            self._shown = self._newest, self._glance
-
-    def toggle_freeze(self) -> None:
-        """Keep showing these rows, or go on to the newest."""
-        frozen = self._frozen_since_mono is not None
-        self._frozen_since_mono = None if frozen else self._clock()
         self._shown = self._newest, self._glance
 
+    def toggle_freeze(self) -> None:
+        """Keep everything as it is, or go on to the newest."""
+        if self._frozen is not None:
+            self._frozen = None
+            return
+        view = self.view()
+        workers = () if view.board is None else view.board.workers or ()
+        records = [row.record for row in workers if row.record is not None]
+        names = {unwrapped(each.class_name, each.args)[0] for each in records}
+        self._usual_s = {name: self._judge.usual_s(name) for name in names if name is not None}
+        self._frozen = replace(view, frozen_since_mono=view.now_mono)
+
     def view(self) -> View:
-        """All that a screen shows, at this moment."""
+        """All that a screen shows, at this moment, or at the one when it was frozen."""
+        newest = None if self._newest is None else self._newest.server_time
+        if self._frozen is not None:
+            return replace(
+                self._frozen,
+                interval_s=self._interval_s,
+                manner=self.manner,
+                newest=newest,
+                is_unanswered=self.look.error is not None,
+            )
         alive = self._local.alive
         board, glance = self._shown
         return View(
@@ -262,7 +308,8 @@ class Stage:
             interval_s=self._interval_s,
             read_only=self._read_only,
             manner=self.manner,
-            frozen_since_mono=self._frozen_since_mono,
+            newest=newest,
+            is_unanswered=self.look.error is not None,
             rtt_ms=self._rtt_ms,
             local_alive=len(alive),
             local_ending=self._local.ending,

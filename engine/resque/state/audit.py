@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from resque.state.trail import Actor
-from resque.wire.exchange import Exchange, Reply, Steps
+from resque.state.trail import Actor, Trail, trail_args, trail_keys
+from resque.wire.exchange import Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_text
+
+_NOTE = load_script("note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,13 @@ def newest(keys: Keys, limit: int) -> Steps[list[Deed]]:
         ],
     )
     return deeds
+
+
+def note(keys: Keys, trail: Trail, done: int) -> Exchange[int]:
+    """Put an action on record that happened outside of Redis and cannot be undone there, such as
+    starting workers; nothing where `done` is 0. One round trip, O(1)."""
+    call = _NOTE.call(trail_keys(keys, trail), [*trail_args(trail), done])
+    return single(call, int, writes=True)
 
 
 def listed(reply: Reply) -> list[Deed]:

@@ -187,14 +187,17 @@ def run_tracked(session: Session, operation: Operation[Result], trail: Trail) ->
     try:
         return session.run(operation)
     except KeyboardInterrupt:
-        message(f"interrupted: what was done can be taken back: qtop undo {trail.id}")
+        way = f"is taken back by: qtop undo {trail.id}" if trail.undo_s else "cannot be undone"
+        message(f"interrupted: what was done, if anything was, {way}")
         raise
 
 
 def report(action: str, done: str, result: Result, trail: Trail, *, as_json: bool) -> NoReturn:
     """Print the numbers and leave: with 0 when anything was done, else 1. Raises what stopped the
     action half-way, after the numbers."""
-    undo = trail.id if trail.undo_s and (result.done or result.stopped) else None
+    # A last step whose outcome is unknown may have been the first that did anything.
+    may_be_done = result.done > 0 or isinstance(result.stopped, OutcomeUnknown)
+    undo = trail.id if trail.undo_s and may_be_done else None
     reasons = dict(result.refused)
     refused = sum(reasons.values())
     if as_json:

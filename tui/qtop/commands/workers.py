@@ -80,6 +80,7 @@ def _subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[str]]) 
         worker=row.identity.text,
         words=(row.identity.text, row.condition),
         serves=() if row.condition == "dead?" else served[row.identity.queues],
+        lists=served[row.identity.queues],
     )
 
 

@@ -11,7 +11,7 @@ from qtop.display.beginnings import MOST_CHARACTERS, beginning
 from qtop.display.text import ago, how_many, safe
 from qtop.rows.active_job import unwrapped
 from qtop.rows.falls import Fall
-from qtop.rows.model import DEPTHS_KEPT, FailureRow, QueueRow, Totals, WorkerRow
+from qtop.rows.model import DEPTHS_KEPT, Board, FailureRow, QueueRow, Totals, WorkerRow
 from resque.errors import EncodeError
 from resque.state.failures import Failure
 from resque.wire.codec import encode
@@ -140,6 +140,15 @@ def empty_in(row: QueueRow) -> str:
 def exception_name(name: str | None) -> str:
     """An exception's name without the module that a Python worker puts before it."""
     return optional(name if name is None else name.rpartition(".")[2] or name)
+
+
+def failed_label(board: Board | None) -> str:
+    """What a column of failures by queue or group is called: of long lists only the newest failures
+    are read, and no figure is a total."""
+    if board is None or board.totals.failed is None or not board.failures:
+        return "failed"
+    read = len(board.failures)
+    return "failed" if read >= board.totals.failed else f"newest {read:,}"
 
 
 def queue_failed(row: QueueRow) -> str:

@@ -10,13 +10,11 @@ from qtop.rows.model import FailureRow
 
 
 class NewestGroup(NamedTuple):
-    """Failures that are the same failure, among the newest: how many, the newest of them, and
-    whether there may be older ones that were not read."""
+    """Failures that are the same failure, among the newest: how many, and the newest of them."""
 
     fingerprint: Fingerprint
     number: int
     newest: FailureRow
-    has_older: bool = False
 
 
 class Marks:
@@ -42,15 +40,14 @@ class Marks:
         """The fingerprint of a failure that was noted."""
         return self._known[row.failure.item.sha]
 
-    def groups(self, rows: Sequence[FailureRow], total: int | None) -> tuple[NewestGroup, ...]:
-        """Failures that were noted, in groups, the one with the most first. `rows` are the newest
-        of `total`, the newest first. O(rows)."""
+    def groups(self, rows: Sequence[FailureRow]) -> tuple[NewestGroup, ...]:
+        """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
+        the newest first. O(rows)."""
         counts: dict[Fingerprint, int] = {}
         newest: dict[Fingerprint, FailureRow] = {}
         for row in rows:
             mark = self.of(row)
             counts[mark] = counts.get(mark, 0) + 1
             newest.setdefault(mark, row)
-        has_older = total is None or total > len(rows)
-        found = [NewestGroup(mark, n, newest[mark], has_older) for mark, n in counts.items()]
+        found = [NewestGroup(mark, n, newest[mark]) for mark, n in counts.items()]
         return tuple(sorted(found, key=lambda group: -group.number))

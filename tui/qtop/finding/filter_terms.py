@@ -33,7 +33,8 @@ class Subject:
         id: The identity of an entry, SHA-1 in hex.
         words: Further texts in which words are looked for.
         is_readable: Whether what is None is absent; otherwise it is unknown.
-        serves: The queues that a worker takes from.
+        serves: The queues that a worker takes from; none when it is dead.
+        lists: Those that its list stands for, dead or alive.
     """
 
     class_name: str | None = None
@@ -49,6 +50,7 @@ class Subject:
     words: tuple[str, ...] = ()
     is_readable: bool = True
     serves: Collection[str] = ()
+    lists: Collection[str] = ()
 
 
 def of_failure(failure: Failure, now: datetime) -> Subject:
@@ -181,6 +183,11 @@ def readable(is_wanted: bool) -> Test:
 def serves(wanted: Wanted) -> Test:
     """Whether a worker takes from a queue whose name is as wanted."""
     return lambda subject: any(wanted(name) for name in subject.serves)
+
+
+def lists(wanted: Wanted) -> Test:
+    """Whether a worker's list, dead or alive, stands for a queue whose name is as wanted."""
+    return lambda subject: any(wanted(name) for name in subject.lists)
 
 
 def retried(is_wanted: bool) -> Test:

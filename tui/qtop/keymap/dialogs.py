@@ -7,7 +7,13 @@ from typing import Final
 from qtop.keymap.action import Action
 
 ACTIONS: Final = (
-    Action("dialog.yes", ("y", "ctrl+s"), "yes", "Do what the question asks.", ("dialogs",)),
+    Action(
+        "dialog.yes",
+        ("y", "ctrl+s"),
+        "yes",
+        "Do what the question asks; for more than 50 jobs only tab to the button and enter do it.",
+        ("dialogs",),
+    ),
     Action("dialog.no", ("escape", "n"), "no", "Leave the question, change nothing.", ("dialogs",)),
     Action("filter.keep", ("enter",), "", "Filter by what was typed.", ("filter",)),
     Action("filter.leave", ("escape",), "", "Back to the filter there was.", ("filter",)),

@@ -78,6 +78,11 @@ class Actions:
             self._busy_with = None
 
     @property
+    def is_busy(self) -> bool:
+        """Whether an action or a look for one is under way."""
+        return self._busy_with is not None
+
+    @property
     def can_stop(self) -> bool:
         """Whether what is under way can be stopped between two steps."""
         return self._pace is not None

@@ -84,7 +84,14 @@ class DelayedPlans:
             f"Their next firings stay. {way_back(trail, self._limits, self._sign)}",
         )
         danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
-        return Plan(f"Queue {count_of(len(rows), 'schedule')} now", "Queue", details, danger, run)
+        return Plan(
+            f"Queue {count_of(len(rows), 'schedule')} now",
+            "Queue",
+            details,
+            danger,
+            run,
+            many=len(rows),
+        )
 
     def delete_schedules(self, rows: Sequence[ScheduleRow]) -> Plan:
         """Delete persistent schedules."""
@@ -114,7 +121,14 @@ class DelayedPlans:
             + way_back(trail, self._limits, self._sign),
         )
         danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
-        return Plan(f"Delete {count_of(len(rows), 'schedule')}", "Delete", details, danger, run)
+        return Plan(
+            f"Delete {count_of(len(rows), 'schedule')}",
+            "Delete",
+            details,
+            danger,
+            run,
+            many=len(rows),
+        )
 
     def _plan(
         self,
@@ -141,7 +155,8 @@ class DelayedPlans:
         details = (*_which(choice), *words, way_back(trail, self._limits, self._sign))
         is_large = len(choice.marks) > 1 or (bool(choice.marks) and (asks or not trail.undo_s))
         danger: Danger = "confirm" if is_large else "undoable"
-        return Plan(f"{verb} {jobs} {adverb}".strip(), verb, details, danger, run)
+        what = f"{verb} {jobs} {adverb}".strip()
+        return Plan(what, verb, details, danger, run, many=len(choice.marks))
 
     def _trail(
         self, action: str, subject: str, planned: int, source: bytes, size_bytes: int | None = None

@@ -159,6 +159,7 @@ class FailurePlans:
             "confirm" if danger == "undoable" and (many > 1 or not trail.undo_s) else danger,
             run,
             pace=pace if many > 1 else None,
+            many=many,
         )
 
     def _trail(

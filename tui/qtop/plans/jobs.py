@@ -181,7 +181,7 @@ class JobPlans:
         danger: Danger = "confirm" if many > 1 or asks or not trail.undo_s else "undoable"
         details = (*_which(chosen, where), *lines, way_back(trail, self._limits, self._sign))
         asked = f"{verb} {what}" if to is None else f"{verb} {what} to {safe(to)}"
-        return Plan(asked, verb, details, danger, run, pace=pace if many > 1 else None)
+        return Plan(asked, verb, details, danger, run, pace=pace if many > 1 else None, many=many)
 
     def _trail(
         self, action: str, subject: str, source: Source, planned: int, size_bytes: int

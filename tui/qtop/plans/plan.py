@@ -26,7 +26,7 @@ from resque.wire.exchange import Operation, Steps
 from resque.wire.keys import Keys
 
 T = TypeVar("T")
-Tone = Literal["good", "warn", "bad"]
+Tone = Literal["", "good", "warn", "bad"]
 
 _CHANGED: Final = "it changed too much meanwhile, nothing was deleted: look, then try again"
 _LONGEST_WORD: Final = 40
@@ -56,7 +56,8 @@ class Plan:
 
     `what` is the title of the dialog, `verb` the word on its button, `details` say which ones, and
     the consequence; `word` must be typed when `danger` says so; `run` does it. An action over many
-    jobs has a `pace`: it can be limited and stopped.
+    jobs has a `pace`: it can be limited and stopped. `many` is how many jobs, workers or
+    schedules it touches.
     """
 
     what: str
@@ -66,6 +67,7 @@ class Plan:
     run: Callable[[Run], Awaitable[Outcome]]
     word: str | None = None
     pace: Pace | None = None
+    many: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Plans:
 
         details = (list_of(names), "Jobs wait there until the queue is resumed." if paused else "")
         danger: Danger = "confirm" if len(names) > 1 else "undoable"
-        return Plan(f"{verb} {what}", verb, details, danger, run)
+        return Plan(f"{verb} {what}", verb, details, danger, run, many=len(names))
 
     def pause_all(self, *, paused: bool) -> Plan:
         """Let no worker take another job, or take that back when `paused` is false."""
@@ -176,7 +178,8 @@ class Plans:
             text = f"took back {number(undone.done)}{lost}: {what}"
             return Outcome(text, "warn" if undone.lost else "good", undid=deed.id)
 
-        return Plan(f"Undo {what}", "Undo", details, danger, run)
+        done = deed.done if isinstance(deed, Deed) else deed.planned
+        return Plan(f"Undo {what}", "Undo", details, danger, run, many=done or deed.planned)
 
     def _trail(
         self,

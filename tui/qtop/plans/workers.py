@@ -6,6 +6,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from qtop.display.text import counted, safe
@@ -15,14 +16,16 @@ from qtop.plans.evidence import Case, words
 from qtop.plans.host_workers import TOLD, Wish
 from qtop.plans.plan import Outcome, Plan, Run
 from qtop.rows.model import WorkerRow
-from resque.state import pruning
+from resque.errors import ResqueError
+from resque.state import audit, pruning
 from resque.state.pruning import Fate
 from resque.state.trail import Actor, Trail
 from resque.wire.exchange import Steps
 from resque.wire.keys import Keys
 from resque.wire.times import wall_now
 
-_SHOWN: Final = 6
+#: The dialog scrolls; of more, the first tell enough.
+_SHOWN: Final = 200
 _VERBS: Final[dict[Wish, str]] = {
     "finish": "Stop",
     "end job": "End the job of",
@@ -46,27 +49,24 @@ class WorkerPlans:
         if not dead:
             return _nothing("no worker is dead: none has been silent for five minutes")
         kept = len(cases) - len(dead)
-        details = [_line(case) for case in dead[:_SHOWN]]
-        if len(dead) > _SHOWN:
-            details.append(f"and {len(dead) - _SHOWN:,} more")
-        details.append(_consequence(dead))
+        details = [_consequence(dead)]
         if kept:
             details.append(f"{counted(kept, 'other')} may be alive and will be kept.")
-        return self._take_off(f"Prune {counted(len(dead), 'dead worker')}", dead, details)
+        what = counted(len(dead), "dead worker")
+        return self._take_off(f"Prune {what}", what, dead, details)
 
     def unregister(self, cases: Sequence[Case]) -> Plan:
         """Take these workers off the register, even if they may be alive."""
-        details = [_line(case) for case in cases[:_SHOWN]]
+        details = [_consequence(cases)]
         doubts = [case.doubt for case in cases if case.doubt is not None]
-        details.append(_consequence(cases))
         if doubts:
             details.append(f"May be alive: {safe(doubts[0])}. A live one goes on, unlisted.")
         one = safe(cases[0].worker_id) if len(cases) == 1 else counted(len(cases), "worker")
         word = "unregister" if doubts else None
-        return self._take_off(f"Unregister {one}", cases, details, word)
+        return self._take_off(f"Unregister {one}", f"unregister {one}", cases, details, word)
 
     def signal(self, rows: Sequence[WorkerRow], wish: Wish, on_told: Callable[[str], None]) -> Plan:
-        """Signal workers that run on this machine. Needs no Redis, and leaves no trail there.
+        """Signal workers that run on this machine. It is on record, but cannot be undone.
         `on_told` hears the id of each that got the signal."""
         one = safe(rows[0].identity.text) if len(rows) == 1 else counted(len(rows), "worker")
         verb = _VERBS[wish]
@@ -80,6 +80,8 @@ class WorkerPlans:
                 else:
                     reasons.append(safe(reason))
             done = len(rows) - len(reasons)
+            if done:
+                await self._note(send, wish, done)
             text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
             if reasons:
                 text += f"; not told {len(reasons):,}: {reasons[0]}"
@@ -87,13 +89,26 @@ class WorkerPlans:
 
         danger: Danger = "none" if wish in ("pause", "resume") else "confirm"
         details = (f"It gets {host_workers.SIGNALS[wish].name}: {TOLD[wish]}.",)
-        return Plan(f"{verb} {one}", verb.split()[0], details, danger, run)
+        return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(rows))
+
+    async def _note(self, send: Run, wish: Wish, many: int) -> None:
+        """Put signals on record. Where Redis does not take it, they were sent all the same."""
+        action = "stop" if wish == "finish" else wish
+        what = f"{counted(many, 'worker')} on {self._host}"
+        trail = Trail(self._actor, action, what, self._keys.workers(), many, undo_s=0)
+        with suppress(ResqueError):
+            await send(audit.note(self._keys, trail, many))
 
     def _take_off(
-        self, what: str, cases: Sequence[Case], details: Sequence[str], word: str | None = None
+        self,
+        what: str,
+        subject: str,
+        cases: Sequence[Case],
+        details: Sequence[str],
+        word: str | None = None,
     ) -> Plan:
         source = self._keys.workers()
-        trail = Trail(self._actor, "prune", what, source, len(cases), undo_s=0)
+        trail = Trail(self._actor, "prune", subject, source, len(cases), undo_s=0)
 
         async def run(send: Run) -> Outcome:
             fates = await send(_taken_off(self._keys, cases, trail))
@@ -105,8 +120,12 @@ class WorkerPlans:
             return Outcome(text, "warn" if fates["alive"] else "good")
 
         danger: Danger = "confirm" if word is None else "typed"
-        lines = (*details, "This cannot be undone; a failed job can be requeued.")
-        return Plan(what, what.split()[0], lines, danger, run, word)
+        more = len(cases) - _SHOWN
+        listed = [*map(_line, cases[:_SHOWN]), *([f"and {more:,} more"] if more > 0 else [])]
+        end = "This cannot be undone; a failed job can be requeued."
+        # What follows from it first: the list may be longer than the dialog is high.
+        lines = (*details, end, "\n".join(listed))
+        return Plan(what, what.split()[0], lines, danger, run, word, many=len(cases))
 
 
 def _taken_off(keys: Keys, cases: Sequence[Case], trail: Trail) -> Steps[Counter[Fate] | None]:

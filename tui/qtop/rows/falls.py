@@ -27,13 +27,14 @@ _Drop = tuple[str, int, int]
 
 
 class Fall(NamedTuple):
-    """What a figure was before it fell and after, the server's time then, and how many looks ago
-    that was; 0 at the very look."""
+    """What a figure was before it fell and after, the server's time then, how many looks ago that
+    was, 0 at the very look, and the server's time at the look before the fall."""
 
     was: int
     left: int
     at: datetime
     looks_ago: int = 0
+    after: datetime | None = None
 
 
 class Falls(NamedTuple):
@@ -96,7 +97,7 @@ class FallWatch:
         listed = {queue.name for queue in now.queues or ()} if fallen or self._gone else set()
         self._gone = {name: each for name, each in self._gone.items() if name not in listed}
         for name, was, left in fallen:
-            noted = self._look, Fall(was, left, now.server_time)
+            noted = self._look, Fall(was, left, now.server_time, after=before.server_time)
             self._queues.setdefault(name, deque()).append(noted)
             if name not in listed:
                 self._gone[name] = noted
@@ -107,7 +108,8 @@ class FallWatch:
         }
         for figure, (had, has) in figures.items():
             if had is not None and has is not None and has < had and has * _PART <= had:
-                self._fleet[figure] = self._look, Fall(had, has, now.server_time)
+                fall = Fall(had, has, now.server_time, after=before.server_time)
+                self._fleet[figure] = self._look, fall
         return self._falls(breaks_waiting=bool(fallen), breaks_counts=is_other)
 
     def of(self, queue: str) -> tuple[Fall, ...]:

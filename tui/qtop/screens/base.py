@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -104,13 +105,13 @@ class ConsoleScreen(FrontScreen[None]):
     def on_mount(self) -> None:
         """Show the first frame: there may be no data yet."""
         self.show(self.app.stage.view())
-        self.say(*self.app.last_word)
+        self.say(*self.app.word_on(self))
 
     def on_screen_resume(self) -> None:
         """Show what happened while another screen was in front."""
         if self.is_mounted:
             self.show(self.app.stage.view())
-            self.say(*self.app.last_word)
+            self.say(*self.app.word_on(self))
 
     def action_undo(self) -> None:
         """Take back the last action."""
@@ -177,17 +178,28 @@ class ListScreen(ConsoleScreen):
         super().__init__()
         self.table: VTable[Any] = self.make_table()
         self._seen: Snapshot | None = None
+        #: When what is listed was read, where that is later than what is frozen.
+        self.late: datetime | None = None
         place = listed_in(type(self))
         self.table.show_columns(self.app.settings.columns.get(place) if place else None)
 
     def has_news(self, view: View) -> bool:
-        """Whether there was a look since this was last asked. A frozen display takes in none; but
-        a screen that has shown nothing yet has nothing to keep, and would call the list empty."""
+        """Whether there was a look since this was last asked. A frozen display takes in none but
+        the one that it was frozen at: what a screen reads for that is later, which is said."""
         newest = view.look.snapshot
-        if newest is self._seen or (view.frozen_since_mono is not None and self._seen is not None):
+        if newest is self._seen:
             return False
         self._seen = newest
+        self.tell_late()
         return True
+
+    def tell_late(self) -> None:
+        """Say that what is read now is later than what is frozen, where it is."""
+        view = self.app.stage.view()
+        self.late = view.newest if view.is_late else None
+        if self.late is not None:
+            moment = f"{self.late.astimezone():%H:%M:%S}"
+            self.app.say(f"this list is read now, at {moment}: later than what is frozen", "warn")
 
     def make_table(self) -> VTable[Any]:
         """The table, without rows."""

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Label
 
 from qtop.plans.plan import Plan
 from qtop.screens.front import FrontScreen
-from qtop.widgets.field import Field
+from qtop.widgets.field import Field, FigureField
 
 ResultT = TypeVar("ResultT")
 
@@ -25,6 +25,9 @@ DIALOG_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("escape,n", "no", show=False, id="dialog.no"),
 )
 """Every key a question answers, for the console's table of keys."""
+#: What touches more than so many is never confirmed by one letter: it may be part of a word that
+#: was meant for something else.
+MOST_BY_LETTER: Final = 50
 #: From how many lines and columns on a box has room around what is in it.
 _HIGH_LINES: Final = 22
 _HEIGHTS: Final = [(0, "-low"), (_HIGH_LINES, "-high")]
@@ -113,10 +116,11 @@ class LookingDialog(Dialog[None]):
 
 
 class ConfirmDialog(Dialog[bool]):
-    """Asks whether to carry out a plan; a dangerous one only after its word was typed."""
+    """Asks whether to carry out a plan; a dangerous one only after its word was typed, a large one
+    only by its button."""
 
-    #: The first of these that there is: the field for the word, else Cancel.
-    AUTO_FOCUS = "#word, #no"
+    #: The first of these that there is: the fields for the word and for the pace, else Cancel.
+    AUTO_FOCUS = "#word, #pace, #no"
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(f"{plan.what}?", (line for line in plan.details if line))
@@ -129,7 +133,13 @@ class ConfirmDialog(Dialog[bool]):
             yield Field(id="word")
         if self._plan.pace is not None:
             yield Label("Jobs a second at most (empty: as fast as it goes):", classes="line")
-            yield Field(id="pace", restrict=r"[0-9]*", max_length=6)
+            yield FigureField(id="pace", max_length=6)
+        if self._needs_button:
+            yield Label(
+                Text(f"No letter confirms so much: Tab to {self._plan.verb}, then Enter."),
+                classes="line",
+                id="how",
+            )
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel and the deed."""
@@ -142,9 +152,28 @@ class ConfirmDialog(Dialog[bool]):
         """Let the deed be chosen once the word is right."""
         self.query_one("#yes", Button).disabled = event.value != self._plan.word
 
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
+    @property
+    def _needs_button(self) -> bool:
+        """Whether it is too much for a letter."""
+        return self._plan.many > MOST_BY_LETTER and self._plan.word is None
+
     def action_yes(self) -> None:
+        """Carry it out, if a letter may."""
+        if self._needs_button:
+            # Where it says how, if that is scrolled away.
+            self.query_one("#how").scroll_visible(animate=False)
+        else:
+            self.carry_out()
+
+    @on(Input.Submitted, "#pace")
+    def to_the_deed(self) -> None:
+        """Go on to the button: a figure that was typed is no answer yet."""
+        button = self.query_one("#yes", Button)
+        self.set_focus(self.query_one("#word") if button.disabled else button)
+
+    @on(Input.Submitted, "#word")
+    @on(Button.Pressed, "#yes")
+    def carry_out(self) -> None:
         """Carry it out, if the word is right."""
         word, pace = self._plan.word, self._plan.pace
         if word is not None and self.query_one("#word", Input).value != word:

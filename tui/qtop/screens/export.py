@@ -90,7 +90,7 @@ async def export(
     try:
         file = create(choice.path)
     except OSError as error:
-        app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad")
+        app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad", stays=True)
         return
     writer = Writer(app, file, source, with_secrets=choice.with_secrets)
     with file:
@@ -101,12 +101,12 @@ async def export(
             else:
                 await writer.write_found(wanted)
         except StoreError as error:
-            app.say(f"{safe(choice.path)} is not complete: {safe(str(error))}", "bad")
+            app.say(f"{safe(choice.path)} is not complete: {safe(str(error))}", "bad", stays=True)
         except OSError as error:
-            app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad")
+            app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad", stays=True)
         else:
             hidden = "" if choice.with_secrets else ", secrets hidden"
-            app.say(f"{writer} to {safe(choice.path)}{hidden}", "good")
+            app.say(f"{writer} to {safe(choice.path)}{hidden}", "good", stays=True)
 
 
 class Writer:
@@ -141,7 +141,7 @@ class Writer:
                 self._take(hit.item, place)
 
         def tell(done: int, of: int) -> None:
-            self._app.say(f"{self}; looked at {done:,} of {of:,} …", "dim")
+            self._app.say(f"{self}; looked at {done:,} of {of:,} …", "dim", stays=True)
 
         await walk(self._app.read, Walk(self._key), visit, tell, self._fetch)
 

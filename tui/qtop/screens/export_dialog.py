@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from textual import on
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input, Label
+from textual.widgets import Button, Input, Label
 
 from qtop.screens.dialogs import Dialog
-from qtop.widgets.field import Field
+from qtop.widgets.field import Box, Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ExportDialog(Dialog[ExportChoice | None]):
         """The file, and whether secrets are hidden."""
         yield Label("File:", classes="line")
         yield Field(self._path, id="path")
-        yield Checkbox("with secrets, so that `qtop load` can put them back", id="secrets")
+        yield Box("with secrets, so that `qtop load` can put them back", id="secrets")
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel, and what to write."""
@@ -62,7 +62,7 @@ class ExportDialog(Dialog[ExportChoice | None]):
     def _leave(self, *, is_all: bool) -> None:
         path = self.query_one("#path", Input).value.strip()
         if path:
-            secrets = self.query_one("#secrets", Checkbox).value
+            secrets = self.query_one("#secrets", Box).value
             self.dismiss(ExportChoice(path, is_all, secrets))
 
     @on(Button.Pressed, "#no")

@@ -58,6 +58,8 @@ class FailedScreen(EntriesScreen):
         #: Of all that is in the list, and of what matches the filter while there is one.
         self._census: Census | None = None
         self._matching: Census | None = None
+        #: What is listed, where that is complete: then it stays while the display is frozen.
+        self._complete: Census | None = None
         self._list_names: list[str] = [FAILED]
 
     @property
@@ -141,10 +143,14 @@ class FailedScreen(EntriesScreen):
         census = self._shown
         if not self.shows_groups or census is None:
             return
+        if self.is_frozen and census is self._complete:
+            return
         now, groups = self.now, census.groups
         rows = [] if groups is None else [group_row(group, now) for group in groups.groups()]
         none = "No failed jobs." if self.filter.is_empty else self.no_match
-        if groups is None or not groups.is_complete:
+        is_over = groups is not None and groups.is_complete
+        self._complete = census if is_over else None
+        if not is_over:
             why = census.follower.problem
             none = _LOOKING if why is None else chrome.unknown_word(why)
         self.show_matching(rows, none)
@@ -163,7 +169,7 @@ class FailedScreen(EntriesScreen):
 
     def filter_changed(self) -> None:
         """Show what matches now."""
-        self._matching = None
+        self._matching = self._complete = None
         self.workers.cancel_group(self, "matching")
         super().filter_changed()
 

@@ -63,7 +63,9 @@ class EntriesScreen(FailedActions):
 
     @property
     def now(self) -> datetime:
-        """The server's clock at the look that is shown."""
+        """The server's clock at the look that is shown, or when what is listed was read."""
+        if self.late is not None:
+            return self.late
         board = self.app.stage.view().board
         return datetime.now(UTC) if board is None else board.server_time
 
@@ -89,6 +91,13 @@ class EntriesScreen(FailedActions):
         if self.has_news(view):
             self.look()
         self.show_title()
+
+    def tell_late(self) -> None:
+        """As usual; what the look brought along is of its moment."""
+        if self._is_all_in_look():
+            self.late = None
+        else:
+            super().tell_late()
 
     def look(self) -> None:
         """Bring what is shown up to date."""
@@ -123,6 +132,7 @@ class EntriesScreen(FailedActions):
 
     def filter_changed(self) -> None:
         """Look for what matches now."""
+        self.tell_late()
         self.matches = self._follower = None
         self._page_ends = None
         self.workers.cancel_group(self, "search")
@@ -231,6 +241,7 @@ class EntriesScreen(FailedActions):
         else:
             ends = self._page_ends + PAGE
             self._page_ends = None if ends >= self._length else ends
+        self.tell_late()
         self.in_background("page", partial(self._turn, pages))
         return True
 

@@ -139,6 +139,7 @@ class HistoryScreen(MainScreen):
     def read_older(self) -> None:
         """Read more of the stream."""
         if self._deeds is not None and len(self._deeds) >= self._limit:
+            self.tell_late()
             self._limit = min(AUDIT_ENTRIES, self._limit + PAGE)
             self._load()
 

@@ -62,7 +62,10 @@ class JobActions(RowsScreen):
 
     async def action_show_serving(self) -> None:
         """Show the workers that serve the queue."""
-        await follow(self.app, to_serving(self.source.name))
+        board, name = self.app.stage.view().board, self.source.name
+        rows = (board.queues or ()) if board is not None else ()
+        serving = next((row.serving for row in rows if row.name == name), None)
+        await follow(self.app, to_serving(name, serving))
 
     # The chosen ones
 

@@ -86,6 +86,7 @@ class JobsScreen(JobActions):
 
     def filter_changed(self) -> None:
         """Look for what matches now."""
+        self.tell_late()
         self.workers.cancel_group(self, "search")
         self._matches = self._counting = self._follower = None
         self.table.clear_marks()
@@ -110,6 +111,7 @@ class JobsScreen(JobActions):
 
     def _go_to(self, start: int, *, lands_last: bool) -> None:
         if start != self._start and self.filter.is_empty:
+            self.tell_late()
             self._start, self._lands_last = start, lands_last
             self._load()
 

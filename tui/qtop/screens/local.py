@@ -54,6 +54,7 @@ class LocalScreen(MainScreen):
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
         self._sampling: Timer | None = None
+        self._is_shown = False
 
     def make_table(self) -> VTable[Any]:
         """The table."""
@@ -65,6 +66,10 @@ class LocalScreen(MainScreen):
 
     def show_board(self, view: View) -> None:
         """Show the groups and what is registered of their workers."""
+        is_frozen = view.frozen_since_mono is not None
+        if not self.has_news(view) and is_frozen and self._is_shown:
+            return
+        self._is_shown = True
         table: VTable[LocalRow] = self.table
         key = view.manner.sign("start_workers")
         table.empty_text = f"No workers were started here: press {key}, name queues and how many."

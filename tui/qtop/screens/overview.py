@@ -145,6 +145,7 @@ class OverviewScreen(MainKeys, ListScreen):
         self.jobs.empty_text = _none_runs(view)
         self.jobs.set_rows(longest(board.workers or ()) if board else ())
         self.failures.empty_text = chrome.empty_word(view, "failed jobs", "", "failures")
+        self.failures.label("number", cells.failed_label(board))
         self.failures.set_rows(glance.groups)
         self._show_charts(view)
 

@@ -50,6 +50,8 @@ def coarse(age_s: float | None) -> str:
 def since(row: VerdictRow) -> str:
     """How long a verdict has held; of one that is older than the console, at least how long."""
     verdict = row.verdict
+    if verdict.is_over:
+        return "over"
     if verdict.since is None or row.now is None:
         return ""
     age_s = (row.now - verdict.since).total_seconds()
@@ -59,7 +61,7 @@ def since(row: VerdictRow) -> str:
 
 
 def _tone(row: VerdictRow) -> Tone:
-    return _TONES[row.verdict.severity]
+    return "dim" if row.verdict.is_over else _TONES[row.verdict.severity]
 
 
 VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
@@ -146,7 +148,7 @@ JOBS: Final[tuple[Column[WorkerRow], ...]] = (
 )
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
-    Column("number", "failed", 6, lambda g: _number(g), priority=90, align="right"),
+    Column("number", "failed", 6, lambda g: cells.number(g.number), priority=90, align="right"),
     Column("class", "class", 12, lambda g: cells.failure_class(g.newest.failure), 2, priority=100),
     Column("error", "error", 12, lambda g: _error(g), 3, priority=95, style="bad"),
     Column(
@@ -159,10 +161,6 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
         style="dim",
     ),
 )
-
-
-def _number(group: NewestGroup) -> str:
-    return f"{cells.number(group.number)}{'+' if group.has_older else ''}"
 
 
 def _job(row: WorkerRow) -> str:

@@ -13,9 +13,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from qtop import keymap
+from qtop.display.text import safe
+from qtop.finding.filters import BadFilter, parse
 from qtop.keymap import DANGERS, Action, Where
+from qtop.keymap.synonyms import COMMANDS, PLACES, SYNONYMS
 from qtop.manner import Manner
 from qtop.screens.front import FrontScreen
+from qtop.verdicts import Lead
 from qtop.widgets.columns import Column
 from qtop.widgets.field import Field
 from qtop.widgets.vtable import VTable
@@ -27,6 +31,9 @@ PALETTE_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("up", "previous", show=False, id="palette.previous", priority=True),
 )
 """Every key the palette answers, for the console's table of keys."""
+
+#: What is chosen: an action, a place to go to, nothing.
+Choice = Action | Lead | None
 
 
 def _safety(action: Action) -> str:
@@ -42,20 +49,46 @@ COLUMNS: Final[tuple[Column[Action], ...]] = (
 
 
 def matching(actions: Sequence[Action], text: str) -> list[Action]:
-    """The actions in whose words each typed word stands."""
+    """The actions in whose words each typed word stands; those last that are only called so by
+    others."""
     words = text.casefold().split()
-    return [
-        action
-        for action in actions
-        if all(
-            word in f"{action.help} {action.label} {keymap.signs(action)}".casefold()
-            for word in words
-        )
+    own = {each.id: f"{each.help} {each.label} {keymap.signs(each)}".casefold() for each in actions}
+    named = [each for each in actions if all(word in own[each.id] for word in words)]
+    called = [
+        each
+        for each in actions
+        if all(word in f"{own[each.id]} {SYNONYMS.get(each.id, '')}" for word in words)
     ]
+    return [*named, *(each for each in called if each not in named)]
 
 
-class PaletteScreen(FrontScreen[Action | None], ModalScreen[Action | None]):
-    """A line to type in, and the actions that match. Gives the one that was chosen.
+def place_of(text: str) -> Lead | None:
+    """Where to go, for a screen's name and a filter, such as `failed class:Mail`; None when it is
+    not both."""
+    name, _, wanted = text.strip().partition(" ")
+    name = PLACES.get(name.casefold(), name.casefold())
+    place = next((each for each in keymap.SCREENS if each == name and each != "overview"), None)
+    if place is None or not wanted.strip():
+        return None
+    try:
+        return Lead(place, filter=parse(wanted).text)
+    except BadFilter:
+        return None
+
+
+def nothing_word(text: str) -> str:
+    """What an empty list says."""
+    lead = place_of(text)
+    if lead is not None:
+        return f"Enter shows {lead.place}, filtered by: {safe(lead.filter)}"
+    word = text.split()[0].casefold() if text.split() else ""
+    if word in COMMANDS:
+        return f"That is a command for a shell: qtop {word} --help tells more."
+    return "Nothing here is called so; ? lists all keys, / filters a list."
+
+
+class PaletteScreen(FrontScreen[Choice], ModalScreen[Choice]):
+    """A line to type in, and the actions that match. Gives the one that was chosen, or where to go.
 
     Args:
         places: Where the keys work that are offered.
@@ -75,7 +108,6 @@ class PaletteScreen(FrontScreen[Action | None], ModalScreen[Action | None]):
         self._actions = [action for action in actions if action.id != "palette"]
         self._table = VTable(COLUMNS, key=lambda action: action.id, markable=False)
         self._table.can_focus = False
-        self._table.empty_text = "Nothing here is called so; ? lists all keys."
 
     def compose(self) -> ComposeResult:
         """The line and the list."""
@@ -90,6 +122,7 @@ class PaletteScreen(FrontScreen[Action | None], ModalScreen[Action | None]):
     @on(Input.Changed)
     def narrow(self, event: Input.Changed) -> None:
         """Offer what matches."""
+        self._table.empty_text = nothing_word(event.value)
         self._table.set_rows(matching(self._actions, event.value))
         self._table.action_cursor_first()
 
@@ -98,9 +131,11 @@ class PaletteScreen(FrontScreen[Action | None], ModalScreen[Action | None]):
         self.dismiss(event.row)
 
     def action_run(self) -> None:
-        """Choose the one under the cursor."""
-        if self._table.cursor_row is not None:
-            self.dismiss(self._table.cursor_row)
+        """Choose the one under the cursor, or go where the words lead."""
+        row = self._table.cursor_row
+        chosen = place_of(self.query_one(Input).value) if row is None else row
+        if chosen is not None:
+            self.dismiss(chosen)
 
     def action_leave(self) -> None:
         """Choose nothing."""

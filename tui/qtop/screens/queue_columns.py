@@ -140,7 +140,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "failed",
         "failed",
         6,
-        cells.queue_failed,
+        lambda r: cells.number(r.failed),
         priority=55,
         align="right",
         style=lambda r: "bad" if r.failed else "dim",

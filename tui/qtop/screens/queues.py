@@ -53,6 +53,7 @@ class QueuesScreen(MainScreen):
         word = chrome.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
+        table.label("failed", cells.failed_label(view.board))
         self.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
@@ -107,7 +108,7 @@ class QueuesScreen(MainScreen):
         """Show the workers that serve the queue under the cursor."""
         row: QueueRow | None = self.table.cursor_row
         if row is not None:
-            await follow(self.app, to_serving(row.name))
+            await follow(self.app, to_serving(row.name, row.serving))
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here, for the chosen queues in this order."""

@@ -183,5 +183,9 @@ class MainScreen(MainKeys, RowsScreen):
     """One of the console's numbered lists."""
 
     def action_clear_filter(self) -> None:
-        """Show everything again."""
-        self.set_filter("")
+        """Back to where a lead came from, or show everything again."""
+        # Imported here: it knows this module.
+        from qtop.screens.leads import go_back
+
+        if not go_back(self.app, self):
+            self.set_filter("")

@@ -231,6 +231,7 @@ class ScheduledScreen(ScheduledActions):
 
     def filter_changed(self) -> None:
         """Look for what matches now."""
+        self.tell_late()
         self._pager.reset()
         self.table.clear_marks()
         self._load()

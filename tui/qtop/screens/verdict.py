@@ -30,7 +30,7 @@ class VerdictScreen(TextScreen):
         key = self._verdict.key
         now = next((each for each in view.glance.verdicts if each.key == key), None)
         self._verdict = verdict = now or self._verdict
-        if now is None:
+        if now is None or now.is_over:
             yield TextLine("This is no longer so.", "dim")
         yield TextLine(safe(verdict.text))
         yield TextLine("")

@@ -158,6 +158,7 @@ class WorkersScreen(MainScreen):
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""
         record = row.record
+        served = self.app.stage.served_by(row.identity.queues)
         job = (None, None) if record is None else unwrapped(record.class_name, record.args)
         return Subject(
             class_name=job[0],
@@ -167,9 +168,8 @@ class WorkersScreen(MainScreen):
             age_s=row.elapsed_s,
             words=(row.identity.text, row.condition),
             is_readable=record is None or record.problem is None,
-            serves=self.app.stage.served_by(row.identity.queues)
-            if row.condition != "dead?"
-            else (),
+            serves=served if row.condition != "dead?" else (),
+            lists=served,
         )
 
     def on_vtable_opened(self, event: VTable.Opened[WorkerRow]) -> None:

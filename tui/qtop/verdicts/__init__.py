@@ -13,5 +13,6 @@ __all__ = ["SEVERITIES", "Judge", "Lead", "Severity", "Verdict", "no_answer", "t
 
 def troubles(verdicts: tuple[Verdict, ...]) -> tuple[int, Severity]:
     """How many verdicts are bad or warn, and the worst severity there is."""
-    worst = min((SEVERITIES.index(each.severity) for each in verdicts), default=len(SEVERITIES) - 1)
-    return sum(each.severity in ("bad", "warn") for each in verdicts), SEVERITIES[worst]
+    found = [each for each in verdicts if not each.is_over]
+    worst = min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES) - 1)
+    return sum(each.severity in ("bad", "warn") for each in found), SEVERITIES[worst]

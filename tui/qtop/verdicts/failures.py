@@ -88,12 +88,21 @@ def judged(board: Board, pace: Pace, marks: Marks, thresholds: Thresholds) -> It
     rows = board.failures or ()
     recent = [row for row in rows if row.age_s is not None and row.age_s < _RECENT_S]
     if len(recent) >= _ENOUGH:
-        yield from _shared(recent, marks, thresholds)
-        yield from _worst_class(recent, thresholds)
+        span = _span(board, len(recent))
+        yield from _shared(recent, marks, thresholds, span)
+        yield from _worst_class(recent, thresholds, span)
     unreadable = sum(_is_unreadable(row) for row in rows)
     if unreadable:
         text = f"{unreadable:,} of the newest failures cannot be read"
         yield Verdict("jobs", "note", text, "unreadable failures", "", Lead("failed"))
+
+
+def _span(board: Board, recent: int) -> str:
+    """Among which failures was counted: where the hour has more than were read, no figure is that
+    of the hour."""
+    read = len(board.failures or ())
+    is_cut = recent == read and (board.totals.failed is None or board.totals.failed > read)
+    return f"among the newest {read:,}" if is_cut else "within an hour"
 
 
 def _is_unreadable(row: FailureRow) -> bool:
@@ -123,7 +132,7 @@ def _burst(board: Board, pace: Pace, thresholds: Thresholds) -> Verdict | None:
 
 
 def _shared(
-    recent: Sequence[FailureRow], marks: Marks, thresholds: Thresholds
+    recent: Sequence[FailureRow], marks: Marks, thresholds: Thresholds, span: str
 ) -> Iterator[Verdict]:
     """An error in many classes: what they share is broken, not they."""
     classes: defaultdict[tuple[str, str], set[str | None]] = defaultdict(set)
@@ -138,18 +147,20 @@ def _shared(
         many = len(classes[exception, message])
         if number >= _ENOUGH and many >= thresholds.shared_classes:
             times = counted(number, "time")
-            text = f"{exception_name(exception)} in {many:,} classes, {times} within an hour"
+            text = f"{exception_name(exception)} in {many:,} classes, {times} {span}"
             lead = Lead("failed", filter=term("exception", exception))
             remedy = "look at what they share, before you requeue them"
             yield Verdict("failures", "warn", text, "shared", exception, lead, remedy)
 
 
-def _worst_class(recent: Sequence[FailureRow], thresholds: Thresholds) -> Iterator[Verdict]:
+def _worst_class(
+    recent: Sequence[FailureRow], thresholds: Thresholds, span: str
+) -> Iterator[Verdict]:
     classes = Counter(unwrapped(row.failure.class_name, row.failure.args)[0] for row in recent)
     (name, number), *others = classes.most_common()
     if name is not None and others and number >= len(recent) * thresholds.worst_part:
         times, rest = counted(number, "time"), len(recent) - number
-        text = f"{name} failed {times} within an hour, all others {rest:,}"
+        text = f"{name} failed {times} {span}, all others {rest:,}"
         yield Verdict(
             "failures",
             "warn",

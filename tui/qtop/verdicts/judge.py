@@ -17,6 +17,7 @@ from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
 from qtop.verdicts.lease import LockWatch
 from qtop.verdicts.queues import Growth
+from qtop.verdicts.steady import Steady
 from qtop.verdicts.verdict import SEVERITIES, Check, Severity, Verdict
 from resque.state.survey import Survey
 
@@ -29,12 +30,13 @@ class Judge:
 
     Args:
         thresholds: From when on something is wrong.
+        is_steady: What comes and goes is told as `Steady` says, else as it is found.
 
     Attributes:
         marks: What groups the newest failures of the last look.
     """
 
-    def __init__(self, thresholds: Thresholds = USUAL) -> None:
+    def __init__(self, thresholds: Thresholds = USUAL, *, is_steady: bool = False) -> None:
         self._thresholds = thresholds
         self._growth = Growth(thresholds)
         self._durations = Durations()
@@ -43,6 +45,7 @@ class Judge:
         self.marks = Marks()
         self._first_seen: dict[tuple[str, str, str], datetime] = {}
         self._began: datetime | None = None
+        self._steady = Steady() if is_steady else None
 
     def judge(
         self, board: Board, at_mono: float, *, survey: Survey | None, rtt_ms: float | None
@@ -62,9 +65,11 @@ class Judge:
         found += server.slow(rtt_ms, self._thresholds)
         if survey is not None:
             found += server.judged(survey, self._lock.add(survey), self._thresholds)
+        if self._steady is not None:
+            found = self._steady.told(found, board, at_mono, is_whole=survey is not None)
         dated = self._dated(found, board.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
-        if any(each.severity in ("bad", "warn") for each in dated):
+        if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
             return tuple(dated)
         return (_all_well(board, survey), *dated)
 
@@ -72,7 +77,7 @@ class Judge:
         """What is wrong with queues, workers and jobs, in no order, without when it began."""
         deeds = survey.deeds or () if survey is not None else ()
         self._durations.add(board)
-        grown = self._growth.add(board, at_mono)
+        grown = self._growth.add(board, at_mono, deeds)
         yield from queues.judged(board, grown, waiting_classes(survey))
         if survey is not None:
             yield from queues.delayed_aside(board, survey)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from shlex import quote
 from typing import Final, NamedTuple
 
@@ -16,8 +17,12 @@ from qtop.rows.model import Board, QueueRow
 from qtop.verdicts.classes import Classes, worker_for
 from qtop.verdicts.verdict import Lead, Verdict, first_few
 from resque.state import delayed
+from resque.state.audit import Deed
 from resque.state.survey import Survey
 
+#: Actions that put jobs onto queues. They are on record at their first step, by another clock.
+_FEEDING: Final = frozenset({"requeue", "move", "edit", "undo", "run now", "enqueue", "load"})
+_DOUBT: Final = timedelta(seconds=2)
 #: How often depths are noted while a queue is watched for growth.
 _NOTES: Final = 12
 
@@ -183,37 +188,65 @@ class Grown(NamedTuple):
     since: datetime
 
 
+class _Note(NamedTuple):
+    """How deep the queues were, and when."""
+
+    at_mono: float
+    depths: dict[str, int]
+    server_time: datetime
+
+
+def _noted(board: Board, at_mono: float) -> _Note:
+    depths = {row.name: row.depth for row in board.queues or () if row.depth is not None}
+    return _Note(at_mono, depths, board.server_time)
+
+
+def _fed(notes: Sequence[_Note], deeds: Sequence[Deed]) -> list[tuple[dict[str, int], ...]]:
+    """The depths before and after each of the times between which operators put jobs onto
+    queues."""
+    moments = [deed.at for deed in deeds if deed.action in _FEEDING]
+    return [
+        (before.depths, after.depths)
+        for before, after in pairwise(notes)
+        if any(before.server_time - _DOUBT <= at <= after.server_time + _DOUBT for at in moments)
+    ]
+
+
 class Growth:
     """Remembers depths, to find the queues that have grown for a while and still do."""
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._for_s, self._by = thresholds.grow_for_s, thresholds.grow_by_jobs
-        self._notes: deque[tuple[float, dict[str, int]]] = deque()
+        self._notes: deque[_Note] = deque()
         self._since: dict[str, datetime] = {}
 
-    def add(self, board: Board, at_mono: float) -> list[Grown]:
-        """Take in a look; return what grows, fastest first. O(queues)."""
+    def add(self, board: Board, at_mono: float, deeds: Sequence[Deed] = ()) -> list[Grown]:
+        """Take in a look; return what grows, fastest first. What came while operators put jobs onto
+        queues, by the `deeds` on record, is no growth. O(queues)."""
         if board.queues is None:
             return []
         notes = self._notes
         if board.totals.falls.breaks_counts:
             notes.clear()  # what was noted was of another database
-        if not notes or at_mono - notes[-1][0] >= self._for_s / _NOTES:
-            notes.append((at_mono, {q.name: q.depth for q in board.queues if q.depth is not None}))
-        while len(notes) > 1 and notes[1][0] <= at_mono - self._for_s:
+        if not notes or at_mono - notes[-1].at_mono >= self._for_s / _NOTES:
+            notes.append(_noted(board, at_mono))
+        while len(notes) > 1 and notes[1].at_mono <= at_mono - self._for_s:
             notes.popleft()
-        first_mono, first = notes[0]
+        first_mono, first, _ = notes[0]
         seconds = at_mono - first_mono
         if seconds < self._for_s or seconds <= 0:
             return []
         # Growth that is over is no worry: the last quarter must show it too.
-        recent = next(seen for noted, seen in reversed(notes) if noted <= at_mono - seconds / 4)
+        late_mono = at_mono - seconds / 4
+        recent = next(note.depths for note in reversed(notes) if note.at_mono <= late_mono)
+        fed = _fed([*notes, _noted(board, at_mono)], deeds) if deeds else []
         grown: list[Grown] = []
         for row in board.queues:
             depth = row.depth
             if depth is None:
                 continue
             was = first.get(row.name, depth)
+            was += sum(max(0, then.get(row.name, 0) - at.get(row.name, 0)) for at, then in fed)
             if depth - was >= max(self._by, 1) and depth > recent.get(row.name, depth):
                 since = board.server_time - timedelta(seconds=seconds)
                 since = self._since.setdefault(row.name, since)

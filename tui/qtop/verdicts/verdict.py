@@ -55,6 +55,7 @@ class Verdict:
         remedy: What to do; empty when that depends.
         since: Since when, by the server's clock; None when it is not known.
         is_older: It was so when the console began to look: it is older than `since`.
+        is_over: It is no longer so, and keeps its place for a moment.
     """
 
     check: Check
@@ -66,6 +67,7 @@ class Verdict:
     remedy: str = ""
     since: datetime | None = None
     is_older: bool = False
+    is_over: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:

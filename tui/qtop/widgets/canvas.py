@@ -4,6 +4,7 @@ The keys, the mouse and everything a screen calls are in `vtable`.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Final, Generic
 
 from rich.segment import Segment
@@ -104,6 +105,19 @@ class RowCanvas(ScrollView, Generic[RowT]):
         """Show only these columns, in this order; None: all. Raises ValueError."""
         self._shown = arranged(self._columns, keys)
         self._placed = (-1, ())
+
+    def label(self, key: str, label: str) -> None:
+        """Call a column otherwise from now on; it becomes wide enough for that."""
+
+        def named(column: Column[RowT]) -> Column[RowT]:
+            if column.key != key or column.label == label:
+                return column
+            return replace(column, label=label, width=max(column.width, len(label)))
+
+        columns = tuple(map(named, self._columns))
+        if columns != self._columns:
+            self._columns, self._shown = columns, tuple(map(named, self._shown))
+            self._placed = (-1, ())
 
     def render_line(self, y: int) -> Strip:
         """Paint one line of the screen, and remember what it shows."""

@@ -57,8 +57,12 @@ def _secrets(view: View) -> list[Span]:
 def _frozen(view: View) -> list[Span]:
     if view.frozen_since_mono is None:
         return []
-    age_s = view.now_mono - view.frozen_since_mono
-    return [Span(f" FROZEN {ago(age_s)} ", "flag", 96)]
+    moment = "" if view.board is None else f" {view.board.server_time.astimezone():%H:%M:%S}"
+    spans = [Span(f" FROZEN{moment} ", "flag", 96)]
+    if view.is_unanswered and view.look.error is None:
+        # That Redis does not answer is news, whatever is frozen.
+        spans[:0] = [Span(" NO ANSWER NOW ", "flag", 95), Span(" ", "", 95)]
+    return spans
 
 
 def _milliseconds(rtt_ms: float) -> str:

@@ -33,6 +33,7 @@ STARTS: Final = (
         "retried:yes",
         "readable:no",
         "serves:",
+        "lists:",
         "age>1h",
         "age<10m",
         "due<10m",

@@ -24,9 +24,10 @@ if kept > 0 then
   end
 end
 
--- Write down that the operation happened: once for all calls that belong to it.
+-- Write down that the operation happened: once for all calls that belong to it. Where nothing was
+-- done nothing happened.
 local function note(shape, done)
-  if kept == 0 then
+  if kept == 0 or done == 0 then
     return
   end
   if redis.call('EXISTS', KEYS[2]) == 0 then

@@ -1,0 +1,96 @@
+"""What a question takes for an answer, and what not."""
+
+from typing import Any
+
+import pytest
+from tests.tui.console import console, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, fleet
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from qtop.app import QtopApp
+from qtop.keymap import Danger
+from qtop.plans.pace import Pace
+from qtop.plans.plan import Outcome, Plan, Run
+from qtop.screens.dialogs import MOST_BY_LETTER, ConfirmDialog
+from qtop.screens.export_dialog import ExportDialog
+from qtop.widgets.field import Box
+
+
+async def run(send: Run) -> Outcome:
+    return Outcome("done")
+
+
+def plan(many: int, pace: Pace | None = None, word: str | None = None) -> Plan:
+    danger: Danger = "confirm" if word is None else "typed"
+    return Plan("Requeue", "Requeue", ("All.",), danger, run, word, pace, many)
+
+
+async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | None]:
+    """Ask; the answers come into the list."""
+    answers: list[bool | None] = []
+    await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+    await app.push_screen(ConfirmDialog(wanted), answers.append)
+    await until(pilot, lambda: app.screen.focused is not None, "the focus")
+    return answers
+
+
+async def test_no_letter_confirms_what_touches_many_jobs() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        answers = await asked(app, pilot, plan(499, Pace()))
+        await pilot.press(*"retry", "ctrl+s")
+        await pilot.pause()
+        assert not answers
+        assert "Tab to Requeue, then Enter" in screen_text(app)
+        await pilot.press("tab", "tab", "enter")
+        await until(pilot, lambda: answers == [True], "the answer")
+
+
+@pytest.mark.parametrize("pace", [None, Pace()])
+async def test_a_letter_confirms_what_touches_few(pace: Pace | None) -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        answers = await asked(app, pilot, plan(MOST_BY_LETTER, pace))
+        await pilot.press("y")
+        await until(pilot, lambda: answers == [True], "the answer")
+
+
+async def test_digits_go_into_the_rate_and_enter_goes_on_to_the_button() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        pace = Pace()
+        answers = await asked(app, pilot, plan(3, pace))
+        await pilot.press("1", "0", "enter")
+        await until(pilot, lambda: isinstance(app.screen.focused, Button), "the button")
+        assert (app.screen.focused and app.screen.focused.id) == "yes"
+        assert not answers
+        await pilot.press("enter")
+        await until(pilot, lambda: answers == [True], "the answer")
+        assert pace.jobs_per_s == 10
+
+
+async def test_enter_in_the_rate_confirms_nothing_before_the_word_is_right() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        answers = await asked(app, pilot, plan(499, Pace(), "prod"))
+        await pilot.press("tab", "5", "enter")
+        await until(
+            pilot,
+            lambda: app.screen.focused is app.screen.query_one("#word", Input),
+            "the field for the word",
+        )
+        assert not answers
+        await pilot.press(*"prod", "enter")
+        await until(pilot, lambda: answers == [True], "the answer")
+
+
+async def test_a_box_shows_without_colours_whether_it_is_on() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await app.push_screen(ExportDialog("x.jsonl", "Write 1", ""))
+        await until_shown(pilot, "[ ] with secrets")
+        app.screen.query_one(Box).focus()
+        await pilot.press("space")
+        await until_shown(pilot, "[x] with secrets")

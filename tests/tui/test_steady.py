@@ -1,0 +1,224 @@
+"""Incidents that come and go do not move the rows, and one's own actions are no incidents."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.known import known
+from tests.tui.console import console, table_of, until, until_shown
+from tests.tui.looks import NOW, FakeSource, queue, snapshot, survey, worker
+
+from qtop.config.thresholds import Thresholds
+from qtop.local.workers import LocalWorkers
+from qtop.poller import Look
+from qtop.rows.boards import History
+from qtop.rows.deeds import without_deeds
+from qtop.rows.model import Board
+from qtop.stage import Stage
+from qtop.verdicts import Judge, Verdict
+from qtop.verdicts.steady import STAYS_S, Steady
+from resque.state.audit import Deed
+from resque.state.snapshot import Snapshot
+from resque.state.trail import Actor
+from resque.wire.keys import Keys
+
+KEYS = Keys("resque")
+BURST = Verdict("failures", "bad", "9 jobs failed", "burst")
+OTHER = Verdict("jobs", "warn", "one runs long", "long", "A")
+
+
+def deed(action: str, source: bytes, at_s: float = 0.0) -> Deed:
+    at = NOW + timedelta(seconds=at_s)
+    actor = Actor("ada@web1", "qtop")
+    return Deed("id", at, actor, action, "3 jobs", "", source, 3, None, None, None)
+
+
+def board_at(seconds: float) -> Board:
+    look = snapshot(server_time=NOW + timedelta(seconds=seconds))
+    return History().add(look, seconds)
+
+
+def told(steady: Steady, found: list[Verdict], at_s: float) -> list[str]:
+    verdicts = steady.told(found, board_at(at_s), at_s, is_whole=True)
+    assert all(each.is_over is (each.key not in {v.key for v in found}) for each in verdicts)
+    return [each.kind for each in verdicts]
+
+
+def test_what_the_first_look_finds_is_told_at_once() -> None:
+    assert told(Steady(), [BURST], 0.0) == ["burst"]
+
+
+def test_an_incident_is_told_from_its_second_look_on() -> None:
+    steady = Steady()
+    assert told(steady, [], 0.0) == []
+    assert told(steady, [BURST], 1.0) == []
+    assert told(steady, [BURST], 2.0) == ["burst"]
+
+
+def test_one_that_comes_for_one_look_only_is_not_told() -> None:
+    steady = Steady()
+    told(steady, [], 0.0)
+    for at in range(1, 9):
+        assert told(steady, [BURST] if at % 2 else [], float(at)) == []
+
+
+def test_one_that_goes_stays_for_ten_seconds_and_one_that_comes_back_stays() -> None:
+    steady = Steady()
+    told(steady, [BURST, OTHER], 0.0)
+    assert told(steady, [OTHER], 5.0) == ["burst", "long"]
+    assert told(steady, [BURST, OTHER], 9.0) == ["burst", "long"]
+    assert told(steady, [OTHER], 9.0 + STAYS_S - 0.1) == ["burst", "long"]
+    assert told(steady, [OTHER], 9.0 + STAYS_S) == ["long"]
+
+
+def test_a_look_that_is_judged_again_counts_once() -> None:
+    steady, board = Steady(), board_at(1.0)
+    told(steady, [], 0.0)
+    for _ in range(3):
+        assert steady.told([BURST], board, 1.0, is_whole=True) == []
+
+
+def test_where_looks_are_far_apart_an_incident_is_told_at_once() -> None:
+    steady = Steady()
+    told(steady, [], 0.0)
+    assert told(steady, [BURST], 60.0) == ["burst"]
+
+
+async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
+    hand = [worker("h:1:low")]
+    look = snapshot([queue("low", 0), queue("mail", 5)], hand)
+    # Another one, which is worse and stands above it.
+    worse = [replace(look, problems={"queues": "cannot be read"}) for _ in range(3)]
+    source = FakeSource(look, *worse)
+    app = console(source)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "nobody serves mail")
+        table = table_of(app)
+        await pilot.press("down", "up")
+
+        def under() -> Any:
+            row: Any = table.cursor_row
+            return row.verdict.key
+
+        before = under()
+        for left in range(2, 0, -1):
+            app.look_now()
+            await until(pilot, lambda n=left: len(source.looks) == n, "a look")  # type: ignore[misc]
+        await until_shown(pilot, "bad   queues: cannot be read")
+        await until(pilot, lambda: under() == before, "the same incident")
+
+
+# One's own actions
+
+
+def boards(*looks: Snapshot) -> Board:
+    history = History()
+    return [history.add(look, float(number)) for number, look in enumerate(looks)][-1]
+
+
+FELL = (
+    snapshot([queue("mail", 58)], server_time=NOW),
+    snapshot([queue("mail", 0)], server_time=NOW + timedelta(seconds=2)),
+)
+
+
+@pytest.mark.parametrize("action", ["clear", "delete", "move", "undo", "remove"])
+def test_what_was_done_with_qtop_is_no_fall(action: str) -> None:
+    board = boards(*FELL)
+    assert board.totals.falls.waiting is not None
+    source = KEYS.failed() if action == "undo" else KEYS.queue("mail")
+    left = without_deeds(board, [deed(action, source, 1.0)], KEYS)
+    assert left.totals.falls.waiting is None
+    assert not known(left.queues)[0].falls
+    assert not [v for v in Judge().fleet(left, 1.0, None) if v.kind == "fell"]
+
+
+def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
+    others = [queue("low", 9_000)]
+    looks = [replace(look, queues=(*known(look.queues), *others)) for look in FELL]
+    board = boards(*looks)
+    assert board.totals.falls.waiting is None
+    assert known(board.queues)[0].falls
+    left = without_deeds(board, [deed("clear", KEYS.queue("mail"), 1.0)], KEYS)
+    assert not any(row.falls for row in known(left.queues))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        deed("clear", KEYS.queue("low"), 1.0),
+        deed("clear", KEYS.queue("mail"), -60.0),
+        deed("pause", KEYS.queue("x"), 1.0),
+    ],
+)
+def test_what_another_action_did_explains_nothing(other: Deed) -> None:
+    board = without_deeds(boards(*FELL), [other], KEYS)
+    assert board.totals.falls.waiting is not None
+    assert known(board.queues)[0].falls
+
+
+def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() -> None:
+    hands = [worker(f"h:{n}:mail") for n in range(4)]
+    board = boards(
+        snapshot(workers=hands, failed=40),
+        snapshot(server_time=NOW + timedelta(seconds=2), failed=0),
+    )
+    falls = board.totals.falls
+    assert falls.failed is not None
+    assert falls.workers is not None
+    ours = [deed("requeue", KEYS.failed(), 1.0), deed("prune", KEYS.workers(), 1.0)]
+    left = without_deeds(board, ours, KEYS).totals.falls
+    assert (known.failed, known.workers) == (None, None)
+    # One that was told to end finishes its job first.
+    told = deed("stop", KEYS.workers(), -300.0)
+    assert without_deeds(board, [told], KEYS).totals.falls.workers is None
+
+
+@pytest.mark.parametrize(("deeds", "kinds"), [([], ["growing"]), (["requeue"], [])])
+def test_jobs_that_were_put_back_with_qtop_are_no_growth(
+    deeds: list[str], kinds: list[str]
+) -> None:
+    history, judge = History(), Judge(Thresholds(grow_for_s=60, grow_by_jobs=100))
+    done = tuple(deed(action, KEYS.failed(), 58.0) for action in deeds)
+    found: list[Verdict] = []
+    for second in range(0, 62, 2):
+        now = NOW + timedelta(seconds=second)
+        mail = queue("mail", 500 if second >= 59 else 0)
+        look = snapshot([mail], [worker("h:1:mail", on="mail")], server_time=now)
+        board = history.add(look, float(second))
+        found = list(judge.fleet(board, float(second), survey(*done)))
+    assert [each.kind for each in found if each.check == "queues"] == kinds
+
+
+def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> None:
+    clock: list[float] = [0.0]
+    stage = Stage(
+        address="x",
+        namespace="resque",
+        interval_s=1.0,
+        read_only=False,
+        local=LocalWorkers(
+            tmp_path, address="x", url="x", namespace="resque", environ={}, on_change=lambda: None
+        ),
+        local_host="h",
+        clock=lambda: clock[0],
+    )
+
+    def fell() -> list[Any]:
+        return [each for each in stage.view().glance.verdicts if each.kind == "fell"]
+
+    stage.take(Look(FELL[0], 0.0))
+    stage.take_survey(survey())
+    stage.take(Look(FELL[1], 2.0))
+    assert stage.fell_now
+    assert not fell()
+    stage.take_survey(survey(deed("move", KEYS.queue("mail"), 1.0)))
+    for number in range(3, 6):
+        later = replace(FELL[1], server_time=NOW + timedelta(seconds=number))
+        stage.take(Look(later, float(number)))
+        assert not fell()
+    board = stage.view().board
+    assert board is not None
+    assert not known(board.queues)[0].falls

@@ -1,0 +1,98 @@
+"""From one screen to another and back; what a screen said stays there."""
+
+from tests.tui.console import console, screen_text, table_of, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
+
+from qtop.screens.overview import OverviewScreen
+
+
+async def test_escape_goes_back_to_where_a_lead_came_from() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "nobody serves")
+        row = table_of(app).cursor_row
+        await pilot.press("enter")
+        await until(pilot, lambda: app.current_mode != "overview", "the lead")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.current_mode == "overview", "the way back")
+        assert table_of(app).cursor_row == row
+
+
+async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "nobody serves")
+        await pilot.press("2", "W")
+        await until(pilot, lambda: app.current_mode == "workers", "the workers")
+        assert "serves:" in screen_text(app)
+        await pilot.press("slash", "ctrl+u", *"web1", "enter")
+        await pilot.press("escape")
+        assert app.current_mode == "workers"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.current_mode == "queues", "the queues")
+        await pilot.press("escape")
+        assert app.current_mode == "queues"
+
+
+async def test_a_digit_is_no_step_to_come_back_from() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "nobody serves")
+        await pilot.press("2", "W", "3", "escape")
+        await pilot.pause()
+        assert app.current_mode == "workers"
+
+
+async def test_one_focuses_the_incidents_again() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "nobody serves")
+        screen = app.screen
+        assert isinstance(screen, OverviewScreen)
+        for keys in (["tab", "1"], ["tab", "3", "1"]):
+            await pilot.press(*keys)
+            await until(pilot, lambda: screen.focused is screen.table, "the incidents")
+
+
+async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
+    hands = [worker("old:1:mail", beat_age_s=4_000), worker("web:2:low")]
+    app = console(FakeSource(snapshot([queue("mail", 5), queue("low", 0)], hands)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "nobody serves mail")
+        await pilot.press("2", "W")
+        await until(pilot, lambda: app.current_mode == "workers", "the workers")
+        assert [row.identity.host for row in (table_of(app).cursor_row,) if row] == ["old"]
+        assert table_of(app).row_count == 1
+
+
+async def test_what_a_screen_said_is_not_said_on_another_one() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "nobody serves")
+        await pilot.press("2", "y")
+        await until_shown(pilot, "if your terminal lets it")
+        await pilot.press("3")
+        assert "if your terminal lets it" not in screen_text(app)
+        await pilot.press("2")
+        assert "if your terminal lets it" not in screen_text(app)
+        app.say("deleted 3", "good", stays=True)
+        await pilot.press("3")
+        assert "deleted 3" in screen_text(app)
+
+
+async def test_a_screen_and_a_filter_are_typed_into_the_palette() -> None:
+    app = console(FakeSource(snapshot([], [], [failure(1), failure(2, queue="low")])))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("colon", *"failed queue:low", "enter")
+        await until(pilot, lambda: app.current_mode == "failed", "the failures")
+        await until_shown(pilot, "queue:low")
+
+
+async def test_figures_of_the_newest_failures_only_are_called_so() -> None:
+    few = [failure(1), failure(2, queue="low")]
+    app = console(FakeSource(snapshot([queue("mail", 1), queue("low", 0)], [], few, failed=900)))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await until_shown(pilot, "newest 2")
+        await pilot.press("2")
+        await until_shown(pilot, "newest 2")
