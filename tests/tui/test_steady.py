@@ -170,7 +170,7 @@ def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() ->
     assert falls.workers is not None
     ours = [deed("requeue", KEYS.failed(), 1.0), deed("prune", KEYS.workers(), 1.0)]
     left = without_deeds(board, ours, KEYS).totals.falls
-    assert (known.failed, known.workers) == (None, None)
+    assert (left.failed, left.workers) == (None, None)
     # One that was told to end finishes its job first.
     told = deed("stop", KEYS.workers(), -300.0)
     assert without_deeds(board, [told], KEYS).totals.falls.workers is None
