@@ -31,7 +31,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import resque
-from resque.errors import BadOption, BadUrl, StoreError, UnknownJob
+from resque.errors import BadOption, BadUrl, BelongsToSidekiq, StoreError, UnknownJob
 from resque.jobs import registry
 from resque.scheduler.definition import BadSchedule
 from resque.scheduler.files import read_file
@@ -79,9 +79,9 @@ def main(environ: Mapping[str, str]) -> int:
         scheduler.run()
         if server is not None:
             server.close()
-    except (BadSchedule, StoreError) as error:
+    except (BadSchedule, BelongsToSidekiq, StoreError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
-        return 3 if isinstance(error, StoreError) else 2
+        return {BadSchedule: 2, BelongsToSidekiq: 1}.get(type(error), 3)
     finally:
         # As Ruby's scheduler does it.
         if path := environ.get("PIDFILE"):

@@ -28,10 +28,16 @@ PASS_BATCHES = 50
 
 #: Tells the own queue of a class, None when it has none or is not known.
 QueueOf = Callable[[str], str | None]
+#: Tells why nothing may go to a queue; None when it may.
+Refusal = Callable[[str], str | None]
 
 
 def no_queue(class_name: str) -> None:
     """A `QueueOf` that knows no class."""
+
+
+def no_refusal(queue: str) -> None:
+    """A `Refusal` that lets everything through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +109,16 @@ class Pass:
 
 
 def move_due(
-    keys: Keys, now: float, queue_of: QueueOf = no_queue, *, batch: int = BATCH
+    keys: Keys,
+    now: float,
+    queue_of: QueueOf = no_queue,
+    refusal: Refusal = no_refusal,
+    *,
+    batch: int = BATCH,
 ) -> Steps[Pass]:
     """Move the jobs that are due at `now` (epoch), the earliest first, but at most 50 batches.
-    Three round trips a batch; no script touches more than `batch` jobs."""
+    Those whose queue is refused are set aside. Three round trips a batch; no script touches more
+    than `batch` jobs."""
     moved, broken = Moved(), list[str]()
     for _ in range(PASS_BATCHES):
         first: list[tuple[str, float]] = yield single(
@@ -117,7 +129,7 @@ def move_due(
             next_at = first[0][1] if first and math.isfinite(first[0][1]) else None
             return Pass(moved, True, next_at, tuple(broken))
         stamp = first[0][0]
-        taken = yield from _move_head(keys, stamp, queue_of, batch)
+        taken = yield from _move_head(keys, stamp, queue_of, refusal, batch)
         if taken is None:
             # It stays where it is, before all others: looked past from now on.
             broken.append(stamp)
@@ -148,12 +160,14 @@ def reset(keys: Keys) -> Steps[Moved]:
 _Decided = tuple[bytes, str, Push | None]
 
 
-def _move_head(keys: Keys, stamp: str, queue_of: QueueOf, batch: int) -> Steps[Moved | None]:
+def _move_head(
+    keys: Keys, stamp: str, queue_of: QueueOf, refusal: Refusal, batch: int
+) -> Steps[Moved | None]:
     """Move the first jobs of a moment; None when its key is not a list."""
     head: list[bytes] | None = yield _head(keys, stamp, batch)
     if head is None:
         return None
-    pushes = [push_of(raw, queue_of) for raw in head]
+    pushes = [_admitted(push_of(raw, queue_of), raw, refusal) for raw in head]
     decided: list[_Decided] = [
         (raw, "queue", push) if isinstance(push, Push) else (raw, "aside", None)
         for raw, push in zip(head, pushes, strict=True)
@@ -162,6 +176,11 @@ def _move_head(keys: Keys, stamp: str, queue_of: QueueOf, batch: int) -> Steps[M
     aside = [push for push in pushes[:taken] if isinstance(push, Unreadable)]
     refused = [Unreadable(b"", "the key of its queue is not a list")] * kept_back
     return Moved(queued=taken - len(aside) - kept_back, set_aside=(*aside, *refused))
+
+
+def _admitted(push: Push | Unreadable, raw: bytes, refusal: Refusal) -> Push | Unreadable:
+    why = refusal(push.queue) if isinstance(push, Push) else None
+    return push if why is None else Unreadable(raw, why)
 
 
 def _head(keys: Keys, stamp: str, batch: int) -> Exchange[list[bytes] | None]:

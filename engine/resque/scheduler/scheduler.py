@@ -17,6 +17,7 @@ from pathlib import Path
 import setproctitle
 
 from resque.errors import StoreError, WrongType
+from resque.scheduler.admission import Admission
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
 from resque.scheduler.files import read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
@@ -71,6 +72,7 @@ class Scheduler:
         self._store = store
         self._keys = keys
         self._lock = keys.master_lock(options.lock_prefix)
+        self._admission = Admission(store, keys, clock, log)
         self._version = version
         self._zone = zone
         self._options = options
@@ -89,13 +91,15 @@ class Scheduler:
     def run(self) -> None:
         """Work until told to leave, then let go of the lock. Signals: see `signals`.
 
-        Raises StoreError only when Redis cannot be reached or refuses at the start. Later
-        outages are waited out.
+        Raises StoreError only when Redis cannot be reached or refuses at the start, and
+        BelongsToSidekiq when the namespace is Sidekiq's then. Later outages are waited out.
         """
         with self._wishes:
             self._title("Starting")
             backoff_s = 0.1
             try:
+                # Before anything is written.
+                self._admission.open()
                 self._register_file()
                 self._hold()
                 while not self._wishes.leave:
@@ -122,6 +126,8 @@ class Scheduler:
 
     def step(self) -> float:
         """Do everything there is to do now. Returns how long nothing will have to be done."""
+        if not self._admission.is_open():
+            return self._options.interval_s
         self._hold()
         self._obey()
         if not self._is_master:
@@ -172,7 +178,13 @@ class Scheduler:
         """Move what is due, a bounded number of jobs. Returns whether that was all."""
         now = self._clock().timestamp()
         done: Pass = self._store.run(
-            move_due(self._keys, now, self._queue_of, batch=self._options.batch)
+            move_due(
+                self._keys,
+                now,
+                self._queue_of,
+                self._admission.refusal,
+                batch=self._options.batch,
+            )
         )
         self._next_due = done.next_at
         if done.moved.queued:
@@ -260,6 +272,10 @@ class Scheduler:
         queue = schedule.queue_for(self._queue_of)
         assert at is not None  # noqa: S101  what is due has a moment
         assert queue is not None  # noqa: S101  what is usable has a queue
+        if (refusal := self._admission.refusal(queue)) is not None:
+            self._log(f"did not queue {schedule.class_name!r} ({schedule.name!r}): {refusal}")
+            self._plan.fired(schedule.name, self._clock())
+            return
         firing = Firing(schedule.name, at.astimezone(self._zone), queue, schedule.payload)
         now = self._clock()
         fire = schedules.fire(self._keys, firing, lock=self._lock, owner=self.id, now=now)

@@ -95,6 +95,7 @@ def _reading(keys: Keys) -> list[tuple[Arg, ...]]:
     return [
         ("TIME",),
         ("SMEMBERS", keys.queues()),
+        ("SRANDMEMBER", keys.queues()),
         ("SISMEMBER", keys.queues(), _NOBODY),
         ("SCARD", keys.queues()),
         ("LRANGE", failed, 0, 0),

@@ -162,10 +162,10 @@ def unregister(
     """Take a worker off the register; a job in its hands becomes a failure in the same step, with
     `own_lists` in its queue's list of failures.
 
-    `failure_of` builds the entry from the record. Returns whether there was such a job. Two
-    round trips; more only while the worker changes jobs meanwhile.
+    `failure_of` builds the entry from the record. Returns whether there was such a job. One round
+    trip, two with a job in its hands; more only while the worker changes jobs meanwhile.
     """
-    record = yield held(keys, worker_id)
+    record: bytes | None = None
     while True:
         entry = failure_of(record) if record is not None else b""
         done, record_now = yield take_off(keys, worker_id, record, entry, own_list=own_lists)

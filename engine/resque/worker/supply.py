@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from resque.errors import StoreError
+from resque.errors import Refused, StoreError
 from resque.state import lost, queue_list, workers
 from resque.state.queue_list import QueueList
 from resque.state.workers import Record
@@ -13,6 +13,7 @@ from resque.wire.codec import Unreadable, decode_payload
 from resque.wire.exchange import Exchange, T
 from resque.wire.keys import Keys
 from resque.wire.values import replace
+from resque.worker.admission import Admission
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, set_aside, work
@@ -42,6 +43,7 @@ class Supply:
         keys: Keys,
         worker_id: str,
         served: QueueList,
+        admission: Admission,
         options: Options,
         wishes: Wishes,
         log: Callable[[str], None],
@@ -53,6 +55,7 @@ class Supply:
         self._keys = keys
         self._worker_id = worker_id
         self._queues = served
+        self._admission = admission
         self._options = options
         self._wishes = wishes
         self._log = log
@@ -66,7 +69,16 @@ class Supply:
     @property
     def looked_at(self) -> Sequence[str]:
         """The queues that the last `take` looked at, in the order of the list."""
-        return self._names if self._queues.is_dynamic else self._queues.wanted
+        return self._admission.last_served
+
+    def open(self) -> None:
+        """See which of the queues may be served. Costs and raises as `Admission.open`, and a round
+        trip more for patterns."""
+        try:
+            names = self._wanted()
+        except Refused:
+            names = ()  # as is said when the first job is asked for
+        self._admission.open(names)
 
     def take(self, closing: Closing | None) -> Taken | None:
         """Close the last job and take the next; None when told to leave during an outage, before
@@ -164,16 +176,22 @@ class Supply:
         )
         taken = self._store.run(exchange)
         self._processed = taken.processed
+        if taken.foreign:
+            self._admission.bar(taken.foreign)
         if taken.set_aside:
             items = "item" if taken.set_aside == 1 else "items"
             self._log(f"set {taken.set_aside} unreadable {items} aside")
         return taken
 
     def _current_queues(self) -> list[str]:
+        return self._options.order(self._admission.served(self._wanted()))
+
+    def _wanted(self) -> Sequence[str]:
+        """The queues that the list means."""
         if not self._queues.is_dynamic:
-            return self._options.order(self._queues.wanted)
+            return self._queues.wanted
         if self._mono_now() - self._names_read_at >= _NAMES_FOR_S:
             registered = self._store.run(queue_list.names(self._keys))
             self._names = self._queues.resolve(registered)
             self._names_read_at = self._mono_now()
-        return self._options.order(self._names)
+        return self._names

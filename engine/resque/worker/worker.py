@@ -14,6 +14,7 @@ from resque.state.workers import Record
 from resque.wire import times
 from resque.wire.address import Address
 from resque.wire.keys import Keys
+from resque.worker.admission import Admission
 from resque.worker.connection import LeanStore
 from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.membership import Membership
@@ -73,11 +74,13 @@ class Worker:
         self._membership = Membership(self._store, keys, self.id, options, log, clock, mono_now)
         self._wishes = Wishes(graceful_term=options.graceful_term, term_child=options.term_child)
         self._runner = self._make_runner()
+        every_s = options.heartbeat_interval_s
         self._supply = Supply(
             self._store,
             keys,
             self.id,
             queue_list,
+            Admission(self._store, keys, every_s, log, clock, mono_now),
             options,
             self._wishes,
             log,
@@ -112,13 +115,16 @@ class Worker:
     def run(self) -> None:
         """Register, work until told to leave, unregister. Signals: see `signals`.
 
-        Raises StoreError only when Redis cannot be reached or refuses at the start, and
-        ResqueError when a hook of the worker raises; later outages are waited out.
+        Raises StoreError only when Redis cannot be reached or refuses at the start,
+        BelongsToSidekiq when all its queues are Sidekiq's then, and ResqueError when a hook of the
+        worker raises; later outages are waited out.
         """
         if self._options.fork:
             rehearse(self._wishes, self._clock)
         with self._wishes:
             self._title("Starting", plain=True)
+            # Before anything is written.
+            self._supply.open()
             self._beater.start()
             closing: Closing | None = None
             try:
