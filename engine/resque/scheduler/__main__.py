@@ -17,8 +17,8 @@
 | `RESQUE_REQUIRE`            | modules whose jobs declare queues, comma-separated             |
 | `TZ`                        | the zone of cron expressions that name none                    |
 
-Exit status: 0 left when told to, 2 the environment or the file cannot be used, 3 Redis cannot be
-used.
+Exit status: 0 left when told to, 1 the namespace is Sidekiq's, 2 the environment or the file cannot
+be used, 3 Redis cannot be used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Onto which queues a scheduler may put jobs: not onto those that are Sidekiq's by their content."""
+"""Which queues a scheduler may put jobs on: not those that are Sidekiq's by their content."""
 
 from __future__ import annotations
 

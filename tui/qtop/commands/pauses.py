@@ -76,6 +76,7 @@ def _switch(
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
+        session.refuse_if_sidekiqs(names)
         if is_pause and names:
             tell_unknown(session, names)
         if dry_run:

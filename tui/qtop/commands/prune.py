@@ -64,6 +64,7 @@ def command(
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
+        session.refuse_if_sidekiqs(failures=True)
         cases = session.run(gather(session.keys, names, ignore_pids=ignore_pids))
         dead = [case for case in cases if case.doubt is None]
         for case in cases:

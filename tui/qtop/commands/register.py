@@ -33,6 +33,7 @@ def command(names: tuple[str, ...], connection: Connection, as_json: bool, dry_r
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
+        session.refuse_if_sidekiqs(names)
         known = session.run(queues.names(session.keys))
         for name in dict.fromkeys(names):
             if dry_run:
