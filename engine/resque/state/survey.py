@@ -4,16 +4,17 @@ who paused what, and which jobs are next. One round trip."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from resque.errors import StoreError
-from resque.state import audit, delayed, fronts, inspection
+from resque.state import audit, delayed, fronts, inspection, ownership
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
+from resque.state.ownership import Ownership
 from resque.wire import times
-from resque.wire.exchange import Exchange, Reply
+from resque.wire.exchange import Exchange, Reply, Steps
 from resque.wire.keys import Keys, name_text
 
 Part = Literal["server", "scheduler", "deeds"]
@@ -35,6 +36,7 @@ class Survey:
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
         fronts: The payload that is next, of the queues that were asked for; see `fronts.take`.
+        ownership: Whose the keys of the namespace are; None when it was not looked at.
         skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
     """
 
@@ -48,11 +50,20 @@ class Survey:
     fronts: Mapping[str, bytes] = field(default_factory=dict)
     problems: Mapping[Part, str] = field(default_factory=dict)
     skew_s: float | None = None
+    ownership: Ownership | None = None
 
 
 def failed(why: str) -> Survey:
     """The survey of a server that told nothing."""
     return Survey(problems={"server": why, "scheduler": why, "deeds": why})
+
+
+def look(keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime) -> Steps[Survey]:
+    """As `take`, and whose the keys are, by these queues, or, without any, by those that are
+    registered; see `ownership.look`. Three round trips."""
+    found: Survey = yield take(keys, lock, queues)
+    whose = yield from ownership.look(keys, queues or None, now=now)
+    return replace(found, ownership=whose)
 
 
 def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey]:

@@ -12,6 +12,7 @@ from qtop.rows.model import Board
 from qtop.source import skew_s
 from resque.state import fronts, snapshot, survey
 from resque.state.survey import Survey
+from resque.wire.times import wall_now
 
 
 def look(session: Session, failures_limit: int, *, has_waits: bool = False) -> Board:
@@ -27,10 +28,11 @@ def look(session: Session, failures_limit: int, *, has_waits: bool = False) -> B
 
 
 def look_around(session: Session) -> Survey:
-    """What a console wants to know beside its looks. One round trip. Raises StoreError."""
+    """What a console wants to know beside its looks. Three round trips. Raises
+    StoreError."""
     lock = session.keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
     before_s = time.time()
-    found = session.run(survey.take(session.keys, lock))
+    found = session.run(survey.look(session.keys, lock, now=wall_now()))
     if found.taken is None:
         return found
     return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))

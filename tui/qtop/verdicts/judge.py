@@ -11,7 +11,7 @@ from qtop.config.thresholds import USUAL, Thresholds
 from qtop.display.text import ago, counted
 from qtop.failed.newest import Marks
 from qtop.rows.model import Board
-from qtop.verdicts import failures, falls, jobs, pauses, queues, server, workers
+from qtop.verdicts import failures, falls, jobs, ownership, pauses, queues, server, workers
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
 from qtop.verdicts.queues import Growth
@@ -68,7 +68,13 @@ class Judge:
         """What is wrong with queues, workers and jobs, in no order, without when it began."""
         deeds = survey.deeds or () if survey is not None else ()
         self._durations.add(board)
-        yield from queues.judged(board, self._growth.add(board, at_mono))
+        grown = self._growth.add(board, at_mono)
+        if survey is not None and survey.ownership is not None:
+            yield from ownership.judged(survey.ownership)
+            board = ownership.without_sidekiqs(board, survey.ownership)
+            names = {row.name for row in board.queues}
+            grown = [each for each in grown if each.row.name in names]
+        yield from queues.judged(board, grown)
         if survey is not None:
             yield from queues.delayed_aside(board, survey)
         yield from pauses.judged(board, deeds, self._thresholds)
