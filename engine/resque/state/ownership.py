@@ -325,6 +325,12 @@ def kind_of(item: Any) -> str:
     return "hint" if "retry" in job and has_time else "resque"
 
 
+def is_in_flight(queue: str) -> bool:
+    """Whether a name is one that reliable fetchers (Sidekiq Pro's, exq's, go-workers2's) give to
+    the lists of jobs in their hands, which look like queues."""
+    return queue.startswith(("sq|", "backup::")) or queue.endswith(":inprogress")
+
+
 def has_jid(job: Mapping[str, Any]) -> bool:
     """Whether a job has an id as Sidekiq and its like give it: 24 hexadecimal digits, or a UUID.
     Resque's have none (ActiveJob's is `job_id`, within the arguments)."""

@@ -6,8 +6,11 @@ a console nor by a worker with a pattern.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from resque.state import ownership
 from resque.state.trail import Trail, trail_args, trail_keys
 from resque.wire.exchange import Command, Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
@@ -44,6 +47,20 @@ def missing(keys: Keys) -> Steps[tuple[list[Unregistered], bool]]:
             break
     queues: list[Unregistered] = yield _still_missing(keys, sorted(found - registered))
     return queues, int(cursor) == 0
+
+
+def of_resque(
+    keys: Keys, found: Sequence[Unregistered], *, now: datetime
+) -> Steps[list[Unregistered]]:
+    """Those of some unregistered queues that are not Sidekiq's: neither by their content, nor
+    lists of jobs in the hands of its fetchers. Costs as `ownership.look`."""
+    whose = yield from ownership.look(keys, [each.name for each in found], now=now)
+    return [
+        each
+        for each in found
+        if whose.refusal(each.name) is None
+        and (whose.owner(each.name) == "resque" or not ownership.is_in_flight(each.name))
+    ]
 
 
 def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered]]:

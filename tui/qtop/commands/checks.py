@@ -7,6 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from statistics import median
+from types import MappingProxyType
 from typing import Final
 
 from qtop.display.text import counted
@@ -72,23 +73,34 @@ def rights(missing: Mapping[str, str] | None) -> Finding:
     return Finding("rights", "ERROR", text, f"allow {' '.join(f'+{n.lower()}' for n in names)}")
 
 
-def namespaces(found: Collection[str], is_complete: bool, ours: str) -> Finding:
-    """Whether there are queues where we look, or elsewhere."""
+def namespaces(
+    found: Collection[str],
+    is_complete: bool,
+    ours: str,
+    foreign: Mapping[str, str] = MappingProxyType({}),
+) -> Finding:
+    """Whether there are queues where we look, or elsewhere. `foreign` are the namespaces in which
+    Sidekiq lives, and what lives there in words: they are never advised."""
     others = [name for name in found if name != ours]
-    elsewhere = f"others: {named(others)}" if others else "no others"
+    shown = [f"{name} ({foreign[name]})" if name in foreign else name for name in others]
+    elsewhere = f"others: {named(shown)}" if others else "no others"
     if not is_complete:
         elsewhere += ", among the first 200,000 keys"
     if ours in found:
         return Finding("namespace", "OK", f"{ours!r} has queues; {elsewhere}")
-    if others:
+    advised = [name for name in others if name not in foreign]
+    if advised:
         text = f"{ours!r} has no queues; {elsewhere}"
-        return Finding("namespace", "WARN", text, f"try --namespace {others[0]}")
+        remedy = f"try --namespace {shlex.quote(advised[0])}"
+        return Finding("namespace", "WARN", text, remedy)
     return Finding("namespace", "OK", f"{ours!r} has no queues yet; {elsewhere}")
 
 
-def unregistered(found: Sequence[Unregistered], is_complete: bool) -> Finding:
-    """Whether queues hold jobs that nobody will find."""
+def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int = 0) -> Finding:
+    """Whether queues hold jobs that nobody will find. Besides there are so many `foreign` ones,
+    which are Sidekiq's."""
     rest = "" if is_complete else " among the first 200,000 keys"
+    rest += f"; {counted(foreign, 'list')} of Sidekiq's left alone" if foreign else ""
     if not found:
         return Finding("unregistered", "OK", f"no queue with jobs is missing from the set{rest}")
     text = named([f"{each.name} ({each.jobs:,} waiting)" for each in found])

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from qtop.commands import checks
+from qtop.commands import checks, systems
 from qtop.commands.board import look_around
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
@@ -21,9 +21,10 @@ from qtop.display.text import pad, safe
 from qtop.rows.boards import History
 from qtop.rows.model import Board
 from qtop.verdicts import Judge, Severity, server_checks
+from qtop.verdicts.ownership import without_sidekiqs
 from qtop.verdicts.server_checks import Finding, Level
 from resque.errors import ResqueError
-from resque.state import duplicates, inspection, poison, registration, snapshot
+from resque.state import duplicates, inspection, neighbours, poison, registration, snapshot
 from resque.state.survey import Survey
 from resque.wire.exchange import single
 
@@ -57,9 +58,9 @@ def command(connection: Connection, as_json: bool) -> None:
 
 
 def findings(connection: Connection) -> Iterator[Finding]:
-    """Everything that can be said, one after the other. Some 25 round trips, and two for each
-    1,000 keys of the database (400 at most). Raises nothing of Redis: what does not work is a
-    finding."""
+    """Everything that can be said, one after the other. Some 35 round trips, two for each 1,000
+    keys of the database (400 at most) and two for each other namespace (100 at most). Raises
+    nothing of Redis: what does not work is a finding."""
     try:
         with connection.open() as session:
             begun_s = time.perf_counter()
@@ -68,7 +69,7 @@ def findings(connection: Connection) -> Iterator[Finding]:
             text = f"{session.address} answers, after {took_ms:.0f} ms"
             yield Finding("connection", "OK", text)
             yield from _of_server(session)
-            yield from _tried("namespace", lambda: [_namespaces(session, connection.namespace)])
+            yield from _tried("namespace", lambda: _systems(session, connection.namespace))
             yield from _tried("unregistered", lambda: [_unregistered(session)])
             yield from _tried("fleet", lambda: _fleet(session))
             yield from _tried("scheduler", lambda: [_scheduler(look_around(session))])
@@ -118,14 +119,15 @@ def _skew_s(session: Session) -> float:
     return server_s - (before_s + time.time()) / 2
 
 
-def _namespaces(session: Session, ours: str) -> Finding:
-    found, is_complete = session.run(inspection.namespaces(session.keys))
-    return checks.namespaces(found, is_complete, ours)
+def _systems(session: Session, ours: str) -> Iterator[Finding]:
+    look = neighbours.look_around(session.keys, database=session.address.db, now=session.now())
+    yield from systems.findings(session.run(look), ours)
 
 
 def _unregistered(session: Session) -> Finding:
     found, is_complete = session.run(registration.missing(session.keys))
-    return checks.unregistered(found, is_complete)
+    ours = session.run(registration.of_resque(session.keys, found, now=session.now()))
+    return checks.unregistered(ours, is_complete, len(found) - len(ours))
 
 
 def _fleet(session: Session) -> Iterator[Finding]:
@@ -150,8 +152,11 @@ def _of_board(board: Board, survey: Survey) -> Iterator[Finding]:
         level = _LEVELS[verdict.severity]
         wrong |= {verdict.check} if level != "OK" else set()
         yield Finding(verdict.check, level, verdict.text, "" if level == "OK" else verdict.remedy)
+    ours = board if survey.ownership is None else without_sidekiqs(board, survey.ownership)
+    theirs = len(board.queues) - len(ours.queues)
+    rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
     for check, text in (
-        ("queues", f"{len(board.queues):,}, all with jobs are served"),
+        ("queues", f"{len(ours.queues):,}, all with jobs are served{rest}"),
         ("workers", f"{len(board.workers):,}, none is silent"),
         ("jobs", "none was found that cannot be read"),
     ):
