@@ -12,6 +12,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, write
+from qtop.commands.systems import tell
 from qtop.display.cells import job_class
 from qtop.display.text import ago, safe
 from qtop.finding.filter_terms import of_delayed, text_of
@@ -64,6 +65,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop delayed --filter class:Reports::Nightly --limit 20
     """
     with connection.open() as session:
+        tell(session)
         now_s = session.now().timestamp()
         rows, is_partial = session.run(_find(session.keys, wanted, limit, now_s))
     leave_if_none(rows, not wanted.is_empty)

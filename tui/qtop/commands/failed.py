@@ -18,6 +18,7 @@ from qtop.commands.output import (
     tell_too_large,
     write,
 )
+from qtop.commands.systems import tell
 from qtop.display.cells import failure_class, optional
 from qtop.display.text import safe
 from qtop.finding.filters import Filter
@@ -59,6 +60,7 @@ def command(
     hits: list[Hit] = []
     source = Source("failed", list_name)
     with connection.open() as session:
+        tell(session)
         scanned = session.run(
             scan(session.keys, source, wanted, session.now(), hits.append, limit=limit)
         )

@@ -14,6 +14,7 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
 from qtop.commands.output import Column, leave_if_none, message, tell_too_large, write
 from qtop.commands.session import Session
+from qtop.commands.systems import tell
 from qtop.display.cells import job_class, optional
 from qtop.display.text import ago, safe
 from qtop.finding.filter_terms import Subject, of_delayed, of_hand, text_of
@@ -68,6 +69,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         raise click.UsageError("an empty filter finds everything: say what to look for")
     found: list[_Found] = []
     with connection.open() as session:
+        tell(session)
         search = _Search(session, wanted, limit, found)
         is_partial = not search.delayed() or not search.listed() or not search.failed()
     tell_too_large(search.too_large)

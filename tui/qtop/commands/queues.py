@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -11,11 +12,13 @@ from qtop.commands.board import look
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
+from qtop.commands.systems import tell
 from qtop.display.cells import duration, queue_failed, queue_state
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject
 from qtop.finding.filters import Filter
 from qtop.rows.model import QueueRow
+from resque.state.ownership import Ownership
 
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500
@@ -45,12 +48,14 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     with connection.open() as session:
         board = look(session, _FAILURES_READ, has_waits=True)
+        whose = tell(session)
     for problem in board.totals.problems:
         message(problem)
     found = [row for row in board.queues if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty)
     shown = found[:limit] if limit else found
-    write(shown, _COLUMNS, _cells, _fields, as_json=as_json)
+    cells, fields = partial(_cells, whose), partial(_fields, whose)
+    write(shown, _COLUMNS, cells, fields, as_json=as_json)
     tell_rest(len(shown), len(found), "queue")
 
 
@@ -58,7 +63,11 @@ def _subject(row: QueueRow) -> Subject:
     return Subject(queue=row.name, words=(queue_state(row),))
 
 
-def _cells(row: QueueRow) -> tuple[str, ...]:
+#: What is said of a queue that is not Resque's alone.
+_OWNERS = {"sidekiq": "Sidekiq's", "mixed": "Sidekiq's and Resque's"}
+
+
+def _cells(whose: Ownership, row: QueueRow) -> tuple[str, ...]:
     return (
         safe(row.name),
         "unknown" if row.depth is None else str(row.depth),
@@ -66,13 +75,14 @@ def _cells(row: QueueRow) -> tuple[str, ...]:
         str(row.serving),
         str(row.in_hand),
         queue_failed(row),
-        queue_state(row) or "ok",
+        _OWNERS.get(whose.owner(row.name)) or queue_state(row) or "ok",
     )
 
 
-def _fields(row: QueueRow) -> Mapping[str, Any]:
+def _fields(whose: Ownership, row: QueueRow) -> Mapping[str, Any]:
     return {
         "queue": row.name,
+        "owner": whose.owner(row.name),
         "waiting": row.depth,
         "next_waits_s": row.next_waits_s,
         "workers": row.serving,

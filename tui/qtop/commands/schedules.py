@@ -12,6 +12,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
+from qtop.commands.systems import tell
 from qtop.display.text import safe
 from qtop.due.rows import args_of, schedule_subject, timing
 from qtop.finding.filter_terms import text_of
@@ -44,6 +45,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop schedules --json
     """
     with connection.open() as session:
+        tell(session)
         found = session.run(listing.listing(session.keys, session.now(), _zone()))
     found = [each for each in found if wanted.matches(schedule_subject(each))]
     leave_if_none(found, not wanted.is_empty)

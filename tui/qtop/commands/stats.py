@@ -10,6 +10,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import Column, json_line, line, message, write
+from qtop.commands.systems import tell
 from resque.state import snapshot
 
 _COLUMNS = (Column("STATISTIC"), Column("VALUE", "right"))
@@ -27,6 +28,7 @@ def command(connection: Connection, as_json: bool) -> None:
     Example: qtop stats --json
     """
     with connection.open() as session:
+        tell(session)
         look = session.run(snapshot.take(session.keys, tails={}, failures_limit=0))
     for problem in look.problems:
         message(problem)

@@ -1,14 +1,18 @@
-"""Which systems live in a database, in words: for `qtop doctor`, and beside every listing. Pure."""
+"""Which systems live in a database, in words: for `qtop doctor`, and beside every listing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from qtop.commands import checks
+from qtop.commands.output import message
+from qtop.commands.session import Session
 from qtop.display.text import counted
 from qtop.verdicts.server_checks import Finding
+from resque.state import ownership
 from resque.state.neighbours import Neighbours
 from resque.state.ownership import Ownership
+from resque.wire.times import wall_now
 
 
 def findings(found: Neighbours, ours: str) -> Iterator[Finding]:
@@ -40,6 +44,15 @@ def _systems(found: Neighbours) -> Finding:
 
 def _why(whose: Ownership) -> str:
     return f" ({whose.signs[0]})" if whose.signs else ""
+
+
+def tell(session: Session) -> Ownership:
+    """Say on stderr what lives in the namespace, unless it is Resque alone, or nothing. Two round
+    trips. Raises StoreError."""
+    whose = session.run(ownership.look(session.keys, now=wall_now()))
+    if (text := note(whose)) is not None:
+        message(f"note: {text}")
+    return whose
 
 
 def note(whose: Ownership) -> str | None:

@@ -11,6 +11,7 @@ from qtop.commands.board import look
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, tell_rest, write
+from qtop.commands.systems import tell
 from qtop.display import cells
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject
@@ -47,6 +48,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     with connection.open() as session:
         board = look(session, 0)
+        tell(session)
     for problem in board.totals.problems:
         message(problem)
     names = [row.name for row in board.queues]
