@@ -130,10 +130,13 @@ class Ownership:
 
     @property
     def warning(self) -> str | None:
-        """What to say where Sidekiq perhaps lives; None when that is sure, or nothing shows it."""
-        if self.level != "weak":
-            return None
-        return f"perhaps Sidekiq lives under {self.place}: {self.signs[0]}"
+        """What to say where Sidekiq perhaps lives, or where that could not be found out; None when
+        it is sure, or nothing shows it."""
+        if self.level == "weak":
+            return f"perhaps Sidekiq lives under {self.place}: {self.signs[0]}"
+        if self.problem is not None and not self.is_sure:
+            return f"whether Sidekiq lives under {self.place} is unknown: {self.problem}"
+        return None
 
 
 def look(keys: Keys, queues: Sequence[str] | None = None, *, now: datetime) -> Steps[Ownership]:
