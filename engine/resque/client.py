@@ -176,7 +176,7 @@ class Resque:
         their JSON is spelled (blanks, key order, `1.0` for `1.00`). Runs no hooks. Returns how
         many. A round trip for each 1,000 jobs; O(queue)."""
         wanted = None if args is None else decode(encode_job(class_name, list(args)))["args"]
-        return self._write(queues.remove_matching(self.keys, queue, class_name, wanted))
+        return self._write(queues.remove_matching(self.keys, queue, class_name, wanted), [queue])
 
     def remove_queue(self, queue: str) -> int:
         """Delete a queue with all its jobs, and take its name off the list. Returns how many

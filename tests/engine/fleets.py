@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from tests.cli.conftest import everything
 from tests.engine import golden
 from tests.engine.direct import Direct
 
@@ -34,6 +36,13 @@ def mixed(direct: Direct) -> None:
     resque(direct)
     direct("SADD", "resque:queues", "both")
     direct("RPUSH", "resque:queue:both", SIDEKIQS_JOB, RESQUES_JOB)
+
+
+def database(direct: Direct) -> dict[bytes, Any]:
+    """The whole database. The order of a hash's fields is nothing that is kept."""
+    found = everything(direct)
+    hashes = {key for key in found if direct("TYPE", key) == b"hash"}
+    return {key: sorted(each[0]) if key in hashes else each[0] for key, each in found.items()}
 
 
 FLEETS: dict[str, Callable[[Direct], None]] = {

@@ -39,7 +39,7 @@ class Admission:
         if (refusal := seen.refusal()) is not None:
             raise BelongsToSidekiq(refusal)
         if seen.warning is not None:
-            self._log(seen.warning)
+            self._log(f"warning: {seen.warning}")
 
     def is_open(self) -> bool:
         """Whether the namespace is not Sidekiq's by now, as far as it was ever looked at. Raises

@@ -46,18 +46,20 @@ class Admission:
     def open(self, names: Sequence[str]) -> None:
         """Look for the first time. Raises BelongsToSidekiq when none of the queues may be served,
         or the namespace is Sidekiq's, and StoreError."""
-        found = self._look(names)
-        if (refusal := found.refusal()) is not None:
+        found = self._ask(names)
+        refusals = [found.refusal(name) for name in names]
+        if (refusal := found.refusal()) is None and refusals and None not in refusals:
+            refusal = refusals[0]
+        if refusal is not None:
             raise BelongsToSidekiq(refusal)
         if found.warning is not None:
-            self._log(found.warning)
-        if names and len(self._barred) == len(set(names)):
-            raise BelongsToSidekiq(next(iter(self._barred.values())))
+            self._log(f"warning: {found.warning}")
+        self._begin_anew(names, found)
 
     def served(self, names: Sequence[str]) -> Sequence[str]:
         """Those of some queues that may be served, in their order. Raises StoreError."""
         if self._mono_now() >= self._due_at:
-            self._look(names)
+            self._begin_anew(names, self._ask(names))
         elif names is self._asked:
             return self.last_served
         elif new := [name for name in names if name not in self._seen]:
@@ -74,12 +76,10 @@ class Admission:
             self._bar(name, f"a job with a jid is next in queue {name!r}: it is Sidekiq's")
         self._asked = ()
 
-    def _look(self, names: Sequence[str]) -> Ownership:
-        found = self._ask(names)
+    def _begin_anew(self, names: Sequence[str], found: Ownership) -> None:
         before, self._barred, self._seen = self._barred, {}, set()
         self._judge(names, found, before)
         self._due_at = self._mono_now() + self._every_s
-        return found
 
     def _ask(self, names: Sequence[str]) -> Ownership:
         return self._store.run(ownership.glance(self._keys, names, now=self._clock()))
