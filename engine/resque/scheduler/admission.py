@@ -48,22 +48,22 @@ class Admission:
             return True
         if abs(self._clock().timestamp() - self._looked_s) >= _HOLDS_S:
             self._look()
-        refusal = self._seen.refusal()
-        if refusal is not None and not self._was_refused:
-            self._log(f"does nothing until that has changed: {refusal}")
-        self._was_refused = refusal is not None
-        return refusal is None
+        reason = self._seen.reason()
+        if reason is not None and not self._was_refused:
+            self._log(f"does nothing until that has changed: {reason}")
+        self._was_refused = reason is not None
+        return reason is None
 
     def refusal(self, queue: str) -> str | None:
         """Why no job may go to a queue; None when it may. Raises StoreError."""
         if self._seen is None or self._seen.level == "none":
             return None
         if queue in self._seen.owners:
-            return self._seen.refusal(queue)
+            return self._seen.reason(queue)
         if queue not in self._owners:
             look = ownership.look(self._keys, [queue], now=self._clock())
             self._owners[queue] = self._store.run(look)
-        return self._owners[queue].refusal(queue)
+        return self._owners[queue].reason(queue)
 
     def _look(self) -> Ownership:
         now = self._clock()

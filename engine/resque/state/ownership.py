@@ -98,23 +98,29 @@ class Ownership:
         return "sidekiq" if found == "unknown" and self.is_all_sidekiqs else found
 
     def refusal(self, queue: str | None = None) -> str | None:
+        """What to say when nothing was written to a queue, or anywhere here, because Resque may
+        not; None when it may."""
+        reason = self.reason(queue)
+        return None if reason is None else f"nothing was changed: {reason}"
+
+    def reason(self, queue: str | None = None) -> str | None:
         """Why Resque may write nothing to a queue, or anywhere here; None when it may."""
         owner = "unknown" if queue is None else self.owners.get(queue, "unknown")
         if owner == "sidekiq":
             own = (sign for sign in self.signs if repr(queue) in sign)
             return (
-                f"queue {queue!r} of {self.place} is Sidekiq's ({next(own, self.signs[0])}): "
-                "nothing was changed; use a queue that is Resque's, or another namespace"
+                f"queue {queue!r} of {self.place} is Sidekiq's "
+                f"({next(own, self.signs[0])}); use a queue of Resque's, or another namespace"
             )
         if owner == "mixed":
             return (
-                f"queue {queue!r} of {self.place} is mixed, it has Sidekiq's and Resque's jobs: "
-                "nothing was changed; give Resque's a queue or a namespace of their own"
+                f"queue {queue!r} of {self.place} is mixed, it has Sidekiq's "
+                "and Resque's jobs; give Resque's a queue or a namespace of their own"
             )
         if owner == "unknown" and self.is_all_sidekiqs:
             return (
-                f"Sidekiq lives under {self.place} ({self.signs[0]}), and nothing of Resque does: "
-                "nothing was changed; use the namespace of a Resque"
+                f"Sidekiq lives under {self.place} ({self.signs[0]}), and "
+                "nothing of Resque does; use the namespace of a Resque"
             )
         return None
 
@@ -124,8 +130,8 @@ class Ownership:
         if not self.has_failures_set:
             return None
         return (
-            f"`failed` of {self.place} is a sorted set, as sidekiq-failures keeps it for Sidekiq, "
-            "and no list of Resque's: nothing was changed; use another namespace for Resque"
+            f"nothing was changed: `failed` of {self.place} is a sorted set, as sidekiq-failures "
+            "keeps it for Sidekiq, and no list of Resque's; use another namespace for Resque"
         )
 
     @property

@@ -87,8 +87,8 @@ class Admission:
     def _judge(self, names: Sequence[str], found: Ownership, before: Iterable[str] = ()) -> None:
         self._seen.update(names)
         for name in names:
-            if (refusal := found.refusal(name)) is not None:
-                self._bar(name, refusal, is_news=name not in before)
+            if (reason := found.reason(name)) is not None:
+                self._bar(name, reason, is_news=name not in before)
         for name in before:
             if name in self._seen and name not in self._barred:
                 self._log(f"serves queue {name!r} from now on: nothing of Sidekiq's shows there")

@@ -11,16 +11,25 @@ from qtop.rows.boards import History
 from qtop.rows.model import Board
 from qtop.source import skew_s
 from resque.state import fronts, snapshot, survey
+from resque.state.ownership import Ownership
 from resque.state.survey import Survey
 from resque.wire.times import wall_now
 
 
-def look(session: Session, failures_limit: int, *, has_waits: bool = False) -> Board:
+def look(
+    session: Session,
+    failures_limit: int,
+    *,
+    has_waits: bool = False,
+    whose: Ownership | None = None,
+) -> Board:
     """The rows of a console at one look; rates need two looks and are unknown, and so is how long
-    jobs have waited, unless `has_waits`. Two round trips, with `has_waits` three, O(queues +
-    workers + failures read). Raises StoreError."""
+    jobs have waited, unless `has_waits`. `whose` says whose the queues are. Two round trips, with
+    `has_waits` three, O(queues + workers + failures read). Raises StoreError."""
     taken = session.run(snapshot.take(session.keys, tails={}, failures_limit=failures_limit))
     history = History()
+    if whose is not None:
+        history.note_ownership(whose)
     if has_waits:
         names = [queue.name for queue in taken.queues if queue.size]
         history.note_fronts(session.run(fronts.take(session.keys, names)))

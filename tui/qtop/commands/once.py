@@ -25,11 +25,11 @@ _WIDTH: Final = 120
 
 
 def print_once(connection: Connection) -> None:
-    """Print what is wrong, and one look at queues, workers and failures. Four round trips. Raises
+    """Print what is wrong, and one look at queues, workers and failures. Six round trips. Raises
     StoreError."""
     with connection.open() as session:
-        board = look(session, 500, has_waits=True)
         survey = look_around(session)
+        board = look(session, 500, has_waits=True, whose=survey.ownership)
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH

@@ -47,15 +47,14 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop queues --filter 'queue:mail*'
     """
     with connection.open() as session:
-        board = look(session, _FAILURES_READ, has_waits=True)
         whose = tell(session)
+        board = look(session, _FAILURES_READ, has_waits=True, whose=whose)
     for problem in board.totals.problems:
         message(problem)
     found = [row for row in board.queues if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty)
     shown = found[:limit] if limit else found
-    cells, fields = partial(_cells, whose), partial(_fields, whose)
-    write(shown, _COLUMNS, cells, fields, as_json=as_json)
+    write(shown, _COLUMNS, _cells, partial(_fields, whose), as_json=as_json)
     tell_rest(len(shown), len(found), "queue")
 
 
@@ -63,11 +62,7 @@ def _subject(row: QueueRow) -> Subject:
     return Subject(queue=row.name, words=(queue_state(row),))
 
 
-#: What is said of a queue that is not Resque's alone.
-_OWNERS = {"sidekiq": "Sidekiq's", "mixed": "Sidekiq's and Resque's"}
-
-
-def _cells(whose: Ownership, row: QueueRow) -> tuple[str, ...]:
+def _cells(row: QueueRow) -> tuple[str, ...]:
     return (
         safe(row.name),
         "unknown" if row.depth is None else str(row.depth),
@@ -75,7 +70,7 @@ def _cells(whose: Ownership, row: QueueRow) -> tuple[str, ...]:
         str(row.serving),
         str(row.in_hand),
         queue_failed(row),
-        _OWNERS.get(whose.owner(row.name)) or queue_state(row) or "ok",
+        queue_state(row) or "ok",
     )
 
 

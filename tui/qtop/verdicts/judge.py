@@ -69,12 +69,14 @@ class Judge:
         deeds = survey.deeds or () if survey is not None else ()
         self._durations.add(board)
         grown = self._growth.add(board, at_mono)
+        is_shared = False
         if survey is not None and survey.ownership is not None:
+            is_shared = survey.ownership.is_sure
             yield from ownership.judged(survey.ownership)
             board = ownership.without_sidekiqs(board, survey.ownership)
             names = {row.name for row in board.queues}
             grown = [each for each in grown if each.row.name in names]
-        yield from queues.judged(board, grown)
+        yield from queues.judged(board, grown, is_shared=is_shared)
         if survey is not None:
             yield from queues.delayed_aside(board, survey)
         yield from pauses.judged(board, deeds, self._thresholds)

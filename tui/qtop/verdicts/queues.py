@@ -20,10 +20,11 @@ from resque.state.survey import Survey
 _NOTES: Final = 12
 
 
-def judged(board: Board, grown: Sequence[Grown]) -> Iterator[Verdict]:
-    """What is wrong with the queues at a look. O(queues)."""
+def judged(board: Board, grown: Sequence[Grown], *, is_shared: bool = False) -> Iterator[Verdict]:
+    """What is wrong with the queues at a look; `is_shared` says that there are others, which are
+    not Resque's. O(queues)."""
     yield from _unknown(board)
-    yield from _unserved(board)
+    yield from _unserved(board, "'*'" if not is_shared else "")
     yield from _growing(grown)
     yield from _unreadable(board)
 
@@ -53,7 +54,7 @@ def _unknown(board: Board) -> Iterator[Verdict]:
     )
 
 
-def _unserved(board: Board) -> Iterator[Verdict]:
+def _unserved(board: Board, everything: str) -> Iterator[Verdict]:
     # What somebody paused is told as such.
     rows = [row for row in board.queues if row.is_unserved and not row.is_paused]
     rows.sort(key=lambda row: -(row.depth or 0))
@@ -61,7 +62,8 @@ def _unserved(board: Board) -> Iterator[Verdict]:
     if rows and not any(row.serving for row in board.queues):
         names = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
         text = f"no worker is alive that takes any: {wait} in {names}"
-        remedy = "start one: qtop worker '*'"
+        served = everything or (rows[0].name if len(rows) == 1 else "QUEUES")
+        remedy = f"start one: qtop worker {served}"
         yield Verdict("queues", "bad", text, "no worker", "", Lead("workers"), remedy)
         return
     yield from first_few(
