@@ -17,7 +17,7 @@ def judged(seen: Ownership) -> Iterator[Verdict]:
     """Which systems live here, unless it is Resque alone."""
     if seen.is_all_sidekiqs:
         text = f"Sidekiq lives under {seen.place}: {seen.signs[0]}; Resque's actions are refused"
-        remedy = "name the namespace of a Resque; qtop doctor finds those there are"
+        remedy = "name the namespace of a Resque: qtop doctor lists the systems there are"
         yield Verdict("keys", "warn", text, "sidekiq", remedy=remedy)
     elif seen.is_sure:
         lead = Lead("queues")
