@@ -54,15 +54,23 @@ def look_around(keys: Keys, *, database: int, now: datetime) -> Steps[Neighbours
     others = [name for name in names if name != keys.namespace]
     judged: dict[str, Ownership] = {}
     for name in others[:MOST]:
-        judged[name] = yield from ownership.look(Keys(name), now=now)
+        judged[name] = yield from _judged(Keys(name), now)
     return Neighbours(
         own=(yield from ownership.look(keys, now=now)),
-        bare=(yield from ownership.look(BareKeys(""), now=now)),
+        bare=(yield from _judged(BareKeys(""), now)),
         others=judged,
         clients=(yield _clients(database)),
         is_complete=is_complete and len(others) <= MOST,
         problem=problem,
     )
+
+
+def _judged(keys: Keys, now: datetime) -> Steps[Ownership]:
+    try:
+        return (yield from ownership.look(keys, now=now))
+    except Refused as error:
+        # In a cluster, keys without a hash tag are on several nodes.
+        return Ownership(ownership.place_of(keys), problem=str(error))
 
 
 def _clients(database: int) -> Exchange[tuple[str, ...]]:

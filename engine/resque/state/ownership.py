@@ -211,7 +211,7 @@ def _step(
         ],
         [len(days), len(processes), _LONGEST_BYTES],
     )
-    place = "no prefix" if isinstance(keys, BareKeys) else repr(keys.namespace)
+    place = place_of(keys)
 
     def parse(replies: list[Reply]) -> Ownership:
         (reply,) = replies
@@ -220,6 +220,11 @@ def _step(
         return judged(reply, place, days, processes, queues)
 
     return Exchange((call,), parse, tolerant=True)
+
+
+def place_of(keys: Keys) -> str:
+    """The prefix of some keys in words."""
+    return "no prefix" if isinstance(keys, BareKeys) else repr(keys.namespace)
 
 
 def judged(
