@@ -218,6 +218,21 @@ def test_the_script_that_takes_jobs_leaves_those_with_a_jid_where_they_are(
     assert direct("EXISTS", "resque:queue:b") == 0
 
 
+def test_a_job_with_a_jid_that_could_not_go_back_is_not_lost(
+    redis_url: str, direct: Direct
+) -> None:
+    direct("RPUSH", "resque:queue:a", SIDEKIQS_JOB)
+    direct("ACL", "SETUSER", "half", "reset", "on", ">pw", "~*", "+@all", "-lpush")
+    try:
+        with Store(redis_url.replace("unix://", "unix://half:pw@")) as half:
+            taken = take(half, "a")
+    finally:
+        direct("ACL", "DELUSER", "half")
+    assert taken.record is not None
+    assert taken.record.payload == SIDEKIQS_JOB
+    assert SIDEKIQS_JOB in direct("GET", "resque:worker:h:1:q")
+
+
 # ---- the scheduler
 
 

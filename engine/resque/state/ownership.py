@@ -195,7 +195,7 @@ def _joined(one: Ownership, other: Ownership) -> Ownership:
 def _step(
     keys: Keys, queues: Sequence[str], processes: Sequence[str], now: datetime
 ) -> Exchange[Ownership]:
-    # From tomorrow on: the clock of whoever counts may be ahead.
+    # From tomorrow on: the clock of the process that counts may be ahead.
     first = now.astimezone(UTC) + timedelta(days=1)
     days = [f"{first - timedelta(days=ago):%Y-%m-%d}" for ago in range(_DAYS)]
     call = _OWNERSHIP.call(
