@@ -198,6 +198,14 @@ def test_sidekiq_failures_list_is_called_that(run: Run, direct: Direct, push: Pu
         refuses(run, direct, args)
 
 
+def test_queues_that_were_not_looked_at_are_not_passed_over_in_silence(
+    run: Run, direct: Direct
+) -> None:
+    direct("SADD", "resque:queues", *(f"q{number}" for number in range(201)))
+    direct("SADD", "resque:workers", "web:1:q1")
+    assert "200 of its queues were looked at, not all" in findings(run)["systems"]["text"]
+
+
 def test_where_sidekiq_perhaps_lives_a_command_warns_and_goes_on(run: Run, direct: Direct) -> None:
     direct("ZADD", "resque:retry", 1, "no JSON")
     ran = run("enqueue", "A", "--queue", "mail")

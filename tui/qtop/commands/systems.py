@@ -43,7 +43,10 @@ def _systems(found: Neighbours) -> Finding:
 
 
 def _why(whose: Ownership) -> str:
-    return f" ({whose.signs[0]})" if whose.signs else ""
+    told = [*whose.signs[:1]]
+    if not whose.is_complete:
+        told.append(f"{ownership.QUEUES} of its queues were looked at, not all")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def tell(session: Session) -> Ownership:
