@@ -13,6 +13,7 @@ Importing this package is cheap: what talks to Redis is loaded when it is first 
 from __future__ import annotations
 
 from resque.errors import (
+    BelongsToSidekiq,
     DirtyExit,
     DontPerform,
     NoClassError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BelongsToSidekiq",
     "DirtyExit",
     "DontPerform",
     "Info",

@@ -11,6 +11,7 @@ from resque.errors import NoClassError, NoQueueError
 from resque.jobs import Enqueueable, Registry, registry
 from resque.perform import perform
 from resque.state import delayed, queues, stats
+from resque.state.guard import Guard
 from resque.state.stats import Info
 from resque.wire.codec import (
     Payload,
@@ -35,7 +36,9 @@ class Resque:
     and Redis is not touched: for tests and consoles. `registry` is where such jobs are found.
 
     Every method raises StoreError when Redis cannot be reached or refuses; `OutcomeUnknown`
-    when a write was sent and its answer never came.
+    when a write was sent and its answer never came. What writes to a queue raises
+    BelongsToSidekiq, before it writes, when the queue or the namespace is Sidekiq's by its content;
+    for that the first write to each queue takes two round trips more than is told below.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Resque:
         self.inline = inline
         self._registry = registry
         self._store = Store(url, timeout_s=timeout_s)
+        self._guard = Guard(self.keys, clock, remembers=True)
 
     # ---- putting jobs on queues
 
@@ -75,7 +79,7 @@ class Resque:
         if self.inline:
             self._perform_inline(payload)
         else:
-            self._store.run(queues.push(self.keys, queue, [payload]))
+            self._write(queues.push(self.keys, queue, [payload]))
         _tell(job, "after_enqueue", args)
         return True
 
@@ -96,7 +100,7 @@ class Resque:
             for _, _, payload in accepted:
                 self._perform_inline(payload)
         elif by_queue:
-            self._store.run(queues.push_all(self.keys, by_queue))
+            self._write(queues.push_all(self.keys, by_queue))
         for job, args, _ in accepted:
             _tell(job, "after_enqueue", args)
         return len(accepted)
@@ -129,7 +133,7 @@ class Resque:
         if is_due:
             is_sent = self.enqueue_to(queue, job, *args)
         else:
-            self._store.run(delayed.schedule(self.keys, at_s, queue, _name_of(job), args))
+            self._write(delayed.schedule(self.keys, at_s, queue, _name_of(job), args), [queue])
             is_sent = True
         # As in resque-scheduler also when `before_enqueue` said no.
         _tell(job, "after_schedule", args)
@@ -143,7 +147,7 @@ class Resque:
         """Remove a delayed job, with exactly these arguments, from all its times. Returns how
         many. Two round trips. (resque-scheduler: remove_delayed.)"""
         queue, _ = _checked(_queue_of(job), job, args)
-        return self._store.run(delayed.remove(self.keys, delayed.entry(queue, _name_of(job), args)))
+        return self._write(delayed.remove(self.keys, delayed.entry(queue, _name_of(job), args)))
 
     # ---- taking jobs off queues
 
@@ -159,7 +163,7 @@ class Resque:
         if not _may(job, "before_dequeue", args):
             return None
         if args:
-            removed = self._store.run(queues.remove_exact(self.keys, queue, payload))
+            removed = self._write(queues.remove_exact(self.keys, queue, payload))
         else:
             removed = self.dequeue_matching(queue, _name_of(job))
         _tell(job, "after_dequeue", args)
@@ -172,18 +176,18 @@ class Resque:
         their JSON is spelled (blanks, key order, `1.0` for `1.00`). Runs no hooks. Returns how
         many. A round trip for each 1,000 jobs; O(queue)."""
         wanted = None if args is None else decode(encode_job(class_name, list(args)))["args"]
-        return self._store.run(queues.remove_matching(self.keys, queue, class_name, wanted))
+        return self._write(queues.remove_matching(self.keys, queue, class_name, wanted), [queue])
 
     def remove_queue(self, queue: str) -> int:
         """Delete a queue with all its jobs, and take its name off the list. Returns how many
         jobs there were. One round trip. (Ruby: Resque.remove_queue.)"""
-        return self._store.run(queues.remove_queue(self.keys, queue))
+        return self._write(queues.remove_queue(self.keys, queue))
 
     def move(self, queue: str, to: str) -> int:
         """Move the jobs that wait in `queue` now to the end of another, byte for byte and in
         order. Returns how many. Each job moves atomically; a round trip for each 1,000 jobs and
         two for each 200."""
-        return self._store.run(queues.move_all(self.keys, queue, to))
+        return self._write(queues.move_all(self.keys, queue, to))
 
     # ---- looking
 
@@ -205,8 +209,13 @@ class Resque:
         return self._store.run(stats.info(self.keys))
 
     def run(self, operation: Operation[T]) -> T:
-        """Carry out any operation of `resque.state` on this Redis, with `keys`."""
+        """Carry out any operation of `resque.state` on this Redis, with `keys`. Whose the keys are
+        that it changes is not looked at: `resque.state.guard` does that."""
         return self._store.run(operation)
+
+    def _write(self, operation: Operation[T], queues: Iterable[str] = ()) -> T:
+        """Write, unless that would be to what is Sidekiq's; `queues` are meant, too."""
+        return self._store.run(self._guard.watching(operation, queues))
 
     def close(self) -> None:
         """Close the connections; using it again opens new ones."""

@@ -16,6 +16,7 @@
     │   │   ├── NotPersisting       writes stopped because the last save failed
     │   │   └── WrongType           a key holds another kind of value than Resque uses
     │   └── NoServer                no private server can be had on this machine
+    ├── BelongsToSidekiq            what was about to be changed is Sidekiq's
     ├── BadOption                   a setting that cannot be
     ├── EncodeError                 a value that Resque's JSON cannot carry
     ├── NoQueueError                a job without a queue
@@ -102,6 +103,10 @@ class WrongType(Refused):
 
 class NoServer(StoreError):
     """No private server can be started on this machine."""
+
+
+class BelongsToSidekiq(ResqueError):
+    """What was about to be changed is Sidekiq's, by its content. Nothing was written."""
 
 
 class BadOption(ResqueError):

@@ -14,7 +14,7 @@ either. Names, arguments, queues, times and hooks are treated as ever; only send
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +23,12 @@ from resque.client import Resque
 from resque.errors import ResqueError
 from resque.jobs import Registry
 from resque.perform import perform
+from resque.state.guard import Guard
 from resque.wire.codec import decode
 from resque.wire.exchange import Arg, Call, Exchange, Operation, T
 from resque.wire.keys import name_text
 from resque.wire.stores import Store
+from resque.wire.times import wall_now
 
 __all__ = ["Recorded", "Recorder", "capture"]
 
@@ -47,11 +49,20 @@ def capture(resque: Resque) -> Iterator[Recorder]:
     """While this lasts, record what `resque` enqueues instead of sending it. What needs a Redis
     (looking at queues, dequeueing) raises ResqueError. Not for several threads at once."""
     recorder = Recorder(resque._registry)
-    store, resque._store = resque._store, recorder
+    store, guard = resque._store, resque._guard
+    resque._store, resque._guard = recorder, _Open(resque.keys, wall_now)
     try:
         yield recorder
     finally:
-        resque._store = store
+        resque._store, resque._guard = store, guard
+
+
+class _Open(Guard):
+    """Lets everything pass: there is nothing to look at."""
+
+    def watching(self, operation: Operation[T], queues: Iterable[str] = ()) -> Operation[T]:
+        del queues
+        return operation
 
 
 class Recorder(Store):

@@ -83,8 +83,8 @@ def replaced(database: Database, changes: dict[str, str]) -> Database:
     return {key: entry | {"value": change(entry["value"])} for key, entry in database.items()}
 
 
-def restore(direct: Direct, name: str) -> None:
-    """Put the database of a recording into a server, to the byte."""
+def restore(direct: Direct, name: str, prefix: str = "") -> None:
+    """Put the database of a recording into a server, to the byte, its keys behind a prefix."""
     writers = {"string": "SET", "list": "RPUSH", "set": "SADD", "hash": "HSET", "zset": "ZADD"}
     for key, entry in load(name)["keys"].items():
         value = entry["value"]
@@ -97,9 +97,9 @@ def restore(direct: Direct, name: str) -> None:
                 parts = [part for member, score in value for part in (score, member)]
             case _:
                 parts = [_bytes(item) for item in value]
-        direct(writers[entry["type"]], key, *parts)
+        direct(writers[entry["type"]], prefix + key, *parts)
         if "ttl" in entry:
-            direct("EXPIRE", key, entry["ttl"])
+            direct("EXPIRE", prefix + key, entry["ttl"])
 
 
 def raw_items(name: str, key: str) -> list[bytes]:

@@ -92,7 +92,8 @@ def wire(redis_url: str, direct: Direct, push: Push, start_worker: StartWorker) 
             direct("SCRIPT", "LOAD", load_script(script.stem).text)
     with Turnstile(Path(path)) as turnstile:
         resque = Resque(turnstile.url)
-        resque.size("warm")
+        # Once for each of its queues a client looks whether that is Sidekiq's.
+        resque.dequeue(OkJob, "none")
         yield Wire(turnstile, direct, resque, push, start_worker)
         resque.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from tests.engine.direct import Direct
@@ -16,6 +17,7 @@ from resque.wire.keys import Keys
 from resque.wire.stores import Store
 
 KEYS = Keys()
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LOCK = KEYS.master_lock()
 
 
@@ -60,16 +62,16 @@ def test_moments_without_jobs_are_passed_over(
     for moment in moments:
         direct("ZADD", KEYS.delayed_schedule(), moment, moment)
     direct("RPUSH", KEYS.delayed(moments[-1]), "{}")
-    found = store.run(survey.look(KEYS, LOCK))
+    found = store.run(survey.look(KEYS, LOCK, now=NOW))
     assert found.due == due
     assert ("scheduler" in found.problems) == (due is None)
 
 
 def test_what_has_no_jobs_is_not_due(store: Store, direct: Direct) -> None:
     direct("ZADD", KEYS.delayed_schedule(), 1_000_000_000, "1000000000")
-    assert store.run(survey.look(KEYS, LOCK)).due == math.inf
+    assert store.run(survey.look(KEYS, LOCK, now=NOW)).due == math.inf
     direct("SET", KEYS.delayed("1000000000"), "no list")
-    assert store.run(survey.look(KEYS, LOCK)).due == 1e9
+    assert store.run(survey.look(KEYS, LOCK, now=NOW)).due == 1e9
 
 
 def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct) -> None:

@@ -16,12 +16,14 @@ from tests.engine.proxy import Proxy
 from resque.errors import Unreachable
 from resque.jobs import Registry
 from resque.state.claims import Claim
+from resque.state.ownership import Ownership
 from resque.state.queue_list import QueueList
 from resque.wire import times
 from resque.wire.address import parse_url
 from resque.wire.exchange import Exchange
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
+from resque.worker.admission import Admission
 from resque.worker.connection import LeanStore
 from resque.worker.locks import Locks
 from resque.worker.options import Options
@@ -119,12 +121,16 @@ def test_a_lost_answer_about_later_queues_neither_closes_nor_takes_a_job_twice(
 
 
 def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answer() -> None:
-    answers: list[Taken | Unreachable] = [Taken(8, "empty"), Unreachable("away")]
+    answers: list[Taken | Ownership | Unreachable] = [
+        Ownership("'resque'"),
+        Taken(8, "empty"),
+        Unreachable("away"),
+    ]
 
     class Scripted(LeanStore):
         def run(self, operation: object) -> Any:
-            assert isinstance(operation, Exchange)
             answer = answers.pop(0)
+            assert isinstance(operation, Exchange) or isinstance(answer, Ownership)
             if isinstance(answer, Unreachable):
                 raise answer
             return answer
@@ -136,6 +142,7 @@ def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answ
             Keys(),
             place(),
             QueueList.parse(",".join(MANY)),
+            Admission(store, Keys(), 60.0, print, times.wall_now, time.monotonic),
             Options(),
             wishes,
             print,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qtop import keymap
 from qtop.actor import actor
+from qtop.display.text import safe
 from qtop.due.search import Choice
 from qtop.finding.precedence import Precedence
 from qtop.local.modules import ModuleMemory
@@ -176,9 +177,18 @@ class Desk:
 
     def _refused(self, *, without_redis: bool = False) -> bool:
         refusal = self._actions.refusal(without_redis=without_redis)
+        if refusal is None and not without_redis:
+            refusal = self._not_ours()
         if refusal is not None:
             self._app.say(refusal.text, refusal.tone)
         return refusal is not None
+
+    def _not_ours(self) -> Outcome | None:
+        """Why nothing may be changed where Sidekiq lives alone, as of the newest survey."""
+        surveyed = self._app.stage.surveyed
+        whose = None if surveyed is None else surveyed.ownership
+        why = None if whose is None else whose.refusal()
+        return None if why is None else Outcome(safe(why), "warn")
 
     async def _look_first(
         self, what: str, look: Operation[T], plan: Callable[[T], Plan], cover: LookingDialog

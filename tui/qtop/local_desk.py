@@ -90,7 +90,7 @@ class LocalDesk:
 
     def ask(self, queues: Sequence[str]) -> None:
         """Ask how to start workers for these queues, in this order, and start them."""
-        if self._refused(False):
+        if self._refused(False) or self._belong_to_sidekiq(queues):
             return
 
         def show(order: Order) -> str:
@@ -118,6 +118,16 @@ class LocalDesk:
         if isinstance(waiting, Outcome):
             return waiting.text
         return await self._local.unknown(order, waiting)
+
+    def _belong_to_sidekiq(self, queues: Sequence[str]) -> bool:
+        """Whether all of these are Sidekiq's, as of the newest survey; then the reason is said."""
+        surveyed = self._app.stage.surveyed
+        whose = None if surveyed is None else surveyed.ownership
+        reasons = [] if whose is None else [whose.refusal(queue) for queue in queues]
+        if not reasons or None in reasons:
+            return False
+        self._app.say(safe(reasons[0] or ""), "warn")
+        return True
 
     async def start_first(self, lists: Sequence[str]) -> None:
         """Take in what was left running, and start a worker for each list of queues."""

@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from resque.state import survey
+from resque.state.guard import Guard
 from resque.state.snapshot import Looker, Snapshot
 from resque.state.survey import Survey
 from resque.wire.address import Address
 from resque.wire.exchange import Exchange, Operation
 from resque.wire.keys import Keys
 from resque.wire.reading import reading_only
+from resque.wire.times import wall_now
 
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ class Source(Protocol):
         """What is wanted to be known now and then, also of these queues. Raises StoreError."""
 
     async def run(self, operation: Operation[T]) -> T:
-        """Carry out an operation. Raises StoreError."""
+        """Carry out an operation. Raises StoreError and BelongsToSidekiq."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -54,6 +56,7 @@ class RedisSource:
         self._keys = keys
         self._looker = Looker(keys, failures_limit=FAILURES_READ)
         self._read_only = read_only
+        self._guard = Guard(keys, wall_now)
         self._looks = AsyncStore(address, timeout_s=LOOK_TIMEOUT_S, client_name="qtop-looks")
         self._actions = AsyncStore(address, timeout_s=ACTION_TIMEOUT_S, client_name="qtop-actions")
 
@@ -66,18 +69,21 @@ class RedisSource:
         return await in_turns(reading)
 
     async def survey(self, queues: Sequence[str] = ()) -> Survey:
-        """On the connection of the looks; see `survey.look`."""
+        """Three round trips on the connection of the looks; see `survey.look`."""
         lock = self._keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
         before_s = time.time()
-        found = await self._looks.run(self._let_through(survey.look(self._keys, lock, queues)))
+        look = survey.look(self._keys, lock, queues, now=wall_now())
+        found = await self._looks.run(self._let_through(look))
         if found.taken is None:
             return found
         return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
 
     async def run(self, operation: Operation[T]) -> T:
-        """As `AsyncStore.run`. After what may have changed something, the next look reads all."""
+        """As `AsyncStore.run`; raises BelongsToSidekiq before anything is written to what is
+        Sidekiq's (see `Guard.watching`). After what may have changed something, the next look reads
+        all."""
         try:
-            return await self._actions.run(self._let_through(operation))
+            return await self._actions.run(self._guard.watching(self._let_through(operation)))
         finally:
             if not isinstance(operation, Exchange) or operation.writes:
                 self._looker.read_all()

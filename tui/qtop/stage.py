@@ -219,6 +219,8 @@ class Stage:
         """Take in what was found out beside the looks. Cost: see `Judge.judge`."""
         self.surveyed = survey.with_strays(*self._strays)
         self._history.note_fronts(survey.fronts)
+        if survey.ownership is not None:
+            self._history.note_ownership(survey.ownership)
         self._find_wrong()
 
     @property

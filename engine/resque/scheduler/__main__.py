@@ -18,8 +18,8 @@
 | `RESQUE_REQUIRE`            | modules whose jobs declare queues, comma-separated             |
 | `TZ`                        | the zone of cron expressions that name none                    |
 
-Exit status: 0 left when told to, 2 the environment or the file cannot be used, 3 Redis cannot be
-used.
+Exit status: 0 left when told to, 1 the namespace is Sidekiq's, 2 the environment or the file cannot
+be used, 3 Redis cannot be used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import resque
-from resque.errors import BadOption, BadUrl, StoreError, UnknownJob
+from resque.errors import BadOption, BadUrl, BelongsToSidekiq, StoreError, UnknownJob
 from resque.jobs import registry
 from resque.scheduler.definition import BadSchedule
 from resque.scheduler.files import read_file
@@ -96,9 +96,9 @@ def main(environ: Mapping[str, str]) -> int:
         scheduler.run()
         if server is not None:
             server.close()
-    except (BadSchedule, StoreError) as error:
+    except (BadSchedule, BelongsToSidekiq, StoreError) as error:
         log.refuse(say, "scheduler", error)
-        return 3 if isinstance(error, StoreError) else 2
+        return {BadSchedule: 2, BelongsToSidekiq: 1}.get(type(error), 3)
     finally:
         # As Ruby's scheduler does it.
         if path := environ.get("PIDFILE"):

@@ -30,6 +30,8 @@ PASS_BATCHES = 50
 QueueOf = Callable[[str], str | None]
 #: Sees each job that is about to be moved.
 See = Callable[["Push"], None]
+#: Tells why nothing may go to a queue; None when it may.
+Refusal = Callable[[str], str | None]
 
 
 def no_queue(class_name: str) -> None:
@@ -38,6 +40,10 @@ def no_queue(class_name: str) -> None:
 
 def nothing_to_see(push: Push) -> None:
     """A `See` that does not look."""
+
+
+def no_refusal(queue: str) -> None:
+    """A `Refusal` that lets everything through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +118,14 @@ def move_due(
     keys: Keys,
     now: float,
     queue_of: QueueOf = no_queue,
+    refusal: Refusal = no_refusal,
     *,
     batch: int = BATCH,
     see: See = nothing_to_see,
 ) -> Steps[Pass]:
     """Move the jobs that are due at `now` (epoch), the earliest first, but at most 50 batches.
-    `see` is called with each of them. Three round trips a batch; no script touches more than
-    `batch` jobs."""
+    Those whose queue is refused are set aside; `see` is called with each of the others. Three
+    round trips a batch; no script touches more than `batch` jobs."""
     moved, broken = Moved(), list[str]()
     for _ in range(PASS_BATCHES):
         first: list[tuple[str, float]] = yield single(
@@ -129,7 +136,7 @@ def move_due(
             next_at = first[0][1] if first and math.isfinite(first[0][1]) else None
             return Pass(moved, True, next_at, tuple(broken))
         stamp = first[0][0]
-        taken = yield from _move_head(keys, stamp, queue_of, batch, see)
+        taken = yield from _move_head(keys, stamp, queue_of, refusal, batch, see)
         if taken is None:
             # It stays where it is, before all others: looked past from now on.
             broken.append(stamp)
@@ -161,13 +168,18 @@ _Decided = tuple[bytes, str, Push | None]
 
 
 def _move_head(
-    keys: Keys, stamp: str, queue_of: QueueOf, batch: int, see: See = nothing_to_see
+    keys: Keys,
+    stamp: str,
+    queue_of: QueueOf,
+    refusal: Refusal,
+    batch: int,
+    see: See,
 ) -> Steps[Moved | None]:
     """Move the first jobs of a moment; None when its key is not a list."""
     head: list[bytes] | None = yield _head(keys, stamp, batch)
     if head is None:
         return None
-    pushes = [push_of(raw, queue_of) for raw in head]
+    pushes = [_admitted(push_of(raw, queue_of), raw, refusal) for raw in head]
     for push in pushes:
         if isinstance(push, Push):
             see(push)
@@ -179,6 +191,11 @@ def _move_head(
     aside = [push for push in pushes[:taken] if isinstance(push, Unreadable)]
     refused = [Unreadable(b"", "the key of its queue is not a list")] * kept_back
     return Moved(queued=taken - len(aside) - kept_back, set_aside=(*aside, *refused))
+
+
+def _admitted(push: Push | Unreadable, raw: bytes, refusal: Refusal) -> Push | Unreadable:
+    why = refusal(push.queue) if isinstance(push, Push) else None
+    return push if why is None else Unreadable(raw, why)
 
 
 def _head(keys: Keys, stamp: str, batch: int) -> Exchange[list[bytes] | None]:

@@ -18,6 +18,7 @@ from typing import Any
 import setproctitle
 
 from resque.errors import StoreError, WrongType
+from resque.scheduler.admission import Admission
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
 from resque.scheduler.files import Found, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
@@ -89,6 +90,7 @@ class Scheduler:
         self._log = log
         self._server_clock = ServerClock()
         self._clock = clock or self._server_clock
+        self._admission = Admission(store, keys, self._clock, log)
         self._plan = Plan(zone)
         self._of_file = self._read_file()
         self._publisher = Publisher(
@@ -113,13 +115,15 @@ class Scheduler:
     def run(self) -> None:
         """Work until told to leave, then let go of the lock. Signals: see `signals`.
 
-        Raises StoreError only when Redis cannot be reached or refuses at the start. Later
-        outages are waited out.
+        Raises StoreError only when Redis cannot be reached or refuses at the start, and
+        BelongsToSidekiq when the namespace is Sidekiq's then. Later outages are waited out.
         """
         with self._wishes:
             self._title("Starting")
             backoff_s = 0.1
             try:
+                # Before anything is written.
+                self._admission.open()
                 self._register_file()
                 self._hold()
                 while not self._wishes.leave:
@@ -150,6 +154,8 @@ class Scheduler:
 
     def step(self) -> float:
         """Do everything there is to do now. Returns how long nothing will have to be done."""
+        if not self._admission.is_open():
+            return self._options.interval_s
         self._hold()
         self._obey()
         if not self._is_master:
@@ -219,7 +225,7 @@ class Scheduler:
             self._statused.look()
         done: Pass = self._store.run(
             move_due(
-                *(self._keys, now, self._queue_of),
+                *(self._keys, now, self._queue_of, self._admission.refusal),
                 batch=self._options.batch,
                 see=self._statused.see,
             )
@@ -336,6 +342,10 @@ class Scheduler:
         queue = schedule.queue_for(self._queue_of)
         assert at is not None  # noqa: S101  what is due has a moment
         assert queue is not None  # noqa: S101  what is usable has a queue
+        if (refusal := self._admission.refusal(queue)) is not None:
+            self._log(f"did not queue {schedule.class_name!r} ({schedule.name!r}): {refusal}")
+            self._plan.fired(schedule.name, self._clock())
+            return
         firing = Firing(schedule.name, at.astimezone(self._zone), queue, schedule.payload)
         now = self._clock()
         fire = schedules.fire(self._keys, firing, lock=self._lock, owner=self.id, now=now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.wire.exchange import Arg, Exchange, Reply, Steps, load_script
-from resque.wire.keys import Keys, name_text
+from resque.wire.keys import Keys, name_bytes, name_text
 
 _WINDOW = load_script("window")
 
@@ -104,6 +104,7 @@ def _reading(keys: Keys) -> list[tuple[Arg, ...]]:
     return [
         ("TIME",),
         ("SMEMBERS", keys.queues()),
+        ("SRANDMEMBER", keys.queues()),
         ("SISMEMBER", keys.queues(), _NOBODY),
         ("SCARD", keys.queues()),
         ("LRANGE", failed, 0, 0),
@@ -173,23 +174,24 @@ def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
 
 
 def namespaces(keys: Keys) -> Steps[tuple[list[str], bool]]:
-    """The namespaces that have queues, and whether all keys were looked at: at most 200,000 are.
-    A round trip for each 1,000 keys of the database, and one more."""
-    pattern, ending = Keys("*").queues(), Keys("").queues()
+    """The namespaces that have queues, or processes of Sidekiq, and whether all keys were looked
+    at: at most 200,000 are. A round trip for each 1,000 keys of the database, and one more."""
+    endings = (Keys("").queues(), Keys("").processes())
+    pattern = b"*:*es"  # what both end in
     found: set[bytes] = set()
     cursor: bytes | int = 0
     for _ in range(_SCAN_PAGES):
         cursor, page = yield Exchange(
             (("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_KEYS),), lambda replies: replies[0]
         )
-        found.update(page)
+        found.update(key for key in page if key.endswith(endings))
         if int(cursor) == 0:
             break
     candidates = sorted(found)
     kinds: list[Reply] = yield Exchange(tuple(("TYPE", key) for key in candidates), list)
-    names = [
-        name_text(key.removesuffix(ending))
+    names = {
+        name_text(key[: key.rindex(b":")])
         for key, kind in zip(candidates, kinds, strict=True)
         if kind == b"set"
-    ]
-    return names, int(cursor) == 0
+    }
+    return sorted(names, key=name_bytes), int(cursor) == 0

@@ -6,9 +6,12 @@ a console nor by a worker with a pattern.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from resque.errors import StoreError, WrongType
+from resque.state import ownership
 from resque.state.trail import Trail, trail_args, trail_keys
 from resque.wire.exchange import Command, Exchange, Reply, Steps, load_script, single
 from resque.wire.keys import Keys, name_bytes, name_text
@@ -51,6 +54,20 @@ def beginning_with(beginning: bytes) -> bytes:
     """The pattern of the keys that begin so, whatever signs a namespace has."""
     escaped = (b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in beginning)
     return b"".join(escaped) + b"*"
+
+
+def of_resque(
+    keys: Keys, found: Sequence[Unregistered], *, now: datetime
+) -> Steps[list[Unregistered]]:
+    """Those of some unregistered queues that are not Sidekiq's: neither by their content, nor
+    lists of jobs in the hands of its fetchers. Costs as `ownership.look`."""
+    whose = yield from ownership.look(keys, [each.name for each in found], now=now)
+    return [
+        each
+        for each in found
+        if whose.refusal(each.name) is None
+        and (whose.owner(each.name) == "resque" or not ownership.is_in_flight(each.name))
+    ]
 
 
 def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered]]:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from resque.errors import Busy, StoreError
-from resque.state import audit, delayed, delayed_windows, fronts, inspection
+from resque.state import audit, delayed, delayed_windows, fronts, inspection, ownership
 from resque.state.audit import Deed
 from resque.state.inspection import Facts
+from resque.state.ownership import Ownership
 from resque.state.strays import Strays
 from resque.state.waiting_classes import Waiting
 from resque.wire import times
@@ -41,6 +42,7 @@ class Survey:
         fronts: The payload that is next, of the queues that were asked for; see `fronts.Fronts`.
         strays: Jobs that no index leads to; these are searched for apart from the rest.
         waiting: Which classes wait, of the queues that were asked for; see `waiting_classes.take`.
+        ownership: Whose the keys of the namespace are; None when it was not looked at.
         skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
     """
 
@@ -57,6 +59,7 @@ class Survey:
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     skew_s: float | None = None
     strays: Strays | None = None
+    ownership: Ownership | None = None
 
     def with_strays(self, strays: Strays | None, why: str = "") -> Survey:
         """The same with what a search for jobs that no index leads to has found; `why` it could not
@@ -75,12 +78,6 @@ def failed(why: str) -> Survey:
     return Survey(problems=dict.fromkeys(parts, why))
 
 
-def look(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Steps[Survey]:
-    """As `take`, and then `settled`."""
-    found: Survey = yield take(keys, lock, queues)
-    return (yield from settled(keys, found))
-
-
 def settled(keys: Keys, found: Survey) -> Steps[Survey]:
     """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
     round trips find out whether it has any, some more where many have none."""
@@ -94,6 +91,16 @@ def settled(keys: Keys, found: Survey) -> Steps[Survey]:
     if due is None:
         return replace(found, due=None, problems={**found.problems, "scheduler": why})
     return replace(found, due=due)
+
+
+def look(keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime) -> Steps[Survey]:
+    """As `take`, then `settled`, and whose the keys are, by these queues, or, without any, by those
+    that are registered; see `ownership.look`. Three round trips, five where delayed jobs may be
+    overdue."""
+    found: Survey = yield take(keys, lock, queues)
+    found = yield from settled(keys, found)
+    whose = yield from ownership.look(keys, queues or None, now=now)
+    return replace(found, ownership=whose)
 
 
 def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey]:

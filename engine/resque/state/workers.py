@@ -163,9 +163,9 @@ def unregister(
 
     `failure_of` builds the entry from the record. With a `token` (see `claims`) it is done only
     while the place and what is in it are that process's own. Returns whether there was such a job.
-    Two round trips; more only while the worker changes jobs meanwhile.
+    One round trip, two with a job in its hands; more only while the worker changes jobs meanwhile.
     """
-    record = yield held(keys, worker_id)
+    record: bytes | None = None
     while True:
         entry = failure_of(record) if record is not None else b""
         is_over, is_done, record_now = yield _take_off(

@@ -198,6 +198,19 @@ class Keys:
         `prefix` as in `master_lock`."""
         return self._key(f"qtop:schedules:{prefix}" if prefix else "qtop:schedules")
 
+    # Sidekiq's, where it lives under the same prefix: read, never written
+    def processes(self) -> bytes:
+        """Set of the identities of Sidekiq's processes."""
+        return self._key("processes")
+
+    def process(self, identity: str) -> bytes:
+        """Hash with a lifetime: what one process of Sidekiq tells about itself."""
+        return self._key(identity)
+
+    def sidekiq_set(self, name: str) -> bytes:
+        """Sorted set of Sidekiq's jobs: `retry`, `schedule` or `dead`."""
+        return self._key(name)
+
     # What operators did (ours)
     def audit(self) -> bytes:
         """Stream: who did what, the newest last."""
@@ -210,3 +223,10 @@ class Keys:
     def undo_items(self, operation: str) -> bytes:
         """List with a lifetime: what the operation removed, for its undo."""
         return self._key(f"qtop:undo:{operation}:items")
+
+
+class BareKeys(Keys):
+    """The key names of what lives in a database without any prefix, as Sidekiq does."""
+
+    def _key(self, rest: str) -> bytes:
+        return name_bytes(rest)

@@ -21,7 +21,7 @@ READING: Final = frozenset(
         *("EXISTS", "GET", "GETRANGE", "STRLEN", "MGET", "TTL", "PTTL", "TYPE", "SCAN"),
         *("LINDEX", "LLEN", "LPOS", "LRANGE"),
         *("HEXISTS", "HGET", "HGETALL", "HLEN", "HMGET"),
-        *("SCARD", "SISMEMBER", "SMEMBERS"),
+        *("SCARD", "SISMEMBER", "SMEMBERS", "SRANDMEMBER"),
         *("ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZRANK", "ZSCORE"),
         *("ZREVRANGE", "ZREVRANGEBYSCORE"),
         *("XLEN", "XRANGE", "XREVRANGE"),

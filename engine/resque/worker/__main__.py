@@ -25,7 +25,8 @@
 
 `qtop worker` fills these in and then becomes this program, because a worker forks for every job
 and must not carry a command line parser's memory. Exit status: 0 left when told to, 1 a hook of
-the worker raised, 2 the environment cannot be used, 3 Redis cannot be used.
+the worker raised or all its queues are Sidekiq's, 2 the environment cannot be used, 3 Redis cannot
+be used.
 """
 
 from __future__ import annotations
@@ -43,16 +44,27 @@ import atexit
 import importlib
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import resque
-from resque.errors import BadOption, BadUrl, NoQueueError, ResqueError, StoreError
-from resque.state.queue_list import QueueList
+from resque.errors import (
+    BadOption,
+    BadUrl,
+    BelongsToSidekiq,
+    NoQueueError,
+    Refused,
+    ResqueError,
+    StoreError,
+)
+from resque.state.queue_list import QueueList, names
 from resque.wire.address import Address, parse_url
 from resque.wire.contact import contact
 from resque.wire.keys import DEFAULT_NAMESPACE, Keys
+from resque.wire.times import utc_now
 from resque.worker import log, own_server, pool
+from resque.worker.admission import Admission
 from resque.worker.background import settle
 from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
@@ -105,10 +117,10 @@ def main(environ: Mapping[str, str]) -> int:
         return work()
     try:
         # Once, before there are many to say the same.
-        _greet(address)
-    except StoreError as error:
+        _greet(address, keys, queue_list)
+    except (BelongsToSidekiq, StoreError) as error:
         log.refuse(say, "worker", error)
-        return 3
+        return 3 if isinstance(error, StoreError) else 1
     title = f"{options.title_prefix}resque-{resque.__version__}: {workers} workers on {queue_list}"
     return _pool(workers, work, title, options, say).run()
 
@@ -144,13 +156,24 @@ def _work(make: Callable[[], Worker], url: str, say: log.Say) -> int:
     return 0
 
 
-def _greet(address: Address) -> None:
-    """Make sure that a Redis is there. Raises StoreError."""
+def _greet(address: Address, keys: Keys, queue_list: QueueList) -> None:
+    """Make sure that a Redis is there, and queues that are not Sidekiq's. Raises StoreError and
+    BelongsToSidekiq."""
     store = LeanStore(address, timeout_s=5.0, client_name="resque-pool")
     try:
         store.run(contact(address))
+        registered = _names(store, keys) if queue_list.is_dynamic else []
+        admission = Admission(store, keys, 0.0, lambda line: None, utc_now, time.monotonic)
+        admission.open(queue_list.resolve(registered))
     finally:
         store.close()
+
+
+def _names(store: LeanStore, keys: Keys) -> list[str]:
+    try:
+        return store.run(names(keys))
+    except Refused:
+        return []  # each worker says it, and waits until that is over
 
 
 def _load(modules: str) -> None:

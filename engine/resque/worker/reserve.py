@@ -49,15 +49,17 @@ class Closing:
 @value
 class Taken:
     """What came of asking for a job. `processed` is the worker's count; `record` is the job,
-    already written down as in this worker's hands; `paused` are queues that are paused. `lost`: the
-    worker's id is no longer its own, and nothing was done; `shared`: one without a claim bears it,
-    too, and nothing was taken."""
+    already written down as in this worker's hands; `paused` are queues that are paused, `foreign`
+    those whose next job is Sidekiq's, and was left there. `lost`: the worker's id is no longer its
+    own, and nothing was done; `shared`: one without a claim bears it, too, and nothing was
+    taken."""
 
     processed: int
     state: State
     record: Record | None = None
     set_aside: int = 0
     paused: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
 
 
 def work(
@@ -130,11 +132,16 @@ def _taken(reply: Reply, queues: Sequence[str]) -> Taken:
     processed, state = reply[0], reply[1]
     if state == b"job":
         raw = reply[2]
-        return Taken(processed, "job", read(raw), reply[3])
+        taken = Taken(processed, "job", read(raw), reply[3])
+        return replace(taken, foreign=_those(queues, reply[4])) if reply[4] else taken
     if state == b"empty":
-        paused = frozenset(queues[index - 1] for index in reply[2])
-        return Taken(processed, "empty", paused=paused)
+        paused, foreign = _those(queues, reply[2]), _those(queues, reply[3])
+        return Taken(processed, "empty", paused=paused, foreign=foreign)
     return Taken(processed, _WITHOUT_JOB[state])
+
+
+def _those(queues: Sequence[str], indices: Sequence[int]) -> frozenset[str]:
+    return frozenset(queues[index - 1] for index in indices)
 
 
 def read_at_once(raw: bytes) -> Record | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from resque.errors import StoreError
+from resque.errors import Refused, StoreError
 from resque.state import claims, lost, queue_list, waiting_classes
 from resque.state.queue_list import QueueList
 from resque.state.waiting_classes import Waiting
@@ -14,6 +14,7 @@ from resque.wire.codec import Unreadable, decode_payload
 from resque.wire.exchange import Exchange, T, together
 from resque.wire.keys import Keys
 from resque.wire.values import replace
+from resque.worker.admission import Admission
 from resque.worker.connection import LeanStore
 from resque.worker.locks import Locks
 from resque.worker.log import told
@@ -49,6 +50,7 @@ class Supply:
         keys: Keys,
         place: Place,
         served: QueueList,
+        admission: Admission,
         options: Options,
         wishes: Wishes,
         log: Callable[[str], None],
@@ -62,6 +64,7 @@ class Supply:
         self._keys = keys
         self._place = place
         self._queues = served
+        self._admission = admission
         self._options = options
         self._wishes = wishes
         self._log = log
@@ -78,7 +81,16 @@ class Supply:
     @property
     def looked_at(self) -> Sequence[str]:
         """The queues that the last `take` looked at, in the order of the list."""
-        return self._names if self._queues.is_dynamic else self._queues.wanted
+        return self._admission.last_served
+
+    def open(self) -> None:
+        """See which of the queues may be served. Costs and raises as `Admission.open`, and a round
+        trip more for patterns."""
+        try:
+            names = self._wanted()
+        except Refused:
+            names = ()  # as is said when the first job is asked for
+        self._admission.open(names)
 
     def take(self, closing: Closing | None) -> Taken | None:
         """Close the last job and take the next; None when told to leave during an outage, before
@@ -204,6 +216,8 @@ class Supply:
         if taken.state == "lost":
             return taken
         self._processed = taken.processed
+        if taken.foreign:
+            self._admission.bar(taken.foreign)
         if taken.set_aside:
             items = "item" if taken.set_aside == 1 else "items"
             text = f"set {taken.set_aside} unreadable {items} aside"
@@ -221,10 +235,14 @@ class Supply:
         return together(look.then(seen), exchange)
 
     def _current_queues(self) -> list[str]:
+        return self._options.order(self._admission.served(self._wanted()))
+
+    def _wanted(self) -> Sequence[str]:
+        """The queues that the list means."""
         if not self._queues.is_dynamic:
-            return self._options.order(self._queues.wanted)
+            return self._queues.wanted
         if self._mono_now() - self._names_read_at >= _NAMES_FOR_S:
             registered = self._store.run(queue_list.names(self._keys))
             self._names = self._queues.resolve(registered)
             self._names_read_at = self._mono_now()
-        return self._options.order(self._names)
+        return self._names

@@ -16,6 +16,7 @@ from resque.wire.address import Address
 from resque.wire.keys import Keys
 from resque.wire.values import replace
 from resque.worker import outcome
+from resque.worker.admission import Admission
 from resque.worker.adopted import adopted
 from resque.worker.connection import LeanStore
 from resque.worker.hearing import hear_jobs, hear_jobs_later
@@ -97,11 +98,13 @@ class Worker:
         self._runner = self._make_runner(heart.clock(clock))
         self._strangers = Strangers(registry, log, mono_now)
         self._locks = Locks(self._store, keys, log, mono_now)
+        every_s = options.heartbeat_interval_s
         self._supply = Supply(
             self._store,
             keys,
             self._place,
             queue_list,
+            Admission(self._store, keys, every_s, log, clock, mono_now),
             options,
             self._wishes,
             log,
@@ -159,14 +162,17 @@ class Worker:
     def run(self) -> None:
         """Register, work until told to leave, unregister. Signals: see `signals`.
 
-        Raises StoreError only when Redis cannot be reached or refuses at the start, and
-        ResqueError when a hook of the worker raises; later outages are waited out.
+        Raises StoreError only when Redis cannot be reached or refuses at the start,
+        BelongsToSidekiq when all its queues are Sidekiq's then, and ResqueError when a hook of the
+        worker raises; later outages are waited out.
         """
         if self._options.fork:
             rehearse(self._wishes, self._clock)
         hear_jobs_later(self._log)
         with self._wishes:
             self._title("Starting", plain=True)
+            # Before anything is written.
+            self._supply.open()
             self._beater.start()
             closing: Closing | None = None
             try:

@@ -76,6 +76,8 @@ def act(
     with connection.open() as session:
         if not options.dry_run:
             session.refuse_if_read_only()
+        named = [name for name in (source.queue, to) if name]
+        session.refuse_if_sidekiqs(named, failures=source.kind == "failed")
         chosen, scanned = _choose(session, source, wanted, refusal, spare_poisoned)
         tell_too_large(scanned.too_large)
         if chosen.spared:
@@ -88,6 +90,8 @@ def act(
             sys.exit(1)
         if to is not None:
             tell_unknown(session, [to])
+        elif verb.puts_back:
+            session.refuse_if_sidekiqs(chosen.targets)
         size = chosen.size_bytes * (2 if verb.puts_back else 1)
         undo_s = undo_seconds(session.undo_limits, size)
         if options.dry_run:

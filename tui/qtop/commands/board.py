@@ -14,8 +14,10 @@ from qtop.rows.boards import History
 from qtop.rows.model import Board
 from qtop.source import skew_s
 from resque.state import fronts, snapshot, survey, waiting_classes
+from resque.state.ownership import Ownership
 from resque.state.snapshot import Snapshot
 from resque.state.survey import Survey
+from resque.wire.times import wall_now
 
 _WAITS: Final = "how long the next jobs have waited"
 _QUEUES_SAMPLED: Final = 20
@@ -29,13 +31,21 @@ OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts 
 
 
 def look(
-    session: Session, failures_limit: int, unread: Unread, *, has_waits: bool = False
+    session: Session,
+    failures_limit: int,
+    unread: Unread,
+    *,
+    has_waits: bool = False,
+    whose: Ownership | None = None,
 ) -> tuple[Board, Snapshot]:
     """The rows of a console at one look, and the look; rates need two looks and are unknown, and so
-    is how long jobs have waited, unless `has_waits`; that it could not be read is noted. Two round
-    trips, with `has_waits` three, O(queues + workers + failures read). Raises StoreError."""
+    is how long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose`
+    says whose the queues are. Two round trips, with `has_waits` three, O(queues + workers +
+    failures read). Raises StoreError."""
     taken = session.run(snapshot.take(session.keys, tails={}, failures_limit=failures_limit))
     history = History()
+    if whose is not None:
+        history.note_ownership(whose)
     if has_waits:
         names = [queue.name for queue in taken.queues or () if queue.size]
         seen = unread.try_to(session, _WAITS, fronts.take(session.keys, names))
@@ -67,10 +77,10 @@ def master_lock(session: Session) -> bytes:
 
 
 def look_around(session: Session) -> Survey:
-    """What a console wants to know beside its looks. One round trip, three where delayed jobs may
+    """What a console wants to know beside its looks. Three round trips, five where delayed jobs may
     be overdue. Raises StoreError."""
     before_s = time.time()
-    found = session.run(survey.look(session.keys, master_lock(session)))
+    found = session.run(survey.look(session.keys, master_lock(session), now=wall_now()))
     if found.taken is None:
         return found
     return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))

@@ -7,6 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import median
+from types import MappingProxyType
 from typing import Final
 
 from qtop.commands.remedies import remedy
@@ -96,19 +97,28 @@ def rights(refused: Mapping[str, ResqueError] | None) -> Finding:
     return Finding("rights", "ERROR", text, f"allow {' '.join(f'+{n.lower()}' for n in names)}")
 
 
-def namespaces(found: Collection[str], is_complete: bool, ours: str) -> Finding:
-    """Whether there are queues where we look, or elsewhere."""
+def namespaces(
+    found: Collection[str],
+    is_complete: bool,
+    ours: str,
+    foreign: Mapping[str, str] = MappingProxyType({}),
+) -> Finding:
+    """Whether there are queues where we look, or elsewhere. `foreign` are the namespaces in which
+    Sidekiq lives, and what lives there in words: they are never advised."""
     others = [name for name in found if name != ours]
-    elsewhere = f"others: {named(others)}" if others else "no others"
+    shown = [f"{name} ({foreign[name]})" if name in foreign else name for name in others]
+    elsewhere = f"others: {named(shown)}" if others else "no others"
     if not is_complete:
         elsewhere += ", among the first 200,000 keys"
     if ours in found:
         return _as_far_as_seen(
             "namespace", f"{ours!r} has queues; {elsewhere}", is_complete, "*:queues"
         )
-    if others:
+    advised = [name for name in others if name not in foreign]
+    if advised:
         text = f"{ours!r} has no queues; {elsewhere}"
-        return Finding("namespace", "WARN", text, f"try --namespace {others[0]}")
+        what_to_do = f"try --namespace {shlex.quote(advised[0])}"
+        return Finding("namespace", "WARN", text, what_to_do)
     text = f"{ours!r} has no queues yet; {elsewhere}"
     return _as_far_as_seen("namespace", text, is_complete, "*:queues")
 
@@ -120,9 +130,11 @@ def _as_far_as_seen(check: str, text: str, is_complete: bool, pattern: str) -> F
     return Finding(check, "UNKNOWN", text, f"redis-cli --scan --pattern '{pattern}' looks at all")
 
 
-def unregistered(found: Sequence[Unregistered], is_complete: bool) -> Finding:
-    """Whether queues hold jobs that nobody will find."""
+def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int = 0) -> Finding:
+    """Whether queues hold jobs that nobody will find. Besides there are so many `foreign` ones,
+    which are Sidekiq's."""
     rest = "" if is_complete else " among the first 200,000 keys"
+    rest += f"; {counted(foreign, 'list')} of Sidekiq's left alone" if foreign else ""
     if not found:
         text = f"no queue with jobs is missing from the set{rest}"
         return _as_far_as_seen("unregistered", text, is_complete, "*:queue:*")

@@ -50,6 +50,7 @@ def command(source: Source, connection: Connection, remove: bool, **options: boo
     with connection.open() as session:
         if not chosen.dry_run:
             session.refuse_if_read_only()
+        session.refuse_if_sidekiqs(filter(None, [source.queue]), failures=source.kind == "failed")
         seen = session.run(windows.extent(source.key(session.keys)))
         what = f"{counted(seen.length, source.noun)} in {safe(str(source))}"
         if chosen.dry_run:

@@ -12,6 +12,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, Listing, leave_if_none, message, moment
+from qtop.commands.systems import tell
 from qtop.commands.unread import Unread
 from qtop.display.cells import job_class
 from qtop.display.text import ago, safe
@@ -74,6 +75,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         rows.add(row)
 
     with connection.open() as session:
+        tell(session)
         now_s = session.now().timestamp()
         find = _find(session.keys, wanted, limit, now_s, show)
         is_partial = unread.try_to(session, "delayed jobs", find)

@@ -102,6 +102,9 @@ def _edited(connection: Connection, source: Source, wanted: Filter, to: str | No
         raise click.UsageError("say what to change: --class, --args or --payload")
     with connection.open() as session:
         session.refuse_if_read_only()
+        session.refuse_if_sidekiqs(
+            [name for name in (source.queue, to) if name], failures=source.kind == "failed"
+        )
         hits: list[Hit] = []
         look = scan(session.keys, source, wanted, session.now(), hits.append, limit=2, whole=True)
         session.run(look)

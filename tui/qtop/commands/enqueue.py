@@ -145,6 +145,8 @@ def delay_job(
         return
     require_utf8(queue, encode_job(class_name, list(args)))
     with connection.open() as session:
+        session.refuse_if_read_only()
+        session.refuse_if_sidekiqs([queue])
         job = delayed.schedule(session.keys, at_s, queue, class_name, args)
         then = session.run(job)
     when = moment(datetime.fromtimestamp(int(at_s)).astimezone())

@@ -135,6 +135,10 @@ def load_file(
         sys.exit(0 if plan else 1)
     with connection.open() as session:
         session.refuse_if_read_only()
+        session.refuse_if_sidekiqs(
+            [source.name for source in plan if source.queue],
+            failures=any(source.kind == "failed" for source in plan),
+        )
         total = sum(map(len, plan.values()))
         if total > 1 and not yes:
             confirm(f"load {counted(total, 'item')}")

@@ -18,6 +18,7 @@ from qtop.commands.output import (
     tell_rest,
     tell_too_large,
 )
+from qtop.commands.systems import tell
 from qtop.commands.unread import Unread
 from qtop.display.cells import failure_class, optional
 from qtop.display.text import safe
@@ -68,6 +69,7 @@ def command(
             found.add(hit.failure)
 
     with connection.open() as session:
+        tell(session)
         look = scan(session.keys, source, wanted, session.now(), show, limit=limit)
         scanned = unread.try_to(session, "failed jobs", look)
     tell_too_large(0 if scanned is None else scanned.too_large)

@@ -15,6 +15,7 @@ from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_opti
 from qtop.commands.output import Column, Listing, leave_if_none, message, tell_too_large
 from qtop.commands.session import Session
 from qtop.commands.stray_jobs import search
+from qtop.commands.systems import tell
 from qtop.commands.unread import Unread
 from qtop.display.cells import job_class, optional
 from qtop.display.text import ago, safe
@@ -83,6 +84,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     redactor = connection.redactor(is_whole=as_json)
     found = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
     with connection.open() as session:
+        tell(session)
         places = _Search(session, wanted, limit, found, unread, search(session, unread))
         is_partial = not places.delayed() or not places.listed() or not places.failed()
     tell_too_large(places.too_large)

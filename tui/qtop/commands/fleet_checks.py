@@ -14,6 +14,7 @@ from qtop.display.text import count
 from qtop.rows.boards import History
 from qtop.rows.model import Board
 from qtop.verdicts import Judge, Severity, Verdict
+from qtop.verdicts.ownership import without_sidekiqs
 from qtop.verdicts.server_checks import Finding, Level
 from resque.errors import ResqueError
 from resque.state import duplicates, failures, poison, samples, snapshot
@@ -41,7 +42,10 @@ def fleet(session: Session) -> Iterator[Finding]:
     seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
     board = History().add(seen, 0.0)
     survey = with_classes(session, board, look_around(session))
-    yield from _of_board(board, Judge().fleet(board, 0.0, survey))
+    whose = survey.ownership
+    ours = board if whose is None else without_sidekiqs(board, whose)
+    theirs = len(board.queues or ()) - len(ours.queues or ())
+    yield from _of_board(ours, Judge().fleet(board, 0.0, survey), theirs)
     with_jobs = (row for row in board.queues or () if row.depth)
     rows = sorted(with_jobs, key=lambda row: -(row.depth or 0))
     longest = [row.name for row in rows]
@@ -61,8 +65,11 @@ def fleet(session: Session) -> Iterator[Finding]:
         yield finding
 
 
-def _of_board(board: Board, verdicts: Iterator[Verdict]) -> Iterator[Finding]:
-    """What Overview says of a fleet, and what is well in it. A note is no reason to act."""
+def _of_board(board: Board, verdicts: Iterator[Verdict], theirs: int) -> Iterator[Finding]:
+    """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
+    Sidekiq's. A note is no reason to act."""
+    rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
+    number = None if board.queues is None else len(board.queues)
     told: set[str] = set()
     for verdict in verdicts:
         level = _LEVELS[verdict.severity]
@@ -76,7 +83,7 @@ def _of_board(board: Board, verdicts: Iterator[Verdict]) -> Iterator[Finding]:
     is_whole = not board.totals.problems
     knows_depths = is_whole and all(row.depth is not None for row in board.queues or ())
     for check, is_known, text in (
-        ("queues", knows_depths, f"{count(board.totals.queues)}, all with jobs are served"),
+        ("queues", knows_depths, f"{count(number)}, all with jobs are served{rest}"),
         ("workers", is_whole, f"{count(board.totals.workers)}, none is silent"),
         ("jobs", is_whole, "none was set aside as unreadable, none runs for long"),
     ):

@@ -31,13 +31,14 @@ _WIDTH: Final = 120
 
 
 def print_once(connection: Connection) -> None:
-    """Print what is wrong, and one look at queues, workers and failures. Four round trips. Leaves
+    """Print what is wrong, and one look at queues, workers and failures. Six round trips. Leaves
     with status 3 when a part of that could not be read. Raises StoreError."""
     unread = Unread()
     with connection.open() as session:
-        board, seen = look(session, 500, unread, has_waits=True)
-        note_unread(unread, seen)
         found = _surveyed(session, unread)
+        whose = None if found is None else found.ownership
+        board, seen = look(session, 500, unread, has_waits=True, whose=whose)
+        note_unread(unread, seen)
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH

@@ -77,6 +77,7 @@ def _switch(
         if "" in names and "" not in session.run(queues.names(session.keys)):
             # An unset variable leaves it, more often than a queue has it.
             raise click.UsageError("the name of a queue is empty, and there is no such queue")
+        session.refuse_if_sidekiqs(names)
         if is_pause and names:
             tell_unknown(session, names)
         if dry_run:

@@ -67,6 +67,7 @@ def command(
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
+        session.refuse_if_sidekiqs(failures=True)
         unread = Unread()
         cases = _cases(session, names, ignore_pids, unread)
         dead = [case for case in cases if case.doubt is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -11,12 +12,14 @@ from qtop.commands.board import OF_QUEUES, look, note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, tell_rest, write
+from qtop.commands.systems import tell
 from qtop.commands.unread import Unread
 from qtop.display.cells import duration, queue_failed, queue_state
 from qtop.display.text import count, safe
 from qtop.finding.filter_terms import Subject
 from qtop.finding.filters import Filter
 from qtop.rows.model import QueueRow
+from resque.state.ownership import Ownership
 
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500
@@ -46,12 +49,13 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     unread = Unread()
     with connection.open() as session:
-        board, seen = look(session, _FAILURES_READ, unread, has_waits=True)
+        whose = tell(session)
+        board, seen = look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen, OF_QUEUES | {"failures"})
     found = [row for row in board.queues or () if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty and not unread)
     shown = found[:limit] if limit else found
-    write(shown, _COLUMNS, _cells, _fields, as_json=as_json)
+    write(shown, _COLUMNS, _cells, partial(_fields, whose), as_json=as_json)
     tell_rest(len(shown), len(found), "queue")
     unread.leave()
 
@@ -72,9 +76,10 @@ def _cells(row: QueueRow) -> tuple[str, ...]:
     )
 
 
-def _fields(row: QueueRow) -> Mapping[str, Any]:
+def _fields(whose: Ownership, row: QueueRow) -> Mapping[str, Any]:
     return {
         "queue": row.name,
+        "owner": whose.owner(row.name),
         "waiting": row.depth,
         "next_waits_s": row.next_waits_s,
         "workers": row.serving,

@@ -81,6 +81,7 @@ def command(
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
+        session.refuse_if_sidekiqs(names)
         for each in _wanted(session, names, moments, lists):
             if dry_run:
                 changed = each.missing

@@ -12,6 +12,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
+from qtop.commands.systems import tell
 from qtop.display.text import safe
 from qtop.due.rows import args_of, schedule_subject, timing
 from qtop.finding.filter_terms import text_of
@@ -46,6 +47,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop schedules --json
     """
     with connection.open() as session:
+        tell(session)
         prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
         every = session.run(listing.everything(session.keys, prefix, session.now(), _zone()))
     if every.of_file.unknown is not None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from qtop.commands.output import message
 from resque.errors import NotRedis, ResqueError, StoreError
+from resque.state.guard import Guard
 from resque.wire import times
 from resque.wire.address import parse_url
 from resque.wire.exchange import Exchange, Operation, drive, single
@@ -46,15 +49,23 @@ class Session:
         self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
         self._store = LeanStore(self.address, timeout_s=_TIMEOUT_S, client_name="qtop")
         self._progress = _Progress()
+        self._warned = False
+        self._guard = Guard(self.keys, times.wall_now, self._warn)
+
+    def _warn(self, text: str) -> None:
+        if not self._warned:
+            message(f"warning: {text}")
+        self._warned = True
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an operation. How much of a long one is done is shown on a terminal.
 
-        Raises StoreError, whose message names the address, and ChangeRefused, with --read-only,
-        before anything that writes is sent. Costs what the operation costs.
+        Raises StoreError, whose message names the address, ChangeRefused, with --read-only, and
+        BelongsToSidekiq, before anything that writes is sent. Costs what the operation costs, and
+        two round trips before it writes.
         """
         try:
-            return drive(operation, self._one)
+            return drive(self._guard.watching(operation), self._one)
         except _NONSENSE as error:
             raise NotRedis(
                 f"{self.address}: what it answers makes no sense to qtop "
@@ -62,6 +73,11 @@ class Session:
             ) from error
         finally:
             self._progress.end()
+
+    def refuse_if_sidekiqs(self, queues: Iterable[str] = (), *, failures: bool = False) -> None:
+        """Raises BelongsToSidekiq when the namespace or one of these queues is Sidekiq's, with
+        `failures` also when the list of failures is. Costs as `Guard.vouch`."""
+        self.run(self._guard.vouch(queues, failures=failures))
 
     def _one(self, exchange: Exchange[Any]) -> Any:
         self.refuse_if_read_only(exchange.writes)

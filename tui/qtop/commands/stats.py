@@ -11,6 +11,7 @@ from qtop.commands.board import note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import Column, json_line, line, write
+from qtop.commands.systems import tell
 from qtop.commands.unread import Unread
 from resque.state import snapshot
 
@@ -40,6 +41,7 @@ def command(connection: Connection, as_json: bool) -> None:
     """
     unread = Unread()
     with connection.open() as session:
+        tell(session)
         look = session.run(snapshot.take(session.keys, tails={}, failures_limit=0))
     note_unread(unread, look, _COUNTED)
     totals: Mapping[str, _Sum | bool | None] = {

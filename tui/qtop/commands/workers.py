@@ -12,6 +12,7 @@ from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, tell_rest, write
 from qtop.commands.stray_jobs import search
+from qtop.commands.systems import tell
 from qtop.commands.unread import Unread
 from qtop.display import cells
 from qtop.display.text import safe
@@ -52,6 +53,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     """
     unread = Unread()
     with connection.open() as session:
+        tell(session)
         board, seen = look(session, 0, unread)
         rows = (*(board.workers or ()), *unregistered_rows(search(session, unread), board))
     # Which queues a pattern stands for matters to a filter only.

@@ -162,6 +162,8 @@ def queue_failed(row: QueueRow) -> str:
 def queue_state(row: QueueRow) -> str:
     """What is wrong with a queue, the worst first, and what is unknown; empty when nothing is."""
     wrong: list[str] = []
+    if row.others:
+        wrong.append(row.others)
     if row.problem is not None:
         wrong.append(safe(row.problem))
     # Before "unserved": what somebody did on purpose explains the rest.

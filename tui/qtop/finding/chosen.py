@@ -55,6 +55,11 @@ class Chosen:
             self.oldest = min(self.oldest or failed_at, failed_at)
             self.newest = max(self.newest or failed_at, failed_at)
 
+    @property
+    def targets(self) -> list[str]:
+        """The queues that were counted by their names."""
+        return [name for name in self.queues if name != _OTHERS]
+
     def details(self, moment: Callable[[datetime | None], str]) -> list[str]:
         """The figures in lines of safe text; `moment` writes a time."""
         lines = [f"classes: {_top(self.classes)}"]

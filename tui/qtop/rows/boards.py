@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
+from typing import Final
 
 from qtop.rows.active_job import waiting_since
 from qtop.rows.condition import SILENT_AFTER_S, condition
@@ -23,6 +24,7 @@ from qtop.rows.model import (
 )
 from qtop.rows.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from resque.errors import NoQueueError
+from resque.state.ownership import Ownership
 from resque.state.queues import QueueList
 from resque.state.snapshot import QueueState, Snapshot
 from resque.state.workers import Identity, may_run_on
@@ -50,6 +52,10 @@ class _Past:
             self.flows = FlowWindow()
 
 
+#: What is said of a queue that is not Resque's alone.
+_OWNERS: Final = {"sidekiq": "Sidekiq's", "mixed": "Sidekiq's and Resque's"}
+
+
 class History:
     """What must be remembered from look to look.
 
@@ -67,6 +73,7 @@ class History:
         self._failed = CounterWindow()
         self._watch = FallWatch(DEPTHS_KEPT, self.served_by)
         self._names: tuple[str, ...] = ()
+        self._whose: Ownership | None = None
         self._waiting_since: Mapping[str, datetime | None] = {}
         self._served: dict[tuple[str, ...], Collection[str]] = {}
         self._alive: list[Identity] | None = None
@@ -109,6 +116,10 @@ class History:
     def note_fronts(self, fronts: Mapping[str, bytes]) -> None:
         """Take in which payloads are next, for the rows of the looks to come. O(bytes)."""
         self._waiting_since = {name: waiting_since(raw) for name, raw in fronts.items()}
+
+    def note_ownership(self, whose: Ownership) -> None:
+        """Take in whose the queues are, for the rows of the looks to come. O(queues)."""
+        self._whose = whose
 
     def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
         """The registered queues that workers with this list of queues serve. Remembered."""
@@ -179,6 +190,7 @@ class History:
                     queue.problem,
                     self._watch.of(name),
                     age_at(snapshot.server_time, self._waiting_since.get(name)) if depth else None,
+                    _OWNERS.get(self._whose.owner(name), "") if self._whose is not None else "",
                 )
             )
         return tuple(rows)

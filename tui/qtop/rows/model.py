@@ -44,6 +44,7 @@ class QueueRow(NamedTuple):
         falls: Where its depth fell by more than workers took, the oldest first.
         next_waits_s: How long the job that is next has waited, as of some seconds ago; None when
             it does not tell.
+        others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
     """
 
     name: str
@@ -61,11 +62,12 @@ class QueueRow(NamedTuple):
     problem: str | None
     falls: tuple[Fall, ...] = ()
     next_waits_s: float | None = None
+    others: str = ""
 
     @property
     def is_unserved(self) -> bool:
-        """Whether jobs wait that nobody will take, as far as it is known."""
-        return self.serving == 0 and bool(self.depth)
+        """Whether jobs of Resque's wait that no worker will take, as far as it is known."""
+        return self.serving == 0 and bool(self.depth) and not self.others
 
 
 class WorkerRow(NamedTuple):

@@ -11,7 +11,17 @@ from qtop.config.thresholds import USUAL, Thresholds
 from qtop.display.text import ago, how_many
 from qtop.failed.newest import Marks
 from qtop.rows.model import Board
-from qtop.verdicts import failures, falls, jobs, pauses, queues, server, strays, workers
+from qtop.verdicts import (
+    failures,
+    falls,
+    jobs,
+    ownership,
+    pauses,
+    queues,
+    server,
+    strays,
+    workers,
+)
 from qtop.verdicts.classes import waiting_classes
 from qtop.verdicts.failures import FailurePace
 from qtop.verdicts.jobs import Durations
@@ -78,6 +88,11 @@ class Judge:
         deeds = survey.deeds or () if survey is not None else ()
         self._durations.add(board)
         grown = self._growth.add(board, at_mono, deeds)
+        if survey is not None and survey.ownership is not None:
+            yield from ownership.judged(survey.ownership)
+            board = ownership.without_sidekiqs(board, survey.ownership)
+            names = {row.name for row in board.queues or ()}
+            grown = [each for each in grown if each.row.name in names]
         yield from queues.judged(board, grown, waiting_classes(survey))
         if survey is not None:
             yield from queues.delayed_aside(board, survey)

@@ -27,9 +27,12 @@
 --   'shared'                    a record of a process without a claim is there: none is taken
 --   'none'                      asked to take nothing
 --   'paused'                    everything is paused
---   'empty', {paused indices}   no job; which of the queues are paused (1-based)
---   'job', record, set aside    the record as written; how many unreadable items were set aside
--- Items that are not JSON objects are moved to the queue's list of unreadable items.
+--   'empty', {paused indices}, {foreign indices}
+--                               no job; which of the queues are paused (1-based), which foreign
+--   'job', record, set aside, {foreign indices}
+--                               the record as written; how many unreadable items were set aside
+-- Items that are not JSON objects are moved to the queue's list of unreadable items. A queue is
+-- foreign whose next item is a job of Sidekiq's: it has a jid. It is left as it is.
 -- A worker that was taken off the register is put back when it takes a job: what it holds is to
 -- be found.
 -- Cost: O(queues), one write set; some 0.5 ms for a thousand empty queues. Items over 1 MiB are not parsed here: the worker reads them.
@@ -86,7 +89,7 @@ end
 local held = redis.call('GET', KEYS[1])
 if held then
   if wrote(claim, held) then
-    return {processed, 'job', held, 0}
+    return {processed, 'job', held, 0, {}}
   end
   return {processed, 'shared'}
 end
@@ -102,9 +105,35 @@ local function is_object(item)
   end
   return #item > 1048576 or pcall(cjson.decode, item)
 end
+-- 24 hexadecimal digits, as Sidekiq writes it, or a UUID, as exq does.
+local function has_jid(item)
+  if #item > 1048576 or not string.find(item, '"jid"', 1, true) then
+    return false
+  end
+  local is_json, job = pcall(cjson.decode, item)
+  local jid = is_json and type(job) == 'table' and job.jid
+  if type(jid) ~= 'string' then
+    return false
+  end
+  return #jid == 24 and not string.find(jid, '[^0-9a-f]')
+    or #jid == 36 and string.find(jid, '^%x+%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+$') == 1
+end
 local failing
-local function pop(queue)
+local foreign = {}
+-- Back to where it was just taken from: cheaper than to look before each take. Who may not push
+-- there takes it, rather than lose it.
+local function went_back(queue, item)
+  if redis.acl_check_cmd and not redis.acl_check_cmd('LPUSH', queue) then
+    return false
+  end
+  return type(redis.pcall('LPUSH', queue, item)) == 'number'
+end
+local function pop(queue, i)
   local item = redis.pcall('LPOP', queue)
+  if type(item) == 'string' and has_jid(item) and went_back(queue, item) then
+    foreign[#foreign + 1] = i
+    return false
+  end
   -- A key of another type must not keep the worker from its other queues. Of whatever else the
   -- server refuses (it has become a replica, it cannot save) the worker must hear.
   if type(item) == 'table' and item.err and not string.find(item.err, 'WRONGTYPE', 1, true) then
@@ -130,7 +159,7 @@ while i <= queues do
   elseif redis.call('EXISTS', KEYS[at + 1]) == 1 then
     paused[#paused + 1] = i
   else
-    local item = pop(KEYS[at])
+    local item = pop(KEYS[at], i)
     while item do
       if is_object(item) then
         local record = '{"queue":' .. ARGV[8 + i] .. ',"run_at":"' .. ARGV[6] .. '","payload":' .. item .. '}'
@@ -141,7 +170,7 @@ while i <= queues do
           local now = string.gsub(ARGV[6], 'Z$', '+00:00')
           redis.pcall('HSETNX', KEYS[12], ARGV[8], now)
         end
-        return {processed, 'job', record, aside}
+        return {processed, 'job', record, aside, foreign}
       end
       local kept = redis.pcall('RPUSH', KEYS[at + 2], item)
       if type(kept) == 'table' and kept.err then
@@ -149,7 +178,7 @@ while i <= queues do
         return kept
       end
       aside = aside + 1
-      item = aside < 100 and pop(KEYS[at])
+      item = aside < 100 and pop(KEYS[at], i)
     end
     if failing then
       return failing
@@ -157,4 +186,4 @@ while i <= queues do
   end
   i = i + 1
 end
-return {processed, 'empty', paused}
+return {processed, 'empty', paused, foreign}

@@ -1,0 +1,90 @@
+"""The console says where Sidekiq lives, and its keys change nothing there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.engine.direct import Direct
+from tests.engine.fleets import FLEETS, database
+from tests.tui.console import console, screen_text, table_of, until, until_shown
+from textual.pilot import Pilot
+
+from qtop.app import QtopApp
+
+
+@pytest.fixture
+async def app(redis_url: str) -> QtopApp:
+    return console(url=redis_url)
+
+
+async def surveyed(app: QtopApp, pilot: Pilot[Any]) -> None:
+    """Let the console look, survey, and look once more, which shows what the survey told."""
+    await until(pilot, lambda: app.stage.surveyed is not None, "a survey")
+    before = app.stage.look
+    app.look_now()
+    await until(pilot, lambda: app.stage.look is not before, "the next look")
+
+
+@pytest.mark.parametrize(
+    ("fleet", "text"),
+    [
+        ("bare", ""),
+        ("namespaced", ""),
+        ("under resque", "Sidekiq lives under 'resque'"),
+        ("mixed", "Sidekiq and Resque share 'resque'"),
+        ("resque", ""),
+        ("empty", ""),
+    ],
+)
+async def test_overview_says_which_systems_share_the_namespace(
+    app: QtopApp, direct: Direct, fleet: str, text: str
+) -> None:
+    FLEETS[fleet](direct)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await surveyed(app, pilot)
+        shown = screen_text(app)
+        assert text in shown
+        assert ("Sidekiq" in shown) == bool(text)
+        if text:
+            assert "qtop worker '*'" not in shown
+            await pilot.press("2")
+            await until_shown(pilot, "Sidekiq's")
+
+
+#: Keys that change something, on Queues, on a queue's jobs, and everywhere.
+KEYS = ("p", "P", "c", "D", "s")
+
+
+async def test_no_key_changes_anything_where_sidekiq_lives(app: QtopApp, direct: Direct) -> None:
+    FLEETS["under resque"](direct)
+    before = database(direct)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await surveyed(app, pilot)
+        for key in KEYS:
+            await pilot.press("2", key)
+            await until_shown(pilot, "nothing was changed: Sidekiq lives under")
+            assert len(app.screen_stack) == 1, f"{key} asks nothing"
+        assert database(direct) == before
+
+
+async def test_keys_are_refused_on_sidekiqs_queue_beside_resque(
+    app: QtopApp, direct: Direct
+) -> None:
+    FLEETS["mixed"](direct)
+    before = database(direct)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await surveyed(app, pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "idle")
+        for queue, why in (("idle", "is Sidekiq's"), ("both", "is mixed")):
+            assert table_of(app).move_to(queue)
+            await pilot.press("p")
+            await until_shown(pilot, why)
+            await pilot.press("s")
+            await until_shown(pilot, why)
+            assert len(app.screen_stack) == 1
+        assert database(direct) == before
+        assert table_of(app).move_to("mail")
+        await pilot.press("p")
+        await until_shown(pilot, "paused mail")
