@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.engine.by_hand import KEYS
+from tests.engine.claimed import HERE, TOKEN, claimed
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.fleets import (
@@ -29,6 +30,7 @@ from tests.engine.worker_process import ROOT
 from resque import Job, Registry, Resque
 from resque.errors import BelongsToSidekiq
 from resque.scheduler.scheduler import Options, Scheduler
+from resque.state.claims import Claim
 from resque.state.guard import Guard
 from resque.state.ownership import look
 from resque.wire.address import parse_url
@@ -193,13 +195,16 @@ def test_a_queue_that_is_resques_again_is_served(
 
 
 def take(store: Store, *queues: str) -> Taken:
-    exchange = work(KEYS, "h:1:q", queues, closing=None, processed=0, take=True, now=NOW)
+    exchange = work(
+        KEYS, Claim("h:1:q", TOKEN, HERE), queues, closing=None, processed=0, take=True, now=NOW
+    )
     return store.run(exchange)
 
 
 def test_the_script_that_takes_jobs_leaves_those_with_a_jid_where_they_are(
     store: Store, direct: Direct
 ) -> None:
+    claimed(direct, "h:1:q")
     uuid = SIDEKIQS_JOB.replace(
         b"393119af5a0ea98f3ac98825", b"0d5e9d4e-7d5e-4f0e-9a57-0123456789ab"
     )
@@ -221,6 +226,7 @@ def test_the_script_that_takes_jobs_leaves_those_with_a_jid_where_they_are(
 def test_a_job_with_a_jid_that_could_not_go_back_is_not_lost(
     redis_url: str, direct: Direct
 ) -> None:
+    claimed(direct, "h:1:q")
     direct("RPUSH", "resque:queue:a", SIDEKIQS_JOB)
     direct("ACL", "SETUSER", "half", "reset", "on", ">pw", "~*", "+@all", "-lpush")
     try:

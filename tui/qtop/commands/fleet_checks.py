@@ -74,7 +74,7 @@ def _of_board(board: Board, verdicts: Iterator[Verdict], theirs: int) -> Iterato
     for verdict in verdicts:
         level = _LEVELS[verdict.severity]
         remedy = "" if level == "OK" else verdict.remedy
-        if verdict.check == "keys" and _WRONG_KIND not in verdict.text:
+        if verdict.check == "keys" and _is_unread(verdict):
             level, remedy = "UNKNOWN", SEE
         if verdict.severity == "note" and verdict.kind in _UNJUDGED:
             level = "UNKNOWN"
@@ -93,6 +93,11 @@ def _of_board(board: Board, verdicts: Iterator[Verdict], theirs: int) -> Iterato
             yield Finding(check, "OK", text)
         else:
             yield Finding(check, "UNKNOWN", "not everything could be read: see `keys`", SEE)
+
+
+def _is_unread(verdict: Verdict) -> bool:
+    """Whether it says that keys could not be read, not what they hold."""
+    return _WRONG_KIND not in verdict.text and verdict.kind != "sidekiq-failures"
 
 
 def _items(session: Session, longest: Sequence[str]) -> Finding:

@@ -77,9 +77,10 @@ def _cells(row: QueueRow) -> tuple[str, ...]:
 
 
 def _fields(whose: Ownership, row: QueueRow) -> Mapping[str, Any]:
+    owner = whose.owner(row.name)
     return {
         "queue": row.name,
-        "owner": whose.owner(row.name),
+        "owner": None if owner == "unknown" else owner,
         "waiting": row.depth,
         "next_waits_s": row.next_waits_s,
         "workers": row.serving,
