@@ -54,7 +54,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         style=lambda r: _TONES[r.condition],
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
-    Column("job", "job", 22, cells.worker_job, flex=4, priority=95, sort_key=cells.worker_job),
+    Column("job", "job", 16, cells.worker_job, flex=4, priority=95, sort_key=cells.worker_job),
     Column(
         "elapsed",
         "for",
@@ -91,7 +91,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "queues",
         "queues",
-        8,
+        12,
         cells.worker_queues,
         flex=1,
         priority=60,
