@@ -79,6 +79,15 @@ def test_registering_nothing_and_what_is_no_moment_are_mistakes(qtop: Qtop) -> N
     assert qtop("register", "--delayed", "1000").status == 1
 
 
+def test_a_list_of_failures_that_holds_nothing_is_not_registered(
+    qtop: Qtop, direct: Direct
+) -> None:
+    for words in ((), ("--dry-run",)):
+        said = qtop("register", "--failures", "mail_failed", *words)
+        assert (said.status, said.out) == (1, "")
+    assert direct("SMEMBERS", "resque:failed_queues") == []
+
+
 def test_a_search_that_is_refused_is_said_and_is_not_ok(
     qtop: Qtop, direct: Direct, redis_url: str
 ) -> None:

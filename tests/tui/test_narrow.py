@@ -6,7 +6,8 @@ from tests.tui.console import console, screen_lines, screen_text, until, until_s
 from tests.tui.looks import FakeSource, queue, snapshot, worker
 
 from qtop.display.text import wrapped
-from qtop.plans.plan import Seen
+from qtop.plans.plan import Outcome, Plan, Run, Seen
+from qtop.screens.dialogs import ConfirmDialog
 from qtop.widgets.bar import Span, place
 from resque.state.windows import Extent
 
@@ -32,6 +33,13 @@ def test_a_span_that_may_be_cut_is_cut_before_it_goes() -> None:
 def test_what_matters_less_goes_before_what_matters_more_is_cut() -> None:
     name, less = Span("a long name", "", 50, least=4), Span(" by the way", "", 10)
     assert placed(name, less, width=15) == "a long name"
+
+
+def test_left_and_right_never_touch() -> None:
+    name, count = Span("a long name", "", 50, least=4), Span("7 of 9", "", 90)
+    assert placed(name, right=(count,), width=18) == "a long name 7 of 9"
+    assert placed(name, right=(count,), width=17) == "a long na… 7 of 9"
+    assert placed(name, right=(count,), width=9) == "   7 of 9"
 
 
 @pytest.mark.parametrize("width", [9, 20, 38, 58, 200])
@@ -102,3 +110,32 @@ async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> Non
         await until_shown(pilot, "Clear queue")
         assert "Cancel" in screen_text(app)
         assert "Type clear to go on:" in screen_text(app)
+
+
+async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
+    app = console(FakeSource(snapshot([queue("mail", 3)])))
+    lines = tuple(f"worker {number}" for number in range(40))
+    async with app.run_test(size=(60, 15)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+
+        async def nothing(send: Run) -> Outcome:
+            return Outcome("done")
+
+        await app.push_screen(ConfirmDialog(Plan("Prune", "Prune", lines, "confirm", nothing)))
+        await until(pilot, lambda: "Prune?" in screen_text(app), "its beginning")
+        await pilot.press("j")
+        await until(pilot, lambda: "Prune?" not in screen_text(app), "the line after")
+        await pilot.press("k")
+        await until(pilot, lambda: "Prune?" in screen_text(app), "the line before")
+        await pilot.press("pagedown", "pagedown")
+        await until_shown(pilot, "worker 30")
+        await pilot.press("pageup", "pageup")
+        await until(pilot, lambda: "Prune?" in screen_text(app), "the beginning again")
+
+
+async def test_a_worker_has_its_name_on_the_lowest_terminal() -> None:
+    app = console(FakeSource(snapshot([queue("mail", 3)], [worker("web1:7:*")])))
+    async with app.run_test(size=(60, 15)) as pilot:
+        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await pilot.press("3")
+        await until_shown(pilot, "web1:7")

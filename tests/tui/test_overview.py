@@ -138,9 +138,10 @@ async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
 
 async def test_before_the_first_look_it_says_that_it_connects() -> None:
     app = console(FakeSource(Unreachable("nobody there")))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "bad   Redis does not answer: nobody there")
         assert "Nothing is wrong" not in screen_text(app)
+        assert "No job is running" not in screen_text(app)
 
 
 async def test_it_is_the_first_screen_and_digit_1_leads_back_to_it() -> None:

@@ -162,7 +162,9 @@ def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_th
     next_job = {"low": b'{"class":"RubyJob","args":[]}'}
     sampled = {"low": Waiting("low", 2, ("RubyJob", "Other"), 2)}
     seen = replace(FINE, fronts=next_job)
-    assert only("unserved", judged(look, found=seen)).remedy == "start a worker that knows RubyJob"
+    # Where only the next job was looked at, others may wait behind it.
+    remedy = only("unserved", judged(look, found=seen)).remedy
+    assert remedy == "start a worker that knows RubyJob and all that waits behind"
     seen = replace(seen, waiting=sampled)
     remedy = only("unserved", judged(look, found=seen)).remedy
     assert remedy == "start a worker that knows RubyJob, Other"
@@ -174,7 +176,7 @@ def test_of_an_active_job_the_advice_names_its_own_class() -> None:
     look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
     job = b'{"class":"%s","args":[{"job_class":"WelcomeJob"}]}' % WRAPPER.encode()
     remedy = only("unserved", judged(look, found=replace(FINE, fronts={"low": job}))).remedy
-    assert remedy == "start a worker that knows WelcomeJob"
+    assert "knows WelcomeJob " in remedy
 
 
 def test_a_dead_worker_serves_nobody_and_a_silent_one_may() -> None:

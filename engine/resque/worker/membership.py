@@ -108,6 +108,6 @@ class Membership:
             )
         )
         for worker_id in pruned:
-            text = f"pruned {worker_id!r}: silent for {self._options.prune_after_s:g} s"
+            text = f"pruned {worker_id!r}: silent for more than {self._options.prune_after_s:g} s"
             self._log(told(text, level="warning", event="pruned", worker=worker_id))
         self.put_off_prune()

@@ -83,7 +83,7 @@ def command(
             session.refuse_if_read_only()
         session.refuse_if_sidekiqs(names)
         for each in _wanted(session, names, moments, lists):
-            if dry_run:
+            if dry_run or not each.missing:
                 changed = each.missing
             else:
                 subject = f"{each.what} {each.name}"
@@ -120,4 +120,6 @@ def _wanted(
         yield _Name("delayed", stamp, keys.delayed_schedule(), missing)
     of_queues = session.run(failures.lists(keys)) if lists else []
     for name in dict.fromkeys(lists):
-        yield _Name("failures", name, keys.failed_queues(), name not in of_queues)
+        holds, _ = session.run(failures.newest(keys, limit=1, list_name=name))
+        missing = name not in of_queues and holds > 0
+        yield _Name("failures", name, keys.failed_queues(), missing)

@@ -45,8 +45,10 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
         *DIALOG_BINDINGS,
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
-        Binding("down", "scroll_told(1)", show=False),
-        Binding("up", "scroll_told(-1)", show=False),
+        Binding("down,j", "scroll_told(1)", show=False),
+        Binding("up,k", "scroll_told(-1)", show=False),
+        Binding("pagedown", "page_told(1)", show=False),
+        Binding("pageup", "page_told(-1)", show=False),
         Binding("ctrl+c,ctrl+q", "no", show=False, priority=True),
     ]
 
@@ -82,6 +84,11 @@ class Dialog(FrontScreen[ResultT], ModalScreen[ResultT]):
     def action_scroll_told(self, lines: int) -> None:
         """Move what is told, where it is longer than the terminal is high."""
         self.query_one("#told").scroll_relative(y=lines, animate=False)
+
+    def action_page_told(self, pages: int) -> None:
+        """Move what is told by as much as is in view."""
+        told = self.query_one("#told")
+        told.scroll_relative(y=pages * max(1, told.size.height - 1), animate=False)
 
     def action_yes(self) -> None:
         """Do it, where one key may."""

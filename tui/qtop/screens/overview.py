@@ -79,7 +79,6 @@ class OverviewScreen(MainKeys, ListScreen):
         self.jobs = VTable(
             JOBS,
             key=lambda row: row.identity.text,
-            empty_text="No job is running.",
             markable=False,
             clock=clock,
             id="jobs",
@@ -87,7 +86,6 @@ class OverviewScreen(MainKeys, ListScreen):
         self.failures = VTable(
             FAILURES,
             key=lambda group: group.fingerprint,
-            empty_text="No failed jobs.",
             markable=False,
             clock=clock,
             id="failures",
@@ -249,7 +247,9 @@ class OverviewScreen(MainKeys, ListScreen):
 
 def _none_runs(view: View) -> str:
     """What the list of running jobs says when there are none."""
-    problems = {} if view.board is None else view.board.totals.problems
+    if view.board is None:
+        return chrome.empty_word(view, "jobs", "")
+    problems = view.board.totals.problems
     why = problems.get("workers") or problems.get("jobs in hand")
     return "No job is running." if why is None else chrome.unknown_word(why)
 

@@ -84,7 +84,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         16,
         _place,
         flex=1,
-        priority=85,
+        priority=93,
         sort_key=lambda r: r.identity.text,
         tail=":",
     ),

@@ -50,7 +50,7 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
     Spans with the lowest priority are cut or left out until the others fit; the last one is cut.
     """
     kept = [*((0, span) for span in left), *((1, span) for span in right)]
-    while len(kept) > 1 and (over := sum(cell_len(span.text) for _, span in kept) - width) > 0:
+    while len(kept) > 1 and (over := _cells(kept) - width) > 0:
         _, lowest = min(reversed(kept), key=lambda sided: sided[1].priority)
         cells = cell_len(lowest.text) - over
         if 0 < lowest.least <= cells:
@@ -70,6 +70,14 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
         placed.append(Placed(x, text, span.tone, span.action))
         x += cell_len(text)
     return placed
+
+
+def _cells(kept: Sequence[tuple[int, Span]]) -> int:
+    """How wide the spans are, with a blank between what is left and what is right."""
+    left = "".join(span.text for side, span in kept if not side)
+    right = "".join(span.text for side, span in kept if side)
+    touching = left and right and left[-1] != " " and right[0] != " "
+    return cell_len(left) + cell_len(right) + bool(touching)
 
 
 def _goes_with(span: Span, other: Span) -> bool:
