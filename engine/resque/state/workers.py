@@ -163,7 +163,7 @@ def unregister(
 
     `failure_of` builds the entry from the record. With a `token` (see `claims`) it is done only
     while the place and what is in it are that process's own. Returns whether there was such a job.
-    One round trip, two with a job in its hands; more only while the worker changes jobs meanwhile.
+    One round trip, two with a job in its hands; more only while the worker goes from job to job.
     """
     record: bytes | None = None
     while True:
