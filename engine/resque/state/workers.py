@@ -150,11 +150,6 @@ def read_beginning(raw: bytes, size: int) -> Record:
     )
 
 
-def held(keys: Keys, worker_id: str) -> Exchange[bytes | None]:
-    """The record of the job in a worker's hands. One round trip."""
-    return single(("GET", keys.worker(worker_id)), lambda reply: reply)
-
-
 def unregister(
     keys: Keys, worker_id: str, failure_of: FailureOf, *, own_lists: bool = False, token: str = ""
 ) -> Steps[bool]:
