@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ from tests.engine.worker_process import ROOT
 
 from resque import Job, Registry, Resque
 from resque.errors import BelongsToSidekiq
+from resque.scheduler.admission import Admission
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.state.claims import Claim
 from resque.state.guard import Guard
 from resque.state.ownership import look
 from resque.wire.address import parse_url
+from resque.wire.exchange import single
 from resque.wire.stores import Store
 from resque.wire.times import utc_now
 from resque.worker.reserve import Taken, work
@@ -102,6 +104,19 @@ def test_a_client_looks_once_at_each_of_its_queues(redis_url: str) -> None:
             trips.append(turnstile.round_trips - before)
         counted.close()
     assert trips[1:] == [1, 3, 1, 1]
+
+
+@pytest.mark.parametrize("key", [KEYS.queue, KEYS.pause_queue, KEYS.unreadable])
+def test_a_guard_knows_each_key_that_belongs_to_a_queue(
+    store: Store, direct: Direct, key: Callable[[str], bytes]
+) -> None:
+    mixed(direct)
+    before = database(direct)
+    guard = Guard(KEYS, utc_now)
+    with pytest.raises(BelongsToSidekiq, match="'idle'"):
+        store.run(guard.watching(single(("DEL", key("idle")), int, writes=True)))
+    assert database(direct) == before
+    store.run(guard.watching(single(("DEL", key("mail")), int, writes=True)))
 
 
 def test_where_sidekiq_perhaps_lives_a_guard_warns_and_lets_pass(
@@ -255,6 +270,25 @@ def test_a_scheduler_does_not_start_where_all_is_sidekiqs(direct: Direct, redis_
     assert ended.returncode == 1
     assert b"nothing was changed" in ended.stderr
     assert database(direct) == before
+
+
+def test_a_scheduler_looks_again_each_minute_and_rests_while_all_is_sidekiqs(
+    store: Store, direct: Direct
+) -> None:
+    said: list[str] = []
+    now = NOW
+    admission = Admission(store, KEYS, lambda: now, said.append)
+    admission.open()
+    FLEETS["under resque"](direct)
+    assert admission.is_open()
+    for seconds in (60, 120):
+        now = NOW + timedelta(seconds=seconds)
+        assert not admission.is_open()
+    assert len(said) == 1
+    direct("FLUSHALL")
+    assert not admission.is_open()
+    now = NOW + timedelta(seconds=180)
+    assert admission.is_open()
 
 
 def test_a_scheduler_puts_nothing_on_sidekiqs_queues_and_keeps_the_job(

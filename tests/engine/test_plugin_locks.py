@@ -13,8 +13,12 @@ from resque.state import bulk, lock_freeing, queues, windows
 from resque.state.bulk import Mark
 from resque.state.lock_freeing import Leaving, Stale, and_free, and_free_all, noting
 from resque.state.plugin_locks import running_lock, waiting_locks
+from resque.state.workers import read_record
+from resque.wire.address import parse_url
 from resque.wire.keys import Keys
 from resque.wire.stores import Store
+from resque.worker.connection import LeanStore
+from resque.worker.locks import Locks
 
 KEYS = Keys()
 WAYS = [{}, {"FORK_PER_JOB": "false"}, {"JOBS_PER_FORK": "5"}]
@@ -98,6 +102,27 @@ def test_a_class_with_locks_is_freed_before_its_next_job_runs(
     assert not direct("EXISTS", lock_of("SlowJob", 1))
     direct("DEL", "own:hold")
     assert worker.leave() == 0
+
+
+def test_a_class_without_locks_is_looked_at_again_in_time(direct: Direct, redis_url: str) -> None:
+    now_s = 0.0
+    record = read_record(b'{"queue":"default","payload":{"class":"OkJob","args":[1]}}')
+    store = LeanStore(parse_url(redis_url), timeout_s=5.0, client_name="test")
+    locks = Locks(store, KEYS, print, lambda: now_s)
+
+    def is_freed(at_s: float) -> bool:
+        nonlocal now_s
+        now_s = at_s
+        locks.taken(record)
+        if locks.pending is not None:
+            store.run(locks.pending)
+        return not direct("EXISTS", lock_of("OkJob", 1))
+
+    assert is_freed(0.0)
+    direct("SET", lock_of("OkJob", 1), 1)
+    assert not is_freed(1.0)
+    assert is_freed(60.0)
+    store.close()
 
 
 def test_the_lock_of_resque_lock_is_told_with_its_key_and_stays(

@@ -115,7 +115,7 @@ def test_persistent_schedules_are_listed_with_their_next_and_last_times(
     assert store.run(listing.put(keys, "fresh", {"every": "1h"})) is False
     direct("HSET", "resque:persistent_schedules", "broken", "junk")
     direct("HSET", "resque:delayed:last_enqueued_at", "hourly", "2026-11-23 12:00:00 +0000")
-    found = {one.name: one for one in store.run(listing.listing(keys, NOW, UTC))}
+    found = {one.name: one for one in store.run(listing.everything(keys, "", NOW, UTC)).schedules}
     assert list(found) == ["broken", "fresh", "hourly", "nightly"]
     assert str(found["nightly"].next_at) == "2026-11-24 03:00:00+00:00"
     assert str(found["hourly"].next_at) == "2026-11-23 13:00:00+00:00"

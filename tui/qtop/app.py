@@ -147,7 +147,7 @@ class QtopApp(Habits):
 
     def say(self, text: str, tone: str = "", *, stays: bool = False) -> None:
         """Show a safe one-line result until the next one, on the page that is in front; with
-        `stays` on all that come to the front meanwhile, too: it is the result of an action."""
+        `stays` on those that come to the front after it, too: it is the result of an action."""
         self.last_word = (text, tone)
         self._word_page = None if stays else self._page()
         if self._silence is not None:
@@ -177,7 +177,7 @@ class QtopApp(Habits):
     async def _take_in(self, look: Look) -> None:
         await in_turns(self.stage.taking(look))
         if self.stage.fell_now and self._poller is not None:
-            # The record tells whether somebody did it with qtop.
+            # The record tells whether an action of qtop did it.
             self._poller.survey_next()
         self._show()
 

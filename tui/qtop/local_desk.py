@@ -135,8 +135,8 @@ class LocalDesk:
         if found:
             runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
             self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good", stays=True)
-        # Named by whoever started the console: as `qtop worker`, they name in their logs what they
-        # do not know, and leave it alone.
+        # Named on the command line: as `qtop worker`, they name in their logs what they do not
+        # know, and leave it alone.
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
     async def start(self, orders: Sequence[Order]) -> None:

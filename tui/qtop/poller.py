@@ -124,7 +124,7 @@ class Poller:
             if self.last.error is None and began_mono >= self._next_survey_mono:
                 self._next_survey_mono = began_mono + SURVEY_EVERY_S
                 await self._survey()
-            await self._wait(self._pause_s(began_mono))
+            await until(self._sleep(self._pause_s(began_mono)), self._poked)
 
     async def _try(self, began_mono: float) -> Look:
         before = self.last
@@ -139,7 +139,7 @@ class Poller:
             return self._failed(before, began_mono, "its answer takes too long")
         except Exception as error:
             # Data that nobody foresaw must not end a console that somebody needs now.
-            return self._failed(before, began_mono, _nonsense(error))
+            return self._failed(before, began_mono, nonsense(error))
         self._failures = 0
         now_mono = self._clock()
         return Look(snapshot, now_mono, (now_mono - began_mono) * 1_000)
@@ -155,7 +155,7 @@ class Poller:
         except TimeoutError:
             found = survey.failed("its answer takes too long")
         except Exception as error:
-            found = survey.failed(_nonsense(error))
+            found = survey.failed(nonsense(error))
         self._on_survey(found)
 
     def _deepest(self) -> list[str]:
@@ -186,17 +186,19 @@ class Poller:
         took_s = self._clock() - began_mono
         return max(_MIN_PAUSE_S, took_s, self._interval_s - took_s)
 
-    async def _wait(self, seconds: float) -> None:
-        """Sleep until poked."""
-        sleeping = asyncio.ensure_future(self._sleep(seconds))
-        poked = asyncio.ensure_future(self._poked.wait())
-        try:
-            await asyncio.wait((sleeping, poked), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            # Not awaited: our own cancellation would be taken for theirs.
-            sleeping.cancel()
-            poked.cancel()
+
+async def until(sleep: Awaitable[None], poked: asyncio.Event) -> None:
+    """Wait until a sleep is over, or the event is set."""
+    sleeping = asyncio.ensure_future(sleep)
+    poking = asyncio.ensure_future(poked.wait())
+    try:
+        await asyncio.wait((sleeping, poking), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        # Not awaited: our own cancellation would be taken for theirs.
+        sleeping.cancel()
+        poking.cancel()
 
 
-def _nonsense(error: Exception) -> str:
+def nonsense(error: Exception) -> str:
+    """What to say of an answer whose data were not foreseen."""
     return f"its answer makes no sense to qtop ({type(error).__name__}): a bug"

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from qtop.poller import nonsense, until
 from qtop.source import Source
 from resque.errors import StoreError
 from resque.state import strays
@@ -48,7 +49,7 @@ class StrayWatch:
         """Search until cancelled."""
         pause_s = FIRST_AFTER_S
         while True:
-            await self._wait(pause_s)
+            await until(self._sleep(pause_s), self._poked)
             self._poked.clear()
             await self.search()
             pause_s = EVERY_S
@@ -61,16 +62,6 @@ class StrayWatch:
             self._on_found(None, str(error))
         except Exception as error:
             # Data that were not foreseen must not end a console.
-            why = f"the answer makes no sense to qtop ({type(error).__name__}): a bug"
-            self._on_found(None, why)
+            self._on_found(None, nonsense(error))
         else:
             self._on_found(found, "")
-
-    async def _wait(self, seconds: float) -> None:
-        sleeping = asyncio.ensure_future(self._sleep(seconds))
-        poked = asyncio.ensure_future(self._poked.wait())
-        try:
-            await asyncio.wait((sleeping, poked), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            poked.cancel()

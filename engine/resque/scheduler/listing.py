@@ -43,23 +43,10 @@ class Listing:
     of_file: OfFile
 
 
-def listing(keys: Keys, now: datetime, local: tzinfo) -> Exchange[list[Listed]]:
-    """All persistent schedules by name. One round trip, O(schedules). `local` is the zone of the
-    schedulers, for cron expressions that name none."""
-
-    def parse(found: Stored) -> list[Listed]:
-        return [
-            listed(name, found.configs[name], found.last.get(name), now, local)
-            for name in sorted(found.configs)
-        ]
-
-    return schedules.stored(keys).then(parse)
-
-
 def everything(keys: Keys, prefix: str, now: datetime, local: tzinfo) -> Steps[Listing]:
     """All schedules by name, also those of the master's file if it publishes them; of one name
-    Redis's counts, as for the scheduler. `prefix` is that of the master lock. Two round trips,
-    O(schedules)."""
+    Redis's counts, as for the scheduler. `prefix` is that of the master lock, `local` the zone of
+    the schedulers, for cron expressions that name none. Two round trips, O(schedules)."""
     found: Stored = yield schedules.stored(keys)
     try:
         of_file: OfFile = yield published.read(keys, prefix)

@@ -20,8 +20,6 @@ from resque.wire.values import value as value_class
 #: The list of failures where there is one for all queues.
 FAILED = "failed"
 _OF_PYRES = re.compile(r"type: <(?:class|type) '([\w.]{1,200})'>")
-#: So many entries are read between two pauses.
-_SLICE = 100
 
 
 @value_class

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from resque.errors import StoreError, WrongType
-from resque.state import windows
+from resque.state import registration, windows
 from resque.state.bulk import Decide, Taking
 from resque.state.plugin_locks import waiting_locks
 from resque.wire.codec import Payload, decode_payload
@@ -115,7 +115,7 @@ def noting(leaving: Leaving, decide: Decide) -> Decide:
 
 def and_free_all(keys: Keys, queue: str, action: Operation[int | None]) -> Steps[int | None]:
     """Carry out an action that empties a queue, and then delete the locks of its jobs, if the
-    queue is empty: else they may be those of jobs that came meanwhile. For that a round trip for
+    queue is empty: else they may be those of jobs that came after it. For that a round trip for
     each 1,000 keys of the database, 200 at most."""
     deleted: int | None
     if isinstance(action, Exchange):
@@ -137,12 +137,11 @@ def and_free_all(keys: Keys, queue: str, action: Operation[int | None]) -> Steps
 def _scanned(keys: Keys) -> Steps[tuple[list[bytes], bool]]:
     """The locks of waiting jobs that there are, and whether all keys were looked at."""
     wanted = keys.lock_beginnings()
-    pattern = name_bytes(keys.namespace) + b":"
-    escaped = b"".join(b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in pattern)
+    pattern = registration.beginning_with(name_bytes(keys.namespace) + b":") + b"lo*"
     found: set[bytes] = set()
     cursor: bytes | int = 0
     for _ in range(_SCAN_PAGES):
-        command = ("SCAN", cursor, "MATCH", escaped + b"*lo*", "COUNT", _SCAN_KEYS)
+        command = ("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_KEYS)
         cursor, page = yield single(command, tuple)
         found.update(key for key in page if key.startswith(wanted))
         if int(cursor) == 0:
@@ -182,7 +181,7 @@ def stale(keys: Keys, queues: Sequence[str]) -> Steps[Stale]:
 def _look_at(keys: Keys, queue: str, had: set[bytes], most: int) -> Steps[int]:
     """Add the locks that the jobs of a queue may have. Returns how many were looked at, `most` also
     when one is too large to be looked into."""
-    # From the tail: what workers take meanwhile moves nothing that is still to be read.
+    # From the tail: jobs that workers take during this move nothing that is still to be read.
     for at in range(0, most, _PAGE):
         try:
             page: windows.Window = yield windows.window(

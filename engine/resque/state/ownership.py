@@ -245,7 +245,7 @@ def judged(
     signs += _of_sets(sets, kind, failure)
     if day:
         signs.append(("strong", f"jobs are counted by day, as of {days[day - 1]}"))
-    signs += _of_queues(owners, [kind_of(item) for item in items], queues)
+    signs += _of_queues([kind_of(item) for item in items], queues)
     signs.sort(key=lambda sign: -_LEVELS.index(sign[0]))
     return Ownership(
         place,
@@ -284,9 +284,7 @@ def _of_sets(sets: Sequence[Any], kind: Any, failure: Any) -> Iterator[_Sign]:
             yield "weak", f"there is a sorted set `{name}`"
 
 
-def _of_queues(
-    owners: Mapping[str, Owner], kinds: Sequence[str], queues: Sequence[str]
-) -> Iterator[_Sign]:
+def _of_queues(kinds: Sequence[str], queues: Sequence[str]) -> Iterator[_Sign]:
     for at, name in enumerate(queues):
         if "sidekiq" in kinds[2 * at : 2 * at + 2]:
             yield "strong", f"a job at an end of queue {name!r} has a jid"
@@ -341,7 +339,7 @@ def kind_of(item: Any) -> str:
 
 def is_in_flight(queue: str) -> bool:
     """Whether a name is one that reliable fetchers (Sidekiq Pro's, exq's, go-workers2's) give to
-    the lists of jobs in their hands, which look like queues."""
+    the lists of the jobs that they work on, which look like queues."""
     return queue.startswith(("sq|", "backup::")) or queue.endswith(":inprogress")
 
 

@@ -3,7 +3,7 @@
 While such a lock is there Ruby enqueues no equal job, and says nothing. resque-loner and
 resque_solo delete theirs when the job is taken off its queue, when it is destroyed and with the
 queue; resque-lock-timeout its loner lock when the job begins; resque-lock its own after the job.
-So whoever takes a job off a queue has to delete them, too. A class may compute its key in its own
+So what takes a job off a queue has to delete them, too. A class may compute its key in its own
 way: such a lock is not found here. (resque-loner 1.3.0 `unique_job_queue_key` and `redis_key`,
 resque_solo `unique_key`, resque-lock-timeout `redis_loner_lock_key`, resque-lock `lock`.)
 """

@@ -60,7 +60,7 @@ def of_resque(
     keys: Keys, found: Sequence[Unregistered], *, now: datetime
 ) -> Steps[list[Unregistered]]:
     """Those of some unregistered queues that are not Sidekiq's: neither by their content, nor
-    lists of jobs in the hands of its fetchers. Costs as `ownership.look`."""
+    lists of the jobs that its fetchers work on. Costs as `ownership.look`."""
     whose = yield from ownership.look(keys, [each.name for each in found], now=now)
     return [
         each

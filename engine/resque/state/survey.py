@@ -32,7 +32,7 @@ class Survey:
     Attributes:
         taken: By the server's clock.
         facts: What the server tells about itself.
-        master: Who holds the schedulers' lock; empty when nobody does.
+        master: Who holds the schedulers' lock; empty when it is free.
         lock_left_s: For how much longer, unless it is renewed; None also where it never ends.
         due: The earliest moment until which a job is delayed; infinite when none is. Of moments
             that have passed only those count that have jobs.

@@ -1,7 +1,7 @@
 """Which classes wait in queues, as far as the ends of the queues show.
 
-A worker that lacks a class turns each of its jobs into a failure, so whoever starts one, or
-advises to, looks first.
+A worker that lacks a class turns each of its jobs into a failure: what starts a worker, or advises
+to start one, looks here first.
 """
 
 from __future__ import annotations

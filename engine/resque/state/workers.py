@@ -150,11 +150,6 @@ def read_beginning(raw: bytes, size: int) -> Record:
     )
 
 
-def held(keys: Keys, worker_id: str) -> Exchange[bytes | None]:
-    """The record of the job in a worker's hands. One round trip."""
-    return single(("GET", keys.worker(worker_id)), lambda reply: reply)
-
-
 def unregister(
     keys: Keys, worker_id: str, failure_of: FailureOf, *, own_lists: bool = False, token: str = ""
 ) -> Steps[bool]:
@@ -163,7 +158,7 @@ def unregister(
 
     `failure_of` builds the entry from the record. With a `token` (see `claims`) it is done only
     while the place and what is in it are that process's own. Returns whether there was such a job.
-    One round trip, two with a job in its hands; more only while the worker changes jobs meanwhile.
+    One round trip, two with a job in its hands; more only while the worker goes from job to job.
     """
     record: bytes | None = None
     while True:

@@ -10,8 +10,8 @@ from resque.wire.exchange import Exchange, Reply, single
 
 def contact(address: Address) -> Exchange[None]:
     """Ask the server at an address for its time, as all programs do soon after. One round trip.
-    Raises NotRedis for an answer that no Redis gives: something else may speak Redis's language,
-    and its first reply that is looked into would be a riddle."""
+    Raises NotRedis for an answer that no Redis gives: something else may speak Redis's protocol,
+    and what it answers to later commands would raise errors that do not say so."""
 
     def check(reply: Reply) -> None:
         try:

@@ -12,8 +12,8 @@ _MOST_BYTES = 1_024
 
 
 def last_words(address: Address) -> str:
-    """What a server says to a newcomer who says nothing, before it closes the connection: as
-    Redis words it (`ERR max number of clients reached`), or nothing. Whoever speaks first may
+    """What a server says to a client that sends nothing, before it closes the connection: as
+    Redis words it (`ERR max number of clients reached`), or nothing. A client that sends first may
     lose these words. Costs a connection, and a quarter of a second where the server says nothing;
     of Sentinels and TLS, which cannot be asked like this, nothing."""
     if address.sentinels or address.tls:

@@ -156,8 +156,8 @@ def _sentinel_clients(pool: Any) -> list[Any]:
 
 
 def _greet(name: str | None, connection: Any) -> None:
-    """Log in, and set the name. A name is a courtesy: where it cannot be set, because of the
-    user's rights or because the server has no CLIENT, one may work all the same. (redis-py's
+    """Log in, and set the name. A name is not needed: where it cannot be set, because of the
+    user's rights or because the server has no CLIENT, all else works without it. (redis-py's
     `client_name` refuses that.)"""
     connection.on_connect()
     if name is not None:

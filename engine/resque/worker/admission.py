@@ -15,7 +15,7 @@ from resque.worker.connection import LeanStore
 class Admission:
     """Looks at queues before they are served for the first time, and at all of them again each
     `every_s` seconds: a round trip for each 200 queues. In between, the script that takes jobs
-    leaves Sidekiq's where they are, and `bar` hears of them.
+    leaves Sidekiq's where they are, and their queues go to `bar`.
 
     What cannot be looked at is served: nothing shows that it is Sidekiq's. `last_served` are those
     that may be served of the queues that were asked for last.

@@ -80,8 +80,8 @@ def _parts(some: tuple[Arg, ...]) -> bytes:
 
 
 def _refuses_a_name(reply: ErrorReply) -> bool:
-    """Whether only the name is refused. It is a courtesy: where it cannot be set, because of the
-    user's rights or because the server has no CLIENT, one may work all the same."""
+    """Whether only the name is refused. It is not needed: where it cannot be set, because of
+    the user's rights or because the server has no CLIENT, all else works without it."""
     problem = refusal(reply.text)
     if isinstance(problem, AuthRefused):
         return reply.text.startswith("NOPERM")

@@ -1,5 +1,5 @@
-"""What a worker prints: a line for each thing worth telling, as far as somebody takes it. As text
-for people, or as one JSON object a line for what collects logs.
+"""What a worker prints: a line for each thing worth telling, while its output can be written. As
+text for people, or as one JSON object a line for what collects logs.
 
 A disk that is full, a pipe without a reader, a terminal that was closed, a stream that a job closed
 or replaced: none of them is a reason to end a worker, less so to fail a job that was done.

@@ -131,8 +131,8 @@ def _as_far_as_seen(check: str, text: str, is_complete: bool, pattern: str) -> F
 
 
 def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int = 0) -> Finding:
-    """Whether queues hold jobs that nobody will find. Besides there are so many `foreign` ones,
-    which are Sidekiq's."""
+    """Whether queues with jobs are missing from the set of queues. `foreign` is the number of
+    further ones, which are Sidekiq's."""
     rest = "" if is_complete else " among the first 200,000 keys"
     rest += f"; {counted(foreign, 'list')} of Sidekiq's left alone" if foreign else ""
     if not found:

@@ -91,8 +91,8 @@ def _tried(check: str, find: Check, session: Session) -> Iterator[Finding]:
 
 
 def _answers(session: Session) -> Iterator[Finding]:
-    """Whether anybody answers. Who refuses even a PING answers, too: what it refuses for is told,
-    and everything else asked all the same. Raises what keeps all from being asked."""
+    """Whether a Redis answers. One that refuses even a PING answers, too: its reason is told, and
+    the other checks are made all the same. Raises what keeps all of them from being made."""
     begun_s = time.perf_counter()
     reply = session.run(_PING)
     took_ms = (time.perf_counter() - begun_s) * 1000

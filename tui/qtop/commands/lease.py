@@ -26,7 +26,7 @@ def find_out(
     sleep: Callable[[float], None] = time.sleep,
     runs_here: Callable[[str], bool | None] | None = None,
 ) -> Lease | None:
-    """What is known of the lock; None when nobody holds it. One round trip; where it was not
+    """What is known of the lock; None when it is free. One round trip; where it was not
     renewed just now, and its owner may live, 22 more in 11 s. Raises what `read` raises."""
     owner, left_s = read()
     if owner is None:

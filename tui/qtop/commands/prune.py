@@ -58,7 +58,7 @@ def command(
     last heartbeat is older than five minutes by the server's clock, and whose process is gone, as
     far as it can be seen from here. Without any heartbeat it may belong to another implementation,
     and stays, but for one on no register that holds its job for so long. The evidence is shown
-    first, and whoever gives a sign of life after that is spared.
+    first, and a worker that gives a sign of life after that is spared.
     Before several are pruned it asks; --yes does not. There is no undo.
 
     \b

@@ -34,7 +34,7 @@ _REMEDIES: Final[tuple[tuple[type[ResqueError], str], ...]] = (
     (Busy, "wait until that is over, then ask again"),
     (WrongType, "see whose key it is before you change it: another system may use this namespace"),
 )
-#: What refuses everything until somebody logs in, in Redis's own words.
+#: What refuses everything that has no login, or a wrong one, in Redis's own words.
 _OF_THE_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")
 
 

@@ -31,7 +31,7 @@ INTERVAL_S: Final = (0.25, 60.0)
 DEFAULT_PROFILE: Final = "default"
 _PROFILES: Final = "profiles"
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
-#: What makes this user run something: whoever can write it runs it with this user's rights.
+#: What makes this user run something: others who can write it run it with this user's rights.
 _RUNS: Final = ("worker_command", "require")
 #: What says where the jobs are: a profile that was named knows better than the environment.
 _WHERE: Final = ("url", "namespace")

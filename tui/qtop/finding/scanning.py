@@ -101,7 +101,7 @@ def scan(
         whole: Hand over also items over 64 KiB whole, whatever their size.
 
     A round trip for each 4 MB of items, 1,000 at most, and one for each long one; no more is kept
-    than that and one whole item. Items that arrive meanwhile are not seen.
+    than that and one whole item. Items that arrive during the scan are not seen.
     """
     key = source.key(keys)
     length: int = yield single(("LLEN", key), int)

@@ -1,5 +1,5 @@
 """Advice to start a worker: one that knows what waits. A worker without the classes of the jobs
-would fail them all, whoever wrote them. Pure."""
+would fail them all. Pure."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up to
-three minutes more: only renewals show that somebody lives. Pure."""
+three minutes more: only renewals show that its owner lives. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STALE_S: Final = LIFETIME_S / 3
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lock in somebody's hands.
+    """The lock, while it is held.
 
     Attributes:
         owner: Who holds it: `host:pid`.
@@ -41,7 +41,7 @@ class LockWatch:
         self._ends_at = self._moved_at = float("-inf")
 
     def add(self, survey: Survey) -> Lease | None:
-        """What is known of the lock by now; None when nobody holds it, or that is not known. The
+        """What is known of the lock by now; None when it is free, or that is not known. The
         same survey may be added again."""
         left_s = survey.lock_left_s
         if not survey.master or survey.taken is None:

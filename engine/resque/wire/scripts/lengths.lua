@@ -1,7 +1,8 @@
 -- Read how long lists are.
 --
 -- KEYS[1..n] the lists
--- Returns the length of each; -1 for another kind of value. Fails when one may not be read. Cost: O(n); read-only.
+-- Returns the length of each; -1 for another kind of value. Fails when one may not be read.
+-- Cost: O(n); read-only.
 local out = {}
 for i, key in ipairs(KEYS) do
   local length = redis.pcall('LLEN', key)

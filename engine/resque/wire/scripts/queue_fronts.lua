@@ -3,7 +3,8 @@
 -- KEYS[1..n] queues
 -- ARGV[1] longest job in bytes
 -- Returns for each: its first item; false when there is none, when it is longer, or when the key
--- holds another kind of value. Fails when one may not be read. Cost: O(n + bytes of the first items); read-only.
+-- holds another kind of value. Fails when one may not be read.
+-- Cost: O(n + bytes of the first items); read-only.
 local limit = tonumber(ARGV[1])
 local out = {}
 for i, key in ipairs(KEYS) do

@@ -3,7 +3,8 @@
 -- KEYS[1..n] the lists
 -- ARGV[1] longest item in bytes   ARGV[2i], ARGV[2i+1] first and last index in KEYS[i]
 -- Returns for each list its items, each whole, or, when longer than ARGV[1], {its beginning, its
--- length, its SHA-1}; nothing for another kind of value. Fails when one may not be read. Cost: O(stretches); read-only.
+-- length, its SHA-1}; nothing for another kind of value. Fails when one may not be read.
+-- Cost: O(stretches); read-only.
 local limit, out = tonumber(ARGV[1]), {}
 for i, key in ipairs(KEYS) do
   local items = redis.pcall('LRANGE', key, ARGV[2 * i], ARGV[2 * i + 1])

@@ -35,7 +35,8 @@
 -- foreign whose next item is a job of Sidekiq's: it has a jid. It is left as it is.
 -- A worker that was taken off the register is put back when it takes a job: what it holds is to
 -- be found.
--- Cost: O(queues), one write set; some 0.5 ms for a thousand empty queues. Items over 1 MiB are not parsed here: the worker reads them.
+-- Cost: O(queues), one write set; some 0.5 ms for a thousand empty queues. Items over
+-- 1 MiB are not parsed here: the worker reads them.
 local function text(key)
   -- Of another type: as if it were not there.
   local value = redis.pcall('GET', key)
