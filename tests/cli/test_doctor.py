@@ -332,6 +332,15 @@ def test_without_transactions_rights_are_not_tried_out(
     assert everything(direct) == before
 
 
+@pytest.mark.parametrize("rights", [("~*", "+@all", "-scan"), ("~resque:queue*", "+@all")])
+def test_which_systems_there_are_is_unknown_where_not_all_could_be_looked_at(
+    qtop: Qtop, push: Push, set_user: SetUser, rights: tuple[str, ...]
+) -> None:
+    push("Mail")
+    found = by_check(qtop("doctor", "--json", "--url", set_user(*rights)))
+    assert found["systems"]["level"] == "UNKNOWN"
+
+
 def test_a_user_who_may_do_nothing_gets_a_report_all_the_same(
     qtop: Qtop, set_user: SetUser
 ) -> None:

@@ -75,7 +75,7 @@ def commands(refused: Mapping[str, ResqueError]) -> Finding:
     """Whether the server knows all commands."""
     unknown = sorted(name for name, why in refused.items() if isinstance(why, MissingCommand))
     if not unknown:
-        return Finding("commands", "OK", "every command that qtop and its workers use is known")
+        return Finding("commands", "OK", "every command that qtop and its workers need is known")
     number = counted(len(unknown), "command")
     text = f"{number} not known to the server: {named(unknown)}: what needs them does not work"
     what_to_do = "use Redis 6.2 or newer; where they were renamed, have their names back"
@@ -89,7 +89,7 @@ def rights(refused: Mapping[str, ResqueError] | None) -> Finding:
         return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
     missing = {name: why for name, why in refused.items() if isinstance(why, AuthRefused)}
     if not missing:
-        return Finding("rights", "OK", "every command that qtop and its workers use is allowed")
+        return Finding("rights", "OK", "every command that qtop and its workers need is allowed")
     names = sorted(missing)
     first = missing[names[0]]
     are = "is" if len(names) == 1 else "are"
