@@ -12,7 +12,7 @@ from typing import Final
 
 from qtop.commands.remedies import remedy
 from qtop.display.text import counted
-from qtop.verdicts.server_checks import Finding, named
+from qtop.verdicts.server_checks import Finding, argument, named
 from qtop.verdicts.strays import troubles
 from resque.errors import AuthRefused, Busy, MissingCommand, ResqueError
 from resque.state.inspection import Facts
@@ -139,7 +139,7 @@ def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int 
         text = f"no queue with jobs is missing from the set{rest}"
         return _as_far_as_seen("unregistered", text, is_complete, "*:queue:*")
     text = named([f"{each.name} ({each.jobs:,} waiting)" for each in found])
-    what_to_do = f"qtop register {shlex.quote(found[0].name)}"
+    what_to_do = f"qtop register {argument(found[0].name)}"
     missing = f"queues are missing from the set{rest}: {text}"
     return Finding("unregistered", "WARN", missing, what_to_do)
 
