@@ -198,6 +198,26 @@ def test_sidekiq_failures_list_is_called_that(run: Run, direct: Direct, push: Pu
         refuses(run, direct, args)
 
 
+@pytest.mark.parametrize(
+    ("fleet", "advice"), [("under resque", "namespace"), ("mixed", "of its own")]
+)
+def test_doctor_warns_of_sidekiq_and_says_what_to_do_about_it(
+    run: Run, direct: Direct, fleet: str, advice: str
+) -> None:
+    FLEETS[fleet](direct)
+    found = findings(run)["keys"]
+    assert found["level"] == "WARN"
+    assert advice in found["remedy"]
+
+
+def test_doctor_does_not_know_whose_keys_are_that_look_like_sidekiqs(
+    run: Run, direct: Direct
+) -> None:
+    direct("ZADD", "resque:retry", 1, "no JSON")
+    found = findings(run)["keys"]
+    assert (found["level"], "perhaps Sidekiq" in found["text"]) == ("UNKNOWN", True)
+
+
 def test_queues_that_were_not_looked_at_are_not_passed_over_in_silence(
     run: Run, direct: Direct
 ) -> None:

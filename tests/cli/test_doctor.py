@@ -103,6 +103,20 @@ def test_the_advice_for_a_queue_of_ruby_jobs_is_no_worker_that_would_fail_them(
     assert finding["remedy"] == "start a worker that knows Mailers::Welcome, Reports::Weekly"
 
 
+def test_advice_that_names_what_looks_like_an_option_can_be_obeyed(
+    qtop: Qtop, direct: Direct
+) -> None:
+    name = "--x $(true)"
+    direct("RPUSH", f"resque:queue:{name}", '{"class":"A","args":[]}')
+    register = by_check(qtop("doctor", "--json"))["unregistered"]["remedy"]
+    assert qtop(*shlex.split(register)[1:]).status == 0
+    assert direct("SMEMBERS", "resque:queues") == [name.encode()]
+    direct("SET", f"resque:pause:queue:{name}", "true")
+    resume = by_check(qtop("doctor", "--json"))["pauses"]["remedy"]
+    assert qtop(*shlex.split(resume)[1:]).status == 0
+    assert direct("EXISTS", f"resque:pause:queue:{name}") == 0
+
+
 def test_queues_that_are_missing_from_the_set_are_found_counted_and_put_there(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
@@ -330,6 +344,15 @@ def test_without_transactions_rights_are_not_tried_out(
     found = by_check(qtop("doctor", "--json", "--url", set_user("~*", "+@all", "-multi")))
     assert found["rights"]["level"] == "UNKNOWN"
     assert everything(direct) == before
+
+
+@pytest.mark.parametrize("rights", [("~*", "+@all", "-scan"), ("~resque:queue*", "+@all")])
+def test_which_systems_there_are_is_unknown_where_not_all_could_be_looked_at(
+    qtop: Qtop, push: Push, set_user: SetUser, rights: tuple[str, ...]
+) -> None:
+    push("Mail")
+    found = by_check(qtop("doctor", "--json", "--url", set_user(*rights)))
+    assert found["systems"]["level"] == "UNKNOWN"
 
 
 def test_a_user_who_may_do_nothing_gets_a_report_all_the_same(

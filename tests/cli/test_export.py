@@ -41,6 +41,18 @@ def test_what_was_exported_comes_back_byte_for_byte(
     assert failed(direct) == before
 
 
+def test_an_export_that_could_read_nothing_leaves_no_file(
+    qtop: Qtop, direct: Direct, tmp_path: Path
+) -> None:
+    direct("SET", "resque:failed", "no list")
+    file = tmp_path / "out.jsonl"
+    assert qtop("export", str(file), "--from", "failed").status == 3
+    assert not file.exists()
+    direct("DEL", "resque:failed")
+    entries(direct, ENTRY % (1, 1))
+    assert qtop("export", str(file), "--from", "failed").status == 0
+
+
 def test_the_order_of_the_list_comes_back_whatever_that_of_the_lines(
     qtop: Qtop, direct: Direct, tmp_path: Path
 ) -> None:

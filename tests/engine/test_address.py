@@ -190,6 +190,14 @@ def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
     assert SECRET not in f"{address} {address!r}"
 
 
+@pytest.mark.parametrize("url", [f"redis://{QUOTED}@h", f"unix://{QUOTED}@/run/r.sock"])
+def test_a_password_whose_colon_was_forgotten_is_not_shown(url: str) -> None:
+    shown = f"{parse_url(url)} {parse_url(url)!r}"
+    assert "***@" in shown
+    assert SECRET not in shown
+    assert QUOTED not in shown
+
+
 @pytest.mark.parametrize("place", ["@localhost:1", "@/nowhere/socket"])
 def test_no_error_of_a_connection_holds_the_password(place: str) -> None:
     url = f"{'unix' if '/' in place else 'redis'}://:{QUOTED}{place}"

@@ -256,7 +256,11 @@ def test_what_another_has_under_the_id_is_not_in_hand(store: Store, direct: Dire
     direct("DEL", f"resque:worker:{ID}")
     direct("RPUSH", "resque:queue:q", '{"class":"B","args":[]}')
     taken = ask(store, claim)
-    assert store.run(claims.in_hand(KEYS, claim))[0] == taken.record
+    held = store.run(claims.in_hand(KEYS, claim))
+    assert held is not None
+    assert held[0] == taken.record
+    direct("DEL", f"resque:qtop:claim:{ID}")
+    assert store.run(claims.in_hand(KEYS, claim)) is None
 
 
 def test_one_that_takes_a_job_is_on_the_register(store: Store, direct: Direct) -> None:
@@ -370,6 +374,23 @@ def test_a_worker_that_lost_its_id_to_another_closes_its_job_under_a_new_one(
     assert direct("GET", f"resque:qtop:claim:{worker.id}") == other.encode()
     assert registered(direct) == [worker.id]
     assert direct("EXISTS", "resque:queue:default", "resque:failed") == 0
+
+
+@pytest.mark.parametrize("jobs_per_fork", ["1", "5"])
+def test_a_job_whose_process_dies_after_the_claim_has_ended_fails_and_is_not_run_again(
+    direct: Direct, push: Push, start_worker: StartWorker, jobs_per_fork: str
+) -> None:
+    push("Gate", "killed")
+    worker = start_worker(RESQUE_REQUIRE=TURNS, JOBS_PER_FORK=jobs_per_fork)
+    await_begun(direct, 1)
+    # As a server does that is short of memory, or time in a long outage.
+    direct("DEL", f"resque:qtop:claim:{worker.id}")
+    worker.await_child().kill()
+    direct("SET", "own:open", "yes")
+    eventually(lambda: stat(direct, "processed"), "the job is counted")
+    assert worker.leave() == 0
+    assert [entry["exception"] for entry in failures(direct)] == ["Resque::DirtyExit"]
+    assert registered(direct) == []
 
 
 def test_a_worker_leaves_its_id_to_one_that_bears_it_without_a_claim(

@@ -152,6 +152,10 @@ def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
     assert cells.working(boards(without_records())[0].totals) == "?/2"
     [host] = host_rows(known(boards(without_records())[0].workers))
     assert (host.workers, host.working, host.troubled) == (2, None, 0)
+    ruby = [replace(each, has_heartbeat=False) for each in without_records().workers or ()]
+    assert cells.working(boards(well(workers=ruby))[0].totals) == "?/2"
+    [host] = host_rows(known(boards(well(workers=ruby))[0].workers))
+    assert host.working is None
     [host] = host_rows(known(boards(without_heartbeats())[0].workers))
     assert (host.working, host.troubled) == (None, None)
 

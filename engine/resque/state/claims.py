@@ -114,13 +114,17 @@ def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tup
     )
 
 
-def in_hand(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int]]:
-    """What a worker holds under its id, and its count of closed jobs. What others wrote there is
-    not in its hands. One round trip."""
+def in_hand(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | None]:
+    """What a worker holds under its id, and its count of closed jobs; None when the id is not its
+    own any more, so that this cannot be told. What others wrote there is not in its hands. One
+    round trip."""
 
-    def parse(replies: list[Reply]) -> tuple[Record | None, int]:
+    def parse(replies: list[Reply]) -> tuple[Record | None, int] | None:
         found, record, processed = replies
-        is_ours = record is not None and Seen(found, None, record, True).is_of(claim)
+        seen = Seen(found, None, record, True)
+        if seen.token != claim.token:
+            return None
+        is_ours = record is not None and seen.is_of(claim)
         return workers.read_record(record) if is_ours else None, int(processed or 0)
 
     worker_id = claim.worker_id

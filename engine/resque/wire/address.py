@@ -78,7 +78,8 @@ class Address:
         return f"Address({str(self)!r})"
 
     def __str__(self) -> str:
-        user = f"{self.username}@" if self.username else ""
+        # Without a password it is of no use, and probably one whose colon was forgotten.
+        user = f"{self.username if self.password else '***'}@" if self.username else ""
         scheme = "rediss" if self.tls else "redis"
         if self.path is not None:
             return f"unix://{user}{self.path}" + (f"?db={self.db}" if self.db else "")
@@ -128,7 +129,6 @@ def _refuse_unencoded(url: str) -> None:
     ends = [at for at in map(rest.find, "/?#") if at >= 0]
     place, after = (rest[: min(ends)], rest[min(ends) :]) if ends else (rest, "")
     path, _, options = after.partition("?")
-    # A path of a socket, and the value of an option that there is, may hold an `@`.
     is_socket = scheme == "unix" and (not place or place.endswith("@"))
     # The path of a socket, and the value of an option that there is, may hold an `@`.
     is_cut = "#" in rest or ("@" in path and not is_socket)

@@ -140,18 +140,22 @@ class Supply:
         """Take over the count of closed jobs from a child that closed some."""
         self._processed = self._processed if processed is None else processed
 
-    def in_hand(self, record: Record) -> Record | None:
-        """What this worker holds by now, after a child died that was given `record`."""
+    def in_hand(self, record: Record) -> Taken | None:
+        """What this worker holds by now, after a child died that was given `record`; `lost` when
+        the worker's id is no longer its own. None when told to leave before that is known."""
         if self._options.jobs_per_fork == 1:
-            return record
+            return Taken(self._processed, "job", record)
         # The child shared the connection and may have died within an answer; and it may have
         # taken another job.
         self._store.close()
-        state = self.patiently(self._store.run, claims.in_hand(self._keys, self._place.claim))
-        if state is None:
-            return None
-        held, self._processed = state
-        return held
+        return self.patiently(self._look_into_hand)
+
+    def _look_into_hand(self) -> Taken:
+        found = self._store.run(claims.in_hand(self._keys, self._place.claim))
+        if found is None:
+            return Taken(self._processed, "lost")
+        held, self._processed = found
+        return Taken(self._processed, "none" if held is None else "job", held)
 
     def put_back(self, record: Record, at_most: int) -> bool:
         """Put a lost job back to its queue; False when that happened too often, or what the

@@ -353,13 +353,21 @@ class Worker:
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
         """A child died under a job: put the job back, if that is wanted, or let it fail."""
         assert ended.died is not None  # noqa: S101
-        held = self._supply.in_hand(record)
+        held = self._in_hand(record)
         at_most = self._options.requeue_lost if ended.is_lost else 0
         if held is None or (at_most and self._supply.put_back(held, at_most)):
             return None
         closing = self._runner.died(ended.died, held)
         self._log_end(held, closing, began_s)
         return closing
+
+    def _in_hand(self, record: Record) -> Record | None:
+        """What this worker holds after a child died that was given `record`. Where its claim has
+        ended, it has to register first: what it holds would be taken for a new job then."""
+        taken = self._supply.in_hand(record)
+        while taken is not None and taken.state == "lost" and self._register_anew():
+            taken = self._supply.in_hand(record)
+        return None if taken is None else taken.record
 
     def _let_go(self) -> None:
         """In the child: nothing of the parent's may be disturbed."""

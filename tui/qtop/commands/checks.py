@@ -12,7 +12,7 @@ from typing import Final
 
 from qtop.commands.remedies import remedy
 from qtop.display.text import counted
-from qtop.verdicts.server_checks import Finding, named
+from qtop.verdicts.server_checks import Finding, argument, named
 from qtop.verdicts.strays import troubles
 from resque.errors import AuthRefused, Busy, MissingCommand, ResqueError
 from resque.state.inspection import Facts
@@ -75,7 +75,7 @@ def commands(refused: Mapping[str, ResqueError]) -> Finding:
     """Whether the server knows all commands."""
     unknown = sorted(name for name, why in refused.items() if isinstance(why, MissingCommand))
     if not unknown:
-        return Finding("commands", "OK", "every command that qtop and its workers use is known")
+        return Finding("commands", "OK", "every command that qtop and its workers need is known")
     number = counted(len(unknown), "command")
     text = f"{number} not known to the server: {named(unknown)}: what needs them does not work"
     what_to_do = "use Redis 6.2 or newer; where they were renamed, have their names back"
@@ -89,7 +89,7 @@ def rights(refused: Mapping[str, ResqueError] | None) -> Finding:
         return Finding("rights", "UNKNOWN", text, "allow +multi +exec +discard")
     missing = {name: why for name, why in refused.items() if isinstance(why, AuthRefused)}
     if not missing:
-        return Finding("rights", "OK", "every command that qtop and its workers use is allowed")
+        return Finding("rights", "OK", "every command that qtop and its workers need is allowed")
     names = sorted(missing)
     first = missing[names[0]]
     are = "is" if len(names) == 1 else "are"
@@ -139,7 +139,7 @@ def unregistered(found: Sequence[Unregistered], is_complete: bool, foreign: int 
         text = f"no queue with jobs is missing from the set{rest}"
         return _as_far_as_seen("unregistered", text, is_complete, "*:queue:*")
     text = named([f"{each.name} ({each.jobs:,} waiting)" for each in found])
-    what_to_do = f"qtop register {shlex.quote(found[0].name)}"
+    what_to_do = f"qtop register {argument(found[0].name)}"
     missing = f"queues are missing from the set{rest}: {text}"
     return Finding("unregistered", "WARN", missing, what_to_do)
 

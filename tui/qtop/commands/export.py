@@ -6,6 +6,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -75,14 +76,25 @@ def export(path: Path, source: Source, wanted: Filter, connection: Connection) -
     sys.exit(0 if written else 1)
 
 
-def _created(path: Path) -> TextIO:
+@contextmanager
+def _created(path: Path) -> Iterator[TextIO]:
+    """A new file. One that stays empty is removed: it would tell that there was nothing, and be in
+    the way of the next try."""
     if str(path) == "-":
-        return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
+        with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as file:
+            yield file
+        return
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
     try:
-        return os.fdopen(os.open(path, flags, _PRIVATE), "w", encoding="ascii")
+        number = os.open(path, flags, _PRIVATE)
     except OSError as error:
         raise click.ClickException(f"{safe(str(path))}: {error.strerror}") from None
+    try:
+        with os.fdopen(number, "w", encoding="ascii") as file:
+            yield file
+    finally:
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
 class _TargetType(click.ParamType["Source | str"]):

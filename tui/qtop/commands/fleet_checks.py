@@ -34,7 +34,9 @@ _WRONG_KIND: Final = "another kind of value"
 #: What to do where something could not be read.
 SEE: Final = "see what `state` and `rights` say"
 #: Notes that say that something could not be judged.
-_UNJUDGED: Final = frozenset({"no heartbeat", "long", "unreadable failures"})
+_UNJUDGED: Final = frozenset({"no heartbeat", "long", "unreadable failures", "sidekiq"})
+#: Troubles with keys that say that something was not read, and not what was found there.
+_UNREAD: Final = frozenset({"unknown", "queue", "in hand"})
 
 
 def fleet(session: Session) -> Iterator[Finding]:
@@ -97,7 +99,7 @@ def _of_board(board: Board, verdicts: Iterator[Verdict], theirs: int) -> Iterato
 
 def _is_unread(verdict: Verdict) -> bool:
     """Whether it says that keys could not be read, not what they hold."""
-    return _WRONG_KIND not in verdict.text and verdict.kind != "sidekiq-failures"
+    return _WRONG_KIND not in verdict.text and verdict.kind in _UNREAD
 
 
 def _items(session: Session, longest: Sequence[str]) -> Finding:

@@ -39,7 +39,8 @@ def _systems(found: Neighbours) -> Finding:
     unread = [each for each in everything if each.problem is not None]
     if unread:
         text += f"; not all could be read under {unread[0].place} ({unread[0].problem})"
-    return Finding("systems", "OK", text)
+    # Where it was not looked, another system may live.
+    return Finding("systems", "OK" if found.is_complete and not unread else "UNKNOWN", text)
 
 
 def _why(whose: Ownership) -> str:

@@ -258,7 +258,9 @@ class History:
             problems=snapshot.problems,
             falls=falls,
             waiting_is_least=waiting_is_least,
-            working_is_least=any(state == "unknown" for state, _ in states),
+            working_is_least=any(
+                state == "unknown" or (busy is None and state in _AT_WORK) for state, busy in states
+            ),
         )
 
 

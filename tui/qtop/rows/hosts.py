@@ -41,7 +41,10 @@ def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
 def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
     beats = (w.heartbeat_age_s for w in workers if w.heartbeat_age_s is not None)
-    are_known = all(w.condition != "unknown" for w in workers)
+    are_known = not any(
+        w.condition == "unknown" or (w.state.is_busy is None and w.condition != "dead?")
+        for w in workers
+    )
     have_beats = all(w.has_heartbeat is not None for w in workers)
     troubled = sum(w.condition in ("dead?", "silent") for w in workers)
     return HostRow(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from shlex import quote
 from typing import Final
 
 from qtop.config.thresholds import Thresholds
 from qtop.display.cells import jobs_waiting
 from qtop.display.text import ago
 from qtop.rows.model import Board, QueueRow
+from qtop.verdicts.server_checks import argument
 from qtop.verdicts.verdict import Lead, Severity, Verdict, first_few
 from resque.state.audit import Deed
 
@@ -61,7 +61,7 @@ def _queue(row: QueueRow, deed: Deed | None, board: Board, thresholds: Threshold
         "queue",
         row.name,
         Lead("queues", row.name),
-        f"qtop resume {quote(row.name)}",
+        f"qtop resume {argument(row.name)}",
         None if deed is None else deed.at,
     )
 

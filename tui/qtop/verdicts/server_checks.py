@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Final, Literal
 
 from qtop.config.thresholds import USUAL, Thresholds
@@ -183,6 +184,11 @@ def named(names: Sequence[str]) -> str:
     """The first few of some names."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
+
+
+def argument(name: str) -> str:
+    """A name as the last argument of a command that is typed into a shell: never an option."""
+    return f"{'-- ' if name.startswith('-') else ''}{quote(name)}"
 
 
 def _integer(facts: Facts, field: str) -> int | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import Final
 
 from qtop.display.text import counted
-from qtop.verdicts.server_checks import named
+from qtop.verdicts.server_checks import argument, named
 from qtop.verdicts.verdict import Lead, Verdict
 from resque.state.strays import Kind, Stray, Strays
 from resque.state.survey import Survey
@@ -39,6 +38,5 @@ def _told(kind: Kind, found: tuple[Stray, ...], words: str, remedy: str) -> Verd
     jobs = counted(sum(each.jobs for each in found), "job")
     text = f"{jobs} {words}: {named([each.name or repr('') for each in found])}"
     lead = Lead("workers", filter="unregistered") if kind == "record" else None
-    name = found[0].name
-    does = remedy.format(name=f"{'-- ' if name.startswith('-') else ''}{shlex.quote(name)}")
+    does = remedy.format(name=argument(found[0].name))
     return Verdict("keys", "warn", text, kind, "", lead, does)
