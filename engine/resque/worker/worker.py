@@ -211,9 +211,7 @@ class Worker:
                 self._stay_paused()
                 continue
             # What the last child did is closed while it leaves.
-            taken = self._supply.take(closing)
-            if taken is not None and taken.state == "lost":
-                taken = self._take_anew(closing)
+            taken = self._take(closing)
             self._runner.see_off()
             if taken is None:
                 break
@@ -232,14 +230,14 @@ class Worker:
             self._idle(taken)
         return closing
 
-    def _take_anew(self, closing: Closing | None) -> Taken | None:
-        """Register, close the last job and take the next; None when told to leave during an
-        outage."""
-        while self._register_anew():
+    def _take(self, closing: Closing | None) -> Taken | None:
+        """Close the last job and take the next; None when told to leave during an outage."""
+        taken = self._supply.take(closing)
+        while taken is not None and taken.state == "lost":
+            if not self._register_anew():
+                return None
             taken = self._supply.take(closing)
-            if taken is None or taken.state != "lost":
-                return taken
-        return None
+        return taken
 
     def _close(self, closing: Closing | None) -> None:
         while not self._supply.close(closing) and self._register_anew():
