@@ -30,7 +30,7 @@ def test_a_user_who_may_not_ask_is_told_what_is_unknown(
     assert "note  unknown: Redis's memory, eviction and persistence (" in out
 
 
-def test_the_doctor_uses_the_same_words_and_notes_are_no_trouble(
+def test_the_doctor_uses_the_same_words_and_what_cannot_be_judged_is_unknown(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     push("Mail")
@@ -39,7 +39,7 @@ def test_the_doctor_uses_the_same_words_and_notes_are_no_trouble(
     found = [(each["level"], each["text"]) for each in qtop("doctor", "--json").objects]
     assert ("WARN", "mail is paused; 1 waiting") in found
     (unknown,) = [each for each in found if "without heartbeat" in each[1]]
-    assert unknown[0] == "OK"
+    assert unknown[0] == "UNKNOWN"
     once = qtop("--once").out
     assert "warn  mail is paused; 1 waiting" in once
     assert unknown[1] in once

@@ -41,6 +41,7 @@ HARMLESS = """
         ('{password: "x", name: "y"}', '{password: "[redacted]", name: "y"}'),
         # JSON, and JSON within JSON
         ('{"api_key":"x","b":1}', '{"api_key":"[redacted]","b":1}'),
+        ('{"pass_key":"x","passkey":"y"}', '{"pass_key":"[redacted]","passkey":"[redacted]"}'),
         (r'{"password":"a\"b","c":1}', '{"password":"[redacted]","c":1}'),
         (r'{"password":"a\\","c":1}', '{"password":"[redacted]","c":1}'),
         (r'["{\"token\":\"x\",\"a\":\"1\"}",3]', r'["{\"token\":\"[redacted]\",\"a\":\"1\"}",3]'),

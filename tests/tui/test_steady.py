@@ -19,6 +19,7 @@ from qtop.rows.model import Board
 from qtop.stage import Stage
 from qtop.verdicts import Judge, Verdict
 from qtop.verdicts.steady import STAYS_S, Steady
+from qtop.verdicts.verdict import Check
 from resque.state.audit import Deed
 from resque.state.snapshot import Snapshot
 from resque.state.trail import Actor
@@ -55,6 +56,13 @@ def test_an_incident_is_told_from_its_second_look_on() -> None:
     assert told(steady, [], 0.0) == []
     assert told(steady, [BURST], 1.0) == []
     assert told(steady, [BURST], 2.0) == ["burst"]
+
+
+@pytest.mark.parametrize(("check", "kind"), [("keys", "unknown"), ("keys", "queue")])
+def test_what_could_not_be_read_is_told_at_once(check: Check, kind: str) -> None:
+    steady = Steady()
+    assert told(steady, [], 0.0) == []
+    assert told(steady, [Verdict(check, "bad", "cannot be read", kind, "q")], 1.0) == [kind]
 
 
 def test_one_that_comes_for_one_look_only_is_not_told() -> None:
@@ -106,7 +114,7 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
         for left in range(2, 0, -1):
             app.look_now()
             await until(pilot, lambda n=left: len(source.looks) == n, "a look")  # type: ignore[misc]
-        await until_shown(pilot, "bad   queues: cannot be read")
+        await until_shown(pilot, "bad   unknown: queues (cannot be read)")
         await until(pilot, lambda: under() == before, "the same incident")
 
 

@@ -24,7 +24,7 @@ async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -
         await until_shown(pilot, "nobody serves")
         await pilot.press("2", "W")
         await until(pilot, lambda: app.current_mode == "workers", "the workers")
-        assert "serves:" in screen_text(app)
+        await until_shown(pilot, "serves:")
         await pilot.press("slash", "ctrl+u", *"web1", "enter")
         await pilot.press("escape")
         assert app.current_mode == "workers"

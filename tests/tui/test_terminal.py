@@ -112,7 +112,7 @@ def test_escape_sequences_do_not_reach_the_terminal_through_a_filter(terminal: T
     terminal.press(b"2")
     terminal.read_until(b"W\x1b")
     terminal.press(b"W")
-    terminal.read_until(b"serves:")
+    terminal.read_until(b"lists:")
     terminal.press(b"/")
     terminal.read_until(b"u{1b}]52;")
     terminal.press(b"\r")

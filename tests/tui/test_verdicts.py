@@ -109,6 +109,7 @@ def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
             "who paused what",
             "delayed jobs that were set aside",
             "how long the next jobs have waited",
+            "whether there are jobs that no index leads to",
         )
     ]
 

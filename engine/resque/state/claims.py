@@ -94,8 +94,9 @@ def wrote(claim: bytes, record: bytes) -> bool:
 
 
 def clock() -> Exchange[datetime]:
-    """The server's clock, in the local zone. One round trip."""
-    return single(("TIME",), lambda reply: times.from_server(*reply))
+    """The server's clock, in the local zone; raises NotRedis where no Redis tells it. One round
+    trip."""
+    return single(("TIME",), times.told_by_server)
 
 
 def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tuple[bool, datetime]]:

@@ -24,7 +24,7 @@ _LAST: Final = frozenset({"token", "auth", "jwt", "hmac", "signature"})
 _QUALIFIERS: Final = frozenset(
     (
         *("api", "access", "secret", "private", "auth", "encryption", "signing", "session"),
-        *("decryption", "hmac", "master", "ssh"),
+        *("decryption", "hmac", "master", "ssh", "pass"),
     )
 )
 _TOKEN_QUALIFIERS: Final = _QUALIFIERS | {"refresh", "bearer", "csrf", "id", "device", "push"}

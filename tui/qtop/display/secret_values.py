@@ -83,6 +83,8 @@ _TO_NAME: Final = re.compile(
     rf"""\\{{0,16}}["']?\s{{0,20}},\s{{0,20}}(?:\\{{0,16}}["']|:)?(?:{_NAMES}){_SIGN}\\{{0,16}}["']""",
     re.IGNORECASE,
 )
+#: The end of what is before a name that is a value.
+_IS_NAMED: Final = re.compile(rf"""(?:{_NAMES}){_SIGN}\\{{0,16}}["']\Z""", re.IGNORECASE)
 _MOST_OF_PAIR: Final = 600
 
 #: A private key: the rest of its first line; what ends it.
@@ -191,11 +193,11 @@ def of_named(text: str, start: int, end: int) -> Place | None:
     if (after := _TO_NAMED.match(text, end)) is not None:
         return _value_at(text, after.end())
     name = _begin_of_name(text, start)
+    if _IS_NAMED.search(text[max(0, name - _MOST_BEFORE) : name]) is None:
+        return None
     begun = max(0, name - _MOST_OF_PAIR)
     # Within a window, so that a look has an end.
     window = text[begun:name]
-    if not window.endswith(('"', "'")):
-        return None
     before = next(reversed(list(_VALUE_BEFORE.finditer(window))), None)
     value = None if before is None else _value_at(window, before.end())
     if value is None or _TO_NAME.fullmatch(window, value[1]) is None:

@@ -25,7 +25,8 @@ class Steady:
     keeps its place for ten seconds.
 
     What the first look and the first survey find is told at once: nothing is there yet that could
-    move. So is what is found when looks are further apart than ten seconds.
+    move. So is what is found when looks are further apart than ten seconds, and what could not be
+    read: without that, the others would say that nothing is wrong.
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,7 @@ class Steady:
         self._found = frozenset(verdicts)
         at_once = not self._is_settled or self._is_slow
         for key, verdict in verdicts.items():
-            if at_once or key in self._told or key in self._waiting:
+            if at_once or _is_unknown(verdict) or key in self._told or key in self._waiting:
                 self._told[key] = _Told(verdict, at_mono)
         self._is_settled = self._is_settled or is_whole
         self._told = {
@@ -65,3 +66,7 @@ class Steady:
             told.verdict if key in verdicts else replace(told.verdict, is_over=True)
             for key, told in self._told.items()
         ]
+
+
+def _is_unknown(verdict: Verdict) -> bool:
+    return verdict.kind == "unknown" or (verdict.check, verdict.kind) == ("keys", "queue")
