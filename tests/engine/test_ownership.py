@@ -13,6 +13,7 @@ from tests.engine.fleets import FLEETS, JID, RESQUES_JOB, SIDEKIQS_JOB, resque, 
 from resque.state import neighbours, ownership
 from resque.state.ownership import Ownership, kind_of
 from resque.wire.codec import encode
+from resque.wire.exchange import Steps
 from resque.wire.keys import BareKeys, Keys
 from resque.wire.stores import Store
 
@@ -167,6 +168,29 @@ def test_each_sign_has_its_certainty(
     # Where Resque has jobs, too, only Sidekiq's own queues are refused.
     direct("RPUSH", "resque:queue:mail", RESQUES_JOB)
     assert look(store, queues=["mail"]).refusal() is None
+
+
+def test_large_jobs_are_read_in_several_short_scripts(store: Store, direct: Direct) -> None:
+    large = {"class": "C", "args": ["x" * 600_000]}
+    for name, job in (("a", large), ("b", large), ("c", {**large, "jid": JID})):
+        direct("RPUSH", KEYS.queue(name), encode(job), encode(job))
+    scripts = 0
+
+    def counted() -> Steps[Ownership]:
+        nonlocal scripts
+        steps = ownership.glance(KEYS, ["a", "b", "c"], now=NOW)
+        reply = None
+        while True:
+            try:
+                exchange = steps.send(reply)
+            except StopIteration as stop:
+                found: Ownership = stop.value
+                return found
+            scripts += 1
+            reply = yield exchange
+
+    assert store.run(counted()).owners == {"a": "unknown", "b": "unknown", "c": "sidekiq"}
+    assert scripts == 3
 
 
 def test_more_queues_than_are_looked_at_are_said_to_be_so(store: Store, direct: Direct) -> None:

@@ -1,4 +1,4 @@
-"""How a job failed, for the log: what it was, how long it took, and why."""
+"""How a job ended, for the log: what it was, how long it took, and why it failed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ _LONGEST_MESSAGE = 8_000
 #: So many frames, the innermost first.
 _FRAMES_AS_TEXT = 3
 _FRAMES = 10
+
+
+def done(record: Record, text: str, took_s: float) -> Line:
+    """A job went well, as the text says, with its parts."""
+    parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
+    return told(text, event="done", **parts, seconds=round(took_s, 6))
 
 
 def failed(record: Record, failure: bytes, took_s: float) -> Line:

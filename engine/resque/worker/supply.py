@@ -100,7 +100,10 @@ class Supply:
             return None
         if self._strangers.alone:
             return self._take_from_others(names, closing)
-        return self._take(names, closing)
+        if len(names) > _AT_ONCE:
+            return self._take(names, closing)
+        # The usual case straight on: each function called costs a fork some pages.
+        return self.patiently(self._work, names, closing)
 
     def _take_from_others(self, names: Sequence[str], closing: Closing | None) -> Taken | None:
         """Pass over the queues that are left alone, as if they were paused."""
@@ -239,7 +242,8 @@ class Supply:
         return together(look.then(seen), exchange)
 
     def _current_queues(self) -> list[str]:
-        return self._options.order(self._admission.served(self._wanted()))
+        wanted = self._wanted() if self._queues.is_dynamic else self._queues.wanted
+        return self._options.order(self._admission.served(wanted))
 
     def _wanted(self) -> Sequence[str]:
         """The queues that the list means."""

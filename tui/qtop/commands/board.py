@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -54,21 +53,6 @@ def look(
             if seen.problem is not None:
                 unread.note(_WAITS, seen.problem)
     return history.add(taken, 0.0), taken
-
-
-def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = None) -> None:
-    """Note what of a look is unknown, of some parts of it or of all."""
-    for what, why in seen.problems.items():
-        if parts is None or what in parts:
-            unread.note(what, why)
-    if parts is None or "queues" in parts:
-        for queue in seen.queues or ():
-            if queue.problem is not None:
-                unread.note(f"queue {queue.name}", queue.problem)
-    if "jobs in hand" not in seen.problems and (parts is None or "jobs in hand" in parts):
-        for worker in seen.workers or ():
-            if worker.record is not None and worker.record.is_unread:
-                unread.note(f"worker {worker.identity.text}", worker.record.problem or "")
 
 
 def master_lock(session: Session) -> bytes:

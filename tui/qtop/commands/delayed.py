@@ -12,7 +12,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, Listing, leave_if_none, message, moment
-from qtop.commands.systems import tell
+from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.display.cells import job_class
 from qtop.display.text import ago, safe

@@ -18,7 +18,7 @@ from qtop.commands.output import (
     tell_rest,
     tell_too_large,
 )
-from qtop.commands.systems import tell
+from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.display.cells import failure_class, optional
 from qtop.display.text import safe

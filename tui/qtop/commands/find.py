@@ -9,14 +9,13 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from qtop.commands.board import note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
 from qtop.commands.output import Column, Listing, leave_if_none, message, tell_too_large
 from qtop.commands.session import Session
+from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
-from qtop.commands.systems import tell
-from qtop.commands.unread import Unread
+from qtop.commands.unread import Unread, note_unread
 from qtop.display.cells import job_class, optional
 from qtop.display.text import ago, safe
 from qtop.finding import stray_jobs

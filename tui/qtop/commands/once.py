@@ -9,11 +9,11 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from qtop.commands.board import look, look_around, note_unread
+from qtop.commands.board import look, look_around
 from qtop.commands.connect import Connection
 from qtop.commands.output import counted, line, moment
 from qtop.commands.session import Session
-from qtop.commands.unread import Unread
+from qtop.commands.unread import Unread, note_unread
 from qtop.display import cells
 from qtop.display.text import count, crop, how_many, pad, safe
 from qtop.rows.condition import CONDITIONS

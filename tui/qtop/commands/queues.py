@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from qtop.commands.board import OF_QUEUES, look, note_unread
+from qtop.commands.board import OF_QUEUES, look
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, tell_rest, write
-from qtop.commands.systems import tell
-from qtop.commands.unread import Unread
+from qtop.commands.sharing import tell
+from qtop.commands.unread import Unread, note_unread
 from qtop.display.cells import duration, queue_failed, queue_state
 from qtop.display.text import count, safe
 from qtop.finding.filter_terms import Subject

@@ -12,7 +12,7 @@ import click
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
-from qtop.commands.systems import tell
+from qtop.commands.sharing import tell
 from qtop.display.text import safe
 from qtop.due.rows import args_of, schedule_subject, timing
 from qtop.finding.filter_terms import text_of

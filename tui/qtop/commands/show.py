@@ -13,7 +13,7 @@ from qtop.commands.failed import fields
 from qtop.commands.options import filter_option, json_option, limit_option, redact_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.selection import from_option
-from qtop.commands.systems import tell
+from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.display.redact import Redactor
 from qtop.display.text import pad

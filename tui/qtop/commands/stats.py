@@ -7,12 +7,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 
-from qtop.commands.board import note_unread
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import Column, json_line, line, write
-from qtop.commands.systems import tell
-from qtop.commands.unread import Unread
+from qtop.commands.sharing import tell
+from qtop.commands.unread import Unread, note_unread
 from resque.state import snapshot
 
 T = TypeVar("T")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, TypeVar
 
 from qtop.commands.output import message
 from qtop.commands.session import Session
 from resque.errors import StoreError, Unreachable
+from resque.state.snapshot import Snapshot
 from resque.wire.exchange import Operation
 
 T = TypeVar("T")
@@ -55,3 +56,18 @@ class Unread:
         """Leave with status 3 if a part is missing."""
         if self._parts:
             sys.exit(UNANSWERED)
+
+
+def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = None) -> None:
+    """Note what of a look is unknown, of some parts of it or of all."""
+    for what, why in seen.problems.items():
+        if parts is None or what in parts:
+            unread.note(what, why)
+    if parts is None or "queues" in parts:
+        for queue in seen.queues or ():
+            if queue.problem is not None:
+                unread.note(f"queue {queue.name}", queue.problem)
+    if "jobs in hand" not in seen.problems and (parts is None or "jobs in hand" in parts):
+        for worker in seen.workers or ():
+            if worker.record is not None and worker.record.is_unread:
+                unread.note(f"worker {worker.identity.text}", worker.record.problem or "")

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from qtop.commands.board import OF_WORKERS, look, note_unread
+from qtop.commands.board import OF_WORKERS, look
 from qtop.commands.connect import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, tell_rest, write
+from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
-from qtop.commands.systems import tell
-from qtop.commands.unread import Unread
+from qtop.commands.unread import Unread, note_unread
 from qtop.display import cells
 from qtop.display.text import safe
 from qtop.finding.filter_terms import Subject

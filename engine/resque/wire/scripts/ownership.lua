@@ -6,6 +6,7 @@
 -- KEYS[8+d..7+d+p] hashes of Sidekiq's processes
 -- KEYS[8+d+p..] queues
 -- ARGV[1] d   ARGV[2] p   ARGV[3] longest item that is returned whole, in bytes
+-- ARGV[4] after so many bytes of items no further queue is looked at; 0: no queue's items are read
 -- Returns {
 --   members of processes, at most 20,
 --   {the first members of retry, schedule and dead},
@@ -13,14 +14,14 @@
 --   whether there are workers, whether there are delayed jobs,
 --   the number of the first of the days that has a count, 0 for none,
 --   {the info of each process},
---   {for each queue its first and its last item},
+--   {for each queue that was looked at, one at least, its first and its last item},
 --   why something could not be read, false when everything could}.
 -- What is not there, or of another kind, is false. Of a longer item: {its beginning, its end, its
--- length}. Items after the first 32 MiB are not read.
--- Cost: O(days + processes + queues), and the bytes of the items; read-only.
+-- length}.
+-- Cost: O(days + processes + queues), and the bytes of the items: some 4 ms a MiB; read-only.
 local days, hashes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local longest = tonumber(ARGV[3])
-local budget = 33554432
+local most, seen = tonumber(ARGV[4]), 0
 local refused = false
 local function told(reply)
   if type(reply) == 'table' and reply.err then
@@ -35,7 +36,7 @@ local function cut(item)
   if type(item) ~= 'string' then
     return false
   end
-  budget = budget - #item
+  seen = seen + #item
   if #item <= longest then
     return item
   end
@@ -46,7 +47,7 @@ local function first_of(key)
   return cut(found and found[1])
 end
 local function item_of(queue, place)
-  return budget > 0 and cut(told(redis.pcall('LINDEX', queue, place)))
+  return cut(told(redis.pcall('LINDEX', queue, place)))
 end
 
 local processes = told(redis.pcall('SRANDMEMBER', KEYS[1], 20)) or {}
@@ -68,8 +69,13 @@ for i = 1, hashes do
   infos[i] = cut(told(redis.pcall('HGET', KEYS[7 + days + i], 'info')))
 end
 local items = {}
+-- Of the queues' items only: the others come again with each call.
+seen = 0
 for i = 8 + days + hashes, #KEYS do
-  items[#items + 1] = item_of(KEYS[i], 0)
-  items[#items + 1] = item_of(KEYS[i], -1)
+  if most > 0 and seen >= most then
+    break
+  end
+  items[#items + 1] = most > 0 and item_of(KEYS[i], 0)
+  items[#items + 1] = most > 0 and item_of(KEYS[i], -1)
 end
 return {processes, sets, kind, failure or false, workers, delayed, day, infos, items, refused}

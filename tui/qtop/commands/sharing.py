@@ -1,0 +1,34 @@
+"""Whether Sidekiq shares the namespace, in words beside a listing."""
+
+from __future__ import annotations
+
+from qtop.commands.output import message
+from qtop.commands.session import Session
+from qtop.display.text import counted
+from resque.state import ownership
+from resque.state.ownership import Ownership
+from resque.wire.times import wall_now
+
+
+def tell(session: Session) -> Ownership:
+    """Say on stderr what lives in the namespace, unless it is Resque alone, or nothing. Two round
+    trips. Raises StoreError."""
+    whose = session.run(ownership.look(session.keys, now=wall_now()))
+    if (text := note(whose)) is not None:
+        message(f"note: {text}")
+    return whose
+
+
+def note(whose: Ownership) -> str | None:
+    """What to say beside a listing; None where Resque lives alone, or nothing."""
+    if whose.is_all_sidekiqs:
+        text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque's does"
+    elif whose.is_sure:
+        barred = sum(whose.refusal(name) is not None for name in whose.owners)
+        queues = f"; {counted(barred, 'queue')} refused to Resque" if barred else ""
+        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}{queues}"
+    else:
+        return whose.warning
+    if whose.has_failures_set:
+        text += "; `failed` is sidekiq-failures', a sorted set"
+    return text
