@@ -170,7 +170,7 @@ def test_unregistering_a_worker_that_changes_jobs_fails_the_job_it_holds_at_the_
     busy_worker(direct, "h:1:q", b"first")
     steps = workers.unregister(KEYS, "h:1:q", failure_of)
     held = store.run(next(steps))
-    assert held == (False, b"first")
+    assert held == (False, False, b"first")
     exchange = steps.send(held)
     # Between looking and acting it finished the first job and took the second.
     direct("SET", "resque:worker:h:1:q", "second")
