@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from resque.errors import StoreError
+from resque.errors import NotRedis, StoreError
 from resque.wire.codec import decode
 from resque.wire.exchange import Exchange, Reply, Steps, load_script
 from resque.wire.keys import BareKeys, Keys, name_text
@@ -47,6 +47,8 @@ _LONGEST_BYTES = 8192
 #: not come to are asked for in another, at most so many more of them for each 200 queues.
 _AT_ONCE_BYTES = 2**20
 _MORE_CALLS = 31
+#: So many answers the script gives.
+_PARTS = 10
 #: Sidekiq counts by day for five years; one that ran within a month shows here.
 _DAYS = 32
 _SETS = ("retry", "schedule", "dead")
@@ -177,7 +179,8 @@ def glance(
 ) -> Steps[Ownership]:
     """As `look`, for named queues and without what Sidekiq's processes say of themselves, unless
     they are named. One round trip for each 200 queues, at least one, and one more for each MiB of
-    large items, of which 32 MiB are read for each 200 queues."""
+    large items, of which 32 MiB are read for each 200 queues. Raises NotRedis where something else
+    answers: a worker asks this first."""
     left = _MORE_CALLS * (1 + len(queues) // QUEUES)
     found: Ownership | None = None
     at = 0
@@ -234,6 +237,8 @@ def _step(
         (reply,) = replies
         if isinstance(reply, StoreError):
             return Ownership(place, problem=str(reply))
+        if not isinstance(reply, list) or len(reply) != _PARTS:
+            raise NotRedis("what answers does not run scripts as Redis does: check host and port")
         looked_at = queues[: len(reply[8]) // 2]
         return judged(reply, place, days, processes, looked_at)
 
