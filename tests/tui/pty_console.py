@@ -19,6 +19,8 @@ DEADLINE_S = 30.0
 #: behind them.
 MOST_WAITING = 4_095
 RESTORED = b"\x1b[?1049l"
+#: The same with all that is written after it when the console lets go of the terminal.
+LET_GO = RESTORED + b"\x1b[?25h\x1b[?1004l"
 
 
 @dataclass

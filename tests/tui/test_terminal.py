@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.tui.looks import failure
-from tests.tui.pty_console import DEADLINE_S, RESTORED, Terminal, open_terminal
+from tests.tui.pty_console import DEADLINE_S, LET_GO, RESTORED, Terminal, open_terminal
 
 from resque.wire.exchange import single
 from resque.wire.keys import Keys
@@ -208,7 +208,7 @@ def test_a_signal_at_the_beginning_or_at_the_end_is_heard(
 def test_a_console_that_is_stopped_leaves_when_it_goes_on(terminal: Terminal) -> None:
     terminal.read_until(b"mail")
     terminal.press(b"\x1a")
-    terminal.read_until(RESTORED)
+    terminal.read_until(LET_GO)
     until_stopped(terminal)
     terminal.written = b""
     terminal.process.send_signal(signal.SIGTERM)
@@ -334,7 +334,7 @@ def test_a_service_manager_may_send_term_and_cont(terminal: Terminal) -> None:
 def test_after_ctrl_z_and_fg_everything_is_painted_again(terminal: Terminal) -> None:
     terminal.read_until(b"mail")
     terminal.press(b"\x1a")
-    terminal.read_until(RESTORED)
+    terminal.read_until(LET_GO)
     until_stopped(terminal)
     terminal.written = b""
     terminal.process.send_signal(signal.SIGCONT)
