@@ -21,8 +21,8 @@ pytest.register_assert_rewrite("tests.cli", "tests.engine", "tests.interop", "te
 
 from tests.engine.direct import Direct  # noqa: E402
 
+from queuecore.server import Binary, find_binary  # noqa: E402
 from resque.errors import NoServer  # noqa: E402
-from resque.server import Binary, find_binary  # noqa: E402
 
 # No test depends on the clock: how long an example takes says how busy the machine is.
 settings.register_profile(

@@ -14,10 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 from qtop.demo import NAMESPACE, WORKERS
-from resque.server import PrivateServer
-from resque.wire.address import parse_url
+from queuecore.address import parse_url
+from queuecore.server import PrivateServer
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 SIZE = (120, 30)

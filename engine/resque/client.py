@@ -6,25 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from queuecore.exchange import Operation, T
+from queuecore.stores import DEFAULT_TIMEOUT_S, Store
+from queuecore.times import Clock, wall_now
 from resque import hooks
+from resque.codec import Payload, Unreadable, decode, decode_payload, encode_job, require_utf8
 from resque.errors import NoClassError, NoQueueError
 from resque.jobs import Enqueueable, Registry, registry
+from resque.keys import DEFAULT_NAMESPACE, Keys
 from resque.perform import perform
-from resque.state import delayed, queues, stats
-from resque.state.guard import Guard
-from resque.state.stats import Info
-from resque.wire.codec import (
-    Payload,
-    Unreadable,
-    decode,
-    decode_payload,
-    encode_job,
-    require_utf8,
-)
-from resque.wire.exchange import Operation, T
-from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.wire.stores import DEFAULT_TIMEOUT_S, Store
-from resque.wire.times import Clock, wall_now
+from resque.store import delayed, queues, stats
+from resque.store.guard import Guard
+from resque.store.stats import Info
 
 __all__ = ["Info", "Resque"]
 
@@ -209,8 +202,8 @@ class Resque:
         return self._store.run(stats.info(self.keys))
 
     def run(self, operation: Operation[T]) -> T:
-        """Carry out any operation of `resque.state` on this Redis, with `keys`. Whose the keys are
-        that it changes is not looked at: `resque.state.guard` does that."""
+        """Carry out any operation of `resque.store` on this Redis, with `keys`. Whose the keys are
+        that it changes is not looked at: `resque.store.guard` does that."""
         return self._store.run(operation)
 
     def _write(self, operation: Operation[T], queues: Iterable[str] = ()) -> T:

@@ -1,24 +1,7 @@
 """Every error of the engine, in one tree.
 
-    ResqueError
-    ├── StoreError                  something between us and Redis
-    │   ├── BadUrl                  the address itself cannot be used
-    │   ├── Unreachable             no connection, or no answer in time
-    │   │   ├── TooManyClients      the server has no room for another connection
-    │   │   └── OutcomeUnknown      a write was sent and its answer never came
-    │   ├── NotRedis                something answers there, but not Redis
-    │   ├── Refused                 Redis answered, and said no
-    │   │   ├── AuthRefused         no or wrong password, or a user without the right
-    │   │   ├── MissingCommand      a command that the server does not know
-    │   │   ├── ReadOnly            the server is a replica
-    │   │   ├── OutOfMemory         maxmemory is reached
-    │   │   ├── Busy                loading, running a script, without its primary: later
-    │   │   ├── NotPersisting       writes stopped because the last save failed
-    │   │   └── WrongType           a key holds another kind of value than Resque uses
-    │   └── NoServer                no private server can be had on this machine
+    ResqueError = QueueError        with the errors of `queuecore.errors`, which this module exports
     ├── BelongsToSidekiq            what was about to be changed is Sidekiq's
-    ├── BadOption                   a setting that cannot be
-    ├── EncodeError                 a value that Resque's JSON cannot carry
     ├── NoQueueError                a job without a queue
     ├── NoClassError                a job without a class
     ├── UnknownJob                  a class name that no loaded module registered
@@ -37,85 +20,31 @@ addresses are named by `str(Address)`, which leaves it out.
 
 from __future__ import annotations
 
+from queuecore.errors import AuthRefused as AuthRefused
+from queuecore.errors import BadOption as BadOption
+from queuecore.errors import BadUrl as BadUrl
+from queuecore.errors import Busy as Busy
+from queuecore.errors import EncodeError as EncodeError
+from queuecore.errors import MissingCommand as MissingCommand
+from queuecore.errors import NoServer as NoServer
+from queuecore.errors import NotPersisting as NotPersisting
+from queuecore.errors import NotRedis as NotRedis
+from queuecore.errors import OutcomeUnknown as OutcomeUnknown
+from queuecore.errors import OutOfMemory as OutOfMemory
+from queuecore.errors import QueueError as QueueError
+from queuecore.errors import ReadOnly as ReadOnly
+from queuecore.errors import Refused as Refused
+from queuecore.errors import StoreError as StoreError
+from queuecore.errors import TooManyClients as TooManyClients
+from queuecore.errors import Unreachable as Unreachable
+from queuecore.errors import WrongType as WrongType
 
-class ResqueError(Exception):
-    """Base of everything the engine raises on purpose."""
-
-
-class StoreError(ResqueError):
-    """Redis could not do what was asked."""
-
-
-class BadUrl(StoreError):
-    """The address cannot be used. Correct the URL."""
-
-
-class Unreachable(StoreError):
-    """No connection, or no answer in time. Nothing was written."""
-
-
-class TooManyClients(Unreachable):
-    """The server takes no more connections: its `maxclients` is reached. Nothing was written."""
-
-
-class OutcomeUnknown(Unreachable):
-    """A write was sent and its answer never came: it may or may not have happened. Look before
-    trying again."""
-
-
-class NotRedis(StoreError):
-    """Something answers at the address, but it does not speak Redis."""
-
-
-class Refused(StoreError):
-    """Redis answered, and refused the command."""
-
-
-class AuthRefused(Refused):
-    """No or wrong password, or a user whose rights do not cover the command."""
-
-
-class MissingCommand(Refused):
-    """The server does not know a command: it was renamed or switched off there, the server is too
-    old, or it is no Redis."""
-
-
-class ReadOnly(Refused):
-    """The server is a replica, or a primary that has lost its replicas. Connect to the primary to
-    write."""
-
-
-class OutOfMemory(Refused):
-    """The server has reached `maxmemory` and refuses writes. Nothing was written."""
-
-
-class Busy(Refused):
-    """The server is loading its data, running a long script or without its primary. Try later."""
-
-
-class NotPersisting(Refused):
-    """The server stopped accepting writes because it could not save to disk."""
-
-
-class WrongType(Refused):
-    """A key holds another kind of value than Resque keeps there."""
-
-
-class NoServer(StoreError):
-    """No private server can be started on this machine."""
+#: Base of everything that this engine raises on purpose.
+ResqueError = QueueError
 
 
 class BelongsToSidekiq(ResqueError):
     """What was about to be changed is Sidekiq's, by its content. Nothing was written."""
-
-
-class BadOption(ResqueError):
-    """A setting that cannot be; the message names it and what it may be."""
-
-
-class EncodeError(ResqueError):
-    """A value that Resque's JSON cannot carry: NaN, infinity, text that is not UTF-8, or an unknown
-    type."""
 
 
 class NoQueueError(ResqueError):

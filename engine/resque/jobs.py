@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FunctionType
 
+from queuecore.values import Generic, value
 from resque import hooks
 from resque.errors import ResqueError, UnknownJob
-from resque.wire.values import Generic, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from types import CodeType, TracebackType
 from resque import hooks
 from resque.errors import WIRE_NAMES, DirtyExit, DontPerform, UnknownJob
 from resque.jobs import Definition, Registry
-from resque.state.failure_entry import entry
-from resque.state.workers import Record
+from resque.store.failure_entry import entry
+from resque.store.workers import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,16 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from queuecore.exchange import Arg, Call, Exchange, Operation, T
+from queuecore.keys import name_text
+from queuecore.stores import Store
+from queuecore.times import wall_now
 from resque.client import Resque
+from resque.codec import decode
 from resque.errors import ResqueError
 from resque.jobs import Registry
 from resque.perform import perform
-from resque.state.guard import Guard
-from resque.wire.codec import decode
-from resque.wire.exchange import Arg, Call, Exchange, Operation, T
-from resque.wire.keys import name_text
-from resque.wire.stores import Store
-from resque.wire.times import wall_now
+from resque.store.guard import Guard
 
 __all__ = ["Recorded", "Recorder", "capture"]
 

@@ -15,10 +15,10 @@ from statistics import median
 
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
-from qtop.rows.boards import History
-from qtop.verdicts import Judge
-from resque.state.snapshot import Snapshot, WorkerState
-from resque.wire.slices import Slices
+from qtop.monitor.incidents.rules import Judge
+from qtop.monitor.row_builder import History
+from queuecore.cooperative import Slices
+from resque.store.snapshot import Snapshot, WorkerState
 
 QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12
 

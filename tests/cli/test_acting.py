@@ -10,9 +10,9 @@ from tests.cli.conftest import Push, Qtop, everything, resque_keys
 from tests.engine.direct import Direct
 
 from qtop.commands.acting import report
+from queuecore.action_record import Actor, Trail
+from queuecore.bulk import Result
 from resque.errors import OutcomeUnknown, StoreError, Unreachable
-from resque.state.bulk import Result
-from resque.state.trail import Actor, Trail
 
 FAILED = ("--from", "failed")
 

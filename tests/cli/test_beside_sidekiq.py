@@ -13,7 +13,7 @@ from tests.cli.conftest import Push, encoded
 from tests.engine.direct import Direct
 from tests.engine.fleets import FLEETS, RESQUES_JOB, SIDEKIQS_JOB, database, mixed, sidekiq
 
-from qtop.cli import main
+from qtop.commands.cli import main
 
 Run = Callable[..., Result]
 

@@ -18,13 +18,13 @@ from tests.engine.direct import Direct
 from tests.engine.peer import Peer, each
 
 from qtop.commands import checks, lease
-from qtop.verdicts import server_checks
-from qtop.verdicts.server_checks import Finding
+from qtop.monitor.incidents import server_checks
+from qtop.monitor.incidents.server_checks import Finding
 from resque import wire
 from resque.errors import AuthRefused, Busy, MissingCommand, Refused
-from resque.state import inspection
-from resque.state.inspection import Facts
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import server_info
+from resque.store.server_info import Facts
 
 SetUser = Callable[..., str]
 #: Checks of the way to a server, not of what is in it.
@@ -373,7 +373,7 @@ def test_every_command_of_every_script_is_among_those_whose_rights_are_looked_at
         for script in scripts.glob("*.lua")
         for name in re.findall(r"redis\.p?call\('(\w+)'", script.read_text())
     }
-    asked = {str(command[0]) for command in inspection.used_commands(Keys())}
+    asked = {str(command[0]) for command in server_info.used_commands(Keys())}
     assert len(used) > 30
     assert used - asked == set()
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qtop.display.text import safe
-from qtop.finding.filter_terms import Subject, of_delayed, of_failure, of_waiting
-from qtop.finding.filters import BadFilter, duration_s, parse, term
-from qtop.rows.active_job import WRAPPER
-from resque.state import delayed, failures, windows
+from qtop.search.fields import Subject, of_delayed, of_failure, of_waiting
+from qtop.search.filter_language import BadFilter, duration_s, parse, term
+from qtop.text.safe import safe
+from queuecore import windows
+from queuecore.active_job import WRAPPER
+from resque.store import delayed, failures
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

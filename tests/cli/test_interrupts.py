@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from tests.cli.conftest import PATIENCE_S
 
-from qtop.cli import main
+from qtop.commands.cli import main
 
 #: A module that takes long to load, and says when it has begun.
 SLOW = "import pathlib, time\npathlib.Path({told!r}).touch()\ntime.sleep(600)\n"

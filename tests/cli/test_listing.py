@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tests.cli.conftest import Push, Qtop, encoded, everything
 from tests.engine.direct import Direct
 
-from qtop.rows.active_job import WRAPPER
+from queuecore.active_job import WRAPPER
 
 
 def delay(direct: Direct, stamp: int, class_name: str, *args: object) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from tests.cli.conftest import Push, Qtop
 from tests.engine.direct import Direct
 
-from resque.state.plugin_locks import waiting_locks
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store.plugin_locks import waiting_locks
 
 
 def locks(qtop: Qtop) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from tests.cli.conftest import Push, Qtop, everything
 from tests.engine.direct import Direct
 
-from qtop.cli import main
+from qtop.commands.cli import main
 
 Write = Callable[[str], Path]
 

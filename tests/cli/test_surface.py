@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from tests.cli.conftest import Push, Qtop, everything
 from tests.engine.direct import Direct, eventually
 
-from qtop.cli import main
+from qtop.commands.cli import main
 
 HEAVY = {"textual", "redis", "asyncio", "ssl"}
 
@@ -29,29 +29,29 @@ def modules_after(program: str) -> set[str]:
 
 
 def test_importing_the_command_line_is_light() -> None:
-    held = modules_after("import qtop.cli")
+    held = modules_after("import qtop.commands.cli")
     assert held & (HEAVY | {"rich", "hiredis"}) == set()
     assert {name for name in held if name.startswith("qtop.")} == {
-        "qtop.cli",
+        "qtop.commands.cli",
         "qtop.commands",
         "qtop.commands.lazy",
     }
 
 
 def test_filters_need_no_screen() -> None:
-    assert modules_after("import qtop.finding.filters") & HEAVY == set()
+    assert modules_after("import qtop.search.filter_language") & HEAVY == set()
 
 
 def test_no_command_loads_the_console_or_the_large_client_before_it_is_needed() -> None:
-    held = modules_after("import qtop.cli; list(qtop.cli.main.commands.values())")
+    held = modules_after("import qtop.commands.cli; list(qtop.commands.cli.main.commands.values())")
     assert held & HEAVY == set()
 
 
 def test_a_command_that_looks_gets_by_with_the_light_connection(redis_url: str) -> None:
     program = f"""
-import qtop.cli
+import qtop.commands.cli
 try:
-    qtop.cli.main(["stats", "--json", "--url", {redis_url!r}])
+    qtop.commands.cli.main(["stats", "--json", "--url", {redis_url!r}])
 except SystemExit as left:
     assert not left.code, left.code
 """
@@ -259,7 +259,7 @@ def test_a_password_on_the_command_line_is_not_left_in_the_list_of_processes() -
 def test_the_shell_completes_commands_and_options(typed: str, offered: set[str]) -> None:
     asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
     done = subprocess.run(
-        [sys.executable, "-c", "from qtop.cli import main; main(prog_name='qtop')"],
+        [sys.executable, "-c", "from qtop.commands.cli import main; main(prog_name='qtop')"],
         env={**os.environ, **asked, "_QTOP_COMPLETE": "bash_complete"},
         capture_output=True,
         text=True,

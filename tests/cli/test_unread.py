@@ -16,11 +16,11 @@ from click.testing import CliRunner
 from tests.cli.conftest import Push
 from tests.engine.direct import Direct
 
-from qtop.cli import main
 from qtop.commands import session
+from qtop.commands.cli import main
+from queuecore.exchange import Call, Command, Exchange, Operation, drive, refusal
+from queuecore.lean import LeanStore
 from resque.errors import StoreError, Unreachable
-from resque.wire.exchange import Call, Command, Exchange, Operation, drive, refusal
-from resque.worker.connection import LeanStore
 
 T = TypeVar("T")
 

@@ -7,13 +7,14 @@ from typing import Any, Generic, TypeVar
 
 from tests.engine.direct import Direct
 
-from resque.state import failures, windows
-from resque.state.bulk import Mark
-from resque.state.failures import Failure
-from resque.state.trail import Actor, Trail
-from resque.wire.exchange import Call, Exchange, Steps
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore import windows
+from queuecore.action_record import Actor, Trail
+from queuecore.bulk import Mark
+from queuecore.exchange import Call, Exchange, Steps
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import failures
+from resque.store.failures import Failure
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.engine.direct import Direct
 
-from resque.state.claims import Claim
+from resque.store.claims import Claim
 from resque.worker.place import Place
 
 TOKEN = "7" * 32

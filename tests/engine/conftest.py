@@ -13,9 +13,9 @@ from tests.engine.golden_table import ROWS
 from tests.engine.own_redis import OwnRedis
 from tests.engine.worker_process import WorkerProcess
 
-from resque.server import Binary
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.server import Binary
+from queuecore.stores import Store
+from resque.keys import Keys
 
 #: The tests that hold a recording of real Resque.
 _HOLDING = {row.test for row in ROWS}

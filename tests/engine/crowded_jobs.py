@@ -8,10 +8,10 @@ import os
 from tests.engine.sample_jobs import send
 
 from resque import job
-from resque.worker import attending, cores
+from resque.worker import child_monitor, cores
 
 cores.Cores.are_enough = lambda self: False  # type: ignore[method-assign]
-attending._LONG_S = float(os.environ["LONG_S"])
+child_monitor._LONG_S = float(os.environ["LONG_S"])
 
 
 @job(name="Siblings")

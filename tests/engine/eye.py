@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from queuecore.cooperative import at_once
+from queuecore.exchange import Call, Command, Exchange, Reply
+from queuecore.stores import Store
 from resque.errors import Unreachable
-from resque.state.snapshot import Looker, Snapshot
-from resque.state.thrift import USUAL, Thrift
-from resque.wire.exchange import Call, Command, Exchange, Reply
-from resque.wire.keys import Keys
-from resque.wire.slices import at_once
-from resque.wire.stores import Store
+from resque.keys import Keys
+from resque.store.read_cache import USUAL, Thrift
+from resque.store.snapshot import Looker, Snapshot
 
 KEYS = Keys()
 #: Enough looks for whatever is asked for only now and then.

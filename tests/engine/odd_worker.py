@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from tests.engine.claimed import claimed
 from tests.engine.direct import Direct
 
-from resque.wire.address import parse_url
+from queuecore.address import parse_url
 from resque.worker.__main__ import main
 
 

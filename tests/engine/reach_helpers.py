@@ -19,11 +19,11 @@ from typing import Any, Protocol, Self, TypeVar
 import pytest
 from tests.engine.direct import PATIENCE_S, Direct, eventually
 
+from queuecore.address import parse_url
+from queuecore.exchange import Operation
+from queuecore.lean import LeanStore
+from queuecore.stores import AsyncStore, Store
 from resque.errors import StoreError
-from resque.wire.address import parse_url
-from resque.wire.exchange import Operation
-from resque.wire.stores import AsyncStore, Store
-from resque.worker.connection import LeanStore
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from resque.server import Binary, PrivateServer
+from queuecore.server import Binary, PrivateServer
 
 PATIENCE_S = 20.0
 ENGINE = Path(__file__).resolve().parents[2] / "engine"
@@ -27,7 +27,7 @@ ENGINE = Path(__file__).resolve().parents[2] / "engine"
 USER = """
 import sys
 from pathlib import Path
-from resque.server import PrivateServer
+from queuecore.server import PrivateServer
 server = PrivateServer(Path(sys.argv[1]))
 print(server.ensure(), flush=True)
 print(server.status().pid, flush=True)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from queuecore.address import Address, parse_url
+from queuecore.lean import LeanStore
+from queuecore.stores import Store
 from resque.errors import BadUrl, StoreError
-from resque.state import queues
-from resque.wire.address import Address, parse_url
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
+from resque.store import queues
 
 SECRET = "s3cr3t-p@ss/w?rd#"
 QUOTED = "s3cr3t-p%40ss%2Fw%3Frd%23"

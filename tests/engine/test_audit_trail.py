@@ -8,13 +8,13 @@ import pytest
 from tests.engine.by_hand import KEY, KEYS, ME, QUEUE, ByHand, fill, marks, numbered, trail, waiting
 from tests.engine.direct import Direct
 
-from resque.state import audit, pruning, queues, registration, stale, switches
-from resque.state.audit import Deed
-from resque.state.trail import AUDIT_ENTRIES, Actor, Trail
-from resque.state.undo import Undone, undo
-from resque.wire import times
-from resque.wire.keys import name_text
-from resque.wire.stores import Store
+from queuecore import audit, times
+from queuecore.action_record import AUDIT_ENTRIES, Actor, Trail
+from queuecore.audit import Deed
+from queuecore.keys import name_text
+from queuecore.stores import Store
+from resque.store import pruning, queues, registration, stale, switches
+from resque.store.undo import Undone, undo
 
 
 def deeds(store: Store, limit: int = 100) -> list[Deed]:

@@ -15,29 +15,21 @@ from tests.engine.by_hand import KEYS
 from tests.engine.claimed import HERE, TOKEN, claimed
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
-from tests.engine.fleets import (
-    FLEETS,
-    RESQUES_JOB,
-    SIDEKIQS_JOB,
-    database,
-    mixed,
-    resque,
-    sidekiq,
-)
+from tests.engine.fleets import FLEETS, RESQUES_JOB, SIDEKIQS_JOB, database, mixed, resque, sidekiq
 from tests.engine.round_trips import Turnstile
 from tests.engine.worker_process import ROOT
 
+from queuecore.address import parse_url
+from queuecore.exchange import single
+from queuecore.stores import Store
+from queuecore.times import utc_now
 from resque import Job, Registry, Resque
 from resque.errors import BelongsToSidekiq
 from resque.scheduler.admission import Admission
 from resque.scheduler.scheduler import Options, Scheduler
-from resque.state.claims import Claim
-from resque.state.guard import Guard
-from resque.state.ownership import look
-from resque.wire.address import parse_url
-from resque.wire.exchange import single
-from resque.wire.stores import Store
-from resque.wire.times import utc_now
+from resque.store.claims import Claim
+from resque.store.guard import Guard
+from resque.store.ownership import look
 from resque.worker.reserve import Taken, work
 
 NAMES = Registry()

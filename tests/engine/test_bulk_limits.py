@@ -27,11 +27,12 @@ from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
+from queuecore import bulk
+from queuecore.address import parse_url
+from queuecore.bulk import Result
+from queuecore.stores import Store
 from resque.errors import OutcomeUnknown, WrongType
-from resque.state import bulk, failure_actions, queues
-from resque.state.bulk import Result
-from resque.wire.address import parse_url
-from resque.wire.stores import Store
+from resque.store import failure_actions, queues
 
 TARGET = "resque:queue:r"
 

@@ -12,10 +12,11 @@ import pytest
 from tests.engine.by_hand import QUEUE, ByHand, fill, marks, numbered, trail, waiting
 from tests.engine.direct import Direct
 
-from resque.state import bulk, queues, undo
-from resque.state.bulk import Mark, Result
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore import bulk
+from queuecore.bulk import Mark, Result
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import queues, undo
 
 KEYS = Keys()
 TARGET = "resque:queue:r"

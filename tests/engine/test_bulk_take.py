@@ -6,10 +6,11 @@ import pytest
 from tests.engine.by_hand import KEY, KEYS, QUEUE, ByHand, fill, marks, numbered, waiting
 from tests.engine.direct import Direct
 
-from resque.state import bulk, queues
-from resque.state.bulk import Mark, Result
-from resque.state.windows import Item
-from resque.wire.stores import Store
+from queuecore import bulk
+from queuecore.bulk import Mark, Result
+from queuecore.stores import Store
+from queuecore.windows import Item
+from resque.store import queues
 
 HOSTILE = [b"", b"\0", b"\xff\xfe", b'{"class":"\\ud800"}', b"a\r\nb", b"-1", b"\x1b]0;x\x07"]
 

@@ -9,10 +9,10 @@ import pytest
 from tests.engine.by_hand import KEYS, ByHand
 from tests.engine.direct import Direct
 
+from queuecore.stores import Store
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError, WrongType
-from resque.state import queues
-from resque.wire.stores import Store
+from resque.store import queues
 
 NAMES = Registry()
 QUEUE = "resque:queue:default"

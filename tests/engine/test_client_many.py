@@ -12,12 +12,12 @@ from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
+from queuecore.address import parse_url
+from queuecore.bulk import BLANK
+from queuecore.exchange import load_script
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError, OutcomeUnknown, OutOfMemory, WrongType
 from resque.jobs import Enqueueable
-from resque.state.bulk import BLANK
-from resque.wire.address import parse_url
-from resque.wire.exchange import load_script
 
 NAMES = Registry()
 heard: list[str] = []

@@ -12,8 +12,8 @@ from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct
 
 from resque import Resque
+from resque.codec import decode
 from resque.errors import OutcomeUnknown, Unreachable
-from resque.wire.codec import decode
 
 THREADS = 8
 JOBS = 60

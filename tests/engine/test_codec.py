@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from resque.errors import EncodeError
-from resque.wire.codec import (
+from resque.codec import (
     MAX_DEPTH,
     Payload,
     Unreadable,
@@ -22,6 +21,7 @@ from resque.wire.codec import (
     encode_job,
     members,
 )
+from resque.errors import EncodeError
 
 TEXT = some.text(some.characters(codec="utf-8"))
 SCALARS = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.engine.direct import Direct
 
+from queuecore.stores import Store
 from resque.errors import EncodeError, NoClassError, NoQueueError
-from resque.state import delayed
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.keys import Keys
+from resque.store import delayed
 
 T = 1_900_000_000
 STAMP = str(T)

@@ -8,14 +8,15 @@ import pytest
 from tests.engine.by_hand import KEYS, ByHand, contents, trail, waiting
 from tests.engine.direct import Direct
 
+from queuecore import audit
+from queuecore.bulk import Result
+from queuecore.stores import Store
+from resque.codec import encode
 from resque.scheduler import delayed_actions
 from resque.scheduler.delayed_actions import Mark
-from resque.state import audit, delayed, delayed_windows
-from resque.state.bulk import Result
-from resque.state.delayed_windows import Parked, Position
-from resque.state.undo import Undone, undo
-from resque.wire.codec import encode
-from resque.wire.stores import Store
+from resque.store import delayed, delayed_windows
+from resque.store.delayed_windows import Parked, Position
+from resque.store.undo import Undone, undo
 
 T = 1_900_000_000
 MOMENTS = KEYS.delayed_schedule()

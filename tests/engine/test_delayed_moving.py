@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 from tests.engine.direct import Direct
 
+from queuecore.exchange import Exchange, Steps
+from queuecore.stores import Store
+from resque.codec import Unreadable
+from resque.keys import Keys
 from resque.scheduler import moving
 from resque.scheduler.moving import Moved, Push, push_of
-from resque.state import delayed
-from resque.wire.codec import Unreadable
-from resque.wire.exchange import Exchange, Steps
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import delayed
 
 T = 1_900_000_000
 STAMP = str(T)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tests.engine.direct import Direct
 
-from resque.state import delayed, retries
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import delayed, retries
 
 NOW = 1_795_436_918.7
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from tests.engine.by_hand import KEYS, ByHand, fill
 from tests.engine.direct import Direct
 
-from resque.state import delayed_windows
-from resque.state.delayed_outlook import Share, outlook
-from resque.state.delayed_windows import Parked, Position
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from resque.store import delayed_windows
+from resque.store.delayed_outlook import Share, outlook
+from resque.store.delayed_windows import Parked, Position
 
 T = 1_900_000_000
 MOMENTS = KEYS.delayed_schedule()

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from resque import errors
-from resque.errors import OutcomeUnknown, Refused, StoreError, Unreachable, WrongType
-from resque.wire.exchange import (
+from queuecore.exchange import (
     ErrorReply,
     Exchange,
     Script,
@@ -18,6 +16,8 @@ from resque.wire.exchange import (
     refusal,
     single,
 )
+from resque import errors
+from resque.errors import OutcomeUnknown, Refused, StoreError, Unreachable, WrongType
 
 SCRIPT = Script("example", b"return 1")
 NOSCRIPT = ErrorReply("NOSCRIPT No matching script. Please use EVAL.")

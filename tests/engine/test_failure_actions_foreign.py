@@ -9,12 +9,13 @@ import pytest
 from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, trail, waiting
 from tests.engine.direct import Direct
 
-from qtop.failed import fingerprints
-from resque.state import failure_actions, failures, windows
-from resque.state.bulk import Result
-from resque.state.undo import Undone, undo
-from resque.wire.codec import decode
-from resque.wire.stores import Store
+from qtop.search import failure_groups
+from queuecore import windows
+from queuecore.bulk import Result
+from queuecore.stores import Store
+from resque.codec import decode
+from resque.store import failure_actions, failures
+from resque.store.undo import Undone, undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ def test_it_is_read(store: Store, direct: Direct, foreign: Foreign) -> None:
 @pytest.mark.parametrize("foreign", ENTRIES.values(), ids=ENTRIES)
 def test_its_group_goes_by_the_exception_that_is_shown(foreign: Foreign) -> None:
     read = failures.read(windows.whole(foreign.raw), 0)
-    assert fingerprints.of(foreign.raw).exception == read.exception
+    assert failure_groups.of(foreign.raw).exception == read.exception
 
 
 @pytest.mark.parametrize("foreign", ENTRIES.values(), ids=ENTRIES)

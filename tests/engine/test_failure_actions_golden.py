@@ -16,9 +16,9 @@ from tests.engine import golden
 from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, waiting
 from tests.engine.direct import Direct
 
-from resque.state import failure_actions, queues
-from resque.state.failures import Failure
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from resque.store import failure_actions, queues
+from resque.store.failures import Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
 

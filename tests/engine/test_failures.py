@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 from tests.engine.direct import Direct
 
-from resque.state import failure_actions, failures
-from resque.state.bulk import Result
-from resque.state.failures import Failure
-from resque.state.windows import whole
-from resque.wire.codec import decode, members
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.bulk import Result
+from queuecore.stores import Store
+from queuecore.windows import whole
+from resque.codec import decode, members
+from resque.keys import Keys
+from resque.store import failure_actions, failures
+from resque.store.failures import Failure
 
 KEYS = Keys()
 FAILED = "resque:failed"

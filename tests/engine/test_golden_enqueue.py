@@ -15,7 +15,7 @@ from tests.engine.direct import Direct
 
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError
-from resque.state import queues, switches
+from resque.store import queues, switches
 
 NAMES = Registry()
 INDIA = timezone(timedelta(hours=5, minutes=30))

@@ -21,10 +21,11 @@ from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 from tests.known import known
 
-from resque.state import failure_actions, failures, queues, removal, snapshot, stats, windows
-from resque.state.bulk import Result
-from resque.state.failures import FAILED, Failure
-from resque.wire.stores import Store
+from queuecore import windows
+from queuecore.bulk import Result
+from queuecore.stores import Store
+from resque.store import failure_actions, failures, queues, removal, snapshot, stats
+from resque.store.failures import FAILED, Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
 CUSTOM = {"tests.engine.sample_jobs.CustomError": "CustomError"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.engine import golden
 
+from queuecore import times
+from queuecore.windows import whole
+from resque.codec import Payload, Unreadable, decode, decode_payload, encode, encode_float
 from resque.errors import EncodeError
-from resque.state import failures
-from resque.state.queues import QueueList
-from resque.state.windows import whole
-from resque.wire import times
-from resque.wire.codec import Payload, Unreadable, decode, decode_payload, encode, encode_float
+from resque.store import failures
+from resque.store.queues import QueueList
 
 
 @pytest.mark.parametrize(("text", "ruby"), golden.load("float_format")["results"])

@@ -13,9 +13,9 @@ from tests.engine.direct import Direct
 from tests.engine.seen import failed, forget
 from tests.engine.worker_process import WorkerProcess
 
-from resque.state import workers
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import workers
 
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 

@@ -12,11 +12,11 @@ from tests.engine.by_hand import KEYS
 from tests.engine.direct import Direct
 from tests.known import known
 
-from resque.state import delayed, failures, queues, snapshot, workers
-from resque.state.queues import QueueList
-from resque.state.windows import whole
-from resque.wire.codec import Payload, Unreadable, decode_payload
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from queuecore.windows import whole
+from resque.codec import Payload, Unreadable, decode_payload
+from resque.store import delayed, failures, queues, snapshot, workers
+from resque.store.queues import QueueList
 
 
 def payloads(scenario: str) -> list[Payload | Unreadable]:

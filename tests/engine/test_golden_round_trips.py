@@ -22,21 +22,13 @@ from tests.engine.direct import Direct, eventually
 from tests.engine.round_trips import Turnstile, of_ruby, trace
 from tests.engine.seen import forget
 
+from queuecore import times
+from queuecore.address import parse_url
+from queuecore.exchange import load_script
+from queuecore.stores import Store
 from resque import Job, Registry, Resque
 from resque.scheduler.scheduler import Options, Scheduler
-from resque.state import (
-    claims,
-    failure_actions,
-    failures,
-    queues,
-    removal,
-    schedules,
-    snapshot,
-)
-from resque.wire import times
-from resque.wire.address import parse_url
-from resque.wire.exchange import load_script
-from resque.wire.stores import Store
+from resque.store import claims, failure_actions, failures, queues, removal, schedules, snapshot
 from resque.worker.reserve import work
 
 NAMES = Registry()

@@ -10,7 +10,7 @@ from tests.engine import golden
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 
-from resque.wire import times
+from queuecore import times
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from queuecore.home import expanded, make_private, state_folder
 from resque.errors import BadOption
-from resque.home import expanded, make_private, state_folder
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from tests.engine.direct import Direct
 from tests.engine.eye import KEYS, TURNS, Eye
 from tests.known import known
 
+from queuecore.stores import Store
 from resque.errors import Unreachable
-from resque.state import snapshot
-from resque.state.roster import RECORD_BYTES, WorkerState
-from resque.state.snapshot import Looker, Snapshot
-from resque.wire.stores import Store
+from resque.store import snapshot
+from resque.store.snapshot import Looker, Snapshot
+from resque.store.worker_reader import RECORD_BYTES, WorkerState
 
 eye = eyes.eye
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resque.state.marks import Mark, Marks
+from queuecore.job_refs import Mark, Marks
 
 
 def mark(place: int) -> Mark:

@@ -8,12 +8,12 @@ from tests.engine.direct import Direct
 from tests.engine.eye import KEYS, TURNS, Eye
 from tests.known import known
 
+from queuecore.cooperative import at_once
+from queuecore.exchange import Call, Exchange
+from queuecore.stores import Store
 from resque.errors import Unreachable
-from resque.state.newest_failures import Newest
-from resque.state.thrift import Thrift
-from resque.wire.exchange import Call, Exchange
-from resque.wire.slices import at_once
-from resque.wire.stores import Store
+from resque.store.newest_failures import Newest
+from resque.store.read_cache import Thrift
 
 eye = eyes.eye
 

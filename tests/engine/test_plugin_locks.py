@@ -9,15 +9,16 @@ import pytest
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 
-from resque.state import bulk, lock_freeing, queues, windows
-from resque.state.bulk import Mark
-from resque.state.lock_freeing import Leaving, Stale, and_free, and_free_all, noting
-from resque.state.plugin_locks import running_lock, waiting_locks
-from resque.state.workers import read_record
-from resque.wire.address import parse_url
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
-from resque.worker.connection import LeanStore
+from queuecore import bulk, windows
+from queuecore.address import parse_url
+from queuecore.bulk import Mark
+from queuecore.lean import LeanStore
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import lock_freeing, queues
+from resque.store.lock_freeing import Leaving, Stale, and_free, and_free_all, noting
+from resque.store.plugin_locks import running_lock, waiting_locks
+from resque.store.workers import read_record
 from resque.worker.locks import Locks
 
 KEYS = Keys()

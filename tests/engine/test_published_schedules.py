@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from tests.engine.direct import Direct
 
+from queuecore.stores import Store
+from resque.keys import Keys
 from resque.scheduler import listing
 from resque.scheduler.listing import Listing
 from resque.scheduler.publishing import Publisher
 from resque.scheduler.scheduler import Options, Scheduler
-from resque.state import published, schedules
-from resque.state.published import LONGEST_BYTES, Entry, OfFile
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import published, schedules
+from resque.store.published import LONGEST_BYTES, Entry, OfFile
 
 LOCK = "resque:resque:resque_scheduler_master_lock"
 KEY = "resque:qtop:schedules"

@@ -10,7 +10,7 @@ from tests.engine.direct import Direct
 from tests.engine.eye import Eye
 from tests.known import known
 
-from resque.state.snapshot import QueueState
+from resque.store.snapshot import QueueState
 
 eye = eyes.eye
 

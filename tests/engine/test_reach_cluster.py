@@ -22,17 +22,18 @@ from tests.engine.reach_helpers import (
 )
 from tests.known import known
 
+from queuecore import audit, bulk
+from queuecore.action_record import Actor, Trail
+from queuecore.cooperative import at_once
+from queuecore.exchange import Exchange, Operation, single
+from queuecore.server import Binary
+from queuecore.stores import AsyncStore, Store
 from resque.client import Resque
 from resque.errors import BadUrl, Refused, Unreachable
-from resque.server import Binary
-from resque.state import audit, bulk, queues, snapshot, undo
-from resque.state.snapshot import Looker
-from resque.state.thrift import Thrift
-from resque.state.trail import Actor, Trail
-from resque.wire.exchange import Exchange, Operation, single
-from resque.wire.keys import Keys
-from resque.wire.slices import at_once
-from resque.wire.stores import AsyncStore, Store
+from resque.keys import Keys
+from resque.store import queues, snapshot, undo
+from resque.store.read_cache import Thrift
+from resque.store.snapshot import Looker
 
 KEYS = Keys("{resque}")
 READ = queues.names(KEYS)

@@ -11,6 +11,7 @@ from tests.engine.direct import eventually
 from tests.engine.peer import Answer, Peer, each
 from tests.engine.reach_helpers import KINDS, Runners, problem_of
 
+from queuecore.exchange import single
 from resque.errors import (
     AuthRefused,
     MissingCommand,
@@ -21,9 +22,8 @@ from resque.errors import (
     TooManyClients,
     Unreachable,
 )
-from resque.state import queues, removal
-from resque.wire.exchange import single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import queues, removal
 
 READ = queues.names(Keys())
 WRITE = queues.push(Keys(), "q", [b"x"])

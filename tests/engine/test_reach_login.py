@@ -16,12 +16,12 @@ from tests.engine.reach_helpers import KINDS, Runners, Servers, problem_of
 from tests.engine.tls_front import TlsFront
 from tests.engine.worker_process import ROOT
 
+from queuecore.exchange import Exchange, single
+from queuecore.server import Binary
 from resque import Resque
 from resque.errors import AuthRefused, Unreachable
-from resque.server import Binary
-from resque.state import queues
-from resque.wire.exchange import Exchange, single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import queues
 
 WRITE = queues.push(Keys(), "q", [b"x"])
 NAME: Exchange[bytes] = single(("CLIENT", "GETNAME"), lambda reply: reply or b"")

@@ -20,11 +20,11 @@ from tests.engine.reach_helpers import (
     until_served,
 )
 
+from queuecore.exchange import Exchange, single
+from queuecore.server import Binary
 from resque.errors import ReadOnly, Refused, Unreachable
-from resque.server import Binary
-from resque.state import queues
-from resque.wire.exchange import Exchange, single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import queues
 
 KEYS = Keys()
 READ = queues.names(KEYS)

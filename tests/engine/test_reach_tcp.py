@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from tests.engine.reach_helpers import KINDS, Runners, Servers, TcpRedis, problem_of
 
+from queuecore.exchange import Exchange, single
+from queuecore.server import Binary
 from resque.errors import AuthRefused, BadUrl, Refused, Unreachable
-from resque.server import Binary
-from resque.state import queues
-from resque.wire.exchange import Exchange, single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import queues
 
 KEYS = Keys()
 READ = queues.names(KEYS)

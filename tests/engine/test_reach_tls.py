@@ -16,11 +16,11 @@ from tests.engine.direct import Direct, eventually
 from tests.engine.reach_helpers import KINDS, Runners, Servers, line_job, problem_of
 from tests.engine.tls_front import TlsFront
 
+from queuecore.exchange import Exchange, single
+from queuecore.server import Binary
 from resque.errors import BadUrl, NotRedis, StoreError, Unreachable
-from resque.server import Binary
-from resque.state import queues
-from resque.wire.exchange import Exchange, single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import queues
 
 KEYS = Keys()
 READ = queues.names(KEYS)

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
+from queuecore.address import Address, parse_url, unreachable
+from queuecore.exchange import ErrorReply, Exchange, Moved, load_script, refusal
 from resque.errors import Busy, Refused, StoreError
-from resque.wire.address import Address, parse_url, unreachable
-from resque.wire.exchange import ErrorReply, Exchange, Moved, load_script, refusal
 
 ASKED = parse_url("redis://:pw@first:7000")
 SCRIPT = load_script("window")

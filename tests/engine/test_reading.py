@@ -10,20 +10,14 @@ from tests.cli.conftest import everything
 from tests.engine.direct import Direct
 from tests.known import known
 
-from qtop.source import RedisSource
-from resque.state import failure_actions, failures, queues, removal, switches, undo
-from resque.state.failures import Failure
-from resque.state.windows import whole
-from resque.wire.address import parse_url
-from resque.wire.exchange import Exchange, Operation, Script, load_script, single
-from resque.wire.keys import Keys
-from resque.wire.reading import (
-    READING,
-    ReadingOnly,
-    commands_of,
-    only_reads,
-    reading_only,
-)
+from qtop.systems.resque.connection import RedisSource
+from queuecore.address import parse_url
+from queuecore.exchange import Exchange, Operation, Script, load_script, single
+from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
+from queuecore.windows import whole
+from resque.keys import Keys
+from resque.store import failure_actions, failures, queues, removal, switches, undo
+from resque.store.failures import Failure
 
 KEYS = Keys()
 SCRIPTS = sorted(

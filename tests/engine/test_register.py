@@ -12,13 +12,13 @@ from tests.engine.test_looker import hire
 from tests.engine.test_signs import refused
 from tests.known import known
 
+from queuecore.exchange import Call
+from queuecore.stores import Store
 from resque.errors import Unreachable
-from resque.state import workers
-from resque.state.register import Register
-from resque.state.snapshot import Snapshot
-from resque.state.thrift import Thrift
-from resque.wire.exchange import Call
-from resque.wire.stores import Store
+from resque.store import workers
+from resque.store.read_cache import Thrift
+from resque.store.snapshot import Snapshot
+from resque.store.worker_register import Register
 
 #: Looks after which the register is read again, whatever the clock does.
 LOOKS = 11

@@ -11,15 +11,15 @@ from tests.engine.direct import Direct
 from tests.engine.test_delayed_actions import job, marks, park
 from tests.engine.test_undo_actions import ACTIONS, before, move
 
+from queuecore.action_record import Trail
+from queuecore.digests import sha1_hex
+from queuecore.stores import Store
+from resque.codec import encode
 from resque.errors import AuthRefused
 from resque.scheduler import delayed_actions, moving, schedule_actions
-from resque.state import lost, schedules
-from resque.state.trail import Trail
-from resque.state.undo import undo
-from resque.state.workers import read_record
-from resque.wire.codec import encode
-from resque.wire.sha1 import sha1_hex
-from resque.wire.stores import Store
+from resque.store import lost, schedules
+from resque.store.undo import undo
+from resque.store.workers import read_record
 
 assert before  # a fixture
 

@@ -6,8 +6,8 @@ import pytest
 from tests.engine.by_hand import KEYS, fill
 from tests.engine.direct import Direct
 
-from resque.state import samples
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from resque.store import samples
 
 JOB = b'{"class":"A","args":[]}'
 

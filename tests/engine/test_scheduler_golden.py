@@ -12,12 +12,12 @@ from tests.engine import golden
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct, eventually
 
+from queuecore.stores import Store
+from resque.codec import encode
+from resque.keys import Keys
 from resque.scheduler import moving
 from resque.scheduler.scheduler import Options, Scheduler
-from resque.state import delayed, schedules
-from resque.wire.codec import encode
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import delayed, schedules
 
 T = 1_900_000_000
 LOCK = "resque:resque:resque_scheduler_master_lock"

@@ -13,9 +13,9 @@ from tests.engine.conftest import StartRedis, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.worker_process import WorkerProcess
 
-from resque.state import delayed
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import delayed
 
 LOCK = "resque:resque:resque_scheduler_master_lock"
 StartScheduler = Callable[..., WorkerProcess]

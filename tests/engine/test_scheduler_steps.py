@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from tests.engine.direct import Direct
 
+from queuecore.exchange import Operation, T
+from queuecore.stores import Store
 from resque.errors import OutcomeUnknown
+from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.server_clock import ServerClock
-from resque.state import delayed, schedules
-from resque.wire.exchange import Operation, T
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import delayed, schedules
 
 LOCK = b"resque:resque:resque_scheduler_master_lock"
 ME = f"{socket.gethostname()}:{os.getpid()}"

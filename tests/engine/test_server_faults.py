@@ -12,8 +12,8 @@ import pytest
 from tests.engine import server_helpers
 from tests.engine.server_helpers import StartUser, ends, eventually, kill_server, pid_of, say
 
+from queuecore.server import Binary, PrivateServer, talk
 from resque.errors import NoServer
-from resque.server import Binary, PrivateServer, talk
 
 folder = server_helpers.folder
 start_user = server_helpers.start_user

@@ -20,8 +20,8 @@ from tests.engine.server_helpers import (
     say,
 )
 
+from queuecore.server import Binary, PrivateServer, Status
 from resque.errors import NoServer
-from resque.server import Binary, PrivateServer, Status
 
 folder = server_helpers.folder
 start_user = server_helpers.start_user
@@ -29,7 +29,7 @@ start_user = server_helpers.start_user
 FOREGROUND = """
 import sys
 from pathlib import Path
-from resque.server import PrivateServer
+from queuecore.server import PrivateServer
 sys.exit(PrivateServer(Path(sys.argv[1])).run_in_foreground(lambda url: print(url, flush=True)))
 """
 

@@ -14,11 +14,11 @@ from tests.engine.eye import KEYS, TURNS, Eye
 from tests.engine.test_looker import changes, hire, record, timeless
 from tests.known import known
 
+from queuecore.stores import Store
 from resque.errors import Unreachable
-from resque.state import snapshot
-from resque.state.snapshot import Snapshot
-from resque.state.thrift import Thrift
-from resque.wire.stores import Store
+from resque.store import snapshot
+from resque.store.read_cache import Thrift
+from resque.store.snapshot import Snapshot
 
 thrifty = eyes.thrifty
 

@@ -9,12 +9,12 @@ import pytest
 from tests.engine.direct import Direct
 from tests.known import known
 
-from resque.state import snapshot
-from resque.state.snapshot import QueueState, Snapshot
-from resque.state.windows import whole
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.exchange import Exchange
+from queuecore.stores import Store
+from queuecore.windows import whole
+from resque.keys import Keys
+from resque.store import snapshot
+from resque.store.snapshot import QueueState, Snapshot
 
 KEYS = Keys()
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from tests.engine.direct import Direct
 
+from queuecore.stores import Store
+from resque.keys import Keys
 from resque.scheduler.definition import read
 from resque.scheduler.moving import move_due
 from resque.scheduler.statused import Statused
-from resque.state import delayed, schedules, statuses
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import delayed, schedules, statuses
 
 ID = "58f746aa1975cabaf62dea5a619d51d6"
 

@@ -16,6 +16,10 @@ from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct, eventually
 from tests.engine.own_redis import OwnRedis
 
+from queuecore.address import parse_url
+from queuecore.exchange import Exchange, load_script, single
+from queuecore.lean import LeanStore
+from queuecore.stores import Store
 from resque.errors import (
     AuthRefused,
     NotRedis,
@@ -26,12 +30,8 @@ from resque.errors import (
     Unreachable,
     WrongType,
 )
-from resque.state import queues
-from resque.wire.address import parse_url
-from resque.wire.exchange import Exchange, load_script, single
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
+from resque.store import queues
 
 KEYS = Keys()
 READ = queues.names(KEYS)

@@ -12,11 +12,11 @@ import pytest_asyncio
 from tests.engine.conftest import StartRedis
 from tests.engine.direct import PATIENCE_S, Direct
 
+from queuecore.exchange import Exchange, Steps, load_script, single
+from queuecore.stores import AsyncStore
 from resque.errors import AuthRefused, OutcomeUnknown, Refused, Unreachable, WrongType
-from resque.state import queues, stats
-from resque.wire.exchange import Exchange, Steps, load_script, single
-from resque.wire.keys import Keys
-from resque.wire.stores import AsyncStore
+from resque.keys import Keys
+from resque.store import queues, stats
 
 KEYS = Keys()
 READ = queues.names(KEYS)

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import pytest
 from tests.engine.direct import Direct
 
-from resque.state import survey, switches
-from resque.state.survey import Survey
-from resque.state.trail import Actor, Trail
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.action_record import Actor, Trail
+from queuecore.exchange import Exchange
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import health, switches
+from resque.store.health import Survey
 
 KEYS = Keys()
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ LOCK = KEYS.master_lock()
 
 
 def take(store: Store) -> Survey:
-    asked = survey.take(KEYS, LOCK)
+    asked = health.take(KEYS, LOCK)
     assert isinstance(asked, Exchange)
     return store.run(asked)
 
@@ -62,16 +62,16 @@ def test_moments_without_jobs_are_passed_over(
     for moment in moments:
         direct("ZADD", KEYS.delayed_schedule(), moment, moment)
     direct("RPUSH", KEYS.delayed(moments[-1]), "{}")
-    found = store.run(survey.look(KEYS, LOCK, now=NOW))
+    found = store.run(health.look(KEYS, LOCK, now=NOW))
     assert found.due == due
     assert ("scheduler" in found.problems) == (due is None)
 
 
 def test_what_has_no_jobs_is_not_due(store: Store, direct: Direct) -> None:
     direct("ZADD", KEYS.delayed_schedule(), 1_000_000_000, "1000000000")
-    assert store.run(survey.look(KEYS, LOCK, now=NOW)).due == math.inf
+    assert store.run(health.look(KEYS, LOCK, now=NOW)).due == math.inf
     direct("SET", KEYS.delayed("1000000000"), "no list")
-    assert store.run(survey.look(KEYS, LOCK, now=NOW)).due == 1e9
+    assert store.run(health.look(KEYS, LOCK, now=NOW)).due == 1e9
 
 
 def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct) -> None:
@@ -116,7 +116,7 @@ def test_without_the_right_to_ask_the_server_is_unknown_and_the_rest_is_not(mode
 
 
 def test_a_survey_that_failed_knows_nothing_and_why() -> None:
-    found = survey.failed("no answer")
+    found = health.failed("no answer")
     assert (found.facts, found.master, found.deeds) == (None, None, None)
     assert set(found.problems.values()) == {"no answer"}
     parts = {"server", "scheduler", "deeds", "aside", "fronts", "strays"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from resque.wire import times
+from queuecore import times
 
 MOMENT = datetime(2026, 11, 23, 12, 9, 6, tzinfo=UTC)
 EASTERN = timezone(timedelta(hours=-5), "EST")

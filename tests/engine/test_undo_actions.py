@@ -22,12 +22,12 @@ from tests.engine.by_hand import (
 )
 from tests.engine.direct import Direct
 
+from queuecore.action_record import Trail
+from queuecore.bulk import Mark, Result
+from queuecore.stores import Store
 from resque.errors import StoreError
-from resque.state import failure_actions, failures, queues, removal, switches
-from resque.state.bulk import Mark, Result
-from resque.state.trail import Trail
-from resque.state.undo import Undone, undo
-from resque.wire.stores import Store
+from resque.store import failure_actions, failures, queues, removal, switches
+from resque.store.undo import Undone, undo
 
 ITEMS = [b"\xff\0", b"", b"same", *numbered(600), b"same", b"\r\n"]
 PAYLOAD = b'{"args":[1.50, "\\u00e9"],"class":"A"}'

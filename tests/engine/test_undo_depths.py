@@ -9,11 +9,11 @@ from tests.engine.by_hand import KEYS, QUEUE, ByHand, fill, marks, numbered, tra
 from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct
 
+from queuecore.action_record import Trail
+from queuecore.stores import Store
 from resque.errors import StoreError
-from resque.state import queues
-from resque.state.trail import Trail
-from resque.state.undo import Undone, undo
-from resque.wire.stores import Store
+from resque.store import queues
+from resque.store.undo import Undone, undo
 
 
 def deleted(store: Store, direct: Direct, items: list[bytes], places: list[int]) -> Trail:

@@ -24,12 +24,12 @@ from tests.engine.by_hand import (
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
+from queuecore.action_record import Trail
+from queuecore.address import parse_url
+from queuecore.stores import Store
 from resque.errors import OutcomeUnknown, WrongType
-from resque.state import failure_actions, queues, switches
-from resque.state.trail import Trail
-from resque.state.undo import Undone, undo
-from resque.wire.address import parse_url
-from resque.wire.stores import Store
+from resque.store import failure_actions, queues, switches
+from resque.store.undo import Undone, undo
 
 TARGET = "resque:queue:r"
 

@@ -12,13 +12,13 @@ from tests.engine.direct import Direct
 from tests.engine.eye import KEYS, Eye
 from tests.known import known
 
+from queuecore.exchange import Call, Exchange, Operation, drive, refusal
+from queuecore.stores import Store
 from resque.errors import AuthRefused, Busy
 from resque.scheduler import delayed_actions
 from resque.scheduler.delayed_actions import Mark
-from resque.state import delayed, delayed_windows, registration, snapshot, survey
-from resque.state.snapshot import Snapshot
-from resque.wire.exchange import Call, Exchange, Operation, drive, refusal
-from resque.wire.stores import Store
+from resque.store import delayed, delayed_windows, health, registration, snapshot
+from resque.store.snapshot import Snapshot
 
 eye = eyes.eye
 WORKER: Final = "h:1:mail"
@@ -154,7 +154,7 @@ def test_a_server_that_answers_nothing_for_now_gives_no_look_and_no_survey(
 
     operations: list[Operation[Any]] = [
         snapshot.take(KEYS, tails={}, failures_limit=1),
-        survey.take(KEYS, b"lock", ["mail"]),
+        health.take(KEYS, b"lock", ["mail"]),
     ]
     for operation in operations:
         with pytest.raises(Busy, match=code):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.engine.direct import Direct
 
-from resque.state import failures, queues, windows
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore import windows
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import failures, queues
 
 KEYS = Keys()
 QUEUE = "resque:queue:q"

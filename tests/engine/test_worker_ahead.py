@@ -13,10 +13,10 @@ from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, await_begun, failed, has_left, stat, where
 from tests.engine.worker_process import WorkerProcess
 
-from resque.state.workers import Record
-from resque.worker.ahead import Ahead
+from resque.store.workers import Record
 from resque.worker.child import Report
 from resque.worker.cores import Cores
+from resque.worker.prefork import Ahead
 from resque.worker.signals import Wishes
 
 AHEAD = {"RESQUE_REQUIRE": f"{TURNS},tests.engine.ahead_jobs", "INTERVAL": "3600"}

@@ -15,10 +15,10 @@ from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, await_begun, failures, stat
 from tests.engine.worker_process import WorkerProcess
 
-from resque.state import claims, pruning, stale, workers
-from resque.state.claims import Claim, Terms
-from resque.wire import times
-from resque.wire.stores import Store
+from queuecore import times
+from queuecore.stores import Store
+from resque.store import claims, pruning, stale, workers
+from resque.store.claims import Claim, Terms
 from resque.worker.place import Place, here
 from resque.worker.reserve import Closing, Taken, work
 

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
+from queuecore import address, lean
+from queuecore.address import parse_url
+from queuecore.exchange import Call, Script
 from resque.errors import BadUrl
-from resque.state.workers import read_record
-from resque.wire import address
-from resque.wire.address import parse_url
-from resque.wire.exchange import Call, Script
-from resque.worker import connection, reserve
+from resque.store.workers import read_record
+from resque.worker import reserve
 
 
 def record(item: bytes, queue: bytes = b'"q"') -> bytes:
@@ -93,16 +93,16 @@ def test_a_call_packed_the_quick_way_is_the_same_command(
     call = Call(Script("one", b"return 1"), keys, args)
     other = Call(Script("other", b"return 2"), keys, args)
     for each in (call, other, call):
-        assert connection._pack_call(each) == connection._pack(each.by_sha())
+        assert lean._pack_call(each) == lean._pack(each.by_sha())
 
 
 def test_a_plain_host_is_reached_without_the_rules_of_international_names() -> None:
     program = """
 import sys
 from resque.errors import Unreachable
-from resque.wire.address import parse_url
-from resque.wire.exchange import single
-from resque.worker.connection import LeanStore
+from queuecore.address import parse_url
+from queuecore.exchange import single
+from queuecore.lean import LeanStore
 
 for host in ("127.0.0.1", "localhost", "\uff11\uff12\uff17.0.0.1"):
     store = LeanStore(parse_url(f"redis://{host}:1/0"), timeout_s=1, client_name="x")
@@ -118,8 +118,8 @@ def test_a_rehearsal_adapts_what_only_children_run_and_leaves_no_other_trace() -
     program = """
 import dis, os
 from resque import perform
-from resque.wire import times
-from resque.worker.rehearsal import rehearse
+from queuecore import times
+from resque.worker.warm_up import rehearse
 from resque.worker.signals import Wishes
 
 def adapted():

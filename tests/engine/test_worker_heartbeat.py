@@ -11,9 +11,9 @@ from tests.engine.claimed import place
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 
-from resque.wire import times
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
+from queuecore import times
+from queuecore.exchange import Exchange
+from resque.keys import Keys
 from resque.worker.heartbeat import Heartbeat
 
 HEARTS = "resque:workers:heartbeat"

@@ -15,11 +15,11 @@ from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
+from queuecore.address import parse_url
+from queuecore.lean import LeanStore
 from resque.errors import OutcomeUnknown
-from resque.state.claims import Claim
-from resque.wire.address import parse_url
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
+from resque.store.claims import Claim
 from resque.worker.reserve import Closing, Taken, work
 
 KEYS = Keys()

@@ -13,24 +13,24 @@ from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.proxy import Proxy
 
+from queuecore import times
+from queuecore.address import parse_url
+from queuecore.exchange import Exchange
+from queuecore.lean import LeanStore
+from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.jobs import Registry
-from resque.state.claims import Claim
-from resque.state.ownership import Ownership
-from resque.state.queue_list import QueueList
-from resque.wire import times
-from resque.wire.address import parse_url
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.keys import Keys
+from resque.store.claims import Claim
+from resque.store.ownership import Ownership
+from resque.store.queue_list import QueueList
 from resque.worker.admission import Admission
-from resque.worker.connection import LeanStore
+from resque.worker.job_fetcher import Supply
 from resque.worker.locks import Locks
 from resque.worker.options import Options
 from resque.worker.reserve import Closing, Taken, work
 from resque.worker.signals import Wishes
 from resque.worker.strangers import Strangers
-from resque.worker.supply import Supply
 
 JOB = '{"class":"Mark","args":[%d]}'
 CLAIM = Claim("h:1:q", TOKEN)

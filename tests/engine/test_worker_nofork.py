@@ -10,9 +10,9 @@ from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, await_begun, failed, stat, trace, where
 
-from resque.wire.address import parse_url
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from queuecore.address import parse_url
+from queuecore.lean import LeanStore
+from resque.keys import Keys
 from resque.worker.heartbeat import Beater, Heartbeat
 
 NO_FORK = {"FORK_PER_JOB": "false", "RESQUE_REQUIRE": TURNS}

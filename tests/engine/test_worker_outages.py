@@ -8,10 +8,10 @@ from tests.engine.claimed import place
 from tests.engine.conftest import Push, StartRedis, StartWorker
 from tests.engine.direct import Direct, eventually
 
-from resque.wire import times
-from resque.wire.address import parse_url
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from queuecore import times
+from queuecore.address import parse_url
+from queuecore.lean import LeanStore
+from resque.keys import Keys
 from resque.worker.heartbeat import Heartbeat
 from resque.worker.membership import Membership
 from resque.worker.options import Options

@@ -14,9 +14,9 @@ from tests.engine.direct import PATIENCE_S, Direct, eventually
 from tests.engine.seen import failed, stat
 from tests.engine.worker_process import ROOT
 
-from resque.state import delayed
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import delayed
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 
-from resque.wire.address import parse_url
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from queuecore.address import parse_url
+from queuecore.lean import LeanStore
+from resque.keys import Keys
 from resque.worker.waiting import Waiter
 
 OTHER = "another kind of value"

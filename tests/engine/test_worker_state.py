@@ -11,10 +11,10 @@ from hypothesis import strategies as some
 from tests.engine import golden
 from tests.engine.direct import Direct
 
-from resque.state import workers
-from resque.state.workers import identity, read_record
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import workers
+from resque.store.workers import identity, read_record
 
 KEYS = Keys()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

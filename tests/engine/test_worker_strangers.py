@@ -10,12 +10,12 @@ from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import failures
 
+from queuecore.address import parse_url
+from queuecore.stores import Store
 from resque import Registry, job
-from resque.state.queue_list import QueueList
-from resque.state.waiting_classes import Waiting, take
-from resque.wire.address import parse_url
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.keys import Keys
+from resque.store.queue_list import QueueList
+from resque.store.waiting_classes import Waiting, take
 from resque.worker.options import Options
 from resque.worker.strangers import MOST_UNKNOWN, TRY_AGAIN_S, Strangers, left_alone_in
 from resque.worker.worker import Worker

@@ -11,21 +11,14 @@ from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct
 from tests.known import known
 
-from resque.state import (
-    bulk,
-    inspection,
-    queues,
-    registration,
-    removal,
-    snapshot,
-    switches,
-    undo,
-)
-from resque.state.registration import Unregistered
-from resque.state.snapshot import Snapshot
-from resque.wire.exchange import Call, Exchange, Steps
-from resque.wire.keys import Keys, name_bytes
-from resque.wire.stores import Store
+from queuecore import bulk
+from queuecore.exchange import Call, Exchange, Steps
+from queuecore.keys import name_bytes
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import queues, registration, removal, server_info, snapshot, switches, undo
+from resque.store.registration import Unregistered
+from resque.store.snapshot import Snapshot
 
 AWKWARD = ["a:b", "a,b", "a b", " ", "*", "[x]", "!no", "a/b", "queue:q", "é", "\udcff"]
 
@@ -180,7 +173,7 @@ def test_another_prefix_than_ours_is_found_by_a_search(store: Store, direct: Dir
     direct("SET", "fake:queues", "a text")
     direct("SADD", "other-queues", "x")
     assert look(store).queues == (), "ours is empty"
-    found, is_complete = store.run(inspection.namespaces(KEYS))
+    found, is_complete = store.run(server_info.namespaces(KEYS))
     assert found == ["a*b", "resque:shop", "theirs"]
     assert is_complete
 
@@ -189,7 +182,7 @@ def test_searches_end_in_a_database_of_any_size_and_say_that_they_did_not_see_al
     store: Store, direct: Direct
 ) -> None:
     make_keys(direct, TOO_MANY, "redis.call('SET', 'cache:' .. i, '')")
-    for search in (inspection.namespaces(KEYS), registration.missing(KEYS)):
+    for search in (server_info.namespaces(KEYS), registration.missing(KEYS)):
         (found, is_complete), trips = exchanges_of(store, search)
         assert (found, is_complete) == ([], False)
         assert len(trips) <= 202

@@ -16,9 +16,10 @@ from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct
 from tests.known import known
 
-from resque.state import bulk, failure_actions, queues, snapshot, undo, windows
-from resque.wire.codec import Unreadable, decode_payload, encode, members, members_of_beginning
-from resque.wire.stores import Store
+from queuecore import bulk, windows
+from queuecore.stores import Store
+from resque.codec import Unreadable, decode_payload, encode, members, members_of_beginning
+from resque.store import failure_actions, queues, snapshot, undo
 
 ASIDE = "resque:unreadable:q"
 

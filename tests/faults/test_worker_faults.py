@@ -6,28 +6,19 @@ from datetime import UTC, datetime, timedelta
 from signal import SIGQUIT, SIGTERM
 
 import pytest
-from tests.engine.by_hand import (
-    FAILED,
-    KEYS,
-    ByHand,
-    entry,
-    fill,
-    newest_failures,
-    trail,
-    waiting,
-)
+from tests.engine.by_hand import FAILED, KEYS, ByHand, entry, fill, newest_failures, trail, waiting
 from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.seen import TURNS, failed, forget
 from tests.known import known
 
-from resque.state import audit, duplicates, failure_actions, poison, pruning, snapshot, stale
-from resque.state.bulk import Mark
-from resque.state.snapshot import Snapshot
-from resque.state.stale import Evidence
-from resque.state.workers import read_record
-from resque.wire import times
-from resque.wire.stores import Store
+from queuecore import audit, times
+from queuecore.bulk import Mark
+from queuecore.stores import Store
+from resque.store import duplicates, failure_actions, poison, pruning, snapshot, stale
+from resque.store.snapshot import Snapshot
+from resque.store.stale import Evidence
+from resque.store.workers import read_record
 
 WORKER = "there:7:mail"
 JOB = b'{"args": [1.50], "class": "A", "id": 7}'

@@ -6,16 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from qtop import keymap
 from qtop.keymap import (
-    DANGERS,
-    PLACES,
-    Action,
     dialogs,
     everywhere,
     failed,
     history,
     jobs,
+    keymap,
     lists,
     local,
     overview,
@@ -25,6 +22,7 @@ from qtop.keymap import (
     texts,
     workers,
 )
+from qtop.keymap.keymap import DANGERS, PLACES, Action
 
 PARTS: Final[dict[str, tuple[Action, ...]]] = {
     "Everywhere": everywhere.ACTIONS,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from qtop.cli import main
+from qtop.commands.cli import main
 
 HOUSE = Path(__file__).parents[2]
 #: `qtop prune`, (qtop prune ...), or: start one: qtop prune. A URL is no command.

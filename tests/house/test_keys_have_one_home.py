@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = "engine/resque/wire/keys.py"
+KEYS = "engine/resque/keys.py"
 PYTHON = {
     path.relative_to(ROOT).as_posix(): path
     for folder in ("engine", "tui")

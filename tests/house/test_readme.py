@@ -13,8 +13,8 @@ import click
 import pytest
 from tests.house.key_tables import PARTS, key_tables
 
-from qtop.cli import main
-from qtop.keymap import ACTIONS
+from qtop.commands.cli import main
+from qtop.keymap.keymap import ACTIONS
 
 _README = Path(__file__).parents[2] / "README.md"
 #: A command as it is typed, in an indented line, with or without the folder it is in.

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from qtop.cli import main
+from qtop.commands.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {

@@ -70,7 +70,7 @@ def modules_after(statement: str) -> set[str]:
         "from resque import *",
         "import resque.worker.worker",
         "import resque.worker.__main__",
-        "import resque.wire.keys, resque.state.snapshot",
+        "import resque.keys, resque.store.snapshot",
     ],
 )
 def test_importing_is_light(statement: str) -> None:

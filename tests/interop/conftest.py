@@ -15,8 +15,8 @@ from tests.engine.conftest import start_worker as start_worker
 from tests.engine.conftest import store as store
 from tests.interop.node import Node, StartNode, answer_of
 
+from queuecore.address import parse_url
 from resque import Resque
-from resque.wire.address import parse_url
 
 HERE = Path(__file__).parent
 

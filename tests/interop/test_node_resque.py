@@ -12,11 +12,11 @@ from tests.engine.direct import Direct, eventually
 from tests.interop.node import Node, StartNode, answer_of
 from tests.known import known
 
+from queuecore.bulk import Result
+from queuecore.stores import Store
 from resque import Resque
-from resque.state import failure_actions, failures, snapshot
-from resque.state.bulk import Result
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.keys import Keys
+from resque.store import failure_actions, failures, snapshot
 
 pytestmark = pytest.mark.node
 

@@ -15,11 +15,11 @@ from tests.engine.seen import failed, forget
 from tests.interop.node import Node, StartNode, answer_of
 from tests.known import known
 
+from queuecore.stores import Store
 from resque import Resque
+from resque.keys import Keys
 from resque.scheduler.moving import move_due
-from resque.state import delayed, failure_actions, failures, snapshot
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import delayed, failure_actions, failures, snapshot
 
 pytestmark = pytest.mark.node
 

@@ -14,8 +14,8 @@ from tests.tui.console import console, screen_lines, until, until_shown
 from tests.tui.local_yard import of_folder
 from tests.tui.local_yard import until as until_so
 
-from qtop.local.order import Order
-from qtop.local.record import DONE
+from qtop.local.launch import Order
+from qtop.local.state_file import DONE
 
 WORKERS = 16
 JOBS = either(300, 20_000)

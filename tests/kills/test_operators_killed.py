@@ -17,10 +17,11 @@ from tests.engine.by_hand import FAILED, entry, fill, waiting
 from tests.engine.direct import Direct, eventually
 from tests.kills.scale import SEEDS, TIMEOUT_S, either
 
-from resque.state import audit, failure_actions
-from resque.state.trail import Actor, Trail
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore import audit
+from queuecore.action_record import Actor, Trail
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import failure_actions
 
 JOBS = either(2000, 10_000)
 KILLS = either(3, 12)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.tui.redis_behind import KEYS, Redis
 
-from qtop.source import RedisSource
-from resque.wire.address import parse_url
+from qtop.systems.resque.connection import RedisSource
+from queuecore.address import parse_url
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 from textual.app import App
 from textual.pilot import Pilot
 
-from qtop.app import QtopApp
-from qtop.source import Source
-from qtop.widgets.vtable import VTable
-from resque.wire.address import Address, parse_url
+from qtop.app.app import QtopApp
+from qtop.systems.resque.connection import Source
+from qtop.widgets.table import VTable
+from queuecore.address import Address, parse_url
 
 #: What most pictures are made at.
 SIZES = [(80, 24), (120, 40), (200, 60)]

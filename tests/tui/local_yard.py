@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from qtop.config.settings import DEFAULTS, Settings
-from qtop.local.group import Group, LocalWorker
-from qtop.local.order import Order
+from qtop.local.groups import Group, LocalWorker
+from qtop.local.launch import Order
 from qtop.local.workers import LocalWorkers
 
 STAND_IN = Path(__file__).with_name("stand_in_worker.py")

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
+from queuecore.audit import Deed
+from queuecore.exchange import Operation
+from queuecore.windows import whole
+from resque.codec import encode
 from resque.errors import Unreachable
-from resque.state.audit import Deed
-from resque.state.failures import Failure, read
-from resque.state.inspection import Facts
-from resque.state.snapshot import QueueState, Snapshot, WorkerState
-from resque.state.survey import Survey
-from resque.state.windows import whole
-from resque.state.workers import identity, read_record
-from resque.wire.codec import encode
-from resque.wire.exchange import Operation
+from resque.store.failures import Failure, read
+from resque.store.health import Survey
+from resque.store.server_info import Facts
+from resque.store.snapshot import QueueState, Snapshot, WorkerState
+from resque.store.workers import identity, read_record
 
 T = TypeVar("T")
 

@@ -6,12 +6,12 @@ from typing import Any
 from tests.tui.console import console
 from tests.tui.looks import failure
 
-from qtop.app import QtopApp
-from qtop.source import RedisSource
-from resque.state import failures, queues
-from resque.wire.codec import encode_job
-from resque.wire.exchange import single
-from resque.wire.keys import Keys
+from qtop.app.app import QtopApp
+from qtop.systems.resque.connection import RedisSource
+from queuecore.exchange import single
+from resque.codec import encode_job
+from resque.keys import Keys
+from resque.store import failures, queues
 
 KEYS = Keys("resque")
 

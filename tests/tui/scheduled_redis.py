@@ -8,16 +8,16 @@ from tests.tui.console import console, until, until_shown
 from tests.tui.looks import snapshot
 from textual.pilot import Pilot
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 from qtop.screens.scheduled import ScheduledScreen
-from qtop.source import RedisSource
+from qtop.systems.resque.connection import RedisSource
+from queuecore.address import parse_url
+from queuecore.exchange import Arg, single
 from resque.errors import Unreachable
-from resque.state import delayed, delayed_windows, queues
-from resque.state.delayed_windows import Position
-from resque.state.snapshot import Snapshot
-from resque.wire.address import parse_url
-from resque.wire.exchange import Arg, single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import delayed, delayed_windows, queues
+from resque.store.delayed_windows import Position
+from resque.store.snapshot import Snapshot
 
 KEYS = Keys("resque")
 #: Far enough ahead that no test sees it come.

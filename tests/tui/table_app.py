@@ -8,9 +8,9 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.strip import Strip
 
-from qtop.display.text import count, safe
+from qtop.text.safe import count, safe
 from qtop.widgets.columns import Column
-from qtop.widgets.vtable import VTable
+from qtop.widgets.table import VTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,21 +8,22 @@ from typing import TypeVar
 import pytest
 from tests.tui.looks import FakeSource, failure, snapshot
 
+from qtop.actions.plan import Outcome, Plan, Plans, Run, Seen, look_at, rest_of
+from qtop.actions.runner import Actions
+from qtop.actions.throttle import Stopped
 from qtop.config.undo_limits import UndoLimits
-from qtop.plans.actions import Actions
-from qtop.plans.failures import FailurePlans
-from qtop.plans.pace import Stopped
-from qtop.plans.plan import Outcome, Plan, Plans, Run, Seen, look_at, rest_of
-from qtop.source import RedisSource
+from qtop.systems.resque.connection import RedisSource
+from qtop.systems.resque.failures import FailurePlans
+from queuecore import audit, bulk
+from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
+from queuecore.address import parse_url
+from queuecore.exchange import Operation, Steps, single
+from queuecore.windows import Extent
+from resque.codec import encode_job
 from resque.errors import OutcomeUnknown, ReadOnly, Unreachable
-from resque.state import audit, bulk, failures, pauses, queues
-from resque.state.failures import Failure
-from resque.state.trail import DEFAULT_UNDO_BYTES, Actor
-from resque.state.windows import Extent
-from resque.wire.address import parse_url
-from resque.wire.codec import encode_job
-from resque.wire.exchange import Operation, Steps, single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import failures, pauses, queues
+from resque.store.failures import Failure
 
 T = TypeVar("T")
 

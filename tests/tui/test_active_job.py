@@ -11,10 +11,10 @@ from tests.tui.console import SIZES, screen_text, until, until_shown
 from tests.tui.looks import NOW, queue, snapshot
 from tests.tui.redis_behind import KEYS, Redis, on
 
-from qtop.failed.groups import Groups
-from qtop.rows.active_job import WRAPPER, unwrapped, waiting_since
-from qtop.rows.boards import History
-from resque.state import queues
+from qtop.monitor.row_builder import History
+from qtop.search.groups import Groups
+from queuecore.active_job import WRAPPER, unwrapped, waiting_since
+from resque.store import queues
 
 AT = "2026-11-23T12:20:00Z"
 LATER = "2026-11-23T12:25:00.250000000Z"

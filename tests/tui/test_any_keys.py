@@ -9,9 +9,9 @@ from tests.tui.console import screen_lines, until
 from tests.tui.looks import failure
 from tests.tui.redis_behind import KEYS, Redis, on
 
-from qtop import keymap
-from qtop.display.text import safe
-from resque.wire.exchange import single
+from qtop.keymap import keymap
+from qtop.text.safe import safe
+from queuecore.exchange import single
 
 pytestmark = pytest.mark.redis
 

@@ -18,14 +18,14 @@ from tests.tui.console import (
 from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
-from qtop.app import QtopApp
-from qtop.plans.plan import Seen
-from qtop.widgets.bar import Bar
-from qtop.widgets.vtable import VTable
+from qtop.actions.plan import Seen
+from qtop.app.app import QtopApp
+from qtop.widgets.bars import Bar
+from qtop.widgets.table import VTable
+from queuecore.windows import Extent, whole
+from resque.codec import encode
 from resque.errors import Unreachable
-from resque.state.failures import read
-from resque.state.windows import Extent, whole
-from resque.wire.codec import encode
+from resque.store.failures import read
 
 SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
 HOSTILE = "\x1b]52;c;aGk=\x07[/x][@click=app.quit]quit[/]\x1b[2J\u202e\x9b31m"

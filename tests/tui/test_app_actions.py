@@ -8,10 +8,10 @@ from tests.tui.looks import failure
 from tests.tui.redis_behind import Redis, on
 from textual.widgets import Input
 
-from resque.state import queues, switches
-from resque.wire.codec import encode_job
-from resque.wire.exchange import single
-from resque.wire.keys import Keys
+from queuecore.exchange import single
+from resque.codec import encode_job
+from resque.keys import Keys
+from resque.store import queues, switches
 
 pytestmark = pytest.mark.redis
 

@@ -17,9 +17,9 @@ from rich.cells import cell_len
 from tests.engine.direct import Direct
 from tests.tui.looks import failure
 
-from qtop.display.glyphs import to_ascii
-from qtop.display.text import safe
-from resque.wire.address import parse_url
+from qtop.text.glyphs import to_ascii
+from qtop.text.safe import safe
+from queuecore.address import parse_url
 
 DEADLINE_S = 30.0
 COLUMNS, LINES = 140, 40

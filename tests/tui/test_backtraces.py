@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.display import backtraces
-from qtop.display.backtraces import frame, place, tones, top
+from qtop.text import backtraces
+from qtop.text.backtraces import frame, place, tones, top
 
 
 @pytest.mark.parametrize(

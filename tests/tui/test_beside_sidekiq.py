@@ -10,7 +10,7 @@ from tests.engine.fleets import FLEETS, database
 from tests.tui.console import console, screen_text, table_of, until, until_shown
 from textual.pilot import Pilot
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 
 
 @pytest.fixture

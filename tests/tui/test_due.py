@@ -7,20 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.due import search as due_search
-from qtop.due.rows import ClassRow, class_filter, due_rows, moment_of, schedule_rows
-from qtop.due.search import Search, choose, chosen
-from qtop.finding.filter_terms import Subject
-from qtop.finding.filters import parse
-from resque.state import delayed, delayed_windows
-from resque.state.delayed import Moment
-from resque.state.delayed_windows import Parked
-from resque.state.published import Entry, OfFile
-from resque.state.schedules import Looked
-from resque.state.windows import whole
-from resque.wire.codec import encode
-from resque.wire.exchange import Steps
-from resque.wire.keys import Keys
+from qtop.search.fields import Subject
+from qtop.search.filter_language import parse
+from qtop.systems.resque import scheduled_search as due_search
+from qtop.systems.resque.scheduled_rows import (
+    ClassRow,
+    class_filter,
+    due_rows,
+    moment_of,
+    schedule_rows,
+)
+from qtop.systems.resque.scheduled_search import Search, choose, chosen
+from queuecore.exchange import Steps
+from queuecore.windows import whole
+from resque.codec import encode
+from resque.keys import Keys
+from resque.store import delayed, delayed_windows
+from resque.store.delayed import Moment
+from resque.store.delayed_windows import Parked
+from resque.store.published import Entry, OfFile
+from resque.store.schedules import Looked
 
 NOW_S = 1_000_000.0
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

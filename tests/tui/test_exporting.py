@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui.looks import failure
 
-from qtop.display.redact import Redactor
-from qtop.finding.scanning import Source
-from qtop.plans.exporting import BadExport, line_of, read_line
-from resque.state.windows import Item, whole
+from qtop.search.selection import Source
+from qtop.systems.resque.exporting import BadExport, line_of, read_line
+from qtop.text.redact import Redactor
+from queuecore.windows import Item, whole
 
 FAILED = Source("failed", "failed")
 

@@ -14,11 +14,12 @@ from tests.tui.redis_behind import KEYS, Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, TextArea
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 from qtop.screens.failed import FailedScreen
-from resque.state import audit, failures
-from resque.wire.codec import encode
-from resque.wire.exchange import single
+from queuecore import audit
+from queuecore.exchange import single
+from resque.codec import encode
+from resque.store import failures
 
 pytestmark = pytest.mark.redis
 

@@ -2,19 +2,12 @@
 
 import pytest
 from tests.known import known
-from tests.tui.console import (
-    assert_snapshot,
-    console,
-    screen_text,
-    table_of,
-    until,
-    until_shown,
-)
+from tests.tui.console import assert_snapshot, console, screen_text, table_of, until, until_shown
 from tests.tui.looks import FakeSource, failure, fleet, snapshot
 from tests.tui.redis_behind import Redis, on
 from textual.widgets import TextArea
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 from resque.errors import Unreachable
 
 SIZES = [(80, 24), (120, 40), (200, 60)]

@@ -7,13 +7,14 @@ from tests.known import known
 from tests.tui.console import console, screen_text, until_shown
 from tests.tui.looks import NOW, FakeSource, failure, queue, snapshot, survey, worker
 
-from qtop.display import cells
-from qtop.rows.boards import History
-from qtop.rows.courses import Recorder
-from qtop.rows.falls import NO_FALLS
-from qtop.rows.model import Board, QueueRow
-from qtop.verdicts import Judge, Verdict
-from resque.state.snapshot import QueueState, Snapshot
+from qtop.monitor.drops import NO_FALLS
+from qtop.monitor.incidents.incident import Verdict
+from qtop.monitor.incidents.rules import Judge
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import Board, QueueRow
+from qtop.monitor.series import Recorder
+from qtop.text import format
+from resque.store.snapshot import QueueState, Snapshot
 
 ONE_WORKER = worker("h:1:mail")
 
@@ -43,8 +44,8 @@ def test_a_cleared_queue_has_fallen_and_was_not_drained_at_great_speed() -> None
     assert [(fall.was, fall.left, fall.looks_ago) for fall in row.falls] == [(50_000, 0, 0)]
     assert row.rates.out_per_s is None
     assert row.rates.in_per_s is None
-    assert cells.depth(row) == "↓0"
-    assert "fell from 50,000" in cells.queue_state(row)
+    assert format.depth(row) == "↓0"
+    assert "fell from 50,000" in format.queue_state(row)
 
 
 def test_rates_begin_anew_after_a_fall_and_forget_what_was_before() -> None:
@@ -129,8 +130,8 @@ def test_a_depth_that_is_unknown_now_is_no_fall() -> None:
 def test_a_fall_is_a_break_in_the_course_of_the_queue_and_not_a_slope() -> None:
     full = [snapshot([queue("mail", 900)])] * 30
     row = last(*full, *[snapshot([queue("mail", 0)])] * 12)["mail"]
-    assert cells.trend(row.depths, row.looks, 10, row.falls) == "█████╎▁"
-    assert cells.trend(row.depths, row.looks, 10) == "█████▁▁"
+    assert format.trend(row.depths, row.looks, 10, row.falls) == "█████╎▁"
+    assert format.trend(row.depths, row.looks, 10) == "█████▁▁"
 
 
 def test_the_sign_goes_with_the_break_after_sixty_looks() -> None:

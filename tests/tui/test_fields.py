@@ -9,9 +9,9 @@ from tests.tui.looks import FakeSource, fleet
 from textual import events
 from textual.widgets import Input, TextArea
 
-from qtop.display.text import safe, visible
 from qtop.screens.payload_editor import EditorDialog
-from qtop.widgets.filter_bar import FilterBar
+from qtop.text.safe import safe, visible
+from qtop.widgets.filter_input import FilterBar
 
 EVIL = "a\x1b]52;c;aGk=\x07\x9b31m\u202eb\t\u200dc"
 SEEN = "a␛]52;c;aGk=␇�31m�b⇥�c"

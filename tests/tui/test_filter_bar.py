@@ -9,7 +9,7 @@ from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
 from textual.app import App
 from textual.pilot import Pilot
 
-from qtop.widgets.filter_bar import FilterBar, completion, remember
+from qtop.widgets.filter_input import FilterBar, completion, remember
 
 
 def values(field: str) -> Iterable[str]:

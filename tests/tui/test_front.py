@@ -5,7 +5,7 @@ from tests.tui.console import console, until
 from tests.tui.looks import FakeSource, fleet
 from textual.widgets import Button
 
-from qtop.plans.plan import Outcome, Plan, Run
+from qtop.actions.plan import Outcome, Plan, Run
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.help import HelpScreen
 from qtop.screens.palette import PaletteScreen

@@ -7,7 +7,7 @@ from tests.tui.console import console, screen_lines, screen_text, until, until_s
 from tests.tui.looks import NOW, FakeSource, failure, queue, snapshot, worker
 
 from resque.errors import Unreachable
-from resque.state.snapshot import Snapshot
+from resque.store.snapshot import Snapshot
 
 MOMENT = f"FROZEN {NOW.astimezone():%H:%M:%S}"
 

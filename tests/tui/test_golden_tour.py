@@ -9,7 +9,7 @@ from tests.kills.scale import either
 from tests.tui.console import console, screen_text, until
 from textual.pilot import Pilot
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 
 pytestmark = pytest.mark.redis
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui.looks import NOW, failure
 
-from qtop.failed import fingerprints
-from qtop.failed.groups import MOST_GROUPS, OTHER, TREND_HOURS, Groups
-from resque.wire.codec import encode
+from qtop.search import failure_groups
+from qtop.search.groups import MOST_GROUPS, OTHER, TREND_HOURS, Groups
+from resque.codec import encode
 
 
 def entry(**fields: Any) -> bytes:
@@ -64,7 +64,7 @@ def test_entries_of_any_shape_are_counted(value: Any) -> None:
     raw = json.dumps(value).encode("utf-8", "surrogatepass")
     groups = counted(raw, raw)
     assert [group.count for group in groups.groups()] == [2]
-    assert fingerprints.of(raw) == groups.groups()[0].fingerprint
+    assert failure_groups.of(raw) == groups.groups()[0].fingerprint
 
 
 def test_failures_are_alike_when_only_numbers_and_lines_differ() -> None:
@@ -111,14 +111,14 @@ def test_a_status_makes_a_group_and_what_differs_beside_it_does_not(
 
 def test_the_frame_is_the_applications_and_not_the_librarys() -> None:
     library = [f"/usr/lib/ruby/gems/3.0/gems/redis-4.8/lib/redis.rb:{n}:in `call'" for n in (1, 2)]
-    mark = fingerprints.of(entry(backtrace=[*library, "/app/lib/mx.rb:7:in `deliver'"]))
+    mark = failure_groups.of(entry(backtrace=[*library, "/app/lib/mx.rb:7:in `deliver'"]))
     assert mark.frame == "app/lib/mx.rb in `deliver'"
 
 
 def test_wrapped_jobs_are_grouped_by_the_class_inside() -> None:
     wrapper = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
     job = {"class": wrapper, "args": [{"job_class": "Welcome", "arguments": [1]}]}
-    assert fingerprints.of(entry(payload=job)).class_name == "Welcome"
+    assert failure_groups.of(entry(payload=job)).class_name == "Welcome"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.screens.dialogs import ConfirmDialog
-from resque.wire.address import parse_url
+from queuecore.address import parse_url
 
 LEAKY = failure(
     1,

@@ -9,10 +9,11 @@ from tests.tui.looks import NOW, FakeSource, fleet
 from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.screens.history import PAGE
+from queuecore import audit
+from queuecore.action_record import Actor, Trail
+from queuecore.audit import Deed
 from resque.errors import Unreachable
-from resque.state import audit, queues, switches
-from resque.state.audit import Deed
-from resque.state.trail import Actor, Trail
+from resque.store import queues, switches
 
 HOSTILE = "\x1b]52;c;aGk=\x07[/x]\u202e"
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qtop.plans import host_workers
-from qtop.plans.host_workers import SIGNALS, Wish
-from resque.state.workers import identity
+from qtop.systems.resque import host_workers
+from qtop.systems.resque.host_workers import SIGNALS, Wish
+from resque.store.workers import identity
 
 HOST = socket.gethostname()
 TITLED = (

@@ -37,7 +37,7 @@ def test_modules_without_a_screen_do_not_import_textual(module: str) -> None:
 
 
 def test_the_console_is_imported_without_the_redis_client() -> None:
-    code = "import sys, qtop.app; print('redis' in sys.modules)"
+    code = "import sys, qtop.app.app; print('redis' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False"
 

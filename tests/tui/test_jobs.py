@@ -10,14 +10,14 @@ from tests.tui.redis_behind import KEYS, Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 
-from qtop.app import QtopApp
-from qtop.display.text import safe
-from qtop.plans.exporting import read_line
+from qtop.app.app import QtopApp
 from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from resque.state import queues
-from resque.wire.codec import encode, encode_job
-from resque.wire.exchange import Arg, single
+from qtop.systems.resque.exporting import read_line
+from qtop.text.safe import safe
+from queuecore.exchange import Arg, single
+from resque.codec import encode, encode_job
+from resque.store import queues
 
 pytestmark = pytest.mark.redis
 

@@ -8,17 +8,17 @@ from tests.tui.console import assert_snapshot, console, screen_lines, until, unt
 from tests.tui.looks import FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
-from qtop.app import QtopApp
-from qtop.rows.boards import History
-from qtop.rows.model import QueueRow
-from qtop.rows.rates import Rates
+from qtop.app.app import QtopApp
+from qtop.monitor.rates import Rates
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import QueueRow
+from qtop.screens import queue_bars
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from qtop.widgets import queue_bars
+from queuecore.exchange import Operation
+from queuecore.windows import Item, Window, whole
+from resque.codec import encode, encode_job
 from resque.errors import Unreachable
-from resque.state.snapshot import Snapshot
-from resque.state.windows import Item, Window, whole
-from resque.wire.codec import encode, encode_job
-from resque.wire.exchange import Operation
+from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")
 

@@ -7,11 +7,11 @@ from tests.tui.redis_behind import Redis, on
 from textual import events
 from textual.keys import _character_to_key
 
-from qtop import keyboard
-from qtop.app import QtopApp
-from qtop.keyboard import Followed
+from qtop.app import input_queue
+from qtop.app.app import QtopApp
+from qtop.app.input_queue import Followed
 from qtop.screens.palette import PaletteScreen
-from qtop.widgets.filter_bar import FilterBar
+from qtop.widgets.filter_input import FilterBar
 
 NAMED = {"\r": "enter", "\x1b": "escape"}
 
@@ -51,7 +51,7 @@ async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
 async def test_of_more_keys_than_a_person_types_the_rest_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(keyboard, "_MOST_TYPED", 2)
+    monkeypatch.setattr(input_queue, "_MOST_TYPED", 2)
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.view().board is not None, "a look")

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 import pytest
 from textual.binding import Binding
 
-from qtop import keymap
-from qtop.app import QtopApp
-from qtop.keymap import ACTIONS, PLACES, Where
+from qtop.app.app import QtopApp
+from qtop.keymap import keymap
+from qtop.keymap.keymap import ACTIONS, PLACES, Where
+from qtop.screens import frame_texts
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import DIALOG_BINDINGS
 from qtop.screens.failed import FailedScreen
@@ -17,6 +18,7 @@ from qtop.screens.failure import FailureScreen
 from qtop.screens.help import HelpScreen, help_lines
 from qtop.screens.history import DeedScreen, HistoryScreen
 from qtop.screens.hosts import HostsScreen
+from qtop.screens.incident import VerdictScreen
 from qtop.screens.job import JobScreen
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen
@@ -27,13 +29,11 @@ from qtop.screens.queues import QueuesScreen
 from qtop.screens.rows import MainScreen
 from qtop.screens.scheduled import ScheduledScreen
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen
-from qtop.screens.verdict import VerdictScreen
 from qtop.screens.worker import WorkerScreen
 from qtop.screens.workers import WorkersScreen
-from qtop.widgets import chrome
-from qtop.widgets.filter_bar import FILTER_BINDINGS
+from qtop.widgets.filter_input import FILTER_BINDINGS
+from qtop.widgets.table import TABLE_BINDINGS
 from qtop.widgets.text_view import TEXT_BINDINGS
-from qtop.widgets.vtable import TABLE_BINDINGS
 
 SCREENS: list[type[ConsoleScreen]] = [
     OverviewScreen,
@@ -102,7 +102,7 @@ def test_every_action_works_on_some_screen() -> None:
 @pytest.mark.parametrize("screen", SCREENS)
 def test_the_footer_says_the_keys_of_the_table(screen: type[ConsoleScreen]) -> None:
     places = {*screen.PLACES, "everywhere"}
-    left, right = chrome.footer(places, read_only=False)
+    left, right = frame_texts.footer(places, read_only=False)
     said = [span.text for span in (*left, *right) if span.tone == "key"]
     labelled = [a for a in keymap.of(places) if a.label]
     assert Counter(said) == Counter(keymap.key_sign(a.keys[0]) for a in labelled)
@@ -110,7 +110,7 @@ def test_the_footer_says_the_keys_of_the_table(screen: type[ConsoleScreen]) -> N
 
 @pytest.mark.parametrize("screen", [QueuesScreen, WorkersScreen, FailedScreen])
 def test_a_read_only_footer_leaves_out_what_changes_something(screen: type[MainScreen]) -> None:
-    left, _ = chrome.footer(screen.PLACES, read_only=True)
+    left, _ = frame_texts.footer(screen.PLACES, read_only=True)
     said = {span.text for span in left if span.tone == "key"}
     assert said.isdisjoint({"r", "c", "p", "P", "s", "x"})
     assert {"enter", "o", "f"} <= said

@@ -8,21 +8,21 @@ from tests.tui.looks import FakeSource, failure, fleet, snapshot
 from tests.tui.redis_behind import Redis, on
 from tests.tui.test_failed import entry, fill
 
-from qtop import keymap
+from qtop.actions.plan import Plans
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.config.undo_limits import UndoLimits
-from qtop.display.text import safe
-from qtop.due.search import Choice
-from qtop.finding.chosen import Chosen
-from qtop.finding.scanning import Source
-from qtop.manner import Manner
-from qtop.plans.delayed import DelayedPlans
-from qtop.plans.failures import FailurePlans
-from qtop.plans.jobs import JobPlans
-from qtop.plans.plan import Plans
+from qtop.keymap import keymap
+from qtop.monitor.ui_policy import Manner
 from qtop.screens.payload_editor import EditorDialog
-from resque.state.trail import Actor
-from resque.wire.keys import Keys
+from qtop.search.chosen import Chosen
+from qtop.search.selection import Source
+from qtop.systems.resque.failures import FailurePlans
+from qtop.systems.resque.queues import JobPlans
+from qtop.systems.resque.scheduled import DelayedPlans
+from qtop.systems.resque.scheduled_search import Choice
+from qtop.text.safe import safe
+from queuecore.action_record import Actor
+from resque.keys import Keys
 
 OTHERS = {
     "undo": ("f9",),

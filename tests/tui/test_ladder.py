@@ -2,9 +2,9 @@
 
 import pytest
 
-from qtop.keymap import Danger
-from qtop.plans import ladder
-from qtop.plans.plan import Outcome, Plan, Run
+from qtop.actions import escalation
+from qtop.actions.plan import Outcome, Plan, Run
+from qtop.keymap.keymap import Danger
 
 
 async def run(send: Run) -> Outcome:
@@ -27,14 +27,14 @@ def plan(danger: Danger, word: str | None = None) -> Plan:
 def test_on_production_each_step_is_one_higher(
     before: Danger, word: str | None, after: Danger, asked: str | None
 ) -> None:
-    now = ladder.escalated(plan(before, word), "prod")
+    now = escalation.escalated(plan(before, word), "prod")
     assert (now.danger, now.word) == (after, asked)
-    assert ladder.danger(before, "prod") == after
+    assert escalation.danger(before, "prod") == after
     assert (now.what, now.run) == ("Do it", run)
 
 
 @pytest.mark.parametrize("danger", ["none", "undoable", "confirm", "typed"])
 def test_elsewhere_nothing_changes(danger: Danger) -> None:
     usual = plan(danger, "mail" if danger == "typed" else None)
-    assert ladder.escalated(usual, None) is usual
-    assert ladder.danger(danger, None) == danger
+    assert escalation.escalated(usual, None) is usual
+    assert escalation.danger(danger, None) == danger

@@ -15,13 +15,13 @@ from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
 from tests.tui.test_local_screen import still
 from textual.pilot import Pilot
 
-from qtop.app import QtopApp
-from qtop.local.record import Place
+from qtop.app.app import QtopApp
+from qtop.local.state_file import Place
 from qtop.local.usage import Sampler
+from queuecore.windows import Item, whole
 from resque.errors import Unreachable
-from resque.state.failures import read
-from resque.state.snapshot import Snapshot
-from resque.state.windows import Item, whole
+from resque.store.failures import read
+from resque.store.snapshot import Snapshot
 
 KEYS = {"queues": "2", "failed": "4", "local": "6"}
 #: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.

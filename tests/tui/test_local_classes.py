@@ -1,7 +1,7 @@
 """Whether a worker of our own would know the classes that wait."""
 
 from qtop.local.classes import unknown
-from resque.state.waiting_classes import Waiting
+from resque.store.waiting_classes import Waiting
 
 
 def test_a_worker_that_knows_all_that_waits_may_start() -> None:

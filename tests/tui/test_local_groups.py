@@ -17,12 +17,12 @@ import psutil
 import pytest
 from tests.tui.local_yard import SECRET_URL, Yard, of_folder, script, until
 
-from qtop.local import berth, folders, record
+from qtop.local import folders, state_file, worker_slot
 from qtop.local.folders import FOLDERS_KEPT, CannotStart
-from qtop.local.group import quit_leftovers
-from qtop.local.order import MOST_IN_ALL, MOST_PER_START, BadOrder, Order
-from qtop.local.record import Place, Report, StateFile
-from qtop.local.remains import remains
+from qtop.local.groups import quit_leftovers
+from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, Order
+from qtop.local.leftovers import remains
+from qtop.local.state_file import Place, Report, StateFile
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_no_command_line_has_the_password(yard: Yard) -> None:
     lines = [" ".join(process.cmdline()) for process in of_folder(yard.folder)]
     assert len(lines) == 2
     assert not any("secret" in line for line in lines)
-    for name in (record.ABOUT, record.STATE, record.OWN_LOG):
+    for name in (state_file.ABOUT, state_file.STATE, state_file.OWN_LOG):
         assert b"secret" not in (yard.local.groups[0].folder / name).read_bytes()
 
 
@@ -135,7 +135,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
     tmp_path: Path, is_told: bool, follows: str
 ) -> None:
     command = "trap '' QUIT TERM; echo ready; sleep 300; echo over"
-    place = berth.Berth(1, ["sh", "-c", command], tmp_path, None)
+    place = worker_slot.Berth(1, ["sh", "-c", command], tmp_path, None)
     place.start()
     assert place._process is not None
     leader = place._process.pid
@@ -166,7 +166,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
 async def test_nobody_waits_for_what_was_left_in_the_background(tmp_path: Path) -> None:
     # A shell has what it starts in the background ignore QUIT.
     command = "trap 'exit 0' QUIT; sleep 300 & echo ready; while :; do sleep 0.05; done"
-    place = berth.Berth(1, ["sh", "-c", command], tmp_path, None)
+    place = worker_slot.Berth(1, ["sh", "-c", command], tmp_path, None)
     place.start()
     await until(place.take_output)
     place.press("finishing")
@@ -186,7 +186,7 @@ async def test_a_worker_that_may_not_be_told_is_no_end_of_its_group(
     def refuse(number: int) -> None:
         raise PermissionError
 
-    place = berth.Berth(1, [sys.executable, "-c", "input()"], tmp_path, None)
+    place = worker_slot.Berth(1, [sys.executable, "-c", "input()"], tmp_path, None)
     place.start()
     assert place._process is not None
     monkeypatch.setattr(place._process, "send_signal", refuse)
@@ -243,7 +243,7 @@ async def test_what_dies_early_is_started_again_and_its_last_words_are_kept(yard
 
 
 def test_the_pause_before_a_restart_doubles_until_it_gives_up(tmp_path: Path) -> None:
-    place = berth.Berth(1, [sys.executable, "-c", "raise SystemExit(3)"], tmp_path, None)
+    place = worker_slot.Berth(1, [sys.executable, "-c", "raise SystemExit(3)"], tmp_path, None)
     pauses = []
     while place.state == "waiting":
         place.start()
@@ -268,7 +268,7 @@ def test_what_the_machine_lacks_for_a_while_is_no_reason_to_give_up(
     def refuse(*args: object, **options: object) -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    place = berth.Berth(1, ["true"], tmp_path, None)
+    place = worker_slot.Berth(1, ["true"], tmp_path, None)
     before = len(psutil.Process().open_files())
     with monkeypatch.context() as patch:
         if lacking == "pipe":
@@ -386,7 +386,7 @@ def test_a_full_disk_leaves_room_to_say_what_becomes_of_many(tmp_path: Path) -> 
     said = ("\x1b" * 200,) * 3
     places = tuple(Place(n, "gave up", n, said=said) for n in range(1, MOST_IN_ALL + 1))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (record.STATE_BYTES, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (state_file.STATE_BYTES, before[1]))
     try:
         state.write(Report(1, 0.0, False, False, places))
     finally:
@@ -542,7 +542,7 @@ async def test_only_the_newest_folders_are_kept(yard: Yard) -> None:
 async def test_what_is_written_half_way_is_no_report(yard: Yard, head: bytes) -> None:
     group = await yard.start()
     await until(lambda: group.report is not None)
-    path = group.folder / record.STATE
+    path = group.folder / state_file.STATE
     with path.open("r+b") as file:
         file.write(head)
     before = group.report

@@ -12,8 +12,8 @@ from tests.engine.direct import Direct, eventually
 from tests.tui.local_yard import of_folder, script, template
 from tests.tui.pty_console import RESTORED, Terminal, open_terminal
 
-from resque.server import PrivateServer
-from resque.wire.address import parse_url
+from queuecore.address import parse_url
+from queuecore.server import PrivateServer
 
 folder = server_helpers.folder
 
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.redis
 RUN = """
 import signal, sys
 from pathlib import Path
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 from qtop.config.settings import DEFAULTS, Settings
-from resque.wire.address import parse_url
+from queuecore.address import parse_url
 url, folder, command, lists, modules = sys.argv[1:]
 
 app = QtopApp(parse_url(url), url=url, namespace="resque", interval_s=0.25, read_only=False,

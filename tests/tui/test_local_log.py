@@ -9,10 +9,10 @@ from tests.tui.local_yard import Yard, of_folder
 from tests.tui.local_yard import until as until_so
 from textual.app import App, ComposeResult
 
-from qtop.local import tail
+from qtop.local import logs
 from qtop.local.levels import level, without_colours
 from qtop.local.log_file import LogFile
-from qtop.local.tail import MOST_BEHIND_BYTES, STEP_BYTES, Tail
+from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, Tail
 from qtop.widgets import log_view
 from qtop.widgets.log_view import LogLine, LogView
 from resque.worker.log import Line, as_json, told
@@ -115,7 +115,7 @@ def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 20_000)
     follower = Tail(path)
     lines = follower.read().lines
-    assert {len(line) for line in lines[:-1]} == {tail.LONGEST_LINE_BYTES}
+    assert {len(line) for line in lines[:-1]} == {logs.LONGEST_LINE_BYTES}
     assert b"".join(lines) == b"x" * 20_000
     follower.close()
 
@@ -257,7 +257,7 @@ async def test_a_flood_reaches_the_file_bounded_and_the_worker_never_waits(
     seen = 0
     while seen < 20:
         piece = follower.read()
-        assert sum(map(len, piece.lines)) <= STEP_BYTES + tail.LONGEST_LINE_BYTES
+        assert sum(map(len, piece.lines)) <= STEP_BYTES + logs.LONGEST_LINE_BYTES
         seen += bool(piece.lines)
         await until_so(lambda: True)
     await until_so(lambda: log.with_name(f"{log.name}.1").exists())

@@ -9,11 +9,11 @@ import psutil
 import pytest
 from tests.tui.local_yard import Yard
 
-from qtop.local import order, probe
+from qtop.local import import_check, launch
+from qtop.local.launch import BadOrder, Order, without_password
 from qtop.local.modules import ModuleMemory
-from qtop.local.order import BadOrder, Order, without_password
 from qtop.screens.start_dialog import read_order
-from resque.state.waiting_classes import Waiting
+from resque.store.waiting_classes import Waiting
 
 URL = "redis://me:se%40cret@queues.example.com:6379/3"
 EMPTY = dict.fromkeys(
@@ -21,8 +21,8 @@ EMPTY = dict.fromkeys(
 )
 
 
-def made(**more: object) -> order.Recipe:
-    return order.recipe(Order(**{"queues": "mail,low", **more}), url=URL, namespace="ns")  # type: ignore[arg-type]
+def made(**more: object) -> launch.Recipe:
+    return launch.recipe(Order(**{"queues": "mail,low", **more}), url=URL, namespace="ns")  # type: ignore[arg-type]
 
 
 # Our own worker
@@ -112,7 +112,7 @@ def test_an_order_that_cannot_be_says_what_to_change(
 
 def test_what_steers_workers_is_not_inherited() -> None:
     inherited = {"COUNT": "4", "PIDFILE": "/x", "RESQUE_PARENT_PID": "1", "PATH": "/bin"}
-    environment = order.environment(made(), inherited)
+    environment = launch.environment(made(), inherited)
     assert environment == {"PATH": "/bin", "REDIS_URL": URL}
 
 
@@ -237,7 +237,7 @@ async def test_a_module_that_can_be_imported_is_no_trouble(
     tmp_path: Path, modules: dict[str, str]
 ) -> None:
     (tmp_path / "fine.py").write_text("print('hello')")
-    assert await probe.trouble("fine", modules) is None
+    assert await import_check.trouble("fine", modules) is None
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ async def test_a_module_that_cannot_be_imported_says_why(
     tmp_path: Path, modules: dict[str, str], text: str, reason: str
 ) -> None:
     (tmp_path / "broken.py").write_text(text)
-    found = await probe.trouble("broken", modules)
+    found = await import_check.trouble("broken", modules)
     assert found is not None
     assert found.startswith(f"broken cannot be imported: {reason}")
 
@@ -266,7 +266,7 @@ async def test_a_module_that_prints_without_end_costs_no_memory(
     (tmp_path / "loud.py").write_text(
         "print('x' * 10_000_000)\nraise RuntimeError('y' * 1_000_000)"
     )
-    found = await probe.trouble("loud", modules)
+    found = await import_check.trouble("loud", modules)
     assert found is not None
     assert len(found) < 300
 
@@ -281,7 +281,7 @@ async def test_a_module_that_never_returns_is_ended_with_what_it_started(
         f"open({str(pid_file)!r}, 'w').write(str(child.pid))\n"
         "while True: time.sleep(1)\n"
     )
-    found = await probe.trouble("stuck", modules, limit_s=2.0)
+    found = await import_check.trouble("stuck", modules, limit_s=2.0)
     assert found == "stuck cannot be imported: not done after 2 s"
     if pid_file.exists():
         pid = int(pid_file.read_text())
@@ -297,9 +297,9 @@ async def test_the_jobs_that_modules_declare_together_are_found_out(
     (tmp_path / "first.py").write_text(f"print('hello')\n{JOBS}")
     (tmp_path / "second.py").write_text(JOBS.replace("Known", "Other"))
     (tmp_path / "broken.py").write_text("raise ValueError")
-    assert await probe.known(["first", "second"], modules) == frozenset({"Known", "Other"})
-    assert await probe.known(["first", "broken"], modules) is None
-    assert await probe.known([], modules) == frozenset()
+    assert await import_check.known(["first", "second"], modules) == frozenset({"Known", "Other"})
+    assert await import_check.known(["first", "broken"], modules) is None
+    assert await import_check.known([], modules) == frozenset()
 
 
 async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(

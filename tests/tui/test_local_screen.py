@@ -26,21 +26,21 @@ from tests.tui.redis_behind import KEYS, Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from qtop.actor import actor
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
-from qtop.local.group import Group, LocalWorker
-from qtop.local.record import About, Place, Report
+from qtop.local.groups import Group, LocalWorker
 from qtop.local.rows import PlaceRow
+from qtop.local.state_file import About, Place, Report
 from qtop.local.usage import Sampler, Usage
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
+from qtop.systems.resque.operator_identity import actor
 from qtop.widgets.log_view import MOST_LINES
+from queuecore import audit
 from resque.errors import Unreachable
-from resque.state import audit
-from resque.state.waiting_classes import Waiting
+from resque.store.waiting_classes import Waiting
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 HOST = "web1"

@@ -10,15 +10,15 @@ import pytest
 from tests.known import known
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
-from qtop.display import cells
-from qtop.rows.active_job import WRAPPER
-from qtop.rows.boards import History
-from qtop.rows.model import Board, QueueRow, WorkerRow
-from resque.state.failures import read
-from resque.state.snapshot import Snapshot
-from resque.state.windows import Item, whole
-from resque.state.workers import read_beginning, read_record
-from resque.wire.codec import encode
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import Board, QueueRow, WorkerRow
+from qtop.text import format
+from queuecore.active_job import WRAPPER
+from queuecore.windows import Item, whole
+from resque.codec import encode
+from resque.store.failures import read
+from resque.store.snapshot import Snapshot
+from resque.store.workers import read_beginning, read_record
 
 
 def boards(*looks: Snapshot, every_s: float = 1.0) -> list[Board]:
@@ -124,7 +124,7 @@ def test_time_to_empty_in_words(before: int, after: int, pushed: int, words: str
     row = last_queue(
         snapshot([queue("mail", before)]), snapshot([queue("mail", after, pushed=pushed)])
     )
-    assert cells.empty_in(row) == words
+    assert format.empty_in(row) == words
 
 
 def test_depths_are_kept_for_the_last_sixty_looks() -> None:
@@ -167,14 +167,14 @@ def test_jobs_in_hand_and_failures_are_counted_for_their_queue() -> None:
         [failure(1), failure(2), failure(3, queue="low")],
     )
     row = known(boards(look)[0].queues)[0]
-    assert (row.in_hand, cells.queue_failed(row)) == (1, "2")
+    assert (row.in_hand, format.queue_failed(row)) == (1, "2")
 
 
 def test_failures_that_were_not_all_read_are_counted_as_at_least() -> None:
     look = snapshot([queue("mail", 1), queue("low", 1)], [], [failure(1)], failed=5_000)
-    assert [cells.queue_failed(row) for row in known(boards(look)[0].queues)] == [
+    assert [format.queue_failed(row) for row in known(boards(look)[0].queues)] == [
         "1+",
-        cells.NOTHING,
+        format.NOTHING,
     ]
 
 
@@ -211,12 +211,12 @@ def test_only_processes_of_this_host_that_were_started_here_are_local() -> None:
 def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
     wrapped = [{"job_class": "WelcomeJob", "arguments": [17, "x"]}]
     row = only_worker(worker("h:1:q", on="q", job=(WRAPPER, wrapped)))
-    assert cells.worker_job(row) == 'WelcomeJob [17,"x"]'
+    assert format.worker_job(row) == 'WelcomeJob [17,"x"]'
 
 
 def test_an_unreadable_record_says_so() -> None:
     row = only_worker(replace(worker("h:1:q"), record=read_record(b"{")))
-    assert cells.worker_job(row).startswith("unreadable: ")
+    assert format.worker_job(row).startswith("unreadable: ")
 
 
 def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None:
@@ -229,23 +229,23 @@ def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None
 
 def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
     row = known(boards(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures)[0]
-    assert cells.failure_class(row.failure) == "unreadable"
-    assert cells.failure_error(row.failure) == "not a JSON object"
+    assert format.failure_class(row.failure) == "unreadable"
+    assert format.failure_error(row.failure) == "not a JSON object"
 
 
 def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
     raw = b'{"failed_at":"2026/11/23 12:00:00 UTC","payload":{"class":"Big","args":["'
     told = read(Item(raw + b"x" * 10, 200_000, "0" * 40), -1)
-    assert cells.failure_class(told) == "Big"
-    assert cells.failure_error(told) == "too large to list (200,000 bytes)"
-    assert cells.failure_class(read(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
+    assert format.failure_class(told) == "Big"
+    assert format.failure_error(told) == "too large to list (200,000 bytes)"
+    assert format.failure_class(read(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
     record = b'{"queue":"q","payload":{"class":"Big","args":["xx'
     row = only_worker(replace(worker("h:1:q"), record=read_beginning(record, 200_000)))
-    assert cells.worker_job(row) == "Big: too large to list (200,000 bytes)"
+    assert format.worker_job(row) == "Big: too large to list (200,000 bytes)"
 
 
 def test_the_first_line_of_an_error_is_shown() -> None:
-    assert cells.failure_error(failure(1)) == "no answer from mx1"
+    assert format.failure_error(failure(1)) == "no answer from mx1"
 
 
 def test_totals_and_what_was_done_each_second() -> None:
@@ -268,12 +268,12 @@ def test_a_statistic_that_was_reset_has_no_rate_until_it_grows_again() -> None:
     [(None, "–"), (0, "0"), (0.01, "<0.1"), (3.14159, "3.1"), (42.4, "42"), (1_234.0, "1.23k")],  # noqa: RUF001
 )
 def test_rates_are_short(value: float | None, text: str) -> None:
-    assert cells.rate(value) == text
+    assert format.rate(value) == text
 
 
 def test_an_estimate_is_marked_unless_it_is_nothing() -> None:
-    assert cells.rate(3.0, is_estimate=True) == "~3.0"
-    assert cells.rate(0.0, is_estimate=True) == "0"
+    assert format.rate(3.0, is_estimate=True) == "~3.0"
+    assert format.rate(0.0, is_estimate=True) == "0"
 
 
 @pytest.mark.parametrize(
@@ -290,18 +290,18 @@ def test_an_estimate_is_marked_unless_it_is_nothing() -> None:
 def test_the_trend_is_low_when_nothing_changes_and_lowest_when_empty(
     depths: list[int | None], bars: str
 ) -> None:
-    assert cells.trend(depths, len(depths), 60) == bars
+    assert format.trend(depths, len(depths), 60) == bars
 
 
 def test_the_trend_shows_sixty_looks_in_bars_that_do_not_dance() -> None:
     course = [7, 7, 9, 1] * 40
-    bars = {cells.trend(course[at : at + 60], at + 60, 15)[:-1] for at in range(4)}
+    bars = {format.trend(course[at : at + 60], at + 60, 15)[:-1] for at in range(4)}
     assert bars == {"▂" * 14}
 
 
 def test_arguments_that_json_cannot_carry_are_shown_anyway() -> None:
-    assert cells.short_json([math.nan, "\ud800"]).startswith("[nan")
-    assert len(cells.short_json(["x" * 1_000_000] * 1_000)) < 3_000
+    assert format.short_json([math.nan, "\ud800"]).startswith("[nan")
+    assert len(format.short_json(["x" * 1_000_000] * 1_000)) < 3_000
 
 
 def test_moments_are_told_in_local_time_and_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +311,7 @@ def test_moments_are_told_in_local_time_and_in_utc(monkeypatch: pytest.MonkeyPat
     ):
         monkeypatch.setenv("TZ", zone)
         time.tzset()
-        assert cells.both_times(NOW) == text
+        assert format.both_times(NOW) == text
     monkeypatch.undo()
     time.tzset()
 
@@ -326,13 +326,13 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
     board = boards(look)[0]
     row, failed = known(board.workers)[0], known(board.failures)[0].failure
     texts = [
-        cells.queue_state(known(board.queues)[0]),
-        cells.worker_job(row),
-        cells.worker_place(row),
-        cells.worker_queues(row),
-        cells.failure_error(failed),
-        cells.optional(failed.exception),
-        cells.optional(failed.queue),
+        format.queue_state(known(board.queues)[0]),
+        format.worker_job(row),
+        format.worker_place(row),
+        format.worker_queues(row),
+        format.failure_error(failed),
+        format.optional(failed.exception),
+        format.optional(failed.queue),
     ]
     assert all(text and text.isprintable() for text in texts)
 

@@ -5,11 +5,11 @@ from rich.cells import cell_len
 from tests.tui.console import console, screen_lines, screen_text, until, until_shown
 from tests.tui.looks import FakeSource, queue, snapshot, worker
 
-from qtop.display.text import wrapped
-from qtop.plans.plan import Outcome, Plan, Run, Seen
+from qtop.actions.plan import Outcome, Plan, Run, Seen
 from qtop.screens.dialogs import ConfirmDialog
-from qtop.widgets.bar import Span, place
-from resque.state.windows import Extent
+from qtop.text.safe import wrapped
+from qtop.widgets.bars import Span, place
+from queuecore.windows import Extent
 
 LONG = "image-processing-thumbnails-high-priority-eu-west-1"
 

@@ -22,7 +22,7 @@ from tests.engine.direct import Direct
 from tests.tui.emulator import Emulator
 from tests.tui.looks import failure
 
-from resque.wire.address import parse_url
+from queuecore.address import parse_url
 
 pytestmark = pytest.mark.redis
 
@@ -32,9 +32,9 @@ COLUMNS, LINES = 120, 30
 RUN = """
 import json, sys
 from pathlib import Path
-from qtop.app import QtopApp
-from qtop.terminal.output import Output
-from resque.wire.address import parse_url
+from qtop.app.app import QtopApp
+from qtop.app.terminal.diff import Output
+from queuecore.address import parse_url
 
 written = open(sys.argv[2], "w")
 passed = Output.passed

@@ -19,26 +19,26 @@ from tests.tui.redis_behind import Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from qtop import keymap
-from qtop.app import QtopApp
-from qtop.display.charts import area
-from qtop.manner import Manner
-from qtop.rows.courses import KEPT, Course
+from qtop.app.app import QtopApp
+from qtop.keymap import keymap
+from qtop.monitor.incidents.incident import Lead, Verdict
+from qtop.monitor.series import KEPT, Course
+from qtop.monitor.ui_policy import Manner
+from qtop.screens.incident import VerdictScreen
 from qtop.screens.overview import OverviewScreen
 from qtop.screens.overview_tables import MENDING, advice, coarse
 from qtop.screens.rows import RowsScreen
-from qtop.screens.verdict import VerdictScreen
-from qtop.verdicts import Lead, Verdict
-from qtop.widgets.bar import Bar
-from qtop.widgets.vtable import VTable
+from qtop.text.charts import area
+from qtop.widgets.bars import Bar
+from qtop.widgets.table import VTable
+from queuecore.exchange import single
+from queuecore.windows import whole
+from resque.codec import encode
 from resque.errors import Unreachable
-from resque.state import survey as surveys
-from resque.state.failures import read
-from resque.state.snapshot import Snapshot
-from resque.state.windows import whole
-from resque.wire.codec import encode
-from resque.wire.exchange import single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import health as surveys
+from resque.store.failures import read
+from resque.store.snapshot import Snapshot
 
 SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
 HOSTILE = "\x1b]52;c;aGk=\x07[/x][@click=app.quit]quit[/]\x1b[2J‮\x9b31m"

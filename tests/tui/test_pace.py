@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from qtop.plans.pace import Pace, paced, reined
+from qtop.actions.throttle import Pace, paced, reined
+from queuecore.bulk import TAKE_ITEMS
+from queuecore.exchange import Exchange, Steps, drive
 from resque.errors import StoreError, Unreachable
-from resque.state.bulk import TAKE_ITEMS
-from resque.wire.exchange import Exchange, Steps, drive
 
 
 def step(done: int, *, writes: bool = False) -> Exchange[int]:

@@ -6,9 +6,9 @@ import pytest
 from tests.tui.console import console, screen_text, until, until_shown
 from tests.tui.looks import FakeSource, failure, fleet, snapshot
 
-from qtop import keymap
-from qtop.app import QtopApp
-from qtop.cli import _PLACES
+from qtop.app.app import QtopApp
+from qtop.commands.cli import _PLACES
+from qtop.keymap import keymap
 from qtop.keymap.synonyms import COMMANDS, SYNONYMS
 from qtop.screens.failed import FailedScreen
 from qtop.screens.help import HelpScreen

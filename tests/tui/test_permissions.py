@@ -3,12 +3,12 @@
 import pytest
 from tests.engine.direct import Direct
 
-from qtop import keymap
-from qtop.plans import permissions
-from resque.wire.address import parse_url
-from resque.wire.exchange import load_script
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from qtop.keymap import keymap
+from qtop.systems.resque import permissions
+from queuecore.address import parse_url
+from queuecore.exchange import load_script
+from queuecore.stores import Store
+from resque.keys import Keys
 
 KEYS = Keys()
 CHANGING = {action.id for action in keymap.ACTIONS if action.changes}

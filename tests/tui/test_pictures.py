@@ -13,7 +13,7 @@ from tests.tui.console import UPDATE, console, until
 from tests.tui.looks import FakeSource, fleet
 from tests.tui.test_history import DEEDS
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
 
 PICTURES = Path(__file__).with_name("pictures")

@@ -8,15 +8,15 @@ import pytest
 from tests.known import known
 from tests.tui.looks import FakeSource, queue, snapshot
 
-from qtop.poller import SURVEYED, Look, Poller, clamped_interval_s
-from qtop.source import RedisSource, Source
+from qtop.monitor.poller import SURVEYED, Look, Poller, clamped_interval_s
+from qtop.systems.resque.connection import RedisSource, Source
+from queuecore.address import parse_url
+from queuecore.exchange import Exchange, single
 from resque.errors import Unreachable
-from resque.state import queues
-from resque.state.snapshot import Snapshot
-from resque.state.survey import Survey
-from resque.wire.address import parse_url
-from resque.wire.exchange import Exchange, single
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import queues
+from resque.store.health import Survey
+from resque.store.snapshot import Snapshot
 
 DEADLINE_S = 10.0
 

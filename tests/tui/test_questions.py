@@ -8,10 +8,10 @@ from tests.tui.looks import FakeSource, fleet
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from qtop.app import QtopApp
-from qtop.keymap import Danger
-from qtop.plans.pace import Pace
-from qtop.plans.plan import Outcome, Plan, Run
+from qtop.actions.plan import Outcome, Plan, Run
+from qtop.actions.throttle import Pace
+from qtop.app.app import QtopApp
+from qtop.keymap.keymap import Danger
 from qtop.screens.dialogs import MOST_BY_LETTER, ConfirmDialog
 from qtop.screens.export_dialog import ExportDialog
 from qtop.widgets.field import Box

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qtop.display.redact import HIDDEN, MOST_CHARACTERS, OPEN, Redactor
-from qtop.display.secret_names import HINTS, is_secret
+from qtop.text.redact import HIDDEN, MOST_CHARACTERS, OPEN, Redactor
+from qtop.text.secret_names import HINTS, is_secret
 
 REDACTOR = Redactor()
 

@@ -8,10 +8,10 @@ from tests.tui.console import screen_text, until, until_shown
 from tests.tui.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
 from textual.widgets import Input
 
-from qtop.source import RedisSource
-from resque.state import delayed_windows
-from resque.wire.address import parse_url
-from resque.wire.codec import encode
+from qtop.systems.resque.connection import RedisSource
+from queuecore.address import parse_url
+from resque.codec import encode
+from resque.store import delayed_windows
 
 pytestmark = pytest.mark.redis
 

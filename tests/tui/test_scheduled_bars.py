@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qtop.due.glance import Glance, Master
-from qtop.due.rows import ScheduleRow
-from qtop.due.search import MOST_LISTED, Search
-from qtop.finding.filters import parse
-from qtop.widgets import scheduled_bars
-from qtop.widgets.bar import Span
-from resque.state.delayed_outlook import Outlook, Share
-from resque.state.published import OfFile
+from qtop.screens import scheduled_bars
+from qtop.search.filter_language import parse
+from qtop.systems.resque.scheduled_page import Glance, Master
+from qtop.systems.resque.scheduled_rows import ScheduleRow
+from qtop.systems.resque.scheduled_search import MOST_LISTED, Search
+from qtop.widgets.bars import Span
+from resque.store.delayed_outlook import Outlook, Share
+from resque.store.published import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_S = NOW.timestamp()

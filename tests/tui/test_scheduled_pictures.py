@@ -17,8 +17,8 @@ from tests.tui.console import (
 from tests.tui.looks import NOW
 from tests.tui.scheduled_redis import KEYS, Scheduled, StillSource, page, still_source
 
-from qtop.app import QtopApp
-from resque.wire.codec import encode
+from qtop.app.app import QtopApp
+from resque.codec import encode
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("in_utc")]
 

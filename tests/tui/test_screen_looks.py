@@ -15,13 +15,13 @@ from tests.tui.console import (
 from tests.tui.looks import NOW, FakeSource, fleet, queue, snapshot, worker
 from tests.tui.test_history import DEEDS, deed
 
-from qtop.display import cells
-from qtop.display.text import ago
 from qtop.screens.workers import WorkersScreen
+from qtop.text import format
+from qtop.text.safe import ago
+from queuecore.action_record import Actor
+from queuecore.audit import Deed
 from resque.errors import Unreachable
-from resque.state.audit import Deed
-from resque.state.snapshot import Snapshot
-from resque.state.trail import Actor
+from resque.store.snapshot import Snapshot
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 #: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
@@ -143,7 +143,7 @@ async def test_a_redis_that_never_answered_is_no_empty_list(name: str, key: str)
     ],
 )
 def test_no_count_is_wider_than_its_column(value: int, text: str) -> None:
-    assert cells.number(value) == text
+    assert format.number(value) == text
     assert len(text) <= 8
 
 

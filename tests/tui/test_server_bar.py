@@ -1,7 +1,7 @@
 """What the console tells of the server itself, in brief."""
 
 from qtop.widgets.server_bar import server
-from resque.state.inspection import Facts
+from resque.store.server_info import Facts
 
 
 def said(**fields: str) -> str:

@@ -10,20 +10,20 @@ from tests.known import known
 from tests.tui.console import console, table_of, until, until_shown
 from tests.tui.looks import NOW, FakeSource, queue, snapshot, survey, worker
 
-from qtop.config.thresholds import Thresholds
+from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
-from qtop.poller import Look
-from qtop.rows.boards import History
-from qtop.rows.deeds import without_deeds
-from qtop.rows.model import Board
-from qtop.stage import Stage
-from qtop.verdicts import Judge, Verdict
-from qtop.verdicts.steady import STAYS_S, Steady
-from qtop.verdicts.verdict import Check
-from resque.state.audit import Deed
-from resque.state.snapshot import Snapshot
-from resque.state.trail import Actor
-from resque.wire.keys import Keys
+from qtop.monitor.explained_drops import without_deeds
+from qtop.monitor.incidents.incident import Check, Verdict
+from qtop.monitor.incidents.rules import Judge
+from qtop.monitor.incidents.steady import STAYS_S, Steady
+from qtop.monitor.poller import Look
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import Board
+from qtop.monitor.state import Stage
+from queuecore.action_record import Actor
+from queuecore.audit import Deed
+from resque.keys import Keys
+from resque.store.snapshot import Snapshot
 
 KEYS = Keys("resque")
 BURST = Verdict("failures", "bad", "9 jobs failed", "burst")

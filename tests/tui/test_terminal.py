@@ -14,9 +14,9 @@ import pytest
 from tests.tui.looks import failure
 from tests.tui.pty_console import DEADLINE_S, LET_GO, RESTORED, Terminal, open_terminal
 
-from resque.wire.exchange import single
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from queuecore.exchange import single
+from queuecore.stores import Store
+from resque.keys import Keys
 
 pytestmark = pytest.mark.redis
 
@@ -25,8 +25,8 @@ LEAVING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 RUN = """
 import sys
 from pathlib import Path
-from qtop.app import QtopApp
-from resque.wire.address import parse_url
+from qtop.app.app import QtopApp
+from queuecore.address import parse_url
 app = QtopApp(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque", interval_s=0.25,
     read_only=False, require=(), log_folder=Path(sys.argv[2]))
 app.run()
@@ -38,7 +38,7 @@ sys.exit(app.return_code)
 BUSY = """
 import asyncio, sys, time
 from pathlib import Path
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 def busy(app):
     print("busy", file=sys.__stderr__, flush=True)
     while len(asyncio.get_running_loop()._ready) < 1_000:
@@ -52,14 +52,14 @@ QtopApp.action_help = busy
 #: The signal comes before there is a screen.
 EARLY = """
 import os, signal
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 QtopApp.on_load = lambda app: os.kill(os.getpid(), signal.SIGTERM)
 """
 
 #: A second one comes when the end has begun.
 TWICE = """
 import os, signal
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 ended = QtopApp.on_unmount
 async def once_more(app):
     os.kill(os.getpid(), signal.SIGTERM)
@@ -69,13 +69,13 @@ QtopApp.on_unmount = once_more
 
 #: What reads keys stumbles, or Textual gives up by itself.
 UNREADABLE = """
-from qtop.inlet import Inlet
+from qtop.app.terminal.inlet import Inlet
 def stumble(inlet, raw):
     raise ValueError("what a job says")
 Inlet.take = stumble
 """
 PANIC = """
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 QtopApp.action_help = lambda app: app.panic("what a job says")
 """
 

@@ -7,9 +7,9 @@ import pytest
 from tests.tui.console import console, screen_lines, screen_text, until, until_shown
 from tests.tui.looks import NOW, FakeSource, queue, snapshot
 
-from qtop.rows.boards import History
-from qtop.rows.model import Totals
-from qtop.rows.trends import KEPT, STEP_S, TrendRecorder, fewer
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import Totals
+from qtop.monitor.trends import KEPT, STEP_S, TrendRecorder, fewer
 
 pytestmark = pytest.mark.usefixtures("in_utc")
 

@@ -14,17 +14,17 @@ from tests.tui.console import console, until
 from tests.tui.looks import NOW, FakeSource, queue, snapshot, worker
 from tests.tui.test_poller import Clock, run_until
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
+from qtop.app.turns import in_turns
 from qtop.local.workers import LocalWorkers
-from qtop.poller import Look, Poller
-from qtop.rows.boards import History
-from qtop.source import RedisSource
-from qtop.stage import Stage
-from qtop.turns import in_turns
-from resque.state.snapshot import Snapshot
-from resque.wire.address import parse_url
-from resque.wire.keys import Keys
-from resque.wire.slices import Slices, at_once
+from qtop.monitor.poller import Look, Poller
+from qtop.monitor.row_builder import History
+from qtop.monitor.state import Stage
+from qtop.systems.resque.connection import RedisSource
+from queuecore.address import parse_url
+from queuecore.cooperative import Slices, at_once
+from resque.keys import Keys
+from resque.store.snapshot import Snapshot
 
 QUEUES = 1_200
 

@@ -13,21 +13,21 @@ from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey,
 from tests.tui.test_model import boards
 from tests.tui.test_verdicts import judged
 
-from qtop.app import QtopApp
-from qtop.display import cells
-from qtop.rows.courses import Recorder
-from qtop.rows.falls import NO_FALLS
-from qtop.rows.hosts import host_rows
-from qtop.rows.model import Board
-from qtop.rows.rates import UNKNOWN
-from qtop.stage import View
-from qtop.verdicts import Verdict
-from qtop.verdicts.jobs import Durations
-from qtop.widgets import chrome
+from qtop.app.app import QtopApp
+from qtop.monitor.drops import NO_FALLS
+from qtop.monitor.hosts import host_rows
+from qtop.monitor.incidents.incident import Verdict
+from qtop.monitor.incidents.jobs import Durations
+from qtop.monitor.rates import UNKNOWN
+from qtop.monitor.rows import Board
+from qtop.monitor.series import Recorder
+from qtop.monitor.state import View
+from qtop.screens import frame_texts
+from qtop.text import format
+from queuecore.values import replace
 from resque.errors import AuthRefused, Busy
-from resque.state.snapshot import Snapshot
-from resque.state.workers import unread
-from resque.wire.values import replace
+from resque.store.snapshot import Snapshot
+from resque.store.workers import unread
 
 WHY: Final = "this user lacks a right"
 #: What a look may not know, as it tells it.
@@ -141,19 +141,22 @@ def test_who_serves_a_queue_is_unknown_with_the_workers() -> None:
 def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
     one = queue("mail", None, problem=WHY)
     totals = boards(well(queues=[one, queue("low", 7)]))[0].totals
-    assert (cells.waiting(totals), cells.jobs_waiting(totals)) == ("7+", "at least 7 jobs waiting")
+    assert (format.waiting(totals), format.jobs_waiting(totals)) == (
+        "7+",
+        "at least 7 jobs waiting",
+    )
     totals = boards(well(queues=[one]))[0].totals
-    assert (cells.waiting(totals), cells.jobs_waiting(totals)) == (
+    assert (format.waiting(totals), format.jobs_waiting(totals)) == (
         "unknown",
         "unknown jobs waiting",
     )
     halves = [*(well().workers or ())[:1], *(without_records().workers or ())[1:]]
-    assert cells.working(boards(well(workers=halves))[0].totals) == "1+/2"
-    assert cells.working(boards(without_records())[0].totals) == "?/2"
+    assert format.working(boards(well(workers=halves))[0].totals) == "1+/2"
+    assert format.working(boards(without_records())[0].totals) == "?/2"
     [host] = host_rows(known(boards(without_records())[0].workers))
     assert (host.workers, host.working, host.troubled) == (2, None, 0)
     ruby = [replace(each, has_heartbeat=False) for each in without_records().workers or ()]
-    assert cells.working(boards(well(workers=ruby))[0].totals) == "?/2"
+    assert format.working(boards(well(workers=ruby))[0].totals) == "?/2"
     [host] = host_rows(known(boards(well(workers=ruby))[0].workers))
     assert host.working is None
     [host] = host_rows(known(boards(without_heartbeats())[0].workers))
@@ -325,7 +328,7 @@ def test_the_line_of_trouble_names_every_part_and_each_reason_once() -> None:
     look = well(queues=None, workers=None, problems={"queues": WHY, "workers": WHY})
     board: Board = boards(look)[0]
     view = console(FakeSource(look)).stage.view()
-    [span] = chrome.trouble(_with(view, board))
+    [span] = frame_texts.trouble(_with(view, board))
     assert span.text == f" ⚠ unknown: queues, workers: {WHY}"
 
 

@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
 
-from qtop.config.thresholds import Thresholds
-from qtop.rows.active_job import WRAPPER
-from qtop.rows.boards import History
-from qtop.source import skew_s
-from qtop.verdicts import Judge, Lead, Verdict, no_answer, troubles
-from qtop.verdicts.pauses import paused_by
-from resque.state import survey as surveys
-from resque.state.audit import Deed
-from resque.state.failures import Failure, read
-from resque.state.snapshot import Snapshot
-from resque.state.survey import Survey
-from resque.state.trail import Actor
-from resque.state.waiting_classes import Waiting
-from resque.state.windows import whole
+from qtop.config.limits import Thresholds
+from qtop.monitor.incidents.incident import Lead, Verdict, troubles
+from qtop.monitor.incidents.pauses import paused_by
+from qtop.monitor.incidents.rules import Judge, no_answer
+from qtop.monitor.row_builder import History
+from qtop.systems.resque.connection import skew_s
+from queuecore.action_record import Actor
+from queuecore.active_job import WRAPPER
+from queuecore.audit import Deed
+from queuecore.windows import whole
+from resque.store import health as surveys
+from resque.store.failures import Failure, read
+from resque.store.health import Survey
+from resque.store.snapshot import Snapshot
+from resque.store.waiting_classes import Waiting
 
 FINE = survey()
 

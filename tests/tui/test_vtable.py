@@ -5,8 +5,8 @@ from tests.tui.table_app import Queue, TableApp, WatchedTable, cursor_name, numb
 from textual import events
 from textual.pilot import Pilot
 
-from qtop.widgets.rows import FREEZE_S
-from qtop.widgets.vtable import TABLE_BINDINGS, VTable
+from qtop.widgets.table import TABLE_BINDINGS, VTable
+from qtop.widgets.table_model import FREEZE_S
 
 
 def style_flags(table: VTable[Queue], y: int) -> set[str]:

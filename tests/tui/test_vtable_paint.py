@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from tests.tui.table_app import COLUMNS, Queue, TableApp, WatchedTable, numbered, queues
 
 from qtop.widgets.columns import Column, Placed, fit
-from qtop.widgets.vtable import VTable
+from qtop.widgets.table import VTable
 
 
 def style_flags(table: VTable[Queue], y: int) -> set[str]:

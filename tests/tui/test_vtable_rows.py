@@ -3,7 +3,7 @@
 import pytest
 from tests.tui.table_app import Clock, Queue, TableApp, cursor_name, queues
 
-from qtop.widgets.rows import FREEZE_S, Rows
+from qtop.widgets.table_model import FREEZE_S, Rows
 
 
 async def test_space_marks_and_goes_on() -> None:

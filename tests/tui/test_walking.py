@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.finding.following import Follower
-from qtop.finding.precedence import Precedence
-from qtop.finding.walker import walk
-from qtop.finding.walking import Walk
+from qtop.actions.precedence import Precedence
+from qtop.search.following import Follower
+from qtop.search.list_walk import Walk
+from qtop.search.walker import walk
+from queuecore.exchange import Call, Exchange
+from queuecore.windows import Stretch, whole
 from resque.errors import Unreachable
-from resque.state.windows import Stretch, whole
-from resque.wire.exchange import Call, Exchange
 
 KEY = b"resque:failed"
 

@@ -13,7 +13,7 @@ from tests.tui.console import console, until, until_shown
 from tests.tui.looks import FakeSource, snapshot, worker
 from tests.tui.test_local_screen import running, start
 
-from qtop.app import QtopApp
+from qtop.app.app import QtopApp
 from qtop.local.usage import ancestors
 from qtop.screens.log import LogScreen
 from qtop.screens.worker import WorkerScreen

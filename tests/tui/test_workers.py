@@ -14,12 +14,12 @@ from tests.tui.console import assert_snapshot, console, table_of, until, until_s
 from tests.tui.looks import FakeSource, fleet, snapshot, worker
 from tests.tui.redis_behind import KEYS, Redis, on
 
-from qtop.plans.host_workers import SIGNALS
-from qtop.rows.boards import History
-from qtop.rows.hosts import host_rows
-from qtop.rows.model import WorkerRow
-from resque.wire.exchange import Exchange, single
-from resque.wire.values import replace
+from qtop.monitor.hosts import host_rows
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import WorkerRow
+from qtop.systems.resque.host_workers import SIGNALS
+from queuecore.exchange import Exchange, single
+from queuecore.values import replace
 
 HOST = socket.gethostname()
 LONG_AGO = b"2020-01-01T00:00:00+00:00"

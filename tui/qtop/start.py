@@ -11,7 +11,7 @@ def main() -> None:
     is_heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if is_heard:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from qtop.cli import main as command
+    from qtop.commands.cli import main as command
 
     if is_heard:
         signal.signal(signal.SIGINT, signal.default_int_handler)

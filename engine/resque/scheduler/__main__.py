@@ -41,17 +41,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import resque
+from queuecore.address import parse_url
+from queuecore.contact import contact
+from queuecore.stores import Store
 from resque.errors import BadOption, BadUrl, BelongsToSidekiq, StoreError, UnknownJob
 from resque.jobs import registry
+from resque.keys import DEFAULT_NAMESPACE, Keys
 from resque.scheduler.definition import BadSchedule
 from resque.scheduler.files import read_file
 from resque.scheduler.moving import BATCH
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.zones import local_zone
-from resque.wire.address import parse_url
-from resque.wire.contact import contact
-from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.wire.stores import Store
 from resque.worker import log, own_server
 from resque.worker.background import settle
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from queuecore import times
+from queuecore.stores import Store
 from resque.errors import BelongsToSidekiq
-from resque.state import ownership
-from resque.state.ownership import Ownership
-from resque.wire import times
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.keys import Keys
+from resque.store import ownership
+from resque.store.ownership import Ownership
 
 #: How long a look at the queues holds.
 _HOLDS_S: Final = 60.0

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from queuecore import times
 from resque.scheduler.cron import parse_duration
 from resque.scheduler.zones import parse_zone
-from resque.wire import times
 
 #: The first of these that is given counts.
 _FIRST = ("first", "first_time", "first_at", "first_in")

@@ -21,11 +21,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from resque.codec import decode, encode, members
 from resque.errors import EncodeError, ResqueError
 from resque.scheduler.bounds import Bounds, read_bounds
 from resque.scheduler.cron import Cron, Every, parse_cron, parse_every
 from resque.scheduler.moving import QueueOf, as_list
-from resque.wire.codec import decode, encode, members
 
 _KEYS = frozenset(
     {"cron", "every", "class", "queue", "args", "description"}

@@ -12,15 +12,18 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
 
+from queuecore import windows
+from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.bulk import BLANK, Result
+from queuecore.exchange import Arg, Call, Exchange, Steps
+from queuecore.keys import name_bytes
+from resque.codec import Unreadable
 from resque.errors import StoreError, WrongType
+from resque.keys import Keys
 from resque.scheduler.moving import Push, QueueOf, no_queue, push_of
-from resque.state import delayed_windows, windows
-from resque.state.bulk import BLANK, Result
-from resque.state.delayed_windows import Parked
-from resque.state.trail import Trail, trail_args, trail_keys
-from resque.wire.codec import Unreadable
-from resque.wire.exchange import Arg, Call, Exchange, Steps, load_script
-from resque.wire.keys import Keys, name_bytes
+from resque.scripts import load_script
+from resque.store import delayed_windows
+from resque.store.delayed_windows import Parked
 
 _ACT = load_script("delayed_act")
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any, Literal
 
+from queuecore.exchange import Exchange, Steps
 from resque.errors import NoQueueError, Refused
+from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule, Schedule, from_json, read
 from resque.scheduler.moving import QueueOf, no_queue
 from resque.scheduler.plan import next_firing
-from resque.state import published, queues, schedules
-from resque.state.published import Entry, OfFile
-from resque.state.schedules import Stored
-from resque.wire.exchange import Exchange, Steps
-from resque.wire.keys import Keys
+from resque.store import published, queues, schedules
+from resque.store.published import Entry, OfFile
+from resque.store.schedules import Stored
 
 Source = Literal["persistent", "file"]
 

@@ -11,10 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resque.state import delayed
-from resque.wire.codec import Unreadable, decode, members
-from resque.wire.exchange import Arg, Exchange, Steps, load_script, single
-from resque.wire.keys import Keys, name_bytes
+from queuecore.exchange import Arg, Exchange, Steps, single
+from queuecore.keys import name_bytes
+from resque.codec import Unreadable, decode, members
+from resque.keys import Keys
+from resque.scripts import load_script
+from resque.store import delayed
 
 _HEAD = load_script("delayed_head")
 _TAKE = load_script("delayed_take")

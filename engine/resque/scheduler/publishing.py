@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from queuecore.exchange import Exchange
+from queuecore.stores import Store
 from resque.errors import Refused, StoreError
-from resque.state import published
-from resque.state.published import Entry
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.keys import Keys
+from resque.store import published
+from resque.store.published import Entry
 
 #: What is published lives so long at least; it is renewed three times in that.
 _LEAST_LIFETIME_S = 60

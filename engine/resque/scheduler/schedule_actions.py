@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.bulk import Result
+from queuecore.exchange import Exchange, Steps, single
+from queuecore.keys import name_bytes
 from resque.errors import StoreError
+from resque.keys import Keys
 from resque.scheduler.definition import Schedule
 from resque.scheduler.moving import QueueOf, no_queue
-from resque.state.bulk import Result
-from resque.state.trail import Trail, trail_args, trail_keys
-from resque.wire.exchange import Exchange, Steps, load_script, single
-from resque.wire.keys import Keys, name_bytes
+from resque.scripts import load_script
 
 _DROP = load_script("schedule_drop")
 _PUSH = load_script("push_noted")

@@ -17,7 +17,11 @@ from typing import Any
 
 import setproctitle
 
+from queuecore import times
+from queuecore.exchange import Exchange
+from queuecore.stores import Store
 from resque.errors import StoreError, WrongType
+from resque.keys import Keys
 from resque.scheduler.admission import Admission
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
 from resque.scheduler.files import Found, read_file
@@ -28,13 +32,9 @@ from resque.scheduler.server_clock import ServerClock
 from resque.scheduler.signals import Wishes
 from resque.scheduler.statused import Statused
 from resque.scheduler.together import together
-from resque.state import delayed, schedules
-from resque.state.published import Entry
-from resque.state.schedules import Firing, Stored
-from resque.wire import times
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import delayed, schedules
+from resque.store.published import Entry
+from resque.store.schedules import Firing, Stored
 from resque.worker.adopted import adopted
 from resque.worker.log import told
 

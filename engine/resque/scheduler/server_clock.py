@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from resque.wire import times
+from queuecore import times
 
 
 class ServerClock:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from queuecore.exchange import Exchange
+from queuecore.stores import Store
 from resque.errors import Refused, StoreError
+from resque.keys import Keys
 from resque.scheduler.definition import Schedule
 from resque.scheduler.moving import Push
-from resque.state import statuses
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
-from resque.wire.stores import Store
+from resque.store import statuses
 
 #: What is known of such classes is read again after this time.
 _LOOK_AGAIN_S = 60.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from queuecore.exchange import Exchange, Reply
 from resque.errors import StoreError
-from resque.wire.exchange import Exchange, Reply
 
 T = TypeVar("T")
 

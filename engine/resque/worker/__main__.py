@@ -49,6 +49,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import resque
+from queuecore.address import Address, parse_url
+from queuecore.contact import contact
+from queuecore.lean import LeanStore
+from queuecore.times import utc_now
 from resque.errors import (
     BadOption,
     BadUrl,
@@ -58,15 +62,11 @@ from resque.errors import (
     ResqueError,
     StoreError,
 )
-from resque.state.queue_list import QueueList, names
-from resque.wire.address import Address, parse_url
-from resque.wire.contact import contact
-from resque.wire.keys import DEFAULT_NAMESPACE, Keys
-from resque.wire.times import utc_now
+from resque.keys import DEFAULT_NAMESPACE, Keys
+from resque.store.queue_list import QueueList, names
 from resque.worker import log, own_server, pool
 from resque.worker.admission import Admission
 from resque.worker.background import settle
-from resque.worker.connection import LeanStore
 from resque.worker.options import Options, count, from_environment
 from resque.worker.pool import Pool
 from resque.worker.worker import Worker

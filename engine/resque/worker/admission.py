@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from queuecore import times
+from queuecore.lean import LeanStore
 from resque.errors import BelongsToSidekiq
-from resque.state import ownership
-from resque.state.ownership import Ownership
-from resque.wire import times
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
+from resque.store import ownership
+from resque.store.ownership import Ownership
 
 
 class Admission:

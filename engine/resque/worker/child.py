@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from resque.wire.values import value
+from queuecore.values import value
 from resque.worker import log
 
 TYPE_CHECKING = False

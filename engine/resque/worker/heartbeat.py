@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from queuecore import times
+from queuecore.exchange import Exchange, Steps
+from queuecore.lean import LeanStore
 from resque.errors import StoreError
-from resque.state import claims, workers
-from resque.wire import times
-from resque.wire.exchange import Exchange, Steps
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
+from resque.store import claims, workers
 from resque.worker.log import told
 from resque.worker.place import Place
 
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
 
-    from resque.wire.times import Clock
+    from queuecore.times import Clock
 
 #: After a beat that did not get through, the next try comes this soon.
 _RETRY_S = 5.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from queuecore.exchange import Exchange
+from queuecore.lean import LeanStore
 from resque.errors import StoreError
-from resque.state.plugin_locks import Found, free_taken, waiting_locks
-from resque.state.workers import Record
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
+from resque.store.plugin_locks import Found, free_taken, waiting_locks
+from resque.store.workers import Record
 from resque.worker.log import told
 
 #: A class whose jobs had no lock is looked at again after this time.

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from queuecore import times
 from resque.errors import BadOption
-from resque.wire import times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

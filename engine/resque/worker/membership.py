@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from resque.state import claims, workers
-from resque.state.claims import Terms
-from resque.state.pruning import Tell, prune
-from resque.wire import times
-from resque.wire.exchange import Steps
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from queuecore import times
+from queuecore.exchange import Steps
+from queuecore.lean import LeanStore
+from resque.keys import Keys
+from resque.store import claims, workers
+from resque.store.claims import Terms
+from resque.store.pruning import Tell, prune
 from resque.worker.heartbeat import Heartbeat
 from resque.worker.log import told
 from resque.worker.options import Options

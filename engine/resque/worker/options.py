@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from queuecore.values import value
 from resque.errors import BadOption
-from resque.state import workers
-from resque.wire.values import value
+from resque.store import workers
 
 
 @value

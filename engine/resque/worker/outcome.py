@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from resque.state.workers import Record
-from resque.wire.codec import decode
+from resque.codec import decode
+from resque.store.workers import Record
 from resque.worker.log import Line, plain, told
 
 TYPE_CHECKING = False

@@ -7,7 +7,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from resque.server import PrivateServer
+    from queuecore.server import PrivateServer
 
 
 def hold(url: str) -> PrivateServer | None:
@@ -19,7 +19,7 @@ def hold(url: str) -> PrivateServer | None:
     if not url.startswith("unix:") or not os.path.exists(users):
         # Somebody's own server on a socket. What follows would cost every fork.
         return None
-    from resque.server import PrivateServer
+    from queuecore.server import PrivateServer
 
     server = PrivateServer.at(url)
     if server is not None:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from resque.state.claims import Claim
-from resque.state.workers import Record, read_record
-from resque.wire import times
-from resque.wire.codec import decode, encode
-from resque.wire.exchange import Call, Exchange, Reply, load_script, single
-from resque.wire.keys import Keys, name_bytes
-from resque.wire.values import replace, value
+from queuecore import times
+from queuecore.exchange import Call, Exchange, Reply, single
+from queuecore.keys import name_bytes
+from queuecore.values import replace, value
+from resque.codec import decode, encode
+from resque.keys import Keys
+from resque.scripts import load_script
+from resque.store.claims import Claim
+from resque.store.workers import Record, read_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from queuecore import times
+from queuecore.lean import LeanStore
 from resque.jobs import Registry
-from resque.wire import times
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

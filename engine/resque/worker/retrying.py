@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from queuecore import times
+from queuecore.exchange import Operation
 from resque.errors import EncodeError, StoreError, UnknownJob
 from resque.jobs import Definition, Registry
+from resque.keys import Keys
 from resque.perform import arguments
-from resque.state import retries
-from resque.state.workers import Record
-from resque.wire import times
-from resque.wire.exchange import Operation
-from resque.wire.keys import Keys
+from resque.store import retries
+from resque.store.workers import Record
 from resque.worker.log import told
 
 TYPE_CHECKING = False

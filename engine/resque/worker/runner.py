@@ -9,21 +9,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from queuecore import times
+from queuecore.values import replace, value
 from resque import perform
+from resque.codec import decode
 from resque.errors import DirtyExit, JobTimeout, TermException
 from resque.jobs import Registry
-from resque.state.workers import Record
-from resque.wire import times
-from resque.wire.codec import decode
-from resque.wire.values import replace, value
+from resque.store.workers import Record
 from resque.worker import child, outcome
-from resque.worker.ahead import Ahead
-from resque.worker.attending import Attendant
+from resque.worker.child_monitor import Attendant
+from resque.worker.fork_with_retry import Room
 from resque.worker.limit import Limit
 from resque.worker.options import Options
 from resque.worker.place import Place
+from resque.worker.prefork import Ahead
 from resque.worker.reserve import Closing, Taken
-from resque.worker.room import Room
 from resque.worker.signals import Wishes
 
 #: Events whose hooks run in the worker's own process between two jobs.

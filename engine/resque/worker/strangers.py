@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from resque.jobs import Registry
-from resque.state.waiting_classes import Waiting
+from resque.store.waiting_classes import Waiting
 from resque.worker.log import told
 
 #: So many jobs of unknown classes, and none of a known one, and their queue is left alone.

@@ -11,9 +11,9 @@ import select
 import time
 from collections.abc import Callable, Iterable
 
+from queuecore.lean import LeanStore
 from resque.errors import Refused, StoreError, WrongType
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
 from resque.worker.signals import Wishes
 
 #: More queues than this are left to polling: each costs a connection.

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from resque.server import find_binary
+from queuecore.server import find_binary
 
 _START_TIMEOUT_S = 20.0
 #: The commands in which a client waits.

@@ -1,1 +1,1 @@
-"""What each command does, apart from its options: those are in `qtop.cli`."""
+"""What each command does, apart from its options: those are in `qtop.commands.cli`."""

@@ -9,24 +9,25 @@ from typing import Any, NoReturn
 
 import click
 
-from qtop.actor import actor
-from qtop.commands.connect import Connection
+from qtop.commands.connection import Connection
 from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
 from qtop.commands.session import Session
 from qtop.config.undo_limits import UndoLimits
-from qtop.display.text import safe
-from qtop.finding.chosen import Chosen
-from qtop.finding.filter_terms import of_failure
-from qtop.finding.filters import Filter
-from qtop.finding.scanning import Hit, Scanned, Source, scan
-from qtop.finding.walking import LISTED_BYTES
+from qtop.search.chosen import Chosen
+from qtop.search.fields import of_failure
+from qtop.search.filter_language import Filter
+from qtop.search.list_walk import LISTED_BYTES
+from qtop.search.selection import Hit, Scanned, Source, scan
+from qtop.systems.resque.operator_identity import actor
+from qtop.text.safe import safe
+from queuecore import windows
+from queuecore.action_record import Trail
+from queuecore.bulk import Mark, Result
+from queuecore.exchange import Operation
 from resque.errors import OutcomeUnknown
-from resque.state import failures, poison, queues, windows
-from resque.state.bulk import Mark, Result
-from resque.state.failures import Failure
-from resque.state.trail import Trail
-from resque.wire.exchange import Operation
-from resque.wire.keys import Keys
+from resque.keys import Keys
+from resque.store import failures, poison, queues
+from resque.store.failures import Failure
 
 #: Does the action to what is marked.
 Act = Callable[[Keys, Sequence[Mark], Trail], Operation[Result]]

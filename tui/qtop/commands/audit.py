@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, leave_if_none, moment, write
-from qtop.display.text import ago, safe
-from qtop.finding.filter_terms import Subject
-from qtop.finding.filters import Filter
-from resque.state import audit
-from resque.state.audit import Deed
-from resque.state.trail import AUDIT_ENTRIES
+from qtop.search.fields import Subject
+from qtop.search.filter_language import Filter
+from qtop.text.safe import ago, safe
+from queuecore import audit
+from queuecore.action_record import AUDIT_ENTRIES
+from queuecore.audit import Deed
 
 _COLUMNS = (
     Column("WHEN"),

@@ -11,14 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 from qtop.commands.remedies import remedy
-from qtop.display.text import counted
-from qtop.verdicts.server_checks import Finding, argument, named
-from qtop.verdicts.strays import troubles
+from qtop.monitor.incidents.server_checks import Finding, argument, named
+from qtop.monitor.incidents.strays import troubles
+from qtop.text.safe import counted
 from resque.errors import AuthRefused, Busy, MissingCommand, ResqueError
-from resque.state.inspection import Facts
-from resque.state.registration import Unregistered
-from resque.state.samples import Sample
-from resque.state.strays import Strays
+from resque.store.registration import Unregistered
+from resque.store.samples import Sample
+from resque.store.server_info import Facts
+from resque.store.strays import Strays
 
 _SLOW_MS: Final = 50
 

@@ -7,21 +7,22 @@ from dataclasses import replace
 
 import click
 
-from qtop.actor import actor
 from qtop.commands.acting import Options, can_ask, report, undo_seconds
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.selection import SOURCE
 from qtop.commands.session import Session
-from qtop.display.text import safe
-from qtop.finding.scanning import Source
-from resque.state import registration, removal, windows
-from resque.state.bulk import Result
-from resque.state.lock_freeing import and_free_all
-from resque.state.trail import Trail
-from resque.state.windows import Extent
-from resque.wire.exchange import Operation
+from qtop.search.selection import Source
+from qtop.systems.resque.operator_identity import actor
+from qtop.text.safe import safe
+from queuecore import windows
+from queuecore.action_record import Trail
+from queuecore.bulk import Result
+from queuecore.exchange import Operation
+from queuecore.windows import Extent
+from resque.store import registration, removal
+from resque.store.lock_freeing import and_free_all
 
 _LONGEST_WORD = 40
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.terminal import require_terminal
 from qtop.config.settings import INTERVAL_S
+from queuecore.address import Address, parse_url
+from queuecore.exchange import Exchange
+from queuecore.home import state_folder
+from queuecore.lean import LeanStore
 from resque.errors import StoreError, WrongType
-from resque.home import state_folder
-from resque.wire.address import Address, parse_url
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
 
 _TIMEOUT_S = 5.0
 
@@ -71,7 +71,7 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
         address = parse_url(url)
         check(address, Keys(connection.namespace))
         _collect_seldom()
-        from qtop.app import QtopApp
+        from qtop.app.app import QtopApp
         from qtop.screens.fitting import check_settings
 
         check_settings(settings)

@@ -9,22 +9,22 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import Column, Listing, leave_if_none, message, moment
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
-from qtop.display.cells import job_class
-from qtop.display.text import ago, safe
-from qtop.finding.filter_terms import of_delayed, text_of
-from qtop.finding.filters import Filter
-from qtop.rows.active_job import fields_of, unwrapped
-from resque.state import delayed_windows
-from resque.state.delayed import DelayedJob, Moment
-from resque.state.delayed_windows import Parked
-from resque.state.windows import whole
-from resque.wire.exchange import Steps
-from resque.wire.keys import Keys
+from qtop.search.fields import of_delayed, text_of
+from qtop.search.filter_language import Filter
+from qtop.text.format import job_class
+from qtop.text.safe import ago, safe
+from queuecore.active_job import fields_of, unwrapped
+from queuecore.exchange import Steps
+from queuecore.windows import whole
+from resque.keys import Keys
+from resque.store import delayed_windows
+from resque.store.delayed import DelayedJob, Moment
+from resque.store.delayed_windows import Parked
 
 #: Of longer jobs only the beginning is read.
 _LISTED_BYTES: Final = 65_536

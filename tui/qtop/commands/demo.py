@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from qtop.commands.connect import Connection, settings_in_force
+from qtop.commands.connection import Connection, settings_in_force
 from qtop.commands.console import open_console
 from qtop.commands.terminal import require_terminal
 from qtop.config.settings import Settings

@@ -11,22 +11,22 @@ from typing import Final
 import click
 
 from qtop.commands import checks, lease, lock_check, schedule_checks, systems
-from qtop.commands.board import look_around, master_lock
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.fleet_checks import SEE, fleet
+from qtop.commands.lists import look_around, master_lock
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
 from qtop.commands.remedies import is_of_the_login, remedy
 from qtop.commands.session import Session
-from qtop.config.thresholds import USUAL
-from qtop.display.text import pad, safe
-from qtop.source import skew_s
-from qtop.verdicts import server_checks
-from qtop.verdicts.server_checks import Finding
+from qtop.config.limits import USUAL
+from qtop.monitor.incidents import server_checks
+from qtop.monitor.incidents.server_checks import Finding
+from qtop.systems.resque.connection import skew_s
+from qtop.text.safe import pad, safe
+from queuecore.contact import contact
+from queuecore.exchange import Exchange
 from resque.errors import AuthRefused, MissingCommand, Refused, ResqueError, StoreError
-from resque.state import inspection, neighbours, registration, schedules, strays
-from resque.wire.contact import contact
-from resque.wire.exchange import Exchange
+from resque.store import neighbours, registration, schedules, server_info, strays
 
 _PINGS: Final = 10
 _PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
@@ -117,7 +117,7 @@ def _latency(session: Session) -> Iterator[Finding]:
 
 
 def _server(session: Session) -> Iterator[Finding]:
-    facts = session.run(inspection.facts(session.keys))
+    facts = session.run(server_info.facts(session.keys))
     yield checks.scripts(facts)
     if facts.info_problem is not None:
         yield checks.untold(facts.info_problem)
@@ -130,7 +130,7 @@ def _server(session: Session) -> Iterator[Finding]:
 
 
 def _rights(session: Session) -> Iterator[Finding]:
-    refused = session.run(inspection.refused_commands(session.keys))
+    refused = session.run(server_info.refused_commands(session.keys))
     yield checks.rights(refused)
     if refused is not None:
         yield checks.commands(refused)

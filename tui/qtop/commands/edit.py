@@ -8,19 +8,19 @@ from collections.abc import Sequence
 import click
 
 from qtop.commands.acting import Options, Verb, act
-from qtop.commands.connect import Connection
+from qtop.commands.connection import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
 from qtop.commands.taking import taken
-from qtop.finding.filters import Filter
-from qtop.finding.scanning import Hit, Source, scan
-from qtop.plans.changes import BadPayload, Change, checked
-from resque.state import failures
-from resque.state.bulk import Mark, Result
-from resque.state.trail import Trail
-from resque.wire.codec import decode
-from resque.wire.exchange import Operation
-from resque.wire.keys import Keys
+from qtop.search.filter_language import Filter
+from qtop.search.selection import Hit, Source, scan
+from qtop.systems.resque.changes import BadPayload, Change, checked
+from queuecore.action_record import Trail
+from queuecore.bulk import Mark, Result
+from queuecore.exchange import Operation
+from resque.codec import decode
+from resque.keys import Keys
+from resque.store import failures
 
 
 @click.command()
@@ -125,7 +125,7 @@ def _edited(connection: Connection, source: Source, wanted: Filter, to: str | No
 def _in_editor(payload: bytes) -> bytes:
     """The payload as a person left it; what says the same keeps its bytes."""
     # Imported here: only who edits needs it.
-    from qtop.plans.editing import changed, draft
+    from qtop.systems.resque.payloads import changed, draft
 
     try:
         text = draft(payload)

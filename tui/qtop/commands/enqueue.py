@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import SPAN
 from qtop.commands.output import counted, line, moment
-from qtop.display.text import safe
+from qtop.text.safe import safe
+from queuecore.times import parse
+from resque.codec import encode_job, require_utf8
 from resque.errors import NoClassError, NoQueueError
-from resque.state import delayed, queues
-from resque.wire.codec import encode_job, require_utf8
-from resque.wire.times import parse
+from resque.store import delayed, queues
 
 #: What begins as a negative number does in JSON.
 _NUMBER: Final = re.compile(r"-(?:[0-9]|Infinity$)")

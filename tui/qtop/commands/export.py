@@ -12,20 +12,20 @@ from typing import Final, NamedTuple, TextIO
 
 import click
 
-from qtop.actor import actor
 from qtop.commands.acting import confirm
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, redact_option, yes_option
 from qtop.commands.output import counted, line, message
 from qtop.commands.selection import SOURCE, from_option
 from qtop.commands.unread import Unread
-from qtop.display.text import safe
-from qtop.finding.filters import Filter
-from qtop.finding.scanning import Hit, Source, scan
-from qtop.plans.exporting import BadExport, Exported, line_of, read_line
-from resque.state import failures
-from resque.state.loading import load
-from resque.state.trail import Trail
+from qtop.search.filter_language import Filter
+from qtop.search.selection import Hit, Source, scan
+from qtop.systems.resque.exporting import BadExport, Exported, line_of, read_line
+from qtop.systems.resque.operator_identity import actor
+from qtop.text.safe import safe
+from queuecore.action_record import Trail
+from resque.store import failures
+from resque.store.loading import load
 
 _PRIVATE: Final = 0o600
 _MOST_COMPLAINTS: Final = 10

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import (
     Column,
@@ -20,12 +20,12 @@ from qtop.commands.output import (
 )
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
-from qtop.display.cells import failure_class, optional
-from qtop.display.text import safe
-from qtop.finding.filters import Filter
-from qtop.finding.scanning import Hit, Source, scan
-from qtop.rows.active_job import fields_of
-from resque.state.failures import FAILED, Failure
+from qtop.search.filter_language import Filter
+from qtop.search.selection import Hit, Source, scan
+from qtop.text.format import failure_class, optional
+from qtop.text.safe import safe
+from queuecore.active_job import fields_of
+from resque.store.failures import FAILED, Failure
 
 _ID_CHARACTERS = 10
 _COLUMNS = (

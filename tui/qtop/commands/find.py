@@ -9,31 +9,31 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
 from qtop.commands.output import Column, Listing, leave_if_none, message, tell_too_large
 from qtop.commands.session import Session
 from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
-from qtop.display.cells import job_class, optional
-from qtop.display.text import ago, safe
-from qtop.finding import stray_jobs
-from qtop.finding.filter_terms import Subject, of_delayed, of_hand, text_of
-from qtop.finding.filters import Filter
-from qtop.finding.scanning import Hit, Source, scan
-from qtop.finding.scanning import Kind as SourceKind
-from qtop.finding.stray_jobs import StrayJob
-from qtop.finding.walking import LISTED_BYTES
-from qtop.rows.model import age_at
-from qtop.rows.strays import unregistered_rows
-from resque.state import delayed_windows, failures, snapshot
-from resque.state.delayed import ASIDE
-from resque.state.delayed_windows import Parked
-from resque.state.snapshot import Snapshot
-from resque.state.strays import Kind, Stray, Strays
-from resque.state.workers import Record
-from resque.wire.exchange import Operation, Steps
+from qtop.monitor.rows import age_at
+from qtop.monitor.stray_rows import unregistered_rows
+from qtop.search.fields import Subject, of_delayed, of_hand, text_of
+from qtop.search.filter_language import Filter
+from qtop.search.list_walk import LISTED_BYTES
+from qtop.search.selection import Hit, Source, scan
+from qtop.search.selection import Kind as SourceKind
+from qtop.systems.resque import stray_jobs
+from qtop.systems.resque.stray_jobs import StrayJob
+from qtop.text.format import job_class, optional
+from qtop.text.safe import ago, safe
+from queuecore.exchange import Operation, Steps
+from resque.store import delayed_windows, failures, snapshot
+from resque.store.delayed import ASIDE
+from resque.store.delayed_windows import Parked
+from resque.store.snapshot import Snapshot
+from resque.store.strays import Kind, Stray, Strays
+from resque.store.workers import Record
 
 T = TypeVar("T")
 

@@ -7,19 +7,20 @@ from dataclasses import replace
 from typing import Final
 
 from qtop.commands import checks
-from qtop.commands.board import look_around, with_classes
+from qtop.commands.lists import look_around, with_classes
 from qtop.commands.session import Session
-from qtop.display.cells import failure_class
-from qtop.display.text import count
-from qtop.rows.boards import History
-from qtop.rows.model import Board
-from qtop.verdicts import Judge, Severity, Verdict
-from qtop.verdicts.ownership import without_sidekiqs
-from qtop.verdicts.server_checks import Finding, Level
+from qtop.monitor.incidents.incident import Severity, Verdict
+from qtop.monitor.incidents.ownership import without_sidekiqs
+from qtop.monitor.incidents.rules import Judge
+from qtop.monitor.incidents.server_checks import Finding, Level
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import Board
+from qtop.text.format import failure_class
+from qtop.text.safe import count
 from resque.errors import ResqueError
-from resque.state import duplicates, failures, poison, samples, snapshot
-from resque.state.failures import Failure
-from resque.state.snapshot import Snapshot
+from resque.store import duplicates, failures, poison, samples, snapshot
+from resque.store.failures import Failure
+from resque.store.snapshot import Snapshot
 
 _FAILURES_READ: Final = 500
 #: Where each queue has a list of failures: how many lists are looked into, and how far.

@@ -9,17 +9,18 @@ from typing import Any, TypeVar
 import click
 
 from qtop.commands.acting import Options, Verb, act
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
 from qtop.commands.selection import from_option
 from qtop.commands.taking import taken
-from qtop.finding.filters import Filter
-from qtop.finding.scanning import Source
-from resque.state import bulk, failure_actions, failures
-from resque.state.bulk import Mark, Result, Taking
-from resque.state.trail import Trail
-from resque.wire.exchange import Operation
-from resque.wire.keys import Keys
+from qtop.search.filter_language import Filter
+from qtop.search.selection import Source
+from queuecore import bulk
+from queuecore.action_record import Trail
+from queuecore.bulk import Mark, Result, Taking
+from queuecore.exchange import Operation
+from resque.keys import Keys
+from resque.store import failure_actions, failures
 
 F = TypeVar("F", bound=Callable[..., Any])
 

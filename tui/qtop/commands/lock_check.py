@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 
 from qtop.commands.session import Session
-from qtop.display.text import counted
-from qtop.verdicts.server_checks import Finding, named
-from resque.state import lock_freeing, queues
-from resque.state.lock_freeing import Stale
+from qtop.monitor.incidents.server_checks import Finding, named
+from qtop.text.safe import counted
+from resque.store import lock_freeing, queues
+from resque.store.lock_freeing import Stale
 
 
 def check(session: Session) -> Finding:

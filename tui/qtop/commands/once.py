@@ -9,20 +9,21 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from qtop.commands.board import look, look_around
-from qtop.commands.connect import Connection
+from qtop.commands.connection import Connection
+from qtop.commands.lists import look, look_around
 from qtop.commands.output import counted, line, moment
 from qtop.commands.session import Session
 from qtop.commands.unread import Unread, note_unread
-from qtop.display import cells
-from qtop.display.text import count, crop, how_many, pad, safe
-from qtop.rows.condition import CONDITIONS
-from qtop.rows.model import Board, QueueRow, Totals
-from qtop.verdicts import Judge, Verdict
-from qtop.verdicts.server import UNKNOWN
+from qtop.monitor.condition import CONDITIONS
+from qtop.monitor.incidents.incident import Verdict
+from qtop.monitor.incidents.rules import Judge
+from qtop.monitor.incidents.server import UNKNOWN
+from qtop.monitor.rows import Board, QueueRow, Totals
+from qtop.text import format
+from qtop.text.safe import count, crop, how_many, pad, safe
 from resque.errors import StoreError
-from resque.state import survey
-from resque.state.survey import Survey
+from resque.store import health
+from resque.store.health import Survey
 
 _FAILURES: Final = 10
 _QUEUES: Final = 40
@@ -55,7 +56,7 @@ def _surveyed(session: Session, unread: Unread) -> Survey:
         found = look_around(session)
     except StoreError as error:
         unread.note("the server, its scheduler and who paused what", str(error))
-        return survey.failed(str(error))
+        return health.failed(str(error))
     for part, why in found.problems.items():
         if part != "server":
             unread.note(UNKNOWN[part], why)
@@ -73,7 +74,7 @@ def report(
     if totals.is_paused is None:
         paused = "  whether everything is paused is unknown"
     yield (
-        f"{cells.jobs_waiting(totals)} in {how_many(totals.queues, 'queue')}, "
+        f"{format.jobs_waiting(totals)} in {how_many(totals.queues, 'queue')}, "
         f"{_working(totals)} working, {count(totals.failed)} failed{paused}"
     )
     yield ""
@@ -101,10 +102,10 @@ def _queues(board: Board) -> Iterator[str]:
         (
             safe(row.name),
             "unknown" if row.depth is None else f"{row.depth:,}",
-            cells.duration(row.next_waits_s),
+            format.duration(row.next_waits_s),
             count(row.serving),
-            count(None) if row.failed is None else cells.queue_failed(row),
-            cells.queue_state(row),
+            count(None) if row.failed is None else format.queue_failed(row),
+            format.queue_state(row),
         )
         for row in rows[:_QUEUES]
     ]
@@ -113,7 +114,7 @@ def _queues(board: Board) -> Iterator[str]:
 
 
 def _trouble(row: QueueRow) -> tuple[bool, int]:
-    return not cells.queue_state(row), -(row.depth or 0)
+    return not format.queue_state(row), -(row.depth or 0)
 
 
 def _workers(board: Board) -> Iterator[str]:
@@ -122,9 +123,9 @@ def _workers(board: Board) -> Iterator[str]:
         (
             safe(row.identity.text),
             row.condition,
-            cells.heartbeat(row),
-            cells.worker_elapsed(row),
-            cells.worker_job(row),
+            format.heartbeat(row),
+            format.worker_elapsed(row),
+            format.worker_job(row),
         )
         for row in rows[:_WORKERS]
     ]
@@ -136,10 +137,10 @@ def _failures(board: Board) -> Iterator[str]:
     table = [
         (
             moment(row.failure.failed_at),
-            cells.failure_class(row.failure),
-            cells.optional(row.failure.queue),
-            cells.optional(row.failure.exception),
-            cells.failure_error(row.failure),
+            format.failure_class(row.failure),
+            format.optional(row.failure.queue),
+            format.optional(row.failure.exception),
+            format.failure_error(row.failure),
         )
         for row in (board.failures or ())[:_FAILURES]
     ]

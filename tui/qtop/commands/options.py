@@ -10,7 +10,7 @@ import click
 from resque.errors import ResqueError
 
 if TYPE_CHECKING:
-    from qtop.finding.filters import Filter
+    from qtop.search.filter_language import Filter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,7 +18,7 @@ DEFAULT_LIMIT = 100
 
 
 class _FilterType(click.ParamType["Filter"]):
-    """Text of the filter language; see `qtop.finding.filters`."""
+    """Text of the filter language; see `qtop.search.filter_language`."""
 
     name = "filter"
 
@@ -26,7 +26,7 @@ class _FilterType(click.ParamType["Filter"]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Filter:
         # Imported here: showing the help needs none of it.
-        from qtop.finding.filters import Filter, parse
+        from qtop.search.filter_language import Filter, parse
 
         if isinstance(value, Filter):
             return value
@@ -44,7 +44,7 @@ class _SpanType(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        from qtop.finding.filters import duration_s
+        from qtop.search.filter_language import duration_s
 
         if isinstance(value, float):
             return value
@@ -71,7 +71,7 @@ def _remember(context: click.Context, parameter: click.Parameter, value: bool | 
     context.meta[REDACT] = value
 
 
-REDACT = "qtop.display.redact"
+REDACT = "qtop.text.redact"
 """Where a command's context keeps what was said about secrets: yes, no or nothing."""
 
 redact_option = click.option(

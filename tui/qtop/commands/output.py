@@ -23,9 +23,9 @@ from typing import Any, Final, Generic, TypeVar
 import click
 from rich.cells import cell_len
 
-from qtop.display.redact import OPEN, Redactor
-from qtop.display.text import Align, crop, pad, safe
-from qtop.display.text import counted as counted
+from qtop.text.redact import OPEN, Redactor
+from qtop.text.safe import Align, crop, pad, safe
+from qtop.text.safe import counted as counted
 
 T = TypeVar("T")
 

@@ -6,15 +6,15 @@ import sys
 
 import click
 
-from qtop.actor import actor
 from qtop.commands.acting import tell_unknown
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
-from qtop.display.text import safe
-from resque.state import queues, switches
-from resque.state.trail import Trail
+from qtop.systems.resque.operator_identity import actor
+from qtop.text.safe import safe
+from queuecore.action_record import Trail
+from resque.store import queues, switches
 
 _everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
 

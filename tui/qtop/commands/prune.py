@@ -9,20 +9,20 @@ from collections.abc import Sequence
 
 import click
 
-from qtop.actor import actor
 from qtop.commands.acting import confirm
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
-from qtop.display.text import safe
-from qtop.plans.evidence import Case, fields, gather, words
-from resque.state import pruning
-from resque.state.pruning import Fate
-from resque.state.trail import Trail
-from resque.wire.times import wall_now
+from qtop.systems.resque.evidence import Case, fields, gather, words
+from qtop.systems.resque.operator_identity import actor
+from qtop.text.safe import safe
+from queuecore.action_record import Trail
+from queuecore.times import wall_now
+from resque.store import pruning
+from resque.store.pruning import Fate
 
 
 @click.command()

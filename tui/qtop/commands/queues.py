@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-from qtop.commands.board import OF_QUEUES, look
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.lists import OF_QUEUES, look
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, tell_rest, write
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread, note_unread
-from qtop.display.cells import duration, queue_failed, queue_state
-from qtop.display.text import count, safe
-from qtop.finding.filter_terms import Subject
-from qtop.finding.filters import Filter
-from qtop.rows.model import QueueRow
-from resque.state.ownership import Ownership
+from qtop.monitor.rows import QueueRow
+from qtop.search.fields import Subject
+from qtop.search.filter_language import Filter
+from qtop.text.format import duration, queue_failed, queue_state
+from qtop.text.safe import count, safe
+from resque.store.ownership import Ownership
 
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500

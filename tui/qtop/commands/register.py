@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 import click
 
-from qtop.actor import actor
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.session import Session
-from qtop.display.text import safe
-from resque.state import failures, queues, registration
-from resque.state.trail import Trail
-from resque.wire.exchange import Exchange
-from resque.wire.keys import Keys
+from qtop.systems.resque.operator_identity import actor
+from qtop.text.safe import safe
+from queuecore.action_record import Trail
+from queuecore.exchange import Exchange
+from resque.keys import Keys
+from resque.store import failures, queues, registration
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from datetime import UTC
 from typing import Final
 
 from qtop.commands.session import Session
-from qtop.display.text import counted
-from qtop.due.rows import args_of
-from qtop.verdicts.server_checks import Finding, named
+from qtop.monitor.incidents.server_checks import Finding, named
+from qtop.systems.resque.scheduled_rows import args_of
+from qtop.text.safe import counted
 from resque.scheduler import listing
 from resque.scheduler.listing import Listing
 from resque.scheduler.zones import local_zone
-from resque.state import delayed_windows, statuses
-from resque.state.delayed_windows import Position
+from resque.store import delayed_windows, statuses
+from resque.store.delayed_windows import Position
 
 #: How many of the earliest delayed jobs are looked at.
 _JOBS: Final = 200

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
 from qtop.commands.sharing import tell
-from qtop.display.text import safe
-from qtop.due.rows import args_of, schedule_subject, timing
-from qtop.finding.filter_terms import text_of
-from qtop.finding.filters import Filter
+from qtop.search.fields import text_of
+from qtop.search.filter_language import Filter
+from qtop.systems.resque.scheduled_rows import args_of, schedule_subject, timing
+from qtop.text.safe import safe
 from resque.scheduler import listing
 from resque.scheduler.listing import Listed
 from resque.scheduler.zones import local_zone

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import click
 
-from qtop.finding.scanning import Source
-from resque.state.failures import FAILED
+from qtop.search.selection import Source
+from resque.store.failures import FAILED
 
 
 class _SourceType(click.ParamType[Source]):

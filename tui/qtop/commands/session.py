@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qtop.commands.output import message
+from queuecore import times
+from queuecore.address import parse_url
+from queuecore.exchange import Exchange, Operation, drive, single
+from queuecore.lean import LeanStore
 from resque.errors import NotRedis, ResqueError, StoreError
-from resque.state.guard import Guard
-from resque.wire import times
-from resque.wire.address import parse_url
-from resque.wire.exchange import Exchange, Operation, drive, single
-from resque.wire.keys import Keys
-from resque.worker.connection import LeanStore
+from resque.keys import Keys
+from resque.store.guard import Guard
 
 if TYPE_CHECKING:
-    from qtop.commands.connect import Connection
+    from qtop.commands.connection import Connection
 
 T = TypeVar("T")
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import Column, line, message, write
 from qtop.config.file import settings_path
 from qtop.config.settings import Settings
-from qtop.display.text import safe
+from qtop.text.safe import safe
+from queuecore.address import parse_url
 from resque.errors import BadUrl
-from resque.wire.address import parse_url
 
 _COLUMNS = (
     Column("SETTING"),

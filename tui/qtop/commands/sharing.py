@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from qtop.commands.output import message
 from qtop.commands.session import Session
-from qtop.display.text import counted
-from resque.state import ownership
-from resque.state.ownership import Ownership
-from resque.wire.times import wall_now
+from qtop.text.safe import counted
+from queuecore.times import wall_now
+from resque.store import ownership
+from resque.store.ownership import Ownership
 
 
 def tell(session: Session) -> Ownership:

@@ -8,21 +8,21 @@ from typing import Any
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.failed import fields
 from qtop.commands.options import filter_option, json_option, limit_option, redact_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.selection import from_option
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
-from qtop.display.redact import Redactor
-from qtop.display.text import pad
-from qtop.finding.filters import Filter
-from qtop.finding.scanning import Hit, Source, scan
-from qtop.rows.active_job import fields_of
 from qtop.screens.details import failure_lines, job_lines
+from qtop.search.filter_language import Filter
+from qtop.search.selection import Hit, Source, scan
+from qtop.text.redact import Redactor
+from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine
-from resque.wire.codec import Payload, decode_payload
+from queuecore.active_job import fields_of
+from resque.codec import Payload, decode_payload
 
 _LABEL_CELLS = 11
 

@@ -7,12 +7,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import Column, json_line, line, write
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread, note_unread
-from resque.state import snapshot
+from resque.store import snapshot
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from qtop.commands.output import message
 from qtop.commands.session import Session
 from qtop.commands.unread import Unread
 from resque.errors import Refused, StoreError
-from resque.state import strays
-from resque.state.strays import Strays
+from resque.store import strays
+from resque.store.strays import Strays
 
 _WHAT = "jobs that no index leads to"
 

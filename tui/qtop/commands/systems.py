@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qtop.commands import checks
-from qtop.verdicts.server_checks import Finding
-from resque.state import ownership
-from resque.state.neighbours import Neighbours
-from resque.state.ownership import Ownership
+from qtop.monitor.incidents.server_checks import Finding
+from resque.store import ownership
+from resque.store.neighbours import Neighbours
+from resque.store.ownership import Ownership
 
 
 def findings(found: Neighbours, ours: str) -> Iterator[Finding]:

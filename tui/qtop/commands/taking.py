@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtop.finding.scanning import Source
-from resque.state import bulk
-from resque.state.bulk import Decide, Mark, Result
-from resque.state.lock_freeing import Leaving, and_free, noting
-from resque.state.trail import Trail
-from resque.wire.exchange import Operation
-from resque.wire.keys import Keys
+from qtop.search.selection import Source
+from queuecore import bulk
+from queuecore.action_record import Trail
+from queuecore.bulk import Decide, Mark, Result
+from queuecore.exchange import Operation
+from resque.keys import Keys
+from resque.store.lock_freeing import Leaving, and_free, noting
 
 
 def taken(

@@ -6,16 +6,17 @@ import sys
 
 import click
 
-from qtop.actor import actor
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.session import Session
-from qtop.display.text import safe
-from resque.state import audit, undo
-from resque.state.audit import Deed
-from resque.state.trail import Trail
-from resque.state.undo import Undone
+from qtop.systems.resque.operator_identity import actor
+from qtop.text.safe import safe
+from queuecore import audit
+from queuecore.action_record import Trail
+from queuecore.audit import Deed
+from resque.store import undo
+from resque.store.undo import Undone
 
 #: How many of the last actions are searched for one that can be undone.
 _SEARCHED = 1000

@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 
 from qtop.commands.output import message
 from qtop.commands.session import Session
+from queuecore.exchange import Operation
 from resque.errors import StoreError, Unreachable
-from resque.state.snapshot import Snapshot
-from resque.wire.exchange import Operation
+from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")
 

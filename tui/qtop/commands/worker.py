@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import log_format_option
 from qtop.commands.process import become
+from queuecore.address import parse_url
 from resque.errors import BadOption
-from resque.state.queues import QueueList
-from resque.wire.address import parse_url
+from resque.store.queues import QueueList
 from resque.worker.log import FORMAT, chosen
 from resque.worker.options import from_environment
 

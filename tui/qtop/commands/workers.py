@@ -7,23 +7,23 @@ from typing import Any
 
 import click
 
-from qtop.commands.board import OF_WORKERS, look
-from qtop.commands.connect import Connection, connection_options
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.lists import OF_WORKERS, look
 from qtop.commands.options import listing_options
 from qtop.commands.output import Column, leave_if_none, tell_rest, write
 from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
-from qtop.display import cells
-from qtop.display.text import safe
-from qtop.finding.filter_terms import Subject
-from qtop.finding.filters import Filter
-from qtop.rows.active_job import fields_of, unwrapped
-from qtop.rows.condition import CONDITIONS
-from qtop.rows.model import WorkerRow
-from qtop.rows.strays import unregistered_rows
+from qtop.monitor.condition import CONDITIONS
+from qtop.monitor.rows import WorkerRow
+from qtop.monitor.stray_rows import unregistered_rows
+from qtop.search.fields import Subject
+from qtop.search.filter_language import Filter
+from qtop.text import format
+from qtop.text.safe import safe
+from queuecore.active_job import fields_of, unwrapped
 from resque.errors import NoQueueError
-from resque.state.queues import QueueList
+from resque.store.queues import QueueList
 
 _COLUMNS = (
     Column("WORKER", may_shrink=True),
@@ -99,10 +99,10 @@ def _cells(row: WorkerRow) -> tuple[str, ...]:
     return (
         safe(row.identity.text),
         row.condition,
-        "" if record is None else cells.optional(record.queue),
-        cells.worker_job(row),
-        cells.worker_elapsed(row),
-        cells.heartbeat(row),
+        "" if record is None else format.optional(record.queue),
+        format.worker_job(row),
+        format.worker_elapsed(row),
+        format.heartbeat(row),
         "unknown" if row.processed is None else str(row.processed),
         "unknown" if row.failed is None else str(row.failed),
     )

@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 
 from qtop.config.file import BadSettings, SettingsFile
 from qtop.config.undo_limits import DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, UndoLimits
-from qtop.display.nearest import unknown
-from qtop.display.redact import OPEN, Redactor
+from qtop.text.did_you_mean import unknown
+from qtop.text.redact import OPEN, Redactor
+from queuecore.address import parse_url
 from resque.errors import BadUrl
-from resque.wire.address import parse_url
-from resque.wire.keys import DEFAULT_NAMESPACE
+from resque.keys import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
-    from qtop.config.thresholds import Thresholds
+    from qtop.config.limits import Thresholds
     from qtop.config.values import Reader
 
 INTERVAL_S: Final = (0.25, 60.0)
@@ -81,7 +81,7 @@ class Settings:
     @property
     def thresholds(self) -> Thresholds:
         """The bounds of what Overview says."""
-        from qtop.config.thresholds import Thresholds
+        from qtop.config.limits import Thresholds
 
         return Thresholds(**self.tables.get("thresholds", {}))
 

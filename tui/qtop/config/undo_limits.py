@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from queuecore.action_record import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
 from resque.errors import BadOption
-from resque.state.trail import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
 
 DEFAULT_UNDO_HOURS = DEFAULT_UNDO_S / 3600
 DEFAULT_UNDO_MIB = DEFAULT_UNDO_BYTES / 2**20

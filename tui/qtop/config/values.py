@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from qtop import keymap
+from qtop.config.limits import Thresholds
 from qtop.config.settings import INTERVAL_S
-from qtop.config.thresholds import Thresholds
-from qtop.keymap import rebinding
-from qtop.local.order import COMMAND_WORDS
+from qtop.keymap import keymap, rebinding
+from qtop.local.launch import COMMAND_WORDS
 
 Reader = Callable[[Any], Any]
 

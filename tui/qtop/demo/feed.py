@@ -15,12 +15,12 @@ import time
 
 import resque as engine
 from qtop.demo import NAMESPACE, jobs
+from queuecore.stores import Store
+from queuecore.windows import append
 from resque import Resque, StoreError
 from resque.scheduler import listing
 from resque.scheduler.scheduler import Options, Scheduler
 from resque.scheduler.zones import local_zone
-from resque.state.windows import append
-from resque.wire.stores import Store
 
 _MOST_WAITING = 400
 _PAUSE_S = 0.42

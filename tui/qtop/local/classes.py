@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from qtop.display.text import counted, safe
-from resque.state.waiting_classes import Waiting
+from qtop.text.safe import counted, safe
+from resque.store.waiting_classes import Waiting
 
 _MOST_QUEUES: Final = 3
 _MOST_CLASSES: Final = 3

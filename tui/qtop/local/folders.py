@@ -15,10 +15,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from qtop.local import record
-from qtop.local.group import Group, quit_leftovers
-from qtop.local.record import About, StateFile
-from resque.home import make_private
+from qtop.local import state_file
+from qtop.local.groups import Group, quit_leftovers
+from qtop.local.state_file import About, StateFile
+from queuecore.home import make_private
 
 #: Folders of groups that ended are kept for their logs: the newest, and only so much of them.
 FOLDERS_KEPT: Final = 20
@@ -50,7 +50,7 @@ async def found(root: Path, name: str, about: About, environment: Mapping[str, s
         folder.mkdir(mode=0o700)
         about.write(folder)
         StateFile.create(folder)
-        os.mkfifo(folder / record.WISHES, 0o600)
+        os.mkfifo(folder / state_file.WISHES, 0o600)
         group = await _launch(folder, about, environment)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
@@ -70,7 +70,7 @@ async def _first_word(group: Group) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
         group.refresh()
     if group.report is None:
-        log = group.folder / record.OWN_LOG
+        log = group.folder / state_file.OWN_LOG
         raise CannotStart(f"their supervisor says nothing; see {log}")
     if group.places and not any(place.pid for place in group.places):
         raise CannotStart(f"{group.about.argv[0]} {group.places[0].ending}")
@@ -82,13 +82,13 @@ async def _launch(folder: Path, about: About, environment: Mapping[str, str]) ->
         owner = _lock(folder, waits=True)
         assert owner is not None  # noqa: S101  it was waited for
         held.callback(os.close, owner)
-        wishes = folder / record.WISHES
+        wishes = folder / state_file.WISHES
         reading = os.open(wishes, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(reading, "rb") as standard_input:
             # There is never a moment at which the pipe has no end here: it would mean that we left.
             pipe = os.open(wishes, os.O_WRONLY | os.O_NONBLOCK)
             held.callback(os.close, pipe)
-            with open(folder / record.OWN_LOG, "wb", opener=_private) as log:
+            with open(folder / state_file.OWN_LOG, "wb", opener=_private) as log:
                 # -P: a module in the current folder must not stand in for one of ours.
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "qtop.local.supervisor", str(folder)),
@@ -174,7 +174,7 @@ def _size(folder: Path) -> int:
 def _lock(folder: Path, *, waits: bool = False) -> int | None:
     """Take a group for this console, until it ends or lets go. None when another has it."""
     flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
-    descriptor = os.open(folder / record.OWNER, flags, 0o600)
+    descriptor = os.open(folder / state_file.OWNER, flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -191,7 +191,7 @@ def _pipe_to_supervisor(folder: Path) -> int | None:
     """The pipe's end to write to; None when nobody reads at the other. Only a supervisor does, so
     this is proof that it lives: no process that merely has its id can be taken for it."""
     try:
-        return os.open(folder / record.WISHES, os.O_WRONLY | os.O_NONBLOCK)
+        return os.open(folder / state_file.WISHES, os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ENOENT):
             return None

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from qtop.local.group import Group, LocalWorker
-from qtop.local.record import Place
+from qtop.local.groups import Group, LocalWorker
+from qtop.local.state_file import Place
 from qtop.local.usage import Usage
-from qtop.rows.model import WorkerRow
+from qtop.monitor.rows import WorkerRow
 
 
 @dataclass(frozen=True, slots=True)

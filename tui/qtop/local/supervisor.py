@@ -33,9 +33,9 @@ from typing import Any, Final
 
 import psutil
 
-from qtop.local import record
-from qtop.local.berth import Berth
-from qtop.local.record import About, Report, StateFile
+from qtop.local import state_file
+from qtop.local.state_file import About, Report, StateFile
+from qtop.local.worker_slot import Berth
 from resque.errors import NoServer
 from resque.worker import own_server
 
@@ -233,7 +233,7 @@ class Supervisor:
         again, and a console that comes back could not be heard."""
         if self._own_end is None:
             try:
-                self._own_end = os.open(self._folder / record.WISHES, os.O_WRONLY)
+                self._own_end = os.open(self._folder / state_file.WISHES, os.O_WRONLY)
             except OSError:
                 self._listens = False  # the folder is gone
 

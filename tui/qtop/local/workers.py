@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from qtop.display.text import safe
-from qtop.local import classes, folders, order, probe
-from qtop.local.group import Deed, Group, LocalWorker
-from qtop.local.order import MOST_IN_ALL, BadOrder, Order, Recipe
-from qtop.local.record import About
-from resque.state.waiting_classes import Waiting
+from qtop.local import classes, folders, import_check, launch
+from qtop.local.groups import Deed, Group, LocalWorker
+from qtop.local.launch import MOST_IN_ALL, BadOrder, Order, Recipe
+from qtop.local.state_file import About
+from qtop.text.safe import safe
+from resque.store.waiting_classes import Waiting
 
 #: When the console is gone, however that came about: for jobs to finish, then for workers to stop.
 FINISH_S: Final = 30.0
@@ -101,7 +101,7 @@ class LocalWorkers:
 
     def recipe(self, wanted: Order) -> Recipe:
         """The command line for an order. Raises BadOrder."""
-        return order.recipe(wanted, url=self._url, namespace=self._namespace)
+        return launch.recipe(wanted, url=self._url, namespace=self._namespace)
 
     async def trouble(self, wanted: Order) -> str | None:
         """Why an order cannot be carried out, in one safe line; None when it seems that it can.
@@ -111,7 +111,7 @@ class LocalWorkers:
             self._check_room(wanted.count)
         except BadOrder as error:
             return safe(str(error))
-        environment = order.environment(made, self._environ)
+        environment = launch.environment(made, self._environ)
         program = made.argv[0]
         if shutil.which(program, path=environment.get("PATH")) is None:
             is_there = os.sep in program and Path(program).exists()
@@ -119,7 +119,7 @@ class LocalWorkers:
             return f"the command {safe(program)} {reason}"
         modules = () if wanted.template else wanted.modules
         for module in modules:
-            if (why := await probe.trouble(module, environment)) is not None:
+            if (why := await import_check.trouble(module, environment)) is not None:
                 return why
         return None
 
@@ -129,8 +129,8 @@ class LocalWorkers:
         the modules. Raises BadOrder."""
         if wanted.template or not any(each.classes for each in waiting):
             return None
-        environment = order.environment(self.recipe(wanted), self._environ)
-        known = await probe.known(wanted.modules, environment)
+        environment = launch.environment(self.recipe(wanted), self._environ)
+        known = await import_check.known(wanted.modules, environment)
         if known is None:
             return "it cannot be found out which jobs the modules declare: nothing was started"
         return classes.unknown(waiting, known)
@@ -153,7 +153,7 @@ class LocalWorkers:
         self._starting += wanted.count
         try:
             folders.tidy(self.folder, {group.id for group in self.groups})
-            environment = order.environment(made, self._environ)
+            environment = launch.environment(made, self._environ)
             group = await folders.found(self.folder, name, about, environment)
         finally:
             self._starting -= wanted.count

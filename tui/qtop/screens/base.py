@@ -10,21 +10,21 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from qtop import keymap
 from qtop.config.values import SCREENS
-from qtop.display.text import counted
-from qtop.keymap import Where
-from qtop.screens.front import FrontScreen
-from qtop.stage import View
-from qtop.widgets import chrome
-from qtop.widgets.bar import Bar, Span
+from qtop.keymap import keymap
+from qtop.keymap.keymap import Where
+from qtop.monitor.state import View
+from qtop.screens import frame_texts
+from qtop.screens.frame import FrontScreen
+from qtop.text.safe import counted
+from qtop.widgets.bars import Bar, Span
+from qtop.widgets.table import VTable
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
-from qtop.widgets.vtable import VTable
-from resque.state.snapshot import Snapshot
+from resque.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from qtop.app import QtopApp
+    from qtop.app.app import QtopApp
 
 
 #: Terminals drop longer clipboards, or the connection.
@@ -84,14 +84,14 @@ class ConsoleScreen(FrontScreen[None]):
 
     def show(self, view: View) -> None:
         """Show the state of the console. Cost: what has changed."""
-        self._status.show(*chrome.status(view))
-        self._tabs.show(*chrome.tabs(view, self.TAB))
-        trouble = chrome.trouble(view)
+        self._status.show(*frame_texts.status(view))
+        self._tabs.show(*frame_texts.tabs(view, self.TAB))
+        trouble = frame_texts.trouble(view)
         self._trouble.show(trouble)
         # Shown only when needed: the list gets its line.
         self._trouble.display = bool(trouble)
         places = {*self.PLACES, "everywhere"}
-        shown = chrome.footer(places, read_only=view.read_only, manner=view.manner, on=view.on)
+        shown = frame_texts.footer(places, read_only=view.read_only, manner=view.manner, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.manner.production is not None, "-production")
         for table in self.query(VTable):

@@ -7,18 +7,18 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from qtop.display import backtraces, cells
-from qtop.display.redact import OPEN, Redactor
-from qtop.display.text import safe, safe_lines
-from qtop.due.rows import DueRow, ScheduleRow, timing
-from qtop.rows.active_job import unwrapped
-from qtop.rows.model import WorkerRow
+from qtop.monitor.rows import WorkerRow
+from qtop.systems.resque.scheduled_rows import DueRow, ScheduleRow, timing
+from qtop.text import backtraces, format
+from qtop.text.redact import OPEN, Redactor
+from qtop.text.safe import safe, safe_lines
 from qtop.widgets.text_lines import TextLine
+from queuecore.active_job import unwrapped
+from queuecore.windows import Item
+from resque.codec import Payload, decode_payload
 from resque.scheduler.cron import Cron
-from resque.state import failures
-from resque.state.failures import Failure
-from resque.state.windows import Item
-from resque.wire.codec import Payload, decode_payload
+from resque.store import failures
+from resque.store.failures import Failure
 
 _MOST_LINES: Final = 400
 _MOST_CELLS: Final = 2_000
@@ -31,20 +31,20 @@ def failure_lines(
     """Everything in an entry of the failures, without what `redactor` hides; its age at `now`, and
     how many are `alike`, if that is known."""
     entry = failure
-    yield TextLine(cells.failure_class(entry), "title")
+    yield TextLine(format.failure_class(entry), "title")
     if entry.problem is not None:
         yield TextLine(safe(entry.problem), "bad", "unreadable")
     else:
         name = entry.exception
-        shown = cells.optional(name if name is None else name[:_MOST_OF_NAME])
+        shown = format.optional(name if name is None else name[:_MOST_OF_NAME])
         yield TextLine(shown, "bad", "exception")
         yield from _labelled("error", redactor.text(entry.error or ""))
     yield TextLine(_failed(entry.failed_at, now), "", "failed")
-    yield TextLine(cells.optional(entry.queue), "", "queue")
-    yield TextLine(cells.optional(entry.worker), "", "worker")
-    yield TextLine(cells.optional(entry.retried_at), "", "retried")
+    yield TextLine(format.optional(entry.queue), "", "queue")
+    yield TextLine(format.optional(entry.worker), "", "worker")
+    yield TextLine(format.optional(entry.retried_at), "", "retried")
     if unwrapped(entry.class_name, entry.args)[0] != entry.class_name:
-        yield TextLine(cells.optional(entry.class_name), "dim", "wrapped in")
+        yield TextLine(format.optional(entry.class_name), "dim", "wrapped in")
     if alike:
         yield TextLine(f"{alike} of the same group", "", "alike")
     yield TextLine(f"{entry.item.size:,} bytes, SHA-1 {entry.item.sha}", "dim", "entry")
@@ -63,7 +63,7 @@ def job_lines(item: Item, queue: str, place: int, redactor: Redactor = OPEN) -> 
     """Everything in a waiting job, without what `redactor` hides."""
     payload = decode_payload(item.raw)
     if isinstance(payload, Payload):
-        yield TextLine(cells.job_class(payload.class_name, payload.args), "title")
+        yield TextLine(format.job_class(payload.class_name, payload.args), "title")
         yield TextLine(safe(queue), "", "queue")
         yield TextLine(f"{place + 1:,} from the front, when it was opened", "", "place")
         yield from _arguments(payload.class_name, payload.args, redactor)
@@ -87,10 +87,10 @@ def worker_lines(
     yield TextLine(safe(row.identity.text), "title")
     bad = "bad" if row.condition in ("dead?", "unregistered", "silent") else ""
     yield TextLine(_condition(row), bad, "state")
-    yield TextLine(cells.worker_queues(row), "", "queues")
-    yield TextLine(cells.both_times(row.started), "", "started")
-    yield TextLine(cells.number(row.processed), "", "processed")
-    yield TextLine(cells.number(row.failed), "", "failed")
+    yield TextLine(format.worker_queues(row), "", "queues")
+    yield TextLine(format.both_times(row.started), "", "started")
+    yield TextLine(format.number(row.processed), "", "processed")
+    yield TextLine(format.number(row.failed), "", "failed")
     if log is not None:
         yield TextLine(safe(log), "", "log")
     record = row.record
@@ -101,11 +101,11 @@ def worker_lines(
     if record.is_unread:
         yield TextLine(f"unknown: {safe(record.problem or '')}", "bad", "problem")
         return
-    yield TextLine(cells.job_class(record.class_name, record.args), "", "class")
-    yield TextLine(cells.optional(record.queue), "", "queue")
-    yield TextLine(cells.both_times(record.run_at), "", "since")
-    usual = "" if usual_s is None else f"; {cells.duration(max(1.0, usual_s))} is usual"
-    yield TextLine(f"{cells.worker_elapsed(row)}{usual}", "", "for")
+    yield TextLine(format.job_class(record.class_name, record.args), "", "class")
+    yield TextLine(format.optional(record.queue), "", "queue")
+    yield TextLine(format.both_times(record.run_at), "", "since")
+    usual = "" if usual_s is None else f"; {format.duration(max(1.0, usual_s))} is usual"
+    yield TextLine(f"{format.worker_elapsed(row)}{usual}", "", "for")
     if record.problem is not None:
         yield TextLine(safe(record.problem), "bad", "problem")
     yield from _arguments(record.class_name, record.args, redactor)
@@ -115,17 +115,17 @@ def worker_lines(
 def delayed_lines(row: DueRow, redactor: Redactor = OPEN) -> Iterator[TextLine]:
     """Everything in a delayed job, without what `redactor` hides."""
     job, moment = row.seen.job, row.seen.moment
-    title = "unreadable" if row.problem else cells.job_class(row.class_name, None)
+    title = "unreadable" if row.problem else format.job_class(row.class_name, None)
     yield TextLine(title, "title")
     if row.problem is not None:
         yield TextLine(safe(row.problem), "bad", "problem")
-    due = cells.both_times(row.at)
-    yield TextLine(f"{due}, {cells.due_in(row.due_s)}", "bad" if row.due_s < 0 else "", "due")
+    due = format.both_times(row.at)
+    yield TextLine(f"{due}, {format.due_in(row.due_s)}", "bad" if row.due_s < 0 else "", "due")
     if moment.stamp != f"{moment.at:.0f}":
         yield TextLine(f"{safe(moment.stamp)} (no plain moment)", "bad", "stamp")
     if job is None:
         return
-    yield TextLine(cells.optional(row.queue), "", "queue")
+    yield TextLine(format.optional(row.queue), "", "queue")
     place = f"{row.seen.place + 1:,} of the {moment.size:,} of its moment, when it was listed"
     yield TextLine(place, "", "place")
     yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.item.sha}", "dim", "job")
@@ -149,11 +149,11 @@ def schedule_lines(
         "unknown": "not in Redis: in a file that is not known, or gone",
     }
     yield TextLine(kept[row.source], "", "source")
-    yield TextLine(cells.both_times(row.last_at) if row.last_at else "never", "", "last queued")
+    yield TextLine(format.both_times(row.last_at) if row.last_at else "never", "", "last queued")
     if schedule is not None:
         yield TextLine(safe(timing(schedule)), "", "when")
         yield TextLine(safe(schedule.class_name), "", "class")
-        yield TextLine(cells.optional(schedule.queue), "", "queue")
+        yield TextLine(format.optional(schedule.queue), "", "queue")
         if schedule.description:
             yield TextLine(safe(schedule.description), "", "about")
         if schedule.environments is not None:
@@ -166,7 +166,7 @@ def schedule_lines(
             yield TextLine(reckoned, "dim", " ")
         for at in firings:
             ahead_s = (at - now).total_seconds()
-            yield TextLine(f"{cells.both_times(at)}, {cells.due_in(ahead_s)}", "", " ")
+            yield TextLine(f"{format.both_times(at)}, {format.due_in(ahead_s)}", "", " ")
         if not firings:
             yield TextLine("none is known: an interval begins when its scheduler does", "dim", " ")
         yield from _arguments(None, row.args, redactor)
@@ -177,7 +177,7 @@ def schedule_lines(
 def _condition(row: WorkerRow) -> str:
     if row.has_heartbeat is None:
         return "unknown: the heartbeats could not be read"
-    beat = cells.heartbeat(row)
+    beat = format.heartbeat(row)
     last = f"last heartbeat {beat} ago"
     if row.heartbeat_age_s is None:
         last = "when its last heartbeat was cannot be read"
@@ -194,8 +194,8 @@ def _condition(row: WorkerRow) -> str:
 
 def _failed(moment: datetime | None, now: datetime | None) -> str:
     age_s = None if moment is None or now is None else (now - moment).total_seconds()
-    ago = "" if age_s is None or age_s < 0 else f", {cells.duration(age_s)} ago"
-    return f"{cells.both_times(moment)}{ago}"
+    ago = "" if age_s is None or age_s < 0 else f", {format.duration(age_s)} ago"
+    return f"{format.both_times(moment)}{ago}"
 
 
 def _labelled(label: str, text: str) -> Iterator[TextLine]:
@@ -215,7 +215,7 @@ def _pretty(value: Any, redactor: Redactor) -> Iterator[TextLine]:
     try:
         text = json.dumps(value, ensure_ascii=False, indent=2)
     except (ValueError, TypeError, RecursionError):
-        text = cells.short_json(value)
+        text = format.short_json(value)
     for line in safe_lines(text, max_lines=_MOST_LINES, max_width=_MOST_CELLS):
         yield TextLine(line, "", " ")
 

@@ -14,8 +14,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop.plans.plan import Plan
-from qtop.screens.front import FrontScreen
+from qtop.actions.plan import Plan
+from qtop.screens.frame import FrontScreen
 from qtop.widgets.field import Field, FigureField
 
 ResultT = TypeVar("ResultT")

@@ -9,20 +9,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
-from qtop.display.redact import OPEN
-from qtop.display.text import safe
-from qtop.finding.scanning import Hit, Source
-from qtop.finding.walker import walk
-from qtop.finding.walking import Walk
-from qtop.plans.exporting import line_of
 from qtop.screens.export_dialog import ExportDialog
+from qtop.search.list_walk import Walk
+from qtop.search.selection import Hit, Source
+from qtop.search.walker import walk
+from qtop.systems.resque.exporting import line_of
+from qtop.text.redact import OPEN
+from qtop.text.safe import safe
+from queuecore import windows
+from queuecore.job_refs import Mark
+from queuecore.windows import Item, whole
 from resque.errors import StoreError
-from resque.state import windows
-from resque.state.marks import Mark
-from resque.state.windows import Item, whole
 
 if TYPE_CHECKING:
-    from qtop.app import QtopApp
+    from qtop.app.app import QtopApp
 
 _PRIVATE: Final = 0o600
 

@@ -9,31 +9,26 @@ from typing import Any, ClassVar
 
 from textual.widget import Widget
 
-from qtop.display.text import counted, safe
-from qtop.failed.groups import OTHER, Groups
-from qtop.failed.search import Wanted, title
-from qtop.keymap import Where
-from qtop.plans.plan import count_of
-from qtop.rows.model import FailureRow
+from qtop.actions.plan import count_of
+from qtop.keymap.keymap import Where
+from qtop.monitor.rows import FailureRow
+from qtop.monitor.state import View
+from qtop.screens import frame_texts
 from qtop.screens.base import bindings
 from qtop.screens.failed_census import Census
-from qtop.screens.failed_columns import (
-    COLUMNS,
-    GROUP_COLUMNS,
-    GroupRow,
-    group_row,
-)
+from qtop.screens.failed_columns import COLUMNS, GROUP_COLUMNS, GroupRow, group_row
 from qtop.screens.failed_entries import EntriesScreen, progress_spans
 from qtop.screens.failed_group import GroupScreen
 from qtop.screens.failure import FailureScreen
-from qtop.screens.paged_table import marks_spans
-from qtop.stage import View
-from qtop.widgets import chrome
-from qtop.widgets.bar import Span
-from qtop.widgets.vtable import VTable
+from qtop.screens.paging import marks_spans
+from qtop.search.groups import OTHER, Groups
+from qtop.systems.resque.failure_search import Wanted, title
+from qtop.text.safe import counted, safe
+from qtop.widgets.bars import Span
+from qtop.widgets.table import VTable
 from resque.errors import StoreError
-from resque.state import failures
-from resque.state.failures import FAILED
+from resque.store import failures
+from resque.store.failures import FAILED
 
 _LOOKING = "Looking through the whole list …"
 
@@ -152,7 +147,7 @@ class FailedScreen(EntriesScreen):
         self._complete = census if is_over else None
         if not is_over:
             why = census.follower.problem
-            none = _LOOKING if why is None else chrome.unknown_word(why)
+            none = _LOOKING if why is None else frame_texts.unknown_word(why)
         self.show_matching(rows, none)
         self.show_title()
 
@@ -162,7 +157,7 @@ class FailedScreen(EntriesScreen):
         is_unread = is_main and board is not None and board.failures is None
         self._groups_table.stale = self._entries_table.stale = view.is_stale or is_unread
         if self._seen is None:
-            self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
+            self.table.empty_text = frame_texts.empty_word(view, "failed jobs", "")
         super().show_board(view)
 
     # Showing

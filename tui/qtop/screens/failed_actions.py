@@ -7,19 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from qtop.display.text import safe
-from qtop.failed.search import Search, Wanted, choose
-from qtop.finding.chosen import Chosen
-from qtop.plans.plan import Plan, look_at
-from qtop.rows.model import FailureRow
+from qtop.actions.plan import Plan, look_at
+from qtop.monitor.rows import FailureRow
 from qtop.screens.export import export
-from qtop.screens.paged_table import PagedTable, with_marks
+from qtop.screens.paging import PagedTable, with_marks
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import MainScreen
-from qtop.widgets.bar import Bar, Span
-from resque.state import failures
-from resque.state.failures import Failure
+from qtop.search.chosen import Chosen
+from qtop.systems.resque.failure_search import Search, Wanted, choose
+from qtop.text.safe import safe
+from qtop.widgets.bars import Bar, Span
+from resque.store import failures
+from resque.store.failures import Failure
 
 #: Makes the plan for what was found.
 PlanFor = Callable[[Chosen, Wanted], Plan]

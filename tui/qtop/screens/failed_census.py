@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Final
 
-from qtop.failed.groups import Groups
-from qtop.failed.search import Search, Wanted
-from qtop.finding.following import Follower
-from qtop.finding.walker import Visit
 from qtop.screens.failed_entries import as_reply
-from resque.state.failures import Failure
+from qtop.search.following import Follower
+from qtop.search.groups import Groups
+from qtop.search.walker import Visit
+from qtop.systems.resque.failure_search import Search, Wanted
+from resque.store.failures import Failure
 
 
 class Census:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from qtop.display import cells
-from qtop.display.text import safe, spark
-from qtop.failed.groups import TREND_HOURS, Group
-from qtop.rows.model import FailureRow, age_at
+from qtop.monitor.rows import FailureRow, age_at
+from qtop.search.groups import TREND_HOURS, Group
+from qtop.text import format
+from qtop.text.safe import safe, spark
 from qtop.widgets.columns import Column, figure
 
 COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
@@ -17,27 +17,27 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
         "when",
         "age",
         6,
-        lambda r: cells.duration(r.age_s),
+        lambda r: format.duration(r.age_s),
         priority=90,
         align="right",
         sort_key=lambda r: r.age_s,
     ),
-    Column("time", "failed", 10, cells.failed_at, priority=30, style="dim"),
+    Column("time", "failed", 10, format.failed_at, priority=30, style="dim"),
     Column(
         "class",
         "class",
         16,
-        lambda r: cells.failure_class(r.failure),
+        lambda r: format.failure_class(r.failure),
         flex=2,
         priority=100,
         style=lambda r: "warn" if r.failure.problem else None,
-        sort_key=lambda r: cells.failure_class(r.failure),
+        sort_key=lambda r: format.failure_class(r.failure),
     ),
     Column(
         "exception",
         "exception",
         14,
-        lambda r: cells.exception_name(r.failure.exception),
+        lambda r: format.exception_name(r.failure.exception),
         flex=2,
         priority=95,
         style="bad",
@@ -47,26 +47,26 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
         "error",
         "error",
         14,
-        lambda r: cells.failure_error(r.failure),
+        lambda r: format.failure_error(r.failure),
         flex=4,
         priority=85,
-        sort_key=lambda r: cells.failure_error(r.failure),
+        sort_key=lambda r: format.failure_error(r.failure),
     ),
     # What tells the failures of a group apart, more often than not.
     Column(
         "args",
         "args",
         14,
-        lambda r: cells.failure_args(r.failure),
+        lambda r: format.failure_args(r.failure),
         flex=3,
         priority=35,
-        sort_key=lambda r: cells.failure_args(r.failure),
+        sort_key=lambda r: format.failure_args(r.failure),
     ),
     Column(
         "queue",
         "queue",
         8,
-        lambda r: cells.optional(r.failure.queue),
+        lambda r: format.optional(r.failure.queue),
         flex=1,
         priority=80,
         sort_key=lambda r: r.failure.queue,
@@ -118,21 +118,21 @@ def _message(row: GroupRow) -> str:
 
 def _queues(row: GroupRow) -> str:
     names = [safe(name) for name, _ in row.group.queues]
-    return ", ".join(names) or cells.NOTHING
+    return ", ".join(names) or format.NOTHING
 
 
 GROUP_COLUMNS: Final[tuple[Column[GroupRow], ...]] = (
-    figure("count", "count", 8, lambda r: r.group.count, cells.number, priority=100),
+    figure("count", "count", 8, lambda r: r.group.count, format.number, priority=100),
     Column(
         "last",
         "last",
         6,
-        lambda r: cells.duration(r.last_s),
+        lambda r: format.duration(r.last_s),
         priority=97,
         align="right",
         sort_key=lambda r: r.last_s,
     ),
-    figure("first", "since", 6, lambda r: r.first_s, cells.duration, priority=60, style="dim"),
+    figure("first", "since", 6, lambda r: r.first_s, format.duration, priority=60, style="dim"),
     Column(
         "trend",
         f"{TREND_HOURS} h",
@@ -157,7 +157,7 @@ GROUP_COLUMNS: Final[tuple[Column[GroupRow], ...]] = (
         "exception",
         "exception",
         12,
-        lambda r: cells.exception_name(r.group.fingerprint.exception),
+        lambda r: format.exception_name(r.group.fingerprint.exception),
         flex=2,
         priority=95,
         style="bad",
@@ -178,7 +178,7 @@ GROUP_COLUMNS: Final[tuple[Column[GroupRow], ...]] = (
         "retried",
         "retried",
         7,
-        lambda r: cells.number(r.group.retried) if r.group.retried else "",
+        lambda r: format.number(r.group.retried) if r.group.retried else "",
         priority=20,
         align="right",
         style="dim",

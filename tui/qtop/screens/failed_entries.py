@@ -11,24 +11,25 @@ from typing import Any, Final
 
 from textual.widget import Widget
 
-from qtop.display.text import count, safe
-from qtop.failed.search import MOST_LISTED, Matches, Search, Wanted
-from qtop.finding.filter_terms import Subject, of_failure
-from qtop.finding.following import Follower
-from qtop.finding.walker import Visit
-from qtop.keymap import Sign
-from qtop.rows.model import FailureRow, failure_rows
+from qtop.keymap.keymap import Sign
+from qtop.monitor.rows import FailureRow, failure_rows
+from qtop.monitor.state import View
+from qtop.screens import frame_texts
 from qtop.screens.failed_actions import FailedActions
 from qtop.screens.failed_table import EntriesTable
-from qtop.screens.paged_table import marks_spans
-from qtop.stage import View
-from qtop.widgets import chrome
-from qtop.widgets.bar import Span
-from qtop.widgets.vtable import VTable
+from qtop.screens.paging import marks_spans
+from qtop.search.fields import Subject, of_failure
+from qtop.search.following import Follower
+from qtop.search.walker import Visit
+from qtop.systems.resque.failure_search import MOST_LISTED, Matches, Search, Wanted
+from qtop.text.safe import count, safe
+from qtop.widgets.bars import Span
+from qtop.widgets.table import VTable
+from queuecore import windows
+from queuecore.windows import Item
 from resque.errors import StoreError
-from resque.state import failures, windows
-from resque.state.failures import FAILED, Failure
-from resque.state.windows import Item
+from resque.store import failures
+from resque.store.failures import FAILED, Failure
 
 #: Entries of one page that is read from Redis.
 PAGE: Final = 500
@@ -87,7 +88,7 @@ class EntriesScreen(FailedActions):
         """Look for what is new whenever there was a look at everything."""
         self.table.stale = view.is_stale
         if self._seen is None:
-            self.table.empty_text = chrome.empty_word(view, "failed jobs", "")
+            self.table.empty_text = frame_texts.empty_word(view, "failed jobs", "")
         if self.has_news(view):
             self.look()
         self.show_title()
@@ -184,7 +185,7 @@ class EntriesScreen(FailedActions):
             await asyncio.sleep(0)
         follower = self._follower
         why = None if follower is None or follower.is_complete else follower.problem
-        self.show_entries(rows, self.no_match if why is None else chrome.unknown_word(why))
+        self.show_entries(rows, self.no_match if why is None else frame_texts.unknown_word(why))
 
     def _show_newest(self) -> bool:
         """Show the newest failures, where the look has brought a page of them along."""
@@ -225,7 +226,7 @@ class EntriesScreen(FailedActions):
         self.app.say(safe(why), "bad")
         self.table.stale = True
         if self._length is None:
-            self.show_matching((), chrome.unknown_word(why))
+            self.show_matching((), frame_texts.unknown_word(why))
 
     def turn(self, pages: int) -> bool:
         """Go to older failures, or to newer ones; False when there are none."""

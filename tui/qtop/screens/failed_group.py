@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from qtop.failed.groups import Group, Groups
-from qtop.failed.search import Wanted, title
-from qtop.keymap import Where
-from qtop.rows.model import FailureRow
+from qtop.keymap.keymap import Where
+from qtop.monitor.rows import FailureRow
 from qtop.screens.base import bindings
 from qtop.screens.failed_columns import ENTRY_COLUMNS_OF_GROUP
 from qtop.screens.failed_entries import EntriesScreen
 from qtop.screens.failed_table import EntriesTable
 from qtop.screens.failure import FailureScreen
-from qtop.widgets.bar import Span
-from qtop.widgets.vtable import VTable
+from qtop.search.groups import Group, Groups
+from qtop.systems.resque.failure_search import Wanted, title
+from qtop.widgets.bars import Span
+from qtop.widgets.table import VTable
 
 
 class GroupScreen(EntriesScreen):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qtop.rows.model import FailureRow
+from qtop.monitor.rows import FailureRow
 from qtop.screens.failed_columns import COLUMNS
-from qtop.screens.paged_table import PagedTable
+from qtop.screens.paging import PagedTable
 from qtop.widgets.columns import Column
 
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop.display.text import safe
-from qtop.failed import fingerprints
-from qtop.failed.groups import Groups
-from qtop.finding.scanning import Source
-from qtop.keymap import Where
-from qtop.plans.plan import count_of
+from qtop.actions.plan import count_of
+from qtop.keymap.keymap import Where
+from qtop.monitor.state import View
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.details import failure_lines
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
-from qtop.stage import View
+from qtop.search import failure_groups
+from qtop.search.groups import Groups
+from qtop.search.selection import Source
+from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
+from queuecore import windows
 from resque.errors import StoreError
-from resque.state import failures, windows
-from resque.state.failures import FAILED, Failure
+from resque.store import failures
+from resque.store.failures import FAILED, Failure
 
 
 class FailureScreen(TextScreen):
@@ -54,7 +55,7 @@ class FailureScreen(TextScreen):
         if self._groups is None or not item.raw:
             return ""
         cut: list[bytes | int] = [item.raw, item.size, item.sha.encode()]
-        count = self._groups.count_of(fingerprints.of(cut if item.is_cut else item.raw))
+        count = self._groups.count_of(failure_groups.of(cut if item.is_cut else item.raw))
         if count is None:
             return ""
         so_far = "" if self._groups.is_complete else " so far"

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from qtop import keymap
+from qtop.app import numbered
 from qtop.config.file import BadSettings
 from qtop.config.settings import Settings
-from qtop.keymap import rebinding
-from qtop.screens import numbered
+from qtop.keymap import keymap, rebinding
 from qtop.screens.base import ConsoleScreen, ListScreen, listed_in
 from qtop.widgets.columns import Column, arranged
 

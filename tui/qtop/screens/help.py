@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar, Final
 
-from qtop import keymap
-from qtop.display.text import pad
-from qtop.keymap import Action, Where
-from qtop.manner import Manner
-from qtop.plans import ladder
+from qtop.actions import escalation
+from qtop.keymap import keymap
+from qtop.keymap.keymap import Action, Where
+from qtop.monitor.state import View
+from qtop.monitor.ui_policy import Manner
 from qtop.screens.base import TextScreen, bindings
-from qtop.stage import View
+from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16
@@ -66,7 +66,7 @@ def _section(
 
 
 def _told(action: Action, also: Iterable[str], manner: Manner) -> str:
-    danger = keymap.DANGERS[ladder.danger(action.danger, manner.production)]
+    danger = keymap.DANGERS[escalation.danger(action.danger, manner.production)]
     not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
     forbidden = manner.forbidden.get(action.id, "")
     every = (*(f"also {each}" for each in also), *not_on, danger, forbidden)

@@ -8,22 +8,21 @@ from typing import Any, ClassVar, Final
 from textual import events
 from textual.widget import Widget
 
-from qtop.display.text import safe
-from qtop.finding.filter_terms import Subject
-from qtop.keymap import Where
-from qtop.screens import deeds
+from qtop.keymap.keymap import Where
+from qtop.monitor.state import View
+from qtop.screens import audit_text, frame_texts, trend_bars
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.rows import MainScreen
-from qtop.stage import View
-from qtop.widgets import chrome, trend_bars
-from qtop.widgets.bar import Bar
+from qtop.search.fields import Subject
+from qtop.text.safe import safe
+from qtop.widgets.bars import Bar
 from qtop.widgets.columns import Column, Tone
+from qtop.widgets.table import VTable
 from qtop.widgets.text_lines import TextLine
-from qtop.widgets.vtable import VTable
+from queuecore import audit
+from queuecore.action_record import AUDIT_ENTRIES
+from queuecore.audit import Deed
 from resque.errors import StoreError
-from resque.state import audit
-from resque.state.audit import Deed
-from resque.state.trail import AUDIT_ENTRIES
 
 #: Actions read at first, and each time the page key meets the end of them.
 PAGE: Final = 200
@@ -36,7 +35,9 @@ def _undo_tone(deed: Deed) -> Tone | None:
 
 
 COLUMNS: Final[tuple[Column[Deed], ...]] = (
-    Column("when", "when", 14, lambda d: deeds.moment(d), priority=95, sort_key=lambda d: d.at),
+    Column(
+        "when", "when", 14, lambda d: audit_text.moment(d), priority=95, sort_key=lambda d: d.at
+    ),
     Column(
         "who",
         "who",
@@ -50,12 +51,12 @@ COLUMNS: Final[tuple[Column[Deed], ...]] = (
         "action", "action", 8, lambda d: safe(d.action), priority=100, sort_key=lambda d: d.action
     ),
     Column("what", "what", 18, lambda d: safe(d.subject), flex=3, priority=98),
-    Column("done", "done", 9, deeds.done_cell, flex=1, priority=85, align="right"),
+    Column("done", "done", 9, audit_text.done_cell, flex=1, priority=85, align="right"),
     Column(
         "undo",
         "undo",
         8,
-        deeds.undo_left,
+        audit_text.undo_left,
         priority=90,
         align="right",
         style=_undo_tone,
@@ -123,7 +124,7 @@ class HistoryScreen(MainScreen):
         self._show_trend(view, self.app.size.width)
         self.table.stale = view.is_stale
         if self._deeds is None and view.board is None:
-            self.table.empty_text = chrome.empty_word(view, "actions", "")
+            self.table.empty_text = frame_texts.empty_word(view, "actions", "")
         if self.has_news(view):
             self._load()
 
@@ -153,7 +154,7 @@ class HistoryScreen(MainScreen):
             self.app.say(f"the history: {safe(str(error))}", "bad")
             self.table.stale = True
             if self._deeds is None:
-                self.table.empty_text = chrome.unknown_word(str(error))
+                self.table.empty_text = frame_texts.unknown_word(str(error))
                 self.show_rows(())
             return
         self.table.empty_text = (
@@ -186,7 +187,7 @@ class DeedScreen(TextScreen):
 
     def lines(self, view: View) -> Iterable[TextLine]:
         """The action as it was when it was opened."""
-        return deeds.lines(self._deed)
+        return audit_text.lines(self._deed)
 
     def action_undo_deed(self) -> None:
         """Take it back."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from qtop.display import cells
-from qtop.display.text import safe
-from qtop.finding.filter_terms import Subject
-from qtop.keymap import Where
-from qtop.rows.hosts import HostRow, host_rows
+from qtop.keymap.keymap import Where
+from qtop.monitor.hosts import HostRow, host_rows
+from qtop.monitor.state import View
+from qtop.screens import frame_texts
 from qtop.screens.base import bindings
 from qtop.screens.rows import RowsScreen
-from qtop.stage import View
-from qtop.widgets import chrome
+from qtop.search.fields import Subject
+from qtop.text import format
+from qtop.text.safe import safe
 from qtop.widgets.columns import Column, figure
-from qtop.widgets.vtable import VTable
+from qtop.widgets.table import VTable
 
 
 def _name(row: HostRow) -> str:
@@ -24,13 +24,13 @@ def _name(row: HostRow) -> str:
 
 COLUMNS: Final[tuple[Column[HostRow], ...]] = (
     Column("host", "host", 16, _name, flex=3, priority=100, sort_key=_name),
-    figure("workers", "workers", 8, lambda r: r.workers, cells.number, priority=95),
+    figure("workers", "workers", 8, lambda r: r.workers, format.number, priority=95),
     figure(
         "working",
         "working",
         8,
         lambda r: r.working,
-        cells.number,
+        format.number,
         priority=90,
         style=lambda r: "good" if r.working else "dim",
     ),
@@ -39,21 +39,21 @@ COLUMNS: Final[tuple[Column[HostRow], ...]] = (
         "silent",
         7,
         lambda r: r.troubled,
-        cells.number,
+        format.number,
         priority=92,
         style=lambda r: "bad" if r.troubled else "dim",
     ),
-    figure("longest", "longest", 8, lambda r: r.longest_s, cells.duration, priority=70),
-    figure("beat", "last beat", 9, lambda r: r.beat_age_s, cells.duration, priority=80),
+    figure("longest", "longest", 8, lambda r: r.longest_s, format.duration, priority=70),
+    figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.duration, priority=80),
     figure(
-        "processed", "processed", 9, lambda r: r.processed, cells.number, priority=50, style="dim"
+        "processed", "processed", 9, lambda r: r.processed, format.number, priority=50, style="dim"
     ),
     figure(
         "failed",
         "failed",
         7,
         lambda r: r.failed,
-        cells.number,
+        format.number,
         priority=55,
         style=lambda r: "bad" if r.failed else "dim",
     ),
@@ -82,7 +82,7 @@ class HostsScreen(RowsScreen):
     def show_board(self, view: View) -> None:
         """Show the machines."""
         self.table.stale = view.is_stale
-        self.table.empty_text = chrome.empty_word(
+        self.table.empty_text = frame_texts.empty_word(
             view, "machines", "workers bring them.", "workers"
         )
         self.show_rows(host_rows(view.board.workers or ()) if view.board else ())

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop.display.text import safe
-from qtop.finding.scanning import Source
-from qtop.jobs import waiting
-from qtop.jobs.search import chosen_of
-from qtop.jobs.waiting import JobRow
-from qtop.keymap import Where
+from qtop.keymap.keymap import Where
+from qtop.monitor.state import View
 from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.export import export
 from qtop.screens.job_editor import edit_job
 from qtop.screens.queue_choice import ask_for_queue
-from qtop.stage import View
+from qtop.search.selection import Source
+from qtop.systems.resque import waiting
+from qtop.systems.resque.job_search import chosen_of
+from qtop.systems.resque.waiting import JobRow
+from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
+from queuecore import windows
 from resque.errors import StoreError
-from resque.state import windows
 
 
 class JobScreen(TextScreen):

@@ -6,24 +6,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
-from qtop.display.text import counted
-from qtop.finding.chosen import Chosen
-from qtop.finding.scanning import Source
-from qtop.jobs import search as job_search
-from qtop.jobs.search import JobSearch, chosen_of
-from qtop.jobs.waiting import JobRow, source_of
-from qtop.keymap import Where
-from qtop.plans.jobs import unusable
-from qtop.plans.plan import Plan
+from qtop.actions.plan import Plan
+from qtop.keymap.keymap import Where
+from qtop.monitor.state import View
+from qtop.screens import frame_texts, queue_bars
 from qtop.screens.export import export
 from qtop.screens.job_editor import edit_job
-from qtop.screens.leads import follow, to_serving
-from qtop.screens.paged_table import with_marks
+from qtop.screens.links import follow, to_serving
+from qtop.screens.paging import with_marks
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import RowsScreen
-from qtop.stage import View
-from qtop.widgets import chrome, queue_bars
-from qtop.widgets.bar import Bar, Span
+from qtop.search.chosen import Chosen
+from qtop.search.selection import Source
+from qtop.systems.resque import job_search
+from qtop.systems.resque.job_search import JobSearch, chosen_of
+from qtop.systems.resque.queues import unusable
+from qtop.systems.resque.waiting import JobRow, source_of
+from qtop.text.safe import counted
+from qtop.widgets.bars import Bar, Span
 
 #: Says for an item's bytes why an action will refuse it, for its preview.
 Refusal = Callable[[bytes], "str | None"]
@@ -51,7 +51,7 @@ class JobActions(RowsScreen):
         if board is not None:
             if board.queues is None:
                 why = board.totals.problems.get("queues", "")
-                self.service.show([Span(f" {chrome.unknown_word(why)}", "warn")])
+                self.service.show([Span(f" {frame_texts.unknown_word(why)}", "warn")])
                 return
             row = next((row for row in board.queues if row.name == name), None)
             served_by, workers = self.app.stage.served_by, board.workers

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtop.display.text import safe
-from qtop.finding.scanning import Source
-from qtop.jobs import waiting
-from qtop.jobs.waiting import JobRow
 from qtop.screens.payload_editor import edited
-from qtop.widgets.vtable import VTable
+from qtop.search.selection import Source
+from qtop.systems.resque import waiting
+from qtop.systems.resque.waiting import JobRow
+from qtop.text.safe import safe
+from qtop.widgets.table import VTable
 from resque.errors import StoreError
 
 if TYPE_CHECKING:
-    from qtop.app import QtopApp
+    from qtop.app.app import QtopApp
 
 
 async def edit_job(

@@ -10,23 +10,23 @@ from typing import Any, ClassVar, Final
 from textual.widget import Widget
 from textual.worker import WorkType
 
-from qtop.display.text import safe
-from qtop.finding.filter_terms import Subject
-from qtop.finding.following import Follower
-from qtop.finding.walker import Visit
-from qtop.jobs.search import MOST_LISTED, JobMatches, JobSearch
-from qtop.jobs.waiting import JobRow, rows_of, shifted
-from qtop.keymap import Where
+from qtop.keymap.keymap import Where
+from qtop.monitor.state import View
+from qtop.screens import frame_texts, queue_bars
 from qtop.screens.base import bindings
 from qtop.screens.job import JobScreen
 from qtop.screens.job_actions import JobActions
 from qtop.screens.jobs_table import JobsTable
-from qtop.screens.paged_table import marks_spans
-from qtop.stage import View
-from qtop.widgets import chrome, queue_bars
-from qtop.widgets.vtable import VTable
+from qtop.screens.paging import marks_spans
+from qtop.search.fields import Subject
+from qtop.search.following import Follower
+from qtop.search.walker import Visit
+from qtop.systems.resque.job_search import MOST_LISTED, JobMatches, JobSearch
+from qtop.systems.resque.waiting import JobRow, rows_of, shifted
+from qtop.text.safe import safe
+from qtop.widgets.table import VTable
+from queuecore import windows
 from resque.errors import StoreError
-from resque.state import windows
 
 WINDOW: Final = 200
 #: Of longer items only the beginning is listed; opening one fetches the whole.
@@ -151,7 +151,7 @@ class JobsScreen(JobActions):
             self.app.say(safe(str(error)), "bad")
             self.table.stale = self._is_unread = True
             if self._length is None:
-                self._put((), chrome.unknown_word(str(error)))
+                self._put((), frame_texts.unknown_word(str(error)))
                 self._show_title()
             return None
 
@@ -192,7 +192,7 @@ class JobsScreen(JobActions):
         if self._matches is not None and follower is not None:
             none = self.no_match if follower.is_complete else "Looking through the whole list …"
             if follower.problem is not None and not follower.is_complete:
-                none = chrome.unknown_word(follower.problem)
+                none = frame_texts.unknown_word(follower.problem)
             self._put(self._matches.listed(), none)
         self._show_title()
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from qtop.display import cells
-from qtop.jobs.waiting import JobRow
-from qtop.screens.paged_table import PagedTable
+from qtop.screens.paging import PagedTable
+from qtop.systems.resque.waiting import JobRow
+from qtop.text import format
 from qtop.widgets.columns import Column, figure
 
 
 def _class(row: JobRow) -> str:
     if row.is_large:
         return "(large)"
-    return "unreadable" if row.problem is not None else cells.job_class(row.class_name, None)
+    return "unreadable" if row.problem is not None else format.job_class(row.class_name, None)
 
 
 COLUMNS: Final[tuple[Column[JobRow], ...]] = (
@@ -22,7 +22,7 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
         "place",
         "place",
         8,
-        lambda r: cells.number(r.place + 1),
+        lambda r: format.number(r.place + 1),
         priority=90,
         align="right",
         style="dim",
@@ -39,7 +39,7 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
         sort_key=_class,
     ),
     Column("args", "args", 30, lambda r: r.args, flex=3, priority=95),
-    figure("size", "bytes", 8, lambda r: r.item.size, cells.number, priority=50, style="dim"),
+    figure("size", "bytes", 8, lambda r: r.item.size, format.number, priority=50, style="dim"),
     Column("id", "id", 12, lambda r: r.item.sha[:12], priority=20, style="dim"),
 )
 

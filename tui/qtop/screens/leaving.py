@@ -8,8 +8,8 @@ from rich.text import Text
 from textual import on
 from textual.widgets import Button, Label
 
-from qtop.display.text import ago, counted
 from qtop.screens.dialogs import Dialog
+from qtop.text.safe import ago, counted
 
 
 class QuitDialog(Dialog[str | None]):

@@ -9,20 +9,20 @@ from typing import Any, ClassVar, Final
 
 from textual.timer import Timer
 
-from qtop.finding.filter_terms import Subject
-from qtop.keymap import Where
-from qtop.local.group import LocalWorker
+from qtop.keymap.keymap import Where
+from qtop.local.groups import LocalWorker
 from qtop.local.rows import GroupRow, LocalRow, local_rows
 from qtop.local.usage import Sampler, Usage
-from qtop.rows.active_job import unwrapped
+from qtop.monitor.state import View
 from qtop.screens import local_cells as texts
 from qtop.screens.base import bindings
 from qtop.screens.log import LogScreen
 from qtop.screens.rows import MainScreen
-from qtop.stage import View
+from qtop.search.fields import Subject
 from qtop.widgets.columns import Column
-from qtop.widgets.vtable import VTable
-from resque.state.workers import may_run_on
+from qtop.widgets.table import VTable
+from queuecore.active_job import unwrapped
+from resque.store.workers import may_run_on
 
 SAMPLE_EVERY_S: Final = 2.0
 

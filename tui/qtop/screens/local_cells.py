@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtop.display import cells
-from qtop.display.text import ago, safe
-from qtop.local.record import DONE
 from qtop.local.rows import GroupRow, LocalRow, PlaceRow
+from qtop.local.state_file import DONE
+from qtop.text import format
+from qtop.text.safe import ago, safe
 from qtop.widgets.columns import Tone
 
 _MIB: Final = 1024 * 1024
@@ -91,7 +91,7 @@ def job(row: LocalRow) -> str:
         # Of our own worker the path of the interpreter would be all that there is room for.
         _, _, own = shown.partition(" -m qtop worker ")
         return f"qtop worker {own}" if own else shown
-    does = reason(row) if row.seen is None else cells.worker_job(row.seen)
+    does = reason(row) if row.seen is None else format.worker_job(row.seen)
     return "; ".join(part for part in (problems(row), does) if part)
 
 
@@ -115,7 +115,7 @@ def reason(row: PlaceRow) -> str:
 
 def elapsed(row: LocalRow) -> str:
     """How long a worker has had its job."""
-    return "" if isinstance(row, GroupRow) or row.seen is None else cells.worker_elapsed(row.seen)
+    return "" if isinstance(row, GroupRow) or row.seen is None else format.worker_elapsed(row.seen)
 
 
 def cpu(row: LocalRow) -> str:
@@ -158,4 +158,4 @@ def _parts(row: LocalRow) -> tuple[PlaceRow, ...]:
 
 def _sum(numbers: list[int | None]) -> str:
     known = [number for number in numbers if number is not None]
-    return cells.partly(sum(known), is_least=len(known) < len(numbers)) if known else ""
+    return format.partly(sum(known), is_least=len(known) < len(numbers)) if known else ""

@@ -11,16 +11,16 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from qtop.display.text import counted, safe
-from qtop.keymap import Where
-from qtop.local.group import LocalWorker
+from qtop.keymap.keymap import Where
+from qtop.local.groups import LocalWorker
 from qtop.local.levels import level, without_colours
+from qtop.local.logs import Tail
 from qtop.local.rows import PlaceRow
-from qtop.local.tail import Tail
+from qtop.monitor.state import View
 from qtop.screens import local_cells as texts
 from qtop.screens.base import ConsoleScreen, bindings
-from qtop.stage import View
-from qtop.widgets.bar import Bar, Span
+from qtop.text.safe import counted, safe
+from qtop.widgets.bars import Bar, Span
 from qtop.widgets.field import Field
 from qtop.widgets.log_view import LogLine, LogView
 

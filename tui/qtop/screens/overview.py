@@ -9,15 +9,13 @@ from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from qtop.display import cells
-from qtop.display.charts import area
-from qtop.display.text import safe
-from qtop.failed.newest import NewestGroup
-from qtop.finding.filters import term
-from qtop.keymap import Where
-from qtop.rows.active_job import unwrapped
+from qtop.keymap.keymap import Where
+from qtop.monitor.incidents.incident import Lead
+from qtop.monitor.state import View
+from qtop.screens import frame_texts
 from qtop.screens.base import ListScreen, bindings
-from qtop.screens.leads import follow
+from qtop.screens.incident import VerdictScreen
+from qtop.screens.links import follow
 from qtop.screens.overview_tables import (
     FAILURES,
     JOBS,
@@ -30,13 +28,15 @@ from qtop.screens.overview_tables import (
     verdict_rows,
 )
 from qtop.screens.rows import MainKeys
-from qtop.screens.verdict import VerdictScreen
-from qtop.stage import View
-from qtop.verdicts import Lead
-from qtop.widgets import chrome
-from qtop.widgets.bar import Bar, Span
+from qtop.search.filter_language import term
+from qtop.search.newest import NewestGroup
+from qtop.text import format
+from qtop.text.charts import area
+from qtop.text.safe import safe
+from qtop.widgets.bars import Bar, Span
 from qtop.widgets.server_bar import server
-from qtop.widgets.vtable import VTable
+from qtop.widgets.table import VTable
+from queuecore.active_job import unwrapped
 
 _FIGURE_CELLS: Final = 18
 _CHARTS: Final = 3
@@ -135,15 +135,15 @@ class OverviewScreen(MainKeys, ListScreen):
             table.stale = view.is_stale
         # That Redis does not answer is news, whatever else is old.
         self.table.stale = False
-        self.table.empty_text = chrome.empty_word(view, "verdicts", "")
+        self.table.empty_text = frame_texts.empty_word(view, "verdicts", "")
         self.table.set_rows(verdict_rows(view))
         self._advise(self.table.cursor_row)
-        self.queues.empty_text = chrome.empty_word(view, "queues", "", "queues")
+        self.queues.empty_text = frame_texts.empty_word(view, "queues", "", "queues")
         self.queues.set_rows(neediest(board.queues or ()) if board else ())
         self.jobs.empty_text = _none_runs(view)
         self.jobs.set_rows(longest(board.workers or ()) if board else ())
-        self.failures.empty_text = chrome.empty_word(view, "failed jobs", "", "failures")
-        self.failures.label("number", cells.failed_label(board))
+        self.failures.empty_text = frame_texts.empty_word(view, "failed jobs", "", "failures")
+        self.failures.label("number", format.failed_label(board))
         self.failures.set_rows(glance.groups)
         self._show_charts(view)
 
@@ -160,16 +160,16 @@ class OverviewScreen(MainKeys, ListScreen):
         height = _TALL_LINES if self.size.height >= _HIGH else 1
         width = self._charts[0].size.width - _FIGURE_CELLS
         shown = (
-            ("waiting", cells.waiting(totals), courses.waiting, ""),
+            ("waiting", format.waiting(totals), courses.waiting, ""),
             (
                 "done/s",
-                cells.rate(totals.processed_per_s if totals else None),
+                format.rate(totals.processed_per_s if totals else None),
                 courses.processed_per_s,
                 "",
             ),
             (
                 "failed/s",
-                cells.rate(totals.failed_per_s if totals else None),
+                format.rate(totals.failed_per_s if totals else None),
                 courses.failed_per_s,
                 "bad",
             ),
@@ -248,10 +248,10 @@ class OverviewScreen(MainKeys, ListScreen):
 def _none_runs(view: View) -> str:
     """What the list of running jobs says when there are none."""
     if view.board is None:
-        return chrome.empty_word(view, "jobs", "")
+        return frame_texts.empty_word(view, "jobs", "")
     problems = view.board.totals.problems
     why = problems.get("workers") or problems.get("jobs in hand")
-    return "No job is running." if why is None else chrome.unknown_word(why)
+    return "No job is running." if why is None else frame_texts.unknown_word(why)
 
 
 def _lead_of(group: NewestGroup) -> Lead:

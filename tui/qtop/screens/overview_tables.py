@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from heapq import nlargest, nsmallest
 from typing import Final, NamedTuple
 
-from qtop.display import cells
-from qtop.display.text import ago, safe
-from qtop.failed.newest import NewestGroup
-from qtop.keymap import Where
-from qtop.manner import Manner
-from qtop.rows.model import QueueRow, WorkerRow
+from qtop.keymap.keymap import Where
+from qtop.monitor.incidents.incident import Severity, Verdict
+from qtop.monitor.rows import QueueRow, WorkerRow
+from qtop.monitor.state import View
+from qtop.monitor.ui_policy import Manner
 from qtop.screens import queue_columns
-from qtop.stage import View
-from qtop.verdicts import Severity, Verdict
+from qtop.search.newest import NewestGroup
+from qtop.text import format
+from qtop.text.safe import ago, safe
 from qtop.widgets.columns import Column, Tone
 
 #: By check and kind: what mends it, an action of Overview or of where the verdict leads.
@@ -44,7 +44,7 @@ class VerdictRow(NamedTuple):
 
 def coarse(age_s: float | None) -> str:
     """An age that does not change every second: that would be bytes over ssh and no news."""
-    return "<1 min" if age_s is not None and age_s < 60 else cells.duration(age_s)
+    return "<1 min" if age_s is not None and age_s < 60 else format.duration(age_s)
 
 
 def since(row: VerdictRow) -> str:
@@ -144,12 +144,12 @@ JOBS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=60,
         style=lambda r: "bad" if r.condition == "dead?" else "warn",
     ),
-    Column("worker", "on", 12, cells.worker_place, 1, priority=80, style="dim", tail=":"),
+    Column("worker", "on", 12, format.worker_place, 1, priority=80, style="dim", tail=":"),
 )
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
-    Column("number", "failed", 6, lambda g: cells.number(g.number), priority=90, align="right"),
-    Column("class", "class", 12, lambda g: cells.failure_class(g.newest.failure), 2, priority=100),
+    Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
+    Column("class", "class", 12, lambda g: format.failure_class(g.newest.failure), 2, priority=100),
     Column("error", "error", 12, lambda g: _error(g), 3, priority=95, style="bad"),
     Column(
         "last",
@@ -166,14 +166,14 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
 def _job(row: WorkerRow) -> str:
     # Without its arguments: they are data, and on the screen of the workers.
     record = row.record
-    return "" if record is None else cells.job_class(record.class_name, record.args)
+    return "" if record is None else format.job_class(record.class_name, record.args)
 
 
 def _error(group: NewestGroup) -> str:
     failure = group.newest.failure
     if failure.exception is None:
-        return cells.failure_error(failure)
-    return f"{cells.exception_name(failure.exception)}: {cells.failure_error(failure)}"
+        return format.failure_error(failure)
+    return f"{format.exception_name(failure.exception)}: {format.failure_error(failure)}"
 
 
 def verdict_rows(view: View) -> list[VerdictRow]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtop.display.text import safe
-from qtop.due.glance import PAGE
-from qtop.widgets.vtable import VTable
+from qtop.systems.resque.scheduled_page import PAGE
+from qtop.text.safe import safe
+from qtop.widgets.table import VTable
 from resque.errors import StoreError
-from resque.state import delayed_windows
-from resque.state.delayed_windows import Page, Position
+from resque.store import delayed_windows
+from resque.store.delayed_windows import Page, Position
 
 if TYPE_CHECKING:
     from qtop.screens.base import ConsoleScreen

@@ -12,17 +12,17 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from qtop import keymap
-from qtop.display.text import safe
-from qtop.finding.filters import BadFilter, parse
-from qtop.keymap import DANGERS, Action, Where
+from qtop.keymap import keymap
+from qtop.keymap.keymap import DANGERS, Action, Where
 from qtop.keymap.synonyms import COMMANDS, PLACES, SYNONYMS
-from qtop.manner import Manner
-from qtop.screens.front import FrontScreen
-from qtop.verdicts import Lead
+from qtop.monitor.incidents.incident import Lead
+from qtop.monitor.ui_policy import Manner
+from qtop.screens.frame import FrontScreen
+from qtop.search.filter_language import BadFilter, parse
+from qtop.text.safe import safe
 from qtop.widgets.columns import Column
 from qtop.widgets.field import Field
-from qtop.widgets.vtable import VTable
+from qtop.widgets.table import VTable
 
 PALETTE_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("enter", "run", show=False, id="palette.run", priority=True),

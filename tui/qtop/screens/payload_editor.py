@@ -11,20 +11,21 @@ from textual.app import SuspendNotSupported
 from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
-from qtop.display.text import safe
-from qtop.manner import Manner
-from qtop.plans.changes import BadPayload
-from qtop.plans.editing import changed, difference, draft, editor, in_editor, plain
+from qtop.monitor.ui_policy import Manner
 from qtop.screens.dialogs import Dialog
+from qtop.systems.resque.changes import BadPayload
+from qtop.systems.resque.payloads import changed, difference, draft, editor, in_editor, plain
+from qtop.text.safe import safe
+from qtop.widgets.table import VTable
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
-from qtop.widgets.vtable import VTable
+from queuecore import windows
 from resque.errors import StoreError
-from resque.state import failures, windows
-from resque.state.failures import Failure
+from resque.store import failures
+from resque.store.failures import Failure
 
 if TYPE_CHECKING:
-    from qtop.app import QtopApp
+    from qtop.app.app import QtopApp
 
 
 class PayloadText(TextArea):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtop.display.text import safe
-from qtop.finding.scanning import Source
 from qtop.screens.queue_dialog import QueueDialog
+from qtop.search.selection import Source
+from qtop.text.safe import safe
 
 if TYPE_CHECKING:
-    from qtop.app import QtopApp
+    from qtop.app.app import QtopApp
 
 
 def ask_for_queue(app: QtopApp, source: Source, title: str, move: Callable[[str], None]) -> None:

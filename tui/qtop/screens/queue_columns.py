@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from qtop.display import cells
-from qtop.display.text import safe
-from qtop.rows.model import QueueRow
+from qtop.monitor.rows import QueueRow
+from qtop.text import format
+from qtop.text.safe import safe
 from qtop.widgets.columns import Column, Tone, figure
 
 _TREND_CELLS: Final = 10
@@ -64,7 +64,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "depth",
         "waiting",
         8,
-        cells.depth,
+        format.depth,
         priority=95,
         align="right",
         style=_depth_tone,
@@ -75,7 +75,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "trend",
         "trend",
         _TREND_CELLS,
-        lambda r: cells.trend(r.depths, r.looks, _TREND_CELLS, r.falls),
+        lambda r: format.trend(r.depths, r.looks, _TREND_CELLS, r.falls),
         priority=68,
         align="right",
         style="accent",
@@ -84,7 +84,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "in",
         "in/s",
         6,
-        lambda r: cells.rate(r.rates.in_per_s, is_estimate=r.rates.is_estimate),
+        lambda r: format.rate(r.rates.in_per_s, is_estimate=r.rates.is_estimate),
         priority=70,
         align="right",
         style=lambda r: _rate_tone(r.rates.in_per_s),
@@ -95,7 +95,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "out",
         "out/s",
         6,
-        lambda r: cells.rate(r.rates.out_per_s, is_estimate=r.rates.is_estimate),
+        lambda r: format.rate(r.rates.out_per_s, is_estimate=r.rates.is_estimate),
         priority=75,
         align="right",
         style=lambda r: _rate_tone(r.rates.out_per_s),
@@ -106,7 +106,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "empty",
         "empty in",
         8,
-        cells.empty_in,
+        format.empty_in,
         priority=65,
         align="right",
         style=_empty_tone,
@@ -117,7 +117,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "next_waits",
         "next waits",
         10,
-        lambda r: cells.duration(r.next_waits_s),
+        lambda r: format.duration(r.next_waits_s),
         priority=35,
         align="right",
         style=_waits_tone,
@@ -125,14 +125,20 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         descends=True,
     ),
     figure(
-        "workers", "workers", 7, lambda r: r.serving, cells.number, priority=60, style=_serving_tone
+        "workers",
+        "workers",
+        7,
+        lambda r: r.serving,
+        format.number,
+        priority=60,
+        style=_serving_tone,
     ),
     figure(
         "in_hand",
         "in hand",
         7,
         lambda r: r.in_hand,
-        cells.number,
+        format.number,
         priority=30,
         style=lambda r: None if r.in_hand else "dim",
     ),
@@ -140,7 +146,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "failed",
         "failed",
         6,
-        lambda r: cells.number(r.failed),
+        lambda r: format.number(r.failed),
         priority=55,
         align="right",
         style=lambda r: "bad" if r.failed else "dim",
@@ -151,7 +157,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "state",
         "state",
         9,
-        cells.queue_state,
+        format.queue_state,
         flex=4,
         priority=80,
         style=_state_tone,

@@ -10,8 +10,8 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop.display.text import safe
 from qtop.screens.dialogs import Dialog
+from qtop.text.safe import safe
 from qtop.widgets.field import Field
 
 

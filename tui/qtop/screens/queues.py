@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from qtop.display import cells
-from qtop.display.text import counted, safe
-from qtop.finding.filter_terms import Subject
-from qtop.keymap import Where
-from qtop.plans.plan import Plan, Seen, look_at
-from qtop.rows.falls import Fall
-from qtop.rows.model import QueueRow
+from qtop.actions.plan import Plan, Seen, look_at
+from qtop.keymap.keymap import Where
+from qtop.monitor.drops import Fall
+from qtop.monitor.rows import QueueRow
+from qtop.monitor.state import View
+from qtop.screens import frame_texts
 from qtop.screens.base import bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from qtop.screens.leads import follow, to_serving
+from qtop.screens.links import follow, to_serving
 from qtop.screens.queue_columns import COLUMNS
 from qtop.screens.rows import MainScreen
-from qtop.stage import View
-from qtop.widgets import chrome
-from qtop.widgets.vtable import VTable
-from resque.state import queues
+from qtop.search.fields import Subject
+from qtop.text import format
+from qtop.text.safe import counted, safe
+from qtop.widgets.table import VTable
+from resque.store import queues
 
 
 class QueuesScreen(MainScreen):
@@ -50,15 +50,15 @@ class QueuesScreen(MainScreen):
             table.show_columns(None)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
         gone = view.board.totals.falls.gone if view.board else ()
-        word = chrome.empty_word(view, "queues", advice, "queues")
+        word = frame_texts.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
-        table.label("failed", cells.failed_label(view.board))
+        table.label("failed", format.failed_label(view.board))
         self.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
         """A queue as filters see it: words also find its state."""
-        return Subject(queue=row.name, words=(cells.queue_state(row),))
+        return Subject(queue=row.name, words=(format.queue_state(row),))
 
     def on_vtable_opened(self, event: VTable.Opened[QueueRow]) -> None:
         """Show the jobs that wait in the queue."""

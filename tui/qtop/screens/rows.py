@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from textual.widget import Widget
 
-from qtop.display.text import safe
-from qtop.finding import filters
-from qtop.finding.filter_terms import Subject
-from qtop.finding.filters import BadFilter, Filter
 from qtop.screens.base import ConsoleScreen, ListScreen
-from qtop.widgets.bar import Bar, Span
-from qtop.widgets.filter_bar import FilterBar
+from qtop.search import filter_language
+from qtop.search.fields import Subject
+from qtop.search.filter_language import BadFilter, Filter
+from qtop.text.safe import safe
+from qtop.widgets.bars import Bar, Span
+from qtop.widgets.filter_input import FilterBar
 
 
 class RowsScreen(ListScreen):
@@ -103,7 +103,7 @@ class RowsScreen(ListScreen):
     def set_filter(self, text: str) -> bool:
         """Show only what matches; False when the text makes no filter, and the reason is said."""
         try:
-            wanted = filters.parse(text)
+            wanted = filter_language.parse(text)
         except BadFilter as error:
             self.app.say(safe(str(error)), "warn")
             return False
@@ -147,7 +147,7 @@ class RowsScreen(ListScreen):
         """Filter while it is typed, as far as it makes sense."""
         event.stop()
         try:
-            filters.parse(event.text)
+            filter_language.parse(event.text)
         except BadFilter as error:
             self.app.say(safe(str(error)), "dim")
         else:
@@ -185,7 +185,7 @@ class MainScreen(MainKeys, RowsScreen):
     def action_clear_filter(self) -> None:
         """Back to where a lead came from, or show everything again."""
         # Imported here: it knows this module.
-        from qtop.screens.leads import go_back
+        from qtop.screens.links import go_back
 
         if not go_back(self.app, self):
             self.set_filter("")

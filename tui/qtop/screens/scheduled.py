@@ -10,9 +10,18 @@ from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 
-from qtop.display.text import safe
-from qtop.due.glance import Glance, glance
-from qtop.due.rows import (
+from qtop.keymap.keymap import Where
+from qtop.monitor.state import View
+from qtop.screens import frame_texts, scheduled_bars, scheduled_tables
+from qtop.screens.base import bindings
+from qtop.screens.pager import Pager
+from qtop.screens.paging import PagedTable, marks_spans
+from qtop.screens.scheduled_actions import Part, ScheduledActions
+from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
+from qtop.screens.searcher import Searcher
+from qtop.search.fields import Subject
+from qtop.systems.resque.scheduled_page import Glance, glance
+from qtop.systems.resque.scheduled_rows import (
     ClassRow,
     DueRow,
     ScheduleRow,
@@ -21,23 +30,13 @@ from qtop.due.rows import (
     schedule_rows,
     schedule_subject,
 )
-from qtop.due.search import subject
-from qtop.finding.filter_terms import Subject
-from qtop.keymap import Where
-from qtop.screens import scheduled_tables
-from qtop.screens.base import bindings
-from qtop.screens.paged_table import PagedTable, marks_spans
-from qtop.screens.pager import Pager
-from qtop.screens.scheduled_actions import Part, ScheduledActions
-from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
-from qtop.screens.searcher import Searcher
-from qtop.stage import View
-from qtop.widgets import chrome, scheduled_bars
-from qtop.widgets.bar import Bar
-from qtop.widgets.vtable import VTable
+from qtop.systems.resque.scheduled_search import subject
+from qtop.text.safe import safe
+from qtop.widgets.bars import Bar
+from qtop.widgets.table import VTable
 from resque.errors import StoreError
 from resque.scheduler.zones import local_zone
-from resque.state.delayed_windows import Position
+from resque.store.delayed_windows import Position
 
 _EMPTY: Final[dict[Part, str]] = {
     "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
@@ -97,7 +96,7 @@ class ScheduledScreen(ScheduledActions):
         if self.has_news(view):
             self._load()
         if self._glance is None and view.board is None:
-            self.table.empty_text = chrome.empty_word(view, "delayed jobs", "")
+            self.table.empty_text = frame_texts.empty_word(view, "delayed jobs", "")
         self._show_bars()
 
     def _load(self) -> None:
@@ -117,7 +116,7 @@ class ScheduledScreen(ScheduledActions):
             self.app.say(f"what is scheduled: {safe(str(error))}", "bad")
             self.table.stale = True
             if self._glance is None:
-                self._put((), chrome.unknown_word(str(error)))
+                self._put((), frame_texts.unknown_word(str(error)))
         finally:
             self._is_reading = False
         if self._reads_again:
@@ -154,7 +153,7 @@ class ScheduledScreen(ScheduledActions):
         elif run is not None:
             none = _EMPTY[self.part] if self.filter.is_empty else self.no_match
             if run.problem is not None:
-                none = chrome.unknown_word(run.problem)
+                none = frame_texts.unknown_word(run.problem)
             word = none if run.is_over else "Looking through all delayed jobs …"
             is_by_class = self.part == "classes"
             self._put(run.classes() if is_by_class else due_rows(run.found, self.now_s), word)
@@ -176,7 +175,7 @@ class ScheduledScreen(ScheduledActions):
         """What one of the lists says when it has no rows."""
         why = None if self._glance is None else self._glance.problems.get(what)
         if why is not None:
-            return chrome.unknown_word(why)
+            return frame_texts.unknown_word(why)
         return _EMPTY["jobs"] if what != "schedules" else scheduled_bars.no_schedules(self._glance)
 
     def _put(self, rows: Sequence[Any], empty_text: str) -> None:

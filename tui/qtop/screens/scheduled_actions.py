@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from qtop.display.text import safe
-from qtop.due.rows import ClassRow, DueRow, ScheduleRow, class_filter
-from qtop.due.search import Choice, choose, chosen
-from qtop.finding import filters
-from qtop.finding.filters import BadFilter, Filter
-from qtop.plans.plan import Plan
-from qtop.screens.paged_table import with_marks
+from qtop.actions.plan import Plan
+from qtop.screens.paging import with_marks
 from qtop.screens.rows import MainScreen
 from qtop.screens.scheduled_details import server_now
 from qtop.screens.searcher import Searcher
-from qtop.widgets.vtable import VTable
+from qtop.search import filter_language
+from qtop.search.filter_language import BadFilter, Filter
+from qtop.systems.resque.scheduled_rows import ClassRow, DueRow, ScheduleRow, class_filter
+from qtop.systems.resque.scheduled_search import Choice, choose, chosen
+from qtop.text.safe import safe
+from qtop.widgets.table import VTable
 
 Part = Literal["jobs", "classes", "schedules"]
 
@@ -87,7 +87,7 @@ class ScheduledActions(MainScreen):
 
     def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Plan]) -> None:
         try:
-            wanted = filters.parse(class_filter(row, self.filter.text))
+            wanted = filter_language.parse(class_filter(row, self.filter.text))
         except BadFilter as error:
             self.app.say(safe(str(error)), "warn")
         else:

@@ -8,17 +8,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final
 
-from qtop.display.text import safe
-from qtop.due.rows import DueRow, ScheduleRow
-from qtop.due.search import chosen
-from qtop.keymap import Where
+from qtop.keymap.keymap import Where
+from qtop.monitor.state import View
 from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
-from qtop.stage import View
+from qtop.systems.resque.scheduled_rows import DueRow, ScheduleRow
+from qtop.systems.resque.scheduled_search import chosen
+from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
+from queuecore import windows
 from resque.errors import StoreError
 from resque.scheduler.plan import next_firings
-from resque.state import delayed, windows
+from resque.store import delayed
 
 _FIRINGS: Final = 5
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from qtop.display import cells
-from qtop.display.text import safe
-from qtop.due.rows import ClassRow, DueRow, ScheduleRow, moment_of, timing
-from qtop.screens.paged_table import PagedTable
 from qtop.screens.pager import Pager
+from qtop.screens.paging import PagedTable
+from qtop.systems.resque.scheduled_rows import ClassRow, DueRow, ScheduleRow, moment_of, timing
+from qtop.text import format
+from qtop.text.safe import safe
 from qtop.widgets.columns import Column, Tone, figure
-from qtop.widgets.vtable import VTable
+from qtop.widgets.table import VTable
 
 
 def _due_tone(row: DueRow) -> Tone | None:
@@ -22,24 +22,24 @@ def _class(row: DueRow) -> str:
     job = row.seen.job
     if job is not None and job.item.is_cut:
         return "(large)"
-    return "unreadable" if row.problem else cells.job_class(row.class_name, None)
+    return "unreadable" if row.problem else format.job_class(row.class_name, None)
 
 
 def _args(row: DueRow) -> str:
     job = row.seen.job
     if row.problem is None:
-        return cells.short_json(row.args)
+        return format.short_json(row.args)
     return safe(job.item.raw[:1_000]) if job is not None and job.item.is_cut else safe(row.problem)
 
 
 JOB_COLUMNS: Final[tuple[Column[DueRow], ...]] = (
     Column(
-        *("due", "due", 14, lambda r: cells.due_in(r.due_s)),
+        *("due", "due", 14, lambda r: format.due_in(r.due_s)),
         priority=98,
         style=_due_tone,
         sort_key=lambda r: r.seen.moment.at,
     ),
-    Column("at", "at", 16, lambda r: cells.due_at(r.at, r.due_s), priority=70, style="dim"),
+    Column("at", "at", 16, lambda r: format.due_at(r.at, r.due_s), priority=70, style="dim"),
     Column(
         *("class", "class", 14, _class),
         flex=2,
@@ -49,7 +49,7 @@ JOB_COLUMNS: Final[tuple[Column[DueRow], ...]] = (
     ),
     Column("args", "args", 14, _args, flex=4, priority=95),
     Column(
-        *("queue", "queue", 8, lambda r: cells.optional(r.queue)),
+        *("queue", "queue", 8, lambda r: format.optional(r.queue)),
         flex=1,
         priority=85,
         sort_key=lambda r: r.queue,
@@ -59,7 +59,7 @@ JOB_COLUMNS: Final[tuple[Column[DueRow], ...]] = (
         "bytes",
         8,
         lambda r: None if r.seen.job is None else r.seen.job.item.size,
-        cells.number,
+        format.number,
         priority=30,
         style="dim",
     ),
@@ -67,11 +67,11 @@ JOB_COLUMNS: Final[tuple[Column[DueRow], ...]] = (
 
 
 def _class_name(row: ClassRow) -> str:
-    return cells.job_class(row.name, None) if row.is_readable else "(unreadable or large)"
+    return format.job_class(row.name, None) if row.is_readable else "(unreadable or large)"
 
 
 def _when(epoch: float, now_s: float) -> str:
-    return cells.due_in(epoch - now_s)
+    return format.due_in(epoch - now_s)
 
 
 CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
@@ -82,7 +82,7 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
         style=lambda r: None if r.is_readable else "warn",
         sort_key=_class_name,
     ),
-    figure("jobs", "jobs", 8, lambda r: r.count, cells.number, priority=99),
+    figure("jobs", "jobs", 8, lambda r: r.count, format.number, priority=99),
     Column(
         *("first", "first due", 14, lambda r: _when(r.first_at, r.now_s)),
         priority=95,
@@ -96,12 +96,12 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
     ),
     Column(
         *("until", "until", 16),
-        lambda r: cells.due_at(moment_of(r.last_at), r.last_at - r.now_s),
+        lambda r: format.due_at(moment_of(r.last_at), r.last_at - r.now_s),
         priority=50,
         style="dim",
     ),
     Column(
-        *("queues", "queues", 10, lambda r: safe(", ".join(r.queues)) or cells.NOTHING),
+        *("queues", "queues", 10, lambda r: safe(", ".join(r.queues)) or format.NOTHING),
         flex=1,
         priority=80,
     ),
@@ -111,7 +111,7 @@ CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
 def _timing(row: ScheduleRow) -> str:
     if row.problem is not None:
         return "unusable" if row.schedule is None else "not used"
-    return cells.NOTHING if row.schedule is None else safe(timing(row.schedule))
+    return format.NOTHING if row.schedule is None else safe(timing(row.schedule))
 
 
 def _schedule_class(row: ScheduleRow) -> str:
@@ -136,18 +136,18 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
     ),
     Column(
         *("next", "next run", 13),
-        lambda r: cells.NOTHING if r.next_s is None else cells.due_in(r.next_s),
+        lambda r: format.NOTHING if r.next_s is None else format.due_in(r.next_s),
         priority=90,
         sort_key=lambda r: r.next_at,
     ),
     Column(
-        *("at", "at", 16, lambda r: cells.short_moment(r.next_at)),
+        *("at", "at", 16, lambda r: format.short_moment(r.next_at)),
         priority=45,
         style="dim",
         sort_key=lambda r: r.next_at,
     ),
     Column(
-        *("last", "last queued", 16, lambda r: cells.short_moment(r.last_at)),
+        *("last", "last queued", 16, lambda r: format.short_moment(r.last_at)),
         priority=60,
         style="dim",
         sort_key=lambda r: r.last_at,
@@ -160,13 +160,13 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
         style=lambda r: "bad" if r.problem else "dim" if r.schedule is None else None,
     ),
     Column(
-        *("args", "args", 10, lambda r: "" if r.schedule is None else cells.short_json(r.args)),
+        *("args", "args", 10, lambda r: "" if r.schedule is None else format.short_json(r.args)),
         flex=2,
         priority=50,
     ),
     Column(
         *("queue", "queue", 8),
-        lambda r: "" if r.schedule is None else cells.optional(r.schedule.queue),
+        lambda r: "" if r.schedule is None else format.optional(r.schedule.queue),
         flex=1,
         priority=80,
         sort_key=lambda r: None if r.schedule is None else r.schedule.queue,

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from qtop.display.text import safe
-from qtop.due.search import Search
-from qtop.finding.filters import Filter
+from qtop.search.filter_language import Filter
+from qtop.systems.resque.scheduled_search import Search
+from qtop.text.safe import safe
 from resque.errors import StoreError
 
 if TYPE_CHECKING:

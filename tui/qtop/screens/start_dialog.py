@@ -12,9 +12,9 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop.display.text import safe
-from qtop.local.order import MOST_PER_START, BadOrder, Order
+from qtop.local.launch import MOST_PER_START, BadOrder, Order
 from qtop.screens.dialogs import Dialog
+from qtop.text.safe import safe
 from qtop.widgets.field import Field
 
 #: The fields: their names in code, their labels, what stands in them when they are empty.

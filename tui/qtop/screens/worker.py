@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from qtop.display.text import safe
-from qtop.keymap import Where
-from qtop.rows.model import WorkerRow
+from qtop.keymap.keymap import Where
+from qtop.monitor.rows import WorkerRow
+from qtop.monitor.state import View
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.details import worker_lines
-from qtop.stage import View
+from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
 
 

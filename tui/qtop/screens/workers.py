@@ -6,24 +6,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from qtop.display import cells
-from qtop.finding.filter_terms import Subject
-from qtop.finding.filters import term
-from qtop.keymap import Where
-from qtop.plans import evidence
-from qtop.plans.evidence import Case
-from qtop.plans.plan import Plan
-from qtop.rows.active_job import unwrapped
-from qtop.rows.condition import CONDITIONS
-from qtop.rows.model import WorkerRow
+from qtop.actions.plan import Plan
+from qtop.keymap.keymap import Where
+from qtop.monitor.condition import CONDITIONS
+from qtop.monitor.rows import WorkerRow
+from qtop.monitor.state import View
+from qtop.screens import frame_texts
 from qtop.screens.base import bindings
 from qtop.screens.hosts import HostsScreen
 from qtop.screens.rows import MainScreen
 from qtop.screens.worker import WorkerScreen
-from qtop.stage import View
-from qtop.widgets import chrome
+from qtop.search.fields import Subject
+from qtop.search.filter_language import term
+from qtop.systems.resque import evidence
+from qtop.systems.resque.evidence import Case
+from qtop.text import format
 from qtop.widgets.columns import Column, Tone, figure
-from qtop.widgets.vtable import VTable
+from qtop.widgets.table import VTable
+from queuecore.active_job import unwrapped
 
 _TONES: Final[dict[str, Tone]] = {
     "dead?": "bad",
@@ -41,7 +41,7 @@ def _heartbeat_tone(row: WorkerRow) -> Tone | None:
 
 
 def _place(row: WorkerRow) -> str:
-    return f"{'●' if row.is_local else ' '} {cells.worker_place(row)}"
+    return f"{'●' if row.is_local else ' '} {format.worker_place(row)}"
 
 
 COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
@@ -54,12 +54,12 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         style=lambda r: _TONES[r.condition],
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
-    Column("job", "job", 22, cells.worker_job, flex=4, priority=95, sort_key=cells.worker_job),
+    Column("job", "job", 22, format.worker_job, flex=4, priority=95, sort_key=format.worker_job),
     Column(
         "elapsed",
         "for",
         6,
-        cells.worker_elapsed,
+        format.worker_elapsed,
         priority=90,
         align="right",
         sort_key=lambda r: r.elapsed_s,
@@ -71,7 +71,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         "beat",
         "beat",
         6,
-        cells.heartbeat,
+        format.heartbeat,
         priority=80,
         align="right",
         style=_heartbeat_tone,
@@ -92,20 +92,20 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         "queues",
         "queues",
         8,
-        cells.worker_queues,
+        format.worker_queues,
         flex=1,
         priority=60,
         sort_key=lambda r: r.identity.queues,
     ),
     figure(
-        "processed", "processed", 9, lambda r: r.processed, cells.number, priority=50, style="dim"
+        "processed", "processed", 9, lambda r: r.processed, format.number, priority=50, style="dim"
     ),
     figure(
         "failed",
         "failed",
         7,
         lambda r: r.failed,
-        cells.number,
+        format.number,
         priority=45,
         style=lambda r: "bad" if r.failed else "dim",
     ),
@@ -139,12 +139,12 @@ class WorkersScreen(MainScreen):
         if row.record is None:
             return ""
         usual_s = self.app.stage.usual_s(row.record)
-        return cells.duration(None if usual_s is None else max(1.0, usual_s))
+        return format.duration(None if usual_s is None else max(1.0, usual_s))
 
     def show_board(self, view: View) -> None:
         """Show the workers."""
         table: VTable[WorkerRow] = self.table
-        table.empty_text = chrome.empty_word(
+        table.empty_text = frame_texts.empty_word(
             view,
             "workers",
             f"press {view.manner.sign('start_workers')} to start one here.",

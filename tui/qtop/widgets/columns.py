@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
-from qtop.display.nearest import unknown
-from qtop.display.text import ELLIPSIS, Align, crop, pad
+from qtop.text.did_you_mean import unknown
+from qtop.text.safe import ELLIPSIS, Align, crop, pad
 
 RowT = TypeVar("RowT")
 

@@ -8,7 +8,7 @@ from textual import events
 from textual.content import Content
 from textual.widgets import Checkbox, Input
 
-from qtop.display.text import visible
+from qtop.text.safe import visible
 
 
 class Field(Input):

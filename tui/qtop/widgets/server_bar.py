@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qtop.display.text import ago, counted, safe
-from qtop.widgets.bar import Span
-from resque.state.inspection import Facts
+from qtop.text.safe import ago, counted, safe
+from qtop.widgets.bars import Span
+from resque.store.server_info import Facts
 
 
 def server(facts: Facts | None) -> list[Span]:

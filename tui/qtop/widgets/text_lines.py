@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from qtop.display.text import pad
+from qtop.text.safe import pad
 
 #: How many characters of a text mean what.
 TextSpan = tuple[int, str]

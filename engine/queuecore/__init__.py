@@ -1,0 +1,1 @@
+"""What no queue system owns: addresses, exchanges and runners, long lists, records of actions."""

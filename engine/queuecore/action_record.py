@@ -1,0 +1,91 @@
+"""What an operator's action leaves behind: an entry in the audit stream, and what its undo needs.
+
+Both are written by the same script as the action itself. Actions without a trail (an
+application's own, through `Resque`) leave nothing, as in Ruby.
+"""
+
+from __future__ import annotations
+
+import os
+
+from queuecore.exchange import Arg
+from queuecore.keys import QueueKeys, name_bytes
+from queuecore.values import value
+
+#: How long an action can be undone.
+DEFAULT_UNDO_S = 24 * 3600
+#: How much an undo may keep in Redis before the action says that it will not be undoable.
+DEFAULT_UNDO_BYTES = 64 * 1024 * 1024
+#: About how many entries the audit stream keeps.
+AUDIT_ENTRIES = 10_000
+
+
+def new_id() -> str:
+    """An id for an operation."""
+    return os.urandom(8).hex()
+
+
+@value
+class Actor:
+    """Who acts: `user@host`, and with which client."""
+
+    who: str
+    client: str
+
+
+@value
+class Trail:
+    """One operation, for the record.
+
+    `action` is its verb (clear, delete, requeue, move, edit, pause, resume, remove, register,
+    prune, run now, reschedule, undo; of workers on a machine: start, stop, stop now, kill, end job,
+    pause, resume), `subject` what it acts on in words, `source` the key it takes
+    from, `queue` the queue's name where there is one; `planned` how many the preview named.
+    `undo_s` is how long it can be undone; 0 when it cannot, for example because what it removes is
+    too large to keep.
+    """
+
+    actor: Actor
+    action: str
+    subject: str
+    source: bytes
+    planned: int
+    queue: str = ""
+    undo_s: int = DEFAULT_UNDO_S
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            object.__setattr__(self, "id", new_id())
+
+    def fields(self) -> list[Arg]:
+        """The audit entry, field and value in turn."""
+        return [
+            *("id", self.id, "who", _bytes(self.actor.who)),
+            *("client", _bytes(self.actor.client), "action", self.action),
+            *("subject", _bytes(self.subject), "source", self.source),
+            *("queue", _bytes(self.queue)),
+            *("planned", self.planned, "undo_s", self.undo_s),
+        ]
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return name_bytes(text)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, from some JSON: not for this should an action fail.
+        return text.encode("utf-8", "backslashreplace")
+
+
+def trail_keys(keys: QueueKeys, trail: Trail | None) -> list[bytes]:
+    """The first three keys of a script that includes `trail.inc.lua`."""
+    operation = trail.id if trail is not None else ""
+    return [keys.audit(), keys.undo(operation), keys.undo_items(operation)]
+
+
+def trail_args(trail: Trail | None) -> list[Arg]:
+    """The first arguments of a script that includes `trail.inc.lua`."""
+    if trail is None:
+        return [0, 0, 0]
+    fields = trail.fields()
+    return [trail.undo_s, AUDIT_ENTRIES, len(fields), *fields]

@@ -1,0 +1,68 @@
+"""What Rails' ActiveJob puts into a payload: the job's own class and arguments, and times; of
+ActionMailer the mailer, the mail and its arguments. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from queuecore import times
+from resque.codec import Payload, decode_payload
+
+#: The class of every such payload; the job itself is its first argument.
+WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
+
+
+#: What ActionMailer's jobs of all versions have as their third argument.
+_DELIVERIES: Final = ("deliver_now", "deliver_now!")
+
+
+def unwrapped(class_name: str | None, args: Any) -> tuple[str | None, Any]:
+    """A job's class and arguments, taken out of ActiveJob's wrapper if they are in one. A mail is
+    known by what it does, `UserMailer#welcome`: its jobs all have one class."""
+    job = _job(class_name, args)
+    if job is None:
+        return class_name, args
+    arguments = job.get("arguments")
+    return _mail(arguments) or (job["job_class"], arguments)
+
+
+def fields_of(class_name: str | None, args: Any) -> dict[str, Any]:
+    """What `unwrapped` makes of a job, as members of JSON beside the raw ones."""
+    name, arguments = unwrapped(class_name, args)
+    return {"job_class": name, "arguments": arguments}
+
+
+def _mail(arguments: Any) -> tuple[str, list[Any]] | None:
+    """The mail and its arguments. Since Rails 6 these are in a hash, with those of the mailer
+    (`with`)."""
+    if not isinstance(arguments, list) or len(arguments) < 3 or arguments[2] not in _DELIVERIES:
+        return None
+    mailer, mail, _, *rest = arguments
+    if not isinstance(mailer, str) or not isinstance(mail, str):
+        return None
+    inner = rest[0] if len(rest) == 1 else None
+    if isinstance(inner, Mapping) and isinstance(inner.get("args"), list):
+        rest = [*([inner["params"]] if "params" in inner else []), *inner["args"]]
+    return f"{mailer}#{mail}", rest
+
+
+def waiting_since(raw: bytes) -> datetime | None:
+    """When the job of a payload came to its queue: when it was enqueued, or came due if that was
+    later. None when nothing tells: Resque itself writes no time. O(bytes)."""
+    # Others are not worth decoding.
+    payload = decode_payload(raw) if b"enqueued_at" in raw else None
+    if not isinstance(payload, Payload):
+        return None
+    job = _job(payload.class_name, payload.args) or {}
+    moments = [times.parse(job.get(key)) for key in ("enqueued_at", "scheduled_at")]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _job(class_name: str | None, args: Any) -> Mapping[str, Any] | None:
+    if class_name == WRAPPER and isinstance(args, list) and args:
+        inner = args[0]
+        if isinstance(inner, Mapping) and isinstance(inner.get("job_class"), str):
+            return inner
+    return None

@@ -1,0 +1,96 @@
+"""Who did what: the stream of operators' actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from queuecore.action_record import Actor, Trail, trail_args, trail_keys
+from queuecore.exchange import Exchange, Reply, Steps, load_script, single
+from queuecore.keys import QueueKeys, name_text
+
+_NOTE = load_script("note")
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One action on record. `done` and `undone` count items and are None when that is no longer
+    known; `undo_left_s` is how long it can still be undone, None when it cannot."""
+
+    id: str
+    at: datetime
+    actor: Actor
+    action: str
+    subject: str
+    queue: str
+    source: bytes
+    planned: int
+    done: int | None
+    undone: int | None
+    undo_left_s: int | None
+
+
+def newest(keys: QueueKeys, limit: int) -> Steps[list[Deed]]:
+    """The last `limit` actions, newest first. Two round trips, O(limit)."""
+    entries: list[dict[str, str]] = yield Exchange(
+        (("XREVRANGE", keys.audit(), "+", "-", "COUNT", limit),),
+        lambda replies: [_fields(entry) for entry in replies[0]],
+    )
+    deeds: list[Deed] = yield Exchange(
+        tuple(
+            command
+            for entry in entries
+            for command in (
+                ("HMGET", keys.undo(entry["id"]), "done", "undone"),
+                ("TTL", keys.undo_items(entry["id"])),
+            )
+        ),
+        lambda replies: [
+            _deed(entry, replies[2 * i], replies[2 * i + 1]) for i, entry in enumerate(entries)
+        ],
+    )
+    return deeds
+
+
+def note(keys: QueueKeys, trail: Trail, done: int) -> Exchange[int]:
+    """Put an action on record that happened outside of Redis and cannot be undone there, such as
+    starting workers; nothing where `done` is 0. One round trip, O(1)."""
+    call = _NOTE.call(trail_keys(keys, trail), [*trail_args(trail), done])
+    return single(call, int, writes=True)
+
+
+def listed(reply: Reply) -> list[Deed]:
+    """The actions in a reply to XREVRANGE, without what is counted and can be undone."""
+    return [_deed(_fields(entry), [None, None], 0) for entry in reply]
+
+
+def _fields(entry: Reply) -> dict[str, str]:
+    moment, flat = entry
+    texts = [name_text(raw) for raw in flat]
+    fields = dict(zip(texts[::2], texts[1::2], strict=True))
+    return {"id": "", **fields, "at": name_text(moment).partition("-")[0]}
+
+
+def _deed(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> Deed:
+    done, undone = counts
+    return Deed(
+        id=entry["id"],
+        at=datetime.fromtimestamp(int(entry["at"]) / 1000, UTC),
+        actor=Actor(entry.get("who", "unknown"), entry.get("client", "unknown")),
+        action=entry.get("action", "unknown"),
+        subject=entry.get("subject", ""),
+        queue=entry.get("queue", ""),
+        source=entry.get("source", "").encode("utf-8", "surrogateescape"),
+        planned=_number(entry.get("planned")) or 0,
+        done=_number(done),
+        undone=None if _number(done) is None else _number(undone) or 0,
+        undo_left_s=ttl_s if ttl_s > 0 else None,
+    )
+
+
+def _number(text: bytes | str | None) -> int | None:
+    """A number that somebody wrote there; None when it is none."""
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return None

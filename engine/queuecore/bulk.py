@@ -1,0 +1,305 @@
+"""Acting on many items of a list at once: exactly those that were named, found by their bytes.
+
+A list is read in windows and changed in small scripts, so that Redis is never kept busy for
+long. Whoever drives the generator may stop between two steps; what was done is done, each item
+atomically, and doing it again is safe.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from queuecore import windows
+from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.errors import StoreError
+from queuecore.exchange import Arg, Exchange, Steps, load_script, single
+from queuecore.job_refs import Mark as Mark
+from queuecore.job_refs import Marks
+from queuecore.keys import QueueKeys, name_bytes
+from queuecore.windows import Item
+
+T = TypeVar("T")
+
+_TAKE = load_script("take")
+
+#: No JSON text and no item, and nobody can know it beforehand: what stands in a taken item's place
+#: within the script.
+BLANK = b"\0qtop: taken %s\0" % os.urandom(8).hex().encode()
+#: Items read at once, and changed at once; the latter also bounded by their bytes.
+READ_ITEMS = 1000
+TAKE_ITEMS = 200
+_TAKE_BYTES = 1 << 20
+#: Items are read again before they are taken: about so many bytes at once where they are large.
+_READ_BYTES = 8 << 20
+#: Reaching an item in the middle of a list walks over its nodes (8 KiB each, about 13 ns a node
+#: measured); a script takes as many items as it reaches within this time.
+_NODE_BYTES = 8192
+_NODE_S = 13e-9
+_SCRIPT_S = 5e-3
+#: How far from its place an item is looked for.
+_REACH = 50
+_BARRED = "the key of the queue holds no list"
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What becomes of one item: it leaves the list, and `payload` goes onto `queue` (None: it is
+    deleted)."""
+
+    place: int
+    raw: bytes
+    queue: str | None = None
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of the items that were named, in numbers. `refused` holds reasons and how
+    many items each kept back. `stopped` is what ended it before its end: then the rest was not
+    tried, but for a part whose outcome is unknown when `stopped` is an OutcomeUnknown."""
+
+    done: int = 0
+    gone: int = 0
+    refused: tuple[tuple[str, int], ...] = ()
+    stopped: StoreError | None = None
+
+    def __str__(self) -> str:
+        kept = sum(count for _, count in self.refused)
+        return f"{self.done:,} done, gone meanwhile {self.gone:,}, refused {kept:,}"
+
+    def plus(self, done: int = 0, gone: int = 0, refused: Iterable[str] = ()) -> Result:
+        """These numbers and some more."""
+        reasons = dict(self.refused)
+        for reason in refused:
+            reasons[reason] = reasons.get(reason, 0) + 1
+        return Result(self.done + done, self.gone + gone, tuple(reasons.items()))
+
+
+#: Decides what becomes of an item's bytes: a Taking (its place is filled in), or why not.
+Decide = Callable[[bytes], "Taking | str"]
+
+
+def delete(raw: bytes) -> Taking | str:
+    """Decide for an item: it goes."""
+    return Taking(0, raw)
+
+
+def instead(queue: str, payload: bytes) -> Decide:
+    """Decides that another payload takes an item's place, on a queue."""
+    return lambda raw: Taking(0, raw, queue, payload)
+
+
+def scan(
+    key: bytes, choose: Callable[[Item, int], T | None], *, max_bytes: int = 65_536
+) -> Steps[list[T]]:
+    """Go through a list from its end to its head and collect what `choose` makes of its items
+    (None: leave it out). Items that arrive meanwhile are not seen. A round trip for each 1,000
+    items; those longer than `max_bytes` come cut."""
+    found: list[T] = []
+    seen: windows.Window = yield windows.window(key, -READ_ITEMS, -1, max_bytes=max_bytes)
+    length = seen.length
+    anchor: str | None = None
+    for end in range(length, 0, -READ_ITEMS):
+        start = max(0, end - READ_ITEMS)
+        if end < length:
+            # One more than is new: where that one is now says how far the list has moved meanwhile.
+            again = windows.window(key, start, end, max_bytes=max_bytes)
+            seen = yield replace(again, progress=(length - end, length))
+        for offset in reversed(range(_new(seen.items, anchor, end - start))):
+            chosen = choose(seen.items[offset], start + offset)
+            if chosen is not None:
+                found.append(chosen)
+        anchor = seen.items[0].sha if seen.items else None
+    return found
+
+
+def _new(items: Sequence[Item], anchor: str | None, expected: int) -> int:
+    """How many of the items come before the one that was seen last."""
+    for offset in reversed(range(len(items))):
+        if items[offset].sha == anchor:
+            return offset
+    return min(expected, len(items))
+
+
+def take(
+    keys: QueueKeys,
+    key: bytes,
+    marks: Sequence[Mark],
+    decide: Decide,
+    trail: Trail | None = None,
+    *,
+    at_once: int = TAKE_ITEMS,
+) -> Steps[Result]:
+    """Take the marked items off a list, and push what `decide` says, in the list's order.
+
+    Items that moved a little are found by their bytes; what is not found is looked for once more
+    at the end, between its place and the head, then reported as gone. Two round trips for each
+    200 items, or each `at_once` (fewer when they are large); for that search one for each 1,000
+    places.
+    """
+    ordered: Sequence[Mark] = marks
+    if not isinstance(marks, Marks):
+        ordered = sorted(set(marks), key=lambda mark: mark.place)
+    most = _most_read(marks)
+    result = Result()
+    missed: list[Mark] = []
+    try:
+        for last_try in (False, True):
+            away = 0  # how far what comes next is from its place, going by what came before
+            for group in _groups(ordered, min(at_once, most), min(READ_ITEMS, most)):
+                group = [replace(mark, place=mark.place + away) for mark in group]
+                progress = result.done, len(marks)
+                seen: _Seen = yield _reread(key, group, min(_REACH, most), progress)
+                found, absent, refused = _decided(group, seen, decide)
+                result = result.plus(refused=refused)
+                taken = 0
+                for part in _parts(found, seen.length):
+                    takings = [replace(each, place=each.place - taken) for each, _ in part]
+                    done, gone, barred = yield _taking(keys, key, takings, seen.length, trail)
+                    taken += done
+                    absent += [part[number - 1][1] for number in gone]
+                    result = result.plus(done, refused=[_BARRED] * len(barred))
+                away -= taken
+                if found:
+                    away += found[-1][0].place - found[-1][1].place
+                missed += absent
+                result = result.plus(gone=len(absent) if last_try else 0)
+            if not missed or last_try:
+                break
+            ordered = yield from _sought(key, missed)
+            result = result.plus(gone=len(missed) - len(ordered))
+            missed = []
+    except StoreError as error:
+        return replace(result, stopped=error)
+    return result
+
+
+def _sought(key: bytes, missed: Sequence[Mark]) -> Steps[list[Mark]]:
+    """Those of the marks whose items are still there, with the places where they are now, in
+    their order. Lists shrink at their heads: each is between its place and the head."""
+    left = Counter(mark.sha for mark in missed)
+    found: list[Mark] = []
+    end = max(mark.place for mark in missed) + _REACH + 1
+    while end > 0 and left:
+        start = max(0, end - READ_ITEMS)
+        seen: windows.Window = yield windows.window(key, start, end - 1, max_bytes=0)
+        for offset in reversed(range(len(seen.items))):
+            sha = seen.items[offset].sha
+            if left[sha] > 0:
+                left[sha] -= 1
+                found.append(Mark(start + offset, sha))
+        left = +left
+        end = min(start, seen.length)
+    return found[::-1]
+
+
+def _most_read(marks: Sequence[Mark]) -> int:
+    """How many of such items to read at once, by their size as far as it is known."""
+    each_bytes = marks.size_bytes // max(1, len(marks)) if isinstance(marks, Marks) else 0
+    return max(1, _READ_BYTES // max(1, each_bytes))
+
+
+def _groups(marks: Iterable[Mark], at_once: int, span: int) -> Iterator[list[Mark]]:
+    """Marks that one read can cover, in the order of their places: `span` places at most."""
+    group: list[Mark] = []
+    for mark in marks:
+        if group and (len(group) >= at_once or mark.place - group[0].place > span):
+            yield group
+            group = []
+        group.append(mark)
+    if group:
+        yield group
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A stretch of the list: the place of its first item, its items, the list's length."""
+
+    first: int
+    items: tuple[bytes, ...]
+    length: int
+
+
+def _reread(
+    key: bytes, group: Sequence[Mark], reach: int, progress: tuple[int, int]
+) -> Exchange[_Seen]:
+    """The whole items around the marks."""
+    first = max(0, group[0].place - reach)
+    last = group[-1].place + reach
+    return Exchange(
+        (("LRANGE", key, first, last), ("LLEN", key)),
+        lambda replies: _Seen(first, tuple(replies[0]), int(replies[1])),
+        progress=progress,
+    )
+
+
+def _decided(
+    group: Sequence[Mark], seen: _Seen, decide: Decide
+) -> tuple[list[tuple[Taking, Mark]], list[Mark], list[str]]:
+    """Match marks with items by their SHA-1: what to take, what is lost, what is refused."""
+    by_sha: dict[str, list[int]] = {}
+    for offset, raw in enumerate(seen.items):
+        by_sha.setdefault(windows.whole(raw).sha, []).append(offset)
+    found: list[tuple[Taking, Mark]] = []
+    lost: list[Mark] = []
+    refused: list[str] = []
+    for mark in group:
+        offsets = by_sha.get(mark.sha)
+        if not offsets:
+            lost.append(mark)
+            continue
+        offset = min(offsets, key=lambda at: abs(seen.first + at - mark.place))
+        offsets.remove(offset)
+        decision = decide(seen.items[offset])
+        if isinstance(decision, str):
+            refused.append(decision)
+        else:
+            found.append((replace(decision, place=seen.first + offset), mark))
+    found.sort(key=lambda pair: pair[0].place)
+    return found, lost, refused
+
+
+def _parts(
+    found: Sequence[tuple[Taking, Mark]], length: int
+) -> Iterator[list[tuple[Taking, Mark]]]:
+    """Takings that one script may handle without keeping the server busy for long."""
+    part: list[tuple[Taking, Mark]] = []
+    size = 0
+    cost_s = 0.0
+    for taking, mark in found:
+        # Twice: once to compare, once to take.
+        reach_s = 2 * _reach_s(taking, length)
+        full = size + len(taking.raw) > _TAKE_BYTES or cost_s + reach_s > _SCRIPT_S
+        if part and full:
+            yield part
+            part, size, cost_s = [], 0, 0.0
+        part.append((taking, mark))
+        size += len(taking.raw) + len(taking.payload)
+        cost_s += reach_s
+    if part:
+        yield part
+
+
+def _reach_s(taking: Taking, length: int) -> float:
+    """How long the server takes to reach an item."""
+    depth = min(taking.place, max(0, length - taking.place))
+    return _NODE_S * depth * min(1.0, len(taking.raw) / _NODE_BYTES)
+
+
+def _taking(
+    keys: QueueKeys, key: bytes, part: Sequence[Taking], length: int, trail: Trail | None
+) -> Exchange[tuple[int, list[int], list[int]]]:
+    names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
+    # What has left its place since it was read is looked for no longer than all of this takes.
+    looks = len(part) + int(_SCRIPT_S / max(1e-6, *(_reach_s(taking, length) for taking in part)))
+    args: list[Arg] = [*trail_args(trail), BLANK, _REACH, looks, len(part)]
+    for taking in part:
+        target = 0 if taking.queue is None else names.index(taking.queue) + 1
+        args += [taking.place, taking.raw, target, taking.payload]
+    args += [name_bytes(name) for name in names]
+    script_keys = [*trail_keys(keys, trail), key, keys.queues(), *map(keys.queue, names)]
+    return single(_TAKE.call(script_keys, args), lambda reply: tuple(reply), writes=True)

@@ -1,0 +1,42 @@
+"""Names in Redis as text, and the keys that the operations here need of a queue system.
+
+Names (of queues, of workers) are text. Those read from Redis were decoded with
+`surrogateescape`, so that bytes that are not UTF-8 find their way back unchanged.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
+
+
+def name_bytes(name: str) -> bytes:
+    """The bytes of a name in Redis; the reverse of `name_text`."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def name_text(raw: bytes) -> str:
+    """A name as text; bytes that are not UTF-8 become lone surrogates and keep their identity."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+class QueueKeys(Protocol):
+    """The key names of one namespace, as far as lists, actions and their undo need them."""
+
+    def queues(self) -> bytes:
+        """Set of the names of all queues."""
+
+    def queue(self, queue: str) -> bytes:
+        """List of the payloads that wait in a queue."""
+
+    def audit(self) -> bytes:
+        """Stream of operators' actions."""
+
+    def undo(self, operation: str) -> bytes:
+        """Hash: what an action did."""
+
+    def undo_items(self, operation: str) -> bytes:
+        """List: what an action removed."""

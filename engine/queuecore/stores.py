@@ -1,0 +1,258 @@
+"""The two runners over redis-py: `Store` (blocking) and `AsyncStore` (asyncio).
+
+Both send an exchange's commands in one write and hand back the raw replies. Neither retries:
+a write whose answer was lost is reported as unknown, and whoever asked decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import redis
+from redis.exceptions import ResponseError
+
+from queuecore.address import Address, parse_url
+from queuecore.errors import Busy, ReadOnly, StoreError
+from queuecore.exchange import Exchange, Moved, Operation, Reply, drive
+from queuecore.last_words import last_words
+from queuecore.pools import async_close, async_pool_for, close, pool_for
+from queuecore.redis_errors import error_reply, is_turned_away, raise_ours
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT_S = 5.0
+#: How often a cluster may send us on before we give up.
+_MOST_MOVES = 3
+
+
+class Store:
+    """Runs operations on one Redis, blocking. Threads may share it; it survives a fork, after
+    which the child opens its own connections."""
+
+    def __init__(
+        self,
+        address: Address | str,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        client_name: str | None = None,
+    ) -> None:
+        self.address = parse_url(address) if isinstance(address, str) else address
+        self._timeout_s = timeout_s
+        self._name = client_name
+        #: The address, or the node of a cluster that has the keys.
+        self._node = self.address
+        self._pool = pool_for(self.address, timeout_s, client_name)
+        self._pid = os.getpid()
+
+    def run(self, operation: Operation[T]) -> T:
+        """Carry out an exchange, or all exchanges of a generator, and return its result.
+
+        Raises StoreError; OutcomeUnknown when the answer to a write was lost. Cost: one round
+        trip an exchange (one more the first time a server sees a script).
+        """
+        return drive(operation, self._exchange)
+
+    def _exchange(self, exchange: Exchange[T]) -> T:
+        for _ in range(_MOST_MOVES):
+            try:
+                return self._trade(exchange)
+            except Moved as moved:
+                # A cluster: every key of a namespace that is a hash tag is on one node.
+                self._go_to(moved.node(self._node))
+        raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
+
+    def _trade(self, exchange: Exchange[T]) -> T:
+        conversation = exchange.converse()
+        commands = next(conversation)
+        pool = self._own_pool()
+        try:
+            connection: Any = pool.get_connection()
+        except (redis.RedisError, OSError) as error:
+            # A node may be gone for good: the next exchange asks the first one again.
+            node = self._node
+            self._go_to(self.address)
+            said = last_words(node) if is_turned_away(error) else ""
+            raise_ours(ResponseError(said) if said else error, self.address, unknown=False)
+        is_clean = False
+        try:
+            while True:
+                connection.send_packed_command(connection.pack_commands(commands))
+                replies = [_read(connection) for _ in commands]
+                is_clean = True
+                commands = conversation.send(replies)
+                is_clean = False
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        except ReadOnly:
+            # After a failover: the next exchange asks the Sentinels anew.
+            is_clean = False
+            raise
+        except (redis.RedisError, OSError) as error:
+            raise_ours(error, self.address, unknown=exchange.writes)
+        finally:
+            if not is_clean or pool is not self._pool:
+                # Answers left on the wire would be taken for those of the next exchange.
+                connection.disconnect()
+            pool.release(connection)
+
+    def _own_pool(self) -> Any:
+        """The pool; in a child after a fork one of its own. The parent's cannot be used: another
+        thread may have had its lock in hand, and would never give it back here."""
+        if self._pid != os.getpid():
+            self._pool = pool_for(self._node, self._timeout_s, self._name)
+            self._pid = os.getpid()
+        return self._pool
+
+    def _go_to(self, node: Address) -> None:
+        if node == self._node:
+            return
+        pool = pool_for(node, self._timeout_s, self._name)
+        left, self._pool, self._node = self._pool, pool, node
+        # Not those in use: another thread waits for an answer there.
+        left.disconnect(inuse_connections=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        close(self._own_pool())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _read(connection: Any) -> Reply:
+    try:
+        return connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return error_reply(error)
+
+
+class AsyncStore:
+    """Runs operations on one Redis from asyncio. One event loop; at most one exchange at a time
+    on a connection, so that a slow one never delays another task's."""
+
+    def __init__(
+        self,
+        address: Address | str,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        client_name: str | None = None,
+    ) -> None:
+        self.address = parse_url(address) if isinstance(address, str) else address
+        self._timeout_s = timeout_s
+        self._name = client_name
+        #: The address, or the node of a cluster that has the keys.
+        self._node = self.address
+        self._pool = async_pool_for(self.address, timeout_s, client_name)
+
+    async def run(self, operation: Operation[T]) -> T:
+        """As `Store.run`. Cancelling it closes the connection in use; a write that was under
+        way then has an unknown outcome."""
+        if isinstance(operation, Exchange):
+            return await self._exchange(operation)
+        return await self._drive(operation)
+
+    async def _drive(self, steps: Generator[Exchange[Any], Any, T]) -> T:
+        result: Any = None
+        problem: StoreError | None = None
+        while True:
+            try:
+                step = steps.throw(problem) if problem else steps.send(result)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            # To build a large exchange and to pack it take milliseconds each: others have a turn.
+            await asyncio.sleep(0)
+            try:
+                result, problem = await self._exchange(step), None
+            except StoreError as error:
+                problem = error
+
+    async def _exchange(self, exchange: Exchange[T]) -> T:
+        for _ in range(_MOST_MOVES):
+            try:
+                return await self._trade(exchange)
+            except Moved as moved:
+                await self._go_to(moved.node(self._node))
+        raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
+
+    async def _trade(self, exchange: Exchange[T]) -> T:
+        conversation = exchange.converse()
+        commands = next(conversation)
+        pool = self._pool
+        patience = _Patience()
+        try:
+            connection: Any = await pool.get_connection()
+        except (redis.RedisError, OSError) as error:
+            # A node may be gone for good: the next exchange asks the first one again.
+            node = self._node
+            await self._go_to(self.address)
+            said = await asyncio.to_thread(last_words, node) if is_turned_away(error) else ""
+            raise_ours(ResponseError(said) if said else error, self.address, unknown=False)
+        is_clean = False
+        try:
+            while True:
+                await connection.send_packed_command(connection.pack_commands(commands))
+                patience.check()
+                replies = [await _read_async(connection) for _ in commands]
+                is_clean = True
+                commands = conversation.send(replies)
+                is_clean = False
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        except ReadOnly:
+            is_clean = False
+            raise
+        except (redis.RedisError, OSError) as error:
+            raise_ours(error, self.address, unknown=exchange.writes)
+        finally:
+            if not is_clean or pool is not self._pool:
+                # Also when cancelled between sending and reading; nowait: this must not hang.
+                await connection.disconnect(nowait=True)
+            await pool.release(connection)
+
+    async def _go_to(self, node: Address) -> None:
+        if node == self._node:
+            return
+        pool = async_pool_for(node, self._timeout_s, self._name)
+        left, self._pool, self._node = self._pool, pool, node
+        # Not those in use: another task waits for an answer there.
+        await left.disconnect(inuse_connections=False)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await async_close(self._pool)
+
+
+class _Patience:
+    """Notices that the running task was cancelled since, where nothing was raised: in Python 3.11
+    `asyncio.wait_for`, in which redis-py sends, can swallow a cancellation."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._before = self._requests()
+
+    def check(self) -> None:
+        """Raise CancelledError if it was."""
+        if self._requests() > self._before:
+            raise asyncio.CancelledError
+
+    def _requests(self) -> int:
+        return 0 if self._task is None else self._task.cancelling()
+
+
+async def _read_async(connection: Any) -> Reply:
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return error_reply(error)

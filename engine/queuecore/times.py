@@ -1,0 +1,163 @@
+"""The four ways Resque writes a moment, and reading of all that other implementations write.
+
+| where              | looks like                  | zone                     |
+|--------------------|-----------------------------|--------------------------|
+| `worker:<id>:started` | `2026-11-23 07:15:45 -0500` | local                    |
+| heartbeat          | `2026-11-23T07:15:45-05:00` | local offset, never `Z`  |
+| `run_at`           | `2026-11-23T12:15:46Z`      | always UTC               |
+| `failed_at`        | `2026/11/23 12:15:48 UTC`   | local, letters if it has |
+
+Moments are aware datetimes; clocks are arguments (`Clock` returns an aware datetime).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+
+from queuecore.errors import NotRedis
+
+#: Gives the present moment as an aware datetime in the local zone.
+Clock = Callable[[], datetime]
+
+
+def wall_now() -> datetime:
+    """The present moment in the local zone."""
+    return datetime.now().astimezone()
+
+
+def utc_now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def in_utc(clock: Clock) -> Clock:
+    """The clock for whoever does not look at its zone: to read the machine's in the local zone
+    takes six times as long."""
+    return utc_now if clock is wall_now else clock
+
+
+def started(moment: datetime) -> str:
+    """As Ruby's `Time#to_s`: `2026-11-23 07:15:45 -0500`."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def heartbeat(moment: datetime) -> str:
+    """ISO 8601 with the offset in figures, `+00:00` even for UTC."""
+    return moment.isoformat(timespec="seconds")
+
+
+def run_at(moment: datetime) -> str:
+    """ISO 8601 in UTC with `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
+
+
+def failed_at(moment: datetime) -> str:
+    """`2026/11/23 12:15:48 UTC`; a zone without letters is written as Ruby does: `-03`."""
+    return moment.strftime("%Y/%m/%d %H:%M:%S %Z")
+
+
+def from_server(seconds: bytes | int, micros: bytes | int, clock: Clock = wall_now) -> datetime:
+    """The reply of TIME as a moment in the zone of `clock`."""
+    instant = datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
+    return instant.astimezone(clock().tzinfo)
+
+
+def told_by_server(reply: object) -> datetime:
+    """As `from_server`, of a reply that may be anything: raises NotRedis for one that no Redis
+    gives. Something else may speak Redis's language."""
+    if isinstance(reply, list) and len(reply) == 2:
+        seconds, micros = reply
+        if isinstance(seconds, bytes) and isinstance(micros, bytes):
+            with suppress(ValueError, OverflowError):
+                return from_server(seconds, micros)
+    raise NotRedis("what answers does not tell the time as Redis does: check host and port")
+
+
+_DATE_TIME = re.compile(
+    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[T ](\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?"
+    r"(?:\s*(Z|[+-]\d{2}(?::?\d{2})?|[A-Z]{3,5}))?"
+)
+_JS = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) (\d{1,2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) "
+    r"(?:GMT|UTC)([+-]\d{4})"
+)
+#: As `date` prints it, and older php-resque.
+_DATE = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) "
+    r"([A-Z]{1,5}|[+-]\d{4}) (\d{4})"
+)
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_LONGEST = 128
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
+
+
+def parse(text: object) -> datetime | None:
+    """Read a moment in any of the forms Resque and its relatives write.
+
+    Ruby's four, ISO 8601 of Go, PHP, Java and Python, JavaScript's `Date#toString`, what `date`
+    prints (php-resque), epoch seconds or milliseconds as number or text. Returns None for
+    everything else, and for a time whose zone is missing or an abbreviation other than UTC, GMT
+    and the local zone's own: which moment it names is unknown, and a guess would be hours off.
+    """
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        return None
+    try:
+        # The longest that is a moment is half as long; what is remembered is to be bounded.
+        moment = _read(str(text).strip()[:_LONGEST])
+    except ValueError:  # Python writes no integers of more than 4,300 digits
+        return None
+    return _in_own_zone(*moment) if isinstance(moment, tuple) else moment
+
+
+# Failures come in bursts, many of them in one second.
+@lru_cache(maxsize=4096)
+def _read(word: str) -> datetime | tuple[datetime, str] | None:
+    """A moment; where its zone is a word of this place only, the time of day and that word."""
+    try:
+        if _EPOCH.fullmatch(word):
+            seconds = float(word)
+            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+        if found := _JS.match(word):
+            month, day, year, hour, minute, second, offset = found.groups()
+            date = (int(year), _MONTHS.index(month) + 1, int(day))
+            clock = (int(hour), int(minute), int(second))
+            return datetime(*date, *clock, tzinfo=_zone(offset))
+        if found := _DATE.match(word):
+            month, day, hour, minute, second, zone, year = found.groups()
+            date = (int(year), _MONTHS.index(month) + 1, int(day))
+            clock = (int(hour), int(minute), int(second))
+            return _in_zone(datetime(*date, *clock), zone)
+        if (found := _DATE_TIME.match(word)) and found[8]:
+            micros = int((found[7] or "0")[:6].ljust(6, "0"))
+            year, month_, day_, hour_, minute_, second_ = (int(found[i]) for i in range(1, 7))
+            naive = datetime(year, month_, day_, hour_, minute_, second_, micros)
+            return _in_zone(naive, found[8])
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def _in_zone(naive: datetime, zone: str) -> datetime | tuple[datetime, str]:
+    if zone.isalpha() and zone not in ("Z", "UTC", "GMT"):
+        return naive, zone
+    return naive.replace(tzinfo=_zone(zone))
+
+
+def _in_own_zone(naive: datetime, zone: str) -> datetime | None:
+    try:
+        local = naive.astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
+    return local if local.tzname() == zone else None
+
+
+def _zone(text: str) -> timezone:
+    if text in ("Z", "UTC", "GMT"):
+        return UTC
+    figures = text[1:].replace(":", "").ljust(4, "0")
+    offset = timedelta(hours=int(figures[:2]), minutes=int(figures[2:]))
+    return timezone(-offset if text[0] == "-" else offset)

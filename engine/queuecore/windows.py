@@ -1,0 +1,150 @@
+"""Stretches of lists, read without carrying huge items over the wire."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.exchange import Exchange, load_script, single
+from queuecore.keys import QueueKeys, name_bytes
+from queuecore.values import value as value_class
+
+_WINDOW = load_script("window")
+_FIND = load_script("find")
+_CLEAR_TO = load_script("clear_to")
+
+#: How far a list may have shrunk at its head between a preview and the clear.
+_CLEAR_REACH = 10_000
+
+
+@value_class
+class Item:
+    """One item of a list. `raw` is the whole of it, or, when `is_cut`, its beginning; `size`
+    and `sha` (SHA-1 in hex, its identity) are those of the whole."""
+
+    raw: bytes
+    size: int
+    sha: str
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether `raw` is only the beginning."""
+        return len(self.raw) < self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some items of a list, in order, and how long the whole list is."""
+
+    length: int
+    items: tuple[Item, ...]
+
+
+def whole(raw: bytes) -> Item:
+    """An item from all of its bytes."""
+    return Item(raw, len(raw), hashlib.sha1(raw, usedforsecurity=False).hexdigest())
+
+
+def beginning(item: Item, max_bytes: int) -> Item:
+    """An item as a window with `max_bytes` holds it."""
+    return item if len(item.raw) <= max_bytes else Item(item.raw[:max_bytes], item.size, item.sha)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some items of a list as they came over the wire: whoever needs one reads it. Made in O(1),
+    however many there are; `length` is that of the whole list."""
+
+    length: int
+    replies: Sequence[bytes | list[bytes | int]]
+
+    def item(self, offset: int) -> Item:
+        """One of the items. O(its bytes)."""
+        return read_item(self.replies[offset])
+
+
+def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Stretch]:
+    """As `window`, for those who look into few of the items, or at each only in passing."""
+
+    def parse(reply: list[object]) -> Stretch:
+        length, items = reply
+        assert isinstance(length, int)  # noqa: S101  what the script returns
+        assert isinstance(items, list)  # noqa: S101
+        return Stretch(length, items)
+
+    return single(_WINDOW.call([key], [first, last, max_bytes]), parse)
+
+
+def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:
+    """Items `first` to `last` of a list (indices as for LRANGE). One round trip, O(stretch)."""
+    seen = stretch(key, first, last, max_bytes=max_bytes)
+    return seen.then(lambda found: Window(found.length, tuple(map(read_item, found.replies))))
+
+
+def read_item(reply: bytes | list[bytes | int]) -> Item:
+    """An item as scripts return it: whole, or its beginning, size and SHA-1."""
+    if isinstance(reply, bytes):
+        return whole(reply)
+    beginning, size, sha = reply
+    return Item(bytes(beginning), int(size), bytes(sha).decode())
+
+
+def find(key: bytes, sha: str, place: int, *, reach: int = 200) -> Exchange[bytes | None]:
+    """The whole bytes of an item seen at `place` (from the head, or, negative, from the end),
+    wherever it is now within `reach` places. None when it is not there. One round trip, O(bytes
+    looked at)."""
+    return single(_FIND.call([key], [sha, place, reach]), lambda reply: reply)
+
+
+def append(key: bytes, *items: bytes) -> Exchange[int]:
+    """Put items at the end of a list as they are. Returns its length. One round trip."""
+    return single(("RPUSH", key, *items), int, writes=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How long a list was at a look, and the SHA-1 of its last item: what a later clear may
+    touch. `last` is None when the list was empty."""
+
+    length: int
+    last: str | None
+
+
+def extent(key: bytes) -> Exchange[Extent]:
+    """What is in a list now, for a clear to come. One round trip, O(1)."""
+
+    def parse(seen: Window) -> Extent:
+        return Extent(seen.length, seen.items[0].sha if seen.items else None)
+
+    return window(key, -1, -1, max_bytes=0).then(parse)
+
+
+def clear_to(
+    keys: QueueKeys,
+    key: bytes,
+    seen: Extent,
+    *,
+    trail: Trail | None = None,
+    remove_queue: str | None = None,
+) -> Exchange[int | None]:
+    """Delete the items that were in a list when `seen` was read, and no later ones. Returns how
+    many; None when the list changed so much that they cannot be told from others any more, in
+    which case nothing is deleted.
+
+    `remove_queue` is a queue's name to take off the set of queues when nothing is left. One
+    round trip, O(places looked at + newcomers).
+    """
+    if seen.last is None:
+        return Exchange((), lambda _: 0)
+    # A flag besides the name: a queue's name may be empty.
+    removal = (0, "") if remove_queue is None else (1, name_bytes(remove_queue))
+    return single(
+        _CLEAR_TO.call(
+            [*trail_keys(keys, trail), key, keys.queues()],
+            [*trail_args(trail), seen.last, seen.length, _CLEAR_REACH, *removal],
+        ),
+        lambda reply: None if reply < 0 else int(reply),
+        writes=True,
+    )

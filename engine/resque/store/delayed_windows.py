@@ -1,0 +1,256 @@
+"""Delayed jobs as people look at them: a page at a time, or all of them in turn.
+
+There may be 100,000 moments, and 50,000 jobs in one: everything here reads a bounded number at a
+time. A moment whose key is no list is shown too, as what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from queuecore.exchange import Arg, Exchange, Steps, single
+from queuecore.keys import name_text
+from queuecore.windows import read_item
+from resque.keys import Keys
+from resque.scripts import load_script
+from resque.store import delayed
+from resque.store.delayed import DelayedJob, Moment
+
+_LENGTHS = load_script("lengths")
+_STRETCHES = load_script("stretches")
+
+#: Moments looked at in one round trip, and jobs read in one.
+MOMENTS = 500
+JOBS = 250
+#: Moments that one page looks at, at most: they may be empty, as Ruby leaves them.
+_MOST_MOMENTS = 2_000
+#: Where it is asked what is overdue: so many moments at once, and so often.
+_EMPTY_MOMENTS, _EMPTY_PAGES = 200, 5
+#: Of longer jobs only the beginning is read.
+LISTED_BYTES = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place among all delayed jobs: a moment, by how many come before it, and a job in it."""
+
+    rank: int = 0
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One delayed job as it was seen. `place` counts from the head of its moment's list. `job` is
+    None for a moment that cannot be read because its key is no list."""
+
+    moment: Moment
+    place: int
+    job: DelayedJob | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some delayed jobs, the next first. `after` is where the following ones begin; None at the
+    end. `first` and `last` count the moments they are of, from 1; `moments` is how many there are
+    altogether."""
+
+    jobs: tuple[Parked, ...]
+    after: Position | None
+    first: int
+    last: int
+    moments: int
+
+
+def page(keys: Keys, start: Position, count: int, *, max_bytes: int = LISTED_BYTES) -> Steps[Page]:
+    """Read `count` jobs from a position on. Three round trips, more where moments are empty;
+    O(count + moments looked at)."""
+    jobs: list[Parked] = []
+    rank, offset = start.rank, start.offset
+    while True:
+        total, found = yield from _moments(keys, rank, min(count, MOMENTS))
+        spans, rank, offset = _cut(found, rank, offset, count - len(jobs))
+        jobs += yield _read(keys, spans, max_bytes)
+        is_end = rank >= total or not found
+        if is_end or len(jobs) >= count or rank - start.rank >= _MOST_MOMENTS:
+            last = min(total, rank + (offset > 0))
+            after = None if is_end else Position(rank, offset)
+            return Page(tuple(jobs), after, min(total, start.rank + 1), last, total)
+
+
+def before(keys: Keys, end: Position, count: int) -> Steps[Position]:
+    """Where the `count` jobs before a position begin. Two round trips for each 500 moments."""
+    if end.offset >= count:
+        return Position(end.rank, end.offset - count)
+    left, rank = count - end.offset, end.rank
+    lowest = max(0, rank - _MOST_MOMENTS)
+    while rank > lowest:
+        first = max(lowest, rank - MOMENTS)
+        _, found = yield from _moments(keys, first, rank - first)
+        for each in reversed(found):
+            rank -= 1
+            size = _rows_of(each)
+            if size >= left:
+                return Position(rank, size - left)
+            left -= size
+        rank = first
+    return Position(rank, 0)
+
+
+#: Takes jobs, how many moments are done, and of how many; returns whether to go on.
+Visit = Callable[[Sequence[Parked], int, int], bool]
+
+
+def walk(keys: Keys, visit: Visit, *, max_bytes: int = LISTED_BYTES) -> Steps[None]:
+    """Show all delayed jobs to `visit`, the next first, until it returns False. Moments that come
+    or go meanwhile move no others out of sight. Two round trips for each 500 moments, one more for
+    each 250 jobs; holds no more than these."""
+    score, seen, done = b"-inf", set[str](), 0
+    while True:
+        total, pairs, sizes = yield from _from_score(keys, score, max(0, len(seen) - 1))
+        found = [
+            Moment(stamp, float(at), size)
+            for (stamp, at), size in zip(pairs, sizes, strict=True)
+            if stamp not in seen
+        ]
+        total = max(total, done + len(found))
+        for spans, many in _stretches(found):
+            step: Exchange[list[Parked]] = _read(keys, spans, max_bytes, (done, total))
+            jobs = yield step
+            done += many
+            if not visit(jobs, done, total):
+                return
+        if len(pairs) < MOMENTS:
+            return
+        last = pairs[-1][1]
+        seen = {stamp for stamp, at in pairs if at == last} | (seen if last == score else set())
+        score = last
+
+
+def _from_score(
+    keys: Keys, score: bytes, skip: int
+) -> Steps[tuple[int, list[tuple[str, bytes]], list[int]]]:
+    """How many moments there are, the next ones with their scores as they are spelled, sizes."""
+    key = keys.delayed_schedule()
+    total, flat = yield Exchange(
+        (
+            ("ZCARD", key),
+            ("ZRANGEBYSCORE", key, score, "+inf", "WITHSCORES", "LIMIT", skip, MOMENTS),
+        ),
+        lambda replies: (int(replies[0]), replies[1]),
+    )
+    named = delayed.stamps(flat)
+    pairs = [(stamp, at) for (stamp, _), at in zip(named, flat[1::2], strict=True)]
+    sizes = yield lengths(keys, [stamp for stamp, _ in pairs])
+    return total, pairs, sizes
+
+
+def _moments(keys: Keys, start: int, count: int) -> Steps[tuple[int, list[Moment]]]:
+    """As `delayed.moments`; a size of -1 is that of a key which is no list."""
+    key = keys.delayed_schedule()
+    total, found = yield Exchange(
+        (("ZCARD", key), ("ZRANGE", key, start, start + count - 1, "WITHSCORES")),
+        lambda replies: (int(replies[0]), delayed.stamps(replies[1])),
+    )
+    sizes = yield lengths(keys, [stamp for stamp, _ in found])
+    return total, [Moment(stamp, at, size) for (stamp, at), size in zip(found, sizes, strict=True)]
+
+
+def lengths(keys: Keys, stamps: Sequence[str]) -> Exchange[list[int]]:
+    """How many jobs are delayed until some moments; -1 where the key is no list. One round trip,
+    O(moments)."""
+    lists = [keys.delayed(stamp) for stamp in stamps]
+    return single(_LENGTHS.call(lists), list) if lists else Exchange((), lambda _: [])
+
+
+def first_with_jobs(keys: Keys, until: float) -> Steps[float | None]:
+    """The earliest moment up to `until` (epoch) that has jobs, or whose key cannot hold any; a
+    scheduler clears away those without when it passes them. Infinite when there is none, None when
+    the first thousand have none and there are more. Two round trips for each 200 moments."""
+    key, start = keys.delayed_schedule(), 0
+    for _ in range(_EMPTY_PAGES):
+        limit = ("LIMIT", start, _EMPTY_MOMENTS)
+        found: list[bytes] = yield single(
+            ("ZRANGEBYSCORE", key, "-inf", repr(until), "WITHSCORES", *limit), list
+        )
+        sizes: list[int] = yield lengths(keys, [name_text(stamp) for stamp in found[::2]])
+        for score, size in zip(found[1::2], sizes, strict=True):
+            if size:
+                return float(score)
+        if len(sizes) < _EMPTY_MOMENTS:
+            return float("inf")
+        start += _EMPTY_MOMENTS
+    return None
+
+
+_Span = tuple[Moment, int, int]
+
+
+def _rows_of(moment: Moment) -> int:
+    """How many jobs a moment shows: a broken one shows itself."""
+    return 1 if moment.size < 0 else moment.size
+
+
+def _cut(
+    found: Sequence[Moment], rank: int, offset: int, count: int
+) -> tuple[list[_Span], int, int]:
+    """The stretches with the next `count` jobs, and where those after them begin."""
+    spans: list[_Span] = []
+    for each in found:
+        many = min(count, max(0, _rows_of(each) - offset))
+        if many:
+            spans.append((each, offset, many))
+            count -= many
+        if offset + many < _rows_of(each):
+            return spans, rank, offset + many
+        rank, offset = rank + 1, 0
+        if not count:
+            break
+    return spans, rank, offset
+
+
+def _stretches(found: Sequence[Moment]) -> Iterator[tuple[list[_Span], int]]:
+    """Stretches of some moments that one round trip may read, and how many moments they end."""
+    spans: list[_Span] = []
+    room, ended = JOBS, 0
+    for each in found:
+        offset, rows = 0, _rows_of(each)
+        while offset < rows:
+            many = min(room, rows - offset)
+            spans.append((each, offset, many))
+            offset, room = offset + many, room - many
+            if not room:
+                yield spans, ended + (offset >= rows)
+                spans, room, ended = [], JOBS, -(offset >= rows)
+        ended += 1
+    if spans or ended:
+        yield spans, ended
+
+
+def _read(
+    keys: Keys,
+    spans: Sequence[_Span],
+    max_bytes: int,
+    progress: tuple[int, int] | None = None,
+) -> Exchange[list[Parked]]:
+    sound = [span for span in spans if span[0].size >= 0]
+    args: list[Arg] = [max_bytes]
+    for _, start, many in sound:
+        args += [start, start + many - 1]
+
+    def parse(replies: list[list[list[bytes]]]) -> list[Parked]:
+        stretches = iter(replies[0] if replies else ())
+        jobs: list[Parked] = []
+        for moment, start, _ in spans:
+            if moment.size < 0:
+                jobs.append(Parked(moment, 0, None))
+                continue
+            found = map(read_item, next(stretches))
+            jobs += [
+                Parked(moment, place, delayed.read(item, place - moment.size))
+                for place, item in enumerate(found, start)
+            ]
+        return jobs
+
+    call = _STRETCHES.call([keys.delayed(moment.stamp) for moment, _, _ in sound], args)
+    return Exchange((call,) if sound else (), parse, progress=progress)

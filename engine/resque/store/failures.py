@@ -1,0 +1,190 @@
+"""Failed jobs: writing entries with Ruby's keys in Ruby's order, reading anybody's, and clearing.
+What else an operator does with them is in `failure_actions`."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from queuecore import times, windows
+from queuecore.action_record import Trail
+from queuecore.exchange import Exchange, single
+from queuecore.keys import name_bytes, name_text
+from queuecore.values import value as value_class
+from queuecore.windows import Extent, Item, Stretch
+from resque.codec import decode, members, members_of_beginning, text_of
+from resque.keys import Keys
+from resque.store.failure_entry import entry as entry
+
+#: The list of failures where there is one for all queues.
+FAILED = "failed"
+_OF_PYRES = re.compile(r"type: <(?:class|type) '([\w.]{1,200})'>")
+
+
+@value_class
+class Failure:
+    """One entry of the list of failures, as far as it can be read; what is missing is None.
+
+    `item` are its bytes and identity. `place` is where it was seen, counted from the head of the
+    list (the oldest is 0): new failures do not change it. `problem` says in words why an entry
+    cannot be read.
+    """
+
+    item: Item
+    place: int
+    failed_at: datetime | None = None
+    retried_at: str | None = None
+    class_name: str | None = None
+    args: Any = None
+    exception: str | None = None
+    error: str | None = None
+    backtrace: tuple[str, ...] = ()
+    worker: str | None = None
+    queue: str | None = None
+    problem: str | None = None
+
+
+def read(item: Item, place: int) -> Failure:
+    """Read an entry written by any implementation; never raises."""
+    if item.is_cut:
+        return _read_beginning(item, place)
+    try:
+        value = decode(item.raw)
+    except ValueError as error:
+        return Failure(item, place, problem=str(error))
+    if not isinstance(value, dict):
+        return Failure(item, place, problem="not a JSON object")
+    payload = value.get("payload")
+    job = payload if isinstance(payload, dict) else {}
+    backtrace = value.get("backtrace")
+    lines = backtrace if isinstance(backtrace, list) else str(backtrace or "").splitlines()
+    exception, said = raised(value)
+    return Failure(
+        item,
+        place,
+        failed_at=times.parse(value.get("failed_at")),
+        retried_at=_text(value.get("retried_at")),
+        class_name=_text(job.get("class")),
+        args=job.get("args"),
+        exception=exception,
+        error=said,
+        backtrace=tuple(map(str, lines)),
+        worker=_text(value.get("worker")),
+        queue=_text(value.get("queue")),
+    )
+
+
+def raised(value: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Which exception an entry is about, and what it said. pyres writes what it knows of the
+    exception's class instead: `type`, `type: <class 'app.Refused'>`; the message is in the last
+    line of the backtrace. (Source: pyres' failure/base.py.)"""
+    exception, error = _text(value.get("exception")), _text(value.get("error"))
+    if exception != "type" or error is None:
+        return exception, error
+    found = _OF_PYRES.fullmatch(error)
+    if found is None:
+        return exception, error
+    trace = value.get("backtrace")
+    lines = reversed(trace) if isinstance(trace, list) else ()
+    last = next((line for line in lines if isinstance(line, str) and line.strip()), error)
+    name, _, message = last.partition(": ")
+    short = found[1].rpartition(".")[2]
+    return found[1], message if name.rpartition(".")[2] == short else last
+
+
+def _read_beginning(item: Item, place: int) -> Failure:
+    """What the beginning of an entry tells: Ruby's end with the backtrace, worker and queue."""
+    parts = members_of_beginning(item.raw)
+    job = members_of_beginning(parts.get("payload", b""))
+    return Failure(
+        item,
+        place,
+        failed_at=times.parse(text_of(parts.get("failed_at"))),
+        class_name=text_of(job.get("class")),
+        exception=text_of(parts.get("exception")),
+        error=text_of(parts.get("error")),
+        worker=text_of(parts.get("worker")),
+        queue=text_of(parts.get("queue")),
+        problem=f"too large to list ({item.size:,} bytes)",
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def count(keys: Keys, list_name: str = FAILED) -> Exchange[int]:
+    """How many failures there are. One round trip, O(1)."""
+    return single(("LLEN", list_key(keys, list_name)), int)
+
+
+def list_key(keys: Keys, list_name: str) -> bytes:
+    """The key of a list of failures: `failed`, or with one list a queue, `<queue>_failed`."""
+    return keys.failed() if list_name == FAILED else keys.failed_named(list_name)
+
+
+def lists(keys: Keys) -> Exchange[list[str]]:
+    """The names of all lists of failures: `failed` first. One round trip."""
+    return single(
+        ("SMEMBERS", keys.failed_queues()),
+        lambda reply: [FAILED, *(name_text(raw) for raw in sorted(reply))],
+    )
+
+
+def newest(
+    keys: Keys, *, skip: int = 0, limit: int, max_bytes: int = 65_536, list_name: str = FAILED
+) -> Exchange[tuple[int, list[Failure]]]:
+    """The length of the list, and up to `limit` failures, newest first, after the `skip`
+    newest. Entries longer than `max_bytes` come cut. One round trip, O(limit)."""
+
+    def parse(seen: Stretch) -> tuple[int, list[Failure]]:
+        end = seen.length - skip - 1
+        newest_first = map(windows.read_item, reversed(seen.replies))
+        return seen.length, [read(item, end - i) for i, item in enumerate(newest_first)]
+
+    return newest_as_they_came(
+        keys, skip=skip, limit=limit, max_bytes=max_bytes, list_name=list_name
+    ).then(parse)
+
+
+def newest_as_they_came(
+    keys: Keys, *, skip: int = 0, limit: int, max_bytes: int = 65_536, list_name: str = FAILED
+) -> Exchange[Stretch]:
+    """As `newest`, oldest first, for those who look at them in passing."""
+    # To LRANGE 0 -1, which these would be for none at all, is everything.
+    first, last = (-skip - limit, -skip - 1) if limit > 0 else (1, 0)
+    return windows.stretch(list_key(keys, list_name), first, last, max_bytes=max_bytes)
+
+
+def job_of(raw: bytes, to: str | None = None) -> tuple[str, bytes] | str:
+    """The queue and the payload's bytes of an entry, or why it cannot be requeued. `to` is put in
+    place of the entry's queue, which is not looked at then."""
+    try:
+        # Both: `members` keeps the payload's bytes, but does not look behind the object.
+        value, parts = decode(raw), members(raw)
+        queue, job = to or value.get("queue"), value.get("payload")
+    except ValueError as error:
+        return f"the entry cannot be read: {error}"
+    if not isinstance(queue, str) or not queue:
+        return "the entry names no queue"
+    try:
+        name_bytes(queue)
+    except UnicodeEncodeError:
+        return "the entry's queue has a name that is no text"
+    if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
+        return "the entry holds no job with a class"
+    return queue, parts["payload"]
+
+
+def extent(keys: Keys, list_name: str = FAILED) -> Exchange[Extent]:
+    """Which failures there are now, for a clear to come. One round trip, O(1)."""
+    return windows.extent(list_key(keys, list_name))
+
+
+def clear(
+    keys: Keys, seen: Extent, trail: Trail | None = None, list_name: str = FAILED
+) -> Exchange[int | None]:
+    """Delete the failures that were there when `seen` was read; later ones stay. Returns and
+    costs as `windows.clear_to`."""
+    return windows.clear_to(keys, list_key(keys, list_name), seen, trail=trail)

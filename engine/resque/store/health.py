@@ -1,0 +1,160 @@
+"""What a console wants to know now and then, beside its looks: the server's health, the scheduler,
+who paused what, and which jobs are next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, get_args
+
+from queuecore import audit, times
+from queuecore.audit import Deed
+from queuecore.exchange import Exchange, Reply, Steps
+from queuecore.keys import name_text
+from resque.errors import Busy, StoreError
+from resque.keys import Keys
+from resque.store import delayed, delayed_windows, next_jobs, ownership, server_info
+from resque.store.ownership import Ownership
+from resque.store.server_info import Facts
+from resque.store.strays import Strays
+from resque.store.waiting_classes import Waiting
+
+Part = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
+
+#: How many of the newest actions are looked through for pauses.
+DEEDS_READ = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found. None means unknown, and `problems` says why, by part.
+
+    Attributes:
+        taken: By the server's clock.
+        facts: What the server tells about itself.
+        master: Who holds the schedulers' lock; empty when it is free.
+        lock_left_s: For how much longer, unless it is renewed; None also where it never ends.
+        due: The earliest moment until which a job is delayed; infinite when none is. Of moments
+            that have passed only those count that have jobs.
+        schedules: How many recurring schedules there are.
+        aside: How many delayed jobs were set aside because they could not be moved to a queue.
+        deeds: The newest actions on record, newest first, without their counts.
+        fronts: The payload that is next, of the queues that were asked for; see `fronts.Fronts`.
+        strays: Jobs that no index leads to; these are searched for apart from the rest.
+        waiting: Which classes wait, of the queues that were asked for; see `waiting_classes.take`.
+        ownership: Whose the keys of the namespace are; None when it was not looked at.
+        skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
+    """
+
+    taken: datetime | None = None
+    facts: Facts | None = None
+    master: str | None = None
+    lock_left_s: float | None = None
+    due: float | None = None
+    schedules: int | None = None
+    aside: int | None = None
+    deeds: tuple[Deed, ...] | None = None
+    fronts: Mapping[str, bytes] = field(default_factory=dict)
+    problems: Mapping[Part, str] = field(default_factory=dict)
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    skew_s: float | None = None
+    strays: Strays | None = None
+    ownership: Ownership | None = None
+
+    def with_strays(self, strays: Strays | None, why: str = "") -> Survey:
+        """The same with what a search for jobs that no index leads to has found; `why` it could not
+        be made."""
+        problems: dict[Part, str] = {k: v for k, v in self.problems.items() if k != "strays"}
+        if strays is not None and not strays.is_complete:
+            why = "only the first 200,000 keys were looked at"
+        if why:
+            problems["strays"] = why
+        return replace(self, strays=strays, problems=problems)
+
+
+def failed(why: str) -> Survey:
+    """The survey of a server that told nothing."""
+    parts: tuple[Part, ...] = get_args(Part)
+    return Survey(problems=dict.fromkeys(parts, why))
+
+
+def settled(keys: Keys, found: Survey) -> Steps[Survey]:
+    """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
+    round trips find out whether it has any, some more where many have none."""
+    if found.taken is None or found.due is None or found.due > found.taken.timestamp():
+        return found
+    try:
+        due = yield from delayed_windows.first_with_jobs(keys, found.taken.timestamp())
+        why = "so many past moments have no jobs that not all were looked at"
+    except StoreError as error:
+        due, why = None, str(error)
+    if due is None:
+        return replace(found, due=None, problems={**found.problems, "scheduler": why})
+    return replace(found, due=due)
+
+
+def look(keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime) -> Steps[Survey]:
+    """As `take`, then `settled`, and whose the keys are, by these queues, or, without any, by those
+    that are registered; see `ownership.look`. Three round trips, five where delayed jobs may be
+    overdue."""
+    found: Survey = yield take(keys, lock, queues)
+    found = yield from settled(keys, found)
+    whose = yield from ownership.look(keys, queues or None, now=now)
+    return replace(found, ownership=whose)
+
+
+def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey]:
+    """Find out. What a user may not ask stays unknown; raises Busy when the server answers nothing
+    for now. `lock` is the schedulers' master lock's
+    key, `queues` those whose next jobs are wanted. One round trip, O(schedules' number,
+    `DEEDS_READ` and queues)."""
+
+    def parse(replies: list[Reply]) -> Survey:
+        clock, info, config, master, left, first, schedules, entries, aside, *heads = replies
+        problems: dict[Part, str] = {}
+
+        def known(part: Part, *parts: Reply) -> bool:
+            refused = next((each for each in parts if isinstance(each, StoreError)), None)
+            if isinstance(refused, Busy):
+                raise refused
+            if refused is not None:
+                problems[part] = str(refused)
+            return refused is None
+
+        has_scheduler = known("scheduler", master, first, schedules)
+        payloads = next_jobs.read(queues, heads).payloads if known("fronts", *heads) else {}
+        return Survey(
+            taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
+            facts=server_info.read_facts(info, config) if known("server", info) else None,
+            master=name_text(master or b"") if has_scheduler else None,
+            lock_left_s=_seconds(left) if has_scheduler else None,
+            due=_score(first) if has_scheduler else None,
+            schedules=schedules if has_scheduler else None,
+            aside=aside if known("aside", aside) else None,
+            deeds=tuple(audit.listed(entries)) if known("deeds", entries) else None,
+            fronts=payloads,
+            problems=problems,
+        )
+
+    commands = (
+        ("TIME",),
+        ("INFO",),
+        ("CONFIG", "GET", "save"),
+        ("GET", lock),
+        ("PTTL", lock),
+        ("ZRANGE", keys.delayed_schedule(), 0, 0, "WITHSCORES"),
+        ("HLEN", keys.persistent_schedules()),
+        ("XREVRANGE", keys.audit(), "+", "-", "COUNT", DEEDS_READ),
+        ("LLEN", keys.unreadable(delayed.ASIDE)),
+        *next_jobs.asking(keys, queues),
+    )
+    return Exchange(commands, parse, tolerant=True)
+
+
+def _seconds(left_ms: Reply) -> float | None:
+    return left_ms / 1000 if isinstance(left_ms, int) and left_ms >= 0 else None
+
+
+def _score(first: list[bytes]) -> float:
+    return float(first[1]) if first else float("inf")

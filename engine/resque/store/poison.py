@@ -1,0 +1,69 @@
+"""Failed jobs that killed their process again and again: a retry of everything spares them.
+
+Two things tell: how often a worker put a job back whose process had died, where workers do that;
+and how many entries say of one payload that its process died, whoever recorded them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from queuecore import windows
+from queuecore.digests import sha1_hex
+from queuecore.exchange import Steps
+from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
+from resque.keys import Keys
+from resque.store import failures, lost
+from resque.store.failures import FAILED, Failure
+
+_DEADLY = frozenset({WIRE_NAMES[DirtyExit], WIRE_NAMES[PruneDeadWorkerDirtyExit]})
+#: So many deaths of one payload are no accident. (A deploy that kills what runs may record one.)
+MANY = 3
+#: Counts asked for in one round trip.
+_AT_ONCE = 1000
+
+
+class _Died(NamedTuple):
+    """An entry of a job whose process died, without the job: it may be large."""
+
+    sha: str
+    count_key: bytes
+    payload_sha: str
+
+
+def may_be(entry: Failure) -> bool:
+    """Whether a failure may be of such a job, as far as the entry itself tells. Pure."""
+    # Of one with a large payload the exception is beyond the cut.
+    return entry.exception in _DEADLY or (entry.item.is_cut and entry.exception is None)
+
+
+def among(
+    keys: Keys, entries: Sequence[Failure], *, list_name: str = FAILED
+) -> Steps[dict[str, int]]:
+    """The poisoned ones: by the SHA-1 of their entries, how often their process died: how often
+    their jobs were put back for that within a day, before they failed by it (only workers that put
+    lost jobs back count that), or how many of these entries, at least `MANY`, tell it of the same
+    payload. A round trip for each 1,000 entries, and one for each that is cut."""
+    found: list[_Died] = []
+    for entry in filter(may_be, entries):
+        raw: bytes | None = entry.item.raw
+        if entry.item.is_cut:
+            list_key = failures.list_key(keys, list_name)
+            raw = yield windows.find(list_key, entry.item.sha, entry.place)
+        if raw is None or failures.read(windows.whole(raw), 0).exception not in _DEADLY:
+            continue
+        job = failures.job_of(raw)
+        if not isinstance(job, str):
+            count_key = lost.count_key(keys, *job)
+            found.append(_Died(entry.item.sha, count_key, sha1_hex(job[1])))
+    counts: list[int] = []
+    for at in range(0, len(found), _AT_ONCE):
+        counts += yield lost.counts_under([each.count_key for each in found[at : at + _AT_ONCE]])
+    deaths = Counter(each.payload_sha for each in found)
+    died = {
+        each.sha: max(count, deaths[each.payload_sha] if deaths[each.payload_sha] >= MANY else 0)
+        for each, count in zip(found, counts, strict=True)
+    }
+    return {sha: count for sha, count in died.items() if count}

@@ -1,0 +1,126 @@
+"""The queues, from look to look: how deep they are, what was pushed, whether they are paused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from queuecore.cooperative import Slices
+from queuecore.exchange import Command, Reply, refusal
+from queuecore.keys import name_text
+from queuecore.values import value as value_class
+from resque.errors import StoreError
+from resque.keys import Keys
+from resque.scripts import load_script
+from resque.store.columns import batches, note, rows, texts
+
+_QUEUE_HEADS = load_script("queue_heads")
+
+#: How many newest jobs are compared to find the one remembered from the look before.
+_REACH = 500
+#: So many queues are read between two pauses.
+_SLICE = 500
+
+
+@value_class
+class QueueState:
+    """One queue at one look. None means unknown.
+
+    `pushed` counts the jobs pushed since the look before; `tail` stands for the last job and
+    goes into the next look. `unreadable` counts items set aside. `problem` says why `size` is
+    unknown.
+    """
+
+    name: str
+    size: int | None
+    is_paused: bool | None = False
+    unreadable: int | None = 0
+    pushed: int | None = None
+    tail: str = ""
+    problem: str | None = None
+
+
+class Heads:
+    """Asks for the registered queues and reads the answers: `glance` and `ask`, in one look's
+    first and second round trip, then `read` with the answers.
+
+    Items set aside are rare. While there were none at the look before, the glance asks whether
+    there are any at all, and only then `ask` wants to know how many of each queue.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._names: list[str] = []
+        self._asides: list[bytes] = []
+        self._queues: list[bytes] = []
+        self._pauses: list[Command] = []
+        #: Whether nothing was set aside at the look before, from any of the queues.
+        self._none_aside = False
+        self._heads: list[Command] = []
+        self._tails: list[str] = []
+        self._lengths: list[Command] = []
+
+    def glance(self) -> list[Command]:
+        """What to send at first. O(queues)."""
+        return [("EXISTS", *each) for each in batches(self._asides)] if self._none_aside else []
+
+    def ask(
+        self, names: list[str], glances: list[Reply], tails: Mapping[str, str]
+    ) -> list[Command]:
+        """What to send then. `glances` are the answers to the first; `tails` the `QueueState.tail`
+        of the look before, by queue name. O(queues)."""
+        is_same = names == self._names
+        if not is_same:
+            self._arrange(names)
+        self._tails = [tails.get(name, "") for name in names]
+        heads = zip(batches(self._queues), batches(self._tails), strict=True)
+        self._heads = [_QUEUE_HEADS.call(queues, [_REACH, *batch]) for queues, batch in heads]
+        still_none = is_same and self._none_aside and not any(glances)
+        self._lengths = [] if still_none else [("LLEN", key) for key in self._asides]
+        return [*self._heads, *self._lengths, *self._pauses]
+
+    def _arrange(self, names: list[str]) -> None:
+        keys = self._keys
+        self._names = names
+        self._queues = [keys.queue(name) for name in names]
+        self._asides = [keys.unreadable(name) for name in names]
+        self._pauses = texts(keys.pause_queue(name) for name in names)
+
+    def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[QueueState]]:
+        """The queues, in the order of their names; `replies` are those to `ask`. Why something
+        is unknown of several is added to the `problems`. O(queues)."""
+        names = self._names
+        heads = rows(replies, self._heads, len(names))
+        asides = list(islice(replies, len(self._lengths))) or [0] * len(names)
+        self._none_aside = not any(asides)
+        pauses = rows(replies, self._pauses, len(names))
+        for what, answers in (("items set aside", asides), ("paused queues", pauses)):
+            note(what, answers, problems)
+        found: list[QueueState] = []
+        for at in range(0, len(names), _SLICE):
+            part = slice(at, at + _SLICE)
+            found += map(
+                _state, names[part], heads[part], self._tails[part], asides[part], pauses[part]
+            )
+            yield
+        return found
+
+
+def _state(name: str, head: Any, tail: str, unreadable: Any, pause: Any) -> QueueState:
+    aside = unreadable if isinstance(unreadable, int) else None
+    is_paused = None if isinstance(pause, StoreError) else pause is not None
+    if isinstance(head, StoreError):
+        return QueueState(name, None, is_paused, unreadable=aside, problem=str(head))
+    if isinstance(head, int):
+        if head > 0:
+            return QueueState(name, head, is_paused, aside, 0, tail)
+        if head == 0:
+            return QueueState(name, 0, is_paused, aside)
+        problem = "the key holds another kind of value than a list"
+        return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
+    if isinstance(head, bytes):
+        problem = str(refusal(name_text(head)))
+        return QueueState(name, None, is_paused, unreadable=aside, problem=problem)
+    length, now, pushed = head
+    return QueueState(name, length, is_paused, aside, None if pushed < 0 else pushed, now.decode())

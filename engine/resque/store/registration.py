@@ -1,0 +1,152 @@
+"""The set of queues: what is missing from it, and putting names on it and taking them off.
+
+Some clients push before they register, and sets can be damaged. What is missing is seen neither by
+a console nor by a worker with a pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.exchange import Command, Exchange, Reply, Steps, single
+from queuecore.keys import name_bytes, name_text
+from resque.errors import StoreError, WrongType
+from resque.keys import Keys
+from resque.scripts import load_script
+from resque.store import ownership
+
+_REGISTER = load_script("register")
+_REGISTER_MOMENT = load_script("register_moment")
+
+#: Keys looked at in one round trip, and round trips at most.
+_SCAN_KEYS = 1000
+_SCAN_PAGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """A queue that holds `jobs` and is not in the set of queues."""
+
+    name: str
+    jobs: int
+
+
+def missing(keys: Keys) -> Steps[tuple[list[Unregistered], bool]]:
+    """The unregistered queues, by the bytes of their names, and whether all keys were looked at:
+    at most 200,000 are. A round trip for each 1,000 keys of the database, and two more."""
+    beginning = keys.queue("")
+    registered: set[bytes] = yield single(("SMEMBERS", keys.queues()), set)
+    found: set[bytes] = set()
+    cursor: bytes | int = 0
+    for _ in range(_SCAN_PAGES):
+        cursor, page = yield single(
+            ("SCAN", cursor, "MATCH", beginning_with(beginning), "COUNT", _SCAN_KEYS), tuple
+        )
+        found.update(key.removeprefix(beginning) for key in page)
+        if int(cursor) == 0:
+            break
+    queues: list[Unregistered] = yield _still_missing(keys, sorted(found - registered))
+    return queues, int(cursor) == 0
+
+
+def beginning_with(beginning: bytes) -> bytes:
+    """The pattern of the keys that begin so, whatever signs a namespace has."""
+    escaped = (b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in beginning)
+    return b"".join(escaped) + b"*"
+
+
+def of_resque(
+    keys: Keys, found: Sequence[Unregistered], *, now: datetime
+) -> Steps[list[Unregistered]]:
+    """Those of some unregistered queues that are not Sidekiq's: neither by their content, nor
+    lists of the jobs that its fetchers work on. Costs as `ownership.look`."""
+    whose = yield from ownership.look(keys, [each.name for each in found], now=now)
+    return [
+        each
+        for each in found
+        if whose.refusal(each.name) is None
+        and (whose.owner(each.name) == "resque" or not ownership.is_in_flight(each.name))
+    ]
+
+
+def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered]]:
+    """Those that hold a list, and were not registered since they were found."""
+    commands: list[Command] = []
+    for name in names:
+        commands.append(("SISMEMBER", keys.queues(), name))
+        commands.append(("LLEN", keys.queue(name_text(name))))
+
+    def parse(replies: list[Reply]) -> list[Unregistered]:
+        for each in replies:
+            if isinstance(each, StoreError) and not isinstance(each, WrongType):
+                raise each
+        states = zip(names, replies[::2], replies[1::2], strict=True)
+        # A key that is no list answers with an error, one that is gone with 0.
+        return [
+            Unregistered(name_text(name), jobs)
+            for name, known, jobs in states
+            if known == 0 and isinstance(jobs, int) and jobs
+        ]
+
+    return Exchange(tuple(commands), parse, tolerant=True)
+
+
+def register(keys: Keys, queue: str, trail: Trail | None = None) -> Exchange[bool]:
+    """Put a queue's name on the set of queues. Returns whether it was missing. One round trip,
+    atomic."""
+    return _change(keys, queue, "on", trail)
+
+
+def forget(keys: Keys, queue: str, trail: Trail | None = None) -> Exchange[bool]:
+    """Take the name of an empty queue off the set of queues. Returns whether that was done: not
+    when it was not registered or jobs wait by now. One round trip, atomic."""
+    return _change(keys, queue, "off", trail)
+
+
+def register_failures(keys: Keys, name: str, trail: Trail | None = None) -> Exchange[bool]:
+    """Put the name of a list of failures on the set of those of single queues. Returns whether it
+    was missing. One round trip, atomic."""
+    return single(
+        _REGISTER.call(
+            [*trail_keys(keys, trail), keys.failed_queues(), keys.failed_named(name)],
+            [*trail_args(trail), name_bytes(name), "on"],
+        ),
+        lambda reply: reply == 1,
+        writes=True,
+    )
+
+
+def register_moment(keys: Keys, stamp: str, trail: Trail | None = None) -> Exchange[bool]:
+    """Put a moment that has delayed jobs back into the schedule: a scheduler moves them when it
+    comes, or at once when it has passed. `stamp` is in epoch seconds. Returns whether it was
+    missing and has jobs. One round trip, atomic."""
+    return single(
+        _REGISTER_MOMENT.call(
+            [*trail_keys(keys, trail), keys.delayed_schedule(), keys.delayed(stamp)],
+            [*trail_args(trail), stamp],
+        ),
+        lambda reply: reply == 1,
+        writes=True,
+    )
+
+
+def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
+    """Whether `register_moment` would do something. One round trip."""
+    return Exchange(
+        (("LLEN", keys.delayed(stamp)), ("ZSCORE", keys.delayed_schedule(), stamp)),
+        lambda replies: replies[0] > 0 and replies[1] is None,
+    )
+
+
+def _change(keys: Keys, queue: str, to: str, trail: Trail | None) -> Exchange[bool]:
+    return single(
+        _REGISTER.call(
+            [*trail_keys(keys, trail), keys.queues(), keys.queue(queue)],
+            [*trail_args(trail), name_bytes(queue), to],
+        ),
+        lambda reply: reply == 1,
+        writes=True,
+    )

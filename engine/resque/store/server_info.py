@@ -1,0 +1,199 @@
+"""What can be learned about the server and its user's rights without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from queuecore.exchange import Arg, Exchange, Reply, Steps
+from queuecore.keys import name_bytes, name_text
+from resque.errors import AuthRefused, MissingCommand, StoreError
+from resque.keys import Keys
+from resque.scripts import load_script
+
+_WINDOW = load_script("window")
+
+#: Keys looked at in one round trip, and round trips at most, in the search for namespaces.
+_SCAN_KEYS = 1000
+_SCAN_PAGES = 200
+#: No queue, no worker, no item.
+_NOBODY = "\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a server tells about itself: the fields of INFO, its `save` setting (None when it is
+    not told), why scripts cannot be run (None when they can), and why INFO is not told (None when
+    it is)."""
+
+    fields: Mapping[str, str]
+    save: str | None
+    script_problem: StoreError | None
+    info_problem: StoreError | None = None
+
+
+def facts(keys: Keys) -> Exchange[Facts]:
+    """Ask the server about itself. One round trip, O(1)."""
+
+    def parse(replies: list[Reply]) -> Facts:
+        info, config, script = replies
+        problem = script if isinstance(script, StoreError) else None
+        if isinstance(info, StoreError):
+            return Facts({}, None, problem, info)
+        return replace(read_facts(info, config), script_problem=problem)
+
+    window = _WINDOW.call([keys.audit() + b":none"], [0, 0, 0])
+    return Exchange((("INFO",), ("CONFIG", "GET", "save"), window), parse, tolerant=True)
+
+
+def read_facts(info: bytes, config: Reply) -> Facts:
+    """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
+    pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
+    is_told = isinstance(config, list) and len(config) == 2
+    return Facts(
+        {name: value for name, _, value in pairs}, name_text(config[1]) if is_told else None, None
+    )
+
+
+def missing_rights(keys: Keys) -> Steps[dict[str, str] | None]:
+    """As `refused_commands`, only those that lack a right: an older server does not know them
+    all, and says so otherwise."""
+    refused = yield from refused_commands(keys)
+    if refused is None:
+        return None
+    return {name: str(why) for name, why in refused.items() if isinstance(why, AuthRefused)}
+
+
+def refused_commands(keys: Keys) -> Steps[dict[str, StoreError] | None]:
+    """The commands that this user may not run, or that the server does not know, with why; None
+    when that cannot be found out. The commands are queued in a transaction that is then discarded:
+    a server checks that when it queues. Nothing is run. Two round trips."""
+    begun: list[Reply] = yield Exchange((("MULTI",), ("DISCARD",)), list, tolerant=True)
+    if any(isinstance(reply, StoreError) for reply in begun):
+        # Without a transaction the commands would really be run.
+        return None
+    commands = used_commands(keys)
+    refused: dict[str, StoreError] = yield Exchange(
+        (("MULTI",), *commands, ("DISCARD",)),
+        lambda replies: {
+            str(command[0]): reply
+            for command, reply in zip(commands, replies[1:-1], strict=True)
+            if isinstance(reply, AuthRefused | MissingCommand)
+        },
+        tolerant=True,
+    )
+    return refused
+
+
+def missing_scripts() -> Exchange[dict[str, str]]:
+    """As `missing_rights`, of EVAL alone, for users without transactions: runs a script that does
+    nothing. One round trip."""
+    return Exchange(
+        (("EVAL", "return 1", 0),),
+        lambda replies: {"EVAL": str(replies[0])} if isinstance(replies[0], AuthRefused) else {},
+        tolerant=True,
+    )
+
+
+def used_commands(keys: Keys) -> list[tuple[Arg, ...]]:
+    """Every command that the engine and its scripts use. Were they run, none would change what
+    belongs to Resque."""
+    return [*_reading(keys), *_removing_nothing(keys), *_on_scratch(keys.undo("doctor"))]
+
+
+def _reading(keys: Keys) -> list[tuple[Arg, ...]]:
+    failed = keys.failed()
+    return [
+        ("TIME",),
+        ("SMEMBERS", keys.queues()),
+        ("SRANDMEMBER", keys.queues()),
+        ("SISMEMBER", keys.queues(), _NOBODY),
+        ("SCARD", keys.queues()),
+        ("LRANGE", failed, 0, 0),
+        ("LLEN", failed),
+        ("LINDEX", failed, 0),
+        ("LPOS", failed, _NOBODY),
+        ("GET", keys.stat("failed")),
+        ("MGET", keys.stat("failed")),
+        ("STRLEN", keys.stat("failed")),
+        ("GETRANGE", keys.stat("failed"), 0, 0),
+        ("EXISTS", keys.pause_all()),
+        ("TTL", failed),
+        ("TYPE", failed),
+        ("MEMORY", "USAGE", failed, "SAMPLES", 1),
+        ("HGETALL", keys.heartbeats()),
+        ("HMGET", keys.heartbeats(), _NOBODY),
+        ("HGET", keys.heartbeats(), _NOBODY),
+        ("HEXISTS", keys.heartbeats(), _NOBODY),
+        ("ZRANGE", keys.delayed_schedule(), 0, 0),
+        ("ZRANGEBYSCORE", keys.delayed_schedule(), 0, 0),
+        ("ZCARD", keys.delayed_schedule()),
+        ("ZSCORE", keys.delayed_schedule(), _NOBODY),
+        ("XLEN", keys.audit()),
+        ("XREVRANGE", keys.audit(), "+", "-", "COUNT", 1),
+        ("EVALSHA", "0" * 40, 1, failed),
+        ("EVAL", "return 0", 1, failed),
+    ]
+
+
+def _removing_nothing(keys: Keys) -> list[tuple[Arg, ...]]:
+    return [
+        ("SREM", keys.queues(), _NOBODY),
+        ("HDEL", keys.heartbeats(), _NOBODY),
+        ("LREM", keys.failed(), 1, _NOBODY),
+        ("ZREM", keys.delayed_schedule(), _NOBODY),
+        ("LTRIM", keys.failed(), 0, -1),
+    ]
+
+
+def _on_scratch(scratch: bytes) -> list[tuple[Arg, ...]]:
+    return [
+        ("SADD", scratch, _NOBODY),
+        ("RPUSH", scratch, _NOBODY),
+        ("LPUSH", scratch, _NOBODY),
+        ("LPOP", scratch),
+        ("RPOP", scratch),
+        ("LSET", scratch, 0, _NOBODY),
+        ("LINSERT", scratch, "BEFORE", _NOBODY, _NOBODY),
+        ("BLMOVE", scratch, scratch, "LEFT", "LEFT", 1),
+        ("LMOVE", scratch, scratch, "LEFT", "LEFT"),
+        ("RENAME", scratch, scratch),
+        ("SET", scratch, _NOBODY, "EX", 1),
+        ("SETNX", scratch, _NOBODY),
+        ("SETRANGE", scratch, 0, _NOBODY),
+        ("INCR", scratch),
+        ("INCRBY", scratch, 0),
+        ("HSET", scratch, _NOBODY, _NOBODY),
+        ("HSETNX", scratch, _NOBODY, _NOBODY),
+        ("HINCRBY", scratch, _NOBODY, 0),
+        ("ZADD", scratch, 0, _NOBODY),
+        ("XADD", scratch, "*", _NOBODY, _NOBODY),
+        ("EXPIRE", scratch, 1),
+        ("PEXPIRE", scratch, 1),
+        ("DEL", scratch),
+        ("UNLINK", scratch),
+    ]
+
+
+def namespaces(keys: Keys) -> Steps[tuple[list[str], bool]]:
+    """The namespaces that have queues, or processes of Sidekiq, and whether all keys were looked
+    at: at most 200,000 are. A round trip for each 1,000 keys of the database, and one more."""
+    endings = (Keys("").queues(), Keys("").processes())
+    pattern = b"*:*es"  # what both end in
+    found: set[bytes] = set()
+    cursor: bytes | int = 0
+    for _ in range(_SCAN_PAGES):
+        cursor, page = yield Exchange(
+            (("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_KEYS),), lambda replies: replies[0]
+        )
+        found.update(key for key in page if key.endswith(endings))
+        if int(cursor) == 0:
+            break
+    candidates = sorted(found)
+    kinds: list[Reply] = yield Exchange(tuple(("TYPE", key) for key in candidates), list)
+    names = {
+        name_text(key[: key.rindex(b":")])
+        for key, kind in zip(candidates, kinds, strict=True)
+        if kind == b"set"
+    }
+    return sorted(names, key=name_bytes), int(cursor) == 0

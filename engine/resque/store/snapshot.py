@@ -1,0 +1,231 @@
+"""All that a console shows, in at most two round trips, whatever the number of queues and
+workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from queuecore import times
+from queuecore.cooperative import Slices, at_once
+from queuecore.exchange import Command, Exchange, Reply, Steps
+from queuecore.keys import name_text
+from queuecore.windows import Stretch
+from resque.errors import Busy, StoreError
+from resque.keys import Keys
+from resque.store import pauses
+from resque.store.columns import integer
+from resque.store.failures import Failure
+from resque.store.newest_failures import Newest
+from resque.store.queue_reader import Heads
+from resque.store.queue_reader import QueueState as QueueState
+from resque.store.read_cache import USUAL, Thrift
+from resque.store.worker_reader import RECORD_BYTES as RECORD_BYTES
+from resque.store.worker_reader import Roster
+from resque.store.worker_reader import WorkerState as WorkerState
+from resque.store.worker_register import Register
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one look. None means unknown: what could not be read is never empty or 0.
+
+    Attributes:
+        server_time: The server's clock.
+        failures: The newest, newest first; `failed` counts all.
+        problems: Why what is unknown could not be read, by what that is in words.
+    """
+
+    server_time: datetime
+    queues: tuple[QueueState, ...] | None
+    workers: tuple[WorkerState, ...] | None
+    failures: tuple[Failure, ...] | None
+    failed: int | None
+    processed_ever: int | None
+    failed_ever: int | None
+    is_paused: bool | None
+    problems: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[Snapshot]:
+    """Look at everything, once. `tails` are the `QueueState.tail` of the look before, by queue
+    name; `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
+    failures read + jobs pushed since). Raises as `Looker.look`."""
+    reading = yield from Looker(keys, failures_limit=failures_limit).look(tails)
+    return at_once(reading)
+
+
+class Looker:
+    """Looks at everything again and again, one look after the other. What has not changed since
+    the look before is not read again, and stays the same object.
+
+    Args:
+        keys: Where to look.
+        failures_limit: How many failures to read.
+        thrift: How a large fleet is looked at; see `Register` and `Signs`.
+    """
+
+    def __init__(self, keys: Keys, *, failures_limit: int, thrift: Thrift = USUAL) -> None:
+        self._keys = keys
+        self._heads = Heads(keys)
+        self._register = Register(keys, thrift)
+        self._roster = Roster(keys, thrift)
+        self._newest = Newest(keys, limit=failures_limit)
+        #: How often somebody wanted everything to be read, and up to which time that was done.
+        self._wanted = self._done = 0
+
+    def read_all(self) -> None:
+        """Leave nothing out at the next look, which begins after this: something was changed."""
+        self._wanted += 1
+
+    def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
+        """Ask for everything; what is returned reads the answers, in slices, and must be done
+        before the next look. `tails` as for `take`. Two round trips; O(queues + workers +
+        failures read + jobs pushed since), the reading O(what has changed) but for little. Raises
+        Busy when the server answers nothing for now; what it refuses singly is unknown."""
+        wanted = self._wanted
+        first: _First = yield self._first_look()
+        second: list[list[Reply]] = yield self._second_look(first, tails)
+        self._done = wanted
+        return self._read(first, *second)
+
+    def _first_look(self) -> Exchange[_First]:
+        keys, whole = self._keys, self._wanted != self._done
+        register = self._register.ask(whole=whole)
+        of_queues, of_workers = self._heads.glance(), self._roster.glance(whole=whole)
+        commands: tuple[Command, ...] = (
+            ("TIME",),
+            *register,
+            ("SMEMBERS", keys.queues()),
+            ("GET", keys.pause_all_workers()),
+            ("EXISTS", keys.pause_all()),
+            ("GET", keys.stat("processed")),
+            ("GET", keys.stat("failed")),
+            self._newest.ask(sparing=self._register.is_sparing),
+            *of_queues,
+            *of_workers,
+        )
+        begin, end = 1 + len(register), len(commands) - len(of_workers)
+
+        def parse(replies: list[Reply]) -> _First:
+            parts = replies[:begin], replies[begin:end], replies[end:]
+            return self._parse_first(*parts)
+
+        return Exchange(commands, parse, tolerant=True)
+
+    def _parse_first(
+        self, of_register: list[Reply], of_all: list[Reply], of_workers: list[Reply]
+    ) -> _First:
+        clock, *roll = of_register
+        queues, switch, all_switch, processed, failed, entries, *of_queues = of_all
+        _raise_busy([*of_register, *of_all, *of_workers])
+        if isinstance(clock, StoreError):
+            raise clock
+        server_time = times.from_server(*clock)
+        problems: dict[str, str] = {}
+
+        def read(what: str, reply: Reply, meaning: Callable[[Any], T]) -> T | None:
+            if isinstance(reply, StoreError):
+                problems[what] = str(reply)
+                return None
+            return meaning(reply)
+
+        ids, beats = self._register.parse(roll, server_time, problems)
+        seen = read("failures", entries, self._newest.parse)
+        count, newest = (None, None) if seen is None else seen
+        return _First(
+            server_time=server_time,
+            queue_names=read("queues", queues, _names),
+            worker_ids=ids,
+            heartbeats=beats,
+            failed=count,
+            newest=newest,
+            processed_ever=_counted("jobs processed", processed, problems),
+            failed_ever=_counted("jobs failed", failed, problems),
+            is_paused=_either(
+                read("pause of everything", switch, pauses.means_paused),
+                read("pause of everything", all_switch, bool),
+            ),
+            problems=problems,
+            of_queues=of_queues,
+            of_workers=of_workers,
+        )
+
+    def _second_look(self, first: _First, tails: Mapping[str, str]) -> Exchange[list[list[Reply]]]:
+        of_queues = self._heads.ask(first.queue_names or [], first.of_queues, tails)
+        totals = first.processed_ever, first.failed_ever
+        ids = first.worker_ids or []
+        of_workers = self._roster.ask(ids, first.heartbeats, totals, first.of_workers)
+        middle = len(of_queues)
+
+        def parse(replies: list[Reply]) -> list[list[Reply]]:
+            _raise_busy(replies)
+            return [replies[:middle], replies[middle:]]
+
+        return Exchange((*of_queues, *of_workers), parse, tolerant=True)
+
+    def _read(
+        self, first: _First, of_queues: Iterable[Reply], of_workers: Iterable[Reply]
+    ) -> Slices[Snapshot]:
+        newest = first.newest
+        seen = None if newest is None else (yield from self._newest.read(newest))
+        queues = yield from self._heads.read(iter(of_queues), first.problems)
+        states = yield from self._roster.read(iter(of_workers), first.server_time, first.problems)
+        return Snapshot(
+            server_time=first.server_time,
+            queues=None if first.queue_names is None else tuple(queues),
+            workers=None if first.worker_ids is None else tuple(states),
+            failures=seen,
+            failed=first.failed,
+            processed_ever=first.processed_ever,
+            failed_ever=first.failed_ever,
+            is_paused=first.is_paused,
+            problems=first.problems,
+        )
+
+
+def _raise_busy(replies: Iterable[Reply]) -> None:
+    """Raise what says that the server answers nothing for now: not one part is unknown then, all
+    is."""
+    for each in replies:
+        if isinstance(each, Busy):
+            raise each
+
+
+def _names(reply: list[bytes]) -> list[str]:
+    return [name_text(raw) for raw in sorted(reply)]
+
+
+def _counted(what: str, reply: Reply, problems: dict[str, str]) -> int | None:
+    found = integer(reply)
+    if found is None:
+        is_error = isinstance(reply, StoreError)
+        problems[what] = str(reply) if is_error else "what is kept there is no number"
+    return found
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:
+    """Whether one of the two is so; None when that depends on one that is unknown."""
+    if one or other:
+        return True
+    return None if one is None or other is None else False
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    server_time: datetime
+    queue_names: list[str] | None
+    worker_ids: list[bytes] | None
+    heartbeats: Mapping[bytes, bytes] | None
+    failed: int | None
+    newest: Stretch | None
+    processed_ever: int | None
+    failed_ever: int | None
+    is_paused: bool | None
+    problems: dict[str, str]
+    of_queues: list[Reply]
+    of_workers: list[Reply]

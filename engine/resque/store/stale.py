@@ -1,0 +1,152 @@
+"""Workers that fell silent: the evidence of their death, and what it takes to act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from queuecore import times
+from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.exchange import Command, Exchange, Reply, single
+from queuecore.keys import name_bytes, name_text
+from queuecore.values import replace, value
+from resque.keys import Keys
+from resque.scripts import load_script
+from resque.store import lost, workers
+from resque.store.workers import Record
+
+_REQUEUE_STALE = load_script("requeue_stale")
+
+
+@value
+class Evidence:
+    """What a worker held at one look (None: nothing), and its last sign of life (`beat`, as it is
+    in Redis; None: it never gave one). `server_time` is the server's clock at the look."""
+
+    worker_id: str
+    record: Record | None
+    beat: bytes | None
+    server_time: datetime
+    is_registered: bool = True
+
+    @property
+    def has_old_job(self) -> bool:
+        """Whether it holds a job for longer than a heart may be silent, by the server's clock."""
+        run_at = None if self.record is None else self.record.run_at
+        if run_at is None:
+            return False
+        return (self.server_time - run_at).total_seconds() > workers.PRUNE_AFTER_S
+
+    @property
+    def silent_since(self) -> datetime | None:
+        """When it last beat; None when that is unknown."""
+        return _moment(self.beat)
+
+    @property
+    def silent_s(self) -> float | None:
+        """How long ago that was, by the server's clock; negative when the beat is ahead of it."""
+        since = self.silent_since
+        return None if since is None else (self.server_time - since).total_seconds()
+
+
+def _moment(beat: bytes | None) -> datetime | None:
+    return None if beat is None else times.parse(beat.decode("utf-8", "replace"))
+
+
+def silent(keys: Keys, *, after_s: float = workers.PRUNE_AFTER_S) -> Exchange[list[str]]:
+    """The ids of the workers whose last heartbeat is older than `after_s`, by the server's clock,
+    also of those that are on no register any more. One round trip, O(workers)."""
+
+    def parse(replies: list[Reply]) -> list[str]:
+        now = times.from_server(*replies[1])
+        beats = ((raw, _moment(beat)) for raw, beat in workers.pairs(replies[0]).items())
+        return [
+            name_text(raw)
+            for raw, beaten in beats
+            if beaten is not None and (now - beaten).total_seconds() > after_s
+        ]
+
+    return Exchange((("HGETALL", keys.heartbeats()), ("TIME",)), parse)
+
+
+def look(keys: Keys, worker_ids: Sequence[str]) -> Exchange[list[Evidence]]:
+    """What there is to know about some workers. One round trip, O(size of their jobs)."""
+    commands: list[Command] = [("TIME",)]
+    for worker_id in worker_ids:
+        commands.append(("GET", keys.worker(worker_id)))
+        commands.append(("HGET", keys.heartbeats(), name_bytes(worker_id)))
+        commands.append(("SISMEMBER", keys.workers(), name_bytes(worker_id)))
+
+    def parse(replies: list[Reply]) -> list[Evidence]:
+        now = times.from_server(*replies[0])
+        seen = zip(worker_ids, replies[1::3], replies[2::3], replies[3::3], strict=True)
+        return [
+            Evidence(each, None if raw is None else workers.read_record(raw), beat, now, known == 1)
+            for each, raw, beat, known in seen
+        ]
+
+    return Exchange(tuple(commands), parse)
+
+
+def doubt(
+    seen: Evidence,
+    *,
+    host: str,
+    is_running: Callable[[int], bool],
+    after_s: float = workers.PRUNE_AFTER_S,
+) -> str | None:
+    """Why a worker may be alive after all, in words; None when all speaks for its death. `host`
+    is the name of this machine, and `is_running` tells of its processes. Pure."""
+    who = workers.identity(seen.worker_id)
+    if workers.may_run_on(who, host) and who.pid is not None and is_running(who.pid):
+        return f"process {who.pid} is running on this machine"
+    if seen.beat is None and not seen.is_registered:
+        # A living one is registered, or beats, or has just begun.
+        return None if seen.has_old_job else "it may have begun its job within five minutes"
+    if seen.beat is None:
+        return "it never sent a heartbeat: another implementation may be at work"
+    if seen.silent_s is None:
+        return "its heartbeat cannot be read"
+    if seen.silent_s < 0:
+        return f"its last heartbeat is {-seen.silent_s:.0f} s ahead of the server's clock"
+    if seen.silent_s <= after_s:
+        return f"its last heartbeat is only {seen.silent_s:.0f} s old"
+    return None
+
+
+def requeue(
+    keys: Keys, seen: Evidence, trail: Trail | None = None, *, at_most: int
+) -> Exchange[int] | str:
+    """Put the job back to the head of its queue, byte for byte, and take the worker off the
+    register: in one step, and only when it still holds these bytes, has not beaten since, and a
+    job of these bytes was not lost `at_most` times within a day before. Returns the round trip,
+    whose result is how often it was lost now, or 0 when nothing was done; or else why it cannot
+    be. It cannot be undone. O(1)."""
+    record = seen.record
+    if record is None or not lost.may_be_put_back(record) or not record.class_name:
+        return "what the worker holds cannot be read as a job of a queue"
+    trail = None if trail is None else replace(trail, undo_s=0)
+    queue, payload = record.queue or "", record.payload or b""
+    return single(
+        _REQUEUE_STALE.call(
+            [
+                *trail_keys(keys, trail),
+                keys.workers(),
+                keys.heartbeats(),
+                keys.worker(seen.worker_id),
+                keys.worker_started(seen.worker_id),
+                keys.worker_stat("processed", seen.worker_id),
+                keys.worker_stat("failed", seen.worker_id),
+                keys.queues(),
+                keys.queue(queue),
+                lost.count_key(keys, queue, payload),
+                keys.claim(seen.worker_id),
+            ],
+            [
+                *(*trail_args(trail), name_bytes(seen.worker_id), record.raw, seen.beat or b""),
+                *(payload, name_bytes(queue), at_most, lost.LOST_FOR_S),
+            ],
+        ),
+        int,
+        writes=True,
+    )

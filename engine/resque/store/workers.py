@@ -1,0 +1,262 @@
+"""The registered workers: ids, what they hold, heartbeats, leaving and pruning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+
+from queuecore import times
+from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.exchange import Exchange, Steps, single
+from queuecore.keys import name_bytes
+from queuecore.values import value as value_class
+from resque.codec import decode, members, members_of_beginning, text_of
+from resque.keys import Keys
+from resque.scripts import load_script
+from resque.store import failure_entry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_UNREGISTER = load_script("unregister")
+
+#: Ruby's: a worker beats this often ...
+HEARTBEAT_INTERVAL_S = 60.0
+#: ... and is dead when its last beat is older than this.
+PRUNE_AFTER_S = 300.0
+#: What `take_off` expects of a worker that never beat.
+NO_BEAT = b"-"
+
+#: Builds the failure entry for the record (bytes) of a job that will not be finished.
+FailureOf = Callable[[bytes], bytes]
+
+_ID = re.compile(r"(?P<host>.*?):(?P<pid>\d+)(?:[-+]\w+)?:(?P<queues>.*)", re.DOTALL)
+
+
+#: What Jesque puts before the names of its queues. (Source: AbstractWorker.createName.)
+_JESQUE = ("JAVA_DYNAMIC_QUEUES",)
+
+
+@value_class
+class Identity:
+    """A worker's id taken apart: `host:pid:queue,queue`. Of an id in another shape only `text`
+    is known."""
+
+    text: str
+    host: str | None
+    pid: int | None
+    queues: tuple[str, ...]
+
+
+# The same few thousand ids are read at every look of a console.
+@lru_cache(maxsize=8192)
+def identity(text: str) -> Identity:
+    """Read a worker id of any implementation; never raises."""
+    found = _ID.fullmatch(text)
+    if found is None:
+        return Identity(text, None, None, ())
+    queues = tuple(found["queues"].split(",")) if found["queues"] else ()
+    if queues[:1] == _JESQUE:
+        queues = queues[1:]
+    return Identity(text, found["host"], int(found["pid"][:10]), queues)
+
+
+def may_run_on(who: Identity, host: str) -> bool:
+    """Whether the id of a worker may name a process of a machine: by its host, also with the number
+    that it gets where another worker bears the id (see `claims`). A machine can be called so, too.
+    """
+    if who.host is None:
+        return False
+    rest = who.host.removeprefix(f"{host}-")
+    return who.host == host or (rest != who.host and rest.isascii() and rest.isdigit())
+
+
+@value_class
+class Record:
+    """What a worker holds: the job, its queue, since when; what cannot be read is None.
+    `raw` are the record's bytes, `payload` those of the job in it. With `is_unread` Redis did not
+    give it, `problem` says why, and whether the worker holds anything is unknown."""
+
+    raw: bytes
+    queue: str | None
+    run_at: datetime | None
+    class_name: str | None
+    args: Any
+    payload: bytes | None
+    problem: str | None = None
+    is_unread: bool = False
+
+
+def unread(why: str) -> Record:
+    """A record that Redis did not give."""
+    return Record(b"", None, None, None, None, None, why, is_unread=True)
+
+
+def read_record(raw: bytes) -> Record:
+    """Read a worker's record written by any implementation; never raises."""
+    try:
+        value, parts = decode(raw), members(raw)
+    except ValueError as error:
+        return Record(raw, None, None, None, None, None, str(error))
+    job = value.get("payload")
+    if not isinstance(job, dict):
+        job = {}
+    queue, class_name = value.get("queue"), job.get("class")
+    return Record(
+        raw,
+        queue if isinstance(queue, str) and _is_name(queue) else None,
+        times.parse(value.get("run_at")),
+        class_name if isinstance(class_name, str) else None,
+        job.get("args"),
+        parts.get("payload"),
+    )
+
+
+def is_pause(raw: bytes) -> bool:
+    """Whether a record says that its worker is paused and holds nothing, as Jesque writes it.
+    (Source: AbstractWorker.pauseMsg.)"""
+    if b'"paused":true' not in raw:
+        return False
+    try:
+        value = decode(raw)
+    except ValueError:
+        return False
+    return value.get("paused") is True and value.get("payload") is None
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can be a part of a key: JSON can hold halves of surrogate pairs."""
+    try:
+        name_bytes(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read_beginning(raw: bytes, size: int) -> Record:
+    """Read as much of a record as its beginning tells, when the whole has `size` bytes; never
+    raises. `payload` is None: it is not whole."""
+    parts = members_of_beginning(raw)
+    job = members_of_beginning(parts.get("payload", b""))
+    return Record(
+        raw,
+        text_of(parts.get("queue")),
+        times.parse(text_of(parts.get("run_at"))),
+        text_of(job.get("class")),
+        None,
+        None,
+        f"too large to list ({size:,} bytes)",
+    )
+
+
+def unregister(
+    keys: Keys, worker_id: str, failure_of: FailureOf, *, own_lists: bool = False, token: str = ""
+) -> Steps[bool]:
+    """Take a worker off the register; a job in its hands becomes a failure in the same step, with
+    `own_lists` in its queue's list of failures.
+
+    `failure_of` builds the entry from the record. With a `token` (see `claims`) it is done only
+    while the place and what is in it are that process's own. Returns whether there was such a job.
+    One round trip, two with a job in its hands; more only while the worker goes from job to job.
+    """
+    record: bytes | None = None
+    while True:
+        entry = failure_of(record) if record is not None else b""
+        is_over, is_done, record_now = yield _take_off(
+            keys, worker_id, record, entry, own_list=own_lists, token=token
+        )
+        if is_over:
+            return is_done and record is not None
+        record = record_now
+
+
+def take_off(
+    keys: Keys,
+    worker_id: str,
+    record: bytes | None,
+    entry: bytes,
+    *,
+    own_list: bool = False,
+    beat: bytes = b"",
+    trail: Trail | None = None,
+) -> Exchange[tuple[bool, bytes | None]]:
+    """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
+    `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
+    last heartbeat is still `beat` (`NO_BEAT`: there is still none). Returns whether that was so,
+    and else what it holds now. One round trip, O(1)."""
+    exchange = _take_off(keys, worker_id, record, entry, own_list=own_list, beat=beat, trail=trail)
+    return exchange.then(lambda result: (result[1], result[2]))
+
+
+def own_list_of(record: bytes | None) -> str:
+    """The name of the list of failures of the queue from which a job was taken; '' when the record
+    does not tell."""
+    queue = None if record is None else read_record(record).queue
+    return "" if queue is None else f"{queue}_failed"
+
+
+def _take_off(
+    keys: Keys,
+    worker_id: str,
+    record: bytes | None,
+    entry: bytes,
+    *,
+    own_list: bool,
+    beat: bytes = b"",
+    trail: Trail | None = None,
+    token: str = "",
+) -> Exchange[tuple[bool, bool, bytes | None]]:
+    """As `take_off`. Returns also, first, whether there is nothing left to do."""
+    list_name = own_list_of(record) if own_list else ""
+    return single(
+        _UNREGISTER.call(
+            [
+                *trail_keys(keys, trail),
+                keys.workers(),
+                keys.heartbeats(),
+                keys.worker(worker_id),
+                keys.worker_started(worker_id),
+                keys.worker_stat("processed", worker_id),
+                keys.worker_stat("failed", worker_id),
+                keys.failed_named(list_name) if list_name else keys.failed(),
+                keys.failed_queues(),
+                keys.claim(worker_id),
+            ],
+            [
+                *(*trail_args(trail), name_bytes(worker_id), record or b"", entry),
+                *(name_bytes(list_name), beat, token),
+            ],
+        ),
+        lambda reply: (reply[0] != 0, reply[0] == 1, reply[1]),
+        writes=True,
+    )
+
+
+def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: datetime) -> bytes:
+    """The failure entry for a job whose worker will not finish it."""
+    seen = read_record(record)
+    return failure_entry.entry(
+        failed_at=now,
+        payload=seen.payload if seen.payload is not None else b"null",
+        exception=exception,
+        error=error,
+        backtrace=[],
+        worker=worker_id,
+        queue=seen.queue if seen.queue is not None else "",
+    )
+
+
+def left_behind(worker_id: str, now: Callable[[], datetime]) -> FailureOf:
+    """Builds failures for a worker that leaves the register with a job in its hands."""
+    words = "Job still being processed"
+    return lambda record: lost_job(
+        record, worker_id=worker_id, exception="Resque::DirtyExit", error=words, now=now()
+    )
+
+
+def pairs(reply: list[bytes]) -> dict[bytes, bytes]:
+    """The flat reply of HGETALL as a mapping."""
+    return dict(zip(reply[::2], reply[1::2], strict=True))

@@ -1,1 +1,0 @@
-"""How bytes look and travel: key names, JSON, times, exchanges, connections."""

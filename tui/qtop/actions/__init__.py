@@ -1,0 +1,1 @@
+"""What an action would do, what comes before it, and doing it."""

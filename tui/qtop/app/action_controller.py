@@ -1,0 +1,264 @@
+"""From a key to its result: the refusal, the question, the deed, the word about it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from qtop.actions import escalation
+from qtop.actions.plan import Outcome, Plan, Plans
+from qtop.actions.precedence import Precedence
+from qtop.actions.runner import Actions, Progress
+from qtop.app.worker_controller import LocalDesk
+from qtop.keymap import keymap
+from qtop.local.launch import Order
+from qtop.local.modules import ModuleMemory
+from qtop.local.workers import LocalWorkers
+from qtop.screens import audit_text
+from qtop.screens.date_dialog import MomentDialog
+from qtop.screens.dialogs import ConfirmDialog, LookingDialog
+from qtop.systems.resque.connection import Source
+from qtop.systems.resque.failures import FailurePlans
+from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.queues import JobPlans
+from qtop.systems.resque.scheduled import DelayedPlans
+from qtop.systems.resque.scheduled_search import Choice
+from qtop.systems.resque.workers import WorkerPlans
+from qtop.text.safe import safe
+from qtop.widgets.table import VTable
+from queuecore.audit import Deed
+from queuecore.exchange import Operation
+from queuecore.times import wall_now
+
+if TYPE_CHECKING:
+    from qtop.app.app import QtopApp
+
+T = TypeVar("T")
+
+#: What a key that stops an action under way is called on the screens that have one.
+_STOPPING: Final = ("stop", "stop_looking")
+
+
+class Desk:
+    """Does what screens ask for.
+
+    Args:
+        app: Shows the questions and the results.
+        source: Where actions go.
+        local: The workers started here.
+        require: Modules with jobs, for those.
+        read_only: Refuse whatever changes something.
+    """
+
+    def __init__(
+        self,
+        app: QtopApp,
+        source: Source,
+        local: LocalWorkers,
+        require: Sequence[str],
+        *,
+        read_only: bool,
+    ) -> None:
+        self._app = app
+        #: An action that looks for its jobs goes before searches in the background.
+        self.precedence: Final = Precedence()
+        #: What is under way is to be taken back as soon as it has stopped.
+        self._takes_back = False
+        planning = app.keys, actor(), app.settings.undo_limits, app.stage.manner.sign
+        self.plans = Plans(*planning)
+        self.failure_plans = FailurePlans(*planning)
+        self.job_plans = JobPlans(*planning)
+        self.delayed_plans = DelayedPlans(*planning)
+        self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
+        self._actions = Actions(source, read_only=read_only, trouble=lambda: app.stage.look.error)
+        template = app.settings.values["worker_command"] or ""
+        profile = app.settings.profile
+        memory = ModuleMemory(
+            local.folder.with_name("modules.json"),
+            f"{app.address} {app.keys.namespace}" if profile is None else f"profile {profile}",
+        )
+        modules = tuple(require) or memory.recall()
+        self.local = LocalDesk(
+            app,
+            local,
+            Order("*", modules=modules, template=template),
+            memory,
+            lambda without: self._refused(without_redis=without),
+            lambda look: self._actions.preview("look at what waits", look),
+        )
+
+    def refuses(self) -> bool:
+        """Whether nothing can be changed now; then the reason is said."""
+        return self._refused()
+
+    def begin(self, plan: Plan, table: VTable[Any] | None = None) -> None:
+        """Carry out a plan, after a question if it needs one; `table` loses its marks then."""
+        if not self._refused():
+            self._ask(plan, table)
+
+    def begin_after(self, what: str, look: Operation[T], plan: Callable[[T], Plan]) -> None:
+        """Look at what a plan is about, then make the plan and begin it."""
+        if not self._refused():
+            # In front at once: what is typed ahead must not be taken for other actions.
+            cover = LookingDialog(what)
+            self._app.push_screen(cover)
+            self._app.run_worker(self._look_first(what, look, plan, cover), group="desk")
+
+    def begin_after_search(
+        self,
+        what: str,
+        search: Callable[[Progress], Awaitable[T]],
+        plan: Callable[[T], Plan | str],
+        table: VTable[Any] | None = None,
+    ) -> None:
+        """Look for what a plan is about, as long as that takes, then make the plan and begin it, or
+        say why there is none. Leaving the dialog stops the search."""
+        if self._refused():
+            return
+        cover = LookingDialog(what)
+        looking = self._app.run_worker(
+            self._search_first(what, search, plan, cover, table), group="desk"
+        )
+        self._app.push_screen(cover, lambda _: looking.cancel())
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether an action is under way that can be stopped."""
+        return self._actions.can_stop
+
+    def stop(self) -> bool:
+        """Stop the action that is under way; False when there is none."""
+        return self._actions.stop()
+
+    def pause_or_resume_all(self, *, is_paused: bool | None) -> None:
+        """Pause everything, or resume it when it is paused; nothing when that is unknown."""
+        if is_paused is None:
+            self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
+            return
+        self.begin(self.plans.pause_all(paused=not is_paused))
+
+    def undo(self) -> None:
+        """Take back the last action of this console. One that is under way is stopped, and what it
+        has done is taken back after a question."""
+        if self._actions.stop():
+            self._takes_back = True
+            self._app.say("stopping; then you are asked whether to take back what was done", "dim")
+        elif self._actions.is_busy:
+            self._refused()
+        elif not self._actions.trails:
+            self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
+        elif not self._refused():
+            self._ask(self.plans.undo(self._actions.trails[-1]), None)
+
+    def undo_deed(self, deed: Deed) -> None:
+        """Take back an action that is on record, after a question, or say why that cannot be."""
+        if deed.undo_left_s is None:
+            self._app.say(" ".join(audit_text.consequence(deed)), "warn")
+            return
+        self.begin(self.plans.undo(deed, "confirm", *audit_text.question(deed)))
+
+    def ask_for_moment(self, choice: Choice, table: VTable[Any] | None = None) -> None:
+        """Ask until when to delay jobs, and do it."""
+
+        def reschedule(moment: datetime | None) -> None:
+            if moment is not None:
+                self.begin(self.delayed_plans.reschedule(choice, moment), table)
+
+        if not self._refused():
+            board = self._app.stage.view().board
+            ahead = timedelta(0) if board is None else board.server_time - datetime.now(UTC)
+            plan = self.delayed_plans.reschedule(choice, datetime.now(UTC))
+            self._app.push_screen(
+                MomentDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
+                reschedule,
+            )
+
+    def _refused(self, *, without_redis: bool = False) -> bool:
+        refusal = self._actions.refusal(without_redis=without_redis)
+        if refusal is None and not without_redis:
+            refusal = self._not_ours()
+        if refusal is not None:
+            self._app.say(refusal.text, refusal.tone)
+        return refusal is not None
+
+    def _not_ours(self) -> Outcome | None:
+        """Why nothing may be changed where Sidekiq lives alone, as of the newest survey."""
+        surveyed = self._app.stage.surveyed
+        whose = None if surveyed is None else surveyed.ownership
+        why = None if whose is None else whose.refusal()
+        return None if why is None else Outcome(safe(why), "warn")
+
+    async def _look_first(
+        self, what: str, look: Operation[T], plan: Callable[[T], Plan], cover: LookingDialog
+    ) -> None:
+        seen = await self._actions.preview(what, look)
+        if cover is not self._app.screen:
+            return  # the question was left before it could be asked
+        self._app.pop_screen()
+        if isinstance(seen, Outcome):
+            self._app.say(seen.text, seen.tone)
+        else:
+            self._ask(plan(seen), None)
+
+    async def _search_first(
+        self,
+        what: str,
+        search: Callable[[Progress], Awaitable[T]],
+        plan: Callable[[T], Plan | str],
+        cover: LookingDialog,
+        table: VTable[Any] | None,
+    ) -> None:
+        with self.precedence.ahead():
+            seen = await self._actions.look(what, search(cover.tell))
+        if cover is not self._app.screen:
+            return  # the question was left before it could be asked
+        # Without its callback, which would cancel what runs here.
+        self._app.pop_screen()
+        if isinstance(seen, Outcome):
+            self._app.say(seen.text, seen.tone)
+            return
+        made = plan(seen)
+        if isinstance(made, str):
+            self._app.say(made, "warn")
+        else:
+            self._ask(made, table)
+
+    def _ask(self, plan: Plan, table: VTable[Any] | None) -> None:
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                self._app.run_worker(self._carry_out(plan, table), group="desk")
+            else:
+                self._app.say("nothing was changed", "dim")
+
+        plan = escalation.escalated(plan, self._app.settings.production)
+        if plan.danger in ("confirm", "typed"):
+            self._app.push_screen(ConfirmDialog(plan), answered)
+        else:
+            answered(True)
+
+    def _how_to_stop(self) -> str:
+        """The key for it, on a screen that has one."""
+        places = getattr(self._app.screen, "PLACES", ())
+        actions = keymap.of(places, rebound=self._app.settings.keys) if self.can_stop else ()
+        key = next((each.keys[0] for each in actions if each.id in _STOPPING), None)
+        return "" if key is None else f"; {keymap.key_sign(key)} stops"
+
+    async def _carry_out(self, plan: Plan, table: VTable[Any] | None) -> None:
+        app = self._app
+        app.say(f"{plan.what} …", "dim", stays=True)
+
+        def progress(done: int, of: int) -> None:
+            if of > 1:
+                far = f"{plan.what}: {done:,} of {of:,} …"
+                app.say(f"{far}{self._how_to_stop()}", "dim", stays=True)
+
+        self._takes_back = False
+        outcome = await self._actions.run(plan, progress)
+        app.say(outcome.text, outcome.tone, stays=True)
+        if table is not None and outcome.tone != "bad":
+            table.clear_marks()
+        app.look_now(after_deed=True)
+        if self._takes_back and outcome.trail is not None:
+            self._ask(self.plans.undo(outcome.trail, "confirm", f"It {outcome.text}."), None)

@@ -1,0 +1,345 @@
+"""The console itself: holds the state, feeds the screen in front, and starts what keys ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.keys import _character_to_key
+from textual.screen import Screen
+from textual.timer import Timer
+
+from qtop.app import numbered
+from qtop.app.habits import Habits
+from qtop.app.turns import in_turns
+from qtop.config.settings import Settings
+from qtop.keymap import keymap
+from qtop.keymap.keymap import Action, Where
+from qtop.local.workers import LocalWorkers
+from qtop.monitor.incidents.incident import Lead
+from qtop.monitor.poller import Look, Poller
+from qtop.monitor.state import Stage
+from qtop.monitor.stray_watch import StrayWatch
+from qtop.screens.base import ConsoleScreen, ListScreen
+from qtop.screens.too_small import TooSmallScreen, is_too_small
+from qtop.systems.resque.connection import RedisSource, Source
+from queuecore.address import Address
+from queuecore.exchange import Operation
+from resque.keys import Keys
+from resque.store.health import Survey
+from resque.store.strays import Strays
+
+if TYPE_CHECKING:
+    from qtop.app.action_controller import Desk
+    from qtop.screens.links import Step
+
+T = TypeVar("T")
+
+#: How long the console waits at its end for workers that finish: what takes longer does so by
+#: itself.
+FINISH_S: Final = 2.0
+#: How long the result of an action can be read.
+WORD_STAYS_S: Final = 30.0
+
+
+def _action(action_id: str) -> str:
+    """What Textual runs for a key that works everywhere."""
+    place = action_id.removeprefix("show_")
+    return f"show('{place}')" if place in keymap.SCREENS else action_id
+
+
+class QtopApp(Habits):
+    """The console on one Redis.
+
+    Args:
+        address: The Redis.
+        url: The same with its password, for the workers; never shown.
+        namespace: The prefix of Resque's keys.
+        interval_s: Seconds between two looks.
+        read_only: Change nothing.
+        require: Modules with jobs, for workers started here.
+        workers: Lists of queues; a worker is started here for each.
+        log_folder: For logs of workers and reports of crashes; made when needed.
+        source: Where looks come from; by default the Redis.
+        clock: Monotonic seconds.
+        sleep: Waits some seconds between two looks.
+        terminal_is_there: Asked every five seconds; when it is not, the console ends.
+        settings: What else is in force.
+    """
+
+    CSS_PATH = "qtop.tcss"
+    TITLE = "qtop"
+    ENABLE_COMMAND_PALETTE = False
+    DEFAULT_MODE = "overview"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = numbered.modes()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
+        for a in keymap.of({"everywhere"})
+    ]
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        url: str,
+        namespace: str,
+        interval_s: float,
+        read_only: bool,
+        require: Sequence[str],
+        log_folder: Path,
+        workers: Sequence[str] = (),
+        source: Source | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        terminal_is_there: Callable[[], bool] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(settings or Settings(), log_folder, terminal_is_there)
+        self.address = address
+        self.keys = Keys(namespace)
+        self.clock = clock
+        self._sleep = sleep
+        self.last_word: tuple[str, str] = ("", "")
+        #: The page that the last result is for; None: every one.
+        self._word_page: ConsoleScreen | None = None
+        #: The way that leads went, for the way back.
+        self.steps: list[Step] = []
+        self._first_workers = tuple(workers)
+        self._require = tuple(require)
+        self._source = source
+        self._read_only = read_only
+        self._poller: Poller | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._strays: StrayWatch | None = None
+        self._searching: asyncio.Task[None] | None = None
+        self._desk: Desk | None = None
+        self._has_begun = False
+        self._silence: Timer | None = None
+        self._second: Timer | None = None
+        self.local = LocalWorkers(
+            log_folder.with_name("local"),
+            address=str(address),
+            url=url,
+            namespace=namespace,
+            environ=os.environ,
+            on_change=self._show,
+        )
+        self.stage = Stage(
+            address=str(address),
+            namespace=namespace,
+            interval_s=interval_s,
+            read_only=read_only,
+            local=self.local,
+            local_host=socket.gethostname(),
+            clock=clock,
+            manner=self.manner(),
+            thresholds=self.settings.thresholds,
+        )
+
+    # State
+
+    def say(self, text: str, tone: str = "", *, stays: bool = False) -> None:
+        """Show a safe one-line result until the next one, on the page that is in front; with
+        `stays` on those that come to the front after it, too: it is the result of an action."""
+        self.last_word = (text, tone)
+        self._word_page = None if stays else self._page()
+        if self._silence is not None:
+            self._silence.stop()
+        self._silence = self.set_timer(WORD_STAYS_S, lambda: self.say("")) if text else None
+        front = self._front()
+        if front is not None:
+            front.say(text, tone)
+
+    def word_on(self, page: ConsoleScreen) -> tuple[str, str]:
+        """The last result, if it concerns a page that comes to the front; else it is over."""
+        if self._word_page is not None and self._word_page is not page:
+            self.last_word, self._word_page = ("", ""), None
+        return self.last_word
+
+    def on_look(self, look: Look) -> Awaitable[None] | None:
+        """Take in a look and show it. Where that takes a while, returns what to wait for."""
+        if not self._has_begun:
+            self._has_begun = True
+            self.run_worker(self._begin(), group="first")
+        if look.snapshot is not self.stage.look.snapshot:
+            return self._take_in(look)
+        self.stage.take(look)
+        self._show()
+        return None
+
+    async def _take_in(self, look: Look) -> None:
+        await in_turns(self.stage.taking(look))
+        if self.stage.fell_now and self._poller is not None:
+            # The record tells whether an action of qtop did it.
+            self._poller.survey_next()
+        self._show()
+
+    def on_survey(self, survey: Survey) -> None:
+        """Take in what was found out beside the looks."""
+        self.stage.take_survey(survey)
+        self._show()
+
+    def on_strays(self, found: Strays | None, why: str) -> None:
+        """Take in which jobs no index leads to; None when that could not be found out."""
+        self.stage.take_strays(found, why)
+        self._show()
+
+    def _front(self) -> ConsoleScreen | None:
+        """The page that is in front, perhaps below a question."""
+        page = self._page()
+        return page if page is not None and page.is_mounted else None
+
+    def _page(self) -> ConsoleScreen | None:
+        """The same, also while it is not there yet."""
+        pages = (s for s in reversed(self.screen_stack) if isinstance(s, ConsoleScreen))
+        return next(pages, None)
+
+    def _show(self) -> None:
+        # At the end, screens lose their widgets one after the other.
+        front = self._front() if self.is_running and not self._exit else None
+        if front is not None:
+            front.show(self.stage.view())
+        # Ages grow by themselves only while something is wrong: else the screen is quiet.
+        if self._second is not None:
+            (self._second.resume if self.stage.ages else self._second.pause)()
+
+    # Beginning and end
+
+    def on_mount(self) -> None:
+        """Paint first, connect after."""
+        self.watch_over_end()
+        self._second = self.set_interval(1.0, self._show, pause=True)
+        self.call_after_refresh(self._connect)
+
+    def _connect(self) -> None:
+        if self._poller is not None:
+            return
+        if self._source is None:
+            self._source = RedisSource(self.address, self.keys, read_only=self._read_only)
+            if not self._read_only:
+                self.run_worker(self.learn_permissions(self._source), group="permissions")
+        self._poller = Poller(
+            self._source,
+            self.on_look,
+            on_survey=self.on_survey,
+            interval_s=self.stage.interval_s,
+            clock=self.clock,
+            sleep=self._sleep,
+        )
+        self._looking = asyncio.create_task(self._poller.run())
+        self._looking.add_done_callback(self._looking_ended)
+        self._strays = StrayWatch(self._source, self.keys, self.on_strays, sleep=self._sleep)
+        self._searching = asyncio.create_task(self._strays.run())
+        self._searching.add_done_callback(self._looking_ended)
+
+    async def _begin(self) -> None:
+        """Load what the first frame and the first look did not wait for."""
+        await asyncio.to_thread(numbered.load)
+        if not self._read_only:
+            await self.desk.local.start_first(self._first_workers)
+
+    def _looking_ended(self, looking: asyncio.Task[None]) -> None:
+        error = None if looking.cancelled() else looking.exception()
+        if isinstance(error, Exception):
+            self._handle_exception(error)
+
+    async def on_unmount(self) -> None:
+        """End the workers started here, and the connections."""
+        for task in (self._looking, self._searching):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,))
+        await self.local.close(FINISH_S)
+        if self._source is not None:
+            await self._source.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Cover everything while the terminal is too small."""
+        covered = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(event.size) and not covered:
+            self.push_screen(TooSmallScreen())
+        elif covered and not is_too_small(event.size):
+            self.pop_screen()
+
+    # Keys that work everywhere
+
+    def action_show(self, name: Where) -> None:
+        """Show one of the numbered screens itself, not what was opened from it."""
+        self.steps.clear()
+        if name != self.current_mode:
+            self.switch_mode(name)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        front = self.screen
+        if isinstance(front, ListScreen) and front.table.is_mounted:
+            front.set_focus(front.table)
+
+    def action_help(self) -> None:
+        """Show the keys, those of the screen in front first."""
+        from qtop.screens.help import HelpScreen
+
+        if isinstance(self.screen, ConsoleScreen) and not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen.PLACES))
+
+    def action_palette(self) -> None:
+        """Offer everything that can be done on the screen in front."""
+        from qtop.screens.links import follow
+        from qtop.screens.palette import PaletteScreen
+
+        def chosen(action: Action | Lead | None) -> None:
+            if isinstance(action, Lead):
+                self.run_worker(follow(self, action), group="lead")
+            elif action is not None:
+                # Textual calls ? by its name, and hears it by no other.
+                key = action.keys[0]
+                self.simulate_key(_character_to_key(key) if len(key) == 1 else key)
+
+        if isinstance(self.screen, ConsoleScreen):
+            places = {*self.screen.PLACES, "everywhere"}
+            palette = PaletteScreen(places, read_only=self._read_only, manner=self.stage.manner)
+            self.push_screen(palette, chosen)
+
+    async def action_quit(self) -> None:
+        """Leave; with workers started here, after a question."""
+        if not self.local.alive:
+            self.exit()
+        else:
+            self.run_worker(self.desk.local.leave(), group="quit", exclusive=True)
+
+    # What screens ask for
+
+    @property
+    def desk(self) -> Desk:
+        """What carries out actions. There is one as soon as a key can be pressed."""
+        if self._desk is None:
+            from qtop.app.action_controller import Desk
+
+            self._connect()
+            assert self._source is not None  # noqa: S101  connecting makes it
+            self._desk = Desk(
+                self, self._source, self.local, self._require, read_only=self._read_only
+            )
+        return self._desk
+
+    def look_now(self, *, after_deed: bool = False) -> None:
+        """Look again without waiting for the interval; after an action, at its record first."""
+        if self._poller is not None:
+            if after_deed:
+                self._poller.survey_next(first=True)
+            self._poller.poke()
+        if self._strays is not None and self.stage.has_strays:
+            # What was just put back is to leave the screen.
+            self._strays.poke()
+
+    async def read(self, operation: Operation[T]) -> T:
+        """Read something for a screen. Raises StoreError."""
+        if self._source is None:
+            raise RuntimeError("nothing can be read before the first frame")
+        return await self._source.run(operation)

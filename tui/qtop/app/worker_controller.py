@@ -1,0 +1,353 @@
+"""From a key to its result, for the workers on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from qtop.actions import escalation
+from qtop.actions.plan import Outcome, Plan, Run
+from qtop.local.folders import CannotStart
+from qtop.local.groups import Deed, Group, LocalWorker
+from qtop.local.launch import BadOrder, Order
+from qtop.local.modules import ModuleMemory
+from qtop.local.usage import ancestors
+from qtop.local.workers import LocalWorkers
+from qtop.monitor.rows import WorkerRow
+from qtop.screens.dialogs import ConfirmDialog
+from qtop.screens.leaving import QuitDialog, WaitingDialog
+from qtop.screens.log import LogScreen
+from qtop.screens.start_dialog import StartDialog
+from qtop.systems.resque.operator_identity import actor
+from qtop.text.safe import counted, safe
+from queuecore import audit
+from queuecore.action_record import Trail
+from queuecore.exchange import Operation
+from resque.errors import ResqueError
+from resque.store import waiting_classes
+from resque.store.queue_list import QueueList
+from resque.store.waiting_classes import Waiting
+from resque.store.workers import may_run_on
+
+if TYPE_CHECKING:
+    from qtop.app.app import QtopApp
+
+#: What a press asks of the workers in these states, and what that means. Each press takes the
+#: first of these that finds any.
+_PRESSES: Final[tuple[tuple[frozenset[str], Deed, str], ...]] = (
+    (
+        frozenset({"running", "paused", "waiting", "gave up"}),
+        "finishing",
+        "finishes its job and ends; {} again stops it now",
+    ),
+    (frozenset({"finishing"}), "stopping", "stops now; its job counts as failed"),
+    (frozenset({"stopping"}), "kill", "is killed, with everything it started"),
+)
+
+_VERBS: Final[dict[Deed, str]] = {
+    "finishing": "Stop",
+    "stopping": "Stop now",
+    "kill": "Kill",
+}
+_ON_RECORD: Final[dict[Deed, str]] = {
+    "finishing": "stop",
+    "stopping": "stop now",
+    "kill": "kill",
+    "pause": "pause",
+    "resume": "resume",
+}
+
+
+class LocalDesk:
+    """Does what screens ask for with the workers started here.
+
+    Args:
+        app: Shows the questions and the results.
+        local: The workers.
+        first: What stands in the start dialog at first; later, what was started last.
+        memory: Takes the modules that workers were started with.
+        refused: Says why nothing may be done now; False when it may. Given True, it may be done
+            while Redis does not answer, too.
+        preview: Reads from Redis, or says why it cannot.
+    """
+
+    def __init__(
+        self,
+        app: QtopApp,
+        local: LocalWorkers,
+        first: Order,
+        memory: ModuleMemory,
+        refused: Callable[[bool], bool],
+        preview: Callable[[Operation[list[Waiting]]], Awaitable[list[Waiting] | Outcome]],
+    ) -> None:
+        self._app, self._local, self._last = app, local, first
+        self._memory, self._refused, self._preview = memory, refused, preview
+
+    # Starting
+
+    def ask(self, queues: Sequence[str]) -> None:
+        """Ask how to start workers for these queues, in this order, and start them."""
+        if self._refused(False) or self._belong_to_sidekiq(queues):
+            return
+
+        def show(order: Order) -> str:
+            shown = safe(self._local.recipe(order).shown)
+            return self._app.stage.manner.redactor.text(shown)
+
+        def chosen(order: Order | None) -> None:
+            if order is not None:
+                self._last = order
+                self._app.run_worker(self.start([order]), group="desk")
+
+        order = replace(self._last, queues=",".join(queues), count=1)
+        self._app.push_screen(StartDialog(order, show, self._trouble), chosen)
+
+    async def _trouble(self, order: Order) -> str | None:
+        """Why an order is not to be carried out, in one safe line."""
+        return await self._local.trouble(order) or await self._unknown(order)
+
+    async def _unknown(self, order: Order) -> str | None:
+        """Why our own worker would only fail what waits; None when it would not."""
+        if order.template:
+            return None
+        served = QueueList.parse(order.queues)
+        waiting = await self._preview(waiting_classes.of_list(self._app.keys, served))
+        if isinstance(waiting, Outcome):
+            return waiting.text
+        return await self._local.unknown(order, waiting)
+
+    def _belong_to_sidekiq(self, queues: Sequence[str]) -> bool:
+        """Whether all of these are Sidekiq's, as of the newest survey; then the reason is said."""
+        surveyed = self._app.stage.surveyed
+        whose = None if surveyed is None else surveyed.ownership
+        reasons = [] if whose is None else [whose.refusal(queue) for queue in queues]
+        if not reasons or None in reasons:
+            return False
+        self._app.say(safe(reasons[0] or ""), "warn")
+        return True
+
+    async def start_first(self, lists: Sequence[str]) -> None:
+        """Take in what was left running, and start a worker for each list of queues."""
+        found = self._local.adopt()
+        if found:
+            runs = f"{counted(found, 'worker')} {'runs' if found == 1 else 'run'}"
+            self._app.say(f"{runs} here, left running earlier: {self._shows()}", "good", stays=True)
+        # Named on the command line: as `qtop worker`, they name in their logs what they do not
+        # know, and leave it alone.
+        await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
+
+    async def start(self, orders: Sequence[Order]) -> None:
+        """Start a group for each order."""
+        pids: list[str] = []
+        for order in orders:
+            self._app.say("starting …", "dim", stays=True)
+            try:
+                group = await self._local.start(order)
+            except (BadOrder, CannotStart) as error:
+                self._app.say(f"no worker could be started: {safe(str(error))}", "bad", stays=True)
+                return
+            if not order.template:
+                self._memory.keep(order.modules)
+            pids += [str(place.pid) for place in group.places if place.pid is not None]
+            self._note("start", order.count, order.queues)
+        if pids:
+            listed = ", ".join(pids[:5]) + (" …" if len(pids) > 5 else "")
+            word = f"started {len(pids)} here: {listed}; {self._shows()}, with logs"
+            self._app.say(word, "good", stays=True)
+
+    # What they print
+
+    def show_log(self, row: WorkerRow) -> None:
+        """Show the log of a worker of the register, if it was started here."""
+        self._app.run_worker(self._show_log(row), group="log", exclusive=True)
+
+    async def _show_log(self, row: WorkerRow) -> None:
+        host, pid = row.identity.host, row.identity.pid
+        is_here = may_run_on(row.identity, socket.gethostname())
+        worker = None
+        if is_here and pid is not None:
+            # The command that was started may have the worker as a child.
+            worker = self._local.of_process(await asyncio.to_thread(ancestors, pid))
+        if worker is not None:
+            self._app.push_screen(LogScreen(worker))
+            return
+        where = "its id names no host" if host is None else f"host {safe(host)}"
+        if is_here:
+            where = "on this machine, but not from here"
+        self._app.say(f"its log is where it was started: {where}", "dim")
+
+    # What becomes of them
+
+    def stop_registered(self, row: WorkerRow) -> None:
+        """Stop a worker of the register that was started here."""
+        worker = self._local.get(row.identity.pid) if row.is_local else None
+        if worker is None:
+            self._app.say("not started here: stop it where it runs")
+        else:
+            self.stop([worker])
+
+    def stop(self, workers: Sequence[LocalWorker]) -> None:
+        """Stop workers, after a question: the first time when their jobs are done, the second time
+        now; those that do not obey are killed the third time."""
+        for states, deed, words in _PRESSES:
+            meant = [worker for worker in workers if worker.place.state in states]
+            if meant:
+                if not self._refused(True):
+                    self._ask_to_stop(deed, meant, words.format(self._sign("stop_worker")))
+                return
+        self._forget_ended(workers)
+
+    def _ask_to_stop(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
+        states = {worker.key: worker.place.state for worker in workers}
+
+        async def run(send: Run) -> Outcome:
+            # What has gone on since the question needs no pressing any more.
+            meant = [each for each in self._local.all if states.get(each.key) == each.place.state]
+            return self._told(deed, meant, words)
+
+        async def carry_out() -> None:
+            outcome = await run(self._app.read)
+            self._app.say(outcome.text, outcome.tone, stays=True)
+
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                self._app.run_worker(carry_out(), group="desk")
+            else:
+                self._app.say("nothing was changed", "dim")
+
+        verb, many = _VERBS[deed], len(workers)
+        one = f"worker {workers[0].pid or ''}".strip()
+        what = f"{verb} {one if many == 1 else counted(many, 'worker')}"
+        queues = ", ".join(dict.fromkeys(safe(worker.queues) for worker in workers))
+        details = (f"Queues: {queues}", f"It {words}." if many == 1 else f"Each {words}.")
+        plan = Plan(what, verb.split()[0], details, "confirm", run, many=many)
+        plan = escalation.escalated(plan, self._app.settings.production)
+        self._app.push_screen(ConfirmDialog(plan), answered)
+
+    def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
+        """Pause workers of the register that were started here, or let them go on."""
+        found = [self._local.get(row.identity.pid) for row in rows if row.is_local]
+        self.pause([worker for worker in found if worker is not None])
+
+    def pause(self, workers: Sequence[LocalWorker]) -> None:
+        """Let workers take no more jobs; take some again when all of them are paused."""
+        running = [worker for worker in workers if worker.place.state == "running"]
+        if running:
+            key = self._sign("pause_worker")
+            self._tell("pause", running, f"takes no more jobs; {key} again lets it go on")
+            return
+        paused = [worker for worker in workers if worker.place.state == "paused"]
+        if paused:
+            self._tell("resume", paused, "takes jobs again")
+        else:
+            self._app.say("nothing here runs that could be paused", "dim")
+
+    def scale(self, group: Group, by: int) -> None:
+        """One worker more or less. Those that gave up get another try first."""
+        if self._refused(True):
+            return
+        gave_up = any(place.state == "gave up" for place in group.places)
+        wanted = group.wanted if by > 0 and gave_up else max(0, group.wanted + by)
+        try:
+            is_heard = self._local.scale(group, wanted)
+        except BadOrder as error:
+            self._app.say(safe(str(error)), "warn")
+            return
+        workers = counted(wanted, "worker")
+        if not is_heard:
+            key = self._sign("start_workers")
+            self._app.say(f"the group has ended: {key} starts another", "warn")
+        else:
+            action, queues = "start" if by > 0 else "stop", group.about.queues
+            self._note(action, 1, queues)
+            again = "those that gave up try again: " if by > 0 and gave_up else ""
+            self._app.say(f"{again}{workers} for {safe(group.about.queues)}")
+
+    # Leaving
+
+    async def leave(self) -> None:
+        """End the console; with workers started here, after a question."""
+        alive = self._local.alive
+        if not alive:
+            self._app.exit()
+            return
+        are_to_stay = all(worker.group.is_detached for worker in alive)
+        choice = await self._app.push_screen_wait(QuitDialog(len(alive), are_to_stay=are_to_stay))
+        if choice == "leave":
+            await self._leave_running()
+        elif choice is not None:
+            await self._end_all(now=choice == "now")
+
+    async def _leave_running(self) -> None:
+        if await self._local.detach_all():
+            self._app.exit()
+        else:
+            self._app.say("not all of them could be told to go on alone", "bad")
+
+    async def _end_all(self, *, now: bool) -> None:
+        living = self._local.alive
+        self._local.stop_all(now=now)
+        lists = ", ".join(dict.fromkeys(worker.queues for worker in living))
+        self._note("stop now" if now else "stop", len(living), lists)
+        dialog = WaitingDialog(
+            on_stop_now=lambda: self._local.stop_all(now=True),
+            # Told to finish they do so, with or without somebody who waits for it.
+            on_no_wait=lambda: self._app.run_worker(self._leave_running(), group="leave"),
+        )
+        await self._app.push_screen(dialog)
+        began_mono = self._app.clock()
+        while self._local.alive:
+            dialog.tell(len(self._local.alive), self._app.clock() - began_mono)
+            await self._local.wait(1.0)
+        self._app.exit()
+
+    # In words
+
+    def _sign(self, action_id: str) -> str:
+        return self._app.stage.manner.sign(action_id)
+
+    def _shows(self) -> str:
+        return f"{self._sign('show_local')} shows them"
+
+    def _tell(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
+        if not self._refused(True):
+            outcome = self._told(deed, workers, words)
+            self._app.say(outcome.text, outcome.tone, stays=True)
+
+    def _told(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> Outcome:
+        if not workers:
+            return Outcome("it has ended already", "warn")
+        asked = self._local.ask(deed, workers)
+        if not asked:
+            return Outcome("their supervisor does not answer; they end by themselves", "warn")
+        lists = dict.fromkeys(worker.queues for worker in workers)
+        self._note(_ON_RECORD[deed], asked, ", ".join(lists))
+        if len(workers) == 1:
+            return Outcome(f"worker {workers[0].pid or ''} {words}".replace("  ", " "), "")
+        return Outcome(f"{counted(asked, 'worker')}: each {words}", "")
+
+    def _note(self, action: str, many: int, queues: str) -> None:
+        """Put on record what was done to workers, for History. Where Redis does not take it, it is
+        done all the same, and nothing waits for it."""
+        what = f"{counted(many, 'worker')} for {queues} on {socket.gethostname()}"
+        trail = Trail(actor(), action, what[:200], self._app.keys.workers(), many, undo_s=0)
+
+        async def note() -> None:
+            with suppress(ResqueError):
+                await self._app.read(audit.note(self._app.keys, trail, many))
+
+        self._app.run_worker(note(), group="record")
+
+    def _forget_ended(self, workers: Sequence[LocalWorker]) -> None:
+        groups = {worker.group.id: worker.group for worker in workers}
+        gone = [group for group in groups.values() if group.is_gone]
+        for group in gone:
+            self._local.forget(group)
+        if gone:
+            self._app.say("off the list; the logs stay for a while", "dim")
+        else:
+            self._app.say("it has ended already", "dim")

@@ -1,0 +1,149 @@
+"""The `qtop` command: the console by default, and one command for everything it can do.
+
+Importing this must stay cheap (`qtop --version` in some 60 ms): the commands are in
+`qtop.commands`, and each is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+import resque
+from qtop.commands.lazy import LazyCommands
+from resque.errors import (
+    BadOption,
+    BadUrl,
+    EncodeError,
+    NoClassError,
+    NoQueueError,
+    ResqueError,
+    StoreError,
+)
+
+EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+#: Where each command is, in the order of the help.
+_PLACES = {
+    "console": "qtop.commands.console:command",
+    "demo": "qtop.commands.demo:command",
+    "worker": "qtop.commands.worker:command",
+    "scheduler": "qtop.commands.scheduler:command",
+    "server": "qtop.commands.server:command",
+    "enqueue": "qtop.commands.enqueue:command",
+    "queues": "qtop.commands.queues:command",
+    "workers": "qtop.commands.workers:command",
+    "failed": "qtop.commands.failed:command",
+    "delayed": "qtop.commands.delayed:command",
+    "schedules": "qtop.commands.schedules:command",
+    "find": "qtop.commands.find:command",
+    "stats": "qtop.commands.stats:command",
+    "audit": "qtop.commands.audit:command",
+    "show": "qtop.commands.show:command",
+    "requeue": "qtop.commands.jobs:requeue",
+    "delete": "qtop.commands.jobs:delete",
+    "move": "qtop.commands.jobs:move",
+    "edit": "qtop.commands.edit:command",
+    "export": "qtop.commands.export:export",
+    "load": "qtop.commands.export:load_file",
+    "clear": "qtop.commands.clear:command",
+    "pause": "qtop.commands.pauses:pause",
+    "resume": "qtop.commands.pauses:resume",
+    "register": "qtop.commands.register:command",
+    "undo": "qtop.commands.undo:command",
+    "prune": "qtop.commands.prune:command",
+    "doctor": "qtop.commands.doctor:command",
+    "settings": "qtop.commands.settings:command",
+}
+
+
+class _Group(click.Group):
+    """Without the name of a command, the console opens: `qtop redis://host/0`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if ctx.resilient_parsing and not first:
+            # The shell asks how to complete the first word: by the commands.
+            return super().parse_args(ctx, args)
+        if first and not first.startswith("-") and "://" not in first:
+            self._refuse_unknown(ctx, first)
+        if first not in self.commands and first not in ("--help", "-h", "--version"):
+            args = ["console", *args]
+        return super().parse_args(ctx, args)
+
+    def _refuse_unknown(self, ctx: click.Context, word: str) -> None:
+        if word in self.commands or ctx.resilient_parsing:
+            return
+        from difflib import get_close_matches
+
+        # What was meant as a URL may hold a password.
+        shown = "the first word" if "@" in word else repr(word)
+        near = " or ".join(get_close_matches(word, self.commands, n=2))
+        hint = f": did you mean {near}?" if near else " (see qtop --help) nor a redis:// URL"
+        kind = "is no command" if near else "is neither a command"
+        raise click.UsageError(f"{shown} {kind}{hint}", ctx)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        if None in (sys.stdin, sys.stdout, sys.stderr):
+            from qtop.commands.process import open_missing_streams
+
+            open_missing_streams()
+        if any("://" in word for word in sys.argv):
+            from qtop.commands.process import hide_login
+
+            hide_login(sys.argv[1:])
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            extra.setdefault("color", False)
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            from qtop.commands.process import lead_output_nowhere
+
+            lead_output_nowhere()
+            click.echo(f"qtop: cannot write what there is to say: {error.strerror}", err=True)
+            sys.exit(EXIT_REFUSED)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ResqueError as error:
+            from qtop.text.safe import safe
+
+            click.echo(f"qtop: {safe(str(error))}", err=True)
+            ctx.exit(_status(error))
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+def _status(error: ResqueError) -> int:
+    if isinstance(error, BadUrl | BadOption | NoQueueError | NoClassError | EncodeError):
+        return EXIT_USAGE
+    return EXIT_UNREACHABLE if isinstance(error, StoreError) else EXIT_REFUSED
+
+
+@click.group(
+    cls=_Group,
+    commands=LazyCommands(_PLACES),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a command the console opens: see `qtop console --help` for its options. "
+    "Exit status: 0 done, 1 nothing matched or what did was refused, 2 wrong usage, 3 Redis cannot "
+    "be reached, says no, or leaves a part of the answer unknown, 130 interrupted.",
+)
+@click.version_option(resque.__version__, "--version", message="qtop %(version)s")
+def main() -> None:
+    """Operate Redis job queues from a terminal.
+
+    \b
+    qtop                          the console on $REDIS_URL, or on a private server
+    qtop redis://host:6379/0      the console on that Redis
+    qtop --once                   one look, as text
+    qtop demo                     a tour with sample jobs; needs no Redis
+    """

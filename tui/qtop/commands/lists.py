@@ -1,0 +1,81 @@
+"""One look at everything, for commands."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import Final
+
+from qtop.commands.session import Session
+from qtop.commands.unread import Unread
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import Board
+from qtop.systems.resque.connection import skew_s
+from queuecore.times import wall_now
+from resque.store import health, next_jobs, snapshot, waiting_classes
+from resque.store.health import Survey
+from resque.store.ownership import Ownership
+from resque.store.snapshot import Snapshot
+
+_WAITS: Final = "how long the next jobs have waited"
+_QUEUES_SAMPLED: Final = 20
+
+
+#: What of a look the lists of queues and of workers show.
+OF_QUEUES: Final = frozenset(
+    {"queues", "workers", "heartbeats", "jobs in hand", "items set aside", "paused queues"}
+)
+OF_WORKERS: Final = frozenset({"workers", "heartbeats", "jobs in hand", "counts of workers"})
+
+
+def look(
+    session: Session,
+    failures_limit: int,
+    unread: Unread,
+    *,
+    has_waits: bool = False,
+    whose: Ownership | None = None,
+) -> tuple[Board, Snapshot]:
+    """The rows of a console at one look, and the look; rates need two looks and are unknown, and so
+    is how long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose`
+    says whose the queues are. Two round trips, with `has_waits` three, O(queues + workers +
+    failures read). Raises StoreError."""
+    taken = session.run(snapshot.take(session.keys, tails={}, failures_limit=failures_limit))
+    history = History()
+    if whose is not None:
+        history.note_ownership(whose)
+    if has_waits:
+        names = [queue.name for queue in taken.queues or () if queue.size]
+        seen = unread.try_to(session, _WAITS, next_jobs.take(session.keys, names))
+        if seen is not None:
+            history.note_fronts(seen.payloads)
+            if seen.problem is not None:
+                unread.note(_WAITS, seen.problem)
+    return history.add(taken, 0.0), taken
+
+
+def master_lock(session: Session) -> bytes:
+    """The key of the schedulers' lock."""
+    return session.keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
+
+
+def look_around(session: Session) -> Survey:
+    """What a console wants to know beside its looks. Three round trips, five where delayed jobs may
+    be overdue. Raises StoreError."""
+    before_s = time.time()
+    found = session.run(health.look(session.keys, master_lock(session), now=wall_now()))
+    if found.taken is None:
+        return found
+    return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
+
+
+def with_classes(session: Session, board: Board, around: Survey) -> Survey:
+    """The same, with the classes that wait in the longest queues that no worker serves. Two round
+    trips. Raises StoreError."""
+    rows = [row for row in board.queues or () if row.is_unserved]
+    longest = sorted(rows, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
+    names = [row.name for row in longest]
+    sampled = session.run(waiting_classes.take(session.keys, names))
+    first = session.run(next_jobs.take(session.keys, names))
+    return replace(around, fronts=first.payloads, waiting={each.queue: each for each in sampled})

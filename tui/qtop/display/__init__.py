@@ -1,1 +1,0 @@
-"""Data to what a terminal shows."""

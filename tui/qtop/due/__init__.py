@@ -1,1 +1,0 @@
-"""Delayed jobs and recurring schedules: as rows, at a glance, those that match."""

@@ -1,1 +1,0 @@
-"""Failed jobs: what makes two the same, their groups, those that match."""

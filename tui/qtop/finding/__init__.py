@@ -1,1 +1,0 @@
-"""Filters, and walking through lists of any length."""

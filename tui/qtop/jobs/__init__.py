@@ -1,1 +1,0 @@
-"""Waiting jobs: as rows, and those that match."""

@@ -1,0 +1,1 @@
+"""What is known of the systems now: polling, rows, time series, incidents."""

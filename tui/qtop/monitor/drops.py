@@ -1,0 +1,262 @@
+"""Figures that fall off a cliff between two looks: a queue that somebody cleared, an emptied
+database, another one in its place. Such a fall is marked, and no rate is reckoned across it. Pure.
+
+Resque keeps no record of what leaves a queue. A fall is one when more is missing than workers can
+have taken, by the count of processed jobs and by what is in their hands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Container, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from qtop.monitor.rates import ServedBy, paired, taken_by
+from resque.store.snapshot import Snapshot
+
+#: What has no more than one in so many left has fallen.
+_PART: Final = 10
+#: Jobs are counted in two round trips, between which workers go on: so many times what they took
+#: may be missing from the queues they serve.
+_DOUBT: Final = 2
+
+
+#: A queue's name, its depth before and now.
+_Drop = tuple[str, int, int]
+
+
+class Fall(NamedTuple):
+    """What a figure was before it fell and after, the server's time then, how many looks ago that
+    was, 0 at the very look, and the server's time at the look before the fall."""
+
+    was: int
+    left: int
+    at: datetime
+    looks_ago: int = 0
+    after: datetime | None = None
+
+
+class Falls(NamedTuple):
+    """What of the fleet has fallen of late; None where nothing has.
+
+    Attributes:
+        waiting: The jobs of all queues.
+        workers: Those on the register.
+        failed: The list of failures.
+        processed: Resque's own count of jobs that were performed; it grows for ever, unless the
+            database was emptied or is another one.
+        gone: The queues that are not listed any more though jobs waited in them, the fullest
+            first.
+        breaks_waiting: Jobs are missing since the look before that nobody took.
+        breaks_counts: What was counted since that look says nothing.
+    """
+
+    waiting: Fall | None = None
+    workers: Fall | None = None
+    failed: Fall | None = None
+    processed: Fall | None = None
+    gone: tuple[tuple[str, Fall], ...] = ()
+    breaks_waiting: bool = False
+    breaks_counts: bool = False
+
+
+NO_FALLS: Final = Falls()
+
+
+class FallWatch:
+    """Remembers falls for some looks.
+
+    Args:
+        looks_kept: For how many.
+        served_by: What a list of queues stands for.
+    """
+
+    def __init__(self, looks_kept: int, served_by: ServedBy) -> None:
+        self._looks_kept = looks_kept
+        self._served_by = served_by
+        self._before: Snapshot | None = None
+        self._look = 0
+        self._queues: dict[str, deque[tuple[int, Fall]]] = {}
+        self._fleet: dict[str, tuple[int, Fall]] = {}
+        self._gone: dict[str, tuple[int, Fall]] = {}
+        #: What was processed before that count fell: who reaches it again at once is back.
+        self._lost: int | None = None
+
+    def add(self, now: Snapshot, served: Container[str], served_before: Container[str]) -> Falls:
+        """Take in a look. `served` are the queues that a living worker takes from, now and at the
+        look before. What one of the two does not know has not fallen. O(queues), and O(workers)
+        when a queue has fallen."""
+        self._look += 1
+        before, self._before = self._before, now
+        if before is None:
+            return NO_FALLS
+        self._forget()
+        is_other = self._is_other(before, now)
+        fallen = self._fallen(before, now, served, served_before, is_other=is_other)
+        listed = {queue.name for queue in now.queues or ()} if fallen or self._gone else set()
+        self._gone = {name: each for name, each in self._gone.items() if name not in listed}
+        for name, was, left in fallen:
+            noted = self._look, Fall(was, left, now.server_time, after=before.server_time)
+            self._queues.setdefault(name, deque()).append(noted)
+            if name not in listed:
+                self._gone[name] = noted
+        figures: dict[str, tuple[int | None, int | None]] = {
+            "waiting": (_waiting(before), _waiting(now)) if fallen else (None, None),
+            "workers": (_number(before.workers), _number(now.workers)),
+            "failed": (before.failed, now.failed),
+        }
+        for figure, (had, has) in figures.items():
+            if had is not None and has is not None and has < had and has * _PART <= had:
+                fall = Fall(had, has, now.server_time, after=before.server_time)
+                self._fleet[figure] = self._look, fall
+        return self._falls(breaks_waiting=bool(fallen), breaks_counts=is_other)
+
+    def of(self, queue: str) -> tuple[Fall, ...]:
+        """A queue's falls of the last looks, the oldest first."""
+        falls = self._queues.get(queue)
+        return () if falls is None else tuple(self._aged(each) for each in falls)
+
+    def fell_now(self, queue: str) -> bool:
+        """Whether a queue has fallen at the last look."""
+        falls = self._queues.get(queue)
+        return falls is not None and falls[-1][0] == self._look
+
+    def _falls(self, *, breaks_waiting: bool, breaks_counts: bool) -> Falls:
+        if not self._queues and not self._fleet:
+            return Falls(breaks_counts=breaks_counts) if breaks_counts else NO_FALLS
+        gone = [(name, self._aged(noted)) for name, noted in self._gone.items()]
+        gone.sort(key=lambda each: (-each[1].was, each[0]))
+        fleet = {name: self._aged(noted) for name, noted in self._fleet.items()}
+        return Falls(
+            **fleet,
+            gone=tuple(gone),
+            breaks_waiting=breaks_waiting,
+            breaks_counts=breaks_counts,
+        )
+
+    def _aged(self, noted: tuple[int, Fall]) -> Fall:
+        look, fall = noted
+        return fall._replace(looks_ago=self._look - look)
+
+    def _forget(self) -> None:
+        oldest = self._look - self._looks_kept
+        for falls in self._queues.values():
+            while falls and falls[0][0] <= oldest:
+                falls.popleft()
+        self._queues = {name: falls for name, falls in self._queues.items() if falls}
+        for noted in (self._fleet, self._gone):
+            for name in [name for name, (look, _) in noted.items() if look <= oldest]:
+                del noted[name]
+
+    def _is_other(self, before: Snapshot, now: Snapshot) -> bool:
+        """Whether counts that only grow show that the database was emptied, is another one, or is
+        the one from before such a fall."""
+        was, count = before.processed_ever, now.processed_ever
+        if was is None or count is None:
+            return False
+        if count < was:
+            self._lost = was
+            self._fleet["processed"] = self._look, Fall(was, count, now.server_time)
+            return True
+        if self._lost is not None and count >= self._lost:
+            self._lost = None
+            return True
+        failed_was, failed = before.failed_ever, now.failed_ever
+        return failed_was is not None and failed is not None and failed < failed_was
+
+    def _fallen(
+        self,
+        before: Snapshot,
+        now: Snapshot,
+        served: Container[str],
+        served_before: Container[str],
+        *,
+        is_other: bool,
+    ) -> list[_Drop]:
+        """The queues that have fallen, with their depths before and now."""
+        low = _low(before, now, is_other=is_other)
+        if not low or is_other:
+            return low
+        knows_workers = before.workers is not None and now.workers is not None
+        counts = _counts(before, now)
+        doubtful: list[_Drop] = []
+        fallen: list[_Drop] = []
+        for each in low:
+            name, was, left = each
+            is_served = not knows_workers or name in served or name in served_before
+            most = None if counts is None else self._most(name, counts)
+            is_clear = not is_served or (most is not None and was - left > most)
+            (fallen if is_clear else doubtful).append(each)
+        # As few as are needed to make up for what nobody took: the others may be drained.
+        doubtful.sort(key=lambda each: each[1] - each[2])
+        missing, taken = sum(was - left for _, was, left in doubtful), _taken(before, now)
+        while doubtful and taken is not None and missing > taken:
+            fallen.append(doubtful.pop())
+            missing -= fallen[-1][1] - fallen[-1][2]
+        return fallen
+
+    def _most(self, queue: str, counts: Mapping[tuple[str, ...], Sequence[int]]) -> int:
+        """How many jobs the workers that serve a queue can have taken at most."""
+        serving = [taken for queues, taken in counts.items() if queue in self._served_by(queues)]
+        return sum(_DOUBT * sum(taken) + len(taken) for taken in serving)
+
+
+def _low(before: Snapshot, now: Snapshot, *, is_other: bool) -> list[_Drop]:
+    """The queues with next to nothing left, or with less in another database."""
+    if before.queues is None or now.queues is None:
+        return []
+    sizes = {queue.name: queue.size for queue in now.queues}
+    low = []
+    for queue in before.queues:
+        was = queue.size
+        if not was:
+            continue
+        left = sizes.get(queue.name, 0)
+        if left is not None and left < was and (is_other or left * _PART <= was):
+            low.append((queue.name, was, left))
+    return low
+
+
+def _counts(before: Snapshot, now: Snapshot) -> Mapping[tuple[str, ...], Sequence[int]] | None:
+    """What each worker took, by their lists of queues; None when that does not make up for all
+    that was processed: not all workers count, or some came and left."""
+    both = paired(before, now)
+    if both is None:
+        return None
+    pairs, some_left = both
+    counts: dict[tuple[str, ...], list[int]] = {}
+    for was, worker in pairs:
+        taken = taken_by(was, worker)
+        if taken is None or some_left:
+            return None
+        counts.setdefault(worker.identity.queues, []).append(taken)
+    if before.processed_ever is None or now.processed_ever is None:
+        return None
+    processed = now.processed_ever - before.processed_ever
+    return counts if sum(map(sum, counts.values())) >= processed else None
+
+
+def _taken(before: Snapshot, now: Snapshot) -> int | None:
+    """How many jobs workers can have taken at most; None when unknown."""
+    if before.processed_ever is None or now.processed_ever is None:
+        return None
+    if before.workers is None or now.workers is None:
+        return None
+    # Of one that may have had a job, it had none then and has one now: at most.
+    held = sum(bool(each.is_busy) for each in before.workers)
+    holds = sum(each.is_busy is not False for each in now.workers)
+    taken = max(0, now.processed_ever - before.processed_ever + holds - held)
+    # Each worker may have one between queue and record, or have died with it.
+    return _DOUBT * taken + max(len(before.workers), len(now.workers))
+
+
+def _number(rows: Sequence[object] | None) -> int | None:
+    return None if rows is None else len(rows)
+
+
+def _waiting(snapshot: Snapshot) -> int | None:
+    """The jobs of all queues; None when that is not known of each."""
+    sizes = [None] if snapshot.queues is None else [queue.size for queue in snapshot.queues]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None

@@ -1,0 +1,90 @@
+"""One thing that is wrong, and the words it is told in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+
+from qtop.keymap.action import Where
+
+Severity = Literal["bad", "warn", "note", "good"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("bad", "warn", "note", "good")
+"""Worst first. A note is no trouble yet, or something that cannot be known."""
+
+Check = Literal[
+    "answer",
+    "server",
+    "keys",
+    "pauses",
+    "queues",
+    "workers",
+    "failures",
+    "jobs",
+    "scheduler",
+    "clock",
+    "all",
+]
+"""What is looked at, in the order in which it is told of what is equally bad."""
+
+#: Of many alike, so many are told one by one.
+_MOST: Final = 3
+
+
+class Lead(NamedTuple):
+    """Where to look closer: a numbered screen, and the key of the row to go to there; without one,
+    or when it has gone, the filter to set."""
+
+    place: Where
+    key: Hashable = None
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One thing that is wrong. Texts hold names as they are in Redis: not safe to show.
+
+    Attributes:
+        check: What was looked at; the first part of its identity from look to look.
+        severity: How bad it is.
+        text: What is wrong and why, with the figures; a sentence without its full stop.
+        kind: Which trouble of its check it is; the second part of its identity.
+        subject: Whom it is about, such as a queue; the last part of its identity.
+        lead: Where to look closer; None when no screen shows more.
+        remedy: What to do; empty when that depends.
+        since: Since when, by the server's clock; None when it is not known.
+        is_older: It was so when the console began to look: it is older than `since`.
+        is_over: It is no longer so, and keeps its place for a moment.
+    """
+
+    check: Check
+    severity: Severity
+    text: str
+    kind: str = ""
+    subject: str = ""
+    lead: Lead | None = None
+    remedy: str = ""
+    since: datetime | None = None
+    is_older: bool = False
+    is_over: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it the same one at the next look."""
+        return self.check, self.kind, self.subject
+
+
+def first_few(verdicts: Sequence[Verdict], rest: Callable[[int], Verdict]) -> list[Verdict]:
+    """The first of many alike, and one for the rest, made of how many they are. One more than
+    that is told instead: it takes no more room."""
+    if len(verdicts) <= _MOST + 1:
+        return list(verdicts)
+    return [*verdicts[:_MOST], rest(len(verdicts) - _MOST)]
+
+
+def troubles(verdicts: tuple[Verdict, ...]) -> tuple[int, Severity]:
+    """How many verdicts are bad or warn, and the worst severity there is."""
+    found = [each for each in verdicts if not each.is_over]
+    worst = min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES) - 1)
+    return sum(each.severity in ("bad", "warn") for each in found), SEVERITIES[worst]

@@ -1,0 +1,155 @@
+"""Asks everything that can be wrong, and remembers since when it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, get_args
+
+from qtop.config.limits import USUAL, Thresholds
+from qtop.monitor.incidents import (
+    drops,
+    failures,
+    jobs,
+    ownership,
+    pauses,
+    queues,
+    server,
+    strays,
+    workers,
+)
+from qtop.monitor.incidents.classes import waiting_classes
+from qtop.monitor.incidents.failures import FailurePace
+from qtop.monitor.incidents.incident import SEVERITIES, Check, Severity, Verdict
+from qtop.monitor.incidents.jobs import Durations
+from qtop.monitor.incidents.lease import LockWatch
+from qtop.monitor.incidents.queues import Growth
+from qtop.monitor.incidents.steady import Steady
+from qtop.monitor.rows import Board
+from qtop.search.newest import Marks
+from qtop.text.safe import ago, how_many
+from resque.store.health import Survey
+
+_CHECKS: Final = get_args(Check)
+_QUOTES: Final = "(Redis says: "
+
+
+class Judge:
+    """Judges look after look.
+
+    Args:
+        thresholds: From when on something is wrong.
+        is_steady: What comes and goes is told as `Steady` says, else as it is found.
+
+    Attributes:
+        marks: What groups the newest failures of the last look.
+    """
+
+    def __init__(self, thresholds: Thresholds = USUAL, *, is_steady: bool = False) -> None:
+        self._thresholds = thresholds
+        self._growth = Growth(thresholds)
+        self._durations = Durations()
+        self._lock = LockWatch()
+        self._pace = FailurePace()
+        self.marks = Marks()
+        self._first_seen: dict[tuple[str, str, str], datetime] = {}
+        self._began: datetime | None = None
+        self._steady = Steady() if is_steady else None
+
+    def judge(
+        self, board: Board, at_mono: float, *, survey: Survey | None, rtt_ms: float | None
+    ) -> tuple[Verdict, ...]:
+        """What is wrong, the worst first; when nothing is, one that says so comes first.
+
+        Args:
+            board: The look's rows.
+            at_mono: When it was taken, in monotonic seconds.
+            survey: The newest there is; None before the first.
+            rtt_ms: What looks take of late.
+
+        The same look may be judged again, as when a survey has come. Cost: O(queues + workers +
+        failures read), a fraction of what making the board costs.
+        """
+        found = list(self.fleet(board, at_mono, survey))
+        found += server.slow(rtt_ms, self._thresholds)
+        if survey is not None:
+            found += server.judged(survey, self._lock.add(survey), self._thresholds)
+        if self._steady is not None:
+            found = self._steady.told(found, board, at_mono, is_whole=survey is not None)
+        dated = self._dated(found, board.server_time)
+        dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
+        if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
+            return tuple(dated)
+        return (_all_well(board, survey), *dated)
+
+    def fleet(self, board: Board, at_mono: float, survey: Survey | None) -> Iterator[Verdict]:
+        """What is wrong with queues, workers and jobs, in no order, without when it began."""
+        deeds = survey.deeds or () if survey is not None else ()
+        self._durations.add(board)
+        grown = self._growth.add(board, at_mono, deeds)
+        if survey is not None and survey.ownership is not None:
+            yield from ownership.judged(survey.ownership)
+            board = ownership.without_sidekiqs(board, survey.ownership)
+            names = {row.name for row in board.queues or ()}
+            grown = [each for each in grown if each.row.name in names]
+        yield from queues.judged(board, grown, waiting_classes(survey))
+        if survey is not None:
+            yield from queues.delayed_aside(board, survey)
+            yield from strays.judged(survey)
+        yield from pauses.judged(board, deeds, self._thresholds)
+        yield from workers.judged(board, self._thresholds)
+        yield from jobs.judged(board, self._durations, self._thresholds)
+        pace = self._pace.add(board, at_mono)
+        self.marks.note(board.failures or ())
+        yield from failures.judged(board, pace, self.marks, self._thresholds)
+        yield from drops.judged(board)
+
+    def usual_s(self, class_name: str) -> float | None:
+        """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""
+        if self._durations.known(class_name) < self._thresholds.jobs_known:
+            return None
+        return self._durations.nearly_all_s(class_name)
+
+    def _dated(self, found: Iterable[Verdict], now: datetime) -> list[Verdict]:
+        if self._began is None:
+            self._began = now
+        before, self._first_seen = self._first_seen, {}
+        dated: list[Verdict] = []
+        for verdict in found:
+            if verdict.since is None:
+                since = self._first_seen[verdict.key] = before.get(verdict.key, now)
+                verdict = replace(verdict, since=since, is_older=since == self._began)
+            dated.append(verdict)
+        return dated
+
+
+def _all_well(board: Board, survey: Survey | None) -> Verdict:
+    totals = board.totals
+    last = "no failure on record"
+    if totals.failed != 0:
+        age_s = board.failures[0].age_s if board.failures else None
+        last = "last failure " + ("unknown" if age_s is None else _ago(age_s))
+    begin = "Nothing is wrong"
+    if survey is None:
+        begin = "Nothing is wrong so far"
+    elif survey.problems:
+        begin = "Nothing is wrong, as far as it can be known"
+    queues, workers = how_many(totals.queues, "queue"), how_many(totals.workers, "worker")
+    advice = "jobs come as from: qtop enqueue Sleep 5 --queue sleep" if totals.queues == 0 else ""
+    # What is unknown is not well.
+    severity: Severity = "note" if survey is not None and survey.problems else "good"
+    return Verdict("all", severity, f"{begin}: {queues}, {workers}, {last}", remedy=advice)
+
+
+def _ago(age_s: float) -> str:
+    # Coarse: a figure that changes every second is bytes over ssh and no news.
+    return "less than a minute ago" if age_s < 60 else f"{ago(age_s)} ago"
+
+
+def no_answer(why: str, since: datetime | None) -> Verdict:
+    """Redis does not answer, or refuses to. `since` is when it last did."""
+    remedy = "qtop goes on trying; what is shown is as it was"
+    # A refusal quotes Redis.
+    text = f"Redis refuses: {why}" if _QUOTES in why else f"Redis does not answer: {why}"
+    return Verdict("answer", "bad", text, remedy=remedy, since=since)

@@ -1,0 +1,89 @@
+"""What is wrong with the server, its clock and its scheduler. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from qtop.config.limits import Thresholds
+from qtop.monitor.incidents import server_checks
+from qtop.monitor.incidents.incident import Check, Lead, Severity, Verdict
+from qtop.monitor.incidents.lease import Lease
+from qtop.monitor.incidents.server_checks import Finding
+from resque.store.health import Part, Survey
+from resque.store.server_info import Facts
+
+#: What begins the sentence of a finding.
+_SUBJECTS: Final = {
+    "role": "Redis is ",
+    "memory": "the memory of Redis is nearly full: ",
+    "eviction": "Redis may drop data: ",
+    "persistence": "persistence: ",
+    "clock": "the clocks differ: ",
+    "connections": "Redis is about to refuse connections: ",
+    "scheduler": "scheduler: ",
+}
+#: What a part of a survey tells, in words.
+UNKNOWN: Final[dict[Part, str]] = {
+    "server": "Redis's memory, eviction and persistence",
+    "scheduler": "the scheduler and delayed jobs",
+    "deeds": "who paused what",
+    "aside": "delayed jobs that were set aside",
+    "fronts": "how long the next jobs have waited",
+    "strays": "whether there are jobs that no index leads to",
+}
+
+
+def judged(survey: Survey, lease: Lease | None, thresholds: Thresholds) -> Iterator[Verdict]:
+    """What is wrong beside queues, workers and jobs; what could not be found out is a note."""
+    if survey.facts is not None:
+        yield from _of_facts(survey.facts, thresholds)
+    if survey.skew_s is not None:
+        yield from _told(server_checks.clock(survey.skew_s, thresholds), "clock")
+    yield from _scheduler(survey, lease, thresholds)
+    for part, why in survey.problems.items():
+        yield Verdict("server", "note", f"unknown: {UNKNOWN[part]} ({why})", "unknown", part)
+
+
+def slow(rtt_ms: float | None, thresholds: Thresholds) -> Iterator[Verdict]:
+    """Whether Redis answers slowly. `rtt_ms` is what looks take of late."""
+    if rtt_ms is not None and rtt_ms > thresholds.slow_look_ms:
+        text = f"Redis answers slowly: a look at everything takes {rtt_ms / 1_000:.1f} s"
+        remedy = "qtop doctor tells how long one round trip takes"
+        yield Verdict("server", "warn", text, "slow", remedy=remedy)
+
+
+def _of_facts(facts: Facts, thresholds: Thresholds) -> Iterator[Verdict]:
+    yield from _told(server_checks.role(facts), "server")
+    if facts.fields.get("role") == "slave":
+        return  # the rest is its primary's business
+    for finding in server_checks.memory(facts, thresholds):
+        yield from _told(finding, "server")
+    yield from _told(server_checks.persistence(facts), "server")
+    yield from _told(server_checks.connections(facts, thresholds), "server")
+
+
+def _told(finding: Finding, check: Check, lead: Lead | None = None) -> Iterator[Verdict]:
+    if finding.level == "OK":
+        return
+    severity: Severity = "bad" if finding.level == "ERROR" else "warn"
+    if finding.latent or finding.level == "UNKNOWN":
+        severity = "note"
+    text = _SUBJECTS.get(finding.check, "") + finding.text
+    if finding.level == "UNKNOWN":
+        text = f"unknown: {finding.check}: {finding.text}"
+    yield Verdict(check, severity, text, finding.check, "", lead, finding.remedy)
+
+
+def _scheduler(survey: Survey, lease: Lease | None, thresholds: Thresholds) -> Iterator[Verdict]:
+    if survey.master is None or survey.due is None or survey.taken is None:
+        return
+    overdue_s = survey.taken.timestamp() - survey.due
+    is_due = overdue_s > thresholds.overdue_delay_s
+    finding = server_checks.scheduler(lease, is_due, overdue_s, survey.schedules or 0)
+    if finding.level != "UNKNOWN":
+        # It is when a survey was the first: the next ones will tell.
+        yield from _told(finding, "scheduler", Lead("scheduled"))
+    late = server_checks.late(survey.master or None, overdue_s, thresholds)
+    if late is not None and finding.level in ("OK", "UNKNOWN"):
+        yield Verdict("scheduler", "warn", late.text, "late", "", Lead("scheduled"), late.remedy)

@@ -1,0 +1,200 @@
+"""What a server's own words mean for those who keep their jobs there: findings with reasons and
+remedies, for `qtop doctor` and for Overview. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Final, Literal
+
+from qtop.config.limits import USUAL, Thresholds
+from qtop.monitor.incidents.lease import FRESH_S, STALE_S, Lease
+from qtop.text.safe import ago, counted
+from resque.store.server_info import Facts
+
+Level = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
+"""UNKNOWN is a check that could not be made: neither well nor wrong."""
+
+_SKEW_ERROR_S: Final = 150
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `remedy` is what to do; empty when nothing needs to be done. A weakness
+    is `latent` when it hurts only together with something else that has not happened."""
+
+    check: str
+    level: Level
+    text: str
+    remedy: str = ""
+    latent: bool = False
+
+
+def role(facts: Facts) -> Finding:
+    """Whether the server takes writes."""
+    told = facts.fields.get("role", "unknown")
+    if told == "slave":
+        return Finding(
+            "role", "ERROR", "a replica", "connect to its primary: this one is read-only"
+        )
+    if told != "master":
+        return Finding("role", "UNKNOWN", told, "make sure that it is a primary")
+    return Finding("role", "OK", "a primary")
+
+
+def memory(facts: Facts, thresholds: Thresholds = USUAL) -> Iterator[Finding]:
+    """How full the memory is, and what the server does when it is full."""
+    used, limit = _integer(facts, "used_memory"), _integer(facts, "maxmemory")
+    if used is None or limit is None:
+        text = "how much is used, and how much may be, is not told"
+        yield Finding("memory", "UNKNOWN", text, "look where the server is configured")
+    else:
+        yield _memory(used, limit, thresholds)
+    yield _eviction(facts.fields.get("maxmemory_policy") or "unknown", bool(limit))
+
+
+def _memory(used: int, limit: int, thresholds: Thresholds) -> Finding:
+    text = f"{_mib(used)} used" + (f" of {_mib(limit)}" if limit else ", no limit set")
+    if limit and used >= limit * thresholds.memory_part:
+        level: Level = "ERROR" if used >= limit else "WARN"
+        remedy = "raise maxmemory where the machine has more, or let workers catch up"
+        return Finding("memory", level, text, remedy)
+    return Finding("memory", "OK", text)
+
+
+def _eviction(policy: str, has_limit: bool) -> Finding:
+    remedy = (
+        "have maxmemory-policy set to noeviction: a full server then refuses new jobs, and what "
+        "a cache on it wants to write"
+    )
+    if policy == "noeviction":
+        return Finding("eviction", "OK", "noeviction: nothing is ever dropped to save memory")
+    if policy.startswith("allkeys") and has_limit:
+        return Finding("eviction", "ERROR", f"{policy}: a full server drops whole queues", remedy)
+    if policy == "unknown":
+        text = "the policy is not told"
+        return Finding("eviction", "UNKNOWN", text, "make sure: noeviction", latent=True)
+    what = "queues" if policy.startswith("allkeys") else "locks, and what undo needs,"
+    text = f"{policy}: when full, {what} are dropped"
+    return Finding("eviction", "WARN", text, remedy, latent=not has_limit)
+
+
+def connections(facts: Facts, thresholds: Thresholds = USUAL) -> Finding:
+    """Whether the server will go on taking connections."""
+    used, limit = _integer(facts, "connected_clients"), _integer(facts, "maxclients")
+    if used is None or limit is None:
+        text = "not told" if used is None else f"{used:,} used, the limit is not told"
+        return Finding("connections", "UNKNOWN", text, "look where the server is configured")
+    text = f"{used:,} used of {limit:,}"
+    if used < limit * thresholds.clients_part:
+        return Finding("connections", "OK", text)
+    remedy = "raise maxclients, or find out who leaves connections open"
+    return Finding("connections", "WARN", text, remedy)
+
+
+def persistence(facts: Facts) -> Finding:
+    """What a crash of the server would cost."""
+    fields = facts.fields
+    for field, what in (
+        ("aof_last_write_status", "append-only file"),
+        ("rdb_last_bgsave_status", "snapshot"),
+    ):
+        if fields.get(field, "ok") != "ok":
+            text = f"the last write of the {what} failed"
+            remedy = "free its disk, and look into its log: until it can save it may refuse writes"
+            return Finding("persistence", "ERROR", text, remedy)
+    if fields.get("aof_enabled") == "1":
+        return Finding("persistence", "OK", "append-only file")
+    if facts.save is None or "aof_enabled" not in fields:
+        remedy = "make sure that it writes to disk"
+        return Finding("persistence", "UNKNOWN", "not told", remedy, latent=True)
+    # To write it into the configuration first and restart would lose what is there.
+    remedy = "CONFIG SET appendonly yes while it runs, and only then the same in its configuration"
+    if facts.save == "":
+        return Finding("persistence", "WARN", "none: a restart loses every job", remedy)
+    text = "snapshots only: a crash loses minutes of jobs"
+    return Finding("persistence", "WARN", text, remedy, latent=True)
+
+
+def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
+    """Whether this machine and the server agree on the time. `skew_s` is how far the server is
+    ahead."""
+    if abs(skew_s) <= thresholds.clock_skew_s:
+        text = f"the server's and this machine's agree, to {thresholds.clock_skew_s:g} s"
+        return Finding("clock", "OK", text)
+    side = "ahead of" if skew_s > 0 else "behind"
+    level: Level = "ERROR" if abs(skew_s) > _SKEW_ERROR_S else "WARN"
+    text = f"the server's is {abs(skew_s):,.0f} s {side} this machine's"
+    return Finding("clock", level, text, "synchronise both with NTP: ages and delays are wrong")
+
+
+def scheduler(lease: Lease | None, is_due: bool, overdue_s: float, schedules: int) -> Finding:
+    """Whether somebody moves the delayed jobs that are due and fires the schedules."""
+    due = f", and delayed jobs are due for {ago(overdue_s)}" if is_due else ""
+    if lease is not None:
+        return _held(lease, due)
+    remedy = "start one: qtop scheduler"
+    if is_due:
+        return Finding("scheduler", "ERROR", f"none is at work{due}", remedy)
+    if schedules:
+        return Finding(
+            "scheduler", "WARN", f"none is at work for {counted(schedules, 'schedule')}", remedy
+        )
+    return Finding("scheduler", "OK", "none is at work, and nothing is due")
+
+
+def _held(lease: Lease, due: str) -> Finding:
+    """Whether the scheduler that holds the lock is at work, by its renewals; `due` is the end of
+    the sentence where jobs are."""
+    owner, idle_s = lease.owner, lease.idle_s
+    holds = f"{owner} holds the lock"
+    if idle_s is not None and idle_s < FRESH_S and not lease.is_gone:
+        return Finding(
+            "scheduler", "OK", f"{owner} is at work: it renewed its lock {_just(idle_s)}"
+        )
+    if idle_s is None or (idle_s < STALE_S and not lease.is_gone):
+        when = (
+            "when it last did is not known" if idle_s is None else f"the last time {_just(idle_s)}"
+        )
+        text = f"{holds}, which a scheduler at work renews every few seconds: {when}"
+        return Finding("scheduler", "UNKNOWN", text, "see whether it runs, and ask again")
+    gone = ", and no such process runs on this machine" if lease.is_gone else ""
+    when = "" if lease.left_s is None else f", in {ago(max(1.0, lease.left_s))}"
+    remedy = f"start another, which takes over when that lock ends{when}: qtop scheduler"
+    level: Level = "ERROR" if due else "WARN"
+    text = f"{holds}, and has not renewed it for {ago(idle_s)}{gone}{due}"
+    return Finding("scheduler", level, text, remedy)
+
+
+def _just(idle_s: float) -> str:
+    return f"{max(1.0, idle_s):.0f} s ago"
+
+
+def late(master: str | None, overdue_s: float, thresholds: Thresholds = USUAL) -> Finding | None:
+    """What is wrong when jobs are due for long though a scheduler is at work; None when not."""
+    if master is None or overdue_s <= 2 * thresholds.overdue_delay_s:
+        return None
+    text = f"delayed jobs are due for {ago(overdue_s)}, though {master} holds the schedulers' lock"
+    return Finding("scheduler", "WARN", text, "see what it prints: it says what it cannot move")
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few of some names."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def argument(name: str) -> str:
+    """A name as the last argument of a command that is typed into a shell: never an option."""
+    return f"{'-- ' if name.startswith('-') else ''}{quote(name)}"
+
+
+def _integer(facts: Facts, field: str) -> int | None:
+    text = facts.fields.get(field, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:,.1f} MiB"

@@ -1,0 +1,103 @@
+"""What is wrong with workers: dead, silent, with clocks that differ, unknown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from qtop.config.limits import Thresholds
+from qtop.monitor.incidents.incident import Lead, Verdict
+from qtop.monitor.rows import Board, WorkerRow
+from qtop.text.safe import ago, counted
+
+_HOSTS = 3
+
+
+def judged(board: Board, thresholds: Thresholds) -> Iterator[Verdict]:
+    """What is wrong with the workers at a look; nothing when they are unknown, which is told as
+    such. O(workers)."""
+    rows = board.workers or ()
+    # One pass over what may be thousands.
+    odd = [row for row in rows if row.condition not in ("working", "idle")]
+    dead = [row for row in odd if row.condition == "dead?"]
+    if dead:
+        yield from _dead(board, dead)
+    silent = [row for row in odd if row.condition == "silent"]
+    if silent:
+        yield _silent(board, silent)
+    limit_s = -thresholds.beat_ahead_s
+    ahead = [
+        row for row in rows if (age_s := row.state.heartbeat_age_s) is not None and age_s < limit_s
+    ]
+    if ahead:
+        furthest_s = -min(row.heartbeat_age_s or 0.0 for row in ahead)
+        beats = f"heartbeats of {counted(len(ahead), 'worker')}"
+        text = f"{beats} are up to {ago(furthest_s)} in the future{_where(ahead)}"
+        remedy = "synchronise the clocks with NTP"
+        yield Verdict("clock", "warn", text, "ahead", "", Lead("workers"), remedy)
+    unknown = [row for row in odd if row.condition == "no heartbeat"]
+    if unknown:
+        yield _without_heartbeat(unknown)
+    unread = [row for row in odd if row.record is not None and row.record.is_unread]
+    if unread and "jobs in hand" not in board.totals.problems:
+        yield _unread(unread)
+
+
+def _dead(board: Board, dead: Sequence[WorkerRow]) -> Iterator[Verdict]:
+    holding = [row for row in dead if row.record is not None]
+    remedy = "qtop prune"
+    lead = _lead(dead, "dead?")
+    oldest_s = max(row.heartbeat_age_s or 0.0 for row in dead)
+    since = board.server_time - timedelta(seconds=oldest_s)
+    text = f"{counted(len(dead), 'worker')} dead: silent for {_up_to(dead)}{_where(dead)}"
+    yield Verdict("workers", "warn", text, "dead", "", lead, remedy, since)
+    if holding:
+        is_one = len(holding) == 1
+        text = (
+            f"{counted(len(holding), 'job')} {'is' if is_one else 'are'} in dead hands: "
+            f"{'it becomes a failure' if is_one else 'they become failures'} when pruned"
+        )
+        yield Verdict("workers", "bad", text, "in dead hands", "", _lead(holding, "dead?"), remedy)
+
+
+def _silent(board: Board, silent: Sequence[WorkerRow]) -> Verdict:
+    oldest_s = max(row.heartbeat_age_s or 0.0 for row in silent)
+    since = board.server_time - timedelta(seconds=oldest_s)
+    text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
+    remedy = "look at their machines, and at their way to Redis"
+    return Verdict("workers", "warn", text, "silent", "", _lead(silent, "silent"), remedy, since)
+
+
+def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Verdict:
+    text = (
+        f"{counted(len(unknown), 'worker')} without heartbeat, perhaps of another implementation: "
+        f"{'its' if len(unknown) == 1 else 'their'} life is unknown"
+    )
+    lead = _lead(unknown, '"no heartbeat"')
+    return Verdict("workers", "note", text, "no heartbeat", "", lead)
+
+
+def _unread(rows: Sequence[WorkerRow]) -> Verdict:
+    record = rows[0].record
+    why = "" if record is None else f" ({record.problem})"
+    text = f"unknown: what {counted(len(rows), 'worker')} hold{'s' * (len(rows) == 1)}{why}"
+    return Verdict("keys", "bad", text, "in hand", "", _lead(rows, "unknown"))
+
+
+def _up_to(rows: Sequence[WorkerRow]) -> str:
+    """How long some workers have been silent."""
+    oldest = ago(max(row.heartbeat_age_s or 0.0 for row in rows))
+    return oldest if len(rows) == 1 else f"up to {oldest}"
+
+
+def _lead(rows: Sequence[WorkerRow], state: str) -> Lead:
+    if len(rows) == 1:
+        return Lead("workers", rows[0].identity.text)
+    return Lead("workers", filter=state)
+
+
+def _where(rows: Sequence[WorkerRow]) -> str:
+    """The machines of some workers: `, on web1, web2 and 3 more`."""
+    hosts = list(dict.fromkeys(row.identity.host or row.identity.text for row in rows))
+    more = f" and {len(hosts) - _HOSTS:,} more" if len(hosts) > _HOSTS else ""
+    return f", on {', '.join(hosts[:_HOSTS])}{more}"

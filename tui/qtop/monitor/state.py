@@ -1,0 +1,319 @@
+"""What the console shows: the newest look, the rows made from it, whether the display is frozen. No
+widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from qtop.config.limits import USUAL, Thresholds
+from qtop.local.workers import LocalWorkers
+from qtop.monitor.explained_drops import without_deeds
+from qtop.monitor.incidents.incident import Verdict
+from qtop.monitor.incidents.rules import Judge, no_answer
+from qtop.monitor.poller import Look, clamped_interval_s
+from qtop.monitor.row_builder import History
+from qtop.monitor.rows import Board, WorkerRow
+from qtop.monitor.series import Courses, Recorder
+from qtop.monitor.stray_rows import unregistered_rows
+from qtop.monitor.trends import Trend, TrendRecorder
+from qtop.monitor.ui_policy import Manner
+from qtop.search.newest import NewestGroup
+from queuecore.active_job import unwrapped
+from queuecore.cooperative import Slices, at_once
+from resque.keys import Keys
+from resque.store.health import Survey
+from resque.store.server_info import Facts
+from resque.store.strays import Strays
+from resque.store.workers import Record
+
+_NEW_RTT_WEIGHT: Final = 0.2
+
+
+class Glance(NamedTuple):
+    """What Overview and History show beside the rows.
+
+    Attributes:
+        verdicts: What is wrong, the worst first; none before the first look was judged.
+        groups: The newest failures in groups.
+        courses: The course of the totals over the last minutes.
+        trend: Their course since the console began.
+        facts: What the server tells about itself; None while that is not known.
+        unregistered: Workers that hold jobs and are on no register.
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    groups: tuple[NewestGroup, ...] = ()
+    courses: Courses = Courses()
+    trend: Trend = Trend()
+    facts: Facts | None = None
+    unregistered: tuple[WorkerRow, ...] = ()
+
+
+NOTHING_YET: Final = Glance()
+"""Before the first look."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a screen shows, at one moment.
+
+    Attributes:
+        board: The rows; None before the first look. Not the newest when frozen.
+        look: The newest look.
+        now_mono: The moment, on the clock of the looks.
+        rtt_ms: What a look costs, evened out over the last ones.
+        frozen_since_mono: When the display was frozen; None when it is not. Then all of this is as
+            it was, but for what people set.
+        newest: When the newest look was taken, by the server's clock: later than the board when
+            frozen.
+        is_unanswered: Redis does not answer now, whatever is frozen.
+        manner: What is hidden and which keys do something.
+        glance: What is wrong, and how it came about; of the same look as the rows.
+    """
+
+    address: str
+    namespace: str
+    board: Board | None
+    look: Look
+    now_mono: float
+    interval_s: float
+    read_only: bool
+    frozen_since_mono: float | None = None
+    newest: datetime | None = None
+    is_unanswered: bool = False
+    local_alive: int = 0
+    local_ending: int = 0
+    rtt_ms: float | None = None
+    manner: Manner = field(default_factory=Manner)
+    glance: Glance = NOTHING_YET
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether what is shown may be wrong by now because looks fail."""
+        return self.look.error is not None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether what is read now is later than what is shown."""
+        return self.board is not None and self.newest != self.board.server_time
+
+    @property
+    def on(self) -> frozenset[str]:
+        """The ids of actions whose deed stands: their keys take it back."""
+        paused = self.board is not None and bool(self.board.totals.is_paused)
+        states = {"pause_all": paused, "freeze": self.frozen_since_mono is not None}
+        return frozenset(action_id for action_id, is_on in states.items() if is_on)
+
+
+class Stage:
+    """The state behind the screens.
+
+    Args:
+        address: Where Redis is, without secrets.
+        local: The workers started here.
+        local_host: What they call this machine.
+        clock: Monotonic seconds, those of the looks.
+        manner: How the console deals with people; may be replaced.
+        thresholds: From when on something is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        namespace: str,
+        interval_s: float,
+        read_only: bool,
+        local: LocalWorkers,
+        local_host: str,
+        clock: Callable[[], float],
+        manner: Manner | None = None,
+        thresholds: Thresholds = USUAL,
+    ) -> None:
+        self.look = Look()
+        self.manner = manner or Manner()
+        self._address = address
+        self._namespace = namespace
+        self._interval_s = clamped_interval_s(interval_s)
+        self._read_only = read_only
+        self._local = local
+        self._clock = clock
+        self._history = History(local_host=local_host, silent_after_s=thresholds.silent_after_s)
+        self._judge = Judge(thresholds, is_steady=True)
+        self._recorder = Recorder()
+        self._trend = TrendRecorder()
+        self.surveyed: Survey | None = None
+        self._strays: tuple[Strays | None, str] = (None, "")
+        self._rtt_ms: float | None = None
+        self._keys = Keys(namespace)
+        self._looked: Board | None = None
+        self._newest: Board | None = None
+        self._glance = Glance()
+        self._shown: tuple[Board | None, Glance] = (None, self._glance)
+        self._frozen: View | None = None
+        self._usual_s: dict[str, float | None] = {}
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two looks, within the limits."""
+        return self._interval_s
+
+    @interval_s.setter
+    def interval_s(self, seconds: float) -> None:
+        self._interval_s = clamped_interval_s(seconds)
+
+    @property
+    def fell_now(self) -> bool:
+        """Whether a figure fell off a cliff at the newest look, and it is not known who did it."""
+        if self._newest is None:
+            return False
+        falls = self._newest.totals.falls
+        fleet = falls.waiting, falls.workers, falls.failed
+        return falls.breaks_waiting or any(fall and not fall.looks_ago for fall in fleet)
+
+    @property
+    def is_paused(self) -> bool | None:
+        """Whether everything was paused at the last look; None when that is unknown."""
+        return False if self._newest is None else self._newest.totals.is_paused
+
+    def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
+        """The queues that workers with this list of queues serve, as of the newest look."""
+        return self._history.served_by(queues)
+
+    @property
+    def ages(self) -> bool:
+        """Whether what is shown changes by the mere passing of time."""
+        if self._frozen is not None:
+            return False
+        return self.look.error is not None or self._local.ages
+
+    def take(self, look: Look) -> None:
+        """Take in a look, also a failed one. Cost: see `History.add` and `Judge.judge`."""
+        at_once(self.taking(look))
+
+    def taking(self, look: Look) -> Slices[None]:
+        """As `take`, in slices; what is shown is the look before until the last one is done."""
+        if look.snapshot is not None and look.snapshot is not self.look.snapshot:
+            taken_mono, pids = self._when_taken(look), self._local.pids
+            board = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
+            yield
+            self._looked = board
+            self._recorder.add(board.totals, taken_mono)
+            self._trend.add(board.totals, taken_mono, board.server_time)
+            self._note_rtt(look.rtt_ms)
+        elif look.error is not None:
+            self._recorder.add(None, self._clock())
+            self._trend.add(None, self._clock())
+        self.look = look
+        self._find_wrong()
+        yield
+
+    def _note_rtt(self, rtt_ms: float | None) -> None:
+        if rtt_ms is not None:
+            before_ms = rtt_ms if self._rtt_ms is None else self._rtt_ms
+            self._rtt_ms = before_ms + (rtt_ms - before_ms) * _NEW_RTT_WEIGHT
+
+    def take_survey(self, survey: Survey) -> None:
+        """Take in what was found out beside the looks. Cost: see `Judge.judge`."""
+        self.surveyed = survey.with_strays(*self._strays)
+        self._history.note_fronts(survey.fronts)
+        if survey.ownership is not None:
+            self._history.note_ownership(survey.ownership)
+        self._find_wrong()
+
+    @property
+    def strays(self) -> Strays | None:
+        """The jobs that no index leads to; None when that is unknown."""
+        return self._strays[0]
+
+    @property
+    def has_strays(self) -> bool:
+        """Whether jobs are known that no index leads to."""
+        return self.strays is not None and bool(self.strays.lost)
+
+    def take_strays(self, found: Strays | None, why: str) -> None:
+        """Take in which jobs no index leads to; None when that is unknown, and why."""
+        self._strays = found, why
+        if self.surveyed is not None:
+            self.surveyed = self.surveyed.with_strays(found, why)
+        self._find_wrong()
+
+    def _find_wrong(self) -> None:
+        deeds = () if self.surveyed is None else self.surveyed.deeds or ()
+        if self._looked is not None:
+            self._newest = without_deeds(self._looked, deeds, self._keys)
+        board, look = self._newest, self.look
+        verdicts: tuple[Verdict, ...] = ()
+        groups: tuple[NewestGroup, ...] = ()
+        if board is not None:
+            verdicts = self._judge.judge(
+                board, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
+            )
+            groups = self._judge.marks.groups(board.failures or ())
+        if look.error is not None:
+            since = None if board is None else board.server_time
+            known = (each for each in verdicts if each.check != "all")
+            verdicts = (no_answer(look.error, since), *known)
+        facts = self.surveyed.facts if self.surveyed is not None else None
+        courses, trend = self._recorder.courses, self._trend.trend
+        unregistered = () if board is None else unregistered_rows(self.strays, board)
+        self._glance = Glance(verdicts, groups, courses, trend, facts, unregistered)
+        self._show_newest()
+
+    def usual_s(self, record: Record | None) -> float | None:
+        """How long jobs like the one in hand take, 95 of 100 of them; None when unknown."""
+        name = None if record is None else unwrapped(record.class_name, record.args)[0]
+        if name is None or self._frozen is None:
+            return None if name is None else self._judge.usual_s(name)
+        return self._usual_s.get(name)
+
+    def _when_taken(self, look: Look) -> float:
+        return self._clock() if look.taken_mono is None else look.taken_mono
+
+    def _show_newest(self) -> None:
+        self._shown = self._newest, self._glance
+
+    def toggle_freeze(self) -> None:
+        """Keep everything as it is, or go on to the newest."""
+        if self._frozen is not None:
+            self._frozen = None
+            return
+        view = self.view()
+        workers = () if view.board is None else view.board.workers or ()
+        records = [row.record for row in workers if row.record is not None]
+        names = {unwrapped(each.class_name, each.args)[0] for each in records}
+        self._usual_s = {name: self._judge.usual_s(name) for name in names if name is not None}
+        self._frozen = replace(view, frozen_since_mono=view.now_mono)
+
+    def view(self) -> View:
+        """All that a screen shows, at this moment, or at the one when it was frozen."""
+        newest = None if self._newest is None else self._newest.server_time
+        if self._frozen is not None:
+            return replace(
+                self._frozen,
+                interval_s=self._interval_s,
+                manner=self.manner,
+                newest=newest,
+                is_unanswered=self.look.error is not None,
+            )
+        alive = self._local.alive
+        board, glance = self._shown
+        return View(
+            address=self._address,
+            namespace=self._namespace,
+            board=board,
+            glance=glance,
+            look=self.look,
+            now_mono=self._clock(),
+            interval_s=self._interval_s,
+            read_only=self._read_only,
+            manner=self.manner,
+            newest=newest,
+            is_unanswered=self.look.error is not None,
+            rtt_ms=self._rtt_ms,
+            local_alive=len(alive),
+            local_ending=self._local.ending,
+        )

@@ -1,1 +1,0 @@
-"""What keys and commands would do, what stands before it, and doing it."""

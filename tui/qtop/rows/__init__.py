@@ -1,1 +1,0 @@
-"""What is known at one look, as rows. Pure."""

@@ -1,0 +1,136 @@
+"""What the lines above the scheduled screen's lists say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from math import isfinite
+from typing import Final
+
+from qtop.keymap import keymap
+from qtop.keymap.keymap import Sign
+from qtop.systems.resque.scheduled_page import Glance, Master
+from qtop.systems.resque.scheduled_rows import ScheduleRow, firing_within
+from qtop.systems.resque.scheduled_search import MOST_LISTED, Search
+from qtop.text.format import number
+from qtop.text.safe import ago, counted, safe
+from qtop.widgets.bars import Span
+from resque.store.delayed_outlook import Outlook, Share
+from resque.store.delayed_windows import Page
+
+PARTS: Final = {"jobs": "Delayed jobs", "classes": "by class", "schedules": "Schedules"}
+_BUCKETS: Final = ("overdue", "5 min", "1 h", "24 h", "later")
+#: Overdue for longer, jobs are late: schedulers look every few seconds.
+_LATE_S: Final = 30
+
+
+def parts(current: str) -> list[Span]:
+    """The parts of the screen."""
+    spans: list[Span] = []
+    for part, label in PARTS.items():
+        here = part == current
+        text = f"{'▌' if here else ' '}{label} "
+        action = f"screen.show_part('{part}')"
+        spans.append(Span(text, "current" if here else "dim", 99 if here else 80, action))
+    return spans
+
+
+def page(shown: Page | None) -> list[Span]:
+    """Which moments the listed jobs are of."""
+    if shown is None or not shown.moments:
+        return []
+    span = f"{shown.first:,} to {shown.last:,} of {shown.moments:,}"
+    return [Span(f"due times {span} ", "dim", 60)]
+
+
+def search(
+    run: Search | None, sign: Sign = keymap.sign, *, is_running: bool, is_by_class: bool
+) -> list[Span]:
+    """How far the search is, or what came of it; `is_by_class` shows counts instead of jobs."""
+    if run is None:
+        return []
+    seen = counted(run.seen, "job")
+    if is_running and not run.is_over:
+        of = f", times {run.done:,} of {run.moments:,}" if run.moments else ""
+        return [Span(f"looking … {seen}{of}; {sign('stop_search')} stops ", "accent", 70)]
+    more = ""
+    if is_by_class and run.has_more_classes:
+        more = ", with more classes than are listed"
+    elif not is_by_class and run.matches > MOST_LISTED:
+        more = f", the first {MOST_LISTED:,} listed"
+    if run.is_stopped:
+        anew = f"{sign('stop_search')} anew"
+        found = f"stopped: {number(run.matches)} of the first {seen}{more}; {anew} "
+        return [Span(found, "warn")]
+    return [Span(f"{number(run.matches)} of {seen}{more} ", "dim", 70)]
+
+
+def share(of: Share) -> str:
+    """A number of jobs; an estimate begins with `~`."""
+    return number(of.jobs) if of.is_exact else f"~{number(of.jobs)}"
+
+
+def forecast(
+    outlook: Outlook | None, rows: Sequence[ScheduleRow] | None, now: datetime
+) -> tuple[list[Span], list[Span]]:
+    """How many jobs come due when, and how many schedules fire soon."""
+    left = [Span(" due ", "dim", 50)]
+    if outlook is None:
+        left.append(Span(" unknown", "warn"))
+    else:
+        for place, (label, part) in enumerate(zip(_BUCKETS, outlook.shares, strict=True)):
+            tone = "warn" if not place and part.jobs else "strong" if part.jobs else "dim"
+            left.append(Span(f" {label} ", "dim", 90 - place, group=label))
+            left.append(Span(f"{share(part)} ", tone, 90 - place, group=label))
+    if not rows:
+        return left, []
+    firing = firing_within(rows, now, 3_600)
+    verb = "schedule fires" if firing == 1 else "schedules fire"
+    return left, [Span(f"{number(firing)} {verb} within 1 h ", "dim", 40)]
+
+
+def scheduler(seen: Glance | None, now_s: float, has_schedules: bool) -> list[Span]:
+    """Who moves due jobs, in words, and whether that can be believed."""
+    if seen is None:
+        return [Span(" reading …", "dim")]
+    if seen.problems:
+        unread = (f"{what}: {why}" for what, why in seen.problems.items())
+        return [Span(f" ⚠ cannot read {safe('; '.join(unread))}", "bad")]
+    ahead = seen.outlook
+    overdue = None if ahead is None else ahead.shares[0]
+    late_s = 0.0
+    if ahead is not None and ahead.first_at is not None:
+        late_s = now_s - ahead.first_at
+    jobs = "" if overdue is None else share(overdue)
+    noun = "job is" if overdue == Share(1, 1, is_exact=True) else "jobs are"
+    if seen.master is None or seen.master.owner is None:
+        if overdue is not None and overdue.jobs:
+            return [Span(f" ⚠ no scheduler runs: {jobs} {noun} overdue", "bad")]
+        waits = has_schedules or (ahead is not None and ahead.total.jobs)
+        word = (
+            "nothing will move what comes due: start `qtop scheduler`" if waits else "none needed"
+        )
+        return [Span(f" no scheduler runs: {word}", "warn" if waits else "dim")]
+    if overdue is not None and overdue.jobs and late_s > _LATE_S:
+        late = f" by up to {ago(late_s)}" if isfinite(late_s) else ""
+        return [Span(f" ⚠ {jobs} {noun} overdue{late}, but {_held(seen.master)}", "warn")]
+    held = [Span(f" ● {_held(seen.master)}", "dim")]
+    if seen.of_file is not None and seen.of_file.unknown is not None:
+        held.append(Span("; the schedules of its file are unknown", "warn", 60))
+    return held
+
+
+def no_schedules(seen: Glance | None) -> str:
+    """What stands in place of the schedules when there are none; a file's may be unknown."""
+    if seen is None or seen.of_file is None:
+        return "No schedules in Redis; those of a scheduler's file are unknown."
+    if seen.of_file.unknown is not None:
+        return f"No schedules in Redis; of a file they are unknown: {safe(seen.of_file.unknown)}."
+    return "No schedules in Redis, nor in the file of a scheduler at work."
+
+
+def _held(master: Master) -> str:
+    owner = safe(master.owner or "")
+    if master.left_s < 0:
+        return f"scheduler {owner} holds the lock, which never runs out"
+    return f"scheduler {owner} holds the lock, for {ago(master.left_s)} more unless renewed"

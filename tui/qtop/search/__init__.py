@@ -1,0 +1,1 @@
+"""The filter language, moving through long lists, groups of failures."""

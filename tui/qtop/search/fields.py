@@ -1,0 +1,307 @@
+"""What filters look at, and the single tests of which they are made. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from queuecore.active_job import unwrapped
+from queuecore.digests import sha1_hex
+from queuecore.values import value as value_class
+from queuecore.windows import Item
+from resque.codec import Payload, decode_payload
+from resque.store.delayed import DelayedJob
+from resque.store.failures import Failure
+from resque.store.workers import Record
+
+#: Made once: to make one costs as much as to write a job's arguments.
+_AS_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+#: Characters of an entry that cannot be read in which words are looked for.
+_RAW_BYTES: Final = 65_536
+
+
+@value_class
+class Subject:
+    """What a filter is matched with. None is what there is not.
+
+    Attributes:
+        class_name: The class, taken out of ActiveJob's wrapper, and so are `args`.
+        due_s: Seconds until a delayed job is due; negative when it is overdue.
+        id: The identity of an entry, SHA-1 in hex.
+        words: Further texts in which words are looked for.
+        is_readable: Whether what is None is absent; otherwise it is unknown.
+        serves: The queues that a worker takes from; none when it is dead.
+        lists: Those that its list stands for, dead or alive.
+    """
+
+    class_name: str | None = None
+    args: Any = None
+    exception: str | None = None
+    error: str | None = None
+    queue: str | None = None
+    worker: str | None = None
+    age_s: float | None = None
+    due_s: float | None = None
+    is_retried: bool | None = None
+    id: str = ""
+    words: tuple[str, ...] = ()
+    is_readable: bool = True
+    serves: Collection[str] = ()
+    lists: Collection[str] = ()
+
+
+def of_failure(failure: Failure, now: datetime) -> Subject:
+    """A failure as filters see it. `now` is an aware datetime, by the server's clock."""
+    name, args = unwrapped(failure.class_name, failure.args)
+    failed_at, problem = failure.failed_at, failure.problem
+    return Subject(
+        class_name=name,
+        args=args,
+        exception=failure.exception,
+        error=failure.error,
+        queue=failure.queue,
+        worker=failure.worker,
+        age_s=None if failed_at is None else (now - failed_at).total_seconds(),
+        is_retried=None if problem is not None else failure.retried_at is not None,
+        id=failure.item.sha,
+        words=() if problem is None else (problem, _beginning(failure.item)),
+        is_readable=problem is None,
+    )
+
+
+def of_waiting(item: Item, queue: str) -> Subject:
+    """A waiting job as filters see it."""
+    payload = decode_payload(item.raw)
+    if item.is_cut or not isinstance(payload, Payload):
+        reason = "too large to list" if isinstance(payload, Payload) else payload.reason
+        return unreadable(item, reason, queue)
+    name, args = unwrapped(payload.class_name, payload.args)
+    return Subject(class_name=name, args=args, queue=queue, id=item.sha)
+
+
+def of_hand(record: Record, worker: str) -> Subject:
+    """A job in the hands of a worker as filters see it. Its id is the one it had in its queue."""
+    name, args = unwrapped(record.class_name, record.args)
+    return Subject(
+        class_name=name,
+        args=args,
+        queue=record.queue,
+        worker=worker,
+        id="" if record.payload is None else sha1_hex(record.payload),
+        words=() if record.problem is None else (record.problem,),
+        is_readable=record.problem is None,
+    )
+
+
+def of_delayed(job: DelayedJob, due_s: float) -> Subject:
+    """A delayed job as filters see it, due in so many seconds."""
+    if job.problem is not None:
+        return unreadable(job.item, job.problem, due_s=due_s)
+    name, args = unwrapped(job.class_name, job.args)
+    return Subject(class_name=name, args=args, queue=job.queue, due_s=due_s, id=job.item.sha)
+
+
+def unreadable(
+    item: Item, problem: str, queue: str | None = None, due_s: float | None = None
+) -> Subject:
+    """An entry that cannot be read: only words find it, its id, and when it is due."""
+    words = (problem, _beginning(item))
+    return Subject(queue=queue, due_s=due_s, id=item.sha, words=words, is_readable=False)
+
+
+def unlisted(name: str) -> Subject:
+    """Something that has a name and cannot be read at all."""
+    return Subject(words=(name,), is_readable=False)
+
+
+def _beginning(item: Item) -> str:
+    return item.raw[:_RAW_BYTES].decode("utf-8", "surrogateescape")
+
+
+#: Asks a text.
+Wanted = Callable[[str], bool]
+#: Asks a subject; None when it cannot be known.
+Test = Callable[[Subject], "bool | None"]
+
+
+def field(asked: Field, wanted: Wanted) -> Test:
+    """Whether a field is as wanted; an absent one is an empty text."""
+
+    def test(subject: Subject) -> bool | None:
+        value = asked.of(subject)
+        return None if value is None and not subject.is_readable else wanted(value or "")
+
+    return test
+
+
+def argument(path: Sequence[str], wanted: Wanted) -> Test:
+    """Whether there is an argument at the end of a path that is as wanted."""
+
+    def test(subject: Subject) -> bool | None:
+        if not subject.is_readable:
+            return None
+        value = subject.args
+        for step in path:
+            if isinstance(value, dict) and step in value:
+                value = value[step]
+            elif isinstance(value, list) and step.isdecimal() and len(step) < 10:
+                if int(step) >= len(value):
+                    return False
+                value = value[int(step)]
+            else:
+                return False
+        return wanted(text_of(value))
+
+    return test
+
+
+def age(sign: str, seconds: float) -> Test:
+    """Whether something is older or younger than so many seconds."""
+    return lambda subject: _compared(subject.age_s, sign, seconds)
+
+
+def due(sign: str, seconds: float) -> Test:
+    """Whether a delayed job is due within so many seconds (also when overdue), or later."""
+    return lambda subject: _compared(subject.due_s, sign, seconds)
+
+
+def _compared(value: float | None, sign: str, seconds: float) -> bool | None:
+    if value is None:
+        return None
+    is_equal = value == seconds and "=" in sign
+    return is_equal or (value > seconds if sign[0] == ">" else value < seconds)
+
+
+def readable(is_wanted: bool) -> Test:
+    """Whether an entry can be read: the one thing that is known of those that cannot."""
+    return lambda subject: subject.is_readable is is_wanted
+
+
+def serves(wanted: Wanted) -> Test:
+    """Whether a worker takes from a queue whose name is as wanted."""
+    return lambda subject: any(wanted(name) for name in subject.serves)
+
+
+def lists(wanted: Wanted) -> Test:
+    """Whether a worker's list, dead or alive, stands for a queue whose name is as wanted."""
+    return lambda subject: any(wanted(name) for name in subject.lists)
+
+
+def retried(is_wanted: bool) -> Test:
+    """Whether a failure was requeued and kept."""
+    return lambda subject: None if subject.is_retried is None else subject.is_retried is is_wanted
+
+
+def identity(beginning: str) -> Test:
+    """Whether an entry's id begins so."""
+    low = beginning.lower()
+    return lambda subject: bool(low) and subject.id.startswith(low)
+
+
+def anywhere(wanted: Wanted) -> Test:
+    """Whether any text of a subject is as wanted."""
+
+    def test(subject: Subject) -> bool | None:
+        parts = (
+            *(subject.class_name, subject.exception, subject.error, subject.queue),
+            *subject.words,
+        )
+        if any(part is not None and wanted(part) for part in parts):
+            return True
+        if subject.args is not None and wanted(text_of(subject.args)):
+            return True
+        # What is not in the readable part of an entry may be in the other.
+        return False if subject.is_readable else None
+
+    return test
+
+
+def negated(test: Test) -> Test:
+    """The opposite; what is unknown stays so."""
+
+    def opposite(subject: Subject) -> bool | None:
+        answer = test(subject)
+        return None if answer is None else not answer
+
+    return opposite
+
+
+def contains(value: str) -> Wanted:
+    """Asks whether a text holds a value, in any case."""
+    low = value.casefold()
+    return lambda text: low in text.casefold()
+
+
+def is_exactly(value: str) -> Wanted:
+    """Asks whether a text is the value."""
+    return lambda text: text == value
+
+
+def matches_name(value: str) -> Wanted:
+    """Asks whether a text is the value, in which `*` stands for anything. Cost: O(text)."""
+    pieces = value.split("*")
+    if len(pieces) == 1:
+        return is_exactly(value)
+    first, *middle, last = pieces
+
+    def test(text: str) -> bool:
+        if len(text) < len(first) + len(last) or not text.startswith(first):
+            return False
+        at, end = len(first), len(text) - len(last)
+        for piece in middle:
+            found = text.find(piece, at, end)
+            if found < 0:
+                return False
+            at = found + len(piece)
+        return text.endswith(last)
+
+    return test
+
+
+def matches_argument(value: str) -> Wanted:
+    """As `matches_name`; a number also when it is spelled in another way (`5` for `5.0`)."""
+    by_name, number = matches_name(value), _number(value)
+    return lambda text: by_name(text) or (number is not None and _number(text) == number)
+
+
+def _number(text: str) -> int | float | None:
+    if not text[:1].isdecimal() and text[:1] != "-":
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def text_of(value: Any) -> str:
+    """A value as people write it: a text as it is, anything else as JSON. Never raises."""
+    if isinstance(value, str):
+        return value
+    try:
+        return _AS_JSON(value)
+    except (ValueError, TypeError, RecursionError):
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A part of a subject that has a name, and what a bare value asks of it."""
+
+    of: Callable[[Subject], str | None]
+    plain: Callable[[str], Wanted]
+
+
+FIELDS: Final = {
+    "class": Field(lambda subject: subject.class_name, matches_name),
+    "exception": Field(lambda subject: subject.exception, matches_name),
+    "queue": Field(lambda subject: subject.queue, matches_name),
+    "worker": Field(lambda subject: subject.worker, contains),
+    "error": Field(lambda subject: subject.error, contains),
+    "args": Field(
+        lambda subject: None if subject.args is None else text_of(subject.args), contains
+    ),
+}

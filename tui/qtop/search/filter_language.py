@@ -1,0 +1,237 @@
+"""The filter language: parse once, match many. Pure.
+
+    class:Mailers::Welcome   the whole name; `*` stands for anything (also exception:, queue:)
+    error:timeout            contained, in any case (also worker:)
+    args.0:42                an argument by its place, args.0.user.id:7 further in; whole
+    args:ada                 contained in the arguments' JSON, in any case
+    age>1h  age<30m          how long ago it failed (s, m, h, d, w; 1h30m)
+    due<10m  due>1h          how soon a delayed job is due; the overdue are below anything
+    retried:no               whether a failure was requeued by Ruby, which keeps it
+    readable:no              what cannot be read
+    serves:mail              workers that take from a queue, whatever they list; `*` as in queue:
+    lists:mail               the same, dead workers too
+    id:3f2a                  the beginning of an entry's id
+    /time ?out/              a regular expression, in any case; also error:/x/, class:/x/ and so on
+    connection reset         words: each contained somewhere in the job or its error
+    "two words"              quoted: as it stands, whatever it holds; also error:"two words";
+                             a character that cannot be shown is \\u{1b}, by its number in hex
+    !class:Mail              what does not match
+
+All terms must match. What cannot be known (the class of an entry that cannot be read, the age of
+a waiting job) matches neither a term nor its opposite: nobody deletes what nobody could read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from qtop.search import fields as terms
+from qtop.search.fields import FIELDS, Subject, Test
+from qtop.search.patterns import BadPattern, pattern
+from qtop.text.safe import visible
+from resque.errors import ResqueError
+
+__all__ = ["BadFilter", "Filter", "Subject", "duration_s", "parse"]
+
+_LONGEST: Final = 2000
+_MOST_TERMS: Final = 50
+_FIELD: Final = re.compile(r"([A-Za-z_]\w*(?:\.[^\s:\"]+)*):(?!:)")
+_SPAN: Final = re.compile(r"(age|due)(<=|>=|<|>)")
+#: What looks like a comparison: taken as a text it would match nothing, and with a `!` everything.
+_COMPARISON: Final = re.compile(r"([A-Za-z_][\w.]*)[<>]=?-?\d")
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
+#: A character by its number, in a quoted text.
+_CODED: Final = re.compile(r"\\u\{(0?[0-9a-fA-F]{1,5}|10[0-9a-fA-F]{4})\}")
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_ALLOWED: Final = (
+    "class: error: exception: queue: worker: args: args.0: id: retried:yes|no age>1h "
+    'due<10m readable:no serves: lists: /regex/ !term "words"'
+)
+
+
+class BadFilter(ResqueError):
+    """A filter that cannot be understood. The message says where, why, and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter that was understood. `text` is how it was written."""
+
+    text: str
+    tests: tuple[Test, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it lets everything through."""
+        return not self.tests
+
+    def matches(self, subject: Subject) -> bool:
+        """Whether all terms match. Never raises. O(text of the subject)."""
+        return all(test(subject) is True for test in self.tests)
+
+
+def parse(text: str) -> Filter:
+    """Understand a filter.
+
+    Args:
+        text: In the language above; empty for everything.
+
+    Raises BadFilter. Cost: O(text).
+    """
+    if len(text) > _LONGEST:
+        raise BadFilter(f"the filter is longer than {_LONGEST:,} characters")
+    return Filter(text.strip(), tuple(_Parser(text).tests()))
+
+
+def term(field: str, text: str) -> str:
+    """The term that asks for this very text in a field. It can be shown, and typed."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    shown = visible(escaped)
+    if shown != escaped:
+        pairs = zip(escaped, shown, strict=True)
+        escaped = "".join(c if c == seen else f"\\u{{{ord(c):x}}}" for c, seen in pairs)
+    return f'{field}:"{escaped}"'
+
+
+def duration_s(text: str) -> float:
+    """A length of time in seconds: `90s`, `30m`, `1h30m`, `2d`, `1w`. Raises ValueError with what
+    is allowed."""
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is no length of time: use 30s, 5m, 2h, 1h30m, 7d or 1w")
+    return float(sum(float(number) * _UNITS_S[unit] for number, unit in parts))
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def tests(self) -> list[Test]:
+        found: list[Test] = []
+        while self._skip_blanks():
+            if len(found) == _MOST_TERMS:
+                raise self._bad(f"there are more than {_MOST_TERMS} terms")
+            found.append(self._term())
+        return found
+
+    def _skip_blanks(self) -> bool:
+        while self._text[self._at : self._at + 1].isspace():
+            self._at += 1
+        return self._at < len(self._text)
+
+    def _bad(self, why: str, at: int | None = None) -> BadFilter:
+        place = (self._at if at is None else at) + 1
+        return BadFilter(f"in the filter at character {place}: {why}. Allowed: {_ALLOWED}")
+
+    def _term(self) -> Test:
+        if self._text[self._at] == "!":
+            self._at += 1
+            if not self._text[self._at : self._at + 1].strip():
+                raise self._bad("after ! a term is missing")
+            return terms.negated(self._positive())
+        return self._positive()
+
+    def _positive(self) -> Test:
+        start = self._at
+        if found := _SPAN.match(self._text, start):
+            self._at = found.end()
+            return (terms.age if found[1] == "age" else terms.due)(found[2], self._duration_s())
+        if found := _FIELD.match(self._text, start):
+            self._at = found.end()
+            return self._field(found[1], start)
+        if found := _COMPARISON.match(self._text, start):
+            literal = self._text[start:].split(None, 1)[0][:40]
+            why = f'{found[1]!r} cannot be compared, only age and due (for the text: "{literal}")'
+            raise self._bad(why, start)
+        return terms.anywhere(self._wanted(terms.contains))
+
+    def _field(self, name: str, start: int) -> Test:
+        root, _, path = name.partition(".")
+        if root == "args" and path:
+            return terms.argument(path.split("."), self._wanted(terms.matches_argument))
+        if name in ("retried", "readable"):
+            test = terms.retried if name == "retried" else terms.readable
+            return test(self._yes_or_no(name))
+        if name == "id":
+            return terms.identity(self._value()[0])
+        if name == "serves":
+            return terms.serves(self._wanted(terms.matches_name))
+        if name == "lists":
+            return terms.lists(self._wanted(terms.matches_name))
+        if name in FIELDS:
+            return terms.field(FIELDS[name], self._wanted(FIELDS[name].plain))
+        literal = self._text[start:].split(None, 1)[0][:40]
+        raise self._bad(
+            f'there is no field {name!r} (to look for the text, quote it: "{literal}")', start
+        )
+
+    def _wanted(self, plain: Callable[[str], terms.Wanted]) -> terms.Wanted:
+        """What a value asks for: a regular expression, a quoted text as it stands, or `plain`."""
+        if self._text[self._at : self._at + 1] == "/":
+            return self._regex()
+        value, is_quoted = self._value()
+        if is_quoted and plain is not terms.contains:
+            return terms.is_exactly(value)
+        return plain(value)
+
+    def _value(self) -> tuple[str, bool]:
+        """A quoted text or one up to the next blank, and whether it was quoted."""
+        if self._text[self._at : self._at + 1] == '"':
+            return self._until('"'), True
+        found = self._text[self._at :].split(None, 1) if self._at < len(self._text) else []
+        if not found or self._text[self._at].isspace():
+            raise self._bad('a value is missing after the colon (for an empty one write "")')
+        self._at += len(found[0])
+        return found[0], False
+
+    def _regex(self) -> terms.Wanted:
+        start = self._at
+        body = self._until("/", keep_escapes=True)
+        try:
+            return pattern(body).is_in
+        except BadPattern as error:
+            raise self._bad(f"the pattern between / and /: {error}", start) from None
+
+    def _until(self, end: str, *, keep_escapes: bool = False) -> str:
+        """The text between two of `end`; a backslash before one makes it a part of the text."""
+        start = self._at
+        out: list[str] = []
+        at = start + 1
+        while at < len(self._text) and self._text[at] != end:
+            coded = None if keep_escapes else _CODED.match(self._text, at)
+            if coded is not None:
+                out.append(chr(int(coded[1], 16)))
+                at = coded.end()
+            elif self._text[at] == "\\" and at + 1 < len(self._text):
+                is_escape = self._text[at + 1] in (end, "\\") and not keep_escapes
+                out.append(self._text[at + 1] if is_escape else self._text[at : at + 2])
+                at += 2
+            else:
+                out.append(self._text[at])
+                at += 1
+        if at >= len(self._text):
+            hint = ' (to look for text with a /, quote it: "/text")' if end == "/" else ""
+            raise self._bad(f"the closing {end} is missing{hint}", start)
+        self._at = at + 1
+        if self._text[self._at : self._at + 1].strip():
+            hint = ' (to look for text with a /, quote it: "/text")' if end == "/" else ""
+            raise self._bad(f"after the closing {end} a blank is missing{hint}")
+        return "".join(out)
+
+    def _duration_s(self) -> float:
+        start = self._at
+        try:
+            return duration_s(self._value()[0])
+        except ValueError as error:
+            raise self._bad(str(error), start) from None
+
+    def _yes_or_no(self, name: str) -> bool:
+        start = self._at
+        word = self._value()[0]
+        if word not in ("yes", "no"):
+            raise self._bad(f"{name}: is yes or no, not {word!r}", start)
+        return word == "yes"

@@ -1,0 +1,156 @@
+"""What commands and the console look for in a list: failures, waiting jobs, items set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Literal
+
+from qtop.search.fields import Subject, of_failure, of_waiting
+from qtop.search.filter_language import Filter
+from qtop.search.list_walk import LISTED_BYTES
+from queuecore import windows
+from queuecore.bulk import READ_ITEMS, Mark
+from queuecore.exchange import Steps, single
+from queuecore.values import value
+from queuecore.windows import Item, Window
+from resque.keys import Keys
+from resque.store import failures
+from resque.store.failures import FAILED, Failure
+
+Kind = Literal["failed", "queue", "unreadable"]
+
+#: The first window is as small as if all items were long; later ones carry about so much.
+_FIRST_ITEMS: Final = 60
+_FEWEST_ITEMS: Final = 20
+_WINDOW_BYTES: Final = 4 << 20
+#: A filter looks into an item up to here.
+_LOOKED_INTO_BYTES: Final = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A list of jobs. `name` is that of the list of failures, or of the queue."""
+
+    kind: Kind
+    name: str
+
+    def key(self, keys: Keys) -> bytes:
+        """The key of the list."""
+        if self.kind == "failed":
+            return failures.list_key(keys, self.name)
+        return keys.queue(self.name) if self.kind == "queue" else keys.unreadable(self.name)
+
+    @property
+    def queue(self) -> str:
+        """The name of the queue; empty for failures."""
+        return "" if self.kind == "failed" else self.name
+
+    @property
+    def noun(self) -> str:
+        """What is in it, in the singular."""
+        return {"failed": "failed job", "queue": "waiting job", "unreadable": "item"}[self.kind]
+
+    def __str__(self) -> str:
+        """How it is written on the command line."""
+        is_main = self.kind == "failed" and self.name == FAILED
+        return self.kind if is_main else f"{self.kind}:{self.name}"
+
+
+@value
+class Hit:
+    """An item that was selected. `failure` is None when it is none."""
+
+    item: Item
+    place: int
+    subject: Subject
+    failure: Failure | None = None
+
+    @property
+    def mark(self) -> Mark:
+        """What names it to actions."""
+        return Mark(self.place, self.item.sha)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """How a scan went: how long the list was, how many matched, how many did not of which only the
+    beginning was looked at, for their size, and whether it stopped because there were enough."""
+
+    length: int = 0
+    matched: int = 0
+    too_large: int = 0
+    is_partial: bool = False
+
+
+def scan(
+    keys: Keys,
+    source: Source,
+    wanted: Filter,
+    now: datetime,
+    each: Callable[[Hit], None],
+    *,
+    limit: int = 0,
+    from_head: bool = False,
+    whole: bool = False,
+) -> Steps[Scanned]:
+    """Hand every item that matches to `each`, the last of the list first unless `from_head`.
+
+    Args:
+        limit: Stop after so many; 0 is all.
+        whole: Hand over also items over 64 KiB whole, whatever their size.
+
+    A round trip for each 4 MB of items, 1,000 at most, and one for each long one; no more is kept
+    than that and one whole item. Items that arrive during the scan are not seen.
+    """
+    key = source.key(keys)
+    length: int = yield single(("LLEN", key), int)
+    found = Scanned(length)
+    most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
+    page = min(most, _FIRST_ITEMS)
+    done = 0
+    while done < length:
+        first, last = done, min(length, done + page) - 1
+        if not from_head:
+            first, last = length - 1 - last, length - 1 - first
+        seen: Window = yield replace(
+            windows.window(key, first, last, max_bytes=LISTED_BYTES), progress=(done, length)
+        )
+        places = range(len(seen.items)) if from_head else reversed(range(len(seen.items)))
+        for offset in places:
+            item, place = seen.items[offset], first + offset
+            if item.is_cut and (whole or _is_looked_into(item, wanted)):
+                raw: bytes | None = yield windows.find(key, item.sha, place)
+                item = item if raw is None else windows.whole(raw)
+            hit = hit_of(source, item, place, now)
+            is_match = wanted.matches(hit.subject)
+            large = found.too_large + (item.is_cut and not is_match)
+            found = replace(found, matched=found.matched + is_match, too_large=large)
+            if is_match:
+                each(hit)
+            if limit and found.matched >= limit:
+                seen_all = done + len(seen.items) >= length
+                return replace(found, is_partial=not seen_all or found.matched < length)
+        done += page
+        page = _page(seen, most)
+    return found
+
+
+def _page(seen: Window, most: int) -> int:
+    """How many items to read next: about as many bytes each time, whatever their size."""
+    size = sum(len(item.raw) for item in seen.items)
+    each_bytes = max(1, size // max(1, len(seen.items)))
+    return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))
+
+
+def _is_looked_into(item: Item, wanted: Filter) -> bool:
+    return not wanted.is_empty and item.size <= _LOOKED_INTO_BYTES
+
+
+def hit_of(source: Source, item: Item, place: int, now: datetime) -> Hit:
+    """An item as filters see it."""
+    if source.kind == "failed":
+        failure = failures.read(item, place)
+        return Hit(item, place, of_failure(failure, now), failure)
+    return Hit(item, place, of_waiting(item, source.name))

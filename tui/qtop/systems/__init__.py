@@ -1,0 +1,1 @@
+"""Queue systems, each behind one protocol."""

@@ -1,0 +1,1 @@
+"""Resque for the console and the commands."""

@@ -1,0 +1,190 @@
+"""What the console's keys would do to failed jobs; see `plans`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from qtop.actions.plan import Outcome, Plan, Run, Seen, acted, cleared, count_of, list_of, way_back
+from qtop.actions.throttle import Pace
+from qtop.config.undo_limits import UndoLimits
+from qtop.keymap.keymap import Danger, Sign, sign
+from qtop.search.chosen import Chosen
+from qtop.search.fields import of_failure
+from qtop.search.selection import Hit
+from qtop.systems.resque.failure_search import Wanted
+from qtop.text.format import number
+from qtop.text.safe import safe
+from queuecore.action_record import Actor, Trail
+from queuecore.bulk import Mark, Result
+from queuecore.exchange import Steps
+from resque.keys import Keys
+from resque.store import failure_actions, failures
+from resque.store.failures import FAILED, Failure
+
+_MOST_NAMED: Final = 5
+#: Makes the operation on what is marked, in steps of so many, from the trail that it is to leave.
+_Deed = Callable[[Sequence[Mark], Trail, int], Steps[Result]]
+
+
+def chosen_of(entries: Iterable[Failure]) -> Chosen:
+    """Entries that somebody pointed at, in figures."""
+    chosen = Chosen()
+    for entry in entries:
+        subject = of_failure(entry, entry.failed_at or datetime.now().astimezone())
+        chosen.add(Hit(entry.item, entry.place, subject, entry))
+    return chosen
+
+
+class FailurePlans:
+    """Makes plans for one namespace, in one operator's name.
+
+    One entry goes at once; several, one that was requeued before, and whatever was found by a
+    filter or a group (`asks`), after a question.
+    """
+
+    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
+        self._keys = keys
+        self._actor = actor
+        self._limits = limits
+        self._sign = sign
+
+    def requeue(
+        self,
+        entries: Iterable[Failure],
+        list_name: str = FAILED,
+        *,
+        queue: str | None = None,
+    ) -> Plan:
+        """Put the jobs of these very entries back onto their queues, or all onto `queue`."""
+        wanted = Wanted(list_name)
+        return self.requeue_all(chosen_of(entries), wanted, queue=queue, asks=False)
+
+    def requeue_all(
+        self, chosen: Chosen, wanted: Wanted, *, queue: str | None = None, asks: bool = True
+    ) -> Plan:
+        """Put the jobs of all that was found back onto their queues, or all onto `queue`."""
+        name = wanted.list_name
+
+        def deed(marks: Sequence[Mark], trail: Trail, at_once: int) -> Steps[Result]:
+            return failure_actions.requeue(
+                self._keys, marks, trail, list_name=name, queue=queue, at_once=at_once
+            )
+
+        where = "its queue" if queue is None else safe(queue)
+        lines = [f"Each goes to the end of {where} and off the failures."]
+        if chosen.retried:
+            lines.append(f"Retried before, and to run again: {number(chosen.retried)}.")
+        if chosen.spared:
+            lines.append(f"Left out: {number(chosen.spared)} that killed their process repeatedly.")
+        danger: Danger = "confirm" if asks or chosen.retried else "undoable"
+        if queue is None:
+            return self._plan("Requeue", "requeued", chosen, wanted, deed, lines, danger)
+        done = f"moved to {safe(queue)}:"
+        return self._plan("Move", done, chosen, wanted, deed, lines, danger)
+
+    def delete(self, entries: Iterable[Failure], list_name: str = FAILED) -> Plan:
+        """Delete these very entries."""
+        return self.delete_all(chosen_of(entries), Wanted(list_name), asks=False)
+
+    def delete_all(self, chosen: Chosen, wanted: Wanted, *, asks: bool = True) -> Plan:
+        """Delete all that was found."""
+
+        def deed(marks: Sequence[Mark], trail: Trail, at_once: int) -> Steps[Result]:
+            name = wanted.list_name
+            return failure_actions.delete(self._keys, marks, trail, list_name=name, at_once=at_once)
+
+        lines = ["The jobs will not run again."]
+        danger: Danger = "confirm" if asks else "undoable"
+        return self._plan("Delete", "deleted", chosen, wanted, deed, lines, danger, puts_back=False)
+
+    def edit(self, entry: Failure, queue: str, payload: bytes, list_name: str = FAILED) -> Plan:
+        """Put another payload onto a queue, in place of a failure's; it was shown beforehand."""
+        chosen = chosen_of([entry])
+
+        def deed(marks: Sequence[Mark], trail: Trail, at_once: int) -> Steps[Result]:
+            (mark,) = marks
+            return failure_actions.edit_and_requeue(
+                self._keys, mark, queue, payload, trail, list_name=list_name
+            )
+
+        done = "edited and requeued"
+        return self._plan("Edit", done, chosen, Wanted(list_name), deed, [], "undoable")
+
+    def clear(self, seen: Seen, list_name: str = FAILED) -> Plan:
+        """Delete the failures that were there when `seen` was read."""
+        length = seen.extent.length
+        subject = "all failures" if list_name == FAILED else f"all of {list_name}"
+        trail = self._trail("clear", subject, length, list_name, seen.size_bytes)
+
+        async def run(send: Run) -> Outcome:
+            deleted = await send(failures.clear(self._keys, seen.extent, trail, list_name))
+            return cleared(deleted, "from the failures", trail)
+
+        details = (
+            f"Deletes {count_of(length, 'failed job')}, also those further back than listed.",
+            f"Failures that come from now on stay. {way_back(trail, self._limits, self._sign)}",
+        )
+        return Plan(f"Clear {safe(subject)}", "Clear", details, "typed", run, "failed")
+
+    def _plan(
+        self,
+        verb: str,
+        done: str,
+        chosen: Chosen,
+        wanted: Wanted,
+        deed: _Deed,
+        lines: Sequence[str],
+        danger: Danger,
+        *,
+        puts_back: bool = True,
+    ) -> Plan:
+        many, pace = len(chosen.marks), Pace()
+        what = count_of(many, "failed job")
+        subject = what if wanted == Wanted(wanted.list_name) else f"{what} of {wanted}"
+        # An undo keeps what left the list, and what was pushed.
+        size_bytes = chosen.size_bytes * (2 if puts_back else 1)
+        trail = self._trail(verb.lower(), subject, many, wanted.list_name, size_bytes)
+
+        async def run(send: Run) -> Outcome:
+            result = await send(deed(chosen.marks, trail, pace.at_once))
+            return acted(done, result, trail)
+
+        return Plan(
+            f"{verb} {what}",
+            verb,
+            (*_which(chosen), *lines, way_back(trail, self._limits, self._sign)),
+            "confirm" if danger == "undoable" and (many > 1 or not trail.undo_s) else danger,
+            run,
+            pace=pace if many > 1 else None,
+            many=many,
+        )
+
+    def _trail(
+        self, action: str, subject: str, planned: int, list_name: str, size_bytes: int | None
+    ) -> Trail:
+        source = failures.list_key(self._keys, list_name)
+        undo_s = self._limits.seconds_for(size_bytes)
+        return Trail(self._actor, action, subject, source, planned, undo_s=undo_s)
+
+
+def _which(chosen: Chosen) -> list[str]:
+    """The classes, the queues and the span of failures, a line each."""
+    lines = ["Classes: " + _named(chosen.classes)]
+    many = len(chosen.queues)
+    lines.append("Queues: " + (_named(chosen.queues) if many > 1 else list_of(chosen.queues)))
+    if not chosen.queues:
+        lines[-1] += "none named"
+    if chosen.oldest is not None and chosen.newest is not None:
+        moments = (chosen.oldest, chosen.newest)
+        first, last = (f"{m.astimezone():%Y-%m-%d %H:%M:%S}" for m in moments)
+        lines.append(f"Failed: {first}" if first == last else f"Failed: {first} to {last}")
+    return lines
+
+
+def _named(counts: Counter[str]) -> str:
+    shown = [f"{safe(name)} ({number(n)})" for name, n in counts.most_common(_MOST_NAMED)]
+    more = len(counts) - _MOST_NAMED
+    return ", ".join(shown) + (f" and {number(more)} more" if more > 0 else "")

@@ -1,0 +1,62 @@
+"""Which keys the server would refuse: an ACL may leave a user without a command that an action
+needs. Found out once, at the beginning, so that a key says so instead of failing half way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from qtop.keymap import keymap
+from qtop.text.safe import safe
+from queuecore.exchange import Steps, load_script
+from queuecore.reading import commands_of
+from resque.keys import Keys
+from resque.store import server_info
+
+#: The script that does it, and the actions that run it. Of an action that is not listed, only that
+#: scripts can be run at all is asked.
+SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "take": (
+        *("requeue", "requeue_all", "delete", "delete_all", "move", "edit"),
+        *("put_back", "put_back_matching", "delete_jobs", "delete_matching"),
+        *("move_jobs", "move_matching"),
+    ),
+    "clear_to": ("clear_failures", "clear_queue", "remove_queue"),
+    "switch": ("pause", "pause_all"),
+    "undo": ("undo", "undo_deed"),
+    "unregister": ("unregister", "prune"),
+    "delayed_act": ("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
+}
+_RUNNING: Final = frozenset({"EVAL", "EVALSHA"})
+#: They do something to processes, not to Redis.
+LOCAL: Final = frozenset(
+    {"start_workers", "stop_worker", "pause_worker", "more_workers", "fewer_workers"}
+)
+
+
+def forbidden(keys: Keys) -> Steps[dict[str, str]]:
+    """Why the server would refuse actions, by the action's id. Empty when all are allowed, and when
+    that cannot be found out: then the refusal itself is told. Three round trips at most; changes
+    nothing."""
+    missing: dict[str, str] | None = yield from server_info.missing_rights(keys)
+    if missing is None:
+        missing = yield server_info.missing_scripts()
+    if not missing:
+        return {}
+    found: dict[str, str] = {}
+    for action in keymap.ACTIONS:
+        if action.changes and action.id not in LOCAL:
+            lacking = sorted(commands(action.id) & missing.keys())
+            if lacking:
+                found[action.id] = (
+                    f"not allowed: this Redis user may not run {safe(', '.join(lacking))} "
+                    "(extend its ACL)"
+                )
+    return found
+
+
+def commands(action_id: str) -> frozenset[str]:
+    """The commands that an action may need. A script that is refused one of them half way has done
+    the other half: so even what only some cases need counts."""
+    scripts = [load_script(name) for name, actions in SCRIPTS.items() if action_id in actions]
+    return _RUNNING.union(*(commands_of(script) or () for script in scripts))

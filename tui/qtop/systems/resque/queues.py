@@ -1,0 +1,204 @@
+"""What the console's keys would do to waiting jobs, to items set aside, and to a whole queue; see
+`plans`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from qtop.actions.plan import Outcome, Plan, Run, Seen, acted, count_of, typeable, waiting, way_back
+from qtop.actions.throttle import Pace
+from qtop.config.undo_limits import UndoLimits
+from qtop.keymap.keymap import Danger, Sign, sign
+from qtop.search.chosen import Chosen
+from qtop.search.selection import Source
+from qtop.text.format import both_times, number
+from qtop.text.safe import safe
+from queuecore import bulk, windows
+from queuecore.action_record import Actor, Trail
+from queuecore.bulk import Decide, Result, Taking
+from resque.codec import Payload, decode_payload
+from resque.keys import Keys
+from resque.store import queues, registration, removal
+from resque.store.lock_freeing import Leaving, and_free, and_free_all, edited, noting
+
+_CHANGED: Final = "it changed too much meanwhile, nothing was removed: look, then try again"
+
+
+def unusable(raw: bytes) -> str | None:
+    """Why a worker would set an item aside; None when it would perform it. O(bytes)."""
+    payload = decode_payload(raw)
+    return None if isinstance(payload, Payload) else f"still unreadable: {payload.reason}"
+
+
+class JobPlans:
+    """Makes plans for one namespace, in one operator's name.
+
+    One job goes at once; several, and whatever was found by a filter (`asks`), after a question.
+    """
+
+    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
+        self._keys = keys
+        self._actor = actor
+        self._limits = limits
+        self._sign = sign
+
+    def delete(
+        self, source: Source, chosen: Chosen, where: str = "", *, asks: bool = False
+    ) -> Plan:
+        """Delete jobs. `where` is the filter that found them."""
+        return self._plan(
+            *("Delete", "deleted"),
+            source,
+            chosen,
+            bulk.delete,
+            ("They will not run.",),
+            where,
+            asks=asks,
+        )
+
+    def move(
+        self, source: Source, chosen: Chosen, to: str, where: str = "", *, asks: bool = False
+    ) -> Plan:
+        """Move jobs to the end of another queue, byte for byte."""
+        return self._plan(
+            *("Move", f"moved to {safe(to)}:"),
+            source,
+            chosen,
+            lambda raw: Taking(0, raw, to, raw),
+            (f"They go to the end of {safe(to)}, in their order, byte for byte.",),
+            where,
+            asks=asks,
+            to=to,
+        )
+
+    def put_back(
+        self, source: Source, chosen: Chosen, where: str = "", *, asks: bool = False
+    ) -> Plan:
+        """Put items that were set aside back onto their queue: those that can be read by now."""
+
+        def decide(raw: bytes) -> Taking | str:
+            return unusable(raw) or Taking(0, raw, source.name, raw)
+
+        return self._plan(
+            *("Requeue", "requeued"),
+            source,
+            chosen,
+            decide,
+            (f"They go to the end of {safe(source.name)}; what is still unreadable stays here.",),
+            where,
+            asks=asks,
+            to=source.name,
+        )
+
+    def edit(self, source: Source, place: int, raw: bytes, payload: bytes) -> Plan:
+        """Put another payload in the place of a waiting job; one that was set aside goes to the end
+        of its queue with it."""
+        if source.kind != "queue":
+            return self._edit_and_put_back(source, place, raw, payload)
+        trail = self._trail("edit", "1 waiting job", source, 1, len(raw) + len(payload))
+
+        async def run(send: Run) -> Outcome:
+            replacing = queues.replace(self._keys, source.name, place, raw, payload, trail)
+            leaving = edited(self._keys, source.name, raw, payload)
+            was_there = await send(and_free(replacing, leaving))
+            return acted("edited", Result(int(was_there), int(not was_there)), trail)
+
+        back = way_back(trail, self._limits, self._sign)
+        details = (f"It keeps its place in {safe(source.name)}. {back}",)
+        return Plan("Edit 1 waiting job", "Edit", details, "undoable", run)
+
+    def _edit_and_put_back(self, source: Source, place: int, raw: bytes, payload: bytes) -> Plan:
+        mark = bulk.Mark(place, windows.whole(raw).sha)
+        trail = self._trail("edit", "1 item set aside", source, 1, len(raw) + len(payload))
+
+        async def run(send: Run) -> Outcome:
+            decide = bulk.instead(source.name, payload)
+            taking = bulk.take(self._keys, source.key(self._keys), [mark], decide, trail)
+            return acted("edited and put back", await send(taking), trail)
+
+        back = way_back(trail, self._limits, self._sign)
+        details = (f"It goes to the end of {safe(source.name)}. {back}",)
+        return Plan("Edit 1 item set aside", "Edit", details, "undoable", run)
+
+    def remove_queue(self, queue: str, seen: Seen) -> Plan:
+        """Delete a queue with the jobs that waited in it when `seen` was read."""
+        name, length = safe(queue), seen.extent.length
+        source = Source("queue", queue)
+        trail = self._trail("remove", f"queue {queue}", source, length, seen.size_bytes or 0)
+
+        async def run(send: Run) -> Outcome:
+            if not length:
+                forget = replace(trail, planned=1, undo_s=0)
+                if await send(registration.forget(self._keys, queue, forget)):
+                    return Outcome(f"removed {name}, which was empty")
+                return Outcome(f"{name} is not empty any more: nothing was removed", "warn")
+            removing = removal.remove(self._keys, queue, seen.extent, trail)
+            deleted = await send(and_free_all(self._keys, queue, removing))
+            if deleted is None:
+                return Outcome(_CHANGED, "warn")
+            kept = trail if deleted and trail.undo_s else None
+            return Outcome(f"removed {name} and {count_of(deleted, 'job')}", trail=kept)
+
+        details = (
+            f"Deletes {waiting(length, name)} now, and its name.",
+            "With jobs that come from now on it is a queue again; they stay.",
+            way_back(trail, self._limits, self._sign)
+            if length
+            else "A job pushed to it makes it a queue again.",
+        )
+        word = typeable(queue, "remove")
+        return Plan(f"Remove queue {name}", "Remove", details, "typed", run, word)
+
+    def _plan(
+        self,
+        verb: str,
+        done: str,
+        source: Source,
+        chosen: Chosen,
+        decide: Decide,
+        lines: Iterable[str],
+        where: str,
+        *,
+        asks: bool,
+        to: str | None = None,
+    ) -> Plan:
+        many, pace = len(chosen.marks), Pace()
+        noun = "item" if source.kind == "unreadable" else source.noun
+        what = count_of(many, noun)
+        subject = f"{what}, filter {where}"[:200] if where else what
+        # An undo keeps what left the list, and what was pushed.
+        size_bytes = chosen.size_bytes * (1 if to is None else 2)
+        trail = self._trail(verb.lower(), subject, source, many, size_bytes)
+
+        async def run(send: Run) -> Outcome:
+            key, marks = source.key(self._keys), chosen.marks
+            leaving = Leaving(self._keys, source.name)
+            noted = noting(leaving, decide) if source.kind == "queue" else decide
+            taking = bulk.take(self._keys, key, marks, noted, trail, at_once=pace.at_once)
+            return acted(done, await send(and_free(taking, leaving)), trail)
+
+        danger: Danger = "confirm" if many > 1 or asks or not trail.undo_s else "undoable"
+        details = (*_which(chosen, where), *lines, way_back(trail, self._limits, self._sign))
+        asked = f"{verb} {what}" if to is None else f"{verb} {what} to {safe(to)}"
+        return Plan(asked, verb, details, danger, run, pace=pace if many > 1 else None, many=many)
+
+    def _trail(
+        self, action: str, subject: str, source: Source, planned: int, size_bytes: int
+    ) -> Trail:
+        undo_s = self._limits.seconds_for(size_bytes)
+        key = source.key(self._keys)
+        return Trail(self._actor, action, subject, key, planned, source.queue, undo_s)
+
+
+def _which(chosen: Chosen, where: str) -> list[str]:
+    """What was found, in figures: the classes, the places, the filter."""
+    lines = [line for line in chosen.details(both_times) if not line.startswith("queues: ")]
+    if chosen.marks:
+        first, last = chosen.marks[0].place + 1, chosen.marks[-1].place + 1
+        span = number(first) if first == last else f"{number(first)} to {number(last)}"
+        lines.append(f"places: {span} from the front, when looked at")
+    if where:
+        lines.append(f"filter: {safe(where)}")
+    return lines

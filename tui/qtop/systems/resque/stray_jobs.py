@@ -1,0 +1,72 @@
+"""The jobs under keys that no index leads to, and the copies that are kept of some, as filters see
+them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from qtop.search.fields import Subject, of_delayed, of_failure, of_waiting
+from qtop.search.list_walk import LISTED_BYTES
+from qtop.text.safe import ago
+from queuecore import windows
+from queuecore.exchange import Steps, single
+from queuecore.windows import Item, Window
+from resque.store import delayed, failures
+from resque.store.strays import Stray
+
+_ITEMS: Final = 250
+
+
+class StrayJob(NamedTuple):
+    """One job. `where` it is and `how`, in words."""
+
+    where: str
+    how: str
+    subject: Subject
+    raw: bytes
+
+
+def walk(stray: Stray, now: datetime, visit: Callable[[StrayJob], bool]) -> Steps[bool]:
+    """Show the jobs of a moment, an undo or a retry to `visit`, until it returns False. Returns
+    whether it never did. A round trip for each 250 jobs; of longer ones only the beginning is
+    read."""
+    if stray.kind == "retry":
+        raw: bytes = yield single(("GETRANGE", stray.key, 0, LISTED_BYTES - 1), bytes)
+        return visit(_copy(f"retry {stray.name}", "last failure, tried again", raw, now))
+    for first in range(0, stray.jobs, _ITEMS):
+        seen: Window = yield windows.window(
+            stray.key, first, first + _ITEMS - 1, max_bytes=LISTED_BYTES
+        )
+        jobs = (job for item in seen.items for job in _read(stray, item, now))
+        if not all(map(visit, jobs)):
+            return False
+    return True
+
+
+def _read(stray: Stray, item: Item, now: datetime) -> Iterator[StrayJob]:
+    if stray.kind == "delayed":
+        yield _delayed(stray, item, now)
+    elif item.raw.startswith(b"{"):
+        # The rest says how to put it back.
+        yield _copy(f"undo {stray.name}", "kept for an undo", item.raw, now)
+
+
+def _delayed(stray: Stray, item: Item, now: datetime) -> StrayJob:
+    try:
+        due_s = float(stray.name) - now.timestamp()
+    except ValueError:
+        due_s = 0.0
+    due = f"due in {ago(due_s)}" if due_s > 0 else "due"
+    job = delayed.read(item, 0)
+    where = f"{stray.kind}:{stray.name}"
+    return StrayJob(where, f"{due}, not in the schedule", of_delayed(job, due_s), item.raw)
+
+
+def _copy(where: str, how: str, raw: bytes, now: datetime) -> StrayJob:
+    item = windows.whole(raw)
+    failure = failures.read(item, 0)
+    is_failure = failure.exception is not None or failure.failed_at is not None
+    subject = of_failure(failure, now) if is_failure else of_waiting(item, "")
+    return StrayJob(where, how, subject, raw)

@@ -1,1 +1,0 @@
-"""What is sent to the terminal: only what differs from what it shows already."""

@@ -1,0 +1,151 @@
+"""One line of short texts: the status line, the tabs, the footer, the result of an action.
+
+Text reaches the screen as plain segments, never as markup, and only what changed is painted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from qtop.text.safe import crop
+from qtop.widgets.tones import toned
+
+
+class Span(NamedTuple):
+    """A short safe text on a bar.
+
+    `tone` is its meaning, one of `TONES` or nothing. Where there is no room for all, spans with the
+    lowest `priority` go first, together with all of their `group`. `action` is run by a click. One
+    with a `least` is cut to as few cells, when it is its turn, before it goes.
+    """
+
+    text: str
+    tone: str = ""
+    priority: int = 100
+    action: str | None = None
+    group: str = ""
+    least: int = 0
+
+
+class Placed(NamedTuple):
+    """A span that has its place."""
+
+    x: int
+    text: str
+    tone: str
+    action: str | None
+
+
+def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Placed]:
+    """Give the spans their places: `left` from the left, `right` up to the right edge.
+
+    Spans with the lowest priority are cut or left out until the others fit; the last one is cut.
+    """
+    kept = [*((0, span) for span in left), *((1, span) for span in right)]
+    while len(kept) > 1 and (over := _cells(kept) - width) > 0:
+        _, lowest = min(reversed(kept), key=lambda sided: sided[1].priority)
+        cells = cell_len(lowest.text) - over
+        if 0 < lowest.least <= cells:
+            cut = lowest._replace(text=crop(lowest.text, cells))
+            kept = [(side, cut if span is lowest else span) for side, span in kept]
+        else:
+            kept = [sided for sided in kept if not _goes_with(sided[1], lowest)]
+    placed: list[Placed] = []
+    x = 0
+    filled = sum(cell_len(span.text) for _, span in kept)
+    on_right = False
+    for side, span in kept:
+        if side and not on_right:
+            on_right = True
+            x += max(0, width - filled)
+        text = crop(span.text, width - x)
+        placed.append(Placed(x, text, span.tone, span.action))
+        x += cell_len(text)
+    return placed
+
+
+def _cells(kept: Sequence[tuple[int, Span]]) -> int:
+    """How wide the spans are, with a blank between what is left and what is right."""
+    left = "".join(span.text for side, span in kept if not side)
+    right = "".join(span.text for side, span in kept if side)
+    touching = left and right and left[-1] != " " and right[0] != " "
+    return cell_len(left) + cell_len(right) + bool(touching)
+
+
+def _goes_with(span: Span, other: Span) -> bool:
+    return span is other or (bool(span.group) and span.group == other.group)
+
+
+class Bar(Widget):
+    """One line of spans."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    Bar {
+        height: 1;
+        width: 1fr;
+    }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._left: tuple[Span, ...] = ()
+        self._right: tuple[Span, ...] = ()
+        self._painted: list[Placed] | None = None
+
+    def show(self, left: Sequence[Span], right: Sequence[Span] = ()) -> None:
+        """Show other spans. Costs nothing when they are the same."""
+        if (tuple(left), tuple(right)) == (self._left, self._right):
+            return
+        self._left, self._right = tuple(left), tuple(right)
+        regions = self._changed_regions()
+        if regions:
+            self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint the line."""
+        width = self.size.width
+        placed = place(self._left, self._right, width)
+        self._painted = placed
+        ground = self.rich_style
+        segments: list[Segment] = []
+        x = 0
+        for span in placed:
+            segments.append(Segment(" " * (span.x - x), ground))
+            segments.append(Segment(span.text, toned(self, span.tone) if span.tone else ground))
+            x = span.x + cell_len(span.text)
+        segments.append(Segment(" " * max(0, width - x), ground))
+        return Strip(segments).adjust_cell_length(width, ground)
+
+    async def on_click(self, event: events.Click) -> None:
+        """Run the action of the span that was clicked."""
+        for span in self._painted or ():
+            if span.action and span.x <= event.x < span.x + cell_len(span.text):
+                event.stop()
+                await self.run_action(span.action)
+
+    def _changed_regions(self) -> list[Region]:
+        """The parts that differ from what was painted; the whole line when places have moved."""
+        if not self.is_mounted or not self.size.width:
+            return []
+        width, old = self.size.width, self._painted
+        new = place(self._left, self._right, width)
+        if old is None or _places(old) != _places(new):
+            return [Region(0, 0, width, 1)]
+        return [
+            Region(now.x, 0, cell_len(now.text), 1)
+            for was, now in zip(old, new, strict=True)
+            if was != now
+        ]
+
+
+def _places(placed: Sequence[Placed]) -> list[tuple[int, int]]:
+    return [(span.x, cell_len(span.text)) for span in placed]

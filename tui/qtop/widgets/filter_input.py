@@ -1,0 +1,179 @@
+"""The line in which a filter is typed, with completion and memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Final
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+from qtop.search import fields
+from qtop.widgets.field import Field
+
+FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
+    Binding("enter", "keep", show=False, id="filter.keep"),
+    Binding("escape", "leave", show=False, id="filter.leave"),
+    Binding("tab", "complete", show=False, id="filter.complete"),
+    Binding("up", "older", show=False, id="filter.older"),
+    Binding("down", "newer", show=False, id="filter.newer"),
+)
+"""Every key the line answers, for the console's table of keys."""
+
+STARTS: Final = (
+    *(f"{name}:" for name in fields.FIELDS),
+    *(
+        "args.0:",
+        "id:",
+        "retried:no",
+        "retried:yes",
+        "readable:no",
+        "serves:",
+        "lists:",
+        "age>1h",
+        "age<10m",
+        "due<10m",
+        "due>1h",
+    ),
+)
+"""How a term can begin."""
+_MOST_REMEMBERED: Final = 50
+_BLANK: Final = re.compile(r"\s")
+
+#: The values of a field that there are, such as the names of classes for `class`. Safe texts.
+ValuesOf = Callable[[str], Iterable[str]]
+
+
+def completion(text: str, values_of: ValuesOf) -> str | None:
+    """The whole text with its last term completed; None when nothing fits. O(values)."""
+    start = max((found.end() for found in _BLANK.finditer(text)), default=0)
+    head, term = text[:start], text[start:]
+    if term.startswith("!"):
+        head, term = f"{head}!", term[1:]
+    if not term:
+        return None
+    field, colon, begun = term.partition(":")
+    if not colon:
+        return next(
+            (head + name for name in STARTS if name.startswith(term) and name != term), None
+        )
+    low = begun.casefold()
+    for value in sorted(values_of(field)):
+        if value.casefold().startswith(low) and value != begun and not _BLANK.search(value):
+            return f"{head}{field}:{value}"
+    return None
+
+
+class _Completion(Suggester):
+    def __init__(self, values_of: ValuesOf) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._values_of = values_of
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return completion(value, self._values_of)
+
+
+class FilterBar(Field):
+    """A line to type a filter in. Hidden until `ask`.
+
+    Args:
+        values_of: What there is to complete with.
+        remembered: Earlier filters, the newest last; new ones are added.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *FILTER_BINDINGS,
+        Binding("ctrl+c,ctrl+q", "leave", show=False, priority=True),
+    ]
+
+    class Typed(Message):
+        """The text is another one."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    class Left(Message):
+        """Typing is over. `text` is to be used; None when what was there before is."""
+
+        def __init__(self, text: str | None) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(self, values_of: ValuesOf, remembered: list[str]) -> None:
+        super().__init__(
+            id="filter",
+            compact=True,
+            placeholder="class:Mail* error:timeout args.0:42 age>1h retried:no !x",
+            suggester=_Completion(values_of),
+            select_on_focus=False,
+        )
+        self.display = False
+        self._remembered = remembered
+        self._place = 0
+
+    def ask(self, text: str) -> None:
+        """Come up, with this text to begin with."""
+        self._place = len(self._remembered)
+        self.display = True
+        with self.prevent(Input.Changed):
+            self.value = text
+        self.cursor_position = len(text)
+        self.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Pass on what is typed, unless typing was over before this was told: keys can come at
+        once."""
+        event.stop()
+        if self.display:
+            self.post_message(self.Typed(self.value))
+
+    def action_keep(self) -> None:
+        """Use the text."""
+        text = self.value.strip()
+        if text:
+            remember(self._remembered, text)
+        self._leave(text)
+
+    def action_leave(self) -> None:
+        """Go back to the filter there was."""
+        self._leave(None)
+
+    def action_complete(self) -> None:
+        """Take what is suggested."""
+        self.action_cursor_right() if self._suggestion else self.action_end()
+
+    def action_older(self) -> None:
+        """The filter before this one."""
+        self._recall(self._place - 1)
+
+    def action_newer(self) -> None:
+        """The filter after this one."""
+        self._recall(self._place + 1)
+
+    def on_blur(self, event: events.Blur) -> None:
+        """A click elsewhere keeps the text."""
+        if self.display:
+            self.action_keep()
+
+    def _recall(self, place: int) -> None:
+        self._place = max(0, min(place, len(self._remembered)))
+        texts: Sequence[str] = [*self._remembered, ""]
+        self.value = texts[self._place]
+        self.cursor_position = len(self.value)
+
+    def _leave(self, text: str | None) -> None:
+        self.display = False
+        self.post_message(self.Left(text))
+
+
+def remember(texts: list[str], text: str) -> None:
+    """Add a text to those remembered, as the newest, each once."""
+    if text in texts:
+        texts.remove(text)
+    texts.append(text)
+    del texts[:-_MOST_REMEMBERED]
