@@ -1,21 +1,19 @@
-"""Every error of the engine, in one tree.
+"""The errors of this engine, and those of `queuecore.errors`, which this module exports, too.
 
-    ResqueError = QueueError        with the errors of `queuecore.errors`, which this module exports
-    ├── BelongsToSidekiq            what was about to be changed is Sidekiq's
-    ├── NoQueueError                a job without a queue
-    ├── NoClassError                a job without a class
-    ├── UnknownJob                  a class name that no loaded module registered
-    ├── NeverRan                    a job or hook that is an `async def` or a generator
-    ├── DirtyExit                   the process that ran a job died under it
-    │   ├── PruneDeadWorkerDirtyExit    the whole worker fell silent
-    │   └── JobTimeout              the job ran longer than it may
-    └── DontPerform                 raised by a before_perform hook: skip this job
+QueueError                      base of everything that is raised on purpose: ResqueError here
+├── (StoreError, BadOption, EncodeError: see `queuecore.errors`)
+├── BelongsToSidekiq            what was about to be changed is Sidekiq's
+├── NoQueueError                a job without a queue
+├── NoClassError                a job without a class
+├── UnknownJob                  a class name that no loaded module registered
+├── NeverRan                    a job or hook that is an `async def` or a generator
+├── DirtyExit                   the process that ran a job died under it
+│   ├── PruneDeadWorkerDirtyExit    the whole worker fell silent
+│   └── JobTimeout              the job ran longer than it may
+└── DontPerform                 raised by a before_perform hook: skip this job
 
-    BaseException
-    └── TermException               a job was told to stop: beside the tree, as KeyboardInterrupt is
-
-A message says what happened, where, and what to do. None of them ever holds a password:
-addresses are named by `str(Address)`, which leaves it out.
+BaseException
+└── TermException               a job was told to stop: beside the tree, as KeyboardInterrupt is
 """
 
 from __future__ import annotations

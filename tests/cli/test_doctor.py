@@ -9,18 +9,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.conftest import Push, Qtop, Ran, everything
 from tests.engine.direct import Direct
 from tests.engine.peer import Peer, each
+from tests.scripts import FILES
 
 from qtop.commands import checks, lease
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
-from resque import wire
 from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.keys import Keys
 from resque.store import server_info
@@ -367,10 +366,9 @@ def test_a_user_who_may_do_nothing_gets_a_report_all_the_same(
 
 
 def test_every_command_of_every_script_is_among_those_whose_rights_are_looked_at() -> None:
-    scripts = Path(wire.__file__).parent / "scripts"
     used = {
         name
-        for script in scripts.glob("*.lua")
+        for script in FILES.values()
         for name in re.findall(r"redis\.p?call\('(\w+)'", script.read_text())
     }
     asked = {str(command[0]) for command in server_info.used_commands(Keys())}

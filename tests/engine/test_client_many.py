@@ -11,10 +11,10 @@ import pytest
 from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
+from tests.scripts import SCRIPTS
 
 from queuecore.address import parse_url
 from queuecore.bulk import BLANK
-from queuecore.exchange import load_script
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError, OutcomeUnknown, OutOfMemory, WrongType
 from resque.jobs import Enqueueable
@@ -156,7 +156,7 @@ def test_a_server_without_memory_takes_none_and_says_so(start_redis: StartRedis)
 
 
 #: What a client looks with, whether a queue is Sidekiq's, before it writes.
-_LOOK = load_script("ownership").sha.encode()
+_LOOK = SCRIPTS["ownership"].sha.encode()
 
 
 class Losing:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.scripts import SCRIPTS
 
+import queuecore.errors
 from queuecore.exchange import (
     ErrorReply,
     Exchange,
     Script,
     Steps,
     drive,
-    load_script,
     refusal,
     single,
 )
 from resque import errors
 from resque.errors import OutcomeUnknown, Refused, StoreError, Unreachable, WrongType
+from resque.scripts import load_script
 
 SCRIPT = Script("example", b"return 1")
 NOSCRIPT = ErrorReply("NOSCRIPT No matching script. Please use EVAL.")
@@ -129,11 +132,12 @@ def test_an_error_of_redis_becomes_one_of_ours(text: str, kind: type[StoreError]
     assert text in str(problem)
 
 
-def test_every_class_of_the_tree_is_drawn_in_the_docstring() -> None:
-    classes = [each for each in vars(errors).values() if isinstance(each, type)]
-    ours = [each for each in classes if issubclass(each, errors.ResqueError)]
-    assert errors.__doc__ is not None
-    drawn = [line.strip("│├└─ ").split(" ")[0] for line in errors.__doc__.splitlines()]
+@pytest.mark.parametrize("tree", [queuecore.errors, errors])
+def test_every_class_of_the_tree_is_drawn_in_the_docstring(tree: ModuleType) -> None:
+    classes = [each for each in vars(tree).values() if isinstance(each, type)]
+    ours = [each for each in classes if each.__module__ == tree.__name__]
+    assert tree.__doc__ is not None
+    drawn = [line.strip("│├└─ ").split(" ")[0] for line in tree.__doc__.splitlines()]
     assert {each.__name__ for each in ours} <= set(drawn)
 
 
@@ -188,7 +192,7 @@ def test_an_error_is_raised_where_the_step_was_yielded() -> None:
 
 
 def test_a_script_is_sent_without_its_comments_and_known_by_its_sum() -> None:
-    script = load_script("work")
+    script = SCRIPTS["work"]
     assert b"--" not in script.text
     assert len(script.sha) == 40
     assert load_script("work").sha == script.sha

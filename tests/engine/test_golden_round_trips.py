@@ -21,10 +21,10 @@ from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct, eventually
 from tests.engine.round_trips import Turnstile, of_ruby, trace
 from tests.engine.seen import forget
+from tests.scripts import SCRIPTS
 
 from queuecore import times
 from queuecore.address import parse_url
-from queuecore.exchange import load_script
 from queuecore.stores import Store
 from resque import Job, Registry, Resque
 from resque.scheduler.scheduler import Options, Scheduler
@@ -79,9 +79,8 @@ class Wire:
 def wire(redis_url: str, direct: Direct, push: Push, start_worker: StartWorker) -> Iterator[Wire]:
     path = parse_url(redis_url).path
     assert path is not None
-    for script in Path(load_script.__code__.co_filename).parent.glob("scripts/*.lua"):
-        if not script.name.endswith(".inc.lua"):
-            direct("SCRIPT", "LOAD", load_script(script.stem).text)
+    for script in SCRIPTS.values():
+        direct("SCRIPT", "LOAD", script.text)
     with Turnstile(Path(path)) as turnstile:
         resque = Resque(turnstile.url)
         # Once for each of its queues a client looks whether that is Sidekiq's.

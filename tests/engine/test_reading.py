@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.conftest import everything
 from tests.engine.direct import Direct
 from tests.known import known
+from tests.scripts import SCRIPTS
 
 from qtop.systems.resque.connection import RedisSource
 from queuecore.address import parse_url
-from queuecore.exchange import Exchange, Operation, Script, load_script, single
+from queuecore.exchange import Exchange, Operation, Script, single
 from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
 from queuecore.windows import whole
 from resque.keys import Keys
@@ -20,11 +20,6 @@ from resque.store import failure_actions, failures, queues, removal, switches, u
 from resque.store.failures import Failure
 
 KEYS = Keys()
-SCRIPTS = sorted(
-    path.stem
-    for path in (Path(__file__).parents[2] / "engine/resque/wire/scripts").glob("*.lua")
-    if not path.name.endswith(".inc.lua")
-)
 ENTRY = (
     b'{"failed_at":"2026/11/23 12:15:48 UTC","payload":{"class":"Mail","args":[1]},'
     b'"exception":"RuntimeError","error":"no","backtrace":[],"worker":"h:1:mail","queue":"mail"}'
@@ -46,7 +41,7 @@ def test_the_server_agrees_that_these_commands_only_read(direct: Direct, command
 @pytest.mark.redis
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_passes_only_without_any_command_that_writes(direct: Direct, name: str) -> None:
-    script = load_script(name)
+    script = SCRIPTS[name]
     commands = commands_of(script)
     passes = only_reads(script.call([b"key"]))
     if commands is None:
@@ -56,7 +51,7 @@ def test_a_script_passes_only_without_any_command_that_writes(direct: Direct, na
 
 
 def test_the_scripts_that_the_console_looks_with_pass() -> None:
-    passing = {name for name in SCRIPTS if only_reads(load_script(name).call([b"key"]))}
+    passing = {name for name, script in SCRIPTS.items() if only_reads(script.call([b"key"]))}
     assert {"window", "find", "queue_heads", "beginnings", "short_texts", "roll"} <= passing
     assert not passing & {"take", "stamp", "clear_to", "undo", "work", "switch"}
 

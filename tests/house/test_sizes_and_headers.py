@@ -19,7 +19,7 @@ SOURCES = {
     for folder in ("engine", "tui")
     for path in (ROOT / folder).rglob("*.py")
 }
-SCRIPTS = sorted((ROOT / "engine/resque/wire/scripts").glob("*.lua"))
+SCRIPTS = sorted((ROOT / "engine").rglob("*.lua"))
 LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
 

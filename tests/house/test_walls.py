@@ -1,50 +1,161 @@
-"""The walls between the rooms: who imports whom, and what an import may cost."""
+"""The walls between the rooms: which file may import which, and what an import may cost.
+
+Every file counts, and every import in it: those in functions and those for type checkers, too.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from tests.house.debts import BELOW, CIRCLES, STORE
 
 ROOT = Path(__file__).resolve().parents[2]
-ENGINE = ROOT / "engine" / "resque"
-SOURCES = {path.relative_to(ENGINE).as_posix(): path for path in ENGINE.rglob("*.py")}
+ENGINE = ROOT / "engine"
 
-#: The stairs: a room imports from rooms with smaller numbers, and from itself.
-STAIRS = {
-    "errors": 0,
-    "home": 1,
-    "wire": 1,
-    "server": 2,
-    "state": 2,
-    "jobs": 3,
-    "hooks": 2,
-    "perform": 4,
-    "client": 5,
-    "testing": 6,
-    "worker": 5,
-    "scheduler": 6,
-    "__init__": 7,
+#: The stairs of each package, from the lowest: a room imports from those before it and from itself.
+#: A file beside the rooms is a room of its own.
+STAIRS: dict[str, tuple[str, ...]] = {
+    "queuecore": (
+        *("errors", "values", "digests", "home", "cooperative", "keys", "times", "active_job"),
+        *("address", "exchange", "reading", "contact", "last_words", "redis_errors", "pools"),
+        *("stores", "lean", "action_record", "audit", "job_refs", "windows", "bulk", "server"),
+        "__init__",
+    ),
+    "resque": (
+        *("errors", "keys", "codec", "scripts", "hooks", "jobs", "store", "perform", "client"),
+        *("worker", "scheduler", "testing", "__init__"),
+    ),
+    "qtop": (
+        *("__init__", "text", "model", "keymap", "config", "search", "actions", "systems", "local"),
+        *("monitor", "widgets", "screens", "app", "demo", "commands", "start", "__main__"),
+    ),
 }
-#: Those of the console, from the lowest; what lies beside the rooms puts them together.
-CONSOLE = ROOT / "tui" / "qtop"
-FLOORS = (
-    *("terminal", "rows", "display", "finding", "failed", "jobs", "due", "keymap", "local"),
-    *("config", "plans", "verdicts", "widgets", "screens", "commands"),
-)
-CONSOLE_SOURCES = {
-    name: path
-    for path in CONSOLE.rglob("*.py")
-    if (name := path.relative_to(CONSOLE).as_posix()).partition("/")[0] in FLOORS
-}
-#: Programs stand above all rooms: they read the environment and put things together.
-PROGRAMS = ("worker/__main__.py", "scheduler/__main__.py")
+#: Programs are above all rooms: they read the environment and put things together.
+PROGRAMS = ("resque.worker.__main__", "resque.scheduler.__main__")
+#: Commands that start processes of Resque: they know its worker and its scheduler.
+STARTS_PROCESSES = ("qtop.commands.worker", "qtop.commands.scheduler", "qtop.demo")
 
-NEVER_IN_THE_ENGINE = {"textual", "rich", "click", "qtop"}
+
+def module_of(path: Path, root: Path) -> str:
+    """The dotted name of a file."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES: dict[str, Path] = {
+    module_of(path, root): path
+    for root, package in ((ENGINE, "queuecore"), (ENGINE, "resque"), (ROOT / "tui", "qtop"))
+    for path in sorted((root / package).rglob("*.py"))
+}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The modules that a file imports, anywhere in it; for a name of a module, that module."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in FILES else node.module
+
+
+IMPORTS: dict[str, list[str]] = {name: list(imports_of(path)) for name, path in FILES.items()}
+
+
+def room_of(module: str) -> str:
+    """The room of a file."""
+    _, _, rest = module.partition(".")
+    return rest.partition(".")[0] or "__init__"
+
+
+def is_below(other: str, module: str) -> bool:
+    """Whether a file may be imported by another one of the same package."""
+    stairs = STAIRS[module.partition(".")[0]]
+    return stairs.index(room_of(other)) <= stairs.index(room_of(module))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_imports_downwards_only(name: str) -> None:
+    package = name.partition(".")[0]
+    ours = {each for each in IMPORTS[name] if each.partition(".")[0] == package}
+    wrong = set() if name in PROGRAMS else {each for each in ours if not is_below(each, name)}
+    assert wrong == BELOW.get(name, set()), "mend it; what is mended leaves `debts`"
+
+
+def circles(imports: Mapping[str, list[str]]) -> list[set[str]]:
+    """The groups of files that import each other, by Tarjan's way."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in imports[name]:
+            if other not in imports:
+                continue
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            at = stack.index(name)
+            group, stack[at:] = set(stack[at:]), []
+            if len(group) > 1 or name in imports[name]:
+                found.append(group)
+
+    for each in imports:
+        if each not in index:
+            visit(each)
+    return found
+
+
+def test_no_files_import_each_other() -> None:
+    found = circles(IMPORTS)
+    assert sorted(map(sorted, found)) == sorted(map(sorted, CIRCLES))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("qtop")])
+def test_only_the_systems_know_an_engine(name: str) -> None:
+    if name.startswith("qtop.systems.") and name.count(".") > 2:
+        return
+    if name.startswith(STARTS_PROCESSES):
+        return
+    known = {each for each in IMPORTS[name] if each.partition(".")[0] in ("resque", "sidekiq")}
+    assert bool(known) == (name in STORE), f"{sorted(known)}: ask the System; see `debts`"
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("qtop")])
+def test_the_engine_does_not_know_that_a_console_exists(name: str) -> None:
+    roots = {imported.partition(".")[0] for imported in IMPORTS[name]}
+    assert roots & {"textual", "rich", "click", "qtop"} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("queuecore")])
+def test_the_core_knows_no_queue_system(name: str) -> None:
+    roots = {imported.partition(".")[0] for imported in IMPORTS[name]}
+    assert roots & {"resque", "sidekiq"} == set()
+
+
+def test_the_store_does_no_input_or_output() -> None:
+    for name, imports in IMPORTS.items():
+        if name.startswith("resque.store."):
+            roots = {imported.partition(".")[0] for imported in imports}
+            assert roots & {"redis", "hiredis", "socket", "asyncio", "select", "time"} == set(), (
+                name
+            )
+
+
 #: What a forking worker's parent must not carry.
 HEAVY = {"redis", "ssl", "asyncio", "textual", "rich", "click", "qtop"}
 #: What it does without (see CONTRIBUTING): modules that run code in every fork, and large ones.
@@ -57,7 +168,7 @@ def modules_after(statement: str) -> set[str]:
     """The modules that a new interpreter holds after a statement."""
     program = f"{statement}\nimport sys\nprint(' '.join(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ENGINE.parent, capture_output=True, text=True
+        [sys.executable, "-c", program], cwd=ENGINE, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
@@ -87,53 +198,3 @@ def test_a_forking_worker_sheds_what_costs_each_fork(statement: str) -> None:
     # What an interpreter of this version and installation loads by itself is not ours.
     needed = modules_after("import datetime, hiredis, importlib, json, signal, socket")
     assert (modules_after(statement) - needed) & SHED == set()
-
-
-def imports_of(path: Path) -> Iterator[str]:
-    """The dotted names that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            assert node.module is not None
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-@pytest.mark.parametrize("name", SOURCES)
-def test_the_engine_does_not_know_that_a_console_exists(name: str) -> None:
-    roots = {imported.partition(".")[0] for imported in imports_of(SOURCES[name])}
-    assert roots & NEVER_IN_THE_ENGINE == set()
-
-
-@pytest.mark.parametrize("name", [name for name in SOURCES if name not in PROGRAMS])
-def test_rooms_import_downwards_only(name: str) -> None:
-    room = name.partition("/")[0].removesuffix(".py")
-    for imported in imports_of(SOURCES[name]):
-        package, _, rest = imported.partition(".")
-        if package != "resque":
-            continue
-        other = rest.partition(".")[0]
-        assert other in STAIRS, f"{name} imports {imported}"
-        is_below = STAIRS[other] < STAIRS[room]
-        assert other == room or is_below, f"{name} imports {imported}, which is not below it"
-
-
-@pytest.mark.parametrize("name", CONSOLE_SOURCES)
-def test_rooms_of_the_console_import_downwards_only(name: str) -> None:
-    room = name.partition("/")[0]
-    for imported in imports_of(CONSOLE_SOURCES[name]):
-        package, _, rest = imported.partition(".")
-        other = rest.partition(".")[0]
-        if package == "qtop" and other in FLOORS:
-            is_below = FLOORS.index(other) <= FLOORS.index(room)
-            assert is_below, f"{name} imports {imported}, which is not below it"
-
-
-def test_the_state_of_redis_does_no_input_or_output() -> None:
-    for name, path in SOURCES.items():
-        if name.startswith("state/"):
-            roots = {imported.partition(".")[0] for imported in imports_of(path)}
-            assert roots & {"redis", "hiredis", "socket", "asyncio", "select", "time"} == set(), (
-                name
-            )

@@ -2,11 +2,11 @@
 
 import pytest
 from tests.engine.direct import Direct
+from tests.scripts import SCRIPTS
 
 from qtop.keymap import keymap
 from qtop.systems.resque import permissions
 from queuecore.address import parse_url
-from queuecore.exchange import load_script
 from queuecore.stores import Store
 from resque.keys import Keys
 
@@ -18,7 +18,7 @@ def test_what_is_listed_exists_and_is_known() -> None:
     listed = [action for actions in permissions.SCRIPTS.values() for action in actions]
     assert len(listed) == len(set(listed))
     assert {*listed, *permissions.LOCAL} <= CHANGING
-    texts = {name: load_script(name).text for name in permissions.SCRIPTS}
+    texts = {name: SCRIPTS[name].text for name in permissions.SCRIPTS}
     assert all(b"redis.call(" in text for text in texts.values())
 
 

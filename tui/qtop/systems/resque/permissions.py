@@ -8,9 +8,10 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.text.safe import safe
-from queuecore.exchange import Steps, load_script
+from queuecore.exchange import Steps
 from queuecore.reading import commands_of
 from resque.keys import Keys
+from resque.scripts import load_script
 from resque.store import server_info
 
 #: The script that does it, and the actions that run it. Of an action that is not listed, only that
