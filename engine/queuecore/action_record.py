@@ -34,7 +34,7 @@ class Actor:
 
 
 @value
-class Trail:
+class ActionRecord:
     """One operation, for the record.
 
     `action` is its verb (clear, delete, requeue, move, edit, pause, resume, remove, register,
@@ -77,13 +77,13 @@ def _bytes(text: str) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
-def trail_keys(keys: QueueKeys, trail: Trail | None) -> list[bytes]:
+def trail_keys(keys: QueueKeys, trail: ActionRecord | None) -> list[bytes]:
     """The first three keys of a script that includes `trail.inc.lua`."""
     operation = trail.id if trail is not None else ""
     return [keys.audit(), keys.undo(operation), keys.undo_items(operation)]
 
 
-def trail_args(trail: Trail | None) -> list[Arg]:
+def trail_args(trail: ActionRecord | None) -> list[Arg]:
     """The first arguments of a script that includes `trail.inc.lua`."""
     if trail is None:
         return [0, 0, 0]

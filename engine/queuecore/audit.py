@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from queuecore.action_record import Actor, Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, Actor, trail_args, trail_keys
 from queuecore.exchange import Exchange, Reply, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_text
 
@@ -13,7 +13,7 @@ _NOTE = load_script("note")
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """One action on record. `done` and `undone` count items and are None when that is no longer
     known; `undo_left_s` is how long it can still be undone, None when it cannot."""
 
@@ -30,13 +30,13 @@ class Deed:
     undo_left_s: int | None
 
 
-def newest(keys: QueueKeys, limit: int) -> Steps[list[Deed]]:
+def newest(keys: QueueKeys, limit: int) -> Steps[list[AuditEntry]]:
     """The last `limit` actions, newest first. Two round trips, O(limit)."""
     entries: list[dict[str, str]] = yield Exchange(
         (("XREVRANGE", keys.audit(), "+", "-", "COUNT", limit),),
         lambda replies: [_fields(entry) for entry in replies[0]],
     )
-    deeds: list[Deed] = yield Exchange(
+    deeds: list[AuditEntry] = yield Exchange(
         tuple(
             command
             for entry in entries
@@ -52,14 +52,14 @@ def newest(keys: QueueKeys, limit: int) -> Steps[list[Deed]]:
     return deeds
 
 
-def note(keys: QueueKeys, trail: Trail, done: int) -> Exchange[int]:
+def note(keys: QueueKeys, trail: ActionRecord, done: int) -> Exchange[int]:
     """Put an action on record that happened outside of Redis and cannot be undone there, such as
     starting workers; nothing where `done` is 0. One round trip, O(1)."""
     call = _NOTE.call(trail_keys(keys, trail), [*trail_args(trail), done])
     return single(call, int, writes=True)
 
 
-def listed(reply: Reply) -> list[Deed]:
+def listed(reply: Reply) -> list[AuditEntry]:
     """The actions in a reply to XREVRANGE, without what is counted and can be undone."""
     return [_deed(_fields(entry), [None, None], 0) for entry in reply]
 
@@ -71,9 +71,9 @@ def _fields(entry: Reply) -> dict[str, str]:
     return {"id": "", **fields, "at": name_text(moment).partition("-")[0]}
 
 
-def _deed(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> Deed:
+def _deed(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> AuditEntry:
     done, undone = counts
-    return Deed(
+    return AuditEntry(
         id=entry["id"],
         at=datetime.fromtimestamp(int(entry["at"]) / 1000, UTC),
         actor=Actor(entry.get("who", "unknown"), entry.get("client", "unknown")),

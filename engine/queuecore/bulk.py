@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from queuecore import windows
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.errors import StoreError
 from queuecore.exchange import Arg, Exchange, Steps, load_script, single
-from queuecore.job_refs import Mark as Mark
-from queuecore.job_refs import Marks
+from queuecore.job_refs import JobRef as JobRef
+from queuecore.job_refs import JobRefs
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.windows import Item
 
@@ -128,9 +128,9 @@ def _new(items: Sequence[Item], anchor: str | None, expected: int) -> int:
 def take(
     keys: QueueKeys,
     key: bytes,
-    marks: Sequence[Mark],
+    marks: Sequence[JobRef],
     decide: Decide,
-    trail: Trail | None = None,
+    trail: ActionRecord | None = None,
     *,
     at_once: int = TAKE_ITEMS,
 ) -> Steps[Result]:
@@ -141,12 +141,12 @@ def take(
     200 items, or each `at_once` (fewer when they are large); for that search one for each 1,000
     places.
     """
-    ordered: Sequence[Mark] = marks
-    if not isinstance(marks, Marks):
+    ordered: Sequence[JobRef] = marks
+    if not isinstance(marks, JobRefs):
         ordered = sorted(set(marks), key=lambda mark: mark.place)
     most = _most_read(marks)
     result = Result()
-    missed: list[Mark] = []
+    missed: list[JobRef] = []
     try:
         for last_try in (False, True):
             away = 0  # how far what comes next is from its place, going by what came before
@@ -178,11 +178,11 @@ def take(
     return result
 
 
-def _sought(key: bytes, missed: Sequence[Mark]) -> Steps[list[Mark]]:
+def _sought(key: bytes, missed: Sequence[JobRef]) -> Steps[list[JobRef]]:
     """Those of the marks whose items are still there, with the places where they are now, in
     their order. Lists shrink at their heads: each is between its place and the head."""
     left = Counter(mark.sha for mark in missed)
-    found: list[Mark] = []
+    found: list[JobRef] = []
     end = max(mark.place for mark in missed) + _REACH + 1
     while end > 0 and left:
         start = max(0, end - READ_ITEMS)
@@ -191,21 +191,21 @@ def _sought(key: bytes, missed: Sequence[Mark]) -> Steps[list[Mark]]:
             sha = seen.items[offset].sha
             if left[sha] > 0:
                 left[sha] -= 1
-                found.append(Mark(start + offset, sha))
+                found.append(JobRef(start + offset, sha))
         left = +left
         end = min(start, seen.length)
     return found[::-1]
 
 
-def _most_read(marks: Sequence[Mark]) -> int:
+def _most_read(marks: Sequence[JobRef]) -> int:
     """How many of such items to read at once, by their size as far as it is known."""
-    each_bytes = marks.size_bytes // max(1, len(marks)) if isinstance(marks, Marks) else 0
+    each_bytes = marks.size_bytes // max(1, len(marks)) if isinstance(marks, JobRefs) else 0
     return max(1, _READ_BYTES // max(1, each_bytes))
 
 
-def _groups(marks: Iterable[Mark], at_once: int, span: int) -> Iterator[list[Mark]]:
+def _groups(marks: Iterable[JobRef], at_once: int, span: int) -> Iterator[list[JobRef]]:
     """Marks that one read can cover, in the order of their places: `span` places at most."""
-    group: list[Mark] = []
+    group: list[JobRef] = []
     for mark in marks:
         if group and (len(group) >= at_once or mark.place - group[0].place > span):
             yield group
@@ -225,7 +225,7 @@ class _Seen:
 
 
 def _reread(
-    key: bytes, group: Sequence[Mark], reach: int, progress: tuple[int, int]
+    key: bytes, group: Sequence[JobRef], reach: int, progress: tuple[int, int]
 ) -> Exchange[_Seen]:
     """The whole items around the marks."""
     first = max(0, group[0].place - reach)
@@ -238,14 +238,14 @@ def _reread(
 
 
 def _decided(
-    group: Sequence[Mark], seen: _Seen, decide: Decide
-) -> tuple[list[tuple[Taking, Mark]], list[Mark], list[str]]:
+    group: Sequence[JobRef], seen: _Seen, decide: Decide
+) -> tuple[list[tuple[Taking, JobRef]], list[JobRef], list[str]]:
     """Match marks with items by their SHA-1: what to take, what is lost, what is refused."""
     by_sha: dict[str, list[int]] = {}
     for offset, raw in enumerate(seen.items):
         by_sha.setdefault(windows.whole(raw).sha, []).append(offset)
-    found: list[tuple[Taking, Mark]] = []
-    lost: list[Mark] = []
+    found: list[tuple[Taking, JobRef]] = []
+    lost: list[JobRef] = []
     refused: list[str] = []
     for mark in group:
         offsets = by_sha.get(mark.sha)
@@ -264,10 +264,10 @@ def _decided(
 
 
 def _parts(
-    found: Sequence[tuple[Taking, Mark]], length: int
-) -> Iterator[list[tuple[Taking, Mark]]]:
+    found: Sequence[tuple[Taking, JobRef]], length: int
+) -> Iterator[list[tuple[Taking, JobRef]]]:
     """Takings that one script may handle without keeping the server busy for long."""
-    part: list[tuple[Taking, Mark]] = []
+    part: list[tuple[Taking, JobRef]] = []
     size = 0
     cost_s = 0.0
     for taking, mark in found:
@@ -291,7 +291,7 @@ def _reach_s(taking: Taking, length: int) -> float:
 
 
 def _taking(
-    keys: QueueKeys, key: bytes, part: Sequence[Taking], length: int, trail: Trail | None
+    keys: QueueKeys, key: bytes, part: Sequence[Taking], length: int, trail: ActionRecord | None
 ) -> Exchange[tuple[int, list[int], list[int]]]:
     names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
     # What has left its place since it was read is looked for no longer than all of this takes.

@@ -235,7 +235,7 @@ _REFUSALS: dict[str, tuple[type[Refused], str]] = {
 _NO_ROOM = "max number of clients"
 
 
-class Moved(StoreError):
+class MovedAway(StoreError):
     """A node of a cluster says that the keys are on another one. The runner goes there; nobody
     else sees this."""
 
@@ -256,7 +256,7 @@ def _elsewhere(sent: Sequence[tuple[Arg, ...]], text: str) -> StoreError:
     """What a MOVED means: another node has the keys of this exchange; or, when they are not of
     one hash tag, each node has some. Going from one to the other would then do a part twice."""
     tags = {_tag(command) for command in sent} - {b""}
-    return Moved(text) if len(tags) == 1 else refusal(f"CROSSSLOT {text}")
+    return MovedAway(text) if len(tags) == 1 else refusal(f"CROSSSLOT {text}")
 
 
 def _tag(command: tuple[Arg, ...]) -> bytes:

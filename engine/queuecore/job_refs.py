@@ -11,14 +11,14 @@ _DIGEST_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class JobRef:
     """One item of a list as it was seen: its place from the head, and its SHA-1."""
 
     place: int
     sha: str
 
 
-class Marks(Sequence[Mark]):
+class JobRefs(Sequence[JobRef]):
     """Marks by the million, in 28 bytes each: a sequence in the order of their places, in whatever
     order they came. `size_bytes` is how large their items are together, as far as it was given."""
 
@@ -29,7 +29,7 @@ class Marks(Sequence[Mark]):
         self._is_descending = True
         self._order: array[int] | None = None
 
-    def add(self, mark: Mark, size_bytes: int = 0) -> None:
+    def add(self, mark: JobRef, size_bytes: int = 0) -> None:
         """Take in the mark of an item of so many bytes. Raises ValueError when its SHA-1 is
         none."""
         digest = bytes.fromhex(mark.sha)
@@ -45,14 +45,14 @@ class Marks(Sequence[Mark]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def __iter__(self) -> Iterator[Mark]:
+    def __iter__(self) -> Iterator[JobRef]:
         return map(self._mark, self._indices())
 
     @overload
-    def __getitem__(self, index: int) -> Mark: ...
+    def __getitem__(self, index: int) -> JobRef: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Mark]: ...
-    def __getitem__(self, index: int | slice) -> Mark | list[Mark]:
+    def __getitem__(self, index: slice) -> list[JobRef]: ...
+    def __getitem__(self, index: int | slice) -> JobRef | list[JobRef]:
         at = self._indices()[index]
         return self._mark(at) if isinstance(at, int) else [self._mark(each) for each in at]
 
@@ -65,6 +65,6 @@ class Marks(Sequence[Mark]):
             self._order = array("q", sorted(range(len(self)), key=self._places.__getitem__))
         return self._order
 
-    def _mark(self, index: int) -> Mark:
+    def _mark(self, index: int) -> JobRef:
         start = _DIGEST_BYTES * index
-        return Mark(self._places[index], self._digests[start : start + _DIGEST_BYTES].hex())
+        return JobRef(self._places[index], self._digests[start : start + _DIGEST_BYTES].hex())

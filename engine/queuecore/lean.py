@@ -32,7 +32,7 @@ from queuecore.exchange import (
     Command,
     ErrorReply,
     Exchange,
-    Moved,
+    MovedAway,
     Operation,
     Reply,
     drive,
@@ -112,7 +112,7 @@ class LeanStore:
         for _ in range(_MOST_MOVES):
             try:
                 return self._converse(exchange)
-            except Moved as moved:
+            except MovedAway as moved:
                 self._follow(moved)
             except ReadOnly:
                 # After a failover: the next connection asks the Sentinels anew.
@@ -120,7 +120,7 @@ class LeanStore:
                 raise
         raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
 
-    def _follow(self, moved: Moved) -> None:
+    def _follow(self, moved: MovedAway) -> None:
         self.close()
         self._node = moved.node(self._node)
 
@@ -171,7 +171,7 @@ class LeanStore:
             raise unreachable(self.address, error) from None
         if isinstance(reply, ErrorReply):
             if reply.text.startswith("MOVED "):
-                self._follow(Moved(reply.text))
+                self._follow(MovedAway(reply.text))
                 raise Unreachable(f"{self.address}: the keys are on another node of the cluster")
             problem = refusal(reply.text)
             if isinstance(problem, ReadOnly | Busy):

@@ -17,7 +17,7 @@ from redis.exceptions import ResponseError
 
 from queuecore.address import Address, parse_url
 from queuecore.errors import Busy, ReadOnly, StoreError
-from queuecore.exchange import Exchange, Moved, Operation, Reply, drive
+from queuecore.exchange import Exchange, MovedAway, Operation, Reply, drive
 from queuecore.last_words import last_words
 from queuecore.pools import async_close, async_pool_for, close, pool_for
 from queuecore.redis_errors import error_reply, is_turned_away, raise_ours
@@ -60,7 +60,7 @@ class Store:
         for _ in range(_MOST_MOVES):
             try:
                 return self._trade(exchange)
-            except Moved as moved:
+            except MovedAway as moved:
                 # A cluster: every key of a namespace that is a hash tag is on one node.
                 self._go_to(moved.node(self._node))
         raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
@@ -182,7 +182,7 @@ class AsyncStore:
         for _ in range(_MOST_MOVES):
             try:
                 return await self._trade(exchange)
-            except Moved as moved:
+            except MovedAway as moved:
                 await self._go_to(moved.node(self._node))
         raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
 

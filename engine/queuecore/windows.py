@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.exchange import Exchange, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.values import value as value_class
@@ -126,7 +126,7 @@ def clear_to(
     key: bytes,
     seen: Extent,
     *,
-    trail: Trail | None = None,
+    trail: ActionRecord | None = None,
     remove_queue: str | None = None,
 ) -> Exchange[int | None]:
     """Delete the items that were in a list when `seen` was read, and no later ones. Returns how

@@ -15,8 +15,8 @@ from statistics import median
 
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
-from qtop.monitor.incidents.rules import Judge
-from qtop.monitor.row_builder import History
+from qtop.monitor.incidents.rules import IncidentRules
+from qtop.monitor.row_builder import RowBuilder
 from queuecore.cooperative import Slices
 from resque.store.snapshot import Snapshot, WorkerState
 
@@ -79,7 +79,7 @@ class Steps:
 def main() -> None:
     """Measure."""
     print(f"{QUEUES:,} queues, {WORKERS:,} workers, {FAILURES:,} failures")
-    history, judge = History(local_host="here"), Judge()
+    history, judge = RowBuilder(local_host="here"), IncidentRules()
     slices, adding, judging = Steps("longest slice"), Steps("History.add"), Steps("Judge.judge")
     for number in range(LOOKS):
         slices.longest_of(history.adding(look(number), float(number)))

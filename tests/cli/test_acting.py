@@ -10,7 +10,7 @@ from tests.cli.conftest import Push, Qtop, everything, resque_keys
 from tests.engine.direct import Direct
 
 from qtop.commands.acting import report
-from queuecore.action_record import Actor, Trail
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import Result
 from resque.errors import OutcomeUnknown, StoreError, Unreachable
 
@@ -227,7 +227,7 @@ def test_too_much_to_keep_is_said_beforehand_and_cannot_be_undone(
 def test_what_stops_half_way_is_told_after_the_numbers_with_the_way_back(
     capsys: pytest.CaptureFixture[str], problem: StoreError, words: str
 ) -> None:
-    trail = Trail(Actor("ada@host", "qtop"), "requeue", "failed", b"resque:failed", 9)
+    trail = ActionRecord(Actor("ada@host", "qtop"), "requeue", "failed", b"resque:failed", 9)
     with pytest.raises(type(problem)):
         report("requeue", "requeued", Result(5, 1, stopped=problem), trail, as_json=False)
     said = capsys.readouterr()
@@ -289,7 +289,7 @@ def test_a_dry_run_says_that_there_will_be_no_way_back(
 def test_what_was_refused_before_anything_was_done_has_no_undo(
     stopped: StoreError, told: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trail = Trail(Actor("me", "qtop"), "delete", "1 job", b"k", 1)
+    trail = ActionRecord(Actor("me", "qtop"), "delete", "1 job", b"k", 1)
     with pytest.raises(StoreError):
         report("delete", "deleted", Result(stopped=stopped), trail, as_json=True)
     assert (trail.id in capsys.readouterr().out) is told

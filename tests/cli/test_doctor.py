@@ -23,7 +23,7 @@ from qtop.monitor.incidents.server_checks import Finding
 from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.keys import Keys
 from resque.store import server_info
-from resque.store.server_info import Facts
+from resque.store.server_info import ServerInfo
 
 SetUser = Callable[..., str]
 #: Checks of the way to a server, not of what is in it.
@@ -376,7 +376,7 @@ def test_every_command_of_every_script_is_among_those_whose_rights_are_looked_at
     assert used - asked == set()
 
 
-def facts(**fields: str) -> Facts:
+def facts(**fields: str) -> ServerInfo:
     usual = {
         "redis_version": "7.2.0",
         "role": "master",
@@ -385,7 +385,7 @@ def facts(**fields: str) -> Facts:
         "maxmemory_policy": "noeviction",
         "aof_enabled": "1",
     }
-    return Facts({**usual, **fields}, "", None)
+    return ServerInfo({**usual, **fields}, "", None)
 
 
 @pytest.mark.parametrize(
@@ -399,16 +399,16 @@ def facts(**fields: str) -> Facts:
         (server_checks.persistence(facts()), "OK"),
         (server_checks.persistence(facts(aof_enabled="0")), "WARN"),
         (server_checks.persistence(facts(rdb_last_bgsave_status="err")), "ERROR"),
-        (server_checks.persistence(Facts({}, None, None)), "UNKNOWN"),
-        (server_checks.role(Facts({}, None, None)), "UNKNOWN"),
-        (server_checks.connections(Facts({}, None, None)), "UNKNOWN"),
+        (server_checks.persistence(ServerInfo({}, None, None)), "UNKNOWN"),
+        (server_checks.role(ServerInfo({}, None, None)), "UNKNOWN"),
+        (server_checks.connections(ServerInfo({}, None, None)), "UNKNOWN"),
         (server_checks.connections(facts(connected_clients="1")), "UNKNOWN"),
         (server_checks.connections(facts(connected_clients="1", maxclients="9")), "OK"),
         (server_checks.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
         (checks.namespaces(["resque"], False, "resque"), "UNKNOWN"),
         (checks.unregistered([], False), "UNKNOWN"),
-        (checks.scripts(Facts({}, None, Busy("later"))), "UNKNOWN"),
-        (checks.scripts(Facts({}, None, Refused("no"))), "ERROR"),
+        (checks.scripts(ServerInfo({}, None, Busy("later"))), "UNKNOWN"),
+        (checks.scripts(ServerInfo({}, None, Refused("no"))), "ERROR"),
         (checks.latency([0.1, 0.2]), "OK"),
         (checks.latency([80.0, 90.0]), "WARN"),
         (server_checks.clock(0.2), "OK"),

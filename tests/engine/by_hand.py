@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 from tests.engine.direct import Direct
 
 from queuecore import windows
-from queuecore.action_record import Actor, Trail
-from queuecore.bulk import Mark
+from queuecore.action_record import ActionRecord, Actor
+from queuecore.bulk import JobRef
 from queuecore.exchange import Call, Exchange, Steps
 from queuecore.stores import Store
 from resque.keys import Keys
@@ -88,15 +88,15 @@ def waiting(direct: Direct, key: str | bytes = QUEUE) -> list[bytes]:
     return found
 
 
-def marks(items: Sequence[bytes], places: Iterable[int]) -> list[Mark]:
+def marks(items: Sequence[bytes], places: Iterable[int]) -> list[JobRef]:
     """What names the items at these places."""
-    return [Mark(place, windows.whole(items[place]).sha) for place in places]
+    return [JobRef(place, windows.whole(items[place]).sha) for place in places]
 
 
 def trail(
     action: str, source: bytes = KEY, *, queue: str = "q", undo_s: int = 1000, who: Actor = ME
-) -> Trail:
-    return Trail(who, action, "some jobs", source, 1, queue=queue, undo_s=undo_s)
+) -> ActionRecord:
+    return ActionRecord(who, action, "some jobs", source, 1, queue=queue, undo_s=undo_s)
 
 
 def entry(

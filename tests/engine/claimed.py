@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.engine.direct import Direct
 
 from resque.store.claims import Claim
-from resque.worker.place import Place
+from resque.worker.place import WorkerId
 
 TOKEN = "7" * 32
 HERE = "boot-1 pid:[1]"
@@ -19,6 +19,6 @@ def claimed(direct: Direct, worker_id: str) -> Claim:
     return claim
 
 
-def place(where: str = HERE) -> Place:
+def place(where: str = HERE) -> WorkerId:
     """That of a worker `h:1:q`."""
-    return Place("h", 1, "q", where=where)
+    return WorkerId("h", 1, "q", where=where)

@@ -9,27 +9,27 @@ from tests.engine.by_hand import KEY, KEYS, ME, QUEUE, ByHand, fill, marks, numb
 from tests.engine.direct import Direct
 
 from queuecore import audit, times
-from queuecore.action_record import AUDIT_ENTRIES, Actor, Trail
-from queuecore.audit import Deed
+from queuecore.action_record import AUDIT_ENTRIES, ActionRecord, Actor
+from queuecore.audit import AuditEntry
 from queuecore.keys import name_text
 from queuecore.stores import Store
 from resque.store import pruning, queues, registration, stale, switches
 from resque.store.undo import Undone, undo
 
 
-def deeds(store: Store, limit: int = 100) -> list[Deed]:
+def deeds(store: Store, limit: int = 100) -> list[AuditEntry]:
     return store.run(audit.newest(KEYS, limit))
 
 
 def test_an_action_is_on_record_with_all_that_is_known_of_it(store: Store, direct: Direct) -> None:
     items = numbered(5)
     fill(direct, items)
-    mine = Trail(ME, "delete", "3 jobs of mail", KEY, 3, queue="q", undo_s=500)
+    mine = ActionRecord(ME, "delete", "3 jobs of mail", KEY, 3, queue="q", undo_s=500)
     store.run(queues.delete(KEYS, "q", marks([*items, b"gone"], [1, 2, 5]), mine))
     [deed] = deeds(store)
     [[moment, _]] = direct("XRANGE", KEYS.audit(), "-", "+")
     assert deed.at == datetime.fromtimestamp(int(moment.partition(b"-")[0]) / 1000, UTC)
-    assert deed == Deed(
+    assert deed == AuditEntry(
         id=mine.id,
         at=deed.at,
         actor=ME,
@@ -111,7 +111,7 @@ NAMES = {
 def test_hostile_names_survive_to_the_byte(store: Store, direct: Direct, raw: bytes) -> None:
     name = name_text(raw)
     key = KEYS.queue(name)
-    mine = Trail(Actor(name, name), "delete", name, key, 1, queue=name)
+    mine = ActionRecord(Actor(name, name), "delete", name, key, 1, queue=name)
     direct("RPUSH", key, "x")
     assert store.run(queues.delete(KEYS, name, marks([b"x"], [0]), mine)).done == 1
     [deed] = deeds(store)
@@ -123,7 +123,7 @@ def test_hostile_names_survive_to_the_byte(store: Store, direct: Direct, raw: by
 
 def test_half_a_character_in_a_text_stops_no_action(store: Store, direct: Direct) -> None:
     fill(direct, [b"x"])
-    half = Trail(Actor("\ud800", "t"), "delete", "class \udfff\udc80", KEY, 1, queue="q")
+    half = ActionRecord(Actor("\ud800", "t"), "delete", "class \udfff\udc80", KEY, 1, queue="q")
     assert store.run(queues.delete(KEYS, "q", marks([b"x"], [0]), half)).done == 1
     [deed] = deeds(store)
     assert (deed.actor.who, deed.subject) == (r"\ud800", r"class \udfff\udc80")
@@ -224,7 +224,7 @@ def test_names_put_on_and_taken_off_the_set_of_queues_are_on_record(
 def test_what_happened_outside_of_redis_is_on_record_and_cannot_be_undone(
     store: Store, direct: Direct
 ) -> None:
-    mine = Trail(ME, "start", "3 workers for mail on web1", KEYS.workers(), 3, undo_s=0)
+    mine = ActionRecord(ME, "start", "3 workers for mail on web1", KEYS.workers(), 3, undo_s=0)
     store.run(audit.note(KEYS, mine, 3))
     [deed] = deeds(store)
     assert (deed.action, deed.done, deed.undo_left_s) == ("start", 3, None)
@@ -234,7 +234,7 @@ def test_what_happened_outside_of_redis_is_on_record_and_cannot_be_undone(
 
 def test_of_what_was_not_done_nothing_is_on_record(store: Store, direct: Direct) -> None:
     fill(direct, numbered(1))
-    mine = Trail(ME, "delete", "a job of mail", KEY, 1, queue="q", undo_s=500)
+    mine = ActionRecord(ME, "delete", "a job of mail", KEY, 1, queue="q", undo_s=500)
     store.run(queues.delete(KEYS, "q", marks([b"gone"], [0]), mine))
     store.run(audit.note(KEYS, trail("start"), 0))
     assert deeds(store) == []

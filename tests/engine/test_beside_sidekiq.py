@@ -25,8 +25,8 @@ from queuecore.stores import Store
 from queuecore.times import utc_now
 from resque import Job, Registry, Resque
 from resque.errors import BelongsToSidekiq
-from resque.scheduler.admission import Admission
-from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.admission import QueueAdmission
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store.claims import Claim
 from resque.store.guard import Guard
 from resque.store.ownership import look
@@ -269,7 +269,7 @@ def test_a_scheduler_looks_again_each_minute_and_rests_while_all_is_sidekiqs(
 ) -> None:
     said: list[str] = []
     now = NOW
-    admission = Admission(store, KEYS, lambda: now, said.append)
+    admission = QueueAdmission(store, KEYS, lambda: now, said.append)
     admission.open()
     FLEETS["under resque"](direct)
     assert admission.is_open()
@@ -297,7 +297,7 @@ def test_a_scheduler_puts_nothing_on_sidekiqs_queues_and_keeps_the_job(
         KEYS,
         version="0",
         zone=UTC,
-        options=Options(),
+        options=SchedulerOptions(),
         queue_of=lambda _: None,
         log=log.append,
     )

@@ -13,7 +13,7 @@ from tests.engine.by_hand import QUEUE, ByHand, fill, marks, numbered, trail, wa
 from tests.engine.direct import Direct
 
 from queuecore import bulk
-from queuecore.bulk import Mark, Result
+from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import queues, undo
@@ -112,7 +112,7 @@ def test_of_identical_items_never_more_are_moved_than_were_marked(
     assert all(item in unmarked for item in left if item not in marked_kinds)
 
 
-def sought(items: list[bytes], chance: Random) -> list[Mark]:
+def sought(items: list[bytes], chance: Random) -> list[JobRef]:
     return marks(items, chosen_places(chance, len(items)))
 
 

@@ -7,7 +7,7 @@ from tests.engine.by_hand import KEY, KEYS, QUEUE, ByHand, fill, marks, numbered
 from tests.engine.direct import Direct
 
 from queuecore import bulk
-from queuecore.bulk import Mark, Result
+from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from queuecore.windows import Item
 from resque.store import queues
@@ -191,8 +191,8 @@ def test_each_item_may_go_to_a_queue_of_its_own_or_be_refused(store: Store, dire
     assert sorted(direct("SMEMBERS", "resque:queues")) == [b"n2 \xff", b"n3 \xff"]
 
 
-def see(item: Item, place: int) -> tuple[bytes, Mark]:
-    return item.raw, Mark(place, item.sha)
+def see(item: Item, place: int) -> tuple[bytes, JobRef]:
+    return item.raw, JobRef(place, item.sha)
 
 
 def test_a_scan_goes_from_the_newest_to_the_oldest(store: Store, direct: Direct) -> None:

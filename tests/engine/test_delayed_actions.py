@@ -13,9 +13,9 @@ from queuecore.bulk import Result
 from queuecore.stores import Store
 from resque.codec import encode
 from resque.scheduler import delayed_actions
-from resque.scheduler.delayed_actions import Mark
+from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed, delayed_windows
-from resque.store.delayed_windows import Parked, Position
+from resque.store.delayed_windows import DelayedEntry, Position
 from resque.store.undo import Undone, undo
 
 T = 1_900_000_000
@@ -34,11 +34,11 @@ def park(direct: Direct, at: int | str, *jobs: bytes, score: object = None) -> N
     direct("ZADD", MOMENTS, str(score or at), at)
 
 
-def listed(store: Store) -> list[Parked]:
+def listed(store: Store) -> list[DelayedEntry]:
     return list(store.run(delayed_windows.page(KEYS, Position(), 1000)).jobs)
 
 
-def marks(store: Store, wanted: Sequence[int] | None = None) -> list[Mark]:
+def marks(store: Store, wanted: Sequence[int] | None = None) -> list[DelayedRef]:
     found = [delayed_actions.mark(each) for each in listed(store)]
     return [m for at, m in enumerate(found) if m and (wanted is None or at in wanted)]
 

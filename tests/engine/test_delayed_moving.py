@@ -13,7 +13,7 @@ from queuecore.stores import Store
 from resque.codec import Unreadable
 from resque.keys import Keys
 from resque.scheduler import moving
-from resque.scheduler.moving import Moved, Push, push_of
+from resque.scheduler.moving import MovedJobs, Push, push_of
 from resque.store import delayed
 
 T = 1_900_000_000
@@ -71,7 +71,7 @@ def test_a_job_without_queue_goes_to_that_of_its_class() -> None:
 def test_jobs_are_moved_when_their_second_has_come_and_not_before(store: Store, keys: Keys) -> None:
     store.run(delayed.schedule(keys, T, "q", "OkJob", []))
     early = store.run(moving.move_due(keys, T - 0.001))
-    assert (early.moved, early.is_complete, early.next_at) == (Moved(), True, T)
+    assert (early.moved, early.is_complete, early.next_at) == (MovedJobs(), True, T)
     late = store.run(moving.move_due(keys, T))
     assert (late.moved.queued, late.is_complete, late.next_at) == (1, True, None)
 
@@ -218,7 +218,7 @@ def test_a_reset_deletes_all_delayed_jobs_and_nothing_else(
     for number in range(250):
         store.run(delayed.schedule(keys, T + number % 3, "q", "A", [number % 50]))
     direct("HSET", "resque:delayed:last_enqueued_at", "name", "2026-11-23 12:21:55 +0000")
-    assert store.run(moving.reset(keys)) == Moved(deleted=250)
+    assert store.run(moving.reset(keys)) == MovedJobs(deleted=250)
     assert direct("KEYS", "*") == [b"resque:delayed:last_enqueued_at"]
 
 
@@ -228,5 +228,5 @@ def test_a_moment_whose_name_is_no_text_is_moved_like_others(store: Store, direc
     direct("ZADD", "resque:delayed_queue_schedule", 800, "800")
     direct("RPUSH", "resque:delayed:800", b'{"class":"B","args":[],"queue":"q"}')
     done = store.run(moving.move_due(Keys(), 1_000))
-    assert (done.moved, done.is_complete) == (Moved(queued=2), True)
+    assert (done.moved, done.is_complete) == (MovedJobs(queued=2), True)
     assert direct("EXISTS", "resque:delayed_queue_schedule", b"resque:delayed:\xff") == 0

@@ -10,7 +10,7 @@ from tests.engine.direct import Direct
 from queuecore.stores import Store
 from resque.store import delayed_windows
 from resque.store.delayed_outlook import Share, outlook
-from resque.store.delayed_windows import Parked, Position
+from resque.store.delayed_windows import DelayedEntry, Position
 
 T = 1_900_000_000
 MOMENTS = KEYS.delayed_schedule()
@@ -22,7 +22,7 @@ def park(direct: Direct, at: int, *jobs: bytes) -> None:
     direct("ZADD", MOMENTS, at, at)
 
 
-def raws(jobs: Sequence[Parked]) -> list[bytes]:
+def raws(jobs: Sequence[DelayedEntry]) -> list[bytes]:
     return [b"?" if each.job is None else each.job.item.raw for each in jobs]
 
 
@@ -39,7 +39,7 @@ def all_pages(store: Store, count: int) -> list[list[bytes]]:
 def walked(store: Store) -> list[bytes]:
     found: list[bytes] = []
 
-    def visit(jobs: Sequence[Parked], done: int, of: int) -> bool:
+    def visit(jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
         assert 0 <= done <= of
         found.extend(raws(jobs))
         return True
@@ -132,7 +132,7 @@ def test_a_walk_misses_nothing_while_earlier_moments_go(store: Store, direct: Di
         park(direct, T + at, b"%d" % at)
     found: list[bytes] = []
 
-    def visit(jobs: Sequence[Parked], done: int, of: int) -> bool:
+    def visit(jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
         found.extend(raws(jobs))
         direct("ZREMRANGEBYRANK", MOMENTS, 0, 99)
         return True
@@ -153,7 +153,7 @@ def test_a_walk_ends_when_nobody_wants_more(store: Store, direct: Direct) -> Non
     direct("ZADD", MOMENTS, T, T)
     seen = 0
 
-    def visit(jobs: Sequence[Parked], done: int, of: int) -> bool:
+    def visit(jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
         nonlocal seen
         seen += len(jobs)
         return seen < 1000

@@ -9,7 +9,7 @@ from tests.engine.by_hand import FAILED, KEYS, ByHand, entry, fill, newest_failu
 from tests.engine.direct import Direct
 
 from queuecore import audit
-from queuecore.bulk import Mark, Result
+from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from resque.codec import decode
 from resque.store import failure_actions
@@ -32,7 +32,7 @@ DELICATE = [
 LISTS = ["failed", "mail_failed"]
 
 
-def everything(store: Store, list_name: str = "failed") -> list[Mark]:
+def everything(store: Store, list_name: str = "failed") -> list[JobRef]:
     return store.run(failure_actions.select(KEYS, lambda _: True, list_name))
 
 

@@ -27,7 +27,7 @@ from queuecore import times
 from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque import Job, Registry, Resque
-from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store import claims, failure_actions, failures, queues, removal, schedules, snapshot
 from resque.worker.reserve import work
 
@@ -264,7 +264,7 @@ def page_of_jobs(wire: Wire) -> int:
 
 def scheduler(wire: Wire, store: Store) -> Scheduler:
     store.run(queues.size(KEYS, "warm"))
-    options = Options(is_dynamic=True)
+    options = SchedulerOptions(is_dynamic=True)
     return Scheduler(
         store, KEYS, version="0", zone=UTC, options=options, queue_of=lambda _: "default"
     )

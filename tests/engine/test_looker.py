@@ -16,7 +16,7 @@ from tests.known import known
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import snapshot
-from resque.store.snapshot import Looker, Snapshot
+from resque.store.snapshot import Snapshot, SnapshotReader
 from resque.store.worker_reader import RECORD_BYTES, WorkerState
 
 eye = eyes.eye
@@ -237,7 +237,7 @@ def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct)
 def test_reading_pauses_and_leaves_nothing_half_done(store: Store, direct: Direct) -> None:
     names = [f"h:{number}:a" for number in range(3_000)]
     direct("SADD", "resque:workers", *names)
-    looker = Looker(KEYS, failures_limit=1)
+    looker = SnapshotReader(KEYS, failures_limit=1)
     reading = store.run(looker.look({}))
     next(reading)
     next(reading)

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queuecore.job_refs import Mark, Marks
+from queuecore.job_refs import JobRef, JobRefs
 
 
-def mark(place: int) -> Mark:
-    return Mark(place, hashlib.sha1(b"%d" % place, usedforsecurity=False).hexdigest())
+def mark(place: int) -> JobRef:
+    return JobRef(place, hashlib.sha1(b"%d" % place, usedforsecurity=False).hexdigest())
 
 
 @given(st.lists(st.integers(-1_000, 10**12), unique=True, max_size=30))
 def test_they_come_in_the_order_of_their_places(places: list[int]) -> None:
-    marks = Marks()
+    marks = JobRefs()
     for place in places:
         marks.add(mark(place))
     expected = [mark(place) for place in sorted(places)]
@@ -27,10 +27,10 @@ def test_they_come_in_the_order_of_their_places(places: list[int]) -> None:
 
 
 def test_an_end_is_an_end_and_a_name_must_be_one() -> None:
-    marks = Marks()
+    marks = JobRefs()
     assert list(marks) == []
     with pytest.raises(IndexError):
         marks[0]
     for sha in ("", "zz" * 20, "ab" * 19):
         with pytest.raises(ValueError, match=r"SHA-1|hexadecimal"):
-            marks.add(Mark(1, sha))
+            marks.add(JobRef(1, sha))

@@ -11,7 +11,7 @@ from tests.engine.direct import Direct, eventually
 
 from queuecore import bulk, windows
 from queuecore.address import parse_url
-from queuecore.bulk import Mark
+from queuecore.bulk import JobRef
 from queuecore.lean import LeanStore
 from queuecore.stores import Store
 from resque.keys import Keys
@@ -34,8 +34,8 @@ def raw(class_name: str, *args: Any) -> bytes:
     return json.dumps({"class": class_name, "args": args}, separators=(",", ":")).encode()
 
 
-def mark(place: int, payload: bytes) -> Mark:
-    return Mark(place, windows.whole(payload).sha)
+def mark(place: int, payload: bytes) -> JobRef:
+    return JobRef(place, windows.whole(payload).sha)
 
 
 # Digests as resque-loner 1.3.0 computes them with Ruby's json.

@@ -11,11 +11,11 @@ from tests.engine.direct import Direct
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.scheduler import listing
-from resque.scheduler.listing import Listing
+from resque.scheduler.listing import ScheduleListing
 from resque.scheduler.publishing import Publisher
-from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store import published, schedules
-from resque.store.published import LONGEST_BYTES, Entry, OfFile
+from resque.store.published import LONGEST_BYTES, OfFile, PublishedSchedule
 
 LOCK = "resque:resque:resque_scheduler_master_lock"
 KEY = "resque:qtop:schedules"
@@ -60,13 +60,13 @@ def make(store: Store, keys: Keys, folder: Path, text: str) -> Scheduler:
         keys,
         version="0",
         zone=UTC,
-        options=Options(schedule_file=file),
+        options=SchedulerOptions(schedule_file=file),
         queue_of=lambda name: "own" if name == "Known" else None,
         clock=lambda: NOW,
     )
 
 
-def seen(store: Store, keys: Keys) -> Listing:
+def seen(store: Store, keys: Keys) -> ScheduleListing:
     return store.run(listing.everything(keys, "", NOW, UTC))
 
 
@@ -131,7 +131,7 @@ def test_a_scheduler_withdraws_only_what_is_its_own(
     store: Store, keys: Keys, direct: Direct
 ) -> None:
     direct("SET", LOCK, "a:1")
-    exchange = published.publish(keys, "", "a:1", {"x": Entry(b"{}")}, 60)
+    exchange = published.publish(keys, "", "a:1", {"x": PublishedSchedule(b"{}")}, 60)
     assert exchange is not None
     assert store.run(exchange)
     assert not store.run(published.withdraw(keys, "", "b:2"))
@@ -144,10 +144,14 @@ def test_it_is_published_only_by_the_master_for_each_prefix(
 ) -> None:
     direct("SET", keys.master_lock("blue"), "a:1")
     for prefix, is_master in (("blue", True), ("", False)):
-        exchange = published.publish(keys, prefix, "a:1", {"x": Entry(None, "q", "why")}, 60)
+        exchange = published.publish(
+            keys, prefix, "a:1", {"x": PublishedSchedule(None, "q", "why")}, 60
+        )
         assert exchange is not None
         assert store.run(exchange) == is_master
-    assert store.run(published.read(keys, "blue")).entries == {"x": Entry(None, "q", "why")}
+    assert store.run(published.read(keys, "blue")).entries == {
+        "x": PublishedSchedule(None, "q", "why")
+    }
     assert store.run(published.read(keys, "")) == OfFile(None)
 
 
@@ -163,7 +167,7 @@ def test_what_cannot_be_read_is_unknown(
 
 
 def test_what_is_too_large_is_not_published(keys: Keys) -> None:
-    huge = {"x": Entry(b'"%s"' % (b"x" * LONGEST_BYTES))}
+    huge = {"x": PublishedSchedule(b'"%s"' % (b"x" * LONGEST_BYTES))}
     assert published.publish(keys, "", "a:1", huge, 60) is None
 
 
@@ -189,7 +193,7 @@ def test_it_is_published_again_in_time(store: Store, keys: Keys, direct: Direct)
         mono_now=lambda: mono[0],
     )
     direct("SET", LOCK, "a:1")
-    publisher.publish({"x": Entry(b"{}")})
+    publisher.publish({"x": PublishedSchedule(b"{}")})
     direct("DEL", KEY)
     publisher.renew()
     assert direct("EXISTS", KEY) == 0

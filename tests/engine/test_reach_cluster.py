@@ -23,7 +23,7 @@ from tests.engine.reach_helpers import (
 from tests.known import known
 
 from queuecore import audit, bulk
-from queuecore.action_record import Actor, Trail
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.cooperative import at_once
 from queuecore.exchange import Exchange, Operation, single
 from queuecore.server import Binary
@@ -32,8 +32,8 @@ from resque.client import Resque
 from resque.errors import BadUrl, Refused, Unreachable
 from resque.keys import Keys
 from resque.store import queues, snapshot, undo
-from resque.store.read_cache import Thrift
-from resque.store.snapshot import Looker
+from resque.store.read_cache import ReadCache
+from resque.store.snapshot import SnapshotReader
 
 KEYS = Keys("{resque}")
 READ = queues.names(KEYS)
@@ -110,9 +110,9 @@ def reach(request: pytest.FixtureRequest) -> Iterator[Runners]:
         yield runners
 
 
-def trail(action: str, queue: str, planned: int) -> Trail:
+def trail(action: str, queue: str, planned: int) -> ActionRecord:
     who = Actor("ann@host", "test")
-    return Trail(who, action, f"queue {queue}", KEYS.queue(queue), planned, queue)
+    return ActionRecord(who, action, f"queue {queue}", KEYS.queue(queue), planned, queue)
 
 
 def test_a_runner_goes_where_the_keys_are_and_stays_there(reach: Runners, cluster: Cluster) -> None:
@@ -160,8 +160,8 @@ def test_bulk_actions_and_their_undo(reach: Runners, cluster: Cluster) -> None:
     runner = reach(cluster.wrong.url)
     items = [b'{"class":"OkJob","args":[%d]}' % number for number in range(300)]
     runner.run(queues.push(KEYS, "q", items))
-    marks: list[bulk.Mark] = runner.run(
-        bulk.scan(KEYS.queue("q"), lambda item, place: bulk.Mark(place, item.sha))
+    marks: list[bulk.JobRef] = runner.run(
+        bulk.scan(KEYS.queue("q"), lambda item, place: bulk.JobRef(place, item.sha))
     )
     moving = trail("move", "q", len(marks))
     # The scripts begin on the wrong node.
@@ -192,7 +192,10 @@ def test_one_look_at_everything(reach: Runners, cluster: Cluster) -> None:
 
 
 def test_looks_at_a_large_fleet(reach: Runners, cluster: Cluster) -> None:
-    looker, runner = Looker(KEYS, failures_limit=9, thrift=Thrift(few=0)), reach(cluster.wrong.url)
+    looker, runner = (
+        SnapshotReader(KEYS, failures_limit=9, thrift=ReadCache(few=0)),
+        reach(cluster.wrong.url),
+    )
     cluster.right("SADD", KEYS.workers(), "h:1:a", "h:2:a")
     cluster.right("RPUSH", KEYS.failed(), "{}")
     for number in range(5):

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from queuecore.address import Address, parse_url, unreachable
-from queuecore.exchange import ErrorReply, Exchange, Moved, load_script, refusal
+from queuecore.exchange import ErrorReply, Exchange, MovedAway, load_script, refusal
 from resque.errors import Busy, Refused, StoreError
 
 ASKED = parse_url("redis://:pw@first:7000")
@@ -43,9 +43,9 @@ def test_what_a_cluster_refuses_comes_with_advice(
     ],
 )
 def test_a_node_is_found_by_what_moved_says(place: str, host: str) -> None:
-    node = Moved(f"MOVED 3999 {place}").node(ASKED)
+    node = MovedAway(f"MOVED 3999 {place}").node(ASKED)
     assert (node.host, node.port, node.password) == (host, 7001, "pw")
-    local = Moved(f"MOVED 3999 {place}").node(Address(path="/s"))
+    local = MovedAway(f"MOVED 3999 {place}").node(Address(path="/s"))
     assert (local.path, local.port) == (None, 7001)
 
 
@@ -71,7 +71,7 @@ def test_keys_of_one_hash_tag_are_followed_whole(tolerant: bool) -> None:
     )
     exchange: Exchange[object] = Exchange(commands, lambda replies: replies, tolerant=tolerant)
     problem = moved_or_refused(exchange, [b"1", b"2"], 1, MOVED, MOVED, MOVED)
-    assert type(problem) is Moved
+    assert type(problem) is MovedAway
 
 
 @pytest.mark.parametrize("other", [b"resque:queue:q", b"{b}:queue:q", b"{}:queue:q", b"{a:q"])

@@ -10,7 +10,7 @@ from tests.engine.direct import Direct
 from tests.known import known
 from tests.scripts import SCRIPTS
 
-from qtop.systems.resque.connection import RedisSource
+from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url
 from queuecore.exchange import Exchange, Operation, Script, single
 from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
@@ -143,7 +143,7 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
     direct("RPUSH", "resque:queue:mail", '{"class":"Mail","args":[1]}')
     direct("RPUSH", "resque:failed", ENTRY)
     before = everything(direct)
-    source = RedisSource(parse_url(redis_url), KEYS, read_only=True)
+    source = ResqueSystem(parse_url(redis_url), KEYS, read_only=True)
     try:
         seen = await source.look({})
         assert [queue.size for queue in known(seen.queues)] == [1]
@@ -173,7 +173,7 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
 
 @pytest.mark.redis
 async def test_a_source_that_is_not_read_only_writes(direct: Direct, redis_url: str) -> None:
-    source = RedisSource(parse_url(redis_url), KEYS)
+    source = ResqueSystem(parse_url(redis_url), KEYS)
     try:
         await source.run(queues.push(KEYS, "mail", [b'{"class":"A","args":[]}']))
     finally:

@@ -11,7 +11,7 @@ from tests.engine.direct import Direct
 from tests.engine.test_delayed_actions import job, marks, park
 from tests.engine.test_undo_actions import ACTIONS, before, move
 
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.digests import sha1_hex
 from queuecore.stores import Store
 from resque.codec import encode
@@ -31,7 +31,7 @@ WRITES = (
 )
 #: Somebody with some rights, as a Store.
 Modest = Callable[..., AbstractContextManager[Store]]
-Act = Callable[[Store, Trail], object]
+Act = Callable[[Store, ActionRecord], object]
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_delayed_jobs_are_taken_or_not_whatever_right_is_missing(
     park(direct, 1_900_000_001, job("x", "other"))
     direct("SADD", "resque:queues", "q", "other")
 
-    def act(somebody: Store, mine: Trail) -> object:
+    def act(somebody: Store, mine: ActionRecord) -> object:
         named = marks(store, [0, 2, 4])
         if deed == "run":
             return somebody.run(delayed_actions.run(KEYS, named, mine))
@@ -136,7 +136,7 @@ def test_a_schedule_is_deleted_or_not_whatever_right_is_missing(
 ) -> None:
     raw = encode({"every": "1h", "queue": "q"})
     store.run(schedules.put_json(KEYS, "nightly", raw))
-    named = [schedule_actions.Mark("nightly", sha1_hex(raw))]
+    named = [schedule_actions.ScheduleRef("nightly", sha1_hex(raw))]
     refuse_each(
         lambda somebody, mine: somebody.run(schedule_actions.delete(KEYS, named, mine)),
         modest,

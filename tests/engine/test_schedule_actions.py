@@ -13,7 +13,7 @@ from queuecore.stores import Store
 from queuecore.windows import whole
 from resque.scheduler import plan, schedule_actions
 from resque.scheduler.definition import from_json, read
-from resque.scheduler.schedule_actions import Mark
+from resque.scheduler.schedule_actions import ScheduleRef
 from resque.store import schedules
 from resque.store.undo import Undone, undo
 
@@ -27,7 +27,7 @@ def test_schedules_are_deleted_by_name_and_content_and_come_back(
 ) -> None:
     direct("HSET", CONFIGS, "one", CONFIG, "two", b"junk \xff", "three", b"{}")
     mine = trail("delete", CONFIGS)
-    marks = [Mark("one", whole(CONFIG).sha), Mark("two", whole(b"junk \xff").sha)]
+    marks = [ScheduleRef("one", whole(CONFIG).sha), ScheduleRef("two", whole(b"junk \xff").sha)]
     assert store.run(schedule_actions.delete(KEYS, marks, mine)) == Result(done=2)
     assert direct("HGETALL", CONFIGS) == [b"three", b"{}"]
     assert sorted(direct("SMEMBERS", KEYS.schedules_changed())) == [b"one", b"two"]
@@ -41,7 +41,7 @@ def test_schedules_are_deleted_by_name_and_content_and_come_back(
 
 def test_a_schedule_that_is_another_by_now_stays(store: Store, direct: Direct) -> None:
     direct("HSET", CONFIGS, "one", b"{}")
-    marks = [Mark("one", whole(CONFIG).sha), Mark("gone", whole(CONFIG).sha)]
+    marks = [ScheduleRef("one", whole(CONFIG).sha), ScheduleRef("gone", whole(CONFIG).sha)]
     result = store.run(schedule_actions.delete(KEYS, marks, trail("delete", CONFIGS)))
     assert result == Result(gone=1, refused=(("it was changed meanwhile", 1),))
     assert direct("HLEN", CONFIGS) == 1
@@ -54,7 +54,7 @@ def test_an_undo_never_overwrites_a_schedule_that_was_set_again(
 ) -> None:
     direct("HSET", CONFIGS, "one", CONFIG)
     mine = trail("delete", CONFIGS)
-    store.run(schedule_actions.delete(KEYS, [Mark("one", whole(CONFIG).sha)], mine))
+    store.run(schedule_actions.delete(KEYS, [ScheduleRef("one", whole(CONFIG).sha)], mine))
     direct("HSET", CONFIGS, "one", b"newer")
     assert store.run(undo(KEYS, mine.id)) == Undone(lost=1)
     assert direct("HGET", CONFIGS, "one") == b"newer"

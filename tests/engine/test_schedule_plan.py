@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 from resque.scheduler.definition import Schedule, read
-from resque.scheduler.plan import Plan, next_firing
+from resque.scheduler.plan import FiringPlan, next_firing
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 500_000, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -20,13 +20,13 @@ def cron(text: str, name: str = "a") -> Schedule:
     return read(name, {"cron": text})
 
 
-def begun(*schedules: Schedule, last: datetime | None = None, now: datetime = NOW) -> Plan:
-    plan = Plan(UTC)
+def begun(*schedules: Schedule, last: datetime | None = None, now: datetime = NOW) -> FiringPlan:
+    plan = FiringPlan(UTC)
     plan.begin(schedules, {"a": last}, now)
     return plan
 
 
-def next_at(plan: Plan) -> str:
+def next_at(plan: FiringPlan) -> str:
     at = plan.next_at()
     return "never" if at is None else at.strftime("%d. %H:%M:%S")
 
@@ -92,7 +92,7 @@ def with_options(kind: str, **options: object) -> Schedule:
     return read("a", {kind: [text, options]})
 
 
-def fire(plan: Plan, times: int) -> list[str]:
+def fire(plan: FiringPlan, times: int) -> list[str]:
     """The next firings of a plan, one after the other."""
     found = []
     for _ in range(times):
@@ -120,7 +120,7 @@ def test_a_schedule_fires_first_at_a_moment_and_then_by_its_rule() -> None:
 
 
 def test_a_moment_without_a_zone_is_in_that_of_the_scheduler() -> None:
-    plan = Plan(timezone(2 * HOUR))
+    plan = FiringPlan(timezone(2 * HOUR))
     plan.begin([with_options("every", first_at="2026-11-23 15:30")], {}, NOW)
     assert next_at(plan) == "23. 13:30:00"
 

@@ -16,7 +16,7 @@ from queuecore.stores import Store
 from resque.codec import encode
 from resque.keys import Keys
 from resque.scheduler import moving
-from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store import delayed, schedules
 
 T = 1_900_000_000
@@ -186,7 +186,7 @@ def test_schedules_running_killed_removed_and_assigned(
         keys,
         version="0",
         zone=UTC,
-        options=Options(is_dynamic=True),
+        options=SchedulerOptions(is_dynamic=True),
         queue_of=lambda name: "default" if name == "OkJob" else None,
         clock=lambda: clock[0],
     )

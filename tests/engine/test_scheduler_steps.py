@@ -17,7 +17,7 @@ from queuecore.stores import Store
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule
-from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.scheduler.server_clock import ServerClock
 from resque.store import delayed, schedules
 
@@ -39,7 +39,7 @@ class Bench:
             self.keys,
             version="0",
             zone=UTC,
-            options=Options(**options),  # type: ignore[arg-type]
+            options=SchedulerOptions(**options),  # type: ignore[arg-type]
             queue_of=lambda name: "own" if name == "Known" else None,
             log=self.said.append,
             clock=lambda: self.now,
@@ -282,7 +282,9 @@ class OtherClock(Store):
 
 
 def by_the_server(store: Store, keys: Keys, said: list[str]) -> Scheduler:
-    return Scheduler(store, keys, version="0", zone=UTC, options=Options(), log=said.append)
+    return Scheduler(
+        store, keys, version="0", zone=UTC, options=SchedulerOptions(), log=said.append
+    )
 
 
 def test_jobs_come_due_and_schedules_fire_by_the_clock_of_the_server(

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 import pytest
 from tests.engine.direct import Direct
 
-from queuecore.action_record import Actor, Trail
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.exchange import Exchange
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import health, switches
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 
 KEYS = Keys()
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LOCK = KEYS.master_lock()
 
 
-def take(store: Store) -> Survey:
+def take(store: Store) -> HealthReport:
     asked = health.take(KEYS, LOCK)
     assert isinstance(asked, Exchange)
     return store.run(asked)
@@ -76,7 +76,9 @@ def test_what_has_no_jobs_is_not_due(store: Store, direct: Direct) -> None:
 
 def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct) -> None:
     for name in ("low", "mail"):
-        trail = Trail(Actor("ada@desk", "qtop"), "pause", name, KEYS.pause_queue(name), 1, name)
+        trail = ActionRecord(
+            Actor("ada@desk", "qtop"), "pause", name, KEYS.pause_queue(name), 1, name
+        )
         store.run(switches.pause(KEYS, [name], trail))
     found = take(store)
     assert found.deeds is not None

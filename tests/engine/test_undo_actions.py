@@ -22,8 +22,8 @@ from tests.engine.by_hand import (
 )
 from tests.engine.direct import Direct
 
-from queuecore.action_record import Trail
-from queuecore.bulk import Mark, Result
+from queuecore.action_record import ActionRecord
+from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from resque.errors import StoreError
 from resque.store import failure_actions, failures, queues, removal, switches
@@ -35,75 +35,75 @@ SOME = [0, 1, 2, 3, 100, 101, 250, 603, 604]
 TARGET = "resque:queue:r"
 
 #: Does an action under a trail and returns how many it touched.
-Action = Callable[[Store, Trail], int]
+Action = Callable[[Store, ActionRecord], int]
 
 
-def clear(store: Store, mine: Trail) -> int:
+def clear(store: Store, mine: ActionRecord) -> int:
     return store.run(queues.clear(KEYS, "q", store.run(queues.extent(KEYS, "q")), mine)) or 0
 
 
-def clear_failures(store: Store, mine: Trail) -> int:
+def clear_failures(store: Store, mine: ActionRecord) -> int:
     return store.run(failures.clear(KEYS, store.run(failures.extent(KEYS)), mine)) or 0
 
 
-def delete(store: Store, mine: Trail) -> int:
+def delete(store: Store, mine: ActionRecord) -> int:
     return store.run(queues.delete(KEYS, "q", marks(ITEMS, SOME), mine)).done
 
 
-def delete_all(store: Store, mine: Trail) -> int:
+def delete_all(store: Store, mine: ActionRecord) -> int:
     return store.run(queues.delete(KEYS, "q", marks(ITEMS, range(len(ITEMS))), mine)).done
 
 
-def move(store: Store, mine: Trail) -> int:
+def move(store: Store, mine: ActionRecord) -> int:
     return store.run(queues.move(KEYS, "q", marks(ITEMS, SOME), "r", mine)).done
 
 
-def move_all_to_the_end(store: Store, mine: Trail) -> int:
+def move_all_to_the_end(store: Store, mine: ActionRecord) -> int:
     return store.run(queues.move(KEYS, "q", marks(ITEMS, range(400)), "q", mine)).done
 
 
-def replace(store: Store, mine: Trail) -> int:
+def replace(store: Store, mine: ActionRecord) -> int:
     return int(store.run(queues.replace(KEYS, "q", 300, ITEMS[300], b"edited", mine)))
 
 
-def failed(store: Store) -> list[Mark]:
+def failed(store: Store) -> list[JobRef]:
     return [failure_actions.mark(each) for each in newest_failures(store)]
 
 
-def requeue(store: Store, mine: Trail) -> int:
+def requeue(store: Store, mine: ActionRecord) -> int:
     return store.run(failure_actions.requeue(KEYS, failed(store), mine)).done
 
 
-def requeue_elsewhere(store: Store, mine: Trail) -> int:
+def requeue_elsewhere(store: Store, mine: ActionRecord) -> int:
     return store.run(failure_actions.requeue(KEYS, failed(store), mine, queue="r")).done
 
 
-def delete_failures(store: Store, mine: Trail) -> int:
+def delete_failures(store: Store, mine: ActionRecord) -> int:
     return store.run(failure_actions.delete(KEYS, failed(store)[3:9], mine)).done
 
 
-def edit(store: Store, mine: Trail) -> int:
+def edit(store: Store, mine: ActionRecord) -> int:
     one = failed(store)[4]
     return store.run(failure_actions.edit_and_requeue(KEYS, one, "r", b"edited", mine)).done
 
 
-def remove(store: Store, mine: Trail) -> int:
+def remove(store: Store, mine: ActionRecord) -> int:
     return store.run(removal.remove(KEYS, "q", store.run(queues.extent(KEYS, "q")), mine)) or 0
 
 
-def pause(store: Store, mine: Trail) -> int:
+def pause(store: Store, mine: ActionRecord) -> int:
     return store.run(switches.pause(KEYS, ["q", "r", "paused"], mine))
 
 
-def resume(store: Store, mine: Trail) -> int:
+def resume(store: Store, mine: ActionRecord) -> int:
     return store.run(switches.resume(KEYS, ["q", "paused"], mine))
 
 
-def pause_all(store: Store, mine: Trail) -> int:
+def pause_all(store: Store, mine: ActionRecord) -> int:
     return store.run(switches.pause_all(KEYS, mine))
 
 
-def resume_all(store: Store, mine: Trail) -> int:
+def resume_all(store: Store, mine: ActionRecord) -> int:
     return store.run(switches.resume_all(KEYS, mine))
 
 

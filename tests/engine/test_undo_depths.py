@@ -9,14 +9,14 @@ from tests.engine.by_hand import KEYS, QUEUE, ByHand, fill, marks, numbered, tra
 from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct
 
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.stores import Store
 from resque.errors import StoreError
 from resque.store import queues
 from resque.store.undo import Undone, undo
 
 
-def deleted(store: Store, direct: Direct, items: list[bytes], places: list[int]) -> Trail:
+def deleted(store: Store, direct: Direct, items: list[bytes], places: list[int]) -> ActionRecord:
     fill(direct, items)
     mine = trail("delete")
     assert store.run(queues.delete(KEYS, "q", marks(items, places), mine)).done == len(places)

@@ -24,7 +24,7 @@ from tests.engine.by_hand import (
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque.errors import OutcomeUnknown, WrongType
@@ -34,7 +34,7 @@ from resque.store.undo import Undone, undo
 TARGET = "resque:queue:r"
 
 
-def deleted(store: Store, direct: Direct, items: list[bytes], places: range) -> Trail:
+def deleted(store: Store, direct: Direct, items: list[bytes], places: range) -> ActionRecord:
     """A queue of these items, of which some were deleted."""
     fill(direct, items)
     mine = trail("delete")
@@ -42,7 +42,7 @@ def deleted(store: Store, direct: Direct, items: list[bytes], places: range) -> 
     return mine
 
 
-def cleared(store: Store, direct: Direct, items: list[bytes]) -> Trail:
+def cleared(store: Store, direct: Direct, items: list[bytes]) -> ActionRecord:
     fill(direct, items)
     mine = trail("clear")
     extent = store.run(queues.extent(KEYS, "q"))
@@ -50,7 +50,7 @@ def cleared(store: Store, direct: Direct, items: list[bytes]) -> Trail:
     return mine
 
 
-def requeued(store: Store, direct: Direct, count: int) -> Trail:
+def requeued(store: Store, direct: Direct, count: int) -> ActionRecord:
     """Failures with different payloads, all requeued to the queue `r`."""
     entries = [entry(n, b'{"class":"A","args":[%d]}' % n, "r") for n in range(count)]
     fill(direct, entries, FAILED)

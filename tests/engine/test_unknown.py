@@ -16,7 +16,7 @@ from queuecore.exchange import Call, Exchange, Operation, drive, refusal
 from queuecore.stores import Store
 from resque.errors import AuthRefused, Busy
 from resque.scheduler import delayed_actions
-from resque.scheduler.delayed_actions import Mark
+from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed, delayed_windows, health, registration, snapshot
 from resque.store.snapshot import Snapshot
 
@@ -183,7 +183,7 @@ def test_delayed_jobs_that_may_not_be_counted_are_not_none(store: Store, direct:
     assert store.run(delayed.scheduled_at(KEYS, job)) == [4_000_000_000]
 
 
-def marks(store: Store) -> list[Mark]:
+def marks(store: Store) -> list[DelayedRef]:
     page = store.run(delayed_windows.page(KEYS, delayed_windows.Position(), 5))
     return [known(delayed_actions.mark(each)) for each in page.jobs]
 

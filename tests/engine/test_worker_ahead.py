@@ -14,10 +14,10 @@ from tests.engine.seen import TURNS, await_begun, failed, has_left, stat, where
 from tests.engine.worker_process import WorkerProcess
 
 from resque.store.workers import Record
-from resque.worker.child import Report
+from resque.worker.child import ChildReport
 from resque.worker.cores import Cores
-from resque.worker.prefork import Ahead
-from resque.worker.signals import Wishes
+from resque.worker.prefork import Prefork
+from resque.worker.signals import SignalState
 
 AHEAD = {"RESQUE_REQUIRE": f"{TURNS},tests.engine.ahead_jobs", "INTERVAL": "3600"}
 CROWDED = AHEAD | {"RESQUE_REQUIRE": f"{TURNS},tests.engine.crowded_jobs"}
@@ -211,12 +211,12 @@ def test_where_the_system_has_no_room_no_child_is_made_ready(
     def refuse() -> None:
         raise OSError(24, "too many")
 
-    def perform(*_: object) -> Report:
-        return Report()
+    def perform(*_: object) -> ChildReport:
+        return ChildReport()
 
     record = Record(b"{}", "default", None, "Where", [], b"{}")
-    with Wishes() as wishes:
-        ahead = Ahead(wishes, lambda: None, perform)
+    with SignalState() as wishes:
+        ahead = Prefork(wishes, lambda: None, perform)
         monkeypatch.setattr(f"os.{missing}", refuse)
         ahead.fork(tells_of_steps=False)
         assert ahead.give(record, 0.0) is None

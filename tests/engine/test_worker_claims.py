@@ -19,7 +19,7 @@ from queuecore import times
 from queuecore.stores import Store
 from resque.store import claims, pruning, stale, workers
 from resque.store.claims import Claim, Terms
-from resque.worker.place import Place, here
+from resque.worker.place import WorkerId, here
 from resque.worker.reserve import Closing, Taken, work
 
 ID = "h:1:q"
@@ -32,7 +32,7 @@ def terms(*, own: Callable[[str, bytes | None], bool] = lambda worker_id, beat: 
     return Terms(now, times.heartbeat(now), 300, 300, times.wall_now, False, own)
 
 
-def register(store: Store, mine: Place) -> Claim:
+def register(store: Store, mine: WorkerId) -> Claim:
     claim = store.run(claims.take(KEYS, mine.wanted(), terms()))
     assert claim is not None
     mine.take(claim)

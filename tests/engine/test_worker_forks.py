@@ -20,7 +20,7 @@ from tests.engine.seen import (
     where,
 )
 
-from resque.worker.limit import Limit
+from resque.worker.limit import TimeLimit
 
 TEN = {"JOBS_PER_FORK": "10", "RESQUE_REQUIRE": TURNS}
 
@@ -217,7 +217,7 @@ def test_a_child_that_dies_at_its_third_job_fails_that_one_alone(
 
 
 def test_a_time_limit_is_that_of_each_job() -> None:
-    limit = Limit(10, 100.0)
+    limit = TimeLimit(10, 100.0)
     assert limit.up_at_s == 110
     # Done with the first job, and nothing in hand: no time runs.
     assert not limit.is_reached(1, 109)
@@ -233,7 +233,7 @@ def test_a_time_limit_is_that_of_each_job() -> None:
 
 
 def test_a_job_without_a_limit_runs_for_ever() -> None:
-    limit = Limit(None, 100.0)
+    limit = TimeLimit(None, 100.0)
     assert not limit.is_reached(0, 1e9)
     assert not limit.is_reached(2, 1e10)
     assert not limit.was_reached

@@ -25,11 +25,11 @@ from resque.store.claims import Claim
 from resque.store.ownership import Ownership
 from resque.store.queue_list import QueueList
 from resque.worker.admission import Admission
-from resque.worker.job_fetcher import Supply
+from resque.worker.job_fetcher import JobFetcher
 from resque.worker.locks import Locks
-from resque.worker.options import Options
+from resque.worker.options import WorkerOptions
 from resque.worker.reserve import Closing, Taken, work
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 
 JOB = '{"class":"Mark","args":[%d]}'
@@ -136,14 +136,14 @@ def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answ
             return answer
 
     store = Scripted(parse_url("unix:///nowhere"), timeout_s=1, client_name="test")
-    with Wishes() as wishes:
-        supply = Supply(
+    with SignalState() as wishes:
+        supply = JobFetcher(
             store,
             Keys(),
             place(),
             QueueList.parse(",".join(MANY)),
             Admission(store, Keys(), 60.0, print, times.wall_now, time.monotonic),
-            Options(),
+            WorkerOptions(),
             wishes,
             print,
             times.wall_now,

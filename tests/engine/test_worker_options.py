@@ -8,13 +8,13 @@ from collections import Counter
 import pytest
 
 from resque.errors import BadOption
-from resque.worker.options import Options, count, from_environment
-from resque.worker.pace import Pace
+from resque.worker.options import WorkerOptions, count, from_environment
+from resque.worker.pace import IdleInterval
 
 
 def test_an_empty_environment_means_rubys_defaults() -> None:
     options = from_environment({})
-    assert options == Options()
+    assert options == WorkerOptions()
     assert (options.interval_s, options.term_timeout_s, options.fork) == (5.0, 4.0, True)
     assert (options.heartbeat_interval_s, options.prune_after_s) == (60.0, 300.0)
 
@@ -42,7 +42,7 @@ def test_every_variable_is_read() -> None:
             "RESQUE_WEIGHTS": " high=5 , low=0.5,a=b=2",
         }
     )
-    assert options == Options(
+    assert options == WorkerOptions(
         interval_s=0.5,
         min_interval_s=0.2,
         max_interval_s=7,
@@ -80,7 +80,7 @@ def test_variables_that_are_there_but_empty_mean_the_defaults() -> None:
         "RESQUE_PRE_SHUTDOWN_TIMEOUT RUN_AT_EXIT_HOOKS RESQUE_SHUFFLE RESQUE_WEIGHTS "
         "MIN_INTERVAL MAX_INTERVAL BACKOFF_INTERVAL"
     )
-    assert from_environment(dict.fromkeys(names.split(), "")) == Options()
+    assert from_environment(dict.fromkeys(names.split(), "")) == WorkerOptions()
 
 
 def test_a_time_limit_without_a_child_to_end_is_refused() -> None:
@@ -129,7 +129,7 @@ def test_a_number_of_workers_that_cannot_be_is_refused(text: str) -> None:
 QUEUES = ["high", "mid", "low"]
 
 
-def orders(options: Options, times: int = 3000) -> Counter[tuple[str, ...]]:
+def orders(options: WorkerOptions, times: int = 3000) -> Counter[tuple[str, ...]]:
     random.seed(20261123)
     return Counter(tuple(options.order(QUEUES)) for _ in range(times))
 
@@ -155,31 +155,39 @@ def test_the_heavier_a_queue_the_more_often_it_is_first_and_none_is_never() -> N
 
 
 def test_the_lightest_of_queues_is_looked_at_last() -> None:
-    found = orders(Options(weights={"low": 1e-9}))
+    found = orders(WorkerOptions(weights={"low": 1e-9}))
     assert {order[-1] for order in found} == {"low"}
 
 
 @pytest.mark.parametrize(
     ("options", "before_a_job", "after_one"),
     [
-        (Options(), [5, 5], [5, 5]),
-        (Options(interval_s=0.5), [0.5, 0.5], [0.5, 0.5]),
-        (Options(min_interval_s=1, max_interval_s=2, backoff_interval_s=0.5), [2, 2], [1.5, 2]),
-        (Options(min_interval_s=1, backoff_interval_s=0.5), [5, 5], [1.5, 2]),
-        (Options(interval_s=1, max_interval_s=2, backoff_interval_s=0.75), [1.75, 2], [1.75, 2]),
-        (Options(min_interval_s=9), [5, 5], [5, 5]),
+        (WorkerOptions(), [5, 5], [5, 5]),
+        (WorkerOptions(interval_s=0.5), [0.5, 0.5], [0.5, 0.5]),
+        (
+            WorkerOptions(min_interval_s=1, max_interval_s=2, backoff_interval_s=0.5),
+            [2, 2],
+            [1.5, 2],
+        ),
+        (WorkerOptions(min_interval_s=1, backoff_interval_s=0.5), [5, 5], [1.5, 2]),
+        (
+            WorkerOptions(interval_s=1, max_interval_s=2, backoff_interval_s=0.75),
+            [1.75, 2],
+            [1.75, 2],
+        ),
+        (WorkerOptions(min_interval_s=9), [5, 5], [5, 5]),
     ],
 )
 def test_rests_between_two_looks_grow_as_rubys_do(
-    options: Options, before_a_job: list[float], after_one: list[float]
+    options: WorkerOptions, before_a_job: list[float], after_one: list[float]
 ) -> None:
-    pace = Pace(options)
+    pace = IdleInterval(options)
     assert [pace.rest_s() for _ in before_a_job] == before_a_job
     pace.begin_anew()
     assert [pace.rest_s() for _ in after_one] == after_one
     assert not pace.is_over
 
 
-@pytest.mark.parametrize("options", [Options(interval_s=0), Options(max_interval_s=0)])
-def test_a_worker_without_any_rest_leaves_when_there_is_no_job(options: Options) -> None:
-    assert Pace(options).is_over
+@pytest.mark.parametrize("options", [WorkerOptions(interval_s=0), WorkerOptions(max_interval_s=0)])
+def test_a_worker_without_any_rest_leaves_when_there_is_no_job(options: WorkerOptions) -> None:
+    assert IdleInterval(options).is_over

@@ -14,7 +14,7 @@ from queuecore.lean import LeanStore
 from resque.keys import Keys
 from resque.worker.heartbeat import Heartbeat
 from resque.worker.membership import Membership
-from resque.worker.options import Options
+from resque.worker.options import WorkerOptions
 
 HEARTS = "resque:workers:heartbeat"
 
@@ -60,7 +60,7 @@ def test_whoever_was_cut_off_leaves_the_others_the_time_to_come_back(
     mine = place()
     heart = Heartbeat(keys, mine, 60, lambda: now_s[0])
     membership = Membership(
-        store, keys, mine, heart, Options(), print, times.wall_now, lambda: now_s[0]
+        store, keys, mine, heart, WorkerOptions(), print, times.wall_now, lambda: now_s[0]
     )
     due = [membership.is_prune_due]
     membership.put_off_prune()

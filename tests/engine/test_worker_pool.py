@@ -24,7 +24,7 @@ from tests.engine.seen import (
 )
 from tests.engine.worker_process import WorkerProcess, title_of
 
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 from resque.worker.upkeep import Upkeep
 
 THREE = {"COUNT": "3", "RESQUE_REQUIRE": TURNS}
@@ -248,7 +248,7 @@ def test_when_a_pool_is_killed_its_workers_finish_their_jobs_and_leave(
 def test_where_no_signal_tells_of_it_a_worker_sees_that_its_pool_is_gone() -> None:
     leave = []
     for pool_pid in (os.getppid(), os.getppid() + 1, None):
-        wishes = Wishes()
+        wishes = SignalState()
         keeping = Upkeep(Beats(), wishes, lambda: None, pool_pid=pool_pid, adopted=None)
         keeping.beat_if_due()
         leave.append(wishes.leave)

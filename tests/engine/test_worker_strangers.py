@@ -15,8 +15,8 @@ from queuecore.stores import Store
 from resque import Registry, job
 from resque.keys import Keys
 from resque.store.queue_list import QueueList
-from resque.store.waiting_classes import Waiting, take
-from resque.worker.options import Options
+from resque.store.waiting_classes import WaitingClasses, take
+from resque.worker.options import WorkerOptions
 from resque.worker.strangers import MOST_UNKNOWN, TRY_AGAIN_S, Strangers, left_alone_in
 from resque.worker.worker import Worker
 
@@ -109,7 +109,7 @@ def test_the_classes_at_both_ends_are_seen_each_once(store: Store, direct: Direc
     for name in ("A", "A", "B", *["Middle"] * 30, "C"):
         direct("RPUSH", KEYS.queue("mail"), f'{{"class":"{name}","args":[]}}')
     [seen] = store.run(take(KEYS, ["mail"], ends=3))
-    assert seen == Waiting("mail", 34, ("A", "B", "Middle", "C"), 6)
+    assert seen == WaitingClasses("mail", 34, ("A", "B", "Middle", "C"), 6)
     assert seen.unknown(registry_of("A", "C").knows) == ("B", "Middle")
 
 
@@ -120,10 +120,10 @@ def test_what_is_no_list_is_unknown_and_what_is_no_job_has_no_class(
     direct("RPUSH", KEYS.queue("odd"), "no json", '{"args":[]}', '{"class":7}', '{"class":"Big",')
     direct("RPUSH", KEYS.queue("big"), '{"class":"Big","args":["' + "x" * 100_000 + '"]}')
     text, odd, big, none = store.run(take(KEYS, ["text", "odd", "big", "none"]))
-    assert text == Waiting("text")
+    assert text == WaitingClasses("text")
     assert (odd.length, odd.classes) == (4, ("Big",))
     assert (big.length, big.classes) == (1, ("Big",))
-    assert none == Waiting("none", 0)
+    assert none == WaitingClasses("none", 0)
 
 
 def test_a_short_queue_is_looked_at_once(store: Store, direct: Direct) -> None:
@@ -228,7 +228,7 @@ def run_here(
         QueueList.parse(queues),
         registry,
         version="test",
-        options=Options(fork=False, interval_s=0),
+        options=WorkerOptions(fork=False, interval_s=0),
         log=said.append,
         mono_now=mono_now,
     ).run()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from resque.errors import TermException
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 
 
 def send(number: signal.Signals) -> None:
@@ -19,8 +19,8 @@ def send(number: signal.Signals) -> None:
 
 
 @pytest.fixture
-def wishes() -> Iterator[Wishes]:
-    with Wishes(term_child=True) as taken_over:
+def wishes() -> Iterator[SignalState]:
+    with SignalState(term_child=True) as taken_over:
         yield taken_over
 
 
@@ -48,7 +48,7 @@ def test_each_signal_is_a_wish(
     is_paused: bool,
 ) -> None:
     told: list[int] = []
-    with Wishes(graceful_term=graceful_term, on_signal=told.append) as wishes:
+    with SignalState(graceful_term=graceful_term, on_signal=told.append) as wishes:
         for number in numbers:
             send(number)
         assert (wishes.leave, wishes.end_job, wishes.is_paused) == (leave, end_job, is_paused)
@@ -59,14 +59,14 @@ def test_each_signal_is_a_wish(
 
 def test_handlers_are_given_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with Wishes():
+    with SignalState():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_job_hears_of_its_end_while_it_runs_and_not_before_or_after(
-    wishes: Wishes, number: signal.Signals
+    wishes: SignalState, number: signal.Signals
 ) -> None:
     wishes.begin_job()
     with pytest.raises(TermException, match=f"^{number.name}$"):
@@ -75,14 +75,16 @@ def test_a_job_hears_of_its_end_while_it_runs_and_not_before_or_after(
     send(number)
 
 
-def test_a_job_that_is_to_end_before_it_began_hears_of_it_when_it_begins(wishes: Wishes) -> None:
+def test_a_job_that_is_to_end_before_it_began_hears_of_it_when_it_begins(
+    wishes: SignalState,
+) -> None:
     send(signal.SIGTERM)
     with pytest.raises(TermException, match=r"^SIGTERM$"):
         wishes.begin_job()
 
 
 def test_a_usr1_or_quit_raises_nothing_in_a_job_of_the_workers_own_process(
-    wishes: Wishes,
+    wishes: SignalState,
 ) -> None:
     send(signal.SIGUSR1)
     wishes.begin_job()
@@ -92,21 +94,23 @@ def test_a_usr1_or_quit_raises_nothing_in_a_job_of_the_workers_own_process(
 
 
 def test_without_term_child_no_job_hears_of_anything() -> None:
-    with Wishes() as wishes:
+    with SignalState() as wishes:
         send(signal.SIGTERM)
         wishes.begin_job()
         send(signal.SIGTERM)
         wishes.finish_job()
 
 
-def test_signals_wait_while_they_are_held_back(wishes: Wishes) -> None:
+def test_signals_wait_while_they_are_held_back(wishes: SignalState) -> None:
     with wishes.held():
         send(signal.SIGQUIT)
         assert not wishes.leave
     assert wishes.leave
 
 
-def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(wishes: Wishes) -> None:
+def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(
+    wishes: SignalState,
+) -> None:
     send(signal.SIGTERM)
     with wishes.held():
         # As in a child: what came before the fork was for the parent, what comes is for it.
@@ -121,7 +125,9 @@ def test_a_child_begins_without_its_parents_wishes_and_hears_of_its_own(wishes: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_child_whose_job_is_ended_takes_no_other(wishes: Wishes, number: signal.Signals) -> None:
+def test_a_child_whose_job_is_ended_takes_no_other(
+    wishes: SignalState, number: signal.Signals
+) -> None:
     with wishes.held():
         wishes.let_go()
     wishes.begin_job()
@@ -130,7 +136,9 @@ def test_a_child_whose_job_is_ended_takes_no_other(wishes: Wishes, number: signa
     assert wishes.leave
 
 
-def test_a_child_that_waits_for_signals_itself_takes_none_of_its_parents(wishes: Wishes) -> None:
+def test_a_child_that_waits_for_signals_itself_takes_none_of_its_parents(
+    wishes: SignalState,
+) -> None:
     send(signal.SIGQUIT)
     with wishes.held():
         pid = os.fork()
@@ -147,7 +155,7 @@ def test_a_signal_for_a_process_of_a_pool_waits_until_that_takes_signals_over() 
     names = ("QUIT", "TERM", "INT", "HUP", "USR1", "USR2", "CONT", "CHLD", "URG")
     numbers = [signal.Signals[f"SIG{name}"] for name in names]
     before = {number: signal.getsignal(number) for number in numbers}
-    pool = Wishes()
+    pool = SignalState()
     pool.__enter__()
     try:
         with pool.held():
@@ -155,7 +163,7 @@ def test_a_signal_for_a_process_of_a_pool_waits_until_that_takes_signals_over() 
             pool.leave_to_another()
             send(signal.SIGQUIT)
             send(signal.SIGUSR2)
-            with Wishes() as own:
+            with SignalState() as own:
                 assert own.leave
                 assert own.is_paused
             assert not pool.leave

@@ -10,12 +10,12 @@ import sys
 
 from resque.worker import worker
 from resque.worker.__main__ import main
-from resque.worker.place import Place
+from resque.worker.place import WorkerId
 
 
-def twin(host: str, pid: int, queues: str, *, where: str) -> Place:
+def twin(host: str, pid: int, queues: str, *, where: str) -> WorkerId:
     """The place that it asks for."""
-    return Place("twin", 1, queues, where=os.environ["TWIN_WHERE"])
+    return WorkerId("twin", 1, queues, where=os.environ["TWIN_WHERE"])
 
 
 if __name__ == "__main__":

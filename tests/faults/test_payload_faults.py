@@ -223,7 +223,7 @@ def test_a_large_payload_that_waits_is_moved_whole(store: Store, direct: Direct)
     fill(direct, [large, b"{}"])
     peeked = store.run(queues.peek(KEYS, "q", 0, 1)).items[0]
     assert peeked.is_cut
-    moved = store.run(queues.move(KEYS, "q", [bulk.Mark(0, peeked.sha)], "to"))
+    moved = store.run(queues.move(KEYS, "q", [bulk.JobRef(0, peeked.sha)], "to"))
     assert moved == bulk.Result(done=1)
     assert waiting(direct, "resque:queue:to") == [large]
     assert waiting(direct) == [b"{}"]

@@ -13,7 +13,7 @@ from tests.engine.seen import TURNS, failed, forget
 from tests.known import known
 
 from queuecore import audit, times
-from queuecore.bulk import Mark
+from queuecore.bulk import JobRef
 from queuecore.stores import Store
 from resque.store import duplicates, failure_actions, poison, pruning, snapshot, stale
 from resque.store.snapshot import Snapshot
@@ -294,7 +294,7 @@ def test_a_job_that_killed_its_workers_is_spared_by_a_retry_of_everything_unless
     assert poisoned_job not in waiting(direct)
     [left] = newest_failures(store)
     assert left.item.sha == sha
-    assert store.run(failure_actions.requeue(KEYS, [Mark(left.place, sha)])).done == 1
+    assert store.run(failure_actions.requeue(KEYS, [JobRef(left.place, sha)])).done == 1
     assert poisoned_job in waiting(direct)
 
 

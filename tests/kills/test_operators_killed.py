@@ -18,7 +18,7 @@ from tests.engine.direct import Direct, eventually
 from tests.kills.scale import SEEDS, TIMEOUT_S, either
 
 from queuecore import audit
-from queuecore.action_record import Actor, Trail
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import failure_actions
@@ -132,7 +132,7 @@ def test_a_requeue_killed_again_and_again_requeues_each_once_and_can_be_taken_ba
 def test_an_undo_killed_again_and_again_takes_each_back_once(
     direct: Direct, redis_url: str, store: Store, keys: Keys, failures: list[bytes], seed: int
 ) -> None:
-    trail = Trail(Actor("me@here", "tests"), "requeue", "all", keys.failed(), JOBS)
+    trail = ActionRecord(Actor("me@here", "tests"), "requeue", "all", keys.failed(), JOBS)
     marks = store.run(failure_actions.select(keys, lambda failure: True))
     assert store.run(failure_actions.requeue(keys, marks, trail)).done == JOBS
 

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.tui.redis_behind import KEYS, Redis
 
-from qtop.systems.resque.connection import RedisSource
+from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url
 
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A Redis of its own."""
-    source = RedisSource(parse_url(redis_url), KEYS)
+    source = ResqueSystem(parse_url(redis_url), KEYS)
     yield Redis(redis_url, source)
     await source.close()
 

@@ -12,8 +12,8 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
-from qtop.systems.resque.connection import Source
-from qtop.widgets.table import VTable
+from qtop.systems.resque.connection import System
+from qtop.widgets.table import Table
 from queuecore.address import Address, parse_url
 
 #: What most pictures are made at.
@@ -25,7 +25,7 @@ PATIENCE_S = 60.0
 
 
 def console(
-    source: Source | None = None,
+    source: System | None = None,
     *,
     url: str = "redis://:secret@queues.example.com:6379/0",
     folder: Path = Path("/dev/null/none"),
@@ -61,9 +61,9 @@ def screen_text(app: App[Any]) -> str:
     return "\n".join(screen_lines(app)) + "\n"
 
 
-def table_of(app: App[Any]) -> VTable[Any]:
+def table_of(app: App[Any]) -> Table[Any]:
     """The table in front."""
-    return next(table for table in app.screen.query(VTable) if table.display)
+    return next(table for table in app.screen.query(Table) if table.display)
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool], what: str = "") -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from qtop.config.settings import DEFAULTS, Settings
-from qtop.local.groups import Group, LocalWorker
-from qtop.local.launch import Order
+from qtop.local.groups import LocalWorker, WorkerGroup
+from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
 
 STAND_IN = Path(__file__).with_name("stand_in_worker.py")
@@ -85,10 +85,12 @@ class Yard:
     def _changed(self) -> None:
         self.changes += 1
 
-    def order(self, *flags: str, **more: Any) -> Order:
-        return Order(**{"queues": "mail", "template": template(self.folder, *flags), **more})
+    def order(self, *flags: str, **more: Any) -> LaunchRequest:
+        return LaunchRequest(
+            **{"queues": "mail", "template": template(self.folder, *flags), **more}
+        )
 
-    async def start(self, *flags: str, **more: Any) -> Group:
+    async def start(self, *flags: str, **more: Any) -> WorkerGroup:
         """Start a group and wait until its workers have set up their signals."""
         group = await self.local.start(self.order(*flags, **more))
         await until(lambda: all("ready" in w.log.read_text() for w in group.workers))

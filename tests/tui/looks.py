@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 from queuecore.exchange import Operation
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
 from resque.store.failures import Failure, read
-from resque.store.health import Survey
-from resque.store.server_info import Facts
+from resque.store.health import HealthReport
+from resque.store.server_info import ServerInfo
 from resque.store.snapshot import QueueState, Snapshot, WorkerState
 from resque.store.workers import identity, read_record
 
@@ -113,7 +113,7 @@ def fleet() -> Snapshot:
     )
 
 
-def survey(*deeds: Deed, **more: Any) -> Survey:
+def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
     """What a healthy server tells, without a scheduler and without delayed jobs."""
     told = {
         "role": "master",
@@ -126,14 +126,14 @@ def survey(*deeds: Deed, **more: Any) -> Survey:
     }
     fields: dict[str, Any] = {
         "taken": NOW,
-        "facts": Facts(told | more.pop("facts", {}), more.pop("save", ""), None),
+        "facts": ServerInfo(told | more.pop("facts", {}), more.pop("save", ""), None),
         "master": "",
         "due": math.inf,
         "schedules": 0,
         "deeds": deeds,
         "skew_s": 0.0,
     }
-    return Survey(**(fields | more))
+    return HealthReport(**(fields | more))
 
 
 class FakeSource:
@@ -156,7 +156,7 @@ class FakeSource:
             raise now
         return now
 
-    async def survey(self, queues: Sequence[str] = ()) -> Survey:
+    async def survey(self, queues: Sequence[str] = ()) -> HealthReport:
         self.surveyed_queues.append(list(queues))
         return self.surveyed
 

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.screens.scheduled import ScheduledScreen
-from qtop.systems.resque.connection import RedisSource
+from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url
 from queuecore.exchange import Arg, single
 from resque.errors import Unreachable
@@ -29,7 +29,7 @@ class Scheduled:
     """The server behind the console."""
 
     url: str
-    source: RedisSource
+    source: ResqueSystem
 
     async def __call__(self, *command: Arg) -> object:
         return await self.source.run(single(command, lambda reply: reply, writes=True))
@@ -67,7 +67,7 @@ async def to_scheduled(pilot: Pilot[None], text: str) -> QtopApp:
     return app
 
 
-class StillSource(RedisSource):
+class StillSource(ResqueSystem):
     """A Redis whose clock stands still in what looks tell; it may fall silent."""
 
     is_silent = False

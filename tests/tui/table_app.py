@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from qtop.text.safe import count, safe
 from qtop.widgets.columns import Column
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Clock:
         return self.now_s
 
 
-class WatchedTable(VTable[Queue]):
+class WatchedTable(Table[Queue]):
     """A table that writes down what it was asked to paint."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -102,13 +102,13 @@ class TableApp(App[None]):
     def compose(self) -> ComposeResult:
         yield self.table
 
-    def on_vtable_opened(self, event: VTable.Opened[Queue]) -> None:
+    def on_table_opened(self, event: Table.Opened[Queue]) -> None:
         self.opened.append(event.row.name)
 
-    def on_vtable_moved(self, event: VTable.Moved[Queue]) -> None:
+    def on_table_moved(self, event: Table.Moved[Queue]) -> None:
         self.moved.append(event.row.name if event.row else None)
 
-    def on_vtable_marked(self, event: VTable.Marked) -> None:
+    def on_table_marked(self, event: Table.Marked) -> None:
         self.marked.append(event.marked)
 
     def screen_lines(self) -> list[str]:

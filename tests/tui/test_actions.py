@@ -8,11 +8,11 @@ from typing import TypeVar
 import pytest
 from tests.tui.looks import FakeSource, failure, snapshot
 
-from qtop.actions.plan import Outcome, Plan, Plans, Run, Seen, look_at, rest_of
-from qtop.actions.runner import Actions
+from qtop.actions.plan import ClearPreview, Outcome, Plan, Plans, RunOperation, look_at, rest_of
+from qtop.actions.runner import ActionRunner
 from qtop.actions.throttle import Stopped
 from qtop.config.undo_limits import UndoLimits
-from qtop.systems.resque.connection import RedisSource
+from qtop.systems.resque.connection import ResqueSystem
 from qtop.systems.resque.failures import FailurePlans
 from queuecore import audit, bulk
 from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
@@ -36,8 +36,8 @@ FAILURES = FailurePlans(KEYS, Actor("ada@example", "qtop test"), UndoLimits())
 class Console:
     """Actions on a real server, and a way to look behind them."""
 
-    actions: Actions
-    source: RedisSource
+    actions: ActionRunner
+    source: ResqueSystem
 
     async def fail(self, *entries: bytes) -> list[Failure]:
         """Add entries to the failures; returns all, newest first."""
@@ -59,12 +59,12 @@ class Console:
 
 @pytest.fixture
 async def console(redis_url: str) -> AsyncIterator[Console]:
-    source = RedisSource(parse_url(redis_url), KEYS)
-    yield Console(Actions(source, read_only=False, trouble=lambda: None), source)
+    source = ResqueSystem(parse_url(redis_url), KEYS)
+    yield Console(ActionRunner(source, read_only=False, trouble=lambda: None), source)
     await source.close()
 
 
-def look(extent: Operation[Extent]) -> Steps[Seen]:
+def look(extent: Operation[Extent]) -> Steps[ClearPreview]:
     """What a clear of the queue `mail` or of the failures would delete."""
     return look_at(extent, KEYS.queue("mail"))
 
@@ -157,7 +157,7 @@ async def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(
 
 def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
     small, large = (
-        FAILURES.clear(Seen(Extent(9, "0" * 40), size))
+        FAILURES.clear(ClearPreview(Extent(9, "0" * 40), size))
         for size in (DEFAULT_UNDO_BYTES, DEFAULT_UNDO_BYTES + 1)
     )
     assert "u takes it back" in small.details[1]
@@ -212,7 +212,7 @@ async def test_clearing_the_failures_leaves_newer_ones(console: Console) -> None
     [("mail", "mail"), ("\x1b[2J", "clear"), ("paypaI\u202e", "clear"), ("x" * 41, "clear")],
 )
 def test_a_name_that_cannot_be_typed_is_not_asked_for(name: str, word: str) -> None:
-    plan = PLANS.clear_queue(name, Seen(Extent(1, "0" * 40), 100))
+    plan = PLANS.clear_queue(name, ClearPreview(Extent(1, "0" * 40), 100))
     assert plan.word == word
     assert plan.what.isprintable()
 
@@ -253,7 +253,7 @@ def plan_of() -> Plan:
 
 async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> None:
     cut = bulk.Result(1, 0, (), OutcomeUnknown("no answer"))
-    doing = Actions(answering(cut), read_only=False, trouble=lambda: None)
+    doing = ActionRunner(answering(cut), read_only=False, trouble=lambda: None)
     outcome = await doing.run(plan_of())
     assert outcome.text == (
         "requeued 1, gone meanwhile 0, refused 0; the other 2 unknown: look before trying again"
@@ -262,13 +262,13 @@ async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> No
 
 
 async def test_a_lost_answer_to_a_single_write_is_an_unknown_outcome() -> None:
-    doing = Actions(answering(OutcomeUnknown("?")), read_only=False, trouble=lambda: None)
+    doing = ActionRunner(answering(OutcomeUnknown("?")), read_only=False, trouble=lambda: None)
     outcome = await doing.run(PLANS.pause(["mail"], paused=True))
     assert outcome.text == "Pause mail: outcome unknown: look before trying again"
 
 
 async def test_redis_refusing_is_told_in_its_words() -> None:
-    doing = Actions(
+    doing = ActionRunner(
         answering(Unreachable("no such \x1b host")), read_only=False, trouble=lambda: None
     )
     outcome = await doing.preview("looking", queues.extent(KEYS, "mail"))
@@ -277,7 +277,7 @@ async def test_redis_refusing_is_told_in_its_words() -> None:
 
 async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
     source = answering()
-    doing = Actions(source, read_only=True, trouble=lambda: None)
+    doing = ActionRunner(source, read_only=True, trouble=lambda: None)
     plans = [plan_of(), PLANS.pause_all(paused=True)]
     outcomes = [await doing.run(plan) for plan in plans]
     seen = await doing.preview("looking", failures.extent(KEYS))
@@ -288,7 +288,7 @@ async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
 
 
 async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
-    doing = Actions(answering(), read_only=False, trouble=lambda: "connection refused")
+    doing = ActionRunner(answering(), read_only=False, trouble=lambda: "connection refused")
     outcome = await doing.run(plan_of())
     assert outcome.text == "not now: no answer from Redis: connection refused"
 
@@ -296,12 +296,12 @@ async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
 async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
     go_on, begun = asyncio.Event(), asyncio.Event()
 
-    async def slow(send: Run) -> Outcome:
+    async def slow(send: RunOperation) -> Outcome:
         begun.set()
         await go_on.wait()
         return Outcome("done")
 
-    doing = Actions(answering(), read_only=False, trouble=lambda: None)
+    doing = ActionRunner(answering(), read_only=False, trouble=lambda: None)
     first = asyncio.create_task(doing.run(Plan("Slow thing", "Do", (), "none", slow)))
     await begun.wait()
     second = await doing.run(plan_of())

@@ -11,8 +11,8 @@ from tests.tui.console import SIZES, screen_text, until, until_shown
 from tests.tui.looks import NOW, queue, snapshot
 from tests.tui.redis_behind import KEYS, Redis, on
 
-from qtop.monitor.row_builder import History
-from qtop.search.groups import Groups
+from qtop.monitor.row_builder import RowBuilder
+from qtop.search.groups import FailureGroups
 from queuecore.active_job import WRAPPER, unwrapped, waiting_since
 from resque.store import queues
 
@@ -73,7 +73,7 @@ def test_a_job_is_known_by_what_it_does(args: Any, job: str, arguments: Any) -> 
 
 
 def test_mails_that_fail_are_as_many_groups_as_there_are_mails() -> None:
-    groups = Groups(NOW)
+    groups = FailureGroups(NOW)
     for place, mail in enumerate(["welcome", "bill", "welcome"]):
         args = rails("ActionMailer::MailDeliveryJob", "UserMailer", mail, "deliver_now")
         entry = {"payload": {"class": WRAPPER, "args": args}, "exception": "E", "error": "no"}
@@ -106,7 +106,7 @@ def test_a_job_waits_since_it_came_to_its_queue(raw: bytes, since: datetime | No
 
 
 def test_rows_tell_how_long_the_next_job_has_waited() -> None:
-    history = History()
+    history = RowBuilder()
     look = snapshot(queues=[queue("mail", 3), queue("rails", 7), queue("gone", 0)])
     first = history.add(look, 1.0)
     assert {row.next_waits_s for row in known(first.queues)} == {None}

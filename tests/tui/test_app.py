@@ -18,10 +18,10 @@ from tests.tui.console import (
 from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
-from qtop.actions.plan import Seen
+from qtop.actions.plan import ClearPreview
 from qtop.app.app import QtopApp
 from qtop.widgets.bars import Bar
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from queuecore.windows import Extent, whole
 from resque.codec import encode
 from resque.errors import Unreachable
@@ -256,7 +256,7 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
         problems={HOSTILE: HOSTILE},
     )
     source = FakeSource(look)
-    source.answers = [Seen(Extent(3, "0" * 40), 100)]
+    source.answers = [ClearPreview(Extent(3, "0" * 40), 100)]
     app = console(source, namespace=HOSTILE)
     async with app.run_test(size=(200, 50)) as pilot:
         await shown(pilot)
@@ -395,7 +395,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
         await until(pilot, lambda: len(source.tails) >= 2, "a second look")
         await pilot.pause()
         painted: list[object] = []
-        for kind in (Bar, VTable):
+        for kind in (Bar, Table):
             monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
         app.look_now()
         await until(pilot, lambda: len(source.tails) >= 3, "a third look")

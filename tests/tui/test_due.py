@@ -17,34 +17,34 @@ from qtop.systems.resque.scheduled_rows import (
     moment_of,
     schedule_rows,
 )
-from qtop.systems.resque.scheduled_search import Search, choose, chosen
+from qtop.systems.resque.scheduled_search import DelayedSearch, choose, chosen
 from queuecore.exchange import Steps
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.keys import Keys
 from resque.store import delayed, delayed_windows
 from resque.store.delayed import Moment
-from resque.store.delayed_windows import Parked
-from resque.store.published import Entry, OfFile
+from resque.store.delayed_windows import DelayedEntry
+from resque.store.published import OfFile, PublishedSchedule
 from resque.store.schedules import Looked
 
 NOW_S = 1_000_000.0
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def parked(raw: bytes, ahead_s: float = 60, place: int = 0) -> Parked:
+def parked(raw: bytes, ahead_s: float = 60, place: int = 0) -> DelayedEntry:
     moment = Moment(f"{NOW_S + ahead_s:.0f}", NOW_S + ahead_s, 5)
-    return Parked(moment, place, delayed.read(whole(raw), place - 5))
+    return DelayedEntry(moment, place, delayed.read(whole(raw), place - 5))
 
 
 def job(name: str, queue: str = "q") -> bytes:
     return encode({"class": name, "args": [], "queue": queue})
 
 
-def visit(monkeypatch: pytest.MonkeyPatch, *pages: Sequence[Parked]) -> None:
+def visit(monkeypatch: pytest.MonkeyPatch, *pages: Sequence[DelayedEntry]) -> None:
     """Have these found in Redis."""
 
-    def walk(_keys: Keys, show: delayed_windows.Visit, **_more: object) -> Steps[None]:
+    def walk(_keys: Keys, show: delayed_windows.VisitDelayed, **_more: object) -> Steps[None]:
         for at, page in enumerate(pages, 1):
             if not show(page, at, len(pages)):
                 return
@@ -73,7 +73,7 @@ def test_what_is_no_date_has_none(epoch: float) -> None:
 
 
 def test_a_moment_that_cannot_be_read_is_a_row_and_no_choice() -> None:
-    broken = Parked(Moment("5", 5, -1), 0, None)
+    broken = DelayedEntry(Moment("5", 5, -1), 0, None)
     [row] = due_rows([broken], NOW_S)
     assert "no list" in (row.problem or "")
     choice = chosen([broken, parked(job("A"))])
@@ -93,7 +93,7 @@ def test_a_search_keeps_the_first_matches_and_counts_all(monkeypatch: pytest.Mon
     monkeypatch.setattr(due_search, "MOST_LISTED", 2)
     pages = [[parked(job("A", f"q{n}"), n) for n in range(4)], [parked(b"junk"), parked(job("B"))]]
     visit(monkeypatch, *pages)
-    run = Search(parse(""), NOW_S)
+    run = DelayedSearch(parse(""), NOW_S)
     ended(run.run(Keys()))
     assert (run.matches, run.seen, len(run.found), run.done, run.moments) == (6, 6, 2, 2, 2)
     first, *_ = run.classes()
@@ -109,7 +109,7 @@ def test_a_search_keeps_the_first_matches_and_counts_all(monkeypatch: pytest.Mon
 def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(due_search, "MOST_CLASSES", 3)
     visit(monkeypatch, [parked(job(f"C{n}")) for n in range(9)])
-    run = Search(parse(""), NOW_S)
+    run = DelayedSearch(parse(""), NOW_S)
     ended(run.run(Keys()))
     assert len(run.classes()) == 3
     assert run.has_more_classes
@@ -118,7 +118,7 @@ def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_search_that_was_stopped_looks_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     visit(monkeypatch, [parked(job("A"))], [parked(job("A"))])
-    run = Search(parse(""), NOW_S)
+    run = DelayedSearch(parse(""), NOW_S)
     run.stop()
     ended(run.run(Keys()))
     assert run.seen == 1
@@ -128,7 +128,7 @@ def test_a_choice_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(due_search, "MOST_CHOSEN", 2)
     visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
     choice = ended(choose(Keys(), parse("class:A"), NOW_S))
-    assert isinstance(choice, due_search.Choice)
+    assert isinstance(choice, due_search.DelayedSelection)
     assert (len(choice.marks), choice.is_cut) == (2, True)
     assert (choice.first_at, choice.last_at) == (NOW_S, NOW_S + 1)
 
@@ -159,8 +159,8 @@ def test_schedules_are_reckoned_again_only_when_something_is_new(
 def test_schedules_of_a_file_are_rows_with_their_source() -> None:
     looked = Looked({}, {"gone": b"2026-11-23 12:00:00 +0000"})
     entries = {
-        "a": Entry(b'{"every":"1h","class":"A"}', "q"),
-        "b": Entry(None, problem="schedule 'b': it needs `cron` or `every`"),
+        "a": PublishedSchedule(b'{"every":"1h","class":"A"}', "q"),
+        "b": PublishedSchedule(None, problem="schedule 'b': it needs `cron` or `every`"),
     }
     of_file = OfFile("web1:1", entries)
     rows = schedule_rows(looked, NOW, UTC, {}, of_file)
@@ -171,7 +171,7 @@ def test_schedules_of_a_file_are_rows_with_their_source() -> None:
     ]
     before = {row.name: row for row in rows}
     assert schedule_rows(looked, NOW, UTC, before, of_file) == rows
-    changed = OfFile("web1:1", {"a": Entry(b'{"every":"2h","class":"A"}', "q")})
+    changed = OfFile("web1:1", {"a": PublishedSchedule(b'{"every":"2h","class":"A"}', "q")})
     (row, _) = schedule_rows(looked, NOW, UTC, before, changed)
     assert row.schedule is not None
     assert row.schedule.timing.text == "2h"

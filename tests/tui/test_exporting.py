@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui.looks import failure
 
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from qtop.systems.resque.exporting import BadExport, line_of, read_line
 from qtop.text.redact import Redactor
 from queuecore.windows import Item, whole
 
-FAILED = Source("failed", "failed")
+FAILED = JobSource("failed", "failed")
 
 
 @given(st.binary(max_size=200))

@@ -8,19 +8,19 @@ from tests.tui.console import console, screen_text, until_shown
 from tests.tui.looks import NOW, FakeSource, failure, queue, snapshot, survey, worker
 
 from qtop.monitor.drops import NO_FALLS
-from qtop.monitor.incidents.incident import Verdict
-from qtop.monitor.incidents.rules import Judge
-from qtop.monitor.row_builder import History
-from qtop.monitor.rows import Board, QueueRow
-from qtop.monitor.series import Recorder
+from qtop.monitor.incidents.incident import Incident
+from qtop.monitor.incidents.rules import IncidentRules
+from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.rows import FleetRows, QueueRow
+from qtop.monitor.series import SeriesRecorder
 from qtop.text import format
 from resque.store.snapshot import QueueState, Snapshot
 
 ONE_WORKER = worker("h:1:mail")
 
 
-def boards(*looks: Snapshot, every_s: float = 1.0) -> list[Board]:
-    history = History()
+def boards(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
+    history = RowBuilder()
     return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
@@ -28,9 +28,9 @@ def last(*looks: Snapshot) -> dict[str, QueueRow]:
     return {row.name: row for row in known(boards(*looks)[-1].queues)}
 
 
-def verdicts(*looks: Snapshot) -> list[Verdict]:
-    judge = Judge()
-    found: tuple[Verdict, ...] = ()
+def verdicts(*looks: Snapshot) -> list[Incident]:
+    judge = IncidentRules()
+    found: tuple[Incident, ...] = ()
     for number, board in enumerate(boards(*looks)):
         found = judge.judge(board, float(number), survey=survey(), rtt_ms=5.0)
     return [each for each in found if each.kind == "fell"]
@@ -141,7 +141,7 @@ def test_the_sign_goes_with_the_break_after_sixty_looks() -> None:
 
 
 def test_the_course_of_all_waiting_jobs_breaks_too() -> None:
-    history, recorder = History(), Recorder()
+    history, recorder = RowBuilder(), SeriesRecorder()
     looks = [snapshot([queue("mail", 900)])] * 12 + [snapshot([queue("mail", 0)])] * 12
     for number, look in enumerate(looks):
         recorder.add(history.add(look, float(number)).totals, float(number))
@@ -204,7 +204,7 @@ def test_a_database_that_comes_back_is_no_growth_and_no_burst_of_failures() -> N
     hand = [ONE_WORKER]
     there = snapshot([queue("mail", 50_000)], hand, processed_ever=90_000, failed_ever=8_000)
     empty = snapshot([queue("mail", 0)], hand, processed_ever=3, failed_ever=0)
-    judge, history = Judge(), History()
+    judge, history = IncidentRules(), RowBuilder()
     told: list[str] = []
     for number, look in enumerate([there] * 20 + [empty] * 200 + [there] * 200):
         at_mono = number * 2.0

@@ -11,7 +11,7 @@ from textual.widgets import Input, TextArea
 
 from qtop.screens.payload_editor import EditorDialog
 from qtop.text.safe import safe, visible
-from qtop.widgets.filter_input import FilterBar
+from qtop.widgets.filter_input import FilterInput
 
 EVIL = "a\x1b]52;c;aGk=\x07\x9b31m\u202eb\t\u200dc"
 SEEN = "a␛]52;c;aGk=␇�31m�b⇥�c"
@@ -30,7 +30,7 @@ async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.stage.view().board is not None, "the first look")
         await pilot.press("2", "slash")
-        field = app.screen.query_one(FilterBar)
+        field = app.screen.query_one(FilterInput)
         app.post_message(events.Paste(EVIL))
         await until(pilot, lambda: field.value == SEEN, "the text")
         assert field.cursor_position == len(SEEN)

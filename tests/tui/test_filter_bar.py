@@ -9,7 +9,7 @@ from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
 from textual.app import App
 from textual.pilot import Pilot
 
-from qtop.widgets.filter_input import FilterBar, completion, remember
+from qtop.widgets.filter_input import FilterInput, completion, remember
 
 
 def values(field: str) -> Iterable[str]:
@@ -86,7 +86,7 @@ async def test_what_was_typed_at_once_with_leaving_is_no_filter() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash")
-        bar = app.screen.query_one(FilterBar)
+        bar = app.screen.query_one(FilterInput)
         bar.value = "mail"
         bar.action_leave()
         await pilot.pause()
@@ -106,7 +106,7 @@ async def test_up_and_down_recall_and_tab_completes() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"mail", "enter", "slash")
-        bar = app.screen.query_one(FilterBar)
+        bar = app.screen.query_one(FilterInput)
         bar.value = ""
         await pilot.press("up")
         assert bar.value == "mail"
@@ -123,7 +123,7 @@ async def test_keys_of_the_console_are_letters_while_typing() -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"q?P3")
         assert app.is_running
-        assert app.screen.query_one(FilterBar).value == "q?P3"
+        assert app.screen.query_one(FilterInput).value == "q?P3"
         assert len(app.screen_stack) == 1
 
 

@@ -5,13 +5,13 @@ from tests.tui.console import console, until
 from tests.tui.looks import FakeSource, fleet
 from textual.widgets import Button
 
-from qtop.actions.plan import Outcome, Plan, Run
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.help import HelpScreen
 from qtop.screens.palette import PaletteScreen
 
 
-async def run(send: Run) -> Outcome:
+async def run(send: RunOperation) -> Outcome:
     return Outcome("done")
 
 

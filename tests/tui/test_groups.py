@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.tui.looks import NOW, failure
 
 from qtop.search import failure_groups
-from qtop.search.groups import MOST_GROUPS, OTHER, TREND_HOURS, Groups
+from qtop.search.groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups
 from resque.codec import encode
 
 
@@ -18,8 +18,8 @@ def entry(**fields: Any) -> bytes:
     return failure(1, **fields).item.raw
 
 
-def counted(*entries: bytes) -> Groups:
-    groups = Groups(NOW)
+def counted(*entries: bytes) -> FailureGroups:
+    groups = FailureGroups(NOW)
     for place, raw in enumerate(entries):
         groups.add(raw, place)
     return groups
@@ -27,7 +27,7 @@ def counted(*entries: bytes) -> Groups:
 
 @given(st.binary(max_size=300), st.integers(0, 10**9))
 def test_whatever_lies_in_the_list_is_counted_once(raw: bytes, place: int) -> None:
-    groups = Groups(NOW)
+    groups = FailureGroups(NOW)
     groups.add(raw, place)
     assert groups.total == 1
     assert [group.count for group in groups.groups()] == [1]
@@ -155,7 +155,7 @@ def test_unreadable_entries_are_grouped_by_the_reason() -> None:
 
 def test_a_cut_entry_is_grouped_by_what_its_beginning_says() -> None:
     raw = entry(error="x" * 100)
-    groups = Groups(NOW)
+    groups = FailureGroups(NOW)
     groups.add([raw[:150], 1_000_000, b"a" * 40], 3)
     groups.add([b"nothing", 1_000_000, b"b" * 40], 4)
     known, unknown = groups.groups()
@@ -191,7 +191,7 @@ def test_times_of_one_hour_are_told_apart() -> None:
 
 def test_the_example_is_the_newest_whatever_the_order() -> None:
     entries = [entry(payload={"class": "A", "args": [n]}) for n in range(3)]
-    groups = Groups(NOW)
+    groups = FailureGroups(NOW)
     for place in (1, 2, 0):
         groups.add(entries[place], place)
     (group,) = groups.groups()
@@ -206,7 +206,7 @@ def test_the_id_of_a_group_is_the_same_in_every_console() -> None:
 
 
 def test_what_is_beyond_the_limit_counts_as_other() -> None:
-    groups = Groups(NOW)
+    groups = FailureGroups(NOW)
     for number in range(MOST_GROUPS + 50):
         name = "".join(chr(97 + int(d)) for d in str(number))
         groups.add(entry(exception=name), number)

@@ -10,15 +10,15 @@ from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.screens.history import PAGE
 from queuecore import audit
-from queuecore.action_record import Actor, Trail
-from queuecore.audit import Deed
+from queuecore.action_record import ActionRecord, Actor
+from queuecore.audit import AuditEntry
 from resque.errors import Unreachable
 from resque.store import queues, switches
 
 HOSTILE = "\x1b]52;c;aGk=\x07[/x]\u202e"
 
 
-def deed(number: int, **fields: object) -> Deed:
+def deed(number: int, **fields: object) -> AuditEntry:
     """The action `number` minutes ago."""
     values: dict[str, object] = {
         "id": f"{number:016x}",
@@ -33,7 +33,7 @@ def deed(number: int, **fields: object) -> Deed:
         "undone": 0,
         "undo_left_s": 80_000,
     }
-    return Deed(**(values | fields))  # type: ignore[arg-type]
+    return AuditEntry(**(values | fields))  # type: ignore[arg-type]
 
 
 DEEDS = [
@@ -96,7 +96,7 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
 
 async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
     await redis.push("mail", 5)
-    trail = Trail(Actor("bob@ops2", "qtop"), "pause", "mail", b"", 1)
+    trail = ActionRecord(Actor("bob@ops2", "qtop"), "pause", "mail", b"", 1)
     await redis.source.run(switches.pause(KEYS, ["mail"], trail))
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
@@ -114,7 +114,7 @@ async def test_older_actions_come_with_the_page_key(redis: Redis) -> None:
     await redis.push("mail", 1)
     for number in range(PAGE + 10):
         change = switches.pause if number % 2 == 0 else switches.resume
-        trail = Trail(Actor("bob@ops2", "qtop"), "pause", f"turn {number}", b"", 1)
+        trail = ActionRecord(Actor("bob@ops2", "qtop"), "pause", f"turn {number}", b"", 1)
         await redis.source.run(change(KEYS, ["mail"], trail))
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
@@ -155,7 +155,7 @@ async def test_hostile_actions_are_shown_and_never_obeyed() -> None:
         assert "\u202e" not in screen_text(app)
         await pilot.press("j", "j", "j", "u")
         await until_shown(pilot, "Nothing can be taken back")
-        assert app.screen.query_one("VTable").has_focus  # without a question
+        assert app.screen.query_one("Table").has_focus  # without a question
         await pilot.press("enter")
         await until(pilot, lambda: "Undo" in screen_text(app), "the whole record")
         assert "Nothing can be taken back" in screen_text(app)

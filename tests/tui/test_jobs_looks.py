@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.monitor.rates import Rates
-from qtop.monitor.row_builder import History
+from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
 from qtop.screens import queue_bars
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
@@ -120,13 +120,13 @@ async def test_items_set_aside(size: tuple[int, int]) -> None:
 
 
 def said(row: QueueRow | None, *ids: str) -> str:
-    rows = History().add(snapshot([], [worker(each) for each in ids]), 1.0).workers
+    rows = RowBuilder().add(snapshot([], [worker(each) for each in ids]), 1.0).workers
     left, right = queue_bars.service(row, rows)
     return "".join(span.text for span in (*left, *right)).strip()
 
 
 def row(name: str, depth: int | None, **more: Any) -> QueueRow:
-    [only] = known(History().add(snapshot([queue(name, depth, **more)]), 1.0).queues)
+    [only] = known(RowBuilder().add(snapshot([queue(name, depth, **more)]), 1.0).queues)
     return only
 
 

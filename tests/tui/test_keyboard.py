@@ -11,7 +11,7 @@ from qtop.app import input_queue
 from qtop.app.app import QtopApp
 from qtop.app.input_queue import Followed
 from qtop.screens.palette import PaletteScreen
-from qtop.widgets.filter_input import FilterBar
+from qtop.widgets.filter_input import FilterInput
 
 NAMED = {"\r": "enter", "\x1b": "escape"}
 
@@ -32,7 +32,7 @@ async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis
         # An `r` or a `d` of the filter's, on the list, would act on the newest failure: an Other.
         type_at_once(app, "4t/Mailers::Dead\rd")
         await until_shown(pilot, "deleted 1, gone meanwhile 0, refused 0")
-        assert app.screen.query_one(FilterBar).value == "Mailers::Dead"
+        assert app.screen.query_one(FilterInput).value == "Mailers::Dead"
         await until_shown(pilot, "1 of 3")
     assert (await redis.size("mail"), await redis.failed()) == (0, 3)
 
@@ -45,7 +45,7 @@ async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
         app.post_message(events.Paste("mail\nd"))
         type_at_once(app, "\r")
         await until_shown(pilot, "1 of 7")
-        assert app.screen.query_one(FilterBar).value == "mail"
+        assert app.screen.query_one(FilterInput).value == "mail"
 
 
 async def test_of_more_keys_than_a_person_types_the_rest_is_dropped(
@@ -62,7 +62,7 @@ async def test_of_more_keys_than_a_person_types_the_rest_is_dropped(
 
 
 def filter_of(app: QtopApp) -> str:
-    return next((bar.value for bar in app.screen.query(FilterBar)), "")
+    return next((bar.value for bar in app.screen.query(FilterInput)), "")
 
 
 async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:

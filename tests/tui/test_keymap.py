@@ -16,9 +16,9 @@ from qtop.screens.failed import FailedScreen
 from qtop.screens.failed_group import GroupScreen
 from qtop.screens.failure import FailureScreen
 from qtop.screens.help import HelpScreen, help_lines
-from qtop.screens.history import DeedScreen, HistoryScreen
+from qtop.screens.history import ActionScreen, HistoryScreen
 from qtop.screens.hosts import HostsScreen
-from qtop.screens.incident import VerdictScreen
+from qtop.screens.incident import IncidentScreen
 from qtop.screens.job import JobScreen
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.screens.local import LocalScreen
@@ -37,7 +37,7 @@ from qtop.widgets.text_view import TEXT_BINDINGS
 
 SCREENS: list[type[ConsoleScreen]] = [
     OverviewScreen,
-    VerdictScreen,
+    IncidentScreen,
     QueuesScreen,
     WorkersScreen,
     FailedScreen,
@@ -54,7 +54,7 @@ SCREENS: list[type[ConsoleScreen]] = [
     LogScreen,
     HistoryScreen,
     HostsScreen,
-    DeedScreen,
+    ActionScreen,
     HelpScreen,
 ]
 

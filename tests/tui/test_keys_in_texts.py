@@ -12,14 +12,14 @@ from qtop.actions.plan import Plans
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.config.undo_limits import UndoLimits
 from qtop.keymap import keymap
-from qtop.monitor.ui_policy import Manner
+from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens.payload_editor import EditorDialog
-from qtop.search.chosen import Chosen
-from qtop.search.selection import Source
+from qtop.search.chosen import Selection
+from qtop.search.selection import JobSource
 from qtop.systems.resque.failures import FailurePlans
 from qtop.systems.resque.queues import JobPlans
 from qtop.systems.resque.scheduled import DelayedPlans
-from qtop.systems.resque.scheduled_search import Choice
+from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.text.safe import safe
 from queuecore.action_record import Actor
 from resque.keys import Keys
@@ -52,13 +52,13 @@ def test_every_action_has_a_sign_that_follows_the_settings() -> None:
 
 
 def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
-    sign = Manner(rebound=OTHERS).sign
+    sign = UiPolicy(rebound=OTHERS).sign
     rest: Any = (Keys("resque"), WHO, UndoLimits(), sign)
     plans = [
         Plans(*rest).pause_all(paused=True),
         FailurePlans(*rest).requeue([failure(1)]),
-        JobPlans(*rest).delete(Source("queue", "mail"), Chosen()),
-        DelayedPlans(*rest).delete(Choice()),
+        JobPlans(*rest).delete(JobSource("queue", "mail"), Selection()),
+        DelayedPlans(*rest).delete(DelayedSelection()),
         DelayedPlans(*rest).run_schedules([]),
         DelayedPlans(*rest).delete_schedules([]),
     ]
@@ -106,5 +106,5 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
 async def test_the_editor_names_keys_that_are_not_typed_into_it() -> None:
     app = console(FakeSource(snapshot()))
     async with app.run_test(size=(120, 24)) as pilot:
-        await app.push_screen(EditorDialog("{}", Manner(rebound={"dialog.yes": ("q", "f1")})))
+        await app.push_screen(EditorDialog("{}", UiPolicy(rebound={"dialog.yes": ("q", "f1")})))
         await until_shown(pilot, "f1 goes on, esc leaves it as it was.")

@@ -3,11 +3,11 @@
 import pytest
 
 from qtop.actions import escalation
-from qtop.actions.plan import Outcome, Plan, Run
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.keymap.keymap import Danger
 
 
-async def run(send: Run) -> Outcome:
+async def run(send: RunOperation) -> Outcome:
     return Outcome("done")
 
 
@@ -27,7 +27,7 @@ def plan(danger: Danger, word: str | None = None) -> Plan:
 def test_on_production_each_step_is_one_higher(
     before: Danger, word: str | None, after: Danger, asked: str | None
 ) -> None:
-    now = escalation.escalated(plan(before, word), "prod")
+    now = escalation.escalate(plan(before, word), "prod")
     assert (now.danger, now.word) == (after, asked)
     assert escalation.danger(before, "prod") == after
     assert (now.what, now.run) == ("Do it", run)
@@ -36,5 +36,5 @@ def test_on_production_each_step_is_one_higher(
 @pytest.mark.parametrize("danger", ["none", "undoable", "confirm", "typed"])
 def test_elsewhere_nothing_changes(danger: Danger) -> None:
     usual = plan(danger, "mail" if danger == "typed" else None)
-    assert escalation.escalated(usual, None) is usual
+    assert escalation.escalate(usual, None) is usual
     assert escalation.danger(danger, None) == danger

@@ -16,7 +16,7 @@ from tests.tui.test_local_screen import still
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
-from qtop.local.state_file import Place
+from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler
 from queuecore.windows import Item, whole
 from resque.errors import Unreachable
@@ -89,7 +89,7 @@ async def test_hostile_data(screen: str, no_usage: None) -> None:
     app = console(FakeSource(hostile()))
     async with app.run_test(size=SIZES[0]) as pilot:
         said = (f"{HOSTILE}\n",)
-        place = Place(1, "waiting", 7, until_mono=1_004.0, ending=HOSTILE, said=said)
+        place = SlotState(1, "waiting", 7, until_mono=1_004.0, ending=HOSTILE, said=said)
         app.local.groups = [still(HOSTILE, HOSTILE, place)]
         await listed(app, pilot, screen)
         rows = {"queues": 6, "failed": 7, "local": 2}[screen]
@@ -102,7 +102,7 @@ async def test_what_was_listed_before_redis_went_away_stays(screen: str, no_usag
     now = 1_000.0
     app = console(FakeSource(fleet(), GONE), clock=lambda: now)
     async with app.run_test(size=SIZES[0]) as pilot:
-        app.local.groups = [still("20261123-1", "mail,critical", Place(1, "running", 4242))]
+        app.local.groups = [still("20261123-1", "mail,critical", SlotState(1, "running", 4242))]
         await listed(app, pilot, screen)
         before = table_of(app).row_count
         now = 1_010.0

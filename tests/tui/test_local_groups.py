@@ -20,9 +20,9 @@ from tests.tui.local_yard import SECRET_URL, Yard, of_folder, script, until
 from qtop.local import folders, state_file, worker_slot
 from qtop.local.folders import FOLDERS_KEPT, CannotStart
 from qtop.local.groups import quit_leftovers
-from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, Order
+from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest
 from qtop.local.leftovers import remains
-from qtop.local.state_file import Place, Report, StateFile
+from qtop.local.state_file import GroupReport, SlotState, StateFile
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
     tmp_path: Path, is_told: bool, follows: str
 ) -> None:
     command = "trap '' QUIT TERM; echo ready; sleep 300; echo over"
-    place = worker_slot.Berth(1, ["sh", "-c", command], tmp_path, None)
+    place = worker_slot.WorkerSlot(1, ["sh", "-c", command], tmp_path, None)
     place.start()
     assert place._process is not None
     leader = place._process.pid
@@ -166,7 +166,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
 async def test_nobody_waits_for_what_was_left_in_the_background(tmp_path: Path) -> None:
     # A shell has what it starts in the background ignore QUIT.
     command = "trap 'exit 0' QUIT; sleep 300 & echo ready; while :; do sleep 0.05; done"
-    place = worker_slot.Berth(1, ["sh", "-c", command], tmp_path, None)
+    place = worker_slot.WorkerSlot(1, ["sh", "-c", command], tmp_path, None)
     place.start()
     await until(place.take_output)
     place.press("finishing")
@@ -186,7 +186,7 @@ async def test_a_worker_that_may_not_be_told_is_no_end_of_its_group(
     def refuse(number: int) -> None:
         raise PermissionError
 
-    place = worker_slot.Berth(1, [sys.executable, "-c", "input()"], tmp_path, None)
+    place = worker_slot.WorkerSlot(1, [sys.executable, "-c", "input()"], tmp_path, None)
     place.start()
     assert place._process is not None
     monkeypatch.setattr(place._process, "send_signal", refuse)
@@ -243,7 +243,7 @@ async def test_what_dies_early_is_started_again_and_its_last_words_are_kept(yard
 
 
 def test_the_pause_before_a_restart_doubles_until_it_gives_up(tmp_path: Path) -> None:
-    place = worker_slot.Berth(1, [sys.executable, "-c", "raise SystemExit(3)"], tmp_path, None)
+    place = worker_slot.WorkerSlot(1, [sys.executable, "-c", "raise SystemExit(3)"], tmp_path, None)
     pauses = []
     while place.state == "waiting":
         place.start()
@@ -268,7 +268,7 @@ def test_what_the_machine_lacks_for_a_while_is_no_reason_to_give_up(
     def refuse(*args: object, **options: object) -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    place = worker_slot.Berth(1, ["true"], tmp_path, None)
+    place = worker_slot.WorkerSlot(1, ["true"], tmp_path, None)
     before = len(psutil.Process().open_files())
     with monkeypatch.context() as patch:
         if lacking == "pipe":
@@ -350,14 +350,14 @@ async def test_too_many_are_refused_with_the_limits(yard: Yard) -> None:
 async def test_a_command_that_cannot_run_is_told_before_anything_starts(
     yard: Yard, command: str, reason: str
 ) -> None:
-    order = Order("mail", template=command)
+    order = LaunchRequest("mail", template=command)
     assert reason in (await yard.local.trouble(order) or "")
     assert not (yard.folder / "local").exists()
 
 
 async def test_a_command_that_vanished_meanwhile_is_told_and_leaves_nothing(yard: Yard) -> None:
     with pytest.raises(CannotStart, match="/nowhere/worker cannot be started: No such file"):
-        await yard.local.start(Order("mail", template="/nowhere/worker {queues}"))
+        await yard.local.start(LaunchRequest("mail", template="/nowhere/worker {queues}"))
     await until(lambda: not of_folder(yard.folder))
     assert yard.local.groups == []
 
@@ -384,11 +384,11 @@ def test_a_full_disk_leaves_room_to_say_what_becomes_of_many(tmp_path: Path) -> 
     StateFile.create(tmp_path)
     state = StateFile.open(tmp_path, os.O_RDWR)
     said = ("\x1b" * 200,) * 3
-    places = tuple(Place(n, "gave up", n, said=said) for n in range(1, MOST_IN_ALL + 1))
+    places = tuple(SlotState(n, "gave up", n, said=said) for n in range(1, MOST_IN_ALL + 1))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (state_file.STATE_BYTES, before[1]))
     try:
-        state.write(Report(1, 0.0, False, False, places))
+        state.write(GroupReport(1, 0.0, False, False, places))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     report = state.read()
@@ -401,7 +401,7 @@ def test_a_full_disk_leaves_room_to_say_what_becomes_of_many(tmp_path: Path) -> 
 
 async def test_a_worker_without_redis_says_so_and_is_tried_again(tmp_path: Path) -> None:
     yard = Yard(tmp_path, url=f"unix://{tmp_path}/nobody")
-    await yard.local.start(Order("mail"))
+    await yard.local.start(LaunchRequest("mail"))
     await until(lambda: yard.first.place.ending != "")
     assert yard.first.place.ending == "exited with 3"
     assert yard.first.place.said[-1].startswith("worker: cannot reach Redis at unix://")

@@ -15,7 +15,7 @@ from qtop.local.log_file import LogFile
 from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, Tail
 from qtop.widgets import log_view
 from qtop.widgets.log_view import LogLine, LogView
-from resque.worker.log import Line, as_json, told
+from resque.worker.log import WorkerLogLine, as_json, told
 
 # Files
 
@@ -156,7 +156,9 @@ def test_the_level_of_a_line_is_that_of_its_first_word_that_is_one(line: str, wa
         (told("done 'A' of 'mail'", event="done"), ""),
     ],
 )
-def test_lines_of_our_own_worker_have_their_level_in_either_form(text: Line, wanted: str) -> None:
+def test_lines_of_our_own_worker_have_their_level_in_either_form(
+    text: WorkerLogLine, wanted: str
+) -> None:
     assert level(f"2026-11-23T12:00:00Z {text}") == wanted
     assert level(as_json(text)) == wanted
 

@@ -10,10 +10,10 @@ import pytest
 from tests.tui.local_yard import Yard
 
 from qtop.local import import_check, launch
-from qtop.local.launch import BadOrder, Order, without_password
+from qtop.local.launch import BadOrder, LaunchRequest, without_password
 from qtop.local.modules import ModuleMemory
 from qtop.screens.start_dialog import read_order
-from resque.store.waiting_classes import Waiting
+from resque.store.waiting_classes import WaitingClasses
 
 URL = "redis://me:se%40cret@queues.example.com:6379/3"
 EMPTY = dict.fromkeys(
@@ -21,8 +21,8 @@ EMPTY = dict.fromkeys(
 )
 
 
-def made(**more: object) -> launch.Recipe:
-    return launch.recipe(Order(**{"queues": "mail,low", **more}), url=URL, namespace="ns")  # type: ignore[arg-type]
+def made(**more: object) -> launch.LaunchCommand:
+    return launch.recipe(LaunchRequest(**{"queues": "mail,low", **more}), url=URL, namespace="ns")  # type: ignore[arg-type]
 
 
 # Our own worker
@@ -166,10 +166,10 @@ def test_a_url_loses_its_passwords(url: str, plain: str) -> None:
 
 def test_what_is_typed_becomes_an_order() -> None:
     typed = {**EMPTY, "queues": "a", "count": "3", "modules": "app.jobs, more", "interval": "0.5"}
-    assert read_order(typed) == Order("a", 3, ("app.jobs", "more"), "", 0.5)
+    assert read_order(typed) == LaunchRequest("a", 3, ("app.jobs", "more"), "", 0.5)
     # What our own worker alone understands is not passed over to another in silence.
     other = {**typed, "template": "work", "jobs_per_fork": "7", "time_limit": "9"}
-    assert read_order(other) == Order("a", 3, (), "work", 0.5)
+    assert read_order(other) == LaunchRequest("a", 3, (), "work", 0.5)
 
 
 @pytest.mark.parametrize(
@@ -308,22 +308,22 @@ async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
     (tmp_path / "jobs_here.py").write_text(JOBS)
     yard = Yard(tmp_path)
     yard.local._environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    ours = Order("mail,low", modules=("jobs_here",))
-    known = [Waiting("mail", 1, ("::Known",), 1), Waiting("low", 0)]
-    unknown = [*known, Waiting("ruby", 3, ("Known", "A\x1b[2J", "B"), 3)]
+    ours = LaunchRequest("mail,low", modules=("jobs_here",))
+    known = [WaitingClasses("mail", 1, ("::Known",), 1), WaitingClasses("low", 0)]
+    unknown = [*known, WaitingClasses("ruby", 3, ("Known", "A\x1b[2J", "B"), 3)]
     assert await yard.local.unknown(ours, known) is None
     told = await yard.local.unknown(ours, unknown)
     assert told is not None
     assert "ruby: A␛[2J, B" in told
     # Without modules nothing is known; another program may know what it likes.
-    assert await yard.local.unknown(Order("mail"), known) is not None
-    assert await yard.local.unknown(Order("mail"), [Waiting("mail", 0)]) is None
+    assert await yard.local.unknown(LaunchRequest("mail"), known) is not None
+    assert await yard.local.unknown(LaunchRequest("mail"), [WaitingClasses("mail", 0)]) is None
     assert await yard.local.unknown(yard.order(), unknown) is None
 
 
 async def test_an_order_with_a_module_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
     yard = Yard(tmp_path)
-    found = await yard.local.trouble(Order("mail", modules=("nowhere.jobs",)))
+    found = await yard.local.trouble(LaunchRequest("mail", modules=("nowhere.jobs",)))
     assert found is not None
     assert found.startswith("nowhere.jobs cannot be imported: ModuleNotFoundError")
     assert not (tmp_path / "local").exists()

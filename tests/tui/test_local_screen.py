@@ -28,19 +28,19 @@ from textual.widgets import Button, Input
 
 from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
-from qtop.local.groups import Group, LocalWorker
-from qtop.local.rows import PlaceRow
-from qtop.local.state_file import About, Place, Report
+from qtop.local.groups import LocalWorker, WorkerGroup
+from qtop.local.rows import LocalWorkerRow
+from qtop.local.state_file import GroupInfo, GroupReport, SlotState
 from qtop.local.usage import Sampler, Usage
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
-from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.widgets.log_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable
-from resque.store.waiting_classes import Waiting
+from resque.store.waiting_classes import WaitingClasses
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 HOST = "web1"
@@ -57,10 +57,10 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-class StillGroup(Group):
+class StillGroup(WorkerGroup):
     """A group as a supervisor once told of it, without one."""
 
-    def __init__(self, name: str, about: About, report: Report) -> None:
+    def __init__(self, name: str, about: GroupInfo, report: GroupReport) -> None:
         self.folder, self.about, self.report = Path("/state/local") / name, about, report
         self.id = name
         self._scaled = None
@@ -77,13 +77,13 @@ class StillGroup(Group):
         self.is_gone = True
 
 
-def still(name: str, queues: str, *places: Place, detached: bool = False) -> StillGroup:
+def still(name: str, queues: str, *places: SlotState, detached: bool = False) -> StillGroup:
     shown = f"/usr/bin/python3 -m qtop worker --namespace resque -- {queues}"
-    about = About(queues, shown, ("python3",), len(places), "redis://x", "resque", 30.0, 10.0)
-    return StillGroup(name, about, Report(99, 0.0, detached, False, places))
+    about = GroupInfo(queues, shown, ("python3",), len(places), "redis://x", "resque", 30.0, 10.0)
+    return StillGroup(name, about, GroupReport(99, 0.0, detached, False, places))
 
 
-def groups() -> list[Group]:
+def groups() -> list[WorkerGroup]:
     """Something of everything; the console's clock stands at 1,000."""
     said = ("Traceback (most recent call last):", "redis.exceptions: no answer [/x]\x1b[2J")
     died = {"ending": "exited with 1", "said": said, "restarts": 3}
@@ -91,20 +91,20 @@ def groups() -> list[Group]:
         still(
             "20261123-1",
             "mail,critical",
-            Place(1, "running", 4242),
-            Place(2, "running", 4243),
-            Place(3, "finishing", 4244, since_mono=948.0),
-            Place(4, "running", 4245, since_mono=999.0),
+            SlotState(1, "running", 4242),
+            SlotState(2, "running", 4243),
+            SlotState(3, "finishing", 4244, since_mono=948.0),
+            SlotState(4, "running", 4245, since_mono=999.0),
         ),
-        still("20261123-2", "images", Place(1, "waiting", 7, until_mono=1_004.0, **died)),  # type: ignore[arg-type]
-        still("20261123-3", "reports", Place(1, "gave up", 8, **died)),  # type: ignore[arg-type]
+        still("20261123-2", "images", SlotState(1, "waiting", 7, until_mono=1_004.0, **died)),  # type: ignore[arg-type]
+        still("20261123-3", "reports", SlotState(1, "gave up", 8, **died)),  # type: ignore[arg-type]
         still(
             "20261123-4",
             "legacy",
-            Place(1, "paused", 9, log_problem="the log is not kept: No space left on device"),
+            SlotState(1, "paused", 9, log_problem="the log is not kept: No space left on device"),
             detached=True,
         ),
-        still("20261123-5", "old", Place(1, "ended", 10, ending="exited with 0")),
+        still("20261123-5", "old", SlotState(1, "ended", 10, ending="exited with 0")),
     ]
 
 
@@ -130,17 +130,19 @@ async def test_the_screen_fits_every_size(
 @pytest.mark.parametrize(
     ("place", "state", "tone"),
     [
-        (Place(1, "finishing", 7, since_mono=948.0), "finishing 52 s", "accent"),
-        (Place(1, "finishing", 7, until_mono=1_018.0), "stops in 18 s", "accent"),
-        (Place(1, "stopping", 7, until_mono=1_008.5), "killed in 8 s", "warn"),
-        (Place(1, "waiting", 7, until_mono=1_004.0), "again in 4 s", "warn"),
-        (Place(1, "gave up", 7), "gave up", "bad"),
-        (Place(1, "running", 7, since_mono=990.0), "starting", "accent"),
-        (Place(1, "running", 7, since_mono=900.0), "running", None),
+        (SlotState(1, "finishing", 7, since_mono=948.0), "finishing 52 s", "accent"),
+        (SlotState(1, "finishing", 7, until_mono=1_018.0), "stops in 18 s", "accent"),
+        (SlotState(1, "stopping", 7, until_mono=1_008.5), "killed in 8 s", "warn"),
+        (SlotState(1, "waiting", 7, until_mono=1_004.0), "again in 4 s", "warn"),
+        (SlotState(1, "gave up", 7), "gave up", "bad"),
+        (SlotState(1, "running", 7, since_mono=990.0), "starting", "accent"),
+        (SlotState(1, "running", 7, since_mono=900.0), "running", None),
     ],
 )
-def test_what_will_become_of_a_worker_is_counted_down(place: Place, state: str, tone: str) -> None:
-    row = PlaceRow(LocalWorker(still("a", "mail", place), place), None, None, 1_000.0)
+def test_what_will_become_of_a_worker_is_counted_down(
+    place: SlotState, state: str, tone: str
+) -> None:
+    row = LocalWorkerRow(LocalWorker(still("a", "mail", place), place), None, None, 1_000.0)
     assert (local_cells.state(row), local_cells.state_tone(row)) == (state, tone)
 
 
@@ -273,7 +275,7 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
     tmp_path: Path,
 ) -> None:
     source = FakeSource(snapshot())
-    source.answers = [[Waiting("mail", 2, ("Mailers::Welcome",), 2)]]
+    source.answers = [[WaitingClasses("mail", 2, ("Mailers::Welcome",), 2)]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
@@ -299,9 +301,9 @@ async def test_what_waits_and_cannot_be_read_is_a_reason_to_start_nothing(tmp_pa
 
 
 def test_a_worker_that_leaves_a_queue_alone_says_so_on_its_row() -> None:
-    place = Place(1, "running", 7)
+    place = SlotState(1, "running", 7)
     usage = Usage(None, 0, frozenset({7}), "ruby\x1b")
-    row = PlaceRow(LocalWorker(still("a", "mail", place), place), None, usage, 1_000.0)
+    row = LocalWorkerRow(LocalWorker(still("a", "mail", place), place), None, usage, 1_000.0)
     assert local_cells.problems(row) == "leaves ruby␛ alone: unknown classes"
 
 
@@ -320,7 +322,7 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
 ) -> None:
     mine, other = (Settings(profile=name) for name in ("mine", "other"))
     source = FakeSource(snapshot())
-    source.answers = [[Waiting("mail", 0)]]
+    source.answers = [[WaitingClasses("mail", 0)]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
@@ -518,7 +520,7 @@ async def test_the_log_is_followed_held_and_searched(tmp_path: Path) -> None:
 async def test_the_log_fits_every_size(
     size: tuple[int, int], in_utc: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    group = still("20261123-1", "mail", Place(1, "gave up", 9, ending="exited with 3"))
+    group = still("20261123-1", "mail", SlotState(1, "gave up", 9, ending="exited with 3"))
     # A path that is the same for everybody.
     monkeypatch.chdir(tmp_path)
     group.folder = Path()

@@ -10,8 +10,8 @@ import pytest
 from tests.known import known
 from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
-from qtop.monitor.row_builder import History
-from qtop.monitor.rows import Board, QueueRow, WorkerRow
+from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.rows import FleetRows, QueueRow, WorkerRow
 from qtop.text import format
 from queuecore.active_job import WRAPPER
 from queuecore.windows import Item, whole
@@ -21,8 +21,8 @@ from resque.store.snapshot import Snapshot
 from resque.store.workers import read_beginning, read_record
 
 
-def boards(*looks: Snapshot, every_s: float = 1.0) -> list[Board]:
-    history = History()
+def boards(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
+    history = RowBuilder()
     return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
@@ -133,7 +133,7 @@ def test_depths_are_kept_for_the_last_sixty_looks() -> None:
 
 
 def test_a_queue_that_vanishes_and_returns_begins_anew() -> None:
-    history = History()
+    history = RowBuilder()
     history.add(snapshot([queue("mail", 5)]), 0.0)
     history.add(snapshot(), 1.0)
     assert known(history.add(snapshot([queue("mail", 6)]), 2.0).queues)[0].depths == (6,)
@@ -204,7 +204,7 @@ def test_the_time_on_a_job_is_unknown_when_it_began_in_the_future_or_never() -> 
 
 def test_only_processes_of_this_host_that_were_started_here_are_local() -> None:
     look = snapshot(workers=[worker("here:7:q"), worker("there:7:q"), worker("here:8:q")])
-    rows = History(local_host="here").add(look, 0.0, local_pids={7}).workers
+    rows = RowBuilder(local_host="here").add(look, 0.0, local_pids={7}).workers
     assert [row.is_local for row in known(rows)] == [True, False, False]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qtop.app.terminal.output_thread import MOST_WAITING, Outlet
+from qtop.app.terminal.output_thread import MOST_WAITING, OutputThread
 
 DEADLINE_S = 30.0
 SCREEN = "x" * (MOST_WAITING // 4)
@@ -30,7 +30,7 @@ def read(fd: int, number: int) -> bytes:
 
 def test_what_is_given_arrives_in_its_order(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    outlet = Outlet(writing, lambda: None)
+    outlet = OutputThread(writing, lambda: None)
     for text in ("a", "é", "c" * 40_000):
         outlet.write(text)
     outlet.stop(0)
@@ -43,7 +43,7 @@ def test_a_terminal_far_behind_is_given_no_more_pictures_until_it_has_caught_up(
 ) -> None:
     reading, writing = pipe
     caught_up = threading.Event()
-    outlet = Outlet(writing, caught_up.set)
+    outlet = OutputThread(writing, caught_up.set)
     for _ in range(4):
         assert not outlet.refuses
         outlet.write(SCREEN)
@@ -59,7 +59,7 @@ def test_a_terminal_far_behind_is_given_no_more_pictures_until_it_has_caught_up(
 def test_who_was_never_refused_anything_is_not_told(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     caught_up = threading.Event()
-    outlet = Outlet(writing, caught_up.set)
+    outlet = OutputThread(writing, caught_up.set)
     outlet.write(SCREEN)
     read(reading, len(SCREEN))
     outlet.stop(DEADLINE_S)
@@ -69,7 +69,7 @@ def test_who_was_never_refused_anything_is_not_told(pipe: tuple[int, int]) -> No
 def test_a_terminal_that_is_gone_is_no_trouble() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    outlet = Outlet(writing, lambda: None)
+    outlet = OutputThread(writing, lambda: None)
     outlet.write(SCREEN)
     outlet.stop(DEADLINE_S)
     assert not outlet.refuses

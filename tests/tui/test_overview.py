@@ -21,16 +21,16 @@ from textual.widgets import Input
 
 from qtop.app.app import QtopApp
 from qtop.keymap import keymap
-from qtop.monitor.incidents.incident import Lead, Verdict
-from qtop.monitor.series import KEPT, Course
-from qtop.monitor.ui_policy import Manner
-from qtop.screens.incident import VerdictScreen
+from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.series import KEPT, Series
+from qtop.monitor.ui_policy import UiPolicy
+from qtop.screens.incident import IncidentScreen
 from qtop.screens.overview import OverviewScreen
 from qtop.screens.overview_tables import MENDING, advice, coarse
 from qtop.screens.rows import RowsScreen
 from qtop.text.charts import area
 from qtop.widgets.bars import Bar
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from queuecore.exchange import single
 from queuecore.windows import whole
 from resque.codec import encode
@@ -61,7 +61,7 @@ async def shown(pilot: Pilot[Any]) -> OverviewScreen:
     return app.screen
 
 
-def under_cursor(table: VTable[Any]) -> Any:
+def under_cursor(table: Table[Any]) -> Any:
     """The row under the cursor, of which there is one."""
     assert table.cursor_row is not None
     return table.cursor_row
@@ -181,17 +181,17 @@ async def test_the_advice_is_that_for_the_verdict_under_the_cursor() -> None:
 
 
 def test_the_advice_names_the_keys_that_mend_it() -> None:
-    dead = Verdict("workers", "warn", "", "dead", lead=Lead("workers"), remedy="qtop prune")
-    unserved = Verdict("queues", "bad", "", "unserved", "mail", Lead("queues", "mail"), "do it")
-    disk = Verdict("server", "warn", "", "persistence", remedy="write to disk")
-    usual = Manner()
+    dead = Incident("workers", "warn", "", "dead", lead=Link("workers"), remedy="qtop prune")
+    unserved = Incident("queues", "bad", "", "unserved", "mail", Link("queues", "mail"), "do it")
+    disk = Incident("server", "warn", "", "persistence", remedy="write to disk")
+    usual = UiPolicy()
     assert advice(dead, usual, read_only=False) == "press enter, then D, or qtop prune"
     assert advice(dead, usual, read_only=True) == "qtop prune"
     assert advice(unserved, usual, read_only=False) == "press s, or do it"
     assert advice(disk, usual, read_only=False) == "write to disk"
-    rebound = Manner(rebound={"prune": ("f9",)})
+    rebound = UiPolicy(rebound={"prune": ("f9",)})
     assert advice(dead, rebound, read_only=False) == "press enter, then f9, or qtop prune"
-    refused = Manner(forbidden={"prune": "the server refuses it"})
+    refused = UiPolicy(forbidden={"prune": "the server refuses it"})
     assert advice(dead, refused, read_only=False) == "qtop prune"
 
 
@@ -210,7 +210,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
         for number in range(1, 4):
             # All rates are known from the third look on.
             if number == 3:
-                for kind in (Bar, VTable):
+                for kind in (Bar, Table):
                     monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
             now[0] += 1.0
             source.looks = [well()]
@@ -313,7 +313,7 @@ async def test_a_verdict_on_the_server_opens_with_what_to_do() -> None:
     app = console(source)
     async with app.run_test(size=(100, 30)) as pilot:
         await on_verdict(pilot, "Redis may drop data")
-        assert isinstance(app.screen, VerdictScreen)
+        assert isinstance(app.screen, IncidentScreen)
         text = screen_text(app)
         assert "maxmemory-policy set to noeviction" in text
         source.surveyed = survey()
@@ -338,12 +338,12 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
         assert app.current_mode == "queues"
         await pilot.press("1", "tab", "enter")
         await pilot.pause()
-        found = under_cursor(app.screen.query_one(VTable))
+        found = under_cursor(app.screen.query_one(Table))
         assert (app.current_mode, found.name) == ("queues", "typo")
         await pilot.press("1", "tab", "tab", "enter")
         await pilot.pause()
         assert app.current_mode == "workers"
-        assert under_cursor(app.screen.query_one(VTable)).record is not None
+        assert under_cursor(app.screen.query_one(Table)).record is not None
         await pilot.press("1", "tab", "tab", "tab", "enter")
         await pilot.pause()
         assert app.current_mode == "failed"
@@ -457,21 +457,21 @@ def test_a_chart_shows_unknown_as_blank_and_a_little_as_more_than_nothing() -> N
 
 
 def test_a_course_has_a_value_for_each_step_of_five_seconds() -> None:
-    course = Course()
+    course = Series()
     for at_s, value in ((0, 1), (1, 2), (5, 3), (21, 4)):
         course.add(value, float(at_s))
     assert course.values == (2, 3, 3, 3, 4)
 
 
 def test_a_course_knows_nothing_of_the_time_without_an_answer() -> None:
-    course = Course()
+    course = Series()
     for at_s, value in ((0, 1), (5, None), (14, None), (15, 2)):
         course.add(value, float(at_s))
     assert course.values == (1, None, None, 2)
 
 
 def test_a_course_keeps_five_minutes() -> None:
-    course = Course()
+    course = Series()
     for step in range(1_000):
         course.add(step, step * 5.0)
     assert course.values == tuple(range(1_000 - KEPT, 1_000))

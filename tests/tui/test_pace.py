@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qtop.actions.throttle import Pace, paced, reined
+from qtop.actions.throttle import Throttle, paced, reined
 from queuecore.bulk import TAKE_ITEMS
 from queuecore.exchange import Exchange, Steps, drive
 from resque.errors import StoreError, Unreachable
@@ -46,14 +46,14 @@ async def test_no_more_jobs_a_second_than_told() -> None:
         sent.append((operation.writes, clock.now_s))
         return 0
 
-    pace = Pace(jobs_per_s=20)
+    pace = Throttle(jobs_per_s=20)
     assert await paced(send, action([]), pace, clock=clock, rest=clock.rest) == 100
     looks = [at_s for writes, at_s in sent if not writes]
     assert looks == pytest.approx([done / 20 for done in range(0, 100, 10)])
 
 
 async def test_a_stop_does_not_wait_for_the_pace() -> None:
-    clock, pace, log = Clock(), Pace(jobs_per_s=1), list[str]()
+    clock, pace, log = Clock(), Throttle(jobs_per_s=1), list[str]()
 
     async def send(operation: Any) -> Any:
         return 0
@@ -69,7 +69,7 @@ async def test_a_stop_does_not_wait_for_the_pace() -> None:
 
 
 def test_what_was_sent_is_never_left_in_doubt() -> None:
-    pace, log, sent = Pace(), list[str](), list[bool]()
+    pace, log, sent = Throttle(), list[str](), list[bool]()
 
     def run(exchange: Exchange[Any]) -> Any:
         sent.append(exchange.writes)
@@ -101,4 +101,4 @@ def test_errors_and_progress_pass_through() -> None:
     ("limit", "at_once"), [(None, TAKE_ITEMS), (1, 1), (40, 10), (10_000, TAKE_ITEMS)]
 )
 def test_slow_actions_take_small_steps(limit: float | None, at_once: int) -> None:
-    assert Pace(limit).at_once == at_once
+    assert Throttle(limit).at_once == at_once

@@ -8,14 +8,14 @@ import pytest
 from tests.known import known
 from tests.tui.looks import FakeSource, queue, snapshot
 
-from qtop.monitor.poller import SURVEYED, Look, Poller, clamped_interval_s
-from qtop.systems.resque.connection import RedisSource, Source
+from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
+from qtop.systems.resque.connection import ResqueSystem, System
 from queuecore.address import parse_url
 from queuecore.exchange import Exchange, single
 from resque.errors import Unreachable
 from resque.keys import Keys
 from resque.store import queues
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 from resque.store.snapshot import Snapshot
 
 DEADLINE_S = 10.0
@@ -38,13 +38,13 @@ class Clock:
 
 
 async def looks_of(
-    source: Source, number: int, clock: Clock, *, interval_s: float = 1.0
-) -> list[Look]:
+    source: System, number: int, clock: Clock, *, interval_s: float = 1.0
+) -> list[PollResult]:
     """Let a poller run until it has tried so many times."""
-    seen: list[Look] = []
+    seen: list[PollResult] = []
     enough = asyncio.Event()
 
-    def on_look(look: Look) -> None:
+    def on_look(look: PollResult) -> None:
         seen.append(look)
         if len(seen) == number:
             enough.set()
@@ -115,13 +115,13 @@ async def test_data_that_nobody_foresaw_do_not_end_the_looking() -> None:
 
 
 async def test_a_poke_ends_the_waiting() -> None:
-    seen: list[Look] = []
+    seen: list[PollResult] = []
     enough = asyncio.Event()
 
     async def forever(_seconds: float) -> None:
         await asyncio.Event().wait()
 
-    def on_look(look: Look) -> None:
+    def on_look(look: PollResult) -> None:
         seen.append(look)
         enough.set() if len(seen) == 3 else poller.poke()
 
@@ -174,7 +174,7 @@ class SlowSource(FakeSource):
 @pytest.mark.redis
 async def test_a_real_server_is_looked_at(redis_url: str) -> None:
     keys = Keys("resque")
-    source = RedisSource(parse_url(redis_url), keys)
+    source = ResqueSystem(parse_url(redis_url), keys)
     await source.run(queues.push(keys, "mail", [b'{"class":"A","args":[1]}']))
     (look,) = await looks_of(source, 1, Clock())
     await source.close()
@@ -185,7 +185,7 @@ async def test_a_real_server_is_looked_at(redis_url: str) -> None:
 @pytest.mark.redis
 async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url: str) -> None:
     keys = Keys("resque")
-    source = RedisSource(parse_url(redis_url), keys)
+    source = ResqueSystem(parse_url(redis_url), keys)
     entries = [b'{"error":"%d"}' % number for number in range(3)]
     fleet = [b"h:%d:a" % number for number in range(1_001)]
     await source.run(
@@ -206,19 +206,19 @@ async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url
 
 @pytest.mark.redis
 async def test_no_server_is_told_in_words(tmp_path: Path) -> None:
-    source = RedisSource(parse_url(f"unix://{tmp_path}/none"), Keys("resque"))
+    source = ResqueSystem(parse_url(f"unix://{tmp_path}/none"), Keys("resque"))
     (look,) = await looks_of(source, 1, Clock())
     await source.close()
     assert look.error is not None
     assert "no such socket" in look.error
 
 
-async def surveys_of(source: FakeSource, seconds: int) -> list[Survey]:
+async def surveys_of(source: FakeSource, seconds: int) -> list[HealthReport]:
     """Let a poller look for so long, and return the surveys it made."""
     clock, enough = Clock(), asyncio.Event()
-    seen: list[Survey] = []
+    seen: list[HealthReport] = []
 
-    def on_look(look: Look) -> None:
+    def on_look(look: PollResult) -> None:
         if clock.now_mono >= 100.0 + seconds:
             enough.set()
 
@@ -260,7 +260,7 @@ class Reticent(FakeSource):
         super().__init__(snapshot())
         self.error = error
 
-    async def survey(self, queues: Sequence[str] = ()) -> Survey:
+    async def survey(self, queues: Sequence[str] = ()) -> HealthReport:
         raise self.error
 
 
@@ -279,7 +279,7 @@ async def test_a_survey_that_fails_is_unknown_and_looks_go_on(error: Exception, 
 
 @pytest.mark.redis
 async def test_a_real_server_is_surveyed_and_its_clock_compared(redis_url: str) -> None:
-    source = RedisSource(parse_url(redis_url), Keys("resque"))
+    source = ResqueSystem(parse_url(redis_url), Keys("resque"))
     found = await source.survey()
     await source.close()
     assert found.problems == {}

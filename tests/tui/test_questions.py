@@ -8,8 +8,8 @@ from tests.tui.looks import FakeSource, fleet
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from qtop.actions.plan import Outcome, Plan, Run
-from qtop.actions.throttle import Pace
+from qtop.actions.plan import Outcome, Plan, RunOperation
+from qtop.actions.throttle import Throttle
 from qtop.app.app import QtopApp
 from qtop.keymap.keymap import Danger
 from qtop.screens.dialogs import MOST_BY_LETTER, ConfirmDialog
@@ -17,11 +17,11 @@ from qtop.screens.export_dialog import ExportDialog
 from qtop.widgets.field import Box
 
 
-async def run(send: Run) -> Outcome:
+async def run(send: RunOperation) -> Outcome:
     return Outcome("done")
 
 
-def plan(many: int, pace: Pace | None = None, word: str | None = None) -> Plan:
+def plan(many: int, pace: Throttle | None = None, word: str | None = None) -> Plan:
     danger: Danger = "confirm" if word is None else "typed"
     return Plan("Requeue", "Requeue", ("All.",), danger, run, word, pace, many)
 
@@ -38,7 +38,7 @@ async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | No
 async def test_no_letter_confirms_what_touches_many_jobs() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        answers = await asked(app, pilot, plan(499, Pace()))
+        answers = await asked(app, pilot, plan(499, Throttle()))
         await pilot.press(*"retry", "ctrl+s")
         await pilot.pause()
         assert not answers
@@ -47,8 +47,8 @@ async def test_no_letter_confirms_what_touches_many_jobs() -> None:
         await until(pilot, lambda: answers == [True], "the answer")
 
 
-@pytest.mark.parametrize("pace", [None, Pace()])
-async def test_a_letter_confirms_what_touches_few(pace: Pace | None) -> None:
+@pytest.mark.parametrize("pace", [None, Throttle()])
+async def test_a_letter_confirms_what_touches_few(pace: Throttle | None) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         answers = await asked(app, pilot, plan(MOST_BY_LETTER, pace))
@@ -59,7 +59,7 @@ async def test_a_letter_confirms_what_touches_few(pace: Pace | None) -> None:
 async def test_digits_go_into_the_rate_and_enter_goes_on_to_the_button() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        pace = Pace()
+        pace = Throttle()
         answers = await asked(app, pilot, plan(3, pace))
         await pilot.press("1", "0", "enter")
         await until(pilot, lambda: isinstance(app.screen.focused, Button), "the button")
@@ -73,7 +73,7 @@ async def test_digits_go_into_the_rate_and_enter_goes_on_to_the_button() -> None
 async def test_enter_in_the_rate_confirms_nothing_before_the_word_is_right() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        answers = await asked(app, pilot, plan(499, Pace(), "prod"))
+        answers = await asked(app, pilot, plan(499, Throttle(), "prod"))
         await pilot.press("tab", "5", "enter")
         await until(
             pilot,

@@ -8,7 +8,7 @@ from tests.tui.console import screen_text, until, until_shown
 from tests.tui.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
 from textual.widgets import Input
 
-from qtop.systems.resque.connection import RedisSource
+from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url
 from resque.codec import encode
 from resque.store import delayed_windows
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.redis
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Scheduled]:
-    source = RedisSource(parse_url(redis_url), KEYS)
+    source = ResqueSystem(parse_url(redis_url), KEYS)
     yield Scheduled(redis_url, source)
     await source.close()
 

@@ -7,9 +7,9 @@ import pytest
 
 from qtop.screens import scheduled_bars
 from qtop.search.filter_language import parse
-from qtop.systems.resque.scheduled_page import Glance, Master
+from qtop.systems.resque.scheduled_page import Master, ScheduledPage
 from qtop.systems.resque.scheduled_rows import ScheduleRow
-from qtop.systems.resque.scheduled_search import MOST_LISTED, Search
+from qtop.systems.resque.scheduled_search import MOST_LISTED, DelayedSearch
 from qtop.widgets.bars import Span
 from resque.store.delayed_outlook import Outlook, Share
 from resque.store.published import OfFile
@@ -28,8 +28,8 @@ def outlook(overdue: Share, *others: Share, first_s: float | None = None) -> Out
     return Outlook(shares, None if first_s is None else NOW_S + first_s)
 
 
-def glance(seen: Outlook | None, master: Master | None, **problems: str) -> Glance:
-    return Glance(None, None, seen, None, master, problems)
+def glance(seen: Outlook | None, master: Master | None, **problems: str) -> ScheduledPage:
+    return ScheduledPage(None, None, seen, None, master, problems)
 
 
 def schedule(ahead_s: float | None) -> ScheduleRow:
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_comes_first() -> None:
 
 
 def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
-    run = Search(parse("x"), NOW_S)
+    run = DelayedSearch(parse("x"), NOW_S)
     run.seen, run.done, run.moments, run.matches = 1_500, 20, 90_000, 7
     said = text(scheduled_bars.search(run, is_running=True, is_by_class=False))
     assert said == "looking … 1,500 jobs, times 20 of 90,000; x stops "

@@ -19,7 +19,7 @@ from qtop.screens.workers import WorkersScreen
 from qtop.text import format
 from qtop.text.safe import ago
 from queuecore.action_record import Actor
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 from resque.errors import Unreachable
 from resque.store.snapshot import Snapshot
 
@@ -48,7 +48,7 @@ def hostile_workers() -> Snapshot:
     )
 
 
-def hostile_deeds() -> list[Deed]:
+def hostile_deeds() -> list[AuditEntry]:
     who = Actor(HOSTILE, HOSTILE)
     return [
         deed(1, actor=who, action=HOSTILE, subject=HOSTILE, queue=HOSTILE, id=HOSTILE),
@@ -85,7 +85,9 @@ async def test_workers(size: tuple[int, int], name: str, look: object, text: str
     ("name", "deeds", "text"),
     [("empty", [], "Nothing was done here yet"), ("hostile", hostile_deeds(), "xxxxx")],
 )
-async def test_history(size: tuple[int, int], name: str, deeds: list[Deed], text: str) -> None:
+async def test_history(
+    size: tuple[int, int], name: str, deeds: list[AuditEntry], text: str
+) -> None:
     source = FakeSource(fleet())
     source.answers = [deeds]
     app = console(source)

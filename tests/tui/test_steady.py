@@ -13,35 +13,35 @@ from tests.tui.looks import NOW, FakeSource, queue, snapshot, survey, worker
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.explained_drops import without_deeds
-from qtop.monitor.incidents.incident import Check, Verdict
-from qtop.monitor.incidents.rules import Judge
+from qtop.monitor.incidents.incident import Check, Incident
+from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.incidents.steady import STAYS_S, Steady
-from qtop.monitor.poller import Look
-from qtop.monitor.row_builder import History
-from qtop.monitor.rows import Board
-from qtop.monitor.state import Stage
+from qtop.monitor.poller import PollResult
+from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.rows import FleetRows
+from qtop.monitor.state import ConsoleState
 from queuecore.action_record import Actor
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 from resque.keys import Keys
 from resque.store.snapshot import Snapshot
 
 KEYS = Keys("resque")
-BURST = Verdict("failures", "bad", "9 jobs failed", "burst")
-OTHER = Verdict("jobs", "warn", "one runs long", "long", "A")
+BURST = Incident("failures", "bad", "9 jobs failed", "burst")
+OTHER = Incident("jobs", "warn", "one runs long", "long", "A")
 
 
-def deed(action: str, source: bytes, at_s: float = 0.0) -> Deed:
+def deed(action: str, source: bytes, at_s: float = 0.0) -> AuditEntry:
     at = NOW + timedelta(seconds=at_s)
     actor = Actor("ada@web1", "qtop")
-    return Deed("id", at, actor, action, "3 jobs", "", source, 3, None, None, None)
+    return AuditEntry("id", at, actor, action, "3 jobs", "", source, 3, None, None, None)
 
 
-def board_at(seconds: float) -> Board:
+def board_at(seconds: float) -> FleetRows:
     look = snapshot(server_time=NOW + timedelta(seconds=seconds))
-    return History().add(look, seconds)
+    return RowBuilder().add(look, seconds)
 
 
-def told(steady: Steady, found: list[Verdict], at_s: float) -> list[str]:
+def told(steady: Steady, found: list[Incident], at_s: float) -> list[str]:
     verdicts = steady.told(found, board_at(at_s), at_s, is_whole=True)
     assert all(each.is_over is (each.key not in {v.key for v in found}) for each in verdicts)
     return [each.kind for each in verdicts]
@@ -62,7 +62,7 @@ def test_an_incident_is_told_from_its_second_look_on() -> None:
 def test_what_could_not_be_read_is_told_at_once(check: Check, kind: str) -> None:
     steady = Steady()
     assert told(steady, [], 0.0) == []
-    assert told(steady, [Verdict(check, "bad", "cannot be read", kind, "q")], 1.0) == [kind]
+    assert told(steady, [Incident(check, "bad", "cannot be read", kind, "q")], 1.0) == [kind]
 
 
 def test_one_that_comes_for_one_look_only_is_not_told() -> None:
@@ -121,8 +121,8 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
 # One's own actions
 
 
-def boards(*looks: Snapshot) -> Board:
-    history = History()
+def boards(*looks: Snapshot) -> FleetRows:
+    history = RowBuilder()
     return [history.add(look, float(number)) for number, look in enumerate(looks)][-1]
 
 
@@ -140,7 +140,7 @@ def test_what_was_done_with_qtop_is_no_fall(action: str) -> None:
     left = without_deeds(board, [deed(action, source, 1.0)], KEYS)
     assert left.totals.falls.waiting is None
     assert not known(left.queues)[0].falls
-    assert not [v for v in Judge().fleet(left, 1.0, None) if v.kind == "fell"]
+    assert not [v for v in IncidentRules().fleet(left, 1.0, None) if v.kind == "fell"]
 
 
 def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
@@ -161,7 +161,7 @@ def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
         deed("pause", KEYS.queue("x"), 1.0),
     ],
 )
-def test_what_another_action_did_explains_nothing(other: Deed) -> None:
+def test_what_another_action_did_explains_nothing(other: AuditEntry) -> None:
     board = without_deeds(boards(*FELL), [other], KEYS)
     assert board.totals.falls.waiting is not None
     assert known(board.queues)[0].falls
@@ -188,9 +188,9 @@ def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() ->
 def test_jobs_that_were_put_back_with_qtop_are_no_growth(
     deeds: list[str], kinds: list[str]
 ) -> None:
-    history, judge = History(), Judge(Thresholds(grow_for_s=60, grow_by_jobs=100))
+    history, judge = RowBuilder(), IncidentRules(Thresholds(grow_for_s=60, grow_by_jobs=100))
     done = tuple(deed(action, KEYS.failed(), 58.0) for action in deeds)
-    found: list[Verdict] = []
+    found: list[Incident] = []
     for second in range(0, 62, 2):
         now = NOW + timedelta(seconds=second)
         mail = queue("mail", 500 if second >= 59 else 0)
@@ -202,7 +202,7 @@ def test_jobs_that_were_put_back_with_qtop_are_no_growth(
 
 def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> None:
     clock: list[float] = [0.0]
-    stage = Stage(
+    stage = ConsoleState(
         address="x",
         namespace="resque",
         interval_s=1.0,
@@ -217,15 +217,15 @@ def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> N
     def fell() -> list[Any]:
         return [each for each in stage.view().glance.verdicts if each.kind == "fell"]
 
-    stage.take(Look(FELL[0], 0.0))
+    stage.take(PollResult(FELL[0], 0.0))
     stage.take_survey(survey())
-    stage.take(Look(FELL[1], 2.0))
+    stage.take(PollResult(FELL[1], 2.0))
     assert stage.fell_now
     assert not fell()
     stage.take_survey(survey(deed("move", KEYS.queue("mail"), 1.0)))
     for number in range(3, 6):
         later = replace(FELL[1], server_time=NOW + timedelta(seconds=number))
-        stage.take(Look(later, float(number)))
+        stage.take(PollResult(later, float(number)))
         assert not fell()
     board = stage.view().board
     assert board is not None

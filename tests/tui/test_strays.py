@@ -7,8 +7,8 @@ from tests.tui.console import console, shows, until, until_shown
 from tests.tui.looks import FakeSource, fleet, snapshot, survey
 from tests.tui.redis_behind import KEYS, Redis, on
 
-from qtop.monitor.incidents.rules import Judge
-from qtop.monitor.row_builder import History
+from qtop.monitor.incidents.rules import IncidentRules
+from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.stray_rows import unregistered_rows
 from qtop.monitor.stray_watch import FIRST_AFTER_S, StrayWatch
 from queuecore.exchange import single
@@ -46,7 +46,7 @@ async def test_a_worker_on_no_register_is_told_shown_and_pruned(redis: Redis) ->
 
 
 def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
-    board = History().add(fleet(), 0.0)
+    board = RowBuilder().add(fleet(), 0.0)
     known_id = known(board.workers)[0].identity.text
     found = Strays((RECORD, Stray("record", known_id, b"", 1, RECORD.record)))
     assert [row.identity.text for row in unregistered_rows(found, board)] == [LOST]
@@ -54,15 +54,15 @@ def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
 
 
 def test_what_was_not_searched_to_the_end_is_not_well() -> None:
-    board = History().add(fleet(), 0.0)
+    board = RowBuilder().add(fleet(), 0.0)
     seen = survey().with_strays(Strays(is_complete=False))
-    told = Judge().judge(board, 0.0, survey=seen, rtt_ms=1.0)
+    told = IncidentRules().judge(board, 0.0, survey=seen, rtt_ms=1.0)
     assert any(each.subject == "strays" and "200,000" in each.text for each in told)
     assert "strays" not in seen.with_strays(Strays()).problems
 
 
 def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
-    board = History().add(snapshot(), 0.0)
+    board = RowBuilder().add(snapshot(), 0.0)
     found = Strays(
         (
             RECORD,
@@ -73,7 +73,7 @@ def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
             Stray("undo", "0123", b"", 9),
         )
     )
-    told = Judge().fleet(board, 0.0, survey().with_strays(found))
+    told = IncidentRules().fleet(board, 0.0, survey().with_strays(found))
     assert [(each.kind, each.remedy) for each in told if each.check == "keys"] == [
         ("record", "qtop prune --dry-run"),
         ("queue", "qtop register -- '-a b'"),

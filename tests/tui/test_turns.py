@@ -17,10 +17,10 @@ from tests.tui.test_poller import Clock, run_until
 from qtop.app.app import QtopApp
 from qtop.app.turns import in_turns
 from qtop.local.workers import LocalWorkers
-from qtop.monitor.poller import Look, Poller
-from qtop.monitor.row_builder import History
-from qtop.monitor.state import Stage
-from qtop.systems.resque.connection import RedisSource
+from qtop.monitor.poller import Poller, PollResult
+from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.state import ConsoleState
+from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url
 from queuecore.cooperative import Slices, at_once
 from resque.keys import Keys
@@ -81,7 +81,7 @@ def test_work_at_once_pauses_for_nobody() -> None:
 
 
 def test_boards_made_in_slices_are_those_made_at_once() -> None:
-    sliced, whole = History(), History()
+    sliced, whole = RowBuilder(), RowBuilder()
     for number in range(3):
         work, pauses = sliced.adding(large(number), float(number)), 0
         while True:
@@ -95,7 +95,7 @@ def test_boards_made_in_slices_are_those_made_at_once() -> None:
         assert board == whole.add(large(number), float(number))
 
 
-def stage(tmp_path: Path) -> Stage:
+def stage(tmp_path: Path) -> ConsoleState:
     local = LocalWorkers(
         tmp_path,
         address="a",
@@ -104,7 +104,7 @@ def stage(tmp_path: Path) -> Stage:
         environ={},
         on_change=lambda: None,
     )
-    return Stage(
+    return ConsoleState(
         address="a",
         namespace="resque",
         interval_s=1.0,
@@ -117,12 +117,12 @@ def stage(tmp_path: Path) -> Stage:
 
 def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) -> None:
     scene = stage(tmp_path)
-    scene.take(Look(large(0), 1.0))
+    scene.take(PollResult(large(0), 1.0))
     before = scene.view()
     assert before.board is not None
     assert before.glance.verdicts
     seen: list[tuple[object, object, object]] = []
-    for _ in scene.taking(Look(large(1), 2.0)):
+    for _ in scene.taking(PollResult(large(1), 2.0)):
         now = scene.view()
         seen.append((now.board, now.glance, now.look))
     old = seen[0]
@@ -138,9 +138,9 @@ def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) 
 
 def test_a_frozen_display_stays_while_a_look_is_taken_in(tmp_path: Path) -> None:
     scene = stage(tmp_path)
-    scene.take(Look(large(0), 1.0))
+    scene.take(PollResult(large(0), 1.0))
     before = scene.view()
-    taking = scene.taking(Look(large(1), 2.0))
+    taking = scene.taking(PollResult(large(1), 2.0))
     next(taking)
     scene.toggle_freeze()
     at_once(taking)
@@ -196,7 +196,7 @@ async def test_a_source_reads_in_turns_and_keeps_what_did_not_change(
 ) -> None:
     direct("SADD", "resque:workers", *(f"h:{number}:q" for number in range(2_500)))
     direct("SET", "resque:worker:h:7:q", '{"queue":"q","payload":{"class":"A","args":[7]}}')
-    source = RedisSource(parse_url(redis_url), Keys("resque"), read_only=True)
+    source = ResqueSystem(parse_url(redis_url), Keys("resque"), read_only=True)
     turns = 0
 
     async def others() -> None:

@@ -16,12 +16,12 @@ from tests.tui.test_verdicts import judged
 from qtop.app.app import QtopApp
 from qtop.monitor.drops import NO_FALLS
 from qtop.monitor.hosts import host_rows
-from qtop.monitor.incidents.incident import Verdict
+from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.jobs import Durations
 from qtop.monitor.rates import UNKNOWN
-from qtop.monitor.rows import Board
-from qtop.monitor.series import Recorder
-from qtop.monitor.state import View
+from qtop.monitor.rows import FleetRows
+from qtop.monitor.series import SeriesRecorder
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.text import format
 from queuecore.values import replace
@@ -164,7 +164,7 @@ def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
 
 
 def test_the_course_of_what_waits_breaks_where_a_queue_turns_unknown() -> None:
-    recorder = Recorder()
+    recorder = SeriesRecorder()
     part = well(queues=[queue("mail", None), queue("low", 7)])
     for at, board in enumerate(boards(well(), part, part, well(), well())):
         recorder.add(board.totals, at * 5.0)
@@ -185,7 +185,7 @@ def test_jobs_that_cannot_be_seen_have_not_ended() -> None:
 # Verdicts
 
 
-def told(part: str) -> tuple[Verdict, ...]:
+def told(part: str) -> tuple[Incident, ...]:
     return judged(well(), ignorant()[part], found=survey())
 
 
@@ -326,11 +326,11 @@ async def test_a_server_that_answers_nothing_for_now_leaves_what_was_known_as_ol
 
 def test_the_line_of_trouble_names_every_part_and_each_reason_once() -> None:
     look = well(queues=None, workers=None, problems={"queues": WHY, "workers": WHY})
-    board: Board = boards(look)[0]
+    board: FleetRows = boards(look)[0]
     view = console(FakeSource(look)).stage.view()
     [span] = frame_texts.trouble(_with(view, board))
     assert span.text == f" ⚠ unknown: queues, workers: {WHY}"
 
 
-def _with(view: View, board: Board) -> View:
+def _with(view: ViewState, board: FleetRows) -> ViewState:
     return dataclasses.replace(view, board=board)

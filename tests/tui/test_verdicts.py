@@ -10,20 +10,20 @@ import pytest
 from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import Lead, Verdict, troubles
+from qtop.monitor.incidents.incident import Incident, Link, troubles
 from qtop.monitor.incidents.pauses import paused_by
-from qtop.monitor.incidents.rules import Judge, no_answer
-from qtop.monitor.row_builder import History
+from qtop.monitor.incidents.rules import IncidentRules, no_answer
+from qtop.monitor.row_builder import RowBuilder
 from qtop.systems.resque.connection import skew_s
 from queuecore.action_record import Actor
 from queuecore.active_job import WRAPPER
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 from queuecore.windows import whole
 from resque.store import health as surveys
 from resque.store.failures import Failure, read
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 from resque.store.snapshot import Snapshot
-from resque.store.waiting_classes import Waiting
+from resque.store.waiting_classes import WaitingClasses
 
 FINE = survey()
 
@@ -31,13 +31,13 @@ FINE = survey()
 def judged(
     *looks: Snapshot,
     every_s: float = 1.0,
-    found: Survey | None = FINE,
+    found: HealthReport | None = FINE,
     rtt_ms: float | None = 5.0,
     thresholds: Thresholds | None = None,
-) -> tuple[Verdict, ...]:
+) -> tuple[Incident, ...]:
     """The verdicts on the last of some looks."""
-    history, judge = History(), Judge(thresholds or Thresholds())
-    verdicts: tuple[Verdict, ...] = ()
+    history, judge = RowBuilder(), IncidentRules(thresholds or Thresholds())
+    verdicts: tuple[Incident, ...] = ()
     for number, look in enumerate(looks):
         at_mono = number * every_s
         now = NOW + timedelta(seconds=at_mono)
@@ -46,15 +46,15 @@ def judged(
     return verdicts
 
 
-def texts(verdicts: Sequence[Verdict]) -> list[str]:
+def texts(verdicts: Sequence[Incident]) -> list[str]:
     return [f"{each.severity}: {each.text}" for each in verdicts]
 
 
-def of_kind(kind: str, verdicts: Sequence[Verdict]) -> list[Verdict]:
+def of_kind(kind: str, verdicts: Sequence[Incident]) -> list[Incident]:
     return [each for each in verdicts if each.kind == kind]
 
 
-def only(kind: str, verdicts: Sequence[Verdict]) -> Verdict:
+def only(kind: str, verdicts: Sequence[Incident]) -> Incident:
     (found,) = of_kind(kind, verdicts)
     return found
 
@@ -140,7 +140,7 @@ def test_what_ends_and_comes_again_begins_anew() -> None:
 
 
 def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
-    board, judge = History().add(fleet(), 0.0), Judge()
+    board, judge = RowBuilder().add(fleet(), 0.0), IncidentRules()
     before = judge.judge(board, 0.0, survey=None, rtt_ms=None)
     after = judge.judge(board, 0.0, survey=FINE, rtt_ms=None)
     assert texts(before) == texts(after)
@@ -153,7 +153,7 @@ def test_a_queue_with_jobs_that_nobody_serves() -> None:
     workers = [worker("web1:7:mail")]
     verdict = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
     assert (verdict.severity, verdict.text) == ("bad", "nobody serves low: 1,204 jobs wait")
-    assert verdict.lead == Lead("queues", "low")
+    assert verdict.lead == Link("queues", "low")
     assert "qtop worker" not in verdict.remedy
     assert not of_kind("unserved", judged(snapshot([queue("mail", 1), queue("low", 0)], workers)))
 
@@ -161,7 +161,7 @@ def test_a_queue_with_jobs_that_nobody_serves() -> None:
 def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_them() -> None:
     look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
     next_job = {"low": b'{"class":"RubyJob","args":[]}'}
-    sampled = {"low": Waiting("low", 2, ("RubyJob", "Other"), 2)}
+    sampled = {"low": WaitingClasses("low", 2, ("RubyJob", "Other"), 2)}
     seen = replace(FINE, fronts=next_job)
     # Where only the next job was looked at, others may wait behind it.
     remedy = only("unserved", judged(look, found=seen)).remedy
@@ -194,13 +194,13 @@ def test_of_many_unserved_queues_the_longest_are_named_and_the_rest_counted() ->
     verdicts = of_kind("unserved", judged(snapshot([*queues, queue("m", 1)], [worker("w:1:m")])))
     assert [each.subject for each in verdicts] == ["q7", "q6", "q5", ""]
     assert verdicts[-1].text == "nobody serves 4 more queues: 28 jobs wait unserved in all"
-    assert verdicts[-1].lead == Lead("queues", filter="unserved")
+    assert verdicts[-1].lead == Link("queues", filter="unserved")
 
 
 def test_without_any_worker_one_sentence_says_it_for_all_queues() -> None:
     verdict = only("no worker", judged(snapshot([queue("a", 1), queue("b", 2)])))
     assert verdict.text == "no worker is alive that takes any: 3 jobs wait in b, a"
-    assert verdict.lead == Lead("workers")
+    assert verdict.lead == Link("workers")
 
 
 def test_what_is_paused_is_not_called_unserved_too() -> None:
@@ -220,7 +220,7 @@ def test_a_queue_that_grows_for_long_enough_is_told_with_its_rates() -> None:
         "mail grows by 0.5 jobs/s: 2.5 come, 2.0 go a second; 165 wait, never empty"
     )
     assert verdict.since == NOW
-    assert verdict.lead == Lead("queues", "mail")
+    assert verdict.lead == Link("queues", "mail")
 
 
 def test_a_queue_that_has_grown_but_drains_at_the_moment_is_not_called_never_empty() -> None:
@@ -272,10 +272,12 @@ def test_items_set_aside_are_told_with_the_way_to_see_them() -> None:
 # Pauses
 
 
-def deed(action: str, subject: str, age_s: float, deed_id: str = "1", queue: str = "") -> Deed:
+def deed(
+    action: str, subject: str, age_s: float, deed_id: str = "1", queue: str = ""
+) -> AuditEntry:
     at = NOW - timedelta(seconds=age_s)
     who = Actor("ada@desk", "qtop")
-    return Deed(deed_id, at, who, action, subject, queue, b"", 1, None, None, None)
+    return AuditEntry(deed_id, at, who, action, subject, queue, b"", 1, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +326,9 @@ def test_everything_paused_is_worse_after_a_while(age_s: float, severity: str) -
         ([], None),
     ],
 )
-def test_who_paused_a_queue_is_whoever_acted_on_it_last(deeds: list[Deed], by: str | None) -> None:
+def test_who_paused_a_queue_is_whoever_acted_on_it_last(
+    deeds: list[AuditEntry], by: str | None
+) -> None:
     found = paused_by(deeds, "mail")
     assert (None if found is None else found.id) == by
 
@@ -351,10 +355,10 @@ def test_silent_and_dead_workers_are_told_with_their_machines() -> None:
     verdicts = judged(look)
     silent, dead = only("silent", verdicts), only("dead", verdicts)
     assert silent.text == "3 workers silent for up to 4 min, on web1, web2"
-    assert silent.lead == Lead("workers", filter="silent")
+    assert silent.lead == Link("workers", filter="silent")
     assert silent.since == NOW - timedelta(seconds=290)
     assert dead.text == "1 worker dead: silent for 1 h, on db"
-    assert (dead.lead, dead.remedy) == (Lead("workers", "db:4:mail"), "qtop prune")
+    assert (dead.lead, dead.remedy) == (Link("workers", "db:4:mail"), "qtop prune")
 
 
 def test_jobs_in_the_hands_of_dead_workers_will_become_failures() -> None:
@@ -391,10 +395,10 @@ def busy(number: int, seconds: float, *, beat_age_s: float = 5.0) -> Snapshot:
     return snapshot([], [state])
 
 
-def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Verdict, ...]:
+def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Incident, ...]:
     """The verdicts on a look after so many jobs of that length were seen to end."""
-    history, judge = History(), Judge()
-    verdicts: tuple[Verdict, ...] = ()
+    history, judge = RowBuilder(), IncidentRules()
+    verdicts: tuple[Incident, ...] = ()
     for at, look in enumerate([*(busy(each, usual_s) for each in range(number)), last]):
         board = history.add(look, float(at))
         verdicts = judge.judge(board, float(at), survey=FINE, rtt_ms=1.0)
@@ -410,7 +414,7 @@ def test_a_job_is_overdue_at_three_times_what_nearly_all_took(
     if told:
         verdict = only("long", verdicts)
         assert verdict.text == "Report runs 2 min on web1; 95 of 100 took at most 40 s"
-        assert verdict.lead == Lead("workers", "web1:7:mail")
+        assert verdict.lead == Link("workers", "web1:7:mail")
         assert verdict.since == NOW - timedelta(seconds=seconds)
 
 
@@ -441,7 +445,7 @@ def test_long_jobs_of_one_class_are_told_together() -> None:
     workers = [worker(f"w:{n}:q", on="q", job=('Odd "one"', []), run_at=old) for n in range(3)]
     verdict = only("long", judged(snapshot([], workers)))
     assert verdict.text == 'Odd "one": 3 jobs run up to 3 h; how long is usual is not known yet'
-    assert verdict.lead == Lead("workers", filter='class:"Odd \\"one\\""')
+    assert verdict.lead == Link("workers", filter='class:"Odd \\"one\\""')
 
 
 # Failures
@@ -451,7 +455,7 @@ def test_failures_that_come_much_faster_than_usual_are_a_burst() -> None:
     calm = failures_every(600, 20)
     look = served(failures=[*failures_every(1, 30, exception="Errno::EPIPE"), *calm])
     verdict = only("burst", judged(look))
-    assert (verdict.severity, verdict.lead) == ("bad", Lead("failed", filter="age<5m"))
+    assert (verdict.severity, verdict.lead) == ("bad", Link("failed", filter="age<5m"))
     assert verdict.text == (
         "30 jobs failed within a minute, usually 0.1 a minute; mostly Errno::EPIPE"
     )
@@ -515,7 +519,7 @@ def test_the_same_error_in_many_classes_points_at_what_they_share(
     assert bool(verdicts) is is_told
     if is_told:
         assert verdicts[0].text == "Net::ReadTimeout in 4 classes, 24 times within an hour"
-        assert verdicts[0].lead == Lead("failed", filter='exception:"Net::ReadTimeout"')
+        assert verdicts[0].lead == Link("failed", filter='exception:"Net::ReadTimeout"')
 
 
 @pytest.mark.parametrize(("others", "is_told"), [(6, False), (5, True)])
@@ -540,7 +544,7 @@ def test_where_an_hour_has_more_failures_than_were_read_no_figure_is_that_of_the
 
 def test_failures_that_cannot_be_read_are_a_note() -> None:
     verdict = only("unreadable failures", judged(served(failures=[read(whole(b"no"), -1)])))
-    assert (verdict.severity, verdict.lead) == ("note", Lead("failed"))
+    assert (verdict.severity, verdict.lead) == ("note", Link("failed"))
 
 
 # The server
@@ -625,15 +629,15 @@ def test_delayed_jobs_that_nobody_moves_are_told(more: dict[str, Any], told: lis
     assert [text for text in texts(verdicts) if not text.startswith("good")] == told
 
 
-def lock_look(at_s: float, left_s: float, owner: str = "web1:7") -> Survey:
+def lock_look(at_s: float, left_s: float, owner: str = "web1:7") -> HealthReport:
     return survey(taken=NOW + timedelta(seconds=at_s), master=owner, lock_left_s=left_s)
 
 
 def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_told() -> None:
-    judge = Judge()
+    judge = IncidentRules()
 
-    def told(found: Survey) -> list[str]:
-        board = History().add(served(), 0.0)
+    def told(found: HealthReport) -> list[str]:
+        board = RowBuilder().add(served(), 0.0)
         verdicts = judge.judge(board, 0.0, survey=found, rtt_ms=None)
         return [each.text for each in verdicts if each.check == "scheduler"]
 

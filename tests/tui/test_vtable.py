@@ -5,11 +5,11 @@ from tests.tui.table_app import Queue, TableApp, WatchedTable, cursor_name, numb
 from textual import events
 from textual.pilot import Pilot
 
-from qtop.widgets.table import TABLE_BINDINGS, VTable
+from qtop.widgets.table import TABLE_BINDINGS, Table
 from qtop.widgets.table_model import FREEZE_S
 
 
-def style_flags(table: VTable[Queue], y: int) -> set[str]:
+def style_flags(table: Table[Queue], y: int) -> set[str]:
     """Which attributes, colours aside, all cells of a line have."""
     styles = [segment.style for segment in table.render_line(y) if segment.style]
     names = ("bold", "dim", "reverse", "underline")
@@ -205,7 +205,7 @@ async def test_the_wheel_scrolls_and_leaves_the_cursor() -> None:
         assert "q1" in app.names()
 
 
-async def wheel_down(pilot: Pilot[None], table: VTable[Queue]) -> None:
+async def wheel_down(pilot: Pilot[None], table: Table[Queue]) -> None:
     table.post_message(
         events.MouseScrollDown(
             widget=table,
@@ -224,7 +224,7 @@ async def wheel_down(pilot: Pilot[None], table: VTable[Queue]) -> None:
 
 def test_every_key_has_an_action_and_an_id_and_stays_out_of_the_footer() -> None:
     for binding in TABLE_BINDINGS:
-        assert callable(getattr(VTable, f"action_{binding.action}"))
+        assert callable(getattr(Table, f"action_{binding.action}"))
         assert binding.id
         assert not binding.show
     assert len({binding.id for binding in TABLE_BINDINGS}) == len(TABLE_BINDINGS)

@@ -7,11 +7,11 @@ import pytest
 from rich.cells import cell_len
 from tests.tui.table_app import COLUMNS, Queue, TableApp, WatchedTable, numbered, queues
 
-from qtop.widgets.columns import Column, Placed, fit
-from qtop.widgets.table import VTable
+from qtop.widgets.columns import Column, PlacedColumn, fit
+from qtop.widgets.table import Table
 
 
-def style_flags(table: VTable[Queue], y: int) -> set[str]:
+def style_flags(table: Table[Queue], y: int) -> set[str]:
     """Which attributes, colours aside, all cells of a line have."""
     styles = [segment.style for segment in table.render_line(y) if segment.style]
     names = ("bold", "dim", "reverse", "underline")
@@ -50,7 +50,7 @@ def column(key: str, width: int, *, flex: int = 0, priority: int = 0) -> Column[
     return Column(key, key, width, lambda row: row, flex=flex, priority=priority)
 
 
-def places(placed: Sequence[Placed[str]]) -> list[tuple[str, int, int]]:
+def places(placed: Sequence[PlacedColumn[str]]) -> list[tuple[str, int, int]]:
     return [(place.column.key, place.x, place.width) for place in placed]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.tui.table_app import Clock, Queue, TableApp, cursor_name, queues
 
-from qtop.widgets.table_model import FREEZE_S, Rows
+from qtop.widgets.table_model import FREEZE_S, TableRows
 
 
 async def test_space_marks_and_goes_on() -> None:
@@ -131,7 +131,7 @@ async def test_asking_for_a_sort_does_not_wait() -> None:
 
 
 def test_a_frozen_order_loses_no_row_when_two_have_one_key() -> None:
-    rows: Rows[str] = Rows(lambda row: row[0], Clock())
+    rows: TableRows[str] = TableRows(lambda row: row[0], Clock())
     rows.replace(["a1", "b1"])
     rows.move_to(1)
     rows.replace(["b2", "b3", "a2"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.actions.precedence import Precedence
+from qtop.actions.precedence import ForegroundPriority
 from qtop.search.following import Follower
 from qtop.search.list_walk import Walk
 from qtop.search.walker import walk
@@ -185,7 +185,7 @@ def follower(counted: Counted) -> Follower:
 
 
 async def test_a_walk_in_the_background_waits_for_who_goes_first() -> None:
-    there, counted, precedence = List(items(1_000)), Counted(), Precedence()
+    there, counted, precedence = List(items(1_000)), Counted(), ForegroundPriority()
     following = Follower(KEY, counted.begin, counted.finish, Clock(), precedence.rest)
     with precedence.ahead():
         walking = asyncio.create_task(following.follow(there.read))

@@ -15,7 +15,7 @@ from tests.tui.looks import FakeSource, fleet, snapshot, worker
 from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.monitor.hosts import host_rows
-from qtop.monitor.row_builder import History
+from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import WorkerRow
 from qtop.systems.resque.host_workers import SIGNALS
 from queuecore.exchange import Exchange, single
@@ -178,7 +178,7 @@ async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_told(redis: Re
 
 def row(worker_id: str, **fields: object) -> WorkerRow:
     state = worker(worker_id, **fields)  # type: ignore[arg-type]
-    [only] = known(History().add(snapshot([], [state]), 1.0).workers)
+    [only] = known(RowBuilder().add(snapshot([], [state]), 1.0).workers)
     return only
 
 

@@ -17,7 +17,7 @@ from queuecore.errors import NoServer
 from queuecore.server.binary import Binary, find_binary, running_binary
 from queuecore.server.folder import SOCKET, opened, prepare_folder
 from queuecore.server.locks import POLL_S, Users, flock, locked, try_flock
-from queuecore.server.process import STOP_TIMEOUT_S, Child, ask_to_end, start
+from queuecore.server.process import STOP_TIMEOUT_S, ServerProcess, ask_to_end, start
 from queuecore.server.talk import ANSWER_TIMEOUT_S, State, ask_info, ask_state
 
 #: Long enough to load some gigabytes of data.
@@ -50,7 +50,7 @@ class PrivateServer:
         self.socket = self.folder / SOCKET
         self._find = find
         self._users = Users(self.folder)
-        self._child: Child | None = None
+        self._child: ServerProcess | None = None
 
     @classmethod
     def at(cls, url: str) -> PrivateServer | None:
@@ -152,7 +152,7 @@ class PrivateServer:
         TERM, INT and HUP stop it cleanly; `on_ready` gets its URL. Main thread only. Raises
         NoServer when it does not start, or runs already. It counts as a user of itself.
         """
-        child: Child | None = None
+        child: ServerProcess | None = None
         asked_to_end = False
 
         def end() -> None:
@@ -186,7 +186,7 @@ class PrivateServer:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _start_or_adopt(self, deadline_s: float) -> Child | None:
+    def _start_or_adopt(self, deadline_s: float) -> ServerProcess | None:
         """Return the started server, or None when a living one was adopted."""
         with opened(self.folder / "server.lock") as fd:
             while True:

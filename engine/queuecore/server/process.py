@@ -20,7 +20,7 @@ LOG_LIMIT_BYTES = 1024 * 1024
 LOG_TAIL_BYTES = 1500
 
 
-class Child(subprocess.Popen[bytes]):
+class ServerProcess(subprocess.Popen[bytes]):
     """A server that this process started, and that may outlive it."""
 
     def __del__(self) -> None:
@@ -36,7 +36,7 @@ class Child(subprocess.Popen[bytes]):
             self.wait()
 
 
-def start(binary: Binary, folder: Path, lock_fd: int, deadline_s: float) -> Child:
+def start(binary: Binary, folder: Path, lock_fd: int, deadline_s: float) -> ServerProcess:
     """Start a server in the folder and wait until it answers. It inherits `lock_fd`.
 
     Raises NoServer, with the end of the server's log, when it does not answer in time.
@@ -47,7 +47,7 @@ def start(binary: Binary, folder: Path, lock_fd: int, deadline_s: float) -> Chil
     with opened(log) as log_fd:
         log_start = os.fstat(log_fd).st_size
         try:
-            child = Child(
+            child = ServerProcess(
                 _command(binary, folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log_fd,
@@ -89,7 +89,7 @@ def _command(binary: Binary, folder: Path) -> list[str]:
     return [str(binary.path), *(x for name in options for x in (f"--{name}", options[name]))]
 
 
-def _await_answer(child: Child, path: Path, deadline_s: float) -> str | None:
+def _await_answer(child: ServerProcess, path: Path, deadline_s: float) -> str | None:
     """Return None when the server answers, else what is wrong with it."""
     state = State.ABSENT
     try:

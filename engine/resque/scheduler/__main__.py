@@ -50,7 +50,7 @@ from resque.keys import DEFAULT_NAMESPACE, Keys
 from resque.scheduler.definition import BadSchedule
 from resque.scheduler.files import read_file
 from resque.scheduler.moving import BATCH
-from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.scheduler.zones import local_zone
 from resque.worker import log, own_server
 from resque.worker.background import settle
@@ -113,9 +113,9 @@ def _queue_of(class_name: str) -> str | None:
         return None
 
 
-def _options(environ: Mapping[str, str]) -> Options:
+def _options(environ: Mapping[str, str]) -> SchedulerOptions:
     file = environ.get("RESQUE_SCHEDULE")
-    return Options(
+    return SchedulerOptions(
         interval_s=_number(environ, "RESQUE_SCHEDULER_INTERVAL", 5.0, 0.01, 1e6),
         lock_timeout_s=int(_number(environ, "LOCK_TIMEOUT", 180, 1, 1e6)),
         lock_prefix=environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""),

@@ -16,7 +16,7 @@ from resque.store.ownership import Ownership
 _HOLDS_S: Final = 60.0
 
 
-class Admission:
+class QueueAdmission:
     """Looks at the namespace when it is opened, and again each minute: two round trips. Where
     Sidekiq was seen, also at each further queue before a job goes there."""
 

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from queuecore import windows
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.bulk import BLANK, Result
 from queuecore.exchange import Arg, Call, Exchange, Steps
 from queuecore.keys import name_bytes
@@ -23,7 +23,7 @@ from resque.keys import Keys
 from resque.scheduler.moving import Push, QueueOf, no_queue, push_of
 from resque.scripts import load_script
 from resque.store import delayed_windows
-from resque.store.delayed_windows import Parked
+from resque.store.delayed_windows import DelayedEntry
 
 _ACT = load_script("delayed_act")
 
@@ -40,7 +40,7 @@ _NO_LIST = "the key of its moment holds no list"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class DelayedRef:
     """One delayed job as it was seen: its moment, its place from the head of that moment's list,
     the SHA-1 and the size of its bytes."""
 
@@ -50,17 +50,17 @@ class Mark:
     size: int
 
 
-def mark(seen: Parked) -> Mark | None:
+def mark(seen: DelayedEntry) -> DelayedRef | None:
     """What names a delayed job to the operations here; None for a moment that cannot be read."""
     if seen.job is None:
         return None
-    return Mark(seen.moment.stamp, seen.place, seen.job.item.sha, seen.job.item.size)
+    return DelayedRef(seen.moment.stamp, seen.place, seen.job.item.sha, seen.job.item.size)
 
 
 def run(
     keys: Keys,
-    marks: Sequence[Mark],
-    trail: Trail | None = None,
+    marks: Sequence[DelayedRef],
+    trail: ActionRecord | None = None,
     *,
     queue_of: QueueOf = no_queue,
 ) -> Steps[Result]:
@@ -74,13 +74,15 @@ def run(
     return _act(keys, marks, _Deed("queue", decide), trail)
 
 
-def delete(keys: Keys, marks: Sequence[Mark], trail: Trail | None = None) -> Steps[Result]:
+def delete(
+    keys: Keys, marks: Sequence[DelayedRef], trail: ActionRecord | None = None
+) -> Steps[Result]:
     """Delete delayed jobs. Costs as `run`."""
     return _act(keys, marks, _Deed("drop", lambda _: None), trail)
 
 
 def reschedule(
-    keys: Keys, marks: Sequence[Mark], at: float, trail: Trail | None = None
+    keys: Keys, marks: Sequence[DelayedRef], at: float, trail: ActionRecord | None = None
 ) -> Steps[Result]:
     """Delay jobs until `at` (epoch, fractions cut off) instead, byte for byte. Costs as `run`."""
     return _act(keys, marks, _Deed("delay", lambda _: None, str(int(at))), trail)
@@ -98,17 +100,19 @@ class _Deed:
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    mark: Mark
+    mark: DelayedRef
     raw: bytes
     push: Push | None
 
 
-def _act(keys: Keys, marks: Sequence[Mark], deed: _Deed, trail: Trail | None) -> Steps[Result]:
+def _act(
+    keys: Keys, marks: Sequence[DelayedRef], deed: _Deed, trail: ActionRecord | None
+) -> Steps[Result]:
     result = Result()
-    todo: Iterable[Mark] = _from_behind(marks)
+    todo: Iterable[DelayedRef] = _from_behind(marks)
     try:
         for is_last_try in (False, True):
-            missed: list[Mark] = []
+            missed: list[DelayedRef] = []
             for batch in _batches(todo):
                 seen: _Seen = yield _find(keys, batch, (_tried(result), len(marks)))
                 takings, absent, refused = _decided(batch, seen, deed)
@@ -127,7 +131,7 @@ def _act(keys: Keys, marks: Sequence[Mark], deed: _Deed, trail: Trail | None) ->
     return result
 
 
-def _from_behind(marks: Iterable[Mark]) -> Iterator[Mark]:
+def _from_behind(marks: Iterable[DelayedRef]) -> Iterator[DelayedRef]:
     """The marks of a moment that follow one another, those further back first: what is taken then
     moves no other."""
     for _, group in groupby(marks, key=lambda mark: mark.stamp):
@@ -138,8 +142,8 @@ def _tried(result: Result) -> int:
     return result.done + result.gone + sum(count for _, count in result.refused)
 
 
-def _batches(marks: Iterable[Mark]) -> Iterator[list[Mark]]:
-    batch: list[Mark] = []
+def _batches(marks: Iterable[DelayedRef]) -> Iterator[list[DelayedRef]]:
+    batch: list[DelayedRef] = []
     size = 0
     for each in marks:
         if batch and (len(batch) >= _JOBS or size + each.size > _BYTES):
@@ -160,7 +164,7 @@ class _Seen:
     lengths: dict[str, int]
 
 
-def _find(keys: Keys, batch: Sequence[Mark], progress: tuple[int, int]) -> Exchange[_Seen]:
+def _find(keys: Keys, batch: Sequence[DelayedRef], progress: tuple[int, int]) -> Exchange[_Seen]:
     stamps = list(dict.fromkeys(mark.stamp for mark in batch))
     sizes = delayed_windows.lengths(keys, stamps)
     finds = tuple(
@@ -180,11 +184,11 @@ def _find(keys: Keys, batch: Sequence[Mark], progress: tuple[int, int]) -> Excha
 
 
 def _decided(
-    batch: Sequence[Mark], seen: _Seen, deed: _Deed
-) -> tuple[list[_Taking], list[Mark], list[str]]:
+    batch: Sequence[DelayedRef], seen: _Seen, deed: _Deed
+) -> tuple[list[_Taking], list[DelayedRef], list[str]]:
     """What to take, what is elsewhere or gone, and why others are refused."""
     takings: list[_Taking] = []
-    absent: list[Mark] = []
+    absent: list[DelayedRef] = []
     refused: list[str] = []
     for mark, raw in zip(batch, seen.raws, strict=True):
         if seen.lengths[mark.stamp] < 0:
@@ -201,7 +205,7 @@ def _decided(
 
 
 def _take(
-    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, trail: Trail | None
+    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, trail: ActionRecord | None
 ) -> Steps[tuple[int, int, list[str]]]:
     """Do it: how many were taken, how many were gone, and why others stay."""
     done = gone = 0
@@ -221,7 +225,7 @@ def _take(
 
 
 def _calls(
-    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, trail: Trail | None
+    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, trail: ActionRecord | None
 ) -> Iterator[tuple[Call, ...]]:
     """The scripts to run, a moment each, those together that keep the server busy for a few
     milliseconds."""
@@ -242,7 +246,7 @@ def _calls(
 
 
 def _call(
-    keys: Keys, stamp: str, takings: Sequence[_Taking], deed: _Deed, trail: Trail | None
+    keys: Keys, stamp: str, takings: Sequence[_Taking], deed: _Deed, trail: ActionRecord | None
 ) -> Call:
     moment = keys.delayed(stamp)
     touched = [*trail_keys(keys, trail), moment, keys.delayed_schedule(), keys.queues()]
@@ -260,15 +264,15 @@ def _call(
     return _ACT.call(touched, args)
 
 
-def _sought(keys: Keys, missed: Sequence[Mark]) -> Steps[list[Mark]]:
+def _sought(keys: Keys, missed: Sequence[DelayedRef]) -> Steps[list[DelayedRef]]:
     """Those of the marks whose jobs are still in their lists, with the places where they are now,
     those further back first. A round trip for each 1,000 jobs of their moments."""
-    found: list[Mark] = []
+    found: list[DelayedRef] = []
     for stamp, group in groupby(missed, key=lambda mark: mark.stamp):
-        left: dict[str, list[Mark]] = {}
+        left: dict[str, list[DelayedRef]] = {}
         for each in group:
             left.setdefault(each.sha, []).append(each)
-        there: list[Mark] = []
+        there: list[DelayedRef] = []
         start, length = 0, 1
         while start < length and left:
             span = (start, start + _SOUGHT - 1)

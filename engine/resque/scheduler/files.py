@@ -30,14 +30,14 @@ class Bad:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ScheduleFiles:
     """What a file holds: schedules, and those that cannot be used."""
 
     schedules: tuple[Schedule, ...] = ()
     bad: tuple[Bad, ...] = ()
 
 
-def read_file(path: Path) -> Found:
+def read_file(path: Path) -> ScheduleFiles:
     """Read all schedules of a file (`.toml`, `.yml`, `.yaml`). Raises BadSchedule for a file that
     cannot be read."""
     try:
@@ -56,7 +56,7 @@ def read_file(path: Path) -> Found:
             found.append(read(name, config))
         except BadSchedule as error:
             bad.append(Bad(name, f"{path}:{lines.get(name, 1)}", str(error)))
-    return Found(tuple(found), tuple(bad))
+    return ScheduleFiles(tuple(found), tuple(bad))
 
 
 def _toml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:

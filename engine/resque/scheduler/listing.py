@@ -15,10 +15,10 @@ from resque.scheduler.definition import BadSchedule, Schedule, from_json, read
 from resque.scheduler.moving import QueueOf, no_queue
 from resque.scheduler.plan import next_firing
 from resque.store import published, queues, schedules
-from resque.store.published import Entry, OfFile
+from resque.store.published import OfFile, PublishedSchedule
 from resque.store.schedules import Stored
 
-Source = Literal["persistent", "file"]
+ScheduleSource = Literal["persistent", "file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,18 @@ class Listed:
     problem: str | None
     next_at: datetime | None
     last_at: datetime | None
-    source: Source = "persistent"
+    source: ScheduleSource = "persistent"
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ScheduleListing:
     """All schedules by name; `of_file` says whether those of a file are known."""
 
     schedules: tuple[Listed, ...]
     of_file: OfFile
 
 
-def everything(keys: Keys, prefix: str, now: datetime, local: tzinfo) -> Steps[Listing]:
+def everything(keys: Keys, prefix: str, now: datetime, local: tzinfo) -> Steps[ScheduleListing]:
     """All schedules by name, also those of the master's file if it publishes them; of one name
     Redis's counts, as for the scheduler. `prefix` is that of the master lock, `local` the zone of
     the schedulers, for cron expressions that name none. Two round trips, O(schedules)."""
@@ -59,11 +59,11 @@ def everything(keys: Keys, prefix: str, now: datetime, local: tzinfo) -> Steps[L
         name: listed(name, raw, found.last.get(name), now, local)
         for name, raw in found.configs.items()
     }
-    return Listing(tuple(both[name] for name in sorted(both)), of_file)
+    return ScheduleListing(tuple(both[name] for name in sorted(both)), of_file)
 
 
 def of_entry(
-    name: str, entry: Entry, last_raw: bytes | None, now: datetime, local: tzinfo
+    name: str, entry: PublishedSchedule, last_raw: bytes | None, now: datetime, local: tzinfo
 ) -> Listed:
     """One schedule of a file, from what its scheduler has published. Never raises. Costs as
     `listed`."""

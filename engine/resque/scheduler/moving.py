@@ -87,7 +87,7 @@ def as_list(args: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedJobs:
     """What became of delayed jobs, in numbers. `set_aside` are those that cannot be moved, with
     the reason; they are kept in `unreadable:delayed`."""
 
@@ -95,9 +95,9 @@ class Moved:
     deleted: int = 0
     set_aside: tuple[Unreadable, ...] = ()
 
-    def plus(self, other: Moved) -> Moved:
+    def plus(self, other: MovedJobs) -> MovedJobs:
         """These numbers and those."""
-        return Moved(
+        return MovedJobs(
             self.queued + other.queued,
             self.deleted + other.deleted,
             self.set_aside + other.set_aside,
@@ -110,7 +110,7 @@ class Pass:
     `next_at` is when the next one will be (epoch), None when there is none. `broken` are moments
     whose key is not a list."""
 
-    moved: Moved
+    moved: MovedJobs
     is_complete: bool
     next_at: float | None = None
     broken: tuple[str, ...] = ()
@@ -128,7 +128,7 @@ def move_due(
     """Move the jobs that are due at `now` (epoch), the earliest first, but at most 50 batches.
     Those whose queue is refused are set aside; `see` is called with each of the others. Three
     round trips a batch; no script touches more than `batch` jobs."""
-    moved, broken = Moved(), list[str]()
+    moved, broken = MovedJobs(), list[str]()
     for _ in range(PASS_BATCHES):
         first: list[tuple[str, float]] = yield single(
             ("ZRANGE", keys.delayed_schedule(), len(broken), len(broken), "WITHSCORES"),
@@ -147,7 +147,7 @@ def move_due(
     return Pass(moved, False, None, tuple(broken))
 
 
-def reset(keys: Keys) -> Steps[Moved]:
+def reset(keys: Keys) -> Steps[MovedJobs]:
     """Delete all delayed jobs, also those that arrive meanwhile. Returns how many. Three round
     trips for each 100; moments whose key is not a list stay. (Ruby: reset_delayed_queue.)"""
     deleted = skip = 0
@@ -156,7 +156,7 @@ def reset(keys: Keys) -> Steps[Moved]:
             ("ZRANGE", keys.delayed_schedule(), skip, skip, "WITHSCORES"), delayed.stamps
         )
         if not first:
-            return Moved(deleted=deleted)
+            return MovedJobs(deleted=deleted)
         stamp = first[0][0]
         head: list[bytes] | None = yield _head(keys, stamp, BATCH)
         if head is None:
@@ -176,7 +176,7 @@ def _move_head(
     refusal: Refusal,
     batch: int,
     see: See,
-) -> Steps[Moved | None]:
+) -> Steps[MovedJobs | None]:
     """Move the first jobs of a moment; None when its key is not a list."""
     head: list[bytes] | None = yield _head(keys, stamp, batch)
     if head is None:
@@ -192,7 +192,7 @@ def _move_head(
     taken, kept_back = yield _take(keys, stamp, decided)
     aside = [push for push in pushes[:taken] if isinstance(push, Unreadable)]
     refused = [Unreadable(b"", "the key of its queue is not a list")] * kept_back
-    return Moved(queued=taken - len(aside) - kept_back, set_aside=(*aside, *refused))
+    return MovedJobs(queued=taken - len(aside) - kept_back, set_aside=(*aside, *refused))
 
 
 def _admitted(push: Push | Unreadable, raw: bytes, refusal: Refusal) -> Push | Unreadable:

@@ -26,7 +26,7 @@ class Planned:
     until: datetime | None = None
 
 
-class Plan:
+class FiringPlan:
     """The schedules of one scheduler with their next firings. `local` is the zone of cron
     expressions that name none."""
 

@@ -10,7 +10,7 @@ from queuecore.stores import Store
 from resque.errors import Refused, StoreError
 from resque.keys import Keys
 from resque.store import published
-from resque.store.published import Entry
+from resque.store.published import PublishedSchedule
 
 #: What is published lives so long at least; it is renewed three times in that.
 _LEAST_LIFETIME_S = 60
@@ -38,17 +38,17 @@ class Publisher:
         self._lifetime_s = max(_LEAST_LIFETIME_S, lifetime_s)
         self._log = log
         self._mono_now = mono_now
-        self._entries: Mapping[str, Entry] = {}
+        self._entries: Mapping[str, PublishedSchedule] = {}
         self._due_at = float("inf")
         self._was_told = False
 
-    def publish(self, entries: Mapping[str, Entry]) -> None:
+    def publish(self, entries: Mapping[str, PublishedSchedule]) -> None:
         """Publish these from now on. Raises StoreError when Redis does not answer."""
         self._entries = entries
         self._due_at = float("-inf")
         self.renew()
 
-    def begin(self, entries: Mapping[str, Entry]) -> list[Exchange[bool]]:
+    def begin(self, entries: Mapping[str, PublishedSchedule]) -> list[Exchange[bool]]:
         """As `publish`, to be sent beside other things; what comes of it goes to `begun`."""
         self._entries = entries
         exchange = self._exchange()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.bulk import Result
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
@@ -24,7 +24,7 @@ _NO_QUEUE = "it names no queue, and its class has none that is known here"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ScheduleRef:
     """One persistent schedule as it was seen: its name, and the SHA-1 of its configuration."""
 
     name: str
@@ -34,7 +34,7 @@ class Mark:
 def run_now(
     keys: Keys,
     schedules: Sequence[Schedule],
-    trail: Trail | None = None,
+    trail: ActionRecord | None = None,
     *,
     queue_of: QueueOf = no_queue,
 ) -> Steps[Result]:
@@ -54,13 +54,15 @@ def run_now(
     return result
 
 
-def _push(keys: Keys, queue: str, payload: bytes, trail: Trail | None) -> Exchange[int]:
+def _push(keys: Keys, queue: str, payload: bytes, trail: ActionRecord | None) -> Exchange[int]:
     touched = [*trail_keys(keys, trail), keys.queues(), keys.queue(queue)]
     call = _PUSH.call(touched, [*trail_args(trail), name_bytes(queue), payload])
     return single(call, int, writes=True)
 
 
-def delete(keys: Keys, marks: Sequence[Mark], trail: Trail | None = None) -> Steps[Result]:
+def delete(
+    keys: Keys, marks: Sequence[ScheduleRef], trail: ActionRecord | None = None
+) -> Steps[Result]:
     """Delete persistent schedules and tell the schedulers, each only while its configuration is
     what was seen. One round trip each. Schedules of a scheduler's file are not in Redis: it
     writes those that are to persist again when it starts."""

@@ -22,18 +22,18 @@ from queuecore.exchange import Exchange
 from queuecore.stores import Store
 from resque.errors import StoreError, WrongType
 from resque.keys import Keys
-from resque.scheduler.admission import Admission
+from resque.scheduler.admission import QueueAdmission
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
-from resque.scheduler.files import Found, read_file
+from resque.scheduler.files import ScheduleFiles, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
-from resque.scheduler.plan import Plan, Planned
+from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
 from resque.scheduler.server_clock import ServerClock
-from resque.scheduler.signals import Wishes
+from resque.scheduler.signals import SchedulerSignals
 from resque.scheduler.statused import Statused
 from resque.scheduler.together import together
 from resque.store import delayed, schedules
-from resque.store.published import Entry
+from resque.store.published import PublishedSchedule
 from resque.store.schedules import Firing, Stored
 from resque.worker.adopted import adopted
 from resque.worker.log import told
@@ -45,7 +45,7 @@ _LARGE_SKEW_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SchedulerOptions:
     """How a scheduler behaves. `interval_s` is the longest time between two looks; `is_dynamic`
     follows changes of persistent schedules; `environment` is what `rails_env` is compared with."""
 
@@ -74,7 +74,7 @@ class Scheduler:
         *,
         version: str,
         zone: tzinfo,
-        options: Options = Options(),
+        options: SchedulerOptions = SchedulerOptions(),
         queue_of: QueueOf = no_queue,
         log: Callable[[str], None] = lambda line: None,
         clock: times.Clock | None = None,
@@ -90,8 +90,8 @@ class Scheduler:
         self._log = log
         self._server_clock = ServerClock()
         self._clock = clock or self._server_clock
-        self._admission = Admission(store, keys, self._clock, log)
-        self._plan = Plan(zone)
+        self._admission = QueueAdmission(store, keys, self._clock, log)
+        self._plan = FiringPlan(zone)
         self._of_file = self._read_file()
         self._publisher = Publisher(
             store,
@@ -102,7 +102,7 @@ class Scheduler:
             log=log,
         )
         self._statused = Statused(store, keys, log)
-        self._wishes = Wishes()
+        self._wishes = SchedulerSignals()
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
         self._told_of_skew = self._told_of_no_clock = False
@@ -241,9 +241,9 @@ class Scheduler:
 
     # ---- schedules
 
-    def _read_file(self) -> Found:
+    def _read_file(self) -> ScheduleFiles:
         path = self._options.schedule_file
-        found = Found() if path is None else read_file(path)
+        found = ScheduleFiles() if path is None else read_file(path)
         for each in found.bad:
             self._log(f"skipped: {each.place}: {each.problem}")
         for schedule in found.schedules:
@@ -323,14 +323,16 @@ class Scheduler:
             return "names no queue, nor does its class"
         return None
 
-    def _entries(self) -> dict[str, Entry]:
+    def _entries(self) -> dict[str, PublishedSchedule]:
         """What is published of the file's schedules; Redis has those that are to persist."""
-        found = {bad.name: Entry(None, problem=bad.problem) for bad in self._of_file.bad}
+        found = {
+            bad.name: PublishedSchedule(None, problem=bad.problem) for bad in self._of_file.bad
+        }
         for schedule in self._of_file.schedules:
             if not schedule.is_persistent:
                 queue, why = schedule.queue_for(self._queue_of), self._unusable(schedule)
                 problem = None if why is None else f"it {why}"
-                found[schedule.name] = Entry(schedule.source, queue, problem)
+                found[schedule.name] = PublishedSchedule(schedule.source, queue, problem)
         return found
 
     def _fire_due(self) -> None:

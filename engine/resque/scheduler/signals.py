@@ -20,7 +20,7 @@ _LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _HANDLED = (*_LEAVE, signal.SIGUSR1, signal.SIGUSR2)
 
 
-class Wishes:
+class SchedulerSignals:
     """The signals a scheduler got, as wishes; no wait outlasts one. A context manager: it takes
     the signals over and gives them back."""
 

@@ -42,7 +42,7 @@ class Claim:
 
 
 @value
-class Seen:
+class ClaimSeen:
     """What stands under an id. `claim` is the value of the claim's key, `beat` the heartbeat as it
     is in Redis; None for what is absent. `now` is the server's clock."""
 
@@ -85,7 +85,7 @@ class Seen:
         return (self.now - beaten).total_seconds() > after_s
 
 
-_NOTHING = Seen(None, None, None, False)
+_NOTHING = ClaimSeen(None, None, None, False)
 
 
 def wrote(claim: bytes, record: bytes) -> bool:
@@ -123,7 +123,7 @@ def in_hand(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | No
 
     def parse(replies: list[Reply]) -> tuple[Record | None, int] | None:
         found, record, processed = replies
-        seen = Seen(found, None, record, True)
+        seen = ClaimSeen(found, None, record, True)
         if seen.token != claim.token:
             return None
         is_ours = record is not None and seen.is_of(claim)
@@ -178,7 +178,7 @@ def renew(keys: Keys, claim: Claim, terms: Terms) -> Steps[bool]:
 def _settle(keys: Keys, claim: Claim, terms: Terms, *, takes_over: bool) -> Steps[bool]:
     seen, keeps = _NOTHING, False
     while True:
-        found: Seen | None = yield _attempt(keys, claim, terms, seen, keeps=keeps)
+        found: ClaimSeen | None = yield _attempt(keys, claim, terms, seen, keeps=keeps)
         if found is None:
             return True
         seen = found
@@ -190,19 +190,19 @@ def _settle(keys: Keys, claim: Claim, terms: Terms, *, takes_over: bool) -> Step
 
 
 def _attempt(
-    keys: Keys, claim: Claim, terms: Terms, seen: Seen, *, keeps: bool
-) -> Exchange[Seen | None]:
+    keys: Keys, claim: Claim, terms: Terms, seen: ClaimSeen, *, keeps: bool
+) -> Exchange[ClaimSeen | None]:
     """Take an id if all is as seen. Returns None, or what is there instead."""
     worker_id = claim.worker_id
     lost = None if keeps else seen.record
     entry = b"" if lost is None else workers.left_behind(worker_id, terms.now)(lost)
     list_name = workers.own_list_of(lost) if terms.own_lists else ""
 
-    def parse(reply: Reply) -> Seen | None:
+    def parse(reply: Reply) -> ClaimSeen | None:
         if reply[0] == 1:
             return None
         _, claimed, beaten, record, is_registered, *moment = reply
-        return Seen(claimed, beaten, record, is_registered == 1, times.from_server(*moment))
+        return ClaimSeen(claimed, beaten, record, is_registered == 1, times.from_server(*moment))
 
     return single(
         _CLAIM.call(

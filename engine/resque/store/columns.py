@@ -60,7 +60,7 @@ def integer(reply: bytes | StoreError | None) -> int | None:
         return None
 
 
-class Column(Generic[T]):
+class ReplyColumn(Generic[T]):
     """One thing about each of many. What comes as it came the last time is not read again, and
     stays the same object.
 

@@ -40,7 +40,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class DelayedEntry:
     """One delayed job as it was seen. `place` counts from the head of its moment's list. `job` is
     None for a moment that cannot be read because its key is no list."""
 
@@ -55,7 +55,7 @@ class Page:
     end. `first` and `last` count the moments they are of, from 1; `moments` is how many there are
     altogether."""
 
-    jobs: tuple[Parked, ...]
+    jobs: tuple[DelayedEntry, ...]
     after: Position | None
     first: int
     last: int
@@ -65,7 +65,7 @@ class Page:
 def page(keys: Keys, start: Position, count: int, *, max_bytes: int = LISTED_BYTES) -> Steps[Page]:
     """Read `count` jobs from a position on. Three round trips, more where moments are empty;
     O(count + moments looked at)."""
-    jobs: list[Parked] = []
+    jobs: list[DelayedEntry] = []
     rank, offset = start.rank, start.offset
     while True:
         total, found = yield from _moments(keys, rank, min(count, MOMENTS))
@@ -98,10 +98,10 @@ def before(keys: Keys, end: Position, count: int) -> Steps[Position]:
 
 
 #: Takes jobs, how many moments are done, and of how many; returns whether to go on.
-Visit = Callable[[Sequence[Parked], int, int], bool]
+VisitDelayed = Callable[[Sequence[DelayedEntry], int, int], bool]
 
 
-def walk(keys: Keys, visit: Visit, *, max_bytes: int = LISTED_BYTES) -> Steps[None]:
+def walk(keys: Keys, visit: VisitDelayed, *, max_bytes: int = LISTED_BYTES) -> Steps[None]:
     """Show all delayed jobs to `visit`, the next first, until it returns False. Moments that come
     or go meanwhile move no others out of sight. Two round trips for each 500 moments, one more for
     each 250 jobs; holds no more than these."""
@@ -115,7 +115,7 @@ def walk(keys: Keys, visit: Visit, *, max_bytes: int = LISTED_BYTES) -> Steps[No
         ]
         total = max(total, done + len(found))
         for spans, many in _stretches(found):
-            step: Exchange[list[Parked]] = _read(keys, spans, max_bytes, (done, total))
+            step: Exchange[list[DelayedEntry]] = _read(keys, spans, max_bytes, (done, total))
             jobs = yield step
             done += many
             if not visit(jobs, done, total):
@@ -232,22 +232,22 @@ def _read(
     spans: Sequence[_Span],
     max_bytes: int,
     progress: tuple[int, int] | None = None,
-) -> Exchange[list[Parked]]:
+) -> Exchange[list[DelayedEntry]]:
     sound = [span for span in spans if span[0].size >= 0]
     args: list[Arg] = [max_bytes]
     for _, start, many in sound:
         args += [start, start + many - 1]
 
-    def parse(replies: list[list[list[bytes]]]) -> list[Parked]:
+    def parse(replies: list[list[list[bytes]]]) -> list[DelayedEntry]:
         stretches = iter(replies[0] if replies else ())
-        jobs: list[Parked] = []
+        jobs: list[DelayedEntry] = []
         for moment, start, _ in spans:
             if moment.size < 0:
-                jobs.append(Parked(moment, 0, None))
+                jobs.append(DelayedEntry(moment, 0, None))
                 continue
             found = map(read_item, next(stretches))
             jobs += [
-                Parked(moment, place, delayed.read(item, place - moment.size))
+                DelayedEntry(moment, place, delayed.read(item, place - moment.size))
                 for place, item in enumerate(found, start)
             ]
         return jobs

@@ -1,6 +1,6 @@
 """What an operator does with failures: requeue, delete, edit; one, many, or all that match.
 
-Entries are named by `bulk.Mark`s and found by their bytes, wherever they are by then. Every
+Entries are named by `bulk.JobRef`s and found by their bytes, wherever they are by then. Every
 operation returns numbers and can leave a trail for its undo.
 """
 
@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from queuecore import bulk, times
-from queuecore.action_record import Trail
-from queuecore.bulk import Mark, Result, Taking
+from queuecore.action_record import ActionRecord
+from queuecore.bulk import JobRef, Result, Taking
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
 from queuecore.windows import Item
@@ -25,27 +25,27 @@ from resque.store.failures import FAILED, Failure
 _STAMP = load_script("stamp")
 
 
-def mark(failure: Failure) -> Mark:
+def mark(failure: Failure) -> JobRef:
     """What names a failure to the operations here."""
-    return Mark(failure.place, failure.item.sha)
+    return JobRef(failure.place, failure.item.sha)
 
 
 def select(
     keys: Keys, wanted: Callable[[Failure], bool], list_name: str = FAILED
-) -> Steps[list[Mark]]:
+) -> Steps[list[JobRef]]:
     """The failures that match, newest first. A round trip for each 1,000 entries; O(list)."""
 
-    def choose(item: Item, place: int) -> Mark | None:
-        return Mark(place, item.sha) if wanted(failures.read(item, place)) else None
+    def choose(item: Item, place: int) -> JobRef | None:
+        return JobRef(place, item.sha) if wanted(failures.read(item, place)) else None
 
-    found: list[Mark] = yield from bulk.scan(failures.list_key(keys, list_name), choose)
+    found: list[JobRef] = yield from bulk.scan(failures.list_key(keys, list_name), choose)
     return found
 
 
 def requeue(
     keys: Keys,
-    marks: Sequence[Mark],
-    trail: Trail | None = None,
+    marks: Sequence[JobRef],
+    trail: ActionRecord | None = None,
     *,
     list_name: str = FAILED,
     queue: str | None = None,
@@ -64,8 +64,8 @@ def requeue(
 
 def delete(
     keys: Keys,
-    marks: Sequence[Mark],
-    trail: Trail | None = None,
+    marks: Sequence[JobRef],
+    trail: ActionRecord | None = None,
     *,
     list_name: str = FAILED,
     at_once: int = bulk.TAKE_ITEMS,
@@ -77,10 +77,10 @@ def delete(
 
 def edit_and_requeue(
     keys: Keys,
-    failure: Mark,
+    failure: JobRef,
     queue: str,
     payload: bytes,
-    trail: Trail | None = None,
+    trail: ActionRecord | None = None,
     *,
     list_name: str = FAILED,
 ) -> Steps[Result]:
@@ -109,7 +109,7 @@ def requeue_and_keep(
 
 
 def clear_retried(
-    keys: Keys, trail: Trail | None = None, *, list_name: str = FAILED
+    keys: Keys, trail: ActionRecord | None = None, *, list_name: str = FAILED
 ) -> Steps[Result]:
     """Delete the failures that carry `retried_at`. (Ruby: Failure.clear_retried.)"""
     marks = yield from select(keys, lambda failure: failure.retried_at is not None, list_name)

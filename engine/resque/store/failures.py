@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from queuecore import times, windows
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.exchange import Exchange, single
 from queuecore.keys import name_bytes, name_text
 from queuecore.values import value as value_class
@@ -183,7 +183,7 @@ def extent(keys: Keys, list_name: str = FAILED) -> Exchange[Extent]:
 
 
 def clear(
-    keys: Keys, seen: Extent, trail: Trail | None = None, list_name: str = FAILED
+    keys: Keys, seen: Extent, trail: ActionRecord | None = None, list_name: str = FAILED
 ) -> Exchange[int | None]:
     """Delete the failures that were there when `seen` was read; later ones stay. Returns and
     costs as `windows.clear_to`."""

@@ -9,25 +9,25 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from queuecore import audit, times
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 from queuecore.exchange import Exchange, Reply, Steps
 from queuecore.keys import name_text
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
 from resque.store import delayed, delayed_windows, next_jobs, ownership, server_info
 from resque.store.ownership import Ownership
-from resque.store.server_info import Facts
+from resque.store.server_info import ServerInfo
 from resque.store.strays import Strays
-from resque.store.waiting_classes import Waiting
+from resque.store.waiting_classes import WaitingClasses
 
-Part = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
+HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
 
 #: How many of the newest actions are looked through for pauses.
 DEEDS_READ = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class HealthReport:
     """What was found. None means unknown, and `problems` says why, by part.
 
     Attributes:
@@ -48,24 +48,24 @@ class Survey:
     """
 
     taken: datetime | None = None
-    facts: Facts | None = None
+    facts: ServerInfo | None = None
     master: str | None = None
     lock_left_s: float | None = None
     due: float | None = None
     schedules: int | None = None
     aside: int | None = None
-    deeds: tuple[Deed, ...] | None = None
+    deeds: tuple[AuditEntry, ...] | None = None
     fronts: Mapping[str, bytes] = field(default_factory=dict)
-    problems: Mapping[Part, str] = field(default_factory=dict)
-    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    problems: Mapping[HealthPart, str] = field(default_factory=dict)
+    waiting: Mapping[str, WaitingClasses] = field(default_factory=dict)
     skew_s: float | None = None
     strays: Strays | None = None
     ownership: Ownership | None = None
 
-    def with_strays(self, strays: Strays | None, why: str = "") -> Survey:
+    def with_strays(self, strays: Strays | None, why: str = "") -> HealthReport:
         """The same with what a search for jobs that no index leads to has found; `why` it could not
         be made."""
-        problems: dict[Part, str] = {k: v for k, v in self.problems.items() if k != "strays"}
+        problems: dict[HealthPart, str] = {k: v for k, v in self.problems.items() if k != "strays"}
         if strays is not None and not strays.is_complete:
             why = "only the first 200,000 keys were looked at"
         if why:
@@ -73,13 +73,13 @@ class Survey:
         return replace(self, strays=strays, problems=problems)
 
 
-def failed(why: str) -> Survey:
+def failed(why: str) -> HealthReport:
     """The survey of a server that told nothing."""
-    parts: tuple[Part, ...] = get_args(Part)
-    return Survey(problems=dict.fromkeys(parts, why))
+    parts: tuple[HealthPart, ...] = get_args(HealthPart)
+    return HealthReport(problems=dict.fromkeys(parts, why))
 
 
-def settled(keys: Keys, found: Survey) -> Steps[Survey]:
+def settled(keys: Keys, found: HealthReport) -> Steps[HealthReport]:
     """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
     round trips find out whether it has any, some more where many have none."""
     if found.taken is None or found.due is None or found.due > found.taken.timestamp():
@@ -94,27 +94,29 @@ def settled(keys: Keys, found: Survey) -> Steps[Survey]:
     return replace(found, due=due)
 
 
-def look(keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime) -> Steps[Survey]:
+def look(
+    keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime
+) -> Steps[HealthReport]:
     """As `take`, then `settled`, and whose the keys are, by these queues, or, without any, by those
     that are registered; see `ownership.look`. Three round trips, five where delayed jobs may be
     overdue."""
-    found: Survey = yield take(keys, lock, queues)
+    found: HealthReport = yield take(keys, lock, queues)
     found = yield from settled(keys, found)
     whose = yield from ownership.look(keys, queues or None, now=now)
     return replace(found, ownership=whose)
 
 
-def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey]:
+def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[HealthReport]:
     """Find out. What a user may not ask stays unknown; raises Busy when the server answers nothing
     for now. `lock` is the schedulers' master lock's
     key, `queues` those whose next jobs are wanted. One round trip, O(schedules' number,
     `DEEDS_READ` and queues)."""
 
-    def parse(replies: list[Reply]) -> Survey:
+    def parse(replies: list[Reply]) -> HealthReport:
         clock, info, config, master, left, first, schedules, entries, aside, *heads = replies
-        problems: dict[Part, str] = {}
+        problems: dict[HealthPart, str] = {}
 
-        def known(part: Part, *parts: Reply) -> bool:
+        def known(part: HealthPart, *parts: Reply) -> bool:
             refused = next((each for each in parts if isinstance(each, StoreError)), None)
             if isinstance(refused, Busy):
                 raise refused
@@ -124,7 +126,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Survey
 
         has_scheduler = known("scheduler", master, first, schedules)
         payloads = next_jobs.read(queues, heads).payloads if known("fronts", *heads) else {}
-        return Survey(
+        return HealthReport(
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
             facts=server_info.read_facts(info, config) if known("server", info) else None,
             master=name_text(master or b"") if has_scheduler else None,

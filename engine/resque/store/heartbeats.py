@@ -18,7 +18,7 @@ _IDLE = 100
 _Rows = list[Reply] | None
 
 
-class Signs:
+class Heartbeats:
     """Finds out who may hold something else: `glance` and `see` in a look's first round trip;
     then `records_due` and `counts_due` say whom to ask, and `judge` looks at what they answered.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
 from resque.keys import Keys
@@ -18,7 +18,12 @@ _BYTES = 1 << 20
 
 
 def load(
-    keys: Keys, key: bytes, items: Iterable[bytes], trail: Trail | None, *, queue: str | None = None
+    keys: Keys,
+    key: bytes,
+    items: Iterable[bytes],
+    trail: ActionRecord | None,
+    *,
+    queue: str | None = None,
 ) -> Steps[int]:
     """Put items at the end of the list `key`, in their order; `queue` is registered, if it is one.
 
@@ -46,7 +51,7 @@ def _parts(items: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 def _loading(
-    keys: Keys, key: bytes, part: list[bytes], trail: Trail | None, queue: str | None
+    keys: Keys, key: bytes, part: list[bytes], trail: ActionRecord | None, queue: str | None
 ) -> Exchange[int]:
     # A flag besides the name: a queue's name may be empty.
     registration = (0, "") if queue is None else (1, name_bytes(queue))

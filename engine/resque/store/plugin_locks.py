@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @value
-class Found:
+class LocksFound:
     """What a job that was taken had: how many locks were deleted, which Ruby deletes then, too;
     and the lock of resque-lock, which Ruby keeps until the job is done, empty without one.
     `problem` says why some could not be deleted."""
@@ -58,7 +58,7 @@ def running_lock(keys: Keys, class_name: str, args: Any) -> bytes:
     return keys.job_lock(class_name, f"[{', '.join(known)}]")
 
 
-def free_taken(keys: Keys, queue: str, class_name: str, args: Any) -> Exchange[Found]:
+def free_taken(keys: Keys, queue: str, class_name: str, args: Any) -> Exchange[LocksFound]:
     """Delete the locks of a job that was just taken off its queue, as Ruby does. One round trip."""
     locks = waiting_locks(keys, queue, class_name, args)
     kept = running_lock(keys, class_name, args)
@@ -66,11 +66,11 @@ def free_taken(keys: Keys, queue: str, class_name: str, args: Any) -> Exchange[F
     if kept:
         commands = (*commands, ("EXISTS", kept))
 
-    def parse(replies: list[Reply]) -> Found:
+    def parse(replies: list[Reply]) -> LocksFound:
         refused = next((each for each in replies if isinstance(each, StoreError)), None)
         is_kept = bool(kept) and replies[-1] == 1
         freed = sum(each for each in replies[: len(locks)] if isinstance(each, int))
-        return Found(freed, kept if is_kept else b"", str(refused or ""))
+        return LocksFound(freed, kept if is_kept else b"", str(refused or ""))
 
     return Exchange(commands, parse, writes=True, tolerant=True)
 

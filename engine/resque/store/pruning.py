@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
 from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
@@ -86,7 +86,7 @@ def take_off(
     requeue_lost: int = 0,
     own_lists: bool = False,
     tell: Tell = lambda record, error: error,
-    trail: Trail | None = None,
+    trail: ActionRecord | None = None,
 ) -> Steps[Fate]:
     """Take one dead worker off the register, unless it has beaten or holds something else since it
     was seen; its job fails or goes back as in `prune`, in the same step. One round trip or two."""

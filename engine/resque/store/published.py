@@ -23,7 +23,7 @@ LONGEST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PublishedSchedule:
     """One schedule of a file: its configuration (JSON; None when it has none that can be written),
     the queue of its jobs (None when it is not known), and why it does not fire (None: it does)."""
 
@@ -38,7 +38,7 @@ class OfFile:
     file's schedules fire, and there are none here. `unknown` says why they are not known."""
 
     master: str | None
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    entries: Mapping[str, PublishedSchedule] = field(default_factory=dict)
     unknown: str | None = None
 
 
@@ -46,7 +46,7 @@ def publish(
     keys: Keys,
     prefix: str,
     owner: str,
-    entries: Mapping[str, Entry],
+    entries: Mapping[str, PublishedSchedule],
     lifetime_s: int,
 ) -> Exchange[bool] | None:
     """Publish them for `lifetime_s`, in place of what was published. `prefix` is that of the
@@ -88,7 +88,7 @@ def _parse(reply: list[Any]) -> OfFile:
         return OfFile(name, unknown=f"what {name} has published cannot be read")
 
 
-def _content(entries: Mapping[str, Entry]) -> bytes:
+def _content(entries: Mapping[str, PublishedSchedule]) -> bytes:
     parts = [
         b'%s:{"config":%s,"queue":%s,"problem":%s}'
         % (encode(name), entry.config or b"null", encode(entry.queue), encode(entry.problem))
@@ -97,13 +97,13 @@ def _content(entries: Mapping[str, Entry]) -> bytes:
     return b"{%s}" % b",".join(parts)
 
 
-def _entries(content: bytes) -> dict[str, Entry]:
+def _entries(content: bytes) -> dict[str, PublishedSchedule]:
     found = {}
     for name, raw in members(content).items():
         parts = members(raw)
         config = parts.get("config", b"null")
         queue, problem = (_text(parts.get(key, b"null")) for key in ("queue", "problem"))
-        found[name] = Entry(None if config == b"null" else config, queue, problem)
+        found[name] = PublishedSchedule(None if config == b"null" else config, queue, problem)
     return found
 
 

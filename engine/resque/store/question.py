@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from queuecore.cooperative import Slices
 from queuecore.exchange import Command, Reply
 from resque.errors import StoreError
-from resque.store.columns import Column, batches, rows
+from resque.store.columns import ReplyColumn, batches, rows
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Question(Generic[T]):
         read: Callable[[Any], T],
         command: Callable[[Sequence[bytes], Sequence[Reply]], Command] = plain,
     ) -> None:
-        self.column = Column(read)
+        self.column = ReplyColumn(read)
         self.due: list[int] | None = None
         self._command = command
         self.keys: list[bytes] = []

@@ -41,7 +41,7 @@ class QueueState:
     problem: str | None = None
 
 
-class Heads:
+class QueueReader:
     """Asks for the registered queues and reads the answers: `glance` and `ask`, in one look's
     first and second round trip, then `read` with the answers.
 

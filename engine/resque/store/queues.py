@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from queuecore import bulk, windows
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_bytes
 from queuecore.windows import Extent, Item, Window
@@ -78,14 +78,14 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
 
     wanted = _spelling(args)
 
-    def choose(item: Item, place: int) -> tuple[bulk.Mark, bytes] | None:
+    def choose(item: Item, place: int) -> tuple[bulk.JobRef, bytes] | None:
         payload = decode_payload(item.raw)
         matches = (
             isinstance(payload, Payload)
             and payload.class_name == class_name
             and (args is None or _spelling(payload.args) == wanted)
         )
-        return (bulk.Mark(place, item.sha), item.raw) if matches else None
+        return (bulk.JobRef(place, item.sha), item.raw) if matches else None
 
     key = keys.queue(queue)
     found = yield from bulk.scan(key, choose, max_bytes=2**29)
@@ -100,14 +100,14 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
 
 
 def delete(
-    keys: Keys, queue: str, marks: Sequence[bulk.Mark], trail: Trail | None = None
+    keys: Keys, queue: str, marks: Sequence[bulk.JobRef], trail: ActionRecord | None = None
 ) -> Steps[bulk.Result]:
     """Delete waiting jobs. Costs as `bulk.take`."""
     return bulk.take(keys, keys.queue(queue), marks, bulk.delete, trail)
 
 
 def move(
-    keys: Keys, queue: str, marks: Sequence[bulk.Mark], to: str, trail: Trail | None = None
+    keys: Keys, queue: str, marks: Sequence[bulk.JobRef], to: str, trail: ActionRecord | None = None
 ) -> Steps[bulk.Result]:
     """Move waiting jobs to the end of another queue, byte for byte. Costs as `bulk.take`."""
     return bulk.take(
@@ -118,8 +118,8 @@ def move(
 def move_all(keys: Keys, queue: str, to: str) -> Steps[int]:
     """Move the jobs that wait in `queue` now to the end of another. Returns how many; raises
     what stopped it. A round trip for each 1,000 jobs, two for each 200."""
-    marks: list[bulk.Mark] = yield from bulk.scan(
-        keys.queue(queue), lambda item, place: bulk.Mark(place, item.sha)
+    marks: list[bulk.JobRef] = yield from bulk.scan(
+        keys.queue(queue), lambda item, place: bulk.JobRef(place, item.sha)
     )
     result = yield from move(keys, queue, marks, to)
     if result.stopped is not None:
@@ -128,7 +128,12 @@ def move_all(keys: Keys, queue: str, to: str) -> Steps[int]:
 
 
 def replace(
-    keys: Keys, queue: str, place: int, raw: bytes, payload: bytes, trail: Trail | None = None
+    keys: Keys,
+    queue: str,
+    place: int,
+    raw: bytes,
+    payload: bytes,
+    trail: ActionRecord | None = None,
 ) -> Exchange[bool]:
     """Put another payload in the place of a waiting job.
 
@@ -176,7 +181,9 @@ def extent(keys: Keys, queue: str) -> Exchange[Extent]:
     return windows.extent(keys.queue(queue))
 
 
-def clear(keys: Keys, queue: str, seen: Extent, trail: Trail | None = None) -> Exchange[int | None]:
+def clear(
+    keys: Keys, queue: str, seen: Extent, trail: ActionRecord | None = None
+) -> Exchange[int | None]:
     """Delete the jobs that waited in `queue` when `seen` was read; later ones stay, and so does
     the queue's name. Returns and costs as `windows.clear_to`."""
     return windows.clear_to(keys, keys.queue(queue), seen, trail=trail)

@@ -6,7 +6,7 @@ from queuecore.values import value
 
 
 @value
-class Thrift:
+class ReadCache:
     """More workers than `few` are a large fleet. Of such a one, who is registered and when each has
     beaten may be known from up to `unread_s` seconds ago, by the server's clock."""
 
@@ -14,4 +14,4 @@ class Thrift:
     unread_s: float = 5.0
 
 
-USUAL = Thrift()
+USUAL = ReadCache()

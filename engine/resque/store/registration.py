@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.exchange import Command, Exchange, Reply, Steps, single
 from queuecore.keys import name_bytes, name_text
 from resque.errors import StoreError, WrongType
@@ -94,19 +94,19 @@ def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered
     return Exchange(tuple(commands), parse, tolerant=True)
 
 
-def register(keys: Keys, queue: str, trail: Trail | None = None) -> Exchange[bool]:
+def register(keys: Keys, queue: str, trail: ActionRecord | None = None) -> Exchange[bool]:
     """Put a queue's name on the set of queues. Returns whether it was missing. One round trip,
     atomic."""
     return _change(keys, queue, "on", trail)
 
 
-def forget(keys: Keys, queue: str, trail: Trail | None = None) -> Exchange[bool]:
+def forget(keys: Keys, queue: str, trail: ActionRecord | None = None) -> Exchange[bool]:
     """Take the name of an empty queue off the set of queues. Returns whether that was done: not
     when it was not registered or jobs wait by now. One round trip, atomic."""
     return _change(keys, queue, "off", trail)
 
 
-def register_failures(keys: Keys, name: str, trail: Trail | None = None) -> Exchange[bool]:
+def register_failures(keys: Keys, name: str, trail: ActionRecord | None = None) -> Exchange[bool]:
     """Put the name of a list of failures on the set of those of single queues. Returns whether it
     was missing. One round trip, atomic."""
     return single(
@@ -119,7 +119,7 @@ def register_failures(keys: Keys, name: str, trail: Trail | None = None) -> Exch
     )
 
 
-def register_moment(keys: Keys, stamp: str, trail: Trail | None = None) -> Exchange[bool]:
+def register_moment(keys: Keys, stamp: str, trail: ActionRecord | None = None) -> Exchange[bool]:
     """Put a moment that has delayed jobs back into the schedule: a scheduler moves them when it
     comes, or at once when it has passed. `stamp` is in epoch seconds. Returns whether it was
     missing and has jobs. One round trip, atomic."""
@@ -141,7 +141,7 @@ def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
     )
 
 
-def _change(keys: Keys, queue: str, to: str, trail: Trail | None) -> Exchange[bool]:
+def _change(keys: Keys, queue: str, to: str, trail: ActionRecord | None) -> Exchange[bool]:
     return single(
         _REGISTER.call(
             [*trail_keys(keys, trail), keys.queues(), keys.queue(queue)],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from queuecore import windows
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.exchange import Exchange, Reply
 from queuecore.windows import Extent
 from resque.keys import Keys
 
 
 def remove(
-    keys: Keys, queue: str, seen: Extent, trail: Trail | None = None
+    keys: Keys, queue: str, seen: Extent, trail: ActionRecord | None = None
 ) -> Exchange[int | None]:
     """Delete the jobs that waited in `queue` when `seen` was read, and, when no newer ones came,
     the queue's name. An empty queue stays: see `registration.forget`. Returns and costs as

@@ -19,13 +19,13 @@ from resque.store import pauses
 from resque.store.columns import integer
 from resque.store.failures import Failure
 from resque.store.newest_failures import Newest
-from resque.store.queue_reader import Heads
+from resque.store.queue_reader import QueueReader
 from resque.store.queue_reader import QueueState as QueueState
-from resque.store.read_cache import USUAL, Thrift
+from resque.store.read_cache import USUAL, ReadCache
 from resque.store.worker_reader import RECORD_BYTES as RECORD_BYTES
-from resque.store.worker_reader import Roster
+from resque.store.worker_reader import WorkerReader
 from resque.store.worker_reader import WorkerState as WorkerState
-from resque.store.worker_register import Register
+from resque.store.worker_register import WorkerRegister
 
 T = TypeVar("T")
 
@@ -55,11 +55,11 @@ def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[
     """Look at everything, once. `tails` are the `QueueState.tail` of the look before, by queue
     name; `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
     failures read + jobs pushed since). Raises as `Looker.look`."""
-    reading = yield from Looker(keys, failures_limit=failures_limit).look(tails)
+    reading = yield from SnapshotReader(keys, failures_limit=failures_limit).look(tails)
     return at_once(reading)
 
 
-class Looker:
+class SnapshotReader:
     """Looks at everything again and again, one look after the other. What has not changed since
     the look before is not read again, and stays the same object.
 
@@ -69,11 +69,11 @@ class Looker:
         thrift: How a large fleet is looked at; see `Register` and `Signs`.
     """
 
-    def __init__(self, keys: Keys, *, failures_limit: int, thrift: Thrift = USUAL) -> None:
+    def __init__(self, keys: Keys, *, failures_limit: int, thrift: ReadCache = USUAL) -> None:
         self._keys = keys
-        self._heads = Heads(keys)
-        self._register = Register(keys, thrift)
-        self._roster = Roster(keys, thrift)
+        self._heads = QueueReader(keys)
+        self._register = WorkerRegister(keys, thrift)
+        self._roster = WorkerReader(keys, thrift)
         self._newest = Newest(keys, limit=failures_limit)
         #: How often somebody wanted everything to be read, and up to which time that was done.
         self._wanted = self._done = 0

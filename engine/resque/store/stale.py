@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from queuecore import times
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.exchange import Command, Exchange, Reply, single
 from queuecore.keys import name_bytes, name_text
 from queuecore.values import replace, value
@@ -115,7 +115,7 @@ def doubt(
 
 
 def requeue(
-    keys: Keys, seen: Evidence, trail: Trail | None = None, *, at_most: int
+    keys: Keys, seen: Evidence, trail: ActionRecord | None = None, *, at_most: int
 ) -> Exchange[int] | str:
     """Put the job back to the head of its queue, byte for byte, and take the worker off the
     register: in one step, and only when it still holds these bytes, has not beaten since, and a

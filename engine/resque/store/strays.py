@@ -20,7 +20,7 @@ from resque.store import registration, workers
 from resque.store.delayed import ASIDE
 from resque.store.workers import Record
 
-Kind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]
+StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]
 
 #: Not lost: what an undo would put back, and the last failure of a job that is tried again.
 COPIES: Final = frozenset({"undo", "retry"})
@@ -38,7 +38,7 @@ class Stray:
     tried again; `key` the whole. Of a worker's record, `record` is what it tells and `beat` the
     worker's heartbeat, as it is in Redis."""
 
-    kind: Kind
+    kind: StrayKind
     name: str
     key: bytes
     jobs: int = 1
@@ -58,7 +58,7 @@ class Strays:
         """Those that are no copies."""
         return tuple(each for each in self.found if each.kind not in COPIES)
 
-    def of(self, kind: Kind) -> tuple[Stray, ...]:
+    def of(self, kind: StrayKind) -> tuple[Stray, ...]:
         """Those of one kind."""
         return tuple(each for each in self.found if each.kind == kind)
 
@@ -119,7 +119,7 @@ class _Reading:
         self._items = keys.undo_items("").removeprefix(keys.undo(""))
         self._workers, self._lists = registered, lists
         #: By the beginning of a key: what it is, and which names need no look.
-        self._kinds: tuple[tuple[bytes, Kind, frozenset[bytes]], ...] = (
+        self._kinds: tuple[tuple[bytes, StrayKind, frozenset[bytes]], ...] = (
             (keys.worker(""), "record", registered),
             (keys.queue(""), "queue", queues),
             (keys.unreadable(""), "unreadable", queues | {name_bytes(ASIDE)}),
@@ -146,7 +146,7 @@ class _Reading:
             return None if name in self._lists else Stray("failed", name_text(name), key)
         return None
 
-    def _named(self, kind: Kind, name: bytes, key: bytes) -> Stray | None:
+    def _named(self, kind: StrayKind, name: bytes, key: bytes) -> Stray | None:
         if kind == "record" and name.removesuffix(self._started) in self._workers:
             return None
         if kind == "undo":

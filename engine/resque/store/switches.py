@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.exchange import Exchange, single
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -13,32 +13,32 @@ _SWITCH = load_script("switch")
 _ON, _OFF = "true", ""
 
 
-def pause(keys: Keys, queues: Sequence[str], trail: Trail | None = None) -> Exchange[int]:
+def pause(keys: Keys, queues: Sequence[str], trail: ActionRecord | None = None) -> Exchange[int]:
     """Let no worker take a job from these queues, all at once. Returns how many changed. Core Ruby
     workers obey only with the resque-pause plugin. One round trip, O(queues)."""
     return _switch(keys, [keys.pause_queue(queue) for queue in queues], _ON, trail)
 
 
-def resume(keys: Keys, queues: Sequence[str], trail: Trail | None = None) -> Exchange[int]:
+def resume(keys: Keys, queues: Sequence[str], trail: ActionRecord | None = None) -> Exchange[int]:
     """Let workers take jobs from these queues again, all at once. Returns how many were paused.
     One round trip, O(queues)."""
     return _switch(keys, [keys.pause_queue(queue) for queue in queues], _OFF, trail)
 
 
-def pause_all(keys: Keys, trail: Trail | None = None) -> Exchange[int]:
+def pause_all(keys: Keys, trail: ActionRecord | None = None) -> Exchange[int]:
     """Let no worker take another job. Ruby's workers obey it too. Returns 0 when it was set
     before, else 1. One round trip."""
     return _switch(keys, [keys.pause_all_workers()], _ON, trail)
 
 
-def resume_all(keys: Keys, trail: Trail | None = None) -> Exchange[int]:
+def resume_all(keys: Keys, trail: ActionRecord | None = None) -> Exchange[int]:
     """Take back both switches for everything. Returns how many there were. Queues that were
     paused singly stay so. One round trip."""
     return _switch(keys, [keys.pause_all_workers(), keys.pause_all()], _OFF, trail)
 
 
 def _switch(
-    keys: Keys, switches: Sequence[bytes], value: str, trail: Trail | None
+    keys: Keys, switches: Sequence[bytes], value: str, trail: ActionRecord | None
 ) -> Exchange[int]:
     call = _SWITCH.call([*trail_keys(keys, trail), *switches], [*trail_args(trail), value])
     return single(call, int, writes=True)

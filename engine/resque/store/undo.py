@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.bulk import BLANK
 from queuecore.exchange import Exchange, Reply, Steps, single
 from queuecore.keys import name_text
@@ -34,7 +34,7 @@ class Undone:
     is_known: bool = True
 
 
-def undo(keys: Keys, operation: str, trail: Trail | None = None) -> Steps[Undone]:
+def undo(keys: Keys, operation: str, trail: ActionRecord | None = None) -> Steps[Undone]:
     """Take back what is left to take back of an operation.
 
     Bytes, order and the queue's registration come back; what was pushed is removed again, unless
@@ -98,7 +98,7 @@ def _look(keys: Keys, operation: str, count: int) -> Exchange[_Facts | None]:
 
 
 def _take_back(
-    keys: Keys, operation: str, facts: _Facts, trail: Trail | None
+    keys: Keys, operation: str, facts: _Facts, trail: ActionRecord | None
 ) -> Exchange[tuple[int, int, int]]:
     if facts.shape in undo_scheduled.SHAPES:
         return undo_scheduled.take_back(keys, operation, facts.shape, facts.parts, trail)

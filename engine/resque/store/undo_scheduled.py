@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.bulk import BLANK
 from queuecore.exchange import Exchange, single
 from queuecore.keys import name_text
@@ -20,7 +20,7 @@ SHAPES: Final = ("delayed", "schedules", "pushed")
 
 
 def take_back(
-    keys: Keys, operation: str, shape: str, parts: Sequence[list[bytes]], trail: Trail | None
+    keys: Keys, operation: str, shape: str, parts: Sequence[list[bytes]], trail: ActionRecord | None
 ) -> Exchange[tuple[int, int, int]]:
     """Take back some parts of an operation, the last first. Returns how many were, how many can
     not be any more, how many remain. One round trip, O(parts x length of their lists)."""

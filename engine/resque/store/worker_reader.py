@@ -16,10 +16,10 @@ from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import workers
-from resque.store.columns import Column, integer, known
-from resque.store.heartbeats import Signs
+from resque.store.columns import ReplyColumn, integer, known
+from resque.store.heartbeats import Heartbeats
 from resque.store.question import Question
-from resque.store.read_cache import Thrift
+from resque.store.read_cache import ReadCache
 from resque.store.workers import Identity, Record
 
 _BEGINNINGS = load_script("beginnings")
@@ -64,7 +64,7 @@ class _Known(NamedTuple):
     failed: bytes
 
 
-class Roster:
+class WorkerReader:
     """Asks for the registered workers and reads the answers. Used for one look at a time: `glance`
     and `ask`, in its first and second round trip, then `read` with the answers; a look that fails
     in between changes nothing.
@@ -80,7 +80,7 @@ class Roster:
         thrift: What a large fleet is.
     """
 
-    def __init__(self, keys: Keys, thrift: Thrift) -> None:
+    def __init__(self, keys: Keys, thrift: ReadCache) -> None:
         self._keys = keys
         self._thrift = thrift
         self._turn = 0
@@ -90,12 +90,12 @@ class Roster:
         self._has_beats = True
         self._totals: list[tuple[int | None, int | None]] = []
         self._seen_totals = self._totals
-        self._beats: Column[datetime | None] = Column(_moment)
+        self._beats: ReplyColumn[datetime | None] = ReplyColumn(_moment)
         self._records: Question[Record | None] = Question(_record, _short)
         self._started: Question[datetime | None] = Question(_moment)
         self._processed: Question[int | None] = Question(integer)
         self._failed: Question[int | None] = Question(integer)
-        self._signs = Signs(self._records, (self._processed, self._failed))
+        self._signs = Heartbeats(self._records, (self._processed, self._failed))
 
     def glance(self, *, whole: bool = False) -> list[Command]:
         """What to send at first; `whole`: everything will be asked. O(workers)."""

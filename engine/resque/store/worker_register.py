@@ -12,7 +12,7 @@ from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import workers
-from resque.store.read_cache import Thrift
+from resque.store.read_cache import ReadCache
 
 _ROLL = load_script("roll")
 
@@ -21,7 +21,7 @@ _WORDS: Final = ("workers", "heartbeats")
 _MOST_UNREAD: Final = 10
 
 
-class Register:
+class WorkerRegister:
     """Asks who is registered and reads the answers; used for one look at a time: `ask`, then
     `parse`.
 
@@ -34,7 +34,7 @@ class Register:
         thrift: What a large fleet is, and how many seconds.
     """
 
-    def __init__(self, keys: Keys, thrift: Thrift) -> None:
+    def __init__(self, keys: Keys, thrift: ReadCache) -> None:
         self._keys = keys
         self._thrift = thrift
         self._ids: list[bytes] = []

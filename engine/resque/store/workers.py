@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from queuecore import times
-from queuecore.action_record import Trail, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
 from queuecore.values import value as value_class
@@ -181,7 +181,7 @@ def take_off(
     *,
     own_list: bool = False,
     beat: bytes = b"",
-    trail: Trail | None = None,
+    trail: ActionRecord | None = None,
 ) -> Exchange[tuple[bool, bytes | None]]:
     """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
     `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
@@ -206,7 +206,7 @@ def _take_off(
     *,
     own_list: bool,
     beat: bytes = b"",
-    trail: Trail | None = None,
+    trail: ActionRecord | None = None,
     token: str = "",
 ) -> Exchange[tuple[bool, bool, bytes | None]]:
     """As `take_off`. Returns also, first, whether there is nothing left to do."""

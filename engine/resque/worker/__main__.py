@@ -67,7 +67,7 @@ from resque.store.queue_list import QueueList, names
 from resque.worker import log, own_server, pool
 from resque.worker.admission import Admission
 from resque.worker.background import settle
-from resque.worker.options import Options, count, from_environment
+from resque.worker.options import WorkerOptions, count, from_environment
 from resque.worker.pool import Pool
 from resque.worker.worker import Worker
 
@@ -126,7 +126,7 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def _pool(
-    workers: int, work: Callable[[], int], title: str, options: Options, say: log.Say
+    workers: int, work: Callable[[], int], title: str, options: WorkerOptions, say: log.Say
 ) -> Pool:
     # Without forking and without TERM_CHILD a TERM lets the job finish, however long it takes.
     finishes_jobs = options.graceful_term or not (options.fork or options.term_child)

@@ -34,7 +34,7 @@ _MUTE = 121
 
 
 @value
-class Report:
+class ChildReport:
     """A child's word. `failure` is the last job's failure, as in `reserve.Closing`; `is_closed`
     says that the child has closed that job itself; `processed` is the worker's count of closed
     jobs, None when the child has closed none."""
@@ -93,7 +93,7 @@ class Child:
         if self._status is None:
             os.kill(self.pid, number)
 
-    def report(self) -> Report | None:
+    def report(self) -> ChildReport | None:
         """What the child has reported; None while it has not, and when it died before it could."""
         if len(self._said) < _HEADER_BYTES:
             return None
@@ -101,7 +101,7 @@ class Child:
         if len(self._said) != _HEADER_BYTES + max(0, length):
             return None
         failure = None if length < 0 else bytes(self._said[_HEADER_BYTES:])
-        return Report(failure, None if processed < 0 else processed, is_closed)
+        return ChildReport(failure, None if processed < 0 else processed, is_closed)
 
     @property
     def is_collected(self) -> bool:
@@ -141,7 +141,9 @@ def _signal_name(number: int) -> str:
         return f"SIG{number}"
 
 
-def fork(life: Callable[[Callable[[], None]], Report], *, tells_of_steps: bool = False) -> Child:
+def fork(
+    life: Callable[[Callable[[], None]], ChildReport], *, tells_of_steps: bool = False
+) -> Child:
     """Run `life` in a child process; it gets what to call at each step, which raises when the
     parent is gone and with `tells_of_steps` tells it. (Each time it hears of one it wakes up: a
     third of what a job costs where many share a child.) Raises OSError when no process can be
@@ -194,7 +196,7 @@ class Pipe:
         except OSError:
             return False
 
-    def report(self, report: Report) -> None:
+    def report(self, report: ChildReport) -> None:
         """Say how the last job went. Where that cannot be said, the process ends."""
         processed = -1 if report.processed is None else report.processed
         length = -1 if report.failure is None else len(report.failure)
@@ -215,7 +217,7 @@ def _identity(fd: int) -> tuple[int, ...]:
     return os.fstat(fd)[1:3]
 
 
-def _live(life: Callable[[Callable[[], None]], Report], pipe: Pipe) -> NoReturn:
+def _live(life: Callable[[Callable[[], None]], ChildReport], pipe: Pipe) -> NoReturn:
     """The whole life of the child. Leaves without the parent's exit handlers."""
     status = 1
     try:

@@ -10,23 +10,23 @@ from collections.abc import Callable
 
 from resque.worker import child
 from resque.worker.cores import Cores
-from resque.worker.ending import Ending
-from resque.worker.limit import Limit
-from resque.worker.options import Options
-from resque.worker.signals import Wishes
+from resque.worker.ending import ChildStop
+from resque.worker.limit import TimeLimit
+from resque.worker.options import WorkerOptions
+from resque.worker.signals import SignalState
 
 #: Beside a job that takes longer there is time to make the next child ready, on whichever core.
 _LONG_S = 0.005
 
 
-class Attendant:
+class ChildMonitor:
     """Attends to one worker's children. `beat_if_due` and `due_in_s` are its heart's; beside each
     child `make_ready` is called once, for the next one."""
 
     def __init__(
         self,
-        options: Options,
-        wishes: Wishes,
+        options: WorkerOptions,
+        wishes: SignalState,
         beat_if_due: Callable[[], None],
         due_in_s: Callable[[], float],
         make_ready: Callable[[], None],
@@ -38,13 +38,13 @@ class Attendant:
         self._make_ready = make_ready
         self._cores = Cores()
 
-    def attend(self, running: child.Child, limit: Limit | None) -> bool:
+    def attend(self, running: child.Child, limit: TimeLimit | None) -> bool:
         """Stay with a child until it has reported or is gone. Returns whether it was to be ended
         so that the worker goes on without it."""
         poll = select.poll()
         poll.register(self._wishes.fileno(), select.POLLIN)
         poll.register(running.report_fd, select.POLLIN)
-        ending: Ending | None = None
+        ending: ChildStop | None = None
         was_asked_for = is_last = False
         now_s = time.monotonic()
         ready_at_s = now_s + (0.0 if self._cores.are_enough() else _LONG_S)
@@ -56,7 +56,7 @@ class Attendant:
             if self._wishes.end_job or is_late:
                 was_asked_for |= self._wishes.end_job and not self._wishes.leave
                 self._wishes.end_job = False
-                ending = ending or Ending(now_s, self._options, is_leaving=self._wishes.leave)
+                ending = ending or ChildStop(now_s, self._options, is_leaving=self._wishes.leave)
             if not is_last and (ending or self._wishes.leave or self._wishes.is_paused):
                 is_last = True
                 self._ask_for_the_last(running)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import signal
 
-from resque.worker.options import Options
+from resque.worker.options import WorkerOptions
 from resque.worker.signals import NUDGE
 
 #: From TERM to the first nudge; the second comes after twice that time, and so on.
 _FIRST_NUDGE_S = 0.25
 
 
-class Ending:
+class ChildStop:
     """Which signals a child is sent, and when. (Ruby: new_kill_child.)
 
     Between TERM and KILL it is nudged some times: Python tells a job of a signal between two of
     its steps, and one that comes just before a call blocks would be told of when that ends.
     """
 
-    def __init__(self, now_s: float, options: Options, *, is_leaving: bool) -> None:
+    def __init__(self, now_s: float, options: WorkerOptions, *, is_leaving: bool) -> None:
         if options.term_child:
             grace_s = options.pre_shutdown_timeout_s if is_leaving else 0.0
             self._term_s = now_s + grace_s

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from resque.worker.child import Child
 from resque.worker.log import told
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 
 #: Tries to make a process again grow up to this distance.
 _LONGEST_PAUSE_S = 10.0
@@ -18,7 +18,7 @@ class Room:
 
     def __init__(
         self,
-        wishes: Wishes,
+        wishes: SignalState,
         beat_if_due: Callable[[], None],
         wait: Callable[[float], None],
         log: Callable[[str], None],

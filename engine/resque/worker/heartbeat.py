@@ -12,7 +12,7 @@ from resque.errors import StoreError
 from resque.keys import Keys
 from resque.store import claims, workers
 from resque.worker.log import told
-from resque.worker.place import Place
+from resque.worker.place import WorkerId
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Heartbeat:
     def __init__(
         self,
         keys: Keys,
-        place: Place,
+        place: WorkerId,
         interval_s: float,
         mono_now: Callable[[], float],
         *,

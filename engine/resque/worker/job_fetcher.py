@@ -13,15 +13,15 @@ from resque.errors import Refused, StoreError
 from resque.keys import Keys
 from resque.store import claims, lost, queue_list, waiting_classes
 from resque.store.queue_list import QueueList
-from resque.store.waiting_classes import Waiting
+from resque.store.waiting_classes import WaitingClasses
 from resque.store.workers import Record
 from resque.worker.admission import Admission
 from resque.worker.locks import Locks
 from resque.worker.log import told
-from resque.worker.options import Options
-from resque.worker.place import Place
+from resque.worker.options import WorkerOptions
+from resque.worker.place import WorkerId
 from resque.worker.reserve import Closing, Taken, set_aside, work
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ _AT_ONCE = 2000
 _LOOKED_AT = 100
 
 
-class Supply:
+class JobFetcher:
     """Takes and closes one worker's jobs. `wait_out` waits some seconds for Redis to be rid of an
     error, or until a signal."""
 
@@ -48,11 +48,11 @@ class Supply:
         self,
         store: LeanStore,
         keys: Keys,
-        place: Place,
+        place: WorkerId,
         served: QueueList,
         admission: Admission,
-        options: Options,
-        wishes: Wishes,
+        options: WorkerOptions,
+        wishes: SignalState,
         log: Callable[[str], None],
         clock: times.Clock,
         mono_now: Callable[[], float],
@@ -234,7 +234,7 @@ class Supply:
     def _with_a_look(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
         """The same round trip, before whose first job it is seen which classes wait."""
 
-        def seen(waiting: list[Waiting]) -> None:
+        def seen(waiting: list[WaitingClasses]) -> None:
             self._has_looked = True
             self._strangers.look(waiting)
 

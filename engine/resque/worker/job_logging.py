@@ -12,7 +12,7 @@ import logging
 from types import TracebackType
 
 from resque.perform import backtrace, message_of, name_of
-from resque.worker.log import Line, Say, told
+from resque.worker.log import Say, WorkerLogLine, told
 from resque.worker.outcome import because
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ class JobHandler(logging.Handler):
             self.handleError(record)
 
 
-def _line(record: logging.LogRecord) -> Line:
+def _line(record: logging.LogRecord) -> WorkerLogLine:
     level = _LEVELS[max(0, min(record.levelno // 10 - 1, len(_LEVELS) - 1))]
     text = f"{record.levelname} {record.name}: {record.getMessage()}"
     parts: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Limit:
+class TimeLimit:
     """How long the job in hand may still run. A child of several jobs tells of its steps from one
     to the next; between two of them no time runs."""
 

@@ -8,7 +8,7 @@ from queuecore.exchange import Exchange
 from queuecore.lean import LeanStore
 from resque.errors import StoreError
 from resque.keys import Keys
-from resque.store.plugin_locks import Found, free_taken, waiting_locks
+from resque.store.plugin_locks import LocksFound, free_taken, waiting_locks
 from resque.store.workers import Record
 from resque.worker.log import told
 
@@ -56,9 +56,9 @@ class Locks:
             else:
                 self._store.run(exchange)
         except (StoreError, UnicodeError) as error:
-            self._learn(record, Found(problem=str(error)))
+            self._learn(record, LocksFound(problem=str(error)))
 
-    def _learn(self, record: Record, found: Found) -> None:
+    def _learn(self, record: Record, found: LocksFound) -> None:
         self.pending = None
         queue, name = record.queue or "", record.class_name or ""
         if found.problem:

@@ -45,7 +45,7 @@ def have_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-class Line(str):
+class WorkerLogLine(str):
     """A line of the log, which says all in its text; and its parts, for those who want them apart.
 
     `level` is one of `logging`'s, `event` a short word for the kind of thing; `parts` are what
@@ -57,9 +57,9 @@ class Line(str):
     parts: Mapping[str, Any] = MappingProxyType({})
 
 
-def told(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> Line:
+def told(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> WorkerLogLine:
     """A line with its parts."""
-    line = Line(text)
+    line = WorkerLogLine(text)
     line.level, line.event, line.parts = level, event, parts
     return line
 
@@ -124,7 +124,7 @@ def plain(text: str) -> str:
 def as_json(line: str) -> str:
     """A line as a JSON object in ASCII: `time`, `level`, `event`, `message`, `pid`, and the
     line's other parts."""
-    whole = line if isinstance(line, Line) else Line(line)
+    whole = line if isinstance(line, WorkerLogLine) else WorkerLogLine(line)
     head = {
         "time": times.run_at(times.utc_now()),
         "level": whole.level,

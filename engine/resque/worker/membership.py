@@ -14,8 +14,8 @@ from resque.store.claims import Terms
 from resque.store.pruning import Tell, prune
 from resque.worker.heartbeat import Heartbeat
 from resque.worker.log import told
-from resque.worker.options import Options
-from resque.worker.place import Place
+from resque.worker.options import WorkerOptions
+from resque.worker.place import WorkerId
 
 
 class Membership:
@@ -25,9 +25,9 @@ class Membership:
         self,
         store: LeanStore,
         keys: Keys,
-        place: Place,
+        place: WorkerId,
         heart: Heartbeat,
-        options: Options,
+        options: WorkerOptions,
         log: Callable[[str], None],
         clock: times.Clock,
         mono_now: Callable[[], float],

@@ -11,7 +11,7 @@ from resque.store import workers
 
 
 @value
-class Options:
+class WorkerOptions:
     """How a worker behaves. The defaults are Ruby Resque's.
 
     `interval_s` is the longest time between two looks at the queues where waiting for a job is
@@ -57,7 +57,7 @@ class Options:
         return sorted(queues, key=lambda queue: -numbers[queue])
 
 
-def from_environment(environ: Mapping[str, str]) -> Options:
+def from_environment(environ: Mapping[str, str]) -> WorkerOptions:
     """Read the options from environment variables: Ruby's, and `RESQUE_*` for what it has not.
     Raises BadOption, which names the variable and what it may be."""
     options = _read(environ)
@@ -66,8 +66,8 @@ def from_environment(environ: Mapping[str, str]) -> Options:
     return options
 
 
-def _read(environ: Mapping[str, str]) -> Options:
-    return Options(
+def _read(environ: Mapping[str, str]) -> WorkerOptions:
+    return WorkerOptions(
         interval_s=_seconds(environ, "INTERVAL", 5.0),
         min_interval_s=_seconds_or_none(environ, "MIN_INTERVAL"),
         max_interval_s=_seconds_or_none(environ, "MAX_INTERVAL"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resque.codec import decode
 from resque.store.workers import Record
-from resque.worker.log import Line, plain, told
+from resque.worker.log import WorkerLogLine, plain, told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ _FRAMES_AS_TEXT = 3
 _FRAMES = 10
 
 
-def done(record: Record, text: str, took_s: float) -> Line:
+def done(record: Record, text: str, took_s: float) -> WorkerLogLine:
     """A job went well, as the text says, with its parts."""
     parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
     return told(text, event="done", **parts, seconds=round(took_s, 6))
 
 
-def failed(record: Record, failure: bytes, took_s: float) -> Line:
+def failed(record: Record, failure: bytes, took_s: float) -> WorkerLogLine:
     """A job is over, with the entry of its failure: empty where that is on no list."""
     reason, why = _why(failure)
     # !r: names from Redis may hold escapes, and a log is read on a terminal.
@@ -34,7 +34,7 @@ def failed(record: Record, failure: bytes, took_s: float) -> Line:
     return told(text, level="error", event="failed", **parts, **why)
 
 
-def tried_again(record: Record, failure: bytes) -> Line:
+def tried_again(record: Record, failure: bytes) -> WorkerLogLine:
     """An attempt failed with this entry, which is on no list: the job is tried again."""
     reason, why = _why(failure)
     text = f"{record.class_name!r} of {record.queue!r} is tried again{reason}"

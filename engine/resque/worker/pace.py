@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from resque.worker.options import Options
+from resque.worker.options import WorkerOptions
 
 
-class Pace:
+class IdleInterval:
     """Rests grow from the shortest, after a job, to the longest, while there is none.
 
     Only what no wake-up call announces is looked for at this pace.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: WorkerOptions) -> None:
         given = options.interval_s
         longest = options.max_interval_s
         self.longest_s = given if longest is None else longest

@@ -20,7 +20,7 @@ def here() -> str:
         return ""
 
 
-class Place:
+class WorkerId:
     """The claim of one worker to an id: at first to `host:pid:queues`, and to `host-2:pid:queues`
     and so on where others bear that. Only the host differs, so that Ruby's tools read all of it.
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from resque.worker import log
 from resque.worker.adopted import adopted
-from resque.worker.signals import HURRIED, Wishes
+from resque.worker.signals import HURRIED, SignalState
 from resque.worker.tether import Tether
 from resque.worker.title import set_title
 
@@ -86,7 +86,7 @@ class Pool:
         worker obeys. Returns the exit status: 0, or 1 when workers had to be killed."""
         set_title(self._title)
         passed_on: list[int] = []
-        wishes = Wishes(on_signal=passed_on.append, graceful_term=self._graceful_term)
+        wishes = SignalState(on_signal=passed_on.append, graceful_term=self._graceful_term)
         with wishes:
             while self._places:
                 if not wishes.leave:
@@ -100,7 +100,7 @@ class Pool:
                     return 1
         return 0
 
-    def _fill(self, wishes: Wishes) -> None:
+    def _fill(self, wishes: SignalState) -> None:
         now_s = time.monotonic()
         for place in self._places:
             if place.pid is None and now_s >= place.next_at_s:
@@ -113,7 +113,7 @@ class Pool:
                     self._log(log.told(text, level="error", event="no process"))
                     place.put_off(now_s)
 
-    def _start(self, place: _Place, wishes: Wishes) -> None:
+    def _start(self, place: _Place, wishes: SignalState) -> None:
         log.flush()
         tether = Tether()
         try:
@@ -128,7 +128,7 @@ class Pool:
             tether.keep_parents_end()
         place.pid, place.tether = pid, tether
 
-    def _become_worker(self, wishes: Wishes, tether: Tether) -> NoReturn:
+    def _become_worker(self, wishes: SignalState, tether: Tether) -> NoReturn:
         status = 1
         try:
             for place in self._places:
@@ -143,7 +143,7 @@ class Pool:
             log.flush()
             os._exit(status)
 
-    def _wait(self, wishes: Wishes) -> None:
+    def _wait(self, wishes: SignalState) -> None:
         now_s = time.monotonic()
         empty = [place.next_at_s for place in self._places if place.pid is None]
         timeout_s = max(0.0, min(empty) - now_s) if empty and not wishes.leave else 3600.0
@@ -162,7 +162,7 @@ class Pool:
                 if place.pid is not None:
                     os.kill(place.pid, number)
 
-    def _collect(self, wishes: Wishes) -> None:
+    def _collect(self, wishes: SignalState) -> None:
         for place in list(self._places):
             if place.pid is None:
                 if wishes.leave:

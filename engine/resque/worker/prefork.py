@@ -16,7 +16,7 @@ from collections.abc import Callable
 from resque.store.workers import Record
 from resque.worker import child
 from resque.worker.reserve import read
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 
 _READ_BYTES = 65_536
 #: A longer record is not handed over: it might fill the pipe and make the parent wait. A child
@@ -26,14 +26,16 @@ _BEGAN = struct.Struct(">d")
 _BEGAN_BYTES = _BEGAN.size
 
 #: Runs a job that began at a time (of `time.monotonic`); `step` as in `child.fork`.
-Perform = Callable[[Record, float, Callable[[], None]], child.Report]
+Perform = Callable[[Record, float, Callable[[], None]], child.ChildReport]
 
 
-class Ahead:
+class Prefork:
     """The child that waits for a worker's next job, if there is one. In it `get_ready` is called
     at once, `perform` when it is given a job."""
 
-    def __init__(self, wishes: Wishes, get_ready: Callable[[], None], perform: Perform) -> None:
+    def __init__(
+        self, wishes: SignalState, get_ready: Callable[[], None], perform: Perform
+    ) -> None:
         self._wishes = wishes
         self._get_ready = get_ready
         self._perform = perform
@@ -91,7 +93,7 @@ class Ahead:
         if self._waiting is not None and self._waiting.has_left():
             self.dismiss()
 
-    def _live(self, step: Callable[[], None]) -> child.Report:
+    def _live(self, step: Callable[[], None]) -> child.ChildReport:
         # Else it would keep its own orders open, and not see the end of its parent.
         os.close(self._orders_fd)
         self._get_ready()

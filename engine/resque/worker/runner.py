@@ -17,14 +17,14 @@ from resque.errors import DirtyExit, JobTimeout, TermException
 from resque.jobs import Registry
 from resque.store.workers import Record
 from resque.worker import child, outcome
-from resque.worker.child_monitor import Attendant
+from resque.worker.child_monitor import ChildMonitor
 from resque.worker.fork_with_retry import Room
-from resque.worker.limit import Limit
-from resque.worker.options import Options
-from resque.worker.place import Place
-from resque.worker.prefork import Ahead
+from resque.worker.limit import TimeLimit
+from resque.worker.options import WorkerOptions
+from resque.worker.place import WorkerId
+from resque.worker.prefork import Prefork
 from resque.worker.reserve import Closing, Taken
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 
 #: Events whose hooks run in the worker's own process between two jobs.
 _BETWEEN_JOBS = ("before_fork", "queue_empty", "before_pause", "after_pause")
@@ -48,7 +48,7 @@ class Ended:
 
 
 @value
-class Surroundings:
+class RunnerContext:
     """What a runner needs of its worker: to set the title, to log a line, to wait some seconds or
     until a signal or the next beat, to beat when it is due and to know when that is, in a child to
     let go of the parent's things, to take the next job (None: Redis is away, and the worker is to
@@ -71,11 +71,11 @@ class Runner:
 
     def __init__(
         self,
-        place: Place,
+        place: WorkerId,
         registry: Registry,
-        options: Options,
-        wishes: Wishes,
-        surroundings: Surroundings,
+        options: WorkerOptions,
+        wishes: SignalState,
+        surroundings: RunnerContext,
         clock: times.Clock,
     ) -> None:
         self._place = place
@@ -85,10 +85,10 @@ class Runner:
         self._around = surroundings
         self._clock = clock
         self._now = times.in_utc(clock)
-        self._attendant = Attendant(
+        self._attendant = ChildMonitor(
             options, wishes, surroundings.beat_if_due, surroundings.due_in_s, self.fork_ahead
         )
-        self._ahead = Ahead(wishes, self._get_ready, self.perform)
+        self._ahead = Prefork(wishes, self._get_ready, self.perform)
         self._room = Room(wishes, surroundings.beat_if_due, surroundings.sleep, surroundings.log)
         #: A child that has reported, and is perhaps not yet gone.
         self._leaving: child.Child | None = None
@@ -150,7 +150,7 @@ class Runner:
             died = DirtyExit("No process could be made for the job")
             return Ended(died=died, is_lost=self._wishes.leave)
         self._around.title(f"Forked {running.pid} at {int(self._now().timestamp())}")
-        limit = Limit(limit_s, began_s) if limit_s is not None else None
+        limit = TimeLimit(limit_s, began_s) if limit_s is not None else None
         self._running = running
         was_asked_for = self._attendant.attend(running, limit)
         self._leaving = running
@@ -180,19 +180,21 @@ class Runner:
         self._around.let_go()
         self._around.title("Ready for a job")
 
-    def perform(self, record: Record, began_s: float, step: Callable[[], None]) -> child.Report:
+    def perform(
+        self, record: Record, began_s: float, step: Callable[[], None]
+    ) -> child.ChildReport:
         """Run a job that began then, in a child that was ready for it."""
         return self._live(record, began_s, self._processing(record), step)
 
     def _life(
         self, record: Record, began_s: float, title: str, step: Callable[[], None]
-    ) -> child.Report:
+    ) -> child.ChildReport:
         self._around.let_go()
         return self._live(record, began_s, title, step)
 
     def _live(
         self, record: Record, began_s: float, title: str, step: Callable[[], None]
-    ) -> child.Report:
+    ) -> child.ChildReport:
         """Run the job, and more when a child is to run several."""
         try:
             self._registry.tell("after_fork", record)
@@ -200,7 +202,7 @@ class Runner:
             closing = self._failed(error, record)
         else:
             closing = self._attempt(record, began_s, title)
-        report = child.Report(closing.failure)
+        report = child.ChildReport(closing.failure)
         if self._options.jobs_per_fork > 1:
             report = self._go_on(record, closing, began_s, step)
         if self._options.run_at_exit_hooks:
@@ -209,7 +211,7 @@ class Runner:
 
     def _go_on(
         self, record: Record, closing: Closing, began_s: float, step: Callable[[], None]
-    ) -> child.Report:
+    ) -> child.ChildReport:
         """After the first job: run more of them, until there are none or it is time to leave."""
         processed: int | None = None
         for left in reversed(range(self._options.jobs_per_fork)):
@@ -227,12 +229,12 @@ class Runner:
             processed = taken.processed
             if taken.record is None or taken.record.problem is not None:
                 # What cannot be read is the parent's to set aside; it finds it in the record.
-                return child.Report(processed=processed, is_closed=True)
+                return child.ChildReport(processed=processed, is_closed=True)
             record, began_s = taken.record, time.monotonic()
             if self._options.job_timeout_s is not None:
                 step()
             closing = self._attempt(record, began_s, self._processing(record))
-        return child.Report(closing.failure, processed)
+        return child.ChildReport(closing.failure, processed)
 
     def _processing(self, record: Record) -> str:
         epoch = int(self._now().timestamp())

@@ -65,7 +65,7 @@ class _Held:
 _HELD = _Held()
 
 
-class Wishes:
+class SignalState:
     """The signals a worker got, as wishes, and a file descriptor that is readable after any of
     them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
     over and gives them back.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from resque.worker.adopted import Adopted
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Upkeep:
     def __init__(
         self,
         beater: Heart,
-        wishes: Wishes,
+        wishes: SignalState,
         tidy: Callable[[], None],
         *,
         pool_pid: int | None,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from queuecore.lean import LeanStore
 from resque.errors import Refused, StoreError, WrongType
 from resque.keys import Keys
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 
 #: More queues than this are left to polling: each costs a connection.
 MAX_QUEUES = 16
@@ -23,7 +23,7 @@ _RENEW_S = 60
 
 
 def wait(
-    wishes: Wishes, filenos: Iterable[int], seconds: float, child_ended: Callable[[], None]
+    wishes: SignalState, filenos: Iterable[int], seconds: float, child_ended: Callable[[], None]
 ) -> set[int]:
     """Wait for a signal or some file descriptors, at most `seconds`; returns those that are ready.
     The end of a child ends no wait: `child_ended` is called, and it goes on."""

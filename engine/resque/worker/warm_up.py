@@ -12,23 +12,25 @@ import os
 from queuecore import times
 from resque.jobs import Definition, Registry
 from resque.worker import child
-from resque.worker.options import Options
-from resque.worker.place import Place
+from resque.worker.options import WorkerOptions
+from resque.worker.place import WorkerId
 from resque.worker.reserve import read
-from resque.worker.runner import Runner, Surroundings
-from resque.worker.signals import Wishes
+from resque.worker.runner import Runner, RunnerContext
+from resque.worker.signals import SignalState
 
 #: Twice as often as it takes until code is adapted.
 _TIMES = 16
 _RECORD = b'{"queue":"q","run_at":"2000-01-01T00:00:00Z","payload":{"class":"Job","args":[]}}'
 
 
-def rehearse(wishes: Wishes, clock: times.Clock) -> None:
+def rehearse(wishes: SignalState, clock: times.Clock) -> None:
     """Go through the steps of a child that performs a job, with a job that does nothing and a
     worker that nobody sees. Takes less than 1 ms."""
     registry = Registry()
     registry.add(Definition("Job", None, _nothing, None), __name__)
-    runner = Runner(Place("", 0, "", where=""), registry, Options(), wishes, _NOWHERE, clock)
+    runner = Runner(
+        WorkerId("", 0, "", where=""), registry, WorkerOptions(), wishes, _NOWHERE, clock
+    )
     # What is said goes into a pipe that holds all of it, and that nobody reads.
     ends = os.pipe()
     for _ in range(_TIMES):
@@ -42,7 +44,7 @@ def _nothing(*what: object) -> None:
     """What the job does, and whatever else it takes for one."""
 
 
-_NOWHERE = Surroundings(
+_NOWHERE = RunnerContext(
     title=_nothing,
     log=_nothing,
     sleep=_nothing,

@@ -21,17 +21,17 @@ from resque.worker.admission import Admission
 from resque.worker.adopted import adopted
 from resque.worker.hearing import hear_jobs, hear_jobs_later
 from resque.worker.heartbeat import Beater, Heartbeat
-from resque.worker.job_fetcher import Supply
+from resque.worker.job_fetcher import JobFetcher
 from resque.worker.locks import Locks
 from resque.worker.log import say, told
 from resque.worker.membership import Membership
-from resque.worker.options import Options
-from resque.worker.pace import Pace
-from resque.worker.place import Place, here
+from resque.worker.options import WorkerOptions
+from resque.worker.pace import IdleInterval
+from resque.worker.place import WorkerId, here
 from resque.worker.reserve import Closing, Taken
 from resque.worker.retries import Retries
-from resque.worker.runner import Ended, Runner, Surroundings
-from resque.worker.signals import Wishes
+from resque.worker.runner import Ended, Runner, RunnerContext
+from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 from resque.worker.title import set_title
 from resque.worker.upkeep import Upkeep
@@ -59,15 +59,15 @@ class Worker:
         registry: Registry,
         *,
         version: str,
-        options: Options | None = None,
+        options: WorkerOptions | None = None,
         log: Callable[[str], None] = lambda line: None,
         clock: times.Clock = times.wall_now,
         mono_now: Callable[[], float] = time.monotonic,
         pool_pid: int | None = None,
         where: Callable[[], str] = here,
     ) -> None:
-        self._place = Place(socket.gethostname(), os.getpid(), str(queue_list), where=where())
-        options = options or Options()
+        self._place = WorkerId(socket.gethostname(), os.getpid(), str(queue_list), where=where())
+        options = options or WorkerOptions()
         self._address = address
         self._keys = keys
         self._queues = queue_list
@@ -93,13 +93,15 @@ class Worker:
         self._beats = self._connection() if shares else self._store
         renewal = self._membership.renewal
         self._beater = Beater(heart, self._beats, log, renewal, in_thread=not options.fork)
-        self._wishes = Wishes(graceful_term=options.graceful_term, term_child=options.term_child)
+        self._wishes = SignalState(
+            graceful_term=options.graceful_term, term_child=options.term_child
+        )
         self._upkeep = self._make_upkeep(pool_pid)
         self._runner = self._make_runner(heart.clock(clock))
         self._strangers = Strangers(registry, log, mono_now)
         self._locks = Locks(self._store, keys, log, mono_now)
         every_s = options.heartbeat_interval_s
-        self._supply = Supply(
+        self._supply = JobFetcher(
             self._store,
             keys,
             self._place,
@@ -117,7 +119,7 @@ class Worker:
         self._was_busy = False
         #: Whether a child may have left a job in this worker's hands, to be run.
         self._may_hold = False
-        self._pace = Pace(options)
+        self._pace = IdleInterval(options)
         self._tidy = self._upkeep.tidy if isinstance(self._upkeep, Upkeep) else self._runner.tidy
 
     @property
@@ -144,7 +146,7 @@ class Worker:
     def _make_runner(self, server_clock: times.Clock) -> Runner:
         # When a job is tried again: a scheduler goes by that clock, too.
         retries = Retries(self._keys, self._registry, self._store, server_clock, self._log)
-        around = Surroundings(
+        around = RunnerContext(
             title=self._title,
             log=self._log,
             sleep=self._sleep,

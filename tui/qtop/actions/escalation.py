@@ -18,7 +18,7 @@ def danger(usual: Danger, production: str | None) -> Danger:
     return usual if production is None else _STEP.get(usual, usual)
 
 
-def escalated(plan: Plan, production: str | None) -> Plan:
+def escalate(plan: Plan, production: str | None) -> Plan:
     """A plan as it is asked about: on production nothing that changes Redis is done at once, and
     what asks elsewhere asks for the profile's name. What asks for another name keeps it. An undo
     stays as easy as it is."""

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeVar
 
-from qtop.actions.throttle import Pace
+from qtop.actions.throttle import Throttle
 from qtop.config.undo_limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore.action_record import Actor, Trail
-from queuecore.audit import Deed
+from queuecore.action_record import ActionRecord, Actor
+from queuecore.audit import AuditEntry
 from queuecore.bulk import Result
 from queuecore.exchange import Operation, Steps
 from queuecore.windows import Extent
@@ -26,13 +26,13 @@ from resque.store import queues, removal, switches, undo
 from resque.store.lock_freeing import and_free_all
 
 T = TypeVar("T")
-Tone = Literal["", "good", "warn", "bad"]
+ResultTone = Literal["", "good", "warn", "bad"]
 
 _CHANGED: Final = "it changed too much meanwhile, nothing was deleted: look, then try again"
 _LONGEST_WORD: Final = 40
 
 
-class Run(Protocol):
+class RunOperation(Protocol):
     """Carries out an operation on Redis."""
 
     async def __call__(self, operation: Operation[T]) -> T:
@@ -45,8 +45,8 @@ class Outcome:
     be taken back now, and the id of what cannot any more."""
 
     text: str
-    tone: Tone = "good"
-    trail: Trail | None = None
+    tone: ResultTone = "good"
+    trail: ActionRecord | None = None
     undid: str | None = None
 
 
@@ -64,25 +64,25 @@ class Plan:
     verb: str
     details: tuple[str, ...]
     danger: Danger
-    run: Callable[[Run], Awaitable[Outcome]]
+    run: Callable[[RunOperation], Awaitable[Outcome]]
     word: str | None = None
-    pace: Pace | None = None
+    pace: Throttle | None = None
     many: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ClearPreview:
     """What there was to clear, and about how many bytes it takes."""
 
     extent: Extent
     size_bytes: int | None
 
 
-def look_at(extent_of: Operation[Extent], key: bytes) -> Steps[Seen]:
+def look_at(extent_of: Operation[Extent], key: bytes) -> Steps[ClearPreview]:
     """See what a clear would delete. Two round trips."""
     extent = yield extent_of  # type: ignore[misc]
     size = yield removal.size_bytes(key)
-    return Seen(extent, size)
+    return ClearPreview(extent, size)
 
 
 class Plans:
@@ -95,7 +95,7 @@ class Plans:
         self._limits = limits
         self._sign = sign
 
-    def clear_queue(self, queue: str, seen: Seen) -> Plan:
+    def clear_queue(self, queue: str, seen: ClearPreview) -> Plan:
         """Delete the jobs that waited in a queue when `seen` was read."""
         name = safe(queue)
         trail = self._trail(
@@ -107,7 +107,7 @@ class Plans:
             size_bytes=seen.size_bytes,
         )
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             clearing = queues.clear(self._keys, queue, seen.extent, trail)
             deleted = await send(and_free_all(self._keys, queue, clearing))
             return cleared(deleted, f"from {name}", trail)
@@ -125,7 +125,7 @@ class Plans:
         what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
         trail = self._trail(verb.lower(), ", ".join(names)[:200], len(names))
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             if not await send(change(self._keys, names, trail)):
                 state = "paused" if paused else "not paused"
                 return Outcome(f"{what}: was {state} already", "warn")
@@ -140,7 +140,7 @@ class Plans:
         """Let no worker take another job, or take that back when `paused` is false."""
         trail = self._trail("pause" if paused else "resume", "everything", 1)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             change = switches.pause_all if paused else switches.resume_all
             changed = await send(change(self._keys, trail))
             if not changed:
@@ -163,13 +163,13 @@ class Plans:
         )
         return Plan(f"{word} everything", word, details, "confirm", run)
 
-    def undo(self, deed: Trail | Deed, danger: Danger = "none", *details: str) -> Plan:
+    def undo(self, deed: ActionRecord | AuditEntry, danger: Danger = "none", *details: str) -> Plan:
         """Take back an action: of this console, or any that is on record."""
         what = f"{deed.action} {safe(deed.subject)}"
         subject = f"{deed.action} {deed.subject} ({deed.id})"
         back = self._trail("undo", subject, 0, source=deed.source)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             undone = await send(undo.undo(self._keys, deed.id, back))
             if not undone.is_known:
                 return Outcome(f"{what}: nothing is left to take back", "warn", undid=deed.id)
@@ -178,7 +178,7 @@ class Plans:
             text = f"took back {number(undone.done)}{lost}: {what}"
             return Outcome(text, "warn" if undone.lost else "good", undid=deed.id)
 
-        done = deed.done if isinstance(deed, Deed) else deed.planned
+        done = deed.done if isinstance(deed, AuditEntry) else deed.planned
         return Plan(f"Undo {what}", "Undo", details, danger, run, many=done or deed.planned)
 
     def _trail(
@@ -190,13 +190,13 @@ class Plans:
         source: bytes | None = None,
         queue: str = "",
         size_bytes: int | None = None,
-    ) -> Trail:
+    ) -> ActionRecord:
         source = self._keys.failed() if source is None else source
         undo_s = self._limits.seconds_for(size_bytes)
-        return Trail(self._actor, action, subject, source, planned, queue, undo_s)
+        return ActionRecord(self._actor, action, subject, source, planned, queue, undo_s)
 
 
-def way_back(trail: Trail, limits: UndoLimits, sign: Sign) -> str:
+def way_back(trail: ActionRecord, limits: UndoLimits, sign: Sign) -> str:
     """Whether the undo key takes an action back."""
     if trail.undo_s:
         return f"{sign('undo')} takes it back."
@@ -205,7 +205,7 @@ def way_back(trail: Trail, limits: UndoLimits, sign: Sign) -> str:
     return "Too large to keep: this cannot be undone."
 
 
-def cleared(deleted: int | None, where: str, trail: Trail) -> Outcome:
+def cleared(deleted: int | None, where: str, trail: ActionRecord) -> Outcome:
     """What came of a clear."""
     if deleted is None:
         return Outcome(_CHANGED, "warn")
@@ -213,14 +213,14 @@ def cleared(deleted: int | None, where: str, trail: Trail) -> Outcome:
     return Outcome(f"deleted {count_of(deleted, 'job')} {where}", trail=kept)
 
 
-def acted(verb: str, result: Result, trail: Trail) -> Outcome:
+def acted(verb: str, result: Result, trail: ActionRecord) -> Outcome:
     """What came of an action over many jobs: how many, how many were gone, refused, left."""
     kept = sum(count for _, count in result.refused)
     text = f"{verb} {number(result.done)}, gone meanwhile {number(result.gone)}"
     text += f", refused {number(kept)}"
     if result.refused:
         text += f" ({safe(result.refused[0][0])})"
-    tone: Tone = "warn" if result.gone or kept else "good"
+    tone: ResultTone = "warn" if result.gone or kept else "good"
     if result.stopped is not None:
         rest = trail.planned - result.done - result.gone - kept
         text, tone = text + rest_of(rest, result.stopped), "bad"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Precedence:
+class ForegroundPriority:
     """Has walks through lists in the background wait while an action looks through one.
 
     Side by side they would burden Redis twice, and whoever waits for the action would wait for

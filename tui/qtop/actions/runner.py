@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Final, TypeVar
 
 from qtop.actions.plan import Outcome, Plan
-from qtop.actions.throttle import Pace, paced, reined
-from qtop.systems.resque.connection import Source
+from qtop.actions.throttle import Throttle, paced, reined
+from qtop.systems.resque.connection import System
 from qtop.text.safe import safe
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.exchange import Operation
 from resque.errors import OutcomeUnknown, ResqueError
 
@@ -21,7 +21,7 @@ _UNKNOWN: Final = "outcome unknown: look before trying again"
 Progress = Callable[[int, int], None]
 
 
-class Actions:
+class ActionRunner:
     """Carries out plans, one at a time.
 
     Args:
@@ -34,14 +34,14 @@ class Actions:
     """
 
     def __init__(
-        self, source: Source, *, read_only: bool, trouble: Callable[[], str | None]
+        self, source: System, *, read_only: bool, trouble: Callable[[], str | None]
     ) -> None:
         self._source = source
         self._read_only = read_only
         self._trouble = trouble
         self._busy_with: str | None = None
-        self._pace: Pace | None = None
-        self.trails: list[Trail] = []
+        self._pace: Throttle | None = None
+        self.trails: list[ActionRecord] = []
 
     def refusal(self, *, without_redis: bool = False) -> Outcome | None:
         """Why no action can begin now, or none that does `without_redis`; None when one can."""

@@ -32,7 +32,7 @@ class Stopped(StoreError):
 
 
 @dataclass(slots=True)
-class Pace:
+class Throttle:
     """The reins of one action. `jobs_per_s` is its limit; None is as fast as it goes."""
 
     jobs_per_s: float | None = None
@@ -50,7 +50,7 @@ class Pace:
         return 0.0 if self.jobs_per_s is None else done / self.jobs_per_s
 
 
-def reined(steps: Steps[T], pace: Pace | None, tell: Callable[[int, int], None]) -> Steps[T]:
+def reined(steps: Steps[T], pace: Throttle | None, tell: Callable[[int, int], None]) -> Steps[T]:
     """The same steps; `tell` hears of each that says how far it is.
 
     A stop comes to the operation as the error Stopped instead of the result of its next step that
@@ -78,7 +78,7 @@ def reined(steps: Steps[T], pace: Pace | None, tell: Callable[[int, int], None])
 async def paced(
     send: Send,
     steps: Steps[T],
-    pace: Pace,
+    pace: Throttle,
     *,
     clock: Callable[[], float] = time.monotonic,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qtop.actions import escalation
 from qtop.actions.plan import Outcome, Plan, Plans
-from qtop.actions.precedence import Precedence
-from qtop.actions.runner import Actions, Progress
-from qtop.app.worker_controller import LocalDesk
+from qtop.actions.precedence import ForegroundPriority
+from qtop.actions.runner import ActionRunner, Progress
+from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
-from qtop.local.launch import Order
+from qtop.local.launch import LaunchRequest
 from qtop.local.modules import ModuleMemory
 from qtop.local.workers import LocalWorkers
 from qtop.screens import audit_text
-from qtop.screens.date_dialog import MomentDialog
+from qtop.screens.date_dialog import DateDialog
 from qtop.screens.dialogs import ConfirmDialog, LookingDialog
-from qtop.systems.resque.connection import Source
+from qtop.systems.resque.connection import System
 from qtop.systems.resque.failures import FailurePlans
-from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.systems.resque.queues import JobPlans
 from qtop.systems.resque.scheduled import DelayedPlans
-from qtop.systems.resque.scheduled_search import Choice
+from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.resque.workers import WorkerPlans
 from qtop.text.safe import safe
-from qtop.widgets.table import VTable
-from queuecore.audit import Deed
+from qtop.widgets.table import Table
+from queuecore.audit import AuditEntry
 from queuecore.exchange import Operation
 from queuecore.times import wall_now
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 _STOPPING: Final = ("stop", "stop_looking")
 
 
-class Desk:
+class ActionController:
     """Does what screens ask for.
 
     Args:
@@ -55,7 +55,7 @@ class Desk:
     def __init__(
         self,
         app: QtopApp,
-        source: Source,
+        source: System,
         local: LocalWorkers,
         require: Sequence[str],
         *,
@@ -63,7 +63,7 @@ class Desk:
     ) -> None:
         self._app = app
         #: An action that looks for its jobs goes before searches in the background.
-        self.precedence: Final = Precedence()
+        self.precedence: Final = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
         planning = app.keys, actor(), app.settings.undo_limits, app.stage.manner.sign
@@ -72,7 +72,9 @@ class Desk:
         self.job_plans = JobPlans(*planning)
         self.delayed_plans = DelayedPlans(*planning)
         self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
-        self._actions = Actions(source, read_only=read_only, trouble=lambda: app.stage.look.error)
+        self._actions = ActionRunner(
+            source, read_only=read_only, trouble=lambda: app.stage.look.error
+        )
         template = app.settings.values["worker_command"] or ""
         profile = app.settings.profile
         memory = ModuleMemory(
@@ -80,10 +82,10 @@ class Desk:
             f"{app.address} {app.keys.namespace}" if profile is None else f"profile {profile}",
         )
         modules = tuple(require) or memory.recall()
-        self.local = LocalDesk(
+        self.local = LocalWorkerController(
             app,
             local,
-            Order("*", modules=modules, template=template),
+            LaunchRequest("*", modules=modules, template=template),
             memory,
             lambda without: self._refused(without_redis=without),
             lambda look: self._actions.preview("look at what waits", look),
@@ -93,7 +95,7 @@ class Desk:
         """Whether nothing can be changed now; then the reason is said."""
         return self._refused()
 
-    def begin(self, plan: Plan, table: VTable[Any] | None = None) -> None:
+    def begin(self, plan: Plan, table: Table[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; `table` loses its marks then."""
         if not self._refused():
             self._ask(plan, table)
@@ -111,7 +113,7 @@ class Desk:
         what: str,
         search: Callable[[Progress], Awaitable[T]],
         plan: Callable[[T], Plan | str],
-        table: VTable[Any] | None = None,
+        table: Table[Any] | None = None,
     ) -> None:
         """Look for what a plan is about, as long as that takes, then make the plan and begin it, or
         say why there is none. Leaving the dialog stops the search."""
@@ -152,14 +154,14 @@ class Desk:
         elif not self._refused():
             self._ask(self.plans.undo(self._actions.trails[-1]), None)
 
-    def undo_deed(self, deed: Deed) -> None:
+    def undo_deed(self, deed: AuditEntry) -> None:
         """Take back an action that is on record, after a question, or say why that cannot be."""
         if deed.undo_left_s is None:
             self._app.say(" ".join(audit_text.consequence(deed)), "warn")
             return
         self.begin(self.plans.undo(deed, "confirm", *audit_text.question(deed)))
 
-    def ask_for_moment(self, choice: Choice, table: VTable[Any] | None = None) -> None:
+    def ask_for_moment(self, choice: DelayedSelection, table: Table[Any] | None = None) -> None:
         """Ask until when to delay jobs, and do it."""
 
         def reschedule(moment: datetime | None) -> None:
@@ -171,7 +173,7 @@ class Desk:
             ahead = timedelta(0) if board is None else board.server_time - datetime.now(UTC)
             plan = self.delayed_plans.reschedule(choice, datetime.now(UTC))
             self._app.push_screen(
-                MomentDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
+                DateDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
                 reschedule,
             )
 
@@ -208,7 +210,7 @@ class Desk:
         search: Callable[[Progress], Awaitable[T]],
         plan: Callable[[T], Plan | str],
         cover: LookingDialog,
-        table: VTable[Any] | None,
+        table: Table[Any] | None,
     ) -> None:
         with self.precedence.ahead():
             seen = await self._actions.look(what, search(cover.tell))
@@ -225,14 +227,14 @@ class Desk:
         else:
             self._ask(made, table)
 
-    def _ask(self, plan: Plan, table: VTable[Any] | None) -> None:
+    def _ask(self, plan: Plan, table: Table[Any] | None) -> None:
         def answered(confirmed: bool | None) -> None:
             if confirmed:
                 self._app.run_worker(self._carry_out(plan, table), group="desk")
             else:
                 self._app.say("nothing was changed", "dim")
 
-        plan = escalation.escalated(plan, self._app.settings.production)
+        plan = escalation.escalate(plan, self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
             self._app.push_screen(ConfirmDialog(plan), answered)
         else:
@@ -245,7 +247,7 @@ class Desk:
         key = next((each.keys[0] for each in actions if each.id in _STOPPING), None)
         return "" if key is None else f"; {keymap.key_sign(key)} stops"
 
-    async def _carry_out(self, plan: Plan, table: VTable[Any] | None) -> None:
+    async def _carry_out(self, plan: Plan, table: Table[Any] | None) -> None:
         app = self._app
         app.say(f"{plan.what} …", "dim", stays=True)
 

@@ -23,21 +23,21 @@ from qtop.config.settings import Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
-from qtop.monitor.incidents.incident import Lead
-from qtop.monitor.poller import Look, Poller
-from qtop.monitor.state import Stage
+from qtop.monitor.incidents.incident import Link
+from qtop.monitor.poller import Poller, PollResult
+from qtop.monitor.state import ConsoleState
 from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen, ListScreen
 from qtop.screens.too_small import TooSmallScreen, is_too_small
-from qtop.systems.resque.connection import RedisSource, Source
+from qtop.systems.resque.connection import ResqueSystem, System
 from queuecore.address import Address
 from queuecore.exchange import Operation
 from resque.keys import Keys
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 from resque.store.strays import Strays
 
 if TYPE_CHECKING:
-    from qtop.app.action_controller import Desk
+    from qtop.app.action_controller import ActionController
     from qtop.screens.links import Step
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class QtopApp(Habits):
         require: Sequence[str],
         log_folder: Path,
         workers: Sequence[str] = (),
-        source: Source | None = None,
+        source: System | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         terminal_is_there: Callable[[], bool] | None = None,
@@ -119,7 +119,7 @@ class QtopApp(Habits):
         self._looking: asyncio.Task[None] | None = None
         self._strays: StrayWatch | None = None
         self._searching: asyncio.Task[None] | None = None
-        self._desk: Desk | None = None
+        self._desk: ActionController | None = None
         self._has_begun = False
         self._silence: Timer | None = None
         self._second: Timer | None = None
@@ -131,7 +131,7 @@ class QtopApp(Habits):
             environ=os.environ,
             on_change=self._show,
         )
-        self.stage = Stage(
+        self.stage = ConsoleState(
             address=str(address),
             namespace=namespace,
             interval_s=interval_s,
@@ -163,7 +163,7 @@ class QtopApp(Habits):
             self.last_word, self._word_page = ("", ""), None
         return self.last_word
 
-    def on_look(self, look: Look) -> Awaitable[None] | None:
+    def on_look(self, look: PollResult) -> Awaitable[None] | None:
         """Take in a look and show it. Where that takes a while, returns what to wait for."""
         if not self._has_begun:
             self._has_begun = True
@@ -174,14 +174,14 @@ class QtopApp(Habits):
         self._show()
         return None
 
-    async def _take_in(self, look: Look) -> None:
+    async def _take_in(self, look: PollResult) -> None:
         await in_turns(self.stage.taking(look))
         if self.stage.fell_now and self._poller is not None:
             # The record tells whether an action of qtop did it.
             self._poller.survey_next()
         self._show()
 
-    def on_survey(self, survey: Survey) -> None:
+    def on_survey(self, survey: HealthReport) -> None:
         """Take in what was found out beside the looks."""
         self.stage.take_survey(survey)
         self._show()
@@ -222,7 +222,7 @@ class QtopApp(Habits):
         if self._poller is not None:
             return
         if self._source is None:
-            self._source = RedisSource(self.address, self.keys, read_only=self._read_only)
+            self._source = ResqueSystem(self.address, self.keys, read_only=self._read_only)
             if not self._read_only:
                 self.run_worker(self.learn_permissions(self._source), group="permissions")
         self._poller = Poller(
@@ -293,8 +293,8 @@ class QtopApp(Habits):
         from qtop.screens.links import follow
         from qtop.screens.palette import PaletteScreen
 
-        def chosen(action: Action | Lead | None) -> None:
-            if isinstance(action, Lead):
+        def chosen(action: Action | Link | None) -> None:
+            if isinstance(action, Link):
                 self.run_worker(follow(self, action), group="lead")
             elif action is not None:
                 # Textual calls ? by its name, and hears it by no other.
@@ -316,14 +316,14 @@ class QtopApp(Habits):
     # What screens ask for
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> ActionController:
         """What carries out actions. There is one as soon as a key can be pressed."""
         if self._desk is None:
-            from qtop.app.action_controller import Desk
+            from qtop.app.action_controller import ActionController
 
             self._connect()
             assert self._source is not None  # noqa: S101  connecting makes it
-            self._desk = Desk(
+            self._desk = ActionController(
                 self, self._source, self.local, self._require, read_only=self._read_only
             )
         return self._desk

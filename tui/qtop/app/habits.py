@@ -14,7 +14,7 @@ from textual.app import App
 from qtop.app.lifecycle import Lifeline
 from qtop.app.terminal.driver import AsciiDriver, TerminalDriver
 from qtop.config.settings import Settings
-from qtop.monitor.ui_policy import Manner
+from qtop.monitor.ui_policy import UiPolicy
 from qtop.systems.resque import permissions
 from qtop.widgets import theme
 from resque.errors import StoreError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from qtop.monitor.poller import Poller
-    from qtop.monitor.state import Stage
-    from qtop.systems.resque.connection import Source
+    from qtop.monitor.state import ConsoleState
+    from qtop.systems.resque.connection import System
     from resque.keys import Keys
 
 
@@ -46,7 +46,7 @@ class Habits(Lifeline):
 
     if TYPE_CHECKING:
         keys: Keys
-        stage: Stage
+        stage: ConsoleState
         _poller: Poller | None
 
         def say(self, text: str, tone: str = "") -> None: ...
@@ -77,9 +77,9 @@ class Habits(Lifeline):
                 self.register_theme(each)
         super().run(**options)
 
-    def manner(self) -> Manner:
+    def manner(self) -> UiPolicy:
         """How the console deals with people, before the server was asked."""
-        return Manner(
+        return UiPolicy(
             production=self.settings.production,
             secrets=self.settings.redactor,
             rebound=self.settings.keys,
@@ -108,7 +108,7 @@ class Habits(Lifeline):
         self.say(refused, "warn")
         return True
 
-    async def learn_permissions(self, source: Source) -> None:
+    async def learn_permissions(self, source: System) -> None:
         """Find out which keys the server would refuse. Where that cannot be known, none."""
         with contextlib.suppress(StoreError):
             found = await source.run(permissions.forbidden(self.keys))

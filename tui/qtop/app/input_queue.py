@@ -32,7 +32,7 @@ class Followed(Message):
         super().__init__()
 
 
-class Keyboard(App[None]):
+class InputQueue(App[None]):
     """An app in which a key is not passed on before the one ahead of it has done its work.
 
     Textual hands a key at once to the widget that has the focus, and learns only when it comes back

@@ -14,7 +14,7 @@ from textual import events
 from textual.worker import WorkerFailed
 
 from qtop.app import crash
-from qtop.app.input_queue import Keyboard
+from qtop.app.input_queue import InputQueue
 from qtop.app.leave_signals import LeaveSignals
 from qtop.app.terminal.driver import TerminalDriver
 from qtop.app.threads import UnwaitedThreads
@@ -22,7 +22,7 @@ from qtop.app.threads import UnwaitedThreads
 WATCHDOG_S: Final = 5.0
 
 
-class Lifeline(Keyboard):
+class Lifeline(InputQueue):
     """An app that ends well.
 
     Args:

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from qtop.actions import escalation
-from qtop.actions.plan import Outcome, Plan, Run
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.local.folders import CannotStart
-from qtop.local.groups import Deed, Group, LocalWorker
-from qtop.local.launch import BadOrder, Order
+from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup
+from qtop.local.launch import BadOrder, LaunchRequest
 from qtop.local.modules import ModuleMemory
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
@@ -22,15 +22,15 @@ from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.leaving import QuitDialog, WaitingDialog
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
-from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import counted, safe
 from queuecore import audit
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.exchange import Operation
 from resque.errors import ResqueError
 from resque.store import waiting_classes
 from resque.store.queue_list import QueueList
-from resque.store.waiting_classes import Waiting
+from resque.store.waiting_classes import WaitingClasses
 from resque.store.workers import may_run_on
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 #: What a press asks of the workers in these states, and what that means. Each press takes the
 #: first of these that finds any.
-_PRESSES: Final[tuple[tuple[frozenset[str], Deed, str], ...]] = (
+_PRESSES: Final[tuple[tuple[frozenset[str], GroupAction, str], ...]] = (
     (
         frozenset({"running", "paused", "waiting", "gave up"}),
         "finishing",
@@ -48,12 +48,12 @@ _PRESSES: Final[tuple[tuple[frozenset[str], Deed, str], ...]] = (
     (frozenset({"stopping"}), "kill", "is killed, with everything it started"),
 )
 
-_VERBS: Final[dict[Deed, str]] = {
+_VERBS: Final[dict[GroupAction, str]] = {
     "finishing": "Stop",
     "stopping": "Stop now",
     "kill": "Kill",
 }
-_ON_RECORD: Final[dict[Deed, str]] = {
+_ON_RECORD: Final[dict[GroupAction, str]] = {
     "finishing": "stop",
     "stopping": "stop now",
     "kill": "kill",
@@ -62,7 +62,7 @@ _ON_RECORD: Final[dict[Deed, str]] = {
 }
 
 
-class LocalDesk:
+class LocalWorkerController:
     """Does what screens ask for with the workers started here.
 
     Args:
@@ -79,10 +79,12 @@ class LocalDesk:
         self,
         app: QtopApp,
         local: LocalWorkers,
-        first: Order,
+        first: LaunchRequest,
         memory: ModuleMemory,
         refused: Callable[[bool], bool],
-        preview: Callable[[Operation[list[Waiting]]], Awaitable[list[Waiting] | Outcome]],
+        preview: Callable[
+            [Operation[list[WaitingClasses]]], Awaitable[list[WaitingClasses] | Outcome]
+        ],
     ) -> None:
         self._app, self._local, self._last = app, local, first
         self._memory, self._refused, self._preview = memory, refused, preview
@@ -94,11 +96,11 @@ class LocalDesk:
         if self._refused(False) or self._belong_to_sidekiq(queues):
             return
 
-        def show(order: Order) -> str:
+        def show(order: LaunchRequest) -> str:
             shown = safe(self._local.recipe(order).shown)
             return self._app.stage.manner.redactor.text(shown)
 
-        def chosen(order: Order | None) -> None:
+        def chosen(order: LaunchRequest | None) -> None:
             if order is not None:
                 self._last = order
                 self._app.run_worker(self.start([order]), group="desk")
@@ -106,11 +108,11 @@ class LocalDesk:
         order = replace(self._last, queues=",".join(queues), count=1)
         self._app.push_screen(StartDialog(order, show, self._trouble), chosen)
 
-    async def _trouble(self, order: Order) -> str | None:
+    async def _trouble(self, order: LaunchRequest) -> str | None:
         """Why an order is not to be carried out, in one safe line."""
         return await self._local.trouble(order) or await self._unknown(order)
 
-    async def _unknown(self, order: Order) -> str | None:
+    async def _unknown(self, order: LaunchRequest) -> str | None:
         """Why our own worker would only fail what waits; None when it would not."""
         if order.template:
             return None
@@ -140,7 +142,7 @@ class LocalDesk:
         # know, and leave it alone.
         await self.start([replace(self._last, queues=queues, count=1) for queues in lists])
 
-    async def start(self, orders: Sequence[Order]) -> None:
+    async def start(self, orders: Sequence[LaunchRequest]) -> None:
         """Start a group for each order."""
         pids: list[str] = []
         for order in orders:
@@ -201,10 +203,10 @@ class LocalDesk:
                 return
         self._forget_ended(workers)
 
-    def _ask_to_stop(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
+    def _ask_to_stop(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
         states = {worker.key: worker.place.state for worker in workers}
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             # What has gone on since the question needs no pressing any more.
             meant = [each for each in self._local.all if states.get(each.key) == each.place.state]
             return self._told(deed, meant, words)
@@ -225,7 +227,7 @@ class LocalDesk:
         queues = ", ".join(dict.fromkeys(safe(worker.queues) for worker in workers))
         details = (f"Queues: {queues}", f"It {words}." if many == 1 else f"Each {words}.")
         plan = Plan(what, verb.split()[0], details, "confirm", run, many=many)
-        plan = escalation.escalated(plan, self._app.settings.production)
+        plan = escalation.escalate(plan, self._app.settings.production)
         self._app.push_screen(ConfirmDialog(plan), answered)
 
     def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
@@ -246,7 +248,7 @@ class LocalDesk:
         else:
             self._app.say("nothing here runs that could be paused", "dim")
 
-    def scale(self, group: Group, by: int) -> None:
+    def scale(self, group: WorkerGroup, by: int) -> None:
         """One worker more or less. Those that gave up get another try first."""
         if self._refused(True):
             return
@@ -313,12 +315,12 @@ class LocalDesk:
     def _shows(self) -> str:
         return f"{self._sign('show_local')} shows them"
 
-    def _tell(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> None:
+    def _tell(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
         if not self._refused(True):
             outcome = self._told(deed, workers, words)
             self._app.say(outcome.text, outcome.tone, stays=True)
 
-    def _told(self, deed: Deed, workers: Sequence[LocalWorker], words: str) -> Outcome:
+    def _told(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> Outcome:
         if not workers:
             return Outcome("it has ended already", "warn")
         asked = self._local.ask(deed, workers)
@@ -334,7 +336,7 @@ class LocalDesk:
         """Put on record what was done to workers, for History. Where Redis does not take it, it is
         done all the same, and nothing waits for it."""
         what = f"{counted(many, 'worker')} for {queues} on {socket.gethostname()}"
-        trail = Trail(actor(), action, what[:200], self._app.keys.workers(), many, undo_s=0)
+        trail = ActionRecord(actor(), action, what[:200], self._app.keys.workers(), many, undo_s=0)
 
         async def note() -> None:
             with suppress(ResqueError):

@@ -13,16 +13,16 @@ from qtop.commands.connection import Connection
 from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
 from qtop.commands.session import Session
 from qtop.config.undo_limits import UndoLimits
-from qtop.search.chosen import Chosen
+from qtop.search.chosen import Selection
 from qtop.search.fields import of_failure
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES
-from qtop.search.selection import Hit, Scanned, Source, scan
-from qtop.systems.resque.operator_identity import actor
+from qtop.search.selection import Hit, JobSource, Scanned, scan
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore import windows
-from queuecore.action_record import Trail
-from queuecore.bulk import Mark, Result
+from queuecore.action_record import ActionRecord
+from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Operation
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
@@ -30,7 +30,7 @@ from resque.store import failures, poison, queues
 from resque.store.failures import Failure
 
 #: Does the action to what is marked.
-Act = Callable[[Keys, Sequence[Mark], Trail], Operation[Result]]
+Act = Callable[[Keys, Sequence[JobRef], ActionRecord], Operation[Result]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Verb:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ActOptions:
     """What the command line says about how to act."""
 
     dry_run: bool
@@ -54,11 +54,11 @@ class Options:
 
 def act(
     connection: Connection,
-    source: Source,
+    source: JobSource,
     wanted: Filter,
     verb: Verb,
     how: Act,
-    options: Options,
+    options: ActOptions,
     *,
     to: str | None = None,
     refusal: Callable[[bytes], str | None] = lambda raw: None,
@@ -102,7 +102,7 @@ def act(
             for text in chosen.details(moment):
                 message(f"  {text}")
             confirm(f"{verb.name} {_how_many(source, chosen, scanned)}")
-        trail = Trail(
+        trail = ActionRecord(
             actor(),
             verb.name,
             f"{source}, filter {wanted.text}" if wanted.text else str(source),
@@ -117,12 +117,12 @@ def act(
 
 def _choose(
     session: Session,
-    source: Source,
+    source: JobSource,
     wanted: Filter,
     refusal: Callable[[bytes], str | None],
     spare_poisoned: bool,
-) -> tuple[Chosen, Scanned]:
-    chosen = Chosen()
+) -> tuple[Selection, Scanned]:
+    chosen = Selection()
     suspects: list[tuple[Hit, Failure, str | None]] = []
     now = session.now()
 
@@ -186,7 +186,7 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def run_tracked(session: Session, operation: Operation[Result], trail: Trail) -> Result:
+def run_tracked(session: Session, operation: Operation[Result], trail: ActionRecord) -> Result:
     """Carry out an action of many steps. When somebody interrupts it, say how to take back what
     was done. Raises KeyboardInterrupt then, and ChangeRefused."""
     try:
@@ -197,7 +197,9 @@ def run_tracked(session: Session, operation: Operation[Result], trail: Trail) ->
         raise
 
 
-def report(action: str, done: str, result: Result, trail: Trail, *, as_json: bool) -> NoReturn:
+def report(
+    action: str, done: str, result: Result, trail: ActionRecord, *, as_json: bool
+) -> NoReturn:
     """Print the numbers and leave: with 0 when anything was done, else 1. Raises what stopped the
     action half-way, after the numbers."""
     # A last step whose outcome is unknown may have been the first that did anything.
@@ -222,7 +224,7 @@ def report(action: str, done: str, result: Result, trail: Trail, *, as_json: boo
 
 
 def _tell_plan(
-    source: Source, verb: Verb, chosen: Chosen, scanned: Scanned, options: Options
+    source: JobSource, verb: Verb, chosen: Selection, scanned: Scanned, options: ActOptions
 ) -> None:
     refused = sum(chosen.refusals.values())
     if options.as_json:
@@ -244,7 +246,7 @@ def _tell_plan(
         line(f"  {text}")
 
 
-def _how_many(source: Source, chosen: Chosen, scanned: Scanned) -> str:
+def _how_many(source: JobSource, chosen: Selection, scanned: Scanned) -> str:
     number = len(chosen.marks) - sum(chosen.refusals.values())
     of = f" of {scanned.length:,}" if len(chosen.marks) < scanned.length else ""
     return f"{counted(number, source.noun)}{of} in {safe(str(source))}"

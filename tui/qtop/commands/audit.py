@@ -9,23 +9,23 @@ import click
 
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
-from qtop.commands.output import Column, leave_if_none, moment, write
+from qtop.commands.output import OutputColumn, leave_if_none, moment, write
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.safe import ago, safe
 from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 
 _COLUMNS = (
-    Column("WHEN"),
-    Column("WHO", may_shrink=True),
-    Column("CLIENT", may_shrink=True),
-    Column("ACTION"),
-    Column("WHAT", may_shrink=True),
-    Column("DONE", "right"),
-    Column("UNDO", "right"),
-    Column("ID"),
+    OutputColumn("WHEN"),
+    OutputColumn("WHO", may_shrink=True),
+    OutputColumn("CLIENT", may_shrink=True),
+    OutputColumn("ACTION"),
+    OutputColumn("WHAT", may_shrink=True),
+    OutputColumn("DONE", "right"),
+    OutputColumn("UNDO", "right"),
+    OutputColumn("ID"),
 )
 
 
@@ -57,7 +57,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     )
 
 
-def _subject(deed: Deed) -> Subject:
+def _subject(deed: AuditEntry) -> Subject:
     return Subject(
         queue=deed.queue,
         id=deed.id,
@@ -65,7 +65,7 @@ def _subject(deed: Deed) -> Subject:
     )
 
 
-def _cells(deed: Deed) -> tuple[str, ...]:
+def _cells(deed: AuditEntry) -> tuple[str, ...]:
     undone = f" (-{deed.undone:,})" if deed.undone else ""
     return (
         moment(deed.at),
@@ -79,7 +79,7 @@ def _cells(deed: Deed) -> tuple[str, ...]:
     )
 
 
-def _fields(deed: Deed) -> Mapping[str, Any]:
+def _fields(deed: AuditEntry) -> Mapping[str, Any]:
     return {
         "id": deed.id,
         "at": deed.at,

@@ -17,7 +17,7 @@ from qtop.text.safe import counted
 from resque.errors import AuthRefused, Busy, MissingCommand, ResqueError
 from resque.store.registration import Unregistered
 from resque.store.samples import Sample
-from resque.store.server_info import Facts
+from resque.store.server_info import ServerInfo
 from resque.store.strays import Strays
 
 _SLOW_MS: Final = 50
@@ -43,7 +43,7 @@ def latency(round_trips_ms: Sequence[float]) -> Finding:
     return Finding("latency", "WARN", text, "run qtop and the workers nearer to Redis")
 
 
-def version(facts: Facts) -> Finding:
+def version(facts: ServerInfo) -> Finding:
     """Whether the server is new enough."""
     fields = facts.fields
     name = "Valkey" if "valkey_version" in fields else "Redis"
@@ -61,7 +61,7 @@ def version(facts: Facts) -> Finding:
     return Finding("version", "OK", text)
 
 
-def scripts(facts: Facts) -> Finding:
+def scripts(facts: ServerInfo) -> Finding:
     """Whether Lua scripts can be run."""
     if facts.script_problem is None:
         return Finding("scripts", "OK", "Lua scripts can be run")

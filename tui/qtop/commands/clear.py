@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import click
 
-from qtop.commands.acting import Options, can_ask, report, undo_seconds
+from qtop.commands.acting import ActOptions, can_ask, report, undo_seconds
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option, yes_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.selection import SOURCE
 from qtop.commands.session import Session
-from qtop.search.selection import Source
-from qtop.systems.resque.operator_identity import actor
+from qtop.search.selection import JobSource
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore import windows
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
 from queuecore.exchange import Operation
 from queuecore.windows import Extent
@@ -34,7 +34,7 @@ _LONGEST_WORD = 40
 @dry_run_option
 @yes_option
 @click.option("--remove", is_flag=True, help="Also take the queue's name off the list of queues.")
-def command(source: Source, connection: Connection, remove: bool, **options: bool) -> None:
+def command(source: JobSource, connection: Connection, remove: bool, **options: bool) -> None:
     """Delete everything that is in a list now.
 
     SOURCE is failed, queue:NAME or unreadable:NAME. What arrives meanwhile stays. On a terminal you
@@ -47,7 +47,7 @@ def command(source: Source, connection: Connection, remove: bool, **options: boo
     """
     if remove and source.kind != "queue":
         raise click.UsageError("--remove is for queues")
-    chosen = Options(**options)
+    chosen = ActOptions(**options)
     with connection.open() as session:
         if not chosen.dry_run:
             session.refuse_if_read_only()
@@ -86,12 +86,12 @@ def _action(remove: bool) -> str:
     return "remove" if remove else "clear"
 
 
-def _trail(session: Session, source: Source, seen: Extent, remove: bool) -> Trail:
+def _trail(session: Session, source: JobSource, seen: Extent, remove: bool) -> ActionRecord:
     key = source.key(session.keys)
     size = session.run(removal.size_bytes(key)) if seen.length else 0
     if size is None:
         message("how large it is is unknown: an undo keeps it, whatever its size")
-    return Trail(
+    return ActionRecord(
         actor(),
         _action(remove),
         str(source),
@@ -102,7 +102,7 @@ def _trail(session: Session, source: Source, seen: Extent, remove: bool) -> Trai
     )
 
 
-def _forget(session: Session, source: Source, trail: Trail) -> None:
+def _forget(session: Session, source: JobSource, trail: ActionRecord) -> None:
     forget = registration.forget(session.keys, source.name, replace(trail, planned=1, undo_s=0))
     if not session.run(forget):
         message(f"{source} is not an empty queue on the list of queues: nothing was done")
@@ -111,7 +111,7 @@ def _forget(session: Session, source: Source, trail: Trail) -> None:
     sys.exit(0)
 
 
-def _confirm_by_name(what: str, source: Source) -> None:
+def _confirm_by_name(what: str, source: JobSource) -> None:
     """Let a person type the name of what they are about to delete."""
     if not can_ask():
         message(f"{what}: say --yes to do it, or --dry-run to see more. Nothing was done.")

@@ -11,7 +11,7 @@ import click
 
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
-from qtop.commands.output import Column, Listing, leave_if_none, message, moment
+from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, moment
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.search.fields import of_delayed, text_of
@@ -24,19 +24,19 @@ from queuecore.windows import whole
 from resque.keys import Keys
 from resque.store import delayed_windows
 from resque.store.delayed import DelayedJob, Moment
-from resque.store.delayed_windows import Parked
+from resque.store.delayed_windows import DelayedEntry
 
 #: Of longer jobs only the beginning is read.
 _LISTED_BYTES: Final = 65_536
 #: What a moment holds whose key is no list.
 _BROKEN: Final = DelayedJob(whole(b""), 0, problem="the key of its moment holds no list")
 _COLUMNS = (
-    Column("AT"),
-    Column("IN", "right"),
-    Column("CLASS", may_shrink=True),
-    Column("ARGS", may_shrink=True),
-    Column("QUEUE", may_shrink=True),
-    Column("ID"),
+    OutputColumn("AT"),
+    OutputColumn("IN", "right"),
+    OutputColumn("CLASS", may_shrink=True),
+    OutputColumn("ARGS", may_shrink=True),
+    OutputColumn("QUEUE", may_shrink=True),
+    OutputColumn("ID"),
 )
 
 
@@ -94,7 +94,7 @@ def _find(
     number = 0
     is_partial = False
 
-    def visit(found: Sequence[Parked], done: int, total: int) -> bool:
+    def visit(found: Sequence[DelayedEntry], done: int, total: int) -> bool:
         nonlocal is_partial, number
         for each in found:
             job = each.job or _BROKEN

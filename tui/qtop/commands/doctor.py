@@ -39,7 +39,7 @@ _OUT_OF_REACH: Final = 3
 _OF_THE_WAY: Final = ("connection", "state", "latency")
 
 #: One thing that is looked at: says what it found, or raises what kept it from looking.
-Check = Callable[[Session], Iterator[Finding]]
+DoctorCheck = Callable[[Session], Iterator[Finding]]
 
 
 @click.command()
@@ -83,7 +83,7 @@ def findings(connection: Connection) -> Iterator[Finding]:
         yield Finding("connection", "ERROR", str(error), remedy(error))
 
 
-def _tried(check: str, find: Check, session: Session) -> Iterator[Finding]:
+def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]:
     try:
         yield from find(session)
     except ResqueError as error:
@@ -178,7 +178,7 @@ def _scheduler(session: Session) -> Iterator[Finding]:
 
 #: What is looked at, in the order in which it is told: each by itself, so that one that cannot be
 #: looked at keeps no other from being told.
-_CHECKS: Final[tuple[tuple[str, Check], ...]] = (
+_CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
     ("latency", _latency),
     ("server", _server),
     ("rights", _rights),

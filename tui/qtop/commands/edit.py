@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import click
 
-from qtop.commands.acting import Options, Verb, act
+from qtop.commands.acting import ActOptions, Verb, act
 from qtop.commands.connection import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
 from qtop.commands.taking import taken
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, Source, scan
+from qtop.search.selection import Hit, JobSource, scan
 from qtop.systems.resque.changes import BadPayload, Change, checked
-from queuecore.action_record import Trail
-from queuecore.bulk import Mark, Result
+from queuecore.action_record import ActionRecord
+from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Operation
 from resque.codec import decode
 from resque.keys import Keys
@@ -30,7 +30,7 @@ from resque.store import failures
 @click.option("--payload", metavar="JSON", help="A whole new payload.")
 @click.option("--to", metavar="QUEUE", help="Another queue.")
 def command(
-    source: Source,
+    source: JobSource,
     wanted: Filter,
     connection: Connection,
     class_name: str | None,
@@ -53,7 +53,7 @@ def command(
         given = _edited(connection, source, wanted, to)
     change = given
 
-    def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
+    def how(keys: Keys, marks: Sequence[JobRef], trail: ActionRecord) -> Operation[Result]:
         return taken(keys, source, marks, lambda raw: change.taking(source, raw), trail)
 
     def refusal(raw: bytes) -> str | None:
@@ -61,7 +61,13 @@ def command(
         return taking if isinstance(taking, str) else None
 
     act(
-        connection, source, wanted, Verb("edit", "edited"), how, Options(**options), refusal=refusal
+        connection,
+        source,
+        wanted,
+        Verb("edit", "edited"),
+        how,
+        ActOptions(**options),
+        refusal=refusal,
     )
 
 
@@ -96,7 +102,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _edited(connection: Connection, source: Source, wanted: Filter, to: str | None) -> Change:
+def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str | None) -> Change:
     """Let a person edit the payload of the one job that is selected."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("say what to change: --class, --args or --payload")

@@ -19,11 +19,11 @@ from qtop.commands.output import counted, line, message
 from qtop.commands.selection import SOURCE, from_option
 from qtop.commands.unread import Unread
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, Source, scan
+from qtop.search.selection import Hit, JobSource, scan
 from qtop.systems.resque.exporting import BadExport, Exported, line_of, read_line
-from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from resque.store import failures
 from resque.store.loading import load
 
@@ -40,7 +40,7 @@ _file = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @filter_option
 @redact_option
 @connection_options
-def export(path: Path, source: Source, wanted: Filter, connection: Connection) -> None:
+def export(path: Path, source: JobSource, wanted: Filter, connection: Connection) -> None:
     """Write failures or jobs to a new file.
 
     One JSON object a line, with the exact bytes; nobody else can read the file. What sounds like a
@@ -97,12 +97,12 @@ def _created(path: Path) -> Iterator[TextIO]:
             path.unlink()
 
 
-class _TargetType(click.ParamType["Source | str"]):
+class _TargetType(click.ParamType["JobSource | str"]):
     name = "target"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Source | str:
+    ) -> JobSource | str:
         return _QUEUES if value == _QUEUES else SOURCE.convert(value, param, ctx)
 
 
@@ -119,7 +119,7 @@ class _TargetType(click.ParamType["Source | str"]):
 @dry_run_option
 @yes_option
 def load_file(
-    path: Path, target: Source | str | None, connection: Connection, dry_run: bool, yes: bool
+    path: Path, target: JobSource | str | None, connection: Connection, dry_run: bool, yes: bool
 ) -> None:
     """Load failures or jobs back from a file.
 
@@ -130,7 +130,7 @@ def load_file(
     \b
     Example: qtop load failures.jsonl --to failed --dry-run
     """
-    plan: dict[Source, list[Line]] = defaultdict(list)
+    plan: dict[JobSource, list[ExportLine]] = defaultdict(list)
     refused = 0
     for number, begin, item in _read(path):
         landing = _landing(item, target)
@@ -139,7 +139,7 @@ def load_file(
             if refused <= _MOST_COMPLAINTS:
                 message(f"line {number:,} refused: {landing}")
         else:
-            plan[landing[0]].append(Line(item.place, begin))
+            plan[landing[0]].append(ExportLine(item.place, begin))
     for source, lines in plan.items():
         line(f"{'would load' if dry_run else 'to load'} {len(lines):,} to {safe(str(source))}")
     message(f"refused {refused:,}")
@@ -157,13 +157,15 @@ def load_file(
         done = 0
         for source, lines in plan.items():
             key, queue = source.key(session.keys), source.name if source.kind == "queue" else None
-            trail = Trail(actor(), "load", f"{source} from a file", key, len(lines), undo_s=0)
+            trail = ActionRecord(
+                actor(), "load", f"{source} from a file", key, len(lines), undo_s=0
+            )
             items = _items(path, target, lines)
             done += session.run(load(session.keys, key, items, trail, queue=queue))
     line(f"loaded {done:,}, refused {refused:,}")
 
 
-class Line(NamedTuple):
+class ExportLine(NamedTuple):
     """A line of a file: the place its item had on its list, and where in the file it begins."""
 
     place: int
@@ -191,7 +193,9 @@ def _item(raw: bytes) -> Exported | BadExport:
         return error
 
 
-def _landing(item: Exported | BadExport, target: Source | str | None) -> tuple[Source, bytes] | str:
+def _landing(
+    item: Exported | BadExport, target: JobSource | str | None
+) -> tuple[JobSource, bytes] | str:
     """The list that an item goes to and what goes there; or why it goes nowhere."""
     if isinstance(item, BadExport):
         return str(item)
@@ -200,8 +204,8 @@ def _landing(item: Exported | BadExport, target: Source | str | None) -> tuple[S
     except click.BadParameter:
         return "it does not say where it was"
     raw, queue = item.item.raw, item.queue
-    to = Source("queue", queue) if target == _QUEUES else target or origin
-    assert isinstance(to, Source)  # noqa: S101  the only word was handled
+    to = JobSource("queue", queue) if target == _QUEUES else target or origin
+    assert isinstance(to, JobSource)  # noqa: S101  the only word was handled
     if origin.kind == to.kind:
         return to, raw
     if origin.kind != "failed":
@@ -211,7 +215,9 @@ def _landing(item: Exported | BadExport, target: Source | str | None) -> tuple[S
     return job if isinstance(job, str) else (to, job[1])
 
 
-def _items(path: Path, target: Source | str | None, lines: Sequence[Line]) -> Iterator[bytes]:
+def _items(
+    path: Path, target: JobSource | str | None, lines: Sequence[ExportLine]
+) -> Iterator[bytes]:
     """What goes to one list of these lines, in the order of the list they are from. An export
     begins with whatever was at hand; the newest failure, for example."""
     with path.open("rb") as file:

@@ -10,8 +10,8 @@ import click
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, listing_options
 from qtop.commands.output import (
-    Column,
     Listing,
+    OutputColumn,
     leave_if_none,
     message,
     moment,
@@ -21,7 +21,7 @@ from qtop.commands.output import (
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, Source, scan
+from qtop.search.selection import Hit, JobSource, scan
 from qtop.text.format import failure_class, optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of
@@ -29,12 +29,12 @@ from resque.store.failures import FAILED, Failure
 
 _ID_CHARACTERS = 10
 _COLUMNS = (
-    Column("FAILED"),
-    Column("CLASS", may_shrink=True),
-    Column("EXCEPTION", may_shrink=True),
-    Column("ERROR", may_shrink=True),
-    Column("QUEUE", may_shrink=True),
-    Column("ID"),
+    OutputColumn("FAILED"),
+    OutputColumn("CLASS", may_shrink=True),
+    OutputColumn("EXCEPTION", may_shrink=True),
+    OutputColumn("ERROR", may_shrink=True),
+    OutputColumn("QUEUE", may_shrink=True),
+    OutputColumn("ID"),
 )
 
 
@@ -60,7 +60,7 @@ def command(
     Example: qtop failed --filter 'class:Mailers::* exception:*Timeout age<1h'
     """
     unread = Unread()
-    source = Source("failed", list_name)
+    source = JobSource("failed", list_name)
     redactor = connection.redactor(is_whole=as_json)
     found = Listing(_COLUMNS, _cells, fields, as_json=as_json, redactor=redactor)
 

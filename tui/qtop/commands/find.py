@@ -11,7 +11,7 @@ import click
 
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
-from qtop.commands.output import Column, Listing, leave_if_none, message, tell_too_large
+from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
 from qtop.commands.session import Session
 from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
@@ -21,8 +21,8 @@ from qtop.monitor.stray_rows import unregistered_rows
 from qtop.search.fields import Subject, of_delayed, of_hand, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES
-from qtop.search.selection import Hit, Source, scan
-from qtop.search.selection import Kind as SourceKind
+from qtop.search.selection import Hit, JobSource, scan
+from qtop.search.selection import SourceKind as SourceKind
 from qtop.systems.resque import stray_jobs
 from qtop.systems.resque.stray_jobs import StrayJob
 from qtop.text.format import job_class, optional
@@ -30,9 +30,9 @@ from qtop.text.safe import ago, safe
 from queuecore.exchange import Operation, Steps
 from resque.store import delayed_windows, failures, snapshot
 from resque.store.delayed import ASIDE
-from resque.store.delayed_windows import Parked
+from resque.store.delayed_windows import DelayedEntry
 from resque.store.snapshot import Snapshot
-from resque.store.strays import Kind, Stray, Strays
+from resque.store.strays import Stray, StrayKind, Strays
 from resque.store.workers import Record
 
 T = TypeVar("T")
@@ -40,12 +40,12 @@ T = TypeVar("T")
 _ID_CHARACTERS: Final = 10
 _NO_LIST: Final = "the key of their moment holds no list"
 _COLUMNS = (
-    Column("WHERE", may_shrink=True),
-    Column("HOW"),
-    Column("CLASS", may_shrink=True),
-    Column("ARGS", may_shrink=True),
-    Column("QUEUE", may_shrink=True),
-    Column("ID"),
+    OutputColumn("WHERE", may_shrink=True),
+    OutputColumn("HOW"),
+    OutputColumn("CLASS", may_shrink=True),
+    OutputColumn("ARGS", may_shrink=True),
+    OutputColumn("QUEUE", may_shrink=True),
+    OutputColumn("ID"),
 )
 
 
@@ -135,12 +135,12 @@ class _Search:
         """What waits in queues, what was set aside from them, what workers hold."""
         seen = self._look({"queues"})
         for queue in () if seen is None else seen.queues or ():
-            if queue.problem is None and not self._scan(Source("queue", queue.name)):
+            if queue.problem is None and not self._scan(JobSource("queue", queue.name)):
                 return False
             # Also where it is unknown whether there are any.
-            if queue.unreadable != 0 and not self._scan(Source("unreadable", queue.name)):
+            if queue.unreadable != 0 and not self._scan(JobSource("unreadable", queue.name)):
                 return False
-        if not self._scan(Source("unreadable", ASIDE)):
+        if not self._scan(JobSource("unreadable", ASIDE)):
             return False
         strays = (*self._strays.of("queue"), *self._strays.of("unreadable"))
         if not all(map(self._scan, map(_source, strays))):
@@ -163,12 +163,12 @@ class _Search:
         """The failures, in all their lists, and what is kept for undos and of retries."""
         lists = self._try_to("lists of failures", failures.lists(self._keys))
         # Without the names of the others there is still the usual one.
-        if not all(self._scan(Source("failed", name)) for name in lists or [failures.FAILED]):
+        if not all(self._scan(JobSource("failed", name)) for name in lists or [failures.FAILED]):
             return False
         strays = map(_source, self._strays.of("failed"))
         return all(map(self._scan, strays)) and self._walk("undo") and self._walk("retry")
 
-    def _walk(self, kind: Kind) -> bool:
+    def _walk(self, kind: StrayKind) -> bool:
         """What is under keys that no list names."""
 
         def visit(job: StrayJob) -> bool:
@@ -192,7 +192,7 @@ class _Search:
     def _delayed(self) -> Steps[bool]:
         is_whole = True
 
-        def visit(parked: Sequence[Parked], done: int, total: int) -> bool:
+        def visit(parked: Sequence[DelayedEntry], done: int, total: int) -> bool:
             nonlocal is_whole
             is_whole = all(map(self._take, self._of_parked(parked)))
             return is_whole
@@ -200,7 +200,7 @@ class _Search:
         yield from delayed_windows.walk(self._keys, visit, max_bytes=LISTED_BYTES)
         return is_whole
 
-    def _of_parked(self, parked: Sequence[Parked]) -> Iterator[_Found]:
+    def _of_parked(self, parked: Sequence[DelayedEntry]) -> Iterator[_Found]:
         for each in parked:
             if each.job is None:
                 self._unread.note(f"delayed jobs of {each.moment.stamp}", _NO_LIST)
@@ -209,7 +209,7 @@ class _Search:
                 how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
                 yield _Found("delayed", how, of_delayed(each.job, due_s), each.job.item.raw)
 
-    def _scan(self, source: Source) -> bool:
+    def _scan(self, source: JobSource) -> bool:
         """Look through a list, the next jobs first, but the newest failures."""
         is_whole = True
 
@@ -234,12 +234,12 @@ class _Search:
         return is_whole
 
 
-def _source(stray: Stray) -> Source:
+def _source(stray: Stray) -> JobSource:
     kinds: dict[str, SourceKind] = {"queue": "queue", "unreadable": "unreadable"}
-    return Source(kinds.get(stray.kind, "failed"), stray.name)
+    return JobSource(kinds.get(stray.kind, "failed"), stray.name)
 
 
-def _of_hit(source: Source, hit: Hit, now: datetime) -> _Found:
+def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
     if hit.failure is not None:
         age_s = age_at(now, hit.failure.failed_at)
         how = "failed" if age_s is None else f"failed {ago(age_s)} ago"

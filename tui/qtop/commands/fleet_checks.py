@@ -9,12 +9,12 @@ from typing import Final
 from qtop.commands import checks
 from qtop.commands.lists import look_around, with_classes
 from qtop.commands.session import Session
-from qtop.monitor.incidents.incident import Severity, Verdict
+from qtop.monitor.incidents.incident import Incident, Severity
 from qtop.monitor.incidents.ownership import without_sidekiqs
-from qtop.monitor.incidents.rules import Judge
-from qtop.monitor.incidents.server_checks import Finding, Level
-from qtop.monitor.row_builder import History
-from qtop.monitor.rows import Board
+from qtop.monitor.incidents.rules import IncidentRules
+from qtop.monitor.incidents.server_checks import Finding, FindingLevel
+from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.rows import FleetRows
 from qtop.text.format import failure_class
 from qtop.text.safe import count
 from resque.errors import ResqueError
@@ -29,7 +29,12 @@ _LISTS, _OF_A_LIST = 20, 200
 _QUEUES_COMPARED: Final = 20
 #: Of how many of the longest queues items are looked at.
 _QUEUES_SAMPLED: Final = 500
-_LEVELS: Final[dict[Severity, Level]] = {"bad": "ERROR", "warn": "WARN", "note": "OK", "good": "OK"}
+_LEVELS: Final[dict[Severity, FindingLevel]] = {
+    "bad": "ERROR",
+    "warn": "WARN",
+    "note": "OK",
+    "good": "OK",
+}
 #: What is said of a key that was read, and holds something else.
 _WRONG_KIND: Final = "another kind of value"
 #: What to do where something could not be read.
@@ -43,12 +48,12 @@ _UNREAD: Final = frozenset({"unknown", "queue", "in hand"})
 def fleet(session: Session) -> Iterator[Finding]:
     """What is odd about queues, workers and jobs. Raises StoreError where nothing can be read."""
     seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
-    board = History().add(seen, 0.0)
+    board = RowBuilder().add(seen, 0.0)
     survey = with_classes(session, board, look_around(session))
     whose = survey.ownership
     ours = board if whose is None else without_sidekiqs(board, whose)
     theirs = len(board.queues or ()) - len(ours.queues or ())
-    yield from _of_board(ours, Judge().fleet(board, 0.0, survey), theirs)
+    yield from _of_board(ours, IncidentRules().fleet(board, 0.0, survey), theirs)
     with_jobs = (row for row in board.queues or () if row.depth)
     rows = sorted(with_jobs, key=lambda row: -(row.depth or 0))
     longest = [row.name for row in rows]
@@ -68,7 +73,7 @@ def fleet(session: Session) -> Iterator[Finding]:
         yield finding
 
 
-def _of_board(board: Board, verdicts: Iterator[Verdict], theirs: int) -> Iterator[Finding]:
+def _of_board(board: FleetRows, verdicts: Iterator[Incident], theirs: int) -> Iterator[Finding]:
     """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
     Sidekiq's. A note is no reason to act."""
     rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
@@ -98,7 +103,7 @@ def _of_board(board: Board, verdicts: Iterator[Verdict], theirs: int) -> Iterato
             yield Finding(check, "UNKNOWN", "not everything could be read: see `keys`", SEE)
 
 
-def _is_unread(verdict: Verdict) -> bool:
+def _is_unread(verdict: Incident) -> bool:
     """Whether it says that keys could not be read, not what they hold."""
     return _WRONG_KIND not in verdict.text and verdict.kind in _UNREAD
 
@@ -126,7 +131,9 @@ def _poison(session: Session, seen: Snapshot) -> Finding:
     return checks.poison(deadly, sum(len(each) for _, each in read), in_all if is_whole else None)
 
 
-def _duplicates(session: Session, seen: Snapshot, board: Board, longest: Sequence[str]) -> Finding:
+def _duplicates(
+    session: Session, seen: Snapshot, board: FleetRows, longest: Sequence[str]
+) -> Finding:
     names = longest[:_QUEUES_COMPARED]
     alike = session.run(duplicates.waiting_alike(session.keys, names))
     silent = (row for row in board.workers or () if row.condition in ("dead?", "silent"))

@@ -8,16 +8,16 @@ from typing import Any, TypeVar
 
 import click
 
-from qtop.commands.acting import Options, Verb, act
+from qtop.commands.acting import ActOptions, Verb, act
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
 from qtop.commands.selection import from_option
 from qtop.commands.taking import taken
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from queuecore import bulk
-from queuecore.action_record import Trail
-from queuecore.bulk import Mark, Result, Taking
+from queuecore.action_record import ActionRecord
+from queuecore.bulk import JobRef, Result, Taking
 from queuecore.exchange import Operation
 from resque.keys import Keys
 from resque.store import failure_actions, failures
@@ -44,7 +44,7 @@ def action_options(command: F) -> F:
 @click.option("--to", metavar="QUEUE", help="Another queue than the one in the failure.")
 @click.option("--poisoned", is_flag=True, help="Also jobs that killed their process repeatedly.")
 def requeue(
-    source: Source,
+    source: JobSource,
     wanted: Filter,
     connection: Connection,
     to: str | None,
@@ -69,7 +69,7 @@ def requeue(
         wanted,
         Verb("requeue", "requeued"),
         _requeue(source, to),
-        Options(**options),
+        ActOptions(**options),
         to=to,
         refusal=partial(_not_a_job, to),
         spare_poisoned=not poisoned,
@@ -78,7 +78,7 @@ def requeue(
 
 @click.command()
 @action_options
-def delete(source: Source, wanted: Filter, connection: Connection, **options: bool) -> None:
+def delete(source: JobSource, wanted: Filter, connection: Connection, **options: bool) -> None:
     """Delete failures or waiting jobs.
 
     Items that were set aside, too. More than one needs --yes, or an answer on a terminal. With a
@@ -88,17 +88,19 @@ def delete(source: Source, wanted: Filter, connection: Connection, **options: bo
     Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
     """
 
-    def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
+    def how(keys: Keys, marks: Sequence[JobRef], trail: ActionRecord) -> Operation[Result]:
         return taken(keys, source, marks, bulk.delete, trail)
 
     verb = Verb("delete", "deleted", puts_back=False)
-    act(connection, source, wanted, verb, how, Options(**options))
+    act(connection, source, wanted, verb, how, ActOptions(**options))
 
 
 @click.command()
 @action_options
 @click.option("--to", metavar="QUEUE", required=True, help="The queue to put them on.")
-def move(source: Source, wanted: Filter, connection: Connection, to: str, **options: bool) -> None:
+def move(
+    source: JobSource, wanted: Filter, connection: Connection, to: str, **options: bool
+) -> None:
     """Move jobs to the end of another queue, byte for byte.
 
     Of a failure the job in it is moved. More than one needs --yes, or an answer on a terminal. The
@@ -119,21 +121,21 @@ def move(source: Source, wanted: Filter, connection: Connection, to: str, **opti
             wanted,
             verb,
             _requeue(source, to),
-            Options(**options),
+            ActOptions(**options),
             to=to,
             refusal=partial(_not_a_job, to),
         )
 
-    def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
+    def how(keys: Keys, marks: Sequence[JobRef], trail: ActionRecord) -> Operation[Result]:
         return taken(keys, source, marks, lambda raw: Taking(0, raw, to, raw), trail)
 
-    act(connection, source, wanted, verb, how, Options(**options), to=to)
+    act(connection, source, wanted, verb, how, ActOptions(**options), to=to)
 
 
 def _requeue(
-    source: Source, to: str | None
-) -> Callable[[Keys, Sequence[Mark], Trail], Operation[Result]]:
-    def how(keys: Keys, marks: Sequence[Mark], trail: Trail) -> Operation[Result]:
+    source: JobSource, to: str | None
+) -> Callable[[Keys, Sequence[JobRef], ActionRecord], Operation[Result]]:
+    def how(keys: Keys, marks: Sequence[JobRef], trail: ActionRecord) -> Operation[Result]:
         return failure_actions.requeue(keys, marks, trail, list_name=source.name, queue=to)
 
     return how

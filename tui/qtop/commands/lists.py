@@ -9,12 +9,12 @@ from typing import Final
 
 from qtop.commands.session import Session
 from qtop.commands.unread import Unread
-from qtop.monitor.row_builder import History
-from qtop.monitor.rows import Board
+from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.rows import FleetRows
 from qtop.systems.resque.connection import skew_s
 from queuecore.times import wall_now
 from resque.store import health, next_jobs, snapshot, waiting_classes
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 from resque.store.ownership import Ownership
 from resque.store.snapshot import Snapshot
 
@@ -36,13 +36,13 @@ def look(
     *,
     has_waits: bool = False,
     whose: Ownership | None = None,
-) -> tuple[Board, Snapshot]:
+) -> tuple[FleetRows, Snapshot]:
     """The rows of a console at one look, and the look; rates need two looks and are unknown, and so
     is how long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose`
     says whose the queues are. Two round trips, with `has_waits` three, O(queues + workers +
     failures read). Raises StoreError."""
     taken = session.run(snapshot.take(session.keys, tails={}, failures_limit=failures_limit))
-    history = History()
+    history = RowBuilder()
     if whose is not None:
         history.note_ownership(whose)
     if has_waits:
@@ -60,7 +60,7 @@ def master_lock(session: Session) -> bytes:
     return session.keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
 
 
-def look_around(session: Session) -> Survey:
+def look_around(session: Session) -> HealthReport:
     """What a console wants to know beside its looks. Three round trips, five where delayed jobs may
     be overdue. Raises StoreError."""
     before_s = time.time()
@@ -70,7 +70,7 @@ def look_around(session: Session) -> Survey:
     return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
 
 
-def with_classes(session: Session, board: Board, around: Survey) -> Survey:
+def with_classes(session: Session, board: FleetRows, around: HealthReport) -> HealthReport:
     """The same, with the classes that wait in the longest queues that no worker serves. Two round
     trips. Raises StoreError."""
     rows = [row for row in board.queues or () if row.is_unserved]

@@ -15,15 +15,15 @@ from qtop.commands.output import counted, line, moment
 from qtop.commands.session import Session
 from qtop.commands.unread import Unread, note_unread
 from qtop.monitor.condition import CONDITIONS
-from qtop.monitor.incidents.incident import Verdict
-from qtop.monitor.incidents.rules import Judge
+from qtop.monitor.incidents.incident import Incident
+from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.incidents.server import UNKNOWN
-from qtop.monitor.rows import Board, QueueRow, Totals
+from qtop.monitor.rows import FleetRows, QueueRow, Totals
 from qtop.text import format
 from qtop.text.safe import count, crop, how_many, pad, safe
 from resque.errors import StoreError
 from resque.store import health
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 
 _FAILURES: Final = 10
 _QUEUES: Final = 40
@@ -43,13 +43,13 @@ def print_once(connection: Connection) -> None:
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
-    verdicts = Judge().judge(board, 0.0, survey=found, rtt_ms=None)
+    verdicts = IncidentRules().judge(board, 0.0, survey=found, rtt_ms=None)
     for text in report(board, where, verdicts, width):
         line(redactor.text(text))
     unread.leave()
 
 
-def _surveyed(session: Session, unread: Unread) -> Survey:
+def _surveyed(session: Session, unread: Unread) -> HealthReport:
     """What there is to know beside the look. What the server does not tell about itself is no part
     of the answer: not every one does."""
     try:
@@ -64,7 +64,7 @@ def _surveyed(session: Session, unread: Unread) -> Survey:
 
 
 def report(
-    board: Board, where: str, verdicts: Sequence[Verdict], width: int = _WIDTH
+    board: FleetRows, where: str, verdicts: Sequence[Incident], width: int = _WIDTH
 ) -> Iterator[str]:
     """The lines of a look: totals, what is wrong, queues, workers, failures; worst first. Rows of
     tables are cut at `width`, sentences never."""
@@ -96,7 +96,7 @@ def _working(totals: Totals) -> str:
     return f"{busy_words} of {counted(totals.workers, 'worker')}"
 
 
-def _queues(board: Board) -> Iterator[str]:
+def _queues(board: FleetRows) -> Iterator[str]:
     rows = sorted(board.queues or (), key=_trouble)
     table = [
         (
@@ -117,7 +117,7 @@ def _trouble(row: QueueRow) -> tuple[bool, int]:
     return not format.queue_state(row), -(row.depth or 0)
 
 
-def _workers(board: Board) -> Iterator[str]:
+def _workers(board: FleetRows) -> Iterator[str]:
     rows = sorted(board.workers or (), key=lambda row: CONDITIONS.index(row.condition))
     table = [
         (
@@ -133,7 +133,7 @@ def _workers(board: Board) -> Iterator[str]:
     yield from _table(titles, table, len(rows), _none(board, "workers"))
 
 
-def _failures(board: Board) -> Iterator[str]:
+def _failures(board: FleetRows) -> Iterator[str]:
     table = [
         (
             moment(row.failure.failed_at),
@@ -150,7 +150,7 @@ def _failures(board: Board) -> Iterator[str]:
     )
 
 
-def _none(board: Board, what: str) -> str:
+def _none(board: FleetRows, what: str) -> str:
     """What an empty table says."""
     why = board.totals.problems.get(what)
     return f"no {what}" if why is None else f"unknown {what}: {safe(why)}"

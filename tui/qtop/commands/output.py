@@ -35,7 +35,7 @@ _DEEPEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class OutputColumn:
     """A column of a table. One that `may_shrink` is cut when the terminal is too narrow."""
 
     title: str
@@ -54,7 +54,7 @@ class Listing(Generic[T]):
 
     def __init__(
         self,
-        columns: Sequence[Column],
+        columns: Sequence[OutputColumn],
         cells: Callable[[T], Sequence[str]],
         fields: Callable[[T], Mapping[str, Any]],
         *,
@@ -105,7 +105,7 @@ class Listing(Generic[T]):
 
 def write(
     items: Sequence[T],
-    columns: Sequence[Column],
+    columns: Sequence[OutputColumn],
     cells: Callable[[T], Sequence[str]],
     fields: Callable[[T], Mapping[str, Any]],
     *,
@@ -119,7 +119,7 @@ def write(
     listing.end()
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+def _widths(columns: Sequence[OutputColumn], rows: Sequence[Sequence[str]], room: int) -> list[int]:
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(columns))]
     over = sum(widths) + len(_GAP) * (len(widths) - 1) - room
     while over > 0:
@@ -132,7 +132,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int)
     return widths
 
 
-def _aligned(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:
+def _aligned(columns: Sequence[OutputColumn], widths: Sequence[int], row: Sequence[str]) -> str:
     parts = zip(row, widths, columns, strict=True)
     return _GAP.join(pad(text, width, column.align) for text, width, column in parts).rstrip()
 

@@ -11,9 +11,9 @@ from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
-from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from resque.store import queues, switches
 
 _everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
@@ -98,7 +98,7 @@ def _switch(
     sys.exit(0 if changed else 1)
 
 
-def _change(session: Session, names: tuple[str, ...], trail: Trail, is_pause: bool) -> int:
+def _change(session: Session, names: tuple[str, ...], trail: ActionRecord, is_pause: bool) -> int:
     if names:
         one = switches.pause if is_pause else switches.resume
         return session.run(one(session.keys, list(dict.fromkeys(names)), trail))
@@ -106,9 +106,9 @@ def _change(session: Session, names: tuple[str, ...], trail: Trail, is_pause: bo
     return session.run(every(session.keys, trail))
 
 
-def _trail(session: Session, action: str, what: str, names: tuple[str, ...]) -> Trail:
+def _trail(session: Session, action: str, what: str, names: tuple[str, ...]) -> ActionRecord:
     keys = session.keys
-    return Trail(
+    return ActionRecord(
         actor(),
         action,
         what,

@@ -17,9 +17,9 @@ from qtop.commands.session import Session
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
 from qtop.systems.resque.evidence import Case, fields, gather, words
-from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.times import wall_now
 from resque.store import pruning
 from resque.store.pruning import Fate
@@ -109,7 +109,7 @@ def _prune(session: Session, dead: Sequence[Case], requeue_lost: int, as_json: b
         message("somebody else prunes at the moment: look again in a minute")
         return 0
     what = dead[0].worker_id if len(dead) == 1 else counted(len(dead), "dead worker")
-    trail = Trail(actor(), "prune", what, session.keys.workers(), len(dead), undo_s=0)
+    trail = ActionRecord(actor(), "prune", what, session.keys.workers(), len(dead), undo_s=0)
     pruned = 0
     for case in dead:
         steps = pruning.take_off(

@@ -11,7 +11,7 @@ import click
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.lists import OF_QUEUES, look
 from qtop.commands.options import listing_options
-from qtop.commands.output import Column, leave_if_none, tell_rest, write
+from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread, note_unread
 from qtop.monitor.rows import QueueRow
@@ -24,13 +24,13 @@ from resque.store.ownership import Ownership
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500
 _COLUMNS = (
-    Column("QUEUE", may_shrink=True),
-    Column("WAITING", "right"),
-    Column("NEXT WAITS", "right"),
-    Column("WORKERS", "right"),
-    Column("IN HAND", "right"),
-    Column("FAILED", "right"),
-    Column("STATE", may_shrink=True),
+    OutputColumn("QUEUE", may_shrink=True),
+    OutputColumn("WAITING", "right"),
+    OutputColumn("NEXT WAITS", "right"),
+    OutputColumn("WORKERS", "right"),
+    OutputColumn("IN HAND", "right"),
+    OutputColumn("FAILED", "right"),
+    OutputColumn("STATE", may_shrink=True),
 )
 
 

@@ -12,9 +12,9 @@ from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import dry_run_option, json_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.session import Session
-from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
-from queuecore.action_record import Trail
+from queuecore.action_record import ActionRecord
 from queuecore.exchange import Exchange
 from resque.keys import Keys
 from resque.store import failures, queues, registration
@@ -29,7 +29,7 @@ class _Name:
     index: bytes
     missing: bool
 
-    def put(self, keys: Keys, trail: Trail) -> Exchange[bool]:
+    def put(self, keys: Keys, trail: ActionRecord) -> Exchange[bool]:
         """Put it there."""
         if self.what == "queue":
             return registration.register(keys, self.name, trail)
@@ -88,7 +88,7 @@ def command(
             else:
                 subject = f"{each.what} {each.name}"
                 queue = each.name if each.what == "queue" else ""
-                trail = Trail(actor(), "register", subject, each.index, 1, queue, undo_s=0)
+                trail = ActionRecord(actor(), "register", subject, each.index, 1, queue, undo_s=0)
                 changed = session.run(each.put(session.keys, trail))
             done += changed
             if as_json:

@@ -12,7 +12,7 @@ from qtop.monitor.incidents.server_checks import Finding, named
 from qtop.systems.resque.scheduled_rows import args_of
 from qtop.text.safe import counted
 from resque.scheduler import listing
-from resque.scheduler.listing import Listing
+from resque.scheduler.listing import ScheduleListing
 from resque.scheduler.zones import local_zone
 from resque.store import delayed_windows, statuses
 from resque.store.delayed_windows import Position
@@ -44,7 +44,7 @@ def findings(session: Session) -> Iterator[Finding]:
         yield statused(sorted(classes), found)
 
 
-def schedules(found: Listing) -> Finding:
+def schedules(found: ScheduleListing) -> Finding:
     """Whether every schedule can be used."""
     bad = [each.name for each in found.schedules if each.schedule is None]
     unknown = found.of_file.unknown
@@ -57,7 +57,7 @@ def schedules(found: Listing) -> Finding:
     return Finding("schedules", "OK", text)
 
 
-def statused(classes: list[str], found: Listing) -> Finding:
+def statused(classes: list[str], found: ScheduleListing) -> Finding:
     """Of scheduled jobs whose arguments only Ruby's scheduler can make."""
     text = f"jobs are scheduled of classes that answer to `scheduled`: {named(classes)}"
     is_others = found.of_file.master is not None and found.of_file.unknown is not None
@@ -67,7 +67,7 @@ def statused(classes: list[str], found: Listing) -> Finding:
     return Finding("resque-status", "WARN", text, remedy)
 
 
-def _of_schedules(found: Listing, known: Collection[str]) -> Iterator[str]:
+def _of_schedules(found: ScheduleListing, known: Collection[str]) -> Iterator[str]:
     for each in found.schedules:
         schedule = each.schedule
         if schedule is None:

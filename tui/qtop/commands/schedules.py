@@ -11,7 +11,7 @@ import click
 
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import listing_options
-from qtop.commands.output import Column, leave_if_none, message, moment, tell_rest, write
+from qtop.commands.output import OutputColumn, leave_if_none, message, moment, tell_rest, write
 from qtop.commands.sharing import tell
 from qtop.search.fields import text_of
 from qtop.search.filter_language import Filter
@@ -22,14 +22,14 @@ from resque.scheduler.listing import Listed
 from resque.scheduler.zones import local_zone
 
 _COLUMNS = (
-    Column("SCHEDULE", may_shrink=True),
-    Column("WHEN"),
-    Column("NEXT"),
-    Column("LAST"),
-    Column("CLASS", may_shrink=True),
-    Column("ARGS", may_shrink=True),
-    Column("QUEUE"),
-    Column("SOURCE"),
+    OutputColumn("SCHEDULE", may_shrink=True),
+    OutputColumn("WHEN"),
+    OutputColumn("NEXT"),
+    OutputColumn("LAST"),
+    OutputColumn("CLASS", may_shrink=True),
+    OutputColumn("ARGS", may_shrink=True),
+    OutputColumn("QUEUE"),
+    OutputColumn("SOURCE"),
 )
 
 

@@ -6,23 +6,23 @@ from typing import Any, Final
 
 import click
 
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from resque.store.failures import FAILED
 
 
-class _SourceType(click.ParamType[Source]):
+class _SourceType(click.ParamType[JobSource]):
     name = "source"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Source:
-        if isinstance(value, Source):
+    ) -> JobSource:
+        if isinstance(value, JobSource):
             return value
         kind, colon, name = str(value).partition(":")
         if kind == "failed":
-            return Source("failed", name or FAILED)
+            return JobSource("failed", name or FAILED)
         if kind in ("queue", "unreadable") and colon:
-            return Source("queue" if kind == "queue" else "unreadable", name)
+            return JobSource("queue" if kind == "queue" else "unreadable", name)
         hint = "" if ":" in str(value) else f"; for the queue write queue:{value}"
         self.fail(
             f"{value!r} is none of: failed, queue:NAME, unreadable:NAME (what was set aside from "

@@ -11,7 +11,7 @@ import click
 
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import json_option
-from qtop.commands.output import Column, line, message, write
+from qtop.commands.output import OutputColumn, line, message, write
 from qtop.config.file import settings_path
 from qtop.config.settings import Settings
 from qtop.text.safe import safe
@@ -19,13 +19,13 @@ from queuecore.address import parse_url
 from resque.errors import BadUrl
 
 _COLUMNS = (
-    Column("SETTING"),
-    Column("VALUE", may_shrink=True),
-    Column("FROM", may_shrink=True),
+    OutputColumn("SETTING"),
+    OutputColumn("VALUE", may_shrink=True),
+    OutputColumn("FROM", may_shrink=True),
 )
 _DEFAULT = "default"
 
-Row = tuple[str, Any, str]
+SettingRow = tuple[str, Any, str]
 
 
 @click.command()
@@ -65,7 +65,7 @@ def _check(settings: Settings) -> None:
         check_settings(settings)
 
 
-def _rows(settings: Settings) -> Iterator[Row]:
+def _rows(settings: Settings) -> Iterator[SettingRow]:
     origins = settings.origins
     yield "profile", settings.profile, "" if settings.profile is None else "in force"
     for name, value in settings.values.items():
@@ -85,7 +85,7 @@ def _without_password(url: str | None) -> str | None:
         return f"unusable: {error}"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: SettingRow) -> tuple[str, ...]:
     name, value, origin = row
     return name, safe(_words(value)), safe(origin)
 
@@ -100,6 +100,6 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def _fields(row: SettingRow) -> dict[str, Any]:
     name, value, origin = row
     return {"setting": name, "value": value, "from": origin or None}

@@ -17,7 +17,7 @@ from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.screens.details import failure_lines, job_lines
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, Source, scan
+from qtop.search.selection import Hit, JobSource, scan
 from qtop.text.redact import Redactor
 from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine
@@ -35,7 +35,7 @@ _LABEL_CELLS = 11
 @json_option
 @redact_option
 def command(
-    source: Source, wanted: Filter, limit: int, connection: Connection, as_json: bool
+    source: JobSource, wanted: Filter, limit: int, connection: Connection, as_json: bool
 ) -> None:
     """Show all of a failure or a waiting job.
 
@@ -83,7 +83,7 @@ def command(
         message(f"{shown:,} shown, there may be more: --limit 0 shows all")
 
 
-def _lines(hit: Hit, source: Source, redactor: Redactor) -> Iterable[TextLine]:
+def _lines(hit: Hit, source: JobSource, redactor: Redactor) -> Iterable[TextLine]:
     if hit.failure is not None:
         return failure_lines(hit.failure, redactor)
     return job_lines(hit.item, source.name, hit.place, redactor)
@@ -96,7 +96,7 @@ def _print(each: TextLine) -> None:
         line(f"{pad(each.label, _LABEL_CELLS)} {each.text}".rstrip())
 
 
-def _fields(hit: Hit, source: Source) -> Mapping[str, Any]:
+def _fields(hit: Hit, source: JobSource) -> Mapping[str, Any]:
     raw = {"raw": hit.item.raw}
     if hit.failure is not None:
         return {**fields(hit.failure), "backtrace": hit.failure.backtrace, **raw}

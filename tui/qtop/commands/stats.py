@@ -9,14 +9,14 @@ import click
 
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import json_option
-from qtop.commands.output import Column, json_line, line, write
+from qtop.commands.output import OutputColumn, json_line, line, write
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread, note_unread
 from resque.store import snapshot
 
 T = TypeVar("T")
 
-_COLUMNS = (Column("STATISTIC"), Column("VALUE", "right"))
+_COLUMNS = (OutputColumn("STATISTIC"), OutputColumn("VALUE", "right"))
 #: What of a look the totals are made from.
 _COUNTED: Final = frozenset(
     {

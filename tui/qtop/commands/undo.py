@@ -10,11 +10,11 @@ from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line, message
 from qtop.commands.session import Session
-from qtop.systems.resque.operator_identity import actor
+from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore import audit
-from queuecore.action_record import Trail
-from queuecore.audit import Deed
+from queuecore.action_record import ActionRecord
+from queuecore.audit import AuditEntry
 from resque.store import undo
 from resque.store.undo import Undone
 
@@ -47,7 +47,7 @@ def command(operation: str | None, connection: Connection, as_json: bool) -> Non
     _report(wanted, deed, undone, as_json)
 
 
-def _find(session: Session, operation: str | None) -> Deed | None:
+def _find(session: Session, operation: str | None) -> AuditEntry | None:
     """The action with this id, or the actor's own last one that can be undone."""
     who = actor().who
     for deed in session.run(audit.newest(session.keys, _SEARCHED)):
@@ -58,13 +58,15 @@ def _find(session: Session, operation: str | None) -> Deed | None:
     return None
 
 
-def _trail(operation: str, deed: Deed | None) -> Trail:
+def _trail(operation: str, deed: AuditEntry | None) -> ActionRecord:
     what = f"{deed.action} {deed.subject}" if deed is not None else ""
     source = deed.source if deed is not None else b""
-    return Trail(actor(), "undo", f"{what} ({operation})".strip(), source, planned=0, undo_s=0)
+    return ActionRecord(
+        actor(), "undo", f"{what} ({operation})".strip(), source, planned=0, undo_s=0
+    )
 
 
-def _report(operation: str, deed: Deed | None, undone: Undone, as_json: bool) -> None:
+def _report(operation: str, deed: AuditEntry | None, undone: Undone, as_json: bool) -> None:
     if as_json:
         numbers = {"done": undone.done, "lost": undone.lost, "known": undone.is_known}
         line(json_line({"action": "undo", "operation": operation, **numbers}))

@@ -10,7 +10,7 @@ import click
 from qtop.commands.connection import Connection, connection_options
 from qtop.commands.lists import OF_WORKERS, look
 from qtop.commands.options import listing_options
-from qtop.commands.output import Column, leave_if_none, tell_rest, write
+from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
 from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
@@ -26,14 +26,14 @@ from resque.errors import NoQueueError
 from resque.store.queues import QueueList
 
 _COLUMNS = (
-    Column("WORKER", may_shrink=True),
-    Column("STATE"),
-    Column("QUEUE"),
-    Column("JOB", may_shrink=True),
-    Column("FOR", "right"),
-    Column("HEARTBEAT", "right"),
-    Column("PROCESSED", "right"),
-    Column("FAILED", "right"),
+    OutputColumn("WORKER", may_shrink=True),
+    OutputColumn("STATE"),
+    OutputColumn("QUEUE"),
+    OutputColumn("JOB", may_shrink=True),
+    OutputColumn("FOR", "right"),
+    OutputColumn("HEARTBEAT", "right"),
+    OutputColumn("PROCESSED", "right"),
+    OutputColumn("FAILED", "right"),
 )
 
 

@@ -19,7 +19,7 @@ from queuecore.stores import Store
 from queuecore.windows import append
 from resque import Resque, StoreError
 from resque.scheduler import listing
-from resque.scheduler.scheduler import Options, Scheduler
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.scheduler.zones import local_zone
 
 _MOST_WAITING = 400
@@ -79,7 +79,7 @@ def scheduler(resque: Resque, url: str) -> Scheduler:
         resque.keys,
         version=engine.__version__,
         zone=local_zone(os.environ),
-        options=Options(lock_timeout_s=_LOCK_S, is_dynamic=True),
+        options=SchedulerOptions(lock_timeout_s=_LOCK_S, is_dynamic=True),
     )
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from qtop.local import state_file
-from qtop.local.groups import Group, quit_leftovers
-from qtop.local.state_file import About, StateFile
+from qtop.local.groups import WorkerGroup, quit_leftovers
+from qtop.local.state_file import GroupInfo, StateFile
 from queuecore.home import make_private
 
 #: Folders of groups that ended are kept for their logs: the newest, and only so much of them.
@@ -33,7 +33,9 @@ class CannotStart(Exception):
     """A group could not be started; the message says why."""
 
 
-async def found(root: Path, name: str, about: About, environment: Mapping[str, str]) -> Group:
+async def found(
+    root: Path, name: str, about: GroupInfo, environment: Mapping[str, str]
+) -> WorkerGroup:
     """Start a group in a new folder, and wait for the first word of its supervisor.
 
     Args:
@@ -63,7 +65,7 @@ async def found(root: Path, name: str, about: About, environment: Mapping[str, s
     return group
 
 
-async def _first_word(group: Group) -> None:
+async def _first_word(group: WorkerGroup) -> None:
     """Wait until the supervisor says what has become of the workers. Raises CannotStart."""
     deadline_mono = time.monotonic() + _FIRST_WORD_S
     while group.report is None and not group.is_gone and time.monotonic() < deadline_mono:
@@ -76,7 +78,7 @@ async def _first_word(group: Group) -> None:
         raise CannotStart(f"{group.about.argv[0]} {group.places[0].ending}")
 
 
-async def _launch(folder: Path, about: About, environment: Mapping[str, str]) -> Group:
+async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]) -> WorkerGroup:
     with ExitStack() as held:
         # Another console that looks around may have it for a moment.
         owner = _lock(folder, waits=True)
@@ -100,16 +102,16 @@ async def _launch(folder: Path, about: About, environment: Mapping[str, str]) ->
                 )
         # It forks and leaves at once: the supervisor is nobody's child.
         await process.wait()
-        group = Group(folder, about, pipe, owner)
+        group = WorkerGroup(folder, about, pipe, owner)
         held.pop_all()
     return group
 
 
-def adopt(root: Path, address: str, namespace: str) -> Iterator[Group]:
+def adopt(root: Path, address: str, namespace: str) -> Iterator[WorkerGroup]:
     """The groups that run on a Redis and belong to no console: they were left running, or their
     console has died. What was left behind without a supervisor is told to finish."""
     for folder in _folders(root):
-        about = About.read(folder)
+        about = GroupInfo.read(folder)
         if about is None or (about.address, about.namespace) != (address, namespace):
             continue
         try:
@@ -121,7 +123,7 @@ def adopt(root: Path, address: str, namespace: str) -> Iterator[Group]:
                 os.close(owner)
                 _end_leftovers(folder)
                 continue
-            group = Group(folder, about, pipe, owner)
+            group = WorkerGroup(folder, about, pipe, owner)
         except OSError:
             continue
         group.refresh()

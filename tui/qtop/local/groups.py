@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from qtop.local import state_file
-from qtop.local.state_file import About, Place, PlaceState, Report, StateFile
+from qtop.local.state_file import GroupInfo, GroupReport, PlaceState, SlotState, StateFile
 
 #: What was asked for and not obeyed for so long is no longer shown as if it were so.
 _OBEYS_WITHIN_S: Final = 5.0
 #: Two moments at which a process began, as the kernel says, that are the same.
 _SAME_S: Final = 2.0
 
-Deed = Literal["finishing", "stopping", "kill", "pause", "resume"]
-_SHOWN_AS: Final[Mapping[Deed, PlaceState]] = {
+GroupAction = Literal["finishing", "stopping", "kill", "pause", "resume"]
+_SHOWN_AS: Final[Mapping[GroupAction, PlaceState]] = {
     "finishing": "finishing",
     "stopping": "stopping",
     "kill": "stopping",
@@ -33,7 +33,7 @@ _SHOWN_AS: Final[Mapping[Deed, PlaceState]] = {
 class _Asked(NamedTuple):
     """What was asked of a place: how it will be, and the states it may be in until then."""
 
-    told: Place
+    told: SlotState
     before: frozenset[str]
 
 
@@ -48,8 +48,8 @@ class _Scaled(NamedTuple):
 class LocalWorker:
     """One worker of a group that was started here."""
 
-    group: Group
-    place: Place
+    group: WorkerGroup
+    place: SlotState
 
     @property
     def pid(self) -> int | None:
@@ -72,7 +72,7 @@ class LocalWorker:
         return self.group.id, self.place.number
 
 
-class Group:
+class WorkerGroup:
     """A group that this console has: it started it, or found it running.
 
     Args:
@@ -82,10 +82,10 @@ class Group:
         owner: The file that says whose it is, locked.
     """
 
-    def __init__(self, folder: Path, about: About, pipe: int, owner: int) -> None:
+    def __init__(self, folder: Path, about: GroupInfo, pipe: int, owner: int) -> None:
         self.folder, self.about = folder, about
         self.id = folder.name
-        self.report: Report | None = None
+        self.report: GroupReport | None = None
         self.is_gone = False
         self._asked: dict[int, _Asked] = {}
         self._scaled: _Scaled | None = None
@@ -94,7 +94,7 @@ class Group:
         self._state = StateFile.open(folder, os.O_RDONLY)
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[SlotState, ...]:
         """What has become of its places."""
         return () if self.report is None else self.report.places
 
@@ -152,7 +152,7 @@ class Group:
         self._scaled = _Scaled(wanted, time.monotonic())
         return True
 
-    def ask_for_one(self, do: Deed, place: Place) -> bool:
+    def ask_for_one(self, do: GroupAction, place: SlotState) -> bool:
         """Tell it a wish about one of its workers, and show it at once as if it were so: what is
         asked for a second time means more."""
         if not self.ask(do, number=place.number, pid=place.pid):
@@ -167,11 +167,11 @@ class Group:
             self.report = self._with_asked(self.report)
         return True
 
-    def _with_asked(self, report: Report) -> Report:
+    def _with_asked(self, report: GroupReport) -> GroupReport:
         """A report with what was asked for since, as long as the supervisor has not come to it."""
         return replace(report, places=tuple(map(self._as_asked, report.places)))
 
-    def _as_asked(self, place: Place) -> Place:
+    def _as_asked(self, place: SlotState) -> SlotState:
         asked = self._asked.get(place.number)
         if asked is None or place == asked.told:
             return place
@@ -213,7 +213,7 @@ class Group:
         self.let_go()
 
 
-def quit_leftovers(report: Report, *, at_once: bool) -> None:
+def quit_leftovers(report: GroupReport, *, at_once: bool) -> None:
     """Tell the workers of a supervisor that is no more to finish. A process that only has the
     same id is left alone: it began at another moment. With `at_once` the supervisor has only just
     ended, so that no id can mean another process yet: what a script that has ended with it had

@@ -38,7 +38,7 @@ class BadOrder(ResqueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class LaunchRequest:
     """What a person wants to have started.
 
     Attributes:
@@ -62,7 +62,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class LaunchCommand:
     """How each worker of an order is started.
 
     Attributes:
@@ -76,7 +76,7 @@ class Recipe:
     shown: str
 
 
-def recipe(order: Order, *, url: str, namespace: str) -> Recipe:
+def recipe(order: LaunchRequest, *, url: str, namespace: str) -> LaunchCommand:
     """The command line for an order. Raises BadOrder."""
     if "\0" in order.queues:
         raise BadOrder("no program can be given a queue's name with a NUL byte in it")
@@ -100,10 +100,10 @@ def recipe(order: Order, *, url: str, namespace: str) -> Recipe:
         # A name may begin with a dash.
         *("--", order.queues),
     )
-    return Recipe(argv, {"REDIS_URL": url}, shlex.join(argv))
+    return LaunchCommand(argv, {"REDIS_URL": url}, shlex.join(argv))
 
 
-def environment(recipe: Recipe, environ: Mapping[str, str]) -> dict[str, str]:
+def environment(recipe: LaunchCommand, environ: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of workers: the console's own without what would steer them, and what
     the recipe adds."""
     kept = {name: value for name, value in environ.items() if name not in _STEERING}
@@ -127,7 +127,7 @@ def _option(name: str, value: float | None) -> tuple[str, ...]:
     return () if value is None else (name, f"{value:g}")
 
 
-def _from_template(order: Order, url: str, namespace: str) -> Recipe:
+def _from_template(order: LaunchRequest, url: str, namespace: str) -> LaunchCommand:
     try:
         words = shlex.split(order.template)
     except ValueError as error:
@@ -147,7 +147,7 @@ def _from_template(order: Order, url: str, namespace: str) -> Recipe:
         raise BadOrder("the command has no program after its variables")
     _refuse_acting_names(words[begin:], argv, order.queues)
     shown = [_assignment(word.format(**plain)) for word in words[:begin]]
-    return Recipe(argv, variables, " ".join([*shown, *map(shlex.quote, argv)]))
+    return LaunchCommand(argv, variables, " ".join([*shown, *map(shlex.quote, argv)]))
 
 
 def _refuse_acting_names(template: Sequence[str], argv: Sequence[str], queues: str) -> None:

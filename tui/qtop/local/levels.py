@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-Level = Literal["", "bad", "warn", "dim", "own"]
+LogLevel = Literal["", "bad", "warn", "dim", "own"]
 
 #: How far into a line its level is looked for.
 _SEEN: Final = 400
@@ -22,7 +22,7 @@ _WORD: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_LEVELS: Final[dict[str, Level]] = {
+_LEVELS: Final[dict[str, LogLevel]] = {
     **dict.fromkeys(("warn", "warning"), "warn"),
     **dict.fromkeys(("info", "notice"), ""),
     **dict.fromkeys(("debug", "trace"), "dim"),
@@ -36,7 +36,7 @@ def without_colours(line: bytes) -> bytes:
     return _COLOURS.sub(b"", line) if b"\x1b" in line else line
 
 
-def level(line: str) -> Level:
+def level(line: str) -> LogLevel:
     """The level of a line: of the first word in it that is one. Lines of the supervisor are our
     own. O(1)."""
     if line.startswith("qtop: "):

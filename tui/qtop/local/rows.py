@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from qtop.local.groups import Group, LocalWorker
-from qtop.local.state_file import Place
+from qtop.local.groups import LocalWorker, WorkerGroup
+from qtop.local.state_file import SlotState
 from qtop.local.usage import Usage
 from qtop.monitor.rows import WorkerRow
 
 
 @dataclass(frozen=True, slots=True)
-class GroupRow:
+class LocalGroupRow:
     """A group. `job`, `processed` and the like are sums over its workers where they are known."""
 
-    group: Group
-    workers: tuple[PlaceRow, ...]
+    group: WorkerGroup
+    workers: tuple[LocalWorkerRow, ...]
 
     @property
     def key(self) -> tuple[str, int]:
@@ -32,7 +32,7 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceRow:
+class LocalWorkerRow:
     """A worker of a group.
 
     Attributes:
@@ -52,18 +52,18 @@ class PlaceRow:
         return self.worker.key
 
     @property
-    def place(self) -> Place:
+    def place(self) -> SlotState:
         """What has become of it."""
         return self.worker.place
 
 
 _UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)
 
-LocalRow = GroupRow | PlaceRow
+LocalRow = LocalGroupRow | LocalWorkerRow
 
 
 def local_rows(
-    groups: Iterable[Group],
+    groups: Iterable[WorkerGroup],
     registered: Iterable[WorkerRow],
     usages: Mapping[int, Usage],
     now_mono: float,
@@ -83,7 +83,7 @@ def local_rows(
     by_pid = {row.identity.pid: row for row in oldest_first}
     rows: list[LocalRow] = []
     for group in groups:
-        places: list[PlaceRow] = []
+        places: list[LocalWorkerRow] = []
         for worker in group.workers:
             pid = worker.pid if worker.place.is_alive else None
             usage = None if pid is None else usages.get(pid)
@@ -91,6 +91,6 @@ def local_rows(
             if seen is None and usage is not None:
                 # A command that starts the worker as a child of its own.
                 seen = next((by_pid[pid] for pid in usage.pids if pid in by_pid), None)
-            places.append(PlaceRow(worker, seen, usage, now_mono))
-        rows += [GroupRow(group, tuple(places)), *places]
+            places.append(LocalWorkerRow(worker, seen, usage, now_mono))
+        rows += [LocalGroupRow(group, tuple(places)), *places]
     return rows

@@ -35,7 +35,7 @@ ALIVE: Final = frozenset({"running", "paused", "finishing", "stopping"})
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class GroupInfo:
     """What a group is.
 
     Attributes:
@@ -64,7 +64,7 @@ class About:
             json.dump(asdict(self), file)
 
     @classmethod
-    def read(cls, folder: Path) -> About | None:
+    def read(cls, folder: Path) -> GroupInfo | None:
         """Read it from a folder; None when the folder is no group's."""
         try:
             with (folder / ABOUT).open() as file:
@@ -75,7 +75,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SlotState:
     """What has become of one place of a group.
 
     Attributes:
@@ -110,7 +110,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class GroupReport:
     """What has become of a group, as its supervisor last said.
 
     Attributes:
@@ -122,10 +122,10 @@ class Report:
     began: float
     is_detached: bool
     is_leaving: bool
-    places: tuple[Place, ...]
+    places: tuple[SlotState, ...]
 
     @property
-    def alive(self) -> tuple[Place, ...]:
+    def alive(self) -> tuple[SlotState, ...]:
         """The places that have a process."""
         return tuple(place for place in self.places if place.is_alive)
 
@@ -155,14 +155,14 @@ class StateFile:
         """Open it to read or to write. Raises OSError."""
         return cls(os.open(folder / STATE, flags | os.O_NOFOLLOW))
 
-    def write(self, report: Report) -> None:
+    def write(self, report: GroupReport) -> None:
         """Say what has become of the group. Where the disk is full and there is more to say than
         room was taken for, last lines are left out."""
         if not self._put(report):
             silent = tuple(replace(place, said=()) for place in report.places)
             self._put(replace(report, places=silent))
 
-    def _put(self, report: Report) -> bool:
+    def _put(self, report: GroupReport) -> bool:
         body = json.dumps(asdict(report)).encode()
         head = f"{zlib.crc32(body):010d} {len(body):010d}".encode().ljust(_HEAD_BYTES)
         try:
@@ -170,7 +170,7 @@ class StateFile:
         except OSError:
             return False  # nobody could be told
 
-    def read(self) -> Report | None:
+    def read(self) -> GroupReport | None:
         """The report, if there is another one than the last time. One short read when not."""
         head = os.pread(self._descriptor, _HEAD_BYTES, 0)
         if head == self._head:
@@ -191,6 +191,6 @@ class StateFile:
         os.close(self._descriptor)
 
 
-def _report(told: Mapping[str, Any]) -> Report:
-    places = (Place(**{**each, "said": tuple(each["said"])}) for each in told["places"])
-    return Report(**{**told, "places": tuple(places)})
+def _report(told: Mapping[str, Any]) -> GroupReport:
+    places = (SlotState(**{**each, "said": tuple(each["said"])}) for each in told["places"])
+    return GroupReport(**{**told, "places": tuple(places)})

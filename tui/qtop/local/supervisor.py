@@ -34,8 +34,8 @@ from typing import Any, Final
 import psutil
 
 from qtop.local import state_file
-from qtop.local.state_file import About, Report, StateFile
-from qtop.local.worker_slot import Berth
+from qtop.local.state_file import GroupInfo, GroupReport, StateFile
+from qtop.local.worker_slot import WorkerSlot
 from resque.errors import NoServer
 from resque.worker import own_server
 
@@ -56,7 +56,7 @@ class Supervisor:
         about: What the group is.
     """
 
-    def __init__(self, folder: Path, about: About) -> None:
+    def __init__(self, folder: Path, about: GroupInfo) -> None:
         self._folder, self._about = folder, about
         self._state = StateFile.open(folder, os.O_RDWR)
         self._arm = _tie_to(os.getpid())
@@ -73,7 +73,7 @@ class Supervisor:
             signal.signal(number, self._note)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._began = psutil.Process().create_time()
-        self._told: Report | None = None
+        self._told: GroupReport | None = None
         self._told_mono = float("-inf")
         self._is_behind = False
 
@@ -98,8 +98,8 @@ class Supervisor:
         # What gave up can be told to try again, as long as there is somebody to tell it.
         return all(berth.is_over for berth in self._berths) or self._is_detached
 
-    def _berth(self, number: int) -> Berth:
-        return Berth(number, self._about.argv, self._folder, self._arm)
+    def _berth(self, number: int) -> WorkerSlot:
+        return WorkerSlot(number, self._about.argv, self._folder, self._arm)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._was_signalled |= number in _ENDING
@@ -112,7 +112,7 @@ class Supervisor:
                 berth.start()
 
     def _tell(self, *, at_once: bool = False) -> None:
-        report = Report(
+        report = GroupReport(
             os.getpid(),
             self._began,
             self._is_detached,
@@ -263,7 +263,7 @@ def _drain(descriptor: int) -> None:
 def main(folder: Path) -> int:
     """Run a supervisor that is nobody's child and has no terminal. Returns the exit status of the
     process that was called, at once; 2 when the folder is no group's."""
-    about = About.read(folder)
+    about = GroupInfo.read(folder)
     if about is None:
         print(f"{folder} is no group of workers", file=sys.stderr)
         return 2

@@ -16,7 +16,7 @@ import psutil
 from qtop.local import state_file
 from qtop.local.leftovers import remains, tell_remains
 from qtop.local.log_file import LogFile
-from qtop.local.state_file import Place, PlaceState
+from qtop.local.state_file import PlaceState, SlotState
 
 #: A process that died is followed by another after a pause that doubles up to this.
 FIRST_PAUSE_S: Final = 0.5
@@ -43,7 +43,7 @@ _PASSING: Final = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _SIGNALS: Final = {"finishing": signal.SIGQUIT, "stopping": signal.SIGTERM}
 
 
-class Berth:
+class WorkerSlot:
     """A place for one worker process at a time, with all that it starts in its session: where a
     script that has started the worker ends before it, the worker is told in its stead, and the
     place is taken until it has gone.
@@ -82,9 +82,9 @@ class Berth:
         """Whether no process will be in it any more."""
         return self.state == "ended"
 
-    def place(self) -> Place:
+    def place(self) -> SlotState:
         """What has become of it."""
-        return Place(
+        return SlotState(
             self.number,
             self.state,
             self._pid,

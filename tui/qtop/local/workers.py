@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from qtop.local import classes, folders, import_check, launch
-from qtop.local.groups import Deed, Group, LocalWorker
-from qtop.local.launch import MOST_IN_ALL, BadOrder, Order, Recipe
-from qtop.local.state_file import About
+from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup
+from qtop.local.launch import MOST_IN_ALL, BadOrder, LaunchCommand, LaunchRequest
+from qtop.local.state_file import GroupInfo
 from qtop.text.safe import safe
-from resque.store.waiting_classes import Waiting
+from resque.store.waiting_classes import WaitingClasses
 
 #: When the console is gone, however that came about: for jobs to finish, then for workers to stop.
 FINISH_S: Final = 30.0
@@ -52,7 +52,7 @@ class LocalWorkers:
         stop_s: float = STOP_S,
     ) -> None:
         self.folder = folder
-        self.groups: list[Group] = []
+        self.groups: list[WorkerGroup] = []
         self._address, self._url, self._namespace = address, url, namespace
         self._environ, self._on_change = environ, on_change
         self._finish_s, self._stop_s = finish_s, stop_s
@@ -99,11 +99,11 @@ class LocalWorkers:
 
     # Starting
 
-    def recipe(self, wanted: Order) -> Recipe:
+    def recipe(self, wanted: LaunchRequest) -> LaunchCommand:
         """The command line for an order. Raises BadOrder."""
         return launch.recipe(wanted, url=self._url, namespace=self._namespace)
 
-    async def trouble(self, wanted: Order) -> str | None:
+    async def trouble(self, wanted: LaunchRequest) -> str | None:
         """Why an order cannot be carried out, in one safe line; None when it seems that it can.
         Nothing is started but a process for each module that is tried."""
         try:
@@ -123,7 +123,7 @@ class LocalWorkers:
                 return why
         return None
 
-    async def unknown(self, wanted: Order, waiting: Sequence[Waiting]) -> str | None:
+    async def unknown(self, wanted: LaunchRequest, waiting: Sequence[WaitingClasses]) -> str | None:
         """Why our own worker is not to be started for an order while these jobs wait, in one safe
         sentence; None when it knows them, or the order is for another program. A process imports
         the modules. Raises BadOrder."""
@@ -135,11 +135,11 @@ class LocalWorkers:
             return "it cannot be found out which jobs the modules declare: nothing was started"
         return classes.unknown(waiting, known)
 
-    async def start(self, wanted: Order) -> Group:
+    async def start(self, wanted: LaunchRequest) -> WorkerGroup:
         """Start a group. Raises BadOrder and CannotStart."""
         made = self.recipe(wanted)
         self._check_room(wanted.count)
-        about = About(
+        about = GroupInfo(
             wanted.queues,
             made.shown,
             made.argv,
@@ -171,7 +171,7 @@ class LocalWorkers:
         if there + count > MOST_IN_ALL:
             raise BadOrder(f"at most {MOST_IN_ALL} workers run from here; there are {there}")
 
-    def _take(self, groups: Iterable[Group]) -> None:
+    def _take(self, groups: Iterable[WorkerGroup]) -> None:
         self.groups += groups
         if self.groups and (self._watch is None or self._watch.done()):
             self._watch = asyncio.create_task(self._look_after())
@@ -184,19 +184,19 @@ class LocalWorkers:
 
     # Ending
 
-    def ask(self, do: Deed, workers: Iterable[LocalWorker]) -> int:
+    def ask(self, do: GroupAction, workers: Iterable[LocalWorker]) -> int:
         """Ask something of workers. Returns how many could be asked."""
         asked = sum([worker.group.ask_for_one(do, worker.place) for worker in workers])
         self._on_change()
         return asked
 
-    def scale(self, group: Group, wanted: int) -> bool:
+    def scale(self, group: WorkerGroup, wanted: int) -> bool:
         """Have a group get more workers or fewer; those that gave up try again. Raises BadOrder;
         False when its supervisor does not listen."""
         self._check_room(max(0, wanted - group.wanted))
         return group.scale(wanted)
 
-    def forget(self, group: Group) -> None:
+    def forget(self, group: WorkerGroup) -> None:
         """Show a group that has ended no longer. Its logs stay."""
         self.groups = [each for each in self.groups if each is not group]
         self._on_change()

@@ -26,7 +26,7 @@ _DOUBT: Final = 2
 _Drop = tuple[str, int, int]
 
 
-class Fall(NamedTuple):
+class Drop(NamedTuple):
     """What a figure was before it fell and after, the server's time then, how many looks ago that
     was, 0 at the very look, and the server's time at the look before the fall."""
 
@@ -52,11 +52,11 @@ class Falls(NamedTuple):
         breaks_counts: What was counted since that look says nothing.
     """
 
-    waiting: Fall | None = None
-    workers: Fall | None = None
-    failed: Fall | None = None
-    processed: Fall | None = None
-    gone: tuple[tuple[str, Fall], ...] = ()
+    waiting: Drop | None = None
+    workers: Drop | None = None
+    failed: Drop | None = None
+    processed: Drop | None = None
+    gone: tuple[tuple[str, Drop], ...] = ()
     breaks_waiting: bool = False
     breaks_counts: bool = False
 
@@ -64,7 +64,7 @@ class Falls(NamedTuple):
 NO_FALLS: Final = Falls()
 
 
-class FallWatch:
+class DropWatch:
     """Remembers falls for some looks.
 
     Args:
@@ -77,9 +77,9 @@ class FallWatch:
         self._served_by = served_by
         self._before: Snapshot | None = None
         self._look = 0
-        self._queues: dict[str, deque[tuple[int, Fall]]] = {}
-        self._fleet: dict[str, tuple[int, Fall]] = {}
-        self._gone: dict[str, tuple[int, Fall]] = {}
+        self._queues: dict[str, deque[tuple[int, Drop]]] = {}
+        self._fleet: dict[str, tuple[int, Drop]] = {}
+        self._gone: dict[str, tuple[int, Drop]] = {}
         #: What was processed before that count fell: who reaches it again at once is back.
         self._lost: int | None = None
 
@@ -97,7 +97,7 @@ class FallWatch:
         listed = {queue.name for queue in now.queues or ()} if fallen or self._gone else set()
         self._gone = {name: each for name, each in self._gone.items() if name not in listed}
         for name, was, left in fallen:
-            noted = self._look, Fall(was, left, now.server_time, after=before.server_time)
+            noted = self._look, Drop(was, left, now.server_time, after=before.server_time)
             self._queues.setdefault(name, deque()).append(noted)
             if name not in listed:
                 self._gone[name] = noted
@@ -108,11 +108,11 @@ class FallWatch:
         }
         for figure, (had, has) in figures.items():
             if had is not None and has is not None and has < had and has * _PART <= had:
-                fall = Fall(had, has, now.server_time, after=before.server_time)
+                fall = Drop(had, has, now.server_time, after=before.server_time)
                 self._fleet[figure] = self._look, fall
         return self._falls(breaks_waiting=bool(fallen), breaks_counts=is_other)
 
-    def of(self, queue: str) -> tuple[Fall, ...]:
+    def of(self, queue: str) -> tuple[Drop, ...]:
         """A queue's falls of the last looks, the oldest first."""
         falls = self._queues.get(queue)
         return () if falls is None else tuple(self._aged(each) for each in falls)
@@ -135,7 +135,7 @@ class FallWatch:
             breaks_counts=breaks_counts,
         )
 
-    def _aged(self, noted: tuple[int, Fall]) -> Fall:
+    def _aged(self, noted: tuple[int, Drop]) -> Drop:
         look, fall = noted
         return fall._replace(looks_ago=self._look - look)
 
@@ -157,7 +157,7 @@ class FallWatch:
             return False
         if count < was:
             self._lost = was
-            self._fleet["processed"] = self._look, Fall(was, count, now.server_time)
+            self._fleet["processed"] = self._look, Drop(was, count, now.server_time)
             return True
         if self._lost is not None and count >= self._lost:
             self._lost = None

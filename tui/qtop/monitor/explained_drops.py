@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from qtop.monitor.drops import Fall
-from qtop.monitor.rows import Board, QueueRow
-from queuecore.audit import Deed
+from qtop.monitor.drops import Drop
+from qtop.monitor.rows import FleetRows, QueueRow
+from queuecore.audit import AuditEntry
 from resque.keys import Keys
 
 #: An action is on record at its first step, and one over many jobs takes some time.
@@ -26,7 +26,7 @@ _OF_WORKERS: Final = frozenset({"prune", "stop", "stop now", "kill"})
 _FINISHES: Final = timedelta(minutes=10)
 
 
-def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
+def without_deeds(board: FleetRows, deeds: Sequence[AuditEntry], keys: Keys) -> FleetRows:
     """A board without the falls that actions on record explain. O(queues)."""
     falls = board.totals.falls
     fleet = falls.gone, falls.waiting, falls.workers, falls.failed
@@ -35,7 +35,7 @@ def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
         return board
 
     def is_by(
-        fall: Fall | None,
+        fall: Drop | None,
         names: frozenset[str],
         source: bytes | None = None,
         lasts: timedelta = _LASTS,
@@ -46,7 +46,7 @@ def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
             if _may_explain(deed, fall, lasts)
         )
 
-    def unexplained(name: str, found: Sequence[Fall]) -> tuple[Fall, ...]:
+    def unexplained(name: str, found: Sequence[Drop]) -> tuple[Drop, ...]:
         source = keys.queue(name)
         return tuple(fall for fall in found if not is_by(fall, _ANYWHERE, source))
 
@@ -67,10 +67,10 @@ def without_deeds(board: Board, deeds: Sequence[Deed], keys: Keys) -> Board:
     return replace(board, queues=queues_known, totals=replace(board.totals, falls=falls))
 
 
-def _with(row: QueueRow, falls: tuple[Fall, ...]) -> QueueRow:
+def _with(row: QueueRow, falls: tuple[Drop, ...]) -> QueueRow:
     return row if len(falls) == len(row.falls) else row._replace(falls=falls)
 
 
-def _may_explain(deed: Deed, fall: Fall, lasts: timedelta) -> bool:
+def _may_explain(deed: AuditEntry, fall: Drop, lasts: timedelta) -> bool:
     after = fall.at if fall.after is None else fall.after
     return after - lasts <= deed.at <= fall.at + _DOUBT

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
 
-from qtop.systems.resque.connection import Source
+from qtop.systems.resque.connection import System
 from resque.errors import StoreError
 from resque.store import health
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 from resque.store.snapshot import Snapshot
 
 MIN_INTERVAL_S: Final = 0.25
@@ -29,7 +29,7 @@ SURVEYED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PollResult:
     """What the last look gave, and what is known when it failed.
 
     Attributes:
@@ -69,10 +69,10 @@ class Poller:
 
     def __init__(
         self,
-        source: Source,
-        on_look: Callable[[Look], Awaitable[None] | None],
+        source: System,
+        on_look: Callable[[PollResult], Awaitable[None] | None],
         *,
-        on_survey: Callable[[Survey], None] | None = None,
+        on_survey: Callable[[HealthReport], None] | None = None,
         interval_s: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -87,7 +87,7 @@ class Poller:
         self._sleep = sleep
         self._poked = asyncio.Event()
         self._failures = 0
-        self.last = Look()
+        self.last = PollResult()
 
     @property
     def interval_s(self) -> float:
@@ -126,7 +126,7 @@ class Poller:
                 await self._survey()
             await until(self._sleep(self._pause_s(began_mono)), self._poked)
 
-    async def _try(self, began_mono: float) -> Look:
+    async def _try(self, began_mono: float) -> PollResult:
         before = self.last
         seen = before.snapshot
         tails = {queue.name: queue.tail for queue in seen.queues or ()} if seen else {}
@@ -142,7 +142,7 @@ class Poller:
             return self._failed(before, began_mono, nonsense(error))
         self._failures = 0
         now_mono = self._clock()
-        return Look(snapshot, now_mono, (now_mono - began_mono) * 1_000)
+        return PollResult(snapshot, now_mono, (now_mono - began_mono) * 1_000)
 
     async def _survey(self) -> None:
         if self._on_survey is None:
@@ -164,11 +164,11 @@ class Poller:
         waiting = (queue for queue in queues or () if queue.size)
         return [each.name for each in nlargest(SURVEYED, waiting, key=lambda q: q.size or 0)]
 
-    def _failed(self, before: Look, began_mono: float, reason: str) -> Look:
+    def _failed(self, before: PollResult, began_mono: float, reason: str) -> PollResult:
         self._failures += 1
         now_mono = self._clock()
         since_mono = before.failing_since_mono
-        return Look(
+        return PollResult(
             before.snapshot,
             before.taken_mono,
             before.rtt_ms,

@@ -10,11 +10,11 @@ from itertools import repeat
 from typing import Final
 
 from qtop.monitor.condition import SILENT_AFTER_S, condition
-from qtop.monitor.drops import Falls, FallWatch
+from qtop.monitor.drops import DropWatch, Falls
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
-    Board,
+    FleetRows,
     QueueRow,
     Totals,
     WorkerRow,
@@ -56,7 +56,7 @@ class _Past:
 _OWNERS: Final = {"sidekiq": "Sidekiq's", "mixed": "Sidekiq's and Resque's"}
 
 
-class History:
+class RowBuilder:
     """What must be remembered from look to look.
 
     Args:
@@ -71,7 +71,7 @@ class History:
         self._pasts: dict[str, _Past] = {}
         self._processed = CounterWindow()
         self._failed = CounterWindow()
-        self._watch = FallWatch(DEPTHS_KEPT, self.served_by)
+        self._watch = DropWatch(DEPTHS_KEPT, self.served_by)
         self._names: tuple[str, ...] = ()
         self._whose: Ownership | None = None
         self._waiting_since: Mapping[str, datetime | None] = {}
@@ -79,7 +79,9 @@ class History:
         self._alive: list[Identity] | None = None
         self._serving: Counter[str] = Counter()
 
-    def add(self, snapshot: Snapshot, at_mono: float, *, local_pids: Collection[int] = ()) -> Board:
+    def add(
+        self, snapshot: Snapshot, at_mono: float, *, local_pids: Collection[int] = ()
+    ) -> FleetRows:
         """Take in a look and return the rows that show it.
 
         Args:
@@ -93,7 +95,7 @@ class History:
 
     def adding(
         self, snapshot: Snapshot, at_mono: float, *, local_pids: Collection[int] = ()
-    ) -> Slices[Board]:
+    ) -> Slices[FleetRows]:
         """As `add`, in slices of a few milliseconds. To be done before the next look is taken
         in."""
         self._note_names(snapshot.queues)
@@ -109,7 +111,7 @@ class History:
         queues = yield from self._queues(snapshot, at_mono, known_serving, falls)
         seen = snapshot.failures
         failures = None if seen is None else failure_rows(seen, snapshot.server_time)
-        board = Board(snapshot.server_time, queues, workers, failures, totals)
+        board = FleetRows(snapshot.server_time, queues, workers, failures, totals)
         self._before = (snapshot, at_mono)
         return board
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from qtop.monitor.condition import Condition
-from qtop.monitor.drops import NO_FALLS, Fall, Falls
+from qtop.monitor.drops import NO_FALLS, Drop, Falls
 from qtop.monitor.rates import Rates
 from resque.store.failures import Failure
 from resque.store.snapshot import WorkerState
@@ -60,7 +60,7 @@ class QueueRow(NamedTuple):
     failed: int | None
     failed_is_all: bool
     problem: str | None
-    falls: tuple[Fall, ...] = ()
+    falls: tuple[Drop, ...] = ()
     next_waits_s: float | None = None
     others: str = ""
 
@@ -165,7 +165,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class FleetRows:
     """All rows at one look; None for those that could not be read."""
 
     server_time: datetime

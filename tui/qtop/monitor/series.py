@@ -15,7 +15,7 @@ KEPT: Final = 60
 Values = tuple[float | None, ...]
 
 
-class Course:
+class Series:
     """One figure. A value stands for the same moments for as long as it is kept, so that bars made
     from it do not dance."""
 
@@ -49,7 +49,7 @@ class Course:
         return tuple(self._values)
 
 
-class Courses(NamedTuple):
+class FleetSeries(NamedTuple):
     """The courses that Overview draws."""
 
     waiting: Values = ()
@@ -57,11 +57,11 @@ class Courses(NamedTuple):
     failed_per_s: Values = ()
 
 
-class Recorder:
+class SeriesRecorder:
     """Follows the totals of a console's looks."""
 
     def __init__(self) -> None:
-        self._waiting, self._processed, self._failed = Course(), Course(), Course()
+        self._waiting, self._processed, self._failed = Series(), Series(), Series()
         self._is_least: bool | None = None
 
     def add(self, totals: Totals | None, at_mono: float) -> None:
@@ -81,6 +81,6 @@ class Recorder:
         self._failed.add(totals.failed_per_s if totals else None, at_mono)
 
     @property
-    def courses(self) -> Courses:
+    def courses(self) -> FleetSeries:
         """All of them, up to the last look."""
-        return Courses(self._waiting.values, self._processed.values, self._failed.values)
+        return FleetSeries(self._waiting.values, self._processed.values, self._failed.values)

@@ -11,28 +11,28 @@ from typing import Final, NamedTuple
 from qtop.config.limits import USUAL, Thresholds
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.explained_drops import without_deeds
-from qtop.monitor.incidents.incident import Verdict
-from qtop.monitor.incidents.rules import Judge, no_answer
-from qtop.monitor.poller import Look, clamped_interval_s
-from qtop.monitor.row_builder import History
-from qtop.monitor.rows import Board, WorkerRow
-from qtop.monitor.series import Courses, Recorder
+from qtop.monitor.incidents.incident import Incident
+from qtop.monitor.incidents.rules import IncidentRules, no_answer
+from qtop.monitor.poller import PollResult, clamped_interval_s
+from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.rows import FleetRows, WorkerRow
+from qtop.monitor.series import FleetSeries, SeriesRecorder
 from qtop.monitor.stray_rows import unregistered_rows
 from qtop.monitor.trends import Trend, TrendRecorder
-from qtop.monitor.ui_policy import Manner
+from qtop.monitor.ui_policy import UiPolicy
 from qtop.search.newest import NewestGroup
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once
 from resque.keys import Keys
-from resque.store.health import Survey
-from resque.store.server_info import Facts
+from resque.store.health import HealthReport
+from resque.store.server_info import ServerInfo
 from resque.store.strays import Strays
 from resque.store.workers import Record
 
 _NEW_RTT_WEIGHT: Final = 0.2
 
 
-class Glance(NamedTuple):
+class Insights(NamedTuple):
     """What Overview and History show beside the rows.
 
     Attributes:
@@ -44,20 +44,20 @@ class Glance(NamedTuple):
         unregistered: Workers that hold jobs and are on no register.
     """
 
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[Incident, ...] = ()
     groups: tuple[NewestGroup, ...] = ()
-    courses: Courses = Courses()
+    courses: FleetSeries = FleetSeries()
     trend: Trend = Trend()
-    facts: Facts | None = None
+    facts: ServerInfo | None = None
     unregistered: tuple[WorkerRow, ...] = ()
 
 
-NOTHING_YET: Final = Glance()
+NOTHING_YET: Final = Insights()
 """Before the first look."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ViewState:
     """All that a screen shows, at one moment.
 
     Attributes:
@@ -76,8 +76,8 @@ class View:
 
     address: str
     namespace: str
-    board: Board | None
-    look: Look
+    board: FleetRows | None
+    look: PollResult
     now_mono: float
     interval_s: float
     read_only: bool
@@ -87,8 +87,8 @@ class View:
     local_alive: int = 0
     local_ending: int = 0
     rtt_ms: float | None = None
-    manner: Manner = field(default_factory=Manner)
-    glance: Glance = NOTHING_YET
+    manner: UiPolicy = field(default_factory=UiPolicy)
+    glance: Insights = NOTHING_YET
 
     @property
     def is_stale(self) -> bool:
@@ -108,7 +108,7 @@ class View:
         return frozenset(action_id for action_id, is_on in states.items() if is_on)
 
 
-class Stage:
+class ConsoleState:
     """The state behind the screens.
 
     Args:
@@ -130,30 +130,30 @@ class Stage:
         local: LocalWorkers,
         local_host: str,
         clock: Callable[[], float],
-        manner: Manner | None = None,
+        manner: UiPolicy | None = None,
         thresholds: Thresholds = USUAL,
     ) -> None:
-        self.look = Look()
-        self.manner = manner or Manner()
+        self.look = PollResult()
+        self.manner = manner or UiPolicy()
         self._address = address
         self._namespace = namespace
         self._interval_s = clamped_interval_s(interval_s)
         self._read_only = read_only
         self._local = local
         self._clock = clock
-        self._history = History(local_host=local_host, silent_after_s=thresholds.silent_after_s)
-        self._judge = Judge(thresholds, is_steady=True)
-        self._recorder = Recorder()
+        self._history = RowBuilder(local_host=local_host, silent_after_s=thresholds.silent_after_s)
+        self._judge = IncidentRules(thresholds, is_steady=True)
+        self._recorder = SeriesRecorder()
         self._trend = TrendRecorder()
-        self.surveyed: Survey | None = None
+        self.surveyed: HealthReport | None = None
         self._strays: tuple[Strays | None, str] = (None, "")
         self._rtt_ms: float | None = None
         self._keys = Keys(namespace)
-        self._looked: Board | None = None
-        self._newest: Board | None = None
-        self._glance = Glance()
-        self._shown: tuple[Board | None, Glance] = (None, self._glance)
-        self._frozen: View | None = None
+        self._looked: FleetRows | None = None
+        self._newest: FleetRows | None = None
+        self._glance = Insights()
+        self._shown: tuple[FleetRows | None, Insights] = (None, self._glance)
+        self._frozen: ViewState | None = None
         self._usual_s: dict[str, float | None] = {}
 
     @property
@@ -190,11 +190,11 @@ class Stage:
             return False
         return self.look.error is not None or self._local.ages
 
-    def take(self, look: Look) -> None:
+    def take(self, look: PollResult) -> None:
         """Take in a look, also a failed one. Cost: see `History.add` and `Judge.judge`."""
         at_once(self.taking(look))
 
-    def taking(self, look: Look) -> Slices[None]:
+    def taking(self, look: PollResult) -> Slices[None]:
         """As `take`, in slices; what is shown is the look before until the last one is done."""
         if look.snapshot is not None and look.snapshot is not self.look.snapshot:
             taken_mono, pids = self._when_taken(look), self._local.pids
@@ -216,7 +216,7 @@ class Stage:
             before_ms = rtt_ms if self._rtt_ms is None else self._rtt_ms
             self._rtt_ms = before_ms + (rtt_ms - before_ms) * _NEW_RTT_WEIGHT
 
-    def take_survey(self, survey: Survey) -> None:
+    def take_survey(self, survey: HealthReport) -> None:
         """Take in what was found out beside the looks. Cost: see `Judge.judge`."""
         self.surveyed = survey.with_strays(*self._strays)
         self._history.note_fronts(survey.fronts)
@@ -246,7 +246,7 @@ class Stage:
         if self._looked is not None:
             self._newest = without_deeds(self._looked, deeds, self._keys)
         board, look = self._newest, self.look
-        verdicts: tuple[Verdict, ...] = ()
+        verdicts: tuple[Incident, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
         if board is not None:
             verdicts = self._judge.judge(
@@ -260,7 +260,7 @@ class Stage:
         facts = self.surveyed.facts if self.surveyed is not None else None
         courses, trend = self._recorder.courses, self._trend.trend
         unregistered = () if board is None else unregistered_rows(self.strays, board)
-        self._glance = Glance(verdicts, groups, courses, trend, facts, unregistered)
+        self._glance = Insights(verdicts, groups, courses, trend, facts, unregistered)
         self._show_newest()
 
     def usual_s(self, record: Record | None) -> float | None:
@@ -270,7 +270,7 @@ class Stage:
             return None if name is None else self._judge.usual_s(name)
         return self._usual_s.get(name)
 
-    def _when_taken(self, look: Look) -> float:
+    def _when_taken(self, look: PollResult) -> float:
         return self._clock() if look.taken_mono is None else look.taken_mono
 
     def _show_newest(self) -> None:
@@ -288,7 +288,7 @@ class Stage:
         self._usual_s = {name: self._judge.usual_s(name) for name in names if name is not None}
         self._frozen = replace(view, frozen_since_mono=view.now_mono)
 
-    def view(self) -> View:
+    def view(self) -> ViewState:
         """All that a screen shows, at this moment, or at the one when it was frozen."""
         newest = None if self._newest is None else self._newest.server_time
         if self._frozen is not None:
@@ -301,7 +301,7 @@ class Stage:
             )
         alive = self._local.alive
         board, glance = self._shown
-        return View(
+        return ViewState(
             address=self._address,
             namespace=self._namespace,
             board=board,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from qtop.monitor.rows import Board, WorkerRow
+from qtop.monitor.rows import FleetRows, WorkerRow
 from queuecore import times
 from resque.store import workers
 from resque.store.snapshot import Snapshot
@@ -13,7 +13,7 @@ from resque.store.strays import Stray, Strays
 from resque.store.worker_reader import WorkerState
 
 
-def unregistered_rows(strays: Strays | None, look: Board | Snapshot) -> tuple[WorkerRow, ...]:
+def unregistered_rows(strays: Strays | None, look: FleetRows | Snapshot) -> tuple[WorkerRow, ...]:
     """A row for each record of a worker that was found on no register, and is on none at the look
     either; none where the register is unknown. O(workers) where there are such records."""
     records = () if strays is None else strays.of("record")

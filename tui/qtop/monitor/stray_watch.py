@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from qtop.monitor.poller import nonsense, until
-from qtop.systems.resque.connection import Source
+from qtop.systems.resque.connection import System
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.store import strays
@@ -31,7 +31,7 @@ class StrayWatch:
 
     def __init__(
         self,
-        source: Source,
+        source: System,
         keys: Keys,
         on_found: Callable[[Strays | None, str], None],
         *,

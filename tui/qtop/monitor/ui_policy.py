@@ -13,7 +13,7 @@ from qtop.text.redact import OPEN, Redactor
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class UiPolicy:
     """What the settings and the server make of the console.
 
     Attributes:

@@ -8,41 +8,41 @@ from typing import Final
 from qtop.text.format import both_times, number
 from qtop.text.safe import ago, safe
 from qtop.widgets.text_lines import TextLine
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 
 _MOVES_ON: Final = frozenset({"requeue", "move", "edit", "enqueue", "run now", "reschedule"})
 
 
-def moment(deed: Deed) -> str:
+def moment(deed: AuditEntry) -> str:
     """The local time of an action, in 14 characters."""
     return f"{deed.at.astimezone():%m-%d %H:%M:%S}"
 
 
-def done(deed: Deed) -> str:
+def done(deed: AuditEntry) -> str:
     """How many items it concerned, and how many of them were taken back since."""
     if deed.done is None:
         return "unknown"
     return f"{number(deed.done)} (-{number(deed.undone)})" if deed.undone else number(deed.done)
 
 
-def done_cell(deed: Deed) -> str:
+def done_cell(deed: AuditEntry) -> str:
     """The same in few characters: that all of it was taken back stands beside it."""
     return number(deed.done) if is_undone(deed) else done(deed)
 
 
-def is_undone(deed: Deed) -> bool:
+def is_undone(deed: AuditEntry) -> bool:
     """Whether all of it was taken back."""
     return bool(deed.done) and deed.undone == deed.done
 
 
-def undo_left(deed: Deed) -> str:
+def undo_left(deed: AuditEntry) -> str:
     """How long it can still be taken back, or why it cannot."""
     if deed.undo_left_s is not None:
         return ago(deed.undo_left_s)
     return "undone" if is_undone(deed) else "no"
 
 
-def lines(deed: Deed) -> Iterator[TextLine]:
+def lines(deed: AuditEntry) -> Iterator[TextLine]:
     """Everything that is on record of an action."""
     yield TextLine(f"{safe(deed.action)} {safe(deed.subject)}", "title")
     yield TextLine(both_times(deed.at), "", "when")
@@ -63,7 +63,7 @@ def lines(deed: Deed) -> Iterator[TextLine]:
         yield TextLine(text, "" if deed.undo_left_s else "dim", " ")
 
 
-def consequence(deed: Deed) -> tuple[str, ...]:
+def consequence(deed: AuditEntry) -> tuple[str, ...]:
     """What an undo would do, in sentences."""
     if deed.undo_left_s is None:
         why = "all of it was taken back" if is_undone(deed) else "too long ago, or never possible"
@@ -76,7 +76,7 @@ def consequence(deed: Deed) -> tuple[str, ...]:
     return (left, "What was removed comes back: same bytes, same order, nothing twice.")
 
 
-def question(deed: Deed) -> tuple[str, ...]:
+def question(deed: AuditEntry) -> tuple[str, ...]:
     """What to know before an action is taken back."""
     by = f"By {safe(deed.actor.who)} with {safe(deed.actor.client)}, {both_times(deed.at)}."
     return (by, f"Done: {done(deed)}.", *consequence(deed))

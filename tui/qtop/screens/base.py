@@ -13,12 +13,12 @@ from textual.widget import Widget
 from qtop.config.values import SCREENS
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.frame import FrontScreen
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
 from resque.store.snapshot import Snapshot
@@ -51,7 +51,7 @@ class ConsoleScreen(FrontScreen[None]):
     The widgets are attributes: looks may come while they are not mounted yet, or no longer.
     """
 
-    AUTO_FOCUS = "VTable, TextView"
+    AUTO_FOCUS = "Table, TextView"
     PLACES: ClassVar[tuple[Where, ...]] = ()
     TAB: ClassVar[Where] = "queues"
 
@@ -78,11 +78,11 @@ class ConsoleScreen(FrontScreen[None]):
         """The widgets of the screen itself."""
         raise NotImplementedError
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show what the screen is for."""
         raise NotImplementedError
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewState) -> None:
         """Show the state of the console. Cost: what has changed."""
         self._status.show(*frame_texts.status(view))
         self._tabs.show(*frame_texts.tabs(view, self.TAB))
@@ -94,7 +94,7 @@ class ConsoleScreen(FrontScreen[None]):
         shown = frame_texts.footer(places, read_only=view.read_only, manner=view.manner, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.manner.production is not None, "-production")
-        for table in self.query(VTable):
+        for table in self.query(Table):
             table.veil(view.manner.redactor.text)
         self.show_board(view)
 
@@ -157,7 +157,7 @@ class TextScreen(ConsoleScreen):
         """The text."""
         yield self.text
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show the lines as they are now."""
         redact = view.manner.redactor.text
         self.text.show(line._replace(text=redact(line.text)) for line in self.lines(view))
@@ -166,7 +166,7 @@ class TextScreen(ConsoleScreen):
         """All lines, each with its label."""
         return self.text.plain()
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """What there is to read."""
         raise NotImplementedError
 
@@ -176,14 +176,14 @@ class ListScreen(ConsoleScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table: VTable[Any] = self.make_table()
+        self.table: Table[Any] = self.make_table()
         self._seen: Snapshot | None = None
         #: When what is listed was read, where that is later than what is frozen.
         self.late: datetime | None = None
         place = listed_in(type(self))
         self.table.show_columns(self.app.settings.columns.get(place) if place else None)
 
-    def has_news(self, view: View) -> bool:
+    def has_news(self, view: ViewState) -> bool:
         """Whether there was a look since this was last asked. A frozen display takes in none but
         the one that it was frozen at: what a screen reads for that is later, which is said."""
         newest = view.look.snapshot
@@ -201,7 +201,7 @@ class ListScreen(ConsoleScreen):
             moment = f"{self.late.astimezone():%H:%M:%S}"
             self.app.say(f"this list is read now, at {moment}: later than what is frozen", "warn")
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table, without rows."""
         raise NotImplementedError
 

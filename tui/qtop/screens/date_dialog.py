@@ -13,10 +13,10 @@ from textual.widgets import Button, Input, Label
 from qtop.screens.dialogs import Dialog
 from qtop.search import when
 from qtop.text.format import both_times, due_in
-from qtop.widgets.field import Field
+from qtop.widgets.field import InputField
 
 
-class MomentDialog(Dialog[datetime | None]):
+class DateDialog(Dialog[datetime | None]):
     """Gives a moment to come, or None. What is typed is explained while it is typed.
 
     Args:
@@ -33,7 +33,7 @@ class MomentDialog(Dialog[datetime | None]):
 
     def compose_fields(self) -> Iterable[Widget]:
         """The field, and what it means."""
-        yield Field(id="moment", placeholder=when.ALLOWED)
+        yield InputField(id="moment", placeholder=when.ALLOWED)
         yield Label(Text(f"Until when? {when.ALLOWED}"), id="meaning", classes="line")
 
     def compose_buttons(self) -> Iterable[Button]:

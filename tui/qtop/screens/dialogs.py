@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Label
 
 from qtop.actions.plan import Plan
 from qtop.screens.frame import FrontScreen
-from qtop.widgets.field import Field, FigureField
+from qtop.widgets.field import FigureField, InputField
 
 ResultT = TypeVar("ResultT")
 
@@ -137,7 +137,7 @@ class ConfirmDialog(Dialog[bool]):
         """The fields for the word and for the pace, where they make sense."""
         if self._plan.word is not None:
             yield Label(Text(f"Type {self._plan.word} to go on:"), classes="line")
-            yield Field(id="word")
+            yield InputField(id="word")
         if self._plan.pace is not None:
             yield Label("Jobs a second at most (empty: as fast as it goes):", classes="line")
             yield FigureField(id="pace", max_length=6)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from qtop.screens.export_dialog import ExportDialog
 from qtop.search.list_walk import Walk
-from qtop.search.selection import Hit, Source
+from qtop.search.selection import Hit, JobSource
 from qtop.search.walker import walk
 from qtop.systems.resque.exporting import line_of
 from qtop.text.redact import OPEN
 from qtop.text.safe import safe
 from queuecore import windows
-from queuecore.job_refs import Mark
+from queuecore.job_refs import JobRef
 from queuecore.windows import Item, whole
 from resque.errors import StoreError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _PRIVATE: Final = 0o600
 
 
-class Entry(Protocol):
+class ExportEntry(Protocol):
     """What is written: an item of a list, perhaps cut, and its place."""
 
     @property
@@ -39,7 +39,7 @@ class Entry(Protocol):
         """Where it was seen."""
 
 
-class Search(Protocol):
+class ExportSearch(Protocol):
     """Tells what is wanted of a list."""
 
     def hit(self, reply: bytes | list[bytes | int], place: int) -> Hit | None:
@@ -71,9 +71,9 @@ def _here() -> Path:
 
 async def export(
     app: QtopApp,
-    chosen: Sequence[Entry] | Search,
-    everything: Search | None,
-    source: Source,
+    chosen: Sequence[ExportEntry] | ExportSearch,
+    everything: ExportSearch | None,
+    source: JobSource,
     what: str = "",
 ) -> None:
     """Ask for a file, and write into it what was chosen, or everything that matches."""
@@ -112,13 +112,15 @@ async def export(
 class Writer:
     """Writes items of one list to a file, whole, whatever their size."""
 
-    def __init__(self, app: QtopApp, file: TextIO, source: Source, *, with_secrets: bool) -> None:
+    def __init__(
+        self, app: QtopApp, file: TextIO, source: JobSource, *, with_secrets: bool
+    ) -> None:
         self._app = app
         self._file = file
         self._source = source
         self._key = source.key(app.keys)
         self._redactor = OPEN if with_secrets else app.stage.manner.secrets
-        self._cut: list[Mark] = []
+        self._cut: list[JobRef] = []
         self._written = self._gone = 0
 
     def __str__(self) -> str:
@@ -126,13 +128,13 @@ class Writer:
         gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
         return f"written {self._written:,}{gone}"
 
-    async def write(self, entries: Sequence[Entry]) -> None:
+    async def write(self, entries: Sequence[ExportEntry]) -> None:
         """Write these. Raises StoreError and OSError."""
         for entry in entries:
             self._take(entry.item, entry.place)
         await self._fetch()
 
-    async def write_found(self, search: Search) -> None:
+    async def write_found(self, search: ExportSearch) -> None:
         """Write all that the search finds. Raises StoreError and OSError."""
 
         def visit(reply: bytes | list[bytes | int], place: int) -> None:
@@ -147,7 +149,7 @@ class Writer:
 
     def _take(self, item: Item, place: int) -> None:
         if item.is_cut:
-            self._cut.append(Mark(place, item.sha))
+            self._cut.append(JobRef(place, item.sha))
         else:
             self._put(item, place)
 

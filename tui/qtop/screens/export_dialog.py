@@ -10,7 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.screens.dialogs import Dialog
-from qtop.widgets.field import Box, Field
+from qtop.widgets.field import Box, InputField
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ExportDialog(Dialog[ExportChoice | None]):
     def compose_fields(self) -> Iterable[Widget]:
         """The file, and whether secrets are hidden."""
         yield Label("File:", classes="line")
-        yield Field(self._path, id="path")
+        yield InputField(self._path, id="path")
         yield Box("with secrets, so that `qtop load` can put them back", id="secrets")
 
     def compose_buttons(self) -> Iterable[Button]:

@@ -12,20 +12,20 @@ from textual.widget import Widget
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
 from qtop.monitor.rows import FailureRow
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
-from qtop.screens.failed_census import Census
-from qtop.screens.failed_columns import COLUMNS, GROUP_COLUMNS, GroupRow, group_row
+from qtop.screens.failed_census import GroupCounter
+from qtop.screens.failed_columns import COLUMNS, GROUP_COLUMNS, FailureGroupRow, group_row
 from qtop.screens.failed_entries import EntriesScreen, progress_spans
 from qtop.screens.failed_group import GroupScreen
 from qtop.screens.failure import FailureScreen
 from qtop.screens.paging import marks_spans
-from qtop.search.groups import OTHER, Groups
-from qtop.systems.resque.failure_search import Wanted, title
+from qtop.search.groups import OTHER, FailureGroups
+from qtop.systems.resque.failure_search import FailureQuery, title
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from resque.errors import StoreError
 from resque.store import failures
 from resque.store.failures import FAILED
@@ -44,17 +44,17 @@ class FailedScreen(EntriesScreen):
     BINDINGS = bindings(PLACES)
 
     def __init__(self) -> None:
-        super().__init__(Wanted())
+        super().__init__(FailureQuery())
         self._entries_table = self.table
-        self._groups_table: VTable[GroupRow] = VTable(
+        self._groups_table: Table[FailureGroupRow] = Table(
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
-        self.table: VTable[Any] = self._groups_table
+        self.table: Table[Any] = self._groups_table
         #: Of all that is in the list, and of what matches the filter while there is one.
-        self._census: Census | None = None
-        self._matching: Census | None = None
+        self._census: GroupCounter | None = None
+        self._matching: GroupCounter | None = None
         #: What is listed, where that is complete: then it stays while the display is frozen.
-        self._complete: Census | None = None
+        self._complete: GroupCounter | None = None
         self._list_names: list[str] = [FAILED]
 
     @property
@@ -63,11 +63,11 @@ class FailedScreen(EntriesScreen):
         return self.table is self._groups_table
 
     @property
-    def _groups(self) -> Groups | None:
+    def _groups(self) -> FailureGroups | None:
         return None if self._census is None else self._census.groups
 
     @property
-    def _shown(self) -> Census | None:
+    def _shown(self) -> GroupCounter | None:
         return self._census if self.filter.is_empty else self._matching
 
     def compose_body(self) -> Iterable[Widget]:
@@ -80,7 +80,7 @@ class FailedScreen(EntriesScreen):
         yield self._filter_line
         yield self._filter_bar
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows of both tables are hidden."""
         self._groups_table.veil(view.manner.redactor.text)
         self._entries_table.veil(view.manner.redactor.text)
@@ -114,12 +114,12 @@ class FailedScreen(EntriesScreen):
                 self.in_background(group, partial(self._follow_census, census), exclusive=False)
         self._show_groups()
 
-    def _begun(self, wanted: Wanted) -> Census:
+    def _begun(self, wanted: FailureQuery) -> GroupCounter:
         key = failures.list_key(self.app.keys, wanted.list_name)
         rest = self.app.desk.precedence.rest
-        return Census(key, wanted, lambda: self.now, self._show_groups, rest)
+        return GroupCounter(key, wanted, lambda: self.now, self._show_groups, rest)
 
-    async def _follow_census(self, census: Census) -> None:
+    async def _follow_census(self, census: GroupCounter) -> None:
         more = partial(self._counted_more, census)
         has_news = await census.follower.follow(self.app.read, more)
         if census is not self._shown:
@@ -129,7 +129,7 @@ class FailedScreen(EntriesScreen):
         if has_news or self.shows_groups:
             self._show_groups()
 
-    def _counted_more(self, census: Census) -> None:
+    def _counted_more(self, census: GroupCounter) -> None:
         if not self.is_frozen and census.show_growth():
             self._show_groups()
         self.show_title()
@@ -151,7 +151,7 @@ class FailedScreen(EntriesScreen):
         self.show_matching(rows, none)
         self.show_title()
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show what is new."""
         is_main, board = self.within.list_name == FAILED, view.board
         is_unread = is_main and board is not None and board.failures is None
@@ -196,10 +196,10 @@ class FailedScreen(EntriesScreen):
 
     # Keys
 
-    def on_vtable_opened(self, event: VTable.Opened[Any]) -> None:
+    def on_table_opened(self, event: Table.Opened[Any]) -> None:
         """Show the entries of a group, or the whole of an entry."""
         event.stop()
-        if isinstance(event.row, GroupRow):
+        if isinstance(event.row, FailureGroupRow):
             wanted = self._of_groups([event.row])
             self.app.push_screen(GroupScreen(wanted, event.row.group, self._groups))
         elif isinstance(event.row, FailureRow):
@@ -220,12 +220,12 @@ class FailedScreen(EntriesScreen):
             self.look()
         self.show_title()
 
-    def chosen_groups(self) -> Wanted | None:
+    def chosen_groups(self) -> FailureQuery | None:
         """The marked groups, or the one under the cursor; None where entries are listed."""
         rows = self.meant() if self.shows_groups else []
         return self._of_groups(rows) if rows else None
 
-    def _of_groups(self, rows: list[GroupRow]) -> Wanted:
+    def _of_groups(self, rows: list[FailureGroupRow]) -> FailureQuery:
         """The entries of groups, as far as they match the filter."""
         marks = {row.group.fingerprint for row in rows}
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
@@ -266,7 +266,7 @@ class FailedScreen(EntriesScreen):
             return
         here = self.within.list_name
         at = names.index(here) + 1 if here in names else 0
-        self.within = Wanted(names[at % len(names)])
+        self.within = FailureQuery(names[at % len(names)])
         self.workers.cancel_group(self, "census")
         self._census = None
         self._groups_table.clear_marks()
@@ -277,7 +277,7 @@ class FailedScreen(EntriesScreen):
         self.show_title()
 
 
-def group_values(groups: Groups | None, field: str) -> Iterable[str]:
+def group_values(groups: FailureGroups | None, field: str) -> Iterable[str]:
     """The classes, exceptions or queues of groups, as safe texts."""
     found: set[str] = set()
     for group in () if groups is None else groups.groups():

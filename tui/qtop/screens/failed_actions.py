@@ -14,21 +14,21 @@ from qtop.screens.paging import PagedTable, with_marks
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import MainScreen
-from qtop.search.chosen import Chosen
-from qtop.systems.resque.failure_search import Search, Wanted, choose
+from qtop.search.chosen import Selection
+from qtop.systems.resque.failure_search import FailureQuery, FailureSearch, choose
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
 from resque.store import failures
 from resque.store.failures import Failure
 
 #: Makes the plan for what was found.
-PlanFor = Callable[[Chosen, Wanted], Plan]
+PlanFor = Callable[[Selection, FailureQuery], Plan]
 
 
 class FailedActions(MainScreen):
     """The keys. `within` is what the screen is about: a list of failures, perhaps one group."""
 
-    def __init__(self, within: Wanted) -> None:
+    def __init__(self, within: FailureQuery) -> None:
         super().__init__()
         self.within = within
         self.window = Bar(id="window")
@@ -51,11 +51,11 @@ class FailedActions(MainScreen):
         return self.app.stage.view().frozen_since_mono is not None
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> FailureQuery:
         """What is listed: what the screen is about, as far as it matches the filter."""
         return replace(self.within, filter=self.filter)
 
-    def chosen_groups(self) -> Wanted | None:
+    def chosen_groups(self) -> FailureQuery | None:
         """The groups that were chosen, where groups are listed."""
         return None
 
@@ -115,9 +115,9 @@ class FailedActions(MainScreen):
     def action_export(self) -> None:
         """Write the chosen entries, or all that match, to a file."""
         groups, now = self.chosen_groups(), self.now
-        chosen = self._entries() if groups is None else Search(groups, now)
+        chosen = self._entries() if groups is None else FailureSearch(groups, now)
         what = "group" if groups is not None else "chosen"
-        everything = Search(self.wanted, now)
+        everything = FailureSearch(self.wanted, now)
         self.run_worker(export(self.app, chosen, everything, self.within.source, what))
 
     def _act(
@@ -144,14 +144,16 @@ class FailedActions(MainScreen):
         """Delete all that match."""
         self._act_on_all(self.wanted, self.app.desk.failure_plans.delete_all)
 
-    def _act_on_all(self, wanted: Wanted, plan: PlanFor, *, spare: bool = False) -> None:
+    def _act_on_all(self, wanted: FailureQuery, plan: PlanFor, *, spare: bool = False) -> None:
         app, now = self.app, self.now
         key = app.stage.manner.sign("requeue")
 
-        async def search(tell: Callable[[int, int], None]) -> Chosen:
-            return await choose(app.read, app.keys, Search(wanted, now), tell, spare_poisoned=spare)
+        async def search(tell: Callable[[int, int], None]) -> Selection:
+            return await choose(
+                app.read, app.keys, FailureSearch(wanted, now), tell, spare_poisoned=spare
+            )
 
-        def planned(chosen: Chosen) -> Plan | str:
+        def planned(chosen: Selection) -> Plan | str:
             if chosen.marks:
                 return plan(chosen, wanted)
             if chosen.spared:

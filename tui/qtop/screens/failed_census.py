@@ -8,13 +8,13 @@ from typing import Final
 
 from qtop.screens.failed_entries import as_reply
 from qtop.search.following import Follower
-from qtop.search.groups import Groups
+from qtop.search.groups import FailureGroups
 from qtop.search.walker import Visit
-from qtop.systems.resque.failure_search import Search, Wanted
+from qtop.systems.resque.failure_search import FailureQuery, FailureSearch
 from resque.store.failures import Failure
 
 
-class Census:
+class GroupCounter:
     """Counts failures by group: the newest at once, then the whole list, then what is new.
 
     Args:
@@ -28,7 +28,7 @@ class Census:
     def __init__(
         self,
         key: bytes,
-        wanted: Wanted,
+        wanted: FailureQuery,
         now: Callable[[], datetime],
         on_groups: Callable[[], None],
         rest: Callable[[float], Awaitable[None]],
@@ -36,10 +36,10 @@ class Census:
         self._wanted = wanted
         self._now = now
         self._on_groups = on_groups
-        self._counting: Groups | None = None
-        self._search = Search(wanted, now())
+        self._counting: FailureGroups | None = None
+        self._search = FailureSearch(wanted, now())
         #: What to show; None when there is nothing yet.
-        self.groups: Groups | None = None
+        self.groups: FailureGroups | None = None
         self.follower: Final = Follower(key, self._begin, self._finish, sleep=rest)
 
     @property
@@ -49,7 +49,7 @@ class Census:
 
     def take_newest(self, newest: Iterable[Failure], *, is_all: bool) -> None:
         """Count the newest entries, which are `is_all` there are, or what is shown at first."""
-        groups = Groups(self._now())
+        groups = FailureGroups(self._now())
         visit = self._visit_for(groups)
         for entry in newest:
             visit(as_reply(entry.item), entry.place)
@@ -66,7 +66,7 @@ class Census:
         return True
 
     def _begin(self) -> Visit:
-        self._counting = Groups(self._now())
+        self._counting = FailureGroups(self._now())
         return self._visit_for(self._counting)
 
     def _finish(self) -> None:
@@ -75,10 +75,10 @@ class Census:
             self.groups = self._counting
             self._on_groups()
 
-    def _visit_for(self, groups: Groups) -> Visit:
+    def _visit_for(self, groups: FailureGroups) -> Visit:
         if self._wanted.filter.is_empty:
             return groups.add
-        search = self._search = Search(self._wanted, self._now())
+        search = self._search = FailureSearch(self._wanted, self._now())
 
         def visit(reply: bytes | list[bytes | int], place: int) -> None:
             if search.hit(reply, place) is not None:

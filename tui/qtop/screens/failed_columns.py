@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from qtop.monitor.rows import FailureRow, age_at
-from qtop.search.groups import TREND_HOURS, Group
+from qtop.search.groups import TREND_HOURS, FailureGroup
 from qtop.text import format
 from qtop.text.safe import safe, spark
 from qtop.widgets.columns import Column, figure
@@ -91,37 +91,37 @@ ENTRY_COLUMNS_OF_GROUP: Final = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class GroupRow:
+class FailureGroupRow:
     """A group and how long ago its first and its last failure were."""
 
-    group: Group
+    group: FailureGroup
     first_s: float | None
     last_s: float | None
 
 
-def group_row(group: Group, now: datetime) -> GroupRow:
+def group_row(group: FailureGroup, now: datetime) -> FailureGroupRow:
     """A group at a moment, by the server's clock."""
-    return GroupRow(group, age_at(now, group.first), age_at(now, group.last))
+    return FailureGroupRow(group, age_at(now, group.first), age_at(now, group.last))
 
 
-def _class(row: GroupRow) -> str:
+def _class(row: FailureGroupRow) -> str:
     mark = row.group.fingerprint
     if mark.problem is not None:
         return safe(mark.problem.partition(":")[0])
     return safe(mark.class_name) if mark.class_name else "(no class)"
 
 
-def _message(row: GroupRow) -> str:
+def _message(row: FailureGroupRow) -> str:
     mark = row.group.fingerprint
     return safe(mark.message if mark.problem is None else mark.problem.partition(":")[2].strip())
 
 
-def _queues(row: GroupRow) -> str:
+def _queues(row: FailureGroupRow) -> str:
     names = [safe(name) for name, _ in row.group.queues]
     return ", ".join(names) or format.NOTHING
 
 
-GROUP_COLUMNS: Final[tuple[Column[GroupRow], ...]] = (
+GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
     figure("count", "count", 8, lambda r: r.group.count, format.number, priority=100),
     Column(
         "last",

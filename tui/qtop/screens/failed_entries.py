@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from qtop.keymap.keymap import Sign
 from qtop.monitor.rows import FailureRow, failure_rows
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.failed_actions import FailedActions
 from qtop.screens.failed_table import EntriesTable
@@ -21,10 +21,10 @@ from qtop.screens.paging import marks_spans
 from qtop.search.fields import Subject, of_failure
 from qtop.search.following import Follower
 from qtop.search.walker import Visit
-from qtop.systems.resque.failure_search import MOST_LISTED, Matches, Search, Wanted
+from qtop.systems.resque.failure_search import MOST_LISTED, FailureQuery, FailureSearch, Matches
 from qtop.text.safe import count, safe
 from qtop.widgets.bars import Span
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from queuecore import windows
 from queuecore.windows import Item
 from resque.errors import StoreError
@@ -42,7 +42,7 @@ class EntriesScreen(FailedActions):
     """A list of failures. Without a filter or a group its pages are read as they are needed; with
     one the whole list is looked through, in the background."""
 
-    def __init__(self, within: Wanted) -> None:
+    def __init__(self, within: FailureQuery) -> None:
         super().__init__(within)
         self.matches: Matches | None = None
         self._counting: Matches
@@ -53,7 +53,7 @@ class EntriesScreen(FailedActions):
         self._length: int | None = None
         self._page: Sequence[Failure] = ()
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table of the entries."""
         return EntriesTable(self.turn, self.app.clock)
 
@@ -84,7 +84,7 @@ class EntriesScreen(FailedActions):
 
     # Looking
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Look for what is new whenever there was a look at everything."""
         self.table.stale = view.is_stale
         if self._seen is None:
@@ -126,7 +126,7 @@ class EntriesScreen(FailedActions):
         board = self.app.stage.view().board
         if self.wanted.list_name != FAILED or board is None:
             return None
-        matches = Matches(Search(self.wanted, self.now))
+        matches = Matches(FailureSearch(self.wanted, self.now))
         for row in board.failures or ():
             matches.visit(as_reply(row.failure.item), row.failure.place)
         return matches
@@ -145,7 +145,7 @@ class EntriesScreen(FailedActions):
         wanted = self.wanted
 
         def begin() -> Visit:
-            self._counting = Matches(Search(wanted, self.now))
+            self._counting = Matches(FailureSearch(wanted, self.now))
             return self._counting.visit
 
         def finish() -> None:
@@ -272,7 +272,7 @@ class EntriesScreen(FailedActions):
         self.show_matching(rows, none, is_all=not is_part)
         self.show_title()
 
-    def on_vtable_marked(self) -> None:
+    def on_table_marked(self) -> None:
         """Say how many are marked."""
         self.show_title()
 

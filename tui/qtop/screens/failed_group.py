@@ -12,10 +12,10 @@ from qtop.screens.failed_columns import ENTRY_COLUMNS_OF_GROUP
 from qtop.screens.failed_entries import EntriesScreen
 from qtop.screens.failed_table import EntriesTable
 from qtop.screens.failure import FailureScreen
-from qtop.search.groups import Group, Groups
-from qtop.systems.resque.failure_search import Wanted, title
+from qtop.search.groups import FailureGroup, FailureGroups
+from qtop.systems.resque.failure_search import FailureQuery, title
 from qtop.widgets.bars import Span
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 
 
 class GroupScreen(EntriesScreen):
@@ -25,13 +25,15 @@ class GroupScreen(EntriesScreen):
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, wanted: Wanted, group: Group, groups: Groups | None) -> None:
+    def __init__(
+        self, wanted: FailureQuery, group: FailureGroup, groups: FailureGroups | None
+    ) -> None:
         super().__init__(wanted)
         self.filter = wanted.filter
         self._group = group
         self._groups = groups
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table of the entries, without what the title says of all of them."""
         return EntriesTable(self.turn, self.app.clock, ENTRY_COLUMNS_OF_GROUP)
 
@@ -45,7 +47,7 @@ class GroupScreen(EntriesScreen):
         names = [name for name, _ in self._group.queues]
         return names if field == "queue" else super().values_of(field)
 
-    def on_vtable_opened(self, event: VTable.Opened[FailureRow]) -> None:
+    def on_table_opened(self, event: Table.Opened[FailureRow]) -> None:
         """Show the whole entry."""
         event.stop()
         self.app.push_screen(FailureScreen(event.row.failure, self.within.list_name, self._groups))

@@ -7,15 +7,15 @@ from typing import ClassVar
 
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.details import failure_lines
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.search import failure_groups
-from qtop.search.groups import Groups
-from qtop.search.selection import Source
+from qtop.search.groups import FailureGroups
+from qtop.search.selection import JobSource
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
 from queuecore import windows
@@ -38,14 +38,14 @@ class FailureScreen(TextScreen):
     BINDINGS = bindings(PLACES)
 
     def __init__(
-        self, failure: Failure, list_name: str = FAILED, groups: Groups | None = None
+        self, failure: Failure, list_name: str = FAILED, groups: FailureGroups | None = None
     ) -> None:
         super().__init__()
         self._failure = failure
         self._list_name = list_name
         self._groups = groups
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The entry."""
         now = None if view.board is None else view.board.server_time
         return failure_lines(self._failure, view.manner.redactor, now, self._alike())
@@ -97,7 +97,7 @@ class FailureScreen(TextScreen):
             plan = plans.requeue([self._failure], self._list_name, queue=queue)
             self.app.desk.begin(plan)
 
-        source = Source("failed", self._list_name)
+        source = JobSource("failed", self._list_name)
         ask_for_queue(self.app, source, "Requeue to which queue?", move)
 
     def action_edit(self) -> None:
@@ -109,4 +109,4 @@ class FailureScreen(TextScreen):
     def action_export(self) -> None:
         """Write this entry to a file."""
         chosen = [self._failure]
-        self.run_worker(export(self.app, chosen, None, Source("failed", self._list_name)))
+        self.run_worker(export(self.app, chosen, None, JobSource("failed", self._list_name)))

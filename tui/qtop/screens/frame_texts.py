@@ -8,17 +8,17 @@ from typing import Final
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where
 from qtop.monitor.incidents.incident import troubles
-from qtop.monitor.state import View
-from qtop.monitor.ui_policy import Manner
+from qtop.monitor.state import ViewState
+from qtop.monitor.ui_policy import UiPolicy
 from qtop.text.format import NOTHING, fallen, number, partly, rate, waiting, working
 from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Span
 
-_USUAL: Final = Manner()
+_USUAL: Final = UiPolicy()
 _SLOW_MS: Final = 250
 
 
-def status(view: View) -> tuple[list[Span], list[Span]]:
+def status(view: ViewState) -> tuple[list[Span], list[Span]]:
     """The status line: where we are, and how fresh what we see is."""
     left = [Span(" qtop ", "badge", 90), Span(" ", "", 90)]
     if view.manner.production is not None:
@@ -50,11 +50,11 @@ def status(view: View) -> tuple[list[Span], list[Span]]:
     return left, right + _frozen(view)
 
 
-def _secrets(view: View) -> list[Span]:
+def _secrets(view: ViewState) -> list[Span]:
     return [Span(" SECRETS SHOWN ", "flag", 93), Span(" ")] if view.manner.is_revealed else []
 
 
-def _frozen(view: View) -> list[Span]:
+def _frozen(view: ViewState) -> list[Span]:
     if view.frozen_since_mono is None:
         return []
     moment = "" if view.board is None else f" {view.board.server_time.astimezone():%H:%M:%S}"
@@ -73,7 +73,7 @@ def _milliseconds(rtt_ms: float) -> str:
     return f"{rtt_ms / 1_000:.1f} s"
 
 
-def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
+def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
     """The screens with their counts, and the totals."""
     board = view.board
     totals = board.totals if board else None
@@ -115,7 +115,7 @@ def tabs(view: View, current: Where) -> tuple[list[Span], list[Span]]:
     return [span._replace(tone="dim") for span in left], right
 
 
-def _totals(view: View) -> list[Span]:
+def _totals(view: ViewState) -> list[Span]:
     if view.board is None:
         return []
     if view.is_stale and view.look.taken_mono is not None:
@@ -130,7 +130,7 @@ def _totals(view: View) -> list[Span]:
     return [*spans, Span(" ", "", 60)]
 
 
-def trouble(view: View) -> list[Span]:
+def trouble(view: ViewState) -> list[Span]:
     """What is wrong with Redis, in words; nothing when all is well."""
     if view.look.error is not None:
         return [Span(f" {safe(view.look.error)}", "warn")]
@@ -146,7 +146,7 @@ def footer(
     places: Collection[Where],
     *,
     read_only: bool,
-    manner: Manner = _USUAL,
+    manner: UiPolicy = _USUAL,
     on: Collection[str] = (),
 ) -> tuple[list[Span], list[Span]]:
     """The keys that do something here; those that everything has are at the right. `on` are the
@@ -175,7 +175,7 @@ def _key(
     )
 
 
-def empty_word(view: View, noun: str, advice: str, what: str = "") -> str:
+def empty_word(view: ViewState, noun: str, advice: str, what: str = "") -> str:
     """What an empty list says. `what` is what the list is called where it could not be read."""
     if view.board is None:
         return f"Connecting to {view.address} …" if not view.is_stale else NOTHING

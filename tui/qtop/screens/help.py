@@ -8,14 +8,14 @@ from typing import ClassVar, Final
 from qtop.actions import escalation
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Where
-from qtop.monitor.state import View
-from qtop.monitor.ui_policy import Manner
+from qtop.monitor.state import ViewState
+from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens.base import TextScreen, bindings
 from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16
-_USUAL = Manner()
+_USUAL = UiPolicy()
 
 
 #: What many screens have in common: told after what a screen has of its own.
@@ -23,7 +23,7 @@ _COMMON: Final[tuple[Where, ...]] = ("tables", "texts", "everywhere")
 
 
 def help_lines(
-    here: Collection[Where] = (), *, read_only: bool, manner: Manner = _USUAL
+    here: Collection[Where] = (), *, read_only: bool, manner: UiPolicy = _USUAL
 ) -> Iterator[TextLine]:
     """The key map as text, each action once: what works `here` first, then moving about and what
     works everywhere, then the other places."""
@@ -44,7 +44,7 @@ def help_lines(
     yield from _COLUMNS
 
 
-def _known(read_only: bool, manner: Manner) -> list[Action]:
+def _known(read_only: bool, manner: UiPolicy) -> list[Action]:
     """All actions, also those that give way to others in some place, in the order of the map."""
     found = {
         action.id: action
@@ -55,7 +55,7 @@ def _known(read_only: bool, manner: Manner) -> list[Action]:
 
 
 def _section(
-    title: str, actions: Iterable[Action], manner: Manner, *, is_here: bool = False
+    title: str, actions: Iterable[Action], manner: UiPolicy, *, is_here: bool = False
 ) -> Iterator[TextLine]:
     """A heading, and a line for each action; where else it works does not matter here."""
     yield TextLine(title[0].upper() + title[1:], "title")
@@ -65,7 +65,7 @@ def _section(
     yield TextLine("")
 
 
-def _told(action: Action, also: Iterable[str], manner: Manner) -> str:
+def _told(action: Action, also: Iterable[str], manner: UiPolicy) -> str:
     danger = keymap.DANGERS[escalation.danger(action.danger, manner.production)]
     not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
     forbidden = manner.forbidden.get(action.id, "")
@@ -105,6 +105,6 @@ class HelpScreen(TextScreen):
         super().__init__()
         self._here = here
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The keys."""
         return help_lines(self._here, read_only=view.read_only, manner=view.manner)

@@ -9,19 +9,19 @@ from textual import events
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import audit_text, frame_texts, trend_bars
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.rows import MainScreen
 from qtop.search.fields import Subject
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
-from qtop.widgets.columns import Column, Tone
-from qtop.widgets.table import VTable
+from qtop.widgets.columns import Column, ToneOf
+from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 from resque.errors import StoreError
 
 #: Actions read at first, and each time the page key meets the end of them.
@@ -30,11 +30,11 @@ PAGE: Final = 200
 _SHAPES: Final = [(0, "-low"), (20, "-usual")]
 
 
-def _undo_tone(deed: Deed) -> Tone | None:
+def _undo_tone(deed: AuditEntry) -> ToneOf | None:
     return None if deed.undo_left_s else "dim"
 
 
-COLUMNS: Final[tuple[Column[Deed], ...]] = (
+COLUMNS: Final[tuple[Column[AuditEntry], ...]] = (
     Column(
         "when", "when", 14, lambda d: audit_text.moment(d), priority=95, sort_key=lambda d: d.at
     ),
@@ -68,7 +68,7 @@ COLUMNS: Final[tuple[Column[Deed], ...]] = (
 )
 
 
-class HistoryTable(VTable[Deed]):
+class HistoryTable(Table[AuditEntry]):
     """Asks for older actions when a page key meets its end."""
 
     def action_page_down(self) -> None:
@@ -98,9 +98,9 @@ class HistoryScreen(MainScreen):
             Bar(id="trend" if at == 0 else None, classes="trend") for at in range(trend_bars.LINES)
         ]
         self._limit = PAGE
-        self._deeds: list[Deed] | None = None
+        self._deeds: list[AuditEntry] | None = None
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table."""
         return HistoryTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock)
 
@@ -113,13 +113,13 @@ class HistoryScreen(MainScreen):
         """Draw for another width."""
         self._show_trend(self.app.stage.view(), event.size.width)
 
-    def _show_trend(self, view: View, width: int) -> None:
+    def _show_trend(self, view: ViewState, width: int) -> None:
         totals = view.board.totals if view.board else None
         drawn = trend_bars.lines(view.glance.trend, totals, width)
         for bar, (left, right) in zip(self._trend, drawn, strict=True):
             bar.show(left, right)
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Read the stream again whenever there was a look."""
         self._show_trend(view, self.app.size.width)
         self.table.stale = view.is_stale
@@ -128,7 +128,7 @@ class HistoryScreen(MainScreen):
         if self.has_news(view):
             self._load()
 
-    def subject(self, row: Deed) -> Subject:
+    def subject(self, row: AuditEntry) -> Subject:
         """An action as filters see it: words find who, what and with which client."""
         words = (row.actor.who, row.actor.client, row.action, row.subject)
         return Subject(queue=row.queue, id=row.id, words=words)
@@ -163,29 +163,29 @@ class HistoryScreen(MainScreen):
         )
         self.show_rows(self._deeds)
 
-    def on_vtable_opened(self, event: VTable.Opened[Deed]) -> None:
+    def on_table_opened(self, event: Table.Opened[AuditEntry]) -> None:
         """Show all that is on record of an action."""
-        self.app.push_screen(DeedScreen(event.row))
+        self.app.push_screen(ActionScreen(event.row))
 
     def action_undo_deed(self) -> None:
         """Take back the action under the cursor."""
-        deed: Deed | None = self.table.cursor_row
+        deed: AuditEntry | None = self.table.cursor_row
         if deed is not None:
             self.app.desk.undo_deed(deed)
 
 
-class DeedScreen(TextScreen):
+class ActionScreen(TextScreen):
     """One action with everything that is on record of it."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts", "deed")
     TAB: ClassVar[Where] = "history"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, deed: Deed) -> None:
+    def __init__(self, deed: AuditEntry) -> None:
         super().__init__()
         self._deed = deed
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The action as it was when it was opened."""
         return audit_text.lines(self._deed)
 

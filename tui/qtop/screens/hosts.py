@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from qtop.keymap.keymap import Where
 from qtop.monitor.hosts import HostRow, host_rows
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
 from qtop.screens.rows import RowsScreen
@@ -15,7 +15,7 @@ from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.columns import Column, figure
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 
 
 def _name(row: HostRow) -> str:
@@ -75,11 +75,11 @@ class HostsScreen(RowsScreen):
         super().__init__()
         self._on_chosen = on_chosen
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table, machines in trouble first."""
-        return VTable(COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
+        return Table(COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show the machines."""
         self.table.stale = view.is_stale
         self.table.empty_text = frame_texts.empty_word(
@@ -91,7 +91,7 @@ class HostsScreen(RowsScreen):
         """A machine as filters see it: by its name."""
         return Subject(worker=row.name, words=(row.name or "",))
 
-    def on_vtable_opened(self, event: VTable.Opened[HostRow]) -> None:
+    def on_table_opened(self, event: Table.Opened[HostRow]) -> None:
         """Show the workers of the machine."""
         event.stop()
         self.dismiss()

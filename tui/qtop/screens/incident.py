@@ -6,26 +6,26 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.incidents.incident import Verdict
-from qtop.monitor.state import View
+from qtop.monitor.incidents.incident import Incident
+from qtop.monitor.state import ViewState
 from qtop.screens.base import TextScreen, bindings
 from qtop.text.format import both_times
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
 
 
-class VerdictScreen(TextScreen):
+class IncidentScreen(TextScreen):
     """A verdict that no other screen tells more about; when it no longer holds, as it was."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("texts",)
     TAB: ClassVar[Where] = "overview"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Incident) -> None:
         super().__init__()
         self._verdict = verdict
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The verdict as it is now."""
         key = self._verdict.key
         now = next((each for each in view.glance.verdicts if each.key == key), None)

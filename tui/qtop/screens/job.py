@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.export import export
 from qtop.screens.job_editor import edit_job
 from qtop.screens.queue_choice import ask_for_queue
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from qtop.systems.resque import waiting
 from qtop.systems.resque.job_search import chosen_of
 from qtop.systems.resque.waiting import JobRow
@@ -29,12 +29,12 @@ class JobScreen(TextScreen):
     TAB: ClassVar[Where] = "queues"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, row: JobRow, source: Source) -> None:
+    def __init__(self, row: JobRow, source: JobSource) -> None:
         super().__init__()
         self._row, self._source = row, source
         self._item = row.item
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The job; it never changes."""
         redactor = view.manner.redactor
         return details.job_lines(self._item, self._source.name, self._row.place, redactor)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts, queue_bars
 from qtop.screens.export import export
 from qtop.screens.job_editor import edit_job
@@ -16,8 +16,8 @@ from qtop.screens.links import follow, to_serving
 from qtop.screens.paging import with_marks
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import RowsScreen
-from qtop.search.chosen import Chosen
-from qtop.search.selection import Source
+from qtop.search.chosen import Selection
+from qtop.search.selection import JobSource
 from qtop.systems.resque import job_search
 from qtop.systems.resque.job_search import JobSearch, chosen_of
 from qtop.systems.resque.queues import unusable
@@ -41,11 +41,11 @@ class JobActions(RowsScreen):
     marks_gone = "the marked jobs have left the queue: nothing was done"
 
     def __init__(self, queue: str) -> None:
-        self.source: Source = source_of(queue, is_set_aside=self.is_set_aside)
+        self.source: JobSource = source_of(queue, is_set_aside=self.is_set_aside)
         self.window, self.service = Bar(id="window"), Bar(id="service")
         super().__init__()
 
-    def show_service(self, view: View) -> None:
+    def show_service(self, view: ViewState) -> None:
         """Say who serves the queue."""
         board, name = view.board, self.source.name
         if board is not None:
@@ -109,7 +109,7 @@ class JobActions(RowsScreen):
         work = export(self.app, self.chosen_rows(), search, self.source)
         self.run_worker(work, group="export")
 
-    def _act(self, plan: Callable[[Chosen], Plan], refusal: Refusal = _none) -> None:
+    def _act(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
         if rows := self.chosen_rows():
             made = plan(chosen_of(rows, self.source, refusal))
             self.app.desk.begin(with_marks(made, self.table), self.table)
@@ -143,13 +143,13 @@ class JobActions(RowsScreen):
     def _ask_where(self, title: str, move: Callable[[str], None]) -> None:
         ask_for_queue(self.app, self.source, title, move)
 
-    def _act_on_all(self, plan: Callable[[Chosen], Plan], refusal: Refusal = _none) -> None:
+    def _act_on_all(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
         app, search = self.app, JobSearch(self.source, self.filter)
 
-        async def look(tell: Callable[[int, int], None]) -> Chosen:
+        async def look(tell: Callable[[int, int], None]) -> Selection:
             return await job_search.choose(app.read, app.keys, search, tell, refusal=refusal)
 
-        def planned(chosen: Chosen) -> Plan | str:
+        def planned(chosen: Selection) -> Plan | str:
             if not chosen.marks:
                 return "nothing matches (any more)"
             made = plan(chosen)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtop.screens.payload_editor import edited
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from qtop.systems.resque import waiting
 from qtop.systems.resque.waiting import JobRow
 from qtop.text.safe import safe
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from resque.errors import StoreError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def edit_job(
-    app: QtopApp, row: JobRow, source: Source, table: VTable[Any] | None = None
+    app: QtopApp, row: JobRow, source: JobSource, table: Table[Any] | None = None
 ) -> None:
     """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
     was set aside, back onto its queue."""

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.worker import WorkType
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts, queue_bars
 from qtop.screens.base import bindings
 from qtop.screens.job import JobScreen
@@ -24,7 +24,7 @@ from qtop.search.walker import Visit
 from qtop.systems.resque.job_search import MOST_LISTED, JobMatches, JobSearch
 from qtop.systems.resque.waiting import JobRow, rows_of, shifted
 from qtop.text.safe import safe
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from queuecore import windows
 from resque.errors import StoreError
 
@@ -54,7 +54,7 @@ class JobsScreen(JobActions):
         self._counting: JobMatches | None = None
         self._follower: Follower | None = None
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table."""
         return JobsTable(self.turn, self.turn_to_end, self.app.clock)
 
@@ -66,7 +66,7 @@ class JobsScreen(JobActions):
 
     # Looking
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Read again whenever there was a look."""
         self.table.stale = view.is_stale
         if self.has_news(view):
@@ -140,7 +140,7 @@ class JobsScreen(JobActions):
         if self._lands_last is not None:
             # Not the table's own keys: at the end of a window those turn to the next.
             last, self._lands_last = self._lands_last, None
-            (VTable.action_cursor_last if last else VTable.action_cursor_first)(self.table)
+            (Table.action_cursor_last if last else Table.action_cursor_first)(self.table)
         self._show_title()
 
     async def _window(self, start: int) -> windows.Window | None:
@@ -247,11 +247,11 @@ class JobsScreen(JobActions):
         """A job as filters see it."""
         return Subject(class_name=row.class_name, queue=self.source.name, id=row.item.sha)
 
-    def on_vtable_marked(self) -> None:
+    def on_table_marked(self) -> None:
         """Say how many are marked."""
         self._show_title()
 
-    def on_vtable_opened(self, event: VTable.Opened[JobRow]) -> None:
+    def on_table_opened(self, event: Table.Opened[JobRow]) -> None:
         """Show the whole job."""
         event.stop()
         self.app.push_screen(JobScreen(event.row, self.source))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qtop.monitor.incidents.incident import Lead
+from qtop.monitor.incidents.incident import Link
 from qtop.screens.rows import RowsScreen
 from qtop.search.filter_language import term
 
@@ -20,7 +20,7 @@ class Step(NamedTuple):
     filter: str
 
 
-async def follow(app: QtopApp, lead: Lead) -> None:
+async def follow(app: QtopApp, lead: Link) -> None:
     """Show a numbered screen with the cursor on a row; where there is no such row, with the filter
     set. The way back is remembered."""
     left = app.current_mode
@@ -56,7 +56,7 @@ def go_back(app: QtopApp, screen: RowsScreen) -> bool:
     return True
 
 
-def to_serving(queue: str, serving: int | None) -> Lead:
+def to_serving(queue: str, serving: int | None) -> Link:
     """The workers that serve a queue; where none does, the dead that would: they may be the
     reason. `serving` is how many do, None when that is unknown."""
-    return Lead("workers", filter=term("lists" if serving == 0 else "serves", queue))
+    return Link("workers", filter=term("lists" if serving == 0 else "serves", queue))

@@ -11,16 +11,16 @@ from textual.timer import Timer
 
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
-from qtop.local.rows import GroupRow, LocalRow, local_rows
+from qtop.local.rows import LocalGroupRow, LocalRow, local_rows
 from qtop.local.usage import Sampler, Usage
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import local_cells as texts
 from qtop.screens.base import bindings
 from qtop.screens.log import LogScreen
 from qtop.screens.rows import MainScreen
 from qtop.search.fields import Subject
 from qtop.widgets.columns import Column
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from queuecore.active_job import unwrapped
 from resque.store.workers import may_run_on
 
@@ -56,21 +56,21 @@ class LocalScreen(MainScreen):
         self._sampling: Timer | None = None
         self._is_shown = False
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table."""
-        return VTable(
+        return Table(
             COLUMNS,
             key=lambda row: row.key,
             clock=self.app.clock,
         )
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show the groups and what is registered of their workers."""
         is_frozen = view.frozen_since_mono is not None
         if not self.has_news(view) and is_frozen and self._is_shown:
             return
         self._is_shown = True
-        table: VTable[LocalRow] = self.table
+        table: Table[LocalRow] = self.table
         key = view.manner.sign("start_workers")
         table.empty_text = f"No workers were started here: press {key}, name queues and how many."
         table.stale = view.is_stale
@@ -82,7 +82,7 @@ class LocalScreen(MainScreen):
     def subject(self, row: LocalRow) -> Subject:
         """A row as filters see it: by queues, process, state, job."""
         words = (texts.name(row).strip(), texts.state(row), texts.job(row))
-        if isinstance(row, GroupRow):
+        if isinstance(row, LocalGroupRow):
             return Subject(queue=row.group.about.queues, words=words)
         record = None if row.seen is None else row.seen.record
         job = (None, None) if record is None else unwrapped(record.class_name, record.args)
@@ -134,18 +134,18 @@ class LocalScreen(MainScreen):
         """The marked workers, and those of marked groups; else what is under the cursor."""
         found: dict[tuple[str, int], LocalWorker] = {}
         for row in self.meant():
-            for part in row.workers if isinstance(row, GroupRow) else (row,):
+            for part in row.workers if isinstance(row, LocalGroupRow) else (row,):
                 found[part.key] = part.worker
         return list(found.values())
 
-    def on_vtable_opened(self, event: VTable.Opened[LocalRow]) -> None:
+    def on_table_opened(self, event: Table.Opened[LocalRow]) -> None:
         """Show the log."""
         self.action_log()
 
     def action_log(self) -> None:
         """Show what the worker under the cursor prints."""
         row: LocalRow | None = self.table.cursor_row
-        if isinstance(row, GroupRow):
+        if isinstance(row, LocalGroupRow):
             # Of what is wrong first; else of the first that lives.
             ranks = {"gave up": 0, "waiting": 1, "lost": 2, "ended": 4}
             ranked = sorted(row.workers, key=lambda each: ranks.get(each.place.state, 3))
@@ -176,7 +176,7 @@ class LocalScreen(MainScreen):
     def _scale(self, by: int) -> None:
         row: LocalRow | None = self.table.cursor_row
         if row is not None:
-            group = row.group if isinstance(row, GroupRow) else row.worker.group
+            group = row.group if isinstance(row, LocalGroupRow) else row.worker.group
             self.app.desk.local.scale(group, by)
 
     def action_next_sort(self) -> None:

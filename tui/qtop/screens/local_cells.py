@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtop.local.rows import GroupRow, LocalRow, PlaceRow
+from qtop.local.rows import LocalGroupRow, LocalRow, LocalWorkerRow
 from qtop.local.state_file import DONE
 from qtop.text import format
 from qtop.text.safe import ago, safe
-from qtop.widgets.columns import Tone
+from qtop.widgets.columns import ToneOf
 
 _MIB: Final = 1024 * 1024
 #: So soon after its start a worker need not be registered yet.
 _STARTS_WITHIN_S: Final = 30.0
-_TONES: Final[dict[str, Tone]] = {
+_TONES: Final[dict[str, ToneOf]] = {
     "gave up": "bad",
     "lost": "bad",
     "waiting": "warn",
@@ -29,19 +29,19 @@ _TONES: Final[dict[str, Tone]] = {
 
 def name(row: LocalRow) -> str:
     """The queues of a group; the process of a worker."""
-    if isinstance(row, GroupRow):
+    if isinstance(row, LocalGroupRow):
         return safe(row.group.about.queues)
     return f"  {row.place.pid}" if row.place.is_alive else f"  #{row.place.number}"
 
 
 def state(row: LocalRow) -> str:
     """What a group or a worker is about."""
-    return _group_state(row) if isinstance(row, GroupRow) else _place_state(row)
+    return _group_state(row) if isinstance(row, LocalGroupRow) else _place_state(row)
 
 
-def state_tone(row: LocalRow) -> Tone | None:
+def state_tone(row: LocalRow) -> ToneOf | None:
     """Good or bad."""
-    if isinstance(row, GroupRow):
+    if isinstance(row, LocalGroupRow):
         states = {each.place.state for each in row.workers}
         if states & {"gave up", "lost"}:
             return "bad"
@@ -50,7 +50,7 @@ def state_tone(row: LocalRow) -> Tone | None:
     return _TONES.get(_place_state(row) if is_running else row.place.state)
 
 
-def _group_state(row: GroupRow) -> str:
+def _group_state(row: LocalGroupRow) -> str:
     group = row.group
     if group.is_gone:
         return "ended"
@@ -65,7 +65,7 @@ def _group_state(row: GroupRow) -> str:
     return f"{told} staying" if group.is_detached else f"{told} alive"
 
 
-def _place_state(row: PlaceRow) -> str:
+def _place_state(row: LocalWorkerRow) -> str:
     place = row.place
     for_s = max(0.0, row.now_mono - place.since_mono)
     left = ago(max(0.0, (place.until_mono or 0.0) - row.now_mono))
@@ -86,7 +86,7 @@ def _place_state(row: PlaceRow) -> str:
 
 def job(row: LocalRow) -> str:
     """What a worker holds, or why there is none; of a group, what was started."""
-    if isinstance(row, GroupRow):
+    if isinstance(row, LocalGroupRow):
         shown = safe(row.group.about.shown)
         # Of our own worker the path of the interpreter would be all that there is room for.
         _, _, own = shown.partition(" -m qtop worker ")
@@ -95,7 +95,7 @@ def job(row: LocalRow) -> str:
     return "; ".join(part for part in (problems(row), does) if part)
 
 
-def problems(row: PlaceRow) -> str:
+def problems(row: LocalWorkerRow) -> str:
     """What is wrong with a worker beside its job."""
     alone = row.usage.left_alone if row.usage is not None else ""
     told = f"leaves {alone} alone: unknown classes" if alone else ""
@@ -103,7 +103,7 @@ def problems(row: PlaceRow) -> str:
     return "; ".join(safe(each) for each in all_told if each)
 
 
-def reason(row: PlaceRow) -> str:
+def reason(row: LocalWorkerRow) -> str:
     """How the last process of a place ended, with what it said last."""
     place = row.place
     before = "before: " if place.is_alive else ""
@@ -115,7 +115,11 @@ def reason(row: PlaceRow) -> str:
 
 def elapsed(row: LocalRow) -> str:
     """How long a worker has had its job."""
-    return "" if isinstance(row, GroupRow) or row.seen is None else format.worker_elapsed(row.seen)
+    return (
+        ""
+        if isinstance(row, LocalGroupRow) or row.seen is None
+        else format.worker_elapsed(row.seen)
+    )
 
 
 def cpu(row: LocalRow) -> str:
@@ -141,7 +145,7 @@ def failed(row: LocalRow) -> str:
     return _sum([each.seen.failed for each in _parts(row) if each.seen is not None])
 
 
-def failed_tone(row: LocalRow) -> Tone:
+def failed_tone(row: LocalRow) -> ToneOf:
     """Bad when any have."""
     return "bad" if any(each.seen and each.seen.failed for each in _parts(row)) else "dim"
 
@@ -152,8 +156,8 @@ def restarts(row: LocalRow) -> str:
     return f"{number:,}" if number else ""
 
 
-def _parts(row: LocalRow) -> tuple[PlaceRow, ...]:
-    return row.workers if isinstance(row, GroupRow) else (row,)
+def _parts(row: LocalRow) -> tuple[LocalWorkerRow, ...]:
+    return row.workers if isinstance(row, LocalGroupRow) else (row,)
 
 
 def _sum(numbers: list[int | None]) -> str:

@@ -15,20 +15,20 @@ from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
 from qtop.local.levels import level, without_colours
 from qtop.local.logs import Tail
-from qtop.local.rows import PlaceRow
-from qtop.monitor.state import View
+from qtop.local.rows import LocalWorkerRow
+from qtop.monitor.state import ViewState
 from qtop.screens import local_cells as texts
 from qtop.screens.base import ConsoleScreen, bindings
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.field import Field
+from qtop.widgets.field import InputField
 from qtop.widgets.log_view import LogLine, LogView
 
 #: How often more of the file is read, while the screen shows.
 READ_EVERY_S: Final = 0.1
 
 
-class SearchLine(Field):
+class SearchLine(InputField):
     """A line to type what to look for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,7 +67,7 @@ class LogScreen(ConsoleScreen):
         yield self.log_view
         yield self._search
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show what has become of the worker."""
         if self._shows_secrets not in (None, view.manner.is_revealed):
             self._tail.restart()
@@ -79,10 +79,10 @@ class LogScreen(ConsoleScreen):
         self._worker = LocalWorker(group, place)
         registered = (view.board.workers or ()) if view.board else ()
         seen = next((r for r in registered if r.is_local and r.identity.pid == place.pid), None)
-        row = PlaceRow(self._worker, seen, None, view.now_mono)
+        row = LocalWorkerRow(self._worker, seen, None, view.now_mono)
         self._show_head(row)
 
-    def _show_head(self, row: PlaceRow) -> None:
+    def _show_head(self, row: LocalWorkerRow) -> None:
         who = f" {texts.name(row).strip()} of {safe(self._worker.queues)}  "
         left = [Span(who, "strong", 90), Span(f"{texts.state(row)}  ", "accent", 85)]
         reason = texts.reason(row)

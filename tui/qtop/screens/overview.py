@@ -10,11 +10,11 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.incidents.incident import Lead
-from qtop.monitor.state import View
+from qtop.monitor.incidents.incident import Link
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import ListScreen, bindings
-from qtop.screens.incident import VerdictScreen
+from qtop.screens.incident import IncidentScreen
 from qtop.screens.links import follow
 from qtop.screens.overview_tables import (
     FAILURES,
@@ -35,7 +35,7 @@ from qtop.text.charts import area
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.server_bar import server
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from queuecore.active_job import unwrapped
 
 _FIGURE_CELLS: Final = 18
@@ -73,17 +73,17 @@ class OverviewScreen(MainKeys, ListScreen):
         self._advice = Bar(id="advice")
         self._charts = [Bar() for _ in range(_CHARTS * _TALL_LINES)]
         clock = self.app.clock
-        self.queues = VTable(
+        self.queues = Table(
             QUEUES, key=lambda row: row.name, markable=False, clock=clock, id="queues"
         )
-        self.jobs = VTable(
+        self.jobs = Table(
             JOBS,
             key=lambda row: row.identity.text,
             markable=False,
             clock=clock,
             id="jobs",
         )
-        self.failures = VTable(
+        self.failures = Table(
             FAILURES,
             key=lambda group: group.fingerprint,
             markable=False,
@@ -91,9 +91,9 @@ class OverviewScreen(MainKeys, ListScreen):
             id="failures",
         )
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table of the verdicts."""
-        return VTable(
+        return Table(
             VERDICTS,
             key=lambda row: row.verdict.key,
             markable=False,
@@ -115,19 +115,19 @@ class OverviewScreen(MainKeys, ListScreen):
                 yield self.failures
 
     @property
-    def parts(self) -> tuple[VTable[Any], ...]:
+    def parts(self) -> tuple[Table[Any], ...]:
         """The tables, in the order of the tab key."""
         return self.table, self.queues, self.jobs, self.failures
 
     # What is shown
 
-    def show(self, view: View) -> None:
+    def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows are hidden."""
         for table in self.parts:
             table.veil(view.manner.redactor.text)
         super().show(view)
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show what is wrong, and the rest in brief. Cost: what has changed, and a pass over
         queues and workers."""
         board, glance = view.board, view.glance
@@ -154,7 +154,7 @@ class OverviewScreen(MainKeys, ListScreen):
         left = [Span(f" → {safe(told)}", "dim")] if told else []
         self._advice.show(left, server(view.glance.facts))
 
-    def _show_charts(self, view: View) -> None:
+    def _show_charts(self, view: ViewState) -> None:
         courses = view.glance.courses
         totals = view.board.totals if view.board else None
         height = _TALL_LINES if self.size.height >= _HIGH else 1
@@ -206,7 +206,7 @@ class OverviewScreen(MainKeys, ListScreen):
         self.set_focus(shown[(at + step) % len(shown)])
 
     @property
-    def _part(self) -> VTable[Any]:
+    def _part(self) -> Table[Any]:
         """The table that has the focus."""
         return next((table for table in self.parts if table is self.focused), self.table)
 
@@ -225,27 +225,27 @@ class OverviewScreen(MainKeys, ListScreen):
         else:
             super().action_start_workers()
 
-    async def on_vtable_opened(self, event: VTable.Opened[Any]) -> None:
+    async def on_table_opened(self, event: Table.Opened[Any]) -> None:
         """Go where more is told about the row."""
         row = event.row
         if event.table is self.queues:
-            await self.follow(Lead("queues", row.name))
+            await self.follow(Link("queues", row.name))
         elif event.table is self.jobs:
-            await self.follow(Lead("workers", row.identity.text))
+            await self.follow(Link("workers", row.identity.text))
         elif event.table is self.failures:
             await self.follow(_lead_of(row))
         elif row.verdict.lead is not None and row.verdict.lead.place in self.app.MODES:
             await self.follow(row.verdict.lead)
         else:
-            self.app.push_screen(VerdictScreen(row.verdict))
+            self.app.push_screen(IncidentScreen(row.verdict))
 
-    async def follow(self, lead: Lead) -> None:
+    async def follow(self, lead: Link) -> None:
         """Show a numbered screen with the cursor on a row; where there is no such row, with the
         filter set."""
         await follow(self.app, lead)
 
 
-def _none_runs(view: View) -> str:
+def _none_runs(view: ViewState) -> str:
     """What the list of running jobs says when there are none."""
     if view.board is None:
         return frame_texts.empty_word(view, "jobs", "")
@@ -254,7 +254,7 @@ def _none_runs(view: View) -> str:
     return "No job is running." if why is None else frame_texts.unknown_word(why)
 
 
-def _lead_of(group: NewestGroup) -> Lead:
+def _lead_of(group: NewestGroup) -> Link:
     """Where the failures of a group are: as a group, or else one by one."""
     failure = group.newest.failure
     class_name, _ = unwrapped(failure.class_name, failure.args)
@@ -263,4 +263,4 @@ def _lead_of(group: NewestGroup) -> Lead:
         for field, value in (("class", class_name), ("exception", failure.exception))
         if value is not None
     ]
-    return Lead("failed", group.fingerprint.id, " ".join(terms))
+    return Link("failed", group.fingerprint.id, " ".join(terms))

@@ -9,15 +9,15 @@ from heapq import nlargest, nsmallest
 from typing import Final, NamedTuple
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.incidents.incident import Severity, Verdict
+from qtop.monitor.incidents.incident import Incident, Severity
 from qtop.monitor.rows import QueueRow, WorkerRow
-from qtop.monitor.state import View
-from qtop.monitor.ui_policy import Manner
+from qtop.monitor.state import ViewState
+from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens import queue_columns
 from qtop.search.newest import NewestGroup
 from qtop.text import format
 from qtop.text.safe import ago, safe
-from qtop.widgets.columns import Column, Tone
+from qtop.widgets.columns import Column, ToneOf
 
 #: By check and kind: what mends it, an action of Overview or of where the verdict leads.
 MENDING: Final = {
@@ -32,13 +32,18 @@ MENDING: Final = {
 }
 #: More than fit on any terminal: those below are on the screens of their own.
 MOST_ROWS: Final = 60
-_TONES: Final[dict[Severity, Tone]] = {"bad": "bad", "warn": "warn", "note": "dim", "good": "good"}
+_TONES: Final[dict[Severity, ToneOf]] = {
+    "bad": "bad",
+    "warn": "warn",
+    "note": "dim",
+    "good": "good",
+}
 
 
 class VerdictRow(NamedTuple):
     """A verdict, and the server's time now; None before the first look."""
 
-    verdict: Verdict
+    verdict: Incident
     now: datetime | None
 
 
@@ -60,7 +65,7 @@ def since(row: VerdictRow) -> str:
     return coarse(age_s)
 
 
-def _tone(row: VerdictRow) -> Tone:
+def _tone(row: VerdictRow) -> ToneOf:
     return "dim" if row.verdict.is_over else _TONES[row.verdict.severity]
 
 
@@ -86,13 +91,13 @@ VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
 )
 
 
-def advice(verdict: Verdict, manner: Manner, *, read_only: bool) -> str:
+def advice(verdict: Incident, manner: UiPolicy, *, read_only: bool) -> str:
     """What to do about a verdict, the keys that do it first; empty when that depends."""
     keys = _mending(verdict, manner, read_only)
     return ", or ".join(part for part in (keys and f"press {keys}", verdict.remedy) if part)
 
 
-def _mending(verdict: Verdict, manner: Manner, read_only: bool) -> str:
+def _mending(verdict: Incident, manner: UiPolicy, read_only: bool) -> str:
     wanted = MENDING.get((verdict.check, verdict.kind))
 
     def works(where: Where) -> bool:
@@ -176,7 +181,7 @@ def _error(group: NewestGroup) -> str:
     return f"{format.exception_name(failure.exception)}: {format.failure_error(failure)}"
 
 
-def verdict_rows(view: View) -> list[VerdictRow]:
+def verdict_rows(view: ViewState) -> list[VerdictRow]:
     """The verdicts, with the moment for their ages."""
     board, now = view.board, None
     if board is not None:

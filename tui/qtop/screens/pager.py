@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtop.systems.resque.scheduled_page import PAGE
 from qtop.text.safe import safe
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from resque.errors import StoreError
 from resque.store import delayed_windows
 from resque.store.delayed_windows import Page, Position
@@ -31,12 +31,12 @@ class Pager:
         self._lands_last: bool | None = None
         self.start = Position()
 
-    def landed(self, table: VTable[Any], page: Page, start: Position | None) -> None:
+    def landed(self, table: Table[Any], page: Page, start: Position | None) -> None:
         """A page is shown: put the cursor where the key that asked for it leads."""
         self._page = page
         if start == self.start and self._lands_last is not None:
             # Not the table's own keys: at the end of a page those turn to the next.
-            (VTable.action_cursor_last if self._lands_last else VTable.action_cursor_first)(table)
+            (Table.action_cursor_last if self._lands_last else Table.action_cursor_first)(table)
             self._lands_last = None
 
     @property

@@ -9,13 +9,13 @@ from typing import Any, Final, Generic
 from qtop.actions.plan import Plan
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, RowT
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 
 #: Marked rows that are kept besides those of the page; each may hold 16 KB of its entry.
 MOST_ELSEWHERE: Final = 5_000
 
 
-class PagedTable(VTable[RowT], Generic[RowT]):
+class PagedTable(Table[RowT], Generic[RowT]):
     """Rows that leave the page keep their marks, and are chosen with those on it.
 
     Args:
@@ -85,7 +85,7 @@ class PagedTable(VTable[RowT], Generic[RowT]):
             super().action_mark_all()
 
 
-def marks_spans(table: VTable[Any]) -> list[Span]:
+def marks_spans(table: Table[Any]) -> list[Span]:
     """How many rows are marked, and how many of them are not on this page."""
     away = table.marked_elsewhere if isinstance(table, PagedTable) else 0
     number = len(table.marked) + away
@@ -96,7 +96,7 @@ def marks_spans(table: VTable[Any]) -> list[Span]:
     return [Span(f"   {number:,} marked{where}{full}", "accent", 96)]
 
 
-def with_marks(plan: Plan, table: VTable[Any]) -> Plan:
+def with_marks(plan: Plan, table: Table[Any]) -> Plan:
     """A plan for what is chosen in a table. What nobody sees now is never touched without a
     question, which says how many of them there are."""
     away = table.marked_elsewhere if isinstance(table, PagedTable) else 0

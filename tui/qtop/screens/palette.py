@@ -15,14 +15,14 @@ from textual.widgets import Input
 from qtop.keymap import keymap
 from qtop.keymap.keymap import DANGERS, Action, Where
 from qtop.keymap.synonyms import COMMANDS, PLACES, SYNONYMS
-from qtop.monitor.incidents.incident import Lead
-from qtop.monitor.ui_policy import Manner
+from qtop.monitor.incidents.incident import Link
+from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import BadFilter, parse
 from qtop.text.safe import safe
 from qtop.widgets.columns import Column
-from qtop.widgets.field import Field
-from qtop.widgets.table import VTable
+from qtop.widgets.field import InputField
+from qtop.widgets.table import Table
 
 PALETTE_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("enter", "run", show=False, id="palette.run", priority=True),
@@ -33,7 +33,7 @@ PALETTE_BINDINGS: Final[tuple[Binding, ...]] = (
 """Every key the palette answers, for the console's table of keys."""
 
 #: What is chosen: an action, a place to go to, nothing.
-Choice = Action | Lead | None
+PaletteChoice = Action | Link | None
 
 
 def _safety(action: Action) -> str:
@@ -62,7 +62,7 @@ def matching(actions: Sequence[Action], text: str) -> list[Action]:
     return [*named, *(each for each in called if each not in named)]
 
 
-def place_of(text: str) -> Lead | None:
+def place_of(text: str) -> Link | None:
     """Where to go, for a screen's name and a filter, such as `failed class:Mail`; None when it is
     not both."""
     name, _, wanted = text.strip().partition(" ")
@@ -71,7 +71,7 @@ def place_of(text: str) -> Lead | None:
     if place is None or not wanted.strip():
         return None
     try:
-        return Lead(place, filter=parse(wanted).text)
+        return Link(place, filter=parse(wanted).text)
     except BadFilter:
         return None
 
@@ -87,7 +87,7 @@ def nothing_word(text: str) -> str:
     return "Nothing here is called so; ? lists all keys, / filters a list."
 
 
-class PaletteScreen(FrontScreen[Choice], ModalScreen[Choice]):
+class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
     """A line to type in, and the actions that match. Gives the one that was chosen, or where to go.
 
     Args:
@@ -102,17 +102,17 @@ class PaletteScreen(FrontScreen[Choice], ModalScreen[Choice]):
         Binding("ctrl+c,ctrl+q", "leave", show=False, priority=True),
     ]
 
-    def __init__(self, places: Collection[Where], *, read_only: bool, manner: Manner) -> None:
+    def __init__(self, places: Collection[Where], *, read_only: bool, manner: UiPolicy) -> None:
         super().__init__()
         actions = manner.actions(places, read_only=read_only)
         self._actions = [action for action in actions if action.id != "palette"]
-        self._table = VTable(COLUMNS, key=lambda action: action.id, markable=False)
+        self._table = Table(COLUMNS, key=lambda action: action.id, markable=False)
         self._table.can_focus = False
 
     def compose(self) -> ComposeResult:
         """The line and the list."""
         with Vertical(id="palette"):
-            yield Field(placeholder="what do you want to do?", id="wish", compact=True)
+            yield InputField(placeholder="what do you want to do?", id="wish", compact=True)
             yield self._table
 
     def on_mount(self) -> None:
@@ -126,7 +126,7 @@ class PaletteScreen(FrontScreen[Choice], ModalScreen[Choice]):
         self._table.set_rows(matching(self._actions, event.value))
         self._table.action_cursor_first()
 
-    def on_vtable_opened(self, event: VTable.Opened[Action]) -> None:
+    def on_table_opened(self, event: Table.Opened[Action]) -> None:
         """Choose with the mouse."""
         self.dismiss(event.row)
 

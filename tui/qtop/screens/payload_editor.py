@@ -11,12 +11,12 @@ from textual.app import SuspendNotSupported
 from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
-from qtop.monitor.ui_policy import Manner
+from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens.dialogs import Dialog
 from qtop.systems.resque.changes import BadPayload
 from qtop.systems.resque.payloads import changed, difference, draft, editor, in_editor, plain
 from qtop.text.safe import safe
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
 from queuecore import windows
@@ -45,7 +45,7 @@ class EditorDialog(Dialog[str | None]):
 
     AUTO_FOCUS = "TextArea"
 
-    def __init__(self, text: str, manner: Manner) -> None:
+    def __init__(self, text: str, manner: UiPolicy) -> None:
         yes, no = (manner.sign(each, in_text=True) for each in ("dialog.yes", "dialog.no"))
         super().__init__("Edit the payload", (f"{yes} goes on, {no} leaves it as it was.",))
         self._text = text
@@ -140,7 +140,7 @@ def _tone(line: str) -> str:
 
 
 async def edit_and_requeue(
-    app: QtopApp, entry: Failure, list_name: str, table: VTable[Any] | None = None
+    app: QtopApp, entry: Failure, list_name: str, table: Table[Any] | None = None
 ) -> None:
     """Let a person edit the payload of a failed job, show what changes, and requeue it so."""
     try:

@@ -11,7 +11,7 @@ from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.search.following import Follower
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from qtop.systems.resque.job_search import JobMatches
 from qtop.text import format
 from qtop.text.safe import counted, safe
@@ -21,7 +21,7 @@ _HOSTS_SHOWN: Final = 3
 
 
 def window(
-    source: Source, first: int, rows: int, length: int | None, *, is_unread: bool = False
+    source: JobSource, first: int, rows: int, length: int | None, *, is_unread: bool = False
 ) -> list[Span]:
     """Which of the jobs are listed. `first` is the place of the first one; without a length they
     are being read, or could not be (`is_unread`)."""
@@ -34,7 +34,7 @@ def window(
     return [*_title(source), Span(f"   {total}", "dim", 90)]
 
 
-def matches(source: Source, found: JobMatches | None, rows: int) -> list[Span]:
+def matches(source: JobSource, found: JobMatches | None, rows: int) -> list[Span]:
     """How many of the jobs match."""
     spans = _title(source)
     if found is None:
@@ -46,7 +46,7 @@ def matches(source: Source, found: JobMatches | None, rows: int) -> list[Span]:
     return spans
 
 
-def _title(source: Source) -> list[Span]:
+def _title(source: JobSource) -> list[Span]:
     title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
     if source.kind == "unreadable":
         title.append(Span("  set aside: no worker could read them", "warn", 60))

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtop.screens.queue_dialog import QueueDialog
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from qtop.text.safe import safe
 
 if TYPE_CHECKING:
     from qtop.app.app import QtopApp
 
 
-def ask_for_queue(app: QtopApp, source: Source, title: str, move: Callable[[str], None]) -> None:
+def ask_for_queue(app: QtopApp, source: JobSource, title: str, move: Callable[[str], None]) -> None:
     """Ask for a queue other than the one the jobs are in, and go on with its name."""
 
     def chosen(queue: str | None) -> None:

@@ -8,22 +8,22 @@ from typing import Final
 from qtop.monitor.rows import QueueRow
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.columns import Column, Tone, figure
+from qtop.widgets.columns import Column, ToneOf, figure
 
 _TREND_CELLS: Final = 10
 #: Longer than that, a queue that drains is still a worry.
 _LONG_S: Final = 3_600
 
 
-def _depth_tone(row: QueueRow) -> Tone | None:
+def _depth_tone(row: QueueRow) -> ToneOf | None:
     return "warn" if row.falls else None if row.depth else "dim"
 
 
-def _rate_tone(per_s: float | None) -> Tone | None:
+def _rate_tone(per_s: float | None) -> ToneOf | None:
     return None if per_s else "dim"
 
 
-def _empty_tone(row: QueueRow) -> Tone | None:
+def _empty_tone(row: QueueRow) -> ToneOf | None:
     seconds = row.empty_in_s
     if seconds is None or seconds == 0:
         return "dim"
@@ -32,17 +32,17 @@ def _empty_tone(row: QueueRow) -> Tone | None:
     return "warn" if seconds > _LONG_S else None
 
 
-def _waits_tone(row: QueueRow) -> Tone | None:
+def _waits_tone(row: QueueRow) -> ToneOf | None:
     if row.next_waits_s is None:
         return "dim"
     return "warn" if row.next_waits_s > _LONG_S else None
 
 
-def _serving_tone(row: QueueRow) -> Tone | None:
+def _serving_tone(row: QueueRow) -> ToneOf | None:
     return "bad" if row.is_unserved else None if row.serving != 0 else "dim"
 
 
-def _state_tone(row: QueueRow) -> Tone | None:
+def _state_tone(row: QueueRow) -> ToneOf | None:
     return "bad" if row.problem or row.is_unserved else "warn"
 
 

@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, Label
 
 from qtop.screens.dialogs import Dialog
 from qtop.text.safe import safe
-from qtop.widgets.field import Field
+from qtop.widgets.field import InputField
 
 
 class QueueDialog(Dialog[str | None]):
@@ -31,7 +31,7 @@ class QueueDialog(Dialog[str | None]):
 
     def compose_fields(self) -> Iterable[Widget]:
         """The name, completed from those there are."""
-        yield Field(id="queue", suggester=SuggestFromList(self._names, case_sensitive=True))
+        yield InputField(id="queue", suggester=SuggestFromList(self._names, case_sensitive=True))
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel and move."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from qtop.actions.plan import Plan, Seen, look_at
+from qtop.actions.plan import ClearPreview, Plan, look_at
 from qtop.keymap.keymap import Where
-from qtop.monitor.drops import Fall
+from qtop.monitor.drops import Drop
 from qtop.monitor.rows import QueueRow
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
@@ -19,7 +19,7 @@ from qtop.screens.rows import MainScreen
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import counted, safe
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from resque.store import queues
 
 
@@ -30,9 +30,9 @@ class QueuesScreen(MainScreen):
     TAB: ClassVar[Where] = "queues"
     BINDINGS = bindings(PLACES)
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table."""
-        return VTable(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)
+        return Table(COLUMNS, key=lambda row: row.name, sort="depth", clock=self.app.clock)
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,9 +41,9 @@ class QueuesScreen(MainScreen):
         if self._without_waits:
             self.table.show_columns([each.key for each in COLUMNS if each.key != "next_waits"])
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show the queues."""
-        table: VTable[QueueRow] = self.table
+        table: Table[QueueRow] = self.table
         rows = (view.board.queues or ()) if view.board else ()
         if self._without_waits and any(row.next_waits_s is not None for row in rows):
             self._without_waits = False
@@ -60,7 +60,7 @@ class QueuesScreen(MainScreen):
         """A queue as filters see it: words also find its state."""
         return Subject(queue=row.name, words=(format.queue_state(row),))
 
-    def on_vtable_opened(self, event: VTable.Opened[QueueRow]) -> None:
+    def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
         """Show the jobs that wait in the queue."""
         self.app.push_screen(JobsScreen(event.row.name))
 
@@ -82,7 +82,7 @@ class QueuesScreen(MainScreen):
         """Ask whether to remove the queue under the cursor with what waits in it."""
         self._begin_after_look(self.app.desk.job_plans.remove_queue)
 
-    def _begin_after_look(self, plan: Callable[[str, Seen], Plan]) -> None:
+    def _begin_after_look(self, plan: Callable[[str, ClearPreview], Plan]) -> None:
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return
@@ -115,11 +115,11 @@ class QueuesScreen(MainScreen):
         self.app.desk.local.ask([row.name for row in self.chosen()] or ["*"])
 
 
-def _is_known(view: View) -> bool:
+def _is_known(view: ViewState) -> bool:
     return view.board is not None and view.board.queues is not None
 
 
-def _gone(gone: Sequence[tuple[str, Fall]]) -> str:
+def _gone(gone: Sequence[tuple[str, Drop]]) -> str:
     """What an emptied list of queues says."""
     jobs, queues = sum(fall.was for _, fall in gone), counted(len(gone), "queue")
     at = f"{gone[0][1].at.astimezone():%H:%M:%S}"

@@ -13,7 +13,7 @@ from qtop.search.fields import Subject
 from qtop.search.filter_language import BadFilter, Filter
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.filter_input import FilterBar
+from qtop.widgets.filter_input import FilterInput
 
 
 class RowsScreen(ListScreen):
@@ -33,7 +33,7 @@ class RowsScreen(ListScreen):
         self._filter_line = Bar(id="filter-line")
         self._filter_line.display = False
         place = type(self).__name__
-        self._filter_bar = FilterBar(self.values_of, self.app.remembered_filters(place))
+        self._filter_bar = FilterInput(self.values_of, self.app.remembered_filters(place))
 
     # What a list defines
 
@@ -143,7 +143,7 @@ class RowsScreen(ListScreen):
         """Sort the other way round."""
         self.table.reverse_sort()
 
-    def on_filter_bar_typed(self, event: FilterBar.Typed) -> None:
+    def on_filter_input_typed(self, event: FilterInput.Typed) -> None:
         """Filter while it is typed, as far as it makes sense."""
         event.stop()
         try:
@@ -154,7 +154,7 @@ class RowsScreen(ListScreen):
             self.app.say("")
             self.set_filter(event.text)
 
-    def on_filter_bar_left(self, event: FilterBar.Left) -> None:
+    def on_filter_input_left(self, event: FilterInput.Left) -> None:
         """Use what was typed, or what there was before."""
         event.stop()
         before = self._typing or ""

@@ -11,16 +11,16 @@ from typing import Any, ClassVar, Final
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts, scheduled_bars, scheduled_tables
 from qtop.screens.base import bindings
 from qtop.screens.pager import Pager
 from qtop.screens.paging import PagedTable, marks_spans
-from qtop.screens.scheduled_actions import Part, ScheduledActions
+from qtop.screens.scheduled_actions import ScheduledActions, SchedulePart
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.screens.searcher import Searcher
 from qtop.search.fields import Subject
-from qtop.systems.resque.scheduled_page import Glance, glance
+from qtop.systems.resque.scheduled_page import ScheduledPage, glance
 from qtop.systems.resque.scheduled_rows import (
     ClassRow,
     DueRow,
@@ -33,12 +33,12 @@ from qtop.systems.resque.scheduled_rows import (
 from qtop.systems.resque.scheduled_search import subject
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 from resque.errors import StoreError
 from resque.scheduler.zones import local_zone
 from resque.store.delayed_windows import Position
 
-_EMPTY: Final[dict[Part, str]] = {
+_EMPTY: Final[dict[SchedulePart, str]] = {
     "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
     "classes": "No delayed jobs.",
 }
@@ -55,13 +55,13 @@ class ScheduledScreen(ScheduledActions):
     def __init__(self) -> None:
         super().__init__()
         self.searcher = Searcher(self, self._refresh)
-        self._tables: dict[Part, VTable[Any]] = {
+        self._tables: dict[SchedulePart, Table[Any]] = {
             "jobs": self.table,
             "classes": scheduled_tables.classes(self.app.clock),
             "schedules": scheduled_tables.schedules(self.app.clock),
         }
         self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
-        self._glance: Glance | None = None
+        self._glance: ScheduledPage | None = None
         self._schedules: dict[str, ScheduleRow] | None = None
         self._is_reading = self._reads_again = False
         #: The filter to go back to from the jobs of a class.
@@ -69,7 +69,7 @@ class ScheduledScreen(ScheduledActions):
         self._zone = _zone()
         self._prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table of the delayed jobs."""
         self._pager = Pager(self, self._load)
         return scheduled_tables.DelayedTable(self._pager, self.app.clock)
@@ -89,7 +89,7 @@ class ScheduledScreen(ScheduledActions):
     def _wants_search(self) -> bool:
         return self.part == "classes" or (self.part == "jobs" and not self.filter.is_empty)
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Read anew whenever there was a look."""
         for table in self._tables.values():
             table.stale = view.is_stale
@@ -211,7 +211,7 @@ class ScheduledScreen(ScheduledActions):
         forecast.show(*scheduled_bars.forecast(outlook, schedules, now))
         scheduler.show(scheduled_bars.scheduler(seen, now.timestamp(), bool(rows)))
 
-    def on_vtable_marked(self) -> None:
+    def on_table_marked(self) -> None:
         """Say how many are marked."""
         self._show_bars()
 
@@ -246,7 +246,7 @@ class ScheduledScreen(ScheduledActions):
         """Delayed jobs by class, or by time."""
         self.action_show_part("jobs" if self.part == "classes" else "classes")
 
-    def action_show_part(self, part: Part) -> None:
+    def action_show_part(self, part: SchedulePart) -> None:
         """Show one of the lists."""
         self.part, self._before_class = part, None
         for name, table in self._tables.items():
@@ -275,7 +275,7 @@ class ScheduledScreen(ScheduledActions):
             self.searcher.begin(self.filter, self.now_s)
         self._refresh()
 
-    def on_vtable_opened(self, event: VTable.Opened[Any]) -> None:
+    def on_table_opened(self, event: Table.Opened[Any]) -> None:
         """Show the whole job or schedule, or the jobs of a class."""
         event.stop()
         row = event.row

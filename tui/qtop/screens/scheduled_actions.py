@@ -13,17 +13,17 @@ from qtop.screens.searcher import Searcher
 from qtop.search import filter_language
 from qtop.search.filter_language import BadFilter, Filter
 from qtop.systems.resque.scheduled_rows import ClassRow, DueRow, ScheduleRow, class_filter
-from qtop.systems.resque.scheduled_search import Choice, choose, chosen
+from qtop.systems.resque.scheduled_search import DelayedSelection, choose, chosen
 from qtop.text.safe import safe
-from qtop.widgets.table import VTable
+from qtop.widgets.table import Table
 
-Part = Literal["jobs", "classes", "schedules"]
+SchedulePart = Literal["jobs", "classes", "schedules"]
 
 
 class ScheduledActions(MainScreen):
     """`part` is the list in front."""
 
-    part: Part = "jobs"
+    part: SchedulePart = "jobs"
     searcher: Searcher
 
     @property
@@ -64,7 +64,7 @@ class ScheduledActions(MainScreen):
         key = self.app.stage.manner.sign("jobs_or_schedules")
         self.app.say(f"that is for delayed jobs: {key} shows them", "dim")
 
-    def _jobs(self) -> Choice | None:
+    def _jobs(self) -> DelayedSelection | None:
         rows: list[DueRow] = self.meant()
         return chosen([row.seen for row in rows]) if rows else None
 
@@ -73,7 +73,7 @@ class ScheduledActions(MainScreen):
         on_jobs: Callable[..., Plan],
         on_schedules: Callable[[list[ScheduleRow]], Plan],
     ) -> None:
-        table: VTable[Any] = self.table
+        table: Table[Any] = self.table
         if self.part == "classes":
             row: ClassRow | None = table.cursor_row
             if row is not None:

@@ -9,9 +9,9 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
-from qtop.systems.resque.scheduled_page import Glance, Master
+from qtop.systems.resque.scheduled_page import Master, ScheduledPage
 from qtop.systems.resque.scheduled_rows import ScheduleRow, firing_within
-from qtop.systems.resque.scheduled_search import MOST_LISTED, Search
+from qtop.systems.resque.scheduled_search import MOST_LISTED, DelayedSearch
 from qtop.text.format import number
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
@@ -44,7 +44,7 @@ def page(shown: Page | None) -> list[Span]:
 
 
 def search(
-    run: Search | None, sign: Sign = keymap.sign, *, is_running: bool, is_by_class: bool
+    run: DelayedSearch | None, sign: Sign = keymap.sign, *, is_running: bool, is_by_class: bool
 ) -> list[Span]:
     """How far the search is, or what came of it; `is_by_class` shows counts instead of jobs."""
     if run is None:
@@ -89,7 +89,7 @@ def forecast(
     return left, [Span(f"{number(firing)} {verb} within 1 h ", "dim", 40)]
 
 
-def scheduler(seen: Glance | None, now_s: float, has_schedules: bool) -> list[Span]:
+def scheduler(seen: ScheduledPage | None, now_s: float, has_schedules: bool) -> list[Span]:
     """Who moves due jobs, in words, and whether that can be believed."""
     if seen is None:
         return [Span(" reading …", "dim")]
@@ -120,7 +120,7 @@ def scheduler(seen: Glance | None, now_s: float, has_schedules: bool) -> list[Sp
     return held
 
 
-def no_schedules(seen: Glance | None) -> str:
+def no_schedules(seen: ScheduledPage | None) -> str:
     """What stands in place of the schedules when there are none; a file's may be unknown."""
     if seen is None or seen.of_file is None:
         return "No schedules in Redis; those of a scheduler's file are unknown."

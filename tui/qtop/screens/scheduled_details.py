@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
 from qtop.systems.resque.scheduled_rows import DueRow, ScheduleRow
@@ -24,7 +24,7 @@ from resque.store import delayed
 _FIRINGS: Final = 5
 
 
-def server_now(view: View) -> datetime:
+def server_now(view: ViewState) -> datetime:
     """The server's clock at the look that is shown."""
     return datetime.now(UTC) if view.board is None else view.board.server_time
 
@@ -40,7 +40,7 @@ class DelayedJobScreen(TextScreen):
         super().__init__()
         self._row = row
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The job."""
         row = replace(self._row, now_s=server_now(view).timestamp())
         return details.delayed_lines(row, view.manner.redactor)
@@ -113,7 +113,7 @@ class ScheduleScreen(TextScreen):
         )
         self.show_board(self.app.stage.view())
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The schedule."""
         now = server_now(view)
         zone = getattr(self._zone, "key", None) or "this machine's zone"

@@ -10,11 +10,11 @@ from qtop.screens.paging import PagedTable
 from qtop.systems.resque.scheduled_rows import ClassRow, DueRow, ScheduleRow, moment_of, timing
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.columns import Column, Tone, figure
-from qtop.widgets.table import VTable
+from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.table import Table
 
 
-def _due_tone(row: DueRow) -> Tone | None:
+def _due_tone(row: DueRow) -> ToneOf | None:
     return "warn" if row.due_s < 0 else None
 
 
@@ -180,16 +180,16 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
 )
 
 
-def classes(clock: Callable[[], float]) -> VTable[ClassRow]:
+def classes(clock: Callable[[], float]) -> Table[ClassRow]:
     """The table of the classes. One is acted on at a time: what a mark means would be unclear."""
-    return VTable(
+    return Table(
         CLASS_COLUMNS, key=lambda row: (row.name, row.is_readable), markable=False, clock=clock
     )
 
 
-def schedules(clock: Callable[[], float]) -> VTable[ScheduleRow]:
+def schedules(clock: Callable[[], float]) -> Table[ScheduleRow]:
     """The table of the schedules."""
-    return VTable(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
+    return Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
 
 
 class DelayedTable(PagedTable[DueRow]):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from qtop.search.filter_language import Filter
-from qtop.systems.resque.scheduled_search import Search
+from qtop.systems.resque.scheduled_search import DelayedSearch
 from qtop.text.safe import safe
 from resque.errors import StoreError
 
@@ -32,12 +32,12 @@ class Searcher:
     def __init__(self, screen: ConsoleScreen, on_change: Callable[[], None]) -> None:
         self._screen = screen
         self._on_change = on_change
-        self._last: Search | None = None
-        self._running: Search | None = None
+        self._last: DelayedSearch | None = None
+        self._running: DelayedSearch | None = None
         self._again = 0
 
     @property
-    def shown(self) -> Search | None:
+    def shown(self) -> DelayedSearch | None:
         """The search whose results are to be shown."""
         return self._last if self._last is not None else self._running
 
@@ -50,7 +50,7 @@ class Searcher:
         """Look through all delayed jobs, by the server's clock `now_s` (epoch)."""
         if self._last is not None and self._last.wanted.text != wanted.text:
             self._last = None
-        run = self._running = Search(wanted, now_s)
+        run = self._running = DelayedSearch(wanted, now_s)
         self._screen.run_worker(self._run(run), exclusive=True, group="search")
 
     def follow(self, wanted: Filter, now_s: float) -> None:
@@ -76,7 +76,7 @@ class Searcher:
         self._running.stop()
         return True
 
-    async def _run(self, run: Search) -> None:
+    async def _run(self, run: DelayedSearch) -> None:
         ticking = self._screen.set_interval(_PROGRESS_S, self._on_change)
         try:
             await asyncio.sleep(_TYPING_S)

@@ -12,10 +12,10 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop.local.launch import MOST_PER_START, BadOrder, Order
+from qtop.local.launch import MOST_PER_START, BadOrder, LaunchRequest
 from qtop.screens.dialogs import Dialog
 from qtop.text.safe import safe
-from qtop.widgets.field import Field
+from qtop.widgets.field import InputField
 
 #: The fields: their names in code, their labels, what stands in them when they are empty.
 _FIELDS: Final = (
@@ -31,13 +31,13 @@ _FIELDS: Final = (
 _OWN: Final = ("modules", "jobs_per_fork", "time_limit")
 _MOST_SHOWN: Final = 600
 
-Show = Callable[[Order], str]
+Show = Callable[[LaunchRequest], str]
 """The command line for an order, without secrets, safe. Raises BadOrder."""
-Check = Callable[[Order], Awaitable[str | None]]
+FormCheck = Callable[[LaunchRequest], Awaitable[str | None]]
 """Why an order cannot be carried out, safe; None when it can."""
 
 
-class StartDialog(Dialog[Order | None]):
+class StartDialog(Dialog[LaunchRequest | None]):
     """Gives an order that was found to be possible.
 
     Args:
@@ -48,7 +48,7 @@ class StartDialog(Dialog[Order | None]):
 
     AUTO_FOCUS = "#queues"
 
-    def __init__(self, order: Order, show: Show, check: Check) -> None:
+    def __init__(self, order: LaunchRequest, show: Show, check: FormCheck) -> None:
         super().__init__("Start workers on this machine?", ())
         self._order, self._show, self._check = order, show, check
         self._is_checking = False
@@ -59,7 +59,7 @@ class StartDialog(Dialog[Order | None]):
         for name, label, placeholder in _FIELDS:
             with Horizontal(classes="field"):
                 yield Label(label, classes="label")
-                yield Field(values[name], id=name, placeholder=placeholder)
+                yield InputField(values[name], id=name, placeholder=placeholder)
         yield Label("", id="shown", markup=False)
         yield Label("", id="why-not", markup=False)
 
@@ -101,7 +101,7 @@ class StartDialog(Dialog[Order | None]):
         """Start nothing."""
         self.dismiss(None)
 
-    async def _try(self, order: Order, shown: str) -> None:
+    async def _try(self, order: LaunchRequest, shown: str) -> None:
         try:
             reason = await self._check(order)
         finally:
@@ -122,7 +122,7 @@ class StartDialog(Dialog[Order | None]):
     def _field(self, name: str) -> Input:
         return self.query_one(f"#{name}", Input)
 
-    def _read(self) -> Order:
+    def _read(self) -> LaunchRequest:
         values = {name: self._field(name).value.strip() for name, _, _ in _FIELDS}
         order = read_order(values)
         # What cannot be shown cannot be typed: untouched, it means the names it stands for.
@@ -130,10 +130,10 @@ class StartDialog(Dialog[Order | None]):
         return replace(order, queues=self._order.queues) if untouched else order
 
 
-def read_order(values: Mapping[str, str]) -> Order:
+def read_order(values: Mapping[str, str]) -> LaunchRequest:
     """The order that was typed. Raises BadOrder."""
     template = values["template"]
-    return Order(
+    return LaunchRequest(
         values["queues"],
         _whole(values["count"], "how many", MOST_PER_START) or 1,
         () if template else tuple(values["modules"].replace(",", " ").split()),
@@ -144,7 +144,7 @@ def read_order(values: Mapping[str, str]) -> Order:
     )
 
 
-def _texts(order: Order) -> dict[str, str]:
+def _texts(order: LaunchRequest) -> dict[str, str]:
     """What stands in the fields for an order."""
 
     def number(value: float | None) -> str:

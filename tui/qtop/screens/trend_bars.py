@@ -15,10 +15,10 @@ from qtop.widgets.bars import Span
 
 LINES: Final = 4
 _AROUND_CELLS: Final = 18 + 13
-Line = tuple[list[Span], list[Span]]
+TrendLine = tuple[list[Span], list[Span]]
 
 
-def lines(trend: Trend, totals: Totals | None, width: int) -> list[Line]:
+def lines(trend: Trend, totals: Totals | None, width: int) -> list[TrendLine]:
     """A heading, and for each of three figures what it is now, its course, the highest it was."""
     room = max(1, width - _AROUND_CELLS)
     _, together = fewer(trend.waiting, room)
@@ -41,7 +41,7 @@ def _line(
     room: int,
     tone: str,
     text: Callable[[float | None], str],
-) -> Line:
+) -> TrendLine:
     bars, _ = fewer(values, room)
     highest = max((value for value in values if value is not None), default=None)
     left = [Span(f" {label:<8} {figure:>7} ", "dim", 90), Span(area(bars, room)[0], tone, 80)]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from qtop.keymap.keymap import Where
 from qtop.monitor.rows import WorkerRow
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.details import worker_lines
 from qtop.text.safe import safe
@@ -25,7 +25,7 @@ class WorkerScreen(TextScreen):
         super().__init__()
         self._row = row
 
-    def lines(self, view: View) -> Iterable[TextLine]:
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The worker's newest row."""
         workers = (view.board.workers or ()) if view.board else ()
         text = self._row.identity.text

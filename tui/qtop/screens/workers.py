@@ -10,7 +10,7 @@ from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
 from qtop.monitor.condition import CONDITIONS
 from qtop.monitor.rows import WorkerRow
-from qtop.monitor.state import View
+from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
 from qtop.screens.hosts import HostsScreen
@@ -21,11 +21,11 @@ from qtop.search.filter_language import term
 from qtop.systems.resque import evidence
 from qtop.systems.resque.evidence import Case
 from qtop.text import format
-from qtop.widgets.columns import Column, Tone, figure
-from qtop.widgets.table import VTable
+from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.table import Table
 from queuecore.active_job import unwrapped
 
-_TONES: Final[dict[str, Tone]] = {
+_TONES: Final[dict[str, ToneOf]] = {
     "dead?": "bad",
     "unregistered": "bad",
     "silent": "warn",
@@ -36,7 +36,7 @@ _TONES: Final[dict[str, Tone]] = {
 }
 
 
-def _heartbeat_tone(row: WorkerRow) -> Tone | None:
+def _heartbeat_tone(row: WorkerRow) -> ToneOf | None:
     return _TONES[row.condition] if row.condition in ("dead?", "silent") else "dim"
 
 
@@ -125,10 +125,10 @@ class WorkersScreen(MainScreen):
         self._asked_to_finish: set[str] = set()
         self._paused: set[str] = set()
 
-    def make_table(self) -> VTable[Any]:
+    def make_table(self) -> Table[Any]:
         """The table."""
         usual = self._usual
-        return VTable(
+        return Table(
             [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS],
             key=lambda row: row.identity.text,
             sort="state",
@@ -141,9 +141,9 @@ class WorkersScreen(MainScreen):
         usual_s = self.app.stage.usual_s(row.record)
         return format.duration(None if usual_s is None else max(1.0, usual_s))
 
-    def show_board(self, view: View) -> None:
+    def show_board(self, view: ViewState) -> None:
         """Show the workers."""
-        table: VTable[WorkerRow] = self.table
+        table: Table[WorkerRow] = self.table
         table.empty_text = frame_texts.empty_word(
             view,
             "workers",
@@ -172,7 +172,7 @@ class WorkersScreen(MainScreen):
             lists=served,
         )
 
-    def on_vtable_opened(self, event: VTable.Opened[WorkerRow]) -> None:
+    def on_table_opened(self, event: Table.Opened[WorkerRow]) -> None:
         """Show the worker's record."""
         self.app.push_screen(WorkerScreen(event.row))
 

@@ -11,7 +11,7 @@ from typing import Final
 from qtop.search.selection import Hit
 from qtop.text.format import job_class
 from qtop.text.safe import safe
-from queuecore.job_refs import Marks
+from queuecore.job_refs import JobRefs
 
 _LISTED: Final = 8
 #: Names that are counted each by itself.
@@ -20,11 +20,11 @@ _OTHERS: Final = "(others)"
 
 
 @dataclass(slots=True)
-class Chosen:
+class Selection:
     """What would be touched. `refusals` counts reasons why some cannot be; `spared` those that
     match and are left out. Bounded: 28 bytes an item."""
 
-    marks: Marks = field(default_factory=Marks)
+    marks: JobRefs = field(default_factory=JobRefs)
     classes: Counter[str] = field(default_factory=Counter)
     queues: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)

@@ -35,7 +35,7 @@ _MOST_SHAPES: Final = 5_000
 _MOST_BYTES: Final = 4 * MOST_CHARACTERS
 
 
-class Fingerprint(NamedTuple):
+class GroupKey(NamedTuple):
     """What failures of one group share. `problem` is why entries cannot be read; None when they
     can, and then the other four say what happened."""
 
@@ -53,10 +53,10 @@ class Fingerprint(NamedTuple):
         return sha1(raw, usedforsecurity=False).hexdigest()[:_ID_CHARACTERS]
 
 
-class Facts(NamedTuple):
+class GroupKeyParts(NamedTuple):
     """What an entry says in passing: enough to count it. `failed_at` is as it is written."""
 
-    fingerprint: Fingerprint
+    fingerprint: GroupKey
     queue: str | None
     failed_at: Any
     is_retried: bool = False
@@ -66,11 +66,11 @@ class Reader:
     """Reads entries in passing, and remembers what it has normalised. Bounded memory."""
 
     def __init__(self) -> None:
-        self._by_bytes: dict[tuple[bytes | str, ...], Fingerprint] = {}
-        self._known: dict[tuple[str | None, ...], Fingerprint] = {}
+        self._by_bytes: dict[tuple[bytes | str, ...], GroupKey] = {}
+        self._known: dict[tuple[str | None, ...], GroupKey] = {}
         self._places: dict[str, str | None] = {}
 
-    def read(self, reply: bytes | list[bytes | int]) -> Facts:
+    def read(self, reply: bytes | list[bytes | int]) -> GroupKeyParts:
         """The facts of an entry as a stretch holds it. Never raises. About 3 us a KB for what looks
         as Ruby writes it and is alike, 8 us for the rest."""
         if not isinstance(reply, bytes):
@@ -89,36 +89,40 @@ class Reader:
                 self._by_bytes.clear()
             self._by_bytes[known_as] = mark
         text = queue.decode("utf-8", "surrogateescape")
-        return Facts(mark, text, failed_at.decode("ascii", "replace"))
+        return GroupKeyParts(mark, text, failed_at.decode("ascii", "replace"))
 
-    def _decoded(self, reply: bytes) -> Facts:
+    def _decoded(self, reply: bytes) -> GroupKeyParts:
         try:
             value = decode(reply)
         except ValueError as error:
-            return Facts(self._unreadable(str(error)), None, None)
+            return GroupKeyParts(self._unreadable(str(error)), None, None)
         if not isinstance(value, dict):
-            return Facts(self._unreadable("not a JSON object"), None, None)
+            return GroupKeyParts(self._unreadable("not a JSON object"), None, None)
         job = value.get("payload")
         name = None
         if isinstance(job, dict):
             name, _ = unwrapped(_text(job.get("class")), job.get("args"))
         mark = self._fingerprint(name, *failures.raised(value), value.get("backtrace"))
         queue = _text(value.get("queue"))
-        return Facts(mark, queue, value.get("failed_at"), value.get("retried_at") is not None)
+        return GroupKeyParts(
+            mark, queue, value.get("failed_at"), value.get("retried_at") is not None
+        )
 
-    def _of_cut(self, reply: list[bytes | int]) -> Facts:
+    def _of_cut(self, reply: list[bytes | int]) -> GroupKeyParts:
         entry = failures.read(read_item(reply), 0)
         if entry.class_name is None and entry.exception is None:
-            return Facts(self._unreadable("too large to list"), entry.queue, entry.failed_at)
+            return GroupKeyParts(
+                self._unreadable("too large to list"), entry.queue, entry.failed_at
+            )
         mark = self._fingerprint(entry.class_name, entry.exception, entry.error, ())
-        return Facts(mark, entry.queue, entry.failed_at)
+        return GroupKeyParts(mark, entry.queue, entry.failed_at)
 
-    def _unreadable(self, reason: str) -> Fingerprint:
-        return Fingerprint(None, None, "", "", f"unreadable: {normalised(reason)}")
+    def _unreadable(self, reason: str) -> GroupKey:
+        return GroupKey(None, None, "", "", f"unreadable: {normalised(reason)}")
 
     def _fingerprint(
         self, name: str | None, exception: str | None, error: str | None, backtrace: Any
-    ) -> Fingerprint:
+    ) -> GroupKey:
         place = self._top(backtrace) if backtrace else ""
         message = (error or "")[:MOST_CHARACTERS]
         known_as: tuple[str | None, ...] = (name, exception, message.translate(_FIGURES), place)
@@ -129,7 +133,7 @@ class Reader:
         if found is None:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
-            found = Fingerprint(_cut(name), _cut(exception), normalised(message), place)
+            found = GroupKey(_cut(name), _cut(exception), normalised(message), place)
             self._known[known_as] = found
         return found
 
@@ -190,6 +194,6 @@ def _cut(name: str | None) -> str | None:
     return None if name is None else name[:MOST_CHARACTERS]
 
 
-def of(reply: bytes | list[bytes | int]) -> Fingerprint:
+def of(reply: bytes | list[bytes | int]) -> GroupKey:
     """The fingerprint of one entry."""
     return Reader().read(reply).fingerprint

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from qtop.search.failure_groups import Facts, Fingerprint, Reader
+from qtop.search.failure_groups import GroupKey, GroupKeyParts, Reader
 from queuecore import times
 from queuecore.windows import read_item
 
@@ -24,11 +24,11 @@ _HOUR_S: Final = 3_600
 _MOST_QUEUES: Final = 50
 _MOST_REMEMBERED: Final = 10_000
 
-OTHER: Final = Fingerprint(None, None, "", "", f"other: beyond {MOST_GROUPS:,} groups")
+OTHER: Final = GroupKey(None, None, "", "", f"other: beyond {MOST_GROUPS:,} groups")
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FailureGroup:
     """Failures that are the same failure.
 
     Attributes:
@@ -40,7 +40,7 @@ class Group:
         place, sha: The newest of them, to open it.
     """
 
-    fingerprint: Fingerprint
+    fingerprint: GroupKey
     id: str
     count: int
     first: datetime | None
@@ -68,7 +68,7 @@ class _Tally:
     queues: Counter[str] = field(default_factory=Counter)
 
 
-class Groups:
+class FailureGroups:
     """Counts failures by group, in any order, each once.
 
     Args:
@@ -76,7 +76,7 @@ class Groups:
     """
 
     def __init__(self, now: datetime) -> None:
-        self._tallies: dict[Fingerprint, _Tally] = {}
+        self._tallies: dict[GroupKey, _Tally] = {}
         self._reader = Reader()
         self._hours: dict[str, int | None] = {}
         self._hour = int(now.timestamp()) // _HOUR_S
@@ -91,7 +91,7 @@ class Groups:
         """Let the trend end at another moment."""
         self._hour = int(now.timestamp()) // _HOUR_S
 
-    def add(self, reply: bytes | list[bytes | int], place: int) -> Fingerprint:
+    def add(self, reply: bytes | list[bytes | int], place: int) -> GroupKey:
         """Count an entry as a stretch holds it. About 10 us a KB; never raises."""
         facts = self._reader.read(reply)
         tally = self._tallies.get(facts.fingerprint)
@@ -105,22 +105,24 @@ class Groups:
         self._note_moment(tally, facts.failed_at)
         return facts.fingerprint
 
-    def fingerprints(self) -> Iterable[Fingerprint]:
+    def fingerprints(self) -> Iterable[GroupKey]:
         """Those of all groups."""
         return self._tallies.keys()
 
-    def count_of(self, mark: Fingerprint) -> int | None:
+    def count_of(self, mark: GroupKey) -> int | None:
         """How many failures a group has; None when it has none by itself."""
         tally = self._tallies.get(mark)
         return None if tally is None else tally.count
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[FailureGroup, ...]:
         """All groups, the one with the most failures first, "other" last. O(groups)."""
         found = [self._group(mark, tally) for mark, tally in self._tallies.items()]
         found.sort(key=lambda group: (group.fingerprint is OTHER, -group.count))
         return tuple(found)
 
-    def _named_by(self, facts: Facts, reply: bytes | list[bytes | int], place: int) -> _Tally:
+    def _named_by(
+        self, facts: GroupKeyParts, reply: bytes | list[bytes | int], place: int
+    ) -> _Tally:
         """The tally of a group, of which this is the newest entry."""
         mark = facts.fingerprint
         tally = self._tallies.get(mark)
@@ -167,12 +169,12 @@ class Groups:
         self._hours[key] = hour
         return hour
 
-    def _group(self, mark: Fingerprint, tally: _Tally) -> Group:
+    def _group(self, mark: GroupKey, tally: _Tally) -> FailureGroup:
         oldest = self._hour - TREND_HOURS + 1
         if len(tally.hours) > 2 * TREND_HOURS:
             tally.hours = {hour: n for hour, n in tally.hours.items() if hour >= oldest}
         hours = range(oldest, self._hour + 1)
-        return Group(
+        return FailureGroup(
             fingerprint=mark,
             id=tally.id,
             count=tally.count,

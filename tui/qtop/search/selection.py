@@ -11,7 +11,7 @@ from qtop.search.fields import Subject, of_failure, of_waiting
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES
 from queuecore import windows
-from queuecore.bulk import READ_ITEMS, Mark
+from queuecore.bulk import READ_ITEMS, JobRef
 from queuecore.exchange import Steps, single
 from queuecore.values import value
 from queuecore.windows import Item, Window
@@ -19,7 +19,7 @@ from resque.keys import Keys
 from resque.store import failures
 from resque.store.failures import FAILED, Failure
 
-Kind = Literal["failed", "queue", "unreadable"]
+SourceKind = Literal["failed", "queue", "unreadable"]
 
 #: The first window is as small as if all items were long; later ones carry about so much.
 _FIRST_ITEMS: Final = 60
@@ -30,10 +30,10 @@ _LOOKED_INTO_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class JobSource:
     """A list of jobs. `name` is that of the list of failures, or of the queue."""
 
-    kind: Kind
+    kind: SourceKind
     name: str
 
     def key(self, keys: Keys) -> bytes:
@@ -68,9 +68,9 @@ class Hit:
     failure: Failure | None = None
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> JobRef:
         """What names it to actions."""
-        return Mark(self.place, self.item.sha)
+        return JobRef(self.place, self.item.sha)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Scanned:
 
 def scan(
     keys: Keys,
-    source: Source,
+    source: JobSource,
     wanted: Filter,
     now: datetime,
     each: Callable[[Hit], None],
@@ -148,7 +148,7 @@ def _is_looked_into(item: Item, wanted: Filter) -> bool:
     return not wanted.is_empty and item.size <= _LOOKED_INTO_BYTES
 
 
-def hit_of(source: Source, item: Item, place: int, now: datetime) -> Hit:
+def hit_of(source: JobSource, item: Item, place: int, now: datetime) -> Hit:
     """An item as filters see it."""
     if source.kind == "failed":
         failure = failures.read(item, place)

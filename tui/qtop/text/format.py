@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from qtop.monitor.drops import Fall
-from qtop.monitor.rows import DEPTHS_KEPT, Board, FailureRow, QueueRow, Totals, WorkerRow
+from qtop.monitor.drops import Drop
+from qtop.monitor.rows import DEPTHS_KEPT, FailureRow, FleetRows, QueueRow, Totals, WorkerRow
 from qtop.text.safe import ago, how_many, safe
 from qtop.text.truncate import MOST_CHARACTERS, beginning
 from queuecore.active_job import unwrapped
@@ -91,7 +91,7 @@ def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
     return f"~{text}" if is_estimate else text
 
 
-def trend(depths: Sequence[int | None], looks: int, width: int, falls: Sequence[Fall] = ()) -> str:
+def trend(depths: Sequence[int | None], looks: int, width: int, falls: Sequence[Drop] = ()) -> str:
     """The course of a depth in at most `width` bars, the newest at the right.
 
     An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
@@ -142,7 +142,7 @@ def exception_name(name: str | None) -> str:
     return optional(name if name is None else name.rpartition(".")[2] or name)
 
 
-def failed_label(board: Board | None) -> str:
+def failed_label(board: FleetRows | None) -> str:
     """What a column of failures by queue or group is called: of long lists only the newest failures
     are read, and no figure is a total."""
     if board is None or board.totals.failed is None or not board.failures:

@@ -122,7 +122,9 @@ class Redactor:
             return seen + _LEFT_OUT
         return seen if kept else text
 
-    def _hidden(self, text: str, hint: re.Match[str]) -> tuple[secret_values.Place | None, str]:
+    def _hidden(
+        self, text: str, hint: re.Match[str]
+    ) -> tuple[secret_values.SecretPlace | None, str]:
         """What is to be hidden at a hint, and what is shown instead."""
         start, end = hint.span()
         match hint.lastgroup:

@@ -10,7 +10,7 @@ import re
 from string import ascii_letters, digits
 from typing import Final
 
-Place = tuple[int, int]
+SecretPlace = tuple[int, int]
 
 #: Looked at before what sounds like a secret, and what names are written in there.
 _MOST_BEFORE: Final = 80
@@ -105,19 +105,19 @@ _TO_CONTENT: Final = re.compile(
 _CONTENT: Final = re.compile(r"\w[^\s<>&\\]*+")
 
 
-def in_url(text: str, at: int) -> Place | None:
+def in_url(text: str, at: int) -> SecretPlace | None:
     """User and password, with their `@`, of the URL whose `://` ends at `at`."""
     found = _USERINFO.match(text, at)
     return None if found is None else (at, found.end())
 
 
-def of_signature(text: str, at: int) -> Place | None:
+def of_signature(text: str, at: int) -> SecretPlace | None:
     """The signature that a URL carries in its options; its name ends at `at`."""
     found = _SIGNATURE.match(text, at)
     return None if found is None else found.span()
 
 
-def of_pem(text: str, at: int) -> Place | None:
+def of_pem(text: str, at: int) -> SecretPlace | None:
     """What a block in PEM format holds, of which `-----BEGIN ` ends at `at`; to the end of
     everything where it does not end."""
     title = _PEM_TITLE.match(text, at)
@@ -127,7 +127,7 @@ def of_pem(text: str, at: int) -> Place | None:
     return title.end(), len(text) if end < 0 else end
 
 
-def of_login(text: str, at: int) -> Place | None:
+def of_login(text: str, at: int) -> SecretPlace | None:
     """User and password behind an option of curl that ends at `at`."""
     begun = max(0, at - _MOST_OF_COMMAND)
     if "curl" not in text[begun:at]:
@@ -157,7 +157,7 @@ def _read(text: str) -> str:
     return _SPELLED.sub(lambda code: chr(int(code[1], 16)), text) if "\\" in text else text
 
 
-def of_name(text: str, start: int, end: int) -> Place | None:
+def of_name(text: str, start: int, end: int) -> SecretPlace | None:
     """The value of the name of which `start` to `end` sounds like a secret: of a pair, of an option
     of a command, of an element."""
     if (pair := _of_pair(text, start, end) or of_named(text, start, end)) is not None:
@@ -173,7 +173,7 @@ def after_name(text: str, at: int) -> int:
     return _REST.match(text, at).end()  # type: ignore[union-attr]
 
 
-def _of_pair(text: str, start: int, end: int) -> Place | None:
+def _of_pair(text: str, start: int, end: int) -> SecretPlace | None:
     found = _TO_VALUE.match(text, end)
     if found is None or _NO_SECRET.search(text[start : found.end("rest")]):
         return None
@@ -187,7 +187,7 @@ def _of_pair(text: str, start: int, end: int) -> Place | None:
     return _value_at(text, at)
 
 
-def of_named(text: str, start: int, end: int) -> Place | None:
+def of_named(text: str, start: int, end: int) -> SecretPlace | None:
     """The value beside a name that is itself a value: `"name": "password", "value": "x"`, in this
     order or the other."""
     if (after := _TO_NAMED.match(text, end)) is not None:
@@ -205,7 +205,7 @@ def of_named(text: str, start: int, end: int) -> Place | None:
     return begun + value[0], begun + value[1]
 
 
-def _value_at(text: str, at: int) -> Place | None:
+def _value_at(text: str, at: int) -> SecretPlace | None:
     if (quoted := _quoted(text, at)) is not None:
         return quoted
     if text.startswith(("[", "{", "("), at):
@@ -219,7 +219,7 @@ def _begin_of_name(text: str, start: int) -> int:
     return start - len(before) + len(before.rstrip(_IN_NAMES))
 
 
-def _of_option(text: str, end: int) -> Place | None:
+def _of_option(text: str, end: int) -> SecretPlace | None:
     found = _TO_ARGUMENT.match(text, end)
     if found is None:
         return None
@@ -232,7 +232,7 @@ def _of_option(text: str, end: int) -> Place | None:
     return quoted
 
 
-def _of_element(text: str, begin: int, end: int) -> Place | None:
+def _of_element(text: str, begin: int, end: int) -> SecretPlace | None:
     begin += 5 if text.startswith(("u003c", "u003C"), begin) else 0
     angle = next((each for each in _ANGLES if text.endswith(each, 0, begin)), None)
     found = None if angle is None else _TO_CONTENT.match(text, end)
@@ -253,7 +253,7 @@ def _of_element(text: str, begin: int, end: int) -> Place | None:
     return (at, content_end) if text[at:content_end].strip() else None
 
 
-def _quoted(text: str, at: int) -> Place | None:
+def _quoted(text: str, at: int) -> SecretPlace | None:
     """What stands in quotes that open at `at`: to its quote, else to the end of everything."""
     opening = _QUOTE.match(text, at)
     if opening is None:

@@ -35,7 +35,7 @@ class Span(NamedTuple):
     least: int = 0
 
 
-class Placed(NamedTuple):
+class PlacedSpan(NamedTuple):
     """A span that has its place."""
 
     x: int
@@ -44,7 +44,7 @@ class Placed(NamedTuple):
     action: str | None
 
 
-def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Placed]:
+def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[PlacedSpan]:
     """Give the spans their places: `left` from the left, `right` up to the right edge.
 
     Spans with the lowest priority are cut or left out until the others fit; the last one is cut.
@@ -58,7 +58,7 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
             kept = [(side, cut if span is lowest else span) for side, span in kept]
         else:
             kept = [sided for sided in kept if not _goes_with(sided[1], lowest)]
-    placed: list[Placed] = []
+    placed: list[PlacedSpan] = []
     x = 0
     filled = sum(cell_len(span.text) for _, span in kept)
     on_right = False
@@ -67,7 +67,7 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
             on_right = True
             x += max(0, width - filled)
         text = crop(span.text, width - x)
-        placed.append(Placed(x, text, span.tone, span.action))
+        placed.append(PlacedSpan(x, text, span.tone, span.action))
         x += cell_len(text)
     return placed
 
@@ -99,7 +99,7 @@ class Bar(Widget):
         super().__init__(id=id, classes=classes)
         self._left: tuple[Span, ...] = ()
         self._right: tuple[Span, ...] = ()
-        self._painted: list[Placed] | None = None
+        self._painted: list[PlacedSpan] | None = None
 
     def show(self, left: Sequence[Span], right: Sequence[Span] = ()) -> None:
         """Show other spans. Costs nothing when they are the same."""
@@ -147,5 +147,5 @@ class Bar(Widget):
         ]
 
 
-def _places(placed: Sequence[Placed]) -> list[tuple[int, int]]:
+def _places(placed: Sequence[PlacedSpan]) -> list[tuple[int, int]]:
     return [(span.x, cell_len(span.text)) for span in placed]

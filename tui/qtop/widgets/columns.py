@@ -13,7 +13,7 @@ from qtop.text.safe import ELLIPSIS, Align, crop, pad
 
 RowT = TypeVar("RowT")
 
-Tone = Literal["good", "warn", "bad", "dim", "accent"]
+ToneOf = Literal["good", "warn", "bad", "dim", "accent"]
 
 GAP: Final = 2
 """Blank cells between two columns."""
@@ -46,12 +46,12 @@ class Column(Generic[RowT]):
     flex: int = 0
     priority: int = 0
     align: Align = "left"
-    style: Callable[[RowT], Tone | None] | Tone | None = None
+    style: Callable[[RowT], ToneOf | None] | ToneOf | None = None
     sort_key: Callable[[RowT], Any] | None = None
     descends: bool = False
     tail: str = ""
 
-    def tone(self, row: RowT) -> Tone | None:
+    def tone(self, row: RowT) -> ToneOf | None:
         """The meaning that colours this column's cell of a row."""
         return self.style(row) if callable(self.style) else self.style
 
@@ -64,7 +64,7 @@ def figure(
     text: Callable[[Any], str],
     *,
     priority: int,
-    style: Callable[[RowT], Tone | None] | Tone | None = None,
+    style: Callable[[RowT], ToneOf | None] | ToneOf | None = None,
 ) -> Column[RowT]:
     """A column of figures: at the right, and sorted with the highest first. `value` finds the
     figure of a row, `text` writes it; for the rest see `Column`."""
@@ -82,7 +82,7 @@ def figure(
 
 
 @dataclass(frozen=True, slots=True)
-class Placed(Generic[RowT]):
+class PlacedColumn(Generic[RowT]):
     """A column that has a place on the screen: its first cell and how many it fills."""
 
     column: Column[RowT]
@@ -94,10 +94,10 @@ class Cell(NamedTuple):
     """Text that fills its column exactly, and what it means."""
 
     text: str
-    tone: Tone | None = None
+    tone: ToneOf | None = None
 
 
-class Line(NamedTuple):
+class TableLine(NamedTuple):
     """What one line of the table shows."""
 
     kind: Literal["header", "row", "notice", "blank"]
@@ -121,7 +121,7 @@ class SortMark(NamedTuple):
     mark: str
 
 
-class Signs(NamedTuple):
+class SortSigns(NamedTuple):
     """Characters that mean something to the table, each one cell wide."""
 
     ascending: str
@@ -131,8 +131,8 @@ class Signs(NamedTuple):
     ellipsis: str
 
 
-UNICODE_SIGNS: Final = Signs("▲", "▼", "●", "◆", ELLIPSIS)
-ASCII_SIGNS: Final = Signs("^", "v", "*", "#", "~")
+UNICODE_SIGNS: Final = SortSigns("▲", "▼", "●", "◆", ELLIPSIS)
+ASCII_SIGNS: Final = SortSigns("^", "v", "*", "#", "~")
 
 
 def arranged(
@@ -149,7 +149,7 @@ def arranged(
     return tuple(known[key] for key in keys)
 
 
-def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[Placed[RowT], ...]:
+def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColumn[RowT], ...]:
     """Give as many columns as possible a place, and share out what is left.
 
     Args:
@@ -166,7 +166,7 @@ def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[Placed[Row
     staying = [columns[i] for i in kept]
     spare = max(0, width - _needed(staying))
     shares = sum(column.flex for column in staying)
-    placed: list[Placed[RowT]] = []
+    placed: list[PlacedColumn[RowT]] = []
     taken = 0
     for column in staying:
         extra = 0
@@ -175,15 +175,17 @@ def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[Placed[Row
             extra = spare * (taken + column.flex) // shares - spare * taken // shares
         taken += column.flex
         cells = max(0, min(column.width + extra, width))
-        placed.append(Placed(column, x, cells))
+        placed.append(PlacedColumn(column, x, cells))
         x += cells + GAP
     return tuple(placed)
 
 
-def header_line(placed: Sequence[Placed[RowT]], sort: SortMark | None, ellipsis: str) -> Line:
+def header_line(
+    placed: Sequence[PlacedColumn[RowT]], sort: SortMark | None, ellipsis: str
+) -> TableLine:
     """The line with the labels, and the sort mark beside the label of the sorted column."""
 
-    def label(place: Placed[RowT]) -> str:
+    def label(place: PlacedColumn[RowT]) -> str:
         text = place.column.label
         if sort is None or sort.column_key != place.column.key:
             return text
@@ -191,7 +193,7 @@ def header_line(placed: Sequence[Placed[RowT]], sort: SortMark | None, ellipsis:
         fits = len(text) < place.width
         return text + sort.mark if fits else crop(f"{text} ", place.width, ellipsis=sort.mark)
 
-    return Line(
+    return TableLine(
         "header",
         tuple(Cell(pad(label(p), p.width, p.column.align, ellipsis=ellipsis)) for p in placed),
     )
@@ -199,17 +201,17 @@ def header_line(placed: Sequence[Placed[RowT]], sort: SortMark | None, ellipsis:
 
 def row_line(
     row: RowT,
-    placed: Sequence[Placed[RowT]],
+    placed: Sequence[PlacedColumn[RowT]],
     *,
     mark: str,
     marked: bool,
     cursor: bool,
     ellipsis: str,
     veil: Callable[[str], str] = str,
-) -> Line:
+) -> TableLine:
     """The line of one row. Calls every placed column's `cell` once, and `veil`, which hides what is
     secret, with its text."""
-    return Line(
+    return TableLine(
         "row",
         tuple(
             Cell(
@@ -231,7 +233,7 @@ def row_line(
 
 
 def changed_spans(
-    old: Line | None, new: Line, placed: Sequence[Placed[RowT]], width: int
+    old: TableLine | None, new: TableLine, placed: Sequence[PlacedColumn[RowT]], width: int
 ) -> Iterator[tuple[int, int]]:
     """Compare a line with the one on the screen.
 

@@ -11,7 +11,7 @@ from textual.widgets import Checkbox, Input
 from qtop.text.safe import visible
 
 
-class Field(Input):
+class InputField(Input):
     """A line to type in, whose cursor does not blink. What cannot be shown, as it may be pasted,
     becomes something that can."""
 
@@ -24,7 +24,7 @@ class Field(Input):
         return visible(value)
 
 
-class FigureField(Field):
+class FigureField(InputField):
     """A line for a whole number. What is no digit goes on to the question around it, where it may
     be a key."""
 

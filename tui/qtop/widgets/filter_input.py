@@ -13,7 +13,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from qtop.search import fields
-from qtop.widgets.field import Field
+from qtop.widgets.field import InputField
 
 FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("enter", "keep", show=False, id="filter.keep"),
@@ -77,7 +77,7 @@ class _Completion(Suggester):
         return completion(value, self._values_of)
 
 
-class FilterBar(Field):
+class FilterInput(InputField):
     """A line to type a filter in. Hidden until `ask`.
 
     Args:

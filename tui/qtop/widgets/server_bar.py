@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
-from resque.store.server_info import Facts
+from resque.store.server_info import ServerInfo
 
 
-def server(facts: Facts | None) -> list[Span]:
+def server(facts: ServerInfo | None) -> list[Span]:
     """Which server it is, how long it has been up, its memory and clients; nothing while that is
     not known. What is left out first where there is little room stands last."""
     told = [] if facts is None else list(_told(facts))
@@ -17,7 +17,7 @@ def server(facts: Facts | None) -> list[Span]:
     return [*spans, Span(" ", "", 50)] if spans else []
 
 
-def _told(facts: Facts) -> Iterator[str]:
+def _told(facts: ServerInfo) -> Iterator[str]:
     fields = facts.fields
     for name in ("valkey", "redis"):
         if version := fields.get(f"{name}_version"):
@@ -39,6 +39,6 @@ def _mib(size_bytes: int) -> str:
     return f"{max(1, round(size_bytes / 2**20)):,} MiB"
 
 
-def _figure(facts: Facts, name: str) -> int | None:
+def _figure(facts: ServerInfo, name: str) -> int | None:
     text = facts.fields.get(name, "")
     return int(text) if text.isascii() and text.isdigit() else None

@@ -17,12 +17,12 @@ from qtop.widgets import table_events
 from qtop.widgets.columns import Column, RowT, Sort
 from qtop.widgets.table_events import EventRowT
 from qtop.widgets.table_keys import TABLE_BINDINGS
-from qtop.widgets.table_painter import HEADER_LINES, RowCanvas
+from qtop.widgets.table_painter import HEADER_LINES, TablePainter
 
-__all__ = ["TABLE_BINDINGS", "Column", "Sort", "VTable"]
+__all__ = ["TABLE_BINDINGS", "Column", "Sort", "Table"]
 
 
-class VTable(RowCanvas[RowT], Generic[RowT], can_focus=True, inherit_bindings=False):
+class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=False):
     """A table of rows that are replaced as a whole at every poll.
 
     Args:

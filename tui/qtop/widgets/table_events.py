@@ -1,4 +1,4 @@
-"""What a table tells the screen it is on, as `VTable.Opened`, `VTable.Moved`, `VTable.Marked`."""
+"""What a table tells the screen it is on, as `Table.Opened`, `Table.Moved`, `Table.Marked`."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -22,7 +22,7 @@ class TableEvent(Message):
 
     @property
     def control(self) -> Widget:
-        """The table, for `@on(VTable.Opened, "#failures")`."""
+        """The table, for `@on(Table.Opened, "#failures")`."""
         return self.table
 
     def can_replace(self, message: Message) -> bool:

@@ -13,7 +13,7 @@ FREEZE_S: Final = 3.0
 """How long the order stays as it is after the cursor moved."""
 
 
-class Rows(Generic[RowT]):
+class TableRows(Generic[RowT]):
     """Rows in the order they are shown, with a cursor and marks.
 
     Args:

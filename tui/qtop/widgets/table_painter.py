@@ -22,18 +22,18 @@ from qtop.widgets.columns import (
     UNICODE_SIGNS,
     Cell,
     Column,
-    Line,
-    Placed,
+    PlacedColumn,
     RowT,
     Sort,
     SortMark,
+    TableLine,
     arranged,
     changed_spans,
     fit,
     header_line,
     row_line,
 )
-from qtop.widgets.table_model import Rows
+from qtop.widgets.table_model import TableRows
 from qtop.widgets.tones import toned
 
 HEADER_LINES: Final = 1
@@ -41,7 +41,7 @@ _MARK_CELLS: Final = 2
 _BAR_STEP_CELLS: Final = 1 / 8
 
 
-class RowCanvas(ScrollView, Generic[RowT]):
+class TablePainter(ScrollView, Generic[RowT]):
     """Paints rows, a line each, below a header line.
 
     What was painted is remembered for each line of the screen. After any change, the lines as they
@@ -55,7 +55,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
     """Safe text shown instead of rows when there are none."""
 
     DEFAULT_CSS = """
-    RowCanvas {
+    TablePainter {
         height: 1fr;
         overflow-x: hidden;
         overflow-y: auto;
@@ -79,15 +79,15 @@ class RowCanvas(ScrollView, Generic[RowT]):
         super().__init__(id=id, classes=classes)
         self._columns = self._shown = tuple(columns)
         self._veil: Callable[[str], str] = str
-        self._rows: Rows[RowT] = Rows(key, clock)
+        self._rows: TableRows[RowT] = TableRows(key, clock)
         self._sort: Sort | None = None
         self._markable = markable
         self._signs = ASCII_SIGNS if ascii else UNICODE_SIGNS
         self._painted_for: tuple[tuple[str, int, int], ...] = ()
-        self._painted: dict[int, Line] = {}
-        self._placed: tuple[int, tuple[Placed[RowT], ...]] = (-1, ())
+        self._painted: dict[int, TableLine] = {}
+        self._placed: tuple[int, tuple[PlacedColumn[RowT], ...]] = (-1, ())
         self._found_styles: dict[tuple[str, ...], Style] = {}
-        self.set_reactive(RowCanvas.empty_text, empty_text)
+        self.set_reactive(TablePainter.empty_text, empty_text)
 
     @property
     def body_lines(self) -> int:
@@ -137,7 +137,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
 
     # What stands where
 
-    def _layout(self) -> tuple[Placed[RowT], ...]:
+    def _layout(self) -> tuple[PlacedColumn[RowT], ...]:
         width = self.size.width - self.scrollbar_size_vertical
         if width != self._placed[0]:
             x = _MARK_CELLS if self._markable else 0
@@ -149,16 +149,16 @@ class RowCanvas(ScrollView, Generic[RowT]):
         index = self.scroll_offset.y + y - HEADER_LINES
         return index if y >= HEADER_LINES and index < len(self._rows) else None
 
-    def _line(self, y: int) -> Line:
+    def _line(self, y: int) -> TableLine:
         if y < HEADER_LINES:
             return header_line(self._layout(), self._sort_mark(), self._signs.ellipsis)
         if not len(self._rows):
             notice = self._notice()
             at = y - HEADER_LINES - max(0, self.body_lines - len(notice)) // 2
-            return notice[at] if 0 <= at < len(notice) else Line("blank")
+            return notice[at] if 0 <= at < len(notice) else TableLine("blank")
         index = self._row_index(y)
         if index is None:
-            return Line("blank")
+            return TableLine("blank")
         key = self._rows.key_at(index)
         marked = key in self._rows.marked
         mark = self._signs.marked if marked else ""
@@ -172,12 +172,12 @@ class RowCanvas(ScrollView, Generic[RowT]):
             veil=self._veil,
         )
 
-    def _notice(self) -> list[Line]:
+    def _notice(self) -> list[TableLine]:
         """What stands in place of rows, in the middle, in as many lines as it needs."""
         width, ellipsis = self.size.width, self._signs.ellipsis
         lines = wrapped(self.empty_text, max(1, width - 2))
         padded = [pad(line, width, "center", ellipsis=ellipsis) for line in lines]
-        return [Line("notice", (Cell(text, "dim"),)) for text in padded]
+        return [TableLine("notice", (Cell(text, "dim"),)) for text in padded]
 
     def _sort_mark(self) -> SortMark | None:
         if self._sort is None:
@@ -187,7 +187,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
 
     # Painting
 
-    def _strip(self, line: Line) -> Strip:
+    def _strip(self, line: TableLine) -> Strip:
         width = self.size.width
         around = self._style_of(line, None)
         if line.kind == "notice":
@@ -207,7 +207,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
         segments.append(Segment(" " * max(0, width - filled), around))
         return Strip(segments).adjust_cell_length(width, around).simplify()
 
-    def _style_of(self, line: Line, tone: str | None) -> Style:
+    def _style_of(self, line: TableLine, tone: str | None) -> Style:
         """The style of a cell of a line, later names over earlier ones."""
         names: list[str] = []
         if line.kind == "header":
@@ -228,7 +228,7 @@ class RowCanvas(ScrollView, Generic[RowT]):
             self._found_styles[names] = toned(self, *names)
         return self._found_styles[names]
 
-    def _forget_other_layout(self, placed: Sequence[Placed[RowT]]) -> None:
+    def _forget_other_layout(self, placed: Sequence[PlacedColumn[RowT]]) -> None:
         """Lines painted for other columns say nothing about these. A screen behind another one
         learns of a new size without being painted for it."""
         spans = tuple((place.column.key, place.x, place.width) for place in placed)

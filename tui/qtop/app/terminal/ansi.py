@@ -18,14 +18,14 @@ _RUN: Final = re.compile(r"\x1b\[([0-9;]*)m|([^\x1b]+)")
 CERTAIN: Final = re.compile(r"[ -~─-▟●◆▲▼↑↓→←…·×–—‘’“”]*")  # noqa: RUF001
 
 
-class Run(NamedTuple):
+class StyledRun(NamedTuple):
     """Text in one style; None when it is not known."""
 
     style: Style | None
     text: str
 
 
-class Line(NamedTuple):
+class FrameLine(NamedTuple):
     """What is painted after one move of the cursor.
 
     `cells` is None where terminals may disagree about how wide the text is, or a style is not
@@ -34,13 +34,13 @@ class Line(NamedTuple):
 
     x: int
     y: int
-    runs: list[Run]
+    runs: list[StyledRun]
     cells: list[Cell] | None
     ends: bool
     pen: Style | None
 
 
-def lines_of(data: str, pen: Style | None) -> list[Line] | None:
+def lines_of(data: str, pen: Style | None) -> list[FrameLine] | None:
     """Read what was written at once.
 
     Args:
@@ -51,24 +51,24 @@ def lines_of(data: str, pen: Style | None) -> list[Line] | None:
         The lines of a frame in their order; None when this is anything else than moves, styles and
         text.
     """
-    found: list[Line] = []
+    found: list[FrameLine] = []
     end = 0
     for part in _LINE.finditer(data):
         if part.start() != end:
             return None
         end = part.end()
-        runs: list[Run] = []
+        runs: list[StyledRun] = []
         for codes, text in _RUN.findall(part[3]):
             if text:
-                runs.append(Run(pen, text))
+                runs.append(StyledRun(pen, text))
             else:
                 pen = after(pen, codes)
         at_x, at_y = int(part[2]) - 1, int(part[1]) - 1
-        found.append(Line(at_x, at_y, runs, _cells(runs), bool(part[4]), pen))
+        found.append(FrameLine(at_x, at_y, runs, _cells(runs), bool(part[4]), pen))
     return found if found and end == len(data) else None
 
 
-def _cells(runs: list[Run]) -> list[Cell] | None:
+def _cells(runs: list[StyledRun]) -> list[Cell] | None:
     if CERTAIN.fullmatch("".join([run.text for run in runs])) is None:
         return None
     cells: list[Cell] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtop.app.terminal.styles import Style, change
 
 
-class Brush:
+class AnsiWriter:
     """Draws from where the terminal's cursor is, in the style that is in force.
 
     Args:
@@ -24,9 +24,9 @@ class Brush:
         """What to send for all that was done."""
         return "".join(self._drawn)
 
-    def copy(self) -> Brush:
+    def copy(self) -> AnsiWriter:
         """One that goes on from here."""
-        new = Brush(self._width, self.at, self.pen)
+        new = AnsiWriter(self._width, self.at, self.pen)
         new._drawn = self._drawn.copy()
         return new
 

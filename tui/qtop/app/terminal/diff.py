@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from qtop.app.terminal.ansi import lines_of
-from qtop.app.terminal.screen_buffer import Picture
+from qtop.app.terminal.screen_buffer import ScreenBuffer
 from qtop.app.terminal.styles import PLAIN
 
 SYNC_BEGIN: Final = "\x1b[?2026h"
@@ -34,13 +34,13 @@ class Output:
     """
 
     def __init__(self) -> None:
-        self._picture = Picture(0, 0)
+        self._picture = ScreenBuffer(0, 0)
         self._wraps = True
         self._held = ""
 
     def resize(self, width: int, height: int) -> None:
         """The terminal has, or had for a moment, another size: what it shows is not known."""
-        self._picture = Picture(width, height, self._picture.pen)
+        self._picture = ScreenBuffer(width, height, self._picture.pen)
 
     def forget(self) -> None:
         """Something else may have written to the terminal: what it shows is not known."""

@@ -14,7 +14,7 @@ from textual.geometry import Size
 
 from qtop.app.terminal.diff import Output
 from qtop.app.terminal.inlet import Inlet
-from qtop.app.terminal.output_thread import Outlet
+from qtop.app.terminal.output_thread import OutputThread
 from qtop.text.glyphs import to_ascii
 
 #: How long the end waits for a terminal that takes nothing.
@@ -32,7 +32,7 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._output = Output()
-        self._outlet: Outlet | None = None
+        self._outlet: OutputThread | None = None
 
     def resize(self, size: Size) -> None:
         """Learn the size; what the terminal shows is not known from now on."""
@@ -59,7 +59,7 @@ class TerminalDriver(LinuxDriver):
                 loop.call_soon_threadsafe(self._paint_anew)
 
         # Textual's own thread for writing gets nothing to do.
-        self._outlet = self._outlet or Outlet(_TERMINAL, caught_up)
+        self._outlet = self._outlet or OutputThread(_TERMINAL, caught_up)
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if not self._is_reading:
             self.close()  # In the background it was not begun.

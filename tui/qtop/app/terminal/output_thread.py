@@ -14,7 +14,7 @@ MOST_WAITING: Final = 256 << 10
 _AT_ONCE: Final = 16 << 10
 
 
-class Outlet:
+class OutputThread:
     """Writes to a terminal that may be slow, stopped or gone. Begins at once.
 
     Args:

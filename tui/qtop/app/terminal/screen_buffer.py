@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from qtop.app.terminal.ansi import Cell, Line
-from qtop.app.terminal.ansi_writer import Brush
+from qtop.app.terminal.ansi import Cell, FrameLine
+from qtop.app.terminal.ansi_writer import AnsiWriter
 from qtop.app.terminal.styles import PLAIN, Style
 
 #: Cells that are drawn again rather than jumped over: a move takes as many bytes.
@@ -22,7 +22,7 @@ class Stroke(NamedTuple):
     style: Style
 
 
-class Picture:
+class ScreenBuffer:
     """The cells of a terminal that is driven by frames only.
 
     Args:
@@ -38,7 +38,7 @@ class Picture:
         self._at: tuple[int, int] | None = None
         self._rows: list[list[Cell | None]] = [[None] * width for _ in range(height)]
 
-    def can_show(self, lines: Sequence[Line]) -> bool:
+    def can_show(self, lines: Sequence[FrameLine]) -> bool:
         """Whether all lines stay on the screen in known styles, and the cursor ends in a known
         place."""
         last = lines[-1]
@@ -46,7 +46,7 @@ class Picture:
             return False
         return all(map(self._fits, lines))
 
-    def show(self, lines: Sequence[Line]) -> str:
+    def show(self, lines: Sequence[FrameLine]) -> str:
         """Show the lines of a frame that can be shown. Returns what to send for it: the cells that
         differ, or all if the lines cover the whole screen. Text of uncertain width is sent as it
         came. The cursor and the style in force are those after the frame."""
@@ -55,7 +55,7 @@ class Picture:
             # As often as Textual paints everything, whatever else wrote on the screen goes away.
             self._rows = [[None] * self.width for _ in range(self.height)]
         # Not from where the cursor was left: whoever else writes on this terminal moves it.
-        brush = Brush(self.width, None, self.pen)
+        brush = AnsiWriter(self.width, None, self.pen)
         wanted: dict[int, list[Cell | None]] = {}
         for line in lines:
             if line.cells is None:
@@ -74,7 +74,7 @@ class Picture:
         self._at, self.pen = (last.x, last.y), brush.pen
         return brush.drawn()
 
-    def _fits(self, line: Line) -> bool:
+    def _fits(self, line: FrameLine) -> bool:
         if any(run.style is None for run in line.runs):
             return False
         cells = len(line.cells) if line.cells is not None else 0
@@ -82,7 +82,7 @@ class Picture:
             return False
         return line.x < self.width and not (line.ends and line.y == self.height - 1)
 
-    def _cover_all(self, lines: Sequence[Line]) -> bool:
+    def _cover_all(self, lines: Sequence[FrameLine]) -> bool:
         whole = {
             line.y
             for line in lines
@@ -90,7 +90,9 @@ class Picture:
         }
         return len(whole) == self.height
 
-    def _paint(self, wanted: dict[int, list[Cell | None]], brush: Brush, is_whole: bool) -> Brush:
+    def _paint(
+        self, wanted: dict[int, list[Cell | None]], brush: AnsiWriter, is_whole: bool
+    ) -> AnsiWriter:
         """Draw what differs, and know it from now on. Returns the brush that did."""
         strokes: list[Stroke] = []
         for y, row in wanted.items():
@@ -103,7 +105,7 @@ class Picture:
         by_style = _drawing(brush, sorted(strokes, key=_by_style))
         return min(downwards, by_style, key=lambda drawing: len(drawing.drawn()))
 
-    def _send(self, line: Line, brush: Brush) -> None:
+    def _send(self, line: FrameLine, brush: AnsiWriter) -> None:
         """Draw a line as it came. Wide characters may have covered any cell beside them, and an
         accent may stand on the last cell of the line above."""
         brush.go(line.x, line.y)
@@ -120,7 +122,7 @@ def _by_style(stroke: Stroke) -> tuple[object, ...]:
     return style.background, style.foreground, sorted(style.marks)
 
 
-def _drawing(brush: Brush, strokes: Iterable[Stroke]) -> Brush:
+def _drawing(brush: AnsiWriter, strokes: Iterable[Stroke]) -> AnsiWriter:
     new = brush.copy()
     for stroke in strokes:
         new.go(stroke.x, stroke.y)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from qtop.monitor.incidents.server_checks import named
 from queuecore.active_job import unwrapped
 from resque.codec import Payload, decode_payload
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 
 
-class Waiting(NamedTuple):
+class WaitingClassesSeen(NamedTuple):
     """The classes that are known to wait in a queue; `is_sampled` when more than the next job was
     looked at."""
 
@@ -21,23 +21,25 @@ class Waiting(NamedTuple):
 
 
 #: What is known to wait, by queue.
-Classes = Mapping[str, Waiting]
+Classes = Mapping[str, WaitingClassesSeen]
 
 
-def waiting_classes(survey: Survey | None) -> Classes:
+def waiting_classes(survey: HealthReport | None) -> Classes:
     """What a survey knows of the classes that wait. O(bytes of the next jobs)."""
     if survey is None:
         return {}
-    found: dict[str, Waiting] = {}
+    found: dict[str, WaitingClassesSeen] = {}
     for queue, raw in survey.fronts.items():
         payload = decode_payload(raw)
         if isinstance(payload, Payload):
             name, _ = unwrapped(payload.class_name, payload.args)
-            found[queue] = Waiting((name,) if name else (), is_sampled=False)
+            found[queue] = WaitingClassesSeen((name,) if name else (), is_sampled=False)
     for queue, seen in survey.waiting.items():
         # The next one may be known better: whose job an ActiveJob is.
         first = found[queue].names if queue in found else ()
-        found[queue] = Waiting(tuple(dict.fromkeys((*first, *seen.classes))), is_sampled=True)
+        found[queue] = WaitingClassesSeen(
+            tuple(dict.fromkeys((*first, *seen.classes))), is_sampled=True
+        )
     return found
 
 

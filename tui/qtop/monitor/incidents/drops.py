@@ -6,16 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from qtop.monitor.drops import Fall
-from qtop.monitor.incidents.incident import Lead, Verdict, first_few
-from qtop.monitor.rows import Board
+from qtop.monitor.drops import Drop
+from qtop.monitor.incidents.incident import Incident, Link, first_few
+from qtop.monitor.rows import FleetRows
 from qtop.text.format import number
 from qtop.text.safe import counted
 
 _WHO: Final = "History (7) tells whether it was done with qtop"
 
 
-def judged(board: Board) -> Iterator[Verdict]:
+def judged(board: FleetRows) -> Iterator[Incident]:
     """What has fallen of late. O(queues)."""
     falls = board.totals.falls
     if falls.processed is not None:
@@ -26,15 +26,15 @@ def judged(board: Board) -> Iterator[Verdict]:
     if falls.workers is not None and falls.workers.at != at:
         was = counted(falls.workers.was, "worker")
         text = f"of {was} on the register {number(falls.workers.left)} are left"
-        lead = Lead("workers")
-        yield Verdict("workers", "note", text, "fell", lead=lead, since=falls.workers.at)
+        lead = Link("workers")
+        yield Incident("workers", "note", text, "fell", lead=lead, since=falls.workers.at)
     if falls.failed is not None and falls.failed.at != at:
-        yield Verdict(
+        yield Incident(
             "failures",
             "note",
             f"of {counted(falls.failed.was, 'failure')} {number(falls.failed.left)} are left",
             "fell",
-            lead=Lead("failed"),
+            lead=Link("failed"),
             remedy=_WHO,
             since=falls.failed.at,
         )
@@ -42,7 +42,7 @@ def judged(board: Board) -> Iterator[Verdict]:
         yield from _queues(board)
 
 
-def _other(board: Board, fall: Fall) -> Verdict:
+def _other(board: FleetRows, fall: Drop) -> Incident:
     falls = board.totals.falls
     parts = [f"jobs processed from {number(fall.was)} to {number(fall.left)}"]
     named = (("waiting", falls.waiting), ("workers", falls.workers), ("failed", falls.failed))
@@ -51,7 +51,7 @@ def _other(board: Board, fall: Fall) -> Verdict:
         for name, each in named
         if each and each.at == fall.at
     ]
-    return Verdict(
+    return Incident(
         "server",
         "bad",
         f"the database was emptied or is another one: {', '.join(parts)}",
@@ -62,36 +62,36 @@ def _other(board: Board, fall: Fall) -> Verdict:
     )
 
 
-def _all_waiting(fall: Fall) -> Verdict:
+def _all_waiting(fall: Drop) -> Incident:
     text = f"of {counted(fall.was, 'waiting job')} {number(fall.left)} are left: nobody took them"
-    return Verdict("keys", "warn", text, "fell", remedy=_WHO, since=fall.at, lead=Lead("queues"))
+    return Incident("keys", "warn", text, "fell", remedy=_WHO, since=fall.at, lead=Link("queues"))
 
 
-def _queues(board: Board) -> list[Verdict]:
+def _queues(board: FleetRows) -> list[Incident]:
     fallen = [(row.name, row.falls[-1]) for row in board.queues or () if row.falls]
     fallen += board.totals.falls.gone
     fallen.sort(key=lambda each: each[1].left - each[1].was)
     return first_few(
         [_queue(name, fall) for name, fall in fallen],
-        lambda rest: Verdict(
+        lambda rest: Incident(
             "queues",
             "note",
             f"{rest:,} more queues fell by more than workers took",
             "fell",
-            lead=Lead("queues", filter="fell"),
+            lead=Link("queues", filter="fell"),
             remedy=_WHO,
         ),
     )
 
 
-def _queue(name: str, fall: Fall) -> Verdict:
-    return Verdict(
+def _queue(name: str, fall: Drop) -> Incident:
+    return Incident(
         "queues",
         "note",
         f"{name} fell from {number(fall.was)} to {number(fall.left)}: more than workers took",
         "fell",
         name,
-        Lead("queues", name),
+        Link("queues", name),
         _WHO,
         fall.at,
     )

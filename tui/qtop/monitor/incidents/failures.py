@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import Lead, Severity, Verdict
-from qtop.monitor.rows import Board, FailureRow
+from qtop.monitor.incidents.incident import Incident, Link, Severity
+from qtop.monitor.rows import FailureRow, FleetRows
 from qtop.search.filter_language import term
-from qtop.search.newest import Marks
+from qtop.search.newest import GroupMemory
 from qtop.text.format import exception_name, rate
 from qtop.text.safe import counted
 from queuecore.active_job import unwrapped
@@ -25,21 +25,21 @@ _ENOUGH: Final = 20
 _NOTE_EVERY_S: Final = 5.0
 
 
-class Pace(NamedTuple):
+class FailureRates(NamedTuple):
     """Failures a minute, now and usually; None when unknown."""
 
     now_per_min: float | None
     usual_per_min: float | None
 
 
-class FailurePace:
+class FailureRate:
     """Remembers how fast jobs fail."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
         self._notes: deque[tuple[float, int]] = deque()
 
-    def add(self, board: Board, at_mono: float) -> Pace:
+    def add(self, board: FleetRows, at_mono: float) -> FailureRates:
         """Take in a look. The statistic that Resque counts tells most; before it has been watched
         for long enough, the times of the newest failures do. O(failures read)."""
         if board.totals.falls.breaks_counts:
@@ -56,7 +56,7 @@ class FailurePace:
             span_s = ages_s[-1] - _MINUTE_S
             if span_s >= _KNOWN_AFTER_S:
                 usual = (len(ages_s) - in_last_minute) / span_s * 60
-        return Pace(max(known, default=None), usual)
+        return FailureRates(max(known, default=None), usual)
 
     def _counted(self, total: int | None, at_mono: float) -> tuple[float | None, float | None]:
         """Failures in the last minute and, a minute, before it; None when unknown."""
@@ -80,7 +80,9 @@ class FailurePace:
         return now_per_min, usual
 
 
-def judged(board: Board, pace: Pace, marks: Marks, thresholds: Thresholds) -> Iterator[Verdict]:
+def judged(
+    board: FleetRows, pace: FailureRates, marks: GroupMemory, thresholds: Thresholds
+) -> Iterator[Incident]:
     """What is wrong with what fails. O(failures read)."""
     burst = _burst(board, pace, thresholds)
     if burst is not None:
@@ -94,10 +96,10 @@ def judged(board: Board, pace: Pace, marks: Marks, thresholds: Thresholds) -> It
     unreadable = sum(_is_unreadable(row) for row in rows)
     if unreadable:
         text = f"{unreadable:,} of the newest failures cannot be read"
-        yield Verdict("jobs", "note", text, "unreadable failures", "", Lead("failed"))
+        yield Incident("jobs", "note", text, "unreadable failures", "", Link("failed"))
 
 
-def _span(board: Board, recent: int) -> str:
+def _span(board: FleetRows, recent: int) -> str:
     """Among which failures was counted: where the hour has more than were read, no figure is that
     of the hour."""
     read = len(board.failures or ())
@@ -110,7 +112,7 @@ def _is_unreadable(row: FailureRow) -> bool:
     return row.failure.problem is not None and not row.failure.item.is_cut
 
 
-def _burst(board: Board, pace: Pace, thresholds: Thresholds) -> Verdict | None:
+def _burst(board: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Incident | None:
     now, usual = pace
     if now is None or now < thresholds.burst_per_min:
         return None
@@ -128,12 +130,12 @@ def _burst(board: Board, pace: Pace, thresholds: Thresholds) -> Verdict | None:
     mostly = f"; mostly {names.most_common(1)[0][0]}" if names else ""
     text = f"{counted(round(now), 'job')} failed within a minute, {compared}{mostly}"
     severity: Severity = "warn" if usual is None else "bad"
-    return Verdict("failures", severity, text, "burst", "", Lead("failed", filter="age<5m"))
+    return Incident("failures", severity, text, "burst", "", Link("failed", filter="age<5m"))
 
 
 def _shared(
-    recent: Sequence[FailureRow], marks: Marks, thresholds: Thresholds, span: str
-) -> Iterator[Verdict]:
+    recent: Sequence[FailureRow], marks: GroupMemory, thresholds: Thresholds, span: str
+) -> Iterator[Incident]:
     """An error in many classes: what they share is broken, not they."""
     classes: defaultdict[tuple[str, str], set[str | None]] = defaultdict(set)
     failed: Counter[tuple[str, str]] = Counter()
@@ -148,24 +150,24 @@ def _shared(
         if number >= _ENOUGH and many >= thresholds.shared_classes:
             times = counted(number, "time")
             text = f"{exception_name(exception)} in {many:,} classes, {times} {span}"
-            lead = Lead("failed", filter=term("exception", exception))
+            lead = Link("failed", filter=term("exception", exception))
             remedy = "look at what they share, before you requeue them"
-            yield Verdict("failures", "warn", text, "shared", exception, lead, remedy)
+            yield Incident("failures", "warn", text, "shared", exception, lead, remedy)
 
 
 def _worst_class(
     recent: Sequence[FailureRow], thresholds: Thresholds, span: str
-) -> Iterator[Verdict]:
+) -> Iterator[Incident]:
     classes = Counter(unwrapped(row.failure.class_name, row.failure.args)[0] for row in recent)
     (name, number), *others = classes.most_common()
     if name is not None and others and number >= len(recent) * thresholds.worst_part:
         times, rest = counted(number, "time"), len(recent) - number
         text = f"{name} failed {times} {span}, all others {rest:,}"
-        yield Verdict(
+        yield Incident(
             "failures",
             "warn",
             text,
             "worst class",
             name,
-            Lead("failed", filter=term("class", name)),
+            Link("failed", filter=term("class", name)),
         )

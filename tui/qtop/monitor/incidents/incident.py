@@ -32,7 +32,7 @@ Check = Literal[
 _MOST: Final = 3
 
 
-class Lead(NamedTuple):
+class Link(NamedTuple):
     """Where to look closer: a numbered screen, and the key of the row to go to there; without one,
     or when it has gone, the filter to set."""
 
@@ -42,7 +42,7 @@ class Lead(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Incident:
     """One thing that is wrong. Texts hold names as they are in Redis: not safe to show.
 
     Attributes:
@@ -63,7 +63,7 @@ class Verdict:
     text: str
     kind: str = ""
     subject: str = ""
-    lead: Lead | None = None
+    lead: Link | None = None
     remedy: str = ""
     since: datetime | None = None
     is_older: bool = False
@@ -75,7 +75,7 @@ class Verdict:
         return self.check, self.kind, self.subject
 
 
-def first_few(verdicts: Sequence[Verdict], rest: Callable[[int], Verdict]) -> list[Verdict]:
+def first_few(verdicts: Sequence[Incident], rest: Callable[[int], Incident]) -> list[Incident]:
     """The first of many alike, and one for the rest, made of how many they are. One more than
     that is told instead: it takes no more room."""
     if len(verdicts) <= _MOST + 1:
@@ -83,7 +83,7 @@ def first_few(verdicts: Sequence[Verdict], rest: Callable[[int], Verdict]) -> li
     return [*verdicts[:_MOST], rest(len(verdicts) - _MOST)]
 
 
-def troubles(verdicts: tuple[Verdict, ...]) -> tuple[int, Severity]:
+def troubles(verdicts: tuple[Incident, ...]) -> tuple[int, Severity]:
     """How many verdicts are bad or warn, and the worst severity there is."""
     found = [each for each in verdicts if not each.is_over]
     worst = min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES) - 1)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import Lead, Verdict, first_few
-from qtop.monitor.rows import Board, WorkerRow
+from qtop.monitor.incidents.incident import Incident, Link, first_few
+from qtop.monitor.rows import FleetRows, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.safe import ago, counted
 from queuecore.active_job import unwrapped
@@ -34,7 +34,7 @@ class Durations:
         self._took_s: dict[str, deque[float]] = {}
         self._nearly_all_s: dict[str, float] = {}
 
-    def add(self, board: Board) -> None:
+    def add(self, board: FleetRows) -> None:
         """Take in a look. What it does not know has not ended. O(workers)."""
         rows = [row for row in board.workers or () if row.state.is_busy is not None]
         held = {
@@ -87,17 +87,17 @@ class _Long(NamedTuple):
     usual_s: float | None
 
 
-def judged(board: Board, durations: Durations, thresholds: Thresholds) -> Iterator[Verdict]:
+def judged(board: FleetRows, durations: Durations, thresholds: Thresholds) -> Iterator[Incident]:
     """Jobs that run long, those of each class together. O(workers)."""
     yield from first_few(
         [_verdict(long) for long in _long(board, durations, thresholds)],
-        lambda rest: Verdict(
-            "jobs", "warn", f"jobs of {rest:,} more classes run long", "long", lead=Lead("workers")
+        lambda rest: Incident(
+            "jobs", "warn", f"jobs of {rest:,} more classes run long", "long", lead=Link("workers")
         ),
     )
 
 
-def _long(board: Board, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
+def _long(board: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
     cutoff = board.server_time - timedelta(seconds=thresholds.overdue_after_s)
     found: dict[str, _Long] = {}
     for row in board.workers or ():
@@ -122,7 +122,7 @@ def _long(board: Board, durations: Durations, thresholds: Thresholds) -> Sequenc
     )
 
 
-def _verdict(long: _Long) -> Verdict:
+def _verdict(long: _Long) -> Incident:
     longest = long.rows[0]
     elapsed_s = longest.elapsed_s or 0.0
     many = len(long.rows) > 1
@@ -135,14 +135,14 @@ def _verdict(long: _Long) -> Verdict:
     identity = longest.identity
     where = "" if many else f" on {identity.host or identity.text}"
     name = f"{long.class_name}:" if many else long.class_name
-    return Verdict(
+    return Incident(
         "jobs",
         "note" if long.usual_s is None else "warn",
         f"{name} {runs} {ago(elapsed_s)}{where}; {usual}",
         "long",
         long.class_name,
-        Lead("workers", filter=term("class", long.class_name))
+        Link("workers", filter=term("class", long.class_name))
         if many
-        else Lead("workers", identity.text),
+        else Link("workers", identity.text),
         since=longest.now - timedelta(seconds=elapsed_s),
     )

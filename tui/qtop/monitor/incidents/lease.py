@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 
 #: How long a lock lasts after each renewal, unless a scheduler was told otherwise: Ruby's and ours.
 LIFETIME_S: Final = 180.0
@@ -40,7 +40,7 @@ class LockWatch:
         self._owner = ""
         self._ends_at = self._moved_at = float("-inf")
 
-    def add(self, survey: Survey) -> Lease | None:
+    def add(self, survey: HealthReport) -> Lease | None:
         """What is known of the lock by now; None when it is free, or that is not known. The
         same survey may be added again."""
         left_s = survey.lock_left_s

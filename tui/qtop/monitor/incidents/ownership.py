@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from qtop.monitor.incidents.incident import Lead, Verdict
+from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.incidents.server_checks import named
-from qtop.monitor.rows import Board
+from qtop.monitor.rows import FleetRows
 from resque.store.ownership import Ownership
 
 _OWN = "give Resque a namespace of its own: both take jobs, from opposite ends"
 
 
-def judged(seen: Ownership) -> Iterator[Verdict]:
+def judged(seen: Ownership) -> Iterator[Incident]:
     """Which systems live here, unless it is Resque alone."""
     if seen.is_all_sidekiqs:
         text = f"Sidekiq lives under {seen.place}: {seen.signs[0]}; Resque's actions are refused"
         remedy = "name the namespace of a Resque: qtop doctor lists the systems there are"
-        yield Verdict("keys", "warn", text, "sidekiq", remedy=remedy)
+        yield Incident("keys", "warn", text, "sidekiq", remedy=remedy)
     elif seen.is_sure:
-        lead = Lead("queues")
+        lead = Link("queues")
         text = f"Sidekiq and Resque share {seen.place}: {seen.signs[0]}{_barred(seen)}"
-        yield Verdict("keys", "warn", text, "sidekiq", "", lead, _OWN)
+        yield Incident("keys", "warn", text, "sidekiq", "", lead, _OWN)
     elif seen.warning is not None:
-        yield Verdict("keys", "note", seen.warning, "sidekiq")
+        yield Incident("keys", "note", seen.warning, "sidekiq")
     if seen.has_failures_set:
         text = "the list of failures is sidekiq-failures', a sorted set, and not Resque's"
         remedy = "leave it as it is; " + _OWN
-        yield Verdict("keys", "warn", text, "sidekiq-failures", remedy=remedy)
+        yield Incident("keys", "warn", text, "sidekiq-failures", remedy=remedy)
 
 
 def _barred(seen: Ownership) -> str:
@@ -36,7 +36,7 @@ def _barred(seen: Ownership) -> str:
     return f"; Resque's actions are refused on {named(names)}" if names else ""
 
 
-def without_sidekiqs(board: Board, seen: Ownership) -> Board:
+def without_sidekiqs(board: FleetRows, seen: Ownership) -> FleetRows:
     """The same without the queues on which Resque's actions are refused: no worker of Resque's may
     serve them. O(queues)."""
     if not seen.is_sure and not seen.has_failures_set:

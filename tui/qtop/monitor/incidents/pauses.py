@@ -7,19 +7,21 @@ from datetime import datetime
 from typing import Final
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import Lead, Severity, Verdict, first_few
+from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
 from qtop.monitor.incidents.server_checks import argument
-from qtop.monitor.rows import Board, QueueRow
+from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.text.format import jobs_waiting
 from qtop.text.safe import ago
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 
 _EVERYTHING: Final = "everything"
 #: How the record of an undo begins, and where it names the action that it took back.
 _SWITCHES: Final = ("pause", "resume")
 
 
-def judged(board: Board, deeds: Sequence[Deed], thresholds: Thresholds) -> Iterator[Verdict]:
+def judged(
+    board: FleetRows, deeds: Sequence[AuditEntry], thresholds: Thresholds
+) -> Iterator[Incident]:
     """What is paused. `deeds` are the newest actions, newest first. O(queues + deeds)."""
     if board.totals.is_paused:
         yield _everything(board, paused_by(deeds, None), thresholds)
@@ -28,53 +30,55 @@ def judged(board: Board, deeds: Sequence[Deed], thresholds: Thresholds) -> Itera
     verdicts.sort(key=lambda verdict: verdict.severity != "warn")
     yield from first_few(
         verdicts,
-        lambda rest: Verdict(
+        lambda rest: Incident(
             "pauses",
             "warn",
             f"{rest:,} more queues are paused",
             "queue",
-            lead=Lead("queues", filter="paused"),
+            lead=Link("queues", filter="paused"),
             remedy="qtop resume QUEUE",
         ),
     )
 
 
-def _everything(board: Board, deed: Deed | None, thresholds: Thresholds) -> Verdict:
+def _everything(board: FleetRows, deed: AuditEntry | None, thresholds: Thresholds) -> Incident:
     age_s = _age_s(deed, board.server_time)
     severity: Severity = "bad" if age_s is not None and age_s > thresholds.paused_for_s else "warn"
     text = f"everything is paused{_by(deed, age_s)}; {jobs_waiting(board.totals)}"
     since = None if deed is None else deed.at
-    lead, remedy = Lead("queues"), "qtop resume --all"
-    return Verdict("pauses", severity, text, _EVERYTHING, "", lead, remedy, since)
+    lead, remedy = Link("queues"), "qtop resume --all"
+    return Incident("pauses", severity, text, _EVERYTHING, "", lead, remedy, since)
 
 
-def _queue(row: QueueRow, deed: Deed | None, board: Board, thresholds: Thresholds) -> Verdict:
+def _queue(
+    row: QueueRow, deed: AuditEntry | None, board: FleetRows, thresholds: Thresholds
+) -> Incident:
     age_s = _age_s(deed, board.server_time)
     is_old = age_s is None or age_s > thresholds.paused_for_s
     forgotten = ": forgotten?" if age_s is not None and is_old else ""
     waiting = "unknown" if row.depth is None else f"{row.depth:,}"
     text = f"{row.name} is paused{_by(deed, age_s)}; {waiting} waiting{forgotten}"
-    return Verdict(
+    return Incident(
         "pauses",
         "warn" if is_old else "note",
         text,
         "queue",
         row.name,
-        Lead("queues", row.name),
+        Link("queues", row.name),
         f"qtop resume {argument(row.name)}",
         None if deed is None else deed.at,
     )
 
 
-def _by(deed: Deed | None, age_s: float | None) -> str:
+def _by(deed: AuditEntry | None, age_s: float | None) -> str:
     return "" if deed is None else f" by {deed.actor.who} for {ago(max(60.0, age_s or 0.0))}"
 
 
-def _age_s(deed: Deed | None, now: datetime) -> float | None:
+def _age_s(deed: AuditEntry | None, now: datetime) -> float | None:
     return None if deed is None else (now - deed.at).total_seconds()
 
 
-def paused_by(deeds: Sequence[Deed], queue: str | None) -> Deed | None:
+def paused_by(deeds: Sequence[AuditEntry], queue: str | None) -> AuditEntry | None:
     """The action that paused a queue, or everything for None; None when it is not on record.
 
     The newest action about it must be a pause: after a resume somebody else paused it, who left
@@ -94,7 +98,7 @@ def paused_by(deeds: Sequence[Deed], queue: str | None) -> Deed | None:
     return None
 
 
-def _concerns(deed: Deed, queue: str | None) -> bool:
+def _concerns(deed: AuditEntry, queue: str | None) -> bool:
     if queue is None:
         return deed.subject == _EVERYTHING and not deed.queue
     return deed.queue == queue or queue in deed.subject.split(", ")

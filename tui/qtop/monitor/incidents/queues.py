@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.monitor.incidents.classes import Classes, worker_for
-from qtop.monitor.incidents.incident import Lead, Verdict, first_few
-from qtop.monitor.rows import Board, QueueRow
+from qtop.monitor.incidents.incident import Incident, Link, first_few
+from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.text.format import rate
 from qtop.text.safe import counted
-from queuecore.audit import Deed
+from queuecore.audit import AuditEntry
 from resque.store import delayed
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 
 #: Actions that put jobs onto queues. They are on record at their first step, by another clock.
 _FEEDING: Final = frozenset({"requeue", "move", "edit", "undo", "run now", "enqueue", "load"})
@@ -27,7 +27,7 @@ _DOUBT: Final = timedelta(seconds=2)
 _NOTES: Final = 12
 
 
-def judged(board: Board, grown: Sequence[Grown], classes: Classes) -> Iterator[Verdict]:
+def judged(board: FleetRows, grown: Sequence[Grown], classes: Classes) -> Iterator[Incident]:
     """What is wrong with the queues at a look; `classes` are known to wait in them. O(queues)."""
     yield from _unknown(board)
     yield from _unserved(board, classes)
@@ -35,17 +35,17 @@ def judged(board: Board, grown: Sequence[Grown], classes: Classes) -> Iterator[V
     yield from _unreadable(board)
 
 
-def _unknown(board: Board) -> Iterator[Verdict]:
+def _unknown(board: FleetRows) -> Iterator[Incident]:
     for what, why in board.totals.problems.items():
-        yield Verdict("keys", "bad", f"unknown: {what} ({why})", "unknown", what, None, _mend(why))
+        yield Incident("keys", "bad", f"unknown: {what} ({why})", "unknown", what, None, _mend(why))
     wrong = [
-        Verdict(
+        Incident(
             "keys",
             "bad",
             f"queue {row.name}: {row.problem}",
             "queue",
             row.name,
-            Lead("queues", row.name),
+            Link("queues", row.name),
             _mend(row.problem),
         )
         for row in board.queues or ()
@@ -53,8 +53,8 @@ def _unknown(board: Board) -> Iterator[Verdict]:
     ]
     yield from first_few(
         wrong,
-        lambda rest: Verdict(
-            "keys", "bad", f"{rest:,} more queues cannot be read", "queue", "", Lead("queues")
+        lambda rest: Incident(
+            "keys", "bad", f"{rest:,} more queues cannot be read", "queue", "", Link("queues")
         ),
     )
 
@@ -66,7 +66,7 @@ def _mend(why: str) -> str:
     return "rename or delete the keys of another kind, or use another --namespace"
 
 
-def _unserved(board: Board, classes: Classes) -> Iterator[Verdict]:
+def _unserved(board: FleetRows, classes: Classes) -> Iterator[Incident]:
     queues = board.queues or ()
     # What somebody paused is told as such.
     rows = [row for row in queues if row.is_unserved and not row.is_paused]
@@ -76,33 +76,33 @@ def _unserved(board: Board, classes: Classes) -> Iterator[Verdict]:
         names = ", ".join(row.name for row in rows[:3]) + (", …" if len(rows) > 3 else "")
         text = f"no worker is alive that takes any: {wait} in {names}"
         remedy = worker_for((row.name for row in rows), classes)
-        yield Verdict("queues", "bad", text, "no worker", "", Lead("workers"), remedy)
+        yield Incident("queues", "bad", text, "no worker", "", Link("workers"), remedy)
         return
     yield from first_few(
         [_one_unserved(row, classes) for row in rows],
-        lambda rest: Verdict(
+        lambda rest: Incident(
             "queues",
             "bad",
             f"nobody serves {rest:,} more queues: {wait} unserved in all",
             "unserved",
-            lead=Lead("queues", filter="unserved"),
+            lead=Link("queues", filter="unserved"),
             remedy="start workers that know the classes of their jobs",
         ),
     )
 
 
-def _one_unserved(row: QueueRow, classes: Classes) -> Verdict:
+def _one_unserved(row: QueueRow, classes: Classes) -> Incident:
     remedy = worker_for([row.name], classes)
     text = f"nobody serves {row.name}: {_wait(row.depth or 0)}"
-    return Verdict("queues", "bad", text, "unserved", row.name, Lead("queues", row.name), remedy)
+    return Incident("queues", "bad", text, "unserved", row.name, Link("queues", row.name), remedy)
 
 
 def _wait(jobs: int) -> str:
     return f"{counted(jobs, 'job')} {'waits' if jobs == 1 else 'wait'}"
 
 
-def _growing(grown: Sequence[Grown]) -> list[Verdict]:
-    verdicts: list[Verdict] = []
+def _growing(grown: Sequence[Grown]) -> list[Incident]:
+    verdicts: list[Incident] = []
     for each in grown:
         row, rates = each.row, each.row.rates
         if row.is_paused or row.is_unserved:
@@ -119,13 +119,13 @@ def _growing(grown: Sequence[Grown]) -> list[Verdict]:
                 flow = end = ""
         text = f"{row.name} grows by {rate(each.per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
         verdicts.append(
-            Verdict(
+            Incident(
                 "queues",
                 "warn",
                 text,
                 "growing",
                 row.name,
-                Lead("queues", row.name),
+                Link("queues", row.name),
                 # Of one that may be paused more workers take nothing.
                 "" if row.is_paused is None else "start more of the workers that serve it",
                 each.since,
@@ -133,49 +133,49 @@ def _growing(grown: Sequence[Grown]) -> list[Verdict]:
         )
     return first_few(
         verdicts,
-        lambda rest: Verdict(
-            "queues", "warn", f"{rest:,} more queues grow", "growing", "", Lead("queues")
+        lambda rest: Incident(
+            "queues", "warn", f"{rest:,} more queues grow", "growing", "", Link("queues")
         ),
     )
 
 
-def _unreadable(board: Board) -> Iterator[Verdict]:
+def _unreadable(board: FleetRows) -> Iterator[Incident]:
     rows = [(row, row.unreadable) for row in board.queues or () if row.unreadable]
     yield from first_few(
         [
-            Verdict(
+            Incident(
                 "jobs",
                 "warn",
                 f"{counted(number, 'item')} of {row.name} set aside: workers cannot read "
                 f"{'it' if number == 1 else 'them'}",
                 "unreadable",
                 row.name,
-                Lead("queues", row.name),
+                Link("queues", row.name),
                 f"qtop show --from unreadable:{quote(row.name)}",
             )
             for row, number in rows
         ],
-        lambda rest: Verdict(
+        lambda rest: Incident(
             "jobs",
             "warn",
             f"unreadable items were set aside from {rest:,} more queues",
             "unreadable",
-            lead=Lead("queues", filter="unreadable"),
+            lead=Link("queues", filter="unreadable"),
         ),
     )
 
 
-def delayed_aside(board: Board, survey: Survey) -> Iterator[Verdict]:
+def delayed_aside(board: FleetRows, survey: HealthReport) -> Iterator[Incident]:
     """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
     under which they lie, its own row tells.)"""
     if survey.aside and not any(row.name == delayed.ASIDE for row in board.queues or ()):
-        yield Verdict(
+        yield Incident(
             "jobs",
             "warn",
             f"{counted(survey.aside, 'delayed job')} set aside: unreadable, or no queue to go to",
             "unreadable",
             delayed.ASIDE,
-            Lead("scheduled"),
+            Link("scheduled"),
             f"qtop show --from unreadable:{delayed.ASIDE}",
         )
 
@@ -196,12 +196,12 @@ class _Note(NamedTuple):
     server_time: datetime
 
 
-def _noted(board: Board, at_mono: float) -> _Note:
+def _noted(board: FleetRows, at_mono: float) -> _Note:
     depths = {row.name: row.depth for row in board.queues or () if row.depth is not None}
     return _Note(at_mono, depths, board.server_time)
 
 
-def _fed(notes: Sequence[_Note], deeds: Sequence[Deed]) -> list[tuple[dict[str, int], ...]]:
+def _fed(notes: Sequence[_Note], deeds: Sequence[AuditEntry]) -> list[tuple[dict[str, int], ...]]:
     """The depths before and after each of the times between which operators put jobs onto
     queues."""
     moments = [deed.at for deed in deeds if deed.action in _FEEDING]
@@ -220,7 +220,9 @@ class Growth:
         self._notes: deque[_Note] = deque()
         self._since: dict[str, datetime] = {}
 
-    def add(self, board: Board, at_mono: float, deeds: Sequence[Deed] = ()) -> list[Grown]:
+    def add(
+        self, board: FleetRows, at_mono: float, deeds: Sequence[AuditEntry] = ()
+    ) -> list[Grown]:
         """Take in a look; return what grows, fastest first. What came while operators put jobs onto
         queues, by the `deeds` on record, is no growth. O(queues)."""
         if board.queues is None:

@@ -20,22 +20,22 @@ from qtop.monitor.incidents import (
     workers,
 )
 from qtop.monitor.incidents.classes import waiting_classes
-from qtop.monitor.incidents.failures import FailurePace
-from qtop.monitor.incidents.incident import SEVERITIES, Check, Severity, Verdict
+from qtop.monitor.incidents.failures import FailureRate
+from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
 from qtop.monitor.incidents.jobs import Durations
 from qtop.monitor.incidents.lease import LockWatch
 from qtop.monitor.incidents.queues import Growth
 from qtop.monitor.incidents.steady import Steady
-from qtop.monitor.rows import Board
-from qtop.search.newest import Marks
+from qtop.monitor.rows import FleetRows
+from qtop.search.newest import GroupMemory
 from qtop.text.safe import ago, how_many
-from resque.store.health import Survey
+from resque.store.health import HealthReport
 
 _CHECKS: Final = get_args(Check)
 _QUOTES: Final = "(Redis says: "
 
 
-class Judge:
+class IncidentRules:
     """Judges look after look.
 
     Args:
@@ -51,15 +51,15 @@ class Judge:
         self._growth = Growth(thresholds)
         self._durations = Durations()
         self._lock = LockWatch()
-        self._pace = FailurePace()
-        self.marks = Marks()
+        self._pace = FailureRate()
+        self.marks = GroupMemory()
         self._first_seen: dict[tuple[str, str, str], datetime] = {}
         self._began: datetime | None = None
         self._steady = Steady() if is_steady else None
 
     def judge(
-        self, board: Board, at_mono: float, *, survey: Survey | None, rtt_ms: float | None
-    ) -> tuple[Verdict, ...]:
+        self, board: FleetRows, at_mono: float, *, survey: HealthReport | None, rtt_ms: float | None
+    ) -> tuple[Incident, ...]:
         """What is wrong, the worst first; when nothing is, one that says so comes first.
 
         Args:
@@ -83,7 +83,9 @@ class Judge:
             return tuple(dated)
         return (_all_well(board, survey), *dated)
 
-    def fleet(self, board: Board, at_mono: float, survey: Survey | None) -> Iterator[Verdict]:
+    def fleet(
+        self, board: FleetRows, at_mono: float, survey: HealthReport | None
+    ) -> Iterator[Incident]:
         """What is wrong with queues, workers and jobs, in no order, without when it began."""
         deeds = survey.deeds or () if survey is not None else ()
         self._durations.add(board)
@@ -111,11 +113,11 @@ class Judge:
             return None
         return self._durations.nearly_all_s(class_name)
 
-    def _dated(self, found: Iterable[Verdict], now: datetime) -> list[Verdict]:
+    def _dated(self, found: Iterable[Incident], now: datetime) -> list[Incident]:
         if self._began is None:
             self._began = now
         before, self._first_seen = self._first_seen, {}
-        dated: list[Verdict] = []
+        dated: list[Incident] = []
         for verdict in found:
             if verdict.since is None:
                 since = self._first_seen[verdict.key] = before.get(verdict.key, now)
@@ -124,7 +126,7 @@ class Judge:
         return dated
 
 
-def _all_well(board: Board, survey: Survey | None) -> Verdict:
+def _all_well(board: FleetRows, survey: HealthReport | None) -> Incident:
     totals = board.totals
     last = "no failure on record"
     if totals.failed != 0:
@@ -139,7 +141,7 @@ def _all_well(board: Board, survey: Survey | None) -> Verdict:
     advice = "jobs come as from: qtop enqueue Sleep 5 --queue sleep" if totals.queues == 0 else ""
     # What is unknown is not well.
     severity: Severity = "note" if survey is not None and survey.problems else "good"
-    return Verdict("all", severity, f"{begin}: {queues}, {workers}, {last}", remedy=advice)
+    return Incident("all", severity, f"{begin}: {queues}, {workers}, {last}", remedy=advice)
 
 
 def _ago(age_s: float) -> str:
@@ -147,9 +149,9 @@ def _ago(age_s: float) -> str:
     return "less than a minute ago" if age_s < 60 else f"{ago(age_s)} ago"
 
 
-def no_answer(why: str, since: datetime | None) -> Verdict:
+def no_answer(why: str, since: datetime | None) -> Incident:
     """Redis does not answer, or refuses to. `since` is when it last did."""
     remedy = "qtop goes on trying; what is shown is as it was"
     # A refusal quotes Redis.
     text = f"Redis refuses: {why}" if _QUOTES in why else f"Redis does not answer: {why}"
-    return Verdict("answer", "bad", text, remedy=remedy, since=since)
+    return Incident("answer", "bad", text, remedy=remedy, since=since)

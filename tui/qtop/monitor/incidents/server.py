@@ -7,11 +7,11 @@ from typing import Final
 
 from qtop.config.limits import Thresholds
 from qtop.monitor.incidents import server_checks
-from qtop.monitor.incidents.incident import Check, Lead, Severity, Verdict
+from qtop.monitor.incidents.incident import Check, Incident, Link, Severity
 from qtop.monitor.incidents.lease import Lease
 from qtop.monitor.incidents.server_checks import Finding
-from resque.store.health import Part, Survey
-from resque.store.server_info import Facts
+from resque.store.health import HealthPart, HealthReport
+from resque.store.server_info import ServerInfo
 
 #: What begins the sentence of a finding.
 _SUBJECTS: Final = {
@@ -24,7 +24,7 @@ _SUBJECTS: Final = {
     "scheduler": "scheduler: ",
 }
 #: What a part of a survey tells, in words.
-UNKNOWN: Final[dict[Part, str]] = {
+UNKNOWN: Final[dict[HealthPart, str]] = {
     "server": "Redis's memory, eviction and persistence",
     "scheduler": "the scheduler and delayed jobs",
     "deeds": "who paused what",
@@ -34,7 +34,7 @@ UNKNOWN: Final[dict[Part, str]] = {
 }
 
 
-def judged(survey: Survey, lease: Lease | None, thresholds: Thresholds) -> Iterator[Verdict]:
+def judged(survey: HealthReport, lease: Lease | None, thresholds: Thresholds) -> Iterator[Incident]:
     """What is wrong beside queues, workers and jobs; what could not be found out is a note."""
     if survey.facts is not None:
         yield from _of_facts(survey.facts, thresholds)
@@ -42,18 +42,18 @@ def judged(survey: Survey, lease: Lease | None, thresholds: Thresholds) -> Itera
         yield from _told(server_checks.clock(survey.skew_s, thresholds), "clock")
     yield from _scheduler(survey, lease, thresholds)
     for part, why in survey.problems.items():
-        yield Verdict("server", "note", f"unknown: {UNKNOWN[part]} ({why})", "unknown", part)
+        yield Incident("server", "note", f"unknown: {UNKNOWN[part]} ({why})", "unknown", part)
 
 
-def slow(rtt_ms: float | None, thresholds: Thresholds) -> Iterator[Verdict]:
+def slow(rtt_ms: float | None, thresholds: Thresholds) -> Iterator[Incident]:
     """Whether Redis answers slowly. `rtt_ms` is what looks take of late."""
     if rtt_ms is not None and rtt_ms > thresholds.slow_look_ms:
         text = f"Redis answers slowly: a look at everything takes {rtt_ms / 1_000:.1f} s"
         remedy = "qtop doctor tells how long one round trip takes"
-        yield Verdict("server", "warn", text, "slow", remedy=remedy)
+        yield Incident("server", "warn", text, "slow", remedy=remedy)
 
 
-def _of_facts(facts: Facts, thresholds: Thresholds) -> Iterator[Verdict]:
+def _of_facts(facts: ServerInfo, thresholds: Thresholds) -> Iterator[Incident]:
     yield from _told(server_checks.role(facts), "server")
     if facts.fields.get("role") == "slave":
         return  # the rest is its primary's business
@@ -63,7 +63,7 @@ def _of_facts(facts: Facts, thresholds: Thresholds) -> Iterator[Verdict]:
     yield from _told(server_checks.connections(facts, thresholds), "server")
 
 
-def _told(finding: Finding, check: Check, lead: Lead | None = None) -> Iterator[Verdict]:
+def _told(finding: Finding, check: Check, lead: Link | None = None) -> Iterator[Incident]:
     if finding.level == "OK":
         return
     severity: Severity = "bad" if finding.level == "ERROR" else "warn"
@@ -72,10 +72,12 @@ def _told(finding: Finding, check: Check, lead: Lead | None = None) -> Iterator[
     text = _SUBJECTS.get(finding.check, "") + finding.text
     if finding.level == "UNKNOWN":
         text = f"unknown: {finding.check}: {finding.text}"
-    yield Verdict(check, severity, text, finding.check, "", lead, finding.remedy)
+    yield Incident(check, severity, text, finding.check, "", lead, finding.remedy)
 
 
-def _scheduler(survey: Survey, lease: Lease | None, thresholds: Thresholds) -> Iterator[Verdict]:
+def _scheduler(
+    survey: HealthReport, lease: Lease | None, thresholds: Thresholds
+) -> Iterator[Incident]:
     if survey.master is None or survey.due is None or survey.taken is None:
         return
     overdue_s = survey.taken.timestamp() - survey.due
@@ -83,7 +85,7 @@ def _scheduler(survey: Survey, lease: Lease | None, thresholds: Thresholds) -> I
     finding = server_checks.scheduler(lease, is_due, overdue_s, survey.schedules or 0)
     if finding.level != "UNKNOWN":
         # It is when a survey was the first: the next ones will tell.
-        yield from _told(finding, "scheduler", Lead("scheduled"))
+        yield from _told(finding, "scheduler", Link("scheduled"))
     late = server_checks.late(survey.master or None, overdue_s, thresholds)
     if late is not None and finding.level in ("OK", "UNKNOWN"):
-        yield Verdict("scheduler", "warn", late.text, "late", "", Lead("scheduled"), late.remedy)
+        yield Incident("scheduler", "warn", late.text, "late", "", Link("scheduled"), late.remedy)

@@ -11,9 +11,9 @@ from typing import Final, Literal
 from qtop.config.limits import USUAL, Thresholds
 from qtop.monitor.incidents.lease import FRESH_S, STALE_S, Lease
 from qtop.text.safe import ago, counted
-from resque.store.server_info import Facts
+from resque.store.server_info import ServerInfo
 
-Level = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
+FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
 """UNKNOWN is a check that could not be made: neither well nor wrong."""
 
 _SKEW_ERROR_S: Final = 150
@@ -26,13 +26,13 @@ class Finding:
     is `latent` when it hurts only together with something else that has not happened."""
 
     check: str
-    level: Level
+    level: FindingLevel
     text: str
     remedy: str = ""
     latent: bool = False
 
 
-def role(facts: Facts) -> Finding:
+def role(facts: ServerInfo) -> Finding:
     """Whether the server takes writes."""
     told = facts.fields.get("role", "unknown")
     if told == "slave":
@@ -44,7 +44,7 @@ def role(facts: Facts) -> Finding:
     return Finding("role", "OK", "a primary")
 
 
-def memory(facts: Facts, thresholds: Thresholds = USUAL) -> Iterator[Finding]:
+def memory(facts: ServerInfo, thresholds: Thresholds = USUAL) -> Iterator[Finding]:
     """How full the memory is, and what the server does when it is full."""
     used, limit = _integer(facts, "used_memory"), _integer(facts, "maxmemory")
     if used is None or limit is None:
@@ -58,7 +58,7 @@ def memory(facts: Facts, thresholds: Thresholds = USUAL) -> Iterator[Finding]:
 def _memory(used: int, limit: int, thresholds: Thresholds) -> Finding:
     text = f"{_mib(used)} used" + (f" of {_mib(limit)}" if limit else ", no limit set")
     if limit and used >= limit * thresholds.memory_part:
-        level: Level = "ERROR" if used >= limit else "WARN"
+        level: FindingLevel = "ERROR" if used >= limit else "WARN"
         remedy = "raise maxmemory where the machine has more, or let workers catch up"
         return Finding("memory", level, text, remedy)
     return Finding("memory", "OK", text)
@@ -81,7 +81,7 @@ def _eviction(policy: str, has_limit: bool) -> Finding:
     return Finding("eviction", "WARN", text, remedy, latent=not has_limit)
 
 
-def connections(facts: Facts, thresholds: Thresholds = USUAL) -> Finding:
+def connections(facts: ServerInfo, thresholds: Thresholds = USUAL) -> Finding:
     """Whether the server will go on taking connections."""
     used, limit = _integer(facts, "connected_clients"), _integer(facts, "maxclients")
     if used is None or limit is None:
@@ -94,7 +94,7 @@ def connections(facts: Facts, thresholds: Thresholds = USUAL) -> Finding:
     return Finding("connections", "WARN", text, remedy)
 
 
-def persistence(facts: Facts) -> Finding:
+def persistence(facts: ServerInfo) -> Finding:
     """What a crash of the server would cost."""
     fields = facts.fields
     for field, what in (
@@ -125,7 +125,7 @@ def clock(skew_s: float, thresholds: Thresholds = USUAL) -> Finding:
         text = f"the server's and this machine's agree, to {thresholds.clock_skew_s:g} s"
         return Finding("clock", "OK", text)
     side = "ahead of" if skew_s > 0 else "behind"
-    level: Level = "ERROR" if abs(skew_s) > _SKEW_ERROR_S else "WARN"
+    level: FindingLevel = "ERROR" if abs(skew_s) > _SKEW_ERROR_S else "WARN"
     text = f"the server's is {abs(skew_s):,.0f} s {side} this machine's"
     return Finding("clock", level, text, "synchronise both with NTP: ages and delays are wrong")
 
@@ -163,7 +163,7 @@ def _held(lease: Lease, due: str) -> Finding:
     gone = ", and no such process runs on this machine" if lease.is_gone else ""
     when = "" if lease.left_s is None else f", in {ago(max(1.0, lease.left_s))}"
     remedy = f"start another, which takes over when that lock ends{when}: qtop scheduler"
-    level: Level = "ERROR" if due else "WARN"
+    level: FindingLevel = "ERROR" if due else "WARN"
     text = f"{holds}, and has not renewed it for {ago(idle_s)}{gone}{due}"
     return Finding("scheduler", level, text, remedy)
 
@@ -191,7 +191,7 @@ def argument(name: str) -> str:
     return f"{'-- ' if name.startswith('-') else ''}{quote(name)}"
 
 
-def _integer(facts: Facts, field: str) -> int | None:
+def _integer(facts: ServerInfo, field: str) -> int | None:
     text = facts.fields.get(field, "")
     return int(text) if text.isascii() and text.isdigit() else None
 

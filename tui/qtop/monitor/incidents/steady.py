@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from qtop.monitor.incidents.incident import Verdict
-from qtop.monitor.rows import Board
+from qtop.monitor.incidents.incident import Incident
+from qtop.monitor.rows import FleetRows
 
 #: What is not found any more is told for so much longer.
 STAYS_S: Final = 10.0
@@ -16,7 +16,7 @@ _Key = tuple[str, str, str]
 
 
 class _Told(NamedTuple):
-    verdict: Verdict
+    verdict: Incident
     found_mono: float
 
 
@@ -33,12 +33,12 @@ class Steady:
         self._told: dict[_Key, _Told] = {}
         self._waiting: frozenset[_Key] = frozenset()
         self._found: frozenset[_Key] = frozenset()
-        self._look: tuple[Board, float] | None = None
+        self._look: tuple[FleetRows, float] | None = None
         self._is_settled = self._is_slow = False
 
     def told(
-        self, found: Iterable[Verdict], board: Board, at_mono: float, *, is_whole: bool
-    ) -> list[Verdict]:
+        self, found: Iterable[Incident], board: FleetRows, at_mono: float, *, is_whole: bool
+    ) -> list[Incident]:
         """What is told of what was found.
 
         Args:
@@ -68,5 +68,5 @@ class Steady:
         ]
 
 
-def _is_unknown(verdict: Verdict) -> bool:
+def _is_unknown(verdict: Incident) -> bool:
     return verdict.kind == "unknown" or (verdict.check, verdict.kind) == ("keys", "queue")

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import Lead, Verdict
-from qtop.monitor.rows import Board, WorkerRow
+from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.rows import FleetRows, WorkerRow
 from qtop.text.safe import ago, counted
 
 _HOSTS = 3
 
 
-def judged(board: Board, thresholds: Thresholds) -> Iterator[Verdict]:
+def judged(board: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
     """What is wrong with the workers at a look; nothing when they are unknown, which is told as
     such. O(workers)."""
     rows = board.workers or ()
@@ -34,7 +34,7 @@ def judged(board: Board, thresholds: Thresholds) -> Iterator[Verdict]:
         beats = f"heartbeats of {counted(len(ahead), 'worker')}"
         text = f"{beats} are up to {ago(furthest_s)} in the future{_where(ahead)}"
         remedy = "synchronise the clocks with NTP"
-        yield Verdict("clock", "warn", text, "ahead", "", Lead("workers"), remedy)
+        yield Incident("clock", "warn", text, "ahead", "", Link("workers"), remedy)
     unknown = [row for row in odd if row.condition == "no heartbeat"]
     if unknown:
         yield _without_heartbeat(unknown)
@@ -43,45 +43,45 @@ def judged(board: Board, thresholds: Thresholds) -> Iterator[Verdict]:
         yield _unread(unread)
 
 
-def _dead(board: Board, dead: Sequence[WorkerRow]) -> Iterator[Verdict]:
+def _dead(board: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
     holding = [row for row in dead if row.record is not None]
     remedy = "qtop prune"
     lead = _lead(dead, "dead?")
     oldest_s = max(row.heartbeat_age_s or 0.0 for row in dead)
     since = board.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(dead), 'worker')} dead: silent for {_up_to(dead)}{_where(dead)}"
-    yield Verdict("workers", "warn", text, "dead", "", lead, remedy, since)
+    yield Incident("workers", "warn", text, "dead", "", lead, remedy, since)
     if holding:
         is_one = len(holding) == 1
         text = (
             f"{counted(len(holding), 'job')} {'is' if is_one else 'are'} in dead hands: "
             f"{'it becomes a failure' if is_one else 'they become failures'} when pruned"
         )
-        yield Verdict("workers", "bad", text, "in dead hands", "", _lead(holding, "dead?"), remedy)
+        yield Incident("workers", "bad", text, "in dead hands", "", _lead(holding, "dead?"), remedy)
 
 
-def _silent(board: Board, silent: Sequence[WorkerRow]) -> Verdict:
+def _silent(board: FleetRows, silent: Sequence[WorkerRow]) -> Incident:
     oldest_s = max(row.heartbeat_age_s or 0.0 for row in silent)
     since = board.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
     remedy = "look at their machines, and at their way to Redis"
-    return Verdict("workers", "warn", text, "silent", "", _lead(silent, "silent"), remedy, since)
+    return Incident("workers", "warn", text, "silent", "", _lead(silent, "silent"), remedy, since)
 
 
-def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Verdict:
+def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
     text = (
         f"{counted(len(unknown), 'worker')} without heartbeat, perhaps of another implementation: "
         f"{'its' if len(unknown) == 1 else 'their'} life is unknown"
     )
     lead = _lead(unknown, '"no heartbeat"')
-    return Verdict("workers", "note", text, "no heartbeat", "", lead)
+    return Incident("workers", "note", text, "no heartbeat", "", lead)
 
 
-def _unread(rows: Sequence[WorkerRow]) -> Verdict:
+def _unread(rows: Sequence[WorkerRow]) -> Incident:
     record = rows[0].record
     why = "" if record is None else f" ({record.problem})"
     text = f"unknown: what {counted(len(rows), 'worker')} hold{'s' * (len(rows) == 1)}{why}"
-    return Verdict("keys", "bad", text, "in hand", "", _lead(rows, "unknown"))
+    return Incident("keys", "bad", text, "in hand", "", _lead(rows, "unknown"))
 
 
 def _up_to(rows: Sequence[WorkerRow]) -> str:
@@ -90,10 +90,10 @@ def _up_to(rows: Sequence[WorkerRow]) -> str:
     return oldest if len(rows) == 1 else f"up to {oldest}"
 
 
-def _lead(rows: Sequence[WorkerRow], state: str) -> Lead:
+def _lead(rows: Sequence[WorkerRow], state: str) -> Link:
     if len(rows) == 1:
-        return Lead("workers", rows[0].identity.text)
-    return Lead("workers", filter=state)
+        return Link("workers", rows[0].identity.text)
+    return Link("workers", filter=state)
 
 
 def _where(rows: Sequence[WorkerRow]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from queuecore.bulk import Taking
 from resque.codec import Payload, decode_payload, encode, members
 from resque.errors import ResqueError
@@ -35,7 +35,7 @@ class Change:
             parts["args"] = self.args
         return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
 
-    def taking(self, source: Source, raw: bytes) -> Taking | str:
+    def taking(self, source: JobSource, raw: bytes) -> Taking | str:
         """What becomes of an item: where it goes and as what, or why it cannot be edited."""
         queue, payload = source.name, raw
         if source.kind == "failed":

@@ -16,8 +16,8 @@ from queuecore.times import wall_now
 from resque.keys import Keys
 from resque.store import health
 from resque.store.guard import Guard
-from resque.store.health import Survey
-from resque.store.snapshot import Looker, Snapshot
+from resque.store.health import HealthReport
+from resque.store.snapshot import Snapshot, SnapshotReader
 
 T = TypeVar("T")
 
@@ -26,13 +26,13 @@ ACTION_TIMEOUT_S: Final = 5.0
 FAILURES_READ: Final = 500
 
 
-class Source(Protocol):
+class System(Protocol):
     """Where looks come from and actions go."""
 
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
         """Look at everything; `tails` are those of the look before. Raises StoreError."""
 
-    async def survey(self, queues: Sequence[str] = ()) -> Survey:
+    async def survey(self, queues: Sequence[str] = ()) -> HealthReport:
         """What is wanted to be known now and then, also of these queues. Raises StoreError."""
 
     async def run(self, operation: Operation[T]) -> T:
@@ -42,7 +42,7 @@ class Source(Protocol):
         """Close the connections."""
 
 
-class RedisSource:
+class ResqueSystem:
     """A Redis. Making one imports the client, which takes some 100 ms, and connects nothing.
 
     With `read_only` it sends nothing that could change data, whatever it is asked to: whoever asks
@@ -54,7 +54,7 @@ class RedisSource:
         from queuecore.stores import AsyncStore
 
         self._keys = keys
-        self._looker = Looker(keys, failures_limit=FAILURES_READ)
+        self._looker = SnapshotReader(keys, failures_limit=FAILURES_READ)
         self._read_only = read_only
         self._guard = Guard(keys, wall_now)
         self._looks = AsyncStore(address, timeout_s=LOOK_TIMEOUT_S, client_name="qtop-looks")
@@ -68,7 +68,7 @@ class RedisSource:
         reading = await self._looks.run(self._let_through(self._looker.look(tails)))
         return await in_turns(reading)
 
-    async def survey(self, queues: Sequence[str] = ()) -> Survey:
+    async def survey(self, queues: Sequence[str] = ()) -> HealthReport:
         """Three round trips on the connection of the looks; see `survey.look`."""
         lock = self._keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
         before_s = time.time()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qtop.search.selection import Source
+from qtop.search.selection import JobSource
 from qtop.text.redact import OPEN, Redactor
 from queuecore.windows import Item, whole
 from resque.errors import ResqueError
@@ -33,7 +33,7 @@ class Exported:
     place: int = 0
 
 
-def line_of(item: Item, source: Source, redactor: Redactor = OPEN, *, place: int = 0) -> str:
+def line_of(item: Item, source: JobSource, redactor: Redactor = OPEN, *, place: int = 0) -> str:
     """An item as a line of a file, without what `redactor` hides; `place` is where it was on its
     list. O(bytes).
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from qtop.search.chosen import Chosen
-from qtop.search.failure_groups import Fingerprint, Reader
+from qtop.search.chosen import Selection
+from qtop.search.failure_groups import GroupKey, Reader
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import Walk
-from qtop.search.selection import Hit, Source, hit_of
+from qtop.search.selection import Hit, JobSource, hit_of
 from qtop.search.walker import Read, walk
 from qtop.text.safe import safe
 from qtop.text.truncate import beginning
@@ -30,13 +30,13 @@ _KEPT_OF_ARGUMENTS: Final = (80, 8, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FailureQuery:
     """Which failures: of one list, of some groups (None: of any), as a filter says. `but` turns the
     groups round: all but these, which is what "other" means."""
 
     list_name: str = FAILED
     filter: Filter = Filter("")  # noqa: RUF009  a constant
-    groups: frozenset[Fingerprint] | None = None
+    groups: frozenset[GroupKey] | None = None
     but: bool = False
     named: str = ""
 
@@ -46,9 +46,9 @@ class Wanted:
         return self.groups is None and self.filter.is_empty
 
     @property
-    def source(self) -> Source:
+    def source(self) -> JobSource:
         """The list."""
-        return Source("failed", self.list_name)
+        return JobSource("failed", self.list_name)
 
     def __str__(self) -> str:
         """In words, for the record."""
@@ -60,10 +60,10 @@ class Wanted:
         return ", ".join(words)
 
 
-class Search:
+class FailureSearch:
     """Tells which entries are wanted. `now` is the server's clock, for ages."""
 
-    def __init__(self, wanted: Wanted, now: datetime) -> None:
+    def __init__(self, wanted: FailureQuery, now: datetime) -> None:
         self.wanted = wanted
         self.now = now
         self._source = wanted.source
@@ -88,7 +88,7 @@ class Search:
 class Matches:
     """The failures that are wanted: the newest ones listed, all of them counted."""
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: FailureSearch) -> None:
         self.search = search
         self.count = 0
         self._listed: list[Failure] = []
@@ -132,18 +132,18 @@ def slim(failure: Failure) -> Failure:
 async def choose(
     read: Read,
     keys: Keys,
-    search: Search,
+    search: FailureSearch,
     tell: Callable[[int, int], None],
     *,
     spare_poisoned: bool,
     refusal: Callable[[bytes], str | None] = lambda raw: None,
-) -> Chosen:
+) -> Selection:
     """Find all that is wanted, for an action to come: exactly what is in the list now.
 
     Of several failures those are spared that killed their process again and again, with
     `spare_poisoned`. Raises StoreError. Costs a walk through the list.
     """
-    chosen, name = Chosen(), search.wanted.list_name
+    chosen, name = Selection(), search.wanted.list_name
     suspects: list[Hit] = []
     spared: Hit | None = None
 
@@ -180,7 +180,7 @@ async def choose(
     return chosen
 
 
-def title(mark: Fingerprint) -> str:
+def title(mark: GroupKey) -> str:
     """A group in words: safe text."""
     if mark.problem is not None:
         return safe(mark.problem)

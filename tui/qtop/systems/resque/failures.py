@@ -7,18 +7,28 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from qtop.actions.plan import Outcome, Plan, Run, Seen, acted, cleared, count_of, list_of, way_back
-from qtop.actions.throttle import Pace
+from qtop.actions.plan import (
+    ClearPreview,
+    Outcome,
+    Plan,
+    RunOperation,
+    acted,
+    cleared,
+    count_of,
+    list_of,
+    way_back,
+)
+from qtop.actions.throttle import Throttle
 from qtop.config.undo_limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
-from qtop.search.chosen import Chosen
+from qtop.search.chosen import Selection
 from qtop.search.fields import of_failure
 from qtop.search.selection import Hit
-from qtop.systems.resque.failure_search import Wanted
+from qtop.systems.resque.failure_search import FailureQuery
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore.action_record import Actor, Trail
-from queuecore.bulk import Mark, Result
+from queuecore.action_record import ActionRecord, Actor
+from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Steps
 from resque.keys import Keys
 from resque.store import failure_actions, failures
@@ -26,12 +36,12 @@ from resque.store.failures import FAILED, Failure
 
 _MOST_NAMED: Final = 5
 #: Makes the operation on what is marked, in steps of so many, from the trail that it is to leave.
-_Deed = Callable[[Sequence[Mark], Trail, int], Steps[Result]]
+_Deed = Callable[[Sequence[JobRef], ActionRecord, int], Steps[Result]]
 
 
-def chosen_of(entries: Iterable[Failure]) -> Chosen:
+def chosen_of(entries: Iterable[Failure]) -> Selection:
     """Entries that somebody pointed at, in figures."""
-    chosen = Chosen()
+    chosen = Selection()
     for entry in entries:
         subject = of_failure(entry, entry.failed_at or datetime.now().astimezone())
         chosen.add(Hit(entry.item, entry.place, subject, entry))
@@ -59,16 +69,21 @@ class FailurePlans:
         queue: str | None = None,
     ) -> Plan:
         """Put the jobs of these very entries back onto their queues, or all onto `queue`."""
-        wanted = Wanted(list_name)
+        wanted = FailureQuery(list_name)
         return self.requeue_all(chosen_of(entries), wanted, queue=queue, asks=False)
 
     def requeue_all(
-        self, chosen: Chosen, wanted: Wanted, *, queue: str | None = None, asks: bool = True
+        self,
+        chosen: Selection,
+        wanted: FailureQuery,
+        *,
+        queue: str | None = None,
+        asks: bool = True,
     ) -> Plan:
         """Put the jobs of all that was found back onto their queues, or all onto `queue`."""
         name = wanted.list_name
 
-        def deed(marks: Sequence[Mark], trail: Trail, at_once: int) -> Steps[Result]:
+        def deed(marks: Sequence[JobRef], trail: ActionRecord, at_once: int) -> Steps[Result]:
             return failure_actions.requeue(
                 self._keys, marks, trail, list_name=name, queue=queue, at_once=at_once
             )
@@ -87,12 +102,12 @@ class FailurePlans:
 
     def delete(self, entries: Iterable[Failure], list_name: str = FAILED) -> Plan:
         """Delete these very entries."""
-        return self.delete_all(chosen_of(entries), Wanted(list_name), asks=False)
+        return self.delete_all(chosen_of(entries), FailureQuery(list_name), asks=False)
 
-    def delete_all(self, chosen: Chosen, wanted: Wanted, *, asks: bool = True) -> Plan:
+    def delete_all(self, chosen: Selection, wanted: FailureQuery, *, asks: bool = True) -> Plan:
         """Delete all that was found."""
 
-        def deed(marks: Sequence[Mark], trail: Trail, at_once: int) -> Steps[Result]:
+        def deed(marks: Sequence[JobRef], trail: ActionRecord, at_once: int) -> Steps[Result]:
             name = wanted.list_name
             return failure_actions.delete(self._keys, marks, trail, list_name=name, at_once=at_once)
 
@@ -104,22 +119,22 @@ class FailurePlans:
         """Put another payload onto a queue, in place of a failure's; it was shown beforehand."""
         chosen = chosen_of([entry])
 
-        def deed(marks: Sequence[Mark], trail: Trail, at_once: int) -> Steps[Result]:
+        def deed(marks: Sequence[JobRef], trail: ActionRecord, at_once: int) -> Steps[Result]:
             (mark,) = marks
             return failure_actions.edit_and_requeue(
                 self._keys, mark, queue, payload, trail, list_name=list_name
             )
 
         done = "edited and requeued"
-        return self._plan("Edit", done, chosen, Wanted(list_name), deed, [], "undoable")
+        return self._plan("Edit", done, chosen, FailureQuery(list_name), deed, [], "undoable")
 
-    def clear(self, seen: Seen, list_name: str = FAILED) -> Plan:
+    def clear(self, seen: ClearPreview, list_name: str = FAILED) -> Plan:
         """Delete the failures that were there when `seen` was read."""
         length = seen.extent.length
         subject = "all failures" if list_name == FAILED else f"all of {list_name}"
         trail = self._trail("clear", subject, length, list_name, seen.size_bytes)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             deleted = await send(failures.clear(self._keys, seen.extent, trail, list_name))
             return cleared(deleted, "from the failures", trail)
 
@@ -133,22 +148,22 @@ class FailurePlans:
         self,
         verb: str,
         done: str,
-        chosen: Chosen,
-        wanted: Wanted,
+        chosen: Selection,
+        wanted: FailureQuery,
         deed: _Deed,
         lines: Sequence[str],
         danger: Danger,
         *,
         puts_back: bool = True,
     ) -> Plan:
-        many, pace = len(chosen.marks), Pace()
+        many, pace = len(chosen.marks), Throttle()
         what = count_of(many, "failed job")
-        subject = what if wanted == Wanted(wanted.list_name) else f"{what} of {wanted}"
+        subject = what if wanted == FailureQuery(wanted.list_name) else f"{what} of {wanted}"
         # An undo keeps what left the list, and what was pushed.
         size_bytes = chosen.size_bytes * (2 if puts_back else 1)
         trail = self._trail(verb.lower(), subject, many, wanted.list_name, size_bytes)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             result = await send(deed(chosen.marks, trail, pace.at_once))
             return acted(done, result, trail)
 
@@ -164,13 +179,13 @@ class FailurePlans:
 
     def _trail(
         self, action: str, subject: str, planned: int, list_name: str, size_bytes: int | None
-    ) -> Trail:
+    ) -> ActionRecord:
         source = failures.list_key(self._keys, list_name)
         undo_s = self._limits.seconds_for(size_bytes)
-        return Trail(self._actor, action, subject, source, planned, undo_s=undo_s)
+        return ActionRecord(self._actor, action, subject, source, planned, undo_s=undo_s)
 
 
-def _which(chosen: Chosen) -> list[str]:
+def _which(chosen: Selection) -> list[str]:
     """The classes, the queues and the span of failures, a line each."""
     lines = ["Classes: " + _named(chosen.classes)]
     many = len(chosen.queues)

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from qtop.search.chosen import Chosen
+from qtop.search.chosen import Selection
 from qtop.search.fields import Subject, of_waiting
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import Walk
-from qtop.search.selection import Hit, Source
+from qtop.search.selection import Hit, JobSource
 from qtop.search.walker import Read, walk
 from qtop.systems.resque.waiting import JobRow, numbered, slim
 from queuecore.windows import read_item
@@ -24,7 +24,7 @@ class JobSearch:
     """Tells which items of a list match. Those over 64 KiB are not looked into: neither a filter
     nor its opposite matches them."""
 
-    def __init__(self, source: Source, wanted: Filter) -> None:
+    def __init__(self, source: JobSource, wanted: Filter) -> None:
         self.source = source
         self.wanted = wanted
         #: Items that were too long to be looked into, where that would have mattered.
@@ -73,10 +73,10 @@ async def choose(
     tell: Callable[[int, int], None],
     *,
     refusal: Callable[[bytes], str | None] = lambda raw: None,
-) -> Chosen:
+) -> Selection:
     """Find all that matches, for an action to come: exactly what is in the list now. Raises
     StoreError. Costs a walk through the list, 28 bytes of memory for each match."""
-    chosen = Chosen()
+    chosen = Selection()
 
     def visit(reply: bytes | list[bytes | int], place: int) -> None:
         hit = search.hit(reply, place)
@@ -89,11 +89,11 @@ async def choose(
 
 def chosen_of(
     rows: Iterable[JobRow],
-    source: Source,
+    source: JobSource,
     refusal: Callable[[bytes], str | None] = lambda raw: None,
-) -> Chosen:
+) -> Selection:
     """Jobs that somebody pointed at, in figures."""
-    chosen = Chosen()
+    chosen = Selection()
     for row in rows:
         subject = Subject(
             class_name=row.class_name, queue=source.name, is_readable=row.problem is None

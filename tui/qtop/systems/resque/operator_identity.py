@@ -9,7 +9,7 @@ import resque
 from queuecore.action_record import Actor
 
 
-def actor() -> Actor:
+def operator_identity() -> Actor:
     """`user@host`, and this version of qtop."""
     try:
         user = getpass.getuser()

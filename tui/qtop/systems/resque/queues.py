@@ -7,16 +7,26 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from qtop.actions.plan import Outcome, Plan, Run, Seen, acted, count_of, typeable, waiting, way_back
-from qtop.actions.throttle import Pace
+from qtop.actions.plan import (
+    ClearPreview,
+    Outcome,
+    Plan,
+    RunOperation,
+    acted,
+    count_of,
+    typeable,
+    waiting,
+    way_back,
+)
+from qtop.actions.throttle import Throttle
 from qtop.config.undo_limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
-from qtop.search.chosen import Chosen
-from qtop.search.selection import Source
+from qtop.search.chosen import Selection
+from qtop.search.selection import JobSource
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
 from queuecore import bulk, windows
-from queuecore.action_record import Actor, Trail
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import Decide, Result, Taking
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
@@ -45,7 +55,7 @@ class JobPlans:
         self._sign = sign
 
     def delete(
-        self, source: Source, chosen: Chosen, where: str = "", *, asks: bool = False
+        self, source: JobSource, chosen: Selection, where: str = "", *, asks: bool = False
     ) -> Plan:
         """Delete jobs. `where` is the filter that found them."""
         return self._plan(
@@ -59,7 +69,7 @@ class JobPlans:
         )
 
     def move(
-        self, source: Source, chosen: Chosen, to: str, where: str = "", *, asks: bool = False
+        self, source: JobSource, chosen: Selection, to: str, where: str = "", *, asks: bool = False
     ) -> Plan:
         """Move jobs to the end of another queue, byte for byte."""
         return self._plan(
@@ -74,7 +84,7 @@ class JobPlans:
         )
 
     def put_back(
-        self, source: Source, chosen: Chosen, where: str = "", *, asks: bool = False
+        self, source: JobSource, chosen: Selection, where: str = "", *, asks: bool = False
     ) -> Plan:
         """Put items that were set aside back onto their queue: those that can be read by now."""
 
@@ -92,14 +102,14 @@ class JobPlans:
             to=source.name,
         )
 
-    def edit(self, source: Source, place: int, raw: bytes, payload: bytes) -> Plan:
+    def edit(self, source: JobSource, place: int, raw: bytes, payload: bytes) -> Plan:
         """Put another payload in the place of a waiting job; one that was set aside goes to the end
         of its queue with it."""
         if source.kind != "queue":
             return self._edit_and_put_back(source, place, raw, payload)
         trail = self._trail("edit", "1 waiting job", source, 1, len(raw) + len(payload))
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             replacing = queues.replace(self._keys, source.name, place, raw, payload, trail)
             leaving = edited(self._keys, source.name, raw, payload)
             was_there = await send(and_free(replacing, leaving))
@@ -109,11 +119,11 @@ class JobPlans:
         details = (f"It keeps its place in {safe(source.name)}. {back}",)
         return Plan("Edit 1 waiting job", "Edit", details, "undoable", run)
 
-    def _edit_and_put_back(self, source: Source, place: int, raw: bytes, payload: bytes) -> Plan:
-        mark = bulk.Mark(place, windows.whole(raw).sha)
+    def _edit_and_put_back(self, source: JobSource, place: int, raw: bytes, payload: bytes) -> Plan:
+        mark = bulk.JobRef(place, windows.whole(raw).sha)
         trail = self._trail("edit", "1 item set aside", source, 1, len(raw) + len(payload))
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             decide = bulk.instead(source.name, payload)
             taking = bulk.take(self._keys, source.key(self._keys), [mark], decide, trail)
             return acted("edited and put back", await send(taking), trail)
@@ -122,13 +132,13 @@ class JobPlans:
         details = (f"It goes to the end of {safe(source.name)}. {back}",)
         return Plan("Edit 1 item set aside", "Edit", details, "undoable", run)
 
-    def remove_queue(self, queue: str, seen: Seen) -> Plan:
+    def remove_queue(self, queue: str, seen: ClearPreview) -> Plan:
         """Delete a queue with the jobs that waited in it when `seen` was read."""
         name, length = safe(queue), seen.extent.length
-        source = Source("queue", queue)
+        source = JobSource("queue", queue)
         trail = self._trail("remove", f"queue {queue}", source, length, seen.size_bytes or 0)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             if not length:
                 forget = replace(trail, planned=1, undo_s=0)
                 if await send(registration.forget(self._keys, queue, forget)):
@@ -155,8 +165,8 @@ class JobPlans:
         self,
         verb: str,
         done: str,
-        source: Source,
-        chosen: Chosen,
+        source: JobSource,
+        chosen: Selection,
         decide: Decide,
         lines: Iterable[str],
         where: str,
@@ -164,7 +174,7 @@ class JobPlans:
         asks: bool,
         to: str | None = None,
     ) -> Plan:
-        many, pace = len(chosen.marks), Pace()
+        many, pace = len(chosen.marks), Throttle()
         noun = "item" if source.kind == "unreadable" else source.noun
         what = count_of(many, noun)
         subject = f"{what}, filter {where}"[:200] if where else what
@@ -172,7 +182,7 @@ class JobPlans:
         size_bytes = chosen.size_bytes * (1 if to is None else 2)
         trail = self._trail(verb.lower(), subject, source, many, size_bytes)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             key, marks = source.key(self._keys), chosen.marks
             leaving = Leaving(self._keys, source.name)
             noted = noting(leaving, decide) if source.kind == "queue" else decide
@@ -185,14 +195,14 @@ class JobPlans:
         return Plan(asked, verb, details, danger, run, pace=pace if many > 1 else None, many=many)
 
     def _trail(
-        self, action: str, subject: str, source: Source, planned: int, size_bytes: int
-    ) -> Trail:
+        self, action: str, subject: str, source: JobSource, planned: int, size_bytes: int
+    ) -> ActionRecord:
         undo_s = self._limits.seconds_for(size_bytes)
         key = source.key(self._keys)
-        return Trail(self._actor, action, subject, key, planned, source.queue, undo_s)
+        return ActionRecord(self._actor, action, subject, key, planned, source.queue, undo_s)
 
 
-def _which(chosen: Chosen, where: str) -> list[str]:
+def _which(chosen: Selection, where: str) -> list[str]:
     """What was found, in figures: the classes, the places, the filter."""
     lines = [line for line in chosen.details(both_times) if not line.startswith("queues: ")]
     if chosen.marks:

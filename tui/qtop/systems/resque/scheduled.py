@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from qtop.actions.plan import Outcome, Plan, Run, Tone, count_of, rest_of, way_back
+from qtop.actions.plan import Outcome, Plan, ResultTone, RunOperation, count_of, rest_of, way_back
 from qtop.config.undo_limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
 from qtop.systems.resque.scheduled_rows import ScheduleRow, moment_of
-from qtop.systems.resque.scheduled_search import MOST_CHOSEN, Choice
+from qtop.systems.resque.scheduled_search import MOST_CHOSEN, DelayedSelection
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
-from queuecore.action_record import Actor, Trail
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import Result
 from queuecore.exchange import Steps
 from resque.keys import Keys
@@ -21,7 +21,7 @@ from resque.scheduler import delayed_actions, schedule_actions
 
 _SHOWN: Final = 5
 #: Makes the operation from the trail that it is to leave.
-Deed = Callable[[Trail], Steps[Result]]
+DelayedAction = Callable[[ActionRecord], Steps[Result]]
 
 
 class DelayedPlans:
@@ -34,7 +34,7 @@ class DelayedPlans:
         self._limits = limits
         self._sign = sign
 
-    def run_now(self, choice: Choice, *, asks: bool = False) -> Plan:
+    def run_now(self, choice: DelayedSelection, *, asks: bool = False) -> Plan:
         """Put delayed jobs onto their queues, whenever they are due."""
         return self._plan(
             *("Run", "now", "ran now"),
@@ -44,7 +44,7 @@ class DelayedPlans:
             asks=asks,
         )
 
-    def delete(self, choice: Choice, *, asks: bool = False) -> Plan:
+    def delete(self, choice: DelayedSelection, *, asks: bool = False) -> Plan:
         """Delete delayed jobs."""
         return self._plan(
             *("Delete", "", "deleted"),
@@ -54,7 +54,7 @@ class DelayedPlans:
             asks=asks,
         )
 
-    def reschedule(self, choice: Choice, at: datetime) -> Plan:
+    def reschedule(self, choice: DelayedSelection, at: datetime) -> Plan:
         """Delay jobs until `at` instead. What that means was shown when it was asked for."""
         return self._plan(
             *("Reschedule", "", f"rescheduled to {both_times(at)}:"),
@@ -71,7 +71,7 @@ class DelayedPlans:
         trail = self._trail("run now", _names(rows), len(usable), self._keys.persistent_schedules())
         kept = len(rows) - len(usable)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             if not usable:
                 return Outcome(
                     "nothing to run: its definition cannot be used or is not known", "warn"
@@ -96,12 +96,14 @@ class DelayedPlans:
     def delete_schedules(self, rows: Sequence[ScheduleRow]) -> Plan:
         """Delete persistent schedules."""
         stored = [
-            schedule_actions.Mark(row.name, row.item.sha) for row in rows if row.item is not None
+            schedule_actions.ScheduleRef(row.name, row.item.sha)
+            for row in rows
+            if row.item is not None
         ]
         kept = len(rows) - len(stored)
         trail = self._trail("delete", _names(rows), len(stored), self._keys.persistent_schedules())
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             if not stored:
                 return Outcome(
                     "it is not in Redis: a scheduler's file has it, or it is gone", "warn"
@@ -135,8 +137,8 @@ class DelayedPlans:
         verb: str,
         adverb: str,
         done: str,
-        choice: Choice,
-        deed: Deed,
+        choice: DelayedSelection,
+        deed: DelayedAction,
         words: Iterable[str],
         *,
         asks: bool = False,
@@ -146,7 +148,7 @@ class DelayedPlans:
         source = self._keys.delayed_schedule()
         trail = self._trail(action, jobs, len(choice.marks), source, choice.size_bytes)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             if not choice.marks:
                 word = "its moment cannot be read" if choice.unusable else "nothing matches"
                 return Outcome(f"{word}: nothing was changed", "warn")
@@ -160,12 +162,12 @@ class DelayedPlans:
 
     def _trail(
         self, action: str, subject: str, planned: int, source: bytes, size_bytes: int | None = None
-    ) -> Trail:
+    ) -> ActionRecord:
         undo_s = self._limits.seconds_for(size_bytes)
-        return Trail(self._actor, action, subject[:200], source, planned, undo_s=undo_s)
+        return ActionRecord(self._actor, action, subject[:200], source, planned, undo_s=undo_s)
 
 
-def _which(choice: Choice) -> list[str]:
+def _which(choice: DelayedSelection) -> list[str]:
     """The classes, the queues and the moments of delayed jobs, a line each."""
     classes = [(name or "(no class)", many) for name, many in choice.classes.most_common()]
     names = [name or "none named" for name, _ in choice.queues.most_common()]
@@ -186,7 +188,7 @@ def _which(choice: Choice) -> list[str]:
 
 
 def _outcome(
-    done: str, result: Result, trail: Trail, kept: tuple[str, int] = ("", 0), note: str = ""
+    done: str, result: Result, trail: ActionRecord, kept: tuple[str, int] = ("", 0), note: str = ""
 ) -> Outcome:
     refused = [*result.refused, *([kept] if kept[1] else [])]
     many = sum(count for _, count in refused)
@@ -194,7 +196,7 @@ def _outcome(
     text += f", refused {number(many)}"
     if refused:
         text += f" ({safe(refused[0][0])})"
-    tone: Tone = "warn" if result.gone or many else "good"
+    tone: ResultTone = "warn" if result.gone or many else "good"
     if result.stopped is not None:
         rest = trail.planned - result.done - result.gone - sum(n for _, n in result.refused)
         text, tone = text + rest_of(rest, result.stopped), "bad"

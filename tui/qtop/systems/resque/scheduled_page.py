@@ -34,7 +34,7 @@ class Master:
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class ScheduledPage:
     """What one look gave; None is what could not be read, `problems` say why, by what it is in
     words. `page` begins at `start`."""
 
@@ -47,7 +47,7 @@ class Glance:
     of_file: OfFile | None = None
 
 
-def glance(keys: Keys, prefix: str, now_s: float, start: Position | None) -> Steps[Glance]:
+def glance(keys: Keys, prefix: str, now_s: float, start: Position | None) -> Steps[ScheduledPage]:
     """Look at everything; at no page of jobs without a `start`. `now_s` is the server's clock
     (epoch), `prefix` that of the schedulers' lock. Five round trips, three more for a page."""
     problems: dict[str, str] = {}
@@ -62,7 +62,7 @@ def glance(keys: Keys, prefix: str, now_s: float, start: Position | None) -> Ste
     what = "schedules of a file"
     of_file = yield from _attempt(_one(published.read(keys, prefix)), what, problems)
     master = None if owner is None else Master(*owner)
-    return Glance(start, jobs, ahead, looked, master, problems, of_file)
+    return ScheduledPage(start, jobs, ahead, looked, master, problems, of_file)
 
 
 def _one(exchange: Exchange[T]) -> Steps[T]:

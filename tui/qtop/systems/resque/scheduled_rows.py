@@ -17,8 +17,8 @@ from resque.scheduler import listing
 from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
 from resque.scheduler.listing import Listed
-from resque.store.delayed_windows import Parked
-from resque.store.published import Entry, OfFile
+from resque.store.delayed_windows import DelayedEntry
+from resque.store.published import OfFile, PublishedSchedule
 from resque.store.schedules import Looked, last_time
 
 #: Epochs further away are no dates: milliseconds, or anything at all.
@@ -31,7 +31,7 @@ class DueRow:
     `now_s` is the server's clock (epoch)."""
 
     key: tuple[str, str, int]
-    seen: Parked
+    seen: DelayedEntry
     now_s: float
 
     @property
@@ -73,7 +73,7 @@ def moment_of(epoch: float) -> datetime | None:
     return datetime.fromtimestamp(epoch, UTC) if -_LAST < epoch < _LAST else None
 
 
-def due_rows(jobs: Iterable[Parked], now_s: float) -> list[DueRow]:
+def due_rows(jobs: Iterable[DelayedEntry], now_s: float) -> list[DueRow]:
     """The rows of some delayed jobs. O(jobs)."""
     seen: Counter[tuple[str, str]] = Counter()
     rows = []
@@ -113,7 +113,7 @@ class ScheduleRow:
     last_at: datetime | None
     last_raw: bytes | None
     next_s: float | None = None
-    entry: Entry | None = None
+    entry: PublishedSchedule | None = None
 
     @property
     def source(self) -> Literal["Redis", "file", "unknown"]:
@@ -171,7 +171,7 @@ def schedule_rows(
 
 
 def _of_entry(
-    name: str, entry: Entry, last: bytes | None, now: datetime, zone: tzinfo
+    name: str, entry: PublishedSchedule, last: bytes | None, now: datetime, zone: tzinfo
 ) -> ScheduleRow:
     found = listing.of_entry(name, entry, last, now, zone)
     why = None if found.problem is None else found.problem.removeprefix(_named(name))

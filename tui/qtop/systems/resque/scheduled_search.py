@@ -14,9 +14,9 @@ from qtop.systems.resque.scheduled_rows import ClassRow
 from queuecore.exchange import Steps
 from resque.keys import Keys
 from resque.scheduler import delayed_actions
-from resque.scheduler.delayed_actions import Mark
+from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed_windows
-from resque.store.delayed_windows import Parked
+from resque.store.delayed_windows import DelayedEntry
 
 #: Matching jobs that are listed, and jobs that one action takes at most.
 MOST_LISTED: Final = 1_000
@@ -28,7 +28,7 @@ _QUEUES_KEPT: Final = 5
 _READ_BYTES: Final = 65_536
 
 
-def subject(seen: Parked, now_s: float) -> Subject:
+def subject(seen: DelayedEntry, now_s: float) -> Subject:
     """A delayed job as filters see it. `now_s` is the server's clock (epoch)."""
     if seen.job is None:
         return unlisted(seen.moment.stamp)
@@ -43,7 +43,7 @@ class _Tally:
     queues: dict[str, None] = field(default_factory=dict)
 
 
-class Search:
+class DelayedSearch:
     """One run through all delayed jobs. `found` are the first that match, `matches` counts all of
     them, `seen` the jobs looked at, `done` of `moments` how far it is. `problem` says why it broke
     off, if it did."""
@@ -51,7 +51,7 @@ class Search:
     def __init__(self, wanted: Filter, now_s: float) -> None:
         self.wanted = wanted
         self.now_s = now_s
-        self.found: list[Parked] = []
+        self.found: list[DelayedEntry] = []
         self.matches = self.seen = self.done = self.moments = 0
         self.is_over = self.is_stopped = self.has_more_classes = False
         self.problem: str | None = None
@@ -74,7 +74,7 @@ class Search:
         ]
         return sorted(rows, key=lambda row: (-row.count, row.name or ""))
 
-    def _visit(self, jobs: Sequence[Parked], done: int, of: int) -> bool:
+    def _visit(self, jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
         self.seen += len(jobs)
         self.done, self.moments = done, of
         for each in jobs:
@@ -101,11 +101,11 @@ class Search:
 
 
 @dataclass(slots=True)
-class Choice:
+class DelayedSelection:
     """Delayed jobs that an action is to take, and what its question says of them. `is_cut` says
     that there are more than one action takes."""
 
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[DelayedRef] = field(default_factory=list)
     classes: Counter[str | None] = field(default_factory=Counter)
     queues: Counter[str | None] = field(default_factory=Counter)
     first_at: float | None = None
@@ -114,7 +114,7 @@ class Choice:
     unusable: int = 0
     is_cut: bool = False
 
-    def add(self, seen: Parked, job: Subject) -> None:
+    def add(self, seen: DelayedEntry, job: Subject) -> None:
         """Take one more. A moment that cannot be read is no job: it is only counted."""
         mark = delayed_actions.mark(seen)
         if mark is None:
@@ -129,19 +129,19 @@ class Choice:
         self.size_bytes += mark.size
 
 
-def chosen(jobs: Sequence[Parked]) -> Choice:
+def chosen(jobs: Sequence[DelayedEntry]) -> DelayedSelection:
     """These jobs."""
-    choice = Choice()
+    choice = DelayedSelection()
     for each in jobs:
         choice.add(each, subject(each, 0))
     return choice
 
 
-def choose(keys: Keys, wanted: Filter, now_s: float) -> Steps[Choice]:
+def choose(keys: Keys, wanted: Filter, now_s: float) -> Steps[DelayedSelection]:
     """All delayed jobs that match, at most 100,000 of them. Costs as `delayed_windows.walk`."""
-    choice = Choice()
+    choice = DelayedSelection()
 
-    def visit(jobs: Sequence[Parked], _done: int, _of: int) -> bool:
+    def visit(jobs: Sequence[DelayedEntry], _done: int, _of: int) -> bool:
         for each in jobs:
             as_subject = subject(each, now_s)
             if wanted.matches(as_subject):

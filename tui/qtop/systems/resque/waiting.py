@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from qtop.search.selection import Hit, Source
+from qtop.search.selection import Hit, JobSource
 from qtop.text.format import short_json
 from qtop.text.safe import safe
 from queuecore import windows
@@ -36,9 +36,9 @@ class JobRow:
     is_large: bool = False
 
 
-def source_of(queue: str, *, is_set_aside: bool) -> Source:
+def source_of(queue: str, *, is_set_aside: bool) -> JobSource:
     """The list: the jobs that wait in a queue, or what was set aside from it."""
-    return Source("unreadable" if is_set_aside else "queue", queue)
+    return JobSource("unreadable" if is_set_aside else "queue", queue)
 
 
 def read(item: Item, place: int, nth: int = 0) -> JobRow:

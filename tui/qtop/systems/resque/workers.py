@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from qtop.actions.plan import Outcome, Plan, Run
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.keymap.keymap import Danger
 from qtop.monitor.rows import WorkerRow
 from qtop.systems.resque import host_workers
@@ -17,7 +17,7 @@ from qtop.systems.resque.evidence import Case, words
 from qtop.systems.resque.host_workers import TOLD, Wish
 from qtop.text.safe import counted, safe
 from queuecore import audit
-from queuecore.action_record import Actor, Trail
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.errors import ResqueError
@@ -72,7 +72,7 @@ class WorkerPlans:
         one = safe(rows[0].identity.text) if len(rows) == 1 else counted(len(rows), "worker")
         verb = _VERBS[wish]
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             reasons: list[str] = []
             for row in rows:
                 reason = host_workers.wish(row.identity, row.started, self._host, wish)
@@ -92,11 +92,11 @@ class WorkerPlans:
         details = (f"It gets {host_workers.SIGNALS[wish].name}: {TOLD[wish]}.",)
         return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(rows))
 
-    async def _note(self, send: Run, wish: Wish, many: int) -> None:
+    async def _note(self, send: RunOperation, wish: Wish, many: int) -> None:
         """Put signals on record. Where Redis does not take it, they were sent all the same."""
         action = "stop" if wish == "finish" else wish
         what = f"{counted(many, 'worker')} on {self._host}"
-        trail = Trail(self._actor, action, what, self._keys.workers(), many, undo_s=0)
+        trail = ActionRecord(self._actor, action, what, self._keys.workers(), many, undo_s=0)
         with suppress(ResqueError):
             await send(audit.note(self._keys, trail, many))
 
@@ -109,9 +109,9 @@ class WorkerPlans:
         word: str | None = None,
     ) -> Plan:
         source = self._keys.workers()
-        trail = Trail(self._actor, "prune", subject, source, len(cases), undo_s=0)
+        trail = ActionRecord(self._actor, "prune", subject, source, len(cases), undo_s=0)
 
-        async def run(send: Run) -> Outcome:
+        async def run(send: RunOperation) -> Outcome:
             fates = await send(_taken_off(self._keys, cases, trail))
             if fates is None:
                 return Outcome("somebody else prunes at the moment: try again in a minute", "warn")
@@ -129,7 +129,9 @@ class WorkerPlans:
         return Plan(what, what.split()[0], lines, danger, run, word, many=len(cases))
 
 
-def _taken_off(keys: Keys, cases: Sequence[Case], trail: Trail) -> Steps[Counter[Fate] | None]:
+def _taken_off(
+    keys: Keys, cases: Sequence[Case], trail: ActionRecord
+) -> Steps[Counter[Fate] | None]:
     """Act on each case. One round trip each, and one for the lock that all who prune take."""
     me = f"{socket.gethostname()}:{os.getpid()}:qtop"
     locked: bool = yield pruning.lock(keys, me)
@@ -155,7 +157,7 @@ def _consequence(cases: Sequence[Case]) -> str:
 
 
 def _nothing(text: str) -> Plan:
-    async def run(send: Run) -> Outcome:
+    async def run(send: RunOperation) -> Outcome:
         return Outcome(text, "warn")
 
     return Plan("Prune", "Prune", (), "none", run)
