@@ -10,17 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.engine import server_helpers
-from tests.engine.server_helpers import (
-    PATIENCE_S,
-    StartUser,
-    ends,
-    eventually,
-    is_alive,
-    pid_of,
-    say,
-)
+from tests.engine.server_helpers import (PATIENCE_S, StartUser, ends, eventually, is_alive, pid_of, say)
 
-from queuecore.server import Binary, PrivateServer, Status
+from queuecore.server import (Binary, PrivateServer, Status)
 from resque.errors import NoServer
 
 folder = server_helpers.folder

@@ -3,7 +3,7 @@
 import pytest
 
 from qtop.actions import escalation
-from qtop.actions.plan import Outcome, Plan, RunOperation
+from qtop.actions.plan import (Outcome, Plan, RunOperation)
 from qtop.keymap.keymap import Danger
 
 

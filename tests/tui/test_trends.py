@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.tui.console import console, screen_lines, screen_text, until, until_shown
-from tests.tui.looks import NOW, FakeSource, queue, snapshot
+from tests.tui.console import (console, screen_lines, screen_text, until, until_shown)
+from tests.tui.looks import (NOW, FakeSource, queue, snapshot)
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
-from qtop.monitor.trends import KEPT, STEP_S, TrendRecorder, fewer
+from qtop.monitor.trends import (TREND_KEPT, STEP_S, TrendRecorder, fewer)
 
 pytestmark = pytest.mark.usefixtures("in_utc")
 
@@ -41,7 +41,7 @@ def test_a_week_takes_no_more_room_than_an_hour_and_keeps_its_peak() -> None:
     for step in range(steps):
         recorder.add(replace(one, waiting=9 if step == 777 else 1), step * 30.0, NOW)
     trend = recorder.trend
-    assert KEPT / 2 <= len(trend.waiting) <= KEPT
+    assert TREND_KEPT / 2 <= len(trend.waiting) <= TREND_KEPT
     assert trend.step_s * len(trend.waiting) >= days * 86_400 - trend.step_s
     assert trend.waiting.count(9) == 1
     assert trend.waiting.index(9) == int(777 * 30.0 // trend.step_s)
@@ -51,7 +51,7 @@ def test_a_long_sleep_is_passed_over_at_once() -> None:
     recorder = TrendRecorder()
     recorder.add(totals(3), 0.0, NOW)
     recorder.add(totals(4), 10.0**9, NOW)
-    assert len(recorder.trend.waiting) <= KEPT
+    assert len(recorder.trend.waiting) <= TREND_KEPT
     assert (recorder.trend.waiting[0], recorder.trend.waiting[-1]) == (3, 4)
 
 

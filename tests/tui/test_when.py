@@ -1,11 +1,11 @@
 """Moments as people type them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import (UTC, datetime, timedelta)
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from qtop.search.when import BadMoment, parse
+from qtop.search.when import (BadMoment, parse_moment)
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 600_000, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -23,7 +23,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
     ],
 )
 def test_a_time_from_now(text: str, ahead_s: int) -> None:
-    assert parse(text, NOW) == (NOW + timedelta(seconds=ahead_s)).replace(microsecond=0)
+    assert parse_moment(text, NOW) == (NOW + timedelta(seconds=ahead_s)).replace(microsecond=0)
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def test_a_time_from_now(text: str, ahead_s: int) -> None:
     ],
 )
 def test_a_time_by_the_clock_and_the_calendar(text: str, wanted: str) -> None:
-    assert parse(text, NOW) == datetime.fromisoformat(wanted)
+    assert parse_moment(text, NOW) == datetime.fromisoformat(wanted)
 
 
 def test_a_time_on_the_wall_is_that_of_whoever_types() -> None:
     now = NOW.astimezone(BERLIN)
-    assert parse("2027-07-01 08:00", now) == datetime(2027, 7, 1, 6, 0, tzinfo=UTC)
-    assert parse("14:00", now) == datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
+    assert parse_moment("2027-07-01 08:00", now) == datetime(2027, 7, 1, 6, 0, tzinfo=UTC)
+    assert parse_moment("14:00", now) == datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
     # An hour is an hour, also when the clocks are set back within it.
     late = datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN)
-    assert parse("in 2h", late) - late.astimezone(UTC) == timedelta(hours=2)
+    assert parse_moment("in 2h", late) - late.astimezone(UTC) == timedelta(hours=2)
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_a_time_on_the_wall_is_that_of_whoever_types() -> None:
 )
 def test_what_is_no_moment_to_come_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(BadMoment, match=why.replace("?", r"\?")):
-        parse(text, NOW)
+        parse_moment(text, NOW)

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import (Callable, Iterator, Sequence)
 from contextlib import suppress
 from typing import Final
 
 import click
 
-from qtop.commands import checks, lease, lock_check, schedule_checks, systems
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.fleet_checks import SEE, fleet
-from qtop.commands.lists import look_around, master_lock
+from qtop.commands import (checks, lease, lock_check, schedule_checks, systems)
+from qtop.commands.connection import (Connection, connection_options)
+from qtop.commands.fleet_checks import (SEE, fleet)
+from qtop.commands.lists import (look_around, master_lock)
 from qtop.commands.options import json_option
-from qtop.commands.output import json_line, line
-from qtop.commands.remedies import is_of_the_login, remedy
+from qtop.commands.output import (json_line, line)
+from qtop.commands.remedies import (is_of_the_login, remedy)
 from qtop.commands.session import Session
 from qtop.config.limits import USUAL
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
 from qtop.systems.resque.connection import skew_s
-from qtop.text.safe import pad, safe
+from qtop.text.safe import (pad, safe)
 from queuecore.contact import contact
 from queuecore.exchange import Exchange
-from resque.errors import AuthRefused, MissingCommand, Refused, ResqueError, StoreError
-from resque.store import neighbours, registration, schedules, server_info, strays
+from resque.errors import (AuthRefused, MissingCommand, Refused, ResqueError, StoreError)
+from resque.store import (neighbours, registration, schedules, server_info, strays)
 
 _PINGS: Final = 10
 _PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
@@ -144,7 +144,7 @@ def _clock(session: Session) -> Iterator[Finding]:
 
 def _systems(session: Session) -> Iterator[Finding]:
     look = neighbours.look_around(session.keys, database=session.address.db, now=session.now())
-    yield from systems.findings(session.run(look), session.keys.namespace)
+    yield from systems.system_findings(session.run(look), session.keys.namespace)
 
 
 def _unregistered(session: Session) -> Iterator[Finding]:
@@ -154,7 +154,7 @@ def _unregistered(session: Session) -> Iterator[Finding]:
 
 
 def _strays(session: Session) -> Iterator[Finding]:
-    return checks.strays(session.run(strays.find(session.keys)))
+    return checks.stray_findings(session.run(strays.find(session.keys)))
 
 
 def _locks(session: Session) -> Iterator[Finding]:

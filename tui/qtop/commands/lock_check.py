@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from qtop.commands.session import Session
-from qtop.monitor.incidents.server_checks import Finding, named
+from qtop.monitor.incidents.server_checks import (Finding, named)
 from qtop.text.safe import counted
-from resque.store import lock_freeing, queues
+from resque.store import (lock_freeing, queues)
 from resque.store.lock_freeing import Stale
 
 

@@ -11,7 +11,7 @@ from resque.store.neighbours import Neighbours
 from resque.store.ownership import Ownership
 
 
-def findings(found: Neighbours, ours: str) -> Iterator[Finding]:
+def system_findings(found: Neighbours, ours: str) -> Iterator[Finding]:
     """Which systems there are, and whether ours is where we look."""
     yield _systems(found)
     if found.problem is not None:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 import shlex
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import (Callable, Mapping)
 from dataclasses import fields
-from typing import Any, Final
+from typing import (Any, Final)
 
 from qtop.config.limits import Thresholds
 from qtop.config.settings import INTERVAL_S
-from qtop.keymap import keymap, rebinding
+from qtop.keymap import (keymap, rebinding)
 from qtop.local.launch import COMMAND_WORDS
 
 Reader = Callable[[Any], Any]

@@ -4,11 +4,11 @@ way. Pure."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import (Collection, Iterable, Mapping)
 from dataclasses import replace
 from typing import Final
 
-from qtop.keymap.action import Action, Where
+from qtop.keymap.action import (Action, Where)
 
 Rebound = Mapping[str, tuple[str, ...]]
 """The keys of actions that have others than in the table, by the action's id."""

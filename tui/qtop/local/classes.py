@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import (Collection, Sequence)
 from typing import Final
 
-from qtop.text.safe import counted, safe
+from qtop.text.safe import (counted, safe)
 from resque.store.waiting_classes import WaitingClasses
 
 _MOST_QUEUES: Final = 3

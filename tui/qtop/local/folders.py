@@ -10,14 +10,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import (Collection, Iterator, Mapping)
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from qtop.local import state_file
-from qtop.local.groups import WorkerGroup, quit_leftovers
-from qtop.local.state_file import GroupInfo, StateFile
+from qtop.local.groups import (WorkerGroup, quit_leftovers)
+from qtop.local.state_file import (GroupInfo, StateFile)
 from queuecore.home import make_private
 
 #: Folders of groups that ended are kept for their logs: the newest, and only so much of them.

@@ -7,13 +7,13 @@ import itertools
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import (Callable, Iterable, Mapping, Sequence)
 from pathlib import Path
 from typing import Final
 
-from qtop.local import classes, folders, import_check, launch
-from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup
-from qtop.local.launch import MOST_IN_ALL, BadOrder, LaunchCommand, LaunchRequest
+from qtop.local import (classes, folders, import_check, launch)
+from qtop.local.groups import (GroupAction, LocalWorker, WorkerGroup)
+from qtop.local.launch import (MOST_IN_ALL, BadOrder, LaunchCommand, LaunchRequest)
 from qtop.local.state_file import GroupInfo
 from qtop.text.safe import safe
 from resque.store.waiting_classes import WaitingClasses

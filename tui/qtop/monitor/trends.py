@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import (Final, NamedTuple)
 
 from qtop.monitor.rows import Totals
 from qtop.monitor.series import Values
 
 STEP_S: Final = 5.0
 """What one value stands for at first."""
-KEPT: Final = 240
+TREND_KEPT: Final = 240
 """Values at most: before there are more, each two become one, which stands for twice the time."""
 
 Row = tuple[float | None, float | None, float | None]
@@ -44,7 +44,7 @@ class TrendRecorder:
                 return
             self._began, self._began_mono = now, at_mono
         at = self._place(at_mono)
-        while at >= KEPT:
+        while at >= TREND_KEPT:
             self._halve()
             at = self._place(at_mono)
         row = _UNKNOWN

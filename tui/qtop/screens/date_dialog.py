@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import (Callable, Iterable)
 from datetime import datetime
 
 from rich.text import Text
 from textual import on
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label
+from textual.widgets import (Button, Input, Label)
 
 from qtop.screens.dialogs import Dialog
 from qtop.search import when
-from qtop.text.format import both_times, due_in
+from qtop.text.format import (both_times, due_in)
 from qtop.widgets.field import InputField
 
 
@@ -46,7 +46,7 @@ class DateDialog(Dialog[datetime | None]):
         """Say what is meant, or why nothing is."""
         now = self._now()
         try:
-            moment = when.parse(event.value, now)
+            moment = when.parse_moment(event.value, now)
         except when.BadMoment as error:
             meaning, is_bad = str(error), True
         else:
@@ -60,7 +60,7 @@ class DateDialog(Dialog[datetime | None]):
     def action_yes(self) -> None:
         """Take the moment, if it is one."""
         try:
-            self.dismiss(when.parse(self.query_one(Input).value, self._now()))
+            self.dismiss(when.parse_moment(self.query_one(Input).value, self._now()))
         except when.BadMoment:
             self.query_one(Input).focus()
 

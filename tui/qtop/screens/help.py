@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import ClassVar, Final
+from collections.abc import (Collection, Iterable, Iterator)
+from typing import (ClassVar, Final)
 
 from qtop.actions import escalation
 from qtop.keymap import keymap
-from qtop.keymap.keymap import Action, Where
+from qtop.keymap.keymap import (Action, Where)
 from qtop.monitor.state import ViewState
 from qtop.monitor.ui_policy import UiPolicy
-from qtop.screens.base import TextScreen, bindings
+from qtop.screens.base import (TextScreen, bindings)
 from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine
 

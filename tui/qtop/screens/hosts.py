@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import (Any, ClassVar, Final)
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.hosts import HostRow, host_rows
+from qtop.monitor.hosts import (HostRow, host_rows)
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
@@ -14,7 +14,7 @@ from qtop.screens.rows import RowsScreen
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.columns import Column, figure
+from qtop.widgets.columns import (Column, figure)
 from qtop.widgets.table import Table
 
 
@@ -22,7 +22,7 @@ def _name(row: HostRow) -> str:
     return "(ids of another shape)" if row.name is None else safe(row.name)
 
 
-COLUMNS: Final[tuple[Column[HostRow], ...]] = (
+HOST_COLUMNS: Final[tuple[Column[HostRow], ...]] = (
     Column("host", "host", 16, _name, flex=3, priority=100, sort_key=_name),
     figure("workers", "workers", 8, lambda r: r.workers, format.number, priority=95),
     figure(
@@ -77,7 +77,7 @@ class HostsScreen(RowsScreen):
 
     def make_table(self) -> Table[Any]:
         """The table, machines in trouble first."""
-        return Table(COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
+        return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
     def show_board(self, view: ViewState) -> None:
         """Show the machines."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from qtop.monitor.rows import Totals
 from qtop.monitor.series import Values
-from qtop.monitor.trends import STEP_S, Trend, fewer
+from qtop.monitor.trends import (STEP_S, Trend, fewer)
 from qtop.text import format
 from qtop.text.charts import area
 from qtop.text.safe import ago

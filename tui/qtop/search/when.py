@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import (UTC, datetime, timedelta)
 from typing import Final
 
 from qtop.search.filter_language import duration_s
@@ -23,7 +23,7 @@ class BadMoment(ValueError):
     """A text that names no moment to come. The message says why, and what is allowed."""
 
 
-def parse(text: str, now: datetime) -> datetime:
+def parse_moment(text: str, now: datetime) -> datetime:
     """The moment that is meant, in whole seconds.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from qtop.monitor.drops import Drop
-from qtop.monitor.incidents.incident import Incident, Link, first_few
+from qtop.monitor.incidents.incident import (Incident, Link, first_few)
 from qtop.monitor.rows import FleetRows
 from qtop.text.format import number
 from qtop.text.safe import counted
@@ -15,7 +15,7 @@ from qtop.text.safe import counted
 _WHO: Final = "History (7) tells whether it was done with qtop"
 
 
-def judged(board: FleetRows) -> Iterator[Incident]:
+def drop_incidents(board: FleetRows) -> Iterator[Incident]:
     """What has fallen of late. O(queues)."""
     falls = board.totals.falls
     if falls.processed is not None:

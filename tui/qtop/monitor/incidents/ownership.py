@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.incidents.incident import (Incident, Link)
 from qtop.monitor.incidents.server_checks import named
 from qtop.monitor.rows import FleetRows
 from resque.store.ownership import Ownership
@@ -13,7 +13,7 @@ from resque.store.ownership import Ownership
 _OWN = "give Resque a namespace of its own: both take jobs, from opposite ends"
 
 
-def judged(seen: Ownership) -> Iterator[Incident]:
+def ownership_incidents(seen: Ownership) -> Iterator[Incident]:
     """Which systems live here, unless it is Resque alone."""
     if seen.is_all_sidekiqs:
         text = f"Sidekiq lives under {seen.place}: {seen.signs[0]}; Resque's actions are refused"

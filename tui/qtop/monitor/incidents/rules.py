@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import (Iterable, Iterator)
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, get_args
+from typing import (Final, get_args)
 
-from qtop.config.limits import USUAL, Thresholds
-from qtop.monitor.incidents import (
-    drops,
-    failures,
-    jobs,
-    ownership,
-    pauses,
-    queues,
-    server,
-    strays,
-    workers,
-)
+from qtop.config.limits import (USUAL, Thresholds)
+from qtop.monitor.incidents import (drops, failures, jobs, ownership, pauses, queues, server, strays, workers)
 from qtop.monitor.incidents.classes import waiting_classes
 from qtop.monitor.incidents.failures import FailureRate
-from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
+from qtop.monitor.incidents.incident import (SEVERITIES, Check, Incident, Severity)
 from qtop.monitor.incidents.jobs import Durations
 from qtop.monitor.incidents.lease import LockWatch
 from qtop.monitor.incidents.queues import Growth
 from qtop.monitor.incidents.steady import Steady
 from qtop.monitor.rows import FleetRows
 from qtop.search.newest import GroupMemory
-from qtop.text.safe import ago, how_many
+from qtop.text.safe import (ago, how_many)
 from resque.store.health import HealthReport
 
 _CHECKS: Final = get_args(Check)
@@ -74,7 +64,7 @@ class IncidentRules:
         found = list(self.fleet(board, at_mono, survey))
         found += server.slow(rtt_ms, self._thresholds)
         if survey is not None:
-            found += server.judged(survey, self._lock.add(survey), self._thresholds)
+            found += server.server_incidents(survey, self._lock.add(survey), self._thresholds)
         if self._steady is not None:
             found = self._steady.told(found, board, at_mono, is_whole=survey is not None)
         dated = self._dated(found, board.server_time)
@@ -91,21 +81,21 @@ class IncidentRules:
         self._durations.add(board)
         grown = self._growth.add(board, at_mono, deeds)
         if survey is not None and survey.ownership is not None:
-            yield from ownership.judged(survey.ownership)
+            yield from ownership.ownership_incidents(survey.ownership)
             board = ownership.without_sidekiqs(board, survey.ownership)
             names = {row.name for row in board.queues or ()}
             grown = [each for each in grown if each.row.name in names]
-        yield from queues.judged(board, grown, waiting_classes(survey))
+        yield from queues.queue_incidents(board, grown, waiting_classes(survey))
         if survey is not None:
             yield from queues.delayed_aside(board, survey)
-            yield from strays.judged(survey)
-        yield from pauses.judged(board, deeds, self._thresholds)
-        yield from workers.judged(board, self._thresholds)
-        yield from jobs.judged(board, self._durations, self._thresholds)
+            yield from strays.stray_incidents(survey)
+        yield from pauses.pause_incidents(board, deeds, self._thresholds)
+        yield from workers.worker_incidents(board, self._thresholds)
+        yield from jobs.job_incidents(board, self._durations, self._thresholds)
         pace = self._pace.add(board, at_mono)
         self.marks.note(board.failures or ())
-        yield from failures.judged(board, pace, self.marks, self._thresholds)
-        yield from drops.judged(board)
+        yield from failures.failure_incidents(board, pace, self.marks, self._thresholds)
+        yield from drops.drop_incidents(board)
 
     def usual_s(self, class_name: str) -> float | None:
         """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""

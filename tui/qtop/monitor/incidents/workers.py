@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import (Iterator, Sequence)
 from datetime import timedelta
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import Incident, Link
-from qtop.monitor.rows import FleetRows, WorkerRow
-from qtop.text.safe import ago, counted
+from qtop.monitor.incidents.incident import (Incident, Link)
+from qtop.monitor.rows import (FleetRows, WorkerRow)
+from qtop.text.safe import (ago, counted)
 
 _HOSTS = 3
 
 
-def judged(board: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
+def worker_incidents(board: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
     """What is wrong with the workers at a look; nothing when they are unknown, which is told as
     such. O(workers)."""
     rows = board.workers or ()
