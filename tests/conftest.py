@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import (HealthCheck, settings)
+from hypothesis import HealthCheck, settings
 
 # What helpers compare is told in full, too; they are imported after this.
 pytest.register_assert_rewrite("tests.cli", "tests.engine", "tests.interop", "tests.tui")
 
 from tests.engine.direct import Direct  # noqa: E402
 
-from queuecore.server import (Binary, find_binary)  # noqa: E402
+from queuecore.server import Binary, find_binary  # noqa: E402
 from resque.errors import NoServer  # noqa: E402
 
 # No test depends on the clock: how long an example takes says how busy the machine is.

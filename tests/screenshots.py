@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from qtop.app.app import QtopApp
-from qtop.demo import (NAMESPACE, WORKERS)
+from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
 from queuecore.server import PrivateServer
 

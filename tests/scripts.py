@@ -7,7 +7,7 @@ from typing import Final
 
 import queuecore
 import resque
-from queuecore.exchange import (Script, read_script)
+from queuecore.exchange import Script, read_script
 
 FILES: Final = {
     path.stem: path

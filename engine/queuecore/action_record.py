@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from queuecore.exchange import Arg
-from queuecore.keys import (QueueKeys, name_bytes)
+from queuecore.keys import QueueKeys, name_bytes
 from queuecore.values import value
 
 #: How long an action can be undone.

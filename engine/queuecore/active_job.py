@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import (Any, Final)
+from typing import Any, Final
 
 from queuecore import times
-from resque.codec import (Payload, decode_payload)
+from resque.codec import Payload, decode_payload
 
 #: The class of every such payload; the job itself is its first argument.
 WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import re
 
-from queuecore.errors import (BadUrl, Unreachable)
+from queuecore.errors import BadUrl, Unreachable
 from queuecore.values import value
 
 TYPE_CHECKING = False
@@ -141,7 +141,7 @@ def _refuse_unencoded(url: str) -> None:
 
 
 def _parse_any(url: str) -> Address:
-    from urllib.parse import (parse_qsl, unquote, urlsplit)
+    from urllib.parse import parse_qsl, unquote, urlsplit
 
     try:
         parts = urlsplit(url)
@@ -188,7 +188,7 @@ def _parse_any(url: str) -> Address:
 
 
 def _parse_sentinel(url: str) -> Address:
-    from urllib.parse import (parse_qsl, unquote, urlsplit)
+    from urllib.parse import parse_qsl, unquote, urlsplit
 
     scheme, _, rest = url.partition("://")
     rest, _, options = rest.partition("?")

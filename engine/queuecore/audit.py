@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
-from queuecore.action_record import (ActionRecord, Actor, trail_args, trail_keys)
-from queuecore.exchange import (Exchange, Reply, Steps, load_script, single)
-from queuecore.keys import (QueueKeys, name_text)
+from queuecore.action_record import ActionRecord, Actor, trail_args, trail_keys
+from queuecore.exchange import Exchange, Reply, Steps, load_script, single
+from queuecore.keys import QueueKeys, name_text
 
 _NOTE = load_script("note")
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import (Callable, Iterable, Iterator, Sequence)
-from dataclasses import (dataclass, replace)
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from queuecore import windows
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.errors import StoreError
-from queuecore.exchange import (Arg, Exchange, Steps, load_script, single)
+from queuecore.exchange import Arg, Exchange, Steps, load_script, single
 from queuecore.job_refs import JobRef as JobRef
 from queuecore.job_refs import JobRefs
-from queuecore.keys import (QueueKeys, name_bytes)
+from queuecore.keys import QueueKeys, name_bytes
 from queuecore.windows import Item
 
 T = TypeVar("T")

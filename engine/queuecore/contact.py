@@ -5,7 +5,7 @@ from __future__ import annotations
 from queuecore import times
 from queuecore.address import Address
 from queuecore.errors import NotRedis
-from queuecore.exchange import (Exchange, Reply, single)
+from queuecore.exchange import Exchange, Reply, single
 
 
 def contact(address: Address) -> Exchange[None]:

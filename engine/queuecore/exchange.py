@@ -8,16 +8,27 @@ round trips is a generator of exchanges (`Steps`), which any runner can drive, w
 from __future__ import annotations
 
 import os
-from collections.abc import (Callable, Generator, Iterator, Sequence)
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from queuecore.address import Address
 from queuecore.digests import sha1_hex
-from queuecore.errors import (AuthRefused, Busy, MissingCommand, NotPersisting, OutOfMemory, ReadOnly, Refused, StoreError, TooManyClients, WrongType)
-from queuecore.values import (Generic, replace, value)
+from queuecore.errors import (
+    AuthRefused,
+    Busy,
+    MissingCommand,
+    NotPersisting,
+    OutOfMemory,
+    ReadOnly,
+    Refused,
+    StoreError,
+    TooManyClients,
+    WrongType,
+)
+from queuecore.values import Generic, replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (Any, TypeVar)
+    from typing import Any, TypeVar
 
     T = TypeVar("T")
     S = TypeVar("S")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 

@@ -15,13 +15,34 @@ from functools import lru_cache
 
 import hiredis
 
-from queuecore.address import (Address, no_primary, reason_of, tls_context, unreachable)
-from queuecore.errors import (AuthRefused, Busy, NotRedis, OutcomeUnknown, ReadOnly, Refused, StoreError, Unreachable)
-from queuecore.exchange import (Arg, Call, Command, ErrorReply, Exchange, MovedAway, Operation, Reply, drive, refusal, single)
+from queuecore.address import Address, no_primary, reason_of, tls_context, unreachable
+from queuecore.errors import (
+    AuthRefused,
+    Busy,
+    NotRedis,
+    OutcomeUnknown,
+    ReadOnly,
+    Refused,
+    StoreError,
+    Unreachable,
+)
+from queuecore.exchange import (
+    Arg,
+    Call,
+    Command,
+    ErrorReply,
+    Exchange,
+    MovedAway,
+    Operation,
+    Reply,
+    drive,
+    refusal,
+    single,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (Any, TypeVar)
+    from typing import Any, TypeVar
 
     T = TypeVar("T")
 

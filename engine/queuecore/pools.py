@@ -14,7 +14,7 @@ import redis.retry
 import redis.sentinel
 from redis.backoff import NoBackoff
 
-from queuecore.address import (Address, no_primary, reason_of, tls_context)
+from queuecore.address import Address, no_primary, reason_of, tls_context
 
 _ASK = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import (Any, Final, TypeVar)
+from typing import Any, Final, TypeVar
 
 from queuecore.errors import StoreError
-from queuecore.exchange import (Call, Command, Exchange, Operation, Script, Steps)
+from queuecore.exchange import Call, Command, Exchange, Operation, Script, Steps
 
 T = TypeVar("T")
 

@@ -8,11 +8,17 @@ from __future__ import annotations
 from typing import NoReturn
 
 import redis
-from redis.exceptions import (AuthenticationError, AuthorizationError, BusyLoadingError, InvalidResponse, ResponseError)
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    InvalidResponse,
+    ResponseError,
+)
 
-from queuecore.address import (Address, reason_of, unreachable)
-from queuecore.errors import (AuthRefused, Busy, NotRedis, OutcomeUnknown, StoreError)
-from queuecore.exchange import (ErrorReply, refusal)
+from queuecore.address import Address, reason_of, unreachable
+from queuecore.errors import AuthRefused, Busy, NotRedis, OutcomeUnknown, StoreError
+from queuecore.exchange import ErrorReply, refusal
 
 #: What redis-py takes for a broken connection, and is an answer.
 _TOLD = (AuthenticationError, AuthorizationError, BusyLoadingError)

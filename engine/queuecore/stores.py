@@ -10,17 +10,17 @@ import asyncio
 import os
 from collections.abc import Generator
 from types import TracebackType
-from typing import (Any, Self, TypeVar)
+from typing import Any, Self, TypeVar
 
 import redis
 from redis.exceptions import ResponseError
 
-from queuecore.address import (Address, parse_url)
-from queuecore.errors import (Busy, ReadOnly, StoreError)
-from queuecore.exchange import (Exchange, MovedAway, Operation, Reply, drive)
+from queuecore.address import Address, parse_url
+from queuecore.errors import Busy, ReadOnly, StoreError
+from queuecore.exchange import Exchange, MovedAway, Operation, Reply, drive
 from queuecore.last_words import last_words
-from queuecore.pools import (async_close, async_pool_for, close, pool_for)
-from queuecore.redis_errors import (error_reply, is_turned_away, raise_ours)
+from queuecore.pools import async_close, async_pool_for, close, pool_for
+from queuecore.redis_errors import error_reply, is_turned_away, raise_ours
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import (UTC, datetime, timedelta, timezone)
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 from queuecore.errors import NotRedis

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (Any, TypeVar, dataclass_transform)
+    from typing import Any, TypeVar, dataclass_transform
     from typing import Generic as Generic
 
     V = TypeVar("V")

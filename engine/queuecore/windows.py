@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
-from queuecore.exchange import (Exchange, load_script, single)
-from queuecore.keys import (QueueKeys, name_bytes)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.exchange import Exchange, load_script, single
+from queuecore.keys import QueueKeys, name_bytes
 from queuecore.values import value as value_class
 
 _WINDOW = load_script("window")

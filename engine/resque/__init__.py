@@ -12,14 +12,24 @@ Importing this package is cheap: what talks to Redis is loaded when it is first 
 
 from __future__ import annotations
 
-from resque.errors import (BelongsToSidekiq, DirtyExit, DontPerform, NoClassError, NoQueueError, ResqueError, StoreError, TermException, UnknownJob)
-from resque.jobs import (Job, Registry, Retry, job, registry)
+from resque.errors import (
+    BelongsToSidekiq,
+    DirtyExit,
+    DontPerform,
+    NoClassError,
+    NoQueueError,
+    ResqueError,
+    StoreError,
+    TermException,
+    UnknownJob,
+)
+from resque.jobs import Job, Registry, Retry, job, registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from resque.client import (Info, Resque)
+    from resque.client import Info, Resque
 
 __version__ = "0.1.0"
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Sequence)
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from queuecore.exchange import (Operation, T)
-from queuecore.stores import (DEFAULT_TIMEOUT_S, Store)
-from queuecore.times import (Clock, wall_now)
+from queuecore.exchange import Operation, T
+from queuecore.stores import DEFAULT_TIMEOUT_S, Store
+from queuecore.times import Clock, wall_now
 from resque import hooks
-from resque.codec import (Payload, Unreadable, decode, decode_payload, encode_job, require_utf8)
-from resque.errors import (NoClassError, NoQueueError)
-from resque.jobs import (Enqueueable, Registry, registry)
-from resque.keys import (DEFAULT_NAMESPACE, Keys)
+from resque.codec import Payload, Unreadable, decode, decode_payload, encode_job, require_utf8
+from resque.errors import NoClassError, NoQueueError
+from resque.jobs import Enqueueable, Registry, registry
+from resque.keys import DEFAULT_NAMESPACE, Keys
 from resque.perform import perform
-from resque.store import (delayed, queues, stats)
+from resque.store import delayed, queues, stats
 from resque.store.guard import Guard
 from resque.store.stats import Info
 

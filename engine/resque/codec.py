@@ -8,7 +8,7 @@ for floats, hence the small encoder of our own.
 from __future__ import annotations
 
 import json
-from collections.abc import (Callable, Iterator, Mapping)
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from json.encoder import py_encode_basestring

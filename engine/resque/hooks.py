@@ -9,7 +9,7 @@ for the hooks of scheduling, which are resque-scheduler's, and it does not ask.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import (AsyncGeneratorType, CoroutineType, GeneratorType)
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
 from resque.errors import NeverRan
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from types import FunctionType
 
-from queuecore.values import (Generic, value)
+from queuecore.values import Generic, value
 from resque import hooks
-from resque.errors import (ResqueError, UnknownJob)
+from resque.errors import ResqueError, UnknownJob
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (Any, ClassVar, ParamSpec, TypeVar)
+    from typing import Any, ClassVar, ParamSpec, TypeVar
 
     P = ParamSpec("P")
     R = TypeVar("R")

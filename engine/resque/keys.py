@@ -6,7 +6,7 @@ Names (of queues, of workers) are text. Those read from Redis were decoded with
 
 from __future__ import annotations
 
-from queuecore.keys import (name_bytes, name_text)
+from queuecore.keys import name_bytes, name_text
 from queuecore.values import value
 
 DEFAULT_NAMESPACE = "resque"

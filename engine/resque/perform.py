@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from types import (CodeType, TracebackType)
+from types import CodeType, TracebackType
 
 from resque import hooks
-from resque.errors import (WIRE_NAMES, DirtyExit, DontPerform, UnknownJob)
-from resque.jobs import (Definition, Registry)
+from resque.errors import WIRE_NAMES, DirtyExit, DontPerform, UnknownJob
+from resque.jobs import Definition, Registry
 from resque.store.failure_entry import entry
 from resque.store.workers import Record
 

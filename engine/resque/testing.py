@@ -14,12 +14,12 @@ either. Names, arguments, queues, times and hooks are treated as ever; only send
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Iterator)
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from queuecore.exchange import (Arg, Call, Exchange, Operation, T)
+from queuecore.exchange import Arg, Call, Exchange, Operation, T
 from queuecore.keys import name_text
 from queuecore.stores import Store
 from queuecore.times import wall_now

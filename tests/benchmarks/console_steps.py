@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from statistics import median
 
-from tests.tui.looks import (NOW, failure, queue, snapshot, worker)
+from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
 from queuecore.cooperative import Slices
-from resque.store.snapshot import (Snapshot, WorkerState)
+from resque.store.snapshot import Snapshot, WorkerState
 
 QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12
 

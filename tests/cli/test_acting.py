@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Callable
 
 import pytest
-from tests.cli.conftest import (Push, Qtop, everything, resque_keys)
+from tests.cli.conftest import Push, Qtop, everything, resque_keys
 from tests.engine.direct import Direct
 
 from qtop.commands.acting import report
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import Result
-from resque.errors import (OutcomeUnknown, StoreError, Unreachable)
+from resque.errors import OutcomeUnknown, StoreError, Unreachable
 
 FAILED = ("--from", "failed")
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import (CliRunner, Result)
-from tests.cli.conftest import (Push, encoded)
+from click.testing import CliRunner, Result
+from tests.cli.conftest import Push, encoded
 from tests.engine.direct import Direct
-from tests.engine.fleets import (FLEETS, RESQUES_JOB, SIDEKIQS_JOB, database, mixed, sidekiq)
+from tests.engine.fleets import FLEETS, RESQUES_JOB, SIDEKIQS_JOB, database, mixed, sidekiq
 
 from qtop.commands.cli import main
 

@@ -8,19 +8,19 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.cli.conftest import (Push, Qtop, Ran, everything)
+from tests.cli.conftest import Push, Qtop, Ran, everything
 from tests.engine.direct import Direct
-from tests.engine.peer import (Peer, each)
+from tests.engine.peer import Peer, each
 from tests.scripts import FILES
 
-from qtop.commands import (checks, lease)
+from qtop.commands import checks, lease
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
-from resque.errors import (AuthRefused, Busy, MissingCommand, Refused)
+from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.keys import Keys
 from resque.store import server_info
 from resque.store.server_info import ServerInfo

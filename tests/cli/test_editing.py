@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests.cli.conftest import (Push, Qtop, encoded)
+from tests.cli.conftest import Push, Qtop, encoded
 from tests.engine.direct import Direct
 
 FAILED = ("--from", "failed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner

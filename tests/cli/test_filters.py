@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import (example, given, settings)
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qtop.search.fields import (Subject, of_delayed, of_failure, of_waiting)
-from qtop.search.filter_language import (BadFilter, duration_s, parse, term)
+from qtop.search.fields import Subject, of_delayed, of_failure, of_waiting
+from qtop.search.filter_language import BadFilter, duration_s, parse, term
 from qtop.text.safe import safe
 from queuecore import windows
 from queuecore.active_job import WRAPPER
-from resque.store import (delayed, failures)
+from resque.store import delayed, failures
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

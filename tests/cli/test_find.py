@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import (Push, Qtop, encoded)
+from tests.cli.conftest import Push, Qtop, encoded
 from tests.engine.direct import Direct
 
 

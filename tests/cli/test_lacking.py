@@ -9,7 +9,7 @@ from tests.cli.conftest import Qtop
 from tests.engine.conftest import StartRedis as StartRedis
 from tests.engine.conftest import start_redis as start_redis
 from tests.engine.direct import Direct
-from tests.engine.peer import (Peer, each)
+from tests.engine.peer import Peer, each
 from tests.engine.test_reach_lacking import OPTIONAL
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
-from tests.cli.conftest import (Push, Qtop, encoded, everything)
+from tests.cli.conftest import Push, Qtop, encoded, everything
 from tests.engine.direct import Direct
 
 from queuecore.active_job import WRAPPER

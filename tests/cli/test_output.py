@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import (given, settings)
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.cli.conftest import (Push, Qtop, encoded)
+from tests.cli.conftest import Push, Qtop, encoded
 from tests.engine.direct import Direct
 
 from qtop.commands.output import json_line

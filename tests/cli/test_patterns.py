@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import (given, settings)
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qtop.search.patterns import (BadPattern, pattern)
+from qtop.search.patterns import BadPattern, pattern
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import os
 import socket
 import subprocess
 import sys
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.cli.conftest import (Qtop, everything)
+from tests.cli.conftest import Qtop, everything
 from tests.engine.direct import Direct
 
 JOB = b'{"class":"Charge","args":[1.50,"x"]}'

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import psutil
 import pytest
 from click.testing import CliRunner
-from tests.cli.conftest import (Push, Qtop, everything)
-from tests.engine.direct import (Direct, eventually)
+from tests.cli.conftest import Push, Qtop, everything
+from tests.engine.direct import Direct, eventually
 
 from qtop.commands.cli import main
 

@@ -6,10 +6,10 @@ unknown, why, and leaves with status 3."""
 from __future__ import annotations
 
 import json
-from collections.abc import (Callable, Iterator, Mapping)
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import (Any, Final, TypeVar)
+from typing import Any, Final, TypeVar
 
 import pytest
 from click.testing import CliRunner
@@ -18,9 +18,9 @@ from tests.engine.direct import Direct
 
 from qtop.commands import session
 from qtop.commands.cli import main
-from queuecore.exchange import (Call, Command, Exchange, Operation, drive, refusal)
+from queuecore.exchange import Call, Command, Exchange, Operation, drive, refusal
 from queuecore.lean import LeanStore
-from resque.errors import (StoreError, Unreachable)
+from resque.errors import StoreError, Unreachable
 
 T = TypeVar("T")
 

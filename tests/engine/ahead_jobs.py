@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.engine.sample_jobs import send
 
-from resque import (Job, job)
+from resque import Job, job
 
 _left_here: list[str] = []
 #: Locked until the process ends.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable, Sequence)
-from typing import (Any, Generic, TypeVar)
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
 
 from tests.engine.direct import Direct
 
 from queuecore import windows
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import JobRef
-from queuecore.exchange import (Call, Exchange, Steps)
+from queuecore.exchange import Call, Exchange, Steps
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import failures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import (Any, Self, TypeVar)
+from typing import Any, Self, TypeVar
 
 import hiredis
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from queuecore.cooperative import at_once
-from queuecore.exchange import (Call, Command, Exchange, Reply)
+from queuecore.exchange import Call, Command, Exchange, Reply
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.keys import Keys
-from resque.store.read_cache import (USUAL, ReadCache)
-from resque.store.snapshot import (Snapshot, SnapshotReader)
+from resque.store.read_cache import USUAL, ReadCache
+from resque.store.snapshot import Snapshot, SnapshotReader
 
 KEYS = Keys()
 #: Enough looks for whatever is asked for only now and then.

@@ -13,7 +13,7 @@ from functools import partial
 from unittest.mock import patch
 
 from resque import job
-from resque.worker import (pool, worker)
+from resque.worker import pool, worker
 from resque.worker.__main__ import main
 from resque.worker.adopted import adopted
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import (b64decode, b64encode)
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 

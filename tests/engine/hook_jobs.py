@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.engine.sample_jobs import trace
 
-from resque import (DontPerform, Job)
+from resque import DontPerform, Job
 
 Block = Callable[[], Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from resque import (Job, Retry)
+from resque import Job, Retry
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 from tests.engine.claimed import claimed
 from tests.engine.direct import Direct

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import (Any, Self)
+from typing import Any, Self
 
 import hiredis
 

@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import (Any, Protocol, Self, TypeVar)
+from typing import Any, Protocol, Self, TypeVar
 
 import pytest
-from tests.engine.direct import (PATIENCE_S, Direct, eventually)
+from tests.engine.direct import PATIENCE_S, Direct, eventually
 
 from queuecore.address import parse_url
 from queuecore.exchange import Operation
 from queuecore.lean import LeanStore
-from queuecore.stores import (AsyncStore, Store)
+from queuecore.stores import AsyncStore, Store
 from resque.errors import StoreError
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ import signal
 import socket
 import sys
 import time
-from typing import (Any, NoReturn)
+from typing import Any, NoReturn
 
-from resque import (Job, TermException)
+from resque import Job, TermException
 
 
 def connected() -> socket.socket:

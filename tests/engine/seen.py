@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import psutil
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.direct import Direct, eventually
 
 TURNS = "tests.engine.sample_jobs,tests.engine.turn_jobs"
 

@@ -13,13 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from queuecore.server import (Binary, PrivateServer)
+from queuecore.server import Binary, PrivateServer
 
 PATIENCE_S = 20.0
 ENGINE = Path(__file__).resolve().parents[2] / "engine"

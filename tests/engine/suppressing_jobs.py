@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.engine.sample_jobs import send
 
-from resque import (Job, Retry)
+from resque import Job, Retry
 
 
 def run_of(name: str) -> int:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from urllib.parse import (quote, unquote)
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from queuecore.address import (Address, parse_url)
+from queuecore.address import Address, parse_url
 from queuecore.lean import LeanStore
 from queuecore.stores import Store
-from resque.errors import (BadUrl, StoreError)
+from resque.errors import BadUrl, StoreError
 from resque.keys import Keys
 from resque.store import queues
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
-from tests.engine.by_hand import (KEY, KEYS, ME, QUEUE, ByHand, fill, marks, numbered, trail, waiting)
+from tests.engine.by_hand import KEY, KEYS, ME, QUEUE, ByHand, fill, marks, numbered, trail, waiting
 from tests.engine.direct import Direct
 
-from queuecore import (audit, times)
-from queuecore.action_record import (AUDIT_ENTRIES, ActionRecord, Actor)
+from queuecore import audit, times
+from queuecore.action_record import AUDIT_ENTRIES, ActionRecord, Actor
 from queuecore.audit import AuditEntry
 from queuecore.keys import name_text
 from queuecore.stores import Store
-from resque.store import (pruning, queues, registration, stale, switches)
-from resque.store.undo import (Undone, undo)
+from resque.store import pruning, queues, registration, stale, switches
+from resque.store.undo import Undone, undo
 
 
 def deeds(store: Store, limit: int = 100) -> list[AuditEntry]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import (Callable, Iterator)
-from datetime import (UTC, datetime, timedelta)
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.engine.by_hand import KEYS
-from tests.engine.claimed import (HERE, TOKEN, claimed)
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.fleets import (FLEETS, RESQUES_JOB, SIDEKIQS_JOB, database, mixed, resque, sidekiq)
+from tests.engine.claimed import HERE, TOKEN, claimed
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.fleets import FLEETS, RESQUES_JOB, SIDEKIQS_JOB, database, mixed, resque, sidekiq
 from tests.engine.round_trips import Turnstile
 from tests.engine.worker_process import ROOT
 
@@ -23,14 +23,14 @@ from queuecore.address import parse_url
 from queuecore.exchange import single
 from queuecore.stores import Store
 from queuecore.times import utc_now
-from resque import (Job, Registry, Resque)
+from resque import Job, Registry, Resque
 from resque.errors import BelongsToSidekiq
 from resque.scheduler.admission import QueueAdmission
-from resque.scheduler.scheduler import (Scheduler, SchedulerOptions)
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store.claims import Claim
 from resque.store.guard import Guard
 from resque.store.ownership import look
-from resque.worker.reserve import (Taken, work)
+from resque.worker.reserve import Taken, work
 
 NAMES = Registry()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

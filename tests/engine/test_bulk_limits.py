@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hiredis
 import pytest
-from tests.engine.by_hand import (FAILED, KEY, KEYS, QUEUE, ByHand, call_of, entry, fill, marks, newest_failures, numbered, trail, waiting)
+from tests.engine.by_hand import (
+    FAILED,
+    KEY,
+    KEYS,
+    QUEUE,
+    ByHand,
+    call_of,
+    entry,
+    fill,
+    marks,
+    newest_failures,
+    numbered,
+    trail,
+    waiting,
+)
 from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
@@ -17,8 +31,8 @@ from queuecore import bulk
 from queuecore.address import parse_url
 from queuecore.bulk import Result
 from queuecore.stores import Store
-from resque.errors import (OutcomeUnknown, WrongType)
-from resque.store import (failure_actions, queues)
+from resque.errors import OutcomeUnknown, WrongType
+from resque.store import failure_actions, queues
 
 TARGET = "resque:queue:r"
 

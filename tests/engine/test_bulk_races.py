@@ -9,14 +9,14 @@ from collections import Counter
 from random import Random
 
 import pytest
-from tests.engine.by_hand import (QUEUE, ByHand, fill, marks, numbered, trail, waiting)
+from tests.engine.by_hand import QUEUE, ByHand, fill, marks, numbered, trail, waiting
 from tests.engine.direct import Direct
 
 from queuecore import bulk
-from queuecore.bulk import (JobRef, Result)
+from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import (queues, undo)
+from resque.store import queues, undo
 
 KEYS = Keys()
 TARGET = "resque:queue:r"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.by_hand import (KEY, KEYS, QUEUE, ByHand, fill, marks, numbered, waiting)
+from tests.engine.by_hand import KEY, KEYS, QUEUE, ByHand, fill, marks, numbered, waiting
 from tests.engine.direct import Direct
 
 from queuecore import bulk
-from queuecore.bulk import (JobRef, Result)
+from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from queuecore.windows import Item
 from resque.store import queues

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import (UTC, datetime, timedelta, timezone)
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from tests.engine import golden
 from tests.engine.by_hand import contents
 from tests.engine.direct import Direct
 
-from resque import (Job, NoClassError, NoQueueError, Registry, Resque)
+from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError
 
 NAMES = Registry()

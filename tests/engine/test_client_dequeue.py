@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.engine.by_hand import (KEYS, ByHand)
+from tests.engine.by_hand import KEYS, ByHand
 from tests.engine.direct import Direct
 
 from queuecore.stores import Store
-from resque import (Job, NoClassError, NoQueueError, Registry, Resque)
-from resque.errors import (EncodeError, WrongType)
+from resque import Job, NoClassError, NoQueueError, Registry, Resque
+from resque.errors import EncodeError, WrongType
 from resque.store import queues
 
 NAMES = Registry()

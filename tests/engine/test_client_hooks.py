@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import (Callable, Iterator)
-from datetime import (UTC, datetime)
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.engine import golden
 from tests.engine.by_hand import contents
 from tests.engine.direct import Direct
 
-from resque import (DontPerform, Job, Registry, Resque, UnknownJob, job)
+from resque import DontPerform, Job, Registry, Resque, UnknownJob, job
 from resque.errors import NeverRan
 
 NAMES = Registry()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator, Sequence)
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from tests.scripts import SCRIPTS
 
 from queuecore.address import parse_url
 from queuecore.bulk import BLANK
-from resque import (Job, NoClassError, NoQueueError, Registry, Resque)
-from resque.errors import (EncodeError, OutcomeUnknown, OutOfMemory, WrongType)
+from resque import Job, NoClassError, NoQueueError, Registry, Resque
+from resque.errors import EncodeError, OutcomeUnknown, OutOfMemory, WrongType
 from resque.jobs import Enqueueable
 
 NAMES = Registry()

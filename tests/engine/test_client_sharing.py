@@ -13,7 +13,7 @@ from tests.engine.direct import Direct
 
 from resque import Resque
 from resque.codec import decode
-from resque.errors import (OutcomeUnknown, Unreachable)
+from resque.errors import OutcomeUnknown, Unreachable
 
 THREADS = 8
 JOBS = 60

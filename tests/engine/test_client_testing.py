@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from resque import (Job, NoQueueError, Registry, Resque, ResqueError, UnknownJob)
+from resque import Job, NoQueueError, Registry, Resque, ResqueError, UnknownJob
 from resque.errors import EncodeError
-from resque.testing import (Recorded, Recorder, capture)
+from resque.testing import Recorded, Recorder, capture
 
 NAMES = Registry()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

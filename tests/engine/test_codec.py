@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from resque.codec import (MAX_DEPTH, Payload, Unreadable, decode, decode_payload, encode, encode_float, encode_job, members)
+from resque.codec import (
+    MAX_DEPTH,
+    Payload,
+    Unreadable,
+    decode,
+    decode_payload,
+    encode,
+    encode_float,
+    encode_job,
+    members,
+)
 from resque.errors import EncodeError
 
 TEXT = some.text(some.characters(codec="utf-8"))

@@ -6,7 +6,7 @@ import pytest
 from tests.engine.direct import Direct
 
 from queuecore.stores import Store
-from resque.errors import (EncodeError, NoClassError, NoQueueError)
+from resque.errors import EncodeError, NoClassError, NoQueueError
 from resque.keys import Keys
 from resque.store import delayed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.engine.by_hand import (KEYS, ByHand, contents, trail, waiting)
+from tests.engine.by_hand import KEYS, ByHand, contents, trail, waiting
 from tests.engine.direct import Direct
 
 from queuecore import audit
@@ -14,9 +14,9 @@ from queuecore.stores import Store
 from resque.codec import encode
 from resque.scheduler import delayed_actions
 from resque.scheduler.delayed_actions import DelayedRef
-from resque.store import (delayed, delayed_windows)
-from resque.store.delayed_windows import (DelayedEntry, Position)
-from resque.store.undo import (Undone, undo)
+from resque.store import delayed, delayed_windows
+from resque.store.delayed_windows import DelayedEntry, Position
+from resque.store.undo import Undone, undo
 
 T = 1_900_000_000
 MOMENTS = KEYS.delayed_schedule()

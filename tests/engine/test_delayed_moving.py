@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from tests.engine.direct import Direct
 
-from queuecore.exchange import (Exchange, Steps)
+from queuecore.exchange import Exchange, Steps
 from queuecore.stores import Store
 from resque.codec import Unreadable
 from resque.keys import Keys
 from resque.scheduler import moving
-from resque.scheduler.moving import (MovedJobs, Push, push_of)
+from resque.scheduler.moving import MovedJobs, Push, push_of
 from resque.store import delayed
 
 T = 1_900_000_000

@@ -9,7 +9,7 @@ from tests.engine.direct import Direct
 
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import (delayed, retries)
+from resque.store import delayed, retries
 
 NOW = 1_795_436_918.7
 

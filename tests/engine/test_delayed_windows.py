@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.engine.by_hand import (KEYS, ByHand, fill)
+from tests.engine.by_hand import KEYS, ByHand, fill
 from tests.engine.direct import Direct
 
 from queuecore.stores import Store
 from resque.store import delayed_windows
-from resque.store.delayed_outlook import (Share, outlook)
-from resque.store.delayed_windows import (DelayedEntry, Position)
+from resque.store.delayed_outlook import Share, outlook
+from resque.store.delayed_windows import DelayedEntry, Position
 
 T = 1_900_000_000
 MOMENTS = KEYS.delayed_schedule()

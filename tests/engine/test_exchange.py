@@ -9,9 +9,9 @@ import pytest
 from tests.scripts import SCRIPTS
 
 import queuecore.errors
-from queuecore.exchange import (ErrorReply, Exchange, Script, Steps, drive, refusal, single)
+from queuecore.exchange import ErrorReply, Exchange, Script, Steps, drive, refusal, single
 from resque import errors
-from resque.errors import (OutcomeUnknown, Refused, StoreError, Unreachable, WrongType)
+from resque.errors import OutcomeUnknown, Refused, StoreError, Unreachable, WrongType
 from resque.scripts import load_script
 
 SCRIPT = Script("example", b"return 1")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
-from tests.engine.by_hand import (FAILED, KEYS, ByHand, entry, fill, newest_failures, trail, waiting)
+from tests.engine.by_hand import FAILED, KEYS, ByHand, entry, fill, newest_failures, trail, waiting
 from tests.engine.direct import Direct
 
 from queuecore import audit
-from queuecore.bulk import (JobRef, Result)
+from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from resque.codec import decode
 from resque.store import failure_actions
 from resque.store.failures import Failure
-from resque.store.undo import (Undone, undo)
+from resque.store.undo import Undone, undo
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
 STAMP = b',"retried_at":"2026/11/23 12:19:21 UTC"}'

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import (UTC, datetime, timedelta, timezone)
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from tests.engine.by_hand import (FAILED, KEYS, fill, newest_failures, trail, waiting)
+from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, trail, waiting
 from tests.engine.direct import Direct
 
 from qtop.search import failure_groups
@@ -14,8 +14,8 @@ from queuecore import windows
 from queuecore.bulk import Result
 from queuecore.stores import Store
 from resque.codec import decode
-from resque.store import (failure_actions, failures)
-from resque.store.undo import (Undone, undo)
+from resque.store import failure_actions, failures
+from resque.store.undo import Undone, undo
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
 from tests.engine import golden
-from tests.engine.by_hand import (FAILED, KEYS, fill, newest_failures, waiting)
+from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, waiting
 from tests.engine.direct import Direct
 
 from queuecore.stores import Store
-from resque.store import (failure_actions, queues)
+from resque.store import failure_actions, queues
 from resque.store.failures import Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -12,9 +12,9 @@ from tests.engine.direct import Direct
 from queuecore.bulk import Result
 from queuecore.stores import Store
 from queuecore.windows import whole
-from resque.codec import (decode, members)
+from resque.codec import decode, members
 from resque.keys import Keys
-from resque.store import (failure_actions, failures)
+from resque.store import failure_actions, failures
 from resque.store.failures import Failure
 
 KEYS = Keys()

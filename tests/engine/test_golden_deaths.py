@@ -6,9 +6,9 @@ from signal import SIGUSR1
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, await_run, has_left, stat)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import TURNS, await_run, has_left, stat
 
 
 def in_the_place_of(recording: str, recorded: str, ours: str) -> golden.Database:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import (UTC, datetime, timedelta, timezone)
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 
-from resque import (Job, NoClassError, NoQueueError, Registry, Resque)
+from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError
-from resque.store import (queues, switches)
+from resque.store import queues, switches
 
 NAMES = Registry()
 INDIA = timezone(timedelta(hours=5, minutes=30))

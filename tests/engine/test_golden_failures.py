@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
 from tests.engine import golden
-from tests.engine.by_hand import (KEYS, ByHand, fill, newest_failures)
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.by_hand import KEYS, ByHand, fill, newest_failures
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 from tests.known import known
 
 from queuecore import windows
 from queuecore.bulk import Result
 from queuecore.stores import Store
-from resque.store import (failure_actions, failures, queues, removal, snapshot, stats)
-from resque.store.failures import (FAILED, Failure)
+from resque.store import failure_actions, failures, queues, removal, snapshot, stats
+from resque.store.failures import FAILED, Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
 CUSTOM = {"tests.engine.sample_jobs.CustomError": "CustomError"}

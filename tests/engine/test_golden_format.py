@@ -7,7 +7,7 @@ from tests.engine import golden
 
 from queuecore import times
 from queuecore.windows import whole
-from resque.codec import (Payload, Unreadable, decode, decode_payload, encode, encode_float)
+from resque.codec import Payload, Unreadable, decode, decode_payload, encode, encode_float
 from resque.errors import EncodeError
 from resque.store import failures
 from resque.store.queues import QueueList

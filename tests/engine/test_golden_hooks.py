@@ -9,10 +9,10 @@ import json
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 
-from resque import (Job, Registry, Resque)
+from resque import Job, Registry, Resque
 
 
 def without_worker_hooks(database: golden.Database) -> golden.Database:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
 
 GOOD = '{"class":"Note","args":["performed"]}'
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
-from tests.engine.seen import (failed, forget)
+from tests.engine.seen import failed, forget
 from tests.engine.worker_process import WorkerProcess
 
 from queuecore.stores import Store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,8 +14,8 @@ from tests.known import known
 
 from queuecore.stores import Store
 from queuecore.windows import whole
-from resque.codec import (Payload, Unreadable, decode_payload)
-from resque.store import (delayed, failures, queues, snapshot, workers)
+from resque.codec import Payload, Unreadable, decode_payload
+from resque.store import delayed, failures, queues, snapshot, workers
 from resque.store.queues import QueueList
 
 

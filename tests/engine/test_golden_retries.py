@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
-from tests.engine.seen import (failures, forget, stat, waiting)
+from tests.engine.seen import failures, forget, stat, waiting
 
 JOBS = {"RESQUE_REQUIRE": "tests.engine.sample_jobs,tests.engine.suppressing_jobs", "INTERVAL": "0"}
 FAILURE = "resque:failure-resque-retry:RetryLater:11f6ad8ec52a2984abaafd7c3b516503785c2072"

@@ -7,28 +7,28 @@ What an operator does begins with the look that named it, with either.
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.engine import golden
-from tests.engine.by_hand import (KEYS, entry, fill)
+from tests.engine.by_hand import KEYS, entry, fill
 from tests.engine.claimed import claimed
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.round_trips import (Turnstile, of_ruby, trace)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.round_trips import Turnstile, of_ruby, trace
 from tests.engine.seen import forget
 from tests.scripts import SCRIPTS
 
 from queuecore import times
 from queuecore.address import parse_url
 from queuecore.stores import Store
-from resque import (Job, Registry, Resque)
-from resque.scheduler.scheduler import (Scheduler, SchedulerOptions)
-from resque.store import (claims, failure_actions, failures, queues, removal, schedules, snapshot)
+from resque import Job, Registry, Resque
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
+from resque.store import claims, failure_actions, failures, queues, removal, schedules, snapshot
 from resque.worker.reserve import work
 
 NAMES = Registry()

@@ -7,12 +7,12 @@ holds the application's alone.
 from __future__ import annotations
 
 import re
-from signal import (SIGINT, SIGTERM, SIGUSR1, Signals)
+from signal import SIGINT, SIGTERM, SIGUSR1, Signals
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
 
 RUBYS_FRAMES = re.compile(
     r'"<file>:<line>:in `(?:sleep|exit|shutdown!|block in (?:un)?register_signal_handlers)\'",'

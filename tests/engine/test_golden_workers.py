@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime)
-from signal import (SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals)
+from datetime import UTC, datetime
+from signal import SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
 
 from queuecore import times
 

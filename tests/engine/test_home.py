@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from queuecore.home import (expanded, make_private, state_folder)
+from queuecore.home import expanded, make_private, state_folder
 from resque.errors import BadOption
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from types import (SimpleNamespace, new_class)
+from types import SimpleNamespace, new_class
 from typing import Any
 
 import pytest
 
-from resque import (Job, Registry, ResqueError, UnknownJob, hooks, job)
+from resque import Job, Registry, ResqueError, UnknownJob, hooks, job
 from resque.errors import NeverRan
 from resque.jobs import Definition
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from queuecore.keys import (name_bytes, name_text)
+from queuecore.keys import name_bytes, name_text
 from resque.keys import Keys
 
 WORKER = "vm:1:a,b"

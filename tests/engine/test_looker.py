@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import (Callable, Mapping)
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
 from tests.engine import eye as eyes
 from tests.engine.direct import Direct
-from tests.engine.eye import (KEYS, TURNS, Eye)
+from tests.engine.eye import KEYS, TURNS, Eye
 from tests.known import known
 
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import snapshot
-from resque.store.snapshot import (Snapshot, SnapshotReader)
-from resque.store.worker_reader import (RECORD_BYTES, WorkerState)
+from resque.store.snapshot import Snapshot, SnapshotReader
+from resque.store.worker_reader import RECORD_BYTES, WorkerState
 
 eye = eyes.eye
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.engine import eye as eyes
 from tests.engine.direct import Direct
-from tests.engine.eye import (KEYS, TURNS, Eye)
+from tests.engine.eye import KEYS, TURNS, Eye
 from tests.known import known
 
 from queuecore.cooperative import at_once
-from queuecore.exchange import (Call, Exchange)
+from queuecore.exchange import Call, Exchange
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store.newest_failures import Newest

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.engine import golden
 from tests.engine.direct import Direct
-from tests.engine.fleets import (FLEETS, JID, RESQUES_JOB, SIDEKIQS_JOB, resque, sidekiq)
+from tests.engine.fleets import FLEETS, JID, RESQUES_JOB, SIDEKIQS_JOB, resque, sidekiq
 
 from queuecore.exchange import Steps
 from queuecore.stores import Store
 from resque.codec import encode
-from resque.keys import (BareKeys, Keys)
-from resque.store import (neighbours, ownership)
-from resque.store.ownership import (Ownership, kind_of)
+from resque.keys import BareKeys, Keys
+from resque.store import neighbours, ownership
+from resque.store.ownership import Ownership, kind_of
 
 #: Beside the recordings, whose counts by day are of November 2026.
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -6,18 +6,18 @@ import json
 from typing import Any
 
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
 
-from queuecore import (bulk, windows)
+from queuecore import bulk, windows
 from queuecore.address import parse_url
 from queuecore.bulk import JobRef
 from queuecore.lean import LeanStore
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import (lock_freeing, queues)
-from resque.store.lock_freeing import (Leaving, Stale, and_free, and_free_all, noting)
-from resque.store.plugin_locks import (running_lock, waiting_locks)
+from resque.store import lock_freeing, queues
+from resque.store.lock_freeing import Leaving, Stale, and_free, and_free_all, noting
+from resque.store.plugin_locks import running_lock, waiting_locks
 from resque.store.workers import read_record
 from resque.worker.locks import Locks
 

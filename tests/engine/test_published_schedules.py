@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,9 @@ from resque.keys import Keys
 from resque.scheduler import listing
 from resque.scheduler.listing import ScheduleListing
 from resque.scheduler.publishing import Publisher
-from resque.scheduler.scheduler import (Scheduler, SchedulerOptions)
-from resque.store import (published, schedules)
-from resque.store.published import (LONGEST_BYTES, OfFile, PublishedSchedule)
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
+from resque.store import published, schedules
+from resque.store.published import LONGEST_BYTES, OfFile, PublishedSchedule
 
 LOCK = "resque:resque:resque_scheduler_master_lock"
 KEY = "resque:qtop:schedules"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from resque.errors import NoQueueError
-from resque.store.queues import (QueueList, fnmatch)
+from resque.store.queues import QueueList, fnmatch
 
 NAMES = some.text(max_size=8)
 GLOBS = some.text(alphabet="ab*?[]!^-\\.{},&|~/é", max_size=10)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.by_hand import (KEYS, QUEUE, fill, numbered, trail, waiting)
+from tests.engine.by_hand import KEYS, QUEUE, fill, numbered, trail, waiting
 from tests.engine.direct import Direct
 
 from queuecore.stores import Store
 from resque.errors import WrongType
 from resque.store import queues
-from resque.store.undo import (Undone, undo)
+from resque.store.undo import Undone, undo
 
 ITEMS = numbered(500)
 EDITED = b'{"class":"A","args":[1.50]}'

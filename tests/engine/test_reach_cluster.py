@@ -11,19 +11,27 @@ from typing import Any
 import pytest
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import eventually
-from tests.engine.reach_helpers import (KINDS, Runners, Servers, TcpRedis, line_job, problem_of, until_served)
+from tests.engine.reach_helpers import (
+    KINDS,
+    Runners,
+    Servers,
+    TcpRedis,
+    line_job,
+    problem_of,
+    until_served,
+)
 from tests.known import known
 
-from queuecore import (audit, bulk)
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore import audit, bulk
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.cooperative import at_once
-from queuecore.exchange import (Exchange, Operation, single)
+from queuecore.exchange import Exchange, Operation, single
 from queuecore.server import Binary
-from queuecore.stores import (AsyncStore, Store)
+from queuecore.stores import AsyncStore, Store
 from resque.client import Resque
-from resque.errors import (BadUrl, Refused, Unreachable)
+from resque.errors import BadUrl, Refused, Unreachable
 from resque.keys import Keys
-from resque.store import (queues, snapshot, undo)
+from resque.store import queues, snapshot, undo
 from resque.store.read_cache import ReadCache
 from resque.store.snapshot import SnapshotReader
 

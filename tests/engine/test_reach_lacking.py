@@ -6,15 +6,24 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from tests.engine.conftest import (StartRedis, StartWorker)
+from tests.engine.conftest import StartRedis, StartWorker
 from tests.engine.direct import eventually
-from tests.engine.peer import (Answer, Peer, each)
-from tests.engine.reach_helpers import (KINDS, Runners, problem_of)
+from tests.engine.peer import Answer, Peer, each
+from tests.engine.reach_helpers import KINDS, Runners, problem_of
 
 from queuecore.exchange import single
-from resque.errors import (AuthRefused, MissingCommand, NotRedis, OutcomeUnknown, Refused, StoreError, TooManyClients, Unreachable)
+from resque.errors import (
+    AuthRefused,
+    MissingCommand,
+    NotRedis,
+    OutcomeUnknown,
+    Refused,
+    StoreError,
+    TooManyClients,
+    Unreachable,
+)
 from resque.keys import Keys
-from resque.store import (queues, removal)
+from resque.store import queues, removal
 
 READ = queues.names(Keys())
 WRITE = queues.push(Keys(), "q", [b"x"])

@@ -10,16 +10,16 @@ from pathlib import Path
 import hiredis
 import pytest
 import trustme
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.reach_helpers import (KINDS, Runners, Servers, problem_of)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.reach_helpers import KINDS, Runners, Servers, problem_of
 from tests.engine.tls_front import TlsFront
 from tests.engine.worker_process import ROOT
 
-from queuecore.exchange import (Exchange, single)
+from queuecore.exchange import Exchange, single
 from queuecore.server import Binary
 from resque import Resque
-from resque.errors import (AuthRefused, Unreachable)
+from resque.errors import AuthRefused, Unreachable
 from resque.keys import Keys
 from resque.store import queues
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from signal import (SIGCONT, SIGSTOP)
+from signal import SIGCONT, SIGSTOP
 
 import pytest
 from tests.engine.conftest import StartWorker
-from tests.engine.direct import (PATIENCE_S, eventually)
-from tests.engine.reach_helpers import (KINDS, Runners, Servers, TcpRedis, line_job, problem_of, until_served)
+from tests.engine.direct import PATIENCE_S, eventually
+from tests.engine.reach_helpers import (
+    KINDS,
+    Runners,
+    Servers,
+    TcpRedis,
+    line_job,
+    problem_of,
+    until_served,
+)
 
-from queuecore.exchange import (Exchange, single)
+from queuecore.exchange import Exchange, single
 from queuecore.server import Binary
-from resque.errors import (ReadOnly, Refused, Unreachable)
+from resque.errors import ReadOnly, Refused, Unreachable
 from resque.keys import Keys
 from resque.store import queues
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.engine.reach_helpers import (KINDS, Runners, Servers, TcpRedis, problem_of)
+from tests.engine.reach_helpers import KINDS, Runners, Servers, TcpRedis, problem_of
 
-from queuecore.exchange import (Exchange, single)
+from queuecore.exchange import Exchange, single
 from queuecore.server import Binary
-from resque.errors import (AuthRefused, BadUrl, Refused, Unreachable)
+from resque.errors import AuthRefused, BadUrl, Refused, Unreachable
 from resque.keys import Keys
 from resque.store import queues
 

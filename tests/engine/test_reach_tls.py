@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import trustme
 from tests.engine.conftest import StartWorker
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.reach_helpers import (KINDS, Runners, Servers, line_job, problem_of)
+from tests.engine.direct import Direct, eventually
+from tests.engine.reach_helpers import KINDS, Runners, Servers, line_job, problem_of
 from tests.engine.tls_front import TlsFront
 
-from queuecore.exchange import (Exchange, single)
+from queuecore.exchange import Exchange, single
 from queuecore.server import Binary
-from resque.errors import (BadUrl, NotRedis, StoreError, Unreachable)
+from resque.errors import BadUrl, NotRedis, StoreError, Unreachable
 from resque.keys import Keys
 from resque.store import queues
 

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from queuecore.address import (Address, parse_url, unreachable)
-from queuecore.exchange import (ErrorReply, Exchange, MovedAway, load_script, refusal)
-from resque.errors import (Busy, Refused, StoreError)
+from queuecore.address import Address, parse_url, unreachable
+from queuecore.exchange import ErrorReply, Exchange, MovedAway, load_script, refusal
+from resque.errors import Busy, Refused, StoreError
 
 ASKED = parse_url("redis://:pw@first:7000")
 SCRIPT = load_script("window")

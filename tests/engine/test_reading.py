@@ -12,11 +12,11 @@ from tests.scripts import SCRIPTS
 
 from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url
-from queuecore.exchange import (Exchange, Operation, Script, single)
-from queuecore.reading import (READING, ReadingOnly, commands_of, only_reads, reading_only)
+from queuecore.exchange import Exchange, Operation, Script, single
+from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
 from queuecore.windows import whole
 from resque.keys import Keys
-from resque.store import (failure_actions, failures, queues, removal, switches, undo)
+from resque.store import failure_actions, failures, queues, removal, switches, undo
 from resque.store.failures import Failure
 
 KEYS = Keys()

@@ -3,11 +3,11 @@ there are more or fewer."""
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.engine.direct import Direct
-from tests.engine.eye import (KEYS, Eye)
+from tests.engine.eye import KEYS, Eye
 from tests.engine.test_looker import hire
 from tests.engine.test_signs import refused
 from tests.known import known

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator)
-from contextlib import (AbstractContextManager, contextmanager, suppress)
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
-from tests.engine.by_hand import (KEYS, contents, trail)
+from tests.engine.by_hand import KEYS, contents, trail
 from tests.engine.direct import Direct
-from tests.engine.test_delayed_actions import (job, marks, park)
-from tests.engine.test_undo_actions import (ACTIONS, before, move)
+from tests.engine.test_delayed_actions import job, marks, park
+from tests.engine.test_undo_actions import ACTIONS, before, move
 
 from queuecore.action_record import ActionRecord
 from queuecore.digests import sha1_hex
 from queuecore.stores import Store
 from resque.codec import encode
 from resque.errors import AuthRefused
-from resque.scheduler import (delayed_actions, moving, schedule_actions)
-from resque.store import (lost, schedules)
+from resque.scheduler import delayed_actions, moving, schedule_actions
+from resque.store import lost, schedules
 from resque.store.undo import undo
 from resque.store.workers import read_record
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.by_hand import (KEYS, fill)
+from tests.engine.by_hand import KEYS, fill
 from tests.engine.direct import Direct
 
 from queuecore.stores import Store

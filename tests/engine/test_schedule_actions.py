@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
-from tests.engine.by_hand import (KEYS, trail, waiting)
+from tests.engine.by_hand import KEYS, trail, waiting
 from tests.engine.direct import Direct
 
 from queuecore import audit
 from queuecore.bulk import Result
 from queuecore.stores import Store
 from queuecore.windows import whole
-from resque.scheduler import (plan, schedule_actions)
-from resque.scheduler.definition import (from_json, read)
+from resque.scheduler import plan, schedule_actions
+from resque.scheduler.definition import from_json, read
 from resque.scheduler.schedule_actions import ScheduleRef
 from resque.store import schedules
-from resque.store.undo import (Undone, undo)
+from resque.store.undo import Undone, undo
 
 CONFIGS = KEYS.persistent_schedules()
 CONFIG = b'{ "cron": "0 3 * * * UTC", "class": "A", "queue": "low", "args": [1.50] }'

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from datetime import (UTC, datetime, timedelta, tzinfo)
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from resque.scheduler.cron import (parse_cron, parse_duration, parse_every)
-from resque.scheduler.zones import (local_zone, parse_zone)
+from resque.scheduler.cron import parse_cron, parse_duration, parse_every
+from resque.scheduler.zones import local_zone, parse_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)  # a Monday

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from resque.scheduler.cron import (Cron, Every)
-from resque.scheduler.definition import (BadSchedule, Schedule, from_json, read)
+from resque.scheduler.cron import Cron, Every
+from resque.scheduler.definition import BadSchedule, Schedule, from_json, read
 from resque.scheduler.files import read_file
 from resque.scheduler.moving import no_queue
 

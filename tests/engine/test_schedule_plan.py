@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime, timedelta, timezone)
+from datetime import UTC, datetime, timedelta, timezone
 
-from resque.scheduler.definition import (Schedule, read)
-from resque.scheduler.plan import (FiringPlan, next_firing)
+from resque.scheduler.definition import Schedule, read
+from resque.scheduler.plan import FiringPlan, next_firing
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 500_000, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

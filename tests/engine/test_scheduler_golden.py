@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.engine import golden
 from tests.engine.conftest import StartWorker
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.direct import Direct, eventually
 
 from queuecore.stores import Store
 from resque.codec import encode
 from resque.keys import Keys
 from resque.scheduler import moving
-from resque.scheduler.scheduler import (Scheduler, SchedulerOptions)
-from resque.store import (delayed, schedules)
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
+from resque.store import delayed, schedules
 
 T = 1_900_000_000
 LOCK = "resque:resque:resque_scheduler_master_lock"

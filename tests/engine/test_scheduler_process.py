@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.conftest import (StartRedis, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import StartRedis, StartWorker
+from tests.engine.direct import Direct, eventually
 from tests.engine.worker_process import WorkerProcess
 
 from queuecore.stores import Store

@@ -6,20 +6,20 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.engine.direct import Direct
 
-from queuecore.exchange import (Operation, T)
+from queuecore.exchange import Operation, T
 from queuecore.stores import Store
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule
-from resque.scheduler.scheduler import (Scheduler, SchedulerOptions)
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.scheduler.server_clock import ServerClock
-from resque.store import (delayed, schedules)
+from resque.store import delayed, schedules
 
 LOCK = b"resque:resque:resque_scheduler_master_lock"
 ME = f"{socket.gethostname()}:{os.getpid()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.engine.direct import Direct
@@ -12,9 +12,9 @@ from queuecore.stores import Store
 from resque.errors import NoQueueError
 from resque.keys import Keys
 from resque.scheduler import listing
-from resque.scheduler.definition import (BadSchedule, read)
+from resque.scheduler.definition import BadSchedule, read
 from resque.store import schedules
-from resque.store.schedules import (Fired, Firing, Hold)
+from resque.store.schedules import Fired, Firing, Hold
 
 NOW = datetime(2026, 11, 23, 12, 21, 55, tzinfo=UTC)
 LOCK = b"resque:resque:resque_scheduler_master_lock"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.engine import server_helpers
 
-from queuecore.server import (Binary, PrivateServer, default_folder, find_binary)
+from queuecore.server import Binary, PrivateServer, default_folder, find_binary
 from queuecore.server.binary import bundled_binary
 from resque.errors import NoServer
 

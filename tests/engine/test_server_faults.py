@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.engine import server_helpers
-from tests.engine.server_helpers import (StartUser, ends, eventually, kill_server, pid_of, say)
+from tests.engine.server_helpers import StartUser, ends, eventually, kill_server, pid_of, say
 
-from queuecore.server import (Binary, PrivateServer, talk)
+from queuecore.server import Binary, PrivateServer, talk
 from resque.errors import NoServer
 
 folder = server_helpers.folder

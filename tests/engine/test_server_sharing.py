@@ -10,9 +10,17 @@ from pathlib import Path
 
 import pytest
 from tests.engine import server_helpers
-from tests.engine.server_helpers import (PATIENCE_S, StartUser, ends, eventually, is_alive, pid_of, say)
+from tests.engine.server_helpers import (
+    PATIENCE_S,
+    StartUser,
+    ends,
+    eventually,
+    is_alive,
+    pid_of,
+    say,
+)
 
-from queuecore.server import (Binary, PrivateServer, Status)
+from queuecore.server import Binary, PrivateServer, Status
 from resque.errors import NoServer
 
 folder = server_helpers.folder

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 from tests.engine import eye as eyes
 from tests.engine.direct import Direct
-from tests.engine.eye import (KEYS, TURNS, Eye)
-from tests.engine.test_looker import (changes, hire, record, timeless)
+from tests.engine.eye import KEYS, TURNS, Eye
+from tests.engine.test_looker import changes, hire, record, timeless
 from tests.known import known
 
 from queuecore.stores import Store

@@ -14,7 +14,7 @@ from queuecore.stores import Store
 from queuecore.windows import whole
 from resque.keys import Keys
 from resque.store import snapshot
-from resque.store.snapshot import (QueueState, Snapshot)
+from resque.store.snapshot import QueueState, Snapshot
 
 KEYS = Keys()
 

@@ -13,7 +13,7 @@ from resque.keys import Keys
 from resque.scheduler.definition import read
 from resque.scheduler.moving import move_due
 from resque.scheduler.statused import Statused
-from resque.store import (delayed, schedules, statuses)
+from resque.store import delayed, schedules, statuses
 
 ID = "58f746aa1975cabaf62dea5a619d51d6"
 

@@ -8,19 +8,28 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from signal import (SIGCONT, SIGSTOP)
+from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import pytest
 from tests.engine.conftest import StartRedis
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.direct import Direct, eventually
 from tests.engine.own_redis import OwnRedis
 
 from queuecore.address import parse_url
-from queuecore.exchange import (Exchange, load_script, single)
+from queuecore.exchange import Exchange, load_script, single
 from queuecore.lean import LeanStore
 from queuecore.stores import Store
-from resque.errors import (AuthRefused, NotRedis, OutcomeUnknown, OutOfMemory, Refused, StoreError, Unreachable, WrongType)
+from resque.errors import (
+    AuthRefused,
+    NotRedis,
+    OutcomeUnknown,
+    OutOfMemory,
+    Refused,
+    StoreError,
+    Unreachable,
+    WrongType,
+)
 from resque.keys import Keys
 from resque.store import queues
 

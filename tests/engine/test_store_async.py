@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from signal import (SIGCONT, SIGSTOP)
+from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from tests.engine.conftest import StartRedis
-from tests.engine.direct import (PATIENCE_S, Direct)
+from tests.engine.direct import PATIENCE_S, Direct
 
-from queuecore.exchange import (Exchange, Steps, load_script, single)
+from queuecore.exchange import Exchange, Steps, load_script, single
 from queuecore.stores import AsyncStore
-from resque.errors import (AuthRefused, OutcomeUnknown, Refused, Unreachable, WrongType)
+from resque.errors import AuthRefused, OutcomeUnknown, Refused, Unreachable, WrongType
 from resque.keys import Keys
-from resque.store import (queues, stats)
+from resque.store import queues, stats
 
 KEYS = Keys()
 READ = queues.names(KEYS)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from tests.engine.by_hand import (KEYS, ByHand, contents, entry)
+from tests.engine.by_hand import KEYS, ByHand, contents, entry
 from tests.engine.direct import Direct
 
 from queuecore import times
 from queuecore.stores import Store
-from resque.errors import (AuthRefused, WrongType)
+from resque.errors import AuthRefused, WrongType
 from resque.keys import Keys
-from resque.store import (pruning, registration, stale, strays, workers)
-from resque.store.strays import (Stray, Strays)
+from resque.store import pruning, registration, stale, strays, workers
+from resque.store.strays import Stray, Strays
 
 JOB = b'{"class":"A","args":[1]}'
 RECORD = b'{"queue":"q","run_at":"2020-01-01T00:00:00Z","payload":%s}' % JOB

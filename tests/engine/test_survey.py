@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
 from tests.engine.direct import Direct
 
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.exchange import Exchange
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import (health, switches)
+from resque.store import health, switches
 from resque.store.health import HealthReport
 
 KEYS = Keys()

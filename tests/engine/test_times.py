@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import (UTC, datetime, timedelta, timezone)
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given

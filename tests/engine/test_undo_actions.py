@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.engine.by_hand import (FAILED, KEYS, QUEUE, ByHand, contents, entry, fill, lifetimes, marks, newest_failures, numbered, trail, waiting)
+from tests.engine.by_hand import (
+    FAILED,
+    KEYS,
+    QUEUE,
+    ByHand,
+    contents,
+    entry,
+    fill,
+    lifetimes,
+    marks,
+    newest_failures,
+    numbered,
+    trail,
+    waiting,
+)
 from tests.engine.direct import Direct
 
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import (JobRef, Result)
+from queuecore.bulk import JobRef, Result
 from queuecore.stores import Store
 from resque.errors import StoreError
-from resque.store import (failure_actions, failures, queues, removal, switches)
-from resque.store.undo import (Undone, undo)
+from resque.store import failure_actions, failures, queues, removal, switches
+from resque.store.undo import Undone, undo
 
 ITEMS = [b"\xff\0", b"", b"same", *numbered(600), b"same", b"\r\n"]
 PAYLOAD = b'{"args":[1.50, "\\u00e9"],"class":"A"}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.engine.by_hand import (KEYS, QUEUE, ByHand, fill, marks, numbered, trail, waiting)
+from tests.engine.by_hand import KEYS, QUEUE, ByHand, fill, marks, numbered, trail, waiting
 from tests.engine.conftest import StartRedis
 from tests.engine.direct import Direct
 
@@ -13,7 +13,7 @@ from queuecore.action_record import ActionRecord
 from queuecore.stores import Store
 from resque.errors import StoreError
 from resque.store import queues
-from resque.store.undo import (Undone, undo)
+from resque.store.undo import Undone, undo
 
 
 def deleted(store: Store, direct: Direct, items: list[bytes], places: list[int]) -> ActionRecord:

@@ -6,16 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.by_hand import (FAILED, KEYS, QUEUE, ByHand, call_of, entry, fill, lifetimes, marks, newest_failures, numbered, trail, waiting)
+from tests.engine.by_hand import (
+    FAILED,
+    KEYS,
+    QUEUE,
+    ByHand,
+    call_of,
+    entry,
+    fill,
+    lifetimes,
+    marks,
+    newest_failures,
+    numbered,
+    trail,
+    waiting,
+)
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
 from queuecore.action_record import ActionRecord
 from queuecore.address import parse_url
 from queuecore.stores import Store
-from resque.errors import (OutcomeUnknown, WrongType)
-from resque.store import (failure_actions, queues, switches)
-from resque.store.undo import (Undone, undo)
+from resque.errors import OutcomeUnknown, WrongType
+from resque.store import failure_actions, queues, switches
+from resque.store.undo import Undone, undo
 
 TARGET = "resque:queue:r"
 

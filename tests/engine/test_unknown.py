@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import (Any, Final)
+from typing import Any, Final
 
 import pytest
 from tests.engine import eye as eyes
 from tests.engine.direct import Direct
-from tests.engine.eye import (KEYS, Eye)
+from tests.engine.eye import KEYS, Eye
 from tests.known import known
 
-from queuecore.exchange import (Call, Exchange, Operation, drive, refusal)
+from queuecore.exchange import Call, Exchange, Operation, drive, refusal
 from queuecore.stores import Store
-from resque.errors import (AuthRefused, Busy)
+from resque.errors import AuthRefused, Busy
 from resque.scheduler import delayed_actions
 from resque.scheduler.delayed_actions import DelayedRef
-from resque.store import (delayed, delayed_windows, health, registration, snapshot)
+from resque.store import delayed, delayed_windows, health, registration, snapshot
 from resque.store.snapshot import Snapshot
 
 eye = eyes.eye

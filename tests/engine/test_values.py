@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 
-from queuecore.values import (replace, value)
+from queuecore.values import replace, value
 
 
 @value

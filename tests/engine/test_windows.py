@@ -8,7 +8,7 @@ from tests.engine.direct import Direct
 from queuecore import windows
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import (failures, queues)
+from resque.store import failures, queues
 
 KEYS = Keys()
 QUEUE = "resque:queue:q"

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (failures, stat)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import failures, stat
 
-from resque.worker.adopted import (Adopted, adopted)
+from resque.worker.adopted import Adopted, adopted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="process 1 of a container")
 

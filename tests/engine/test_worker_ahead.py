@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from signal import (SIGCONT, SIGSTOP, SIGTERM)
+from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import psutil
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, await_begun, failed, has_left, stat, where)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import TURNS, await_begun, failed, has_left, stat, where
 from tests.engine.worker_process import WorkerProcess
 
 from resque.store.workers import Record

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from signal import (SIGKILL, SIGQUIT)
+from signal import SIGKILL, SIGQUIT
 
 import psutil
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (PATIENCE_S, Direct, eventually)
-from tests.engine.seen import (TURNS, await_begun, has_left, stat, trace, waiting)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import PATIENCE_S, Direct, eventually
+from tests.engine.seen import TURNS, await_begun, has_left, stat, trace, waiting
 from tests.engine.worker_process import ROOT
 
 #: Starts a worker that follows it, and waits.

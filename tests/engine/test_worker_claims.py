@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.engine.by_hand import (KEYS, ByHand)
-from tests.engine.claimed import (ELSEWHERE, HERE, place)
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, await_begun, failures, stat)
+from tests.engine.by_hand import KEYS, ByHand
+from tests.engine.claimed import ELSEWHERE, HERE, place
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import TURNS, await_begun, failures, stat
 from tests.engine.worker_process import WorkerProcess
 
 from queuecore import times
 from queuecore.stores import Store
-from resque.store import (claims, pruning, stale, workers)
-from resque.store.claims import (Claim, Terms)
-from resque.worker.place import (WorkerId, here)
-from resque.worker.reserve import (Closing, Taken, work)
+from resque.store import claims, pruning, stale, workers
+from resque.store.claims import Claim, Terms
+from resque.worker.place import WorkerId, here
+from resque.worker.reserve import Closing, Taken, work
 
 ID = "h:1:q"
 RECORD = b'{"queue":"q","run_at":"2026-11-23T11:59:00Z","payload":{"class":"A","args":[1.50]}}'

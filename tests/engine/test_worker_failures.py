@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 
 

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from queuecore import (address, lean)
+from queuecore import address, lean
 from queuecore.address import parse_url
-from queuecore.exchange import (Call, Script)
+from queuecore.exchange import Call, Script
 from resque.errors import BadUrl
 from resque.store.workers import read_record
 from resque.worker import reserve

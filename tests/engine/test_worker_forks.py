@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from itertools import groupby
-from signal import (SIGCONT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2)
+from signal import SIGCONT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, await_begun, await_run, failed, failures, stat, trace, waiting, where)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import (
+    TURNS,
+    await_begun,
+    await_run,
+    failed,
+    failures,
+    stat,
+    trace,
+    waiting,
+    where,
+)
 
 from resque.worker.limit import TimeLimit
 

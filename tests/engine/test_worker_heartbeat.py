@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import (UTC, datetime, timedelta, timezone)
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from tests.engine.by_hand import call_of
 from tests.engine.claimed import place
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
 
 from queuecore import times
 from queuecore.exchange import Exchange

@@ -7,13 +7,13 @@ ended; a raising `before_fork` ends Ruby's worker, with ours it fails the job as
 
 from __future__ import annotations
 
-from signal import (SIGCONT, SIGQUIT, SIGTERM, SIGUSR2)
+from signal import SIGCONT, SIGQUIT, SIGTERM, SIGUSR2
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, await_begun, failures, stat, trace)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import TURNS, await_begun, failures, stat, trace
 
 JOBS = "tests.engine.sample_jobs,tests.engine.hook_jobs,tests.engine.worker_hooks"
 HOOKS = {"RESQUE_REQUIRE": JOBS}

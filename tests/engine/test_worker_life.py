@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from signal import (SIG_IGN, SIGCONT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, signal)
+from signal import SIG_IGN, SIGCONT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, signal
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.worker_process import (WorkerProcess, title_of)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.worker_process import WorkerProcess, title_of
 
 
 def trace(direct: Direct) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 from tests.engine.conftest import Push
-from tests.engine.direct import (PATIENCE_S, Direct, eventually)
+from tests.engine.direct import PATIENCE_S, Direct, eventually
 from tests.engine.worker_process import ROOT
 
 Start = Callable[..., subprocess.Popen[bytes]]

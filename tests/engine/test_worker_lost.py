@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from signal import (SIGTERM, SIGUSR1)
+from signal import SIGTERM, SIGUSR1
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, await_begun, await_run, failed, failures, forget, stat, trace, waiting, where)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import (
+    TURNS,
+    await_begun,
+    await_run,
+    failed,
+    failures,
+    forget,
+    stat,
+    trace,
+    waiting,
+    where,
+)
 
 TWICE = {"RESQUE_REQUEUE_LOST": "2", "RESQUE_REQUIRE": TURNS}
 

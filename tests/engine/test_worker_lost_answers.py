@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import (Callable, Iterator)
-from datetime import (UTC, datetime)
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
 import pytest
-from tests.engine.claimed import (TOKEN, claimed)
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.claimed import TOKEN, claimed
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 from tests.engine.proxy import Proxy
 
@@ -20,7 +20,7 @@ from queuecore.lean import LeanStore
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
 from resque.store.claims import Claim
-from resque.worker.reserve import (Closing, Taken, work)
+from resque.worker.reserve import Closing, Taken, work
 
 KEYS = Keys()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

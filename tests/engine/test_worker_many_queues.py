@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.claimed import (TOKEN, claimed, place)
+from tests.engine.claimed import TOKEN, claimed, place
 from tests.engine.conftest import StartWorker
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.direct import Direct, eventually
 from tests.engine.proxy import Proxy
 
 from queuecore import times
@@ -28,7 +28,7 @@ from resque.worker.admission import Admission
 from resque.worker.job_fetcher import JobFetcher
 from resque.worker.locks import Locks
 from resque.worker.options import WorkerOptions
-from resque.worker.reserve import (Closing, Taken, work)
+from resque.worker.reserve import Closing, Taken, work
 from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 

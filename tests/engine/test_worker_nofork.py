@@ -6,14 +6,14 @@ import threading
 from typing import Any
 
 from tests.engine.claimed import place
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, await_begun, failed, stat, trace, where)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import TURNS, await_begun, failed, stat, trace, where
 
 from queuecore.address import parse_url
 from queuecore.lean import LeanStore
 from resque.keys import Keys
-from resque.worker.heartbeat import (Beater, Heartbeat)
+from resque.worker.heartbeat import Beater, Heartbeat
 
 NO_FORK = {"FORK_PER_JOB": "false", "RESQUE_REQUIRE": TURNS}
 HEARTS = "resque:workers:heartbeat"

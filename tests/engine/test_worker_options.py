@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from resque.errors import BadOption
-from resque.worker.options import (WorkerOptions, count, from_environment)
+from resque.worker.options import WorkerOptions, count, from_environment
 from resque.worker.pace import IdleInterval
 
 

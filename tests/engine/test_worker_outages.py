@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from tests.engine.claimed import place
-from tests.engine.conftest import (Push, StartRedis, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import Push, StartRedis, StartWorker
+from tests.engine.direct import Direct, eventually
 
 from queuecore import times
 from queuecore.address import parse_url

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 from tests.engine.conftest import Push
-from tests.engine.direct import (PATIENCE_S, Direct, eventually)
-from tests.engine.seen import (failed, stat)
+from tests.engine.direct import PATIENCE_S, Direct, eventually
+from tests.engine.seen import failed, stat
 from tests.engine.worker_process import ROOT
 
 from queuecore.stores import Store

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 import socket
-from signal import (SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Signals)
+from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Signals
 
 import psutil
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, await_begun, await_run, failed, failures, has_left, stat, trace, waiting, where)
-from tests.engine.worker_process import (WorkerProcess, title_of)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import (
+    TURNS,
+    await_begun,
+    await_run,
+    failed,
+    failures,
+    has_left,
+    stat,
+    trace,
+    waiting,
+    where,
+)
+from tests.engine.worker_process import WorkerProcess, title_of
 
 from resque.worker.signals import SignalState
 from resque.worker.upkeep import Upkeep

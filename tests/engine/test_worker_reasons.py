@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
 from tests.engine.worker_process import WorkerProcess
 

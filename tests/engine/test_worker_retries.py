@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from tests.engine import golden
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
-from tests.engine.seen import (TURNS, failed, failures, forget, stat, trace, waiting)
+from tests.engine.seen import TURNS, failed, failures, forget, stat, trace, waiting
 
 JOBS = {"RESQUE_REQUIRE": TURNS, "INTERVAL": "0"}
 COUNTERS = "resque:resque-retry:*"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
 
 from queuecore.address import parse_url
 from queuecore.lean import LeanStore

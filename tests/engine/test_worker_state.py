@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from tests.engine.direct import Direct
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import workers
-from resque.store.workers import (identity, read_record)
+from resque.store.workers import identity, read_record
 
 KEYS = Keys()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

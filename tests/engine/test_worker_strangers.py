@@ -6,18 +6,18 @@ from collections.abc import Callable
 from signal import SIGCONT
 
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
 from tests.engine.seen import failures
 
 from queuecore.address import parse_url
 from queuecore.stores import Store
-from resque import (Registry, job)
+from resque import Registry, job
 from resque.keys import Keys
 from resque.store.queue_list import QueueList
-from resque.store.waiting_classes import (WaitingClasses, take)
+from resque.store.waiting_classes import WaitingClasses, take
 from resque.worker.options import WorkerOptions
-from resque.worker.strangers import (MOST_UNKNOWN, TRY_AGAIN_S, Strangers, left_alone_in)
+from resque.worker.strangers import MOST_UNKNOWN, TRY_AGAIN_S, Strangers, left_alone_in
 from resque.worker.worker import Worker
 
 KEYS = Keys()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (failed, failures, has_left, stat, trace)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import failed, failures, has_left, stat, trace
 
 WILD = "tests.engine.sample_jobs,tests.engine.wild_jobs"
 #: The ways a worker may perform its jobs.

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.engine.sample_jobs import (send, trace)
+from tests.engine.sample_jobs import send, trace
 
-from resque import (Job, Retry, TermException, job)
+from resque import Job, Retry, TermException, job
 
 
 def until(check: Callable[[], bool]) -> None:

@@ -10,11 +10,11 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from typing import (Any, NoReturn)
+from typing import Any, NoReturn
 
-from tests.engine.sample_jobs import (send, trace)
+from tests.engine.sample_jobs import send, trace
 
-from resque import (Job, job)
+from resque import Job, job
 
 
 class Leaves(Exception):

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from tests.engine.direct import (PATIENCE_S, Direct, eventually)
+from tests.engine.direct import PATIENCE_S, Direct, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = ": Ready for a job"

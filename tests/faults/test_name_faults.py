@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.engine.by_hand import (KEYS, ByHand, marks, trail, waiting)
+from tests.engine.by_hand import KEYS, ByHand, marks, trail, waiting
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct
 from tests.known import known
 
 from queuecore import bulk
-from queuecore.exchange import (Call, Exchange, Steps)
+from queuecore.exchange import Call, Exchange, Steps
 from queuecore.keys import name_bytes
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import (queues, registration, removal, server_info, snapshot, switches, undo)
+from resque.store import queues, registration, removal, server_info, snapshot, switches, undo
 from resque.store.registration import Unregistered
 from resque.store.snapshot import Snapshot
 

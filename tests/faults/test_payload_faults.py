@@ -11,15 +11,15 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from tests.engine.by_hand import (FAILED, KEYS, entry, fill, marks, newest_failures, trail, waiting)
+from tests.engine.by_hand import FAILED, KEYS, entry, fill, marks, newest_failures, trail, waiting
 from tests.engine.conftest import StartWorker
 from tests.engine.direct import Direct
 from tests.known import known
 
-from queuecore import (bulk, windows)
+from queuecore import bulk, windows
 from queuecore.stores import Store
-from resque.codec import (Unreadable, decode_payload, encode, members, members_of_beginning)
-from resque.store import (failure_actions, queues, snapshot, undo)
+from resque.codec import Unreadable, decode_payload, encode, members, members_of_beginning
+from resque.store import failure_actions, queues, snapshot, undo
 
 ASIDE = "resque:unreadable:q"
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import (UTC, datetime, timedelta)
-from signal import (SIGQUIT, SIGTERM)
+from datetime import UTC, datetime, timedelta
+from signal import SIGQUIT, SIGTERM
 
 import pytest
-from tests.engine.by_hand import (FAILED, KEYS, ByHand, entry, fill, newest_failures, trail, waiting)
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (TURNS, failed, forget)
+from tests.engine.by_hand import FAILED, KEYS, ByHand, entry, fill, newest_failures, trail, waiting
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import TURNS, failed, forget
 from tests.known import known
 
-from queuecore import (audit, times)
+from queuecore import audit, times
 from queuecore.bulk import JobRef
 from queuecore.stores import Store
-from resque.store import (duplicates, failure_actions, poison, pruning, snapshot, stale)
+from resque.store import duplicates, failure_actions, poison, pruning, snapshot, stale
 from resque.store.snapshot import Snapshot
 from resque.store.stale import Evidence
 from resque.store.workers import read_record

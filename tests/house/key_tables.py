@@ -3,11 +3,26 @@ console."""
 
 from __future__ import annotations
 
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from qtop.keymap import (dialogs, everywhere, failed, history, jobs, keymap, lists, local, overview, queues, scheduled, tables, texts, workers)
-from qtop.keymap.keymap import (DANGERS, PLACES, Action)
+from qtop.keymap import (
+    dialogs,
+    everywhere,
+    failed,
+    history,
+    jobs,
+    keymap,
+    lists,
+    local,
+    overview,
+    queues,
+    scheduled,
+    tables,
+    texts,
+    workers,
+)
+from qtop.keymap.keymap import DANGERS, PLACES, Action
 
 PARTS: Final[dict[str, tuple[Action, ...]]] = {
     "Everywhere": everywhere.ACTIONS,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from tests.house.key_tables import (PARTS, key_tables)
+from tests.house.key_tables import PARTS, key_tables
 
 from qtop.commands.cli import main
 from qtop.keymap.keymap import ACTIONS

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import (Iterator, Mapping)
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.house.debts import (BELOW, CIRCLES, STORE)
+from tests.house.debts import BELOW, CIRCLES, STORE
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = ROOT / "engine"

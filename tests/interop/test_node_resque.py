@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.interop.node import (Node, StartNode, answer_of)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.interop.node import Node, StartNode, answer_of
 from tests.known import known
 
 from queuecore.bulk import Result
 from queuecore.stores import Store
 from resque import Resque
 from resque.keys import Keys
-from resque.store import (failure_actions, failures, snapshot)
+from resque.store import failure_actions, failures, snapshot
 
 pytestmark = pytest.mark.node
 

@@ -9,17 +9,17 @@ from signal import SIGKILL
 from typing import Any
 
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
-from tests.engine.direct import (Direct, eventually)
-from tests.engine.seen import (failed, forget)
-from tests.interop.node import (Node, StartNode, answer_of)
+from tests.engine.conftest import Push, StartWorker
+from tests.engine.direct import Direct, eventually
+from tests.engine.seen import failed, forget
+from tests.interop.node import Node, StartNode, answer_of
 from tests.known import known
 
 from queuecore.stores import Store
 from resque import Resque
 from resque.keys import Keys
 from resque.scheduler.moving import move_due
-from resque.store import (delayed, failure_actions, failures, snapshot)
+from resque.store import delayed, failure_actions, failures, snapshot
 
 pytestmark = pytest.mark.node
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.engine.direct import Direct
 from tests.engine.worker_process import ROOT
-from tests.kills.scale import (TIMEOUT_S, either)
-from tests.tui.console import (console, screen_lines, until, until_shown)
+from tests.kills.scale import TIMEOUT_S, either
+from tests.tui.console import console, screen_lines, until, until_shown
 from tests.tui.local_yard import of_folder
 from tests.tui.local_yard import until as until_so
 

@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.engine.by_hand import (FAILED, entry, fill, waiting)
-from tests.engine.direct import (Direct, eventually)
-from tests.kills.scale import (SEEDS, TIMEOUT_S, either)
+from tests.engine.by_hand import FAILED, entry, fill, waiting
+from tests.engine.direct import Direct, eventually
+from tests.kills.scale import SEEDS, TIMEOUT_S, either
 
 from queuecore import audit
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import failure_actions

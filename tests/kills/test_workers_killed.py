@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from tests.engine.conftest import (Push, StartWorker)
+from tests.engine.conftest import Push, StartWorker
 from tests.engine.direct import Direct
-from tests.engine.seen import (failures, forget, stat, waiting)
-from tests.engine.tally import (done, failed_numbers, held)
+from tests.engine.seen import failures, forget, stat, waiting
+from tests.engine.tally import done, failed_numbers, held
 from tests.engine.worker_process import WorkerProcess
-from tests.kills.scale import (SEEDS, TIMEOUT_S, either)
+from tests.kills.scale import SEEDS, TIMEOUT_S, either
 
 JOBS = either(300, 3000)
 WORKERS = 4

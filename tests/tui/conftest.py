@@ -1,10 +1,10 @@
 """Fixtures of the tests of the console."""
 
 import time
-from collections.abc import (AsyncIterator, Iterator)
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.tui.redis_behind import (KEYS, Redis)
+from tests.tui.redis_behind import KEYS, Redis
 
 from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url

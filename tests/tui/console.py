@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from qtop.app.app import QtopApp
 from qtop.systems.resque.connection import System
 from qtop.widgets.table import Table
-from queuecore.address import (Address, parse_url)
+from queuecore.address import Address, parse_url
 
 #: What most pictures are made at.
 SIZES = [(80, 24), (120, 40), (200, 60)]

@@ -11,8 +11,8 @@ from typing import Any
 
 import psutil
 
-from qtop.config.settings import (DEFAULTS, Settings)
-from qtop.local.groups import (LocalWorker, WorkerGroup)
+from qtop.config.settings import DEFAULTS, Settings
+from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
 

@@ -1,20 +1,20 @@
 """Snapshots made by hand, and a source that hands them out."""
 
 import math
-from collections.abc import (Mapping, Sequence)
-from datetime import (UTC, datetime, timedelta)
-from typing import (Any, TypeVar, cast)
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
 
 from queuecore.audit import AuditEntry
 from queuecore.exchange import Operation
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
-from resque.store.failures import (Failure, read)
+from resque.store.failures import Failure, read
 from resque.store.health import HealthReport
 from resque.store.server_info import ServerInfo
-from resque.store.snapshot import (QueueState, Snapshot, WorkerState)
-from resque.store.workers import (identity, read_record)
+from resque.store.snapshot import QueueState, Snapshot, WorkerState
+from resque.store.workers import identity, read_record
 
 T = TypeVar("T")
 

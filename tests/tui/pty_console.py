@@ -11,7 +11,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import (dataclass, field)
+from dataclasses import dataclass, field
 from typing import Any
 
 DEADLINE_S = 30.0

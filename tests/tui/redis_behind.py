@@ -11,7 +11,7 @@ from qtop.systems.resque.connection import ResqueSystem
 from queuecore.exchange import single
 from resque.codec import encode_job
 from resque.keys import Keys
-from resque.store import (failures, queues)
+from resque.store import failures, queues
 
 KEYS = Keys("resque")
 

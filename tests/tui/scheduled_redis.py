@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.tui.console import (console, until, until_shown)
+from tests.tui.console import console, until, until_shown
 from tests.tui.looks import snapshot
 from textual.pilot import Pilot
 
@@ -12,10 +12,10 @@ from qtop.app.app import QtopApp
 from qtop.screens.scheduled import ScheduledScreen
 from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url
-from queuecore.exchange import (Arg, single)
+from queuecore.exchange import Arg, single
 from resque.errors import Unreachable
 from resque.keys import Keys
-from resque.store import (delayed, delayed_windows, queues)
+from resque.store import delayed, delayed_windows, queues
 from resque.store.delayed_windows import Position
 from resque.store.snapshot import Snapshot
 

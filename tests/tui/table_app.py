@@ -1,14 +1,14 @@
 """A console with one table, which writes down what the table painted and told."""
 
-from collections.abc import (Hashable, Sequence)
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textual.app import (App, ComposeResult)
+from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.strip import Strip
 
-from qtop.text.safe import (count, safe)
+from qtop.text.safe import count, safe
 from qtop.widgets.columns import Column
 from qtop.widgets.table import Table
 

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import pytest
-from tests.tui.looks import (FakeSource, failure, snapshot)
+from tests.tui.looks import FakeSource, failure, snapshot
 
-from qtop.actions.plan import (ClearPreview, Outcome, Plan, Plans, RunOperation, look_at, rest_of)
+from qtop.actions.plan import ClearPreview, Outcome, Plan, Plans, RunOperation, look_at, rest_of
 from qtop.actions.runner import ActionRunner
 from qtop.actions.throttle import Stopped
 from qtop.config.undo_limits import UndoLimits
 from qtop.systems.resque.connection import ResqueSystem
 from qtop.systems.resque.failures import FailurePlans
-from queuecore import (audit, bulk)
-from queuecore.action_record import (DEFAULT_UNDO_BYTES, Actor)
+from queuecore import audit, bulk
+from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
 from queuecore.address import parse_url
-from queuecore.exchange import (Operation, Steps, single)
+from queuecore.exchange import Operation, Steps, single
 from queuecore.windows import Extent
 from resque.codec import encode_job
-from resque.errors import (OutcomeUnknown, ReadOnly, Unreachable)
+from resque.errors import OutcomeUnknown, ReadOnly, Unreachable
 from resque.keys import Keys
-from resque.store import (failures, pauses, queues)
+from resque.store import failures, pauses, queues
 from resque.store.failures import Failure
 
 T = TypeVar("T")

@@ -2,18 +2,18 @@
 
 import json
 import re
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.known import known
-from tests.tui.console import (SIZES, screen_text, until, until_shown)
-from tests.tui.looks import (NOW, queue, snapshot)
-from tests.tui.redis_behind import (KEYS, Redis, on)
+from tests.tui.console import SIZES, screen_text, until, until_shown
+from tests.tui.looks import NOW, queue, snapshot
+from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.search.groups import FailureGroups
-from queuecore.active_job import (WRAPPER, unwrapped, waiting_since)
+from queuecore.active_job import WRAPPER, unwrapped, waiting_since
 from resque.store import queues
 
 AT = "2026-11-23T12:20:00Z"

@@ -1,13 +1,13 @@
 """Keys in any order, on data of any kind: no crash, no blank screen, nothing a terminal obeys."""
 
 import random
-from typing import (Any, Final)
+from typing import Any, Final
 
 import pytest
 from tests.kills.scale import IS_SOAK
-from tests.tui.console import (screen_lines, until)
+from tests.tui.console import screen_lines, until
 from tests.tui.looks import failure
-from tests.tui.redis_behind import (KEYS, Redis, on)
+from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.keymap import keymap
 from qtop.text.safe import safe

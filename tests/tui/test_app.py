@@ -6,15 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (assert_snapshot, console, screen_lines, screen_text, table_of, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, queue, snapshot, worker)
+from tests.tui.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.actions.plan import ClearPreview
 from qtop.app.app import QtopApp
 from qtop.widgets.bars import Bar
 from qtop.widgets.table import Table
-from queuecore.windows import (Extent, whole)
+from queuecore.windows import Extent, whole
 from resque.codec import encode
 from resque.errors import Unreachable
 from resque.store.failures import read

@@ -3,15 +3,15 @@
 import asyncio
 
 import pytest
-from tests.tui.console import (screen_lines, screen_text, table_of, until, until_shown)
+from tests.tui.console import screen_lines, screen_text, table_of, until, until_shown
 from tests.tui.looks import failure
-from tests.tui.redis_behind import (Redis, on)
+from tests.tui.redis_behind import Redis, on
 from textual.widgets import Input
 
 from queuecore.exchange import single
 from resque.codec import encode_job
 from resque.keys import Keys
-from resque.store import (queues, switches)
+from resque.store import queues, switches
 
 pytestmark = pytest.mark.redis
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import (dataclass, field)
+from dataclasses import dataclass, field
 
 import pyte
 import pytest

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtop.text import backtraces
-from qtop.text.backtraces import (frame, place, tones, top)
+from qtop.text.backtraces import frame, place, tones, top
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from tests.engine.direct import Direct
-from tests.engine.fleets import (FLEETS, database)
-from tests.tui.console import (console, screen_text, table_of, until, until_shown)
+from tests.engine.fleets import FLEETS, database
+from tests.tui.console import console, screen_text, table_of, until, until_shown
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp

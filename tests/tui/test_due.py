@@ -1,7 +1,7 @@
 """Rows of the scheduled screen, and the search through all delayed jobs."""
 
 from collections.abc import Sequence
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -10,16 +10,22 @@ from hypothesis import strategies as st
 from qtop.search.fields import Subject
 from qtop.search.filter_language import parse
 from qtop.systems.resque import scheduled_search as due_search
-from qtop.systems.resque.scheduled_rows import (ClassRow, class_filter, due_rows, moment_of, schedule_rows)
-from qtop.systems.resque.scheduled_search import (DelayedSearch, choose, chosen)
+from qtop.systems.resque.scheduled_rows import (
+    ClassRow,
+    class_filter,
+    due_rows,
+    moment_of,
+    schedule_rows,
+)
+from qtop.systems.resque.scheduled_search import DelayedSearch, choose, chosen
 from queuecore.exchange import Steps
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.keys import Keys
-from resque.store import (delayed, delayed_windows)
+from resque.store import delayed, delayed_windows
 from resque.store.delayed import Moment
 from resque.store.delayed_windows import DelayedEntry
-from resque.store.published import (OfFile, PublishedSchedule)
+from resque.store.published import OfFile, PublishedSchedule
 from resque.store.schedules import Looked
 
 NOW_S = 1_000_000.0

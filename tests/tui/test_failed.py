@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (screen_text, table_of, until, until_shown)
+from tests.tui.console import screen_text, table_of, until, until_shown
 from tests.tui.looks import failure
-from tests.tui.redis_behind import (KEYS, Redis, on)
+from tests.tui.redis_behind import KEYS, Redis, on
 from textual.pilot import Pilot
-from textual.widgets import (Checkbox, Input, TextArea)
+from textual.widgets import Checkbox, Input, TextArea
 
 from qtop.app.app import QtopApp
 from qtop.screens.failed import FailedScreen

@@ -2,9 +2,9 @@
 
 import pytest
 from tests.known import known
-from tests.tui.console import (assert_snapshot, console, screen_text, table_of, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, snapshot)
-from tests.tui.redis_behind import (Redis, on)
+from tests.tui.console import assert_snapshot, console, screen_text, table_of, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, snapshot
+from tests.tui.redis_behind import Redis, on
 from textual.widgets import TextArea
 
 from qtop.app.app import QtopApp

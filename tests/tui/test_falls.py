@@ -4,17 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 from tests.known import known
-from tests.tui.console import (console, screen_text, until_shown)
-from tests.tui.looks import (NOW, FakeSource, failure, queue, snapshot, survey, worker)
+from tests.tui.console import console, screen_text, until_shown
+from tests.tui.looks import NOW, FakeSource, failure, queue, snapshot, survey, worker
 
 from qtop.monitor.drops import NO_FALLS
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import (FleetRows, QueueRow)
+from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.monitor.series import SeriesRecorder
 from qtop.text import format
-from resque.store.snapshot import (QueueState, Snapshot)
+from resque.store.snapshot import QueueState, Snapshot
 
 ONE_WORKER = worker("h:1:mail")
 

@@ -4,13 +4,13 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tui.console import (console, screen_text, until)
-from tests.tui.looks import (FakeSource, fleet)
+from tests.tui.console import console, screen_text, until
+from tests.tui.looks import FakeSource, fleet
 from textual import events
-from textual.widgets import (Input, TextArea)
+from textual.widgets import Input, TextArea
 
 from qtop.screens.payload_editor import EditorDialog
-from qtop.text.safe import (safe, visible)
+from qtop.text.safe import safe, visible
 from qtop.widgets.filter_input import FilterInput
 
 EVIL = "a\x1b]52;c;aGk=\x07\x9b31m\u202eb\t\u200dc"

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from tests.tui.console import (console, screen_text, table_of, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, queue, snapshot)
+from tests.tui.console import console, screen_text, table_of, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
 from textual.app import App
 from textual.pilot import Pilot
 
-from qtop.widgets.filter_input import (FilterInput, completion, remember)
+from qtop.widgets.filter_input import FilterInput, completion, remember
 
 
 def values(field: str) -> Iterable[str]:

@@ -1,11 +1,11 @@
 """A screen is left once, however often it is asked to be."""
 
 import pytest
-from tests.tui.console import (console, until)
-from tests.tui.looks import (FakeSource, fleet)
+from tests.tui.console import console, until
+from tests.tui.looks import FakeSource, fleet
 from textual.widgets import Button
 
-from qtop.actions.plan import (Outcome, Plan, RunOperation)
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.help import HelpScreen
 from qtop.screens.palette import PaletteScreen

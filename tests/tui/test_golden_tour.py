@@ -6,7 +6,7 @@ import pytest
 from tests.engine import golden
 from tests.engine.direct import Direct
 from tests.kills.scale import either
-from tests.tui.console import (console, screen_text, until)
+from tests.tui.console import console, screen_text, until
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp

@@ -1,16 +1,16 @@
 """Failures that are alike come together, whoever wrote them, and cost no memory for each."""
 
 import json
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tui.looks import (NOW, failure)
+from tests.tui.looks import NOW, failure
 
 from qtop.search import failure_groups
-from qtop.search.groups import (MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups)
+from qtop.search.groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups
 from resque.codec import encode
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from tests.engine.direct import Direct
-from tests.tui.console import (console, screen_lines, screen_text, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, queue, snapshot)
+from tests.tui.console import console, screen_lines, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
 from tests.tui.redis_behind import Redis
 from textual.pilot import Pilot
 
-from qtop.config.settings import (DEFAULTS, Settings)
+from qtop.config.settings import DEFAULTS, Settings
 from qtop.screens.dialogs import ConfirmDialog
 from queuecore.address import parse_url
 

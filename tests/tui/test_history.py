@@ -4,16 +4,16 @@ from datetime import timedelta
 
 import pytest
 from tests.known import known
-from tests.tui.console import (assert_snapshot, console, screen_text, table_of, until, until_shown)
-from tests.tui.looks import (NOW, FakeSource, fleet)
-from tests.tui.redis_behind import (KEYS, Redis, on)
+from tests.tui.console import assert_snapshot, console, screen_text, table_of, until, until_shown
+from tests.tui.looks import NOW, FakeSource, fleet
+from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.screens.history import PAGE
 from queuecore import audit
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.audit import AuditEntry
 from resque.errors import Unreachable
-from resque.store import (queues, switches)
+from resque.store import queues, switches
 
 HOSTILE = "\x1b]52;c;aGk=\x07[/x]\u202e"
 

@@ -6,12 +6,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from qtop.systems.resque import host_workers
-from qtop.systems.resque.host_workers import (SIGNALS, Wish)
+from qtop.systems.resque.host_workers import SIGNALS, Wish
 from resque.store.workers import identity
 
 HOST = socket.gethostname()

@@ -5,18 +5,18 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.tui.console import (screen_text, table_of, until, until_shown)
-from tests.tui.redis_behind import (KEYS, Redis, on)
+from tests.tui.console import screen_text, table_of, until, until_shown
+from tests.tui.redis_behind import KEYS, Redis, on
 from textual.pilot import Pilot
-from textual.widgets import (Button, Checkbox, Input, TextArea)
+from textual.widgets import Button, Checkbox, Input, TextArea
 
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import Dialog
-from qtop.screens.jobs import (JobsScreen, SetAsideScreen)
+from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.systems.resque.exporting import read_line
 from qtop.text.safe import safe
-from queuecore.exchange import (Arg, single)
-from resque.codec import (encode, encode_job)
+from queuecore.exchange import Arg, single
+from resque.codec import encode, encode_job
 from resque.store import queues
 
 pytestmark = pytest.mark.redis

@@ -1,11 +1,11 @@
 """How the jobs of a queue look: on terminals of three sizes, in good times and bad ones."""
 
-from typing import (Any, TypeVar, cast)
+from typing import Any, TypeVar, cast
 
 import pytest
 from tests.known import known
-from tests.tui.console import (assert_snapshot, console, screen_lines, until, until_shown)
-from tests.tui.looks import (FakeSource, fleet, queue, snapshot, worker)
+from tests.tui.console import assert_snapshot, console, screen_lines, until, until_shown
+from tests.tui.looks import FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -13,10 +13,10 @@ from qtop.monitor.rates import Rates
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
 from qtop.screens import queue_bars
-from qtop.screens.jobs import (JobsScreen, SetAsideScreen)
+from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from queuecore.exchange import Operation
-from queuecore.windows import (Item, Window, whole)
-from resque.codec import (encode, encode_job)
+from queuecore.windows import Item, Window, whole
+from resque.codec import encode, encode_job
 from resque.errors import Unreachable
 from resque.store.snapshot import Snapshot
 

@@ -1,9 +1,9 @@
 """Keys that come together, as over a slow line: each meets what the one before it has made."""
 
 import pytest
-from tests.tui.console import (console, screen_text, table_of, until, until_shown)
-from tests.tui.looks import (FakeSource, fleet)
-from tests.tui.redis_behind import (Redis, on)
+from tests.tui.console import console, screen_text, table_of, until, until_shown
+from tests.tui.looks import FakeSource, fleet
+from tests.tui.redis_behind import Redis, on
 from textual import events
 from textual.keys import _character_to_key
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from tests.tui.console import (console, screen_text, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, snapshot)
-from tests.tui.redis_behind import (Redis, on)
-from tests.tui.test_failed import (entry, fill)
+from tests.tui.console import console, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, snapshot
+from tests.tui.redis_behind import Redis, on
+from tests.tui.test_failed import entry, fill
 
 from qtop.actions.plan import Plans
-from qtop.config.settings import (DEFAULTS, Settings)
+from qtop.config.settings import DEFAULTS, Settings
 from qtop.config.undo_limits import UndoLimits
 from qtop.keymap import keymap
 from qtop.monitor.ui_policy import UiPolicy

@@ -3,7 +3,7 @@
 import pytest
 
 from qtop.actions import escalation
-from qtop.actions.plan import (Outcome, Plan, RunOperation)
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.keymap.keymap import Danger
 
 
@@ -29,7 +29,7 @@ def test_on_production_each_step_is_one_higher(
 ) -> None:
     now = escalation.escalate(plan(before, word), "prod")
     assert (now.danger, now.word) == (after, asked)
-    assert escalation.danger(before, "prod") == after
+    assert escalation.danger_in_production(before, "prod") == after
     assert (now.what, now.run) == ("Do it", run)
 
 
@@ -37,4 +37,4 @@ def test_on_production_each_step_is_one_higher(
 def test_elsewhere_nothing_changes(danger: Danger) -> None:
     usual = plan(danger, "mail" if danger == "typed" else None)
     assert escalation.escalate(usual, None) is usual
-    assert escalation.danger(danger, None) == danger
+    assert escalation.danger_in_production(danger, None) == danger

@@ -2,15 +2,23 @@
 console goes through all sizes, as one in a terminal that is dragged larger."""
 
 import pytest
-from tests.tui.console import (SIZES, assert_at_every_size, console, screen_text, table_of, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, queue, snapshot, worker)
+from tests.tui.console import (
+    SIZES,
+    assert_at_every_size,
+    console,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
 from tests.tui.test_local_screen import still
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler
-from queuecore.windows import (Item, whole)
+from queuecore.windows import Item, whole
 from resque.errors import Unreachable
 from resque.store.failures import read
 from resque.store.snapshot import Snapshot

@@ -15,14 +15,14 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from tests.tui.local_yard import (SECRET_URL, Yard, of_folder, script, until)
+from tests.tui.local_yard import SECRET_URL, Yard, of_folder, script, until
 
-from qtop.local import (folders, state_file, worker_slot)
-from qtop.local.folders import (FOLDERS_KEPT, CannotStart)
+from qtop.local import folders, state_file, worker_slot
+from qtop.local.folders import FOLDERS_KEPT, CannotStart
 from qtop.local.groups import quit_leftovers
-from qtop.local.launch import (MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest)
+from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest
 from qtop.local.leftovers import remains
-from qtop.local.state_file import (GroupReport, SlotState, StateFile)
+from qtop.local.state_file import GroupReport, SlotState, StateFile
 
 
 @pytest.fixture

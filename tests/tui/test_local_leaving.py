@@ -1,16 +1,16 @@
 """However the console ends, the terminal is as it was, and no worker stays that should not."""
 
 import signal
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.engine import server_helpers
-from tests.engine.direct import (Direct, eventually)
-from tests.tui.local_yard import (of_folder, script, template)
-from tests.tui.pty_console import (RESTORED, Terminal, open_terminal)
+from tests.engine.direct import Direct, eventually
+from tests.tui.local_yard import of_folder, script, template
+from tests.tui.pty_console import RESTORED, Terminal, open_terminal
 
 from queuecore.address import parse_url
 from queuecore.server import PrivateServer

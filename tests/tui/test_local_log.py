@@ -4,18 +4,18 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.tui.console import (screen_lines, screen_text, until, until_shown)
-from tests.tui.local_yard import (Yard, of_folder)
+from tests.tui.console import screen_lines, screen_text, until, until_shown
+from tests.tui.local_yard import Yard, of_folder
 from tests.tui.local_yard import until as until_so
-from textual.app import (App, ComposeResult)
+from textual.app import App, ComposeResult
 
 from qtop.local import logs
-from qtop.local.levels import (level, without_colours)
+from qtop.local.levels import level, without_colours
 from qtop.local.log_file import LogFile
-from qtop.local.logs import (MOST_BEHIND_BYTES, STEP_BYTES, Tail)
+from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, Tail
 from qtop.widgets import log_view
-from qtop.widgets.log_view import (LogLine, LogView)
-from resque.worker.log import (WorkerLogLine, as_json, told)
+from qtop.widgets.log_view import LogLine, LogView
+from resque.worker.log import WorkerLogLine, as_json, told
 
 # Files
 

@@ -4,26 +4,34 @@ import os
 import signal
 import socket
 import time
-from collections.abc import (AsyncIterator, Iterator)
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (assert_snapshot, console, screen_lines, screen_text, table_of, until, until_shown)
-from tests.tui.local_yard import (of_folder, settings_for, template)
+from tests.tui.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
+from tests.tui.local_yard import of_folder, settings_for, template
 from tests.tui.local_yard import until as until_so
-from tests.tui.looks import (FakeSource, fleet, snapshot, worker)
-from tests.tui.redis_behind import (KEYS, Redis, on)
+from tests.tui.looks import FakeSource, fleet, snapshot, worker
+from tests.tui.redis_behind import KEYS, Redis, on
 from textual.pilot import Pilot
-from textual.widgets import (Button, Input)
+from textual.widgets import Button, Input
 
 from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
-from qtop.local.groups import (LocalWorker, WorkerGroup)
+from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.rows import LocalWorkerRow
-from qtop.local.state_file import (GroupInfo, GroupReport, SlotState)
-from qtop.local.usage import (Sampler, Usage)
+from qtop.local.state_file import GroupInfo, GroupReport, SlotState
+from qtop.local.usage import Sampler, Usage
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen
 from qtop.screens.log import LogScreen

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 from tests.known import known
-from tests.tui.looks import (NOW, failure, queue, snapshot, worker)
+from tests.tui.looks import NOW, failure, queue, snapshot, worker
 
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import (FleetRows, QueueRow, WorkerRow)
+from qtop.monitor.rows import FleetRows, QueueRow, WorkerRow
 from qtop.text import format
 from queuecore.active_job import WRAPPER
-from queuecore.windows import (Item, whole)
+from queuecore.windows import Item, whole
 from resque.codec import encode
 from resque.store.failures import read
 from resque.store.snapshot import Snapshot
-from resque.store.workers import (read_beginning, read_record)
+from resque.store.workers import read_beginning, read_record
 
 
 def boards(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:

@@ -2,13 +2,13 @@
 
 import pytest
 from rich.cells import cell_len
-from tests.tui.console import (console, screen_lines, screen_text, until, until_shown)
-from tests.tui.looks import (FakeSource, queue, snapshot, worker)
+from tests.tui.console import console, screen_lines, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, queue, snapshot, worker
 
-from qtop.actions.plan import (ClearPreview, Outcome, Plan, RunOperation)
+from qtop.actions.plan import ClearPreview, Outcome, Plan, RunOperation
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.text.safe import wrapped
-from qtop.widgets.bars import (Span, place)
+from qtop.widgets.bars import Span, place
 from queuecore.windows import Extent
 
 LONG = "image-processing-thumbnails-high-priority-eu-west-1"

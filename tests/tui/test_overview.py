@@ -6,20 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (assert_snapshot, console, screen_lines, screen_text, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, queue, snapshot, survey, worker)
-from tests.tui.redis_behind import (Redis, on)
+from tests.tui.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    screen_text,
+    until,
+    until_shown,
+)
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey, worker
+from tests.tui.redis_behind import Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from qtop.app.app import QtopApp
 from qtop.keymap import keymap
-from qtop.monitor.incidents.incident import (Incident, Link)
-from qtop.monitor.series import (KEPT, Series)
+from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.series import KEPT, Series
 from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens.incident import IncidentScreen
 from qtop.screens.overview import OverviewScreen
-from qtop.screens.overview_tables import (MENDING, advice, coarse)
+from qtop.screens.overview_tables import MENDING, advice, coarse
 from qtop.screens.rows import RowsScreen
 from qtop.text.charts import area
 from qtop.widgets.bars import Bar

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from qtop.actions.throttle import (Throttle, paced, reined)
+from qtop.actions.throttle import Throttle, paced, reined
 from queuecore.bulk import TAKE_ITEMS
-from queuecore.exchange import (Exchange, Steps, drive)
-from resque.errors import (StoreError, Unreachable)
+from queuecore.exchange import Exchange, Steps, drive
+from resque.errors import StoreError, Unreachable
 
 
 def step(done: int, *, writes: bool = False) -> Exchange[int]:

@@ -3,16 +3,16 @@
 import base64
 
 import pytest
-from tests.tui.console import (console, screen_text, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, snapshot)
+from tests.tui.console import console, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, snapshot
 
 from qtop.app.app import QtopApp
 from qtop.commands.cli import _PLACES
 from qtop.keymap import keymap
-from qtop.keymap.synonyms import (COMMANDS, SYNONYMS)
+from qtop.keymap.synonyms import COMMANDS, SYNONYMS
 from qtop.screens.failed import FailedScreen
 from qtop.screens.help import HelpScreen
-from qtop.screens.palette import (matching, nothing_word, place_of)
+from qtop.screens.palette import matching, nothing_word, place_of
 from qtop.screens.queues import QueuesScreen
 
 

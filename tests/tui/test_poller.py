@@ -1,17 +1,17 @@
 """Looks follow each other, never two at a time, and failures are told and survived."""
 
 import asyncio
-from collections.abc import (Callable, Mapping, Sequence)
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from tests.known import known
-from tests.tui.looks import (FakeSource, queue, snapshot)
+from tests.tui.looks import FakeSource, queue, snapshot
 
-from qtop.monitor.poller import (SURVEYED, Poller, PollResult, clamped_interval_s)
-from qtop.systems.resque.connection import (ResqueSystem, System)
+from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
+from qtop.systems.resque.connection import ResqueSystem, System
 from queuecore.address import parse_url
-from queuecore.exchange import (Exchange, single)
+from queuecore.exchange import Exchange, single
 from resque.errors import Unreachable
 from resque.keys import Keys
 from resque.store import queues

@@ -3,16 +3,16 @@
 from typing import Any
 
 import pytest
-from tests.tui.console import (console, screen_text, until, until_shown)
-from tests.tui.looks import (FakeSource, fleet)
+from tests.tui.console import console, screen_text, until, until_shown
+from tests.tui.looks import FakeSource, fleet
 from textual.pilot import Pilot
-from textual.widgets import (Button, Input)
+from textual.widgets import Button, Input
 
-from qtop.actions.plan import (Outcome, Plan, RunOperation)
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.actions.throttle import Throttle
 from qtop.app.app import QtopApp
 from qtop.keymap.keymap import Danger
-from qtop.screens.dialogs import (MOST_BY_LETTER, ConfirmDialog)
+from qtop.screens.dialogs import MOST_BY_LETTER, ConfirmDialog
 from qtop.screens.export_dialog import ExportDialog
 from qtop.widgets.field import Box
 

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import (assume, given)
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qtop.text.redact import (HIDDEN, MOST_CHARACTERS, OPEN, Redactor)
-from qtop.text.secret_names import (HINTS, is_secret)
+from qtop.text.redact import HIDDEN, MOST_CHARACTERS, OPEN, Redactor
+from qtop.text.secret_names import HINTS, is_secret
 
 REDACTOR = Redactor()
 

@@ -1,17 +1,17 @@
 """The lines above the scheduled screen's lists never say more than is known."""
 
 from dataclasses import replace
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from qtop.screens import scheduled_bars
 from qtop.search.filter_language import parse
-from qtop.systems.resque.scheduled_page import (Master, ScheduledPage)
+from qtop.systems.resque.scheduled_page import Master, ScheduledPage
 from qtop.systems.resque.scheduled_rows import ScheduleRow
-from qtop.systems.resque.scheduled_search import (MOST_LISTED, DelayedSearch)
+from qtop.systems.resque.scheduled_search import MOST_LISTED, DelayedSearch
 from qtop.widgets.bars import Span
-from resque.store.delayed_outlook import (Outlook, Share)
+from resque.store.delayed_outlook import Outlook, Share
 from resque.store.published import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

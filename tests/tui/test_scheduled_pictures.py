@@ -5,9 +5,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.tui.console import (SIZES, assert_at_every_size, assert_snapshot, console, screen_text, until, until_shown)
+from tests.tui.console import (
+    SIZES,
+    assert_at_every_size,
+    assert_snapshot,
+    console,
+    screen_text,
+    until,
+    until_shown,
+)
 from tests.tui.looks import NOW
-from tests.tui.scheduled_redis import (KEYS, Scheduled, StillSource, page, still_source)
+from tests.tui.scheduled_redis import KEYS, Scheduled, StillSource, page, still_source
 
 from qtop.app.app import QtopApp
 from resque.codec import encode

@@ -1,11 +1,19 @@
 """History and Workers at every size: empty, with hostile data, and when Redis has gone."""
 
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 
 import pytest
-from tests.tui.console import (assert_snapshot, console, screen_lines, screen_text, table_of, until, until_shown)
-from tests.tui.looks import (NOW, FakeSource, fleet, queue, snapshot, worker)
-from tests.tui.test_history import (DEEDS, deed)
+from tests.tui.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
+from tests.tui.looks import NOW, FakeSource, fleet, queue, snapshot, worker
+from tests.tui.test_history import DEEDS, deed
 
 from qtop.screens.workers import WorkersScreen
 from qtop.text import format

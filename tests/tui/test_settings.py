@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from qtop.config.file import (BadSettings, SettingsFile, settings_path)
+from qtop.config.file import BadSettings, SettingsFile, settings_path
 from qtop.config.limits import Thresholds
-from qtop.config.settings import (Given, Settings, resolve, warnings)
+from qtop.config.settings import Given, Settings, resolve, warnings
 from qtop.config.undo_limits import UndoLimits
 from qtop.config.values import SCALARS
-from qtop.keymap import (keymap, rebinding)
-from qtop.screens.fitting import (check_settings, screens)
+from qtop.keymap import keymap, rebinding
+from qtop.screens.fitting import check_settings, screens
 
 Write = Callable[[str], SettingsFile]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 from tests.known import known
-from tests.tui.console import (console, table_of, until, until_shown)
-from tests.tui.looks import (NOW, FakeSource, queue, snapshot, survey, worker)
+from tests.tui.console import console, table_of, until, until_shown
+from tests.tui.looks import NOW, FakeSource, queue, snapshot, survey, worker
 
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.explained_drops import without_deeds
-from qtop.monitor.incidents.incident import (Check, Incident)
+from qtop.monitor.incidents.incident import Check, Incident
 from qtop.monitor.incidents.rules import IncidentRules
-from qtop.monitor.incidents.steady import (STAYS_S, Steady)
+from qtop.monitor.incidents.steady import STAYS_S, Steady
 from qtop.monitor.poller import PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows

@@ -3,18 +3,18 @@
 import asyncio
 
 from tests.known import known
-from tests.tui.console import (console, shows, until, until_shown)
-from tests.tui.looks import (FakeSource, fleet, snapshot, survey)
-from tests.tui.redis_behind import (KEYS, Redis, on)
+from tests.tui.console import console, shows, until, until_shown
+from tests.tui.looks import FakeSource, fleet, snapshot, survey
+from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.stray_rows import unregistered_rows
-from qtop.monitor.stray_watch import (FIRST_AFTER_S, StrayWatch)
+from qtop.monitor.stray_watch import FIRST_AFTER_S, StrayWatch
 from queuecore.exchange import single
 from resque.errors import Unreachable
 from resque.store import workers
-from resque.store.strays import (Stray, Strays)
+from resque.store.strays import Stray, Strays
 
 LOST = "lost-1:7:mail"
 JOB = b'{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":{"class":"Charge","args":[1.50]}}'

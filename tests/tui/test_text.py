@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from qtop.text.safe import (Align, ago, count, crop, pad, safe, safe_lines, spark)
+from qtop.text.safe import Align, ago, count, crop, pad, safe, safe_lines, spark
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 NASTY = st.text(

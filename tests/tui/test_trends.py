@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.tui.console import (console, screen_lines, screen_text, until, until_shown)
-from tests.tui.looks import (NOW, FakeSource, queue, snapshot)
+from tests.tui.console import console, screen_lines, screen_text, until, until_shown
+from tests.tui.looks import NOW, FakeSource, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
-from qtop.monitor.trends import (TREND_KEPT, STEP_S, TrendRecorder, fewer)
+from qtop.monitor.trends import STEP_S, TREND_KEPT, TrendRecorder, fewer
 
 pytestmark = pytest.mark.usefixtures("in_utc")
 

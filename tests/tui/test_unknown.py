@@ -4,12 +4,12 @@ rates, falls and verdicts; and known again when it can be."""
 from __future__ import annotations
 
 import dataclasses
-from typing import (Any, Final)
+from typing import Any, Final
 
 import pytest
 from tests.known import known
-from tests.tui.console import (console, screen_lines, screen_text, shows, until, until_shown)
-from tests.tui.looks import (FakeSource, failure, fleet, queue, snapshot, survey, worker)
+from tests.tui.console import console, screen_lines, screen_text, shows, until, until_shown
+from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey, worker
 from tests.tui.test_model import boards
 from tests.tui.test_verdicts import judged
 
@@ -25,7 +25,7 @@ from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.text import format
 from queuecore.values import replace
-from resque.errors import (AuthRefused, Busy)
+from resque.errors import AuthRefused, Busy
 from resque.store.snapshot import Snapshot
 from resque.store.workers import unread
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.tui.looks import (NOW, failure, fleet, queue, snapshot, survey, worker)
+from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import (Incident, Link, troubles)
+from qtop.monitor.incidents.incident import Incident, Link, troubles
 from qtop.monitor.incidents.pauses import paused_by
-from qtop.monitor.incidents.rules import (IncidentRules, no_answer)
+from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.row_builder import RowBuilder
 from qtop.systems.resque.connection import skew_s
 from queuecore.action_record import Actor
@@ -20,7 +20,7 @@ from queuecore.active_job import WRAPPER
 from queuecore.audit import AuditEntry
 from queuecore.windows import whole
 from resque.store import health as surveys
-from resque.store.failures import (Failure, read)
+from resque.store.failures import Failure, read
 from resque.store.health import HealthReport
 from resque.store.snapshot import Snapshot
 from resque.store.waiting_classes import WaitingClasses

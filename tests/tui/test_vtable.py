@@ -1,11 +1,11 @@
 """The table keeps its cursor and its place while rows change under it."""
 
 import pytest
-from tests.tui.table_app import (Queue, TableApp, WatchedTable, cursor_name, numbered, queues)
+from tests.tui.table_app import Queue, TableApp, WatchedTable, cursor_name, numbered, queues
 from textual import events
 from textual.pilot import Pilot
 
-from qtop.widgets.table import (TABLE_BINDINGS, Table)
+from qtop.widgets.table import TABLE_BINDINGS, Table
 from qtop.widgets.table_model import FREEZE_S
 
 

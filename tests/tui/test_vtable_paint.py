@@ -1,13 +1,13 @@
 """The table fits every width and every text, and paints only what changed."""
 
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
-from tests.tui.table_app import (COLUMNS, Queue, TableApp, WatchedTable, numbered, queues)
+from tests.tui.table_app import COLUMNS, Queue, TableApp, WatchedTable, numbered, queues
 
-from qtop.widgets.columns import (Column, PlacedColumn, fit)
+from qtop.widgets.columns import Column, PlacedColumn, fit
 from qtop.widgets.table import Table
 
 

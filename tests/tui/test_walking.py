@@ -12,8 +12,8 @@ from qtop.actions.precedence import ForegroundPriority
 from qtop.search.following import Follower
 from qtop.search.list_walk import Walk
 from qtop.search.walker import walk
-from queuecore.exchange import (Call, Exchange)
-from queuecore.windows import (Stretch, whole)
+from queuecore.exchange import Call, Exchange
+from queuecore.windows import Stretch, whole
 from resque.errors import Unreachable
 
 KEY = b"resque:failed"

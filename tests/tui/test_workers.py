@@ -5,20 +5,20 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.known import known
-from tests.tui.console import (assert_snapshot, console, table_of, until, until_shown)
-from tests.tui.looks import (FakeSource, fleet, snapshot, worker)
-from tests.tui.redis_behind import (KEYS, Redis, on)
+from tests.tui.console import assert_snapshot, console, table_of, until, until_shown
+from tests.tui.looks import FakeSource, fleet, snapshot, worker
+from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.monitor.hosts import host_rows
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import WorkerRow
 from qtop.systems.resque.host_workers import SIGNALS
-from queuecore.exchange import (Exchange, single)
+from queuecore.exchange import Exchange, single
 from queuecore.values import replace
 
 HOST = socket.gethostname()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import (Iterator, Mapping)
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from queuecore.errors import NoServer
-from queuecore.home import (make_private, state_folder)
+from queuecore.home import make_private, state_folder
 
 SOCKET = "s"
 #: A socket's address holds 104 bytes on macOS and 108 on Linux, closing NUL included.

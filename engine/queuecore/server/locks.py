@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from queuecore.errors import NoServer
-from queuecore.server.folder import (open_file, opened, prepare_folder)
+from queuecore.server.folder import open_file, opened, prepare_folder
 
 POLL_S = 0.02
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Self
-from urllib.parse import (quote, unquote, urlsplit)
+from urllib.parse import quote, unquote, urlsplit
 
 from queuecore.errors import NoServer
-from queuecore.server.binary import (Binary, find_binary, running_binary)
-from queuecore.server.folder import (SOCKET, opened, prepare_folder)
-from queuecore.server.locks import (POLL_S, Users, flock, locked, try_flock)
-from queuecore.server.process import (STOP_TIMEOUT_S, ServerProcess, ask_to_end, start)
-from queuecore.server.talk import (ANSWER_TIMEOUT_S, State, ask_info, ask_state)
+from queuecore.server.binary import Binary, find_binary, running_binary
+from queuecore.server.folder import SOCKET, opened, prepare_folder
+from queuecore.server.locks import POLL_S, Users, flock, locked, try_flock
+from queuecore.server.process import STOP_TIMEOUT_S, ServerProcess, ask_to_end, start
+from queuecore.server.talk import ANSWER_TIMEOUT_S, State, ask_info, ask_state
 
 #: Long enough to load some gigabytes of data.
 START_TIMEOUT_S = 20.0

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from queuecore.errors import NoServer
 from queuecore.server.binary import Binary
-from queuecore.server.folder import (SOCKET, opened)
+from queuecore.server.folder import SOCKET, opened
 from queuecore.server.locks import POLL_S
-from queuecore.server.talk import (State, ask, ask_info, ask_state)
+from queuecore.server.talk import State, ask, ask_info, ask_state
 
 STOP_TIMEOUT_S = 10.0
 LOG_LIMIT_BYTES = 1024 * 1024

@@ -44,15 +44,15 @@ import resque
 from queuecore.address import parse_url
 from queuecore.contact import contact
 from queuecore.stores import Store
-from resque.errors import (BadOption, BadUrl, BelongsToSidekiq, StoreError, UnknownJob)
+from resque.errors import BadOption, BadUrl, BelongsToSidekiq, StoreError, UnknownJob
 from resque.jobs import registry
-from resque.keys import (DEFAULT_NAMESPACE, Keys)
+from resque.keys import DEFAULT_NAMESPACE, Keys
 from resque.scheduler.definition import BadSchedule
 from resque.scheduler.files import read_file
 from resque.scheduler.moving import BATCH
-from resque.scheduler.scheduler import (Scheduler, SchedulerOptions)
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.scheduler.zones import local_zone
-from resque.worker import (log, own_server)
+from resque.worker import log, own_server
 from resque.worker.background import settle
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "on", "ON")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import (UTC, datetime, timedelta, tzinfo)
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from queuecore import times

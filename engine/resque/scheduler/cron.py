@@ -11,13 +11,13 @@ An interval knows no zones.
 from __future__ import annotations
 
 import re
-from dataclasses import (dataclass, field)
-from datetime import (UTC, datetime, tzinfo)
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 
 from cronsim import CronSimError
 
-from resque.scheduler.cron_days import (Days, Simulation)
-from resque.scheduler.cron_fields import (rewritten, with_field)
+from resque.scheduler.cron_days import Days, Simulation
+from resque.scheduler.cron_fields import rewritten, with_field
 from resque.scheduler.zones import parse_zone
 
 _SHORTHAND = {

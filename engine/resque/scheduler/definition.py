@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import (dataclass, field)
+from dataclasses import dataclass, field
 from typing import Any
 
-from resque.codec import (decode, encode, members)
-from resque.errors import (EncodeError, ResqueError)
-from resque.scheduler.bounds import (Bounds, read_bounds)
-from resque.scheduler.cron import (Cron, Every, parse_cron, parse_every)
-from resque.scheduler.moving import (QueueOf, as_list)
+from resque.codec import decode, encode, members
+from resque.errors import EncodeError, ResqueError
+from resque.scheduler.bounds import Bounds, read_bounds
+from resque.scheduler.cron import Cron, Every, parse_cron, parse_every
+from resque.scheduler.moving import QueueOf, as_list
 
 _KEYS = frozenset(
     {"cron", "every", "class", "queue", "args", "description"}

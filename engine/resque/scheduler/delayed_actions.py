@@ -7,20 +7,20 @@ then. Every operation returns numbers and can leave a trail for its undo.
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable, Iterator, Sequence)
-from dataclasses import (dataclass, replace)
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import (Any, Literal)
+from typing import Any, Literal
 
 from queuecore import windows
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
-from queuecore.bulk import (BLANK, Result)
-from queuecore.exchange import (Arg, Call, Exchange, Steps)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.bulk import BLANK, Result
+from queuecore.exchange import Arg, Call, Exchange, Steps
 from queuecore.keys import name_bytes
 from resque.codec import Unreadable
-from resque.errors import (StoreError, WrongType)
+from resque.errors import StoreError, WrongType
 from resque.keys import Keys
-from resque.scheduler.moving import (Push, QueueOf, no_queue, push_of)
+from resque.scheduler.moving import Push, QueueOf, no_queue, push_of
 from resque.scripts import load_script
 from resque.store import delayed_windows
 from resque.store.delayed_windows import DelayedEntry

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resque.scheduler.definition import (BadSchedule, Schedule, read)
+from resque.scheduler.definition import BadSchedule, Schedule, read
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,18 @@ their next and last times."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import (dataclass, replace)
-from datetime import (datetime, tzinfo)
-from typing import (Any, Literal)
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from typing import Any, Literal
 
-from queuecore.exchange import (Exchange, Steps)
-from resque.errors import (NoQueueError, Refused)
+from queuecore.exchange import Exchange, Steps
+from resque.errors import NoQueueError, Refused
 from resque.keys import Keys
-from resque.scheduler.definition import (BadSchedule, Schedule, from_json, read)
-from resque.scheduler.moving import (QueueOf, no_queue)
+from resque.scheduler.definition import BadSchedule, Schedule, from_json, read
+from resque.scheduler.moving import QueueOf, no_queue
 from resque.scheduler.plan import next_firing
-from resque.store import (published, queues, schedules)
-from resque.store.published import (OfFile, PublishedSchedule)
+from resque.store import published, queues, schedules
+from resque.store.published import OfFile, PublishedSchedule
 from resque.store.schedules import Stored
 
 ScheduleSource = Literal["persistent", "file"]

@@ -8,12 +8,12 @@ once: none moves a job twice, none loses one.
 from __future__ import annotations
 
 import math
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from queuecore.exchange import (Arg, Exchange, Steps, single)
+from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_bytes
-from resque.codec import (Unreadable, decode, members)
+from resque.codec import Unreadable, decode, members
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import delayed

@@ -7,11 +7,11 @@ begins again with each start).
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Iterator, Mapping)
-from dataclasses import (dataclass, replace)
-from datetime import (UTC, datetime, timedelta, tzinfo)
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 
-from resque.scheduler.cron import (Cron, Every)
+from resque.scheduler.cron import Cron, Every
 from resque.scheduler.definition import Schedule
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import (Callable, Mapping, Sequence)
+from collections.abc import Callable, Mapping, Sequence
 
 from queuecore.exchange import Exchange
 from queuecore.stores import Store
-from resque.errors import (Refused, StoreError)
+from resque.errors import Refused, StoreError
 from resque.keys import Keys
 from resque.store import published
 from resque.store.published import PublishedSchedule

@@ -4,16 +4,16 @@ be taken back, and returns numbers."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import (dataclass, replace)
+from dataclasses import dataclass, replace
 
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.bulk import Result
-from queuecore.exchange import (Exchange, Steps, single)
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scheduler.definition import Schedule
-from resque.scheduler.moving import (QueueOf, no_queue)
+from resque.scheduler.moving import QueueOf, no_queue
 from resque.scripts import load_script
 
 _DROP = load_script("schedule_drop")

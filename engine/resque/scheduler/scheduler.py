@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import (datetime, tzinfo)
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,21 @@ import setproctitle
 from queuecore import times
 from queuecore.exchange import Exchange
 from queuecore.stores import Store
-from resque.errors import (StoreError, WrongType)
+from resque.errors import StoreError, WrongType
 from resque.keys import Keys
 from resque.scheduler.admission import QueueAdmission
-from resque.scheduler.definition import (BadSchedule, Schedule, from_json)
-from resque.scheduler.files import (ScheduleFiles, read_file)
-from resque.scheduler.moving import (BATCH, Pass, QueueOf, move_due, no_queue)
-from resque.scheduler.plan import (FiringPlan, Planned)
+from resque.scheduler.definition import BadSchedule, Schedule, from_json
+from resque.scheduler.files import ScheduleFiles, read_file
+from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
+from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
 from resque.scheduler.server_clock import ServerClock
 from resque.scheduler.signals import SchedulerSignals
 from resque.scheduler.statused import Statused
 from resque.scheduler.together import together
-from resque.store import (delayed, schedules)
+from resque.store import delayed, schedules
 from resque.store.published import PublishedSchedule
-from resque.store.schedules import (Firing, Stored)
+from resque.store.schedules import Firing, Stored
 from resque.worker.adopted import adopted
 from resque.worker.log import told
 

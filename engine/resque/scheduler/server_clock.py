@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
 from queuecore import times
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-from types import (FrameType, TracebackType)
+from types import FrameType, TracebackType
 from typing import Self
 
 _LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import (Callable, Iterable)
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from queuecore.exchange import Exchange
 from queuecore.stores import Store
-from resque.errors import (Refused, StoreError)
+from resque.errors import Refused, StoreError
 from resque.keys import Keys
 from resque.scheduler.definition import Schedule
 from resque.scheduler.moving import Push

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import (Any, TypeVar)
+from typing import Any, TypeVar
 
-from queuecore.exchange import (Exchange, Reply)
+from queuecore.exchange import Exchange, Reply
 from resque.errors import StoreError
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import io
 import re
 import struct
 from collections.abc import Mapping
-from datetime import (UTC, datetime, timedelta, timezone, tzinfo)
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 

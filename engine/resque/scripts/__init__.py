@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from queuecore.exchange import (Script, read_script)
+from queuecore.exchange import Script, read_script
 
 _FOLDER = os.path.dirname(__file__)
 

@@ -9,12 +9,12 @@ register.)
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable)
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from queuecore import times
 from queuecore.digests import sha1_hex
-from queuecore.exchange import (Exchange, Reply, Steps, single)
+from queuecore.exchange import Exchange, Reply, Steps, single
 from queuecore.keys import name_bytes
 from queuecore.values import value
 from resque.keys import Keys

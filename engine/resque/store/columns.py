@@ -3,12 +3,12 @@ answer stays the same."""
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable, Iterator, Sequence)
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import (Any, Generic, TypeVar)
+from typing import Any, Generic, TypeVar
 
 from queuecore.cooperative import Slices
-from queuecore.exchange import (Command, Reply)
+from queuecore.exchange import Command, Reply
 from resque.errors import StoreError
 
 T = TypeVar("T")

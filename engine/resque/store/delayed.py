@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from queuecore import windows
-from queuecore.exchange import (Exchange, Reply, Steps, single)
-from queuecore.keys import (name_bytes, name_text)
+from queuecore.exchange import Exchange, Reply, Steps, single
+from queuecore.keys import name_bytes, name_text
 from queuecore.windows import Item
-from resque.codec import (decode, encode, encode_job)
-from resque.errors import (NoClassError, NoQueueError, StoreError, WrongType)
+from resque.codec import decode, encode, encode_job
+from resque.errors import NoClassError, NoQueueError, StoreError, WrongType
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import queues

@@ -3,17 +3,17 @@ each, from some of them."""
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Sequence)
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import (chain, islice)
+from itertools import chain, islice
 from math import isfinite
 from statistics import median_low
 
-from queuecore.exchange import (Arg, Exchange, Steps)
+from queuecore.exchange import Arg, Exchange, Steps
 from queuecore.keys import name_text
 from resque.keys import Keys
-from resque.store import (delayed, delayed_windows)
+from resque.store import delayed, delayed_windows
 
 #: Of more moments than twice this the first and last so many are counted.
 _SAMPLED = 100

@@ -6,16 +6,16 @@ time. A moment whose key is no list is shown too, as what it is.
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator, Sequence)
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from queuecore.exchange import (Arg, Exchange, Steps, single)
+from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_text
 from queuecore.windows import read_item
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import delayed
-from resque.store.delayed import (DelayedJob, Moment)
+from resque.store.delayed import DelayedJob, Moment
 
 _LENGTHS = load_script("lengths")
 _STRETCHES = load_script("stretches")

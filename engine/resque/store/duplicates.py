@@ -6,11 +6,11 @@ Resque's jobs have no ids, so two of the same bytes may be one job twice or two 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import (Iterable, Sequence)
+from collections.abc import Iterable, Sequence
 
 from queuecore import windows
-from queuecore.exchange import (Command, Exchange, Reply)
-from resque.codec import (members, text_of)
+from queuecore.exchange import Command, Exchange, Reply
+from resque.codec import members, text_of
 from resque.keys import Keys
 from resque.store.failures import Failure
 from resque.store.snapshot import WorkerState

@@ -6,21 +6,21 @@ operation returns numbers and can leave a trail for its undo.
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from queuecore import (bulk, times)
+from queuecore import bulk, times
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import (JobRef, Result, Taking)
-from queuecore.exchange import (Exchange, Steps, single)
+from queuecore.bulk import JobRef, Result, Taking
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
 from queuecore.windows import Item
 from resque.codec import encode
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import failures
-from resque.store.failures import (FAILED, Failure)
+from resque.store.failures import FAILED, Failure
 
 _STAMP = load_script("stamp")
 

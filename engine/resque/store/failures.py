@@ -7,13 +7,13 @@ import re
 from datetime import datetime
 from typing import Any
 
-from queuecore import (times, windows)
+from queuecore import times, windows
 from queuecore.action_record import ActionRecord
-from queuecore.exchange import (Exchange, single)
-from queuecore.keys import (name_bytes, name_text)
+from queuecore.exchange import Exchange, single
+from queuecore.keys import name_bytes, name_text
 from queuecore.values import value as value_class
-from queuecore.windows import (Extent, Item, Stretch)
-from resque.codec import (decode, members, members_of_beginning, text_of)
+from queuecore.windows import Extent, Item, Stretch
+from resque.codec import decode, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.store.failure_entry import entry as entry
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable, Iterator)
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from queuecore.exchange import (Call, Command, Exchange, Operation, Steps, T)
+from queuecore.exchange import Call, Command, Exchange, Operation, Steps, T
 from queuecore.keys import name_text
-from resque.errors import (BelongsToSidekiq, StoreError)
+from resque.errors import BelongsToSidekiq, StoreError
 from resque.keys import Keys
 from resque.store import ownership
 from resque.store.ownership import Ownership

@@ -3,18 +3,18 @@ who paused what, and which jobs are next."""
 
 from __future__ import annotations
 
-from collections.abc import (Mapping, Sequence)
-from dataclasses import (dataclass, field, replace)
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import (Literal, get_args)
+from typing import Literal, get_args
 
-from queuecore import (audit, times)
+from queuecore import audit, times
 from queuecore.audit import AuditEntry
-from queuecore.exchange import (Exchange, Reply, Steps)
+from queuecore.exchange import Exchange, Reply, Steps
 from queuecore.keys import name_text
-from resque.errors import (Busy, StoreError)
+from resque.errors import Busy, StoreError
 from resque.keys import Keys
-from resque.store import (delayed, delayed_windows, next_jobs, ownership, server_info)
+from resque.store import delayed, delayed_windows, next_jobs, ownership, server_info
 from resque.store.ownership import Ownership
 from resque.store.server_info import ServerInfo
 from resque.store.strays import Strays

@@ -3,12 +3,12 @@ holds is dear: it takes a script, since it may be huge. Their counts are cheap."
 
 from __future__ import annotations
 
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from queuecore.exchange import (Command, Reply)
+from queuecore.exchange import Command, Reply
 from resque.errors import StoreError
-from resque.store.columns import (batches, rows)
+from resque.store.columns import batches, rows
 from resque.store.question import Question
 
 #: So many idle workers are asked at once whether any has a job now.

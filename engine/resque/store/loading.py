@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Iterator)
+from collections.abc import Iterable, Iterator
 
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
-from queuecore.exchange import (Exchange, Steps, single)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
 from resque.keys import Keys
 from resque.scripts import load_script

@@ -4,15 +4,15 @@ job. What the locks are: see `plugin_locks`."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import (dataclass, field)
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from queuecore import windows
-from queuecore.bulk import (Decide, Taking)
-from queuecore.exchange import (Exchange, Operation, Steps, single)
-from queuecore.keys import (name_bytes, name_text)
-from resque.codec import (Payload, decode_payload)
-from resque.errors import (StoreError, WrongType)
+from queuecore.bulk import Decide, Taking
+from queuecore.exchange import Exchange, Operation, Steps, single
+from queuecore.keys import name_bytes, name_text
+from resque.codec import Payload, decode_payload
+from resque.errors import StoreError, WrongType
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import registration

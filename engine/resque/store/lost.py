@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from queuecore.digests import sha1_hex
-from queuecore.exchange import (Command, Exchange, single)
+from queuecore.exchange import Command, Exchange, single
 from queuecore.keys import name_bytes
 from resque.keys import Keys
 from resque.scripts import load_script

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from queuecore.exchange import (Exchange, Reply, Steps)
+from queuecore.exchange import Exchange, Reply, Steps
 from queuecore.keys import name_text
-from resque.errors import (Refused, StoreError)
-from resque.keys import (BareKeys, Keys)
-from resque.store import (ownership, server_info)
+from resque.errors import Refused, StoreError
+from resque.keys import BareKeys, Keys
+from resque.store import ownership, server_info
 from resque.store.ownership import Ownership
 
 #: So many namespaces are judged.

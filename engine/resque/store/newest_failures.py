@@ -7,7 +7,7 @@ from typing import Any
 from queuecore import windows
 from queuecore.cooperative import Slices
 from queuecore.digests import sha1_hex
-from queuecore.exchange import (Command, Reply)
+from queuecore.exchange import Command, Reply
 from queuecore.windows import Stretch
 from resque.keys import Keys
 from resque.scripts import load_script

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Mapping, Sequence)
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from queuecore.exchange import (Command, Exchange, Reply)
+from queuecore.exchange import Command, Exchange, Reply
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script

@@ -19,20 +19,20 @@ Resque's own are a member of `workers`, a list `failed`, delayed jobs, and jobs 
 from __future__ import annotations
 
 import re
-from collections.abc import (Iterator, Mapping, Sequence)
-from datetime import (UTC, datetime, timedelta)
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
-from queuecore.exchange import (Exchange, Reply, Steps)
+from queuecore.exchange import Exchange, Reply, Steps
 from queuecore.keys import name_text
-from queuecore.values import (replace, value)
+from queuecore.values import replace, value
 from resque.codec import decode
-from resque.errors import (NotRedis, StoreError)
-from resque.keys import (BareKeys, Keys)
+from resque.errors import NotRedis, StoreError
+from resque.keys import BareKeys, Keys
 from resque.scripts import load_script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (Any, Literal)
+    from typing import Any, Literal
 
     Level = Literal["none", "weak", "strong", "certain"]
     Owner = Literal["resque", "sidekiq", "mixed", "unknown"]

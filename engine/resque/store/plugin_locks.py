@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from queuecore.exchange import (Exchange, Reply)
+from queuecore.exchange import Exchange, Reply
 from queuecore.md5 import md5_hex
 from queuecore.values import value
 from resque.codec import encode
-from resque.errors import (EncodeError, StoreError)
+from resque.errors import EncodeError, StoreError
 from resque.keys import Keys
 
 TYPE_CHECKING = False

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from queuecore import windows
 from queuecore.digests import sha1_hex
 from queuecore.exchange import Steps
-from resque.errors import (WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit)
+from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.keys import Keys
-from resque.store import (failures, lost)
-from resque.store.failures import (FAILED, Failure)
+from resque.store import failures, lost
+from resque.store.failures import FAILED, Failure
 
 _DEADLY = frozenset({WIRE_NAMES[DirtyExit], WIRE_NAMES[PruneDeadWorkerDirtyExit]})
 #: So many deaths of one payload are no accident. (A deploy that kills what runs may record one.)

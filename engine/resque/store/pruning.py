@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from queuecore.action_record import ActionRecord
-from queuecore.exchange import (Exchange, Steps, single)
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
-from resque.errors import (WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit)
+from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.keys import Keys
-from resque.store import (stale, workers)
+from resque.store import stale, workers
 from resque.store.stale import Evidence
 
 #: Ruby's: one worker prunes within this time, whoever it is.

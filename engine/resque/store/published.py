@@ -5,12 +5,12 @@ nowhere else. Ours; another implementation's scheduler keeps its own to itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import (dataclass, field)
+from dataclasses import dataclass, field
 from typing import Any
 
-from queuecore.exchange import (Exchange, single)
-from queuecore.keys import (name_bytes, name_text)
-from resque.codec import (decode, encode, members)
+from queuecore.exchange import Exchange, single
+from queuecore.keys import name_bytes, name_text
+from resque.codec import decode, encode, members
 from resque.keys import Keys
 from resque.scripts import load_script
 

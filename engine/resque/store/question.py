@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator, Sequence)
-from typing import (Any, Generic, TypeVar)
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 from queuecore.cooperative import Slices
-from queuecore.exchange import (Command, Reply)
+from queuecore.exchange import Command, Reply
 from resque.errors import StoreError
-from resque.store.columns import (ReplyColumn, batches, rows)
+from resque.store.columns import ReplyColumn, batches, rows
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from queuecore.exchange import (Exchange, single)
-from queuecore.keys import (name_bytes, name_text)
+from queuecore.exchange import Exchange, single
+from queuecore.keys import name_bytes, name_text
 from resque.errors import NoQueueError
 from resque.keys import Keys
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterator, Mapping)
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from queuecore.cooperative import Slices
-from queuecore.exchange import (Command, Reply, refusal)
+from queuecore.exchange import Command, Reply, refusal
 from queuecore.keys import name_text
 from queuecore.values import value as value_class
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store.columns import (batches, note, rows, texts)
+from resque.store.columns import batches, note, rows, texts
 
 _QUEUE_HEADS = load_script("queue_heads")
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import (Mapping, Sequence)
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from queuecore import (bulk, windows)
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
-from queuecore.exchange import (Arg, Exchange, Steps, single)
+from queuecore import bulk, windows
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_bytes
-from queuecore.windows import (Extent, Item, Window)
-from resque.codec import (Payload, decode_payload)
+from queuecore.windows import Extent, Item, Window
+from resque.codec import Payload, decode_payload
 from resque.errors import WrongType
 from resque.keys import Keys
 from resque.scripts import load_script

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
-from queuecore.exchange import (Command, Exchange, Reply, Steps, single)
-from queuecore.keys import (name_bytes, name_text)
-from resque.errors import (StoreError, WrongType)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.exchange import Command, Exchange, Reply, Steps, single
+from queuecore.keys import name_bytes, name_text
+from resque.errors import StoreError, WrongType
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import ownership

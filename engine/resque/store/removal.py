@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from queuecore import windows
 from queuecore.action_record import ActionRecord
-from queuecore.exchange import (Exchange, Reply)
+from queuecore.exchange import Exchange, Reply
 from queuecore.windows import Extent
 from resque.keys import Keys
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import (Mapping, Sequence)
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from queuecore.exchange import (Command, Exchange, single)
-from resque.codec import (decode, encode, encode_float, members)
+from queuecore.exchange import Command, Exchange, single
+from resque.codec import decode, encode, encode_float, members
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import delayed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import (dataclass, replace)
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from queuecore.exchange import (Exchange, Reply, Steps)
-from queuecore.windows import (Item, read_item)
-from resque.codec import (Unreadable, decode_payload)
+from queuecore.exchange import Exchange, Reply, Steps
+from queuecore.windows import Item, read_item
+from resque.codec import Unreadable, decode_payload
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script

@@ -7,15 +7,15 @@ hash says when each schedule last put its job on a queue. What a configuration m
 
 from __future__ import annotations
 
-from collections.abc import (Mapping, Sequence)
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import (datetime, timedelta)
-from typing import (Any, Literal)
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from queuecore import times
-from queuecore.exchange import (Command, Exchange, Reply, Steps, single)
-from queuecore.keys import (name_bytes, name_text)
-from queuecore.windows import (Item, read_item)
+from queuecore.exchange import Command, Exchange, Reply, Steps, single
+from queuecore.keys import name_bytes, name_text
+from queuecore.windows import Item, read_item
 from resque.codec import encode
 from resque.errors import StoreError
 from resque.keys import Keys

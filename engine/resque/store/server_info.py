@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import (dataclass, replace)
+from dataclasses import dataclass, replace
 
-from queuecore.exchange import (Arg, Exchange, Reply, Steps)
-from queuecore.keys import (name_bytes, name_text)
-from resque.errors import (AuthRefused, MissingCommand, StoreError)
+from queuecore.exchange import Arg, Exchange, Reply, Steps
+from queuecore.keys import name_bytes, name_text
+from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 

@@ -3,17 +3,17 @@ workers."""
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable, Mapping)
-from dataclasses import (dataclass, field)
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import (Any, TypeVar)
+from typing import Any, TypeVar
 
 from queuecore import times
-from queuecore.cooperative import (Slices, at_once)
-from queuecore.exchange import (Command, Exchange, Reply, Steps)
+from queuecore.cooperative import Slices, at_once
+from queuecore.exchange import Command, Exchange, Reply, Steps
 from queuecore.keys import name_text
 from queuecore.windows import Stretch
-from resque.errors import (Busy, StoreError)
+from resque.errors import Busy, StoreError
 from resque.keys import Keys
 from resque.store import pauses
 from resque.store.columns import integer
@@ -21,7 +21,7 @@ from resque.store.failures import Failure
 from resque.store.newest_failures import Newest
 from resque.store.queue_reader import QueueReader
 from resque.store.queue_reader import QueueState as QueueState
-from resque.store.read_cache import (USUAL, ReadCache)
+from resque.store.read_cache import USUAL, ReadCache
 from resque.store.worker_reader import RECORD_BYTES as RECORD_BYTES
 from resque.store.worker_reader import WorkerReader
 from resque.store.worker_reader import WorkerState as WorkerState

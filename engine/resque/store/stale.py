@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from queuecore import times
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
-from queuecore.exchange import (Command, Exchange, Reply, single)
-from queuecore.keys import (name_bytes, name_text)
-from queuecore.values import (replace, value)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.exchange import Command, Exchange, Reply, single
+from queuecore.keys import name_bytes, name_text
+from queuecore.values import replace, value
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store import (lost, workers)
+from resque.store import lost, workers
 from resque.store.workers import Record
 
 _REQUEUE_STALE = load_script("requeue_stale")

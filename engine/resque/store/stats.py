@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from queuecore.exchange import (Exchange, Steps)
+from queuecore.exchange import Exchange, Steps
 from queuecore.keys import name_text
 from resque.keys import Keys
 

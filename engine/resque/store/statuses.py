@@ -6,12 +6,12 @@ scheduler: it enqueues the arguments as they are, and such a job takes the first
 from __future__ import annotations
 
 import re
-from collections.abc import (Collection, Sequence)
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from queuecore.exchange import (Exchange, Steps, single)
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_text
-from resque.codec import (decode, members_of_beginning, text_of)
+from resque.codec import decode, members_of_beginning, text_of
 from resque.keys import Keys
 
 #: The queue of resque-status's jobs whose class names none.

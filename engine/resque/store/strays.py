@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import (Any, Final, Literal)
+from typing import Any, Final, Literal
 
-from queuecore.exchange import (Command, Exchange, Reply, Steps, single)
-from queuecore.keys import (name_bytes, name_text)
-from resque.errors import (StoreError, WrongType)
+from queuecore.exchange import Command, Exchange, Reply, Steps, single
+from queuecore.keys import name_bytes, name_text
+from resque.errors import StoreError, WrongType
 from resque.keys import Keys
-from resque.store import (registration, workers)
+from resque.store import registration, workers
 from resque.store.delayed import ASIDE
 from resque.store.workers import Record
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
-from queuecore.exchange import (Exchange, single)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.exchange import Exchange, single
 from resque.keys import Keys
 from resque.scripts import load_script
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import (dataclass, replace)
+from dataclasses import dataclass, replace
 
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.bulk import BLANK
-from queuecore.exchange import (Exchange, Reply, Steps, single)
+from queuecore.exchange import Exchange, Reply, Steps, single
 from queuecore.keys import name_text
 from resque.keys import Keys
 from resque.scripts import load_script

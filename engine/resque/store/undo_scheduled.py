@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.bulk import BLANK
-from queuecore.exchange import (Exchange, single)
+from queuecore.exchange import Exchange, single
 from queuecore.keys import name_text
 from resque.keys import Keys
 from resque.scripts import load_script

@@ -6,11 +6,11 @@ to start one, looks here first.
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 
-from queuecore.exchange import (Call, Exchange, Reply, Steps)
+from queuecore.exchange import Call, Exchange, Reply, Steps
 from queuecore.values import value
-from resque.codec import (members_of_beginning, text_of)
+from resque.codec import members_of_beginning, text_of
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script

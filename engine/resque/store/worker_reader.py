@@ -3,24 +3,24 @@ what has not is not read again."""
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Iterator, Mapping, Sequence)
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import (Any, NamedTuple)
+from typing import Any, NamedTuple
 
 from queuecore import times
 from queuecore.cooperative import Slices
-from queuecore.exchange import (Command, Reply, refusal)
+from queuecore.exchange import Command, Reply, refusal
 from queuecore.keys import name_text
 from queuecore.values import value as value_class
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import workers
-from resque.store.columns import (ReplyColumn, integer, known)
+from resque.store.columns import ReplyColumn, integer, known
 from resque.store.heartbeats import Heartbeats
 from resque.store.question import Question
 from resque.store.read_cache import ReadCache
-from resque.store.workers import (Identity, Record)
+from resque.store.workers import Identity, Record
 
 _BEGINNINGS = load_script("beginnings")
 _SHORT_TEXTS = load_script("short_texts")

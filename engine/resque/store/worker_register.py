@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import (datetime, timedelta)
+from datetime import datetime, timedelta
 from typing import Final
 
-from queuecore.exchange import (Command, Reply, refusal)
+from queuecore.exchange import Command, Reply, refusal
 from queuecore.keys import name_text
-from resque.errors import (AuthRefused, MissingCommand, StoreError)
+from resque.errors import AuthRefused, MissingCommand, StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import workers

@@ -8,11 +8,11 @@ from datetime import datetime
 from functools import lru_cache
 
 from queuecore import times
-from queuecore.action_record import (ActionRecord, trail_args, trail_keys)
-from queuecore.exchange import (Exchange, Steps, single)
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
 from queuecore.values import value as value_class
-from resque.codec import (decode, members, members_of_beginning, text_of)
+from resque.codec import decode, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import failure_entry

@@ -45,21 +45,29 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import (Callable, Mapping)
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import resque
-from queuecore.address import (Address, parse_url)
+from queuecore.address import Address, parse_url
 from queuecore.contact import contact
 from queuecore.lean import LeanStore
 from queuecore.times import utc_now
-from resque.errors import (BadOption, BadUrl, BelongsToSidekiq, NoQueueError, Refused, ResqueError, StoreError)
-from resque.keys import (DEFAULT_NAMESPACE, Keys)
-from resque.store.queue_list import (QueueList, names)
-from resque.worker import (log, own_server, pool)
+from resque.errors import (
+    BadOption,
+    BadUrl,
+    BelongsToSidekiq,
+    NoQueueError,
+    Refused,
+    ResqueError,
+    StoreError,
+)
+from resque.keys import DEFAULT_NAMESPACE, Keys
+from resque.store.queue_list import QueueList, names
+from resque.worker import log, own_server, pool
 from resque.worker.admission import Admission
 from resque.worker.background import settle
-from resque.worker.options import (WorkerOptions, count, from_environment)
+from resque.worker.options import WorkerOptions, count, from_environment
 from resque.worker.pool import Pool
 from resque.worker.worker import Worker
 

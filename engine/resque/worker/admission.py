@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable, Sequence)
+from collections.abc import Callable, Iterable, Sequence
 
 from queuecore import times
 from queuecore.lean import LeanStore

@@ -7,7 +7,7 @@ collect stays as a zombie and keeps a process id, of which a container has few.
 from __future__ import annotations
 
 import os
-from collections.abc import (Callable, Container)
+from collections.abc import Callable, Container
 
 #: Only this thread's own children: what another thread of the application started, that thread
 #: waits for. What is adopted belongs to the first thread. (Linux, `__WNOTHREAD`)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.machinery import (ModuleSpec, PathFinder)
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from resque.worker.log import Say

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import (datetime, timedelta)
+from datetime import datetime, timedelta
 
 from queuecore import times
-from queuecore.exchange import (Exchange, Steps)
+from queuecore.exchange import Exchange, Steps
 from queuecore.lean import LeanStore
 from resque.errors import StoreError
 from resque.keys import Keys
-from resque.store import (claims, workers)
+from resque.store import claims, workers
 from resque.worker.log import told
 from resque.worker.place import WorkerId
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 
 from queuecore import times
-from queuecore.exchange import (Exchange, T, together)
+from queuecore.exchange import Exchange, T, together
 from queuecore.lean import LeanStore
 from queuecore.values import replace
-from resque.codec import (Unreadable, decode_payload)
-from resque.errors import (Refused, StoreError)
+from resque.codec import Unreadable, decode_payload
+from resque.errors import Refused, StoreError
 from resque.keys import Keys
-from resque.store import (claims, lost, queue_list, waiting_classes)
+from resque.store import claims, lost, queue_list, waiting_classes
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses
 from resque.store.workers import Record
@@ -20,13 +20,13 @@ from resque.worker.locks import Locks
 from resque.worker.log import told
 from resque.worker.options import WorkerOptions
 from resque.worker.place import WorkerId
-from resque.worker.reserve import (Closing, Taken, set_aside, work)
+from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (Any, ParamSpec)
+    from typing import Any, ParamSpec
 
     P = ParamSpec("P")
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 from types import TracebackType
 
-from resque.perform import (backtrace, message_of, name_of)
-from resque.worker.log import (Say, WorkerLogLine, told)
+from resque.perform import backtrace, message_of, name_of
+from resque.worker.log import Say, WorkerLogLine, told
 from resque.worker.outcome import because
 
 TYPE_CHECKING = False

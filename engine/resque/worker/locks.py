@@ -8,7 +8,7 @@ from queuecore.exchange import Exchange
 from queuecore.lean import LeanStore
 from resque.errors import StoreError
 from resque.keys import Keys
-from resque.store.plugin_locks import (LocksFound, free_taken, waiting_locks)
+from resque.store.plugin_locks import LocksFound, free_taken, waiting_locks
 from resque.store.workers import Record
 from resque.worker.log import told
 

@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import (Callable, Mapping)
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from queuecore import times
@@ -20,7 +20,7 @@ from resque.errors import BadOption
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import (Any, Literal, TextIO)
+    from typing import Any, Literal, TextIO
 
     Level = Literal["debug", "info", "warning", "error", "critical"]
 

@@ -9,9 +9,9 @@ from queuecore import times
 from queuecore.exchange import Steps
 from queuecore.lean import LeanStore
 from resque.keys import Keys
-from resque.store import (claims, workers)
+from resque.store import claims, workers
 from resque.store.claims import Terms
-from resque.store.pruning import (Tell, prune)
+from resque.store.pruning import Tell, prune
 from resque.worker.heartbeat import Heartbeat
 from resque.worker.log import told
 from resque.worker.options import WorkerOptions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resque.codec import decode
 from resque.store.workers import Record
-from resque.worker.log import (WorkerLogLine, plain, told)
+from resque.worker.log import WorkerLogLine, plain, told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from itertools import count
 
-from resque.store.claims import (TOKEN_FIGURES, Claim)
+from resque.store.claims import TOKEN_FIGURES, Claim
 
 
 def here() -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from resque.worker import log
 from resque.worker.adopted import adopted
-from resque.worker.signals import (HURRIED, SignalState)
+from resque.worker.signals import HURRIED, SignalState
 from resque.worker.tether import Tether
 from resque.worker.title import set_title
 

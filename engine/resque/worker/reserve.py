@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import lru_cache
 
 from queuecore import times
-from queuecore.exchange import (Call, Exchange, Reply, single)
+from queuecore.exchange import Call, Exchange, Reply, single
 from queuecore.keys import name_bytes
-from queuecore.values import (replace, value)
-from resque.codec import (decode, encode)
+from queuecore.values import replace, value
+from resque.codec import decode, encode
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store.claims import Claim
-from resque.store.workers import (Record, read_record)
+from resque.store.workers import Record, read_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from queuecore import times
 from queuecore.exchange import Operation
-from resque.errors import (EncodeError, StoreError, UnknownJob)
-from resque.jobs import (Definition, Registry)
+from resque.errors import EncodeError, StoreError, UnknownJob
+from resque.jobs import Definition, Registry
 from resque.keys import Keys
 from resque.perform import arguments
 from resque.store import retries

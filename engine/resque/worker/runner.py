@@ -10,20 +10,20 @@ from contextlib import suppress
 from functools import partial
 
 from queuecore import times
-from queuecore.values import (replace, value)
+from queuecore.values import replace, value
 from resque import perform
 from resque.codec import decode
-from resque.errors import (DirtyExit, JobTimeout, TermException)
+from resque.errors import DirtyExit, JobTimeout, TermException
 from resque.jobs import Registry
 from resque.store.workers import Record
-from resque.worker import (child, outcome)
+from resque.worker import child, outcome
 from resque.worker.child_monitor import ChildMonitor
 from resque.worker.fork_with_retry import Room
 from resque.worker.limit import TimeLimit
 from resque.worker.options import WorkerOptions
 from resque.worker.place import WorkerId
 from resque.worker.prefork import Prefork
-from resque.worker.reserve import (Closing, Taken)
+from resque.worker.reserve import Closing, Taken
 from resque.worker.signals import SignalState
 
 #: Events whose hooks run in the worker's own process between two jobs.

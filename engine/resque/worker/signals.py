@@ -16,13 +16,13 @@ import _signal  # type: ignore[import-not-found]
 import os
 import signal
 from collections.abc import Callable
-from types import (FrameType, TracebackType)
+from types import FrameType, TracebackType
 
 from resque.errors import TermException
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (Any, Self)
+    from typing import Any, Self
 
 _HANDLED = tuple(
     int(number)

@@ -5,7 +5,7 @@ What is remembered dies with the process: another worker may know the classes.
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 
 from resque.jobs import Registry
 from resque.store.waiting_classes import WaitingClasses

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import (Callable, Iterable)
+from collections.abc import Callable, Iterable
 
 from queuecore.lean import LeanStore
-from resque.errors import (Refused, StoreError, WrongType)
+from resque.errors import Refused, StoreError, WrongType
 from resque.keys import Keys
 from resque.worker.signals import SignalState
 

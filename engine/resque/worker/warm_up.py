@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 
 from queuecore import times
-from resque.jobs import (Definition, Registry)
+from resque.jobs import Definition, Registry
 from resque.worker import child
 from resque.worker.options import WorkerOptions
 from resque.worker.place import WorkerId
 from resque.worker.reserve import read
-from resque.worker.runner import (Runner, RunnerContext)
+from resque.worker.runner import Runner, RunnerContext
 from resque.worker.signals import SignalState
 
 #: Twice as often as it takes until code is adapted.

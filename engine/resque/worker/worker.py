@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 
 from queuecore import times
 from queuecore.address import Address
 from queuecore.lean import LeanStore
 from queuecore.values import replace
-from resque.errors import (Refused, ResqueError, StoreError)
+from resque.errors import Refused, ResqueError, StoreError
 from resque.jobs import Registry
 from resque.keys import Keys
 from resque.store.queue_list import QueueList
@@ -19,23 +19,23 @@ from resque.store.workers import Record
 from resque.worker import outcome
 from resque.worker.admission import Admission
 from resque.worker.adopted import adopted
-from resque.worker.hearing import (hear_jobs, hear_jobs_later)
-from resque.worker.heartbeat import (Beater, Heartbeat)
+from resque.worker.hearing import hear_jobs, hear_jobs_later
+from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.job_fetcher import JobFetcher
 from resque.worker.locks import Locks
-from resque.worker.log import (say, told)
+from resque.worker.log import say, told
 from resque.worker.membership import Membership
 from resque.worker.options import WorkerOptions
 from resque.worker.pace import IdleInterval
-from resque.worker.place import (WorkerId, here)
-from resque.worker.reserve import (Closing, Taken)
+from resque.worker.place import WorkerId, here
+from resque.worker.reserve import Closing, Taken
 from resque.worker.retries import Retries
-from resque.worker.runner import (Ended, Runner, RunnerContext)
+from resque.worker.runner import Ended, Runner, RunnerContext
 from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 from resque.worker.title import set_title
 from resque.worker.upkeep import Upkeep
-from resque.worker.waiting import (Waiter, wait)
+from resque.worker.waiting import Waiter, wait
 from resque.worker.warm_up import rehearse
 
 #: A worker that waits for something no wake-up call announces looks again after this time: a

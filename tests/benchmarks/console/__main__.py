@@ -13,11 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import (asdict, dataclass)
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.benchmarks.console.fleets import (fill, working)
-from tests.benchmarks.console.terminal import (Terminal, environment)
+from tests.benchmarks.console.fleets import fill, working
+from tests.benchmarks.console.terminal import Terminal, environment
 from tests.benchmarks.engine.bench_server import BenchServer
 
 #: What a look sends. The few that its scripts call, too, are counted twice.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 
 import redis
 

@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil

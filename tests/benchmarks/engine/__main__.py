@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.benchmarks.engine import systems
 from tests.benchmarks.engine.bench_server import BenchServer
-from tests.benchmarks.engine.plan import (QUICK, TINY, Run, Size)
+from tests.benchmarks.engine.plan import QUICK, TINY, Run, Size
 from tests.benchmarks.engine.report import tables
 
 

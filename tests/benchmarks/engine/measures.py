@@ -12,8 +12,8 @@ from typing import Any
 from tests.benchmarks.engine.bench_server import BenchServer
 from tests.benchmarks.engine.enqueue import STAMPS_IN_A_FILL
 from tests.benchmarks.engine.systems import System
-from tests.benchmarks.engine.work import (DELAYS, STAMPS)
-from tests.benchmarks.engine.workers import (ROOT, Workers, environment, working)
+from tests.benchmarks.engine.work import DELAYS, STAMPS
+from tests.benchmarks.engine.workers import ROOT, Workers, environment, working
 
 _PATIENCE_S = 60
 #: After its first job a worker has this long to come to rest.

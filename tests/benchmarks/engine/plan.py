@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import (Callable, Iterator, Sequence)
-from dataclasses import (asdict, dataclass)
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from tests.benchmarks.engine import (measures, systems)
+from tests.benchmarks.engine import measures, systems
 from tests.benchmarks.engine.bench_server import BenchServer
 from tests.benchmarks.engine.systems import System
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from tests.benchmarks.engine.plan import (SERVED, Results)
-from tests.benchmarks.engine.systems import (FORK, HUNDRED, RQ_FORK, RUBY_FORK, RUBY_NO_FORK, SIDEKIQ, TEN)
+from tests.benchmarks.engine.plan import SERVED, Results
+from tests.benchmarks.engine.systems import (
+    FORK,
+    HUNDRED,
+    RQ_FORK,
+    RUBY_FORK,
+    RUBY_NO_FORK,
+    SIDEKIQ,
+    TEN,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from tests.benchmarks.engine import (measures, systems)
+from tests.benchmarks.engine import measures, systems
 from tests.benchmarks.engine.bench_server import BenchServer
 from tests.benchmarks.engine.report import tables
 

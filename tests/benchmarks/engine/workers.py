@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import (Iterator, Sequence)
-from contextlib import (contextmanager, suppress)
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil

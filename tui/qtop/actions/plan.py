@@ -6,23 +6,23 @@ current row". What it does leaves a trail: an audit entry, and what its undo nee
 
 from __future__ import annotations
 
-from collections.abc import (Awaitable, Callable, Iterable, Sequence)
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import (Final, Literal, Protocol, TypeVar)
+from typing import Final, Literal, Protocol, TypeVar
 
 from qtop.actions.throttle import Throttle
 from qtop.config.undo_limits import UndoLimits
-from qtop.keymap.keymap import (Danger, Sign, sign)
+from qtop.keymap.keymap import Danger, Sign, sign
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.audit import AuditEntry
 from queuecore.bulk import Result
-from queuecore.exchange import (Operation, Steps)
+from queuecore.exchange import Operation, Steps
 from queuecore.windows import Extent
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
-from resque.store import (queues, removal, switches, undo)
+from resque.store import queues, removal, switches, undo
 from resque.store.lock_freeing import and_free_all
 
 T = TypeVar("T")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import (Awaitable, Callable, Generator)
-from typing import (Final, TypeVar)
+from collections.abc import Awaitable, Callable, Generator
+from typing import Final, TypeVar
 
-from qtop.actions.plan import (Outcome, Plan)
-from qtop.actions.throttle import (Throttle, paced, reined)
+from qtop.actions.plan import Outcome, Plan
+from qtop.actions.throttle import Throttle, paced, reined
 from qtop.systems.resque.connection import System
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Operation
-from resque.errors import (OutcomeUnknown, ResqueError)
+from resque.errors import OutcomeUnknown, ResqueError
 
 T = TypeVar("T")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import (Awaitable, Callable)
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import (Any, Final, Protocol, TypeVar)
+from typing import Any, Final, Protocol, TypeVar
 
 from queuecore.bulk import TAKE_ITEMS
-from queuecore.exchange import (Exchange, Operation, Steps)
-from resque.errors import (ResqueError, StoreError)
+from queuecore.exchange import Exchange, Operation, Steps
+from resque.errors import ResqueError, StoreError
 
 T = TypeVar("T")
 

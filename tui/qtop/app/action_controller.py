@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import (Awaitable, Callable, Sequence)
-from datetime import (UTC, datetime, timedelta)
-from typing import (TYPE_CHECKING, Any, Final, TypeVar)
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qtop.actions import escalation
-from qtop.actions.plan import (Outcome, Plan, Plans)
+from qtop.actions.plan import Outcome, Plan, Plans
 from qtop.actions.precedence import ForegroundPriority
-from qtop.actions.runner import (ActionRunner, Progress)
+from qtop.actions.runner import ActionRunner, Progress
 from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
 from qtop.local.launch import LaunchRequest
@@ -18,7 +18,7 @@ from qtop.local.modules import ModuleMemory
 from qtop.local.workers import LocalWorkers
 from qtop.screens import audit_text
 from qtop.screens.date_dialog import DateDialog
-from qtop.screens.dialogs import (ConfirmDialog, LookingDialog)
+from qtop.screens.dialogs import ConfirmDialog, LookingDialog
 from qtop.systems.resque.connection import System
 from qtop.systems.resque.failures import FailurePlans
 from qtop.systems.resque.operator_identity import operator_identity as actor

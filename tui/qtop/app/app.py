@@ -6,12 +6,12 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import (Awaitable, Callable, Sequence)
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import (TYPE_CHECKING, Any, ClassVar, Final, TypeVar)
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from textual import events
-from textual.binding import (Binding, BindingType)
+from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key
 from textual.screen import Screen
 from textual.timer import Timer
@@ -21,15 +21,15 @@ from qtop.app.habits import Habits
 from qtop.app.turns import in_turns
 from qtop.config.settings import Settings
 from qtop.keymap import keymap
-from qtop.keymap.keymap import (Action, Where)
+from qtop.keymap.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.incidents.incident import Link
-from qtop.monitor.poller import (Poller, PollResult)
+from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.state import ConsoleState
 from qtop.monitor.stray_watch import StrayWatch
-from qtop.screens.base import (ConsoleScreen, ListScreen)
-from qtop.screens.too_small import (TooSmallScreen, is_too_small)
-from qtop.systems.resque.connection import (ResqueSystem, System)
+from qtop.screens.base import ConsoleScreen, ListScreen
+from qtop.screens.too_small import TooSmallScreen, is_too_small
+from qtop.systems.resque.connection import ResqueSystem, System
 from queuecore.address import Address
 from queuecore.exchange import Operation
 from resque.keys import Keys

@@ -7,12 +7,12 @@ import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import (TYPE_CHECKING, Any, ClassVar, Final)
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import App
 
 from qtop.app.lifecycle import Lifeline
-from qtop.app.terminal.driver import (AsciiDriver, TerminalDriver)
+from qtop.app.terminal.driver import AsciiDriver, TerminalDriver
 from qtop.config.settings import Settings
 from qtop.monitor.ui_policy import UiPolicy
 from qtop.systems.resque import permissions

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import (Any, Final)
+from typing import Any, Final
 
 from textual import events
-from textual.app import (App, ScreenStackError)
+from textual.app import App, ScreenStackError
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.timer import Timer

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import (Any, Final)
+from typing import Any, Final
 
 NUMBERS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import (Any, Final)
+from typing import Any, Final
 
 from textual import events
 from textual.worker import WorkerFailed

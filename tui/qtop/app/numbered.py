@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import (Any, Final)
+from typing import Any, Final
 
 from textual.screen import Screen
 

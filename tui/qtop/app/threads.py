@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import (Future, ThreadPoolExecutor)
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
-from typing import (ParamSpec, TypeVar)
+from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import (Final, TypeVar)
+from typing import Final, TypeVar
 
 from queuecore.cooperative import Slices
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import (Awaitable, Callable, Iterable, Sequence)
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import (TYPE_CHECKING, Final)
+from typing import TYPE_CHECKING, Final
 
 from qtop.actions import escalation
-from qtop.actions.plan import (Outcome, Plan, RunOperation)
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.local.folders import CannotStart
-from qtop.local.groups import (GroupAction, LocalWorker, WorkerGroup)
-from qtop.local.launch import (BadOrder, LaunchRequest)
+from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup
+from qtop.local.launch import BadOrder, LaunchRequest
 from qtop.local.modules import ModuleMemory
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.rows import WorkerRow
 from qtop.screens.dialogs import ConfirmDialog
-from qtop.screens.leaving import (QuitDialog, WaitingDialog)
+from qtop.screens.leaving import QuitDialog, WaitingDialog
 from qtop.screens.log import LogScreen
 from qtop.screens.start_dialog import StartDialog
 from qtop.systems.resque.operator_identity import operator_identity as actor
-from qtop.text.safe import (counted, safe)
+from qtop.text.safe import counted, safe
 from queuecore import audit
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Operation

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import (Any, NoReturn)
+from typing import Any, NoReturn
 
 import click
 
 from qtop.commands.connection import Connection
-from qtop.commands.output import (counted, json_line, line, message, moment, tell_too_large)
+from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
 from qtop.commands.session import Session
 from qtop.config.undo_limits import UndoLimits
 from qtop.search.chosen import Selection
 from qtop.search.fields import of_failure
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES
-from qtop.search.selection import (Hit, JobSource, Scanned, scan)
+from qtop.search.selection import Hit, JobSource, Scanned, scan
 from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore import windows
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import (JobRef, Result)
+from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Operation
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
-from resque.store import (failures, poison, queues)
+from resque.store import failures, poison, queues
 from resque.store.failures import Failure
 
 #: Does the action to what is marked.

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (DEFAULT_LIMIT, listing_options)
-from qtop.commands.output import (OutputColumn, leave_if_none, moment, write)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.output import OutputColumn, leave_if_none, moment, write
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
-from qtop.text.safe import (ago, safe)
+from qtop.text.safe import ago, safe
 from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import (Collection, Iterator, Mapping, Sequence)
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import median
 from types import MappingProxyType
 from typing import Final
 
 from qtop.commands.remedies import remedy
-from qtop.monitor.incidents.server_checks import (Finding, argument, named)
+from qtop.monitor.incidents.server_checks import Finding, argument, named
 from qtop.monitor.incidents.strays import troubles
 from qtop.text.safe import counted
-from resque.errors import (AuthRefused, Busy, MissingCommand, ResqueError)
+from resque.errors import AuthRefused, Busy, MissingCommand, ResqueError
 from resque.store.registration import Unregistered
 from resque.store.samples import Sample
 from resque.store.server_info import ServerInfo

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import click
 
-from qtop.commands.acting import (ActOptions, can_ask, report, undo_seconds)
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (dry_run_option, json_option, yes_option)
-from qtop.commands.output import (counted, json_line, line, message)
+from qtop.commands.acting import ActOptions, can_ask, report, undo_seconds
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import dry_run_option, json_option, yes_option
+from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.selection import SOURCE
 from qtop.commands.session import Session
 from qtop.search.selection import JobSource
@@ -21,7 +21,7 @@ from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
 from queuecore.exchange import Operation
 from queuecore.windows import Extent
-from resque.store import (registration, removal)
+from resque.store import registration, removal
 from resque.store.lock_freeing import and_free_all
 
 _LONGEST_WORD = 40

@@ -14,7 +14,15 @@ import click
 
 import resque
 from qtop.commands.lazy import LazyCommands
-from resque.errors import (BadOption, BadUrl, EncodeError, NoClassError, NoQueueError, ResqueError, StoreError)
+from resque.errors import (
+    BadOption,
+    BadUrl,
+    EncodeError,
+    NoClassError,
+    NoQueueError,
+    ResqueError,
+    StoreError,
+)
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 

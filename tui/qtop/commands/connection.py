@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import (Callable, Iterator, Mapping)
-from contextlib import (closing, contextmanager)
-from dataclasses import (dataclass, field)
-from typing import (TYPE_CHECKING, Any, Final, TypeVar)
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from qtop.commands.options import REDACT
-from qtop.config.file import (SettingsFile, settings_path)
-from qtop.config.settings import (Given, Settings, resolve, warnings)
-from qtop.config.undo_limits import (UNDO_HOURS, UNDO_MIB, undo_settings)
-from qtop.text.redact import (OPEN, Redactor)
+from qtop.config.file import SettingsFile, settings_path
+from qtop.config.settings import Given, Settings, resolve, warnings
+from qtop.config.undo_limits import UNDO_HOURS, UNDO_MIB, undo_settings
+from qtop.text.redact import OPEN, Redactor
 
 if TYPE_CHECKING:
     from qtop.commands.session import Session
@@ -59,7 +59,7 @@ class Connection:
         if self.url is not None:
             yield self.url
             return
-        from queuecore.server import (PrivateServer, default_folder)
+        from queuecore.server import PrivateServer, default_folder
 
         with PrivateServer(default_folder(os.environ)) as private:
             yield private.ensure()

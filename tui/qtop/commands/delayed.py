@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Mapping, Sequence)
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import (UTC, datetime)
-from typing import (Any, Final)
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (DEFAULT_LIMIT, listing_options)
-from qtop.commands.output import (Listing, OutputColumn, leave_if_none, message, moment)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, moment
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
-from qtop.search.fields import (of_delayed, text_of)
+from qtop.search.fields import of_delayed, text_of
 from qtop.search.filter_language import Filter
 from qtop.text.format import job_class
-from qtop.text.safe import (ago, safe)
-from queuecore.active_job import (fields_of, unwrapped)
+from qtop.text.safe import ago, safe
+from queuecore.active_job import fields_of, unwrapped
 from queuecore.exchange import Steps
 from queuecore.windows import whole
 from resque.keys import Keys
 from resque.store import delayed_windows
-from resque.store.delayed import (DelayedJob, Moment)
+from resque.store.delayed import DelayedJob, Moment
 from resque.store.delayed_windows import DelayedEntry
 
 #: Of longer jobs only the beginning is read.

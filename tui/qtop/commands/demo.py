@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import click
 
-from qtop.commands.connection import (Connection, settings_in_force)
+from qtop.commands.connection import Connection, settings_in_force
 from qtop.commands.console import open_console
 from qtop.commands.terminal import require_terminal
 from qtop.config.settings import Settings
-from qtop.demo import (NAMESPACE, WORKERS)
+from qtop.demo import NAMESPACE, WORKERS
 
 
 @click.command()

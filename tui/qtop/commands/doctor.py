@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import (Callable, Iterator, Sequence)
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
 import click
 
-from qtop.commands import (checks, lease, lock_check, schedule_checks, systems)
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.fleet_checks import (SEE, fleet)
-from qtop.commands.lists import (look_around, master_lock)
+from qtop.commands import checks, lease, lock_check, schedule_checks, systems
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.fleet_checks import SEE, fleet
+from qtop.commands.lists import look_around, master_lock
 from qtop.commands.options import json_option
-from qtop.commands.output import (json_line, line)
-from qtop.commands.remedies import (is_of_the_login, remedy)
+from qtop.commands.output import json_line, line
+from qtop.commands.remedies import is_of_the_login, remedy
 from qtop.commands.session import Session
 from qtop.config.limits import USUAL
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
 from qtop.systems.resque.connection import skew_s
-from qtop.text.safe import (pad, safe)
+from qtop.text.safe import pad, safe
 from queuecore.contact import contact
 from queuecore.exchange import Exchange
-from resque.errors import (AuthRefused, MissingCommand, Refused, ResqueError, StoreError)
-from resque.store import (neighbours, registration, schedules, server_info, strays)
+from resque.errors import AuthRefused, MissingCommand, Refused, ResqueError, StoreError
+from resque.store import neighbours, registration, schedules, server_info, strays
 
 _PINGS: Final = 10
 _PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
@@ -158,7 +158,7 @@ def _strays(session: Session) -> Iterator[Finding]:
 
 
 def _locks(session: Session) -> Iterator[Finding]:
-    yield lock_check.check(session)
+    yield lock_check.lock_findings(session)
 
 
 def _scheduler(session: Session) -> Iterator[Finding]:
@@ -189,7 +189,7 @@ _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
     ("locks", _locks),
     ("fleet", fleet),
     ("scheduler", _scheduler),
-    ("schedules", schedule_checks.findings),
+    ("schedules", schedule_checks.schedule_findings),
 )
 
 

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import click
 
-from qtop.commands.acting import (ActOptions, Verb, act)
+from qtop.commands.acting import ActOptions, Verb, act
 from qtop.commands.connection import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
 from qtop.commands.taking import taken
 from qtop.search.filter_language import Filter
-from qtop.search.selection import (Hit, JobSource, scan)
-from qtop.systems.resque.changes import (BadPayload, Change, checked)
+from qtop.search.selection import Hit, JobSource, scan
+from qtop.systems.resque.changes import BadPayload, Change, checked
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import (JobRef, Result)
+from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Operation
 from resque.codec import decode
 from resque.keys import Keys
@@ -131,7 +131,7 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
 def _in_editor(payload: bytes) -> bytes:
     """The payload as a person left it; what says the same keeps its bytes."""
     # Imported here: only who edits needs it.
-    from qtop.systems.resque.payloads import (changed, draft)
+    from qtop.systems.resque.payloads import changed, draft
 
     try:
         text = draft(payload)

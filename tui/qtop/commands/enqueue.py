@@ -6,18 +6,18 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import (Any, Final)
+from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import SPAN
-from qtop.commands.output import (counted, line, moment)
+from qtop.commands.output import counted, line, moment
 from qtop.text.safe import safe
 from queuecore.times import parse
-from resque.codec import (encode_job, require_utf8)
-from resque.errors import (NoClassError, NoQueueError)
-from resque.store import (delayed, queues)
+from resque.codec import encode_job, require_utf8
+from resque.errors import NoClassError, NoQueueError
+from resque.store import delayed, queues
 
 #: What begins as a negative number does in JSON.
 _NUMBER: Final = re.compile(r"-(?:[0-9]|Infinity$)")

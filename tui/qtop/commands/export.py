@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import (Final, NamedTuple, TextIO)
+from typing import Final, NamedTuple, TextIO
 
 import click
 
 from qtop.commands.acting import confirm
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (dry_run_option, filter_option, redact_option, yes_option)
-from qtop.commands.output import (counted, line, message)
-from qtop.commands.selection import (SOURCE, from_option)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import dry_run_option, filter_option, redact_option, yes_option
+from qtop.commands.output import counted, line, message
+from qtop.commands.selection import SOURCE, from_option
 from qtop.commands.unread import Unread
 from qtop.search.filter_language import Filter
-from qtop.search.selection import (Hit, JobSource, scan)
-from qtop.systems.resque.exporting import (BadExport, Exported, line_of, read_line)
+from qtop.search.selection import Hit, JobSource, scan
+from qtop.systems.resque.exporting import BadExport, Exported, line_of, read_line
 from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord

@@ -7,17 +7,25 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (DEFAULT_LIMIT, listing_options)
-from qtop.commands.output import (Listing, OutputColumn, leave_if_none, message, moment, tell_rest, tell_too_large)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.output import (
+    Listing,
+    OutputColumn,
+    leave_if_none,
+    message,
+    moment,
+    tell_rest,
+    tell_too_large,
+)
 from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.search.filter_language import Filter
-from qtop.search.selection import (Hit, JobSource, scan)
-from qtop.text.format import (failure_class, optional)
+from qtop.search.selection import Hit, JobSource, scan
+from qtop.text.format import failure_class, optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of
-from resque.store.failures import (FAILED, Failure)
+from resque.store.failures import FAILED, Failure
 
 _ID_CHARACTERS = 10
 _COLUMNS = (

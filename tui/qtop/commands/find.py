@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import (Collection, Iterator, Mapping, Sequence)
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import (Any, Final, TypeVar)
+from typing import Any, Final, TypeVar
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option)
-from qtop.commands.output import (Listing, OutputColumn, leave_if_none, message, tell_too_large)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
+from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
 from qtop.commands.session import Session
 from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
-from qtop.commands.unread import (Unread, note_unread)
+from qtop.commands.unread import Unread, note_unread
 from qtop.monitor.rows import age_at
 from qtop.monitor.stray_rows import unregistered_rows
-from qtop.search.fields import (Subject, of_delayed, of_hand, text_of)
+from qtop.search.fields import Subject, of_delayed, of_hand, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES
-from qtop.search.selection import (Hit, JobSource, scan)
+from qtop.search.selection import Hit, JobSource, scan
 from qtop.search.selection import SourceKind as SourceKind
 from qtop.systems.resque import stray_jobs
 from qtop.systems.resque.stray_jobs import StrayJob
-from qtop.text.format import (job_class, optional)
-from qtop.text.safe import (ago, safe)
-from queuecore.exchange import (Operation, Steps)
-from resque.store import (delayed_windows, failures, snapshot)
+from qtop.text.format import job_class, optional
+from qtop.text.safe import ago, safe
+from queuecore.exchange import Operation, Steps
+from resque.store import delayed_windows, failures, snapshot
 from resque.store.delayed import ASIDE
 from resque.store.delayed_windows import DelayedEntry
 from resque.store.snapshot import Snapshot
-from resque.store.strays import (Stray, StrayKind, Strays)
+from resque.store.strays import Stray, StrayKind, Strays
 from resque.store.workers import Record
 
 T = TypeVar("T")

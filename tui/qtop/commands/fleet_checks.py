@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator, Sequence)
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from qtop.commands import checks
-from qtop.commands.lists import (look_around, with_classes)
+from qtop.commands.lists import look_around, with_classes
 from qtop.commands.session import Session
-from qtop.monitor.incidents.incident import (Incident, Severity)
+from qtop.monitor.incidents.incident import Incident, Severity
 from qtop.monitor.incidents.ownership import without_sidekiqs
 from qtop.monitor.incidents.rules import IncidentRules
-from qtop.monitor.incidents.server_checks import (Finding, FindingLevel)
+from qtop.monitor.incidents.server_checks import Finding, FindingLevel
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.text.format import failure_class
 from qtop.text.safe import count
 from resque.errors import ResqueError
-from resque.store import (duplicates, failures, poison, samples, snapshot)
+from resque.store import duplicates, failures, poison, samples, snapshot
 from resque.store.failures import Failure
 from resque.store.snapshot import Snapshot
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import (Any, TypeVar)
+from typing import Any, TypeVar
 
 import click
 
-from qtop.commands.acting import (ActOptions, Verb, act)
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (dry_run_option, filter_option, json_option, yes_option)
+from qtop.commands.acting import ActOptions, Verb, act
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
 from qtop.commands.selection import from_option
 from qtop.commands.taking import taken
 from qtop.search.filter_language import Filter
 from qtop.search.selection import JobSource
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import (JobRef, Result, Taking)
+from queuecore.bulk import JobRef, Result, Taking
 from queuecore.exchange import Operation
 from resque.keys import Keys
-from resque.store import (failure_actions, failures)
+from resque.store import failure_actions, failures
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import (Iterator, Mapping, MutableMapping)
+from collections.abc import Iterator, Mapping, MutableMapping
 
 import click
 

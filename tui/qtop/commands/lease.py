@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from qtop.monitor.incidents.lease import (FRESH_S, LIFETIME_S, Lease)
+from qtop.monitor.incidents.lease import FRESH_S, LIFETIME_S, Lease
 
 #: Where one look does not tell, the lock is watched: twice as long as a scheduler waits.
 _LOOKS: Final = 22

@@ -13,7 +13,7 @@ from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.systems.resque.connection import skew_s
 from queuecore.times import wall_now
-from resque.store import (health, next_jobs, snapshot, waiting_classes)
+from resque.store import health, next_jobs, snapshot, waiting_classes
 from resque.store.health import HealthReport
 from resque.store.ownership import Ownership
 from resque.store.snapshot import Snapshot

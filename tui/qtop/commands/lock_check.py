@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 
 from qtop.commands.session import Session
-from qtop.monitor.incidents.server_checks import (Finding, named)
+from qtop.monitor.incidents.server_checks import Finding, named
 from qtop.text.safe import counted
-from resque.store import (lock_freeing, queues)
+from resque.store import lock_freeing, queues
 from resque.store.lock_freeing import Stale
 
 
-def check(session: Session) -> Finding:
+def lock_findings(session: Session) -> Finding:
     """Whether locks keep Ruby from enqueueing jobs that do not wait. See `lock_freeing.stale` for
     the round trips. Raises StoreError."""
     names = session.run(queues.names(session.keys))

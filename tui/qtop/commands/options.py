@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import (TYPE_CHECKING, Any, TypeVar)
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,7 +26,7 @@ class _FilterType(click.ParamType["Filter"]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Filter:
         # Imported here: showing the help needs none of it.
-        from qtop.search.filter_language import (Filter, parse)
+        from qtop.search.filter_language import Filter, parse
 
         if isinstance(value, Filter):
             return value

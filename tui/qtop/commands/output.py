@@ -15,16 +15,16 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import (Callable, Mapping, Sequence, Sized)
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from datetime import (UTC, datetime)
-from typing import (Any, Final, Generic, TypeVar)
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
 
 import click
 from rich.cells import cell_len
 
-from qtop.text.redact import (OPEN, Redactor)
-from qtop.text.safe import (Align, crop, pad, safe)
+from qtop.text.redact import OPEN, Redactor
+from qtop.text.safe import Align, crop, pad, safe
 from qtop.text.safe import counted as counted
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import (Mapping, Sequence)
-from typing import (Final, NoReturn)
+from collections.abc import Mapping, Sequence
+from typing import Final, NoReturn
 
 _LOGIN: Final = re.compile(r"(?<=://)\S*@")
 _PASSWORD: Final = re.compile(r"(?i)(password=)[^&\s]*")

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import click
 
 from qtop.commands.acting import confirm
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (dry_run_option, json_option, yes_option)
-from qtop.commands.output import (counted, json_line, line, message)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import dry_run_option, json_option, yes_option
+from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.session import Session
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
-from qtop.systems.resque.evidence import (Case, fields, gather, words)
+from qtop.systems.resque.evidence import Case, fields, gather, words
 from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord

@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.lists import (OF_QUEUES, look)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.lists import OF_QUEUES, look
 from qtop.commands.options import listing_options
-from qtop.commands.output import (OutputColumn, leave_if_none, tell_rest, write)
+from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
 from qtop.commands.sharing import tell
-from qtop.commands.unread import (Unread, note_unread)
+from qtop.commands.unread import Unread, note_unread
 from qtop.monitor.rows import QueueRow
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
-from qtop.text.format import (duration, queue_failed, queue_state)
-from qtop.text.safe import (count, safe)
+from qtop.text.format import duration, queue_failed, queue_state
+from qtop.text.safe import count, safe
 from resque.store.ownership import Ownership
 
 #: How many of the newest failures are counted by queue.

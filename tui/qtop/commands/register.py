@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import (Iterable, Iterator)
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.options import (dry_run_option, json_option)
-from qtop.commands.output import (json_line, line, message)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.options import dry_run_option, json_option
+from qtop.commands.output import json_line, line, message
 from qtop.commands.session import Session
 from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Exchange
 from resque.keys import Keys
-from resque.store import (failures, queues, registration)
+from resque.store import failures, queues, registration
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from resque.errors import (AuthRefused, BadUrl, Busy, MissingCommand, NoServer, NotPersisting, NotRedis, OutOfMemory, ReadOnly, ResqueError, TooManyClients, Unreachable, WrongType)
+from resque.errors import (
+    AuthRefused,
+    BadUrl,
+    Busy,
+    MissingCommand,
+    NoServer,
+    NotPersisting,
+    NotRedis,
+    OutOfMemory,
+    ReadOnly,
+    ResqueError,
+    TooManyClients,
+    Unreachable,
+    WrongType,
+)
 
 #: The first that fits; a subclass comes before its base.
 _REMEDIES: Final[tuple[tuple[type[ResqueError], str], ...]] = (

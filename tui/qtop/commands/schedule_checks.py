@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import (Collection, Iterator)
+from collections.abc import Collection, Iterator
 from datetime import UTC
 from typing import Final
 
 from qtop.commands.session import Session
-from qtop.monitor.incidents.server_checks import (Finding, named)
+from qtop.monitor.incidents.server_checks import Finding, named
 from qtop.systems.resque.scheduled_rows import args_of
 from qtop.text.safe import counted
 from resque.scheduler import listing
 from resque.scheduler.listing import ScheduleListing
 from resque.scheduler.zones import local_zone
-from resque.store import (delayed_windows, statuses)
+from resque.store import delayed_windows, statuses
 from resque.store.delayed_windows import Position
 
 #: How many of the earliest delayed jobs are looked at.
 _JOBS: Final = 200
 
 
-def findings(session: Session) -> Iterator[Finding]:
+def schedule_findings(session: Session) -> Iterator[Finding]:
     """Whether every schedule can be used and is known, and whether jobs of resque-status are
     scheduled. Seven round trips at most. Raises StoreError."""
     prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")

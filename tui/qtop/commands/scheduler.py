@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import log_format_option
 from qtop.commands.process import become
 from queuecore.address import parse_url

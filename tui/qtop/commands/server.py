@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from queuecore.server import (PrivateServer, default_folder)
+from queuecore.server import PrivateServer, default_folder
 
 
 @click.command()

@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from typing import (TYPE_CHECKING, Any, Final, TypeVar)
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qtop.commands.output import message
 from queuecore import times
 from queuecore.address import parse_url
-from queuecore.exchange import (Exchange, Operation, drive, single)
+from queuecore.exchange import Exchange, Operation, drive, single
 from queuecore.lean import LeanStore
-from resque.errors import (NotRedis, ResqueError, StoreError)
+from resque.errors import NotRedis, ResqueError, StoreError
 from resque.keys import Keys
 from resque.store.guard import Guard
 

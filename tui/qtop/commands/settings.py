@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import json_option
-from qtop.commands.output import (OutputColumn, line, message, write)
+from qtop.commands.output import OutputColumn, line, message, write
 from qtop.config.file import settings_path
 from qtop.config.settings import Settings
 from qtop.text.safe import safe

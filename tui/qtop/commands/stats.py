@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Mapping, Sequence)
-from typing import (Any, Final, NamedTuple, TypeVar)
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import json_option
-from qtop.commands.output import (OutputColumn, json_line, line, write)
+from qtop.commands.output import OutputColumn, json_line, line, write
 from qtop.commands.sharing import tell
-from qtop.commands.unread import (Unread, note_unread)
+from qtop.commands.unread import Unread, note_unread
 from resque.store import snapshot
 
 T = TypeVar("T")

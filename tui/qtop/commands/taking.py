@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from qtop.search.selection import JobSource
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import (Decide, JobRef, Result)
+from queuecore.bulk import Decide, JobRef, Result
 from queuecore.exchange import Operation
 from resque.keys import Keys
-from resque.store.lock_freeing import (Leaving, and_free, noting)
+from resque.store.lock_freeing import Leaving, and_free, noting
 
 
 def taken(

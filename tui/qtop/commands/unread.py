@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import (Collection, Mapping)
-from typing import (Final, TypeVar)
+from collections.abc import Collection, Mapping
+from typing import Final, TypeVar
 
 from qtop.commands.output import message
 from qtop.commands.session import Session
 from queuecore.exchange import Operation
-from resque.errors import (StoreError, Unreachable)
+from resque.errors import StoreError, Unreachable
 from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import (Mapping, Sequence)
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
+from qtop.commands.connection import Connection, connection_options
 from qtop.commands.options import log_format_option
 from qtop.commands.process import become
 from queuecore.address import parse_url
 from resque.errors import BadOption
 from resque.store.queues import QueueList
-from resque.worker.log import (FORMAT, chosen)
+from resque.worker.log import FORMAT, chosen
 from resque.worker.options import from_environment
 
 #: The environment variable behind each option of the command.

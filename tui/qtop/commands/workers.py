@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import (Collection, Mapping)
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import click
 
-from qtop.commands.connection import (Connection, connection_options)
-from qtop.commands.lists import (OF_WORKERS, look)
+from qtop.commands.connection import Connection, connection_options
+from qtop.commands.lists import OF_WORKERS, look
 from qtop.commands.options import listing_options
-from qtop.commands.output import (OutputColumn, leave_if_none, tell_rest, write)
+from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
 from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
-from qtop.commands.unread import (Unread, note_unread)
+from qtop.commands.unread import Unread, note_unread
 from qtop.monitor.condition import CONDITIONS
 from qtop.monitor.rows import WorkerRow
 from qtop.monitor.stray_rows import unregistered_rows
@@ -21,7 +21,7 @@ from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text import format
 from qtop.text.safe import safe
-from queuecore.active_job import (fields_of, unwrapped)
+from queuecore.active_job import fields_of, unwrapped
 from resque.errors import NoQueueError
 from resque.store.queues import QueueList
 

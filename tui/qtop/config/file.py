@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import (Any, Final, Self)
+from typing import Any, Final, Self
 
 from queuecore.home import expanded
 from resque.errors import BadOption

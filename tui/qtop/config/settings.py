@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import (dataclass, field)
-from typing import (TYPE_CHECKING, Any, Final)
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from qtop.config.file import (BadSettings, SettingsFile)
-from qtop.config.undo_limits import (DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, UndoLimits)
+from qtop.config.file import BadSettings, SettingsFile
+from qtop.config.undo_limits import DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, UndoLimits
 from qtop.text.did_you_mean import unknown
-from qtop.text.redact import (OPEN, Redactor)
+from qtop.text.redact import OPEN, Redactor
 from queuecore.address import parse_url
 from resque.errors import BadUrl
 from resque.keys import DEFAULT_NAMESPACE
@@ -197,7 +197,7 @@ def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
     if not file.tree:
         return {}
     # Imported here: it knows all keys and bounds, and most have no file.
-    from qtop.config.values import (SCALARS, TABLES)
+    from qtop.config.values import SCALARS, TABLES
 
     tree: Any = file.tree
     for name in path:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from queuecore.action_record import (DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S)
+from queuecore.action_record import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
 from resque.errors import BadOption
 
 DEFAULT_UNDO_HOURS = DEFAULT_UNDO_S / 3600

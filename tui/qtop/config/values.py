@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 import shlex
 import string
-from collections.abc import (Callable, Mapping)
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import (Any, Final)
+from typing import Any, Final
 
 from qtop.config.limits import Thresholds
 from qtop.config.settings import INTERVAL_S
-from qtop.keymap import (keymap, rebinding)
+from qtop.keymap import keymap, rebinding
 from qtop.local.launch import COMMAND_WORDS
 
 Reader = Callable[[Any], Any]
@@ -81,7 +81,7 @@ def _keys(value: Any) -> tuple[str, ...]:
     if wrong or not keys:
         named = f"cannot be {wrong[0]!r}" if wrong else "must have at least one key"
         raise ValueError(f"{named}: {rebinding.ALLOWED}")
-    return tuple(map(rebinding.named, keys))
+    return tuple(map(rebinding.key_name, keys))
 
 
 def _command(value: Any) -> str:

@@ -14,12 +14,12 @@ import sys
 import time
 
 import resque as engine
-from qtop.demo import (NAMESPACE, jobs)
+from qtop.demo import NAMESPACE, jobs
 from queuecore.stores import Store
 from queuecore.windows import append
-from resque import (Resque, StoreError)
+from resque import Resque, StoreError
 from resque.scheduler import listing
-from resque.scheduler.scheduler import (Scheduler, SchedulerOptions)
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.scheduler.zones import local_zone
 
 _MOST_WAITING = 400

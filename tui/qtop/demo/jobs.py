@@ -7,7 +7,7 @@ import random
 import signal
 import time
 
-from resque import (Job, job)
+from resque import Job, job
 
 
 class CardDeclined(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import (Final, Literal)
+from typing import Final, Literal
 
 Where = Literal[
     "everywhere",

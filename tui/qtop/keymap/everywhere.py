@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtop.keymap.action import (Action, Where)
+from qtop.keymap.action import Action, Where
 
 _SHOWN: Final[tuple[tuple[Where, str, str], ...]] = (
     ("overview", "1", "Show what is wrong now."),

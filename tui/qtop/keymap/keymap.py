@@ -6,11 +6,26 @@ agree.
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Collection, Iterable)
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from qtop.keymap import (dialogs, everywhere, failed, history, jobs, lists, local, overview, queues, rebinding, scheduled, tables, texts, workers)
-from qtop.keymap.action import (DANGERS, PLACES, Action, Danger, Where)
+from qtop.keymap import (
+    dialogs,
+    everywhere,
+    failed,
+    history,
+    jobs,
+    lists,
+    local,
+    overview,
+    queues,
+    rebinding,
+    scheduled,
+    tables,
+    texts,
+    workers,
+)
+from qtop.keymap.action import DANGERS, PLACES, Action, Danger, Where
 from qtop.keymap.everywhere import SCREENS
 from qtop.keymap.rebinding import Rebound
 

@@ -4,11 +4,11 @@ way. Pure."""
 from __future__ import annotations
 
 import re
-from collections.abc import (Collection, Iterable, Mapping)
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from qtop.keymap.action import (Action, Where)
+from qtop.keymap.action import Action, Where
 
 Rebound = Mapping[str, tuple[str, ...]]
 """The keys of actions that have others than in the table, by the action's id."""
@@ -32,7 +32,7 @@ def is_key(text: str) -> bool:
     return is_character or text in _WITH_NAMES or _NUMBERED.fullmatch(text) is not None
 
 
-def named(key: str) -> str:
+def key_name(key: str) -> str:
     """A key as the table of keys names it."""
     return _NAMES.get(key, key)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import (Collection, Sequence)
+from collections.abc import Collection, Sequence
 from typing import Final
 
-from qtop.text.safe import (counted, safe)
+from qtop.text.safe import counted, safe
 from resque.store.waiting_classes import WaitingClasses
 
 _MOST_QUEUES: Final = 3
 _MOST_CLASSES: Final = 3
 
 
-def unknown(waiting: Sequence[WaitingClasses], known: Collection[str]) -> str | None:
+def unknown_classes(waiting: Sequence[WaitingClasses], known: Collection[str]) -> str | None:
     """Why no worker with these classes is to be started for these queues, in one safe sentence;
     None when it knows all that were seen to wait. Pure."""
 

@@ -10,14 +10,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import (Collection, Iterator, Mapping)
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from qtop.local import state_file
-from qtop.local.groups import (WorkerGroup, quit_leftovers)
-from qtop.local.state_file import (GroupInfo, StateFile)
+from qtop.local.groups import WorkerGroup, quit_leftovers
+from qtop.local.state_file import GroupInfo, StateFile
 from queuecore.home import make_private
 
 #: Folders of groups that ended are kept for their logs: the newest, and only so much of them.
@@ -107,7 +107,7 @@ async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]
     return group
 
 
-def adopt(root: Path, address: str, namespace: str) -> Iterator[WorkerGroup]:
+def adopt_groups(root: Path, address: str, namespace: str) -> Iterator[WorkerGroup]:
     """The groups that run on a Redis and belong to no console: they were left running, or their
     console has died. What was left behind without a supervisor is told to finish."""
     for folder in _folders(root):

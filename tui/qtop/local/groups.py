@@ -8,12 +8,12 @@ import select
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import (dataclass, replace)
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import (Any, Final, Literal, NamedTuple)
+from typing import Any, Final, Literal, NamedTuple
 
 from qtop.local import state_file
-from qtop.local.state_file import (GroupInfo, GroupReport, PlaceState, SlotState, StateFile)
+from qtop.local.state_file import GroupInfo, GroupReport, PlaceState, SlotState, StateFile
 
 #: What was asked for and not obeyed for so long is no longer shown as if it were so.
 _OBEYS_WITHIN_S: Final = 5.0

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import (Mapping, Sequence)
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from qtop.text.safe import safe

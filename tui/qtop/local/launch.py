@@ -6,8 +6,8 @@ import re
 import shlex
 import string
 import sys
-from collections.abc import (Mapping, Sequence)
-from dataclasses import (dataclass, field)
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 

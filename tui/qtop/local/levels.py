@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import (Final, Literal)
+from typing import Final, Literal
 
 LogLevel = Literal["", "bad", "warn", "dim", "own"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
 #: Read in one go.
 STEP_BYTES: Final = 32_768

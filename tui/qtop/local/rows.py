@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Mapping)
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import (UTC, datetime)
+from datetime import UTC, datetime
 from typing import Final
 
-from qtop.local.groups import (LocalWorker, WorkerGroup)
+from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Usage
 from qtop.monitor.rows import WorkerRow

@@ -6,9 +6,9 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import (asdict, dataclass, replace)
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import (Any, Final, Literal)
+from typing import Any, Final, Literal
 
 ABOUT: Final = "group.json"
 WISHES: Final = "wishes"

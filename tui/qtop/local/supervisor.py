@@ -29,12 +29,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import (Any, Final)
+from typing import Any, Final
 
 import psutil
 
 from qtop.local import state_file
-from qtop.local.state_file import (GroupInfo, GroupReport, StateFile)
+from qtop.local.state_file import GroupInfo, GroupReport, StateFile
 from qtop.local.worker_slot import WorkerSlot
 from resque.errors import NoServer
 from resque.worker import own_server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import (Collection, Iterable)
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 

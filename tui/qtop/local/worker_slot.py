@@ -7,16 +7,16 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import psutil
 
 from qtop.local import state_file
-from qtop.local.leftovers import (remains, tell_remains)
+from qtop.local.leftovers import remains, tell_remains
 from qtop.local.log_file import LogFile
-from qtop.local.state_file import (PlaceState, SlotState)
+from qtop.local.state_file import PlaceState, SlotState
 
 #: A process that died is followed by another after a pause that doubles up to this.
 FIRST_PAUSE_S: Final = 0.5

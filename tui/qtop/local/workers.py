@@ -7,13 +7,13 @@ import itertools
 import os
 import shutil
 import time
-from collections.abc import (Callable, Iterable, Mapping, Sequence)
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from qtop.local import (classes, folders, import_check, launch)
-from qtop.local.groups import (GroupAction, LocalWorker, WorkerGroup)
-from qtop.local.launch import (MOST_IN_ALL, BadOrder, LaunchCommand, LaunchRequest)
+from qtop.local import classes, folders, import_check, launch
+from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup
+from qtop.local.launch import MOST_IN_ALL, BadOrder, LaunchCommand, LaunchRequest
 from qtop.local.state_file import GroupInfo
 from qtop.text.safe import safe
 from resque.store.waiting_classes import WaitingClasses
@@ -133,7 +133,7 @@ class LocalWorkers:
         known = await import_check.known(wanted.modules, environment)
         if known is None:
             return "it cannot be found out which jobs the modules declare: nothing was started"
-        return classes.unknown(waiting, known)
+        return classes.unknown_classes(waiting, known)
 
     async def start(self, wanted: LaunchRequest) -> WorkerGroup:
         """Start a group. Raises BadOrder and CannotStart."""
@@ -162,7 +162,7 @@ class LocalWorkers:
 
     def adopt(self) -> int:
         """Take in the workers that run here without a console. Returns how many there are."""
-        groups = list(folders.adopt(self.folder, self._address, self._namespace))
+        groups = list(folders.adopt_groups(self.folder, self._address, self._namespace))
         self._take(groups)
         return sum(len(group.report.alive) for group in groups if group.report is not None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import (Final, Literal, get_args)
+from typing import Final, Literal, get_args
 
 from resque.store.snapshot import WorkerState
 from resque.store.workers import PRUNE_AFTER_S

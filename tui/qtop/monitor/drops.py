@@ -8,11 +8,11 @@ have taken, by the count of processed jobs and by what is in their hands.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import (Container, Mapping, Sequence)
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
-from qtop.monitor.rates import (ServedBy, paired, taken_by)
+from qtop.monitor.rates import ServedBy, paired, taken_by
 from resque.store.snapshot import Snapshot
 
 #: What has no more than one in so many left has fallen.

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from qtop.monitor.drops import Drop
-from qtop.monitor.rows import (FleetRows, QueueRow)
+from qtop.monitor.rows import FleetRows, QueueRow
 from queuecore.audit import AuditEntry
 from resque.keys import Keys
 

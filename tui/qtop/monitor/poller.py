@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import (Awaitable, Callable)
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final

@@ -8,11 +8,11 @@ Where neither is known, nothing is.
 
 from __future__ import annotations
 
-from collections import (Counter, deque)
-from collections.abc import (Callable, Collection, Mapping, Sequence)
-from typing import (Final, NamedTuple)
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
-from resque.store.snapshot import (Snapshot, WorkerState)
+from resque.store.snapshot import Snapshot, WorkerState
 
 WINDOW_S: Final = 10.0
 """How far back rates look."""

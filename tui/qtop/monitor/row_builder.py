@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections import (Counter, deque)
-from collections.abc import (Collection, Iterable, Mapping, Sequence)
-from dataclasses import (dataclass, field)
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
 from typing import Final
 
-from qtop.monitor.condition import (SILENT_AFTER_S, condition)
-from qtop.monitor.drops import (DropWatch, Falls)
-from qtop.monitor.rates import (CounterWindow, Flow, FlowWindow, flows, paired)
-from qtop.monitor.rows import (DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRow, age_at, empty_in_s, failure_rows)
+from qtop.monitor.condition import SILENT_AFTER_S, condition
+from qtop.monitor.drops import DropWatch, Falls
+from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
+from qtop.monitor.rows import (
+    DEPTHS_KEPT,
+    FleetRows,
+    QueueRow,
+    Totals,
+    WorkerRow,
+    age_at,
+    empty_in_s,
+    failure_rows,
+)
 from queuecore.active_job import waiting_since
-from queuecore.cooperative import (Slices, at_once)
+from queuecore.cooperative import Slices, at_once
 from resque.errors import NoQueueError
 from resque.store.ownership import Ownership
 from resque.store.queues import QueueList
-from resque.store.snapshot import (QueueState, Snapshot)
-from resque.store.workers import (Identity, may_run_on)
+from resque.store.snapshot import QueueState, Snapshot
+from resque.store.workers import Identity, may_run_on
 
 #: So many queues are added between two pauses.
 _SLICE = 500

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import (Mapping, Sequence)
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
 from qtop.monitor.condition import Condition
-from qtop.monitor.drops import (NO_FALLS, Drop, Falls)
+from qtop.monitor.drops import NO_FALLS, Drop, Falls
 from qtop.monitor.rates import Rates
 from resque.store.failures import Failure
 from resque.store.snapshot import WorkerState
-from resque.store.workers import (Identity, Record)
+from resque.store.workers import Identity, Record
 
 DEPTHS_KEPT: Final = 60
 """How many looks back the depths of a queue are known."""

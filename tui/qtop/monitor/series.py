@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
 from qtop.monitor.drops import NO_FALLS
 from qtop.monitor.rows import Totals

@@ -3,26 +3,26 @@ widget."""
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Collection)
-from dataclasses import (dataclass, field, replace)
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
-from qtop.config.limits import (USUAL, Thresholds)
+from qtop.config.limits import USUAL, Thresholds
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.explained_drops import without_deeds
 from qtop.monitor.incidents.incident import Incident
-from qtop.monitor.incidents.rules import (IncidentRules, no_answer)
-from qtop.monitor.poller import (PollResult, clamped_interval_s)
+from qtop.monitor.incidents.rules import IncidentRules, no_answer
+from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import (FleetRows, WorkerRow)
-from qtop.monitor.series import (FleetSeries, SeriesRecorder)
+from qtop.monitor.rows import FleetRows, WorkerRow
+from qtop.monitor.series import FleetSeries, SeriesRecorder
 from qtop.monitor.stray_rows import unregistered_rows
-from qtop.monitor.trends import (Trend, TrendRecorder)
+from qtop.monitor.trends import Trend, TrendRecorder
 from qtop.monitor.ui_policy import UiPolicy
 from qtop.search.newest import NewestGroup
 from queuecore.active_job import unwrapped
-from queuecore.cooperative import (Slices, at_once)
+from queuecore.cooperative import Slices, at_once
 from resque.keys import Keys
 from resque.store.health import HealthReport
 from resque.store.server_info import ServerInfo

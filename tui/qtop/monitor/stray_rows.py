@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Iterator)
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from qtop.monitor.rows import (FleetRows, WorkerRow)
+from qtop.monitor.rows import FleetRows, WorkerRow
 from queuecore import times
 from resque.store import workers
 from resque.store.snapshot import Snapshot
-from resque.store.strays import (Stray, Strays)
+from resque.store.strays import Stray, Strays
 from resque.store.worker_reader import WorkerState
 
 

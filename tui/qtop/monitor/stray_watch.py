@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import (Awaitable, Callable)
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from qtop.monitor.poller import (nonsense, until)
+from qtop.monitor.poller import nonsense, until
 from qtop.systems.resque.connection import System
 from resque.errors import StoreError
 from resque.keys import Keys

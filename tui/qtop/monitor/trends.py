@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
 from qtop.monitor.rows import Totals
 from qtop.monitor.series import Values

@@ -3,13 +3,13 @@ answers."""
 
 from __future__ import annotations
 
-from collections.abc import (Collection, Mapping)
-from dataclasses import (dataclass, field)
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from qtop.keymap import keymap
-from qtop.keymap.keymap import (Action, Where)
+from qtop.keymap.keymap import Action, Where
 from qtop.keymap.rebinding import Rebound
-from qtop.text.redact import (OPEN, Redactor)
+from qtop.text.redact import OPEN, Redactor
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from qtop.text.format import (both_times, number)
-from qtop.text.safe import (ago, safe)
+from qtop.text.format import both_times, number
+from qtop.text.safe import ago, safe
 from qtop.widgets.text_lines import TextLine
 from queuecore.audit import AuditEntry
 

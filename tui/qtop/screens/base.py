@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import (TYPE_CHECKING, Any, ClassVar, Final)
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.binding import (Binding, BindingType)
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from qtop.config.values import SCREENS
@@ -17,7 +17,7 @@ from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.frame import FrontScreen
 from qtop.text.safe import counted
-from qtop.widgets.bars import (Bar, Span)
+from qtop.widgets.bars import Bar, Span
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView

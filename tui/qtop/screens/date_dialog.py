@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable)
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from rich.text import Text
 from textual import on
 from textual.widget import Widget
-from textual.widgets import (Button, Input, Label)
+from textual.widgets import Button, Input, Label
 
 from qtop.screens.dialogs import Dialog
 from qtop.search import when
-from qtop.text.format import (both_times, due_in)
+from qtop.text.format import both_times, due_in
 from qtop.widgets.field import InputField
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import (Any, Final)
+from typing import Any, Final
 
 from qtop.monitor.rows import WorkerRow
-from qtop.systems.resque.scheduled_rows import (DueRow, ScheduleRow, timing)
-from qtop.text import (backtraces, format)
-from qtop.text.redact import (OPEN, Redactor)
-from qtop.text.safe import (safe, safe_lines)
+from qtop.systems.resque.scheduled_rows import DueRow, ScheduleRow, timing
+from qtop.text import backtraces, format
+from qtop.text.redact import OPEN, Redactor
+from qtop.text.safe import safe, safe_lines
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 from queuecore.windows import Item
-from resque.codec import (Payload, decode_payload)
+from resque.codec import Payload, decode_payload
 from resque.scheduler.cron import Cron
 from resque.store import failures
 from resque.store.failures import Failure

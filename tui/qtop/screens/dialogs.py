@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import (ClassVar, Final, TypeVar)
+from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
-from textual import (events, on)
+from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import (Binding, BindingType)
-from textual.containers import (Horizontal, Vertical, VerticalScroll)
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import (Button, Input, Label)
+from textual.widgets import Button, Input, Label
 
 from qtop.actions.plan import Plan
 from qtop.screens.frame import FrontScreen
-from qtop.widgets.field import (FigureField, InputField)
+from qtop.widgets.field import FigureField, InputField
 
 ResultT = TypeVar("ResultT")
 

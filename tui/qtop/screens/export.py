@@ -7,18 +7,18 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import (TYPE_CHECKING, Final, Protocol, TextIO)
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from qtop.screens.export_dialog import ExportDialog
 from qtop.search.list_walk import Walk
-from qtop.search.selection import (Hit, JobSource)
+from qtop.search.selection import Hit, JobSource
 from qtop.search.walker import walk
 from qtop.systems.resque.exporting import line_of
 from qtop.text.redact import OPEN
 from qtop.text.safe import safe
 from queuecore import windows
 from queuecore.job_refs import JobRef
-from queuecore.windows import (Item, whole)
+from queuecore.windows import Item, whole
 from resque.errors import StoreError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from textual import on
 from textual.widget import Widget
-from textual.widgets import (Button, Input, Label)
+from textual.widgets import Button, Input, Label
 
 from qtop.screens.dialogs import Dialog
-from qtop.widgets.field import (Box, InputField)
+from qtop.widgets.field import Box, InputField
 
 
 @dataclass(frozen=True, slots=True)

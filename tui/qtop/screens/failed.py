@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import (Any, ClassVar)
+from typing import Any, ClassVar
 
 from textual.widget import Widget
 
@@ -16,14 +16,14 @@ from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
 from qtop.screens.failed_census import GroupCounter
-from qtop.screens.failed_columns import (COLUMNS, GROUP_COLUMNS, FailureGroupRow, group_row)
-from qtop.screens.failed_entries import (EntriesScreen, progress_spans)
+from qtop.screens.failed_columns import COLUMNS, GROUP_COLUMNS, FailureGroupRow, group_row
+from qtop.screens.failed_entries import EntriesScreen, progress_spans
 from qtop.screens.failed_group import GroupScreen
 from qtop.screens.failure import FailureScreen
 from qtop.screens.paging import marks_spans
-from qtop.search.groups import (OTHER, FailureGroups)
-from qtop.systems.resque.failure_search import (FailureQuery, title)
-from qtop.text.safe import (counted, safe)
+from qtop.search.groups import OTHER, FailureGroups
+from qtop.systems.resque.failure_search import FailureQuery, title
+from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.table import Table
 from resque.errors import StoreError

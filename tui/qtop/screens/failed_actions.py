@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Coroutine, Sequence)
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from qtop.actions.plan import (Plan, look_at)
+from qtop.actions.plan import Plan, look_at
 from qtop.monitor.rows import FailureRow
 from qtop.screens.export import export
-from qtop.screens.paging import (PagedTable, with_marks)
+from qtop.screens.paging import PagedTable, with_marks
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import MainScreen
 from qtop.search.chosen import Selection
-from qtop.systems.resque.failure_search import (FailureQuery, FailureSearch, choose)
+from qtop.systems.resque.failure_search import FailureQuery, FailureSearch, choose
 from qtop.text.safe import safe
-from qtop.widgets.bars import (Bar, Span)
+from qtop.widgets.bars import Bar, Span
 from resque.store import failures
 from resque.store.failures import Failure
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import (Awaitable, Callable, Iterable)
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +10,7 @@ from qtop.screens.failed_entries import as_reply
 from qtop.search.following import Follower
 from qtop.search.groups import FailureGroups
 from qtop.search.walker import Visit
-from qtop.systems.resque.failure_search import (FailureQuery, FailureSearch)
+from qtop.systems.resque.failure_search import FailureQuery, FailureSearch
 from resque.store.failures import Failure
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import (dataclass, replace)
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from qtop.monitor.rows import (FailureRow, age_at)
-from qtop.search.groups import (TREND_HOURS, FailureGroup)
+from qtop.monitor.rows import FailureRow, age_at
+from qtop.search.groups import TREND_HOURS, FailureGroup
 from qtop.text import format
-from qtop.text.safe import (safe, spark)
-from qtop.widgets.columns import (Column, figure)
+from qtop.text.safe import safe, spark
+from qtop.widgets.columns import Column, figure
 
 COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
     Column(

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import (Iterable, Sequence)
-from datetime import (UTC, datetime)
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
-from typing import (Any, Final)
+from typing import Any, Final
 
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Sign
-from qtop.monitor.rows import (FailureRow, failure_rows)
+from qtop.monitor.rows import FailureRow, failure_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.failed_actions import FailedActions
 from qtop.screens.failed_table import EntriesTable
 from qtop.screens.paging import marks_spans
-from qtop.search.fields import (Subject, of_failure)
+from qtop.search.fields import Subject, of_failure
 from qtop.search.following import Follower
 from qtop.search.walker import Visit
-from qtop.systems.resque.failure_search import (MOST_LISTED, FailureQuery, FailureSearch, Matches)
-from qtop.text.safe import (count, safe)
+from qtop.systems.resque.failure_search import MOST_LISTED, FailureQuery, FailureSearch, Matches
+from qtop.text.safe import count, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.table import Table
 from queuecore import windows
 from queuecore.windows import Item
 from resque.errors import StoreError
 from resque.store import failures
-from resque.store.failures import (FAILED, Failure)
+from resque.store.failures import FAILED, Failure
 
 #: Entries of one page that is read from Redis.
 PAGE: Final = 500

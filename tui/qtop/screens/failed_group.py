@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import (Any, ClassVar)
+from typing import Any, ClassVar
 
 from qtop.keymap.keymap import Where
 from qtop.monitor.rows import FailureRow
@@ -12,8 +12,8 @@ from qtop.screens.failed_columns import ENTRY_COLUMNS_OF_GROUP
 from qtop.screens.failed_entries import EntriesScreen
 from qtop.screens.failed_table import EntriesTable
 from qtop.screens.failure import FailureScreen
-from qtop.search.groups import (FailureGroup, FailureGroups)
-from qtop.systems.resque.failure_search import (FailureQuery, title)
+from qtop.search.groups import FailureGroup, FailureGroups
+from qtop.systems.resque.failure_search import FailureQuery, title
 from qtop.widgets.bars import Span
 from qtop.widgets.table import Table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 
 from qtop.monitor.rows import FailureRow
 from qtop.screens.failed_columns import COLUMNS

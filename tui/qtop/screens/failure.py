@@ -8,7 +8,7 @@ from typing import ClassVar
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
-from qtop.screens.base import (TextScreen, bindings)
+from qtop.screens.base import TextScreen, bindings
 from qtop.screens.details import failure_lines
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_and_requeue
@@ -21,7 +21,7 @@ from qtop.widgets.text_lines import TextLine
 from queuecore import windows
 from resque.errors import StoreError
 from resque.store import failures
-from resque.store.failures import (FAILED, Failure)
+from resque.store.failures import FAILED, Failure
 
 
 class FailureScreen(TextScreen):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qtop.app import numbered
 from qtop.config.file import BadSettings
 from qtop.config.settings import Settings
-from qtop.keymap import (keymap, rebinding)
-from qtop.screens.base import (ConsoleScreen, ListScreen, listed_in)
-from qtop.widgets.columns import (Column, arranged)
+from qtop.keymap import keymap, rebinding
+from qtop.screens.base import ConsoleScreen, ListScreen, listed_in
+from qtop.widgets.columns import Column, arranged
 
 
 def screens() -> Iterator[type[ConsoleScreen]]:

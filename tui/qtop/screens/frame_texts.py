@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import (Collection, Sequence)
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from qtop.keymap import keymap
@@ -10,8 +10,8 @@ from qtop.keymap.keymap import Where
 from qtop.monitor.incidents.incident import troubles
 from qtop.monitor.state import ViewState
 from qtop.monitor.ui_policy import UiPolicy
-from qtop.text.format import (NOTHING, fallen, number, partly, rate, waiting, working)
-from qtop.text.safe import (ago, safe)
+from qtop.text.format import NOTHING, fallen, number, partly, rate, waiting, working
+from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Span
 
 _USUAL: Final = UiPolicy()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import (Collection, Iterable, Iterator)
-from typing import (ClassVar, Final)
+from collections.abc import Collection, Iterable, Iterator
+from typing import ClassVar, Final
 
 from qtop.actions import escalation
 from qtop.keymap import keymap
-from qtop.keymap.keymap import (Action, Where)
+from qtop.keymap.keymap import Action, Where
 from qtop.monitor.state import ViewState
 from qtop.monitor.ui_policy import UiPolicy
-from qtop.screens.base import (TextScreen, bindings)
+from qtop.screens.base import TextScreen, bindings
 from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine
 
@@ -66,7 +66,7 @@ def _section(
 
 
 def _told(action: Action, also: Iterable[str], manner: UiPolicy) -> str:
-    danger = keymap.DANGERS[escalation.danger(action.danger, manner.production)]
+    danger = keymap.DANGERS[escalation.danger_in_production(action.danger, manner.production)]
     not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
     forbidden = manner.forbidden.get(action.id, "")
     every = (*(f"also {each}" for each in also), *not_on, danger, forbidden)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import (Any, ClassVar, Final)
+from typing import Any, ClassVar, Final
 
 from textual import events
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
-from qtop.screens import (audit_text, frame_texts, trend_bars)
-from qtop.screens.base import (TextScreen, bindings)
+from qtop.screens import audit_text, frame_texts, trend_bars
+from qtop.screens.base import TextScreen, bindings
 from qtop.screens.rows import MainScreen
 from qtop.search.fields import Subject
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
-from qtop.widgets.columns import (Column, ToneOf)
+from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore import audit
@@ -115,7 +115,7 @@ class HistoryScreen(MainScreen):
 
     def _show_trend(self, view: ViewState, width: int) -> None:
         totals = view.board.totals if view.board else None
-        drawn = trend_bars.lines(view.glance.trend, totals, width)
+        drawn = trend_bars.trend_lines(view.glance.trend, totals, width)
         for bar, (left, right) in zip(self._trend, drawn, strict=True):
             bar.show(left, right)
 

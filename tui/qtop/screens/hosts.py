@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import (Any, ClassVar, Final)
+from typing import Any, ClassVar, Final
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.hosts import (HostRow, host_rows)
+from qtop.monitor.hosts import HostRow, host_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
@@ -14,7 +14,7 @@ from qtop.screens.rows import RowsScreen
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.columns import (Column, figure)
+from qtop.widgets.columns import Column, figure
 from qtop.widgets.table import Table
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import details
-from qtop.screens.base import (TextScreen, bindings)
+from qtop.screens.base import TextScreen, bindings
 from qtop.screens.export import export
 from qtop.screens.job_editor import edit_job
 from qtop.screens.queue_choice import ask_for_queue

@@ -9,21 +9,21 @@ from typing import ClassVar
 from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
-from qtop.screens import (frame_texts, queue_bars)
+from qtop.screens import frame_texts, queue_bars
 from qtop.screens.export import export
 from qtop.screens.job_editor import edit_job
-from qtop.screens.links import (follow, to_serving)
+from qtop.screens.links import follow, to_serving
 from qtop.screens.paging import with_marks
 from qtop.screens.queue_choice import ask_for_queue
 from qtop.screens.rows import RowsScreen
 from qtop.search.chosen import Selection
 from qtop.search.selection import JobSource
 from qtop.systems.resque import job_search
-from qtop.systems.resque.job_search import (JobSearch, chosen_of)
+from qtop.systems.resque.job_search import JobSearch, chosen_of
 from qtop.systems.resque.queues import unusable
-from qtop.systems.resque.waiting import (JobRow, source_of)
+from qtop.systems.resque.waiting import JobRow, source_of
 from qtop.text.safe import counted
-from qtop.widgets.bars import (Bar, Span)
+from qtop.widgets.bars import Bar, Span
 
 #: Says for an item's bytes why an action will refuse it, for its preview.
 Refusal = Callable[[bytes], "str | None"]

@@ -4,15 +4,15 @@ a filter finds in the whole list."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import (Iterable, Sequence)
-from typing import (Any, ClassVar, Final)
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 from textual.worker import WorkType
 
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
-from qtop.screens import (frame_texts, queue_bars)
+from qtop.screens import frame_texts, queue_bars
 from qtop.screens.base import bindings
 from qtop.screens.job import JobScreen
 from qtop.screens.job_actions import JobActions
@@ -21,8 +21,8 @@ from qtop.screens.paging import marks_spans
 from qtop.search.fields import Subject
 from qtop.search.following import Follower
 from qtop.search.walker import Visit
-from qtop.systems.resque.job_search import (MOST_LISTED, JobMatches, JobSearch)
-from qtop.systems.resque.waiting import (JobRow, rows_of, shifted)
+from qtop.systems.resque.job_search import MOST_LISTED, JobMatches, JobSearch
+from qtop.systems.resque.waiting import JobRow, rows_of, shifted
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from queuecore import windows

@@ -8,7 +8,7 @@ from typing import Final
 from qtop.screens.paging import PagedTable
 from qtop.systems.resque.waiting import JobRow
 from qtop.text import format
-from qtop.widgets.columns import (Column, figure)
+from qtop.widgets.columns import Column, figure
 
 
 def _class(row: JobRow) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable)
+from collections.abc import Callable, Iterable
 
 from rich.text import Text
 from textual import on
-from textual.widgets import (Button, Label)
+from textual.widgets import Button, Label
 
 from qtop.screens.dialogs import Dialog
-from qtop.text.safe import (ago, counted)
+from qtop.text.safe import ago, counted
 
 
 class QuitDialog(Dialog[str | None]):

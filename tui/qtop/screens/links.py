@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import (TYPE_CHECKING, NamedTuple)
+from typing import TYPE_CHECKING, NamedTuple
 
 from qtop.monitor.incidents.incident import Link
 from qtop.screens.rows import RowsScreen

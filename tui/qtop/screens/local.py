@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
-from typing import (Any, ClassVar, Final)
+from typing import Any, ClassVar, Final
 
 from textual.timer import Timer
 
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
-from qtop.local.rows import (LocalGroupRow, LocalRow, local_rows)
-from qtop.local.usage import (Sampler, Usage)
+from qtop.local.rows import LocalGroupRow, LocalRow, local_rows
+from qtop.local.usage import Sampler, Usage
 from qtop.monitor.state import ViewState
 from qtop.screens import local_cells as texts
 from qtop.screens.base import bindings

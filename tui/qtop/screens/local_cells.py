@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtop.local.rows import (LocalGroupRow, LocalRow, LocalWorkerRow)
+from qtop.local.rows import LocalGroupRow, LocalRow, LocalWorkerRow
 from qtop.local.state_file import DONE
 from qtop.text import format
-from qtop.text.safe import (ago, safe)
+from qtop.text.safe import ago, safe
 from qtop.widgets.columns import ToneOf
 
 _MIB: Final = 1024 * 1024

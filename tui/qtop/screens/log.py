@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import (ClassVar, Final)
+from typing import ClassVar, Final
 
 from textual import on
-from textual.binding import (Binding, BindingType)
+from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
 from qtop.keymap.keymap import Where
 from qtop.local.groups import LocalWorker
-from qtop.local.levels import (level, without_colours)
+from qtop.local.levels import level, without_colours
 from qtop.local.logs import Tail
 from qtop.local.rows import LocalWorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import local_cells as texts
-from qtop.screens.base import (ConsoleScreen, bindings)
-from qtop.text.safe import (counted, safe)
-from qtop.widgets.bars import (Bar, Span)
+from qtop.screens.base import ConsoleScreen, bindings
+from qtop.text.safe import counted, safe
+from qtop.widgets.bars import Bar, Span
 from qtop.widgets.field import InputField
-from qtop.widgets.log_view import (LogLine, LogView)
+from qtop.widgets.log_view import LogLine, LogView
 
 #: How often more of the file is read, while the screen shows.
 READ_EVERY_S: Final = 0.1

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import (Any, ClassVar, Final)
+from typing import Any, ClassVar, Final
 
 from textual import events
-from textual.containers import (Horizontal, Vertical)
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import (ListScreen, bindings)
+from qtop.screens.base import ListScreen, bindings
 from qtop.screens.incident import IncidentScreen
 from qtop.screens.links import follow
-from qtop.screens.overview_tables import (FAILURES, JOBS, QUEUES, VERDICTS, VerdictRow, advice, longest, neediest, verdict_rows)
+from qtop.screens.overview_tables import (
+    FAILURES,
+    JOBS,
+    QUEUES,
+    VERDICTS,
+    VerdictRow,
+    advice,
+    longest,
+    neediest,
+    verdict_rows,
+)
 from qtop.screens.rows import MainKeys
 from qtop.search.filter_language import term
 from qtop.search.newest import NewestGroup
 from qtop.text import format
 from qtop.text.charts import area
 from qtop.text.safe import safe
-from qtop.widgets.bars import (Bar, Span)
+from qtop.widgets.bars import Bar, Span
 from qtop.widgets.server_bar import server
 from qtop.widgets.table import Table
 from queuecore.active_job import unwrapped

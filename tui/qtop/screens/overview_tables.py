@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import (datetime, timedelta)
-from heapq import (nlargest, nsmallest)
-from typing import (Final, NamedTuple)
+from datetime import datetime, timedelta
+from heapq import nlargest, nsmallest
+from typing import Final, NamedTuple
 
 from qtop.keymap.keymap import Where
-from qtop.monitor.incidents.incident import (Incident, Severity)
-from qtop.monitor.rows import (QueueRow, WorkerRow)
+from qtop.monitor.incidents.incident import Incident, Severity
+from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens import queue_columns
 from qtop.search.newest import NewestGroup
 from qtop.text import format
-from qtop.text.safe import (ago, safe)
-from qtop.widgets.columns import (Column, ToneOf)
+from qtop.text.safe import ago, safe
+from qtop.widgets.columns import Column, ToneOf
 
 #: By check and kind: what mends it, an action of Overview or of where the verdict leads.
 MENDING: Final = {

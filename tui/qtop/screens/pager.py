@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import (TYPE_CHECKING, Any)
+from typing import TYPE_CHECKING, Any
 
 from qtop.systems.resque.scheduled_page import PAGE
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from resque.errors import StoreError
 from resque.store import delayed_windows
-from resque.store.delayed_windows import (Page, Position)
+from resque.store.delayed_windows import Page, Position
 
 if TYPE_CHECKING:
     from qtop.screens.base import ConsoleScreen

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Hashable, Sequence)
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import (Any, Final, Generic)
+from typing import Any, Final, Generic
 
 from qtop.actions.plan import Plan
 from qtop.widgets.bars import Span
-from qtop.widgets.columns import (Column, RowT)
+from qtop.widgets.columns import Column, RowT
 from qtop.widgets.table import Table
 
 #: Marked rows that are kept besides those of the page; each may hold 16 KB of its entry.

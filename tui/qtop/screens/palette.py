@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import (Collection, Sequence)
-from typing import (ClassVar, Final)
+from collections.abc import Collection, Sequence
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import (Binding, BindingType)
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from qtop.keymap import keymap
-from qtop.keymap.keymap import (DANGERS, Action, Where)
-from qtop.keymap.synonyms import (COMMANDS, PLACES, SYNONYMS)
+from qtop.keymap.keymap import DANGERS, Action, Where
+from qtop.keymap.synonyms import COMMANDS, PLACES, SYNONYMS
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens.frame import FrontScreen
-from qtop.search.filter_language import (BadFilter, parse)
+from qtop.search.filter_language import BadFilter, parse
 from qtop.text.safe import safe
 from qtop.widgets.columns import Column
 from qtop.widgets.field import InputField

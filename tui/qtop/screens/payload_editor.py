@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import (Callable, Iterable)
-from typing import (TYPE_CHECKING, Any)
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
-from textual import (events, on)
+from textual import events, on
 from textual.app import SuspendNotSupported
 from textual.widget import Widget
-from textual.widgets import (Button, TextArea)
+from textual.widgets import Button, TextArea
 
 from qtop.monitor.ui_policy import UiPolicy
 from qtop.screens.dialogs import Dialog
 from qtop.systems.resque.changes import BadPayload
-from qtop.systems.resque.payloads import (changed, difference, draft, editor, in_editor, plain)
+from qtop.systems.resque.payloads import changed, difference, draft, editor, in_editor, plain
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import (Callable, Collection, Iterable, Sequence)
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
-from qtop.monitor.rows import (QueueRow, WorkerRow)
+from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.search.following import Follower
 from qtop.search.selection import JobSource
 from qtop.systems.resque.job_search import JobMatches
 from qtop.text import format
-from qtop.text.safe import (counted, safe)
+from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 
 _HOSTS_SHOWN: Final = 3

@@ -8,7 +8,7 @@ from typing import Final
 from qtop.monitor.rows import QueueRow
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.columns import (Column, ToneOf, figure)
+from qtop.widgets.columns import Column, ToneOf, figure
 
 _TREND_CELLS: Final = 10
 #: Longer than that, a queue that drains is still a worry.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Sequence)
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual import on
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
-from textual.widgets import (Button, Input, Label)
+from textual.widgets import Button, Input, Label
 
 from qtop.screens.dialogs import Dialog
 from qtop.text.safe import safe

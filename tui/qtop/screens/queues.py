@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Sequence)
-from typing import (Any, ClassVar)
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
-from qtop.actions.plan import (ClearPreview, Plan, look_at)
+from qtop.actions.plan import ClearPreview, Plan, look_at
 from qtop.keymap.keymap import Where
 from qtop.monitor.drops import Drop
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
-from qtop.screens.jobs import (JobsScreen, SetAsideScreen)
-from qtop.screens.links import (follow, to_serving)
+from qtop.screens.jobs import JobsScreen, SetAsideScreen
+from qtop.screens.links import follow, to_serving
 from qtop.screens.queue_columns import COLUMNS
 from qtop.screens.rows import MainScreen
 from qtop.search.fields import Subject
 from qtop.text import format
-from qtop.text.safe import (counted, safe)
+from qtop.text.safe import counted, safe
 from qtop.widgets.table import Table
 from resque.store import queues
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Sequence)
-from typing import (Any, ClassVar)
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 from textual.widget import Widget
 
-from qtop.screens.base import (ConsoleScreen, ListScreen)
+from qtop.screens.base import ConsoleScreen, ListScreen
 from qtop.search import filter_language
 from qtop.search.fields import Subject
-from qtop.search.filter_language import (BadFilter, Filter)
+from qtop.search.filter_language import BadFilter, Filter
 from qtop.text.safe import safe
-from qtop.widgets.bars import (Bar, Span)
+from qtop.widgets.bars import Bar, Span
 from qtop.widgets.filter_input import FilterInput
 
 

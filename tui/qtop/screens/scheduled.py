@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import (Iterable, Sequence)
-from datetime import (UTC, tzinfo)
-from typing import (Any, ClassVar, Final)
+from collections.abc import Iterable, Sequence
+from datetime import UTC, tzinfo
+from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
-from qtop.screens import (frame_texts, scheduled_bars, scheduled_tables)
+from qtop.screens import frame_texts, scheduled_bars, scheduled_tables
 from qtop.screens.base import bindings
 from qtop.screens.pager import Pager
-from qtop.screens.paging import (PagedTable, marks_spans)
-from qtop.screens.scheduled_actions import (ScheduledActions, SchedulePart)
-from qtop.screens.scheduled_details import (DelayedJobScreen, ScheduleScreen, server_now)
+from qtop.screens.paging import PagedTable, marks_spans
+from qtop.screens.scheduled_actions import ScheduledActions, SchedulePart
+from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.screens.searcher import Searcher
 from qtop.search.fields import Subject
-from qtop.systems.resque.scheduled_page import (ScheduledPage, glance)
-from qtop.systems.resque.scheduled_rows import (ClassRow, DueRow, ScheduleRow, class_filter, due_rows, schedule_rows, schedule_subject)
+from qtop.systems.resque.scheduled_page import ScheduledPage, glance
+from qtop.systems.resque.scheduled_rows import (
+    ClassRow,
+    DueRow,
+    ScheduleRow,
+    class_filter,
+    due_rows,
+    schedule_rows,
+    schedule_subject,
+)
 from qtop.systems.resque.scheduled_search import subject
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar

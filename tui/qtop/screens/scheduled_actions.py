@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import (Any, Literal)
+from typing import Any, Literal
 
 from qtop.actions.plan import Plan
 from qtop.screens.paging import with_marks
@@ -11,9 +11,9 @@ from qtop.screens.rows import MainScreen
 from qtop.screens.scheduled_details import server_now
 from qtop.screens.searcher import Searcher
 from qtop.search import filter_language
-from qtop.search.filter_language import (BadFilter, Filter)
-from qtop.systems.resque.scheduled_rows import (ClassRow, DueRow, ScheduleRow, class_filter)
-from qtop.systems.resque.scheduled_search import (DelayedSelection, choose, chosen)
+from qtop.search.filter_language import BadFilter, Filter
+from qtop.systems.resque.scheduled_rows import ClassRow, DueRow, ScheduleRow, class_filter
+from qtop.systems.resque.scheduled_search import DelayedSelection, choose, chosen
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 

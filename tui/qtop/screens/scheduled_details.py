@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import (UTC, datetime, tzinfo)
-from typing import (ClassVar, Final)
+from datetime import UTC, datetime, tzinfo
+from typing import ClassVar, Final
 
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import details
-from qtop.screens.base import (TextScreen, bindings)
-from qtop.systems.resque.scheduled_rows import (DueRow, ScheduleRow)
+from qtop.screens.base import TextScreen, bindings
+from qtop.systems.resque.scheduled_rows import DueRow, ScheduleRow
 from qtop.systems.resque.scheduled_search import chosen
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine

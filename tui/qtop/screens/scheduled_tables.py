@@ -7,10 +7,10 @@ from typing import Final
 
 from qtop.screens.pager import Pager
 from qtop.screens.paging import PagedTable
-from qtop.systems.resque.scheduled_rows import (ClassRow, DueRow, ScheduleRow, moment_of, timing)
+from qtop.systems.resque.scheduled_rows import ClassRow, DueRow, ScheduleRow, moment_of, timing
 from qtop.text import format
 from qtop.text.safe import safe
-from qtop.widgets.columns import (Column, ToneOf, figure)
+from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import (TYPE_CHECKING, Final)
+from typing import TYPE_CHECKING, Final
 
 from qtop.search.filter_language import Filter
 from qtop.systems.resque.scheduled_search import DelayedSearch

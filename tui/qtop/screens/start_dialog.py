@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import (Awaitable, Callable, Iterable, Mapping)
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -10,9 +10,9 @@ from rich.text import Text
 from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import (Button, Input, Label)
+from textual.widgets import Button, Input, Label
 
-from qtop.local.launch import (MOST_PER_START, BadOrder, LaunchRequest)
+from qtop.local.launch import MOST_PER_START, BadOrder, LaunchRequest
 from qtop.screens.dialogs import Dialog
 from qtop.text.safe import safe
 from qtop.widgets.field import InputField

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import (ClassVar, Final)
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import (Binding, BindingType)
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static

@@ -7,7 +7,7 @@ from typing import Final
 
 from qtop.monitor.rows import Totals
 from qtop.monitor.series import Values
-from qtop.monitor.trends import (STEP_S, Trend, fewer)
+from qtop.monitor.trends import STEP_S, Trend, fewer
 from qtop.text import format
 from qtop.text.charts import area
 from qtop.text.safe import ago
@@ -18,7 +18,7 @@ _AROUND_CELLS: Final = 18 + 13
 TrendLine = tuple[list[Span], list[Span]]
 
 
-def lines(trend: Trend, totals: Totals | None, width: int) -> list[TrendLine]:
+def trend_lines(trend: Trend, totals: Totals | None, width: int) -> list[TrendLine]:
     """A heading, and for each of three figures what it is now, its course, the highest it was."""
     room = max(1, width - _AROUND_CELLS)
     _, together = fewer(trend.waiting, room)

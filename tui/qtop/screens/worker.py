@@ -8,7 +8,7 @@ from typing import ClassVar
 from qtop.keymap.keymap import Where
 from qtop.monitor.rows import WorkerRow
 from qtop.monitor.state import ViewState
-from qtop.screens.base import (TextScreen, bindings)
+from qtop.screens.base import TextScreen, bindings
 from qtop.screens.details import worker_lines
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import (Any, ClassVar, Final)
+from typing import Any, ClassVar, Final
 
 from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
@@ -21,7 +21,7 @@ from qtop.search.filter_language import term
 from qtop.systems.resque import evidence
 from qtop.systems.resque.evidence import Case
 from qtop.text import format
-from qtop.widgets.columns import (Column, ToneOf, figure)
+from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
 from queuecore.active_job import unwrapped
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import (dataclass, field)
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 

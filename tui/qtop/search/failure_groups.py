@@ -5,11 +5,11 @@ through here in seconds."""
 from __future__ import annotations
 
 from hashlib import sha1
-from typing import (Any, Final, NamedTuple)
+from typing import Any, Final, NamedTuple
 
-from qtop.search.messages import (MOST_CHARACTERS, normalised, statuses)
+from qtop.search.messages import MOST_CHARACTERS, normalised, statuses
 from qtop.text import backtraces
-from queuecore.active_job import (WRAPPER, unwrapped)
+from queuecore.active_job import WRAPPER, unwrapped
 from queuecore.windows import read_item
 from resque.codec import decode
 from resque.store import failures

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import (Callable, Collection, Sequence)
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import (Any, Final)
+from typing import Any, Final
 
 from queuecore.active_job import unwrapped
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
 from queuecore.windows import Item
-from resque.codec import (Payload, decode_payload)
+from resque.codec import Payload, decode_payload
 from resque.store.delayed import DelayedJob
 from resque.store.failures import Failure
 from resque.store.workers import Record

@@ -29,8 +29,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from qtop.search import fields as terms
-from qtop.search.fields import (FIELDS, Subject, Test)
-from qtop.search.patterns import (BadPattern, pattern)
+from qtop.search.fields import FIELDS, Subject, Test
+from qtop.search.patterns import BadPattern, pattern
 from qtop.text.safe import visible
 from resque.errors import ResqueError
 

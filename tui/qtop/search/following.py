@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import (Awaitable, Callable)
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from qtop.search.list_walk import Walk
-from qtop.search.walker import (Read, Visit, walk)
+from qtop.search.walker import Read, Visit, walk
 from queuecore import windows
 from queuecore.windows import Extent
 from resque.errors import StoreError

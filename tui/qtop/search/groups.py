@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import (dataclass, field)
-from datetime import (UTC, datetime)
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import (Any, Final)
+from typing import Any, Final
 
-from qtop.search.failure_groups import (GroupKey, GroupKeyParts, Reader)
+from qtop.search.failure_groups import GroupKey, GroupKeyParts, Reader
 from queuecore import times
 from queuecore.windows import read_item
 

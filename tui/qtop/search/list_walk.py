@@ -12,7 +12,7 @@ from typing import Final
 
 from queuecore import windows
 from queuecore.exchange import Exchange
-from queuecore.windows import (Stretch, read_item)
+from queuecore.windows import Stretch, read_item
 
 #: An item comes whole up to here.
 LISTED_BYTES: Final = 65_536

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from qtop.monitor.rows import FailureRow
-from qtop.search.failure_groups import (GroupKey, Reader)
+from qtop.search.failure_groups import GroupKey, Reader
 
 
 class NewestGroup(NamedTuple):

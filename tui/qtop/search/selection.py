@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import (dataclass, replace)
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import (Final, Literal)
+from typing import Final, Literal
 
-from qtop.search.fields import (Subject, of_failure, of_waiting)
+from qtop.search.fields import Subject, of_failure, of_waiting
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES
 from queuecore import windows
-from queuecore.bulk import (READ_ITEMS, JobRef)
-from queuecore.exchange import (Steps, single)
+from queuecore.bulk import READ_ITEMS, JobRef
+from queuecore.exchange import Steps, single
 from queuecore.values import value
-from queuecore.windows import (Item, Window)
+from queuecore.windows import Item, Window
 from resque.keys import Keys
 from resque.store import failures
-from resque.store.failures import (FAILED, Failure)
+from resque.store.failures import FAILED, Failure
 
 SourceKind = Literal["failed", "queue", "unreadable"]
 

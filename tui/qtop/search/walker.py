@@ -6,10 +6,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import (Awaitable, Callable)
-from typing import (Any, Final, Protocol, TypeVar)
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, TypeVar
 
-from qtop.search.list_walk import (Ask, Walk)
+from qtop.search.list_walk import Ask, Walk
 from queuecore.exchange import Operation
 from queuecore.windows import Stretch
 

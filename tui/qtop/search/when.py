@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import (UTC, datetime, timedelta)
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from qtop.search.filter_language import duration_s

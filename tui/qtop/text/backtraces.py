@@ -4,9 +4,9 @@ line, and whether it is the application's own or a library's. Pure."""
 from __future__ import annotations
 
 import re
-from collections.abc import (Callable, Iterable)
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import (Any, Final, NamedTuple)
+from typing import Any, Final, NamedTuple
 
 #: Looked into of a line, and of a backtrace.
 _MOST_CHARACTERS: Final = 500

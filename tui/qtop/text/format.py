@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import (UTC, datetime)
-from typing import (Any, Final)
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from qtop.monitor.drops import Drop
-from qtop.monitor.rows import (DEPTHS_KEPT, FailureRow, FleetRows, QueueRow, Totals, WorkerRow)
-from qtop.text.safe import (ago, how_many, safe)
-from qtop.text.truncate import (MOST_CHARACTERS, beginning)
+from qtop.monitor.rows import DEPTHS_KEPT, FailureRow, FleetRows, QueueRow, Totals, WorkerRow
+from qtop.text.safe import ago, how_many, safe
+from qtop.text.truncate import MOST_CHARACTERS, beginning
 from queuecore.active_job import unwrapped
 from resque.codec import encode
 from resque.errors import EncodeError

@@ -8,12 +8,12 @@ behind a key that a cut has taken away, cannot be known.
 from __future__ import annotations
 
 import re
-from collections.abc import (Mapping, Sequence)
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import (Any, Final)
+from typing import Any, Final
 
-from qtop.text import (secret_names, secret_values)
+from qtop.text import secret_names, secret_values
 
 HIDDEN: Final = "[redacted]"
 

@@ -9,9 +9,9 @@ counts and histories in few characters.
 import math
 import re
 from collections.abc import Sequence
-from typing import (Final, Literal)
+from typing import Final, Literal
 
-from rich.cells import (cell_len, set_cell_size)
+from rich.cells import cell_len, set_cell_size
 
 Align = Literal["left", "right", "center"]
 

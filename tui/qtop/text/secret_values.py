@@ -7,7 +7,7 @@ where the one before ended.
 from __future__ import annotations
 
 import re
-from string import (ascii_letters, digits)
+from string import ascii_letters, digits
 from typing import Final
 
 SecretPlace = tuple[int, int]

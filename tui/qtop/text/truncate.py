@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import (Any, Final)
+from typing import Any, Final
 
 MOST_CHARACTERS: Final = 300
 _MOST_ITEMS: Final = 20

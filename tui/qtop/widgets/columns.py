@@ -4,12 +4,12 @@ A `Line` says what stands on one line of the screen. Two lines compared give the
 be painted again, which is what keeps a console over ssh quiet.
 """
 
-from collections.abc import (Callable, Iterator, Sequence)
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import (Any, Final, Generic, Literal, NamedTuple, TypeVar)
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from qtop.text.did_you_mean import unknown
-from qtop.text.safe import (ELLIPSIS, Align, crop, pad)
+from qtop.text.safe import ELLIPSIS, Align, crop, pad
 
 RowT = TypeVar("RowT")
 

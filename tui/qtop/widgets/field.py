@@ -6,7 +6,7 @@ from typing import Any
 
 from textual import events
 from textual.content import Content
-from textual.widgets import (Checkbox, Input)
+from textual.widgets import Checkbox, Input
 
 from qtop.text.safe import visible
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import (Callable, Iterable, Sequence)
-from typing import (ClassVar, Final)
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Final
 
 from textual import events
-from textual.binding import (Binding, BindingType)
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input

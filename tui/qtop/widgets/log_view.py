@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import (Iterable, Sequence)
-from typing import (ClassVar, Final, NamedTuple)
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final, NamedTuple
 
 from rich.segment import Segment
 from textual import events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qtop.text.safe import (ago, counted, safe)
+from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
 from resque.store.server_info import ServerInfo
 

@@ -7,17 +7,17 @@ again. Text reaches the screen as plain segments: no markup is ever parsed.
 from __future__ import annotations
 
 import time
-from collections.abc import (Callable, Collection, Hashable, Sequence)
-from typing import (ClassVar, Generic)
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import ClassVar, Generic
 
 from textual import events
 from textual.binding import BindingType
 
 from qtop.widgets import table_events
-from qtop.widgets.columns import (Column, RowT, Sort)
+from qtop.widgets.columns import Column, RowT, Sort
 from qtop.widgets.table_events import EventRowT
 from qtop.widgets.table_keys import TABLE_BINDINGS
-from qtop.widgets.table_painter import (HEADER_LINES, TablePainter)
+from qtop.widgets.table_painter import HEADER_LINES, TablePainter
 
 __all__ = ["TABLE_BINDINGS", "Column", "Sort", "Table"]
 

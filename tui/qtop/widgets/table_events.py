@@ -1,7 +1,7 @@
 """What a table tells the screen it is on, as `Table.Opened`, `Table.Moved`, `Table.Marked`."""
 
 from collections.abc import Hashable
-from typing import (Generic, TypeVar)
+from typing import Generic, TypeVar
 
 from textual.message import Message
 from textual.widget import Widget

@@ -4,8 +4,8 @@ Rows are replaced as a whole at every poll. What a person has pointed at must su
 cursor stays on its row, marks stay on theirs, and the order does not change under a moving hand.
 """
 
-from collections.abc import (Callable, Collection, Hashable, Sequence)
-from typing import (Any, Final, Generic)
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Any, Final, Generic
 
 from qtop.widgets.columns import RowT
 

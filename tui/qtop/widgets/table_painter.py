@@ -3,21 +3,36 @@
 The keys, the mouse and everything a screen calls are in `vtable`.
 """
 
-from collections.abc import (Callable, Hashable, Sequence)
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import (Final, Generic)
+from typing import Final, Generic
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import (Region, Size)
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from qtop.text.safe import (pad, wrapped)
-from qtop.widgets.columns import (ASCII_SIGNS, UNICODE_SIGNS, Cell, Column, PlacedColumn, RowT, Sort, SortMark, TableLine, arranged, changed_spans, fit, header_line, row_line)
+from qtop.text.safe import pad, wrapped
+from qtop.widgets.columns import (
+    ASCII_SIGNS,
+    UNICODE_SIGNS,
+    Cell,
+    Column,
+    PlacedColumn,
+    RowT,
+    Sort,
+    SortMark,
+    TableLine,
+    arranged,
+    changed_spans,
+    fit,
+    header_line,
+    row_line,
+)
 from qtop.widgets.table_model import TableRows
 from qtop.widgets.tones import toned
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import (ClassVar, Final)
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
-from textual.binding import (Binding, BindingType)
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from qtop.widgets.text_lines import (TextLine, parts)
+from qtop.widgets.text_lines import TextLine, parts
 from qtop.widgets.tones import toned
 
 TEXT_BINDINGS: Final[tuple[Binding, ...]] = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
 from rich.style import Style
 from textual.color import Color

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
-from qtop.app.terminal.styles import (Style, after)
+from qtop.app.terminal.styles import Style, after
 
 Cell = tuple[str, Style]
 

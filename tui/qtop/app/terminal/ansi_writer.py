@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtop.app.terminal.styles import (Style, change)
+from qtop.app.terminal.styles import Style, change
 
 
 class AnsiWriter:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import re
 import selectors
-from typing import (Any, Final)
+from typing import Any, Final
 
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size

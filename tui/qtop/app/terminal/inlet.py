@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 from codecs import getincrementaldecoder
-from collections.abc import (Callable, Generator, Iterable, Iterator)
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Final
 
 from textual import events
-from textual._xterm_parser import (BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser)
+from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
 from textual.keys import Keys
 from textual.message import Message
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Iterator, Sequence)
-from typing import (Final, NamedTuple)
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
-from qtop.app.terminal.ansi import (Cell, FrameLine)
+from qtop.app.terminal.ansi import Cell, FrameLine
 from qtop.app.terminal.ansi_writer import AnsiWriter
-from qtop.app.terminal.styles import (PLAIN, Style)
+from qtop.app.terminal.styles import PLAIN, Style
 
 #: Cells that are drawn again rather than jumped over: a move takes as many bytes.
 _GAP_CELLS: Final = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
 #: The attributes that every terminal turns on and off alike, and what turns each off.
 _OFF: Final = {

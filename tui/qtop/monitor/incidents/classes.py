@@ -3,12 +3,12 @@ would fail them all. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Mapping)
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from qtop.monitor.incidents.server_checks import named
 from queuecore.active_job import unwrapped
-from resque.codec import (Payload, decode_payload)
+from resque.codec import Payload, decode_payload
 from resque.store.health import HealthReport
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from qtop.monitor.drops import Drop
-from qtop.monitor.incidents.incident import (Incident, Link, first_few)
+from qtop.monitor.incidents.incident import Incident, Link, first_few
 from qtop.monitor.rows import FleetRows
 from qtop.text.format import number
 from qtop.text.safe import counted

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import (Counter, defaultdict, deque)
-from collections.abc import (Iterator, Sequence)
-from typing import (Final, NamedTuple)
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import (Incident, Link, Severity)
-from qtop.monitor.rows import (FailureRow, FleetRows)
+from qtop.monitor.incidents.incident import Incident, Link, Severity
+from qtop.monitor.rows import FailureRow, FleetRows
 from qtop.search.filter_language import term
 from qtop.search.newest import GroupMemory
-from qtop.text.format import (exception_name, rate)
+from qtop.text.format import exception_name, rate
 from qtop.text.safe import counted
 from queuecore.active_job import unwrapped
 

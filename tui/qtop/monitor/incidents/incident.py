@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Hashable, Sequence)
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import (Final, Literal, NamedTuple)
+from typing import Final, Literal, NamedTuple
 
 from qtop.keymap.action import Where
 

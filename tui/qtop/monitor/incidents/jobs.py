@@ -4,15 +4,15 @@ Pure."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import (Iterator, Mapping, Sequence)
-from datetime import (datetime, timedelta)
-from typing import (Final, NamedTuple)
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import (Incident, Link, first_few)
-from qtop.monitor.rows import (FleetRows, WorkerRow)
+from qtop.monitor.incidents.incident import Incident, Link, first_few
+from qtop.monitor.rows import FleetRows, WorkerRow
 from qtop.search.filter_language import term
-from qtop.text.safe import (ago, counted)
+from qtop.text.safe import ago, counted
 from queuecore.active_job import unwrapped
 from resque.store.workers import Record
 
@@ -87,7 +87,9 @@ class _Long(NamedTuple):
     usual_s: float | None
 
 
-def job_incidents(board: FleetRows, durations: Durations, thresholds: Thresholds) -> Iterator[Incident]:
+def job_incidents(
+    board: FleetRows, durations: Durations, thresholds: Thresholds
+) -> Iterator[Incident]:
     """Jobs that run long, those of each class together. O(workers)."""
     yield from first_few(
         [_verdict(long) for long in _long(board, durations, thresholds)],

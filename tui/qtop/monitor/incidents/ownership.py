@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from qtop.monitor.incidents.incident import (Incident, Link)
+from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.incidents.server_checks import named
 from qtop.monitor.rows import FleetRows
 from resque.store.ownership import Ownership

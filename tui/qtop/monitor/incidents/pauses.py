@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import (Incident, Link, Severity, first_few)
+from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
 from qtop.monitor.incidents.server_checks import argument
-from qtop.monitor.rows import (FleetRows, QueueRow)
+from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.text.format import jobs_waiting
 from qtop.text.safe import ago
 from queuecore.audit import AuditEntry

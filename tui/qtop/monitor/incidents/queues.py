@@ -4,16 +4,16 @@ Pure."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import (Iterator, Sequence)
-from datetime import (datetime, timedelta)
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 from shlex import quote
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.classes import (Classes, worker_for)
-from qtop.monitor.incidents.incident import (Incident, Link, first_few)
-from qtop.monitor.rows import (FleetRows, QueueRow)
+from qtop.monitor.incidents.classes import Classes, worker_for
+from qtop.monitor.incidents.incident import Incident, Link, first_few
+from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.text.format import rate
 from qtop.text.safe import counted
 from queuecore.audit import AuditEntry
@@ -27,7 +27,9 @@ _DOUBT: Final = timedelta(seconds=2)
 _NOTES: Final = 12
 
 
-def queue_incidents(board: FleetRows, grown: Sequence[Grown], classes: Classes) -> Iterator[Incident]:
+def queue_incidents(
+    board: FleetRows, grown: Sequence[Grown], classes: Classes
+) -> Iterator[Incident]:
     """What is wrong with the queues at a look; `classes` are known to wait in them. O(queues)."""
     yield from _unknown(board)
     yield from _unserved(board, classes)

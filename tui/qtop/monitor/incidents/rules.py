@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Iterator)
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import (Final, get_args)
+from typing import Final, get_args
 
-from qtop.config.limits import (USUAL, Thresholds)
-from qtop.monitor.incidents import (drops, failures, jobs, ownership, pauses, queues, server, strays, workers)
+from qtop.config.limits import USUAL, Thresholds
+from qtop.monitor.incidents import (
+    drops,
+    failures,
+    jobs,
+    ownership,
+    pauses,
+    queues,
+    server,
+    strays,
+    workers,
+)
 from qtop.monitor.incidents.classes import waiting_classes
 from qtop.monitor.incidents.failures import FailureRate
-from qtop.monitor.incidents.incident import (SEVERITIES, Check, Incident, Severity)
+from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
 from qtop.monitor.incidents.jobs import Durations
 from qtop.monitor.incidents.lease import LockWatch
 from qtop.monitor.incidents.queues import Growth
 from qtop.monitor.incidents.steady import Steady
 from qtop.monitor.rows import FleetRows
 from qtop.search.newest import GroupMemory
-from qtop.text.safe import (ago, how_many)
+from qtop.text.safe import ago, how_many
 from resque.store.health import HealthReport
 
 _CHECKS: Final = get_args(Check)

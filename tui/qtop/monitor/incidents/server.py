@@ -7,10 +7,10 @@ from typing import Final
 
 from qtop.config.limits import Thresholds
 from qtop.monitor.incidents import server_checks
-from qtop.monitor.incidents.incident import (Check, Incident, Link, Severity)
+from qtop.monitor.incidents.incident import Check, Incident, Link, Severity
 from qtop.monitor.incidents.lease import Lease
 from qtop.monitor.incidents.server_checks import Finding
-from resque.store.health import (HealthPart, HealthReport)
+from resque.store.health import HealthPart, HealthReport
 from resque.store.server_info import ServerInfo
 
 #: What begins the sentence of a finding.
@@ -34,7 +34,9 @@ UNKNOWN: Final[dict[HealthPart, str]] = {
 }
 
 
-def server_incidents(survey: HealthReport, lease: Lease | None, thresholds: Thresholds) -> Iterator[Incident]:
+def server_incidents(
+    survey: HealthReport, lease: Lease | None, thresholds: Thresholds
+) -> Iterator[Incident]:
     """What is wrong beside queues, workers and jobs; what could not be found out is a note."""
     if survey.facts is not None:
         yield from _of_facts(survey.facts, thresholds)

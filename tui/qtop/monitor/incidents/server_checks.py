@@ -3,14 +3,14 @@ remedies, for `qtop doctor` and for Overview. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from shlex import quote
-from typing import (Final, Literal)
+from typing import Final, Literal
 
-from qtop.config.limits import (USUAL, Thresholds)
-from qtop.monitor.incidents.lease import (FRESH_S, STALE_S, Lease)
-from qtop.text.safe import (ago, counted)
+from qtop.config.limits import USUAL, Thresholds
+from qtop.monitor.incidents.lease import FRESH_S, STALE_S, Lease
+from qtop.text.safe import ago, counted
 from resque.store.server_info import ServerInfo
 
 FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.rows import FleetRows

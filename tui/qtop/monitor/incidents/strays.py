@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from qtop.monitor.incidents.incident import (Incident, Link)
-from qtop.monitor.incidents.server_checks import (argument, named)
+from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.incidents.server_checks import argument, named
 from qtop.text.safe import counted
 from resque.store.health import HealthReport
-from resque.store.strays import (Stray, StrayKind, Strays)
+from resque.store.strays import Stray, StrayKind, Strays
 
 #: What each is called, and what puts it back.
 _WORDS: Final[dict[StrayKind, tuple[str, str]]] = {

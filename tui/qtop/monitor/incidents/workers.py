@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterator, Sequence)
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.incident import (Incident, Link)
-from qtop.monitor.rows import (FleetRows, WorkerRow)
-from qtop.text.safe import (ago, counted)
+from qtop.monitor.incidents.incident import Incident, Link
+from qtop.monitor.rows import FleetRows, WorkerRow
+from qtop.text.safe import ago, counted
 
 _HOSTS = 3
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qtop.search.selection import JobSource
 from queuecore.bulk import Taking
-from resque.codec import (Payload, decode_payload, encode, members)
+from resque.codec import Payload, decode_payload, encode, members
 from resque.errors import ResqueError
 from resque.store import failures
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import (Mapping, Sequence)
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import (Final, Protocol, TypeVar)
+from typing import Final, Protocol, TypeVar
 
 from queuecore.address import Address
-from queuecore.exchange import (Exchange, Operation)
+from queuecore.exchange import Exchange, Operation
 from queuecore.reading import reading_only
 from queuecore.times import wall_now
 from resque.keys import Keys
 from resque.store import health
 from resque.store.guard import Guard
 from resque.store.health import HealthReport
-from resque.store.snapshot import (Snapshot, SnapshotReader)
+from resque.store.snapshot import Snapshot, SnapshotReader
 
 T = TypeVar("T")
 

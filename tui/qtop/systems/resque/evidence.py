@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import (Iterator, Mapping, Sequence)
-from dataclasses import (dataclass, field, replace)
-from typing import (Any, Final)
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from qtop.systems.resque import host_workers
-from qtop.text.safe import (ago, counted, safe)
+from qtop.text.safe import ago, counted, safe
 from queuecore.exchange import Steps
 from resque.keys import Keys
-from resque.store import (duplicates, lost, snapshot, stale, workers)
+from resque.store import duplicates, lost, snapshot, stale, workers
 from resque.store.duplicates import Job
 from resque.store.stale import Evidence
 from resque.store.strays import Strays

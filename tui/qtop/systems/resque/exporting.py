@@ -7,11 +7,11 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import (Any, Final)
+from typing import Any, Final
 
 from qtop.search.selection import JobSource
-from qtop.text.redact import (OPEN, Redactor)
-from queuecore.windows import (Item, whole)
+from qtop.text.redact import OPEN, Redactor
+from queuecore.windows import Item, whole
 from resque.errors import ResqueError
 from resque.store import failures
 

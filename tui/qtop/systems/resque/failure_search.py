@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import Final
 
 from qtop.search.chosen import Selection
-from qtop.search.failure_groups import (GroupKey, Reader)
+from qtop.search.failure_groups import GroupKey, Reader
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import Walk
-from qtop.search.selection import (Hit, JobSource, hit_of)
-from qtop.search.walker import (Read, walk)
+from qtop.search.selection import Hit, JobSource, hit_of
+from qtop.search.walker import Read, walk
 from qtop.text.safe import safe
 from qtop.text.truncate import beginning
 from queuecore.active_job import unwrapped
 from queuecore.values import replace
-from queuecore.windows import (Item, read_item)
+from queuecore.windows import Item, read_item
 from resque.keys import Keys
-from resque.store import (failures, poison)
-from resque.store.failures import (FAILED, Failure)
+from resque.store import failures, poison
+from resque.store.failures import FAILED, Failure
 
 #: Matches that are listed; all are counted.
 MOST_LISTED: Final = 10_000

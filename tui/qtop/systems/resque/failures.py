@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import (Callable, Iterable, Sequence)
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from qtop.actions.plan import (ClearPreview, Outcome, Plan, RunOperation, acted, cleared, count_of, list_of, way_back)
+from qtop.actions.plan import (
+    ClearPreview,
+    Outcome,
+    Plan,
+    RunOperation,
+    acted,
+    cleared,
+    count_of,
+    list_of,
+    way_back,
+)
 from qtop.actions.throttle import Throttle
 from qtop.config.undo_limits import UndoLimits
-from qtop.keymap.keymap import (Danger, Sign, sign)
+from qtop.keymap.keymap import Danger, Sign, sign
 from qtop.search.chosen import Selection
 from qtop.search.fields import of_failure
 from qtop.search.selection import Hit
 from qtop.systems.resque.failure_search import FailureQuery
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore.action_record import (ActionRecord, Actor)
-from queuecore.bulk import (JobRef, Result)
+from queuecore.action_record import ActionRecord, Actor
+from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Steps
 from resque.keys import Keys
-from resque.store import (failure_actions, failures)
-from resque.store.failures import (FAILED, Failure)
+from resque.store import failure_actions, failures
+from resque.store.failures import FAILED, Failure
 
 _MOST_NAMED: Final = 5
 #: Makes the operation on what is marked, in steps of so many, from the trail that it is to leave.

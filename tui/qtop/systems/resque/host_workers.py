@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from datetime import (UTC, datetime, timedelta)
-from typing import (Final, Literal)
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 
 import psutil
 
-from resque.store.workers import (Identity, may_run_on)
+from resque.store.workers import Identity, may_run_on
 
 Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import (Callable, Iterable)
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from qtop.search.chosen import Selection
-from qtop.search.fields import (Subject, of_waiting)
+from qtop.search.fields import Subject, of_waiting
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import Walk
-from qtop.search.selection import (Hit, JobSource)
-from qtop.search.walker import (Read, walk)
-from qtop.systems.resque.waiting import (JobRow, numbered, slim)
+from qtop.search.selection import Hit, JobSource
+from qtop.search.walker import Read, walk
+from qtop.systems.resque.waiting import JobRow, numbered, slim
 from queuecore.windows import read_item
 from resque.keys import Keys
 

@@ -10,15 +10,15 @@ import shlex
 import signal
 import subprocess
 import tempfile
-from collections.abc import (Callable, Mapping, Sequence)
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Timer
 from types import FrameType
-from typing import (Any, Final)
+from typing import Any, Final
 
-from qtop.systems.resque.changes import (BadPayload, checked)
-from qtop.text.safe import (counted, safe)
-from resque.codec import (decode, encode, members)
+from qtop.systems.resque.changes import BadPayload, checked
+from qtop.text.safe import counted, safe
+from resque.codec import decode, encode, members
 from resque.errors import EncodeError
 
 #: Longer payloads are for another tool than a text editor.

@@ -7,21 +7,31 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from qtop.actions.plan import (ClearPreview, Outcome, Plan, RunOperation, acted, count_of, typeable, waiting, way_back)
+from qtop.actions.plan import (
+    ClearPreview,
+    Outcome,
+    Plan,
+    RunOperation,
+    acted,
+    count_of,
+    typeable,
+    waiting,
+    way_back,
+)
 from qtop.actions.throttle import Throttle
 from qtop.config.undo_limits import UndoLimits
-from qtop.keymap.keymap import (Danger, Sign, sign)
+from qtop.keymap.keymap import Danger, Sign, sign
 from qtop.search.chosen import Selection
 from qtop.search.selection import JobSource
-from qtop.text.format import (both_times, number)
+from qtop.text.format import both_times, number
 from qtop.text.safe import safe
-from queuecore import (bulk, windows)
-from queuecore.action_record import (ActionRecord, Actor)
-from queuecore.bulk import (Decide, Result, Taking)
-from resque.codec import (Payload, decode_payload)
+from queuecore import bulk, windows
+from queuecore.action_record import ActionRecord, Actor
+from queuecore.bulk import Decide, Result, Taking
+from resque.codec import Payload, decode_payload
 from resque.keys import Keys
-from resque.store import (queues, registration, removal)
-from resque.store.lock_freeing import (Leaving, and_free, and_free_all, edited, noting)
+from resque.store import queues, registration, removal
+from resque.store.lock_freeing import Leaving, and_free, and_free_all, edited, noting
 
 _CHANGED: Final = "it changed too much meanwhile, nothing was removed: look, then try again"
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterable, Sequence)
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from qtop.actions.plan import (Outcome, Plan, ResultTone, RunOperation, count_of, rest_of, way_back)
+from qtop.actions.plan import Outcome, Plan, ResultTone, RunOperation, count_of, rest_of, way_back
 from qtop.config.undo_limits import UndoLimits
-from qtop.keymap.keymap import (Danger, Sign, sign)
-from qtop.systems.resque.scheduled_rows import (ScheduleRow, moment_of)
-from qtop.systems.resque.scheduled_search import (MOST_CHOSEN, DelayedSelection)
-from qtop.text.format import (both_times, number)
+from qtop.keymap.keymap import Danger, Sign, sign
+from qtop.systems.resque.scheduled_rows import ScheduleRow, moment_of
+from qtop.systems.resque.scheduled_search import MOST_CHOSEN, DelayedSelection
+from qtop.text.format import both_times, number
 from qtop.text.safe import safe
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import Result
 from queuecore.exchange import Steps
 from resque.keys import Keys
-from resque.scheduler import (delayed_actions, schedule_actions)
+from resque.scheduler import delayed_actions, schedule_actions
 
 _SHOWN: Final = 5
 #: Makes the operation from the trail that it is to leave.

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import (Final, TypeVar)
+from typing import Final, TypeVar
 
-from queuecore.exchange import (Exchange, Steps)
+from queuecore.exchange import Exchange, Steps
 from resque.errors import Refused
 from resque.keys import Keys
-from resque.store import (delayed_windows, published, schedules)
-from resque.store.delayed_outlook import (Outlook, outlook)
-from resque.store.delayed_windows import (Page, Position)
+from resque.store import delayed_windows, published, schedules
+from resque.store.delayed_outlook import Outlook, outlook
+from resque.store.delayed_windows import Page, Position
 from resque.store.published import OfFile
 from resque.store.schedules import Looked
 

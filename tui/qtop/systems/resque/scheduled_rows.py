@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import (Iterable, Mapping, Sequence)
-from dataclasses import (dataclass, replace)
-from datetime import (UTC, datetime, tzinfo)
-from typing import (Any, Final, Literal)
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final, Literal
 
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
@@ -18,8 +18,8 @@ from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
 from resque.scheduler.listing import Listed
 from resque.store.delayed_windows import DelayedEntry
-from resque.store.published import (OfFile, PublishedSchedule)
-from resque.store.schedules import (Looked, last_time)
+from resque.store.published import OfFile, PublishedSchedule
+from resque.store.schedules import Looked, last_time
 
 #: Epochs further away are no dates: milliseconds, or anything at all.
 _LAST: Final = 60_000_000_000.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import (dataclass, field)
+from dataclasses import dataclass, field
 from typing import Final
 
-from qtop.search.fields import (Subject, of_delayed, unlisted)
+from qtop.search.fields import Subject, of_delayed, unlisted
 from qtop.search.filter_language import Filter
 from qtop.systems.resque.scheduled_rows import ClassRow
 from queuecore.exchange import Steps

@@ -3,17 +3,17 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import (Callable, Iterator)
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import (Final, NamedTuple)
+from typing import Final, NamedTuple
 
-from qtop.search.fields import (Subject, of_delayed, of_failure, of_waiting)
+from qtop.search.fields import Subject, of_delayed, of_failure, of_waiting
 from qtop.search.list_walk import LISTED_BYTES
 from qtop.text.safe import ago
 from queuecore import windows
-from queuecore.exchange import (Steps, single)
-from queuecore.windows import (Item, Window)
-from resque.store import (delayed, failures)
+from queuecore.exchange import Steps, single
+from queuecore.windows import Item, Window
+from resque.store import delayed, failures
 from resque.store.strays import Stray
 
 _ITEMS: Final = 250

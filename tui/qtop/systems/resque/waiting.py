@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import (Iterable, Sequence)
-from dataclasses import (dataclass, replace)
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from qtop.search.selection import (Hit, JobSource)
+from qtop.search.selection import Hit, JobSource
 from qtop.text.format import short_json
 from qtop.text.safe import safe
 from queuecore import windows
 from queuecore.active_job import unwrapped
 from queuecore.exchange import Steps
-from queuecore.windows import (Item, Window)
-from resque.codec import (Payload, decode_payload)
+from queuecore.windows import Item, Window
+from resque.codec import Payload, decode_payload
 
 #: What a row of a search keeps of its job's bytes.
 _KEPT_BYTES: Final = 1_000

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import (Callable, Sequence)
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from qtop.actions.plan import (Outcome, Plan, RunOperation)
+from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.keymap.keymap import Danger
 from qtop.monitor.rows import WorkerRow
 from qtop.systems.resque import host_workers
-from qtop.systems.resque.evidence import (Case, words)
-from qtop.systems.resque.host_workers import (TOLD, Wish)
-from qtop.text.safe import (counted, safe)
+from qtop.systems.resque.evidence import Case, words
+from qtop.systems.resque.host_workers import TOLD, Wish
+from qtop.text.safe import counted, safe
 from queuecore import audit
-from queuecore.action_record import (ActionRecord, Actor)
+from queuecore.action_record import ActionRecord, Actor
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.errors import ResqueError
