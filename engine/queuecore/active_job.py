@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from queuecore import times
-from resque.codec import Payload, decode_payload
 
 #: The class of every such payload; the job itself is its first argument.
 WRAPPER: Final = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
@@ -48,14 +47,10 @@ def _mail(arguments: Any) -> tuple[str, list[Any]] | None:
     return f"{mailer}#{mail}", rest
 
 
-def waiting_since(raw: bytes) -> datetime | None:
-    """When the job of a payload came to its queue: when it was enqueued, or came due if that was
-    later. None when nothing tells: Resque itself writes no time. O(bytes)."""
-    # Others are not worth decoding.
-    payload = decode_payload(raw) if b"enqueued_at" in raw else None
-    if not isinstance(payload, Payload):
-        return None
-    job = _job(payload.class_name, payload.args) or {}
+def waiting_since(class_name: str | None, args: Any) -> datetime | None:
+    """When a job came to its queue: when it was enqueued, or came due if that was later. None when
+    ActiveJob has written no time."""
+    job = _job(class_name, args) or {}
     moments = [times.parse(job.get(key)) for key in ("enqueued_at", "scheduled_at")]
     return max((moment for moment in moments if moment is not None), default=None)
 

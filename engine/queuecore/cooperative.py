@@ -24,3 +24,22 @@ def at_once(work: Slices[T]) -> T:
             next(work)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
+
+
+#: A key goes through several tasks before it is painted, and each takes a turn.
+_TURNS = 4
+
+
+async def in_turns(work: Slices[T]) -> T:
+    """Do work in slices, with some turns of the event loop for others between two of them.
+    Cancelled, it is left where it paused."""
+    # Imported here: a worker does without it.
+    import asyncio
+
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)

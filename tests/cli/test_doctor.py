@@ -17,7 +17,8 @@ from tests.engine.direct import Direct
 from tests.engine.peer import Peer, each
 from tests.scripts import FILES
 
-from qtop.commands import checks, lease
+from qtop.commands import checks
+from qtop.commands.fleet_checks import find_out
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
 from resque.errors import AuthRefused, Busy, MissingCommand, Refused
@@ -551,6 +552,6 @@ def test_a_scheduler_is_at_work_while_it_renews_its_lock(
     def sleep(seconds: float) -> None:
         passed[0] += seconds
 
-    found = lease.find_out(lambda: lock(passed[0]), sleep=sleep, runs_here=lambda _: runs_here)
+    found = find_out(lambda: lock(passed[0]), sleep=sleep, runs_here=lambda _: runs_here)
     assert server_checks.scheduler(found, False, 0, 0).level == level
     assert passed[0] <= 11

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tests.engine.direct import Direct
 
 from qtop.commands import enqueue
-from qtop.commands.session import Session
+from qtop.commands.connection import Session
 
 
 def test_a_delay_counts_from_the_clock_of_the_server(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qtop.search.patterns import BadPattern, pattern
+from qtop.search.filter_language import BadPattern, pattern
 
 
 @pytest.mark.parametrize(

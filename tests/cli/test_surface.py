@@ -34,7 +34,6 @@ def test_importing_the_command_line_is_light() -> None:
     assert {name for name in held if name.startswith("qtop.")} == {
         "qtop.commands.cli",
         "qtop.commands",
-        "qtop.commands.lazy",
     }
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from tests.cli.conftest import Push
 from tests.engine.direct import Direct
 
-from qtop.commands import session
+from qtop.commands import connection
 from qtop.commands.cli import main
 from queuecore.exchange import Call, Command, Exchange, Operation, drive, refusal
 from queuecore.lean import LeanStore
@@ -286,7 +286,7 @@ def test_a_server_that_answers_nothing_for_now_leaves_everything_unknown(
         return None if is_answered else refusal(text)
 
     monkeypatch.setattr(FaultyStore, "fault", staticmethod(busy))
-    monkeypatch.setattr(session, "LeanStore", FaultyStore)
+    monkeypatch.setattr(connection, "LeanStore", FaultyStore)
     for name in COMMANDS:
         status, out, err = run(name, well)
         assert (status, text.partition(" ")[0] in err) == (3, True), name
@@ -303,6 +303,6 @@ def test_what_comes_not_in_time_is_unknown(
 
     def spoil() -> None:
         monkeypatch.setattr(FaultyStore, "fault", staticmethod(late))
-        monkeypatch.setattr(session, "LeanStore", FaultyStore)
+        monkeypatch.setattr(connection, "LeanStore", FaultyStore)
 
     check_all(well, "everything" if trip < 2 else "", spoil)

@@ -6,35 +6,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from qtop.keymap import (
-    dialogs,
-    everywhere,
-    failed,
-    history,
-    jobs,
-    keymap,
-    lists,
-    local,
-    overview,
-    queues,
-    scheduled,
-    tables,
-    texts,
-    workers,
-)
-from qtop.keymap.keymap import DANGERS, PLACES, Action
+from qtop.keymap import keymap, table
+from qtop.keymap.action import DANGERS, PLACES, Action
 
 PARTS: Final[dict[str, tuple[Action, ...]]] = {
-    "Everywhere": everywhere.ACTIONS,
-    "In lists": (*tables.OPENING, *lists.ACTIONS, *overview.ACTIONS, *tables.MOVING),
-    "Queues and waiting jobs": (*queues.ACTIONS, *jobs.ACTIONS),
-    "Workers": workers.ACTIONS,
-    "Failed": failed.ACTIONS,
-    "Scheduled": scheduled.ACTIONS,
-    "Local, and the logs": local.ACTIONS,
-    "History": history.ACTIONS,
-    "Details": texts.ACTIONS,
-    "Questions, filters, the palette": dialogs.ACTIONS,
+    "Everywhere": table.EVERYWHERE,
+    "In lists": (*table.OPENING, *table.LISTS, *table.OVERVIEW, *table.MOVING),
+    "Queues and waiting jobs": (*table.QUEUES, *table.JOBS),
+    "Workers": table.WORKERS,
+    "Failed": table.FAILED,
+    "Scheduled": table.SCHEDULED,
+    "Local, and the logs": table.LOCAL,
+    "History": table.HISTORY,
+    "Details": table.TEXTS,
+    "Questions, filters, the palette": table.DIALOGS,
 }
 
 

@@ -16,7 +16,7 @@ PYTHON = {
     for folder in ("engine", "tui")
     for path in (ROOT / folder).rglob("*.py")
 }
-SCRIPTS = sorted((ROOT / "engine/resque/wire/scripts").glob("*.lua"))
+SCRIPTS = sorted((ROOT / "engine").rglob("*.lua"))
 
 #: Text that can only be a key or a part of one. What a person reads (`queue: mail`) and the
 #: words of the command line (`queue:NAME`) are not keys.

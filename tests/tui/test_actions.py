@@ -8,10 +8,18 @@ from typing import TypeVar
 import pytest
 from tests.tui.looks import FakeSource, failure, snapshot
 
-from qtop.actions.plan import ClearPreview, Outcome, Plan, Plans, RunOperation, look_at, rest_of
+from qtop.actions.plan import (
+    ClearPreview,
+    Outcome,
+    Plan,
+    Plans,
+    RunOperation,
+    Stopped,
+    look_at,
+    rest_of,
+)
 from qtop.actions.runner import ActionRunner
-from qtop.actions.throttle import Stopped
-from qtop.config.undo_limits import UndoLimits
+from qtop.config.limits import UndoLimits
 from qtop.systems.resque.connection import ResqueSystem
 from qtop.systems.resque.failures import FailurePlans
 from queuecore import audit, bulk

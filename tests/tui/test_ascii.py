@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from tests.engine.direct import Direct
 from tests.tui.looks import failure
 
-from qtop.text.glyphs import to_ascii
+from qtop.text.format import to_ascii
 from qtop.text.safe import safe
 from queuecore.address import parse_url
 

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from qtop.search.fields import Subject
 from qtop.search.filter_language import parse
 from qtop.systems.resque import scheduled_search as due_search
-from qtop.systems.resque.scheduled_rows import (
+from qtop.systems.resque.scheduled_search import (
     ClassRow,
+    DelayedSearch,
+    choose,
+    chosen,
     class_filter,
     due_rows,
     moment_of,
     schedule_rows,
 )
-from qtop.systems.resque.scheduled_search import DelayedSearch, choose, chosen
 from queuecore.exchange import Steps
 from queuecore.windows import whole
 from resque.codec import encode

@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.systems.resque.changes import BadPayload
-from qtop.systems.resque.payloads import MOST_BYTES, changed, difference, editor, in_editor, pretty
+from qtop.systems.resque.payloads import (
+    MOST_BYTES,
+    BadPayload,
+    changed,
+    difference,
+    editor,
+    in_editor,
+    pretty,
+)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.tui.looks import failure
 
 from qtop.search.selection import JobSource
-from qtop.systems.resque.exporting import BadExport, line_of, read_line
+from qtop.systems.resque.payloads import BadExport, line_of, read_line
 from qtop.text.redact import Redactor
 from queuecore.windows import Item, whole
 

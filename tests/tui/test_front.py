@@ -7,8 +7,7 @@ from textual.widgets import Button
 
 from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.screens.dialogs import ConfirmDialog
-from qtop.screens.help import HelpScreen
-from qtop.screens.palette import PaletteScreen
+from qtop.screens.help import HelpScreen, PaletteScreen
 
 
 async def run(send: RunOperation) -> Outcome:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.tui.looks import NOW, failure
 
 from qtop.search import failure_groups
-from qtop.search.groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups
+from qtop.search.failure_groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups
 from resque.codec import encode
 
 

@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qtop.systems.resque import host_workers
-from qtop.systems.resque.host_workers import SIGNALS, Wish
+from qtop.systems.resque.workers import SIGNALS, Wish, send_signal
 from resque.store.workers import identity
 
 HOST = socket.gethostname()
@@ -43,7 +42,7 @@ def other() -> Iterator["subprocess.Popen[str]"]:
 def test_a_worker_of_this_machine_gets_the_signal_it_knows(what: Wish) -> None:
     worker = process("resque-3.0.0: Waiting for mail", SIGNALS[what])
     who = identity(f"{HOST}:{worker.pid}:mail")
-    assert host_workers.wish(who, datetime.now(UTC), HOST, what) is None
+    assert send_signal(who, datetime.now(UTC), HOST, what) is None
     assert worker.communicate(timeout=30)[0].strip() == str(int(SIGNALS[what]))
 
 
@@ -65,7 +64,7 @@ def test_whatever_is_not_surely_that_worker_is_left_alone(
     gone.wait()
     words = {"pid": other.pid, "host": HOST, "gone": gone.pid}
     who = identity(worker_id.format(**words))
-    assert host_workers.wish(who, None, HOST, "finish") == reason.format(**words)
+    assert send_signal(who, None, HOST, "finish") == reason.format(**words)
     assert other.poll() is None
 
 
@@ -74,9 +73,9 @@ def test_a_worker_that_goes_by_another_name_is_known_by_its_beginning() -> None:
     who = identity(f"{HOST}-2:{worker.pid}:mail")
     now = datetime.now(UTC)
     reason = f"process {worker.pid} may be another one: {HOST}-2 may be another machine"
-    assert host_workers.wish(who, None, HOST, "finish") == reason
-    assert host_workers.wish(who, now + timedelta(hours=1), HOST, "finish") == reason
-    assert host_workers.wish(who, now, HOST, "finish") is None
+    assert send_signal(who, None, HOST, "finish") == reason
+    assert send_signal(who, now + timedelta(hours=1), HOST, "finish") == reason
+    assert send_signal(who, now, HOST, "finish") is None
     assert worker.communicate(timeout=30)[0].strip() == str(int(signal.SIGQUIT))
 
 
@@ -84,7 +83,7 @@ def test_a_process_that_began_after_the_worker_is_another_one() -> None:
     worker = process("resque-3.0.0: Waiting for mail", signal.SIGQUIT)
     who = identity(f"{HOST}:{worker.pid}:mail")
     hours_ago = datetime.now(UTC) - timedelta(hours=5)
-    reason = host_workers.wish(who, hours_ago, HOST, "finish")
+    reason = send_signal(who, hours_ago, HOST, "finish")
     assert reason == f"process {worker.pid} began after that worker did: another one"
     os.kill(worker.pid, signal.SIGQUIT)
     assert worker.communicate(timeout=30)[0].strip() == str(int(signal.SIGQUIT))

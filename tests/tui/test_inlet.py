@@ -6,7 +6,7 @@ import pytest
 from textual import events
 from textual.message import Message
 
-from qtop.app.terminal.inlet import Inlet
+from qtop.app.terminal.driver import Inlet
 
 #: Pieces of what terminals send, and of what they should not.
 PIECES = (

@@ -13,7 +13,7 @@ from textual.widgets import Button, Checkbox, Input, TextArea
 from qtop.app.app import QtopApp
 from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from qtop.systems.resque.exporting import read_line
+from qtop.systems.resque.payloads import read_line
 from qtop.text.safe import safe
 from queuecore.exchange import Arg, single
 from resque.codec import encode, encode_job

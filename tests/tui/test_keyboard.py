@@ -10,7 +10,7 @@ from textual.keys import _character_to_key
 from qtop.app import input_queue
 from qtop.app.app import QtopApp
 from qtop.app.input_queue import Followed
-from qtop.screens.palette import PaletteScreen
+from qtop.screens.help import PaletteScreen
 from qtop.widgets.filter_input import FilterInput
 
 NAMED = {"\r": "enter", "\x1b": "escape"}

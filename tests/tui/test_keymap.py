@@ -10,27 +10,19 @@ from qtop.app.app import QtopApp
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ACTIONS, PLACES, Where
 from qtop.screens import frame_texts
-from qtop.screens.base import ConsoleScreen
+from qtop.screens.base import ConsoleScreen, MainScreen
 from qtop.screens.dialogs import DIALOG_BINDINGS
-from qtop.screens.failed import FailedScreen
-from qtop.screens.failed_group import GroupScreen
+from qtop.screens.failed import FailedScreen, GroupScreen
 from qtop.screens.failure import FailureScreen
-from qtop.screens.help import HelpScreen, help_lines
+from qtop.screens.help import PALETTE_BINDINGS, HelpScreen, help_lines
 from qtop.screens.history import ActionScreen, HistoryScreen
-from qtop.screens.hosts import HostsScreen
-from qtop.screens.incident import IncidentScreen
-from qtop.screens.job import JobScreen
-from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from qtop.screens.local import LocalScreen
-from qtop.screens.log import LogScreen
-from qtop.screens.overview import OverviewScreen
-from qtop.screens.palette import PALETTE_BINDINGS
+from qtop.screens.jobs import JobScreen, JobsScreen, SetAsideScreen
+from qtop.screens.local import LocalScreen, LogScreen
+from qtop.screens.overview import IncidentScreen, OverviewScreen
 from qtop.screens.queues import QueuesScreen
-from qtop.screens.rows import MainScreen
 from qtop.screens.scheduled import ScheduledScreen
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen
-from qtop.screens.worker import WorkerScreen
-from qtop.screens.workers import WorkersScreen
+from qtop.screens.workers import HostsScreen, WorkerScreen, WorkersScreen
 from qtop.widgets.filter_input import FILTER_BINDINGS
 from qtop.widgets.table import TABLE_BINDINGS
 from qtop.widgets.text_view import TEXT_BINDINGS

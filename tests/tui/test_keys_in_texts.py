@@ -9,13 +9,12 @@ from tests.tui.redis_behind import Redis, on
 from tests.tui.test_failed import entry, fill
 
 from qtop.actions.plan import Plans
+from qtop.config.limits import UndoLimits
 from qtop.config.settings import DEFAULTS, Settings
-from qtop.config.undo_limits import UndoLimits
 from qtop.keymap import keymap
-from qtop.monitor.ui_policy import UiPolicy
+from qtop.monitor.state import UiPolicy
 from qtop.screens.payload_editor import EditorDialog
-from qtop.search.chosen import Selection
-from qtop.search.selection import JobSource
+from qtop.search.selection import JobSource, Selection
 from qtop.systems.resque.failures import FailurePlans
 from qtop.systems.resque.queues import JobPlans
 from qtop.systems.resque.scheduled import DelayedPlans

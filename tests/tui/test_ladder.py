@@ -2,8 +2,7 @@
 
 import pytest
 
-from qtop.actions import escalation
-from qtop.actions.plan import Outcome, Plan, RunOperation
+from qtop.actions.plan import Outcome, Plan, RunOperation, danger_in_production, escalate
 from qtop.keymap.keymap import Danger
 
 
@@ -27,14 +26,14 @@ def plan(danger: Danger, word: str | None = None) -> Plan:
 def test_on_production_each_step_is_one_higher(
     before: Danger, word: str | None, after: Danger, asked: str | None
 ) -> None:
-    now = escalation.escalate(plan(before, word), "prod")
+    now = escalate(plan(before, word), "prod")
     assert (now.danger, now.word) == (after, asked)
-    assert escalation.danger_in_production(before, "prod") == after
+    assert danger_in_production(before, "prod") == after
     assert (now.what, now.run) == ("Do it", run)
 
 
 @pytest.mark.parametrize("danger", ["none", "undoable", "confirm", "typed"])
 def test_elsewhere_nothing_changes(danger: Danger) -> None:
     usual = plan(danger, "mail" if danger == "typed" else None)
-    assert escalation.escalate(usual, None) is usual
-    assert escalation.danger_in_production(danger, None) == danger
+    assert escalate(usual, None) is usual
+    assert danger_in_production(danger, None) == danger

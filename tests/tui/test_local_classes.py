@@ -1,6 +1,6 @@
 """Whether a worker of our own would know the classes that wait."""
 
-from qtop.local.classes import unknown_classes
+from qtop.local.import_check import unknown_classes
 from resque.store.waiting_classes import WaitingClasses
 
 

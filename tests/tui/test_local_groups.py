@@ -17,12 +17,10 @@ import psutil
 import pytest
 from tests.tui.local_yard import SECRET_URL, Yard, of_folder, script, until
 
-from qtop.local import folders, state_file, worker_slot
-from qtop.local.folders import FOLDERS_KEPT, CannotStart
-from qtop.local.groups import quit_leftovers
+from qtop.local import groups, state_file, worker_slot
+from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
 from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest
-from qtop.local.leftovers import remains
-from qtop.local.state_file import GroupReport, SlotState, StateFile
+from qtop.local.state_file import GroupReport, SlotState, StateFile, remains
 
 
 @pytest.fixture
@@ -466,11 +464,11 @@ async def test_a_console_that_looks_around_is_no_hindrance_to_another_that_start
     def make(path: Path, mode: int) -> None:
         os.mkfifo(path, mode)
         monkeypatch.undo()
-        owner = folders._lock(path.parent)
+        owner = _lock(path.parent)
         assert owner is not None
         threading.Timer(0.2, os.close, (owner,)).start()
 
-    monkeypatch.setattr(folders, "os", SimpleNamespace(**{**vars(os), "mkfifo": make}))
+    monkeypatch.setattr(groups, "os", SimpleNamespace(**{**vars(os), "mkfifo": make}))
     await yard.start()
     assert yard.states() == ["running"]
 
@@ -534,7 +532,7 @@ async def test_only_the_newest_folders_are_kept(yard: Yard) -> None:
     assert len(names) == FOLDERS_KEPT + 1
     assert group.id in names
     assert "20200101-000000-1-1" not in names
-    folders.tidy(root, ())
+    tidy(root, ())
     assert group.folder.is_dir()
 
 

@@ -10,9 +10,8 @@ from tests.tui.local_yard import until as until_so
 from textual.app import App, ComposeResult
 
 from qtop.local import logs
-from qtop.local.levels import level, without_colours
-from qtop.local.log_file import LogFile
-from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, Tail
+from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, Tail, level, without_colours
+from qtop.local.worker_slot import LogFile
 from qtop.widgets import log_view
 from qtop.widgets.log_view import LogLine, LogView
 from resque.worker.log import WorkerLogLine, as_json, told

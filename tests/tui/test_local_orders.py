@@ -10,8 +10,8 @@ import pytest
 from tests.tui.local_yard import Yard
 
 from qtop.local import import_check, launch
+from qtop.local.import_check import ModuleMemory
 from qtop.local.launch import BadOrder, LaunchRequest, without_password
-from qtop.local.modules import ModuleMemory
 from qtop.screens.start_dialog import read_order
 from resque.store.waiting_classes import WaitingClasses
 

@@ -29,14 +29,12 @@ from textual.widgets import Button, Input
 from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
-from qtop.local.rows import LocalWorkerRow
 from qtop.local.state_file import GroupInfo, GroupReport, SlotState
-from qtop.local.usage import Sampler, Usage
+from qtop.local.usage import LocalWorkerRow, Sampler, Usage
 from qtop.screens import local_cells
-from qtop.screens.local import LocalScreen
-from qtop.screens.log import LogScreen
+from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.start_dialog import StartDialog
-from qtop.systems.resque.operator_identity import operator_identity as actor
+from qtop.systems.resque.connection import operator_identity as actor
 from qtop.widgets.log_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable

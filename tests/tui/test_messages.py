@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.search.messages import normalised, statuses
+from qtop.search.failure_groups import normalised, statuses
 
 
 @pytest.mark.parametrize(

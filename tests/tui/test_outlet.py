@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qtop.app.terminal.output_thread import MOST_WAITING, OutputThread
+from qtop.app.terminal.driver import MOST_WAITING, OutputThread
 
 DEADLINE_S = 30.0
 SCREEN = "x" * (MOST_WAITING // 4)

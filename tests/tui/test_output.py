@@ -10,9 +10,8 @@ from rich.cells import cell_len
 from tests.kills.scale import either
 from tests.tui.emulator import Emulator
 
-from qtop.app.terminal.ansi import CERTAIN
+from qtop.app.terminal.ansi import CERTAIN, PLAIN, Style, after, change
 from qtop.app.terminal.diff import SYNC_BEGIN, SYNC_END, Output
-from qtop.app.terminal.styles import PLAIN, Style, after, change
 
 COLUMNS, LINES = 12, 3
 NO_WRAP = "\x1b[?7l"

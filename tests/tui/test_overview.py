@@ -23,12 +23,10 @@ from qtop.app.app import QtopApp
 from qtop.keymap import keymap
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.series import KEPT, Series
-from qtop.monitor.ui_policy import UiPolicy
-from qtop.screens.incident import IncidentScreen
-from qtop.screens.overview import OverviewScreen
-from qtop.screens.overview_tables import MENDING, advice, coarse
-from qtop.screens.rows import RowsScreen
-from qtop.text.charts import area
+from qtop.monitor.state import UiPolicy
+from qtop.screens.base import RowsScreen
+from qtop.screens.overview import MENDING, IncidentScreen, OverviewScreen, advice, coarse
+from qtop.text.format import area
 from qtop.widgets.bars import Bar
 from qtop.widgets.table import Table
 from queuecore.exchange import single

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qtop.actions.throttle import Throttle, paced, reined
+from qtop.actions.plan import Throttle, paced, reined
 from queuecore.bulk import TAKE_ITEMS
 from queuecore.exchange import Exchange, Steps, drive
 from resque.errors import StoreError, Unreachable

@@ -11,8 +11,7 @@ from qtop.commands.cli import _PLACES
 from qtop.keymap import keymap
 from qtop.keymap.synonyms import COMMANDS, SYNONYMS
 from qtop.screens.failed import FailedScreen
-from qtop.screens.help import HelpScreen
-from qtop.screens.palette import matching, nothing_word, place_of
+from qtop.screens.help import HelpScreen, matching, nothing_word, place_of
 from qtop.screens.queues import QueuesScreen
 
 

@@ -5,7 +5,7 @@ from tests.engine.direct import Direct
 from tests.scripts import SCRIPTS
 
 from qtop.keymap import keymap
-from qtop.systems.resque import permissions
+from qtop.systems.resque.connection import ACTION_SCRIPTS, LOCAL, commands, forbidden
 from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque.keys import Keys
@@ -15,16 +15,16 @@ CHANGING = {action.id for action in keymap.ACTIONS if action.changes}
 
 
 def test_what_is_listed_exists_and_is_known() -> None:
-    listed = [action for actions in permissions.SCRIPTS.values() for action in actions]
+    listed = [action for actions in ACTION_SCRIPTS.values() for action in actions]
     assert len(listed) == len(set(listed))
-    assert {*listed, *permissions.LOCAL} <= CHANGING
-    texts = {name: SCRIPTS[name].text for name in permissions.SCRIPTS}
+    assert {*listed, *LOCAL} <= CHANGING
+    texts = {name: SCRIPTS[name].text for name in ACTION_SCRIPTS}
     assert all(b"redis.call(" in text for text in texts.values())
 
 
 def test_an_action_needs_what_its_script_calls_and_scripts_as_such() -> None:
-    assert {"LREM", "RPUSH", "EVALSHA", "EVAL"} <= permissions.commands("requeue")
-    assert permissions.commands("unheard-of") == {"EVAL", "EVALSHA"}
+    assert {"LREM", "RPUSH", "EVALSHA", "EVAL"} <= commands("requeue")
+    assert commands("unheard-of") == {"EVAL", "EVALSHA"}
 
 
 def forbidden_with(url: str, *rights: str) -> dict[str, str]:
@@ -34,7 +34,7 @@ def forbidden_with(url: str, *rights: str) -> dict[str, str]:
         direct("ACL", "SETUSER", "ada", "on", ">pw", "~*", "&*", *rights)
         try:
             with Store(f"unix://ada:pw@{path}?db=0") as store:
-                return store.run(permissions.forbidden(KEYS))
+                return store.run(forbidden(KEYS))
         finally:
             direct("ACL", "DELUSER", "ada")
 
@@ -48,7 +48,7 @@ def test_whoever_may_do_everything_is_forbidden_nothing(redis_url: str) -> None:
 def test_a_missing_command_forbids_the_actions_that_need_it_and_says_which(redis_url: str) -> None:
     found = forbidden_with(redis_url, "+@all", "-ltrim", "-lset")
     assert {"requeue", "delete", "clear_queue", "clear_failures"} <= set(found)
-    assert not {"pause", "pause_all", *permissions.LOCAL} & set(found)
+    assert not {"pause", "pause_all", *LOCAL} & set(found)
     assert "may not run LTRIM" in found["clear_queue"]
     assert "extend its ACL" in found["clear_queue"]
 
@@ -56,14 +56,14 @@ def test_a_missing_command_forbids_the_actions_that_need_it_and_says_which(redis
 @pytest.mark.redis
 def test_whoever_may_only_read_is_forbidden_all_that_changes_redis(redis_url: str) -> None:
     found = forbidden_with(redis_url, "+@read", "+@connection")
-    assert set(found) == CHANGING - permissions.LOCAL
+    assert set(found) == CHANGING - LOCAL
     assert "may not run EVAL" in found["requeue"]
 
 
 @pytest.mark.redis
 def test_without_scripts_nothing_that_changes_redis_is_allowed(redis_url: str) -> None:
     found = forbidden_with(redis_url, "+@all", "-eval", "-evalsha")
-    assert set(found) == CHANGING - permissions.LOCAL
+    assert set(found) == CHANGING - LOCAL
 
 
 @pytest.mark.redis

@@ -8,13 +8,12 @@ from tests.tui.looks import FakeSource, fleet
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from qtop.actions.plan import Outcome, Plan, RunOperation
-from qtop.actions.throttle import Throttle
+from qtop.actions.plan import Outcome, Plan, RunOperation, Throttle
 from qtop.app.app import QtopApp
 from qtop.keymap.keymap import Danger
 from qtop.screens.dialogs import MOST_BY_LETTER, ConfirmDialog
-from qtop.screens.export_dialog import ExportDialog
-from qtop.widgets.field import Box
+from qtop.screens.export import ExportDialog
+from qtop.widgets.filter_input import Box
 
 
 async def run(send: RunOperation) -> Outcome:

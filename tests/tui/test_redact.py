@@ -7,8 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qtop.text.redact import HIDDEN, MOST_CHARACTERS, OPEN, Redactor
-from qtop.text.secret_names import HINTS, is_secret
+from qtop.text.redact import HIDDEN, HINTS, MOST_CHARACTERS, OPEN, Redactor, is_secret
 
 REDACTOR = Redactor()
 

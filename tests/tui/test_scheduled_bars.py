@@ -7,9 +7,13 @@ import pytest
 
 from qtop.screens import scheduled_bars
 from qtop.search.filter_language import parse
-from qtop.systems.resque.scheduled_page import Master, ScheduledPage
-from qtop.systems.resque.scheduled_rows import ScheduleRow
-from qtop.systems.resque.scheduled_search import MOST_LISTED, DelayedSearch
+from qtop.systems.resque.scheduled_search import (
+    MOST_LISTED,
+    DelayedSearch,
+    Master,
+    ScheduledPage,
+    ScheduleRow,
+)
 from qtop.widgets.bars import Span
 from resque.store.delayed_outlook import Outlook, Share
 from resque.store.published import OfFile

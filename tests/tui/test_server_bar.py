@@ -1,6 +1,6 @@
 """What the console tells of the server itself, in brief."""
 
-from qtop.widgets.server_bar import server
+from qtop.widgets.bars import server
 from resque.store.server_info import ServerInfo
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from qtop.config.file import BadSettings, SettingsFile, settings_path
-from qtop.config.limits import Thresholds
-from qtop.config.settings import Given, Settings, resolve, warnings
-from qtop.config.undo_limits import UndoLimits
-from qtop.config.values import SCALARS
-from qtop.keymap import keymap, rebinding
+from qtop.config.limits import Thresholds, UndoLimits
+from qtop.config.settings import SCALARS, Given, Settings, resolve, warnings
+from qtop.keymap import keymap
+from qtop.keymap.keymap import clashes
 from qtop.screens.fitting import check_settings, screens
 
 Write = Callable[[str], SettingsFile]
@@ -380,7 +379,7 @@ def test_settings_that_fit_pass(write: Write, text: str) -> None:
 def test_the_table_of_keys_itself_has_no_clash() -> None:
     places = [{*page.PLACES, "everywhere"} for page in screens()]
     assert len(places) > 5
-    assert rebinding.clashes(keymap.ACTIONS, {}, places) == []
+    assert clashes(keymap.ACTIONS, {}, places) == []
 
 
 def test_every_setting_has_a_reader_and_a_default() -> None:

@@ -14,8 +14,7 @@ from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.explained_drops import without_deeds
 from qtop.monitor.incidents.incident import Check, Incident
-from qtop.monitor.incidents.rules import IncidentRules
-from qtop.monitor.incidents.steady import STAYS_S, Steady
+from qtop.monitor.incidents.rules import STAYS_S, IncidentRules, Steady
 from qtop.monitor.poller import PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows

@@ -9,7 +9,7 @@ from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.stray_rows import unregistered_rows
+from qtop.monitor.rows import unregistered_rows
 from qtop.monitor.stray_watch import FIRST_AFTER_S, StrayWatch
 from queuecore.exchange import single
 from resque.errors import Unreachable

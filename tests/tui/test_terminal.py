@@ -69,7 +69,7 @@ QtopApp.on_unmount = once_more
 
 #: What reads keys stumbles, or Textual gives up by itself.
 UNREADABLE = """
-from qtop.app.terminal.inlet import Inlet
+from qtop.app.terminal.driver import Inlet
 def stumble(inlet, raw):
     raise ValueError("what a job says")
 Inlet.take = stumble

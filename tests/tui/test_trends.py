@@ -9,7 +9,7 @@ from tests.tui.looks import NOW, FakeSource, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
-from qtop.monitor.trends import STEP_S, TREND_KEPT, TrendRecorder, fewer
+from qtop.monitor.series import STEP_S, TREND_KEPT, TrendRecorder, fewer
 
 pytestmark = pytest.mark.usefixtures("in_utc")
 

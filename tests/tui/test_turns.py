@@ -15,14 +15,13 @@ from tests.tui.looks import NOW, FakeSource, queue, snapshot, worker
 from tests.tui.test_poller import Clock, run_until
 
 from qtop.app.app import QtopApp
-from qtop.app.turns import in_turns
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.state import ConsoleState
 from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url
-from queuecore.cooperative import Slices, at_once
+from queuecore.cooperative import Slices, at_once, in_turns
 from resque.keys import Keys
 from resque.store.snapshot import Snapshot
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from qtop.config.limits import UndoLimits, undo_settings
 from qtop.config.settings import Settings
-from qtop.config.undo_limits import UndoLimits, undo_settings
 from resque.errors import BadOption
 
 

@@ -15,11 +15,10 @@ from tests.tui.test_verdicts import judged
 
 from qtop.app.app import QtopApp
 from qtop.monitor.drops import NO_FALLS
-from qtop.monitor.hosts import host_rows
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.jobs import Durations
 from qtop.monitor.rates import UNKNOWN
-from qtop.monitor.rows import FleetRows
+from qtop.monitor.rows import FleetRows, host_rows
 from qtop.monitor.series import SeriesRecorder
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts

@@ -11,7 +11,7 @@ from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
 
 from qtop.config.limits import Thresholds
 from qtop.monitor.incidents.incident import Incident, Link, troubles
-from qtop.monitor.incidents.pauses import paused_by
+from qtop.monitor.incidents.queues import paused_by
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.row_builder import RowBuilder
 from qtop.systems.resque.connection import skew_s

@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtop.actions.precedence import ForegroundPriority
-from qtop.search.following import Follower
-from qtop.search.list_walk import Walk
-from qtop.search.walker import walk
+from qtop.actions.runner import ForegroundPriority
+from qtop.search.list_walk import Follower, Walk, walk
 from queuecore.exchange import Call, Exchange
 from queuecore.windows import Stretch, whole
 from resque.errors import Unreachable

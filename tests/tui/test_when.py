@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from qtop.search.when import BadMoment, parse_moment
+from qtop.search.filter_language import BadMoment, parse_moment
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 600_000, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -15,9 +15,8 @@ from tests.tui.test_local_screen import running, start
 
 from qtop.app.app import QtopApp
 from qtop.local.usage import ancestors
-from qtop.screens.log import LogScreen
-from qtop.screens.worker import WorkerScreen
-from qtop.screens.workers import WorkersScreen
+from qtop.screens.local import LogScreen
+from qtop.screens.workers import WorkerScreen, WorkersScreen
 
 HOST = socket.gethostname()
 

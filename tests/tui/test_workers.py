@@ -14,10 +14,9 @@ from tests.tui.console import assert_snapshot, console, table_of, until, until_s
 from tests.tui.looks import FakeSource, fleet, snapshot, worker
 from tests.tui.redis_behind import KEYS, Redis, on
 
-from qtop.monitor.hosts import host_rows
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import WorkerRow
-from qtop.systems.resque.host_workers import SIGNALS
+from qtop.monitor.rows import WorkerRow, host_rows
+from qtop.systems.resque.workers import SIGNALS
 from queuecore.exchange import Exchange, single
 from queuecore.values import replace
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from queuecore import active_job
 from queuecore.exchange import Command, Exchange, Reply
+from resque.codec import Payload, decode_payload
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -48,3 +51,13 @@ def read(queues: Sequence[str], replies: Iterable[Reply]) -> Fronts:
         else:
             found.update((name, item) for name, item in zip(batch, items, strict=True) if item)
     return Fronts(found, problem)
+
+
+def waiting_since(raw: bytes) -> datetime | None:
+    """When the job of a payload came to its queue; None when nothing tells: Resque itself writes no
+    time. O(bytes)."""
+    # Others are not worth decoding.
+    payload = decode_payload(raw) if b"enqueued_at" in raw else None
+    if not isinstance(payload, Payload):
+        return None
+    return active_job.waiting_since(payload.class_name, payload.args)

@@ -7,21 +7,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from qtop.actions import escalation
-from qtop.actions.plan import Outcome, Plan, Plans
-from qtop.actions.precedence import ForegroundPriority
-from qtop.actions.runner import ActionRunner, Progress
+from qtop.actions.plan import Outcome, Plan, Plans, escalate
+from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
+from qtop.local.import_check import ModuleMemory
 from qtop.local.launch import LaunchRequest
-from qtop.local.modules import ModuleMemory
 from qtop.local.workers import LocalWorkers
 from qtop.screens import audit_text
-from qtop.screens.date_dialog import DateDialog
-from qtop.screens.dialogs import ConfirmDialog, LookingDialog
+from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.systems.resque.connection import System
+from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.failures import FailurePlans
-from qtop.systems.resque.operator_identity import operator_identity as actor
 from qtop.systems.resque.queues import JobPlans
 from qtop.systems.resque.scheduled import DelayedPlans
 from qtop.systems.resque.scheduled_search import DelayedSelection
@@ -234,7 +231,7 @@ class ActionController:
             else:
                 self._app.say("nothing was changed", "dim")
 
-        plan = escalation.escalate(plan, self._app.settings.production)
+        plan = escalate(plan, self._app.settings.production)
         if plan.danger in ("confirm", "typed"):
             self._app.push_screen(ConfirmDialog(plan), answered)
         else:

@@ -7,8 +7,10 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from threading import Thread
+from typing import Any, Final, ParamSpec, TypeVar
 
 from textual import events
 from textual.worker import WorkerFailed
@@ -17,7 +19,41 @@ from qtop.app import crash
 from qtop.app.input_queue import InputQueue
 from qtop.app.leave_signals import LeaveSignals
 from qtop.app.terminal.driver import TerminalDriver
-from qtop.app.threads import UnwaitedThreads
+
+# Threads that nobody waits for.
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class UnwaitedThreads(ThreadPoolExecutor):
+    """Runs each function in a thread of its own, which does not keep the process alive.
+
+    For an event loop's calls that block: a name server that does not answer holds its caller for
+    half a minute, and the loop's own threads would hold up for as long whoever wants to leave. Only
+    for functions that may be left in the middle.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Begin; the future gets what the function returns or raises."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        Thread(target=run, name=f"qtop-{getattr(fn, '__name__', 'call')}", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Return at once: there is nothing that has to be finished."""
+
 
 WATCHDOG_S: Final = 5.0
 

@@ -9,20 +9,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from qtop.actions import escalation
-from qtop.actions.plan import Outcome, Plan, RunOperation
-from qtop.local.folders import CannotStart
-from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup
+from qtop.actions.plan import Outcome, Plan, RunOperation, escalate
+from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
+from qtop.local.import_check import ModuleMemory
 from qtop.local.launch import BadOrder, LaunchRequest
-from qtop.local.modules import ModuleMemory
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.rows import WorkerRow
-from qtop.screens.dialogs import ConfirmDialog
-from qtop.screens.leaving import QuitDialog, WaitingDialog
-from qtop.screens.log import LogScreen
+from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog
+from qtop.screens.local import LogScreen
 from qtop.screens.start_dialog import StartDialog
-from qtop.systems.resque.operator_identity import operator_identity as actor
+from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import counted, safe
 from queuecore import audit
 from queuecore.action_record import ActionRecord
@@ -227,7 +224,7 @@ class LocalWorkerController:
         queues = ", ".join(dict.fromkeys(safe(worker.queues) for worker in workers))
         details = (f"Queues: {queues}", f"It {words}." if many == 1 else f"Each {words}.")
         plan = Plan(what, verb.split()[0], details, "confirm", run, many=many)
-        plan = escalation.escalate(plan, self._app.settings.production)
+        plan = escalate(plan, self._app.settings.production)
         self._app.push_screen(ConfirmDialog(plan), answered)
 
     def pause_registered(self, rows: Iterable[WorkerRow]) -> None:

@@ -5,29 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
-from qtop.commands.connection import Connection
+from qtop.commands.connection import Connection, Session
 from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
-from qtop.commands.session import Session
-from qtop.config.undo_limits import UndoLimits
-from qtop.search.chosen import Selection
+from qtop.config.limits import UndoLimits
 from qtop.search.fields import of_failure
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES
-from qtop.search.selection import Hit, JobSource, Scanned, scan
-from qtop.systems.resque.operator_identity import operator_identity as actor
+from qtop.search.selection import Hit, JobSource, Scanned, Selection, scan
+from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import safe
-from queuecore import windows
+from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import JobRef, Result
+from queuecore.bulk import Decide, JobRef, Result
 from queuecore.exchange import Operation
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
 from resque.store import failures, poison, queues
-from resque.store.failures import Failure
+from resque.store.failures import FAILED, Failure
+from resque.store.lock_freeing import Leaving, and_free, noting
 
 #: Does the action to what is marked.
 Act = Callable[[Keys, Sequence[JobRef], ActionRecord], Operation[Result]]
@@ -250,3 +249,54 @@ def _how_many(source: JobSource, chosen: Selection, scanned: Scanned) -> str:
     number = len(chosen.marks) - sum(chosen.refusals.values())
     of = f" of {scanned.length:,}" if len(chosen.marks) < scanned.length else ""
     return f"{counted(number, source.noun)}{of} in {safe(str(source))}"
+
+
+# Taking items off a list, for commands.
+
+
+def taken(
+    keys: Keys, source: JobSource, marks: Sequence[JobRef], decide: Decide, trail: ActionRecord
+) -> Operation[Result]:
+    """Take items off their list; with waiting jobs go the locks of Ruby's plug-ins."""
+    if source.kind != "queue":
+        return bulk.take(keys, source.key(keys), marks, decide, trail)
+    leaving = Leaving(keys, source.name)
+    taking = bulk.take(keys, source.key(keys), marks, noting(leaving, decide), trail)
+    return and_free(taking, leaving)
+
+
+# What `--from` selects: failures, waiting jobs, items set aside.
+
+
+class _SourceType(click.ParamType[JobSource]):
+    name = "source"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> JobSource:
+        if isinstance(value, JobSource):
+            return value
+        kind, colon, name = str(value).partition(":")
+        if kind == "failed":
+            return JobSource("failed", name or FAILED)
+        if kind in ("queue", "unreadable") and colon:
+            return JobSource("queue" if kind == "queue" else "unreadable", name)
+        hint = "" if ":" in str(value) else f"; for the queue write queue:{value}"
+        self.fail(
+            f"{value!r} is none of: failed, queue:NAME, unreadable:NAME (what was set aside from "
+            f"a queue), failed:LIST (where each queue has a list of failures){hint}",
+            param,
+            ctx,
+        )
+
+
+SOURCE: Final = _SourceType()
+
+from_option = click.option(
+    "--from",
+    "source",
+    type=SOURCE,
+    required=True,
+    metavar="SOURCE",
+    help="Where: failed, queue:NAME, or unreadable:NAME for what was set aside from a queue.",
+)

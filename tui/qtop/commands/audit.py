@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
 from qtop.commands.output import OutputColumn, leave_if_none, moment, write
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter

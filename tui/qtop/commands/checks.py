@@ -10,15 +10,66 @@ from statistics import median
 from types import MappingProxyType
 from typing import Final
 
-from qtop.commands.remedies import remedy
 from qtop.monitor.incidents.server_checks import Finding, argument, named
-from qtop.monitor.incidents.strays import troubles
+from qtop.monitor.incidents.workers import troubles
 from qtop.text.safe import counted
-from resque.errors import AuthRefused, Busy, MissingCommand, ResqueError
+from resque.errors import (
+    AuthRefused,
+    BadUrl,
+    Busy,
+    MissingCommand,
+    NoServer,
+    NotPersisting,
+    NotRedis,
+    OutOfMemory,
+    ReadOnly,
+    ResqueError,
+    TooManyClients,
+    Unreachable,
+    WrongType,
+)
+from resque.store import ownership
+from resque.store.neighbours import Neighbours
+from resque.store.ownership import Ownership
 from resque.store.registration import Unregistered
 from resque.store.samples import Sample
 from resque.store.server_info import ServerInfo
 from resque.store.strays import Strays
+
+# What to do about an error of Redis, for those who ask `qtop doctor`.
+
+#: The first that fits; a subclass comes before its base.
+_REMEDIES: Final[tuple[tuple[type[ResqueError], str], ...]] = (
+    (TooManyClients, "end clients that are not needed, or raise maxclients in its configuration"),
+    (Unreachable, "correct the URL, or start Redis there"),
+    (BadUrl, "correct the URL"),
+    (NotRedis, "correct the host and port of the URL"),
+    (NoServer, "name a Redis with --url"),
+    (MissingCommand, "have the command allowed there, or do without what needs it"),
+    (NotPersisting, "free its disk, look into its log, and have it save: BGSAVE"),
+    (OutOfMemory, "raise maxmemory where the machine has more, or let workers catch up"),
+    (ReadOnly, "connect to the primary"),
+    (Busy, "wait until that is over, then ask again"),
+    (WrongType, "see whose key it is before you change it: another system may use this namespace"),
+)
+#: What refuses everything that has no login, or a wrong one, in Redis's own words.
+_OF_THE_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")
+
+
+def remedy(error: ResqueError) -> str:
+    """What to do about an error, beside what its message says."""
+    if isinstance(error, AuthRefused):
+        right = "have the user's rights extended: `rights` names what is missing"
+        return "correct the login in the URL" if is_of_the_login(error) else right
+    fitting = (text for kind, text in _REMEDIES if isinstance(error, kind))
+    return next(fitting, "see that this works first, then ask again")
+
+
+def is_of_the_login(error: ResqueError) -> bool:
+    """Whether an error says that nothing can be asked without another login."""
+    is_refused = isinstance(error, AuthRefused)
+    return is_refused and any(f"says: {code}" in str(error) for code in _OF_THE_LOGIN)
+
 
 _SLOW_MS: Final = 50
 
@@ -214,3 +265,41 @@ def duplicates(
         return Finding("duplicates", "OK", f"jobs are alike, byte for byte: {named(told)}")
     where = f"in workers' hands and among the first 1,000 of {counted(queues, 'queue')}"
     return Finding("duplicates", "OK", f"no job was found more than once, {where}")
+
+
+# Which systems live in a database, in words: for `qtop doctor`.
+
+
+def system_findings(found: Neighbours, ours: str) -> Iterator[Finding]:
+    """Which systems there are, and whether ours is where we look."""
+    yield _systems(found)
+    if found.problem is not None:
+        yield failed("namespace", found.problem)
+        return
+    judged = {ours: found.own, **found.others}
+    foreign = {name: whose.system for name, whose in judged.items() if whose.level != "none"}
+    names = [*found.others]
+    if found.own.of_resque or found.own.level != "none" or found.own.owners:
+        names.append(ours)
+    yield namespaces(names, found.is_complete, ours, foreign)
+
+
+def _systems(found: Neighbours) -> Finding:
+    everything = [found.own, *found.others.values(), found.bare]
+    told = [f"{each.system} under {each.place}{_why(each)}" for each in everything if each.system]
+    told += [f"a connection calls itself {name}" for name in found.clients]
+    text = "; ".join(told) or "neither Resque nor Sidekiq was found"
+    if not found.is_complete:
+        text += "; not all keys were searched"
+    unread = [each for each in everything if each.problem is not None]
+    if unread:
+        text += f"; not all could be read under {unread[0].place} ({unread[0].problem})"
+    # Where it was not looked, another system may live.
+    return Finding("systems", "OK" if found.is_complete and not unread else "UNKNOWN", text)
+
+
+def _why(whose: Ownership) -> str:
+    told = [*whose.signs[:1]]
+    if not whose.is_complete:
+        told.append(f"{ownership.QUEUES} of its queues were looked at, not all")
+    return f" ({'; '.join(told)})" if told else ""

@@ -7,14 +7,18 @@ from dataclasses import replace
 
 import click
 
-from qtop.commands.acting import ActOptions, can_ask, report, undo_seconds
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import dry_run_option, json_option, yes_option
+from qtop.commands.acting import SOURCE, ActOptions, can_ask, report, undo_seconds
+from qtop.commands.connection import (
+    Connection,
+    Session,
+    connection_options,
+    dry_run_option,
+    json_option,
+    yes_option,
+)
 from qtop.commands.output import counted, json_line, line, message
-from qtop.commands.selection import SOURCE
-from qtop.commands.session import Session
 from qtop.search.selection import JobSource
-from qtop.systems.resque.operator_identity import operator_identity as actor
+from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore import windows
 from queuecore.action_record import ActionRecord

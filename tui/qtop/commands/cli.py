@@ -6,14 +6,17 @@ Importing this must stay cheap (`qtop --version` in some 60 ms): the commands ar
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
+import signal
 import sys
-from typing import Any
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, Final, NoReturn
 
 import click
 
 import resque
-from qtop.commands.lazy import LazyCommands
 from resque.errors import (
     BadOption,
     BadUrl,
@@ -23,6 +26,84 @@ from resque.errors import (
     ResqueError,
     StoreError,
 )
+
+# The process a command runs in: its standard streams, and what `ps` shows of it.
+
+_LOGIN: Final = re.compile(r"(?<=://)\S*@")
+_PASSWORD: Final = re.compile(r"(?i)(password=)[^&\s]*")
+
+
+def open_missing_streams() -> None:
+    """Let a standard stream that the caller closed lead nowhere, as under `>&-`. Without it the
+    connection to Redis could become the standard output."""
+    for fd, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nothing, mode, encoding="utf-8"))
+            if nothing != fd:
+                os.dup2(nothing, fd)
+
+
+def become(module: str, environ: Mapping[str, str]) -> NoReturn:
+    """Replace this process by `python -m module`, which lets interrupts (ctrl+c) through as soon as
+    it can. One that comes before that would print a traceback."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.execve(sys.executable, [sys.executable, "-m", module], environ)
+
+
+def hide_login(words: Sequence[str]) -> None:
+    """Show the command line in `ps` without the logins in its URLs. Where none is, nothing is
+    done."""
+    shown = [_PASSWORD.sub(r"\1***", _LOGIN.sub("", word)) for word in words]
+    if shown != list(words):
+        from setproctitle import setproctitle
+
+        setproctitle(" ".join(["qtop", *shown]))
+
+
+def lead_output_nowhere() -> None:
+    """Where the standard output cannot be written to, let what is still in its buffer go, so that
+    the interpreter does not fail over it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+# Commands that are imported only when they run or show their help.
+
+
+class LazyCommands(MutableMapping[str, click.Command]):
+    """The commands of a group by name, each imported when somebody asks for it.
+
+    Args:
+        places: Where each command is, as `module:attribute`.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = dict(places)
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            module, _, attribute = self._places[name].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            self._loaded[name] = command
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places or name in self._loaded
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        self._places.pop(name, None)
+        self._loaded.pop(name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._places, **self._loaded})
+
+    def __len__(self) -> int:
+        return len({**self._places, **self._loaded})
+
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -91,12 +172,8 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         if None in (sys.stdin, sys.stdout, sys.stderr):
-            from qtop.commands.process import open_missing_streams
-
             open_missing_streams()
         if any("://" in word for word in sys.argv):
-            from qtop.commands.process import hide_login
-
             hide_login(sys.argv[1:])
         if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             extra.setdefault("color", False)
@@ -105,7 +182,6 @@ class _Group(click.Group):
         except OSError as error:
             if error.filename is not None:
                 raise
-            from qtop.commands.process import lead_output_nowhere
 
             lead_output_nowhere()
             click.echo(f"qtop: cannot write what there is to say: {error.strerror}", err=True)

@@ -4,22 +4,241 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from qtop.commands.options import REDACT
+from qtop.commands.output import message
 from qtop.config.file import SettingsFile, settings_path
+from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.config.settings import Given, Settings, resolve, warnings
-from qtop.config.undo_limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.text.redact import OPEN, Redactor
+from queuecore import times
+from queuecore.address import parse_url
+from queuecore.exchange import Exchange, Operation, drive, single
+from queuecore.lean import LeanStore
+from resque.errors import NotRedis, ResqueError, StoreError
+from resque.keys import Keys
+from resque.store.guard import Guard
 
 if TYPE_CHECKING:
-    from qtop.commands.session import Session
+    pass
+    pass
+    from qtop.search.filter_language import Filter
+
+
+# The options that several commands share.
+
+DEFAULT_LIMIT = 100
+
+
+class _FilterType(click.ParamType["Filter"]):
+    """Text of the filter language; see `qtop.search.filter_language`."""
+
+    name = "filter"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Filter:
+        # Imported here: showing the help needs none of it.
+        from qtop.search.filter_language import Filter, parse
+
+        if isinstance(value, Filter):
+            return value
+        try:
+            return parse(value)
+        except ResqueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _SpanType(click.ParamType[float]):
+    """A length of time: `90`, `30s`, `5m`, `1h30m`."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        from qtop.search.filter_language import duration_s
+
+        if isinstance(value, float):
+            return value
+        try:
+            return float(value) if str(value).isdecimal() else duration_s(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+FILTER = _FilterType()
+SPAN = _SpanType()
+
+filter_option = click.option(
+    "--filter",
+    "wanted",
+    type=FILTER,
+    default="",
+    help="Which ones, e.g. 'class:Mailers::* age<1h !error:timeout'. Fields: class, error, "
+    "exception, queue, worker, args, args.0.key, id, retried:no, age>1h; /regex/; words.",
+)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: bool | None) -> None:
+    context.meta[REDACT] = value
+
+
+REDACT = "qtop.text.redact"
+"""Where a command's context keeps what was said about secrets: yes, no or nothing."""
+
+redact_option = click.option(
+    "--redact/--no-redact",
+    default=None,
+    expose_value=False,
+    callback=_remember,
+    help="Hide the values of keys like password and token, or show them. Default: hidden in "
+    "tables, whole in JSON and in qtop show.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+log_format_option = click.option(
+    "--log-format",
+    envvar="RESQUE_LOG_FORMAT",
+    type=click.Choice(["text", "json"]),
+    help="How the log is printed (text); json: one object a line, for what collects logs.",
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Tell what would happen; do nothing.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
+
+
+def limit_option(default: int) -> Callable[[F], F]:
+    """`--limit`: how many to show at most; 0 is all."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(0),
+        default=default,
+        show_default=default > 0,
+        help="How many at most; 0: all.",
+    )
+
+
+def listing_options(default_limit: int = 0) -> Callable[[F], F]:
+    """`--filter`, `--limit`, `--json` and `--redact`."""
+
+    def decorate(command: F) -> F:
+        return filter_option(limit_option(default_limit)(json_option(redact_option(command))))
+
+    return decorate
+
+
+# A command's connection to Redis: runs operations, refuses changes, shows how far it is.
+
+T = TypeVar("T")
+
+#: What reading an answer raises when it is none that Redis gives.
+_NONSENSE: Final = (TypeError, ValueError, AttributeError, LookupError, AssertionError)
+_TIMEOUT_S: Final = 10.0
+_PROGRESS_AFTER_S: Final = 0.5
+_ERASE: Final = "\r\x1b[K"
+
+
+class ChangeRefused(ResqueError):
+    """A change was asked for with --read-only. Nothing was done."""
+
+
+class Session:
+    """One Redis and one namespace, for the length of a command.
+
+    It uses the worker's light connection, which is open before the larger client would be
+    imported. Close it at the end.
+    """
+
+    def __init__(self, url: str, connection: Connection) -> None:
+        self.address = parse_url(url)
+        self.keys = Keys(connection.namespace)
+        self.is_read_only = connection.is_read_only
+        self.undo_limits = connection.settings.undo_limits
+        self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
+        self._store = LeanStore(self.address, timeout_s=_TIMEOUT_S, client_name="qtop")
+        self._progress = _Progress()
+        self._warned = False
+        self._guard = Guard(self.keys, times.wall_now, self._warn)
+
+    def _warn(self, text: str) -> None:
+        if not self._warned:
+            message(f"warning: {text}")
+        self._warned = True
+
+    def run(self, operation: Operation[T]) -> T:
+        """Carry out an operation. How much of a long one is done is shown on a terminal.
+
+        Raises StoreError, whose message names the address, ChangeRefused, with --read-only, and
+        BelongsToSidekiq, before anything that writes is sent. Costs what the operation costs, and
+        two round trips before it writes.
+        """
+        try:
+            return drive(self._guard.watching(operation), self._one)
+        except _NONSENSE as error:
+            raise NotRedis(
+                f"{self.address}: what it answers makes no sense to qtop "
+                f"({type(error).__name__}): check that this is Redis"
+            ) from error
+        finally:
+            self._progress.end()
+
+    def refuse_if_sidekiqs(self, queues: Iterable[str] = (), *, failures: bool = False) -> None:
+        """Raises BelongsToSidekiq when the namespace or one of these queues is Sidekiq's, with
+        `failures` also when the list of failures is. Costs as `Guard.vouch`."""
+        self.run(self._guard.vouch(queues, failures=failures))
+
+    def _one(self, exchange: Exchange[Any]) -> Any:
+        self.refuse_if_read_only(exchange.writes)
+        if exchange.progress is not None:
+            self._progress.tell(*exchange.progress)
+        try:
+            return self._store.run(exchange)
+        except StoreError as error:
+            if str(self.address) in str(error):
+                raise
+            raise type(error)(f"{self.address}: {error}") from None
+
+    def refuse_if_read_only(self, writes: bool = True) -> None:
+        """Raises ChangeRefused with --read-only."""
+        if writes and self.is_read_only:
+            raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
+
+    def now(self) -> datetime:
+        """The server's clock. One round trip. Raises StoreError."""
+        return self.run(single(("TIME",), lambda reply: times.from_server(*reply)))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._store.close()
+
+
+class _Progress:
+    """A line on the terminal that says how far a long operation is."""
+
+    def __init__(self) -> None:
+        self._begun_s = time.monotonic()
+        self._is_shown = False
+        self._can_erase = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    def tell(self, done: int, of: int) -> None:
+        if self._can_erase and time.monotonic() - self._begun_s > _PROGRESS_AFTER_S:
+            sys.stderr.write(f"{_ERASE}{done:,} of {of:,}")
+            sys.stderr.flush()
+            self._is_shown = True
+
+    def end(self) -> None:
+        if self._is_shown:
+            sys.stderr.write(_ERASE)
+            self._is_shown = False
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,8 +287,6 @@ class Connection:
     def open(self) -> Iterator[Session]:
         """A session on that Redis, closed at the end. Raises BadUrl and NoServer; connects when
         something is run."""
-        # Imported here: help and usage errors need none of it.
-        from qtop.commands.session import Session
 
         with self.use() as url, closing(Session(url, self)) as session:
             yield session

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
+from qtop.commands.lists import tell
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, moment
-from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.search.fields import of_delayed, text_of
 from qtop.search.filter_language import Filter

@@ -10,14 +10,12 @@ from typing import Final
 
 import click
 
-from qtop.commands import checks, lease, lock_check, schedule_checks, systems
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.fleet_checks import SEE, fleet
+from qtop.commands import checks
+from qtop.commands.checks import is_of_the_login, remedy, system_findings
+from qtop.commands.connection import Connection, Session, connection_options, json_option
+from qtop.commands.fleet_checks import SEE, find_out, fleet, lock_findings, schedule_findings
 from qtop.commands.lists import look_around, master_lock
-from qtop.commands.options import json_option
 from qtop.commands.output import json_line, line
-from qtop.commands.remedies import is_of_the_login, remedy
-from qtop.commands.session import Session
 from qtop.config.limits import USUAL
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
@@ -144,7 +142,7 @@ def _clock(session: Session) -> Iterator[Finding]:
 
 def _systems(session: Session) -> Iterator[Finding]:
     look = neighbours.look_around(session.keys, database=session.address.db, now=session.now())
-    yield from systems.system_findings(session.run(look), session.keys.namespace)
+    yield from system_findings(session.run(look), session.keys.namespace)
 
 
 def _unregistered(session: Session) -> Iterator[Finding]:
@@ -158,7 +156,7 @@ def _strays(session: Session) -> Iterator[Finding]:
 
 
 def _locks(session: Session) -> Iterator[Finding]:
-    yield lock_check.lock_findings(session)
+    yield lock_findings(session)
 
 
 def _scheduler(session: Session) -> Iterator[Finding]:
@@ -170,7 +168,7 @@ def _scheduler(session: Session) -> Iterator[Finding]:
     overdue_s = survey.taken.timestamp() - survey.due
     is_due = overdue_s > USUAL.overdue_delay_s
     lock = master_lock(session)
-    held = lease.find_out(lambda: session.run(schedules.lease(lock)))
+    held = find_out(lambda: session.run(schedules.lease(lock)))
     told = server_checks.scheduler(held, is_due, overdue_s, survey.schedules or 0)
     late = server_checks.late(None if held is None else held.owner, overdue_s)
     yield late if late is not None and told.level in ("OK", "UNKNOWN") else told
@@ -189,7 +187,7 @@ _CHECKS: Final[tuple[tuple[str, DoctorCheck], ...]] = (
     ("locks", _locks),
     ("fleet", fleet),
     ("scheduler", _scheduler),
-    ("schedules", schedule_checks.schedule_findings),
+    ("schedules", schedule_findings),
 )
 
 

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 import click
 
-from qtop.commands.acting import ActOptions, Verb, act
+from qtop.commands.acting import ActOptions, Verb, act, taken
 from qtop.commands.connection import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
-from qtop.commands.taking import taken
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, JobSource, scan
-from qtop.systems.resque.changes import BadPayload, Change, checked
+from qtop.systems.resque.payloads import BadPayload, Change, checked
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Operation

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import SPAN
+from qtop.commands.connection import SPAN, Connection, connection_options
 from qtop.commands.output import counted, line, moment
 from qtop.text.safe import safe
 from queuecore.times import parse

@@ -12,16 +12,21 @@ from typing import Final, NamedTuple, TextIO
 
 import click
 
-from qtop.commands.acting import confirm
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import dry_run_option, filter_option, redact_option, yes_option
+from qtop.commands.acting import SOURCE, confirm, from_option
+from qtop.commands.connection import (
+    Connection,
+    connection_options,
+    dry_run_option,
+    filter_option,
+    redact_option,
+    yes_option,
+)
 from qtop.commands.output import counted, line, message
-from qtop.commands.selection import SOURCE, from_option
 from qtop.commands.unread import Unread
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, JobSource, scan
-from qtop.systems.resque.exporting import BadExport, Exported, line_of, read_line
-from qtop.systems.resque.operator_identity import operator_identity as actor
+from qtop.systems.resque.connection import operator_identity as actor
+from qtop.systems.resque.payloads import BadExport, Exported, line_of, read_line
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from resque.store import failures

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import DEFAULT_LIMIT, listing_options
+from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
+from qtop.commands.lists import tell
 from qtop.commands.output import (
     Listing,
     OutputColumn,
@@ -18,7 +18,6 @@ from qtop.commands.output import (
     tell_rest,
     tell_too_large,
 )
-from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, JobSource, scan

@@ -9,15 +9,21 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import DEFAULT_LIMIT, FILTER, json_option, limit_option, redact_option
+from qtop.commands.connection import (
+    DEFAULT_LIMIT,
+    FILTER,
+    Connection,
+    Session,
+    connection_options,
+    json_option,
+    limit_option,
+    redact_option,
+)
+from qtop.commands.lists import tell
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
-from qtop.commands.session import Session
-from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
-from qtop.monitor.rows import age_at
-from qtop.monitor.stray_rows import unregistered_rows
+from qtop.monitor.rows import age_at, unregistered_rows
 from qtop.search.fields import Subject, of_delayed, of_hand, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+import shlex
+import socket
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC
 from typing import Final
 
 from qtop.commands import checks
+from qtop.commands.connection import Session
 from qtop.commands.lists import look_around, with_classes
-from qtop.commands.session import Session
 from qtop.monitor.incidents.incident import Incident, Severity
-from qtop.monitor.incidents.ownership import without_sidekiqs
 from qtop.monitor.incidents.rules import IncidentRules
-from qtop.monitor.incidents.server_checks import Finding, FindingLevel
+from qtop.monitor.incidents.server import without_sidekiqs
+from qtop.monitor.incidents.server_checks import (
+    FRESH_S,
+    LIFETIME_S,
+    Finding,
+    FindingLevel,
+    Lease,
+    named,
+)
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
+from qtop.systems.resque.scheduled_search import args_of
 from qtop.text.format import failure_class
-from qtop.text.safe import count
+from qtop.text.safe import count, counted
 from resque.errors import ResqueError
-from resque.store import duplicates, failures, poison, samples, snapshot
+from resque.scheduler import listing
+from resque.scheduler.listing import ScheduleListing
+from resque.scheduler.zones import local_zone
+from resque.store import (
+    delayed_windows,
+    duplicates,
+    failures,
+    lock_freeing,
+    poison,
+    queues,
+    samples,
+    snapshot,
+    statuses,
+)
+from resque.store.delayed_windows import Position
 from resque.store.failures import Failure
+from resque.store.lock_freeing import Stale
 from resque.store.snapshot import Snapshot
 
 _FAILURES_READ: Final = 500
@@ -139,3 +167,156 @@ def _duplicates(
     silent = (row for row in board.workers or () if row.condition in ("dead?", "silent"))
     troubled = {row.identity.text for row in silent}
     return checks.duplicates(duplicates.in_hands(seen.workers or ()), troubled, alike, len(names))
+
+
+# What `qtop doctor` says of the locks of Ruby's plug-ins.
+
+
+def lock_findings(session: Session) -> Finding:
+    """Whether locks keep Ruby from enqueueing jobs that do not wait. See `lock_freeing.stale` for
+    the round trips. Raises StoreError."""
+    names = session.run(queues.names(session.keys))
+    return judged(session.run(lock_freeing.stale(session.keys, names)))
+
+
+def judged(found: Stale) -> Finding:
+    """The same of what was found. Pure."""
+    if found.locks:
+        text = (
+            f"{counted(len(found.locks), 'lock')} of resque-loner or its like without a job that "
+            f"waits: Ruby drops such jobs when they are enqueued: {named(found.locks)}"
+        )
+        remedy = f"if no class computes its lock in its own way: DEL {shlex.quote(found.locks[0])}"
+        return Finding("locks", "WARN", text, remedy)
+    if not found.there:
+        rest = "" if found.is_complete else " among the first 200,000 keys; the others are unknown"
+        return Finding("locks", "OK", f"no lock of a plug-in of Ruby's{rest}")
+    if not found.is_complete:
+        text = f"unknown: {found.there:,} found, but not all keys and jobs could be looked at"
+        return Finding("locks", "WARN", text, "delete by hand those whose jobs do not wait")
+    return Finding("locks", "OK", f"{found.there:,} of plug-ins, none seen without its job")
+
+
+# What `qtop doctor` says of schedules and delayed jobs that do not run as they are meant to.
+
+#: How many of the earliest delayed jobs are looked at.
+_JOBS: Final = 200
+
+
+def schedule_findings(session: Session) -> Iterator[Finding]:
+    """Whether every schedule can be used and is known, and whether jobs of resque-status are
+    scheduled. Seven round trips at most. Raises StoreError."""
+    prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
+    try:
+        zone = local_zone(os.environ)
+    except ValueError:
+        zone = UTC
+    found = session.run(listing.everything(session.keys, prefix, session.now(), zone))
+    yield schedules(found)
+    known = session.run(statuses.classes(session.keys))
+    page = session.run(delayed_windows.page(session.keys, Position(), _JOBS))
+    jobs = [
+        each.job.class_name
+        for each in page.jobs
+        if each.job is not None
+        and each.job.class_name is not None
+        and statuses.lacks_id(each.job.queue, each.job.class_name, each.job.args, known)
+    ]
+    if classes := {*jobs, *_of_schedules(found, known)}:
+        yield statused(sorted(classes), found)
+
+
+def schedules(found: ScheduleListing) -> Finding:
+    """Whether every schedule can be used."""
+    bad = [each.name for each in found.schedules if each.schedule is None]
+    unknown = found.of_file.unknown
+    if bad:
+        text = f"{counted(len(bad), 'schedule')} cannot be used: {named(bad)}"
+        return Finding("schedules", "WARN", text, "see why: qtop schedules")
+    text = f"{counted(len(found.schedules), 'schedule')}, all can be used"
+    if unknown is not None:
+        return Finding("schedules", "OK", f"{text}; those of a file are unknown: {unknown}")
+    return Finding("schedules", "OK", text)
+
+
+def statused(classes: list[str], found: ScheduleListing) -> Finding:
+    """Of scheduled jobs whose arguments only Ruby's scheduler can make."""
+    text = f"jobs are scheduled of classes that answer to `scheduled`: {named(classes)}"
+    is_others = found.of_file.master is not None and found.of_file.unknown is not None
+    if is_others:
+        return Finding("resque-status", "OK", f"{text}; Ruby's scheduler makes their arguments")
+    remedy = "let Ruby's resque-scheduler run them: qtop's gives them no id of a status"
+    return Finding("resque-status", "WARN", text, remedy)
+
+
+def _of_schedules(found: ScheduleListing, known: Collection[str]) -> Iterator[str]:
+    for each in found.schedules:
+        schedule = each.schedule
+        if schedule is None:
+            continue
+        if schedule.custom is not None:
+            yield schedule.custom
+        elif statuses.lacks_id(schedule.queue, schedule.class_name, args_of(schedule), known):
+            yield schedule.class_name
+
+
+# Finds out for `qtop doctor` whether the scheduler that holds the lock still renews it.
+
+#: Where one look does not tell, the lock is watched: twice as long as a scheduler waits.
+_LOOKS: Final = 22
+_EVERY_S: Final = 0.5
+#: A renewal moves the end by seconds; what is less is the time that answers take.
+_MOVED_S: Final = 1.0
+
+#: Who holds the lock, and for how many more seconds (None: it never ends).
+Read = Callable[[], tuple[str | None, float | None]]
+
+
+def find_out(
+    read: Read,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    runs_here: Callable[[str], bool | None] | None = None,
+) -> Lease | None:
+    """What is known of the lock; None when it is free. One round trip; where it was not
+    renewed just now, and its owner may live, 22 more in 11 s. Raises what `read` raises."""
+    owner, left_s = read()
+    if owner is None:
+        return None
+    if left_s is None:
+        return Lease(owner)
+    idle_s = LIFETIME_S - left_s
+    if 0 <= idle_s < FRESH_S:
+        return Lease(owner, idle_s, left_s)
+    if (runs_here or _runs_here)(owner) is False:
+        return Lease(owner, max(0.0, idle_s), left_s, is_gone=True)
+    return _watched(read, owner, left_s, sleep)
+
+
+def _watched(read: Read, owner: str, left_s: float, sleep: Callable[[float], None]) -> Lease | None:
+    for _ in range(_LOOKS):
+        sleep(_EVERY_S)
+        owner_now, left_now_s = read()
+        if owner_now is None:
+            return None
+        if left_now_s is None:
+            return Lease(owner_now)
+        if owner_now != owner or left_now_s > left_s + _MOVED_S - _EVERY_S:
+            return Lease(owner_now, 0.0, left_now_s)
+        left_s = left_now_s
+    # How old a lock is that lasts longer than usual is not known: no longer fresh.
+    return Lease(owner, max(FRESH_S, LIFETIME_S - left_s), left_s)
+
+
+def _runs_here(owner: str) -> bool | None:
+    """Whether a scheduler of this machine runs; None for one of another."""
+    host, _, pid = owner.rpartition(":")
+    if host != socket.gethostname() or not (pid.isascii() and pid.isdigit()) or len(pid) > 10:
+        return None
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

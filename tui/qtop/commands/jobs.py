@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
-from qtop.commands.acting import ActOptions, Verb, act
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import dry_run_option, filter_option, json_option, yes_option
-from qtop.commands.selection import from_option
-from qtop.commands.taking import taken
+from qtop.commands.acting import ActOptions, Verb, act, from_option, taken
+from qtop.commands.connection import (
+    Connection,
+    connection_options,
+    dry_run_option,
+    filter_option,
+    json_option,
+    yes_option,
+)
 from qtop.search.filter_language import Filter
 from qtop.search.selection import JobSource
 from queuecore import bulk

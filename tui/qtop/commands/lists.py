@@ -7,13 +7,15 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from qtop.commands.session import Session
+from qtop.commands.connection import Session
+from qtop.commands.output import message
 from qtop.commands.unread import Unread
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.systems.resque.connection import skew_s
+from qtop.text.safe import counted
 from queuecore.times import wall_now
-from resque.store import health, next_jobs, snapshot, waiting_classes
+from resque.store import health, next_jobs, ownership, snapshot, waiting_classes
 from resque.store.health import HealthReport
 from resque.store.ownership import Ownership
 from resque.store.snapshot import Snapshot
@@ -79,3 +81,30 @@ def with_classes(session: Session, board: FleetRows, around: HealthReport) -> He
     sampled = session.run(waiting_classes.take(session.keys, names))
     first = session.run(next_jobs.take(session.keys, names))
     return replace(around, fronts=first.payloads, waiting={each.queue: each for each in sampled})
+
+
+# Whether Sidekiq shares the namespace, in words beside a listing.
+
+
+def tell(session: Session) -> Ownership:
+    """Say on stderr what lives in the namespace, unless it is Resque alone, or nothing. Two round
+    trips. Raises StoreError."""
+    whose = session.run(ownership.look(session.keys, now=wall_now()))
+    if (text := note(whose)) is not None:
+        message(f"note: {text}")
+    return whose
+
+
+def note(whose: Ownership) -> str | None:
+    """What to say beside a listing; None where Resque lives alone, or nothing."""
+    if whose.is_all_sidekiqs:
+        text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque's does"
+    elif whose.is_sure:
+        barred = sum(whose.refusal(name) is not None for name in whose.owners)
+        queues = f"; {counted(barred, 'queue')} refused to Resque" if barred else ""
+        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}{queues}"
+    else:
+        return whose.warning
+    if whose.has_failures_set:
+        text += "; `failed` is sidekiq-failures', a sorted set"
+    return text

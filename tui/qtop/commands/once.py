@@ -9,16 +9,14 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from qtop.commands.connection import Connection
+from qtop.commands.connection import Connection, Session
 from qtop.commands.lists import look, look_around
 from qtop.commands.output import counted, line, moment
-from qtop.commands.session import Session
 from qtop.commands.unread import Unread, note_unread
-from qtop.monitor.condition import CONDITIONS
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.incidents.server import UNKNOWN
-from qtop.monitor.rows import FleetRows, QueueRow, Totals
+from qtop.monitor.rows import CONDITIONS, FleetRows, QueueRow, Totals
 from qtop.text import format
 from qtop.text.safe import count, crop, how_many, pad, safe
 from resque.errors import StoreError

@@ -10,14 +10,19 @@ from collections.abc import Sequence
 import click
 
 from qtop.commands.acting import confirm
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import dry_run_option, json_option, yes_option
+from qtop.commands.connection import (
+    Connection,
+    Session,
+    connection_options,
+    dry_run_option,
+    json_option,
+    yes_option,
+)
 from qtop.commands.output import counted, json_line, line, message
-from qtop.commands.session import Session
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
-from qtop.systems.resque.evidence import Case, fields, gather, words
-from qtop.systems.resque.operator_identity import operator_identity as actor
+from qtop.systems.resque.connection import operator_identity as actor
+from qtop.systems.resque.workers import Case, fields, gather, words
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.times import wall_now

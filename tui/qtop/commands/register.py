@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import dry_run_option, json_option
+from qtop.commands.connection import (
+    Connection,
+    Session,
+    connection_options,
+    dry_run_option,
+    json_option,
+)
 from qtop.commands.output import json_line, line, message
-from qtop.commands.session import Session
-from qtop.systems.resque.operator_identity import operator_identity as actor
+from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Exchange

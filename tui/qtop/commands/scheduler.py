@@ -7,9 +7,8 @@ from contextlib import ExitStack
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import log_format_option
-from qtop.commands.process import become
+from qtop.commands.cli import become
+from qtop.commands.connection import Connection, connection_options, log_format_option
 from queuecore.address import parse_url
 from resque.errors import BadOption
 from resque.worker.log import FORMAT

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.options import json_option
+from qtop.commands.connection import Connection, connection_options, json_option
 from qtop.commands.output import OutputColumn, line, message, write
 from qtop.config.file import settings_path
 from qtop.config.settings import Settings

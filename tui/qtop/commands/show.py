@@ -8,19 +8,25 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
+from qtop.commands.acting import from_option
+from qtop.commands.connection import (
+    Connection,
+    connection_options,
+    filter_option,
+    json_option,
+    limit_option,
+    redact_option,
+)
 from qtop.commands.failed import fields
-from qtop.commands.options import filter_option, json_option, limit_option, redact_option
+from qtop.commands.lists import tell
 from qtop.commands.output import json_line, line, message
-from qtop.commands.selection import from_option
-from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.screens.details import failure_lines, job_lines
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, JobSource, scan
 from qtop.text.redact import Redactor
 from qtop.text.safe import pad
-from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextLine
 from queuecore.active_job import fields_of
 from resque.codec import Payload, decode_payload
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from qtop.commands.connection import Session
 from qtop.commands.output import message
-from qtop.commands.session import Session
 from qtop.commands.unread import Unread
 from resque.errors import Refused, StoreError
 from resque.store import strays

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Final, TypeVar
 
+from qtop.commands.connection import Session
 from qtop.commands.output import message
-from qtop.commands.session import Session
 from queuecore.exchange import Operation
 from resque.errors import StoreError, Unreachable
 from resque.store.snapshot import Snapshot

@@ -7,16 +7,12 @@ from typing import Any
 
 import click
 
-from qtop.commands.connection import Connection, connection_options
-from qtop.commands.lists import OF_WORKERS, look
-from qtop.commands.options import listing_options
+from qtop.commands.connection import Connection, connection_options, listing_options
+from qtop.commands.lists import OF_WORKERS, look, tell
 from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
-from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
-from qtop.monitor.condition import CONDITIONS
-from qtop.monitor.rows import WorkerRow
-from qtop.monitor.stray_rows import unregistered_rows
+from qtop.monitor.rows import CONDITIONS, WorkerRow, unregistered_rows
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text import format

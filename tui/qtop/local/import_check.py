@@ -11,10 +11,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
-from qtop.text.safe import safe
+from qtop.text.safe import counted, safe
+from resque.store.waiting_classes import WaitingClasses
 
 LIMIT_S: Final = 15.0
 _TAIL_BYTES: Final = 4_096
@@ -161,3 +164,91 @@ def _reason(tail: bytearray, status: int) -> str:
     if status < 0:
         return f"it ends its process with signal {-status}"
     return f"it ends its process with status {status}"
+
+
+# The modules with which workers were started last, for each profile: the next start proposes
+# them.
+
+_MOST_KEPT: Final = 100
+_MOST_BYTES: Final = 1_000_000
+
+
+class ModuleMemory:
+    """A small file of this user's. What cannot be read is as if nothing had been kept; what cannot
+    be written is forgotten with the console.
+
+    Args:
+        path: The file; its folder is there once a worker was started.
+        whose: The profile, or the Redis and namespace.
+    """
+
+    def __init__(self, path: Path, whose: str) -> None:
+        self._path, self._whose = path, whose
+
+    def recall(self) -> tuple[str, ...]:
+        """The modules of the last start; none when none was kept."""
+        return self._all().get(self._whose, ())
+
+    def keep(self, modules: tuple[str, ...]) -> None:
+        """Remember these, if they are others than before; forget whose were kept longest ago."""
+        kept = self._all()
+        if modules == kept.pop(self._whose, ()):
+            return
+        kept[self._whose] = modules
+        newest = dict(list(kept.items())[-_MOST_KEPT:])
+        made = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        with suppress(OSError):
+            descriptor = os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            try:
+                with os.fdopen(descriptor, "w") as file:
+                    json.dump(newest, file)
+                os.replace(made, self._path)
+            except OSError:
+                made.unlink()
+
+    def _all(self) -> dict[str, tuple[str, ...]]:
+        try:
+            with self._path.open() as file:
+                told = json.loads(file.read(_MOST_BYTES))
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(told, dict):
+            return {}
+        return {
+            whose: tuple(modules)
+            for whose, modules in told.items()
+            if isinstance(modules, list) and all(isinstance(each, str) for each in modules)
+        }
+
+
+# Whether our own worker would know the classes that wait: without them it fails every job.
+
+_MOST_QUEUES: Final = 3
+_MOST_CLASSES: Final = 3
+
+
+def unknown_classes(waiting: Sequence[WaitingClasses], known: Collection[str]) -> str | None:
+    """Why no worker with these classes is to be started for these queues, in one safe sentence;
+    None when it knows all that were seen to wait. Pure."""
+
+    def knows(name: str) -> bool:
+        return name in known or name.removeprefix("::") in known
+
+    troubled = [(each.queue, each.unknown(knows)) for each in waiting]
+    lacking = [(queue, names) for queue, names in troubled if names]
+    if not lacking:
+        return None
+    told = "; ".join(f"{safe(queue)}: {listed(names)}" for queue, names in lacking[:_MOST_QUEUES])
+    rest = len(lacking) - _MOST_QUEUES
+    more = f"; and in {counted(rest, 'more queue')}" if rest > 0 else ""
+    return (
+        f"classes wait that the modules do not know, their jobs would fail: {told}{more}. Load "
+        "the modules that declare them, or name the command of a worker that knows them"
+    )
+
+
+def listed(names: Sequence[str], most: int = _MOST_CLASSES) -> str:
+    """The first of some classes, as safe text."""
+    rest = len(names) - most
+    shown = ", ".join(safe(name) for name in names[:most])
+    return f"{shown} and {rest:,} more" if rest > 0 else shown

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from qtop.local import classes, folders, import_check, launch
-from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup
+from qtop.local import import_check, launch
+from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup, adopt_groups, found, tidy
+from qtop.local.import_check import unknown_classes
 from qtop.local.launch import MOST_IN_ALL, BadOrder, LaunchCommand, LaunchRequest
 from qtop.local.state_file import GroupInfo
 from qtop.text.safe import safe
@@ -133,7 +134,7 @@ class LocalWorkers:
         known = await import_check.known(wanted.modules, environment)
         if known is None:
             return "it cannot be found out which jobs the modules declare: nothing was started"
-        return classes.unknown_classes(waiting, known)
+        return unknown_classes(waiting, known)
 
     async def start(self, wanted: LaunchRequest) -> WorkerGroup:
         """Start a group. Raises BadOrder and CannotStart."""
@@ -152,9 +153,9 @@ class LocalWorkers:
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{next(self._numbers)}"
         self._starting += wanted.count
         try:
-            folders.tidy(self.folder, {group.id for group in self.groups})
+            tidy(self.folder, {group.id for group in self.groups})
             environment = launch.environment(made, self._environ)
-            group = await folders.found(self.folder, name, about, environment)
+            group = await found(self.folder, name, about, environment)
         finally:
             self._starting -= wanted.count
         self._take([group])
@@ -162,7 +163,7 @@ class LocalWorkers:
 
     def adopt(self) -> int:
         """Take in the workers that run here without a console. Returns how many there are."""
-        groups = list(folders.adopt_groups(self.folder, self._address, self._namespace))
+        groups = list(adopt_groups(self.folder, self._address, self._namespace))
         self._take(groups)
         return sum(len(group.report.alive) for group in groups if group.report is not None)
 

@@ -9,22 +9,23 @@ from datetime import datetime
 from itertools import repeat
 from typing import Final
 
-from qtop.monitor.condition import SILENT_AFTER_S, condition
 from qtop.monitor.drops import DropWatch, Falls
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
+    SILENT_AFTER_S,
     FleetRows,
     QueueRow,
     Totals,
     WorkerRow,
     age_at,
+    condition,
     empty_in_s,
     failure_rows,
 )
-from queuecore.active_job import waiting_since
 from queuecore.cooperative import Slices, at_once
 from resque.errors import NoQueueError
+from resque.store.next_jobs import waiting_since
 from resque.store.ownership import Ownership
 from resque.store.queues import QueueList
 from resque.store.snapshot import QueueState, Snapshot

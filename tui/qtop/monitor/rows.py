@@ -9,18 +9,48 @@ the text of a cell is made.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
-from qtop.monitor.condition import Condition
 from qtop.monitor.drops import NO_FALLS, Drop, Falls
 from qtop.monitor.rates import Rates
+from queuecore import times
+from resque.store import workers
 from resque.store.failures import Failure
-from resque.store.snapshot import WorkerState
-from resque.store.workers import Identity, Record
+from resque.store.snapshot import Snapshot
+from resque.store.strays import Stray, Strays
+from resque.store.worker_reader import WorkerState
+from resque.store.workers import PRUNE_AFTER_S, Identity, Record
+
+# What a worker does, as far as it can be told from outside.
+
+Condition = Literal["dead?", "unregistered", "silent", "unknown", "working", "no heartbeat", "idle"]
+CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
+"""What a worker does, troubles first. `unregistered`: it holds a job and is on no register. Unknown
+is what Redis did not tell."""
+
+#: Two heartbeats are missing.
+SILENT_AFTER_S: Final = 120
+
+
+def condition(worker: WorkerState, silent_after_s: float = SILENT_AFTER_S) -> Condition:
+    """What a worker does, as far as its heartbeat and its record tell."""
+    if worker.has_heartbeat is None:
+        return "unknown"
+    if not worker.has_heartbeat:
+        return "no heartbeat"
+    age_s = worker.heartbeat_age_s
+    if age_s is not None and age_s > PRUNE_AFTER_S:
+        return "dead?"
+    if age_s is not None and age_s > silent_after_s:
+        return "silent"
+    if worker.is_busy is None:
+        return "unknown"
+    return "working" if worker.is_busy else "idle"
+
 
 DEPTHS_KEPT: Final = 60
 """How many looks back the depths of a queue are known."""
@@ -212,3 +242,95 @@ def age_at(now: datetime, moment: datetime | None) -> float | None:
         return None
     age_s = (now - moment).total_seconds()
     return max(0.0, age_s) if age_s > -CLOCK_TOLERANCE_S else None
+
+
+# The machines that workers run on.
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """One machine, by the ids of its workers. None means unknown.
+
+    Attributes:
+        name: The host part of the ids; None for ids that have none.
+        troubled: Workers that are silent or dead.
+        longest_s: How long the longest running job has run.
+        beat_age_s: The age of the youngest heartbeat: silent machines stand out.
+    """
+
+    name: str | None
+    workers: int
+    working: int | None
+    troubled: int | None
+    longest_s: float | None
+    beat_age_s: float | None
+    processed: int | None
+    failed: int | None
+
+
+def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
+    """A row for each machine, by name. O(workers)."""
+    by_host: defaultdict[str | None, list[WorkerRow]] = defaultdict(list)
+    for worker in workers:
+        by_host[worker.identity.host].append(worker)
+    return [_row(name, by_host[name]) for name in sorted(by_host, key=lambda n: (n is None, n))]
+
+
+def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
+    elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
+    beats = (w.heartbeat_age_s for w in workers if w.heartbeat_age_s is not None)
+    are_known = not any(
+        w.condition == "unknown" or (w.state.is_busy is None and w.condition != "dead?")
+        for w in workers
+    )
+    have_beats = all(w.has_heartbeat is not None for w in workers)
+    troubled = sum(w.condition in ("dead?", "silent") for w in workers)
+    return HostRow(
+        name=name,
+        workers=len(workers),
+        working=sum(w.is_at_work for w in workers) if are_known else None,
+        troubled=troubled if have_beats else None,
+        longest_s=max(elapsed, default=None),
+        beat_age_s=min(beats, default=None),
+        processed=_sum(w.processed for w in workers),
+        failed=_sum(w.failed for w in workers),
+    )
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """All together; None when one is unknown."""
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total
+
+
+# Rows for workers that hold jobs and are on no register.
+
+
+def unregistered_rows(strays: Strays | None, look: FleetRows | Snapshot) -> tuple[WorkerRow, ...]:
+    """A row for each record of a worker that was found on no register, and is on none at the look
+    either; none where the register is unknown. O(workers) where there are such records."""
+    records = () if strays is None else strays.of("record")
+    if not records or look.workers is None:
+        return ()
+    known = {each.identity.text for each in look.workers}
+    return tuple(_rows((each for each in records if each.name not in known), look.server_time))
+
+
+def _rows(records: Iterable[Stray], now: datetime) -> Iterator[WorkerRow]:
+    for each in records:
+        beaten = None if each.beat is None else times.parse(each.beat.decode("utf-8", "replace"))
+        age_s = None if beaten is None else (now - beaten).total_seconds()
+        state = WorkerState(
+            workers.identity(each.name),
+            None,
+            age_s,
+            each.beat is not None,
+            each.record,
+            None,
+            None,
+        )
+        yield WorkerRow(state, "unregistered", now, False)

@@ -3,24 +3,24 @@ widget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from qtop.config.limits import USUAL, Thresholds
+from qtop.keymap import keymap
+from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.explained_drops import without_deeds
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import FleetRows, WorkerRow
-from qtop.monitor.series import FleetSeries, SeriesRecorder
-from qtop.monitor.stray_rows import unregistered_rows
-from qtop.monitor.trends import Trend, TrendRecorder
-from qtop.monitor.ui_policy import UiPolicy
-from qtop.search.newest import NewestGroup
+from qtop.monitor.rows import FleetRows, WorkerRow, unregistered_rows
+from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
+from qtop.search.failure_groups import NewestGroup
+from qtop.text.redact import OPEN, Redactor
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once
 from resque.keys import Keys
@@ -28,6 +28,46 @@ from resque.store.health import HealthReport
 from resque.store.server_info import ServerInfo
 from resque.store.strays import Strays
 from resque.store.workers import Record
+
+# How the console deals with whoever sits at it: what it hides, what it refuses, which keys it
+# answers.
+
+
+@dataclass(frozen=True, slots=True)
+class UiPolicy:
+    """What the settings and the server make of the console.
+
+    Attributes:
+        production: The word for large actions on a production system; None elsewhere.
+        secrets: What hides secrets, unless they are revealed.
+        is_revealed: Secrets are shown for now.
+        rebound: Keys that are others than in the table.
+        forbidden: Why the server would refuse an action, by the action's id.
+    """
+
+    production: str | None = None
+    secrets: Redactor = field(default_factory=Redactor)
+    is_revealed: bool = False
+    rebound: Rebound = field(default_factory=dict)
+    forbidden: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def redactor(self) -> Redactor:
+        """What everything goes through that is shown of data."""
+        return OPEN if self.is_revealed else self.secrets
+
+    def sign(self, action_id: str, *, in_text: bool = False) -> str:
+        """The key that an action has now, for a sentence; see `keymap.sign`."""
+        return keymap.sign(action_id, self.rebound, in_text=in_text)
+
+    def actions(self, places: Collection[Where], *, read_only: bool) -> list[Action]:
+        """The actions that can be done in these places, with the keys they have now."""
+        return [
+            action
+            for action in keymap.of(places, read_only=read_only, rebound=self.rebound)
+            if action.id not in self.forbidden
+        ]
+
 
 _NEW_RTT_WEIGHT: Final = 0.2
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Final, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from rich.text import Text
 from textual import events, on
@@ -11,12 +12,21 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.actions.plan import Plan
 from qtop.screens.frame import FrontScreen
-from qtop.widgets.field import FigureField, InputField
+from qtop.search.filter_language import ALLOWED, BadMoment, parse_moment
+from qtop.search.selection import JobSource
+from qtop.text.format import both_times, due_in
+from qtop.text.safe import ago, counted, safe
+from qtop.widgets.filter_input import FigureField, InputField
+
+if TYPE_CHECKING:
+    from qtop.app.app import QtopApp
+
 
 ResultT = TypeVar("ResultT")
 
@@ -194,3 +204,231 @@ class ConfirmDialog(Dialog[bool]):
     def action_no(self) -> None:
         """Change nothing."""
         self.dismiss(False)
+
+
+# Asks for the time until which jobs are to be delayed.
+
+
+class DateDialog(Dialog[datetime | None]):
+    """Gives a moment to come, or None. What is typed is explained while it is typed.
+
+    Args:
+        what: The question.
+        lines: What it is about.
+        now: The server's clock, in the zone of whoever types.
+    """
+
+    AUTO_FOCUS = "#moment"
+
+    def __init__(self, what: str, lines: Iterable[str], now: Callable[[], datetime]) -> None:
+        super().__init__(what, lines)
+        self._now = now
+
+    def compose_fields(self) -> Iterable[Widget]:
+        """The field, and what it means."""
+        yield InputField(id="moment", placeholder=ALLOWED)
+        yield Label(Text(f"Until when? {ALLOWED}"), id="meaning", classes="line")
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """Cancel and the deed."""
+        yield Button("Cancel", id="no", compact=True)
+        yield Button("Reschedule", id="yes", variant="primary", compact=True, disabled=True)
+
+    @on(Input.Changed)
+    def explain(self, event: Input.Changed) -> None:
+        """Say what is meant, or why nothing is."""
+        now = self._now()
+        try:
+            moment = parse_moment(event.value, now)
+        except BadMoment as error:
+            meaning, is_bad = str(error), True
+        else:
+            ahead_s = (moment - now).total_seconds()
+            meaning, is_bad = f"{both_times(moment)}, {due_in(ahead_s)}", False
+        self.query_one("#meaning", Label).update(Text(meaning))
+        self.query_one("#yes", Button).disabled = is_bad
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def action_yes(self) -> None:
+        """Take the moment, if it is one."""
+        try:
+            self.dismiss(parse_moment(self.query_one(Input).value, self._now()))
+        except BadMoment:
+            self.query_one(Input).focus()
+
+    @on(Button.Pressed, "#no")
+    def action_no(self) -> None:
+        """Change nothing."""
+        self.dismiss(None)
+
+
+# The question to which queue jobs are to go.
+
+
+class QueueDialog(Dialog[str | None]):
+    """Asks for a queue. Gives its name. `names` are those there are; None when that is unknown."""
+
+    AUTO_FOCUS = "#queue"
+
+    def __init__(self, names: Sequence[str] | None, title: str = "Requeue to which queue?") -> None:
+        super().__init__(title, ("What is moved goes to its end, byte for byte.",))
+        # What cannot be shown cannot be typed: a completion means the name it stands for.
+        self._names: dict[str, str | None] = {}
+        self._is_known = names is not None
+        for name in sorted(names or ()):
+            # Of two that look alike nobody could tell which one is meant.
+            self._names[safe(name)] = None if safe(name) in self._names else name
+
+    def compose_fields(self) -> Iterable[Widget]:
+        """The name, completed from those there are."""
+        yield InputField(id="queue", suggester=SuggestFromList(self._names, case_sensitive=True))
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """Cancel and move."""
+        yield Button("Cancel", id="no", compact=True)
+        yield Button("Move", id="yes", variant="primary", compact=True)
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def action_yes(self) -> None:
+        """To this queue; a new one says so first."""
+        typed = self.query_one(Input).value
+        name = typed if typed in self._names else typed.strip()
+        if not name:
+            self.query_one(Input).focus()
+            return
+        known = self._names.get(name)
+        title = self.query_one("#title", Label)
+        if known is None and name in self._names:
+            title.update(Text("Several queues look like that: `qtop move` takes their bytes"))
+            return
+        if known is None and str(title.content) != self._doubt(name):
+            title.update(Text(self._doubt(name)))
+            return
+        self.dismiss(name if known is None else known)
+
+    def _doubt(self, name: str) -> str:
+        if not self._is_known:
+            return f"Whether there is a queue {safe(name)} is unknown: once more goes there"
+        return f"There is no queue {safe(name)} yet: once more makes it"
+
+    @on(Button.Pressed, "#no")
+    def action_no(self) -> None:
+        """Move nothing."""
+        self.dismiss(None)
+
+
+# Asks to which queue jobs are to go.
+
+
+def ask_for_queue(app: QtopApp, source: JobSource, title: str, move: Callable[[str], None]) -> None:
+    """Ask for a queue other than the one the jobs are in, and go on with its name."""
+
+    def chosen(queue: str | None) -> None:
+        if queue is None:
+            app.say("nothing was changed", "dim")
+        elif source.kind == "queue" and queue == source.name:
+            app.say(f"they are in {safe(queue)}: nothing was moved", "warn")
+        else:
+            move(queue)
+
+    if not app.desk.refuses():
+        board = app.stage.view().board
+        queues = None if board is None else board.queues
+        names = None if queues is None else [row.name for row in queues]
+        app.push_screen(QueueDialog(names, title), chosen)
+
+
+# Questions at the end, when workers that were started here are still there.
+
+
+class QuitDialog(Dialog[str | None]):
+    """Asks what becomes of the workers started here. Gives `finish`, `now`, `leave` or None to
+    stay in the console.
+
+    Args:
+        alive: How many there are.
+        are_to_stay: All of them were left running before: that is proposed again.
+    """
+
+    def __init__(self, alive: int, *, are_to_stay: bool) -> None:
+        workers = counted(alive, "worker")
+        super().__init__(
+            f"Leave, with {workers} started here?",
+            (
+                "Finish: each ends its job first. Now: jobs in hand count as failed.",
+                "Leave running: they go on without a console; the next one finds them again.",
+            ),
+        )
+        self._are_to_stay = are_to_stay
+
+    def on_mount(self) -> None:
+        """What happens by pressing enter."""
+        self.query_one("#leave" if self._are_to_stay else "#finish").focus()
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """The ways out."""
+        yield Button("Finish and stop", id="finish", variant="primary", compact=True)
+        yield Button("Stop now", id="now", variant="error", compact=True)
+        yield Button("Leave running", id="leave", compact=True)
+        yield Button("Stay", id="no", compact=True)
+
+    def action_yes(self) -> None:
+        """Do what is proposed."""
+        self.dismiss("leave" if self._are_to_stay else "finish")
+
+    @on(Button.Pressed, "#finish")
+    def finish(self) -> None:
+        """Let them finish."""
+        self.dismiss("finish")
+
+    @on(Button.Pressed, "#now")
+    def stop_now(self) -> None:
+        """Stop them in the middle of their jobs."""
+        self.dismiss("now")
+
+    @on(Button.Pressed, "#leave")
+    def leave_running(self) -> None:
+        """Let them be."""
+        self.dismiss("leave")
+
+    @on(Button.Pressed, "#no")
+    def action_no(self) -> None:
+        """Stay."""
+        self.dismiss(None)
+
+
+class WaitingDialog(Dialog[None]):
+    """Shows that workers are finishing their jobs; lets them be stopped instead, or finish by
+    themselves."""
+
+    AUTO_FOCUS = "#wait"
+
+    def __init__(self, on_stop_now: Callable[[], None], on_no_wait: Callable[[], object]) -> None:
+        super().__init__("Waiting for workers to finish their jobs", ("…",))
+        self._on_stop_now, self._on_no_wait = on_stop_now, on_no_wait
+
+    def compose_buttons(self) -> Iterable[Button]:
+        """Patience, or none."""
+        yield Button("Wait", id="wait", compact=True)
+        yield Button("Stop now", id="now", variant="error", compact=True)
+        yield Button("Do not wait", id="leave", compact=True)
+
+    def tell(self, alive: int, waited_s: float) -> None:
+        """Show how far it is."""
+        workers = counted(alive, "worker")
+        self.query_one(".line", Label).update(Text(f"{workers} at it, {ago(waited_s)}"))
+
+    @on(Button.Pressed, "#now")
+    def stop_now(self) -> None:
+        """Stop them in the middle of their jobs."""
+        self._on_stop_now()
+
+    @on(Button.Pressed, "#leave")
+    def do_not_wait(self) -> None:
+        """Leave now; they finish their jobs without a console."""
+        self._on_no_wait()
+
+    def action_no(self) -> None:
+        """Leaving has begun: there is no way back."""

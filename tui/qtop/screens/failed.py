@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 
@@ -15,20 +16,154 @@ from qtop.monitor.rows import FailureRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
-from qtop.screens.failed_census import GroupCounter
-from qtop.screens.failed_columns import COLUMNS, GROUP_COLUMNS, FailureGroupRow, group_row
-from qtop.screens.failed_entries import EntriesScreen, progress_spans
-from qtop.screens.failed_group import GroupScreen
+from qtop.screens.failed_columns import (
+    COLUMNS,
+    ENTRY_COLUMNS_OF_GROUP,
+    GROUP_COLUMNS,
+    EntriesTable,
+    FailureGroupRow,
+    group_row,
+)
+from qtop.screens.failed_entries import EntriesScreen, as_reply, progress_spans
 from qtop.screens.failure import FailureScreen
 from qtop.screens.paging import marks_spans
-from qtop.search.groups import OTHER, FailureGroups
-from qtop.systems.resque.failure_search import FailureQuery, title
+from qtop.search.failure_groups import OTHER, FailureGroup, FailureGroups
+from qtop.search.list_walk import Follower, Visit
+from qtop.systems.resque.failures import FailureQuery, FailureSearch, title
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.table import Table
 from resque.errors import StoreError
 from resque.store import failures
-from resque.store.failures import FAILED
+from resque.store.failures import FAILED, Failure
+
+# The entries of one group of failures.
+
+
+class GroupScreen(EntriesScreen):
+    """What is in a group, newest first; found by looking through the whole list."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "group")
+    TAB: ClassVar[Where] = "failed"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(
+        self, wanted: FailureQuery, group: FailureGroup, groups: FailureGroups | None
+    ) -> None:
+        super().__init__(wanted)
+        self.filter = wanted.filter
+        self._group = group
+        self._groups = groups
+
+    def make_table(self) -> Table[Any]:
+        """The table of the entries, without what the title says of all of them."""
+        return EntriesTable(self.turn, self.app.clock, ENTRY_COLUMNS_OF_GROUP)
+
+    def title_spans(self) -> list[Span]:
+        """Which group."""
+        name = title(self._group.fingerprint)
+        return [*super().title_spans(), Span(f"   {name}", "bad", 89, least=8)]
+
+    def values_of(self, field: str) -> Iterable[str]:
+        """Values to complete a field with."""
+        names = [name for name, _ in self._group.queues]
+        return names if field == "queue" else super().values_of(field)
+
+    def on_table_opened(self, event: Table.Opened[FailureRow]) -> None:
+        """Show the whole entry."""
+        event.stop()
+        self.app.push_screen(FailureScreen(event.row.failure, self.within.list_name, self._groups))
+
+    def action_toggle_groups(self) -> None:
+        """Back to the groups."""
+        self.dismiss()
+
+    def action_back(self) -> None:
+        """Stop an action that is under way; else take the filter away, then leave."""
+        if not self.app.desk.stop():
+            super().action_back()
+
+    def action_stop(self) -> None:
+        """Stop what is under way, or let it go on."""
+        if not self.app.desk.stop():
+            self.stop_or_go_on(self._follower, "search")
+
+
+# The groups of the failures that are wanted, counted in the background.
+
+
+class GroupCounter:
+    """Counts failures by group: the newest at once, then the whole list, then what is new.
+
+    Args:
+        key: The list.
+        wanted: Which of its entries count.
+        now: Tells the server's clock.
+        on_groups: Called when a count is over.
+        rest: As for `Follower`.
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        wanted: FailureQuery,
+        now: Callable[[], datetime],
+        on_groups: Callable[[], None],
+        rest: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._wanted = wanted
+        self._now = now
+        self._on_groups = on_groups
+        self._counting: FailureGroups | None = None
+        self._search = FailureSearch(wanted, now())
+        #: What to show; None when there is nothing yet.
+        self.groups: FailureGroups | None = None
+        self.follower: Final = Follower(key, self._begin, self._finish, sleep=rest)
+
+    @property
+    def too_large(self) -> int:
+        """How many entries were too long to be looked into, where that would have mattered."""
+        return self._search.too_large
+
+    def take_newest(self, newest: Iterable[Failure], *, is_all: bool) -> None:
+        """Count the newest entries, which are `is_all` there are, or what is shown at first."""
+        groups = FailureGroups(self._now())
+        visit = self._visit_for(groups)
+        for entry in newest:
+            visit(as_reply(entry.item), entry.place)
+        groups.is_complete = is_all
+        self.groups = groups
+
+    def show_growth(self) -> bool:
+        """Show a first count as it grows; a later one is shown when it is complete. Returns
+        whether there is more to show."""
+        shown, counting = self.groups, self._counting
+        if counting is None or (shown is not None and counting.total < shown.total):
+            return False
+        self.groups = counting
+        return True
+
+    def _begin(self) -> Visit:
+        self._counting = FailureGroups(self._now())
+        return self._visit_for(self._counting)
+
+    def _finish(self) -> None:
+        if self._counting is not None:
+            self._counting.is_complete = True
+            self.groups = self._counting
+            self._on_groups()
+
+    def _visit_for(self, groups: FailureGroups) -> Visit:
+        if self._wanted.filter.is_empty:
+            return groups.add
+        search = self._search = FailureSearch(self._wanted, self._now())
+
+        def visit(reply: bytes | list[bytes | int], place: int) -> None:
+            if search.hit(reply, place) is not None:
+                groups.add(reply, place)
+
+        return visit
+
 
 _LOOKING = "Looking through the whole list …"
 

@@ -10,14 +10,14 @@ from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens.base import TextScreen, bindings
 from qtop.screens.details import failure_lines
+from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_and_requeue
-from qtop.screens.queue_choice import ask_for_queue
 from qtop.search import failure_groups
-from qtop.search.groups import FailureGroups
+from qtop.search.failure_groups import FailureGroups
 from qtop.search.selection import JobSource
 from qtop.text.safe import safe
-from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextLine
 from queuecore import windows
 from resque.errors import StoreError
 from resque.store import failures

@@ -9,7 +9,8 @@ from typing import Any
 from qtop.app import numbered
 from qtop.config.file import BadSettings
 from qtop.config.settings import Settings
-from qtop.keymap import keymap, rebinding
+from qtop.keymap import keymap
+from qtop.keymap.keymap import clashes, typed_in_fields
 from qtop.screens.base import ConsoleScreen, ListScreen, listed_in
 from qtop.widgets.columns import Column, arranged
 
@@ -30,8 +31,8 @@ def check_settings(settings: Settings) -> None:
     if settings.keys:
         places = [{*page.PLACES, "everywhere"} for page in screens()]
         places += [{"dialogs"}, {"filter"}, {"palette"}]
-        wrong = rebinding.clashes(keymap.ACTIONS, settings.keys, places)
-        wrong += rebinding.typed_in_fields(keymap.ACTIONS, settings.keys)
+        wrong = clashes(keymap.ACTIONS, settings.keys, places)
+        wrong += typed_in_fields(keymap.ACTIONS, settings.keys)
         for action_id, sentence in wrong:
             where = settings.origins[f"keys.{action_id}"]
             raise BadSettings(f"{where}: {action_id}: {sentence}")

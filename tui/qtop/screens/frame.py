@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import ClassVar, Final, TypeVar
 
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.screen import Screen
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
 
 ResultT = TypeVar("ResultT")
 
@@ -32,3 +38,36 @@ class FrontScreen(Screen[ResultT]):
     def dismiss(self, result: ResultT | None = None) -> AwaitComplete:
         """Leave with a result, if this is the screen in front; else nothing happens."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+# What stands on a terminal that is too small for anything else.
+
+MIN_SIZE: Final = Size(60, 15)
+
+
+def is_too_small(size: Size) -> bool:
+    """Whether the console cannot be drawn in this size."""
+    return size.width < MIN_SIZE.width or size.height < MIN_SIZE.height
+
+
+class TooSmallScreen(ModalScreen[None]):
+    """Covers everything until the terminal has grown."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c,ctrl+q", "app.quit", show=False, priority=True)
+    ]
+
+    def compose(self) -> ComposeResult:
+        """One sentence."""
+        yield Static(self._sentence(), markup=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say the new size."""
+        self.query_one(Static).update(self._sentence())
+
+    def _sentence(self) -> Text:
+        size = self.app.size
+        return Text(
+            f"terminal too small: needs {MIN_SIZE.width}x{MIN_SIZE.height}, "
+            f"has {size.width}x{size.height}"
+        )

@@ -2,27 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final
 
 from textual import events
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
+from qtop.monitor.rows import Totals
+from qtop.monitor.series import STEP_S, Trend, Values, fewer
 from qtop.monitor.state import ViewState
-from qtop.screens import audit_text, frame_texts, trend_bars
-from qtop.screens.base import TextScreen, bindings
-from qtop.screens.rows import MainScreen
+from qtop.screens import audit_text, frame_texts
+from qtop.screens.base import MainScreen, TextScreen, bindings
 from qtop.search.fields import Subject
-from qtop.text.safe import safe
-from qtop.widgets.bars import Bar
+from qtop.text import format
+from qtop.text.format import area
+from qtop.text.safe import ago, safe
+from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.table import Table
-from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextLine
 from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
 from resque.errors import StoreError
+
+# The lines that draw how the totals went since the console began.
+
+LINES: Final = 4
+_AROUND_CELLS: Final = 18 + 13
+TrendLine = tuple[list[Span], list[Span]]
+
+
+def trend_lines(trend: Trend, totals: Totals | None, width: int) -> list[TrendLine]:
+    """A heading, and for each of three figures what it is now, its course, the highest it was."""
+    room = max(1, width - _AROUND_CELLS)
+    _, together = fewer(trend.waiting, room)
+    since = "" if trend.began is None else f", {trend.began.astimezone():%Y-%m-%d %H:%M}"
+    step = ago(max(STEP_S, trend.step_s * together))
+    heading = [Span(f" since the console began{since}", "strong", 90)]
+    rates = (None, None) if totals is None else (totals.processed_per_s, totals.failed_per_s)
+    return [
+        (heading, [Span(f"  each bar the highest of {step} ", "dim", 50)]),
+        _line("waiting", format.waiting(totals), trend.waiting, room, "accent", _count),
+        _line("done/s", format.rate(rates[0]), trend.processed_per_s, room, "accent", format.rate),
+        _line("failed/s", format.rate(rates[1]), trend.failed_per_s, room, "bad", format.rate),
+    ]
+
+
+def _line(
+    label: str,
+    figure: str,
+    values: Values,
+    room: int,
+    tone: str,
+    text: Callable[[float | None], str],
+) -> TrendLine:
+    bars, _ = fewer(values, room)
+    highest = max((value for value in values if value is not None), default=None)
+    left = [Span(f" {label:<8} {figure:>7} ", "dim", 90), Span(area(bars, room)[0], tone, 80)]
+    return left, [Span(f"  max {text(highest):>6} ", "dim", 70)]
+
+
+def _count(value: float | None) -> str:
+    return format.number(None if value is None else int(value))
+
 
 #: Actions read at first, and each time the page key meets the end of them.
 PAGE: Final = 200
@@ -94,9 +138,7 @@ class HistoryScreen(MainScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._trend = [
-            Bar(id="trend" if at == 0 else None, classes="trend") for at in range(trend_bars.LINES)
-        ]
+        self._trend = [Bar(id="trend" if at == 0 else None, classes="trend") for at in range(LINES)]
         self._limit = PAGE
         self._deeds: list[AuditEntry] | None = None
 
@@ -115,7 +157,7 @@ class HistoryScreen(MainScreen):
 
     def _show_trend(self, view: ViewState, width: int) -> None:
         totals = view.board.totals if view.board else None
-        drawn = trend_bars.trend_lines(view.glance.trend, totals, width)
+        drawn = trend_lines(view.glance.trend, totals, width)
         for bar, (left, right) in zip(self._trend, drawn, strict=True):
             bar.show(left, right)
 

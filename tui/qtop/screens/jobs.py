@@ -4,29 +4,334 @@ a filter finds in the whole list."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 from textual.worker import WorkType
 
+from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts, queue_bars
-from qtop.screens.base import bindings
-from qtop.screens.job import JobScreen
-from qtop.screens.job_actions import JobActions
-from qtop.screens.jobs_table import JobsTable
-from qtop.screens.paging import marks_spans
+from qtop.screens import details, frame_texts, queue_bars
+from qtop.screens.base import RowsScreen, TextScreen, bindings
+from qtop.screens.dialogs import ask_for_queue
+from qtop.screens.export import export
+from qtop.screens.links import follow, to_serving
+from qtop.screens.paging import PagedTable, marks_spans, with_marks
+from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
-from qtop.search.following import Follower
-from qtop.search.walker import Visit
-from qtop.systems.resque.job_search import MOST_LISTED, JobMatches, JobSearch
-from qtop.systems.resque.waiting import JobRow, rows_of, shifted
-from qtop.text.safe import safe
+from qtop.search.list_walk import Follower, Visit
+from qtop.search.selection import JobSource, Selection
+from qtop.systems.resque.queues import (
+    MOST_LISTED,
+    JobMatches,
+    JobRow,
+    JobSearch,
+    choose,
+    chosen_of,
+    fetch,
+    rows_of,
+    shifted,
+    source_of,
+    unusable,
+)
+from qtop.text import format
+from qtop.text.safe import counted, safe
+from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Column, figure
 from qtop.widgets.table import Table
+from qtop.widgets.text_view import TextLine
 from queuecore import windows
 from resque.errors import StoreError
+
+# One waiting job, or one item that was set aside, with everything in it.
+
+
+class JobScreen(TextScreen):
+    """The job as it was when it was opened."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("job", "texts")
+    TAB: ClassVar[Where] = "queues"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, row: JobRow, source: JobSource) -> None:
+        super().__init__()
+        self._row, self._source = row, source
+        self._item = row.item
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        """The job; it never changes."""
+        redactor = view.manner.redactor
+        return details.job_lines(self._item, self._source.name, self._row.place, redactor)
+
+    def on_mount(self) -> None:
+        """Fetch the rest of a job that was listed cut."""
+        super().on_mount()
+        if self._item.is_cut:
+            self.run_worker(self._fetch())
+
+    async def _fetch(self) -> None:
+        try:
+            raw = await self.app.read(fetch(self._source.key(self.app.keys), self._row))
+        except StoreError as error:
+            self.app.say(f"the rest of the job: {safe(str(error))}", "bad")
+            return
+        if raw is None:
+            self.app.say("the rest of the job: it is gone, or far from where it was seen", "warn")
+            return
+        self._item = windows.whole(raw)
+        self.show_board(self.app.stage.view())
+
+    def action_delete_jobs(self) -> None:
+        """Delete this very job."""
+        desk = self.app.desk
+        desk.begin(desk.job_plans.delete(self._source, chosen_of([self._row], self._source)))
+
+    def action_move_jobs(self) -> None:
+        """Move this very job to another queue."""
+        desk, source = self.app.desk, self._source
+        chosen = chosen_of([self._row], source)
+        ask_for_queue(
+            self.app,
+            source,
+            "Move the job to which queue?",
+            lambda queue: desk.begin(desk.job_plans.move(source, chosen, queue)),
+        )
+
+    def action_edit_job(self) -> None:
+        """Edit this very job."""
+        if not self.app.desk.refuses():
+            self.run_worker(edit_job(self.app, self._row, self._source), group="edit")
+
+    def action_export_jobs(self) -> None:
+        """Write this job to a file."""
+        self.run_worker(export(self.app, [self._row], None, self._source), group="export")
+
+
+# The columns of waiting jobs, and their table.
+
+
+def _class(row: JobRow) -> str:
+    if row.is_large:
+        return "(large)"
+    return "unreadable" if row.problem is not None else format.job_class(row.class_name, None)
+
+
+COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    Column(
+        "place",
+        "place",
+        8,
+        lambda r: format.number(r.place + 1),
+        priority=90,
+        align="right",
+        style="dim",
+        sort_key=lambda r: r.place,
+    ),
+    Column(
+        "class",
+        "class",
+        18,
+        _class,
+        flex=1,
+        priority=100,
+        style=lambda r: "warn" if r.problem and not r.is_large else None,
+        sort_key=_class,
+    ),
+    Column("args", "args", 30, lambda r: r.args, flex=3, priority=95),
+    figure("size", "bytes", 8, lambda r: r.item.size, format.number, priority=50, style="dim"),
+    Column("id", "id", 12, lambda r: r.item.sha[:12], priority=20, style="dim"),
+)
+
+
+class JobsTable(PagedTable[JobRow]):
+    """Asks for other jobs when a key meets its end.
+
+    Args:
+        turn: Goes to the next window (+1) or the one before (-1).
+        turn_to_end: Goes to the first window of all (-1) or the last (+1).
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        turn: Callable[[int], None],
+        turn_to_end: Callable[[int], None],
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(COLUMNS, key=lambda row: row.key, clock=clock)
+        self._turn, self._turn_to_end = turn, turn_to_end
+
+    def action_page_down(self) -> None:
+        """One page down, or the next jobs."""
+        if self.cursor_index >= self.row_count - 1:
+            self._turn(+1)
+        else:
+            super().action_page_down()
+
+    def action_page_up(self) -> None:
+        """One page up, or the jobs before."""
+        if self.cursor_index == 0:
+            self._turn(-1)
+        else:
+            super().action_page_up()
+
+    def action_cursor_first(self) -> None:
+        """To the first job here; from there, to the first of all."""
+        if self.cursor_index == 0:
+            self._turn_to_end(-1)
+        super().action_cursor_first()
+
+    def action_cursor_last(self) -> None:
+        """To the last job here; from there, to the last of all."""
+        if self.cursor_index >= self.row_count - 1:
+            self._turn_to_end(+1)
+        super().action_cursor_last()
+
+
+# What the keys on waiting jobs and on items set aside do.
+
+#: Says for an item's bytes why an action will refuse it, for its preview.
+Refusal = Callable[[bytes], "str | None"]
+
+
+def _none(raw: bytes) -> str | None:
+    return None
+
+
+class JobActions(RowsScreen):
+    """The keys of a list of jobs; `source` is the list."""
+
+    TAB: ClassVar[Where] = "queues"
+    is_set_aside: ClassVar[bool] = False
+    marks_gone = "the marked jobs have left the queue: nothing was done"
+
+    def __init__(self, queue: str) -> None:
+        self.source: JobSource = source_of(queue, is_set_aside=self.is_set_aside)
+        self.window, self.service = Bar(id="window"), Bar(id="service")
+        super().__init__()
+
+    def show_service(self, view: ViewState) -> None:
+        """Say who serves the queue."""
+        board, name = view.board, self.source.name
+        if board is not None:
+            if board.queues is None:
+                why = board.totals.problems.get("queues", "")
+                self.service.show([Span(f" {frame_texts.unknown_word(why)}", "warn")])
+                return
+            row = next((row for row in board.queues if row.name == name), None)
+            served_by, workers = self.app.stage.served_by, board.workers
+            serving = None if workers is None else queue_bars.serving(name, workers, served_by)
+            if row is not None and self.is_set_aside:
+                row = row._replace(unreadable=0)
+            self.service.show(*queue_bars.service(row, serving, view.manner.sign))
+
+    async def action_show_serving(self) -> None:
+        """Show the workers that serve the queue."""
+        board, name = self.app.stage.view().board, self.source.name
+        rows = (board.queues or ()) if board is not None else ()
+        serving = next((row.serving for row in rows if row.name == name), None)
+        await follow(self.app, to_serving(name, serving))
+
+    # The chosen ones
+
+    def chosen_rows(self) -> list[JobRow]:
+        """The marked jobs, or the one under the cursor."""
+        rows: list[JobRow] = self.meant()
+        return rows
+
+    def action_delete_jobs(self) -> None:
+        """Delete the chosen jobs, these very ones."""
+        self._act(lambda chosen: self.app.desk.job_plans.delete(self.source, chosen))
+
+    def action_put_back(self) -> None:
+        """Put the chosen items back onto their queue, these very ones."""
+        plans = self.app.desk.job_plans
+        self._act(lambda chosen: plans.put_back(self.source, chosen), unusable)
+
+    def action_move_jobs(self) -> None:
+        """Move the chosen jobs, these very ones, to another queue."""
+        rows = self.chosen_rows()
+        if not rows:
+            return
+        chosen = chosen_of(rows, self.source)
+        self._ask_where(
+            f"Move {_jobs(len(rows))} to which queue?",
+            lambda queue: self.app.desk.begin(
+                with_marks(self.app.desk.job_plans.move(self.source, chosen, queue), self.table),
+                self.table,
+            ),
+        )
+
+    def action_edit_job(self) -> None:
+        """Edit the job under the cursor."""
+        row: JobRow | None = self.table.cursor_row
+        if row is not None and not self.app.desk.refuses():
+            self.run_worker(edit_job(self.app, row, self.source, self.table), group="edit")
+
+    def action_export_jobs(self) -> None:
+        """Write the chosen jobs, or all that match, to a file."""
+        search = JobSearch(self.source, self.filter)
+        work = export(self.app, self.chosen_rows(), search, self.source)
+        self.run_worker(work, group="export")
+
+    def _act(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
+        if rows := self.chosen_rows():
+            made = plan(chosen_of(rows, self.source, refusal))
+            self.app.desk.begin(with_marks(made, self.table), self.table)
+
+    # All that match
+
+    def action_delete_matching(self) -> None:
+        """Delete all that match."""
+        plans, where = self.app.desk.job_plans, self.filter.text
+        self._act_on_all(lambda chosen: plans.delete(self.source, chosen, where, asks=True))
+
+    def action_put_back_matching(self) -> None:
+        """Put all that match back onto their queue."""
+        plans, where = self.app.desk.job_plans, self.filter.text
+        self._act_on_all(
+            lambda chosen: plans.put_back(self.source, chosen, where, asks=True), unusable
+        )
+
+    def action_move_matching(self) -> None:
+        """Move all that match to another queue."""
+        plans, where = self.app.desk.job_plans, self.filter.text
+
+        def move(queue: str) -> None:
+            self._act_on_all(
+                lambda chosen: plans.move(self.source, chosen, queue, where, asks=True)
+            )
+
+        every = "all" if self.filter.is_empty else "all that match"
+        self._ask_where(f"Move {every} to which queue?", move)
+
+    def _ask_where(self, title: str, move: Callable[[str], None]) -> None:
+        ask_for_queue(self.app, self.source, title, move)
+
+    def _act_on_all(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
+        app, search = self.app, JobSearch(self.source, self.filter)
+
+        async def look(tell: Callable[[int, int], None]) -> Selection:
+            return await choose(app.read, app.keys, search, tell, refusal=refusal)
+
+        def planned(chosen: Selection) -> Plan | str:
+            if not chosen.marks:
+                return "nothing matches (any more)"
+            made = plan(chosen)
+            if not search.too_large:
+                return made
+            left = f"Left alone: {search.too_large:,} too large to look into."
+            return replace(made, details=(*made.details, left))
+
+        app.desk.begin_after_search("looking for all that match", look, planned, self.table)
+
+
+def _jobs(number: int) -> str:
+    return "the job" if number == 1 else counted(number, "job")
+
 
 WINDOW: Final = 200
 #: Of longer items only the beginning is listed; opening one fetches the whole.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from qtop.monitor.incidents.incident import Link
-from qtop.screens.rows import RowsScreen
+from qtop.screens.base import RowsScreen
 from qtop.search.filter_language import term
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtop.local.rows import LocalGroupRow, LocalRow, LocalWorkerRow
 from qtop.local.state_file import DONE
+from qtop.local.usage import LocalGroupRow, LocalRow, LocalWorkerRow
 from qtop.text import format
 from qtop.text.safe import ago, safe
 from qtop.widgets.columns import ToneOf

@@ -11,14 +11,22 @@ from textual.app import SuspendNotSupported
 from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
-from qtop.monitor.ui_policy import UiPolicy
+from qtop.monitor.state import UiPolicy
 from qtop.screens.dialogs import Dialog
-from qtop.systems.resque.changes import BadPayload
-from qtop.systems.resque.payloads import changed, difference, draft, editor, in_editor, plain
+from qtop.search.selection import JobSource
+from qtop.systems.resque.payloads import (
+    BadPayload,
+    changed,
+    difference,
+    draft,
+    editor,
+    in_editor,
+    plain,
+)
+from qtop.systems.resque.queues import JobRow, fetch
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
-from qtop.widgets.text_lines import TextLine
-from qtop.widgets.text_view import TextView
+from qtop.widgets.text_view import TextLine, TextView
 from queuecore import windows
 from resque.errors import StoreError
 from resque.store import failures
@@ -229,3 +237,31 @@ async def _in_some_editor(app: QtopApp, text: str) -> str | None:
         except OSError as error:
             app.say(f"{safe(command[0])}: {safe(error.strerror or str(error))}", "warn")
     return await app.push_screen_wait(EditorDialog(text, app.stage.manner))
+
+
+# Editing a waiting job where it is, or an item that was set aside.
+
+
+async def edit_job(
+    app: QtopApp, row: JobRow, source: JobSource, table: Table[Any] | None = None
+) -> None:
+    """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
+    was set aside, back onto its queue."""
+    try:
+        raw = await app.read(fetch(source.key(app.keys), row))
+    except StoreError as error:
+        app.say(safe(str(error)), "bad")
+        return
+    if raw is None:
+        app.say("cannot be edited: it is gone, or far from where it was seen", "warn")
+        return
+    queue = safe(source.name)
+    if source.kind == "queue":
+        title, consequence, verb = "Change this job?", f"It keeps its place in {queue}.", "Change"
+    else:
+        title, consequence = f"Requeue to {queue} with this payload?", "It goes to the queue's end."
+        verb = "Requeue"
+    undo = app.stage.manner.sign("undo")
+    after = await edited(app, raw, title, f"{consequence} {undo} takes it back.", verb)
+    if after is not None:
+        app.desk.begin(app.desk.job_plans.edit(source, row.place, raw, after), table)

@@ -10,9 +10,9 @@ from typing import Final
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.monitor.rows import QueueRow, WorkerRow
-from qtop.search.following import Follower
+from qtop.search.list_walk import Follower
 from qtop.search.selection import JobSource
-from qtop.systems.resque.job_search import JobMatches
+from qtop.systems.resque.queues import JobMatches
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span

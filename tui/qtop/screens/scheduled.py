@@ -4,39 +4,352 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from textual.widget import Widget
 
+from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts, scheduled_bars, scheduled_tables
-from qtop.screens.base import bindings
-from qtop.screens.pager import Pager
-from qtop.screens.paging import PagedTable, marks_spans
-from qtop.screens.scheduled_actions import ScheduledActions, SchedulePart
+from qtop.screens import frame_texts, scheduled_bars
+from qtop.screens.base import MainScreen, bindings
+from qtop.screens.paging import PagedTable, Pager, Searcher, marks_spans, with_marks
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
-from qtop.screens.searcher import Searcher
+from qtop.search import filter_language
 from qtop.search.fields import Subject
-from qtop.systems.resque.scheduled_page import ScheduledPage, glance
-from qtop.systems.resque.scheduled_rows import (
+from qtop.search.filter_language import BadFilter, Filter
+from qtop.systems.resque.scheduled_search import (
     ClassRow,
+    DelayedSelection,
     DueRow,
+    ScheduledPage,
     ScheduleRow,
+    choose,
+    chosen,
     class_filter,
     due_rows,
+    glance,
+    moment_of,
     schedule_rows,
     schedule_subject,
+    subject,
+    timing,
 )
-from qtop.systems.resque.scheduled_search import subject
+from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
+from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
 from resque.errors import StoreError
 from resque.scheduler.zones import local_zone
 from resque.store.delayed_windows import Position
+
+# The columns of the scheduled screen's three lists, and its paged table.
+
+
+def _due_tone(row: DueRow) -> ToneOf | None:
+    return "warn" if row.due_s < 0 else None
+
+
+def _class(row: DueRow) -> str:
+    job = row.seen.job
+    if job is not None and job.item.is_cut:
+        return "(large)"
+    return "unreadable" if row.problem else format.job_class(row.class_name, None)
+
+
+def _args(row: DueRow) -> str:
+    job = row.seen.job
+    if row.problem is None:
+        return format.short_json(row.args)
+    return safe(job.item.raw[:1_000]) if job is not None and job.item.is_cut else safe(row.problem)
+
+
+JOB_COLUMNS: Final[tuple[Column[DueRow], ...]] = (
+    Column(
+        *("due", "due", 14, lambda r: format.due_in(r.due_s)),
+        priority=98,
+        style=_due_tone,
+        sort_key=lambda r: r.seen.moment.at,
+    ),
+    Column("at", "at", 16, lambda r: format.due_at(r.at, r.due_s), priority=70, style="dim"),
+    Column(
+        *("class", "class", 14, _class),
+        flex=2,
+        priority=100,
+        style=lambda r: "warn" if r.problem else None,
+        sort_key=_class,
+    ),
+    Column("args", "args", 14, _args, flex=4, priority=95),
+    Column(
+        *("queue", "queue", 8, lambda r: format.optional(r.queue)),
+        flex=1,
+        priority=85,
+        sort_key=lambda r: r.queue,
+    ),
+    figure(
+        "size",
+        "bytes",
+        8,
+        lambda r: None if r.seen.job is None else r.seen.job.item.size,
+        format.number,
+        priority=30,
+        style="dim",
+    ),
+)
+
+
+def _class_name(row: ClassRow) -> str:
+    return format.job_class(row.name, None) if row.is_readable else "(unreadable or large)"
+
+
+def _when(epoch: float, now_s: float) -> str:
+    return format.due_in(epoch - now_s)
+
+
+CLASS_COLUMNS: Final[tuple[Column[ClassRow], ...]] = (
+    Column(
+        *("class", "class", 16, _class_name),
+        flex=3,
+        priority=100,
+        style=lambda r: None if r.is_readable else "warn",
+        sort_key=_class_name,
+    ),
+    figure("jobs", "jobs", 8, lambda r: r.count, format.number, priority=99),
+    Column(
+        *("first", "first due", 14, lambda r: _when(r.first_at, r.now_s)),
+        priority=95,
+        style=lambda r: "warn" if r.first_at < r.now_s else None,
+        sort_key=lambda r: r.first_at,
+    ),
+    Column(
+        *("last", "last due", 14, lambda r: _when(r.last_at, r.now_s)),
+        priority=90,
+        sort_key=lambda r: r.last_at,
+    ),
+    Column(
+        *("until", "until", 16),
+        lambda r: format.due_at(moment_of(r.last_at), r.last_at - r.now_s),
+        priority=50,
+        style="dim",
+    ),
+    Column(
+        *("queues", "queues", 10, lambda r: safe(", ".join(r.queues)) or format.NOTHING),
+        flex=1,
+        priority=80,
+    ),
+)
+
+
+def _timing(row: ScheduleRow) -> str:
+    if row.problem is not None:
+        return "unusable" if row.schedule is None else "not used"
+    return format.NOTHING if row.schedule is None else safe(timing(row.schedule))
+
+
+def _schedule_class(row: ScheduleRow) -> str:
+    if row.problem is not None:
+        return safe(row.problem)
+    return "not in Redis" if row.schedule is None else safe(row.schedule.class_name)
+
+
+SCHEDULE_COLUMNS: Final[tuple[Column[ScheduleRow], ...]] = (
+    Column(
+        *("name", "schedule", 12, lambda r: safe(r.name)),
+        flex=2,
+        priority=100,
+        sort_key=lambda r: r.name,
+    ),
+    Column(
+        *("when", "when", 13, _timing),
+        flex=1,
+        priority=95,
+        style=lambda r: "bad" if r.problem else None,
+        sort_key=_timing,
+    ),
+    Column(
+        *("next", "next run", 13),
+        lambda r: format.NOTHING if r.next_s is None else format.due_in(r.next_s),
+        priority=90,
+        sort_key=lambda r: r.next_at,
+    ),
+    Column(
+        *("at", "at", 16, lambda r: format.short_moment(r.next_at)),
+        priority=45,
+        style="dim",
+        sort_key=lambda r: r.next_at,
+    ),
+    Column(
+        *("last", "last queued", 16, lambda r: format.short_moment(r.last_at)),
+        priority=60,
+        style="dim",
+        sort_key=lambda r: r.last_at,
+        descends=True,
+    ),
+    Column(
+        *("class", "class", 12, _schedule_class),
+        flex=3,
+        priority=97,
+        style=lambda r: "bad" if r.problem else "dim" if r.schedule is None else None,
+    ),
+    Column(
+        *("args", "args", 10, lambda r: "" if r.schedule is None else format.short_json(r.args)),
+        flex=2,
+        priority=50,
+    ),
+    Column(
+        *("queue", "queue", 8),
+        lambda r: "" if r.schedule is None else format.optional(r.schedule.queue),
+        flex=1,
+        priority=80,
+        sort_key=lambda r: None if r.schedule is None else r.schedule.queue,
+    ),
+    Column(
+        *("source", "source", 7, lambda r: r.source),
+        priority=70,
+        style=lambda r: "warn" if r.source == "unknown" else "dim",
+        sort_key=lambda r: r.source,
+    ),
+)
+
+
+def classes(clock: Callable[[], float]) -> Table[ClassRow]:
+    """The table of the classes. One is acted on at a time: what a mark means would be unclear."""
+    return Table(
+        CLASS_COLUMNS, key=lambda row: (row.name, row.is_readable), markable=False, clock=clock
+    )
+
+
+def schedules(clock: Callable[[], float]) -> Table[ScheduleRow]:
+    """The table of the schedules."""
+    return Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
+
+
+class DelayedTable(PagedTable[DueRow]):
+    """Asks for other jobs when a key meets its end."""
+
+    def __init__(self, pager: Pager, clock: Callable[[], float]) -> None:
+        super().__init__(JOB_COLUMNS, key=lambda row: row.key, clock=clock)
+        self._pager = pager
+
+    def action_page_down(self) -> None:
+        """One page down, or the next jobs."""
+        if self.cursor_index >= self.row_count - 1:
+            self._pager.turn(+1)
+        else:
+            super().action_page_down()
+
+    def action_page_up(self) -> None:
+        """One page up, or the jobs before."""
+        if self.cursor_index == 0:
+            self._pager.turn(-1)
+        else:
+            super().action_page_up()
+
+    def action_cursor_first(self) -> None:
+        """To the first job here; from there, to the first of all."""
+        if self.cursor_index == 0:
+            self._pager.turn_to_end(-1)
+        super().action_cursor_first()
+
+    def action_cursor_last(self) -> None:
+        """To the last job here; from there, to the last of all."""
+        if self.cursor_index >= self.row_count - 1:
+            self._pager.turn_to_end(+1)
+        super().action_cursor_last()
+
+
+# What the keys of the scheduled screen do to jobs and schedules.
+
+SchedulePart = Literal["jobs", "classes", "schedules"]
+
+
+class ScheduledActions(MainScreen):
+    """`part` is the list in front."""
+
+    part: SchedulePart = "jobs"
+    searcher: Searcher
+
+    @property
+    def now_s(self) -> float:
+        """The server's clock (epoch)."""
+        return server_now(self.app.stage.view()).timestamp()
+
+    def action_run_now(self) -> None:
+        """Run the chosen jobs now, or queue the jobs of the chosen schedules."""
+        plans = self.app.desk.delayed_plans
+        self._act(plans.run_now, plans.run_schedules)
+
+    def action_drop(self) -> None:
+        """Delete the chosen jobs or schedules."""
+        plans = self.app.desk.delayed_plans
+        self._act(plans.delete, plans.delete_schedules)
+
+    def action_reschedule(self) -> None:
+        """Ask until when to delay the chosen jobs instead."""
+        if self.part == "schedules":
+            self._only_for_jobs()
+        elif self.part == "classes":
+            key = self.app.stage.manner.sign("table.open")
+            self.app.say(f"{key} lists the jobs of the class: choose there what to move", "dim")
+        elif jobs := self._jobs():
+            self.searcher.expect_change()
+            self.app.desk.ask_for_moment(jobs, self.table)
+
+    def action_run_matching(self) -> None:
+        """Ask whether to run all jobs that match now."""
+        self._act_on_all(self.filter, self.app.desk.delayed_plans.run_now)
+
+    def action_drop_matching(self) -> None:
+        """Ask whether to delete all jobs that match."""
+        self._act_on_all(self.filter, self.app.desk.delayed_plans.delete)
+
+    def _only_for_jobs(self) -> None:
+        key = self.app.stage.manner.sign("jobs_or_schedules")
+        self.app.say(f"that is for delayed jobs: {key} shows them", "dim")
+
+    def _jobs(self) -> DelayedSelection | None:
+        rows: list[DueRow] = self.meant()
+        return chosen([row.seen for row in rows]) if rows else None
+
+    def _act(
+        self,
+        on_jobs: Callable[..., Plan],
+        on_schedules: Callable[[list[ScheduleRow]], Plan],
+    ) -> None:
+        table: Table[Any] = self.table
+        if self.part == "classes":
+            row: ClassRow | None = table.cursor_row
+            if row is not None:
+                self._act_on_class(row, on_jobs)
+        elif self.part == "schedules":
+            if rows := self.meant():
+                self.app.desk.begin(on_schedules(rows), table)
+        elif jobs := self._jobs():
+            self.searcher.expect_change()
+            self.app.desk.begin(with_marks(on_jobs(jobs), table), table)
+
+    def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Plan]) -> None:
+        try:
+            wanted = filter_language.parse(class_filter(row, self.filter.text))
+        except BadFilter as error:
+            self.app.say(safe(str(error)), "warn")
+        else:
+            self._act_on_all(wanted, on_jobs)
+
+    def _act_on_all(self, wanted: Filter, on_jobs: Callable[..., Plan]) -> None:
+        if self.part == "schedules":
+            self._only_for_jobs()
+            return
+        self.searcher.expect_change()
+        self.app.desk.begin_after(
+            "looking through all delayed jobs",
+            choose(self.app.keys, wanted, self.now_s),
+            lambda choice: on_jobs(choice, asks=True),
+        )
+
 
 _EMPTY: Final[dict[SchedulePart, str]] = {
     "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
@@ -57,8 +370,8 @@ class ScheduledScreen(ScheduledActions):
         self.searcher = Searcher(self, self._refresh)
         self._tables: dict[SchedulePart, Table[Any]] = {
             "jobs": self.table,
-            "classes": scheduled_tables.classes(self.app.clock),
-            "schedules": scheduled_tables.schedules(self.app.clock),
+            "classes": classes(self.app.clock),
+            "schedules": schedules(self.app.clock),
         }
         self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
         self._glance: ScheduledPage | None = None
@@ -72,7 +385,7 @@ class ScheduledScreen(ScheduledActions):
     def make_table(self) -> Table[Any]:
         """The table of the delayed jobs."""
         self._pager = Pager(self, self._load)
-        return scheduled_tables.DelayedTable(self._pager, self.app.clock)
+        return DelayedTable(self._pager, self.app.clock)
 
     def compose_body(self) -> Iterable[Widget]:
         """Lines that say what comes due and who moves it, the lists, the filter."""

@@ -9,9 +9,14 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
-from qtop.systems.resque.scheduled_page import Master, ScheduledPage
-from qtop.systems.resque.scheduled_rows import ScheduleRow, firing_within
-from qtop.systems.resque.scheduled_search import MOST_LISTED, DelayedSearch
+from qtop.systems.resque.scheduled_search import (
+    MOST_LISTED,
+    DelayedSearch,
+    Master,
+    ScheduledPage,
+    ScheduleRow,
+    firing_within,
+)
 from qtop.text.format import number
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span

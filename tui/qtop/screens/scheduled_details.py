@@ -12,10 +12,9 @@ from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
-from qtop.systems.resque.scheduled_rows import DueRow, ScheduleRow
-from qtop.systems.resque.scheduled_search import chosen
+from qtop.systems.resque.scheduled_search import DueRow, ScheduleRow, chosen
 from qtop.text.safe import safe
-from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextLine
 from queuecore import windows
 from resque.errors import StoreError
 from resque.scheduler.plan import next_firings

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Label
 from qtop.local.launch import MOST_PER_START, BadOrder, LaunchRequest
 from qtop.screens.dialogs import Dialog
 from qtop.text.safe import safe
-from qtop.widgets.field import InputField
+from qtop.widgets.filter_input import InputField
 
 #: The fields: their names in code, their labels, what stands in them when they are empty.
 _FIELDS: Final = (

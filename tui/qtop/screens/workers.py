@@ -2,28 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
-from qtop.monitor.condition import CONDITIONS
-from qtop.monitor.rows import WorkerRow
+from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import bindings
-from qtop.screens.hosts import HostsScreen
-from qtop.screens.rows import MainScreen
-from qtop.screens.worker import WorkerScreen
+from qtop.screens.base import MainScreen, RowsScreen, TextScreen, bindings
+from qtop.screens.details import worker_lines
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
-from qtop.systems.resque import evidence
-from qtop.systems.resque.evidence import Case
+from qtop.systems.resque.workers import Case, gather
 from qtop.text import format
+from qtop.text.safe import safe
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
+from qtop.widgets.text_view import TextLine
 from queuecore.active_job import unwrapped
+
+# The workers by machine.
+
+
+def _name(row: HostRow) -> str:
+    return "(ids of another shape)" if row.name is None else safe(row.name)
+
+
+HOST_COLUMNS: Final[tuple[Column[HostRow], ...]] = (
+    Column("host", "host", 16, _name, flex=3, priority=100, sort_key=_name),
+    figure("workers", "workers", 8, lambda r: r.workers, format.number, priority=95),
+    figure(
+        "working",
+        "working",
+        8,
+        lambda r: r.working,
+        format.number,
+        priority=90,
+        style=lambda r: "good" if r.working else "dim",
+    ),
+    figure(
+        "troubled",
+        "silent",
+        7,
+        lambda r: r.troubled,
+        format.number,
+        priority=92,
+        style=lambda r: "bad" if r.troubled else "dim",
+    ),
+    figure("longest", "longest", 8, lambda r: r.longest_s, format.duration, priority=70),
+    figure("beat", "last beat", 9, lambda r: r.beat_age_s, format.duration, priority=80),
+    figure(
+        "processed", "processed", 9, lambda r: r.processed, format.number, priority=50, style="dim"
+    ),
+    figure(
+        "failed",
+        "failed",
+        7,
+        lambda r: r.failed,
+        format.number,
+        priority=55,
+        style=lambda r: "bad" if r.failed else "dim",
+    ),
+)
+
+
+class HostsScreen(RowsScreen):
+    """All machines; opening one shows its workers.
+
+    Args:
+        on_chosen: Called with the name of the machine that was opened.
+    """
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "hosts")
+    TAB: ClassVar[Where] = "workers"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, on_chosen: Callable[[str | None], None]) -> None:
+        super().__init__()
+        self._on_chosen = on_chosen
+
+    def make_table(self) -> Table[Any]:
+        """The table, machines in trouble first."""
+        return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
+
+    def show_board(self, view: ViewState) -> None:
+        """Show the machines."""
+        self.table.stale = view.is_stale
+        self.table.empty_text = frame_texts.empty_word(
+            view, "machines", "workers bring them.", "workers"
+        )
+        self.show_rows(host_rows(view.board.workers or ()) if view.board else ())
+
+    def subject(self, row: HostRow) -> Subject:
+        """A machine as filters see it: by its name."""
+        return Subject(worker=row.name, words=(row.name or "",))
+
+    def on_table_opened(self, event: Table.Opened[HostRow]) -> None:
+        """Show the workers of the machine."""
+        event.stop()
+        self.dismiss()
+        self._on_chosen(event.row.name)
+
+    def action_hosts(self) -> None:
+        """Back to the workers."""
+        self.dismiss()
+
+
+# One worker: its record, and whether it lives.
+
+
+class WorkerScreen(TextScreen):
+    """The worker as it is now; when it has left, as it was last seen."""
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "worker")
+    TAB: ClassVar[Where] = "workers"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self, row: WorkerRow) -> None:
+        super().__init__()
+        self._row = row
+
+    def lines(self, view: ViewState) -> Iterable[TextLine]:
+        """The worker's newest row."""
+        workers = (view.board.workers or ()) if view.board else ()
+        text = self._row.identity.text
+        now = next((row for row in workers if row.identity.text == text), None)
+        self._row = now or self._row
+        if view.board is not None and view.board.workers is None:
+            why = view.board.totals.problems.get("workers", "")
+            yield TextLine(f"Whether it is still registered is unknown: {safe(why)}", "warn")
+        elif now is None:
+            yield TextLine("This worker is no longer registered.", "bad")
+        local = self.app.local.get(self._row.identity.pid) if self._row.is_local else None
+        log = None if local is None else str(local.log)
+        usual_s = self.app.stage.usual_s(self._row.record)
+        yield from worker_lines(self._row, log, view.manner.redactor, usual_s)
+
+    def action_log(self) -> None:
+        """Show what it prints."""
+        self.app.desk.local.show_log(self._row)
+
 
 _TONES: Final[dict[str, ToneOf]] = {
     "dead?": "bad",
@@ -230,7 +350,7 @@ class WorkersScreen(MainScreen):
 
     def _ask_about(self, names: list[str], plan: Callable[[list[Case]], Plan]) -> None:
         known = self.app.stage.strays
-        look = evidence.gather(self.app.keys, names, ignore_pids=False, strays=known)
+        look = gather(self.app.keys, names, ignore_pids=False, strays=known)
         self.app.desk.begin_after("looking for signs of life", look, plan)
 
     def _by_starter(self) -> tuple[list[WorkerRow], list[WorkerRow]]:

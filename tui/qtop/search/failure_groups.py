@@ -4,15 +4,114 @@ through here in seconds."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha1
 from typing import Any, Final, NamedTuple
 
-from qtop.search.messages import MOST_CHARACTERS, normalised, statuses
+from qtop.monitor.rows import FailureRow
 from qtop.text import backtraces
+from queuecore import times
 from queuecore.active_job import WRAPPER, unwrapped
 from queuecore.windows import read_item
 from resque.codec import decode
 from resque.store import failures
+
+# The shape of an error's message: without what differs from case to case.
+
+#: Looked into of a message.
+MOST_CHARACTERS: Final = 300
+
+#: The result of a request or of a program. Which digits they are makes no difference to what is
+#: found here, so that messages which differ in others can be known together.
+_STATUS: Final = r"""
+    \b(?i: (?: http(?:/\d(?:\.\d)?)? | status | response[ _\-]?code ) (?:[ _\-]?(?:status|code))*
+        [\W_]{1,3} \d{3}
+      | exit(?:ed)? (?:[ ]with)? [ _\-](?:status|code) [\W_]{1,3} \d{1,3} ) (?! \w | [.,:]\d )
+  | (?<![\w.,:]) \d{3} (?= [\W_]{1,4}
+      (?: Bad[ ](?:Request|Gateway) | Unauthorized | Forbidden | Not[ ](?:Found|Implemented)
+        | Method[ ]Not | Request[ ]Time | Conflict | Gone | Unprocessable | Too[ ]Many
+        | Internal[ ]Server | Service[ ]Unavailable | Gateway[ ]Time | (?:Client|Server)[ ]Error ) )
+"""
+_DAY: Final = "(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?"
+_MONTH: Final = (
+    "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
+    "|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+)
+_DATE: Final = rf"""
+    \d{{4}}[\-/]\d\d[\-/]\d\d
+  | (?: {_DAY},?[ ] )?
+    (?: \d{{1,2}}[ \-/]{_MONTH} (?: [ \-/]\d{{4}} )?
+      | {_MONTH}[ ]{{1,2}}\d{{1,2}} (?: ,[ ]\d{{4}} )? )
+"""
+_CLOCK: Final = r"""
+    [ T:_\-] \d\d:\d\d (?: :\d\d (?:[.,]\d+)? )?
+    (?: [ ]? (?: Z | UTC | GMT | [+\-]\d\d:?\d\d ) )? (?: [ ]\d{4}(?!\d) )?
+"""
+_TIME: Final = rf"""
+    (?<![^\W_]) (?: (?: {_DATE} ) (?: {_CLOCK} )?
+                  | {_DAY} | (?: mon|tues|wednes|thurs|fri|satur|sun )day
+                  | (?<=[\-_.]) (?: mon|tue|wed|thu|fri|sat|sun ) (?=[\-_.]) ) (?![^\W_])
+"""
+_VARIABLE: Final = re.compile(
+    rf"""
+      (?P<status> {_STATUS} )
+    | (?P<url> \b[a-zA-Z][a-zA-Z0-9+.\-]{{1,20}}://[^\s'"<>]+ )
+    | (?P<mail> (?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+ )
+    | (?P<uuid> \b[0-9a-fA-F]{{8}}(?:-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}\b )
+    | (?P<text> "[^"\n]*" | (?<!\w)'[^'\n]*'(?!\w) )
+    | (?P<path> (?<![\w<])(?:[A-Za-z]:)?(?:[/\\][\w.@+~\-]+){{2,}}[/\\]?
+              | (?<![\w.@+~\-/<])(?:[\w.@+~\-]+/)+[\w.@+~\-]+\.[a-zA-Z]\w{{1,4}}(?![\w/]) )
+    | (?P<time> {_TIME} )
+    | (?P<ip> \b\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?::\d+)?\b
+            | (?<![\w:])(?:[0-9a-fA-F]{{1,4}}:){{3,7}}:?[0-9a-fA-F]{{1,4}}\b
+            | (?<![\w:.])(?:[0-9a-f]{{1,4}}(?::[0-9a-f]{{1,4}})*)?::(?=[a-f:]*\d)[0-9a-f:]+(?!\w) )
+    | (?P<jwt> (?<![^\W_])eyJ[\w\-]{{8,}}(?:\.[\w\-]*){{0,2}} )
+    | (?P<hex> 0x[0-9a-fA-F]+
+             | (?<![^\W_]) (?: (?=[a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{{6,}} | [a-fA-F]{{8,}} )
+               (?![^\W_]) )
+    | (?P<id> (?<![^\W_])(?=[a-zA-Z]*\d+[a-zA-Z]+\d)[a-zA-Z0-9]{{10,}}(?![^\W_])={{0,2}} )
+    | (?P<n> (?:(?<![\w.)\]\-])-)?\d+(?:[.,:]\d+)* )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_INSTEAD: Final = {
+    "url": "<url>",
+    "mail": "<address>",
+    "uuid": "<id>",
+    "text": '"…"',
+    "path": "<path>",
+    "time": "<time>",
+    "ip": "<ip>",
+    "jwt": "<id>",
+    "hex": "<hex>",
+    "id": "<id>",
+    "n": "#",
+}
+_STATUSES: Final = re.compile(_STATUS, re.VERBOSE | re.ASCII)
+_BLANKS: Final = re.compile(r"\s+")
+
+
+def normalised(message: str) -> str:
+    """A message without what differs from case to case: numbers, ids, hashes, dates, addresses,
+    paths, quoted texts. What a request or a program ended with stays: 404 is not 503. Bounded,
+    whatever the length of the message."""
+    text = _VARIABLE.sub(_instead, message[:MOST_CHARACTERS])
+    return _BLANKS.sub(" ", text).strip()[:MOST_CHARACTERS]
+
+
+def statuses(message: str) -> tuple[str, ...]:
+    """The figures that stay. Whether there are any does not depend on which they are."""
+    return tuple(_STATUSES.findall(message[:MOST_CHARACTERS]))
+
+
+def _instead(found: re.Match[str]) -> str:
+    return found[0] if found.lastgroup == "status" else _INSTEAD[found.lastgroup or "n"]
+
 
 _MOST_REMEMBERED: Final = 20_000
 _ID_CHARACTERS: Final = 12
@@ -197,3 +296,233 @@ def _cut(name: str | None) -> str | None:
 def of(reply: bytes | list[bytes | int]) -> GroupKey:
     """The fingerprint of one entry."""
     return Reader().read(reply).fingerprint
+
+
+# Failures in groups: how many, since when, from where, and whether they come more often.
+
+MOST_GROUPS: Final = 1_000
+#: The trend of a group: failures in each of its last hours.
+TREND_HOURS: Final = 12
+_HOUR_S: Final = 3_600
+_MOST_QUEUES: Final = 50
+_GROUPS_MOST_REMEMBERED: Final = 10_000
+
+OTHER: Final = GroupKey(None, None, "", "", f"other: beyond {MOST_GROUPS:,} groups")
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Failures that are the same failure.
+
+    Attributes:
+        count: How many there are among those that were seen.
+        first, last: When the earliest and the latest of them failed; None when no time is known.
+        trend: How many failed in each of the last hours, the present one last.
+        queues: The queues and how many came from each, the most first.
+        retried: How many were requeued before and kept.
+        place, sha: The newest of them, to open it.
+    """
+
+    fingerprint: GroupKey
+    id: str
+    count: int
+    first: datetime | None
+    last: datetime | None
+    trend: tuple[int, ...]
+    queues: tuple[tuple[str, int], ...]
+    retried: int
+    place: int
+    sha: str
+
+
+@dataclass(slots=True)
+class _Tally:
+    """A group while it is counted. A moment is its hour and how it is written: within an hour
+    texts of one shape compare as moments do, and parsing is for those that are shown."""
+
+    id: str
+    place: int
+    sha: str
+    count: int = 0
+    retried: int = 0
+    first: tuple[int, str] | None = None
+    last: tuple[int, str] | None = None
+    hours: dict[int, int] = field(default_factory=dict)
+    queues: Counter[str] = field(default_factory=Counter)
+
+
+class FailureGroups:
+    """Counts failures by group, in any order, each once.
+
+    Args:
+        now: The present moment, by the server's clock: where the trend ends.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self._tallies: dict[GroupKey, _Tally] = {}
+        self._reader = Reader()
+        self._hours: dict[str, int | None] = {}
+        self._hour = int(now.timestamp()) // _HOUR_S
+        self.total = 0
+        #: Everything there is was counted.
+        self.is_complete = False
+
+    def __len__(self) -> int:
+        return len(self._tallies)
+
+    def now_is(self, now: datetime) -> None:
+        """Let the trend end at another moment."""
+        self._hour = int(now.timestamp()) // _HOUR_S
+
+    def add(self, reply: bytes | list[bytes | int], place: int) -> GroupKey:
+        """Count an entry as a stretch holds it. About 10 us a KB; never raises."""
+        facts = self._reader.read(reply)
+        tally = self._tallies.get(facts.fingerprint)
+        if tally is None or place > tally.place:
+            tally = self._named_by(facts, reply, place)
+        self.total += 1
+        tally.count += 1
+        tally.retried += facts.is_retried
+        if facts.queue is not None:
+            self._note_queue(tally.queues, facts.queue)
+        self._note_moment(tally, facts.failed_at)
+        return facts.fingerprint
+
+    def fingerprints(self) -> Iterable[GroupKey]:
+        """Those of all groups."""
+        return self._tallies.keys()
+
+    def count_of(self, mark: GroupKey) -> int | None:
+        """How many failures a group has; None when it has none by itself."""
+        tally = self._tallies.get(mark)
+        return None if tally is None else tally.count
+
+    def groups(self) -> tuple[FailureGroup, ...]:
+        """All groups, the one with the most failures first, "other" last. O(groups)."""
+        found = [self._group(mark, tally) for mark, tally in self._tallies.items()]
+        found.sort(key=lambda group: (group.fingerprint is OTHER, -group.count))
+        return tuple(found)
+
+    def _named_by(
+        self, facts: GroupKeyParts, reply: bytes | list[bytes | int], place: int
+    ) -> _Tally:
+        """The tally of a group, of which this is the newest entry."""
+        mark = facts.fingerprint
+        tally = self._tallies.get(mark)
+        if tally is None and len(self._tallies) >= MOST_GROUPS:
+            mark = OTHER
+            tally = self._tallies.get(mark)
+        if tally is not None and place <= tally.place:
+            return tally
+        sha = read_item(reply).sha
+        if tally is None:
+            tally = self._tallies[mark] = _Tally(mark.id, place, sha)
+        tally.place, tally.sha = place, sha
+        return tally
+
+    def _note_queue(self, queues: Counter[str], name: str) -> None:
+        if name in queues or len(queues) < _MOST_QUEUES:
+            queues[name] += 1
+
+    def _note_moment(self, tally: _Tally, written: Any) -> None:
+        if isinstance(written, datetime):
+            written = times.failed_at(written)
+        text = written if isinstance(written, str) else str(written)
+        # `2026/11/23 12:15:48 UTC`: the hour and the zone say which hour it was.
+        key = f"{text[:13]}{text[19:]}" if text[10:11] in (" ", "T") else text
+        try:
+            hour = self._hours[key]
+        except KeyError:
+            hour = self._remembered_hour(key, text)
+        if hour is None:
+            return
+        moment = (hour, text)
+        if tally.first is None or moment < tally.first:
+            tally.first = moment
+        if tally.last is None or moment > tally.last:
+            tally.last = moment
+        if hour > self._hour - TREND_HOURS:
+            tally.hours[hour] = tally.hours.get(hour, 0) + 1
+
+    def _remembered_hour(self, key: str, text: str) -> int | None:
+        moment = times.parse(text)
+        hour = None if moment is None else int(moment.timestamp()) // _HOUR_S
+        if len(self._hours) >= _GROUPS_MOST_REMEMBERED:
+            self._hours.clear()
+        self._hours[key] = hour
+        return hour
+
+    def _group(self, mark: GroupKey, tally: _Tally) -> FailureGroup:
+        oldest = self._hour - TREND_HOURS + 1
+        if len(tally.hours) > 2 * TREND_HOURS:
+            tally.hours = {hour: n for hour, n in tally.hours.items() if hour >= oldest}
+        hours = range(oldest, self._hour + 1)
+        return FailureGroup(
+            fingerprint=mark,
+            id=tally.id,
+            count=tally.count,
+            first=_moment(tally.first),
+            last=_moment(tally.last),
+            trend=tuple(tally.hours.get(hour, 0) for hour in hours),
+            queues=tuple(tally.queues.most_common()),
+            retried=tally.retried,
+            place=tally.place,
+            sha=tally.sha,
+        )
+
+
+def _moment(noted: tuple[int, str] | None) -> datetime | None:
+    return None if noted is None else _parsed(noted[1])
+
+
+@lru_cache(maxsize=4 * MOST_GROUPS)
+def _parsed(text: str) -> datetime | None:
+    moment = times.parse(text)
+    return None if moment is None else moment.astimezone(UTC)
+
+
+# The newest failures in groups, for a glance: of all there are, `groups` tells.
+
+
+class NewestGroup(NamedTuple):
+    """Failures that are the same failure, among the newest: how many, and the newest of them."""
+
+    fingerprint: GroupKey
+    number: int
+    newest: FailureRow
+
+
+class GroupMemory:
+    """What makes each of the newest failures the same as others. Each entry is read once."""
+
+    def __init__(self) -> None:
+        self._reader = Reader()
+        self._known: dict[str, GroupKey] = {}
+
+    def note(self, rows: Sequence[FailureRow]) -> None:
+        """Read what is new among the newest failures, and forget the others. About 10 us a KB of
+        what is new."""
+        known, self._known = self._known, {}
+        for row in rows:
+            item = row.failure.item
+            mark = known.get(item.sha)
+            if mark is None:
+                cut: list[bytes | int] = [item.raw, item.size, item.sha.encode()]
+                mark = self._reader.read(cut if item.is_cut else item.raw).fingerprint
+            self._known[item.sha] = mark
+
+    def of(self, row: FailureRow) -> GroupKey:
+        """The fingerprint of a failure that was noted."""
+        return self._known[row.failure.item.sha]
+
+    def groups(self, rows: Sequence[FailureRow]) -> tuple[NewestGroup, ...]:
+        """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
+        the newest first. O(rows)."""
+        counts: dict[GroupKey, int] = {}
+        newest: dict[GroupKey, FailureRow] = {}
+        for row in rows:
+            mark = self.of(row)
+            counts[mark] = counts.get(mark, 0) + 1
+            newest.setdefault(mark, row)
+        found = [NewestGroup(mark, n, newest[mark]) for mark, n in counts.items()]
+        return tuple(sorted(found, key=lambda group: -group.number))

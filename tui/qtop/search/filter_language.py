@@ -24,15 +24,163 @@ a waiting job) matches neither a term nor its opposite: nobody deletes what nobo
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from qtop.search import fields as terms
 from qtop.search.fields import FIELDS, Subject, Test
-from qtop.search.patterns import BadPattern, pattern
 from qtop.text.safe import visible
 from resque.errors import ResqueError
+
+# Regular expressions that cannot take for ever: their worst cost is known before they run.
+
+_PATTERNS_LONGEST: Final = 200
+#: How much of a text is looked at, the most that a pattern can afford first ...
+_LIMITS: Final = (4000, 2000, 1000, 500, 250)
+#: ... within about so many steps, most of which no real text ever causes.
+_STEPS: Final = 4 * 10**9
+_REPEAT: Final = re.compile(r"([*+?]|\{[0-9]*(?:,[0-9]*)?\})[?+]?")
+
+
+class BadPattern(ValueError):
+    """A pattern that is no regular expression, or one that may cost too much. Says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression and how many characters of a text it looks at."""
+
+    compiled: re.Pattern[str]
+    limit: int
+
+    def is_in(self, text: str) -> bool:
+        """Whether it is found in the first `limit` characters. Bounded, whatever the text."""
+        return self.compiled.search(text[: self.limit]) is not None
+
+
+def pattern(text: str) -> Pattern:
+    """Read a regular expression that ignores case.
+
+    Allowed are characters, `.`, sets, escapes such as `\\d`, `^`, `$`, groups, `|` and repeats;
+    not lookarounds, references, flags, and what varies within a repeat without an end.
+    Raises BadPattern. Cost: O(text).
+    """
+    if len(text) > _PATTERNS_LONGEST:
+        raise BadPattern(f"longer than {_PATTERNS_LONGEST} characters")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            compiled = re.compile(text, re.IGNORECASE)
+    except (re.error, Warning, OverflowError, RecursionError) as error:
+        raise BadPattern(f"no regular expression: {error}") from None
+    cost = _Reader(text).whole()
+    for limit in _LIMITS:
+        if cost.choices * limit ** (cost.open_ended + 1) <= _STEPS:
+            return Pattern(compiled, limit)
+    raise BadPattern("it may cost too much: use fewer repeats and alternatives")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """How many ways there are to match: `choices` times the length of the text to the power of
+    `open_ended`. `varies` says that there is more than one."""
+
+    choices: int = 1
+    open_ended: int = 0
+
+    @property
+    def varies(self) -> bool:
+        return self.choices > 1 or self.open_ended > 0
+
+
+class _Reader:
+    """Counts the choices of a pattern that is known to be well formed."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def whole(self) -> _Cost:
+        return self._alternatives()
+
+    def _alternatives(self) -> _Cost:
+        branches = [self._sequence()]
+        while self._text[self._at : self._at + 1] == "|":
+            self._at += 1
+            branches.append(self._sequence())
+        return _Cost(
+            sum(branch.choices for branch in branches),
+            max(branch.open_ended for branch in branches),
+        )
+
+    def _sequence(self) -> _Cost:
+        choices, open_ended = 1, 0
+        while self._at < len(self._text) and self._text[self._at] not in "|)":
+            cost = self._repeated(self._atom())
+            # Beyond this it is refused anyway, and the figures stay small.
+            choices = min(choices * cost.choices, _STEPS + 1)
+            open_ended += cost.open_ended
+        return _Cost(choices, open_ended)
+
+    def _atom(self) -> _Cost:
+        char = self._text[self._at]
+        self._at += 1
+        if char == "(":
+            return self._group()
+        if char == "[":
+            self._set()
+        elif char == "\\":
+            if self._text[self._at].isdigit():
+                raise BadPattern(f"a reference (\\{self._text[self._at]}) is not allowed")
+            self._at += 1
+        return _Cost()
+
+    def _group(self) -> _Cost:
+        if self._text.startswith("?:", self._at):
+            self._at += 2
+        elif self._text.startswith("?", self._at):
+            raise BadPattern("of groups with (? only (?: ) is allowed")
+        inside = self._alternatives()
+        self._at += 1
+        return inside
+
+    def _set(self) -> None:
+        if self._text[self._at] == "^":
+            self._at += 1
+        first = self._at
+        while self._text[self._at] != "]" or self._at == first:
+            self._at += 2 if self._text[self._at] == "\\" else 1
+        self._at += 1
+
+    def _repeated(self, atom: _Cost) -> _Cost:
+        found = _REPEAT.match(self._text, self._at)
+        if found is None or found[1] in ("{}", "{,}"):
+            return atom
+        self._at = found.end()
+        least, most = _bounds(found[1])
+        if most is None:
+            if atom.varies:
+                raise BadPattern("a repeat without an end holds another repeat or alternatives")
+            return _Cost(open_ended=1)
+        if atom.varies and most > 50:
+            raise BadPattern("a repeat holds too many others")
+        choices = atom.choices**most * (most - least + 1)
+        return _Cost(min(choices, _STEPS + 1), atom.open_ended * most)
+
+
+def _bounds(repeat: str) -> tuple[int, int | None]:
+    """The least and the most times; None when there is no end."""
+    fixed: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
+    if repeat in fixed:
+        return fixed[repeat]
+    low, comma, high = repeat[1:-1].partition(",")
+    if not comma:
+        return int(low), int(low)
+    return int(low or 0), int(high) if high else None
+
 
 __all__ = ["BadFilter", "Filter", "Subject", "duration_s", "parse"]
 
@@ -235,3 +383,76 @@ class _Parser:
         if word not in ("yes", "no"):
             raise self._bad(f"{name}: is yes or no, not {word!r}", start)
         return word == "yes"
+
+
+# Moments as people type them: from now on, or by the clock and the calendar.
+
+ALLOWED: Final = "in 10m, +1h30m, 18:00, tomorrow 8:00, 2026-12-01 08:00 (or …Z for UTC)"
+#: Further ahead than this nobody means it.
+_WHEN_LONGEST: Final = timedelta(days=100 * 365)
+_AHEAD: Final = re.compile(r"(?:in\s+|\+\s*)(.+)", re.IGNORECASE)
+_CLOCK: Final = re.compile(r"(today\s+|tomorrow\s+)?(\d{1,2}):(\d{2})(?::(\d{2}))?", re.IGNORECASE)
+_DATE: Final = re.compile(
+    r"(\d{4})-(\d{1,2})-(\d{1,2})[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(Z|UTC|[+-]\d{2}:?\d{2})?",
+    re.IGNORECASE,
+)
+
+
+class BadMoment(ValueError):
+    """A text that names no moment to come. The message says why, and what is allowed."""
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """The moment that is meant, in whole seconds.
+
+    Args:
+        text: Such as `in 10m` or `2026-12-01 08:00`.
+        now: An aware datetime, by the server's clock, in the zone of whoever types.
+
+    Raises BadMoment, also for a moment that is past.
+    """
+    word = " ".join(text.split())
+    if not word:
+        raise BadMoment(f"when? Write {ALLOWED}")
+    try:
+        moment = _moment(word, now)
+    except BadMoment:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise BadMoment(f"{word!r}: {error}. Write {ALLOWED}") from None
+    if moment <= now:
+        raise BadMoment(f"{word!r} is past: a job can be run now instead. Write {ALLOWED}")
+    if moment - now > _WHEN_LONGEST:
+        raise BadMoment(f"{word!r} is more than 100 years ahead")
+    return moment.replace(microsecond=0)
+
+
+def _moment(word: str, now: datetime) -> datetime:
+    if found := _AHEAD.fullmatch(word):
+        seconds = duration_s(found[1].replace(" ", "").lower())
+        # By the clock of the world, not by the one on the wall: an hour is an hour.
+        return (now.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(now.tzinfo)
+    if found := _CLOCK.fullmatch(word):
+        day = (found[1] or "").strip().lower()
+        hour, minute, second = int(found[2]), int(found[3]), int(found[4] or 0)
+        wall = now.replace(hour=hour, minute=minute, second=second, microsecond=0, tzinfo=None)
+        if day == "tomorrow" or (not day and wall <= now.replace(tzinfo=None)):
+            wall += timedelta(days=1)
+        return _local(wall, now)
+    if found := _DATE.fullmatch(word):
+        year, month, day_, hour, minute = (int(found[at]) for at in range(1, 6))
+        wall = datetime(year, month, day_, hour, minute, int(found[6] or 0))
+        zone = (found[7] or "").upper()
+        if not zone:
+            return _local(wall, now)
+        offset = "+00:00" if zone in ("Z", "UTC") else zone
+        return datetime.fromisoformat(f"{wall.isoformat()}{offset}")
+    raise BadMoment(f"{word!r} is no time: write {ALLOWED}")
+
+
+def _local(wall: datetime, now: datetime) -> datetime:
+    """A time on the wall of whoever types. Its daylight saving may differ from that of now, so a
+    fixed offset, which is what a local moment has, asks the system again."""
+    if now.tzinfo is UTC or now.tzinfo is None or hasattr(now.tzinfo, "key"):
+        return wall.replace(tzinfo=now.tzinfo)
+    return wall.astimezone()

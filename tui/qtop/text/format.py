@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from rich.cells import cell_len
+
 from qtop.monitor.drops import Drop
 from qtop.monitor.rows import DEPTHS_KEPT, FailureRow, FleetRows, QueueRow, Totals, WorkerRow
-from qtop.text.safe import ago, how_many, safe
-from qtop.text.truncate import MOST_CHARACTERS, beginning
+from qtop.text.safe import MOST_CHARACTERS, ago, beginning, how_many, safe
 from queuecore.active_job import unwrapped
 from resque.codec import encode
 from resque.errors import EncodeError
@@ -315,3 +317,86 @@ def failure_error(failure: Failure) -> str:
 def optional(value: str | None) -> str:
     """A text that may be missing."""
     return NOTHING if value is None else safe(value)
+
+
+# Small charts of block characters.
+
+_BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+_LEVELS: Final = len(_BLOCKS) - 1
+
+
+def area(values: Sequence[float | None], width: int, height: int = 1) -> list[str]:
+    """The course of a figure, the newest value at the right.
+
+    Zero is the lowest bar and anything above zero is higher than that; the highest value shown has
+    the highest bar.
+
+    Args:
+        values: Oldest first. None, and what is no finite number, leaves a blank.
+        width: Cells; older values that do not fit are left out, missing ones are blanks.
+        height: Lines.
+
+    Returns:
+        The lines from top to bottom, each of exactly `width` cells.
+    """
+    shown = list(values[-width:]) if width > 0 else []
+    known = [each for each in shown if each is not None and math.isfinite(each)]
+    peak = max(known, default=0.0)
+    tops = [_top(each, peak, height * _LEVELS) for each in shown]
+    return [
+        "".join(_BLOCKS[max(0, min(_LEVELS, top - below))] for top in tops).rjust(max(0, width))
+        for below in range((height - 1) * _LEVELS, -1, -_LEVELS)
+    ]
+
+
+def _top(value: float | None, peak: float, levels: int) -> int:
+    if value is None or not math.isfinite(value):
+        return 0
+    if value <= 0 or peak <= 0:
+        return 1
+    # A tiny value over a huge peak rounds to zero, and must not look like zero.
+    return max(2, math.ceil(value / peak * levels))
+
+
+# What is drawn where a terminal, its font or its locale has nothing but ASCII.
+
+_OURS: Final = str.maketrans(
+    {
+        **dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True)),
+        **dict.fromkeys("─━═╌┄", "-"),
+        **dict.fromkeys("│┃║╎┆▏▕▊▎", "|"),
+        **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝┏┓┗┛", "+"),
+        "–": "-",  # noqa: RUF001
+        "—": "-",
+        "…": "~",
+        "“": '"',
+        "”": '"',
+        "‘": "'",  # noqa: RUF001
+        "’": "'",  # noqa: RUF001
+        "●": "*",
+        "◆": "#",
+        "▌": ">",
+        "▲": "^",
+        "▼": "v",
+        "↑": "^",
+        "↓": "v",
+        "→": ">",
+        "←": "<",
+        "⚠": "!",
+        "⏎": "$",
+        "⇥": ">",
+        "·": ".",
+        "×": "x",  # noqa: RUF001
+        "\u00a0": " ",
+    }
+)
+_OTHER: Final = re.compile(r"[^\x00-\x7f]")
+
+
+def to_ascii(text: str) -> str:
+    """The same text in ASCII, cell for cell: our own signs as others, of data `?` for each cell.
+    O(n); a text in ASCII comes back as it is."""
+    if text.isascii():
+        return text
+    # What has no width of its own, such as an accent, leaves nothing.
+    return _OTHER.sub(lambda found: "?" * cell_len(found[0]), text.translate(_OURS))

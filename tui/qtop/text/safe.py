@@ -8,8 +8,8 @@ counts and histories in few characters.
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Collection, Sequence
+from typing import Any, Final, Literal
 
 from rich.cells import cell_len, set_cell_size
 
@@ -283,3 +283,52 @@ def _safe_line(line: str, max_width: int) -> str:
 
 def _more(hidden: int) -> str:
     return f"{ELLIPSIS} {count(hidden)} more"
+
+
+# The beginnings of values that came as JSON, however large they are.
+
+MOST_CHARACTERS: Final = 300
+_MOST_ITEMS: Final = 20
+_MOST_LEVELS: Final = 6
+
+
+def beginning(
+    value: Any,
+    characters: int = MOST_CHARACTERS,
+    items: int = _MOST_ITEMS,
+    levels: int = _MOST_LEVELS,
+) -> Any:
+    """A value with the first `items` of each list and the first `characters` of each text, and with
+    lists within lists so many `levels` deep. Costs no more for a huge value than for a small one.
+    """
+    if isinstance(value, str):
+        return value if len(value) <= characters else value[:characters] + "…"
+    if isinstance(value, int) and value.bit_length() > 4 * characters:
+        return "a huge number"
+    if not isinstance(value, list | dict):
+        return value
+    if levels < 0:
+        return "…"
+    if isinstance(value, list):
+        return [beginning(item, characters, items, levels - 1) for item in value[:items]]
+    return {
+        key[:characters]: beginning(item, characters, items, levels - 1)
+        for key, item in list(value.items())[:items]
+    }
+
+
+# What a name that nobody knows may have meant.
+
+#: More names than these are no help to somebody who has mistyped one of them.
+_MOST_LISTED: Final = 20
+
+
+def unknown(name: str, known: Collection[str]) -> str:
+    """The end of a sentence about an unknown name: `: did you mean queue? known: queue, job`."""
+    from difflib import get_close_matches
+
+    near = "".join(get_close_matches(name, known, n=1))
+    if near and len(known) > _MOST_LISTED:
+        return f": did you mean {near}?"
+    listed = f"known: {', '.join(known) or 'none'}"
+    return f": did you mean {near}? {listed}" if near else f"; {listed}"

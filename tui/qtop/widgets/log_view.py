@@ -14,9 +14,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from qtop.widgets.text_lines import wrapped
-from qtop.widgets.text_view import TEXT_BINDINGS
-from qtop.widgets.tones import toned
+from qtop.widgets.columns import toned
+from qtop.widgets.text_view import TEXT_BINDINGS, wrapped
 
 #: Older lines are forgotten here; the file has them.
 MOST_LINES: Final = 4_000

@@ -8,16 +8,90 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Sequence
-from typing import ClassVar, Generic
+from typing import ClassVar, Final, Generic, TypeVar
 
 from textual import events
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
 
-from qtop.widgets import table_events
 from qtop.widgets.columns import Column, RowT, Sort
-from qtop.widgets.table_events import EventRowT
-from qtop.widgets.table_keys import TABLE_BINDINGS
 from qtop.widgets.table_painter import HEADER_LINES, TablePainter
+
+# The keys of the one table.
+
+TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
+    Binding("j,down", "cursor_down", "Down", show=False, id="table.down"),
+    Binding("k,up", "cursor_up", "Up", show=False, id="table.up"),
+    Binding("g,home", "cursor_first", "First row", show=False, id="table.first"),
+    Binding("G,end", "cursor_last", "Last row", show=False, id="table.last"),
+    Binding("pagedown", "page_down", "Page down", show=False, id="table.page_down"),
+    Binding("pageup", "page_up", "Page up", show=False, id="table.page_up"),
+    Binding("space", "toggle_mark", "Mark", show=False, id="table.mark"),
+    Binding("v", "mark_range", "Mark a range", show=False, id="table.mark_range"),
+    Binding("a", "mark_all", "Mark all", show=False, id="table.mark_all"),
+    Binding("enter", "open", "Open", show=False, id="table.open"),
+)
+"""Every key the table answers, for the console's table of keys."""
+
+
+# What a table tells the screen it is on, as `Table.Opened`, `Table.Moved`, `Table.Marked`.
+
+EventRowT = TypeVar("EventRowT")
+
+
+class TableEvent(Message):
+    """Something happened in a table.
+
+    Attributes:
+        table: The table it happened in.
+    """
+
+    def __init__(self, table: Widget) -> None:
+        self.table = table
+        super().__init__()
+
+    @property
+    def control(self) -> Widget:
+        """The table, for `@on(Table.Opened, "#failures")`."""
+        return self.table
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether an older message that still waits is out of date by this one."""
+        return False
+
+
+class Opened(TableEvent, Generic[EventRowT]):
+    """A row was opened, by enter or a double click."""
+
+    def __init__(self, table: Widget, row: EventRowT) -> None:
+        self.row = row
+        super().__init__(table)
+
+
+class Moved(TableEvent, Generic[EventRowT]):
+    """Another row is under the cursor, or none is."""
+
+    def __init__(self, table: Widget, row: EventRowT | None) -> None:
+        self.row = row
+        super().__init__(table)
+
+    def can_replace(self, message: Message) -> bool:
+        """Only where the cursor is now matters."""
+        return isinstance(message, Moved) and message.table is self.table
+
+
+class Marked(TableEvent):
+    """Other rows are marked than before."""
+
+    def __init__(self, table: Widget, marked: frozenset[Hashable]) -> None:
+        self.marked = marked
+        super().__init__(table)
+
+    def can_replace(self, message: Message) -> bool:
+        """Only what is marked now matters."""
+        return isinstance(message, Marked) and message.table is self.table
+
 
 __all__ = ["TABLE_BINDINGS", "Column", "Sort", "Table"]
 
@@ -43,13 +117,13 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*TABLE_BINDINGS]
 
-    class Opened(table_events.Opened[EventRowT]):
+    class Opened(Opened[EventRowT]):
         """A row was opened, by enter or a double click."""
 
-    class Moved(table_events.Moved[EventRowT]):
+    class Moved(Moved[EventRowT]):
         """Another row is under the cursor, or none is."""
 
-    class Marked(table_events.Marked):
+    class Marked(Marked):
         """Other rows are marked than before."""
 
     def __init__(

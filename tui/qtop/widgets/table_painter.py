@@ -32,9 +32,9 @@ from qtop.widgets.columns import (
     fit,
     header_line,
     row_line,
+    toned,
 )
 from qtop.widgets.table_model import TableRows
-from qtop.widgets.tones import toned
 
 HEADER_LINES: Final = 1
 _MARK_CELLS: Final = 2

@@ -3,9 +3,103 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from qtop.app.terminal.styles import Style, after
+# Colours and attributes of text, and the shortest way from one style to another.
+
+#: The attributes that every terminal turns on and off alike, and what turns each off.
+_OFF: Final = {
+    **{"1": "22", "2": "22", "3": "23", "4": "24"},
+    **{"5": "25", "7": "27", "8": "28", "9": "29"},
+}
+#: How many numbers follow `38` or `48`, by the first of them.
+_COLOUR_NUMBERS: Final = {"5": 2, "2": 4}
+
+_FOREGROUND: Final = re.compile(r"[39][0-7]|3[89]")
+_BACKGROUND: Final = re.compile(r"(?:4|10)[0-7]|4[89]")
+
+
+class Style(NamedTuple):
+    """How a cell is drawn. Colours as the codes that choose them, empty for the terminal's own;
+    `marks` are the codes of attributes."""
+
+    foreground: str = ""
+    background: str = ""
+    marks: frozenset[str] = frozenset()
+
+
+PLAIN: Final = Style()
+
+
+@lru_cache(1_024)
+def after(style: Style | None, codes: str) -> Style | None:
+    """The style in force after a terminal was sent the codes of one SGR sequence.
+
+    Args:
+        style: The style before; None when nobody knows it.
+        codes: What stands between `ESC [` and `m`.
+
+    Returns:
+        The style, or None when the codes hold something that is not known here.
+    """
+    rest = codes.split(";")
+    while rest:
+        code = rest.pop(0)
+        if code in ("", "0"):
+            style = PLAIN
+        elif style is None:
+            pass
+        elif code in _OFF:
+            style = style._replace(marks=style.marks | {code})
+        elif code in _OFF.values():
+            kept = frozenset(mark for mark in style.marks if _OFF[mark] != code)
+            style = style._replace(marks=kept)
+        elif code in ("38", "48"):
+            numbers = rest[: _COLOUR_NUMBERS.get(rest[0], 0)] if rest else []
+            if not numbers or len(numbers) < _COLOUR_NUMBERS[numbers[0]] or "" in numbers:
+                return None
+            del rest[: len(numbers)]
+            style = _coloured(style, code, ";".join((code, *numbers)))
+        else:
+            style = _coloured(style, code, "" if code in ("39", "49") else code)
+    return style
+
+
+def _coloured(style: Style, code: str, colour: str) -> Style | None:
+    """The style with another colour; None where the code is none of a colour."""
+    if _BACKGROUND.fullmatch(code):
+        return style._replace(background=colour)
+    return style._replace(foreground=colour) if _FOREGROUND.fullmatch(code) else None
+
+
+@lru_cache(4_096)
+def change(old: Style | None, new: Style) -> str:
+    """The shortest sequence that makes a terminal draw in another style; empty when it does."""
+    if old == new:
+        return ""
+    anew = "\x1b[m" if new == PLAIN else f"\x1b[0;{';'.join(_codes(new))}m"
+    if old is None:
+        return anew
+    return min(anew, f"\x1b[{';'.join(_differences(old, new))}m", key=len)
+
+
+def _codes(style: Style) -> list[str]:
+    colours = (style.foreground, style.background)
+    return [*sorted(style.marks), *(colour for colour in colours if colour)]
+
+
+def _differences(old: Style, new: Style) -> list[str]:
+    off = sorted({_OFF[mark] for mark in old.marks - new.marks})
+    # What turns bold off turns dim off as well.
+    on = sorted(mark for mark in new.marks if mark not in old.marks or _OFF[mark] in off)
+    codes = [*off, *on]
+    if old.foreground != new.foreground:
+        codes.append(new.foreground or "39")
+    if old.background != new.background:
+        codes.append(new.background or "49")
+    return codes
+
 
 Cell = tuple[str, Style]
 

@@ -4,21 +4,69 @@ Pure."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from shlex import quote
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
-from qtop.monitor.incidents.classes import Classes, worker_for
-from qtop.monitor.incidents.incident import Incident, Link, first_few
+from qtop.monitor.drops import Drop
+from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
+from qtop.monitor.incidents.server_checks import argument, named
 from qtop.monitor.rows import FleetRows, QueueRow
-from qtop.text.format import rate
-from qtop.text.safe import counted
+from qtop.text.format import jobs_waiting, number, rate
+from qtop.text.safe import ago, counted
+from queuecore.active_job import unwrapped
 from queuecore.audit import AuditEntry
+from resque.codec import Payload, decode_payload
 from resque.store import delayed
 from resque.store.health import HealthReport
+
+# Advice to start a worker: one that knows what waits. A worker without the classes of the jobs
+# would fail them all.
+
+
+class WaitingClassesSeen(NamedTuple):
+    """The classes that are known to wait in a queue; `is_sampled` when more than the next job was
+    looked at."""
+
+    names: tuple[str, ...]
+    is_sampled: bool
+
+
+#: What is known to wait, by queue.
+Classes = Mapping[str, WaitingClassesSeen]
+
+
+def waiting_classes(survey: HealthReport | None) -> Classes:
+    """What a survey knows of the classes that wait. O(bytes of the next jobs)."""
+    if survey is None:
+        return {}
+    found: dict[str, WaitingClassesSeen] = {}
+    for queue, raw in survey.fronts.items():
+        payload = decode_payload(raw)
+        if isinstance(payload, Payload):
+            name, _ = unwrapped(payload.class_name, payload.args)
+            found[queue] = WaitingClassesSeen((name,) if name else (), is_sampled=False)
+    for queue, seen in survey.waiting.items():
+        # The next one may be known better: whose job an ActiveJob is.
+        first = found[queue].names if queue in found else ()
+        found[queue] = WaitingClassesSeen(
+            tuple(dict.fromkeys((*first, *seen.classes))), is_sampled=True
+        )
+    return found
+
+
+def worker_for(queues: Iterable[str], classes: Classes) -> str:
+    """What to do about queues that no worker serves."""
+    known = [classes[queue] for queue in queues if queue in classes]
+    names = list(dict.fromkeys(name for each in known for name in each.names))
+    if not names:
+        return "start a worker that knows the classes of the jobs (`qtop show` tells them)"
+    more = "" if all(each.is_sampled for each in known) else " and all that waits behind"
+    return f"start a worker that knows {named(names)}{more}"
+
 
 #: Actions that put jobs onto queues. They are on record at their first step, by another clock.
 _FEEDING: Final = frozenset({"requeue", "move", "edit", "undo", "run now", "enqueue", "load"})
@@ -258,3 +306,182 @@ class Growth:
         names = {each.row.name for each in grown}
         self._since = {name: since for name, since in self._since.items() if name in names}
         return sorted(grown, key=lambda each: -each.per_s)
+
+
+# What is paused, by whom and since when, as far as it is on record.
+
+_EVERYTHING: Final = "everything"
+#: How the record of an undo begins, and where it names the action that it took back.
+_SWITCHES: Final = ("pause", "resume")
+
+
+def pause_incidents(
+    board: FleetRows, deeds: Sequence[AuditEntry], thresholds: Thresholds
+) -> Iterator[Incident]:
+    """What is paused. `deeds` are the newest actions, newest first. O(queues + deeds)."""
+    if board.totals.is_paused:
+        yield _everything(board, paused_by(deeds, None), thresholds)
+    rows = [row for row in board.queues or () if row.is_paused]
+    verdicts = [_queue(row, paused_by(deeds, row.name), board, thresholds) for row in rows]
+    verdicts.sort(key=lambda verdict: verdict.severity != "warn")
+    yield from first_few(
+        verdicts,
+        lambda rest: Incident(
+            "pauses",
+            "warn",
+            f"{rest:,} more queues are paused",
+            "queue",
+            lead=Link("queues", filter="paused"),
+            remedy="qtop resume QUEUE",
+        ),
+    )
+
+
+def _everything(board: FleetRows, deed: AuditEntry | None, thresholds: Thresholds) -> Incident:
+    age_s = _age_s(deed, board.server_time)
+    severity: Severity = "bad" if age_s is not None and age_s > thresholds.paused_for_s else "warn"
+    text = f"everything is paused{_by(deed, age_s)}; {jobs_waiting(board.totals)}"
+    since = None if deed is None else deed.at
+    lead, remedy = Link("queues"), "qtop resume --all"
+    return Incident("pauses", severity, text, _EVERYTHING, "", lead, remedy, since)
+
+
+def _queue(
+    row: QueueRow, deed: AuditEntry | None, board: FleetRows, thresholds: Thresholds
+) -> Incident:
+    age_s = _age_s(deed, board.server_time)
+    is_old = age_s is None or age_s > thresholds.paused_for_s
+    forgotten = ": forgotten?" if age_s is not None and is_old else ""
+    waiting = "unknown" if row.depth is None else f"{row.depth:,}"
+    text = f"{row.name} is paused{_by(deed, age_s)}; {waiting} waiting{forgotten}"
+    return Incident(
+        "pauses",
+        "warn" if is_old else "note",
+        text,
+        "queue",
+        row.name,
+        Link("queues", row.name),
+        f"qtop resume {argument(row.name)}",
+        None if deed is None else deed.at,
+    )
+
+
+def _by(deed: AuditEntry | None, age_s: float | None) -> str:
+    return "" if deed is None else f" by {deed.actor.who} for {ago(max(60.0, age_s or 0.0))}"
+
+
+def _age_s(deed: AuditEntry | None, now: datetime) -> float | None:
+    return None if deed is None else (now - deed.at).total_seconds()
+
+
+def paused_by(deeds: Sequence[AuditEntry], queue: str | None) -> AuditEntry | None:
+    """The action that paused a queue, or everything for None; None when it is not on record.
+
+    The newest action about it must be a pause: after a resume somebody else paused it, who left
+    nothing. An undo is about what it took back.
+    """
+    by_id = {deed.id: deed for deed in deeds}
+    for deed in deeds:
+        about = deed
+        if deed.action == "undo":
+            taken_back = by_id.get(deed.subject.rpartition("(")[2].rstrip(")"))
+            if taken_back is None or taken_back.action not in _SWITCHES:
+                continue
+            about = taken_back
+        if about.action in _SWITCHES and _concerns(about, queue):
+            is_pause = (about.action == "pause") != (deed is not about)
+            return deed if is_pause else None
+    return None
+
+
+def _concerns(deed: AuditEntry, queue: str | None) -> bool:
+    if queue is None:
+        return deed.subject == _EVERYTHING and not deed.queue
+    return deed.queue == queue or queue in deed.subject.split(", ")
+
+
+# Figures that fell off a cliff: a queue was cleared, the database was emptied or is another one.
+
+_WHO: Final = "History (7) tells whether it was done with qtop"
+
+
+def drop_incidents(board: FleetRows) -> Iterator[Incident]:
+    """What has fallen of late. O(queues)."""
+    falls = board.totals.falls
+    if falls.processed is not None:
+        yield _other(board, falls.processed)
+    elif falls.waiting is not None:
+        yield _all_waiting(falls.waiting)
+    at = None if falls.processed is None else falls.processed.at
+    if falls.workers is not None and falls.workers.at != at:
+        was = counted(falls.workers.was, "worker")
+        text = f"of {was} on the register {number(falls.workers.left)} are left"
+        lead = Link("workers")
+        yield Incident("workers", "note", text, "fell", lead=lead, since=falls.workers.at)
+    if falls.failed is not None and falls.failed.at != at:
+        yield Incident(
+            "failures",
+            "note",
+            f"of {counted(falls.failed.was, 'failure')} {number(falls.failed.left)} are left",
+            "fell",
+            lead=Link("failed"),
+            remedy=_WHO,
+            since=falls.failed.at,
+        )
+    if falls.processed is None:
+        yield from _queues(board)
+
+
+def _other(board: FleetRows, fall: Drop) -> Incident:
+    falls = board.totals.falls
+    parts = [f"jobs processed from {number(fall.was)} to {number(fall.left)}"]
+    named = (("waiting", falls.waiting), ("workers", falls.workers), ("failed", falls.failed))
+    parts += [
+        f"{name} {each.was:,} to {each.left:,}"
+        for name, each in named
+        if each and each.at == fall.at
+    ]
+    return Incident(
+        "server",
+        "bad",
+        f"the database was emptied or is another one: {', '.join(parts)}",
+        "fell",
+        remedy="a FLUSHALL, a failover to an empty replica, an older dump, or a restart without "
+        "data: find out before jobs are enqueued again",
+        since=fall.at,
+    )
+
+
+def _all_waiting(fall: Drop) -> Incident:
+    text = f"of {counted(fall.was, 'waiting job')} {number(fall.left)} are left: nobody took them"
+    return Incident("keys", "warn", text, "fell", remedy=_WHO, since=fall.at, lead=Link("queues"))
+
+
+def _queues(board: FleetRows) -> list[Incident]:
+    fallen = [(row.name, row.falls[-1]) for row in board.queues or () if row.falls]
+    fallen += board.totals.falls.gone
+    fallen.sort(key=lambda each: each[1].left - each[1].was)
+    return first_few(
+        [_drops_queue(name, fall) for name, fall in fallen],
+        lambda rest: Incident(
+            "queues",
+            "note",
+            f"{rest:,} more queues fell by more than workers took",
+            "fell",
+            lead=Link("queues", filter="fell"),
+            remedy=_WHO,
+        ),
+    )
+
+
+def _drops_queue(name: str, fall: Drop) -> Incident:
+    return Incident(
+        "queues",
+        "note",
+        f"{name} fell from {number(fall.was)} to {number(fall.left)}: more than workers took",
+        "fell",
+        name,
+        Link("queues", name),
+        _WHO,
+        fall.at,
+    )

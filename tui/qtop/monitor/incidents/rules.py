@@ -5,31 +5,85 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, get_args
+from typing import Final, NamedTuple, get_args
 
 from qtop.config.limits import USUAL, Thresholds
-from qtop.monitor.incidents import (
-    drops,
-    failures,
-    jobs,
-    ownership,
-    pauses,
-    queues,
-    server,
-    strays,
-    workers,
-)
-from qtop.monitor.incidents.classes import waiting_classes
-from qtop.monitor.incidents.failures import FailureRate
+from qtop.monitor.incidents import jobs, queues, server, workers
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
-from qtop.monitor.incidents.jobs import Durations
-from qtop.monitor.incidents.lease import LockWatch
-from qtop.monitor.incidents.queues import Growth
-from qtop.monitor.incidents.steady import Steady
+from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
+from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incidents, waiting_classes
+from qtop.monitor.incidents.server import ownership_incidents, without_sidekiqs
+from qtop.monitor.incidents.server_checks import LockWatch
+from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows
-from qtop.search.newest import GroupMemory
+from qtop.search.failure_groups import GroupMemory
 from qtop.text.safe import ago, how_many
 from resque.store.health import HealthReport
+
+# Which verdicts are told: those that come and go must not move the rows.
+
+#: What is not found any more is told for so much longer.
+STAYS_S: Final = 10.0
+
+_Key = tuple[str, str, str]
+
+
+class _Told(NamedTuple):
+    verdict: Incident
+    found_mono: float
+
+
+class Steady:
+    """Tells of what was found at two looks running. What is not found any more is called over and
+    keeps its place for ten seconds.
+
+    What the first look and the first survey find is told at once: nothing is there yet that could
+    move. So is what is found when looks are further apart than ten seconds, and what could not be
+    read: without that, the others would say that nothing is wrong.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[_Key, _Told] = {}
+        self._waiting: frozenset[_Key] = frozenset()
+        self._found: frozenset[_Key] = frozenset()
+        self._look: tuple[FleetRows, float] | None = None
+        self._is_settled = self._is_slow = False
+
+    def told(
+        self, found: Iterable[Incident], board: FleetRows, at_mono: float, *, is_whole: bool
+    ) -> list[Incident]:
+        """What is told of what was found.
+
+        Args:
+            found: At the look, or at the survey that came after it.
+            board: The look's; the same one when it is judged again.
+            at_mono: When it was taken, in monotonic seconds.
+            is_whole: A survey was judged, too.
+        """
+        verdicts = {verdict.key: verdict for verdict in found}
+        before = self._look
+        if before is None or board is not before[0]:
+            # Of the look before, as it was judged last.
+            self._waiting, self._look = self._found, (board, at_mono)
+            self._is_slow = before is not None and at_mono - before[1] > STAYS_S
+        self._found = frozenset(verdicts)
+        at_once = not self._is_settled or self._is_slow
+        for key, verdict in verdicts.items():
+            if at_once or _is_unknown(verdict) or key in self._told or key in self._waiting:
+                self._told[key] = _Told(verdict, at_mono)
+        self._is_settled = self._is_settled or is_whole
+        self._told = {
+            key: told for key, told in self._told.items() if at_mono - told.found_mono < STAYS_S
+        }
+        return [
+            told.verdict if key in verdicts else replace(told.verdict, is_over=True)
+            for key, told in self._told.items()
+        ]
+
+
+def _is_unknown(verdict: Incident) -> bool:
+    return verdict.kind == "unknown" or (verdict.check, verdict.kind) == ("keys", "queue")
+
 
 _CHECKS: Final = get_args(Check)
 _QUOTES: Final = "(Redis says: "
@@ -91,21 +145,21 @@ class IncidentRules:
         self._durations.add(board)
         grown = self._growth.add(board, at_mono, deeds)
         if survey is not None and survey.ownership is not None:
-            yield from ownership.ownership_incidents(survey.ownership)
-            board = ownership.without_sidekiqs(board, survey.ownership)
+            yield from ownership_incidents(survey.ownership)
+            board = without_sidekiqs(board, survey.ownership)
             names = {row.name for row in board.queues or ()}
             grown = [each for each in grown if each.row.name in names]
         yield from queues.queue_incidents(board, grown, waiting_classes(survey))
         if survey is not None:
             yield from queues.delayed_aside(board, survey)
-            yield from strays.stray_incidents(survey)
-        yield from pauses.pause_incidents(board, deeds, self._thresholds)
+            yield from stray_incidents(survey)
+        yield from pause_incidents(board, deeds, self._thresholds)
         yield from workers.worker_incidents(board, self._thresholds)
         yield from jobs.job_incidents(board, self._durations, self._thresholds)
         pace = self._pace.add(board, at_mono)
         self.marks.note(board.failures or ())
-        yield from failures.failure_incidents(board, pace, self.marks, self._thresholds)
-        yield from drops.drop_incidents(board)
+        yield from failure_incidents(board, pace, self.marks, self._thresholds)
+        yield from drop_incidents(board)
 
     def usual_s(self, class_name: str) -> float | None:
         """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""

@@ -3,18 +3,25 @@ neither waits for the other."""
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
+import resque
+from qtop.keymap import keymap
+from qtop.text.safe import safe
+from queuecore.action_record import Actor
 from queuecore.address import Address
-from queuecore.exchange import Exchange, Operation
-from queuecore.reading import reading_only
+from queuecore.exchange import Exchange, Operation, Steps
+from queuecore.reading import commands_of, reading_only
 from queuecore.times import wall_now
 from resque.keys import Keys
-from resque.store import health
+from resque.scripts import load_script
+from resque.store import health, server_info
 from resque.store.guard import Guard
 from resque.store.health import HealthReport
 from resque.store.snapshot import Snapshot, SnapshotReader
@@ -63,7 +70,7 @@ class ResqueSystem:
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
         """Two round trips; see `Looker.look`. One at a time."""
         # Imported here: commands do without asyncio.
-        from qtop.app.turns import in_turns
+        from queuecore.cooperative import in_turns
 
         reading = await self._looks.run(self._let_through(self._looker.look(tails)))
         return await in_turns(reading)
@@ -101,3 +108,71 @@ def skew_s(server_s: float, before_s: float, after_s: float) -> float:
     """How far a clock is at least ahead of ours, or behind it, when it was read between two moments
     of ours. 0 when it may be right."""
     return max(0.0, server_s - after_s) + min(0.0, server_s - before_s)
+
+
+# Which keys the server would refuse: an ACL may leave a user without a command that an action
+# needs. Found out once, at the beginning, so that a key says so instead of failing half way.
+
+#: The script that does it, and the actions that run it. Of an action that is not listed, only that
+#: scripts can be run at all is asked.
+ACTION_SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "take": (
+        *("requeue", "requeue_all", "delete", "delete_all", "move", "edit"),
+        *("put_back", "put_back_matching", "delete_jobs", "delete_matching"),
+        *("move_jobs", "move_matching"),
+    ),
+    "clear_to": ("clear_failures", "clear_queue", "remove_queue"),
+    "switch": ("pause", "pause_all"),
+    "undo": ("undo", "undo_deed"),
+    "unregister": ("unregister", "prune"),
+    "delayed_act": ("run_now", "drop", "reschedule", "run_matching", "drop_matching"),
+}
+_RUNNING: Final = frozenset({"EVAL", "EVALSHA"})
+#: They do something to processes, not to Redis.
+LOCAL: Final = frozenset(
+    {"start_workers", "stop_worker", "pause_worker", "more_workers", "fewer_workers"}
+)
+
+
+def forbidden(keys: Keys) -> Steps[dict[str, str]]:
+    """Why the server would refuse actions, by the action's id. Empty when all are allowed, and when
+    that cannot be found out: then the refusal itself is told. Three round trips at most; changes
+    nothing."""
+    missing: dict[str, str] | None = yield from server_info.missing_rights(keys)
+    if missing is None:
+        missing = yield server_info.missing_scripts()
+    if not missing:
+        return {}
+    found: dict[str, str] = {}
+    for action in keymap.ACTIONS:
+        if action.changes and action.id not in LOCAL:
+            lacking = sorted(commands(action.id) & missing.keys())
+            if lacking:
+                found[action.id] = (
+                    f"not allowed: this Redis user may not run {safe(', '.join(lacking))} "
+                    "(extend its ACL)"
+                )
+    return found
+
+
+def commands(action_id: str) -> frozenset[str]:
+    """The commands that an action may need. A script that is refused one of them half way has done
+    the other half: so even what only some cases need counts."""
+    scripts = [
+        load_script(name) for name, actions in ACTION_SCRIPTS.items() if action_id in actions
+    ]
+    return _RUNNING.union(*(commands_of(script) or () for script in scripts))
+
+
+# Who acts: the same in the console and in the commands, so that each can undo the other's.
+
+
+def operator_identity() -> Actor:
+    """`user@host`, and this version of qtop."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run with a user id that nobody has named.
+        user = "unknown"
+    who = f"{user}@{socket.gethostname()}".encode("utf-8", "replace").decode()
+    return Actor(who, f"qtop {resque.__version__}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -12,27 +13,198 @@ from qtop.actions.plan import (
     Outcome,
     Plan,
     RunOperation,
+    Throttle,
     acted,
     cleared,
     count_of,
     list_of,
     way_back,
 )
-from qtop.actions.throttle import Throttle
-from qtop.config.undo_limits import UndoLimits
+from qtop.config.limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
-from qtop.search.chosen import Selection
+from qtop.search.failure_groups import GroupKey, Reader
 from qtop.search.fields import of_failure
-from qtop.search.selection import Hit
-from qtop.systems.resque.failure_search import FailureQuery
+from qtop.search.filter_language import Filter
+from qtop.search.list_walk import Read, Walk, walk
+from qtop.search.selection import Hit, JobSource, Selection, hit_of
 from qtop.text.format import number
-from qtop.text.safe import safe
+from qtop.text.safe import beginning, safe
 from queuecore.action_record import ActionRecord, Actor
+from queuecore.active_job import unwrapped
 from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Steps
+from queuecore.values import replace
+from queuecore.windows import Item, read_item
 from resque.keys import Keys
-from resque.store import failure_actions, failures
+from resque.store import failure_actions, failures, poison
 from resque.store.failures import FAILED, Failure
+
+# Finding failures in a list of any length: those of a group, those that match a filter.
+
+#: Matches that are listed; all are counted.
+MOST_LISTED: Final = 10_000
+_KEPT_CHARACTERS: Final = 300
+#: Of arguments: characters of each text, items of each list, levels of lists within.
+_KEPT_OF_ARGUMENTS: Final = (80, 8, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureQuery:
+    """Which failures: of one list, of some groups (None: of any), as a filter says. `but` turns the
+    groups round: all but these, which is what "other" means."""
+
+    list_name: str = FAILED
+    filter: Filter = Filter("")  # noqa: RUF009  a constant
+    groups: frozenset[GroupKey] | None = None
+    but: bool = False
+    named: str = ""
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether the whole list is wanted."""
+        return self.groups is None and self.filter.is_empty
+
+    @property
+    def source(self) -> JobSource:
+        """The list."""
+        return JobSource("failed", self.list_name)
+
+    def __str__(self) -> str:
+        """In words, for the record."""
+        words = [str(self.source)]
+        if self.groups is not None:
+            words.append(f"group {self.named}"[:200])
+        if not self.filter.is_empty:
+            words.append(f"filter {self.filter.text}"[:200])
+        return ", ".join(words)
+
+
+class FailureSearch:
+    """Tells which entries are wanted. `now` is the server's clock, for ages."""
+
+    def __init__(self, wanted: FailureQuery, now: datetime) -> None:
+        self.wanted = wanted
+        self.now = now
+        self._source = wanted.source
+        self._reader = Reader()
+        #: Entries that were too long to be looked into, where that would have mattered.
+        self.too_large = 0
+
+    def hit(self, reply: bytes | list[bytes | int], place: int) -> Hit | None:
+        """An entry as a stretch holds it, if it is wanted. Never raises."""
+        wanted = self.wanted
+        if wanted.groups is not None:
+            is_in = self._reader.read(reply).fingerprint in wanted.groups
+            if is_in is wanted.but:
+                return None
+        hit = hit_of(self._source, read_item(reply), place, self.now)
+        if wanted.filter.is_empty:
+            return hit
+        self.too_large += hit.item.is_cut
+        return hit if wanted.filter.matches(hit.subject) else None
+
+
+class Matches:
+    """The failures that are wanted: the newest ones listed, all of them counted."""
+
+    def __init__(self, search: FailureSearch) -> None:
+        self.search = search
+        self.count = 0
+        self._listed: list[Failure] = []
+        self._newcomers: list[Failure] = []
+
+    def visit(self, reply: bytes | list[bytes | int], place: int) -> None:
+        """Look at an entry. Memory: about 1 KB each of the 10,000 that are listed."""
+        hit = self.search.hit(reply, place)
+        if hit is None or hit.failure is None:
+            return
+        self.count += 1
+        is_newcomer = bool(self._listed) and place > self._listed[0].place
+        if is_newcomer:
+            self._newcomers.append(slim(hit.failure))
+        elif len(self._listed) < MOST_LISTED:
+            self._listed.append(slim(hit.failure))
+
+    def listed(self) -> list[Failure]:
+        """The newest of them, newest first, as far as a list shows them."""
+        if self._newcomers:
+            newest = sorted(self._newcomers, key=lambda entry: -entry.place)
+            self._listed = [*newest, *self._listed][:MOST_LISTED]
+            self._newcomers = []
+        return self._listed
+
+
+def slim(failure: Failure) -> Failure:
+    """What a row shows of a failure; the rest is fetched when it is opened."""
+    name, args = unwrapped(failure.class_name, failure.args)
+    error = failure.error
+    return replace(
+        failure,
+        item=Item(b"", failure.item.size, failure.item.sha),
+        class_name=name,
+        args=beginning(args, *_KEPT_OF_ARGUMENTS),
+        error=error if error is None else error[:_KEPT_CHARACTERS],
+        backtrace=(),
+    )
+
+
+async def choose(
+    read: Read,
+    keys: Keys,
+    search: FailureSearch,
+    tell: Callable[[int, int], None],
+    *,
+    spare_poisoned: bool,
+    refusal: Callable[[bytes], str | None] = lambda raw: None,
+) -> Selection:
+    """Find all that is wanted, for an action to come: exactly what is in the list now.
+
+    Of several failures those are spared that killed their process again and again, with
+    `spare_poisoned`. Raises StoreError. Costs a walk through the list.
+    """
+    chosen, name = Selection(), search.wanted.list_name
+    suspects: list[Hit] = []
+    spared: Hit | None = None
+
+    def take(hit: Hit) -> None:
+        chosen.add(hit, None if hit.item.is_cut else refusal(hit.item.raw))
+
+    def visit(reply: bytes | list[bytes | int], place: int) -> None:
+        hit = search.hit(reply, place)
+        if hit is None:
+            return
+        if spare_poisoned and hit.failure is not None and poison.may_be(hit.failure):
+            suspects.append(hit)
+        else:
+            take(hit)
+
+    async def settle() -> None:
+        nonlocal spared
+        if not suspects:
+            return
+        entries = [hit.failure for hit in suspects if hit.failure is not None]
+        poisoned = await read(poison.among(keys, entries, list_name=name))
+        for hit in suspects:
+            if hit.item.sha in poisoned:
+                chosen.spared, spared = chosen.spared + 1, hit
+            else:
+                take(hit)
+        suspects.clear()
+
+    await walk(read, Walk(failures.list_key(keys, name)), visit, tell, settle)
+    if spared is not None and chosen.spared == 1 and not chosen.marks:
+        # Whoever selects a single one means it.
+        chosen.spared = 0
+        take(spared)
+    return chosen
+
+
+def title(mark: GroupKey) -> str:
+    """A group in words: safe text."""
+    if mark.problem is not None:
+        return safe(mark.problem)
+    return safe(f"{mark.class_name or '(no class)'}: {mark.exception or '?'}")
+
 
 _MOST_NAMED: Final = 5
 #: Makes the operation on what is marked, in steps of so many, from the trail that it is to leave.

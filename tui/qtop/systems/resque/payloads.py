@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import difflib
 import json
 import os
@@ -11,15 +13,73 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 from types import FrameType
 from typing import Any, Final
 
-from qtop.systems.resque.changes import BadPayload, checked
+from qtop.search.selection import JobSource
+from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import counted, safe
-from resque.codec import decode, encode, members
-from resque.errors import EncodeError
+from queuecore.bulk import Taking
+from queuecore.windows import Item, whole
+from resque.codec import Payload, decode, decode_payload, encode, members
+from resque.errors import EncodeError, ResqueError
+from resque.store import failures
+
+# What becomes of a job that is edited: class, arguments or the whole payload.
+
+
+class BadPayload(ResqueError):
+    """A payload that no worker could perform. The message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of each payload. None leaves a part as it is; `args` are JSON."""
+
+    payload: bytes | None = None
+    class_name: str | None = None
+    args: bytes | None = None
+    queue: str | None = None
+
+    def of(self, payload: bytes) -> bytes:
+        """The new payload. What is not changed keeps its bytes. Raises ValueError."""
+        if self.payload is not None:
+            return self.payload
+        parts = members(payload)
+        if self.class_name is not None:
+            parts["class"] = encode(self.class_name)
+        if self.args is not None:
+            parts["args"] = self.args
+        return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
+
+    def taking(self, source: JobSource, raw: bytes) -> Taking | str:
+        """What becomes of an item: where it goes and as what, or why it cannot be edited."""
+        queue, payload = source.name, raw
+        if source.kind == "failed":
+            job = failures.job_of(raw)
+            if isinstance(job, str) and (self.payload is None or self.queue is None):
+                return job
+            queue, payload = ("", b"") if isinstance(job, str) else job
+        try:
+            return Taking(0, raw, self.queue or queue, checked(self.of(payload)))
+        except (ValueError, ResqueError) as error:
+            return str(error)
+
+
+def checked(payload: bytes) -> bytes:
+    """A payload that a worker can perform. Raises BadPayload."""
+    job = decode_payload(payload)
+    if not isinstance(job, Payload):
+        raise BadPayload(f"the payload: {job.reason}")
+    if not job.class_name:
+        raise BadPayload('the payload has no "class", or it is not a text')
+    if not isinstance(job.args, list):
+        raise BadPayload('the payload has no "args", or they are not a list')
+    return payload
+
 
 #: Longer payloads are for another tool than a text editor.
 MOST_BYTES: Final = 4 << 20
@@ -188,3 +248,86 @@ class _Signals:
             self._patience = Timer(_PATIENCE_S, program.kill)
             self._patience.daemon = True
             self._patience.start()
+
+
+# Jobs and failures in files: one JSON object a line, exact bytes, and back.
+
+FORMAT: Final = 1
+
+
+class BadExport(ResqueError):
+    """A line that cannot be loaded. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An item from a file. `source` is where it was, as on the command line; `queue` the queue of
+    its job, empty when it names none; `place` its place on the list, 0 when that is not said."""
+
+    item: Item
+    source: str
+    queue: str
+    place: int = 0
+
+
+def line_of(item: Item, source: JobSource, redactor: Redactor = OPEN, *, place: int = 0) -> str:
+    """An item as a line of a file, without what `redactor` hides; `place` is where it was on its
+    list. O(bytes).
+
+    `raw` is its text; bytes that are no text stand in `base64`. What is redacted says so, and
+    cannot be loaded.
+    """
+    shown = redactor.raw(item.raw)
+    fields: dict[str, Any] = {
+        "qtop": FORMAT,
+        "from": str(source),
+        "place": place,
+        "queue": source.queue or _queue_of(item.raw),
+        "sha": item.sha,
+        "size": item.size,
+    }
+    if shown is not item.raw or item.is_cut:
+        fields["redacted" if not item.is_cut else "cut"] = True
+    try:
+        fields["raw"] = shown.decode("utf-8")
+    except UnicodeDecodeError:
+        fields["base64"] = base64.b64encode(shown).decode()
+    # ASCII only: no terminal that shows the file obeys it.
+    return json.dumps(fields).replace("\x7f", "\\u007f")
+
+
+def read_line(line: str) -> Exported:
+    """An item from a line of a file. Raises BadExport."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadExport(f"not JSON: {error}") from None
+    if not isinstance(fields, dict) or fields.get("qtop") != FORMAT:
+        raise BadExport("not written by qtop's export")
+    for name in ("redacted", "cut"):
+        if fields.get(name):
+            raise BadExport(f"it is {name}: export with secrets to load it back")
+    item = whole(_raw(fields))
+    if item.sha != fields.get("sha"):
+        raise BadExport("its bytes are not those that were exported")
+    queue, place = fields.get("queue"), fields.get("place")
+    return Exported(
+        item,
+        str(fields.get("from", "")),
+        queue if isinstance(queue, str) else "",
+        place if isinstance(place, int) else 0,
+    )
+
+
+def _raw(fields: Mapping[str, Any]) -> bytes:
+    try:
+        if isinstance(fields.get("base64"), str):
+            return base64.b64decode(fields["base64"], validate=True)
+        return str(fields["raw"]).encode("utf-8")
+    except (KeyError, UnicodeEncodeError, binascii.Error) as error:
+        raise BadExport(f"it has no bytes: {error}") from None
+
+
+def _queue_of(raw: bytes) -> str:
+    job = failures.job_of(raw)
+    return "" if isinstance(job, str) else job[0]
