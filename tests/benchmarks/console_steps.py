@@ -86,9 +86,9 @@ def main() -> None:
     for number in range(LOOKS, 2 * LOOKS):
         seen = look(number)
         with adding.timed():
-            board = history.add(seen, float(number))
+            fleet = history.add(seen, float(number))
         with judging.timed():
-            judge.judge(board, float(number), survey=None, rtt_ms=20.0)
+            judge.judge(fleet, float(number), survey=None, rtt_ms=20.0)
     print(adding, slices, judging, sep="\n")
 
 

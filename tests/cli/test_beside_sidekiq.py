@@ -191,9 +191,9 @@ def test_sidekiq_failures_list_is_called_that(run: Run, direct: Direct, push: Pu
     direct("ZADD", "resque:failed", 1, SIDEKIQS_JOB)
     found = findings(run)["keys"]
     assert found["level"] == "WARN"
-    verdicts = run("--once").stdout
-    assert "sidekiq-failures" in verdicts
-    assert "delete" not in verdicts
+    incidents = run("--once").stdout
+    assert "sidekiq-failures" in incidents
+    assert "delete" not in incidents
     for args in (("clear", "failed", "--yes"), ("delete", "--from", "failed", "--yes"), ("prune",)):
         refuses(run, direct, args)
 

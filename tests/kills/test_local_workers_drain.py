@@ -37,9 +37,9 @@ async def test_sixteen_local_workers_drain_a_queue_while_keys_answer(
     order = LaunchRequest("drain", WORKERS, ("tests.kills.mark_jobs",))
     app = console(url=redis_url, folder=tmp_path / "log", interval_s=0.25, clock=time.monotonic)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         assert await app.local.trouble(order) is None
-        await app.desk.local.start([order])
+        await app.actions.local.start([order])
         await until_shown(pilot, f"started {WORKERS} here")
         while direct("HLEN", "marks") < JOBS:
             for key, mode in SCREENS.items():

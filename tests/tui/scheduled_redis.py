@@ -61,7 +61,7 @@ def page(app: QtopApp) -> ScheduledScreen:
 async def to_scheduled(pilot: Pilot[None], text: str) -> QtopApp:
     app = pilot.app
     assert isinstance(app, QtopApp)
-    await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
     await pilot.press("5")
     await until_shown(pilot, text)
     return app

@@ -113,8 +113,8 @@ def test_rows_tell_how_long_the_next_job_has_waited() -> None:
     assert {row.next_waits_s for row in known(first.queues)} == {None}
     raw = payload(enqueued_at=AT)
     history.note_fronts({"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'})
-    board = history.add(look, 2.0)
-    waits = {row.name: row.next_waits_s for row in known(board.queues)}
+    fleet = history.add(look, 2.0)
+    waits = {row.name: row.next_waits_s for row in known(fleet.queues)}
     assert (NOW - datetime(2026, 11, 23, 12, 20, tzinfo=UTC)).total_seconds() == 600
     # One that was emptied since then has nobody waiting.
     assert waits == {"mail": None, "rails": 600, "gone": None}
@@ -125,7 +125,7 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
     now = 1_000.0
     app = on(redis, clock=lambda: now)
     async with app.run_test(size=SIZES[1]) as pilot:
-        await until(pilot, lambda: app.stage.surveyed is not None, "a survey")
+        await until(pilot, lambda: app.state.surveyed is not None, "a survey")
         await pilot.press("2")
         app.look_now()
         await until_shown(pilot, "mail")
@@ -133,9 +133,9 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
         since = datetime.now(UTC) - timedelta(hours=2, minutes=1)
         raw = payload(enqueued_at=since.isoformat())
         await redis.source.run(queues.push(KEYS, "rails", [raw]))
-        first, now = app.stage.surveyed, 1_010.0
+        first, now = app.state.surveyed, 1_010.0
         app.look_now()
-        await until(pilot, lambda: app.stage.surveyed is not first, "the next survey")
+        await until(pilot, lambda: app.state.surveyed is not first, "the next survey")
         app.look_now()
         await until_shown(pilot, "next waits")
         assert re.search(r"rails +1 .* 2 h ", screen_text(app))

@@ -44,7 +44,7 @@ async def shown(pilot: Pilot[Any]) -> None:
     """Wait for the first data, on Queues."""
     app = pilot.app
     assert isinstance(app, QtopApp)
-    await until(pilot, lambda: bool(app.stage.view().glance.verdicts), "the first look")
+    await until(pilot, lambda: bool(app.state.view().insights.incidents), "the first look")
     await pilot.press("2")
     await pilot.pause()
 
@@ -137,7 +137,7 @@ async def test_looks_go_on_behind_the_page_that_says_so_and_through_a_storm_of_s
             await pilot.resize_terminal(width, height)
             app.look_now()
             await pilot.pause()
-            app.on_look(app.stage.look)
+            app.on_look(app.state.look)
         await until_shown(pilot, "search-index")
         assert app.is_running
 
@@ -164,7 +164,7 @@ async def test_a_frozen_display_shows_old_rows_until_it_goes_on() -> None:
         await until_shown(pilot, "old")
         await pilot.press("f")
         app.look_now()
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await until_shown(pilot, "FROZEN")
         assert "old" in screen_text(app)
         await pilot.press("f")
@@ -285,7 +285,7 @@ async def test_without_an_answer_the_old_rows_stay_with_their_age_and_the_reason
         app.look_now()
         await until_shown(pilot, "no answer")
         now[0] = 1_007.0
-        app.on_look(app.stage.look)
+        app.on_look(app.state.look)
         assert_snapshot(app, "no-answer-80x24")
         assert table_of(app).stale
         assert table_of(app).row_count == 7

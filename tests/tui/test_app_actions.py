@@ -22,7 +22,7 @@ async def test_one_failure_is_requeued_at_once(redis: Redis) -> None:
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("4", "t", "r")
         await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
         await until(pilot, lambda: table_of(app).row_count == 2, "the next look")
@@ -33,7 +33,7 @@ async def test_a_question_about_one_waiting_job_says_so(redis: Redis) -> None:
     await redis.push("mail", 1)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("2", "c")
         await until_shown(pilot, "Deletes the 1 job that waits in mail now.")
         await pilot.press("escape", "D")
@@ -44,7 +44,7 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
     await redis.fail(5)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("4", "t", "space", "space", "space", "r")
         await until_shown(pilot, "Requeue 3 failed jobs?")
         await pilot.press("escape")
@@ -62,16 +62,16 @@ async def test_lists_are_not_looked_through_beside_an_action_that_looks_for_its_
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         found = asyncio.Event()
 
         async def search(tell: object) -> str:
             await found.wait()
             return "nothing"
 
-        app.desk.begin_after_search("looking for it", search, lambda what: f"found {what}")
+        app.actions.begin_after_search("looking for it", search, lambda what: f"found {what}")
         await until_shown(pilot, "looking for it")
-        background = asyncio.create_task(app.desk.precedence.rest(0))
+        background = asyncio.create_task(app.actions.precedence.rest(0))
         await pilot.press("4", "t")
         assert not background.done()
         found.set()
@@ -83,7 +83,7 @@ async def test_a_question_acts_on_what_was_marked_when_it_was_asked(redis: Redis
     await redis.fail(2)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("4", "t", "a", "r")
         await until_shown(pilot, "Requeue 2 failed jobs?")
         await redis.fail(1)
@@ -98,7 +98,7 @@ async def test_a_failure_is_requeued_from_its_page(redis: Redis) -> None:
     await redis.fail(1)
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("4", "t", "enter", "r")
         await until_shown(pilot, "requeued 1")
     assert await redis.size("mail") == 1
@@ -137,7 +137,7 @@ async def test_clearing_the_failures_needs_the_word(redis: Redis) -> None:
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("4", "c")
         await until(pilot, lambda: isinstance(app.focused, Input), "the field")
         await pilot.press(*"failed", "enter")

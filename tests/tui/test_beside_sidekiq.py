@@ -20,10 +20,10 @@ async def app(redis_url: str) -> QtopApp:
 
 async def surveyed(app: QtopApp, pilot: Pilot[Any]) -> None:
     """Let the console look, survey, and look once more, which shows what the survey told."""
-    await until(pilot, lambda: app.stage.surveyed is not None, "a survey")
-    before = app.stage.look
+    await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+    before = app.state.look
     app.look_now()
-    await until(pilot, lambda: app.stage.look is not before, "the next look")
+    await until(pilot, lambda: app.state.look is not before, "the next look")
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ async def listed(redis: Redis, key: bytes) -> list[bytes]:
 
 
 async def open_failed(pilot: Pilot[Any], app: QtopApp, *keys: str) -> FailedScreen:
-    await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
     await pilot.press("4")
     await until(pilot, lambda: isinstance(app.screen, FailedScreen), "the screen")
     screen = app.screen

@@ -7,7 +7,7 @@ from tests.known import known
 from tests.tui.console import console, screen_text, until_shown
 from tests.tui.looks import NOW, FakeSource, failure, queue, snapshot, survey, worker
 
-from qtop.monitor.drops import NO_FALLS
+from qtop.monitor.drops import NO_DROPS
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
@@ -19,20 +19,20 @@ from resque.store.snapshot import QueueState, Snapshot
 ONE_WORKER = worker("h:1:mail")
 
 
-def boards(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
+def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
     history = RowBuilder()
     return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
 def last(*looks: Snapshot) -> dict[str, QueueRow]:
-    return {row.name: row for row in known(boards(*looks)[-1].queues)}
+    return {row.name: row for row in known(fleets(*looks)[-1].queues)}
 
 
-def verdicts(*looks: Snapshot) -> list[Incident]:
+def incidents(*looks: Snapshot) -> list[Incident]:
     judge = IncidentRules()
     found: tuple[Incident, ...] = ()
-    for number, board in enumerate(boards(*looks)):
-        found = judge.judge(board, float(number), survey=survey(), rtt_ms=5.0)
+    for number, fleet in enumerate(fleets(*looks)):
+        found = judge.judge(fleet, float(number), survey=survey(), rtt_ms=5.0)
     return [each for each in found if each.kind == "fell"]
 
 
@@ -41,7 +41,7 @@ def test_a_cleared_queue_has_fallen_and_was_not_drained_at_great_speed() -> None
         snapshot([queue("mail", 50_000)], [ONE_WORKER]),
         snapshot([queue("mail", 0, pushed=0)], [ONE_WORKER], processed_ever=1_004),
     )["mail"]
-    assert [(fall.was, fall.left, fall.looks_ago) for fall in row.falls] == [(50_000, 0, 0)]
+    assert [(drop.was, drop.left, drop.looks_ago) for drop in row.drops] == [(50_000, 0, 0)]
     assert row.rates.out_per_s is None
     assert row.rates.in_per_s is None
     assert format.depth(row) == "↓0"
@@ -61,7 +61,7 @@ def test_a_queue_that_workers_drained_has_not_fallen() -> None:
         snapshot([queue("mail", 40)], [ONE_WORKER]),
         snapshot([queue("mail", 0, pushed=0)], [ONE_WORKER], processed_ever=1_040),
     )["mail"]
-    assert not row.falls
+    assert not row.drops
     assert row.rates.out_per_s == 40.0
 
 
@@ -69,7 +69,7 @@ def test_jobs_that_are_in_hand_now_have_been_taken() -> None:
     before = [worker(f"h:{n}:mail") for n in range(3)]
     now = [worker(f"h:{n}:mail", on="mail") for n in range(3)]
     row = last(snapshot([queue("mail", 3)], before), snapshot([queue("mail", 0)], now))["mail"]
-    assert not row.falls
+    assert not row.drops
 
 
 def test_a_small_queue_that_nobody_serves_cannot_have_been_drained() -> None:
@@ -77,8 +77,8 @@ def test_a_small_queue_that_nobody_serves_cannot_have_been_drained() -> None:
         snapshot([queue("low", 3), queue("mail", 10)], [ONE_WORKER]),
         snapshot([queue("low", 0), queue("mail", 9)], [ONE_WORKER], processed_ever=1_900),
     )
-    assert row["low"].falls
-    assert not row["mail"].falls
+    assert row["low"].drops
+    assert not row["mail"].drops
 
 
 def test_a_small_queue_falls_also_while_workers_of_others_are_busy() -> None:
@@ -88,8 +88,8 @@ def test_a_small_queue_falls_also_while_workers_of_others_are_busy() -> None:
         snapshot([queue("busy", 900), queue("calm", 15)], before),
         snapshot([queue("busy", 10), queue("calm", 0)], now, processed_ever=1_890),
     )
-    assert row["calm"].falls
-    assert not row["busy"].falls
+    assert row["calm"].drops
+    assert not row["busy"].drops
 
 
 def test_a_count_of_a_worker_that_was_lost_leaves_the_count_of_all() -> None:
@@ -97,17 +97,17 @@ def test_a_count_of_a_worker_that_was_lost_leaves_the_count_of_all() -> None:
         snapshot([queue("mail", 15)], [worker("h:1:mail", processed=5)]),
         snapshot([queue("mail", 0)], [worker("h:1:mail", processed=None)], processed_ever=1_015),
     )["mail"]
-    assert not row.falls
+    assert not row.drops
 
 
 def test_workers_that_left_after_they_drained_a_queue_have_served_it() -> None:
     before = snapshot([queue("mail", 40)], [ONE_WORKER])
-    assert not last(before, snapshot([queue("mail", 0)], processed_ever=1_040))["mail"].falls
+    assert not last(before, snapshot([queue("mail", 0)], processed_ever=1_040))["mail"].drops
 
 
 def test_what_became_less_by_a_part_has_not_fallen() -> None:
     row = last(snapshot([queue("mail", 100)]), snapshot([queue("mail", 40)]))["mail"]
-    assert not row.falls
+    assert not row.drops
 
 
 def test_of_many_that_emptied_only_those_fell_that_nobody_can_have_taken() -> None:
@@ -118,26 +118,26 @@ def test_of_many_that_emptied_only_those_fell_that_nobody_can_have_taken() -> No
             [queue("a", 0), queue("b", 0)], [worker(name) for name in names], processed_ever=1_009
         ),
     )
-    assert row["b"].falls
-    assert not row["a"].falls
+    assert row["b"].drops
+    assert not row["a"].drops
 
 
 def test_a_depth_that_is_unknown_now_is_no_fall() -> None:
     row = last(snapshot([queue("mail", 500)]), snapshot([queue("mail", None)]))["mail"]
-    assert not row.falls
+    assert not row.drops
 
 
 def test_a_fall_is_a_break_in_the_course_of_the_queue_and_not_a_slope() -> None:
     full = [snapshot([queue("mail", 900)])] * 30
     row = last(*full, *[snapshot([queue("mail", 0)])] * 12)["mail"]
-    assert format.trend(row.depths, row.looks, 10, row.falls) == "█████╎▁"
+    assert format.trend(row.depths, row.looks, 10, row.drops) == "█████╎▁"
     assert format.trend(row.depths, row.looks, 10) == "█████▁▁"
 
 
 def test_the_sign_goes_with_the_break_after_sixty_looks() -> None:
     looks = [snapshot([queue("mail", 900)]), *[snapshot([queue("mail", 0)])] * 60]
-    assert last(*looks)["mail"].falls[0].looks_ago == 59
-    assert not last(*looks, looks[-1])["mail"].falls
+    assert last(*looks)["mail"].drops[0].looks_ago == 59
+    assert not last(*looks, looks[-1])["mail"].drops
 
 
 def test_the_course_of_all_waiting_jobs_breaks_too() -> None:
@@ -145,17 +145,17 @@ def test_the_course_of_all_waiting_jobs_breaks_too() -> None:
     looks = [snapshot([queue("mail", 900)])] * 12 + [snapshot([queue("mail", 0)])] * 12
     for number, look in enumerate(looks):
         recorder.add(history.add(look, float(number)).totals, float(number))
-    assert recorder.courses.waiting == (900, 900, None, 0, 0)
+    assert recorder.series_now.waiting == (900, 900, None, 0, 0)
 
 
 def test_an_emptied_database_is_told_as_one() -> None:
     before = snapshot([queue("a", 12_000), queue("b", 340)], [ONE_WORKER], [failure(1), failure(2)])
     gone = snapshot(processed_ever=0, failed_ever=0)
-    totals = boards(before, gone)[-1].totals
-    assert [name for name, _ in totals.falls.gone] == ["a", "b"]
-    assert totals.falls.waiting is not None
-    assert totals.falls.waiting.was == 12_340
-    (told,) = [each for each in verdicts(before, gone) if each.severity == "bad"]
+    totals = fleets(before, gone)[-1].totals
+    assert [name for name, _ in totals.drops.gone] == ["a", "b"]
+    assert totals.drops.waiting is not None
+    assert totals.drops.waiting.was == 12_340
+    (told,) = [each for each in incidents(before, gone) if each.severity == "bad"]
     assert told.text == (
         "the database was emptied or is another one: jobs processed from 1,000 to 0, "
         "waiting 12,340 to 0, workers 1 to 0, failed 2 to 0"
@@ -164,11 +164,11 @@ def test_an_emptied_database_is_told_as_one() -> None:
 
 def test_a_list_that_cannot_be_read_has_not_fallen() -> None:
     hands = [worker(f"h:{n}:mail") for n in range(4)]
-    totals = boards(
+    totals = fleets(
         snapshot([queue("mail", 900)], hands),
         snapshot(queues=None, workers=None),
     )[-1].totals
-    assert totals.falls == NO_FALLS
+    assert totals.drops == NO_DROPS
 
 
 def test_of_queues_that_are_gone_it_counts_what_waited_when_they_went() -> None:
@@ -177,25 +177,25 @@ def test_of_queues_that_are_gone_it_counts_what_waited_when_they_went() -> None:
         snapshot([queue("a", 0), queue("b", 450)]),
         snapshot(processed_ever=0),
     ]
-    assert [(name, fall.was) for name, fall in boards(*looks)[-1].totals.falls.gone] == [("b", 450)]
-    again = boards(*looks, snapshot([queue("b", 1)], processed_ever=0))[-1]
-    assert again.totals.falls.gone == ()
+    assert [(name, drop.was) for name, drop in fleets(*looks)[-1].totals.drops.gone] == [("b", 450)]
+    again = fleets(*looks, snapshot([queue("b", 1)], processed_ever=0))[-1]
+    assert again.totals.drops.gone == ()
 
 
 def test_no_rate_is_reckoned_across_another_database_nor_on_the_way_back() -> None:
     full = [queue("mail", 100, pushed=1)]
     looks = [snapshot(full, processed_ever=90_000)] * 3
     looks += [snapshot([queue("mail", 60, pushed=1)], processed_ever=80_000)]
-    there = boards(*looks)[-1]
-    assert known(there.queues)[0].falls[0].was == 100
+    there = fleets(*looks)[-1]
+    assert known(there.queues)[0].drops[0].was == 100
     assert there.totals.processed_per_s is None
     assert known(there.queues)[0].rates.in_per_s is None
     looks += [snapshot([queue("mail", 60, pushed=2)], processed_ever=80_005)]
-    onwards = boards(*looks)[-1]
+    onwards = fleets(*looks)[-1]
     assert onwards.totals.processed_per_s == 5.0
     assert known(onwards.queues)[0].rates.in_per_s == 2.0
     looks += [snapshot(full, processed_ever=90_010)]
-    back = boards(*looks)[-1]
+    back = fleets(*looks)[-1]
     assert back.totals.processed_per_s is None
     assert known(back.queues)[0].rates.in_per_s is None
 
@@ -208,8 +208,8 @@ def test_a_database_that_comes_back_is_no_growth_and_no_burst_of_failures() -> N
     told: list[str] = []
     for number, look in enumerate([there] * 20 + [empty] * 200 + [there] * 200):
         at_mono = number * 2.0
-        board = history.add(look, at_mono)
-        found = judge.judge(board, at_mono, survey=survey(), rtt_ms=5.0)
+        fleet = history.add(look, at_mono)
+        found = judge.judge(fleet, at_mono, survey=survey(), rtt_ms=5.0)
         told += [each.text for each in found if each.severity in ("bad", "warn")]
     assert set(told) == {
         "the database was emptied or is another one: "
@@ -220,18 +220,18 @@ def test_a_database_that_comes_back_is_no_growth_and_no_burst_of_failures() -> N
 def test_workers_and_failures_that_vanish_are_marked_where_they_are_counted() -> None:
     failures = [failure(number) for number in range(3)]
     hands = [worker(f"h:{n}:mail") for n in range(4)]
-    falls = boards(snapshot(workers=hands, failures=failures), snapshot())[-1].totals.falls
-    assert falls.workers is not None
-    assert (falls.workers.was, falls.workers.left) == (4, 0)
-    assert falls.failed is not None
-    assert falls.failed.was == 3
-    kinds = {each.check: each.text for each in verdicts(snapshot(workers=hands), snapshot())}
+    drops = fleets(snapshot(workers=hands, failures=failures), snapshot())[-1].totals.drops
+    assert drops.workers is not None
+    assert (drops.workers.was, drops.workers.left) == (4, 0)
+    assert drops.failed is not None
+    assert drops.failed.was == 3
+    kinds = {each.check: each.text for each in incidents(snapshot(workers=hands), snapshot())}
     assert kinds == {"workers": "of 4 workers on the register 0 are left"}
 
 
 def test_a_queue_that_fell_is_told_with_its_figures_and_leads_to_it() -> None:
     two: list[QueueState] = [queue("mail", 900), queue("other", 9_000)]
-    (told,) = verdicts(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
+    (told,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
     assert told.text == "mail fell from 900 to 0: more than workers took"
     assert told.lead is not None
     assert told.lead.key == "mail"

@@ -28,7 +28,7 @@ def test_visible_text_is_safe_and_of_the_same_length(text: str) -> None:
 async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("2", "slash")
         field = app.screen.query_one(FilterInput)
         app.post_message(events.Paste(EVIL))
@@ -40,8 +40,8 @@ async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
 async def test_what_is_pasted_into_the_editor_is_escaped_and_means_the_same() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
-        app.push_screen(EditorDialog("", app.stage.manner))
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        app.push_screen(EditorDialog("", app.state.policy))
         await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
         assert isinstance(app.focused, TextArea)
         app.post_message(events.Paste(f'"{EVIL}'))

@@ -47,7 +47,7 @@ def test_a_filter_is_remembered_once_as_the_newest() -> None:
 
 async def on_queues(pilot: Pilot[None], *keys: str) -> None:
     app: Any = pilot.app
-    await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+    await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
     await pilot.press("2", *keys)
     await pilot.pause()
 
@@ -143,7 +143,7 @@ async def test_only_what_matches_is_marked_by_mark_all() -> None:
     )
     app = console(source)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("4", "slash", *"!exception:A", "enter", "a")
         await pilot.pause()
         assert len(table_of(app).marked) == 2

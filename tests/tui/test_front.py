@@ -22,7 +22,7 @@ async def test_a_button_pressed_twice_answers_once(button: str) -> None:
     app = console(FakeSource(fleet()))
     answers: list[bool | None] = []
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         app.push_screen(HelpScreen(()))
         await app.push_screen(ConfirmDialog(PLAN), answers.append)
         pressed = app.screen.query_one(button, Button)
@@ -37,7 +37,7 @@ async def test_a_button_pressed_twice_answers_once(button: str) -> None:
 async def test_an_answer_that_comes_late_takes_no_other_screen_away() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         question = ConfirmDialog(PLAN)
         await app.push_screen(question)
         question.action_no()
@@ -49,10 +49,10 @@ async def test_an_answer_that_comes_late_takes_no_other_screen_away() -> None:
 async def test_escape_pressed_twice_leaves_one_page_and_one_palette() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         page = HelpScreen(())
         await app.push_screen(page)
-        palette = PaletteScreen({"everywhere"}, read_only=False, manner=app.stage.manner)
+        palette = PaletteScreen({"everywhere"}, read_only=False, policy=app.state.policy)
         await app.push_screen(palette)
         palette.action_leave()
         palette.action_leave()

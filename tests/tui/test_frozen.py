@@ -75,7 +75,7 @@ async def test_what_a_screen_reads_later_is_called_later() -> None:
         await pilot.press("f")
         await until_shown(pilot, MOMENT)
         app.look_now()
-        await until(pilot, lambda: app.stage.view().is_late, "a later look")
+        await until(pilot, lambda: app.state.view().is_late, "a later look")
         await pilot.press("7")
         moment = (NOW + timedelta(seconds=60)).astimezone()
         await until_shown(pilot, f"read now, at {moment:%H:%M:%S}")

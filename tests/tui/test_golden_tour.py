@@ -22,17 +22,17 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 async def look_again(app: QtopApp, pilot: Pilot[None]) -> None:
-    before = app.stage.look.snapshot
+    before = app.state.look.snapshot
     app.look_now()
-    await until(pilot, lambda: app.stage.look.snapshot is not before, "the next look")
-    assert app.stage.look.error is None
+    await until(pilot, lambda: app.state.look.snapshot is not before, "the next look")
+    assert app.state.look.error is None
 
 
 @pytest.mark.parametrize("first", range(0, len(NAMES), AT_ONCE))
 async def test_every_screen_shows_it(direct: Direct, redis_url: str, first: int) -> None:
     app = console(url=redis_url)
     async with app.run_test(size=(120, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         for name in NAMES[first : first + AT_ONCE]:
             assert direct("FLUSHALL") == b"OK"
             golden.restore(direct, name)

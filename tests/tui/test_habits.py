@@ -297,7 +297,7 @@ async def test_keys_that_the_server_would_refuse_say_why(user: str) -> None:
         await shown(pilot)
         await pilot.press("4", "t")
         await until_shown(pilot, "no answer from mx1")
-        await until(pilot, lambda: bool(app.stage.manner.forbidden), "the rights")
+        await until(pilot, lambda: bool(app.state.policy.forbidden), "the rights")
         await until(pilot, lambda: "d delete" not in screen_lines(app)[-1], "another footer")
         await pilot.press("d")
         await until_shown(pilot, "not allowed: this Redis user may not run")
@@ -315,4 +315,4 @@ async def test_whoever_may_do_everything_has_all_keys(redis_url: str) -> None:
     async with app.run_test(size=(140, 30)) as pilot:
         await shown(pilot)
         await until(pilot, lambda: not app.workers._workers, "the rights")
-        assert app.stage.manner.forbidden == {}
+        assert app.state.policy.forbidden == {}

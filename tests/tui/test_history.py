@@ -74,7 +74,7 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("4", "t", "d")
         await until_shown(pilot, "deleted 1")
         await pilot.press("7")

@@ -49,7 +49,7 @@ def job(number: int, name: str = "Job") -> bytes:
 
 async def opened(app: QtopApp, pilot: Pilot[None], text: str) -> JobsScreen:
     """The jobs of the first queue."""
-    await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
     await pilot.press("2")
     await until(pilot, lambda: app.current_mode == "queues", "the queues")
     await until(pilot, lambda: table_of(app).row_count > 0, "a queue")
@@ -344,7 +344,7 @@ async def test_what_was_set_aside_is_mended_and_goes_back_to_its_queue(redis: Re
     await command(redis, "RPUSH", key, b"{broken", b'{"class":"Ok","args":[]}', b"\xff\x1b[2J")
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("2")
         await until_shown(pilot, "3 unreadab")
         await pilot.press("b")
@@ -430,7 +430,7 @@ async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis:
     await redis.push("other", 1)
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("2", "D")
         await until_shown(pilot, "Deletes the 20 jobs that wait in mail now, and its name.")
         await pilot.press(*"mail", "enter")
@@ -446,7 +446,7 @@ async def test_an_empty_queue_is_removed_too(redis: Redis) -> None:
     await command(redis, "SADD", KEYS.queues(), b"\xff empty")
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("2", "D")
         await until_shown(pilot, "Type remove to go on")
         await pilot.press(*"remove", "enter")

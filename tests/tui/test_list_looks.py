@@ -62,7 +62,7 @@ def hostile() -> Snapshot:
 
 
 async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
-    await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
     await pilot.press(KEYS[screen])
     await until(pilot, lambda: app.current_mode == screen, "the screen")
     await pilot.pause()
@@ -109,7 +109,7 @@ async def test_what_was_listed_before_redis_went_away_stays(screen: str, no_usag
         app.look_now()
         await until_shown(pilot, "no answer from redis")
         now = 1_017.0
-        app.on_look(app.stage.look)
+        app.on_look(app.state.look)
         await pilot.pause()
         assert table_of(app).row_count == before > 0
         assert "connection refused" in screen_text(app)

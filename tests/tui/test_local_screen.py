@@ -119,7 +119,7 @@ async def test_the_screen_fits_every_size(
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = groups()
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("6")
         await until_shown(pilot, "37%")
         assert_snapshot(app, f"local-{size[0]}x{size[1]}")
@@ -161,7 +161,7 @@ async def test_the_start_dialog_fits_every_size(
     monkeypatch.setattr("sys.executable", "/usr/bin/python3")
     app = console(FakeSource(fleet()), require=("app.jobs",))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("2", "space", "space", "s")
         await until_shown(pilot, "runs: ")
         assert_snapshot(app, f"start-{size[0]}x{size[1]}")
@@ -205,7 +205,7 @@ async def running(
     )
     try:
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+            await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
             yield app, pilot
             if not stays:
                 app.local.stop_all(now=True)
@@ -276,7 +276,7 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
     source.answers = [[WaitingClasses("mail", 2, ("Mailers::Welcome",), 2)]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("6", "s")
         await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
         await pilot.press("enter")
@@ -290,7 +290,7 @@ async def test_what_waits_and_cannot_be_read_is_a_reason_to_start_nothing(tmp_pa
     source.answers = [Unreachable("no answer")]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("6", "s")
         await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
         await pilot.press("enter")
@@ -309,7 +309,7 @@ async def proposed(folder: Path, name: str, **more: Any) -> str:
     """What another console proposes in a field of the start dialog."""
     app = console(FakeSource(snapshot()), folder=folder / "log", **more)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("6", "s")
         await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
         return app.screen.query_one(f"#{name}", Input).value
@@ -323,7 +323,7 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
     source.answers = [[WaitingClasses("mail", 0)]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("6", "s")
         await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
         app.screen.query_one("#modules", Input).value = "json, csv"
@@ -377,7 +377,7 @@ async def test_marked_workers_are_stopped_together(tmp_path: Path) -> None:
 async def test_plus_and_minus_scale_the_group_and_not_the_interval(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 1)
-        before_s = app.stage.interval_s
+        before_s = app.state.interval_s
         await pilot.press("plus")
         await until_shown(pilot, "2 workers for *")
         await until(pilot, lambda: len(app.local.alive) == 2, "another")
@@ -387,9 +387,9 @@ async def test_plus_and_minus_scale_the_group_and_not_the_interval(tmp_path: Pat
         )
         await pilot.press("minus")
         await until(pilot, lambda: len(app.local.alive) == 1, "one less")
-        assert app.stage.interval_s == before_s
+        assert app.state.interval_s == before_s
         await pilot.press("2", "plus")
-        assert app.stage.interval_s != before_s
+        assert app.state.interval_s != before_s
 
 
 async def test_each_press_of_plus_and_minus_counts_however_quickly_they_come(
@@ -537,7 +537,7 @@ async def test_the_log_fits_every_size(
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = [group]
-        await until(pilot, lambda: app.stage.look.snapshot is not None, "a look")
+        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
         await pilot.press("6", "l")
         await until_shown(pilot, "process 9 exited with 3")
         shown = screen_text(app)

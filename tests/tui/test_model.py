@@ -21,17 +21,17 @@ from resque.store.snapshot import Snapshot
 from resque.store.workers import read_beginning, read_record
 
 
-def boards(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
+def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
     history = RowBuilder()
     return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
 def last_queue(*looks: Snapshot, every_s: float = 1.0) -> QueueRow:
-    return known(boards(*looks, every_s=every_s)[-1].queues)[0]
+    return known(fleets(*looks, every_s=every_s)[-1].queues)[0]
 
 
 def only_worker(state: Any) -> WorkerRow:
-    return known(boards(snapshot(workers=[state]))[0].workers)[0]
+    return known(fleets(snapshot(workers=[state]))[0].workers)[0]
 
 
 def test_the_first_look_knows_no_rates() -> None:
@@ -68,7 +68,7 @@ def test_a_queue_that_workers_emptied_drops_and_makes_no_rate_negative() -> None
     )
     assert (row.rates.in_per_s, row.rates.out_per_s) == (0.0, 500.0)
     assert row.empty_in_s == 0
-    assert not row.falls
+    assert not row.drops
 
 
 def test_unknown_pushes_are_estimated_from_workers_of_one_queue() -> None:
@@ -89,7 +89,7 @@ def test_a_record_tells_which_of_several_queues_a_worker_took_from() -> None:
     mail, low = queue("mail", 10), queue("low", 7)
     before = snapshot([mail, low], [worker("h:1:mail,low", processed=5, on="mail")])
     after = snapshot([replace(mail, size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
-    mail_row, low_row = known(boards(before, after)[-1].queues)
+    mail_row, low_row = known(fleets(before, after)[-1].queues)
     assert mail_row.rates.out_per_s == 2.0
     assert low_row.rates.out_per_s == 0.0
 
@@ -140,7 +140,7 @@ def test_a_queue_that_vanishes_and_returns_begins_anew() -> None:
 
 
 def test_serving_workers_are_found_by_name_and_by_pattern_but_not_among_the_dead() -> None:
-    rows = boards(
+    rows = fleets(
         snapshot(
             [queue("mail", 1), queue("mail:eu", 1), queue("low", 1)],
             [
@@ -166,13 +166,13 @@ def test_jobs_in_hand_and_failures_are_counted_for_their_queue() -> None:
         [worker("h:1:*", on="mail"), worker("h:2:*", on="low")],
         [failure(1), failure(2), failure(3, queue="low")],
     )
-    row = known(boards(look)[0].queues)[0]
+    row = known(fleets(look)[0].queues)[0]
     assert (row.in_hand, format.queue_failed(row)) == (1, "2")
 
 
 def test_failures_that_were_not_all_read_are_counted_as_at_least() -> None:
     look = snapshot([queue("mail", 1), queue("low", 1)], [], [failure(1)], failed=5_000)
-    assert [format.queue_failed(row) for row in known(boards(look)[0].queues)] == [
+    assert [format.queue_failed(row) for row in known(fleets(look)[0].queues)] == [
         "1+",
         format.NOTHING,
     ]
@@ -221,14 +221,14 @@ def test_an_unreadable_record_says_so() -> None:
 
 def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None:
     twins = [failure(1), failure(1), failure(2)]
-    before = known(boards(snapshot(failures=twins))[0].failures)
-    after = known(boards(snapshot(failures=[failure(1), *twins]))[0].failures)
+    before = known(fleets(snapshot(failures=twins))[0].failures)
+    after = known(fleets(snapshot(failures=[failure(1), *twins]))[0].failures)
     assert len({row.key for row in before}) == 3
     assert [row.key for row in after[1:]] == [row.key for row in before]
 
 
 def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
-    row = known(boards(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures)[0]
+    row = known(fleets(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures)[0]
     assert format.failure_class(row.failure) == "unreadable"
     assert format.failure_error(row.failure) == "not a JSON object"
 
@@ -253,13 +253,13 @@ def test_totals_and_what_was_done_each_second() -> None:
         snapshot([queue("a", 3), queue("b", None)], [worker("h:1:a", on="a")], processed_ever=n)
         for n in (100, 120)
     ]
-    totals = boards(*looks, every_s=4.0)[-1].totals
+    totals = fleets(*looks, every_s=4.0)[-1].totals
     assert (totals.queues, totals.waiting, totals.working, totals.workers) == (2, 3, 1, 1)
     assert totals.processed_per_s == 5.0
 
 
 def test_a_statistic_that_was_reset_has_no_rate_until_it_grows_again() -> None:
-    totals = [b.totals for b in boards(*(snapshot(processed_ever=n) for n in (100, 5, 7)))]
+    totals = [b.totals for b in fleets(*(snapshot(processed_ever=n) for n in (100, 5, 7)))]
     assert [t.processed_per_s for t in totals] == [None, None, 2.0]
 
 
@@ -294,8 +294,8 @@ def test_the_trend_is_low_when_nothing_changes_and_lowest_when_empty(
 
 
 def test_the_trend_shows_sixty_looks_in_bars_that_do_not_dance() -> None:
-    course = [7, 7, 9, 1] * 40
-    bars = {format.trend(course[at : at + 60], at + 60, 15)[:-1] for at in range(4)}
+    series = [7, 7, 9, 1] * 40
+    bars = {format.trend(series[at : at + 60], at + 60, 15)[:-1] for at in range(4)}
     assert bars == {"▂" * 14}
 
 
@@ -323,10 +323,10 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
         [worker(f"{evil}:1:{evil}", on=evil, job=(evil, [evil]))],
         [read(whole(encode({"exception": "\x1b[2J", "error": "\x1b", "queue": "\x9b"})), -1)],
     )
-    board = boards(look)[0]
-    row, failed = known(board.workers)[0], known(board.failures)[0].failure
+    fleet = fleets(look)[0]
+    row, failed = known(fleet.workers)[0], known(fleet.failures)[0].failure
     texts = [
-        format.queue_state(known(board.queues)[0]),
+        format.queue_state(known(fleet.queues)[0]),
         format.worker_job(row),
         format.worker_place(row),
         format.worker_queues(row),
@@ -340,4 +340,4 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
 def test_queues_that_come_when_no_worker_is_left_are_served_by_nobody() -> None:
     before = snapshot([queue("mail", 1)], [worker("h:1:*")])
     after = snapshot([queue("low", 1), queue("mail", 1)])
-    assert [row.serving for row in known(boards(before, after)[-1].queues)] == [0, 0]
+    assert [row.serving for row in known(fleets(before, after)[-1].queues)] == [0, 0]

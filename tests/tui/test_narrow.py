@@ -66,7 +66,7 @@ async def test_an_empty_list_says_all_of_what_to_do_next(key: str, words: str) -
     source.answers = [[]]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press(key)
         await until_shown(pilot, words.rpartition(" ")[2])
         assert words in " ".join(screen_text(app).split())
@@ -75,7 +75,7 @@ async def test_an_empty_list_says_all_of_what_to_do_next(key: str, words: str) -
 async def test_a_filter_is_never_hidden_by_its_length() -> None:
     app = console(FakeSource(snapshot([queue(LONG, 3)], [worker(f"web1:1:{LONG}")])))
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("2", "W")
         await until_shown(pilot, "1 of 1")
         line = next(line for line in screen_lines(app) if line.startswith(" filter "))
@@ -86,7 +86,7 @@ async def test_a_filter_is_never_hidden_by_its_length() -> None:
 async def test_the_palette_has_room_for_what_it_offers() -> None:
     app = console(FakeSource(snapshot([queue("mail", 3)])))
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("2", ":", *"show the")
         await pilot.pause()
         assert screen_text(app).count("Show the ") >= 4
@@ -97,7 +97,7 @@ async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> Non
     source.answers = [ClearPreview(Extent(3, "f" * 40), 100)]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("2", "c")
         await until_shown(pilot, "Clear queue")
         shown = " ".join(screen_text(app).replace("│", " ").split())
@@ -116,7 +116,7 @@ async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
     app = console(FakeSource(snapshot([queue("mail", 3)])))
     lines = tuple(f"worker {number}" for number in range(40))
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
 
         async def nothing(send: RunOperation) -> Outcome:
             return Outcome("done")
@@ -136,6 +136,6 @@ async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
 async def test_a_worker_has_its_name_on_the_lowest_terminal() -> None:
     app = console(FakeSource(snapshot([queue("mail", 3)], [worker("web1:7:*")])))
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("3")
         await until_shown(pilot, "web1:7")

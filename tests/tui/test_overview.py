@@ -52,8 +52,8 @@ async def shown(pilot: Pilot[Any]) -> OverviewScreen:
     """Wait until a look and a survey were judged."""
     app = pilot.app
     assert isinstance(app, QtopApp)
-    await until(pilot, lambda: app.stage.surveyed is not None, "a survey")
-    await until(pilot, lambda: bool(app.stage.view().glance.verdicts), "a verdict")
+    await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+    await until(pilot, lambda: bool(app.state.view().insights.incidents), "a verdict")
     await pilot.pause()
     assert isinstance(app.screen, OverviewScreen)
     return app.screen
@@ -118,7 +118,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
         screen = await shown(pilot)
         now[0] = 1_200.0
         failed = replace(
-            app.stage.look,
+            app.state.look,
             error="cannot reach Redis (connection refused)",
             failing_since_mono=1_002.0,
             next_try_mono=1_204.0,
@@ -229,7 +229,7 @@ async def test_a_frozen_display_keeps_its_verdicts() -> None:
         for _ in range(2):
             app.look_now()
             await pilot.pause()
-        await until(pilot, lambda: app.stage.look.snapshot is last, "two looks")
+        await until(pilot, lambda: app.state.look.snapshot is last, "two looks")
         await pilot.pause()
         assert "Nothing is wrong" in screen_text(app)
         await pilot.press("f")
@@ -244,7 +244,7 @@ async def on_verdict(pilot: Pilot[Any], text: str) -> None:
     screen = await shown(pilot)
     table = screen.table
     for _ in range(table.row_count):
-        if text in under_cursor(table).verdict.text:
+        if text in under_cursor(table).incident.text:
             await pilot.press("enter")
             await pilot.pause()
             return
@@ -455,26 +455,26 @@ def test_a_chart_shows_unknown_as_blank_and_a_little_as_more_than_nothing() -> N
 
 
 def test_a_course_has_a_value_for_each_step_of_five_seconds() -> None:
-    course = Series()
+    series = Series()
     for at_s, value in ((0, 1), (1, 2), (5, 3), (21, 4)):
-        course.add(value, float(at_s))
-    assert course.values == (2, 3, 3, 3, 4)
+        series.add(value, float(at_s))
+    assert series.values == (2, 3, 3, 3, 4)
 
 
 def test_a_course_knows_nothing_of_the_time_without_an_answer() -> None:
-    course = Series()
+    series = Series()
     for at_s, value in ((0, 1), (5, None), (14, None), (15, 2)):
-        course.add(value, float(at_s))
-    assert course.values == (1, None, None, 2)
+        series.add(value, float(at_s))
+    assert series.values == (1, None, None, 2)
 
 
 def test_a_course_keeps_five_minutes() -> None:
-    course = Series()
+    series = Series()
     for step in range(1_000):
-        course.add(step, step * 5.0)
-    assert course.values == tuple(range(1_000 - KEPT, 1_000))
-    course.add(7, 1e6)
-    assert course.values == (999,) * (KEPT - 1) + (7,)
+        series.add(step, step * 5.0)
+    assert series.values == tuple(range(1_000 - KEPT, 1_000))
+    series.add(7, 1e6)
+    assert series.values == (999,) * (KEPT - 1) + (7,)
 
 
 def test_ages_do_not_change_every_second() -> None:

@@ -55,7 +55,7 @@ def test_a_screen_and_a_filter_lead_there(typed: str, place: str | None, text: s
 
 
 async def opened(app: QtopApp, pilot: object, *keys: str) -> None:
-    await until(pilot, lambda: app.stage.view().board is not None, "the first look")  # type: ignore[arg-type]
+    await until(pilot, lambda: app.state.view().fleet is not None, "the first look")  # type: ignore[arg-type]
     await pilot.press("2", "colon", *keys)  # type: ignore[attr-defined]
     await pilot.pause()  # type: ignore[attr-defined]
 
@@ -108,7 +108,7 @@ async def test_a_key_that_is_a_sign_is_pressed_as_well() -> None:
 async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         written: list[str] = []
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", written.append)
@@ -126,7 +126,7 @@ async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
     hostile = failure(1, error="\x1b]52;c;aGk=\x07")
     app = console(FakeSource(snapshot([], [], [hostile])))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("4", "t", "enter", "y")
         await until_shown(pilot, "copied")
         assert "Net::ReadTimeout" in app.clipboard
@@ -140,7 +140,7 @@ async def test_more_than_a_terminal_takes_is_not_copied() -> None:
         )
     )
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("4", "t", "enter", "y")
         await until_shown(pilot, "too much to copy")
         assert app.clipboard == ""

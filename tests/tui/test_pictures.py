@@ -44,7 +44,7 @@ async def test_the_console_looks_as_it_did(name: str, in_utc: None) -> None:
     source.answers = [DEEDS]
     app = console(source, settings=Settings())
     async with app.run_test(size=(110, 30)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press(*SHOTS[name])
         await pilot.pause()
         await pilot.pause()

@@ -32,7 +32,7 @@ def outlook(overdue: Share, *others: Share, first_s: float | None = None) -> Out
     return Outlook(shares, None if first_s is None else NOW_S + first_s)
 
 
-def glance(seen: Outlook | None, master: Master | None, **problems: str) -> ScheduledPage:
+def insights(seen: Outlook | None, master: Master | None, **problems: str) -> ScheduledPage:
     return ScheduledPage(None, None, seen, None, master, problems)
 
 
@@ -82,13 +82,13 @@ ALIVE = Master("web1:42", 170)
 def test_who_schedules_is_told_in_words(
     seen: Outlook | None, master: Master, has_schedules: bool, words: str, tone: str
 ) -> None:
-    spans = scheduled_bars.scheduler(glance(seen, master), NOW_S, has_schedules)
+    spans = scheduled_bars.scheduler(insights(seen, master), NOW_S, has_schedules)
     assert words in text(spans)
     assert {span.tone for span in spans} == {tone}
 
 
 def test_schedules_of_a_file_that_are_not_known_are_told() -> None:
-    seen = glance(outlook(NONE), ALIVE)
+    seen = insights(outlook(NONE), ALIVE)
     for of_file, words, is_told in (
         (OfFile("web1:42"), "nor in the file of a scheduler at work", False),
         (OfFile("web1:42", unknown="a \x1b[2J word"), "of a file they are unknown: a ␛[2J", True),
@@ -101,7 +101,7 @@ def test_schedules_of_a_file_that_are_not_known_are_told() -> None:
 
 
 def test_what_cannot_be_read_comes_first() -> None:
-    seen = glance(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
+    seen = insights(outlook(SOME), NOBODY, schedules="a \x1b[2J key")
     said = text(scheduled_bars.scheduler(seen, NOW_S, has_schedules=False))
     assert said.startswith(" ⚠ cannot read schedules: a ")
     assert "\x1b" not in said

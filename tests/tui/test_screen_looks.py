@@ -115,7 +115,7 @@ async def test_what_was_listed_before_redis_went_away_stays(
         app.look_now()
         await until_shown(pilot, "no answer from redis")
         now = 1_017.0
-        app.on_look(app.stage.look)
+        app.on_look(app.state.look)
         await pilot.pause()
         assert_snapshot(app, f"{name}-no-answer-{size[0]}x{size[1]}")
         assert table_of(app).stale

@@ -12,7 +12,7 @@ from tests.tui.looks import NOW, FakeSource, queue, snapshot, survey, worker
 
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
-from qtop.monitor.explained_drops import without_deeds
+from qtop.monitor.explained_drops import without_explained
 from qtop.monitor.incidents.incident import Check, Incident
 from qtop.monitor.incidents.rules import STAYS_S, IncidentRules, Steady
 from qtop.monitor.poller import PollResult
@@ -41,9 +41,9 @@ def board_at(seconds: float) -> FleetRows:
 
 
 def told(steady: Steady, found: list[Incident], at_s: float) -> list[str]:
-    verdicts = steady.told(found, board_at(at_s), at_s, is_whole=True)
-    assert all(each.is_over is (each.key not in {v.key for v in found}) for each in verdicts)
-    return [each.kind for each in verdicts]
+    incidents = steady.told(found, board_at(at_s), at_s, is_whole=True)
+    assert all(each.is_over is (each.key not in {v.key for v in found}) for each in incidents)
+    return [each.kind for each in incidents]
 
 
 def test_what_the_first_look_finds_is_told_at_once() -> None:
@@ -81,10 +81,10 @@ def test_one_that_goes_stays_for_ten_seconds_and_one_that_comes_back_stays() -> 
 
 
 def test_a_look_that_is_judged_again_counts_once() -> None:
-    steady, board = Steady(), board_at(1.0)
+    steady, fleet = Steady(), board_at(1.0)
     told(steady, [], 0.0)
     for _ in range(3):
-        assert steady.told([BURST], board, 1.0, is_whole=True) == []
+        assert steady.told([BURST], fleet, 1.0, is_whole=True) == []
 
 
 def test_where_looks_are_far_apart_an_incident_is_told_at_once() -> None:
@@ -107,7 +107,7 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
 
         def under() -> Any:
             row: Any = table.cursor_row
-            return row.verdict.key
+            return row.incident.key
 
         before = under()
         for left in range(2, 0, -1):
@@ -120,7 +120,7 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
 # One's own actions
 
 
-def boards(*looks: Snapshot) -> FleetRows:
+def fleets(*looks: Snapshot) -> FleetRows:
     history = RowBuilder()
     return [history.add(look, float(number)) for number, look in enumerate(looks)][-1]
 
@@ -133,23 +133,23 @@ FELL = (
 
 @pytest.mark.parametrize("action", ["clear", "delete", "move", "undo", "remove"])
 def test_what_was_done_with_qtop_is_no_fall(action: str) -> None:
-    board = boards(*FELL)
-    assert board.totals.falls.waiting is not None
+    fleet = fleets(*FELL)
+    assert fleet.totals.drops.waiting is not None
     source = KEYS.failed() if action == "undo" else KEYS.queue("mail")
-    left = without_deeds(board, [deed(action, source, 1.0)], KEYS)
-    assert left.totals.falls.waiting is None
-    assert not known(left.queues)[0].falls
+    left = without_explained(fleet, [deed(action, source, 1.0)], KEYS)
+    assert left.totals.drops.waiting is None
+    assert not known(left.queues)[0].drops
     assert not [v for v in IncidentRules().fleet(left, 1.0, None) if v.kind == "fell"]
 
 
 def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
     others = [queue("low", 9_000)]
     looks = [replace(look, queues=(*known(look.queues), *others)) for look in FELL]
-    board = boards(*looks)
-    assert board.totals.falls.waiting is None
-    assert known(board.queues)[0].falls
-    left = without_deeds(board, [deed("clear", KEYS.queue("mail"), 1.0)], KEYS)
-    assert not any(row.falls for row in known(left.queues))
+    fleet = fleets(*looks)
+    assert fleet.totals.drops.waiting is None
+    assert known(fleet.queues)[0].drops
+    left = without_explained(fleet, [deed("clear", KEYS.queue("mail"), 1.0)], KEYS)
+    assert not any(row.drops for row in known(left.queues))
 
 
 @pytest.mark.parametrize(
@@ -161,26 +161,26 @@ def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
     ],
 )
 def test_what_another_action_did_explains_nothing(other: AuditEntry) -> None:
-    board = without_deeds(boards(*FELL), [other], KEYS)
-    assert board.totals.falls.waiting is not None
-    assert known(board.queues)[0].falls
+    fleet = without_explained(fleets(*FELL), [other], KEYS)
+    assert fleet.totals.drops.waiting is not None
+    assert known(fleet.queues)[0].drops
 
 
 def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() -> None:
     hands = [worker(f"h:{n}:mail") for n in range(4)]
-    board = boards(
+    fleet = fleets(
         snapshot(workers=hands, failed=40),
         snapshot(server_time=NOW + timedelta(seconds=2), failed=0),
     )
-    falls = board.totals.falls
-    assert falls.failed is not None
-    assert falls.workers is not None
+    drops = fleet.totals.drops
+    assert drops.failed is not None
+    assert drops.workers is not None
     ours = [deed("requeue", KEYS.failed(), 1.0), deed("prune", KEYS.workers(), 1.0)]
-    left = without_deeds(board, ours, KEYS).totals.falls
+    left = without_explained(fleet, ours, KEYS).totals.drops
     assert (left.failed, left.workers) == (None, None)
     # One that was told to end finishes its job first.
     told = deed("stop", KEYS.workers(), -300.0)
-    assert without_deeds(board, [told], KEYS).totals.falls.workers is None
+    assert without_explained(fleet, [told], KEYS).totals.drops.workers is None
 
 
 @pytest.mark.parametrize(("deeds", "kinds"), [([], ["growing"]), (["requeue"], [])])
@@ -194,14 +194,14 @@ def test_jobs_that_were_put_back_with_qtop_are_no_growth(
         now = NOW + timedelta(seconds=second)
         mail = queue("mail", 500 if second >= 59 else 0)
         look = snapshot([mail], [worker("h:1:mail", on="mail")], server_time=now)
-        board = history.add(look, float(second))
-        found = list(judge.fleet(board, float(second), survey(*done)))
+        fleet = history.add(look, float(second))
+        found = list(judge.fleet(fleet, float(second), survey(*done)))
     assert [each.kind for each in found if each.check == "queues"] == kinds
 
 
 def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> None:
     clock: list[float] = [0.0]
-    stage = ConsoleState(
+    state = ConsoleState(
         address="x",
         namespace="resque",
         interval_s=1.0,
@@ -214,18 +214,18 @@ def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> N
     )
 
     def fell() -> list[Any]:
-        return [each for each in stage.view().glance.verdicts if each.kind == "fell"]
+        return [each for each in state.view().insights.incidents if each.kind == "fell"]
 
-    stage.take(PollResult(FELL[0], 0.0))
-    stage.take_survey(survey())
-    stage.take(PollResult(FELL[1], 2.0))
-    assert stage.fell_now
+    state.take(PollResult(FELL[0], 0.0))
+    state.take_survey(survey())
+    state.take(PollResult(FELL[1], 2.0))
+    assert state.dropped_now
     assert not fell()
-    stage.take_survey(survey(deed("move", KEYS.queue("mail"), 1.0)))
+    state.take_survey(survey(deed("move", KEYS.queue("mail"), 1.0)))
     for number in range(3, 6):
         later = replace(FELL[1], server_time=NOW + timedelta(seconds=number))
-        stage.take(PollResult(later, float(number)))
+        state.take(PollResult(later, float(number)))
         assert not fell()
-    board = stage.view().board
-    assert board is not None
-    assert not known(board.queues)[0].falls
+    fleet = state.view().fleet
+    assert fleet is not None
+    assert not known(fleet.queues)[0].drops

@@ -83,7 +83,7 @@ async def test_what_a_screen_said_is_not_said_on_another_one() -> None:
 async def test_a_screen_and_a_filter_are_typed_into_the_palette() -> None:
     app = console(FakeSource(snapshot([], [], [failure(1), failure(2, queue="low")])))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         await pilot.press("colon", *"failed queue:low", "enter")
         await until(pilot, lambda: app.current_mode == "failed", "the failures")
         await until_shown(pilot, "queue:low")

@@ -40,29 +40,29 @@ async def test_a_worker_on_no_register_is_told_shown_and_pruned(redis: Redis) ->
         await until_shown(pilot, "on no register; never beat")
         await pilot.press("y")
         await until_shown(pilot, "unregistered 1, jobs failed 1, spared 0")
-        await until(pilot, lambda: not app.stage.has_strays, "the next search")
+        await until(pilot, lambda: not app.state.has_strays, "the next search")
         await until(pilot, lambda: not shows(app, LOST), "the row leaves")
     assert await redis.failed() == 1
 
 
 def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
-    board = RowBuilder().add(fleet(), 0.0)
-    known_id = known(board.workers)[0].identity.text
+    fleet_rows = RowBuilder().add(fleet(), 0.0)
+    known_id = known(fleet_rows.workers)[0].identity.text
     found = Strays((RECORD, Stray("record", known_id, b"", 1, RECORD.record)))
-    assert [row.identity.text for row in unregistered_rows(found, board)] == [LOST]
-    assert unregistered_rows(None, board) == ()
+    assert [row.identity.text for row in unregistered_rows(found, fleet_rows)] == [LOST]
+    assert unregistered_rows(None, fleet_rows) == ()
 
 
 def test_what_was_not_searched_to_the_end_is_not_well() -> None:
-    board = RowBuilder().add(fleet(), 0.0)
+    fleet_rows = RowBuilder().add(fleet(), 0.0)
     seen = survey().with_strays(Strays(is_complete=False))
-    told = IncidentRules().judge(board, 0.0, survey=seen, rtt_ms=1.0)
+    told = IncidentRules().judge(fleet_rows, 0.0, survey=seen, rtt_ms=1.0)
     assert any(each.subject == "strays" and "200,000" in each.text for each in told)
     assert "strays" not in seen.with_strays(Strays()).problems
 
 
 def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
-    board = RowBuilder().add(snapshot(), 0.0)
+    fleet_rows = RowBuilder().add(snapshot(), 0.0)
     found = Strays(
         (
             RECORD,
@@ -73,7 +73,7 @@ def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
             Stray("undo", "0123", b"", 9),
         )
     )
-    told = IncidentRules().fleet(board, 0.0, survey().with_strays(found))
+    told = IncidentRules().fleet(fleet_rows, 0.0, survey().with_strays(found))
     assert [(each.kind, each.remedy) for each in told if each.check == "keys"] == [
         ("record", "qtop prune --dry-run"),
         ("queue", "qtop register -- '-a b'"),
@@ -108,6 +108,6 @@ async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
 async def test_while_a_search_is_impossible_nothing_is_called_well() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.stage.surveyed is not None, "a survey")
+        await until(pilot, lambda: app.state.surveyed is not None, "a survey")
         app.on_strays(None, "NOPERM scan")
         await until_shown(pilot, "unknown: whether there are jobs that no index leads to")

@@ -88,13 +88,13 @@ def test_boards_made_in_slices_are_those_made_at_once() -> None:
                 next(work)
                 pauses += 1
             except StopIteration as stop:
-                board = stop.value
+                fleet = stop.value
                 break
         assert pauses >= QUEUES // 500
-        assert board == whole.add(large(number), float(number))
+        assert fleet == whole.add(large(number), float(number))
 
 
-def stage(tmp_path: Path) -> ConsoleState:
+def state(tmp_path: Path) -> ConsoleState:
     local = LocalWorkers(
         tmp_path,
         address="a",
@@ -115,38 +115,38 @@ def stage(tmp_path: Path) -> ConsoleState:
 
 
 def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) -> None:
-    scene = stage(tmp_path)
+    scene = state(tmp_path)
     scene.take(PollResult(large(0), 1.0))
     before = scene.view()
-    assert before.board is not None
-    assert before.glance.verdicts
+    assert before.fleet is not None
+    assert before.insights.incidents
     seen: list[tuple[object, object, object]] = []
     for _ in scene.taking(PollResult(large(1), 2.0)):
         now = scene.view()
-        seen.append((now.board, now.glance, now.look))
+        seen.append((now.fleet, now.insights, now.look))
     old = seen[0]
-    assert old == (before.board, before.glance, before.look)
-    changed = [index for index, each in enumerate(seen) if each[0] is not before.board]
-    for index, (board, glance, look) in enumerate(seen):
+    assert old == (before.fleet, before.insights, before.look)
+    changed = [index for index, each in enumerate(seen) if each[0] is not before.fleet]
+    for index, (fleet, insights, look) in enumerate(seen):
         is_old = index < changed[0]
-        assert (board is before.board) == is_old
-        assert (glance is before.glance) == is_old
+        assert (fleet is before.fleet) == is_old
+        assert (insights is before.insights) == is_old
         assert (look is before.look) == is_old
     assert changed[0] > 2
 
 
 def test_a_frozen_display_stays_while_a_look_is_taken_in(tmp_path: Path) -> None:
-    scene = stage(tmp_path)
+    scene = state(tmp_path)
     scene.take(PollResult(large(0), 1.0))
     before = scene.view()
     taking = scene.taking(PollResult(large(1), 2.0))
     next(taking)
     scene.toggle_freeze()
     at_once(taking)
-    assert scene.view().board is before.board
-    assert scene.view().glance is before.glance
+    assert scene.view().fleet is before.fleet
+    assert scene.view().insights is before.insights
     scene.toggle_freeze()
-    assert scene.view().board is not before.board
+    assert scene.view().fleet is not before.fleet
 
 
 async def test_the_next_look_waits_until_the_last_was_taken_in() -> None:
@@ -176,17 +176,17 @@ async def test_a_look_at_very_many_queues_reaches_the_screen() -> None:
     app = console(FakeSource(large(0), large(1)))
     async with app.run_test(size=(120, 30)) as pilot:
         assert isinstance(app, QtopApp)
-        await until(pilot, lambda: app.stage.view().board is not None, "the first look")
+        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
         app.look_now()
 
         def is_second() -> bool:
-            board = app.stage.view().board
-            return board is not None and board.server_time > NOW
+            fleet = app.state.view().fleet
+            return fleet is not None and fleet.server_time > NOW
 
         await until(pilot, is_second, "the second look")
-        board = app.stage.view().board
-        assert board is not None
-        assert len(known(board.queues)) == QUEUES
+        fleet = app.state.view().fleet
+        assert fleet is not None
+        assert len(known(fleet.queues)) == QUEUES
 
 
 @pytest.mark.redis

@@ -10,11 +10,11 @@ import pytest
 from tests.known import known
 from tests.tui.console import console, screen_lines, screen_text, shows, until, until_shown
 from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey, worker
-from tests.tui.test_model import boards
+from tests.tui.test_model import fleets
 from tests.tui.test_verdicts import judged
 
 from qtop.app.app import QtopApp
-from qtop.monitor.drops import NO_FALLS
+from qtop.monitor.drops import NO_DROPS
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.jobs import Durations
 from qtop.monitor.rates import UNKNOWN
@@ -78,7 +78,7 @@ def ignorant() -> dict[str, Snapshot]:
 
 
 def last_row(*looks: Snapshot, name: str = "mail") -> Any:
-    [row] = [row for row in known(boards(*looks)[-1].queues) if row.name == name]
+    [row] = [row for row in known(fleets(*looks)[-1].queues) if row.name == name]
     return row
 
 
@@ -108,8 +108,8 @@ def test_no_rate_is_reckoned_from_workers_that_are_unknown() -> None:
 @pytest.mark.parametrize("part", ["jobs processed", "jobs failed"])
 def test_totals_that_are_unknown_for_a_look_jump_neither_away_nor_back(part: str) -> None:
     looks = well(), lacking(part), well(processed_ever=9_000, failed_ever=9_000), well()
-    for board in boards(*looks)[1:3]:
-        totals = board.totals
+    for fleet_rows in fleets(*looks)[1:3]:
+        totals = fleet_rows.totals
         rate = totals.processed_per_s if part == "jobs processed" else totals.failed_per_s
         assert rate is None
 
@@ -117,13 +117,13 @@ def test_totals_that_are_unknown_for_a_look_jump_neither_away_nor_back(part: str
 @pytest.mark.parametrize("part", ignorant())
 def test_what_turns_unknown_and_back_has_not_fallen(part: str) -> None:
     unknown = ignorant()[part]
-    for board in boards(well(), unknown, well(), unknown, unknown, well()):
-        assert board.totals.falls == NO_FALLS
+    for fleet_rows in fleets(well(), unknown, well(), unknown, unknown, well()):
+        assert fleet_rows.totals.drops == NO_DROPS
 
 
 def test_a_queue_that_empties_while_its_workers_are_unknown_was_not_cleared() -> None:
     drained = well(queues=[queue("mail", 0), queue("low", 0)], workers=None, processed_ever=1_400)
-    assert boards(well(), drained)[-1].totals.falls == NO_FALLS
+    assert fleets(well(), drained)[-1].totals.drops == NO_DROPS
 
 
 def test_who_serves_a_queue_is_unknown_with_the_workers() -> None:
@@ -139,45 +139,45 @@ def test_who_serves_a_queue_is_unknown_with_the_workers() -> None:
 
 def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
     one = queue("mail", None, problem=WHY)
-    totals = boards(well(queues=[one, queue("low", 7)]))[0].totals
+    totals = fleets(well(queues=[one, queue("low", 7)]))[0].totals
     assert (format.waiting(totals), format.jobs_waiting(totals)) == (
         "7+",
         "at least 7 jobs waiting",
     )
-    totals = boards(well(queues=[one]))[0].totals
+    totals = fleets(well(queues=[one]))[0].totals
     assert (format.waiting(totals), format.jobs_waiting(totals)) == (
         "unknown",
         "unknown jobs waiting",
     )
     halves = [*(well().workers or ())[:1], *(without_records().workers or ())[1:]]
-    assert format.working(boards(well(workers=halves))[0].totals) == "1+/2"
-    assert format.working(boards(without_records())[0].totals) == "?/2"
-    [host] = host_rows(known(boards(without_records())[0].workers))
+    assert format.working(fleets(well(workers=halves))[0].totals) == "1+/2"
+    assert format.working(fleets(without_records())[0].totals) == "?/2"
+    [host] = host_rows(known(fleets(without_records())[0].workers))
     assert (host.workers, host.working, host.troubled) == (2, None, 0)
     ruby = [replace(each, has_heartbeat=False) for each in without_records().workers or ()]
-    assert format.working(boards(well(workers=ruby))[0].totals) == "?/2"
-    [host] = host_rows(known(boards(well(workers=ruby))[0].workers))
+    assert format.working(fleets(well(workers=ruby))[0].totals) == "?/2"
+    [host] = host_rows(known(fleets(well(workers=ruby))[0].workers))
     assert host.working is None
-    [host] = host_rows(known(boards(without_heartbeats())[0].workers))
+    [host] = host_rows(known(fleets(without_heartbeats())[0].workers))
     assert (host.working, host.troubled) == (None, None)
 
 
 def test_the_course_of_what_waits_breaks_where_a_queue_turns_unknown() -> None:
     recorder = SeriesRecorder()
     part = well(queues=[queue("mail", None), queue("low", 7)])
-    for at, board in enumerate(boards(well(), part, part, well(), well())):
-        recorder.add(board.totals, at * 5.0)
-    assert recorder.courses.waiting == (400, None, 7, None, 400)
+    for at, fleet_rows in enumerate(fleets(well(), part, part, well(), well())):
+        recorder.add(fleet_rows.totals, at * 5.0)
+    assert recorder.series_now.waiting == (400, None, 7, None, 400)
 
 
 def test_jobs_that_cannot_be_seen_have_not_ended() -> None:
     durations = Durations()
     for look in (well(), lacking("workers"), without_records(), well(), without_records()):
-        durations.add(boards(look)[0])
+        durations.add(fleets(look)[0])
     assert durations.known("Mailers::Welcome") == 0
     gone = well(workers=[worker("h:1:mail")])
-    durations.add(boards(well())[0])
-    durations.add(boards(gone)[0])
+    durations.add(fleets(well())[0])
+    durations.add(fleets(gone)[0])
     assert durations.known("Mailers::Welcome") == 1
 
 
@@ -194,9 +194,9 @@ def test_nothing_is_wrong_with_what_is_known() -> None:
 
 @pytest.mark.parametrize("part", ignorant())
 def test_what_is_unknown_is_told_once_and_neither_well_nor_another_trouble(part: str) -> None:
-    verdict, *others = told(part)
-    assert (verdict.check, verdict.severity) == ("keys", "bad")
-    assert WHY in verdict.text
+    incident, *others = told(part)
+    assert (incident.check, incident.severity) == ("keys", "bad")
+    assert WHY in incident.text
     assert others == []
 
 
@@ -210,7 +210,7 @@ def tabs(app: QtopApp) -> str:
 async def turn_to(app: QtopApp, pilot: Any, look: Snapshot, source: FakeSource) -> None:
     source.looks = [look]
     app.look_now()
-    await until(pilot, lambda: app.stage.look.snapshot is look, "the look")
+    await until(pilot, lambda: app.state.look.snapshot is look, "the look")
     await pilot.pause()
 
 
@@ -325,11 +325,11 @@ async def test_a_server_that_answers_nothing_for_now_leaves_what_was_known_as_ol
 
 def test_the_line_of_trouble_names_every_part_and_each_reason_once() -> None:
     look = well(queues=None, workers=None, problems={"queues": WHY, "workers": WHY})
-    board: FleetRows = boards(look)[0]
-    view = console(FakeSource(look)).stage.view()
-    [span] = frame_texts.trouble(_with(view, board))
+    fleet_rows: FleetRows = fleets(look)[0]
+    view = console(FakeSource(look)).state.view()
+    [span] = frame_texts.trouble(_with(view, fleet_rows))
     assert span.text == f" ⚠ unknown: queues, workers: {WHY}"
 
 
-def _with(view: ViewState, board: FleetRows) -> ViewState:
-    return dataclasses.replace(view, board=board)
+def _with(view: ViewState, fleet_rows: FleetRows) -> ViewState:
+    return dataclasses.replace(view, fleet=fleet_rows)

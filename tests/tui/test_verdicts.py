@@ -37,25 +37,25 @@ def judged(
 ) -> tuple[Incident, ...]:
     """The verdicts on the last of some looks."""
     history, judge = RowBuilder(), IncidentRules(thresholds or Thresholds())
-    verdicts: tuple[Incident, ...] = ()
+    incidents: tuple[Incident, ...] = ()
     for number, look in enumerate(looks):
         at_mono = number * every_s
         now = NOW + timedelta(seconds=at_mono)
-        board = history.add(replace(look, server_time=now), at_mono)
-        verdicts = judge.judge(board, at_mono, survey=found, rtt_ms=rtt_ms)
-    return verdicts
+        fleet_rows = history.add(replace(look, server_time=now), at_mono)
+        incidents = judge.judge(fleet_rows, at_mono, survey=found, rtt_ms=rtt_ms)
+    return incidents
 
 
-def texts(verdicts: Sequence[Incident]) -> list[str]:
-    return [f"{each.severity}: {each.text}" for each in verdicts]
+def texts(incidents: Sequence[Incident]) -> list[str]:
+    return [f"{each.severity}: {each.text}" for each in incidents]
 
 
-def of_kind(kind: str, verdicts: Sequence[Incident]) -> list[Incident]:
-    return [each for each in verdicts if each.kind == kind]
+def of_kind(kind: str, incidents: Sequence[Incident]) -> list[Incident]:
+    return [each for each in incidents if each.kind == kind]
 
 
-def only(kind: str, verdicts: Sequence[Incident]) -> Incident:
-    (found,) = of_kind(kind, verdicts)
+def only(kind: str, incidents: Sequence[Incident]) -> Incident:
+    (found,) = of_kind(kind, incidents)
     return found
 
 
@@ -81,10 +81,10 @@ def failures_every(seconds: float, number: int, **fields: Any) -> list[Failure]:
 
 def test_when_nothing_is_wrong_one_sentence_says_so() -> None:
     look = served(queue("mail", 3), failures=[failure(180)])
-    (verdict,) = judged(look)
-    assert verdict.severity == "good"
-    assert verdict.text == "Nothing is wrong: 1 queue, 1 worker, last failure 3 h ago"
-    assert troubles((verdict,)) == (0, "good")
+    (incident,) = judged(look)
+    assert incident.severity == "good"
+    assert incident.text == "Nothing is wrong: 1 queue, 1 worker, last failure 3 h ago"
+    assert troubles((incident,)) == (0, "good")
 
 
 def test_without_failures_none_is_on_record() -> None:
@@ -94,15 +94,15 @@ def test_without_failures_none_is_on_record() -> None:
 
 
 def test_before_the_server_was_asked_nothing_is_wrong_so_far() -> None:
-    (verdict,) = judged(served(), found=None)
-    assert verdict.text.startswith("Nothing is wrong so far: ")
+    (incident,) = judged(served(), found=None)
+    assert incident.text.startswith("Nothing is wrong so far: ")
 
 
 def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
-    verdicts = judged(served(), found=surveys.failed("this user lacks a right"))
-    assert verdicts[0].text.startswith("Nothing is wrong, as far as it can be known: ")
-    assert {verdict.severity for verdict in verdicts} == {"note"}
-    assert texts(verdicts[1:]) == [
+    incidents = judged(served(), found=surveys.failed("this user lacks a right"))
+    assert incidents[0].text.startswith("Nothing is wrong, as far as it can be known: ")
+    assert {incident.severity for incident in incidents} == {"note"}
+    assert texts(incidents[1:]) == [
         f"note: unknown: {what} (this user lacks a right)"
         for what in (
             "Redis's memory, eviction and persistence",
@@ -116,10 +116,10 @@ def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
 
 
 def test_the_worst_comes_first_and_bad_and_warn_are_counted() -> None:
-    verdicts = judged(fleet())
-    ranks = [("bad", "warn", "note", "good").index(each.severity) for each in verdicts]
+    incidents = judged(fleet())
+    ranks = [("bad", "warn", "note", "good").index(each.severity) for each in incidents]
     assert ranks == sorted(ranks)
-    assert troubles(verdicts) == (sum(rank < 2 for rank in ranks), "bad")
+    assert troubles(incidents) == (sum(rank < 2 for rank in ranks), "bad")
 
 
 # Since when
@@ -127,22 +127,22 @@ def test_the_worst_comes_first_and_bad_and_warn_are_counted() -> None:
 
 def test_what_began_while_we_looked_has_its_time_and_what_was_there_before_is_older() -> None:
     well, ill = served(queue("mail", 0)), snapshot([queue("mail", 5)])
-    verdict = only("no worker", judged(well, ill, ill, every_s=60))
-    assert (verdict.since, verdict.is_older) == (NOW + timedelta(seconds=60), False)
-    verdict = only("no worker", judged(ill, ill, every_s=60))
-    assert (verdict.since, verdict.is_older) == (NOW, True)
+    incident = only("no worker", judged(well, ill, ill, every_s=60))
+    assert (incident.since, incident.is_older) == (NOW + timedelta(seconds=60), False)
+    incident = only("no worker", judged(ill, ill, every_s=60))
+    assert (incident.since, incident.is_older) == (NOW, True)
 
 
 def test_what_ends_and_comes_again_begins_anew() -> None:
     well, ill = served(queue("mail", 0)), snapshot([queue("mail", 5)])
-    verdict = only("no worker", judged(ill, well, ill, every_s=60))
-    assert (verdict.since, verdict.is_older) == (NOW + timedelta(seconds=120), False)
+    incident = only("no worker", judged(ill, well, ill, every_s=60))
+    assert (incident.since, incident.is_older) == (NOW + timedelta(seconds=120), False)
 
 
 def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
-    board, judge = RowBuilder().add(fleet(), 0.0), IncidentRules()
-    before = judge.judge(board, 0.0, survey=None, rtt_ms=None)
-    after = judge.judge(board, 0.0, survey=FINE, rtt_ms=None)
+    fleet_rows, judge = RowBuilder().add(fleet(), 0.0), IncidentRules()
+    before = judge.judge(fleet_rows, 0.0, survey=None, rtt_ms=None)
+    after = judge.judge(fleet_rows, 0.0, survey=FINE, rtt_ms=None)
     assert texts(before) == texts(after)
 
 
@@ -151,10 +151,10 @@ def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
 
 def test_a_queue_with_jobs_that_nobody_serves() -> None:
     workers = [worker("web1:7:mail")]
-    verdict = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
-    assert (verdict.severity, verdict.text) == ("bad", "nobody serves low: 1,204 jobs wait")
-    assert verdict.lead == Link("queues", "low")
-    assert "qtop worker" not in verdict.remedy
+    incident = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
+    assert (incident.severity, incident.text) == ("bad", "nobody serves low: 1,204 jobs wait")
+    assert incident.lead == Link("queues", "low")
+    assert "qtop worker" not in incident.remedy
     assert not of_kind("unserved", judged(snapshot([queue("mail", 1), queue("low", 0)], workers)))
 
 
@@ -191,21 +191,21 @@ def test_a_dead_worker_serves_nobody_and_a_silent_one_may() -> None:
 
 def test_of_many_unserved_queues_the_longest_are_named_and_the_rest_counted() -> None:
     queues = [queue(f"q{number}", number) for number in range(1, 8)]
-    verdicts = of_kind("unserved", judged(snapshot([*queues, queue("m", 1)], [worker("w:1:m")])))
-    assert [each.subject for each in verdicts] == ["q7", "q6", "q5", ""]
-    assert verdicts[-1].text == "nobody serves 4 more queues: 28 jobs wait unserved in all"
-    assert verdicts[-1].lead == Link("queues", filter="unserved")
+    incidents = of_kind("unserved", judged(snapshot([*queues, queue("m", 1)], [worker("w:1:m")])))
+    assert [each.subject for each in incidents] == ["q7", "q6", "q5", ""]
+    assert incidents[-1].text == "nobody serves 4 more queues: 28 jobs wait unserved in all"
+    assert incidents[-1].lead == Link("queues", filter="unserved")
 
 
 def test_without_any_worker_one_sentence_says_it_for_all_queues() -> None:
-    verdict = only("no worker", judged(snapshot([queue("a", 1), queue("b", 2)])))
-    assert verdict.text == "no worker is alive that takes any: 3 jobs wait in b, a"
-    assert verdict.lead == Link("workers")
+    incident = only("no worker", judged(snapshot([queue("a", 1), queue("b", 2)])))
+    assert incident.text == "no worker is alive that takes any: 3 jobs wait in b, a"
+    assert incident.lead == Link("workers")
 
 
 def test_what_is_paused_is_not_called_unserved_too() -> None:
-    verdicts = judged(snapshot([queue("mail", 5, is_paused=True)]))
-    assert [each.kind for each in verdicts] == ["queue"]
+    incidents = judged(snapshot([queue("mail", 5, is_paused=True)]))
+    assert [each.kind for each in incidents] == ["queue"]
 
 
 def growing(sizes: Sequence[int], pushed: int = 0) -> list[Snapshot]:
@@ -214,13 +214,13 @@ def growing(sizes: Sequence[int], pushed: int = 0) -> list[Snapshot]:
 
 def test_a_queue_that_grows_for_long_enough_is_told_with_its_rates() -> None:
     looks = growing([100 + 5 * number for number in range(14)], pushed=25)
-    verdict = only("growing", judged(*looks, every_s=10))
-    assert verdict.severity == "warn"
-    assert verdict.text == (
+    incident = only("growing", judged(*looks, every_s=10))
+    assert incident.severity == "warn"
+    assert incident.text == (
         "mail grows by 0.5 jobs/s: 2.5 come, 2.0 go a second; 165 wait, never empty"
     )
-    assert verdict.since == NOW
-    assert verdict.lead == Link("queues", "mail")
+    assert incident.since == NOW
+    assert incident.lead == Link("queues", "mail")
 
 
 def test_a_queue_that_has_grown_but_drains_at_the_moment_is_not_called_never_empty() -> None:
@@ -261,12 +261,12 @@ def test_a_key_of_another_kind_and_what_cannot_be_read_are_told() -> None:
 
 
 def test_items_set_aside_are_told_with_the_way_to_see_them() -> None:
-    verdict = only("unreadable", judged(served(queue("mail", 1, unreadable=3))))
-    assert (verdict.severity, verdict.text) == (
+    incident = only("unreadable", judged(served(queue("mail", 1, unreadable=3))))
+    assert (incident.severity, incident.text) == (
         "warn",
         "3 items of mail set aside: workers cannot read them",
     )
-    assert verdict.remedy == "qtop show --from unreadable:mail"
+    assert incident.remedy == "qtop show --from unreadable:mail"
 
 
 # Pauses
@@ -292,23 +292,23 @@ def test_a_pause_is_told_with_who_and_how_long_and_after_a_while_as_forgotten(
     age_s: float, told: str
 ) -> None:
     found = survey(deed("pause", "mail", age_s))
-    verdicts = judged(served(queue("mail", 5, is_paused=True)), found=found)
-    assert texts(of_kind("queue", verdicts)) == [told]
-    assert only("queue", verdicts).since == NOW - timedelta(seconds=age_s)
+    incidents = judged(served(queue("mail", 5, is_paused=True)), found=found)
+    assert texts(of_kind("queue", incidents)) == [told]
+    assert only("queue", incidents).since == NOW - timedelta(seconds=age_s)
 
 
 def test_a_pause_that_is_not_on_record_may_be_forgotten() -> None:
-    verdict = only("queue", judged(served(queue("mail", 5, is_paused=True))))
-    assert (verdict.severity, verdict.text) == ("warn", "mail is paused; 5 waiting")
+    incident = only("queue", judged(served(queue("mail", 5, is_paused=True))))
+    assert (incident.severity, incident.text) == ("warn", "mail is paused; 5 waiting")
 
 
 @pytest.mark.parametrize(("age_s", "severity"), [(3_600, "warn"), (3_601, "bad")])
 def test_everything_paused_is_worse_after_a_while(age_s: float, severity: str) -> None:
     found = survey(deed("pause", "everything", age_s))
-    verdict = only("everything", judged(served(queue("mail", 5), is_paused=True), found=found))
-    assert verdict.severity == severity
-    assert verdict.text == "everything is paused by ada@desk for 1 h; 5 jobs waiting"
-    assert verdict.remedy == "qtop resume --all"
+    incident = only("everything", judged(served(queue("mail", 5), is_paused=True), found=found))
+    assert incident.severity == severity
+    assert incident.text == "everything is paused by ada@desk for 1 h; 5 jobs waiting"
+    assert incident.remedy == "qtop resume --all"
 
 
 @pytest.mark.parametrize(
@@ -338,8 +338,8 @@ def test_who_paused_a_queue_is_whoever_acted_on_it_last(
 
 @pytest.mark.parametrize(("beat_age_s", "told"), [(120.0, []), (121.0, ["silent"])])
 def test_a_worker_is_silent_from_the_bound_on(beat_age_s: float, told: list[str]) -> None:
-    verdicts = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
-    assert [each.kind for each in verdicts if each.severity == "warn"] == told
+    incidents = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
+    assert [each.kind for each in incidents if each.severity == "warn"] == told
 
 
 def test_silent_and_dead_workers_are_told_with_their_machines() -> None:
@@ -352,8 +352,8 @@ def test_silent_and_dead_workers_are_told_with_their_machines() -> None:
             worker("db:4:mail", beat_age_s=4_000),
         ],
     )
-    verdicts = judged(look)
-    silent, dead = only("silent", verdicts), only("dead", verdicts)
+    incidents = judged(look)
+    silent, dead = only("silent", incidents), only("dead", incidents)
     assert silent.text == "3 workers silent for up to 4 min, on web1, web2"
     assert silent.lead == Link("workers", filter="silent")
     assert silent.since == NOW - timedelta(seconds=290)
@@ -363,25 +363,25 @@ def test_silent_and_dead_workers_are_told_with_their_machines() -> None:
 
 def test_jobs_in_the_hands_of_dead_workers_will_become_failures() -> None:
     dead = worker("db:4:mail", on="mail", beat_age_s=301)
-    verdict = only("in dead hands", judged(snapshot([], [dead])))
-    assert verdict.severity == "bad"
-    assert verdict.text == "1 job is in dead hands: it becomes a failure when pruned"
+    incident = only("in dead hands", judged(snapshot([], [dead])))
+    assert incident.severity == "bad"
+    assert incident.text == "1 job is in dead hands: it becomes a failure when pruned"
     idle = worker("db:4:mail", beat_age_s=301)
     assert not of_kind("in dead hands", judged(snapshot([], [idle])))
 
 
 def test_a_worker_without_heartbeat_is_a_note_and_no_trouble() -> None:
-    verdicts = judged(snapshot([], [worker("ruby:1:mail", beat_age_s=None)]))
-    assert verdicts[0].severity == "good"
-    assert only("no heartbeat", verdicts).severity == "note"
+    incidents = judged(snapshot([], [worker("ruby:1:mail", beat_age_s=None)]))
+    assert incidents[0].severity == "good"
+    assert only("no heartbeat", incidents).severity == "note"
 
 
 @pytest.mark.parametrize(("beat_age_s", "is_told"), [(-60.0, False), (-61.0, True)])
 def test_heartbeats_in_the_future_are_told_from_the_bound_on(
     beat_age_s: float, is_told: bool
 ) -> None:
-    verdicts = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
-    assert bool(of_kind("ahead", verdicts)) is is_told
+    incidents = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
+    assert bool(of_kind("ahead", incidents)) is is_told
 
 
 # Jobs that run long
@@ -398,24 +398,24 @@ def busy(number: int, seconds: float, *, beat_age_s: float = 5.0) -> Snapshot:
 def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Incident, ...]:
     """The verdicts on a look after so many jobs of that length were seen to end."""
     history, judge = RowBuilder(), IncidentRules()
-    verdicts: tuple[Incident, ...] = ()
+    incidents: tuple[Incident, ...] = ()
     for at, look in enumerate([*(busy(each, usual_s) for each in range(number)), last]):
-        board = history.add(look, float(at))
-        verdicts = judge.judge(board, float(at), survey=FINE, rtt_ms=1.0)
-    return verdicts
+        fleet_rows = history.add(look, float(at))
+        incidents = judge.judge(fleet_rows, float(at), survey=FINE, rtt_ms=1.0)
+    return incidents
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(120, []), (121, ["warn"])])
 def test_a_job_is_overdue_at_three_times_what_nearly_all_took(
     seconds: float, told: list[str]
 ) -> None:
-    verdicts = after_ended_jobs(20, 40.0, busy(999, seconds))
-    assert [each.severity for each in of_kind("long", verdicts)] == told
+    incidents = after_ended_jobs(20, 40.0, busy(999, seconds))
+    assert [each.severity for each in of_kind("long", incidents)] == told
     if told:
-        verdict = only("long", verdicts)
-        assert verdict.text == "Report runs 2 min on web1; 95 of 100 took at most 40 s"
-        assert verdict.lead == Link("workers", "web1:7:mail")
-        assert verdict.since == NOW - timedelta(seconds=seconds)
+        incident = only("long", incidents)
+        assert incident.text == "Report runs 2 min on web1; 95 of 100 took at most 40 s"
+        assert incident.lead == Link("workers", "web1:7:mail")
+        assert incident.since == NOW - timedelta(seconds=seconds)
 
 
 def test_a_job_of_a_short_class_is_not_overdue_within_the_first_minute() -> None:
@@ -431,9 +431,9 @@ def test_a_job_of_a_long_class_may_run_long() -> None:
 def test_before_it_is_known_what_is_usual_only_very_long_jobs_are_noted(
     seconds: float, told: list[str]
 ) -> None:
-    verdicts = after_ended_jobs(19, 1.0, busy(999, seconds))
-    assert [each.severity for each in of_kind("long", verdicts)] == told
-    assert all(each.text.endswith("is not known yet") for each in of_kind("long", verdicts))
+    incidents = after_ended_jobs(19, 1.0, busy(999, seconds))
+    assert [each.severity for each in of_kind("long", incidents)] == told
+    assert all(each.text.endswith("is not known yet") for each in of_kind("long", incidents))
 
 
 def test_the_job_of_a_dead_worker_runs_no_more() -> None:
@@ -443,9 +443,9 @@ def test_the_job_of_a_dead_worker_runs_no_more() -> None:
 def test_long_jobs_of_one_class_are_told_together() -> None:
     old = "2026-11-23T09:30:00Z"
     workers = [worker(f"w:{n}:q", on="q", job=('Odd "one"', []), run_at=old) for n in range(3)]
-    verdict = only("long", judged(snapshot([], workers)))
-    assert verdict.text == 'Odd "one": 3 jobs run up to 3 h; how long is usual is not known yet'
-    assert verdict.lead == Link("workers", filter='class:"Odd \\"one\\""')
+    incident = only("long", judged(snapshot([], workers)))
+    assert incident.text == 'Odd "one": 3 jobs run up to 3 h; how long is usual is not known yet'
+    assert incident.lead == Link("workers", filter='class:"Odd \\"one\\""')
 
 
 # Failures
@@ -454,9 +454,9 @@ def test_long_jobs_of_one_class_are_told_together() -> None:
 def test_failures_that_come_much_faster_than_usual_are_a_burst() -> None:
     calm = failures_every(600, 20)
     look = served(failures=[*failures_every(1, 30, exception="Errno::EPIPE"), *calm])
-    verdict = only("burst", judged(look))
-    assert (verdict.severity, verdict.lead) == ("bad", Link("failed", filter="age<5m"))
-    assert verdict.text == (
+    incident = only("burst", judged(look))
+    assert (incident.severity, incident.lead) == ("bad", Link("failed", filter="age<5m"))
+    assert incident.text == (
         "30 jobs failed within a minute, usually 0.1 a minute; mostly Errno::EPIPE"
     )
 
@@ -493,9 +493,9 @@ def test_without_knowing_what_is_usual_only_many_failures_are_a_weaker_burst() -
 def test_resques_own_count_tells_of_a_burst_that_the_list_does_not_hold() -> None:
     calm = [served(failed_ever=100 + at // 6, failed=None) for at in range(42)]
     burst = [served(failed_ever=107 + 20 * at, failed=None) for at in range(1, 7)]
-    verdict = only("burst", judged(*calm, *burst, every_s=10))
-    assert verdict.severity == "bad"
-    assert "usually 0.9 a minute" in verdict.text
+    incident = only("burst", judged(*calm, *burst, every_s=10))
+    assert incident.severity == "bad"
+    assert "usually 0.9 a minute" in incident.text
 
 
 def test_a_count_that_was_reset_is_no_burst() -> None:
@@ -515,11 +515,11 @@ def test_the_same_error_in_many_classes_points_at_what_they_share(
         )
         for number in range(24)
     ]
-    verdicts = of_kind("shared", judged(served(failures=entries)))
-    assert bool(verdicts) is is_told
+    incidents = of_kind("shared", judged(served(failures=entries)))
+    assert bool(incidents) is is_told
     if is_told:
-        assert verdicts[0].text == "Net::ReadTimeout in 4 classes, 24 times within an hour"
-        assert verdicts[0].lead == Link("failed", filter='exception:"Net::ReadTimeout"')
+        assert incidents[0].text == "Net::ReadTimeout in 4 classes, 24 times within an hour"
+        assert incidents[0].lead == Link("failed", filter='exception:"Net::ReadTimeout"')
 
 
 @pytest.mark.parametrize(("others", "is_told"), [(6, False), (5, True)])
@@ -529,11 +529,11 @@ def test_a_class_that_makes_most_failures_is_named(others: int, is_told: bool) -
         failure(number + 2, payload={"class": f"Other{number}"}, error=f"{'x' * number}")
         for number in range(others)
     ]
-    verdicts = of_kind("worst class", judged(served(failures=entries)))
-    assert bool(verdicts) is is_told
+    incidents = of_kind("worst class", judged(served(failures=entries)))
+    assert bool(incidents) is is_told
     if is_told:
         told = "Mailers::Welcome failed 20 times within an hour, all others 5"
-        assert verdicts[0].text == told
+        assert incidents[0].text == told
 
 
 def test_where_an_hour_has_more_failures_than_were_read_no_figure_is_that_of_the_hour() -> None:
@@ -543,8 +543,8 @@ def test_where_an_hour_has_more_failures_than_were_read_no_figure_is_that_of_the
 
 
 def test_failures_that_cannot_be_read_are_a_note() -> None:
-    verdict = only("unreadable failures", judged(served(failures=[read(whole(b"no"), -1)])))
-    assert (verdict.severity, verdict.lead) == ("note", Link("failed"))
+    incident = only("unreadable failures", judged(served(failures=[read(whole(b"no"), -1)])))
+    assert (incident.severity, incident.lead) == ("note", Link("failed"))
 
 
 # The server
@@ -591,21 +591,21 @@ def test_failures_that_cannot_be_read_are_a_note() -> None:
     ],
 )
 def test_what_the_server_tells_is_judged(facts: dict[str, str], told: list[str]) -> None:
-    verdicts = judged(served(), found=survey(facts=facts))
-    assert [text for text in texts(verdicts) if text[:4] in ("bad:", "warn")] == told
+    incidents = judged(served(), found=survey(facts=facts))
+    assert [text for text in texts(incidents) if text[:4] in ("bad:", "warn")] == told
 
 
 @pytest.mark.parametrize("field", ["used_memory", "maxmemory_policy", "maxclients", "role"])
 def test_what_the_server_does_not_tell_is_a_note_and_no_alarm(field: str) -> None:
-    verdicts = judged(
+    incidents = judged(
         served(), found=survey(facts={field: "?"} if field == "role" else {field: ""})
     )
-    assert [each.severity for each in verdicts if each.check == "server"] == ["note"]
+    assert [each.severity for each in incidents if each.check == "server"] == ["note"]
 
 
 def test_snapshots_only_are_a_note() -> None:
-    verdicts = judged(served(), found=survey(facts={"aof_enabled": "0"}, save="3600 1"))
-    assert [each.severity for each in verdicts] == ["good", "note"]
+    incidents = judged(served(), found=survey(facts={"aof_enabled": "0"}, save="3600 1"))
+    assert [each.severity for each in incidents] == ["good", "note"]
 
 
 @pytest.mark.parametrize(
@@ -625,8 +625,8 @@ def test_snapshots_only_are_a_note() -> None:
     ],
 )
 def test_delayed_jobs_that_nobody_moves_are_told(more: dict[str, Any], told: list[str]) -> None:
-    verdicts = judged(served(), found=survey(**more))
-    assert [text for text in texts(verdicts) if not text.startswith("good")] == told
+    incidents = judged(served(), found=survey(**more))
+    assert [text for text in texts(incidents) if not text.startswith("good")] == told
 
 
 def lock_look(at_s: float, left_s: float, owner: str = "web1:7") -> HealthReport:
@@ -637,9 +637,9 @@ def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_told() -> None:
     judge = IncidentRules()
 
     def told(found: HealthReport) -> list[str]:
-        board = RowBuilder().add(served(), 0.0)
-        verdicts = judge.judge(board, 0.0, survey=found, rtt_ms=None)
-        return [each.text for each in verdicts if each.check == "scheduler"]
+        fleet_rows = RowBuilder().add(served(), 0.0)
+        incidents = judge.judge(fleet_rows, 0.0, survey=found, rtt_ms=None)
+        return [each.text for each in incidents if each.check == "scheduler"]
 
     # What matters is whether its end moves: how long it lasts is a setting.
     for at_s in (0.0, 70.0, 140.0):
@@ -653,8 +653,8 @@ def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_told() -> None:
 
 @pytest.mark.parametrize(("skew", "told"), [(5.0, []), (-5.1, ["warn"]), (200.0, ["bad"])])
 def test_clocks_that_differ_are_told(skew: float, told: list[str]) -> None:
-    verdicts = judged(served(), found=survey(skew_s=skew))
-    assert [each.severity for each in verdicts if each.check == "clock"] == told
+    incidents = judged(served(), found=survey(skew_s=skew))
+    assert [each.severity for each in incidents if each.check == "clock"] == told
 
 
 def test_a_clock_is_only_wrong_as_far_as_the_answers_delay_cannot_explain_it() -> None:
@@ -665,16 +665,16 @@ def test_a_clock_is_only_wrong_as_far_as_the_answers_delay_cannot_explain_it() -
 
 @pytest.mark.parametrize(("rtt_ms", "is_told"), [(250.0, False), (251.0, True), (None, False)])
 def test_slow_answers_are_told(rtt_ms: float | None, is_told: bool) -> None:
-    verdicts = judged(served(), rtt_ms=rtt_ms)
-    assert bool(of_kind("slow", verdicts)) is is_told
+    incidents = judged(served(), rtt_ms=rtt_ms)
+    assert bool(of_kind("slow", incidents)) is is_told
 
 
 def test_a_refusal_is_an_answer() -> None:
-    verdict = no_answer("the server is loading (Redis says: LOADING)", NOW)
-    assert verdict.text == "Redis refuses: the server is loading (Redis says: LOADING)"
+    incident = no_answer("the server is loading (Redis says: LOADING)", NOW)
+    assert incident.text == "Redis refuses: the server is loading (Redis says: LOADING)"
 
 
 def test_no_answer_is_bad_and_says_why() -> None:
-    verdict = no_answer("connection refused", NOW)
-    assert (verdict.severity, verdict.since) == ("bad", NOW)
-    assert verdict.text == "Redis does not answer: connection refused"
+    incident = no_answer("connection refused", NOW)
+    assert (incident.severity, incident.since) == ("bad", NOW)
+    assert incident.text == "Redis does not answer: connection refused"

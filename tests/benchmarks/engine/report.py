@@ -29,7 +29,7 @@ class Target:
     is_least: bool
     measured: Callable[[Results], float | None]
 
-    def verdict(self, results: Results) -> tuple[str, str, str]:
+    def incident(self, results: Results) -> tuple[str, str, str]:
         """The target in words, what was measured, and whether that is enough."""
         found = self.measured(results)
         sign = ">=" if self.is_least else "<="
@@ -144,7 +144,7 @@ def tables(results: Results) -> str:
         elif "/ growth" in name:
             cpu, rate = middle(results, name, "cpu_ms_a_job"), middle(results, name, "jobs_per_s")
             growth.append([name, f"{rate:,.0f}", f"{cpu:.3f}"])
-    reached = [["target", "measured", ""], *(list(t.verdict(results)) for t in targets())]
+    reached = [["target", "measured", ""], *(list(t.incident(results)) for t in targets())]
     return "\n\n".join(_aligned(table) for table in (rows, pick_ups, growth, reached))
 
 

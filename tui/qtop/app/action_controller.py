@@ -63,14 +63,14 @@ class ActionController:
         self.precedence: Final = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
-        planning = app.keys, actor(), app.settings.undo_limits, app.stage.manner.sign
+        planning = app.keys, actor(), app.settings.undo_limits, app.state.policy.sign
         self.plans = Plans(*planning)
         self.failure_plans = FailurePlans(*planning)
         self.job_plans = JobPlans(*planning)
         self.delayed_plans = DelayedPlans(*planning)
         self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = ActionRunner(
-            source, read_only=read_only, trouble=lambda: app.stage.look.error
+            source, read_only=read_only, trouble=lambda: app.state.look.error
         )
         template = app.settings.values["worker_command"] or ""
         profile = app.settings.profile
@@ -166,8 +166,8 @@ class ActionController:
                 self.begin(self.delayed_plans.reschedule(choice, moment), table)
 
         if not self._refused():
-            board = self._app.stage.view().board
-            ahead = timedelta(0) if board is None else board.server_time - datetime.now(UTC)
+            fleet = self._app.state.view().fleet
+            ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
             plan = self.delayed_plans.reschedule(choice, datetime.now(UTC))
             self._app.push_screen(
                 DateDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
@@ -184,7 +184,7 @@ class ActionController:
 
     def _not_ours(self) -> Outcome | None:
         """Why nothing may be changed where Sidekiq lives alone, as of the newest survey."""
-        surveyed = self._app.stage.surveyed
+        surveyed = self._app.state.surveyed
         whose = None if surveyed is None else surveyed.ownership
         why = None if whose is None else whose.refusal()
         return None if why is None else Outcome(safe(why), "warn")

@@ -74,7 +74,7 @@ class Habits(Lifeline):
 
     if TYPE_CHECKING:
         keys: Keys
-        stage: ConsoleState
+        state: ConsoleState
         _poller: Poller | None
 
         def say(self, text: str, tone: str = "") -> None: ...
@@ -105,7 +105,7 @@ class Habits(Lifeline):
                 self.register_theme(each)
         super().run(**options)
 
-    def manner(self) -> UiPolicy:
+    def policy(self) -> UiPolicy:
         """How the console deals with people, before the server was asked."""
         return UiPolicy(
             production=self.settings.production,
@@ -130,7 +130,7 @@ class Habits(Lifeline):
     async def run_action(self, action: Any, *args: Any, **options: Any) -> bool:
         """Run what a key or a click asks for, unless the server would refuse it."""
         name = action if isinstance(action, str) else action[1]
-        refused = self.stage.manner.forbidden.get(name.partition("(")[0].rpartition(".")[2])
+        refused = self.state.policy.forbidden.get(name.partition("(")[0].rpartition(".")[2])
         if refused is None:
             return await App.run_action(self, action, *args, **options)
         self.say(refused, "warn")
@@ -140,7 +140,7 @@ class Habits(Lifeline):
         """Find out which keys the server would refuse. Where that cannot be known, none."""
         with contextlib.suppress(StoreError):
             found = await source.run(forbidden(self.keys))
-            self.stage.manner = replace(self.stage.manner, forbidden=found)
+            self.state.policy = replace(self.state.policy, forbidden=found)
             self._show()
 
     def remembered_filters(self, place: str) -> list[str]:
@@ -149,7 +149,7 @@ class Habits(Lifeline):
 
     def toggle_freeze(self) -> None:
         """Stop the display where it is, or let it go on."""
-        self.stage.toggle_freeze()
+        self.state.toggle_freeze()
         # What was said of a frozen display is over.
         self.say("")
         self._show()
@@ -158,18 +158,18 @@ class Habits(Lifeline):
 
     def action_faster(self) -> None:
         """Look more often."""
-        self._set_interval(max((s for s in _INTERVALS_S if s < self.stage.interval_s), default=0))
+        self._set_interval(max((s for s in _INTERVALS_S if s < self.state.interval_s), default=0))
 
     def action_slower(self) -> None:
         """Look less often."""
-        self._set_interval(min((s for s in _INTERVALS_S if s > self.stage.interval_s), default=60))
+        self._set_interval(min((s for s in _INTERVALS_S if s > self.state.interval_s), default=60))
 
     def _set_interval(self, interval_s: float) -> None:
-        self.stage.interval_s = interval_s
+        self.state.interval_s = interval_s
         if self._poller is not None:
-            self._poller.interval_s = self.stage.interval_s
+            self._poller.interval_s = self.state.interval_s
         self._show()
-        self.say(f"a look every {self.stage.interval_s:g} s")
+        self.say(f"a look every {self.state.interval_s:g} s")
 
     def action_next_theme(self) -> None:
         """Change between dark and light."""
@@ -179,11 +179,11 @@ class Habits(Lifeline):
 
     def action_reveal(self) -> None:
         """Show secrets, or hide them again."""
-        manner = self.stage.manner
-        if manner.secrets.hides_nothing:
+        policy = self.state.policy
+        if policy.secrets.hides_nothing:
             self.say("nothing is hidden: the settings say redact = false", "dim")
             return
-        self.stage.manner = replace(manner, is_revealed=not manner.is_revealed)
+        self.state.policy = replace(policy, is_revealed=not policy.is_revealed)
         self._show()
 
 
@@ -278,7 +278,7 @@ class QtopApp(Habits):
             environ=os.environ,
             on_change=self._show,
         )
-        self.stage = ConsoleState(
+        self.state = ConsoleState(
             address=str(address),
             namespace=namespace,
             interval_s=interval_s,
@@ -286,7 +286,7 @@ class QtopApp(Habits):
             local=self.local,
             local_host=socket.gethostname(),
             clock=clock,
-            manner=self.manner(),
+            policy=self.policy(),
             thresholds=self.settings.thresholds,
         )
 
@@ -315,27 +315,27 @@ class QtopApp(Habits):
         if not self._has_begun:
             self._has_begun = True
             self.run_worker(self._begin(), group="first")
-        if look.snapshot is not self.stage.look.snapshot:
+        if look.snapshot is not self.state.look.snapshot:
             return self._take_in(look)
-        self.stage.take(look)
+        self.state.take(look)
         self._show()
         return None
 
     async def _take_in(self, look: PollResult) -> None:
-        await in_turns(self.stage.taking(look))
-        if self.stage.fell_now and self._poller is not None:
+        await in_turns(self.state.taking(look))
+        if self.state.dropped_now and self._poller is not None:
             # The record tells whether an action of qtop did it.
             self._poller.survey_next()
         self._show()
 
     def on_survey(self, survey: HealthReport) -> None:
         """Take in what was found out beside the looks."""
-        self.stage.take_survey(survey)
+        self.state.take_survey(survey)
         self._show()
 
     def on_strays(self, found: Strays | None, why: str) -> None:
         """Take in which jobs no index leads to; None when that could not be found out."""
-        self.stage.take_strays(found, why)
+        self.state.take_strays(found, why)
         self._show()
 
     def _front(self) -> ConsoleScreen | None:
@@ -352,10 +352,10 @@ class QtopApp(Habits):
         # At the end, screens lose their widgets one after the other.
         front = self._front() if self.is_running and not self._exit else None
         if front is not None:
-            front.show(self.stage.view())
+            front.show(self.state.view())
         # Ages grow by themselves only while something is wrong: else the screen is quiet.
         if self._second is not None:
-            (self._second.resume if self.stage.ages else self._second.pause)()
+            (self._second.resume if self.state.ages else self._second.pause)()
 
     # Beginning and end
 
@@ -376,7 +376,7 @@ class QtopApp(Habits):
             self._source,
             self.on_look,
             on_survey=self.on_survey,
-            interval_s=self.stage.interval_s,
+            interval_s=self.state.interval_s,
             clock=self.clock,
             sleep=self._sleep,
         )
@@ -390,7 +390,7 @@ class QtopApp(Habits):
         """Load what the first frame and the first look did not wait for."""
         await asyncio.to_thread(numbered.load)
         if not self._read_only:
-            await self.desk.local.start_first(self._first_workers)
+            await self.actions.local.start_first(self._first_workers)
 
     def _looking_ended(self, looking: asyncio.Task[None]) -> None:
         error = None if looking.cancelled() else looking.exception()
@@ -450,7 +450,7 @@ class QtopApp(Habits):
 
         if isinstance(self.screen, ConsoleScreen):
             places = {*self.screen.PLACES, "everywhere"}
-            palette = PaletteScreen(places, read_only=self._read_only, manner=self.stage.manner)
+            palette = PaletteScreen(places, read_only=self._read_only, policy=self.state.policy)
             self.push_screen(palette, chosen)
 
     async def action_quit(self) -> None:
@@ -458,12 +458,12 @@ class QtopApp(Habits):
         if not self.local.alive:
             self.exit()
         else:
-            self.run_worker(self.desk.local.leave(), group="quit", exclusive=True)
+            self.run_worker(self.actions.local.leave(), group="quit", exclusive=True)
 
     # What screens ask for
 
     @property
-    def desk(self) -> ActionController:
+    def actions(self) -> ActionController:
         """What carries out actions. There is one as soon as a key can be pressed."""
         if self._desk is None:
             from qtop.app.action_controller import ActionController
@@ -481,7 +481,7 @@ class QtopApp(Habits):
             if after_deed:
                 self._poller.survey_next(first=True)
             self._poller.poke()
-        if self._strays is not None and self.stage.has_strays:
+        if self._strays is not None and self.state.has_strays:
             # What was just put back is to leave the screen.
             self._strays.poke()
 

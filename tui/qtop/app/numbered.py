@@ -27,7 +27,7 @@ def modes() -> dict[str, str | Callable[[], Screen[Any]]]:
 
 def load() -> None:
     """Import all of them, and what carries out actions. Takes some 300 ms."""
-    for name in (*_CLASSES, "help", "palette"):
+    for name in (*_CLASSES, "help"):
         import_module(f"qtop.screens.{name}")
     import_module("qtop.app.action_controller")
 

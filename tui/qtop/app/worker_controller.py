@@ -95,7 +95,7 @@ class LocalWorkerController:
 
         def show(order: LaunchRequest) -> str:
             shown = safe(self._local.recipe(order).shown)
-            return self._app.stage.manner.redactor.text(shown)
+            return self._app.state.policy.redactor.text(shown)
 
         def chosen(order: LaunchRequest | None) -> None:
             if order is not None:
@@ -121,7 +121,7 @@ class LocalWorkerController:
 
     def _belong_to_sidekiq(self, queues: Sequence[str]) -> bool:
         """Whether all of these are Sidekiq's, as of the newest survey; then the reason is said."""
-        surveyed = self._app.stage.surveyed
+        surveyed = self._app.state.surveyed
         whose = None if surveyed is None else surveyed.ownership
         reasons = [] if whose is None else [whose.refusal(queue) for queue in queues]
         if not reasons or None in reasons:
@@ -307,7 +307,7 @@ class LocalWorkerController:
     # In words
 
     def _sign(self, action_id: str) -> str:
-        return self._app.stage.manner.sign(action_id)
+        return self._app.state.policy.sign(action_id)
 
     def _shows(self) -> str:
         return f"{self._sign('show_local')} shows them"

@@ -76,51 +76,53 @@ _UNREAD: Final = frozenset({"unknown", "queue", "in hand"})
 def fleet(session: Session) -> Iterator[Finding]:
     """What is odd about queues, workers and jobs. Raises StoreError where nothing can be read."""
     seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
-    board = RowBuilder().add(seen, 0.0)
-    survey = with_classes(session, board, look_around(session))
+    fleet_rows = RowBuilder().add(seen, 0.0)
+    survey = with_classes(session, fleet_rows, look_around(session))
     whose = survey.ownership
-    ours = board if whose is None else without_sidekiqs(board, whose)
-    theirs = len(board.queues or ()) - len(ours.queues or ())
-    yield from _of_board(ours, IncidentRules().fleet(board, 0.0, survey), theirs)
-    with_jobs = (row for row in board.queues or () if row.depth)
+    ours = fleet_rows if whose is None else without_sidekiqs(fleet_rows, whose)
+    theirs = len(fleet_rows.queues or ()) - len(ours.queues or ())
+    yield from _of_board(ours, IncidentRules().fleet(fleet_rows, 0.0, survey), theirs)
+    with_jobs = (row for row in fleet_rows.queues or () if row.depth)
     rows = sorted(with_jobs, key=lambda row: -(row.depth or 0))
     longest = [row.name for row in rows]
     parts: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("items", lambda: _items(session, longest)),
         ("poison", lambda: _poison(session, seen)),
-        ("duplicates", lambda: _duplicates(session, seen, board, longest)),
+        ("duplicates", lambda: _duplicates(session, seen, fleet_rows, longest)),
     )
     for check, find in parts:
         try:
             finding = find()
         except ResqueError as error:
             finding = checks.failed(check, error)
-        if finding.level == "OK" and board.totals.problems:
+        if finding.level == "OK" and fleet_rows.totals.problems:
             # What was not read may hold it.
             finding = replace(finding, level="UNKNOWN", remedy=SEE)
         yield finding
 
 
-def _of_board(board: FleetRows, verdicts: Iterator[Incident], theirs: int) -> Iterator[Finding]:
+def _of_board(
+    fleet_rows: FleetRows, incidents: Iterator[Incident], theirs: int
+) -> Iterator[Finding]:
     """What Overview says of a fleet, and what is well in it, without `theirs`: so many queues are
     Sidekiq's. A note is no reason to act."""
     rest = f"; {theirs:,} more of Sidekiq's, not looked into" if theirs else ""
-    number = None if board.queues is None else len(board.queues)
+    number = None if fleet_rows.queues is None else len(fleet_rows.queues)
     told: set[str] = set()
-    for verdict in verdicts:
-        level = _LEVELS[verdict.severity]
-        remedy = "" if level == "OK" else verdict.remedy
-        if verdict.check == "keys" and _is_unread(verdict):
+    for incident in incidents:
+        level = _LEVELS[incident.severity]
+        remedy = "" if level == "OK" else incident.remedy
+        if incident.check == "keys" and _is_unread(incident):
             level, remedy = "UNKNOWN", SEE
-        if verdict.severity == "note" and verdict.kind in _UNJUDGED:
+        if incident.severity == "note" and incident.kind in _UNJUDGED:
             level = "UNKNOWN"
-        told |= {verdict.check} if level != "OK" else set()
-        yield Finding(verdict.check, level, verdict.text, remedy)
-    is_whole = not board.totals.problems
-    knows_depths = is_whole and all(row.depth is not None for row in board.queues or ())
+        told |= {incident.check} if level != "OK" else set()
+        yield Finding(incident.check, level, incident.text, remedy)
+    is_whole = not fleet_rows.totals.problems
+    knows_depths = is_whole and all(row.depth is not None for row in fleet_rows.queues or ())
     for check, is_known, text in (
         ("queues", knows_depths, f"{count(number)}, all with jobs are served{rest}"),
-        ("workers", is_whole, f"{count(board.totals.workers)}, none is silent"),
+        ("workers", is_whole, f"{count(fleet_rows.totals.workers)}, none is silent"),
         ("jobs", is_whole, "none was set aside as unreadable, none runs for long"),
     ):
         if check in told:
@@ -131,9 +133,9 @@ def _of_board(board: FleetRows, verdicts: Iterator[Incident], theirs: int) -> It
             yield Finding(check, "UNKNOWN", "not everything could be read: see `keys`", SEE)
 
 
-def _is_unread(verdict: Incident) -> bool:
+def _is_unread(incident: Incident) -> bool:
     """Whether it says that keys could not be read, not what they hold."""
-    return _WRONG_KIND not in verdict.text and verdict.kind in _UNREAD
+    return _WRONG_KIND not in incident.text and incident.kind in _UNREAD
 
 
 def _items(session: Session, longest: Sequence[str]) -> Finding:
@@ -160,11 +162,11 @@ def _poison(session: Session, seen: Snapshot) -> Finding:
 
 
 def _duplicates(
-    session: Session, seen: Snapshot, board: FleetRows, longest: Sequence[str]
+    session: Session, seen: Snapshot, fleet_rows: FleetRows, longest: Sequence[str]
 ) -> Finding:
     names = longest[:_QUEUES_COMPARED]
     alike = session.run(duplicates.waiting_alike(session.keys, names))
-    silent = (row for row in board.workers or () if row.condition in ("dead?", "silent"))
+    silent = (row for row in fleet_rows.workers or () if row.condition in ("dead?", "silent"))
     troubled = {row.identity.text for row in silent}
     return checks.duplicates(duplicates.in_hands(seen.workers or ()), troubled, alike, len(names))
 

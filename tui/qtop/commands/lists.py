@@ -72,10 +72,10 @@ def look_around(session: Session) -> HealthReport:
     return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
 
 
-def with_classes(session: Session, board: FleetRows, around: HealthReport) -> HealthReport:
+def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> HealthReport:
     """The same, with the classes that wait in the longest queues that no worker serves. Two round
     trips. Raises StoreError."""
-    rows = [row for row in board.queues or () if row.is_unserved]
+    rows = [row for row in fleet.queues or () if row.is_unserved]
     longest = sorted(rows, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
     names = [row.name for row in longest]
     sampled = session.run(waiting_classes.take(session.keys, names))

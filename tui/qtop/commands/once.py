@@ -36,13 +36,13 @@ def print_once(connection: Connection) -> None:
     with connection.open() as session:
         found = _surveyed(session, unread)
         whose = None if found is None else found.ownership
-        board, seen = look(session, 500, unread, has_waits=True, whose=whose)
+        fleet, seen = look(session, 500, unread, has_waits=True, whose=whose)
         note_unread(unread, seen)
         where = f"{session.address}, namespace {connection.namespace}"
     redactor = connection.redactor(is_whole=False)
     width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
-    verdicts = IncidentRules().judge(board, 0.0, survey=found, rtt_ms=None)
-    for text in report(board, where, verdicts, width):
+    incidents = IncidentRules().judge(fleet, 0.0, survey=found, rtt_ms=None)
+    for text in report(fleet, where, incidents, width):
         line(redactor.text(text))
     unread.leave()
 
@@ -62,12 +62,12 @@ def _surveyed(session: Session, unread: Unread) -> HealthReport:
 
 
 def report(
-    board: FleetRows, where: str, verdicts: Sequence[Incident], width: int = _WIDTH
+    fleet: FleetRows, where: str, incidents: Sequence[Incident], width: int = _WIDTH
 ) -> Iterator[str]:
     """The lines of a look: totals, what is wrong, queues, workers, failures; worst first. Rows of
     tables are cut at `width`, sentences never."""
-    totals = board.totals
-    yield f"qtop  {safe(where)}  {board.server_time:%Y-%m-%d %H:%M:%S %Z}"
+    totals = fleet.totals
+    yield f"qtop  {safe(where)}  {fleet.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
     if totals.is_paused is None:
         paused = "  whether everything is paused is unknown"
@@ -76,10 +76,10 @@ def report(
         f"{_working(totals)} working, {count(totals.failed)} failed{paused}"
     )
     yield ""
-    for verdict in verdicts:
-        severity = "ok" if verdict.severity == "good" else verdict.severity
-        yield f"{pad(severity, 4)}  {safe(verdict.text)}"
-    for table in (_queues(board), _workers(board), _failures(board)):
+    for incident in incidents:
+        severity = "ok" if incident.severity == "good" else incident.severity
+        yield f"{pad(severity, 4)}  {safe(incident.text)}"
+    for table in (_queues(fleet), _workers(fleet), _failures(fleet)):
         yield from (crop(row, width) for row in table)
 
 
@@ -94,8 +94,8 @@ def _working(totals: Totals) -> str:
     return f"{busy_words} of {counted(totals.workers, 'worker')}"
 
 
-def _queues(board: FleetRows) -> Iterator[str]:
-    rows = sorted(board.queues or (), key=_trouble)
+def _queues(fleet: FleetRows) -> Iterator[str]:
+    rows = sorted(fleet.queues or (), key=_trouble)
     table = [
         (
             safe(row.name),
@@ -108,15 +108,15 @@ def _queues(board: FleetRows) -> Iterator[str]:
         for row in rows[:_QUEUES]
     ]
     titles = ("QUEUE", "WAITING", "NEXT WAITS", "WORKERS", "FAILED", "")
-    yield from _table(titles, table, len(rows), _none(board, "queues"))
+    yield from _table(titles, table, len(rows), _none(fleet, "queues"))
 
 
 def _trouble(row: QueueRow) -> tuple[bool, int]:
     return not format.queue_state(row), -(row.depth or 0)
 
 
-def _workers(board: FleetRows) -> Iterator[str]:
-    rows = sorted(board.workers or (), key=lambda row: CONDITIONS.index(row.condition))
+def _workers(fleet: FleetRows) -> Iterator[str]:
+    rows = sorted(fleet.workers or (), key=lambda row: CONDITIONS.index(row.condition))
     table = [
         (
             safe(row.identity.text),
@@ -128,10 +128,10 @@ def _workers(board: FleetRows) -> Iterator[str]:
         for row in rows[:_WORKERS]
     ]
     titles = ("WORKER", "STATE", "HEARTBEAT", "FOR", "JOB")
-    yield from _table(titles, table, len(rows), _none(board, "workers"))
+    yield from _table(titles, table, len(rows), _none(fleet, "workers"))
 
 
-def _failures(board: FleetRows) -> Iterator[str]:
+def _failures(fleet: FleetRows) -> Iterator[str]:
     table = [
         (
             moment(row.failure.failed_at),
@@ -140,17 +140,17 @@ def _failures(board: FleetRows) -> Iterator[str]:
             format.optional(row.failure.exception),
             format.failure_error(row.failure),
         )
-        for row in (board.failures or ())[:_FAILURES]
+        for row in (fleet.failures or ())[:_FAILURES]
     ]
-    total = board.totals.failed if board.totals.failed is not None else len(table)
+    total = fleet.totals.failed if fleet.totals.failed is not None else len(table)
     yield from _table(
-        ("FAILED", "CLASS", "QUEUE", "EXCEPTION", "ERROR"), table, total, _none(board, "failures")
+        ("FAILED", "CLASS", "QUEUE", "EXCEPTION", "ERROR"), table, total, _none(fleet, "failures")
     )
 
 
-def _none(board: FleetRows, what: str) -> str:
+def _none(fleet: FleetRows, what: str) -> str:
     """What an empty table says."""
-    why = board.totals.problems.get(what)
+    why = fleet.totals.problems.get(what)
     return f"no {what}" if why is None else f"unknown {what}: {safe(why)}"
 
 

@@ -48,9 +48,9 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     unread = Unread()
     with connection.open() as session:
         whose = tell(session)
-        board, seen = look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
+        fleet, seen = look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
     note_unread(unread, seen, OF_QUEUES | {"failures"})
-    found = [row for row in board.queues or () if wanted.matches(_subject(row))]
+    found = [row for row in fleet.queues or () if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty and not unread)
     shown = found[:limit] if limit else found
     write(shown, _COLUMNS, _cells, partial(_fields, whose), as_json=as_json)

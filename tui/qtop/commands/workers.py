@@ -50,11 +50,11 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     unread = Unread()
     with connection.open() as session:
         tell(session)
-        board, seen = look(session, 0, unread)
-        rows = (*(board.workers or ()), *unregistered_rows(search(session, unread), board))
+        fleet, seen = look(session, 0, unread)
+        rows = (*(fleet.workers or ()), *unregistered_rows(search(session, unread), fleet))
     # Which queues a pattern stands for matters to a filter only.
     note_unread(unread, seen, OF_WORKERS if wanted.is_empty else OF_WORKERS | {"queues"})
-    names = [row.name for row in board.queues or ()]
+    names = [row.name for row in fleet.queues or ()]
     # Workers share their lists of queues.
     lists = {row.identity.queues for row in rows}
     served = {queues: _served(queues, names) for queues in lists}

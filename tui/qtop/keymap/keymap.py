@@ -1,4 +1,4 @@
-"""Which actions there are in a place, with the keys that they have now, and how keys are written."""
+"""Which actions a place has, with the keys that they have now, and how keys are written."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Drop(NamedTuple):
     after: datetime | None = None
 
 
-class Falls(NamedTuple):
+class Drops(NamedTuple):
     """What of the fleet has fallen of late; None where nothing has.
 
     Attributes:
@@ -61,7 +61,7 @@ class Falls(NamedTuple):
     breaks_counts: bool = False
 
 
-NO_FALLS: Final = Falls()
+NO_DROPS: Final = Drops()
 
 
 class DropWatch:
@@ -83,14 +83,14 @@ class DropWatch:
         #: What was processed before that count fell: who reaches it again at once is back.
         self._lost: int | None = None
 
-    def add(self, now: Snapshot, served: Container[str], served_before: Container[str]) -> Falls:
+    def add(self, now: Snapshot, served: Container[str], served_before: Container[str]) -> Drops:
         """Take in a look. `served` are the queues that a living worker takes from, now and at the
         look before. What one of the two does not know has not fallen. O(queues), and O(workers)
         when a queue has fallen."""
         self._look += 1
         before, self._before = self._before, now
         if before is None:
-            return NO_FALLS
+            return NO_DROPS
         self._forget()
         is_other = self._is_other(before, now)
         fallen = self._fallen(before, now, served, served_before, is_other=is_other)
@@ -108,27 +108,27 @@ class DropWatch:
         }
         for figure, (had, has) in figures.items():
             if had is not None and has is not None and has < had and has * _PART <= had:
-                fall = Drop(had, has, now.server_time, after=before.server_time)
-                self._fleet[figure] = self._look, fall
+                drop = Drop(had, has, now.server_time, after=before.server_time)
+                self._fleet[figure] = self._look, drop
         return self._falls(breaks_waiting=bool(fallen), breaks_counts=is_other)
 
     def of(self, queue: str) -> tuple[Drop, ...]:
         """A queue's falls of the last looks, the oldest first."""
-        falls = self._queues.get(queue)
-        return () if falls is None else tuple(self._aged(each) for each in falls)
+        drops = self._queues.get(queue)
+        return () if drops is None else tuple(self._aged(each) for each in drops)
 
-    def fell_now(self, queue: str) -> bool:
+    def dropped_now(self, queue: str) -> bool:
         """Whether a queue has fallen at the last look."""
-        falls = self._queues.get(queue)
-        return falls is not None and falls[-1][0] == self._look
+        drops = self._queues.get(queue)
+        return drops is not None and drops[-1][0] == self._look
 
-    def _falls(self, *, breaks_waiting: bool, breaks_counts: bool) -> Falls:
+    def _falls(self, *, breaks_waiting: bool, breaks_counts: bool) -> Drops:
         if not self._queues and not self._fleet:
-            return Falls(breaks_counts=breaks_counts) if breaks_counts else NO_FALLS
+            return Drops(breaks_counts=breaks_counts) if breaks_counts else NO_DROPS
         gone = [(name, self._aged(noted)) for name, noted in self._gone.items()]
         gone.sort(key=lambda each: (-each[1].was, each[0]))
         fleet = {name: self._aged(noted) for name, noted in self._fleet.items()}
-        return Falls(
+        return Drops(
             **fleet,
             gone=tuple(gone),
             breaks_waiting=breaks_waiting,
@@ -136,15 +136,15 @@ class DropWatch:
         )
 
     def _aged(self, noted: tuple[int, Drop]) -> Drop:
-        look, fall = noted
-        return fall._replace(looks_ago=self._look - look)
+        look, drop = noted
+        return drop._replace(looks_ago=self._look - look)
 
     def _forget(self) -> None:
         oldest = self._look - self._looks_kept
-        for falls in self._queues.values():
-            while falls and falls[0][0] <= oldest:
-                falls.popleft()
-        self._queues = {name: falls for name, falls in self._queues.items() if falls}
+        for drops in self._queues.values():
+            while drops and drops[0][0] <= oldest:
+                drops.popleft()
+        self._queues = {name: drops for name, drops in self._queues.items() if drops}
         for noted in (self._fleet, self._gone):
             for name in [name for name, (look, _) in noted.items() if look <= oldest]:
                 del noted[name]

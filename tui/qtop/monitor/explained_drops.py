@@ -26,51 +26,51 @@ _OF_WORKERS: Final = frozenset({"prune", "stop", "stop now", "kill"})
 _FINISHES: Final = timedelta(minutes=10)
 
 
-def without_deeds(board: FleetRows, deeds: Sequence[AuditEntry], keys: Keys) -> FleetRows:
+def without_explained(fleet_rows: FleetRows, deeds: Sequence[AuditEntry], keys: Keys) -> FleetRows:
     """A board without the falls that actions on record explain. O(queues)."""
-    falls = board.totals.falls
-    fleet = falls.gone, falls.waiting, falls.workers, falls.failed
-    rows = board.queues or ()
-    if not deeds or not (any(fleet) or any(row.falls for row in rows)):
-        return board
+    drops = fleet_rows.totals.drops
+    fleet = drops.gone, drops.waiting, drops.workers, drops.failed
+    rows = fleet_rows.queues or ()
+    if not deeds or not (any(fleet) or any(row.drops for row in rows)):
+        return fleet_rows
 
     def is_by(
-        fall: Drop | None,
+        drop: Drop | None,
         names: frozenset[str],
         source: bytes | None = None,
         lasts: timedelta = _LASTS,
     ) -> bool:
-        return fall is not None and any(
+        return drop is not None and any(
             deed.action in names or (source is not None and deed.source == source)
             for deed in deeds
-            if _may_explain(deed, fall, lasts)
+            if _may_explain(deed, drop, lasts)
         )
 
     def unexplained(name: str, found: Sequence[Drop]) -> tuple[Drop, ...]:
         source = keys.queue(name)
-        return tuple(fall for fall in found if not is_by(fall, _ANYWHERE, source))
+        return tuple(drop for drop in found if not is_by(drop, _ANYWHERE, source))
 
-    queues = tuple(_with(row, unexplained(row.name, row.falls)) for row in rows)
-    gone = tuple((name, fall) for name, fall in falls.gone if unexplained(name, [fall]))
-    left = [fall for row in queues for fall in row.falls] + [fall for _, fall in gone]
-    waiting = falls.waiting
-    if waiting is not None and not any(fall.at == waiting.at for fall in left):
+    queues = tuple(_with(row, unexplained(row.name, row.drops)) for row in rows)
+    gone = tuple((name, drop) for name, drop in drops.gone if unexplained(name, [drop]))
+    left = [drop for row in queues for drop in row.drops] + [drop for _, drop in gone]
+    waiting = drops.waiting
+    if waiting is not None and not any(drop.at == waiting.at for drop in left):
         waiting = None
-    is_ours = is_by(falls.failed, _ANYWHERE, keys.failed())
-    falls = falls._replace(
+    is_ours = is_by(drops.failed, _ANYWHERE, keys.failed())
+    drops = drops._replace(
         gone=gone,
         waiting=waiting,
-        workers=None if is_by(falls.workers, _OF_WORKERS, lasts=_FINISHES) else falls.workers,
-        failed=None if is_ours else falls.failed,
+        workers=None if is_by(drops.workers, _OF_WORKERS, lasts=_FINISHES) else drops.workers,
+        failed=None if is_ours else drops.failed,
     )
-    queues_known = None if board.queues is None else queues
-    return replace(board, queues=queues_known, totals=replace(board.totals, falls=falls))
+    queues_known = None if fleet_rows.queues is None else queues
+    return replace(fleet_rows, queues=queues_known, totals=replace(fleet_rows.totals, drops=drops))
 
 
-def _with(row: QueueRow, falls: tuple[Drop, ...]) -> QueueRow:
-    return row if len(falls) == len(row.falls) else row._replace(falls=falls)
+def _with(row: QueueRow, drops: tuple[Drop, ...]) -> QueueRow:
+    return row if len(drops) == len(row.drops) else row._replace(drops=drops)
 
 
-def _may_explain(deed: AuditEntry, fall: Drop, lasts: timedelta) -> bool:
-    after = fall.at if fall.after is None else fall.after
-    return after - lasts <= deed.at <= fall.at + _DOUBT
+def _may_explain(deed: AuditEntry, drop: Drop, lasts: timedelta) -> bool:
+    after = drop.at if drop.after is None else drop.after
+    return after - lasts <= deed.at <= drop.at + _DOUBT

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import repeat
 from typing import Final
 
-from qtop.monitor.drops import DropWatch, Falls
+from qtop.monitor.drops import Drops, DropWatch
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
@@ -105,16 +105,16 @@ class RowBuilder:
         served_before = self._serving
         # While they are unknown, those of the last look that knew them: nobody has left.
         serving = served_before if workers is None else self._serving_by(workers)
-        falls = self._watch.add(snapshot, serving, served_before)
-        totals = self._totals(snapshot, at_mono, workers, falls)
+        drops = self._watch.add(snapshot, serving, served_before)
+        totals = self._totals(snapshot, at_mono, workers, drops)
         yield
         known_serving = None if workers is None else serving
-        queues = yield from self._queues(snapshot, at_mono, known_serving, falls)
+        queues = yield from self._queues(snapshot, at_mono, known_serving, drops)
         seen = snapshot.failures
         failures = None if seen is None else failure_rows(seen, snapshot.server_time)
-        board = FleetRows(snapshot.server_time, queues, workers, failures, totals)
+        fleet = FleetRows(snapshot.server_time, queues, workers, failures, totals)
         self._before = (snapshot, at_mono)
-        return board
+        return fleet
 
     def note_fronts(self, fronts: Mapping[str, bytes]) -> None:
         """Take in which payloads are next, for the rows of the looks to come. O(bytes)."""
@@ -153,7 +153,7 @@ class RowBuilder:
         snapshot: Snapshot,
         at_mono: float,
         serving: Mapping[str, int] | None,
-        falls: Falls,
+        drops: Drops,
     ) -> Slices[tuple[QueueRow, ...] | None]:
         if snapshot.queues is None:
             return None
@@ -161,7 +161,7 @@ class RowBuilder:
         all_read = (
             failed is not None and snapshot.failed is not None and failed.total() >= snapshot.failed
         )
-        seen = self._seen_flows(snapshot, at_mono, falls)
+        seen = self._seen_flows(snapshot, at_mono, drops)
         # Without heartbeats it is not known how many serve a queue, only that none does.
         has_beats = all(each.has_heartbeat is not None for each in snapshot.workers or ())
         rows: list[QueueRow] = []
@@ -173,7 +173,7 @@ class RowBuilder:
             if past is None:
                 past = self._pasts[name] = _Past()
             past.note(depth)
-            if falls.breaks_counts or self._watch.fell_now(name):
+            if drops.breaks_counts or self._watch.dropped_now(name):
                 past.flows = FlowWindow()  # nobody took what is missing
             rates = past.flows.add(seen.get(name), at_mono)
             rows.append(
@@ -210,16 +210,16 @@ class RowBuilder:
                     self._serving[name] += number
         return self._serving
 
-    def _seen_flows(self, snapshot: Snapshot, at_mono: float, falls: Falls) -> dict[str, Flow]:
-        if self._before is None or at_mono <= self._before[1] or falls.breaks_counts:
+    def _seen_flows(self, snapshot: Snapshot, at_mono: float, drops: Drops) -> dict[str, Flow]:
+        if self._before is None or at_mono <= self._before[1] or drops.breaks_counts:
             return {}
         before, before_mono = self._before
         both = paired(before, snapshot)
         # Where jobs are missing, what workers took does not tell from where.
-        workers = None if both is None or both[1] or falls.breaks_waiting else both[0]
+        workers = None if both is None or both[1] or drops.breaks_waiting else both[0]
         seen = flows(before, snapshot, workers, self.served_by, at_mono - before_mono)
-        if falls.breaks_waiting:
-            return {name: flow for name, flow in seen.items() if not self._watch.fell_now(name)}
+        if drops.breaks_waiting:
+            return {name: flow for name, flow in seen.items() if not self._watch.dropped_now(name)}
         return seen
 
     def _workers(
@@ -240,9 +240,9 @@ class RowBuilder:
         snapshot: Snapshot,
         at_mono: float,
         workers: Collection[WorkerRow] | None,
-        falls: Falls,
+        drops: Drops,
     ) -> Totals:
-        if falls.breaks_counts:
+        if drops.breaks_counts:
             self._processed, self._failed = CounterWindow(), CounterWindow()
         waiting, waiting_is_least = summed(snapshot.queues)
         states = Counter([(w.condition, w.state.is_busy) for w in workers or ()])
@@ -259,7 +259,7 @@ class RowBuilder:
             failed_per_s=self._failed.add(snapshot.failed_ever, at_mono),
             is_paused=snapshot.is_paused,
             problems=snapshot.problems,
-            falls=falls,
+            drops=drops,
             waiting_is_least=waiting_is_least,
             working_is_least=any(
                 state == "unknown" or (busy is None and state in _AT_WORK) for state, busy in states

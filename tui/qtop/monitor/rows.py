@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from qtop.monitor.drops import NO_FALLS, Drop, Falls
+from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
 from queuecore import times
 from resque.store import workers
@@ -90,7 +90,7 @@ class QueueRow(NamedTuple):
     failed: int | None
     failed_is_all: bool
     problem: str | None
-    falls: tuple[Drop, ...] = ()
+    drops: tuple[Drop, ...] = ()
     next_waits_s: float | None = None
     others: str = ""
 
@@ -189,7 +189,7 @@ class Totals:
     failed_per_s: float | None
     is_paused: bool | None
     problems: Mapping[str, str]
-    falls: Falls = NO_FALLS
+    drops: Drops = NO_DROPS
     waiting_is_least: bool = False
     working_is_least: bool = False
 

@@ -6,7 +6,7 @@ from collections import deque
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from qtop.monitor.drops import NO_FALLS
+from qtop.monitor.drops import NO_DROPS
 from qtop.monitor.rows import Totals
 
 STEP_S: Final = 5.0
@@ -67,14 +67,14 @@ class SeriesRecorder:
 
     def add(self, totals: Totals | None, at_mono: float) -> None:
         """Take in a look; None when it failed."""
-        falls = NO_FALLS if totals is None else totals.falls
+        drops = NO_DROPS if totals is None else totals.drops
         is_least = self._is_least if totals is None else totals.waiting_is_least
         was_least, self._is_least = self._is_least, is_least
         # Of other queues than before: what was before is no slope to it either.
         is_other = was_least is not None and is_least != was_least
-        if falls.breaks_waiting or is_other:
+        if drops.breaks_waiting or is_other:
             self._waiting.cut(at_mono)
-        if falls.breaks_counts:
+        if drops.breaks_counts:
             self._processed.cut(at_mono)
             self._failed.cut(at_mono)
         self._waiting.add(totals.waiting if totals else None, at_mono)
@@ -82,7 +82,7 @@ class SeriesRecorder:
         self._failed.add(totals.failed_per_s if totals else None, at_mono)
 
     @property
-    def courses(self) -> FleetSeries:
+    def series_now(self) -> FleetSeries:
         """All of them, up to the last look."""
         return FleetSeries(self._waiting.values, self._processed.values, self._failed.values)
 

@@ -12,7 +12,7 @@ from qtop.config.limits import USUAL, Thresholds
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
-from qtop.monitor.explained_drops import without_deeds
+from qtop.monitor.explained_drops import without_explained
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
@@ -84,9 +84,9 @@ class Insights(NamedTuple):
         unregistered: Workers that hold jobs and are on no register.
     """
 
-    verdicts: tuple[Incident, ...] = ()
+    incidents: tuple[Incident, ...] = ()
     groups: tuple[NewestGroup, ...] = ()
-    courses: FleetSeries = FleetSeries()
+    series_now: FleetSeries = FleetSeries()
     trend: Trend = Trend()
     facts: ServerInfo | None = None
     unregistered: tuple[WorkerRow, ...] = ()
@@ -116,7 +116,7 @@ class ViewState:
 
     address: str
     namespace: str
-    board: FleetRows | None
+    fleet: FleetRows | None
     look: PollResult
     now_mono: float
     interval_s: float
@@ -127,8 +127,8 @@ class ViewState:
     local_alive: int = 0
     local_ending: int = 0
     rtt_ms: float | None = None
-    manner: UiPolicy = field(default_factory=UiPolicy)
-    glance: Insights = NOTHING_YET
+    policy: UiPolicy = field(default_factory=UiPolicy)
+    insights: Insights = NOTHING_YET
 
     @property
     def is_stale(self) -> bool:
@@ -138,12 +138,12 @@ class ViewState:
     @property
     def is_late(self) -> bool:
         """Whether what is read now is later than what is shown."""
-        return self.board is not None and self.newest != self.board.server_time
+        return self.fleet is not None and self.newest != self.fleet.server_time
 
     @property
     def on(self) -> frozenset[str]:
         """The ids of actions whose deed stands: their keys take it back."""
-        paused = self.board is not None and bool(self.board.totals.is_paused)
+        paused = self.fleet is not None and bool(self.fleet.totals.is_paused)
         states = {"pause_all": paused, "freeze": self.frozen_since_mono is not None}
         return frozenset(action_id for action_id, is_on in states.items() if is_on)
 
@@ -170,11 +170,11 @@ class ConsoleState:
         local: LocalWorkers,
         local_host: str,
         clock: Callable[[], float],
-        manner: UiPolicy | None = None,
+        policy: UiPolicy | None = None,
         thresholds: Thresholds = USUAL,
     ) -> None:
         self.look = PollResult()
-        self.manner = manner or UiPolicy()
+        self.policy = policy or UiPolicy()
         self._address = address
         self._namespace = namespace
         self._interval_s = clamped_interval_s(interval_s)
@@ -206,13 +206,13 @@ class ConsoleState:
         self._interval_s = clamped_interval_s(seconds)
 
     @property
-    def fell_now(self) -> bool:
+    def dropped_now(self) -> bool:
         """Whether a figure fell off a cliff at the newest look, and it is not known who did it."""
         if self._newest is None:
             return False
-        falls = self._newest.totals.falls
-        fleet = falls.waiting, falls.workers, falls.failed
-        return falls.breaks_waiting or any(fall and not fall.looks_ago for fall in fleet)
+        drops = self._newest.totals.drops
+        fallen = drops.waiting, drops.workers, drops.failed
+        return drops.breaks_waiting or any(drop and not drop.looks_ago for drop in fallen)
 
     @property
     def is_paused(self) -> bool | None:
@@ -238,11 +238,11 @@ class ConsoleState:
         """As `take`, in slices; what is shown is the look before until the last one is done."""
         if look.snapshot is not None and look.snapshot is not self.look.snapshot:
             taken_mono, pids = self._when_taken(look), self._local.pids
-            board = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
+            fleet = yield from self._history.adding(look.snapshot, taken_mono, local_pids=pids)
             yield
-            self._looked = board
-            self._recorder.add(board.totals, taken_mono)
-            self._trend.add(board.totals, taken_mono, board.server_time)
+            self._looked = fleet
+            self._recorder.add(fleet.totals, taken_mono)
+            self._trend.add(fleet.totals, taken_mono, fleet.server_time)
             self._note_rtt(look.rtt_ms)
         elif look.error is not None:
             self._recorder.add(None, self._clock())
@@ -284,23 +284,23 @@ class ConsoleState:
     def _find_wrong(self) -> None:
         deeds = () if self.surveyed is None else self.surveyed.deeds or ()
         if self._looked is not None:
-            self._newest = without_deeds(self._looked, deeds, self._keys)
-        board, look = self._newest, self.look
-        verdicts: tuple[Incident, ...] = ()
+            self._newest = without_explained(self._looked, deeds, self._keys)
+        fleet, look = self._newest, self.look
+        incidents: tuple[Incident, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
-        if board is not None:
-            verdicts = self._judge.judge(
-                board, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
+        if fleet is not None:
+            incidents = self._judge.judge(
+                fleet, self._when_taken(self.look), survey=self.surveyed, rtt_ms=self._rtt_ms
             )
-            groups = self._judge.marks.groups(board.failures or ())
+            groups = self._judge.marks.groups(fleet.failures or ())
         if look.error is not None:
-            since = None if board is None else board.server_time
-            known = (each for each in verdicts if each.check != "all")
-            verdicts = (no_answer(look.error, since), *known)
+            since = None if fleet is None else fleet.server_time
+            known = (each for each in incidents if each.check != "all")
+            incidents = (no_answer(look.error, since), *known)
         facts = self.surveyed.facts if self.surveyed is not None else None
-        courses, trend = self._recorder.courses, self._trend.trend
-        unregistered = () if board is None else unregistered_rows(self.strays, board)
-        self._glance = Insights(verdicts, groups, courses, trend, facts, unregistered)
+        series_now, trend = self._recorder.series_now, self._trend.trend
+        unregistered = () if fleet is None else unregistered_rows(self.strays, fleet)
+        self._glance = Insights(incidents, groups, series_now, trend, facts, unregistered)
         self._show_newest()
 
     def usual_s(self, record: Record | None) -> float | None:
@@ -322,7 +322,7 @@ class ConsoleState:
             self._frozen = None
             return
         view = self.view()
-        workers = () if view.board is None else view.board.workers or ()
+        workers = () if view.fleet is None else view.fleet.workers or ()
         records = [row.record for row in workers if row.record is not None]
         names = {unwrapped(each.class_name, each.args)[0] for each in records}
         self._usual_s = {name: self._judge.usual_s(name) for name in names if name is not None}
@@ -335,22 +335,22 @@ class ConsoleState:
             return replace(
                 self._frozen,
                 interval_s=self._interval_s,
-                manner=self.manner,
+                policy=self.policy,
                 newest=newest,
                 is_unanswered=self.look.error is not None,
             )
         alive = self._local.alive
-        board, glance = self._shown
+        fleet, insights = self._shown
         return ViewState(
             address=self._address,
             namespace=self._namespace,
-            board=board,
-            glance=glance,
+            fleet=fleet,
+            insights=insights,
             look=self.look,
             now_mono=self._clock(),
             interval_s=self._interval_s,
             read_only=self._read_only,
-            manner=self.manner,
+            policy=self.policy,
             newest=newest,
             is_unanswered=self.look.error is not None,
             rtt_ms=self._rtt_ms,

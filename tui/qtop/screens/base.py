@@ -81,7 +81,7 @@ class ConsoleScreen(FrontScreen[None]):
         """The widgets of the screen itself."""
         raise NotImplementedError
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show what the screen is for."""
         raise NotImplementedError
 
@@ -94,12 +94,12 @@ class ConsoleScreen(FrontScreen[None]):
         # Shown only when needed: the list gets its line.
         self._trouble.display = bool(trouble)
         places = {*self.PLACES, "everywhere"}
-        shown = frame_texts.footer(places, read_only=view.read_only, manner=view.manner, on=view.on)
+        shown = frame_texts.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
         self._keys.show(*shown)
-        self._status.set_class(view.manner.production is not None, "-production")
+        self._status.set_class(view.policy.production is not None, "-production")
         for table in self.query(Table):
-            table.veil(view.manner.redactor.text)
-        self.show_board(view)
+            table.veil(view.policy.redactor.text)
+        self.show_view(view)
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a safe one-line result until the next one."""
@@ -107,18 +107,18 @@ class ConsoleScreen(FrontScreen[None]):
 
     def on_mount(self) -> None:
         """Show the first frame: there may be no data yet."""
-        self.show(self.app.stage.view())
+        self.show(self.app.state.view())
         self.say(*self.app.word_on(self))
 
     def on_screen_resume(self) -> None:
         """Show what happened while another screen was in front."""
         if self.is_mounted:
-            self.show(self.app.stage.view())
+            self.show(self.app.state.view())
             self.say(*self.app.word_on(self))
 
     def action_undo(self) -> None:
         """Take back the last action."""
-        self.app.desk.undo()
+        self.app.actions.undo()
 
     def copied(self) -> list[str]:
         """The lines to copy: safe texts."""
@@ -126,7 +126,7 @@ class ConsoleScreen(FrontScreen[None]):
 
     def action_copy(self) -> None:
         """Copy what was chosen, by way of the terminal: it works over ssh as well."""
-        redact = self.app.stage.manner.redactor.text
+        redact = self.app.state.policy.redactor.text
         lines = [redact(line) for line in self.copied()]
         text = "\n".join(lines)
         if not text:
@@ -140,7 +140,7 @@ class ConsoleScreen(FrontScreen[None]):
 
     def _other_way(self) -> str:
         """How to have what is too much to copy, where there is a way."""
-        actions = self.app.stage.manner.actions(self.PLACES, read_only=False)
+        actions = self.app.state.policy.actions(self.PLACES, read_only=False)
         keys = [keymap.key_sign(each.keys[0]) for each in actions if each.id.startswith("export")]
         return f"; {keys[0]} writes to a file" if keys else ""
 
@@ -160,9 +160,9 @@ class TextScreen(ConsoleScreen):
         """The text."""
         yield self.text
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show the lines as they are now."""
-        redact = view.manner.redactor.text
+        redact = view.policy.redactor.text
         self.text.show(line._replace(text=redact(line.text)) for line in self.lines(view))
 
     def copied(self) -> list[str]:
@@ -198,7 +198,7 @@ class ListScreen(ConsoleScreen):
 
     def tell_late(self) -> None:
         """Say that what is read now is later than what is frozen, where it is."""
-        view = self.app.stage.view()
+        view = self.app.state.view()
         self.late = view.newest if view.is_late else None
         if self.late is not None:
             moment = f"{self.late.astimezone():%H:%M:%S}"
@@ -278,7 +278,7 @@ class RowsScreen(ListScreen):
     def no_match(self) -> str:
         """What an empty list says when there is a filter."""
         is_numbered = "lists" in self.PLACES
-        key = self.app.stage.manner.sign("clear_filter" if is_numbered else "back")
+        key = self.app.state.policy.sign("clear_filter" if is_numbered else "back")
         return f"Nothing matches the filter; {key} takes it away."
 
     def meant(self) -> list[Any]:
@@ -372,11 +372,11 @@ class MainKeys(ConsoleScreen):
 
     def action_pause_all(self) -> None:
         """Pause everything, or resume it."""
-        self.app.desk.pause_or_resume_all(is_paused=self.app.stage.is_paused)
+        self.app.actions.pause_or_resume_all(is_paused=self.app.state.is_paused)
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here."""
-        self.app.desk.local.ask(["*"])
+        self.app.actions.local.ask(["*"])
 
 
 class MainScreen(MainKeys, RowsScreen):

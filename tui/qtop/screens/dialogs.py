@@ -333,9 +333,9 @@ def ask_for_queue(app: QtopApp, source: JobSource, title: str, move: Callable[[s
         else:
             move(queue)
 
-    if not app.desk.refuses():
-        board = app.stage.view().board
-        queues = None if board is None else board.queues
+    if not app.actions.refuses():
+        fleet = app.state.view().fleet
+        queues = None if fleet is None else fleet.queues
         names = None if queues is None else [row.name for row in queues]
         app.push_screen(QueueDialog(names, title), chosen)
 

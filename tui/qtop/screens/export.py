@@ -186,7 +186,7 @@ class Writer:
         self._file = file
         self._source = source
         self._key = source.key(app.keys)
-        self._redactor = OPEN if with_secrets else app.stage.manner.secrets
+        self._redactor = OPEN if with_secrets else app.state.policy.secrets
         self._cut: list[JobRef] = []
         self._written = self._gone = 0
 

@@ -80,12 +80,12 @@ class GroupScreen(EntriesScreen):
 
     def action_back(self) -> None:
         """Stop an action that is under way; else take the filter away, then leave."""
-        if not self.app.desk.stop():
+        if not self.app.actions.stop():
             super().action_back()
 
     def action_stop(self) -> None:
         """Stop what is under way, or let it go on."""
-        if not self.app.desk.stop():
+        if not self.app.actions.stop():
             self.stop_or_go_on(self._follower, "search")
 
 
@@ -217,8 +217,8 @@ class FailedScreen(EntriesScreen):
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows of both tables are hidden."""
-        self._groups_table.veil(view.manner.redactor.text)
-        self._entries_table.veil(view.manner.redactor.text)
+        self._groups_table.veil(view.policy.redactor.text)
+        self._entries_table.veil(view.policy.redactor.text)
         super().show(view)
 
     # Looking
@@ -230,7 +230,7 @@ class FailedScreen(EntriesScreen):
             super().look()
 
     def _count(self) -> None:
-        snapshot = self.app.stage.view().look.snapshot
+        snapshot = self.app.state.view().look.snapshot
         if snapshot is None:
             return
         is_main = self.within.list_name == FAILED
@@ -240,60 +240,60 @@ class FailedScreen(EntriesScreen):
             self._census = self._begun(self.within)
         if not self.filter.is_empty and self.shows_groups and (self._matching is None or is_all):
             self._matching = self._begun(self.wanted)
-        for group, census in (("census", self._census), ("matching", self._matching)):
-            if census is None:
+        for group, counter in (("census", self._census), ("matching", self._matching)):
+            if counter is None:
                 continue
-            if census.groups is None and is_main and newest is not None:
-                census.take_newest(newest, is_all=is_all)
+            if counter.groups is None and is_main and newest is not None:
+                counter.take_newest(newest, is_all=is_all)
             if not is_all:
-                self.in_background(group, partial(self._follow_census, census), exclusive=False)
+                self.in_background(group, partial(self._follow_census, counter), exclusive=False)
         self._show_groups()
 
     def _begun(self, wanted: FailureQuery) -> GroupCounter:
         key = failures.list_key(self.app.keys, wanted.list_name)
-        rest = self.app.desk.precedence.rest
+        rest = self.app.actions.precedence.rest
         return GroupCounter(key, wanted, lambda: self.now, self._show_groups, rest)
 
-    async def _follow_census(self, census: GroupCounter) -> None:
-        more = partial(self._counted_more, census)
-        has_news = await census.follower.follow(self.app.read, more)
-        if census is not self._shown:
+    async def _follow_census(self, counter: GroupCounter) -> None:
+        more = partial(self._counted_more, counter)
+        has_news = await counter.follower.follow(self.app.read, more)
+        if counter is not self._shown:
             return
-        if census.groups is not None:
-            census.groups.now_is(self.now)
+        if counter.groups is not None:
+            counter.groups.now_is(self.now)
         if has_news or self.shows_groups:
             self._show_groups()
 
-    def _counted_more(self, census: GroupCounter) -> None:
-        if not self.is_frozen and census.show_growth():
+    def _counted_more(self, counter: GroupCounter) -> None:
+        if not self.is_frozen and counter.show_growth():
             self._show_groups()
         self.show_title()
 
     def _show_groups(self) -> None:
-        census = self._shown
-        if not self.shows_groups or census is None:
+        counter = self._shown
+        if not self.shows_groups or counter is None:
             return
-        if self.is_frozen and census is self._complete:
+        if self.is_frozen and counter is self._complete:
             return
-        now, groups = self.now, census.groups
+        now, groups = self.now, counter.groups
         rows = [] if groups is None else [group_row(group, now) for group in groups.groups()]
         none = "No failed jobs." if self.filter.is_empty else self.no_match
         is_over = groups is not None and groups.is_complete
-        self._complete = census if is_over else None
+        self._complete = counter if is_over else None
         if not is_over:
-            why = census.follower.problem
+            why = counter.follower.problem
             none = _LOOKING if why is None else frame_texts.unknown_word(why)
         self.show_matching(rows, none)
         self.show_title()
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show what is new."""
-        is_main, board = self.within.list_name == FAILED, view.board
-        is_unread = is_main and board is not None and board.failures is None
+        is_main, fleet = self.within.list_name == FAILED, view.fleet
+        is_unread = is_main and fleet is not None and fleet.failures is None
         self._groups_table.stale = self._entries_table.stale = view.is_stale or is_unread
         if self._seen is None:
             self.table.empty_text = frame_texts.empty_word(view, "failed jobs", "")
-        super().show_board(view)
+        super().show_view(view)
 
     # Showing
 
@@ -318,16 +318,16 @@ class FailedScreen(EntriesScreen):
         if not self.shows_groups:
             super().show_title()
         elif self.is_mounted:
-            left, census = self.title_spans(), self._shown
-            groups = None if census is None else census.groups
-            if census is not None and groups is not None:
+            left, counter = self.title_spans(), self._shown
+            groups = None if counter is None else counter.groups
+            if counter is not None and groups is not None:
                 of = f" of {count_of(groups.total, 'failed job')}" if groups.total else ""
                 left.append(Span(f"   {count_of(len(groups), 'group')}{of}", "dim", 90))
-                if census.too_large:
-                    left.append(Span(f"; {census.too_large:,} too large to look into", "warn", 70))
+                if counter.too_large:
+                    left.append(Span(f"; {counter.too_large:,} too large to look into", "warn", 70))
             left += marks_spans(self.table)
-            follower = None if census is None else census.follower
-            self.window.show(left, progress_spans(follower, self.app.stage.manner.sign))
+            follower = None if counter is None else counter.follower
+            self.window.show(left, progress_spans(follower, self.app.state.policy.sign))
 
     # Keys
 
@@ -372,12 +372,12 @@ class FailedScreen(EntriesScreen):
 
     def action_clear_filter(self) -> None:
         """Stop an action that is under way; else show everything again."""
-        if not self.app.desk.stop():
+        if not self.app.actions.stop():
             super().action_clear_filter()
 
     def action_stop(self) -> None:
         """Stop what is under way, or let it go on."""
-        if self.app.desk.stop():
+        if self.app.actions.stop():
             return
         if not self.shows_groups:
             self.stop_or_go_on(self._follower, "search")

@@ -65,7 +65,7 @@ class FailedActions(MainScreen):
     @property
     def is_frozen(self) -> bool:
         """Whether what is found in the background is not to be shown now."""
-        return self.app.stage.view().frozen_since_mono is not None
+        return self.app.state.view().frozen_since_mono is not None
 
     @property
     def wanted(self) -> FailureQuery:
@@ -97,17 +97,17 @@ class FailedActions(MainScreen):
 
     def action_requeue(self) -> None:
         """Requeue the chosen entries, these very ones, or those of the chosen groups."""
-        plans = self.app.desk.failure_plans
+        plans = self.app.actions.failure_plans
         self._act(plans.requeue, plans.requeue_all, spare=True)
 
     def action_delete(self) -> None:
         """Delete the chosen entries, these very ones, or those of the chosen groups."""
-        plans = self.app.desk.failure_plans
+        plans = self.app.actions.failure_plans
         self._act(plans.delete, plans.delete_all)
 
     def action_move(self) -> None:
         """Requeue the chosen entries, or those of the chosen groups, to another queue."""
-        plans = self.app.desk.failure_plans
+        plans = self.app.actions.failure_plans
 
         def move(queue: str) -> None:
             self._act(
@@ -121,11 +121,11 @@ class FailedActions(MainScreen):
     def action_edit(self) -> None:
         """Edit the payload of the entry under the cursor and requeue it."""
         row = self.table.cursor_row
-        if isinstance(row, FailureRow) and not self.app.desk.refuses():
+        if isinstance(row, FailureRow) and not self.app.actions.refuses():
             name = self.within.list_name
             self.run_worker(edit_and_requeue(self.app, row.failure, name, self.table))
         elif row is not None:
-            sign = self.app.stage.manner.sign
+            sign = self.app.state.policy.sign
             how = f"{sign('table.open')} opens the group, {sign('toggle_groups')} lists them all"
             self.app.say(f"one entry at a time: {how}", "dim")
 
@@ -149,21 +149,21 @@ class FailedActions(MainScreen):
             self._act_on_all(groups, on_found, spare=spare)
         elif entries := self._entries():
             made = on_entries(entries, self.within.list_name)
-            self.app.desk.begin(with_marks(made, self.table), self.table)
+            self.app.actions.begin(with_marks(made, self.table), self.table)
 
     # All that match
 
     def action_requeue_all(self) -> None:
         """Requeue all that match."""
-        self._act_on_all(self.wanted, self.app.desk.failure_plans.requeue_all, spare=True)
+        self._act_on_all(self.wanted, self.app.actions.failure_plans.requeue_all, spare=True)
 
     def action_delete_all(self) -> None:
         """Delete all that match."""
-        self._act_on_all(self.wanted, self.app.desk.failure_plans.delete_all)
+        self._act_on_all(self.wanted, self.app.actions.failure_plans.delete_all)
 
     def _act_on_all(self, wanted: FailureQuery, plan: PlanFor, *, spare: bool = False) -> None:
         app, now = self.app, self.now
-        key = app.stage.manner.sign("requeue")
+        key = app.state.policy.sign("requeue")
 
         async def search(tell: Callable[[int, int], None]) -> Selection:
             return await choose(
@@ -179,15 +179,15 @@ class FailedActions(MainScreen):
                 )
             return "nothing matches (any more)"
 
-        app.desk.begin_after_search("looking for all that match", search, planned, self.table)
+        app.actions.begin_after_search("looking for all that match", search, planned, self.table)
 
     def action_clear_failures(self) -> None:
         """Ask whether to delete all failures of the list."""
         keys, name = self.app.keys, self.within.list_name
-        self.app.desk.begin_after(
+        self.app.actions.begin_after(
             "looking at the failures",
             look_at(failures.extent(keys, name), failures.list_key(keys, name)),
-            lambda seen: self.app.desk.failure_plans.clear(seen, name),
+            lambda seen: self.app.actions.failure_plans.clear(seen, name),
         )
 
 
@@ -227,8 +227,8 @@ class EntriesScreen(FailedActions):
         """The server's clock at the look that is shown, or when what is listed was read."""
         if self.late is not None:
             return self.late
-        board = self.app.stage.view().board
-        return datetime.now(UTC) if board is None else board.server_time
+        fleet = self.app.state.view().fleet
+        return datetime.now(UTC) if fleet is None else fleet.server_time
 
     def subject(self, row: Any) -> Subject:
         """A failure as filters see it."""
@@ -238,13 +238,13 @@ class EntriesScreen(FailedActions):
         """How many match, of how many."""
         if self.matches is None:
             return super().shown_of()
-        board, follower = self.app.stage.view().board, self._follower
-        total = board.totals.failed if follower is None and board else 0
+        fleet, follower = self.app.state.view().fleet, self._follower
+        total = fleet.totals.failed if follower is None and fleet else 0
         return f"{self.matches.count:,} of {count(follower.of if follower else total)}"
 
     # Looking
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Look for what is new whenever there was a look at everything."""
         self.table.stale = view.is_stale
         if self._seen is None:
@@ -275,19 +275,19 @@ class EntriesScreen(FailedActions):
 
     def _is_all_in_look(self) -> bool:
         """Whether the look at everything brought the whole list along."""
-        board = self.app.stage.view().board
-        if self.wanted.list_name != FAILED or board is None:
+        fleet = self.app.state.view().fleet
+        if self.wanted.list_name != FAILED or fleet is None:
             return False
-        failed, rows = board.totals.failed, board.failures
+        failed, rows = fleet.totals.failed, fleet.failures
         return failed is not None and rows is not None and failed <= len(rows)
 
     def _among_newest(self) -> Matches | None:
         """What is wanted of the newest failures; None when another list is wanted."""
-        board = self.app.stage.view().board
-        if self.wanted.list_name != FAILED or board is None:
+        fleet = self.app.state.view().fleet
+        if self.wanted.list_name != FAILED or fleet is None:
             return None
         matches = Matches(FailureSearch(self.wanted, self.now))
-        for row in board.failures or ():
+        for row in fleet.failures or ():
             matches.visit(as_reply(row.failure.item), row.failure.place)
         return matches
 
@@ -314,7 +314,7 @@ class EntriesScreen(FailedActions):
         key = failures.list_key(self.app.keys, wanted.list_name)
         self.matches = self._among_newest()
         self._is_shown = False
-        rest = self.app.desk.precedence.rest
+        rest = self.app.actions.precedence.rest
         follower = self._follower = Follower(key, begin, finish, sleep=rest)
         self.in_background("search", partial(self._follow, follower))
 
@@ -349,11 +349,11 @@ class EntriesScreen(FailedActions):
 
     def _show_newest(self) -> bool:
         """Show the newest failures, where the look has brought a page of them along."""
-        board = self.app.stage.view().board
+        fleet = self.app.state.view().fleet
         is_main = self.wanted.list_name == FAILED and self._page_ends is None
-        if not is_main or board is None:
+        if not is_main or fleet is None:
             return False
-        failed, rows = board.totals.failed, board.failures
+        failed, rows = fleet.totals.failed, fleet.failures
         if failed is None or rows is None or len(rows) < min(PAGE, failed):
             return False
         self._length = failed
@@ -456,7 +456,7 @@ class EntriesScreen(FailedActions):
             left.append(Span(f"   entries {which}", "dim", 90))
             left.append(Span(", newest first", "dim", 60))
         left += marks_spans(self.table)
-        self.window.show(left, progress_spans(follower, self.app.stage.manner.sign))
+        self.window.show(left, progress_spans(follower, self.app.state.policy.sign))
 
 
 def as_reply(item: Item) -> bytes | list[bytes | int]:

@@ -47,8 +47,8 @@ class FailureScreen(TextScreen):
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The entry."""
-        now = None if view.board is None else view.board.server_time
-        return failure_lines(self._failure, view.manner.redactor, now, self._alike())
+        now = None if view.fleet is None else view.fleet.server_time
+        return failure_lines(self._failure, view.policy.redactor, now, self._alike())
 
     def _alike(self) -> str:
         item = self._failure.item
@@ -79,30 +79,34 @@ class FailureScreen(TextScreen):
             self.app.say("this entry is not in the list any more", "warn")
             return
         self._failure = failures.read(windows.whole(raw), self._failure.place)
-        self.show_board(self.app.stage.view())
+        self.show_view(self.app.state.view())
 
     def action_requeue(self) -> None:
         """Requeue this very entry."""
-        self.app.desk.begin(self.app.desk.failure_plans.requeue([self._failure], self._list_name))
+        self.app.actions.begin(
+            self.app.actions.failure_plans.requeue([self._failure], self._list_name)
+        )
 
     def action_delete(self) -> None:
         """Delete this very entry."""
-        self.app.desk.begin(self.app.desk.failure_plans.delete([self._failure], self._list_name))
+        self.app.actions.begin(
+            self.app.actions.failure_plans.delete([self._failure], self._list_name)
+        )
 
     def action_move(self) -> None:
         """Requeue this very entry to another queue."""
-        plans = self.app.desk.failure_plans
+        plans = self.app.actions.failure_plans
 
         def move(queue: str) -> None:
             plan = plans.requeue([self._failure], self._list_name, queue=queue)
-            self.app.desk.begin(plan)
+            self.app.actions.begin(plan)
 
         source = JobSource("failed", self._list_name)
         ask_for_queue(self.app, source, "Requeue to which queue?", move)
 
     def action_edit(self) -> None:
         """Edit the payload of this very entry and requeue it."""
-        if not self.app.desk.refuses():
+        if not self.app.actions.refuses():
             edit = edit_and_requeue(self.app, self._failure, self._list_name)
             self.run_worker(edit, exclusive=True, group="edit")
 

@@ -20,7 +20,7 @@ _SLOW_MS: Final = 250
 def status(view: ViewState) -> tuple[list[Span], list[Span]]:
     """The status line: where we are, and how fresh what we see is."""
     left = [Span(" qtop ", "badge", 90), Span(" ", "", 90)]
-    if view.manner.production is not None:
+    if view.policy.production is not None:
         left += [Span(" PRODUCTION ", "danger", 97), Span(" ", "", 97)]
     look = view.look
     if look.error is not None:
@@ -35,7 +35,7 @@ def status(view: ViewState) -> tuple[list[Span], list[Span]]:
         Span(f"  every {view.interval_s:g} s", "dim", 10),
     ]
     right: list[Span] = []
-    if view.board is not None and view.board.totals.is_paused:
+    if view.fleet is not None and view.fleet.totals.is_paused:
         right += [Span(" PAUSED ", "flag", 95), Span(" ")]
     if view.read_only:
         right += [Span(" READ-ONLY ", "flag", 94), Span(" ")]
@@ -50,13 +50,13 @@ def status(view: ViewState) -> tuple[list[Span], list[Span]]:
 
 
 def _secrets(view: ViewState) -> list[Span]:
-    return [Span(" SECRETS SHOWN ", "flag", 93), Span(" ")] if view.manner.is_revealed else []
+    return [Span(" SECRETS SHOWN ", "flag", 93), Span(" ")] if view.policy.is_revealed else []
 
 
 def _frozen(view: ViewState) -> list[Span]:
     if view.frozen_since_mono is None:
         return []
-    moment = "" if view.board is None else f" {view.board.server_time.astimezone():%H:%M:%S}"
+    moment = "" if view.fleet is None else f" {view.fleet.server_time.astimezone():%H:%M:%S}"
     spans = [Span(f" FROZEN{moment} ", "flag", 96)]
     if view.is_unanswered and view.look.error is None:
         # That Redis does not answer is news, whatever is frozen.
@@ -74,21 +74,21 @@ def _milliseconds(rtt_ms: float) -> str:
 
 def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
     """The screens with their counts, and the totals."""
-    board = view.board
-    totals = board.totals if board else None
+    fleet = view.fleet
+    totals = fleet.totals if fleet else None
     trouble = totals is not None and totals.troubled > 0
     figures: dict[Where, tuple[str, str]] = {}
     if totals is not None:
-        wrong, worst = troubles(view.glance.verdicts)
+        wrong, worst = troubles(view.insights.incidents)
         figures = {
             "overview": (number(wrong) if wrong else "", worst),
             "queues": (partly(totals.queues), ""),
             "workers": (
-                fallen(working(totals), totals.falls.workers),
+                fallen(working(totals), totals.drops.workers),
                 "warn" if trouble else "",
             ),
             "failed": (
-                fallen(partly(totals.failed), totals.falls.failed),
+                fallen(partly(totals.failed), totals.drops.failed),
                 "bad" if totals.failed else "",
             ),
         }
@@ -96,7 +96,7 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
         figures["local"] = (number(view.local_alive), "")
     left: list[Span] = []
     for where, usual in keymap.SCREENS.items():
-        digit = keymap.key_sign(view.manner.rebound.get(f"show_{where}", (usual,))[0])
+        digit = keymap.key_sign(view.policy.rebound.get(f"show_{where}", (usual,))[0])
         action = f"app.show('{where}')"
         here = where == current
         style = "current" if here else "dim"
@@ -115,12 +115,12 @@ def tabs(view: ViewState, current: Where) -> tuple[list[Span], list[Span]]:
 
 
 def _totals(view: ViewState) -> list[Span]:
-    if view.board is None:
+    if view.fleet is None:
         return []
     if view.is_stale and view.look.taken_mono is not None:
         return [Span(f" as of {ago(view.now_mono - view.look.taken_mono)} ago ", "flag", 60)]
-    totals = view.board.totals
-    tone = "warn" if totals.falls.waiting else "strong"
+    totals = view.fleet.totals
+    tone = "warn" if totals.drops.waiting else "strong"
     spans = [Span(f"{waiting(totals)} waiting", tone, 60)]
     if totals.processed_per_s is not None:
         spans.append(Span(f"  {rate(totals.processed_per_s)} done/s", "dim", 50))
@@ -133,7 +133,7 @@ def trouble(view: ViewState) -> list[Span]:
     """What is wrong with Redis, in words; nothing when all is well."""
     if view.look.error is not None:
         return [Span(f" {safe(view.look.error)}", "warn")]
-    problems = {} if view.board is None else view.board.totals.problems
+    problems = {} if view.fleet is None else view.fleet.totals.problems
     if problems:
         # The names first: there is little room, and the reasons are long.
         what, why = ", ".join(problems), "; ".join(dict.fromkeys(problems.values()))
@@ -145,12 +145,12 @@ def footer(
     places: Collection[Where],
     *,
     read_only: bool,
-    manner: UiPolicy = _USUAL,
+    policy: UiPolicy = _USUAL,
     on: Collection[str] = (),
 ) -> tuple[list[Span], list[Span]]:
     """The keys that do something here; those that everything has are at the right. `on` are the
     actions whose deed stands."""
-    actions = keymap.footer(manner.actions(places, read_only=read_only), on)
+    actions = keymap.footer(policy.actions(places, read_only=read_only), on)
     always = {action.id for action in keymap.of({"everywhere"})}
     left: list[Span] = [Span(" ", "", 90)]
     right: list[Span] = []
@@ -176,9 +176,9 @@ def _key(
 
 def empty_word(view: ViewState, noun: str, advice: str, what: str = "") -> str:
     """What an empty list says. `what` is what the list is called where it could not be read."""
-    if view.board is None:
+    if view.fleet is None:
         return f"Connecting to {view.address} …" if not view.is_stale else NOTHING
-    if why := view.board.totals.problems.get(what):
+    if why := view.fleet.totals.problems.get(what):
         return unknown_word(why)
     return f"No {noun} yet: {advice}" if advice else f"No {noun}."
 

@@ -36,52 +36,52 @@ _COMMON: Final[tuple[Where, ...]] = ("tables", "texts", "everywhere")
 
 
 def help_lines(
-    here: Collection[Where] = (), *, read_only: bool, manner: UiPolicy = _USUAL
+    here: Collection[Where] = (), *, read_only: bool, policy: UiPolicy = _USUAL
 ) -> Iterator[TextLine]:
     """The key map as text, each action once: what works `here` first, then moving about and what
     works everywhere, then the other places."""
-    known = _known(read_only, manner)
+    known = _known(read_only, policy)
     own = set(here).difference(_COMMON)
     first = [action for action in known if action.works_in(own)]
     if first:
         named = [place for place in here if place in own.difference(("rows", "lists"))]
-        yield from _section(f"here, {keymap.PLACES[named[-1]]}", first, manner, is_here=True)
+        yield from _section(f"here, {keymap.PLACES[named[-1]]}", first, policy, is_here=True)
     common = [place for place in _COMMON if place in here or place == "everywhere"]
     for place in (*common, *(each for each in keymap.PLACES if each not in common)):
         actions = [each for each in known if each.where[0] == place and each not in first]
         if actions:
-            yield from _section(keymap.PLACES[place], actions, manner)
+            yield from _section(keymap.PLACES[place], actions, policy)
     if read_only:
         yield TextLine("This console is read-only: keys that change something are left out.", "dim")
     yield TextLine("What the columns mean", "title")
     yield from _COLUMNS
 
 
-def _known(read_only: bool, manner: UiPolicy) -> list[Action]:
+def _known(read_only: bool, policy: UiPolicy) -> list[Action]:
     """All actions, also those that give way to others in some place, in the order of the map."""
     found = {
         action.id: action
         for place in keymap.PLACES
-        for action in keymap.of({place}, read_only=read_only, rebound=manner.rebound)
+        for action in keymap.of({place}, read_only=read_only, rebound=policy.rebound)
     }
     return [found[action.id] for action in keymap.ACTIONS if action.id in found]
 
 
 def _section(
-    title: str, actions: Iterable[Action], manner: UiPolicy, *, is_here: bool = False
+    title: str, actions: Iterable[Action], policy: UiPolicy, *, is_here: bool = False
 ) -> Iterator[TextLine]:
     """A heading, and a line for each action; where else it works does not matter here."""
     yield TextLine(title[0].upper() + title[1:], "title")
     for action in actions:
         also = [] if is_here else [keymap.PLACES[other] for other in action.where[1:]]
-        yield TextLine(_told(action, also, manner), "", pad(keymap.signs(action), _KEY_CELLS))
+        yield TextLine(_told(action, also, policy), "", pad(keymap.signs(action), _KEY_CELLS))
     yield TextLine("")
 
 
-def _told(action: Action, also: Iterable[str], manner: UiPolicy) -> str:
-    danger = keymap.DANGERS[danger_in_production(action.danger, manner.production)]
+def _told(action: Action, also: Iterable[str], policy: UiPolicy) -> str:
+    danger = keymap.DANGERS[danger_in_production(action.danger, policy.production)]
     not_on = [f"not {keymap.PLACES[other]}" for other in action.but_not]
-    forbidden = manner.forbidden.get(action.id, "")
+    forbidden = policy.forbidden.get(action.id, "")
     every = (*(f"also {each}" for each in also), *not_on, danger, forbidden)
     notes = "; ".join(note for note in every if note)
     return f"{action.help} ({notes})" if notes else action.help
@@ -120,7 +120,7 @@ class HelpScreen(TextScreen):
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The keys."""
-        return help_lines(self._here, read_only=view.read_only, manner=view.manner)
+        return help_lines(self._here, read_only=view.read_only, policy=view.policy)
 
 
 # Everything that can be done here, found by typing a part of its words.
@@ -203,9 +203,9 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
         Binding("ctrl+c,ctrl+q", "leave", show=False, priority=True),
     ]
 
-    def __init__(self, places: Collection[Where], *, read_only: bool, manner: UiPolicy) -> None:
+    def __init__(self, places: Collection[Where], *, read_only: bool, policy: UiPolicy) -> None:
         super().__init__()
-        actions = manner.actions(places, read_only=read_only)
+        actions = policy.actions(places, read_only=read_only)
         self._actions = [action for action in actions if action.id != "palette"]
         self._table = Table(COLUMNS, key=lambda action: action.id, markable=False)
         self._table.can_focus = False

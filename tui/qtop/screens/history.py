@@ -153,19 +153,19 @@ class HistoryScreen(MainScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw for another width."""
-        self._show_trend(self.app.stage.view(), event.size.width)
+        self._show_trend(self.app.state.view(), event.size.width)
 
     def _show_trend(self, view: ViewState, width: int) -> None:
-        totals = view.board.totals if view.board else None
-        drawn = trend_lines(view.glance.trend, totals, width)
+        totals = view.fleet.totals if view.fleet else None
+        drawn = trend_lines(view.insights.trend, totals, width)
         for bar, (left, right) in zip(self._trend, drawn, strict=True):
             bar.show(left, right)
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Read the stream again whenever there was a look."""
         self._show_trend(view, self.app.size.width)
         self.table.stale = view.is_stale
-        if self._deeds is None and view.board is None:
+        if self._deeds is None and view.fleet is None:
             self.table.empty_text = frame_texts.empty_word(view, "actions", "")
         if self.has_news(view):
             self._load()
@@ -201,7 +201,7 @@ class HistoryScreen(MainScreen):
             return
         self.table.empty_text = (
             "Nothing was done here yet: what you do is listed, "
-            f"and {self.app.stage.manner.sign('undo_deed')} takes it back."
+            f"and {self.app.state.policy.sign('undo_deed')} takes it back."
         )
         self.show_rows(self._deeds)
 
@@ -213,7 +213,7 @@ class HistoryScreen(MainScreen):
         """Take back the action under the cursor."""
         deed: AuditEntry | None = self.table.cursor_row
         if deed is not None:
-            self.app.desk.undo_deed(deed)
+            self.app.actions.undo_deed(deed)
 
 
 class ActionScreen(TextScreen):
@@ -233,4 +233,4 @@ class ActionScreen(TextScreen):
 
     def action_undo_deed(self) -> None:
         """Take it back."""
-        self.app.desk.undo_deed(self._deed)
+        self.app.actions.undo_deed(self._deed)

@@ -63,7 +63,7 @@ class JobScreen(TextScreen):
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The job; it never changes."""
-        redactor = view.manner.redactor
+        redactor = view.policy.redactor
         return details.job_lines(self._item, self._source.name, self._row.place, redactor)
 
     def on_mount(self) -> None:
@@ -82,27 +82,27 @@ class JobScreen(TextScreen):
             self.app.say("the rest of the job: it is gone, or far from where it was seen", "warn")
             return
         self._item = windows.whole(raw)
-        self.show_board(self.app.stage.view())
+        self.show_view(self.app.state.view())
 
     def action_delete_jobs(self) -> None:
         """Delete this very job."""
-        desk = self.app.desk
-        desk.begin(desk.job_plans.delete(self._source, chosen_of([self._row], self._source)))
+        actions = self.app.actions
+        actions.begin(actions.job_plans.delete(self._source, chosen_of([self._row], self._source)))
 
     def action_move_jobs(self) -> None:
         """Move this very job to another queue."""
-        desk, source = self.app.desk, self._source
+        actions, source = self.app.actions, self._source
         chosen = chosen_of([self._row], source)
         ask_for_queue(
             self.app,
             source,
             "Move the job to which queue?",
-            lambda queue: desk.begin(desk.job_plans.move(source, chosen, queue)),
+            lambda queue: actions.begin(actions.job_plans.move(source, chosen, queue)),
         )
 
     def action_edit_job(self) -> None:
         """Edit this very job."""
-        if not self.app.desk.refuses():
+        if not self.app.actions.refuses():
             self.run_worker(edit_job(self.app, self._row, self._source), group="edit")
 
     def action_export_jobs(self) -> None:
@@ -215,23 +215,23 @@ class JobActions(RowsScreen):
 
     def show_service(self, view: ViewState) -> None:
         """Say who serves the queue."""
-        board, name = view.board, self.source.name
-        if board is not None:
-            if board.queues is None:
-                why = board.totals.problems.get("queues", "")
+        fleet, name = view.fleet, self.source.name
+        if fleet is not None:
+            if fleet.queues is None:
+                why = fleet.totals.problems.get("queues", "")
                 self.service.show([Span(f" {frame_texts.unknown_word(why)}", "warn")])
                 return
-            row = next((row for row in board.queues if row.name == name), None)
-            served_by, workers = self.app.stage.served_by, board.workers
+            row = next((row for row in fleet.queues if row.name == name), None)
+            served_by, workers = self.app.state.served_by, fleet.workers
             serving = None if workers is None else queue_bars.serving(name, workers, served_by)
             if row is not None and self.is_set_aside:
                 row = row._replace(unreadable=0)
-            self.service.show(*queue_bars.service(row, serving, view.manner.sign))
+            self.service.show(*queue_bars.service(row, serving, view.policy.sign))
 
     async def action_show_serving(self) -> None:
         """Show the workers that serve the queue."""
-        board, name = self.app.stage.view().board, self.source.name
-        rows = (board.queues or ()) if board is not None else ()
+        fleet, name = self.app.state.view().fleet, self.source.name
+        rows = (fleet.queues or ()) if fleet is not None else ()
         serving = next((row.serving for row in rows if row.name == name), None)
         await follow(self.app, to_serving(name, serving))
 
@@ -244,11 +244,11 @@ class JobActions(RowsScreen):
 
     def action_delete_jobs(self) -> None:
         """Delete the chosen jobs, these very ones."""
-        self._act(lambda chosen: self.app.desk.job_plans.delete(self.source, chosen))
+        self._act(lambda chosen: self.app.actions.job_plans.delete(self.source, chosen))
 
     def action_put_back(self) -> None:
         """Put the chosen items back onto their queue, these very ones."""
-        plans = self.app.desk.job_plans
+        plans = self.app.actions.job_plans
         self._act(lambda chosen: plans.put_back(self.source, chosen), unusable)
 
     def action_move_jobs(self) -> None:
@@ -259,8 +259,8 @@ class JobActions(RowsScreen):
         chosen = chosen_of(rows, self.source)
         self._ask_where(
             f"Move {_jobs(len(rows))} to which queue?",
-            lambda queue: self.app.desk.begin(
-                with_marks(self.app.desk.job_plans.move(self.source, chosen, queue), self.table),
+            lambda queue: self.app.actions.begin(
+                with_marks(self.app.actions.job_plans.move(self.source, chosen, queue), self.table),
                 self.table,
             ),
         )
@@ -268,7 +268,7 @@ class JobActions(RowsScreen):
     def action_edit_job(self) -> None:
         """Edit the job under the cursor."""
         row: JobRow | None = self.table.cursor_row
-        if row is not None and not self.app.desk.refuses():
+        if row is not None and not self.app.actions.refuses():
             self.run_worker(edit_job(self.app, row, self.source, self.table), group="edit")
 
     def action_export_jobs(self) -> None:
@@ -280,25 +280,25 @@ class JobActions(RowsScreen):
     def _act(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
         if rows := self.chosen_rows():
             made = plan(chosen_of(rows, self.source, refusal))
-            self.app.desk.begin(with_marks(made, self.table), self.table)
+            self.app.actions.begin(with_marks(made, self.table), self.table)
 
     # All that match
 
     def action_delete_matching(self) -> None:
         """Delete all that match."""
-        plans, where = self.app.desk.job_plans, self.filter.text
+        plans, where = self.app.actions.job_plans, self.filter.text
         self._act_on_all(lambda chosen: plans.delete(self.source, chosen, where, asks=True))
 
     def action_put_back_matching(self) -> None:
         """Put all that match back onto their queue."""
-        plans, where = self.app.desk.job_plans, self.filter.text
+        plans, where = self.app.actions.job_plans, self.filter.text
         self._act_on_all(
             lambda chosen: plans.put_back(self.source, chosen, where, asks=True), unusable
         )
 
     def action_move_matching(self) -> None:
         """Move all that match to another queue."""
-        plans, where = self.app.desk.job_plans, self.filter.text
+        plans, where = self.app.actions.job_plans, self.filter.text
 
         def move(queue: str) -> None:
             self._act_on_all(
@@ -326,7 +326,7 @@ class JobActions(RowsScreen):
             left = f"Left alone: {search.too_large:,} too large to look into."
             return replace(made, details=(*made.details, left))
 
-        app.desk.begin_after_search("looking for all that match", look, planned, self.table)
+        app.actions.begin_after_search("looking for all that match", look, planned, self.table)
 
 
 def _jobs(number: int) -> str:
@@ -371,7 +371,7 @@ class JobsScreen(JobActions):
 
     # Looking
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Read again whenever there was a look."""
         self.table.stale = view.is_stale
         if self.has_news(view):
@@ -474,7 +474,7 @@ class JobsScreen(JobActions):
         def finish() -> None:
             self._matches = self._counting
 
-        key, rest = self.source.key(self.app.keys), self.app.desk.precedence.rest
+        key, rest = self.source.key(self.app.keys), self.app.actions.precedence.rest
         self._follower = Follower(key, begin, finish, sleep=rest)
 
     async def _follow(self) -> None:
@@ -504,7 +504,7 @@ class JobsScreen(JobActions):
     def action_stop_looking(self) -> None:
         """Stop an action over many jobs, or the look through the list; once more goes on."""
         follower = self._follower
-        if self.app.desk.stop():
+        if self.app.actions.stop():
             return
         if follower is None or (follower.is_complete and not follower.is_stopped):
             self.app.say("nothing is under way here", "dim")
@@ -530,7 +530,7 @@ class JobsScreen(JobActions):
         rows = self.table.row_count
         if self._follower is not None:
             found = queue_bars.matches(self.source, self._matches, rows)
-            progress = queue_bars.progress(self._follower, self.app.stage.manner.sign)
+            progress = queue_bars.progress(self._follower, self.app.state.policy.sign)
             self.window.show(found + marks_spans(self.table), progress)
         else:
             at, unread = self._start, self._is_unread

@@ -30,7 +30,7 @@ async def follow(app: QtopApp, lead: Link) -> None:
     screen = app.screen
     if not isinstance(screen, RowsScreen):
         return
-    screen.show(app.stage.view())
+    screen.show(app.state.view())
     screen.set_filter("")
     found = lead.key is not None and screen.table.move_to(lead.key)
     if not found:

@@ -75,17 +75,17 @@ class LogScreen(ConsoleScreen):
         yield self.log_view
         yield self._search
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show what has become of the worker."""
-        if self._shows_secrets not in (None, view.manner.is_revealed):
+        if self._shows_secrets not in (None, view.policy.is_revealed):
             self._tail.restart()
             self.log_view.clear()
-        self._shows_secrets = view.manner.is_revealed
+        self._shows_secrets = view.policy.is_revealed
         group = self._worker.group
         number = self._worker.place.number
         place = next((each for each in group.places if each.number == number), self._worker.place)
         self._worker = LocalWorker(group, place)
-        registered = (view.board.workers or ()) if view.board else ()
+        registered = (view.fleet.workers or ()) if view.fleet else ()
         seen = next((r for r in registered if r.is_local and r.identity.pid == place.pid), None)
         row = LocalWorkerRow(self._worker, seen, None, view.now_mono)
         self._show_head(row)
@@ -138,7 +138,7 @@ class LogScreen(ConsoleScreen):
         lines: list[LogLine] = []
         if piece.passed_over:
             lines.append(LogLine(f"… {piece.passed_over:,} bytes passed over …", "own"))
-        redact = self.app.stage.manner.redactor.text
+        redact = self.app.state.policy.redactor.text
         for raw in piece.lines:
             plain = without_colours(raw).replace(b"\t", b"    ").rstrip(b"\r")
             text = redact(safe(plain))
@@ -154,19 +154,19 @@ class LogScreen(ConsoleScreen):
     def action_follow(self) -> None:
         """Stay at the end, or where it is."""
         self.log_view.follow(not self.log_view.follows)
-        self.show_board(self.app.stage.view())
+        self.show_view(self.app.state.view())
 
     @on(LogView.Moved)
     def show_whether_it_follows(self) -> None:
         """Say it where one looks."""
-        self.show_board(self.app.stage.view())
+        self.show_view(self.app.state.view())
 
     def action_hold(self) -> None:
         """Take in nothing new, or go on."""
         self._is_held = not self._is_held
         if self._reading is not None:
             (self._reading.pause if self._is_held else self._reading.resume)()
-        self.show_board(self.app.stage.view())
+        self.show_view(self.app.state.view())
 
     def action_search(self) -> None:
         """Ask what to find."""
@@ -199,7 +199,7 @@ class LogScreen(ConsoleScreen):
             self.app.say(f"{counted(self.log_view.matches(), 'line')} with it", "dim")
         else:
             self.app.say("not in the lines there are; / looks for something", "dim")
-        self.show_board(self.app.stage.view())
+        self.show_view(self.app.state.view())
 
 
 SAMPLE_EVERY_S: Final = 2.0
@@ -242,18 +242,18 @@ class LocalScreen(MainScreen):
             clock=self.app.clock,
         )
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show the groups and what is registered of their workers."""
         is_frozen = view.frozen_since_mono is not None
         if not self.has_news(view) and is_frozen and self._is_shown:
             return
         self._is_shown = True
         table: Table[LocalRow] = self.table
-        key = view.manner.sign("start_workers")
+        key = view.policy.sign("start_workers")
         table.empty_text = f"No workers were started here: press {key}, name queues and how many."
         table.stale = view.is_stale
         here = socket.gethostname()
-        registered = (view.board.workers or ()) if view.board else ()
+        registered = (view.fleet.workers or ()) if view.fleet else ()
         on_host = [row for row in registered if may_run_on(row.identity, here)]
         self.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
 
@@ -303,8 +303,8 @@ class LocalScreen(MainScreen):
             self._usages = await asyncio.to_thread(self._sampler.sample, pids)
         finally:
             self._is_sampling = False
-        if self.app.stage.view().frozen_since_mono is None:
-            self.show_board(self.app.stage.view())
+        if self.app.state.view().frozen_since_mono is None:
+            self.show_view(self.app.state.view())
 
     # Keys
 
@@ -335,13 +335,13 @@ class LocalScreen(MainScreen):
         """Stop the chosen workers; each press presses harder."""
         workers = self.chosen_workers()
         if workers:
-            self.app.desk.local.stop(workers)
+            self.app.actions.local.stop(workers)
 
     def action_pause_worker(self) -> None:
         """Let the chosen workers take no more jobs, or take jobs again."""
         workers = self.chosen_workers()
         if workers:
-            self.app.desk.local.pause(workers)
+            self.app.actions.local.pause(workers)
 
     def action_more_workers(self) -> None:
         """One worker more for the group under the cursor."""
@@ -355,7 +355,7 @@ class LocalScreen(MainScreen):
         row: LocalRow | None = self.table.cursor_row
         if row is not None:
             group = row.group if isinstance(row, LocalGroupRow) else row.worker.group
-            self.app.desk.local.scale(group, by)
+            self.app.actions.local.scale(group, by)
 
     def action_next_sort(self) -> None:
         """Say that there is one order only."""

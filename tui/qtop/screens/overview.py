@@ -41,24 +41,24 @@ class IncidentScreen(TextScreen):
     TAB: ClassVar[Where] = "overview"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, verdict: Incident) -> None:
+    def __init__(self, incident: Incident) -> None:
         super().__init__()
-        self._verdict = verdict
+        self._verdict = incident
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The verdict as it is now."""
         key = self._verdict.key
-        now = next((each for each in view.glance.verdicts if each.key == key), None)
-        self._verdict = verdict = now or self._verdict
+        now = next((each for each in view.insights.incidents if each.key == key), None)
+        self._verdict = incident = now or self._verdict
         if now is None or now.is_over:
             yield TextLine("This is no longer so.", "dim")
-        yield TextLine(safe(verdict.text))
+        yield TextLine(safe(incident.text))
         yield TextLine("")
-        yield TextLine(verdict.severity, "bad" if verdict.severity == "bad" else "", "severity")
-        since = both_times(verdict.since)
-        yield TextLine(f"before {since}" if verdict.is_older else since, "", "since")
-        if verdict.remedy:
-            yield TextLine(safe(verdict.remedy), "", "what to do")
+        yield TextLine(incident.severity, "bad" if incident.severity == "bad" else "", "severity")
+        since = both_times(incident.since)
+        yield TextLine(f"before {since}" if incident.is_older else since, "", "since")
+        if incident.remedy:
+            yield TextLine(safe(incident.remedy), "", "what to do")
 
 
 # The tables of Overview: what is wrong, and the queues, jobs and failures that need a look.
@@ -87,7 +87,7 @@ _TONES: Final[dict[Severity, ToneOf]] = {
 class VerdictRow(NamedTuple):
     """A verdict, and the server's time now; None before the first look."""
 
-    verdict: Incident
+    incident: Incident
     now: datetime | None
 
 
@@ -98,19 +98,19 @@ def coarse(age_s: float | None) -> str:
 
 def since(row: VerdictRow) -> str:
     """How long a verdict has held; of one that is older than the console, at least how long."""
-    verdict = row.verdict
-    if verdict.is_over:
+    incident = row.incident
+    if incident.is_over:
         return "over"
-    if verdict.since is None or row.now is None:
+    if incident.since is None or row.now is None:
         return ""
-    age_s = (row.now - verdict.since).total_seconds()
-    if verdict.is_older:
+    age_s = (row.now - incident.since).total_seconds()
+    if incident.is_older:
         return f">{ago(age_s)}" if age_s >= 60 else "?"
     return coarse(age_s)
 
 
 def _tone(row: VerdictRow) -> ToneOf:
-    return "dim" if row.verdict.is_over else _TONES[row.verdict.severity]
+    return "dim" if row.incident.is_over else _TONES[row.incident.severity]
 
 
 VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
@@ -118,7 +118,7 @@ VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
         "severity",
         "",
         4,
-        lambda r: "ok" if r.verdict.severity == "good" else r.verdict.severity,
+        lambda r: "ok" if r.incident.severity == "good" else r.incident.severity,
         priority=90,
         style=_tone,
     ),
@@ -126,7 +126,7 @@ VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
         "verdict",
         "what is wrong now",
         30,
-        lambda r: safe(r.verdict.text),
+        lambda r: safe(r.incident.text),
         flex=1,
         priority=100,
         style=_tone,
@@ -135,26 +135,26 @@ VERDICTS: Final[tuple[Column[VerdictRow], ...]] = (
 )
 
 
-def advice(verdict: Incident, manner: UiPolicy, *, read_only: bool) -> str:
+def advice(incident: Incident, policy: UiPolicy, *, read_only: bool) -> str:
     """What to do about a verdict, the keys that do it first; empty when that depends."""
-    keys = _mending(verdict, manner, read_only)
-    return ", or ".join(part for part in (keys and f"press {keys}", verdict.remedy) if part)
+    keys = _mending(incident, policy, read_only)
+    return ", or ".join(part for part in (keys and f"press {keys}", incident.remedy) if part)
 
 
-def _mending(verdict: Incident, manner: UiPolicy, read_only: bool) -> str:
-    wanted = MENDING.get((verdict.check, verdict.kind))
+def _mending(incident: Incident, policy: UiPolicy, read_only: bool) -> str:
+    wanted = MENDING.get((incident.check, incident.kind))
 
     def works(where: Where) -> bool:
-        actions = manner.actions({where}, read_only=read_only)
+        actions = policy.actions({where}, read_only=read_only)
         return any(action.id == wanted for action in actions)
 
     if wanted is None:
         return ""
     if works("overview"):
-        return manner.sign(wanted)
-    if verdict.lead is None or not works(verdict.lead.place):
+        return policy.sign(wanted)
+    if incident.lead is None or not works(incident.lead.place):
         return ""
-    return f"{manner.sign('table.open')}, then {manner.sign(wanted)}"
+    return f"{policy.sign('table.open')}, then {policy.sign(wanted)}"
 
 
 _QUEUE_PRIORITIES: Final = {
@@ -227,12 +227,12 @@ def _error(group: NewestGroup) -> str:
 
 def verdict_rows(view: ViewState) -> list[VerdictRow]:
     """The verdicts, with the moment for their ages."""
-    board, now = view.board, None
-    if board is not None:
+    fleet, now = view.fleet, None
+    if fleet is not None:
         # Without an answer troubles last on, as far as anybody knows.
         waited_s = view.now_mono - (view.look.taken_mono or view.now_mono) if view.is_stale else 0.0
-        now = board.server_time + timedelta(seconds=max(0.0, waited_s))
-    return [VerdictRow(each, now) for each in view.glance.verdicts]
+        now = fleet.server_time + timedelta(seconds=max(0.0, waited_s))
+    return [VerdictRow(each, now) for each in view.insights.incidents]
 
 
 def neediest(rows: Sequence[QueueRow]) -> list[QueueRow]:
@@ -310,7 +310,7 @@ class OverviewScreen(MainKeys, ListScreen):
         """The table of the verdicts."""
         return Table(
             VERDICTS,
-            key=lambda row: row.verdict.key,
+            key=lambda row: row.incident.key,
             markable=False,
             on_cursor=self._advise,
             clock=self.app.clock,
@@ -339,13 +339,13 @@ class OverviewScreen(MainKeys, ListScreen):
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows are hidden."""
         for table in self.parts:
-            table.veil(view.manner.redactor.text)
+            table.veil(view.policy.redactor.text)
         super().show(view)
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show what is wrong, and the rest in brief. Cost: what has changed, and a pass over
         queues and workers."""
-        board, glance = view.board, view.glance
+        fleet, insights = view.fleet, view.insights
         for table in self.parts:
             table.stale = view.is_stale
         # That Redis does not answer is news, whatever else is old.
@@ -354,38 +354,38 @@ class OverviewScreen(MainKeys, ListScreen):
         self.table.set_rows(verdict_rows(view))
         self._advise(self.table.cursor_row)
         self.queues.empty_text = frame_texts.empty_word(view, "queues", "", "queues")
-        self.queues.set_rows(neediest(board.queues or ()) if board else ())
+        self.queues.set_rows(neediest(fleet.queues or ()) if fleet else ())
         self.jobs.empty_text = _none_runs(view)
-        self.jobs.set_rows(longest(board.workers or ()) if board else ())
+        self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
         self.failures.empty_text = frame_texts.empty_word(view, "failed jobs", "", "failures")
-        self.failures.label("number", format.failed_label(board))
-        self.failures.set_rows(glance.groups)
+        self.failures.label("number", format.failed_label(fleet))
+        self.failures.set_rows(insights.groups)
         self._show_charts(view)
 
     def _advise(self, row: VerdictRow | None) -> None:
         """Say what to do about a verdict, and beside it which server it is."""
-        view = self.app.stage.view()
-        told = "" if row is None else advice(row.verdict, view.manner, read_only=view.read_only)
+        view = self.app.state.view()
+        told = "" if row is None else advice(row.incident, view.policy, read_only=view.read_only)
         left = [Span(f" → {safe(told)}", "dim")] if told else []
-        self._advice.show(left, server(view.glance.facts))
+        self._advice.show(left, server(view.insights.facts))
 
     def _show_charts(self, view: ViewState) -> None:
-        courses = view.glance.courses
-        totals = view.board.totals if view.board else None
+        series_now = view.insights.series_now
+        totals = view.fleet.totals if view.fleet else None
         height = _TALL_LINES if self.size.height >= _HIGH else 1
         width = self._charts[0].size.width - _FIGURE_CELLS
         shown = (
-            ("waiting", format.waiting(totals), courses.waiting, ""),
+            ("waiting", format.waiting(totals), series_now.waiting, ""),
             (
                 "done/s",
                 format.rate(totals.processed_per_s if totals else None),
-                courses.processed_per_s,
+                series_now.processed_per_s,
                 "",
             ),
             (
                 "failed/s",
                 format.rate(totals.failed_per_s if totals else None),
-                courses.failed_per_s,
+                series_now.failed_per_s,
                 "bad",
             ),
         )
@@ -402,7 +402,7 @@ class OverviewScreen(MainKeys, ListScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw the charts for another width, once that is known."""
-        self.call_after_refresh(lambda: self._show_charts(self.app.stage.view()))
+        self.call_after_refresh(lambda: self._show_charts(self.app.state.view()))
 
     # Keys
 
@@ -434,9 +434,11 @@ class OverviewScreen(MainKeys, ListScreen):
         """Ask which workers to start here: for the queue under the cursor, if there is one."""
         row = self._part.cursor_row
         if self._part is self.queues and row is not None:
-            self.app.desk.local.ask([row.name])
-        elif isinstance(row, VerdictRow) and row.verdict.check == "queues" and row.verdict.subject:
-            self.app.desk.local.ask([row.verdict.subject])
+            self.app.actions.local.ask([row.name])
+        elif (
+            isinstance(row, VerdictRow) and row.incident.check == "queues" and row.incident.subject
+        ):
+            self.app.actions.local.ask([row.incident.subject])
         else:
             super().action_start_workers()
 
@@ -449,10 +451,10 @@ class OverviewScreen(MainKeys, ListScreen):
             await self.follow(Link("workers", row.identity.text))
         elif event.table is self.failures:
             await self.follow(_lead_of(row))
-        elif row.verdict.lead is not None and row.verdict.lead.place in self.app.MODES:
-            await self.follow(row.verdict.lead)
+        elif row.incident.lead is not None and row.incident.lead.place in self.app.MODES:
+            await self.follow(row.incident.lead)
         else:
-            self.app.push_screen(IncidentScreen(row.verdict))
+            self.app.push_screen(IncidentScreen(row.incident))
 
     async def follow(self, lead: Link) -> None:
         """Show a numbered screen with the cursor on a row; where there is no such row, with the
@@ -462,9 +464,9 @@ class OverviewScreen(MainKeys, ListScreen):
 
 def _none_runs(view: ViewState) -> str:
     """What the list of running jobs says when there are none."""
-    if view.board is None:
+    if view.fleet is None:
         return frame_texts.empty_word(view, "jobs", "")
-    problems = view.board.totals.problems
+    problems = view.fleet.totals.problems
     why = problems.get("workers") or problems.get("jobs in hand")
     return "No job is running." if why is None else frame_texts.unknown_word(why)
 

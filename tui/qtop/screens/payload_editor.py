@@ -53,8 +53,8 @@ class EditorDialog(Dialog[str | None]):
 
     AUTO_FOCUS = "TextArea"
 
-    def __init__(self, text: str, manner: UiPolicy) -> None:
-        yes, no = (manner.sign(each, in_text=True) for each in ("dialog.yes", "dialog.no"))
+    def __init__(self, text: str, policy: UiPolicy) -> None:
+        yes, no = (policy.sign(each, in_text=True) for each in ("dialog.yes", "dialog.no"))
         super().__init__("Edit the payload", (f"{yes} goes on, {no} leaves it as it was.",))
         self._text = text
 
@@ -162,13 +162,13 @@ async def edit_and_requeue(
         return
     queue, before = job
     title = f"Requeue to {safe(queue)} with this payload?"
-    undo = app.stage.manner.sign("undo")
+    undo = app.state.policy.sign("undo")
     consequence = (
         f"It goes to the queue's end; the entry leaves the failures. {undo} takes it back."
     )
     after = await edited(app, before, title, consequence, "Requeue")
     if after is not None:
-        app.desk.begin(app.desk.failure_plans.edit(entry, queue, after, list_name), table)
+        app.actions.begin(app.actions.failure_plans.edit(entry, queue, after, list_name), table)
 
 
 async def edited(
@@ -184,7 +184,7 @@ async def edited(
     if after is None:
         app.say("nothing was changed: the payload is as it was", "dim")
         return None
-    lines = map(app.stage.manner.redactor.text, difference(before, after))
+    lines = map(app.state.policy.redactor.text, difference(before, after))
     if await app.push_screen_wait(DifferenceDialog(title, consequence, lines, verb)):
         return after
     app.say("nothing was changed", "dim")
@@ -236,7 +236,7 @@ async def _in_some_editor(app: QtopApp, text: str) -> str | None:
             pass
         except OSError as error:
             app.say(f"{safe(command[0])}: {safe(error.strerror or str(error))}", "warn")
-    return await app.push_screen_wait(EditorDialog(text, app.stage.manner))
+    return await app.push_screen_wait(EditorDialog(text, app.state.policy))
 
 
 # Editing a waiting job where it is, or an item that was set aside.
@@ -261,7 +261,7 @@ async def edit_job(
     else:
         title, consequence = f"Requeue to {queue} with this payload?", "It goes to the queue's end."
         verb = "Requeue"
-    undo = app.stage.manner.sign("undo")
+    undo = app.state.policy.sign("undo")
     after = await edited(app, raw, title, f"{consequence} {undo} takes it back.", verb)
     if after is not None:
-        app.desk.begin(app.desk.job_plans.edit(source, row.place, raw, after), table)
+        app.actions.begin(app.actions.job_plans.edit(source, row.place, raw, after), table)

@@ -133,8 +133,8 @@ def _wrong(row: QueueRow, sign: Sign) -> list[Span]:
         spans += [Span("  ", "", 93), Span(" PAUSED ", "flag", 93)]
     if row.is_paused is None:
         spans.append(Span("  pause unknown", "warn", 93))
-    if row.falls:
-        spans.append(Span(f"  fell from {format.number(row.falls[-1].was)}", "warn", 91))
+    if row.drops:
+        spans.append(Span(f"  fell from {format.number(row.drops[-1].was)}", "warn", 91))
     if row.problem is not None:
         spans.append(Span(f"  {safe(row.problem)}", "bad", 92))
     elif row.unreadable is None:

@@ -30,7 +30,7 @@ _LONG_S: Final = 3_600
 
 
 def _depth_tone(row: QueueRow) -> ToneOf | None:
-    return "warn" if row.falls else None if row.depth else "dim"
+    return "warn" if row.drops else None if row.depth else "dim"
 
 
 def _rate_tone(per_s: float | None) -> ToneOf | None:
@@ -89,7 +89,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "trend",
         "trend",
         _TREND_CELLS,
-        lambda r: format.trend(r.depths, r.looks, _TREND_CELLS, r.falls),
+        lambda r: format.trend(r.depths, r.looks, _TREND_CELLS, r.drops),
         priority=68,
         align="right",
         style="accent",
@@ -198,19 +198,19 @@ class QueuesScreen(MainScreen):
         if self._without_waits:
             self.table.show_columns([each.key for each in COLUMNS if each.key != "next_waits"])
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show the queues."""
         table: Table[QueueRow] = self.table
-        rows = (view.board.queues or ()) if view.board else ()
+        rows = (view.fleet.queues or ()) if view.fleet else ()
         if self._without_waits and any(row.next_waits_s is not None for row in rows):
             self._without_waits = False
             table.show_columns(None)
         advice = "they appear with the first job, as from `qtop enqueue Sleep 5 --queue sleep`."
-        gone = view.board.totals.falls.gone if view.board else ()
+        gone = view.fleet.totals.drops.gone if view.fleet else ()
         word = frame_texts.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
-        table.label("failed", format.failed_label(view.board))
+        table.label("failed", format.failed_label(view.fleet))
         self.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
@@ -229,22 +229,22 @@ class QueuesScreen(MainScreen):
         elif rows:
             names = [row.name for row in rows]
             paused = not all(row.is_paused for row in rows)
-            self.app.desk.begin(self.app.desk.plans.pause(names, paused=paused), self.table)
+            self.app.actions.begin(self.app.actions.plans.pause(names, paused=paused), self.table)
 
     def action_clear_queue(self) -> None:
         """Ask whether to delete what waits in the queue under the cursor."""
-        self._begin_after_look(self.app.desk.plans.clear_queue)
+        self._begin_after_look(self.app.actions.plans.clear_queue)
 
     def action_remove_queue(self) -> None:
         """Ask whether to remove the queue under the cursor with what waits in it."""
-        self._begin_after_look(self.app.desk.job_plans.remove_queue)
+        self._begin_after_look(self.app.actions.job_plans.remove_queue)
 
     def _begin_after_look(self, plan: Callable[[str, ClearPreview], Plan]) -> None:
         row: QueueRow | None = self.table.cursor_row
         if row is None:
             return
         name, keys = row.name, self.app.keys
-        self.app.desk.begin_after(
+        self.app.actions.begin_after(
             f"looking at {safe(name)}",
             look_at(queues.extent(keys, name), keys.queue(name)),
             lambda seen: plan(name, seen),
@@ -269,15 +269,15 @@ class QueuesScreen(MainScreen):
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here, for the chosen queues in this order."""
-        self.app.desk.local.ask([row.name for row in self.chosen()] or ["*"])
+        self.app.actions.local.ask([row.name for row in self.chosen()] or ["*"])
 
 
 def _is_known(view: ViewState) -> bool:
-    return view.board is not None and view.board.queues is not None
+    return view.fleet is not None and view.fleet.queues is not None
 
 
 def _gone(gone: Sequence[tuple[str, Drop]]) -> str:
     """What an emptied list of queues says."""
-    jobs, queues = sum(fall.was for _, fall in gone), counted(len(gone), "queue")
+    jobs, queues = sum(drop.was for _, drop in gone), counted(len(gone), "queue")
     at = f"{gone[0][1].at.astimezone():%H:%M:%S}"
     return f"No queues any more: until {at} {counted(jobs, 'job')} waited in {queues}."

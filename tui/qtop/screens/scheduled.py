@@ -30,7 +30,7 @@ from qtop.systems.resque.scheduled_search import (
     chosen,
     class_filter,
     due_rows,
-    glance,
+    insights,
     moment_of,
     schedule_rows,
     schedule_subject,
@@ -275,16 +275,16 @@ class ScheduledActions(MainScreen):
     @property
     def now_s(self) -> float:
         """The server's clock (epoch)."""
-        return server_now(self.app.stage.view()).timestamp()
+        return server_now(self.app.state.view()).timestamp()
 
     def action_run_now(self) -> None:
         """Run the chosen jobs now, or queue the jobs of the chosen schedules."""
-        plans = self.app.desk.delayed_plans
+        plans = self.app.actions.delayed_plans
         self._act(plans.run_now, plans.run_schedules)
 
     def action_drop(self) -> None:
         """Delete the chosen jobs or schedules."""
-        plans = self.app.desk.delayed_plans
+        plans = self.app.actions.delayed_plans
         self._act(plans.delete, plans.delete_schedules)
 
     def action_reschedule(self) -> None:
@@ -292,22 +292,22 @@ class ScheduledActions(MainScreen):
         if self.part == "schedules":
             self._only_for_jobs()
         elif self.part == "classes":
-            key = self.app.stage.manner.sign("table.open")
+            key = self.app.state.policy.sign("table.open")
             self.app.say(f"{key} lists the jobs of the class: choose there what to move", "dim")
         elif jobs := self._jobs():
             self.searcher.expect_change()
-            self.app.desk.ask_for_moment(jobs, self.table)
+            self.app.actions.ask_for_moment(jobs, self.table)
 
     def action_run_matching(self) -> None:
         """Ask whether to run all jobs that match now."""
-        self._act_on_all(self.filter, self.app.desk.delayed_plans.run_now)
+        self._act_on_all(self.filter, self.app.actions.delayed_plans.run_now)
 
     def action_drop_matching(self) -> None:
         """Ask whether to delete all jobs that match."""
-        self._act_on_all(self.filter, self.app.desk.delayed_plans.delete)
+        self._act_on_all(self.filter, self.app.actions.delayed_plans.delete)
 
     def _only_for_jobs(self) -> None:
-        key = self.app.stage.manner.sign("jobs_or_schedules")
+        key = self.app.state.policy.sign("jobs_or_schedules")
         self.app.say(f"that is for delayed jobs: {key} shows them", "dim")
 
     def _jobs(self) -> DelayedSelection | None:
@@ -326,10 +326,10 @@ class ScheduledActions(MainScreen):
                 self._act_on_class(row, on_jobs)
         elif self.part == "schedules":
             if rows := self.meant():
-                self.app.desk.begin(on_schedules(rows), table)
+                self.app.actions.begin(on_schedules(rows), table)
         elif jobs := self._jobs():
             self.searcher.expect_change()
-            self.app.desk.begin(with_marks(on_jobs(jobs), table), table)
+            self.app.actions.begin(with_marks(on_jobs(jobs), table), table)
 
     def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Plan]) -> None:
         try:
@@ -344,7 +344,7 @@ class ScheduledActions(MainScreen):
             self._only_for_jobs()
             return
         self.searcher.expect_change()
-        self.app.desk.begin_after(
+        self.app.actions.begin_after(
             "looking through all delayed jobs",
             choose(self.app.keys, wanted, self.now_s),
             lambda choice: on_jobs(choice, asks=True),
@@ -402,13 +402,13 @@ class ScheduledScreen(ScheduledActions):
     def _wants_search(self) -> bool:
         return self.part == "classes" or (self.part == "jobs" and not self.filter.is_empty)
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Read anew whenever there was a look."""
         for table in self._tables.values():
             table.stale = view.is_stale
         if self.has_news(view):
             self._load()
-        if self._glance is None and view.board is None:
+        if self._glance is None and view.fleet is None:
             self.table.empty_text = frame_texts.empty_word(view, "delayed jobs", "")
         self._show_bars()
 
@@ -437,9 +437,9 @@ class ScheduledScreen(ScheduledActions):
             self._load()
 
     async def _read_once(self) -> None:
-        now, start = server_now(self.app.stage.view()), self._pager.start
+        now, start = server_now(self.app.state.view()), self._pager.start
         paged = start if self.part == "jobs" and not self._wants_search else None
-        seen = await self.app.read(glance(self.app.keys, self._prefix, now.timestamp(), paged))
+        seen = await self.app.read(insights(self.app.keys, self._prefix, now.timestamp(), paged))
         if seen.page is not None and not seen.page.jobs and start != Position():
             # What was here has been moved: back to what there is.
             self._pager.reset()
@@ -482,7 +482,7 @@ class ScheduledScreen(ScheduledActions):
     def _is_stale(self, what: str) -> bool:
         """Whether a list was not read at the last look."""
         is_unread = self._glance is not None and what in self._glance.problems
-        return is_unread or self.app.stage.view().is_stale
+        return is_unread or self.app.state.view().is_stale
 
     def _none(self, what: str) -> str:
         """What one of the lists says when it has no rows."""
@@ -507,14 +507,14 @@ class ScheduledScreen(ScheduledActions):
     def _show_bars(self) -> None:
         window, forecast, scheduler = self._bars
         seen, rows = self._glance, self._schedules
-        now = server_now(self.app.stage.view())
+        now = server_now(self.app.state.view())
         right = scheduled_bars.page(seen.page) if seen is not None and self.part == "jobs" else []
         if self._wants_search:
             running = self.searcher.is_running
             is_by_class = self.part == "classes"
             right = scheduled_bars.search(
                 self.searcher.shown,
-                self.app.stage.manner.sign,
+                self.app.state.policy.sign,
                 is_running=running,
                 is_by_class=is_by_class,
             )
@@ -568,7 +568,7 @@ class ScheduledScreen(ScheduledActions):
         self.table.focus()
         self._load()
         self._refresh()
-        self.show(self.app.stage.view())
+        self.show(self.app.state.view())
 
     def action_clear_filter(self) -> None:
         """Back to the classes; else take the filter away."""
@@ -581,7 +581,7 @@ class ScheduledScreen(ScheduledActions):
     def action_stop_search(self) -> None:
         """Stop the search, or begin it anew."""
         if not self._wants_search:
-            sign = self.app.stage.manner.sign
+            sign = self.app.state.policy.sign
             hint = f"{sign('filter')} filters, {sign('by_class')} counts by class"
             self.app.say(f"nothing is being looked for: {hint}", "dim")
         elif not self.searcher.stop():

@@ -25,7 +25,7 @@ _FIRINGS: Final = 5
 
 def server_now(view: ViewState) -> datetime:
     """The server's clock at the look that is shown."""
-    return datetime.now(UTC) if view.board is None else view.board.server_time
+    return datetime.now(UTC) if view.fleet is None else view.fleet.server_time
 
 
 class DelayedJobScreen(TextScreen):
@@ -42,7 +42,7 @@ class DelayedJobScreen(TextScreen):
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The job."""
         row = replace(self._row, now_s=server_now(view).timestamp())
-        return details.delayed_lines(row, view.manner.redactor)
+        return details.delayed_lines(row, view.policy.redactor)
 
     def on_mount(self) -> None:
         """Fetch the rest of a job that was listed cut."""
@@ -63,21 +63,21 @@ class DelayedJobScreen(TextScreen):
             return
         whole = delayed.read(windows.whole(raw), job.place)
         self._row = replace(self._row, seen=replace(self._row.seen, job=whole))
-        self.show_board(self.app.stage.view())
+        self.show_view(self.app.state.view())
 
     def action_run_now(self) -> None:
         """Run this very job now."""
-        desk = self.app.desk
-        desk.begin(desk.delayed_plans.run_now(chosen([self._row.seen])))
+        actions = self.app.actions
+        actions.begin(actions.delayed_plans.run_now(chosen([self._row.seen])))
 
     def action_drop(self) -> None:
         """Delete this very job."""
-        desk = self.app.desk
-        desk.begin(desk.delayed_plans.delete(chosen([self._row.seen])))
+        actions = self.app.actions
+        actions.begin(actions.delayed_plans.delete(chosen([self._row.seen])))
 
     def action_reschedule(self) -> None:
         """Ask until when to delay this very job instead."""
-        self.app.desk.ask_for_moment(chosen([self._row.seen]))
+        self.app.actions.ask_for_moment(chosen([self._row.seen]))
 
 
 class ScheduleScreen(TextScreen):
@@ -104,24 +104,24 @@ class ScheduleScreen(TextScreen):
             self.run_worker(self._reckon())
 
     async def _reckon(self) -> None:
-        row, now = self._row, server_now(self.app.stage.view())
+        row, now = self._row, server_now(self.app.state.view())
         if row.schedule is None:
             return
         self._firings = await asyncio.to_thread(
             next_firings, row.schedule, row.last_at, now, self._zone, _FIRINGS
         )
-        self.show_board(self.app.stage.view())
+        self.show_view(self.app.state.view())
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The schedule."""
         now = server_now(view)
         zone = getattr(self._zone, "key", None) or "this machine's zone"
-        return details.schedule_lines(self._row, self._firings, now, zone, view.manner.redactor)
+        return details.schedule_lines(self._row, self._firings, now, zone, view.policy.redactor)
 
     def action_run_now(self) -> None:
         """Queue the schedule's job now."""
-        self.app.desk.begin(self.app.desk.delayed_plans.run_schedules([self._row]))
+        self.app.actions.begin(self.app.actions.delayed_plans.run_schedules([self._row]))
 
     def action_drop(self) -> None:
         """Delete the schedule."""
-        self.app.desk.begin(self.app.desk.delayed_plans.delete_schedules([self._row]))
+        self.app.actions.begin(self.app.actions.delayed_plans.delete_schedules([self._row]))

@@ -87,13 +87,13 @@ class HostsScreen(RowsScreen):
         """The table, machines in trouble first."""
         return Table(HOST_COLUMNS, key=lambda row: row.name, sort="troubled", clock=self.app.clock)
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show the machines."""
         self.table.stale = view.is_stale
         self.table.empty_text = frame_texts.empty_word(
             view, "machines", "workers bring them.", "workers"
         )
-        self.show_rows(host_rows(view.board.workers or ()) if view.board else ())
+        self.show_rows(host_rows(view.fleet.workers or ()) if view.fleet else ())
 
     def subject(self, row: HostRow) -> Subject:
         """A machine as filters see it: by its name."""
@@ -126,23 +126,23 @@ class WorkerScreen(TextScreen):
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The worker's newest row."""
-        workers = (view.board.workers or ()) if view.board else ()
+        workers = (view.fleet.workers or ()) if view.fleet else ()
         text = self._row.identity.text
         now = next((row for row in workers if row.identity.text == text), None)
         self._row = now or self._row
-        if view.board is not None and view.board.workers is None:
-            why = view.board.totals.problems.get("workers", "")
+        if view.fleet is not None and view.fleet.workers is None:
+            why = view.fleet.totals.problems.get("workers", "")
             yield TextLine(f"Whether it is still registered is unknown: {safe(why)}", "warn")
         elif now is None:
             yield TextLine("This worker is no longer registered.", "bad")
         local = self.app.local.get(self._row.identity.pid) if self._row.is_local else None
         log = None if local is None else str(local.log)
-        usual_s = self.app.stage.usual_s(self._row.record)
-        yield from worker_lines(self._row, log, view.manner.redactor, usual_s)
+        usual_s = self.app.state.usual_s(self._row.record)
+        yield from worker_lines(self._row, log, view.policy.redactor, usual_s)
 
     def action_log(self) -> None:
         """Show what it prints."""
-        self.app.desk.local.show_log(self._row)
+        self.app.actions.local.show_log(self._row)
 
 
 _TONES: Final[dict[str, ToneOf]] = {
@@ -258,27 +258,27 @@ class WorkersScreen(MainScreen):
     def _usual(self, row: WorkerRow) -> str:
         if row.record is None:
             return ""
-        usual_s = self.app.stage.usual_s(row.record)
+        usual_s = self.app.state.usual_s(row.record)
         return format.duration(None if usual_s is None else max(1.0, usual_s))
 
-    def show_board(self, view: ViewState) -> None:
+    def show_view(self, view: ViewState) -> None:
         """Show the workers."""
         table: Table[WorkerRow] = self.table
         table.empty_text = frame_texts.empty_word(
             view,
             "workers",
-            f"press {view.manner.sign('start_workers')} to start one here.",
+            f"press {view.policy.sign('start_workers')} to start one here.",
             "workers",
         )
         table.stale = view.is_stale
-        board = view.board
-        rows = () if board is None else (*(board.workers or ()), *view.glance.unregistered)
+        fleet = view.fleet
+        rows = () if fleet is None else (*(fleet.workers or ()), *view.insights.unregistered)
         self.show_rows(rows)
 
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""
         record = row.record
-        served = self.app.stage.served_by(row.identity.queues)
+        served = self.app.state.served_by(row.identity.queues)
         job = (None, None) if record is None else unwrapped(record.class_name, record.args)
         return Subject(
             class_name=job[0],
@@ -300,7 +300,7 @@ class WorkersScreen(MainScreen):
         """Show what the worker under the cursor prints."""
         row: WorkerRow | None = self.table.cursor_row
         if row is not None:
-            self.app.desk.local.show_log(row)
+            self.app.actions.local.show_log(row)
 
     def action_hosts(self) -> None:
         """Show the machines."""
@@ -314,44 +314,44 @@ class WorkersScreen(MainScreen):
         """Stop the chosen workers of this machine: when the job is done; the second time, now."""
         mine, others = self._by_starter()
         for row in mine:
-            self.app.desk.local.stop_registered(row)
+            self.app.actions.local.stop_registered(row)
         if others:
             # Who was asked, not who was only asked about.
             again = {row.identity.text for row in others} <= self._asked_to_finish
-            plan = self.app.desk.worker_plans.signal(
+            plan = self.app.actions.worker_plans.signal(
                 others, "stop now" if again else "finish", self._asked_to_finish.add
             )
-            self.app.desk.begin(plan, self.table)
+            self.app.actions.begin(plan, self.table)
 
     def action_pause_worker(self) -> None:
         """Pause the chosen workers of this machine; resume them when they were paused from here."""
         mine, rows = self._by_starter()
         names = {row.identity.text for row in rows}
         if mine:
-            self.app.desk.local.pause_registered(mine)
+            self.app.actions.local.pause_registered(mine)
         if rows:
             is_paused = names <= self._paused
-            plan = self.app.desk.worker_plans.signal(
+            plan = self.app.actions.worker_plans.signal(
                 rows,
                 "resume" if is_paused else "pause",
                 self._paused.discard if is_paused else self._paused.add,
             )
-            self.app.desk.begin(plan, self.table)
+            self.app.actions.begin(plan, self.table)
 
     def action_unregister(self) -> None:
         """Ask whether to take the chosen workers off the register, with the evidence."""
         names = [row.identity.text for row in self.meant()]
         if names:
-            self._ask_about(names, self.app.desk.worker_plans.unregister)
+            self._ask_about(names, self.app.actions.worker_plans.unregister)
 
     def action_prune(self) -> None:
         """Ask whether to take all dead workers off the register, with the evidence."""
-        self._ask_about([], self.app.desk.worker_plans.prune)
+        self._ask_about([], self.app.actions.worker_plans.prune)
 
     def _ask_about(self, names: list[str], plan: Callable[[list[Case]], Plan]) -> None:
-        known = self.app.stage.strays
+        known = self.app.state.strays
         look = gather(self.app.keys, names, ignore_pids=False, strays=known)
-        self.app.desk.begin_after("looking for signs of life", look, plan)
+        self.app.actions.begin_after("looking for signs of life", look, plan)
 
     def _by_starter(self) -> tuple[list[WorkerRow], list[WorkerRow]]:
         """The chosen workers: those started from this console, and the others."""

@@ -41,7 +41,7 @@ def number(value: int | None) -> str:
 
 def depth(row: QueueRow) -> str:
     """How many jobs wait in a queue, with a sign while they fell to that of late."""
-    return fallen(number(row.depth), row.falls)
+    return fallen(number(row.depth), row.drops)
 
 
 def waiting(totals: Totals | None) -> str:
@@ -50,7 +50,7 @@ def waiting(totals: Totals | None) -> str:
     if totals is None:
         return NOTHING
     figure = partly(totals.waiting, is_least=totals.waiting_is_least)
-    return fallen("unknown" if figure == NOT_READ else figure, totals.falls.waiting)
+    return fallen("unknown" if figure == NOT_READ else figure, totals.drops.waiting)
 
 
 def jobs_waiting(totals: Totals) -> str:
@@ -73,9 +73,9 @@ def working(totals: Totals) -> str:
     return f"{busy}/{number(totals.workers)}"
 
 
-def fallen(figure: str, falls: object) -> str:
+def fallen(figure: str, drops: object) -> str:
     """A figure, with a sign if it fell off a cliff of late."""
-    return f"{FALL_SIGN}{figure}" if falls else figure
+    return f"{FALL_SIGN}{figure}" if drops else figure
 
 
 def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
@@ -93,7 +93,7 @@ def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
     return f"~{text}" if is_estimate else text
 
 
-def trend(depths: Sequence[int | None], looks: int, width: int, falls: Sequence[Drop] = ()) -> str:
+def trend(depths: Sequence[int | None], looks: int, width: int, drops: Sequence[Drop] = ()) -> str:
     """The course of a depth in at most `width` bars, the newest at the right.
 
     An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
@@ -110,7 +110,7 @@ def trend(depths: Sequence[int | None], looks: int, width: int, falls: Sequence[
         return ""
     low, high = min(known), max(known)
     span = max(high - low, high / 10, 1)
-    broken = {(looks - fall.looks_ago - 1) // step for fall in falls}
+    broken = {(looks - drop.looks_ago - 1) // step for drop in drops}
     return "".join(
         _BREAK if (at - 1) // step in broken else _trend_bar(depth, low, span)
         for at, depth in shown
@@ -144,13 +144,13 @@ def exception_name(name: str | None) -> str:
     return optional(name if name is None else name.rpartition(".")[2] or name)
 
 
-def failed_label(board: FleetRows | None) -> str:
+def failed_label(fleet: FleetRows | None) -> str:
     """What a column of failures by queue or group is called: of long lists only the newest failures
     are read, and no figure is a total."""
-    if board is None or board.totals.failed is None or not board.failures:
+    if fleet is None or fleet.totals.failed is None or not fleet.failures:
         return "failed"
-    read = len(board.failures)
-    return "failed" if read >= board.totals.failed else f"newest {read:,}"
+    read = len(fleet.failures)
+    return "failed" if read >= fleet.totals.failed else f"newest {read:,}"
 
 
 def queue_failed(row: QueueRow) -> str:
@@ -179,8 +179,8 @@ def queue_state(row: QueueRow) -> str:
         wrong.append("set aside unknown")
     elif row.unreadable:
         wrong.append(f"{number(row.unreadable)} unreadable")
-    if row.falls:
-        wrong.append(f"fell from {number(row.falls[-1].was)}")
+    if row.drops:
+        wrong.append(f"fell from {number(row.drops[-1].was)}")
     return ", ".join(wrong)
 
 

@@ -75,16 +75,16 @@ class Incident:
         return self.check, self.kind, self.subject
 
 
-def first_few(verdicts: Sequence[Incident], rest: Callable[[int], Incident]) -> list[Incident]:
+def first_few(incidents: Sequence[Incident], rest: Callable[[int], Incident]) -> list[Incident]:
     """The first of many alike, and one for the rest, made of how many they are. One more than
     that is told instead: it takes no more room."""
-    if len(verdicts) <= _MOST + 1:
-        return list(verdicts)
-    return [*verdicts[:_MOST], rest(len(verdicts) - _MOST)]
+    if len(incidents) <= _MOST + 1:
+        return list(incidents)
+    return [*incidents[:_MOST], rest(len(incidents) - _MOST)]
 
 
-def troubles(verdicts: tuple[Incident, ...]) -> tuple[int, Severity]:
+def troubles(incidents: tuple[Incident, ...]) -> tuple[int, Severity]:
     """How many verdicts are bad or warn, and the worst severity there is."""
-    found = [each for each in verdicts if not each.is_over]
+    found = [each for each in incidents if not each.is_over]
     worst = min((SEVERITIES.index(each.severity) for each in found), default=len(SEVERITIES) - 1)
     return sum(each.severity in ("bad", "warn") for each in found), SEVERITIES[worst]

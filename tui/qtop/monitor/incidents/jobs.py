@@ -37,9 +37,9 @@ class Durations:
         self._took_s: dict[str, deque[float]] = {}
         self._nearly_all_s: dict[str, float] = {}
 
-    def add(self, board: FleetRows) -> None:
+    def add(self, fleet: FleetRows) -> None:
         """Take in a look. What it does not know has not ended. O(workers)."""
-        rows = [row for row in board.workers or () if row.state.is_busy is not None]
+        rows = [row for row in fleet.workers or () if row.state.is_busy is not None]
         held = {
             row.state.identity.text: row.state.record
             for row in rows
@@ -56,7 +56,7 @@ class Durations:
             present = {row.state.identity.text for row in rows}
             for worker_id, record in ended[:_MOST_ENDED]:
                 if worker_id in present:
-                    self._note(record, board.server_time)
+                    self._note(record, fleet.server_time)
 
     def _note(self, record: Record, now: datetime) -> None:
         name, _ = unwrapped(record.class_name, record.args)
@@ -91,21 +91,21 @@ class _Long(NamedTuple):
 
 
 def job_incidents(
-    board: FleetRows, durations: Durations, thresholds: Thresholds
+    fleet: FleetRows, durations: Durations, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """Jobs that run long, those of each class together. O(workers)."""
     yield from first_few(
-        [_verdict(long) for long in _long(board, durations, thresholds)],
+        [_verdict(long) for long in _long(fleet, durations, thresholds)],
         lambda rest: Incident(
             "jobs", "warn", f"jobs of {rest:,} more classes run long", "long", lead=Link("workers")
         ),
     )
 
 
-def _long(board: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
-    cutoff = board.server_time - timedelta(seconds=thresholds.overdue_after_s)
+def _long(fleet: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
+    cutoff = fleet.server_time - timedelta(seconds=thresholds.overdue_after_s)
     found: dict[str, _Long] = {}
-    for row in board.workers or ():
+    for row in fleet.workers or ():
         record = row.state.record
         if record is None or record.run_at is None or record.run_at > cutoff:
             continue
@@ -178,18 +178,18 @@ class FailureRate:
         self._first: tuple[float, int] | None = None
         self._notes: deque[tuple[float, int]] = deque()
 
-    def add(self, board: FleetRows, at_mono: float) -> FailureRates:
+    def add(self, fleet: FleetRows, at_mono: float) -> FailureRates:
         """Take in a look. The statistic that Resque counts tells most; before it has been watched
         for long enough, the times of the newest failures do. O(failures read)."""
-        if board.totals.falls.breaks_counts:
+        if fleet.totals.drops.breaks_counts:
             self._first = None
             self._notes.clear()
-        counted_now, usual = self._counted(board.totals.failed_ever, at_mono)
-        rows = board.failures or ()
+        counted_now, usual = self._counted(fleet.totals.failed_ever, at_mono)
+        rows = fleet.failures or ()
         ages_s = sorted(row.age_s for row in rows if row.age_s is not None)
         in_last_minute = bisect_left(ages_s, _MINUTE_S)
         known = [counted_now] if counted_now is not None else []
-        if ages_s or board.totals.failed == 0:
+        if ages_s or fleet.totals.failed == 0:
             known.append(float(in_last_minute))
         if usual is None and ages_s:
             span_s = ages_s[-1] - _MINUTE_S
@@ -220,16 +220,16 @@ class FailureRate:
 
 
 def failure_incidents(
-    board: FleetRows, pace: FailureRates, marks: GroupMemory, thresholds: Thresholds
+    fleet: FleetRows, pace: FailureRates, marks: GroupMemory, thresholds: Thresholds
 ) -> Iterator[Incident]:
     """What is wrong with what fails. O(failures read)."""
-    burst = _burst(board, pace, thresholds)
+    burst = _burst(fleet, pace, thresholds)
     if burst is not None:
         yield burst
-    rows = board.failures or ()
+    rows = fleet.failures or ()
     recent = [row for row in rows if row.age_s is not None and row.age_s < _RECENT_S]
     if len(recent) >= _ENOUGH:
-        span = _span(board, len(recent))
+        span = _span(fleet, len(recent))
         yield from _shared(recent, marks, thresholds, span)
         yield from _worst_class(recent, thresholds, span)
     unreadable = sum(_is_unreadable(row) for row in rows)
@@ -238,11 +238,11 @@ def failure_incidents(
         yield Incident("jobs", "note", text, "unreadable failures", "", Link("failed"))
 
 
-def _span(board: FleetRows, recent: int) -> str:
+def _span(fleet: FleetRows, recent: int) -> str:
     """Among which failures was counted: where the hour has more than were read, no figure is that
     of the hour."""
-    read = len(board.failures or ())
-    is_cut = recent == read and (board.totals.failed is None or board.totals.failed > read)
+    read = len(fleet.failures or ())
+    is_cut = recent == read and (fleet.totals.failed is None or fleet.totals.failed > read)
     return f"among the newest {read:,}" if is_cut else "within an hour"
 
 
@@ -251,7 +251,7 @@ def _is_unreadable(row: FailureRow) -> bool:
     return row.failure.problem is not None and not row.failure.item.is_cut
 
 
-def _burst(board: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Incident | None:
+def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Incident | None:
     now, usual = pace
     if now is None or now < thresholds.burst_per_min:
         return None
@@ -263,7 +263,7 @@ def _burst(board: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Inci
         return None
     else:
         compared = f"usually {rate(usual)} a minute" if usual else "usually none"
-    rows = board.failures or ()
+    rows = fleet.failures or ()
     newest = [row for row in rows if row.age_s is not None and row.age_s < _MINUTE_S]
     names = Counter(exception_name(row.failure.exception) for row in newest)
     mostly = f"; mostly {names.most_common(1)[0][0]}" if names else ""

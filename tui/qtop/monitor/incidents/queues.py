@@ -76,17 +76,17 @@ _NOTES: Final = 12
 
 
 def queue_incidents(
-    board: FleetRows, grown: Sequence[Grown], classes: Classes
+    fleet: FleetRows, grown: Sequence[Grown], classes: Classes
 ) -> Iterator[Incident]:
     """What is wrong with the queues at a look; `classes` are known to wait in them. O(queues)."""
-    yield from _unknown(board)
-    yield from _unserved(board, classes)
+    yield from _unknown(fleet)
+    yield from _unserved(fleet, classes)
     yield from _growing(grown)
-    yield from _unreadable(board)
+    yield from _unreadable(fleet)
 
 
-def _unknown(board: FleetRows) -> Iterator[Incident]:
-    for what, why in board.totals.problems.items():
+def _unknown(fleet: FleetRows) -> Iterator[Incident]:
+    for what, why in fleet.totals.problems.items():
         yield Incident("keys", "bad", f"unknown: {what} ({why})", "unknown", what, None, _mend(why))
     wrong = [
         Incident(
@@ -98,7 +98,7 @@ def _unknown(board: FleetRows) -> Iterator[Incident]:
             Link("queues", row.name),
             _mend(row.problem),
         )
-        for row in board.queues or ()
+        for row in fleet.queues or ()
         if row.problem
     ]
     yield from first_few(
@@ -116,8 +116,8 @@ def _mend(why: str) -> str:
     return "rename or delete the keys of another kind, or use another --namespace"
 
 
-def _unserved(board: FleetRows, classes: Classes) -> Iterator[Incident]:
-    queues = board.queues or ()
+def _unserved(fleet: FleetRows, classes: Classes) -> Iterator[Incident]:
+    queues = fleet.queues or ()
     # What somebody paused is told as such.
     rows = [row for row in queues if row.is_unserved and not row.is_paused]
     rows.sort(key=lambda row: -(row.depth or 0))
@@ -152,7 +152,7 @@ def _wait(jobs: int) -> str:
 
 
 def _growing(grown: Sequence[Grown]) -> list[Incident]:
-    verdicts: list[Incident] = []
+    incidents: list[Incident] = []
     for each in grown:
         row, rates = each.row, each.row.rates
         if row.is_paused or row.is_unserved:
@@ -168,7 +168,7 @@ def _growing(grown: Sequence[Grown]) -> list[Incident]:
                 # They are of the last seconds: what has grown for minutes may just recover.
                 flow = end = ""
         text = f"{row.name} grows by {rate(each.per_s)} jobs/s{flow}; {row.depth:,} wait{end}"
-        verdicts.append(
+        incidents.append(
             Incident(
                 "queues",
                 "warn",
@@ -182,15 +182,15 @@ def _growing(grown: Sequence[Grown]) -> list[Incident]:
             )
         )
     return first_few(
-        verdicts,
+        incidents,
         lambda rest: Incident(
             "queues", "warn", f"{rest:,} more queues grow", "growing", "", Link("queues")
         ),
     )
 
 
-def _unreadable(board: FleetRows) -> Iterator[Incident]:
-    rows = [(row, row.unreadable) for row in board.queues or () if row.unreadable]
+def _unreadable(fleet: FleetRows) -> Iterator[Incident]:
+    rows = [(row, row.unreadable) for row in fleet.queues or () if row.unreadable]
     yield from first_few(
         [
             Incident(
@@ -215,10 +215,10 @@ def _unreadable(board: FleetRows) -> Iterator[Incident]:
     )
 
 
-def delayed_aside(board: FleetRows, survey: HealthReport) -> Iterator[Incident]:
+def delayed_aside(fleet: FleetRows, survey: HealthReport) -> Iterator[Incident]:
     """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
     under which they lie, its own row tells.)"""
-    if survey.aside and not any(row.name == delayed.ASIDE for row in board.queues or ()):
+    if survey.aside and not any(row.name == delayed.ASIDE for row in fleet.queues or ()):
         yield Incident(
             "jobs",
             "warn",
@@ -246,9 +246,9 @@ class _Note(NamedTuple):
     server_time: datetime
 
 
-def _noted(board: FleetRows, at_mono: float) -> _Note:
-    depths = {row.name: row.depth for row in board.queues or () if row.depth is not None}
-    return _Note(at_mono, depths, board.server_time)
+def _noted(fleet: FleetRows, at_mono: float) -> _Note:
+    depths = {row.name: row.depth for row in fleet.queues or () if row.depth is not None}
+    return _Note(at_mono, depths, fleet.server_time)
 
 
 def _fed(notes: Sequence[_Note], deeds: Sequence[AuditEntry]) -> list[tuple[dict[str, int], ...]]:
@@ -271,17 +271,17 @@ class Growth:
         self._since: dict[str, datetime] = {}
 
     def add(
-        self, board: FleetRows, at_mono: float, deeds: Sequence[AuditEntry] = ()
+        self, fleet: FleetRows, at_mono: float, deeds: Sequence[AuditEntry] = ()
     ) -> list[Grown]:
         """Take in a look; return what grows, fastest first. What came while operators put jobs onto
         queues, by the `deeds` on record, is no growth. O(queues)."""
-        if board.queues is None:
+        if fleet.queues is None:
             return []
         notes = self._notes
-        if board.totals.falls.breaks_counts:
+        if fleet.totals.drops.breaks_counts:
             notes.clear()  # what was noted was of another database
         if not notes or at_mono - notes[-1].at_mono >= self._for_s / _NOTES:
-            notes.append(_noted(board, at_mono))
+            notes.append(_noted(fleet, at_mono))
         while len(notes) > 1 and notes[1].at_mono <= at_mono - self._for_s:
             notes.popleft()
         first_mono, first, _ = notes[0]
@@ -291,16 +291,16 @@ class Growth:
         # Growth that is over is no worry: the last quarter must show it too.
         late_mono = at_mono - seconds / 4
         recent = next(note.depths for note in reversed(notes) if note.at_mono <= late_mono)
-        fed = _fed([*notes, _noted(board, at_mono)], deeds) if deeds else []
+        fed = _fed([*notes, _noted(fleet, at_mono)], deeds) if deeds else []
         grown: list[Grown] = []
-        for row in board.queues:
+        for row in fleet.queues:
             depth = row.depth
             if depth is None:
                 continue
             was = first.get(row.name, depth)
             was += sum(max(0, then.get(row.name, 0) - at.get(row.name, 0)) for at, then in fed)
             if depth - was >= max(self._by, 1) and depth > recent.get(row.name, depth):
-                since = board.server_time - timedelta(seconds=seconds)
+                since = fleet.server_time - timedelta(seconds=seconds)
                 since = self._since.setdefault(row.name, since)
                 grown.append(Grown(row, (depth - was) / seconds, since))
         names = {each.row.name for each in grown}
@@ -316,16 +316,16 @@ _SWITCHES: Final = ("pause", "resume")
 
 
 def pause_incidents(
-    board: FleetRows, deeds: Sequence[AuditEntry], thresholds: Thresholds
+    fleet: FleetRows, deeds: Sequence[AuditEntry], thresholds: Thresholds
 ) -> Iterator[Incident]:
     """What is paused. `deeds` are the newest actions, newest first. O(queues + deeds)."""
-    if board.totals.is_paused:
-        yield _everything(board, paused_by(deeds, None), thresholds)
-    rows = [row for row in board.queues or () if row.is_paused]
-    verdicts = [_queue(row, paused_by(deeds, row.name), board, thresholds) for row in rows]
-    verdicts.sort(key=lambda verdict: verdict.severity != "warn")
+    if fleet.totals.is_paused:
+        yield _everything(fleet, paused_by(deeds, None), thresholds)
+    rows = [row for row in fleet.queues or () if row.is_paused]
+    incidents = [_queue(row, paused_by(deeds, row.name), fleet, thresholds) for row in rows]
+    incidents.sort(key=lambda incident: incident.severity != "warn")
     yield from first_few(
-        verdicts,
+        incidents,
         lambda rest: Incident(
             "pauses",
             "warn",
@@ -337,19 +337,19 @@ def pause_incidents(
     )
 
 
-def _everything(board: FleetRows, deed: AuditEntry | None, thresholds: Thresholds) -> Incident:
-    age_s = _age_s(deed, board.server_time)
+def _everything(fleet: FleetRows, deed: AuditEntry | None, thresholds: Thresholds) -> Incident:
+    age_s = _age_s(deed, fleet.server_time)
     severity: Severity = "bad" if age_s is not None and age_s > thresholds.paused_for_s else "warn"
-    text = f"everything is paused{_by(deed, age_s)}; {jobs_waiting(board.totals)}"
+    text = f"everything is paused{_by(deed, age_s)}; {jobs_waiting(fleet.totals)}"
     since = None if deed is None else deed.at
     lead, remedy = Link("queues"), "qtop resume --all"
     return Incident("pauses", severity, text, _EVERYTHING, "", lead, remedy, since)
 
 
 def _queue(
-    row: QueueRow, deed: AuditEntry | None, board: FleetRows, thresholds: Thresholds
+    row: QueueRow, deed: AuditEntry | None, fleet: FleetRows, thresholds: Thresholds
 ) -> Incident:
-    age_s = _age_s(deed, board.server_time)
+    age_s = _age_s(deed, fleet.server_time)
     is_old = age_s is None or age_s > thresholds.paused_for_s
     forgotten = ": forgotten?" if age_s is not None and is_old else ""
     waiting = "unknown" if row.depth is None else f"{row.depth:,}"
@@ -405,41 +405,41 @@ def _concerns(deed: AuditEntry, queue: str | None) -> bool:
 _WHO: Final = "History (7) tells whether it was done with qtop"
 
 
-def drop_incidents(board: FleetRows) -> Iterator[Incident]:
+def drop_incidents(fleet: FleetRows) -> Iterator[Incident]:
     """What has fallen of late. O(queues)."""
-    falls = board.totals.falls
-    if falls.processed is not None:
-        yield _other(board, falls.processed)
-    elif falls.waiting is not None:
-        yield _all_waiting(falls.waiting)
-    at = None if falls.processed is None else falls.processed.at
-    if falls.workers is not None and falls.workers.at != at:
-        was = counted(falls.workers.was, "worker")
-        text = f"of {was} on the register {number(falls.workers.left)} are left"
+    drops = fleet.totals.drops
+    if drops.processed is not None:
+        yield _other(fleet, drops.processed)
+    elif drops.waiting is not None:
+        yield _all_waiting(drops.waiting)
+    at = None if drops.processed is None else drops.processed.at
+    if drops.workers is not None and drops.workers.at != at:
+        was = counted(drops.workers.was, "worker")
+        text = f"of {was} on the register {number(drops.workers.left)} are left"
         lead = Link("workers")
-        yield Incident("workers", "note", text, "fell", lead=lead, since=falls.workers.at)
-    if falls.failed is not None and falls.failed.at != at:
+        yield Incident("workers", "note", text, "fell", lead=lead, since=drops.workers.at)
+    if drops.failed is not None and drops.failed.at != at:
         yield Incident(
             "failures",
             "note",
-            f"of {counted(falls.failed.was, 'failure')} {number(falls.failed.left)} are left",
+            f"of {counted(drops.failed.was, 'failure')} {number(drops.failed.left)} are left",
             "fell",
             lead=Link("failed"),
             remedy=_WHO,
-            since=falls.failed.at,
+            since=drops.failed.at,
         )
-    if falls.processed is None:
-        yield from _queues(board)
+    if drops.processed is None:
+        yield from _queues(fleet)
 
 
-def _other(board: FleetRows, fall: Drop) -> Incident:
-    falls = board.totals.falls
-    parts = [f"jobs processed from {number(fall.was)} to {number(fall.left)}"]
-    named = (("waiting", falls.waiting), ("workers", falls.workers), ("failed", falls.failed))
+def _other(fleet: FleetRows, drop: Drop) -> Incident:
+    drops = fleet.totals.drops
+    parts = [f"jobs processed from {number(drop.was)} to {number(drop.left)}"]
+    named = (("waiting", drops.waiting), ("workers", drops.workers), ("failed", drops.failed))
     parts += [
         f"{name} {each.was:,} to {each.left:,}"
         for name, each in named
-        if each and each.at == fall.at
+        if each and each.at == drop.at
     ]
     return Incident(
         "server",
@@ -448,21 +448,21 @@ def _other(board: FleetRows, fall: Drop) -> Incident:
         "fell",
         remedy="a FLUSHALL, a failover to an empty replica, an older dump, or a restart without "
         "data: find out before jobs are enqueued again",
-        since=fall.at,
+        since=drop.at,
     )
 
 
-def _all_waiting(fall: Drop) -> Incident:
-    text = f"of {counted(fall.was, 'waiting job')} {number(fall.left)} are left: nobody took them"
-    return Incident("keys", "warn", text, "fell", remedy=_WHO, since=fall.at, lead=Link("queues"))
+def _all_waiting(drop: Drop) -> Incident:
+    text = f"of {counted(drop.was, 'waiting job')} {number(drop.left)} are left: nobody took them"
+    return Incident("keys", "warn", text, "fell", remedy=_WHO, since=drop.at, lead=Link("queues"))
 
 
-def _queues(board: FleetRows) -> list[Incident]:
-    fallen = [(row.name, row.falls[-1]) for row in board.queues or () if row.falls]
-    fallen += board.totals.falls.gone
+def _queues(fleet: FleetRows) -> list[Incident]:
+    fallen = [(row.name, row.drops[-1]) for row in fleet.queues or () if row.drops]
+    fallen += fleet.totals.drops.gone
     fallen.sort(key=lambda each: each[1].left - each[1].was)
     return first_few(
-        [_drops_queue(name, fall) for name, fall in fallen],
+        [_drops_queue(name, drop) for name, drop in fallen],
         lambda rest: Incident(
             "queues",
             "note",
@@ -474,14 +474,14 @@ def _queues(board: FleetRows) -> list[Incident]:
     )
 
 
-def _drops_queue(name: str, fall: Drop) -> Incident:
+def _drops_queue(name: str, drop: Drop) -> Incident:
     return Incident(
         "queues",
         "note",
-        f"{name} fell from {number(fall.was)} to {number(fall.left)}: more than workers took",
+        f"{name} fell from {number(drop.was)} to {number(drop.left)}: more than workers took",
         "fell",
         name,
         Link("queues", name),
         _WHO,
-        fall.at,
+        drop.at,
     )

@@ -29,7 +29,7 @@ _Key = tuple[str, str, str]
 
 
 class _Told(NamedTuple):
-    verdict: Incident
+    incident: Incident
     found_mono: float
 
 
@@ -50,7 +50,7 @@ class Steady:
         self._is_settled = self._is_slow = False
 
     def told(
-        self, found: Iterable[Incident], board: FleetRows, at_mono: float, *, is_whole: bool
+        self, found: Iterable[Incident], fleet_rows: FleetRows, at_mono: float, *, is_whole: bool
     ) -> list[Incident]:
         """What is told of what was found.
 
@@ -60,29 +60,29 @@ class Steady:
             at_mono: When it was taken, in monotonic seconds.
             is_whole: A survey was judged, too.
         """
-        verdicts = {verdict.key: verdict for verdict in found}
+        incidents = {incident.key: incident for incident in found}
         before = self._look
-        if before is None or board is not before[0]:
+        if before is None or fleet_rows is not before[0]:
             # Of the look before, as it was judged last.
-            self._waiting, self._look = self._found, (board, at_mono)
+            self._waiting, self._look = self._found, (fleet_rows, at_mono)
             self._is_slow = before is not None and at_mono - before[1] > STAYS_S
-        self._found = frozenset(verdicts)
+        self._found = frozenset(incidents)
         at_once = not self._is_settled or self._is_slow
-        for key, verdict in verdicts.items():
-            if at_once or _is_unknown(verdict) or key in self._told or key in self._waiting:
-                self._told[key] = _Told(verdict, at_mono)
+        for key, incident in incidents.items():
+            if at_once or _is_unknown(incident) or key in self._told or key in self._waiting:
+                self._told[key] = _Told(incident, at_mono)
         self._is_settled = self._is_settled or is_whole
         self._told = {
             key: told for key, told in self._told.items() if at_mono - told.found_mono < STAYS_S
         }
         return [
-            told.verdict if key in verdicts else replace(told.verdict, is_over=True)
+            told.incident if key in incidents else replace(told.incident, is_over=True)
             for key, told in self._told.items()
         ]
 
 
-def _is_unknown(verdict: Incident) -> bool:
-    return verdict.kind == "unknown" or (verdict.check, verdict.kind) == ("keys", "queue")
+def _is_unknown(incident: Incident) -> bool:
+    return incident.kind == "unknown" or (incident.check, incident.kind) == ("keys", "queue")
 
 
 _CHECKS: Final = get_args(Check)
@@ -112,7 +112,12 @@ class IncidentRules:
         self._steady = Steady() if is_steady else None
 
     def judge(
-        self, board: FleetRows, at_mono: float, *, survey: HealthReport | None, rtt_ms: float | None
+        self,
+        fleet_rows: FleetRows,
+        at_mono: float,
+        *,
+        survey: HealthReport | None,
+        rtt_ms: float | None,
     ) -> tuple[Incident, ...]:
         """What is wrong, the worst first; when nothing is, one that says so comes first.
 
@@ -125,41 +130,41 @@ class IncidentRules:
         The same look may be judged again, as when a survey has come. Cost: O(queues + workers +
         failures read), a fraction of what making the board costs.
         """
-        found = list(self.fleet(board, at_mono, survey))
+        found = list(self.fleet(fleet_rows, at_mono, survey))
         found += server.slow(rtt_ms, self._thresholds)
         if survey is not None:
             found += server.server_incidents(survey, self._lock.add(survey), self._thresholds)
         if self._steady is not None:
-            found = self._steady.told(found, board, at_mono, is_whole=survey is not None)
-        dated = self._dated(found, board.server_time)
+            found = self._steady.told(found, fleet_rows, at_mono, is_whole=survey is not None)
+        dated = self._dated(found, fleet_rows.server_time)
         dated.sort(key=lambda each: (SEVERITIES.index(each.severity), _CHECKS.index(each.check)))
         if any(each.severity in ("bad", "warn") and not each.is_over for each in dated):
             return tuple(dated)
-        return (_all_well(board, survey), *dated)
+        return (_all_well(fleet_rows, survey), *dated)
 
     def fleet(
-        self, board: FleetRows, at_mono: float, survey: HealthReport | None
+        self, fleet_rows: FleetRows, at_mono: float, survey: HealthReport | None
     ) -> Iterator[Incident]:
         """What is wrong with queues, workers and jobs, in no order, without when it began."""
         deeds = survey.deeds or () if survey is not None else ()
-        self._durations.add(board)
-        grown = self._growth.add(board, at_mono, deeds)
+        self._durations.add(fleet_rows)
+        grown = self._growth.add(fleet_rows, at_mono, deeds)
         if survey is not None and survey.ownership is not None:
             yield from ownership_incidents(survey.ownership)
-            board = without_sidekiqs(board, survey.ownership)
-            names = {row.name for row in board.queues or ()}
+            fleet_rows = without_sidekiqs(fleet_rows, survey.ownership)
+            names = {row.name for row in fleet_rows.queues or ()}
             grown = [each for each in grown if each.row.name in names]
-        yield from queues.queue_incidents(board, grown, waiting_classes(survey))
+        yield from queues.queue_incidents(fleet_rows, grown, waiting_classes(survey))
         if survey is not None:
-            yield from queues.delayed_aside(board, survey)
+            yield from queues.delayed_aside(fleet_rows, survey)
             yield from stray_incidents(survey)
-        yield from pause_incidents(board, deeds, self._thresholds)
-        yield from workers.worker_incidents(board, self._thresholds)
-        yield from jobs.job_incidents(board, self._durations, self._thresholds)
-        pace = self._pace.add(board, at_mono)
-        self.marks.note(board.failures or ())
-        yield from failure_incidents(board, pace, self.marks, self._thresholds)
-        yield from drop_incidents(board)
+        yield from pause_incidents(fleet_rows, deeds, self._thresholds)
+        yield from workers.worker_incidents(fleet_rows, self._thresholds)
+        yield from jobs.job_incidents(fleet_rows, self._durations, self._thresholds)
+        pace = self._pace.add(fleet_rows, at_mono)
+        self.marks.note(fleet_rows.failures or ())
+        yield from failure_incidents(fleet_rows, pace, self.marks, self._thresholds)
+        yield from drop_incidents(fleet_rows)
 
     def usual_s(self, class_name: str) -> float | None:
         """How long 95 of 100 jobs of a class took at most; None when too few were seen to end."""
@@ -172,19 +177,19 @@ class IncidentRules:
             self._began = now
         before, self._first_seen = self._first_seen, {}
         dated: list[Incident] = []
-        for verdict in found:
-            if verdict.since is None:
-                since = self._first_seen[verdict.key] = before.get(verdict.key, now)
-                verdict = replace(verdict, since=since, is_older=since == self._began)
-            dated.append(verdict)
+        for incident in found:
+            if incident.since is None:
+                since = self._first_seen[incident.key] = before.get(incident.key, now)
+                incident = replace(incident, since=since, is_older=since == self._began)
+            dated.append(incident)
         return dated
 
 
-def _all_well(board: FleetRows, survey: HealthReport | None) -> Incident:
-    totals = board.totals
+def _all_well(fleet_rows: FleetRows, survey: HealthReport | None) -> Incident:
+    totals = fleet_rows.totals
     last = "no failure on record"
     if totals.failed != 0:
-        age_s = board.failures[0].age_s if board.failures else None
+        age_s = fleet_rows.failures[0].age_s if fleet_rows.failures else None
         last = "last failure " + ("unknown" if age_s is None else _ago(age_s))
     begin = "Nothing is wrong"
     if survey is None:

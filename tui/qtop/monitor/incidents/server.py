@@ -123,14 +123,14 @@ def _barred(seen: Ownership) -> str:
     return f"; Resque's actions are refused on {named(names)}" if names else ""
 
 
-def without_sidekiqs(board: FleetRows, seen: Ownership) -> FleetRows:
+def without_sidekiqs(fleet: FleetRows, seen: Ownership) -> FleetRows:
     """The same without the queues on which Resque's actions are refused: no worker of Resque's may
     serve them. O(queues)."""
     if not seen.is_sure and not seen.has_failures_set:
-        return board
-    rows = tuple(row for row in board.queues or () if seen.refusal(row.name) is None)
-    problems = board.totals.problems
+        return fleet
+    rows = tuple(row for row in fleet.queues or () if seen.refusal(row.name) is None)
+    problems = fleet.totals.problems
     if seen.has_failures_set:
         problems = {what: why for what, why in problems.items() if what != "failures"}
-    queues = None if board.queues is None else rows
-    return replace(board, queues=queues, totals=replace(board.totals, problems=problems))
+    queues = None if fleet.queues is None else rows
+    return replace(fleet, queues=queues, totals=replace(fleet.totals, problems=problems))

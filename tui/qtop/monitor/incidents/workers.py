@@ -17,18 +17,18 @@ from resque.store.strays import Stray, StrayKind, Strays
 _HOSTS = 3
 
 
-def worker_incidents(board: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
+def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incident]:
     """What is wrong with the workers at a look; nothing when they are unknown, which is told as
     such. O(workers)."""
-    rows = board.workers or ()
+    rows = fleet.workers or ()
     # One pass over what may be thousands.
     odd = [row for row in rows if row.condition not in ("working", "idle")]
     dead = [row for row in odd if row.condition == "dead?"]
     if dead:
-        yield from _dead(board, dead)
+        yield from _dead(fleet, dead)
     silent = [row for row in odd if row.condition == "silent"]
     if silent:
-        yield _silent(board, silent)
+        yield _silent(fleet, silent)
     limit_s = -thresholds.beat_ahead_s
     ahead = [
         row for row in rows if (age_s := row.state.heartbeat_age_s) is not None and age_s < limit_s
@@ -43,16 +43,16 @@ def worker_incidents(board: FleetRows, thresholds: Thresholds) -> Iterator[Incid
     if unknown:
         yield _without_heartbeat(unknown)
     unread = [row for row in odd if row.record is not None and row.record.is_unread]
-    if unread and "jobs in hand" not in board.totals.problems:
+    if unread and "jobs in hand" not in fleet.totals.problems:
         yield _unread(unread)
 
 
-def _dead(board: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
+def _dead(fleet: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
     holding = [row for row in dead if row.record is not None]
     remedy = "qtop prune"
     lead = _lead(dead, "dead?")
     oldest_s = max(row.heartbeat_age_s or 0.0 for row in dead)
-    since = board.server_time - timedelta(seconds=oldest_s)
+    since = fleet.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(dead), 'worker')} dead: silent for {_up_to(dead)}{_where(dead)}"
     yield Incident("workers", "warn", text, "dead", "", lead, remedy, since)
     if holding:
@@ -64,9 +64,9 @@ def _dead(board: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
         yield Incident("workers", "bad", text, "in dead hands", "", _lead(holding, "dead?"), remedy)
 
 
-def _silent(board: FleetRows, silent: Sequence[WorkerRow]) -> Incident:
+def _silent(fleet: FleetRows, silent: Sequence[WorkerRow]) -> Incident:
     oldest_s = max(row.heartbeat_age_s or 0.0 for row in silent)
-    since = board.server_time - timedelta(seconds=oldest_s)
+    since = fleet.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
     remedy = "look at their machines, and at their way to Redis"
     return Incident("workers", "warn", text, "silent", "", _lead(silent, "silent"), remedy, since)

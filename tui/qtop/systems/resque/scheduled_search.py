@@ -399,7 +399,7 @@ class ScheduledPage:
     of_file: OfFile | None = None
 
 
-def glance(keys: Keys, prefix: str, now_s: float, start: Position | None) -> Steps[ScheduledPage]:
+def insights(keys: Keys, prefix: str, now_s: float, start: Position | None) -> Steps[ScheduledPage]:
     """Look at everything; at no page of jobs without a `start`. `now_s` is the server's clock
     (epoch), `prefix` that of the schedulers' lock. Five round trips, three more for a page."""
     problems: dict[str, str] = {}
