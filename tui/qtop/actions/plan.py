@@ -19,9 +19,9 @@ from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.audit import AuditEntry
 from queuecore.bulk import TAKE_ITEMS, Result
+from queuecore.errors import OutcomeUnknown, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.windows import Extent
-from resque.errors import OutcomeUnknown, ResqueError, StoreError
 from resque.keys import Keys
 from resque.store import queues, removal, switches, undo
 from resque.store.lock_freeing import and_free_all
@@ -81,7 +81,7 @@ def reined(steps: Steps[T], pace: Throttle | None, tell: Callable[[int, int], No
                 continue
             try:
                 result = yield step
-            except ResqueError as error:
+            except QueueError as error:
                 step = steps.throw(error)
             else:
                 step = steps.send(result)

@@ -11,8 +11,8 @@ from qtop.actions.plan import Outcome, Plan, Throttle, paced, reined
 from qtop.systems.resque.connection import System
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
+from queuecore.errors import OutcomeUnknown, QueueError
 from queuecore.exchange import Operation
-from resque.errors import OutcomeUnknown, ResqueError
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class ActionRunner:
         self._busy_with = what
         try:
             return await self._source.run(operation)
-        except ResqueError as error:
+        except QueueError as error:
             return Outcome(f"{what}: {safe(str(error))}", "bad")
         finally:
             self._busy_with = None
@@ -73,7 +73,7 @@ class ActionRunner:
         self._busy_with = what
         try:
             return await looking
-        except ResqueError as error:
+        except QueueError as error:
             return Outcome(f"{what}: {safe(str(error))}", "bad")
         finally:
             self._busy_with = None
@@ -117,7 +117,7 @@ class ActionRunner:
             return outcome
         except OutcomeUnknown:
             return Outcome(f"{plan.what}: {_UNKNOWN}", "bad")
-        except ResqueError as error:
+        except QueueError as error:
             return Outcome(f"{plan.what}: {safe(str(error))}", "bad")
         finally:
             self._busy_with = self._pace = None

@@ -36,8 +36,8 @@ from qtop.systems.resque.connection import ResqueSystem, System, forbidden
 from qtop.widgets import theme
 from queuecore.address import Address
 from queuecore.cooperative import in_turns
+from queuecore.errors import StoreError
 from queuecore.exchange import Operation
-from resque.errors import StoreError
 from resque.keys import Keys
 from resque.store.health import HealthReport
 from resque.store.strays import Strays

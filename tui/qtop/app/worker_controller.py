@@ -23,8 +23,8 @@ from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import counted, safe
 from queuecore import audit
 from queuecore.action_record import ActionRecord
+from queuecore.errors import QueueError
 from queuecore.exchange import Operation
-from resque.errors import ResqueError
 from resque.store import waiting_classes
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses
@@ -336,7 +336,7 @@ class LocalWorkerController:
         trail = ActionRecord(actor(), action, what[:200], self._app.keys.workers(), many, undo_s=0)
 
         async def note() -> None:
-            with suppress(ResqueError):
+            with suppress(QueueError):
                 await self._app.read(audit.note(self._app.keys, trail, many))
 
         self._app.run_worker(note(), group="record")

@@ -21,8 +21,8 @@ from qtop.text.safe import safe
 from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import Decide, JobRef, Result
+from queuecore.errors import OutcomeUnknown
 from queuecore.exchange import Operation
-from resque.errors import OutcomeUnknown
 from resque.keys import Keys
 from resque.store import failures, poison, queues
 from resque.store.failures import FAILED, Failure

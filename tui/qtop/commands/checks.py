@@ -13,7 +13,7 @@ from typing import Final
 from qtop.monitor.incidents.server_checks import Finding, argument, named
 from qtop.monitor.incidents.workers import troubles
 from qtop.text.safe import counted
-from resque.errors import (
+from queuecore.errors import (
     AuthRefused,
     BadUrl,
     Busy,
@@ -22,8 +22,8 @@ from resque.errors import (
     NotPersisting,
     NotRedis,
     OutOfMemory,
+    QueueError,
     ReadOnly,
-    ResqueError,
     TooManyClients,
     Unreachable,
     WrongType,
@@ -39,7 +39,7 @@ from resque.store.strays import Strays
 # What to do about an error of Redis, for those who ask `qtop doctor`.
 
 #: The first that fits; a subclass comes before its base.
-_REMEDIES: Final[tuple[tuple[type[ResqueError], str], ...]] = (
+_REMEDIES: Final[tuple[tuple[type[QueueError], str], ...]] = (
     (TooManyClients, "end clients that are not needed, or raise maxclients in its configuration"),
     (Unreachable, "correct the URL, or start Redis there"),
     (BadUrl, "correct the URL"),
@@ -56,7 +56,7 @@ _REMEDIES: Final[tuple[tuple[type[ResqueError], str], ...]] = (
 _OF_THE_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")
 
 
-def remedy(error: ResqueError) -> str:
+def remedy(error: QueueError) -> str:
     """What to do about an error, beside what its message says."""
     if isinstance(error, AuthRefused):
         right = "have the user's rights extended: `rights` names what is missing"
@@ -65,7 +65,7 @@ def remedy(error: ResqueError) -> str:
     return next(fitting, "see that this works first, then ask again")
 
 
-def is_of_the_login(error: ResqueError) -> bool:
+def is_of_the_login(error: QueueError) -> bool:
     """Whether an error says that nothing can be asked without another login."""
     is_refused = isinstance(error, AuthRefused)
     return is_refused and any(f"says: {code}" in str(error) for code in _OF_THE_LOGIN)
@@ -74,12 +74,12 @@ def is_of_the_login(error: ResqueError) -> bool:
 _SLOW_MS: Final = 50
 
 
-def failed(check: str, error: ResqueError) -> Finding:
+def failed(check: str, error: QueueError) -> Finding:
     """A check that could not be made."""
     return Finding(check, "UNKNOWN", str(error), remedy(error))
 
 
-def untold(why: ResqueError) -> Finding:
+def untold(why: QueueError) -> Finding:
     """A server that may not be asked about itself."""
     what = "version, role, memory, eviction, connections and persistence were not looked at"
     return Finding("server", "UNKNOWN", f"{what}: {why}", remedy(why))
@@ -122,7 +122,7 @@ def scripts(facts: ServerInfo) -> Finding:
     return Finding("scripts", "ERROR", str(facts.script_problem), what_to_do)
 
 
-def commands(refused: Mapping[str, ResqueError]) -> Finding:
+def commands(refused: Mapping[str, QueueError]) -> Finding:
     """Whether the server knows all commands."""
     unknown = sorted(name for name, why in refused.items() if isinstance(why, MissingCommand))
     if not unknown:
@@ -133,7 +133,7 @@ def commands(refused: Mapping[str, ResqueError]) -> Finding:
     return Finding("commands", "WARN", text, what_to_do)
 
 
-def rights(refused: Mapping[str, ResqueError] | None) -> Finding:
+def rights(refused: Mapping[str, QueueError] | None) -> Finding:
     """Whether all commands are allowed."""
     if refused is None:
         text = "cannot be found out: MULTI is refused or not there"

@@ -17,15 +17,8 @@ from typing import Any, Final, NoReturn
 import click
 
 import resque
-from resque.errors import (
-    BadOption,
-    BadUrl,
-    EncodeError,
-    NoClassError,
-    NoQueueError,
-    ResqueError,
-    StoreError,
-)
+from queuecore.errors import BadOption, BadUrl, EncodeError, QueueError, StoreError
+from resque.errors import NoClassError, NoQueueError
 
 # The process a command runs in: its standard streams, and what `ps` shows of it.
 
@@ -190,7 +183,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ResqueError as error:
+        except QueueError as error:
             from qtop.text.safe import safe
 
             click.echo(f"qtop: {safe(str(error))}", err=True)
@@ -199,7 +192,7 @@ class _Group(click.Group):
             ctx.exit(EXIT_INTERRUPTED)
 
 
-def _status(error: ResqueError) -> int:
+def _status(error: QueueError) -> int:
     if isinstance(error, BadUrl | BadOption | NoQueueError | NoClassError | EncodeError):
         return EXIT_USAGE
     return EXIT_UNREACHABLE if isinstance(error, StoreError) else EXIT_REFUSED

@@ -22,9 +22,9 @@ from qtop.config.settings import Given, Settings, resolve, warnings
 from qtop.text.redact import OPEN, Redactor
 from queuecore import times
 from queuecore.address import parse_url
+from queuecore.errors import NotRedis, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, drive, single
 from queuecore.lean import LeanStore
-from resque.errors import NotRedis, ResqueError, StoreError
 from resque.keys import Keys
 from resque.store.guard import Guard
 
@@ -54,7 +54,7 @@ class _FilterType(click.ParamType["Filter"]):
             return value
         try:
             return parse(value)
-        except ResqueError as error:
+        except QueueError as error:
             self.fail(str(error), param, ctx)
 
 
@@ -146,7 +146,7 @@ _PROGRESS_AFTER_S: Final = 0.5
 _ERASE: Final = "\r\x1b[K"
 
 
-class ChangeRefused(ResqueError):
+class ChangeRefused(QueueError):
     """A change was asked for with --read-only. Nothing was done."""
 
 

@@ -14,10 +14,10 @@ from qtop.commands.connection import Connection, connection_options
 from qtop.commands.terminal import require_terminal
 from qtop.config.settings import INTERVAL_S
 from queuecore.address import Address, parse_url
+from queuecore.errors import StoreError, WrongType
 from queuecore.exchange import Exchange
 from queuecore.home import state_folder
 from queuecore.lean import LeanStore
-from resque.errors import StoreError, WrongType
 from resque.keys import Keys
 
 _TIMEOUT_S = 5.0

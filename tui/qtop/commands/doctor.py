@@ -22,8 +22,8 @@ from qtop.monitor.incidents.server_checks import Finding
 from qtop.systems.resque.connection import skew_s
 from qtop.text.safe import pad, safe
 from queuecore.contact import contact
+from queuecore.errors import AuthRefused, MissingCommand, QueueError, Refused, StoreError
 from queuecore.exchange import Exchange
-from resque.errors import AuthRefused, MissingCommand, Refused, ResqueError, StoreError
 from resque.store import neighbours, registration, schedules, server_info, strays
 
 _PINGS: Final = 10
@@ -77,14 +77,14 @@ def findings(connection: Connection) -> Iterator[Finding]:
             yield from _answers(session)
             for check, find in _CHECKS:
                 yield from _tried(check, find, session)
-    except ResqueError as error:
+    except QueueError as error:
         yield Finding("connection", "ERROR", str(error), remedy(error))
 
 
 def _tried(check: str, find: DoctorCheck, session: Session) -> Iterator[Finding]:
     try:
         yield from find(session)
-    except ResqueError as error:
+    except QueueError as error:
         yield checks.failed(check, error)
 
 

@@ -30,7 +30,7 @@ from qtop.monitor.rows import FleetRows
 from qtop.systems.resque.scheduled_search import args_of
 from qtop.text.format import failure_class
 from qtop.text.safe import count, counted
-from resque.errors import ResqueError
+from queuecore.errors import QueueError
 from resque.scheduler import listing
 from resque.scheduler.listing import ScheduleListing
 from resque.scheduler.zones import local_zone
@@ -93,7 +93,7 @@ def fleet(session: Session) -> Iterator[Finding]:
     for check, find in parts:
         try:
             finding = find()
-        except ResqueError as error:
+        except QueueError as error:
             finding = checks.failed(check, error)
         if finding.level == "OK" and fleet_rows.totals.problems:
             # What was not read may hold it.

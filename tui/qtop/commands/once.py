@@ -19,7 +19,7 @@ from qtop.monitor.incidents.server import UNKNOWN
 from qtop.monitor.rows import CONDITIONS, FleetRows, QueueRow, Totals
 from qtop.text import format
 from qtop.text.safe import count, crop, how_many, pad, safe
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.store import health
 from resque.store.health import HealthReport
 

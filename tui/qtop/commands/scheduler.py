@@ -10,7 +10,7 @@ import click
 from qtop.commands.cli import become
 from qtop.commands.connection import Connection, connection_options, log_format_option
 from queuecore.address import parse_url
-from resque.errors import BadOption
+from queuecore.errors import BadOption
 from resque.worker.log import FORMAT
 
 

@@ -15,7 +15,7 @@ from qtop.config.file import settings_path
 from qtop.config.settings import Settings
 from qtop.text.safe import safe
 from queuecore.address import parse_url
-from resque.errors import BadUrl
+from queuecore.errors import BadUrl
 
 _COLUMNS = (
     OutputColumn("SETTING"),

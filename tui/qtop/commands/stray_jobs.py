@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtop.commands.connection import Session
 from qtop.commands.output import message
 from qtop.commands.unread import Unread
-from resque.errors import Refused, StoreError
+from queuecore.errors import Refused, StoreError
 from resque.store import strays
 from resque.store.strays import Strays
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from resque.errors import BadOption
+from queuecore.errors import BadOption
 
 _STREAMS = ("standard input", "standard output", "standard error")
 #: What `$TERM` says of a terminal on which nothing can be placed.

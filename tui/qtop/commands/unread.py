@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 from qtop.commands.connection import Session
 from qtop.commands.output import message
+from queuecore.errors import StoreError, Unreachable
 from queuecore.exchange import Operation
-from resque.errors import StoreError, Unreachable
 from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")

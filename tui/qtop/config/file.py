@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from queuecore.errors import BadOption
 from queuecore.home import expanded
-from resque.errors import BadOption
 
 #: A key as it may begin a line or name a table: bare or quoted, with dots between.
 _PART: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from qtop.monitor.rows import SILENT_AFTER_S
 from queuecore.action_record import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
-from resque.errors import BadOption
+from queuecore.errors import BadOption
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from qtop.local.launch import COMMAND_WORDS
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import unknown
 from queuecore.address import parse_url
-from resque.errors import BadUrl
+from queuecore.errors import BadUrl
 from resque.keys import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from resque.errors import ResqueError
+from queuecore.errors import QueueError
 from resque.store.queue_list import QueueList
 
 #: What may stand in braces in a command.
@@ -33,7 +33,7 @@ _RUN_SCRIPTS: Final = frozenset(
 _PLAIN: Final = re.compile(r"(?!-)[A-Za-z0-9_@%+:,./*!-]+")
 
 
-class BadOrder(ResqueError):
+class BadOrder(QueueError):
     """An order that cannot be carried out: the message says what to change."""
 
 
@@ -82,7 +82,7 @@ def recipe(order: LaunchRequest, *, url: str, namespace: str) -> LaunchCommand:
         raise BadOrder("no program can be given a queue's name with a NUL byte in it")
     try:
         QueueList.parse(order.queues)
-    except ResqueError as error:
+    except QueueError as error:
         raise BadOrder(str(error)) from None
     if not 1 <= order.count <= MOST_PER_START:
         raise BadOrder(f"how many? 1 to {MOST_PER_START} at a time")

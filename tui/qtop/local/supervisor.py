@@ -36,7 +36,7 @@ import psutil
 from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, StateFile
 from qtop.local.worker_slot import WorkerSlot
-from resque.errors import NoServer
+from queuecore.errors import NoServer
 from resque.worker import own_server
 
 _WISHES: Final = 0

@@ -10,7 +10,7 @@ from heapq import nlargest
 from typing import Final
 
 from qtop.systems.resque.connection import System
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.store import health
 from resque.store.health import HealthReport
 from resque.store.snapshot import Snapshot

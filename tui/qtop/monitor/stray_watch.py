@@ -8,7 +8,7 @@ from typing import Final
 
 from qtop.monitor.poller import nonsense, until
 from qtop.systems.resque.connection import System
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.keys import Keys
 from resque.store import strays
 from resque.store.strays import Strays

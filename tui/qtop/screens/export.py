@@ -22,9 +22,9 @@ from qtop.text.redact import OPEN
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import Box, InputField
 from queuecore import windows
+from queuecore.errors import StoreError
 from queuecore.job_refs import JobRef
 from queuecore.windows import Item, whole
-from resque.errors import StoreError
 
 if TYPE_CHECKING:
     from qtop.app.app import QtopApp

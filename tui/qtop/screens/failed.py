@@ -33,7 +33,7 @@ from qtop.systems.resque.failures import FailureQuery, FailureSearch, title
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.table import Table
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.store import failures
 from resque.store.failures import FAILED, Failure
 

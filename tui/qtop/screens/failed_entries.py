@@ -31,8 +31,8 @@ from qtop.text.safe import count, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.table import Table
 from queuecore import windows
+from queuecore.errors import StoreError
 from queuecore.windows import Item
-from resque.errors import StoreError
 from resque.store import failures
 from resque.store.failures import FAILED, Failure
 

@@ -19,7 +19,7 @@ from qtop.search.selection import JobSource
 from qtop.text.safe import safe
 from qtop.widgets.text_view import TextLine
 from queuecore import windows
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.store import failures
 from resque.store.failures import FAILED, Failure
 

@@ -25,7 +25,7 @@ from qtop.widgets.text_view import TextLine
 from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 
 # The lines that draw how the totals went since the console began.
 

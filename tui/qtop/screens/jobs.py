@@ -44,7 +44,7 @@ from qtop.widgets.columns import Column, figure
 from qtop.widgets.table import Table
 from qtop.widgets.text_view import TextLine
 from queuecore import windows
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 
 # One waiting job, or one item that was set aside, with everything in it.
 

@@ -14,7 +14,7 @@ from qtop.text.safe import safe
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, RowT
 from qtop.widgets.table import Table
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.store import delayed_windows
 from resque.store.delayed_windows import Page, Position
 

@@ -28,7 +28,7 @@ from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from qtop.widgets.text_view import TextLine, TextView
 from queuecore import windows
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.store import failures
 from resque.store.failures import Failure
 

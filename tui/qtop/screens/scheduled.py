@@ -42,7 +42,7 @@ from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.scheduler.zones import local_zone
 from resque.store.delayed_windows import Position
 

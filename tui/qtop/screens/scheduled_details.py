@@ -16,7 +16,7 @@ from qtop.systems.resque.scheduled_search import DueRow, ScheduleRow, chosen
 from qtop.text.safe import safe
 from qtop.widgets.text_view import TextLine
 from queuecore import windows
-from resque.errors import StoreError
+from queuecore.errors import StoreError
 from resque.scheduler.plan import next_firings
 from resque.store import delayed
 

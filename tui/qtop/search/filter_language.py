@@ -33,7 +33,7 @@ from typing import Final
 from qtop.search import fields as terms
 from qtop.search.fields import FIELDS, Subject, Test
 from qtop.text.safe import visible
-from resque.errors import ResqueError
+from queuecore.errors import QueueError
 
 # Regular expressions that cannot take for ever: their worst cost is known before they run.
 
@@ -200,7 +200,7 @@ _ALLOWED: Final = (
 )
 
 
-class BadFilter(ResqueError):
+class BadFilter(QueueError):
     """A filter that cannot be understood. The message says where, why, and what is allowed."""
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from queuecore import windows
+from queuecore.errors import StoreError
 from queuecore.exchange import Exchange, Operation
 from queuecore.windows import Extent, Stretch, read_item
-from resque.errors import StoreError
 
 #: An item comes whole up to here.
 LISTED_BYTES: Final = 65_536

@@ -23,15 +23,15 @@ from qtop.search.selection import JobSource
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import counted, safe
 from queuecore.bulk import Taking
+from queuecore.errors import EncodeError, QueueError
 from queuecore.windows import Item, whole
 from resque.codec import Payload, decode, decode_payload, encode, members
-from resque.errors import EncodeError, ResqueError
 from resque.store import failures
 
 # What becomes of a job that is edited: class, arguments or the whole payload.
 
 
-class BadPayload(ResqueError):
+class BadPayload(QueueError):
     """A payload that no worker could perform. The message says what is wrong."""
 
 
@@ -65,7 +65,7 @@ class Change:
             queue, payload = ("", b"") if isinstance(job, str) else job
         try:
             return Taking(0, raw, self.queue or queue, checked(self.of(payload)))
-        except (ValueError, ResqueError) as error:
+        except (ValueError, QueueError) as error:
             return str(error)
 
 
@@ -255,7 +255,7 @@ class _Signals:
 FORMAT: Final = 1
 
 
-class BadExport(ResqueError):
+class BadExport(QueueError):
     """A line that cannot be loaded. The message says why."""
 
 

@@ -12,10 +12,10 @@ from typing import Any, Final, Literal, TypeVar
 from qtop.search.fields import Subject, of_delayed, unlisted
 from qtop.search.filter_language import Filter, term
 from queuecore.active_job import unwrapped
+from queuecore.errors import Refused
 from queuecore.exchange import Exchange, Steps
 from queuecore.windows import Item
 from resque.codec import decode
-from resque.errors import Refused
 from resque.keys import Keys
 from resque.scheduler import delayed_actions, listing
 from resque.scheduler.cron import Cron

@@ -20,9 +20,9 @@ from qtop.monitor.rows import WorkerRow
 from qtop.text.safe import ago, counted, safe
 from queuecore import audit
 from queuecore.action_record import ActionRecord, Actor
+from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
-from resque.errors import ResqueError
 from resque.keys import Keys
 from resque.store import duplicates, lost, pruning, snapshot, stale, workers
 from resque.store.duplicates import Job
@@ -360,7 +360,7 @@ class WorkerPlans:
         action = "stop" if wish == "finish" else wish
         what = f"{counted(many, 'worker')} on {self._host}"
         trail = ActionRecord(self._actor, action, what, self._keys.workers(), many, undo_s=0)
-        with suppress(ResqueError):
+        with suppress(QueueError):
             await send(audit.note(self._keys, trail, many))
 
     def _take_off(
