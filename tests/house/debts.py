@@ -7,18 +7,14 @@ from typing import Final
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {
     "qtop.actions.runner": {"qtop.systems.resque.connection"},
-    "qtop.config.limits": {"qtop.monitor.rows"},
     "qtop.config.settings": {"qtop.local.launch"},
-    "qtop.local.usage": {"qtop.monitor.rows"},
     "qtop.screens.base": {"qtop.app.app"},
     "qtop.screens.dialogs": {"qtop.app.app"},
     "qtop.screens.export": {"qtop.app.app"},
     "qtop.screens.fitting": {"qtop.app.numbered"},
     "qtop.screens.links": {"qtop.app.app"},
     "qtop.screens.payload_editor": {"qtop.app.app"},
-    "qtop.search.failure_groups": {"qtop.monitor.rows"},
     "qtop.systems.resque.workers": {"qtop.monitor.rows"},
-    "qtop.text.format": {"qtop.monitor.drops", "qtop.monitor.rows"},
 }
 #: Files that import each other.
 CIRCLES: Final[list[set[str]]] = [
@@ -83,6 +79,7 @@ STORE: Final[set[str]] = {
     "qtop.monitor.poller",
     "qtop.monitor.rates",
     "qtop.monitor.row_builder",
+    "qtop.monitor.row_text",
     "qtop.monitor.rows",
     "qtop.monitor.state",
     "qtop.monitor.stray_watch",
@@ -101,6 +98,5 @@ STORE: Final[set[str]] = {
     "qtop.search.failure_groups",
     "qtop.search.fields",
     "qtop.search.selection",
-    "qtop.text.format",
     "qtop.widgets.bars",
 }
