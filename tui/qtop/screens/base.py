@@ -24,7 +24,8 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.filter_input import FilterInput
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine, TextView
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextView
 
 #: Terminals drop longer clipboards, or the connection.
 MOST_COPIED: Final = 74_000

@@ -42,7 +42,7 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, figure
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore import windows
 from queuecore.errors import StoreError
 

@@ -27,7 +27,7 @@ from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 
 # One verdict: the whole sentence, and what to do.

@@ -27,7 +27,8 @@ from qtop.systems.resque.payloads import (
 from qtop.systems.resque.queues import JobRow, fetch
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine, TextView
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextView
 from queuecore import windows
 from queuecore.errors import StoreError
 from resque.store import failures
