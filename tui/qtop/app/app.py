@@ -9,8 +9,9 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from textual import events
 from textual.app import App
@@ -19,7 +20,6 @@ from textual.keys import _character_to_key
 from textual.screen import Screen
 from textual.timer import Timer
 
-from qtop.app import numbered
 from qtop.app.lifecycle import Lifeline
 from qtop.app.terminal.driver import AsciiDriver, TerminalDriver
 from qtop.config.settings import Settings
@@ -30,7 +30,7 @@ from qtop.monitor.incidents.incident import Link
 from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
-from qtop.screens.base import ConsoleScreen, ListScreen
+from qtop.screens.base import ConsoleScreen, ListScreen, RowsScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.systems.resque.connection import ResqueSystem, System, forbidden
 from qtop.widgets import theme
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from qtop.app.action_controller import ActionController
     from qtop.monitor.poller import Poller
     from qtop.monitor.state import ConsoleState
-    from qtop.screens.links import Step
     from qtop.systems.resque.connection import System
     from resque.keys import Keys
 
@@ -189,6 +188,15 @@ class Habits(Lifeline):
 
 T = TypeVar("T")
 
+
+class Step(NamedTuple):
+    """From which numbered screen to which one a link led, and which filter it set there."""
+
+    left: str
+    reached: str
+    filter: str
+
+
 #: How long the console waits at its end for workers that finish: what takes longer does so by
 #: itself.
 FINISH_S: Final = 2.0
@@ -200,6 +208,26 @@ def _action(action_id: str) -> str:
     """What Textual runs for a key that works everywhere."""
     place = action_id.removeprefix("show_")
     return f"show('{place}')" if place in keymap.SCREENS else action_id
+
+
+def _maker(name: str) -> Callable[[], Screen[Any]]:
+    """What makes the screen that a digit shows. Its module is imported when it is first shown: each
+    costs some 20 ms, and the first frame must not wait for it."""
+
+    def make() -> Screen[Any]:
+        module = import_module(f"qtop.screens.{name}")
+        screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
+        return screen
+
+    return make
+
+
+def _load_the_rest() -> None:
+    """Import what the first frame did not wait for. Takes some 300 ms."""
+    from qtop.screens.fitting import load_screens
+
+    load_screens()
+    import_module("qtop.app.action_controller")
 
 
 class QtopApp(Habits):
@@ -225,7 +253,9 @@ class QtopApp(Habits):
     TITLE = "qtop"
     ENABLE_COMMAND_PALETTE = False
     DEFAULT_MODE = "overview"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = numbered.modes()
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        name: _maker(name) for name in keymap.SCREENS
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
         for a in keymap.of({"everywhere"})
@@ -256,8 +286,8 @@ class QtopApp(Habits):
         self.last_word: tuple[str, str] = ("", "")
         #: The page that the last result is for; None: every one.
         self._word_page: ConsoleScreen | None = None
-        #: The way that leads went, for the way back.
-        self.steps: list[Step] = []
+        #: The links that were followed, for the way back.
+        self._steps: list[Step] = []
         self._first_workers = tuple(workers)
         self._require = tuple(require)
         self._source = source
@@ -388,7 +418,7 @@ class QtopApp(Habits):
 
     async def _begin(self) -> None:
         """Load what the first frame and the first look did not wait for."""
-        await asyncio.to_thread(numbered.load)
+        await asyncio.to_thread(_load_the_rest)
         if not self._read_only:
             await self.actions.local.start_first(self._first_workers)
 
@@ -419,7 +449,7 @@ class QtopApp(Habits):
 
     def action_show(self, name: Where) -> None:
         """Show one of the numbered screens itself, not what was opened from it."""
-        self.steps.clear()
+        self._steps.clear()
         if name != self.current_mode:
             self.switch_mode(name)
         while len(self.screen_stack) > 1:
@@ -427,6 +457,36 @@ class QtopApp(Habits):
         front = self.screen
         if isinstance(front, ListScreen) and front.table.is_mounted:
             front.set_focus(front.table)
+
+    async def follow(self, link: Link) -> None:
+        """Show a numbered screen with the cursor on a row; where there is no such row, with the
+        filter set. The way back is remembered."""
+        left = self.current_mode
+        await self.switch_mode(link.place)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        screen = self.screen
+        if not isinstance(screen, RowsScreen):
+            return
+        screen.show(self.state.view())
+        screen.set_filter("")
+        found = link.key is not None and screen.table.move_to(link.key)
+        if not found:
+            screen.set_filter(link.filter)
+        if left != link.place:
+            self._steps.append(Step(left, link.place, screen.filter.text))
+        if not found and link.key is not None and not link.filter:
+            self.say("it is no longer there", "dim")
+
+    def way_back(self, filter_text: str) -> str | None:
+        """The numbered screen from which a link led to this one, once; None where none did, or
+        where another filter than the link's is set."""
+        step = self._steps[-1] if self._steps else None
+        if step is None or step.reached != self.current_mode:
+            return None
+        if filter_text not in ("", step.filter):
+            return None
+        return self._steps.pop().left
 
     def action_help(self) -> None:
         """Show the keys, those of the screen in front first."""
@@ -438,11 +498,10 @@ class QtopApp(Habits):
     def action_palette(self) -> None:
         """Offer everything that can be done on the screen in front."""
         from qtop.screens.help import PaletteScreen
-        from qtop.screens.links import follow
 
         def chosen(action: Action | Link | None) -> None:
             if isinstance(action, Link):
-                self.run_worker(follow(self, action), group="lead")
+                self.run_worker(self.follow(action), group="lead")
             elif action is not None:
                 # Textual calls ? by its name, and hears it by no other.
                 key = action.keys[0]

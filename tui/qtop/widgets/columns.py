@@ -4,16 +4,19 @@ A `Line` says what stands on one line of the screen. Two lines compared give the
 be painted again, which is what keeps a console over ssh quiet.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from rich.style import Style
-from textual.color import Color
-from textual.widget import Widget
 
 from qtop.text.safe import ELLIPSIS, Align, crop, pad, unknown
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
 
 RowT = TypeVar("RowT")
 
@@ -323,6 +326,9 @@ def toned(widget: Widget, *tones: str) -> Style:
 
 @lru_cache(maxsize=256)
 def _style(look: _Look, color: str, background: str) -> Style:
+    # Imported here: the texts of cells are made without Textual.
+    from textual.color import Color
+
     return Style.parse(look.attributes) + Style(
         color=Color.parse(color).rich_color if color else None,
         bgcolor=Color.parse(background).rich_color if background else None,
