@@ -34,6 +34,10 @@ class Item:
         return len(self.raw) < self.size
 
 
+#: An item as scripts return it: whole, or its beginning, size and SHA-1.
+ItemReply = bytes | list[bytes | int]
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Some items of a list, in order, and how long the whole list is."""
@@ -58,7 +62,7 @@ class Stretch:
     however many there are; `length` is that of the whole list."""
 
     length: int
-    replies: Sequence[bytes | list[bytes | int]]
+    replies: Sequence[ItemReply]
 
     def item(self, offset: int) -> Item:
         """One of the items. O(its bytes)."""
@@ -83,7 +87,7 @@ def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Win
     return seen.then(lambda found: Window(found.length, tuple(map(read_item, found.replies))))
 
 
-def read_item(reply: bytes | list[bytes | int]) -> Item:
+def read_item(reply: ItemReply) -> Item:
     """An item as scripts return it: whole, or its beginning, size and SHA-1."""
     if isinstance(reply, bytes):
         return whole(reply)

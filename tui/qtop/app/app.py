@@ -37,7 +37,7 @@ from qtop.widgets import theme
 from queuecore.address import Address
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
-from queuecore.exchange import Operation
+from queuecore.exchange import Exchange, Operation
 from resque.keys import Keys
 from resque.store.health import HealthReport
 from resque.store.strays import Strays
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from qtop.app.action_controller import ActionController
+    from qtop.model.job import JobSource
+    from qtop.model.job_list import JobList
     from qtop.monitor.poller import Poller
     from qtop.monitor.state import ConsoleState
     from qtop.systems.resque.connection import System
@@ -544,8 +546,18 @@ class QtopApp(Habits):
             # What was just put back is to leave the screen.
             self._strays.poke()
 
+    def jobs(self, source: JobSource) -> JobList:
+        """A list of jobs, to be read with `read`. No round trip."""
+        # Imported here: the first frame lists none.
+        from qtop.systems.resque.job_lists import job_list
+
+        return job_list(self.keys, source)
+
     async def read(self, operation: Operation[T]) -> T:
         """Read something for a screen. Raises StoreError."""
         if self._source is None:
             raise RuntimeError("nothing can be read before the first frame")
+        if isinstance(operation, Exchange) and not operation.commands:
+            # What is known already needs no connection.
+            return operation.parse([])
         return await self._source.run(operation)

@@ -12,11 +12,12 @@ import click
 from qtop.commands.connection import Connection, Session
 from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
 from qtop.config.limits import UndoLimits
-from qtop.search.fields import of_failure
+from qtop.model.job import FAILED, Job, JobSource
+from qtop.model.job_list import LISTED_BYTES
 from qtop.search.filter_language import Filter
-from qtop.search.list_walk import LISTED_BYTES
-from qtop.search.selection import Hit, JobSource, Scanned, Selection, scan
+from qtop.search.selection import Hit, Scanned, Selection, scan
 from qtop.systems.resque.connection import operator_identity as actor
+from qtop.systems.resque.job_reader import engine_failure, failed_job, list_key
 from qtop.text.safe import safe
 from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord
@@ -24,8 +25,7 @@ from queuecore.bulk import Decide, JobRef, Result
 from queuecore.errors import OutcomeUnknown
 from queuecore.exchange import Operation
 from resque.keys import Keys
-from resque.store import failures, poison, queues
-from resque.store.failures import FAILED, Failure
+from resque.store import poison, queues
 from resque.store.lock_freeing import Leaving, and_free, noting
 
 #: Does the action to what is marked.
@@ -105,7 +105,7 @@ def act(
             actor(),
             verb.name,
             f"{source}, filter {wanted.text}" if wanted.text else str(source),
-            source.key(session.keys),
+            list_key(session.keys, source),
             len(chosen.marks),
             queue=source.queue,
             undo_s=undo_s,
@@ -122,30 +122,30 @@ def _choose(
     spare_poisoned: bool,
 ) -> tuple[Selection, Scanned]:
     chosen = Selection()
-    suspects: list[tuple[Hit, Failure, str | None]] = []
-    now = session.now()
+    suspects: list[tuple[Job, str | None]] = []
 
     def take(hit: Hit) -> None:
-        refused = None if hit.item.is_cut else refusal(hit.item.raw)
-        if spare_poisoned and hit.failure is not None and poison.may_be(hit.failure):
+        job = hit.job
+        refused = None if job.item.is_cut else refusal(job.item.raw)
+        if spare_poisoned and poison.may_be(engine_failure(job)):
             # Without its whole bytes: there may be many.
-            failure = failures.read(windows.beginning(hit.item, LISTED_BYTES), hit.place)
-            cut = Hit(failure.item, hit.place, of_failure(failure, now), failure)
-            suspects.append((cut, failure, refused))
+            cut = failed_job(windows.beginning(job.item, LISTED_BYTES), job.place or 0)
+            suspects.append((cut, refused))
         else:
-            chosen.add(hit, refused)
+            chosen.add(job, refused)
 
-    scanned = session.run(scan(session.keys, source, wanted, now, take))
+    jobs = session.jobs(source, newest_first=True)
+    scanned = session.run(scan(jobs, wanted, session.now(), take))
     poisoned: dict[str, int] = {}
     # Whoever selects a single one means it.
     if scanned.matched > 1:
-        entries = [failure for _, failure, _ in suspects]
+        entries = [engine_failure(job) for job, _ in suspects]
         poisoned = session.run(poison.among(session.keys, entries, list_name=source.name))
-    for hit, _, refused in suspects:
-        if hit.item.sha in poisoned:
+    for job, refused in suspects:
+        if job.id in poisoned:
             chosen.spared += 1
         else:
-            chosen.add(hit, refused)
+            chosen.add(job, refused)
     return chosen, scanned
 
 
@@ -259,9 +259,9 @@ def taken(
 ) -> Operation[Result]:
     """Take items off their list; with waiting jobs go the locks of Ruby's plug-ins."""
     if source.kind != "queue":
-        return bulk.take(keys, source.key(keys), marks, decide, trail)
+        return bulk.take(keys, list_key(keys, source), marks, decide, trail)
     leaving = Leaving(keys, source.name)
-    taking = bulk.take(keys, source.key(keys), marks, noting(leaving, decide), trail)
+    taking = bulk.take(keys, list_key(keys, source), marks, noting(leaving, decide), trail)
     return and_free(taking, leaving)
 
 

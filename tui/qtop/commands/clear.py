@@ -17,8 +17,9 @@ from qtop.commands.connection import (
     yes_option,
 )
 from qtop.commands.output import counted, json_line, line, message
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
 from qtop.systems.resque.connection import operator_identity as actor
+from qtop.systems.resque.job_reader import list_key
 from qtop.text.safe import safe
 from queuecore import windows
 from queuecore.action_record import ActionRecord
@@ -56,7 +57,7 @@ def command(source: JobSource, connection: Connection, remove: bool, **options: 
         if not chosen.dry_run:
             session.refuse_if_read_only()
         session.refuse_if_sidekiqs(filter(None, [source.queue]), failures=source.kind == "failed")
-        seen = session.run(windows.extent(source.key(session.keys)))
+        seen = session.run(windows.extent(list_key(session.keys, source)))
         what = f"{counted(seen.length, source.noun)} in {safe(str(source))}"
         if chosen.dry_run:
             _trail(session, source, seen, remove)  # says so if it cannot be undone
@@ -75,7 +76,7 @@ def command(source: JobSource, connection: Connection, remove: bool, **options: 
         if remove:
             change = removal.remove(session.keys, source.name, seen, trail)
         else:
-            key = source.key(session.keys)
+            key = list_key(session.keys, source)
             change = windows.clear_to(session.keys, key, seen, trail=trail)
         if source.kind == "queue":
             change = and_free_all(session.keys, source.name, change)
@@ -91,7 +92,7 @@ def _action(remove: bool) -> str:
 
 
 def _trail(session: Session, source: JobSource, seen: Extent, remove: bool) -> ActionRecord:
-    key = source.key(session.keys)
+    key = list_key(session.keys, source)
     size = session.run(removal.size_bytes(key)) if seen.length else 0
     if size is None:
         message("how large it is is unknown: an undo keeps it, whatever its size")

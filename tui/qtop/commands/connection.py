@@ -29,8 +29,8 @@ from resque.keys import Keys
 from resque.store.guard import Guard
 
 if TYPE_CHECKING:
-    pass
-    pass
+    from qtop.model.job import JobSource
+    from qtop.model.job_list import JobList
     from qtop.search.filter_language import Filter
 
 
@@ -210,6 +210,13 @@ class Session:
         """Raises ChangeRefused with --read-only."""
         if writes and self.is_read_only:
             raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
+
+    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
+        """A list of jobs; `newest_first` lists it from its end. No round trip."""
+        # Imported here: not all commands list jobs.
+        from qtop.systems.resque.job_lists import job_list
+
+        return job_list(self.keys, source, newest_first=newest_first)
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""

@@ -23,9 +23,11 @@ from qtop.commands.connection import (
 )
 from qtop.commands.output import counted, line, message
 from qtop.commands.unread import Unread
+from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, JobSource, scan
+from qtop.search.selection import Hit, scan
 from qtop.systems.resque.connection import operator_identity as actor
+from qtop.systems.resque.job_reader import list_key
 from qtop.systems.resque.payloads import BadExport, Exported, line_of, read_line
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
@@ -62,19 +64,11 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
 
         def write(hit: Hit) -> None:
             nonlocal written
-            file.write(line_of(hit.item, source, redactor, place=hit.place) + "\n")
+            job = hit.job
+            file.write(line_of(job.item, source, redactor, place=job.place or 0) + "\n")
             written += 1
 
-        is_failed = source.kind == "failed"
-        look = scan(
-            session.keys,
-            source,
-            wanted,
-            session.now(),
-            write,
-            from_head=not is_failed,
-            whole=True,
-        )
+        look = scan(session.jobs(source), wanted, session.now(), write, whole=True)
         unread.try_to(session, f"what else is in {source}", look)
     message(f"written {counted(written, source.noun)}")
     unread.leave()
@@ -161,7 +155,8 @@ def load_file(
             confirm(f"load {counted(total, 'item')}")
         done = 0
         for source, lines in plan.items():
-            key, queue = source.key(session.keys), source.name if source.kind == "queue" else None
+            key = list_key(session.keys, source)
+            queue = source.name if source.kind == "queue" else None
             trail = ActionRecord(
                 actor(), "load", f"{source} from a file", key, len(lines), undo_s=0
             )

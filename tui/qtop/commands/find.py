@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -23,20 +23,20 @@ from qtop.commands.lists import tell
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
-from qtop.monitor.rows import age_at, unregistered_rows
-from qtop.search.fields import Subject, of_delayed, of_hand, text_of
+from qtop.model.job import JobSource, SourceKind, age_at
+from qtop.model.job_list import Entry
+from qtop.monitor.rows import unregistered_rows
+from qtop.search.fields import Subject, of_job, text_of
 from qtop.search.filter_language import Filter
-from qtop.search.list_walk import LISTED_BYTES
-from qtop.search.selection import Hit, JobSource, scan
-from qtop.search.selection import SourceKind as SourceKind
+from qtop.search.selection import Hit, scan, through
 from qtop.systems.resque import stray_jobs
+from qtop.systems.resque.job_reader import running_job
 from qtop.systems.resque.stray_jobs import StrayJob
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, safe
 from queuecore.exchange import Operation, Steps
-from resque.store import delayed_windows, failures, snapshot
+from resque.store import failures, snapshot
 from resque.store.delayed import ASIDE
-from resque.store.delayed_windows import DelayedEntry
 from resque.store.snapshot import Snapshot
 from resque.store.strays import Stray, StrayKind, Strays
 from resque.store.workers import Record
@@ -159,11 +159,11 @@ class _Search:
         for each in seen.workers or ():
             if each.record is not None and not each.record.is_unread:
                 elapsed_s = age_at(seen.server_time, each.record.run_at)
-                yield _of_record(each.record, each.identity.text, elapsed_s)
+                yield _of_record(each.record, each.identity.text, elapsed_s, self._now)
         for row in unregistered_rows(self._strays, seen):
             if row.record is not None:
                 more = ", on no register"
-                yield _of_record(row.record, row.identity.text, row.elapsed_s, more)
+                yield _of_record(row.record, row.identity.text, row.elapsed_s, self._now, more)
 
     def failed(self) -> bool:
         """The failures, in all their lists, and what is kept for undos and of retries."""
@@ -196,24 +196,16 @@ class _Search:
         return bool(self._limit) and len(self._found) >= self._limit
 
     def _delayed(self) -> Steps[bool]:
-        is_whole = True
+        def visit(entry: Entry) -> bool:
+            job, due = entry.job, entry.job.due
+            if due is None or job.ref is None:
+                self._unread.note(f"delayed jobs of {'' if due is None else due.stamp}", _NO_LIST)
+                return True
+            due_s = due.at - self._now.timestamp()
+            how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
+            return self._take(_Found("delayed", how, of_job(job, self._now), job.item.raw))
 
-        def visit(parked: Sequence[DelayedEntry], done: int, total: int) -> bool:
-            nonlocal is_whole
-            is_whole = all(map(self._take, self._of_parked(parked)))
-            return is_whole
-
-        yield from delayed_windows.walk(self._keys, visit, max_bytes=LISTED_BYTES)
-        return is_whole
-
-    def _of_parked(self, parked: Sequence[DelayedEntry]) -> Iterator[_Found]:
-        for each in parked:
-            if each.job is None:
-                self._unread.note(f"delayed jobs of {each.moment.stamp}", _NO_LIST)
-            else:
-                due_s = each.moment.at - self._now.timestamp()
-                how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
-                yield _Found("delayed", how, of_delayed(each.job, due_s), each.job.item.raw)
+        return through(self._session.jobs(JobSource("delayed", "")).walk(), visit)
 
     def _scan(self, source: JobSource) -> bool:
         """Look through a list, the next jobs first, but the newest failures."""
@@ -225,16 +217,8 @@ class _Search:
 
         # One more than there is room for tells that there are more.
         room = self._limit - len(self._found) + 1 if self._limit else 0
-        is_queue = source.kind == "queue"
-        look = scan(
-            self._keys,
-            source,
-            self._wanted,
-            self._now,
-            take,
-            limit=room,
-            from_head=is_queue,
-        )
+        jobs = self._session.jobs(source, newest_first=source.kind != "queue")
+        look = scan(jobs, self._wanted, self._now, take, limit=room)
         scanned = self._try_to(str(source), look)
         self.too_large += 0 if scanned is None else scanned.too_large
         return is_whole
@@ -246,20 +230,24 @@ def _source(stray: Stray) -> JobSource:
 
 
 def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
-    if hit.failure is not None:
-        age_s = age_at(now, hit.failure.failed_at)
+    job = hit.job
+    if source.kind == "failed":
+        age_s = age_at(now, job.failed_at)
         how = "failed" if age_s is None else f"failed {ago(age_s)} ago"
     elif source.kind == "queue":
-        how = "next" if hit.place == 0 else f"after {hit.place:,}"
+        how = f"after {job.place:,}" if job.place else "next"
     else:
         how = "set aside"
-    return _Found(str(source), how, hit.subject, hit.item.raw)
+    return _Found(str(source), how, hit.subject, job.item.raw)
 
 
-def _of_record(record: Record, worker: str, elapsed_s: float | None, more: str = "") -> _Found:
+def _of_record(
+    record: Record, worker: str, elapsed_s: float | None, now: datetime, more: str = ""
+) -> _Found:
     how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
     raw = record.raw if record.payload is None else record.payload
-    return _Found(f"worker {worker}", how + more, of_hand(record, worker), raw)
+    subject = of_job(running_job(record, worker), now)
+    return _Found(f"worker {worker}", how + more, subject, raw)
 
 
 def _cells(found: _Found) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from qtop.commands.connection import (
     json_option,
     yes_option,
 )
+from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import JobSource
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRef, Result, Taking

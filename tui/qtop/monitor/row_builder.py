@@ -10,6 +10,7 @@ from itertools import repeat
 from typing import Final
 
 from qtop.config.limits import SILENT_AFTER_S
+from qtop.model.job import age_at, failure_rows
 from qtop.monitor.drops import Drops, DropWatch
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
@@ -18,11 +19,10 @@ from qtop.monitor.rows import (
     QueueRow,
     Totals,
     WorkerRow,
-    age_at,
     condition,
     empty_in_s,
-    failure_rows,
 )
+from qtop.systems.resque.job_reader import JobMemory
 from queuecore.cooperative import Slices, at_once
 from resque.errors import NoQueueError
 from resque.store.next_jobs import waiting_since
@@ -69,6 +69,7 @@ class RowBuilder:
         self._local_host = local_host
         self._silent_after_s = silent_after_s
         self._before: tuple[Snapshot, float] | None = None
+        self._jobs = JobMemory()
         self._pasts: dict[str, _Past] = {}
         self._processed = CounterWindow()
         self._failed = CounterWindow()
@@ -111,7 +112,8 @@ class RowBuilder:
         known_serving = None if workers is None else serving
         queues = yield from self._queues(snapshot, at_mono, known_serving, drops)
         seen = snapshot.failures
-        failures = None if seen is None else failure_rows(seen, snapshot.server_time)
+        jobs = None if seen is None else self._jobs.jobs(seen)
+        failures = None if jobs is None else failure_rows(jobs, snapshot.server_time)
         fleet = FleetRows(snapshot.server_time, queues, workers, failures, totals)
         self._before = (snapshot, at_mono)
         return fleet

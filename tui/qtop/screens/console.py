@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
     from qtop.local.workers import LocalWorkers
+    from qtop.model.job import JobSource
+    from qtop.model.job_list import JobList
     from qtop.monitor.incidents.incident import Link
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
@@ -66,6 +68,9 @@ class Console(Protocol):
 
     async def read(self, operation: Operation[T]) -> T:
         """Read from Redis. Raises StoreError."""
+
+    def jobs(self, source: JobSource) -> JobList:
+        """A list of jobs, to be read with `read`."""
 
     def look_now(self, *, after_deed: bool = False) -> None:
         """Poll without waiting for the interval; after an action, its record first."""

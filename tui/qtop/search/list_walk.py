@@ -10,16 +10,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from qtop.model.job_list import LISTED_BYTES, Ask, Entry, Walk
 from queuecore import windows
 from queuecore.errors import StoreError
-from queuecore.exchange import Exchange, Operation
-from queuecore.windows import Extent, Stretch, read_item
+from queuecore.exchange import Operation
+from queuecore.windows import Extent, ItemReply, Stretch, read_item
 
-#: An item comes whole up to here.
-LISTED_BYTES: Final = 65_536
 #: The first window is small: it is what somebody waits for.
 _FIRST_ITEMS: Final = 250
 #: Later ones carry about so much. Reaching the middle of a list takes Redis as long as carrying it.
@@ -28,40 +26,37 @@ _MOST_ITEMS: Final = 4_000
 _FEWEST_ITEMS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One window to read. `first` is the place of its first item, `end` where what was seen before
-    begins; both are unknown (-1) for the newest window."""
-
-    exchange: Exchange[Stretch]
-    first: int = -1
-    end: int = -1
-
-
-class Walk:
-    """One way through a list.
+class ListWalk:
+    """One way through a list of Redis, from its newest item to its oldest.
 
     Args:
         key: The list.
-        floor: What lies before this place is not looked at; the item just before it is `anchor`
-            (SHA-1), if the list is still the one it was.
+        entry: Makes an entry of an item and its place.
+        since: What was there before is not looked at, if the list is still the one it was.
     """
 
-    def __init__(self, key: bytes, *, floor: int = 0, anchor: str | None = None) -> None:
+    def __init__(
+        self, key: bytes, entry: Callable[[ItemReply, int], Entry], since: Extent | None = None
+    ) -> None:
         self._key = key
-        self._floor = floor
-        self._floor_anchor = anchor
+        self._entry = entry
+        self._floor = 0 if since is None else since.length
+        self._floor_anchor = None if since is None else since.last
         # The anchor is read as well, to see whether it is still there.
-        self._lowest = floor - (anchor is not None)
+        self._lowest = self._floor - (self._floor_anchor is not None)
         self._asked_to: int | None = None
         self._anchor: str | None = None
         self._page = _FIRST_ITEMS
+        self._newest: str | None = None
         #: How long the list was at the beginning.
         self.length: int | None = None
-        #: SHA-1 of the newest item then.
-        self.newest: str | None = None
         #: The list changed so much that items may have been missed or met twice.
         self.is_broken = False
+
+    @property
+    def extent(self) -> Extent:
+        """How long the list was at the beginning, and its newest item then."""
+        return Extent(self.length or 0, self._newest)
 
     @property
     def done(self) -> int:
@@ -83,15 +78,15 @@ class Walk:
         seen = windows.stretch(self._key, first, end, max_bytes=LISTED_BYTES)
         return Ask(seen, first, end)
 
-    def take(self, ask: Ask, seen: Stretch) -> Iterator[tuple[bytes | list[bytes | int], int]]:
-        """What is new in a window, newest first, each with its place. Raises nothing; look at
-        `is_broken` at the end."""
+    def take(self, ask: Ask, seen: Stretch) -> Iterator[Entry]:
+        """What is new in a window, newest first. Raises nothing; look at `is_broken` at the
+        end."""
         replies = seen.replies
         first, fresh = ask.first, len(replies)
         if ask.first < 0:
             self.length = seen.length
             first = seen.length - len(replies)
-            self.newest = read_item(replies[-1]).sha if replies else None
+            self._newest = read_item(replies[-1]).sha if replies else None
             self._asked_to = max(first, self._lowest)
             self.is_broken = seen.length < self._floor
         else:
@@ -102,7 +97,7 @@ class Walk:
         if first <= self._lowest and self._floor_anchor is not None:
             self._check_floor(seen, first)
         begin = max(0, self._floor - first)
-        return ((replies[at], first + at) for at in reversed(range(begin, fresh)))
+        return (self._entry(replies[at], first + at) for at in reversed(range(begin, fresh)))
 
     def _fresh(self, ask: Ask, seen: Stretch) -> int:
         """How many items of a window come before the one that was seen last."""
@@ -138,8 +133,8 @@ _LOOKS_AT_CLOCK_EVERY: Final = 16
 #: How often people are told how far it is.
 _TELL_EVERY_S: Final = 0.2
 
-#: Looks at an item as a stretch holds it, and at its place.
-Visit = Callable[[bytes | list[bytes | int], int], Any]
+#: Looks at an entry.
+Visit = Callable[[Entry], Any]
 
 
 class Read(Protocol):
@@ -159,28 +154,28 @@ async def walk(
     clock: Callable[[], float] = time.perf_counter,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Show every item to `visit`, newest first.
+    """Show every entry to `visit`, in the order of the walk.
 
     While one window is looked into the next one is fetched, after a rest half as long as the last
     one took, with its way through the network: Redis has time for others. May be cancelled at any
     moment.
 
     Args:
-        tell: Told now and then, and at the end, how many items of how many were seen.
-        settle: Awaited after each window, to read what its items make necessary.
+        tell: Told now and then, and at the end, how many of how many were seen.
+        settle: Awaited after each window, to read what its entries make necessary.
 
     Raises StoreError.
     """
 
-    async def fetch(ask: Ask, rest_s: float) -> tuple[Stretch, float]:
+    async def fetch(ask: Ask, rest_s: float) -> tuple[Any, float]:
         if rest_s > 0:
             await rest(rest_s)
         began_s = clock()
-        seen = await read(ask.exchange)
+        seen = await read(ask.work)
         return seen, clock() - began_s
 
     ask = way.ask()
-    coming: asyncio.Task[tuple[Stretch, float]] | None = None
+    coming: asyncio.Task[tuple[Any, float]] | None = None
     try:
         took_s = tell_at_s = 0.0
         while ask is not None:
@@ -189,8 +184,8 @@ async def walk(
             seen_before, ask = way.done, way.ask()
             coming = None if ask is None else asyncio.create_task(fetch(ask, took_s * REST))
             until_s = clock() + SLICE_S
-            for count, (reply, place) in enumerate(fresh, 1):
-                visit(reply, place)
+            for count, entry in enumerate(fresh, 1):
+                visit(entry)
                 if count % _LOOKS_AT_CLOCK_EVERY == 0 and clock() > until_s:
                     await asyncio.sleep(0)
                     until_s = clock() + SLICE_S
@@ -215,13 +210,23 @@ _LEAST_REST_S: Final = 1.0
 _REST: Final = 4.0
 
 
+class Followed(Protocol):
+    """What a follower asks of a list."""
+
+    def extent(self) -> Operation[Extent]:
+        """What is in it now."""
+
+    def walk(self, since: Extent | None = None) -> Walk:
+        """A way through it, or through what came since an extent."""
+
+
 class Follower:
-    """Shows the items of a list to somebody, newest first, and later those that are new.
+    """Shows the entries of a list, newest first, and later those that are new.
 
     Args:
-        key: The list.
-        begin: Called when a walk through the whole list begins; gives who looks at its items, and
-            later at the newcomers. When the list has lost items, or the like, there is another.
+        jobs: The list.
+        begin: Called when a walk through the whole list begins; gives what looks at its entries,
+            and later at the newcomers. When the list has lost some, or the like, there is another.
         finish: Called when such a walk is over.
         clock: Monotonic seconds.
         sleep: Waits for some seconds, and for those who go first.
@@ -229,13 +234,13 @@ class Follower:
 
     def __init__(
         self,
-        key: bytes,
+        jobs: Followed,
         begin: Callable[[], Visit],
         finish: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._key = key
+        self._jobs = jobs
         self._begin = begin
         self._finish = finish
         self._clock = clock
@@ -248,7 +253,7 @@ class Follower:
         self.is_running = False
         #: A walk through the whole list is under way.
         self.is_walking = False
-        #: Items seen of those there were, by the walk under way or the last one.
+        #: Entries seen of those there were, by the walk under way or the last one.
         self.done, self.of = 0, 0
         #: Why the last look failed.
         self.problem: str | None = None
@@ -275,17 +280,17 @@ class Follower:
             self.is_running = self.is_walking = False
 
     async def _follow(self, read: Read, tell: Callable[[], None]) -> bool:
-        now = await read(windows.extent(self._key))
+        now = await read(self._jobs.extent())
         before = self._extent
         if now == before:
             return False
         if before is not None and self._visit is not None and now.length > before.length > 0:
             # Until the end of it, the old extent holds: newcomers that were missed come again.
             self._extent = None
-            way = Walk(self._key, floor=before.length, anchor=before.last)
+            way = self._jobs.walk(before)
             await walk(read, way, self._visit, rest=self._sleep)
             if not way.is_broken:
-                self._extent = _extent_of(way)
+                self._extent = way.extent
                 return True
         await self._sleep(max(0.0, self._not_before_s - self._clock()))
         await self._walk_all(read, tell)
@@ -297,19 +302,15 @@ class Follower:
             tell()
 
         began_s = self._clock()
-        way = Walk(self._key)
+        way = self._jobs.walk()
         self._extent, self._visit = None, self._begin()
         self.is_walking, self.done, self.of = True, 0, 0
         await walk(read, way, self._visit, told, rest=self._sleep)
         took_s = self._clock() - began_s
         self._not_before_s = self._clock() + max(_LEAST_REST_S, _REST * took_s)
-        self._extent = _extent_of(way)
+        self._extent = way.extent
         if way.is_broken:
             # What was seen is nearly right; soon there will be a better look.
             self._extent = Extent(self._extent.length, None)
         self.is_walking = False
         self._finish()
-
-
-def _extent_of(way: Walk) -> Extent:
-    return Extent(way.length or 0, way.newest)

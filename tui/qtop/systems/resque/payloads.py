@@ -19,7 +19,7 @@ from threading import Timer
 from types import FrameType
 from typing import Any, Final
 
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import counted, safe
 from queuecore.bulk import Taking

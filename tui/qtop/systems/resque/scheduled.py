@@ -9,11 +9,11 @@ from typing import Final
 from qtop.actions.plan import Outcome, Plan, ResultTone, RunOperation, count_of, rest_of, way_back
 from qtop.config.limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
+from qtop.model.job import moment_of
 from qtop.systems.resque.scheduled_search import (
     MOST_CHOSEN,
     DelayedSelection,
     ScheduleRow,
-    moment_of,
 )
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
