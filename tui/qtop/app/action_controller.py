@@ -193,7 +193,7 @@ class ActionController:
         self, what: str, look: Operation[T], plan: Callable[[T], Plan], cover: LookingDialog
     ) -> None:
         seen = await self._actions.preview(what, look)
-        if cover is not self._app.screen:
+        if not await cover.comes_to_front():
             return  # the question was left before it could be asked
         self._app.pop_screen()
         if isinstance(seen, Outcome):
@@ -211,7 +211,7 @@ class ActionController:
     ) -> None:
         with self.precedence.ahead():
             seen = await self._actions.look(what, search(cover.tell))
-        if cover is not self._app.screen:
+        if not await cover.comes_to_front():
             return  # the question was left before it could be asked
         # Without its callback, which would cancel what runs here.
         self._app.pop_screen()

@@ -106,6 +106,9 @@ class Lifeline(InputQueue):
         """Tell the driver: on a terminal of another size nothing is where it was."""
         if isinstance(self._driver, TerminalDriver):
             self._driver.resize(event.size)
+            if self._screen_stack and event.size == self.screen.outer_size:
+                # It had another size for a moment. Textual sees no change, and would paint nothing.
+                self.refresh(layout=True)
 
     def action_repaint(self) -> None:
         """Draw everything anew, whatever the terminal shows."""
