@@ -1,4 +1,4 @@
-"""Any number of lines of safe text, scrolled with the keys of the tables."""
+"""Shows lines of safe text, wrapped to the width, with the keys of the tables."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from qtop.widgets.columns import toned
 
 # Lines of a text and how they are wrapped.
 
-#: How many characters of a text mean what.
+#: A number of characters, and their tone.
 TextSpan = tuple[int, str]
 
 
 class TextLine(NamedTuple):
-    """A line: a safe text, what it means (nothing, `title`, or one of `tones.TONES`), a label,
-    and what its parts mean, if those differ: spans that are as long as the text together."""
+    """A line: a safe text, its tone (empty, or one of `columns.TONES`), a label, and the tones of
+    its parts, if those differ: spans that together are as long as the text."""
 
     text: str
     tone: str = ""
@@ -34,7 +34,7 @@ class TextLine(NamedTuple):
     def toned(self) -> Iterator[tuple[str, str]]:
         """The text in parts, each with its tone."""
         if sum(length for length, _ in self.spans) != len(self.text):
-            # Something was hidden in it since.
+            # A secret in it was hidden after the spans were made.
             yield self.text, self.tone
             return
         at = 0
@@ -44,7 +44,7 @@ class TextLine(NamedTuple):
 
 
 def parts(line: TextLine, margin: int, width: int) -> Sequence[TextLine]:
-    """A line in parts that fit, its label before the first, a margin before the others."""
+    """A line cut to the width: its label is before the first part, a margin before the others."""
     if line.tone == "title" or not line.text:
         return [line]
     label = pad(line.label, margin)
@@ -70,8 +70,8 @@ def _within(spans: Sequence[TextSpan], start: int, end: int) -> tuple[TextSpan, 
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Cut safe text into pieces of at most `width` cells, behind a space where there is one in
-    the second half. Together the pieces are the text. O(text)."""
+    """Cut safe text into pieces of at most `width` cells, after a space if the second half of a
+    piece has one. Joined they are the text. O(text)."""
     if cell_len(text) <= width:
         return [text]
     pieces: list[str] = []
@@ -97,15 +97,15 @@ TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("pagedown,space", "page_down", show=False, id="text.page_down"),
     Binding("pageup", "page_up", show=False, id="text.page_up"),
 )
-"""Every key the text answers, for the console's table of keys."""
+"""The keys of a text, for the console's table of keys."""
 
 _GAP_CELLS: Final = 2
 
 
 class TextView(ScrollView, can_focus=True, inherit_bindings=False):
-    """Lines of safe text, wrapped to the width. Long texts cost what is visible.
+    """Lines of safe text, wrapped to the width. Only visible lines are painted.
 
-    Labels stand in a margin, which there is when any line has a label.
+    When a line has a label, all lines have a margin for labels.
     """
 
     ALLOW_SELECT = False
