@@ -21,7 +21,17 @@ ENGINE = ROOT / "engine"
 #: A file beside the rooms is a room of its own.
 STAIRS: dict[str, tuple[str, ...]] = {
     "queuecore": (
-        *("errors", "values", "digests", "home", "cooperative", "keys", "times", "active_job"),
+        *(
+            "errors",
+            "values",
+            "codec",
+            "digests",
+            "home",
+            "cooperative",
+            "keys",
+            "times",
+            "active_job",
+        ),
         *("address", "exchange", "reading", "contact", "last_words", "redis_errors", "pools"),
         *("stores", "lean", "action_record", "audit", "job_refs", "windows", "bulk", "server"),
         "__init__",

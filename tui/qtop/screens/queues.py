@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.plan import ClearPreview, Plan, look_at
 from qtop.keymap.keymap import Where
+from qtop.monitor import row_text
 from qtop.monitor.drops import Drop
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
@@ -78,7 +79,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "depth",
         "waiting",
         8,
-        format.depth,
+        row_text.depth,
         priority=95,
         align="right",
         style=_depth_tone,
@@ -89,7 +90,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "trend",
         "trend",
         _TREND_CELLS,
-        lambda r: format.trend(r.depths, r.looks, _TREND_CELLS, r.drops),
+        lambda r: row_text.trend(r.depths, r.looks, _TREND_CELLS, r.drops),
         priority=68,
         align="right",
         style="accent",
@@ -120,7 +121,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "empty",
         "empty in",
         8,
-        format.empty_in,
+        row_text.empty_in,
         priority=65,
         align="right",
         style=_empty_tone,
@@ -171,7 +172,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "state",
         "state",
         9,
-        format.queue_state,
+        row_text.queue_state,
         flex=4,
         priority=80,
         style=_state_tone,
@@ -210,12 +211,12 @@ class QueuesScreen(MainScreen):
         word = frame_texts.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
-        table.label("failed", format.failed_label(view.fleet))
+        table.label("failed", row_text.failed_label(view.fleet))
         self.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
         """A queue as filters see it: words also find its state."""
-        return Subject(queue=row.name, words=(format.queue_state(row),))
+        return Subject(queue=row.name, words=(row_text.queue_state(row),))
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
         """Show the jobs that wait in the queue."""
