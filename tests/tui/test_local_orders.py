@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.tui.local_yard import Yard
+from tests.support.local_workers import Yard
 
 from qtop.local import import_check, launch
 from qtop.local.import_check import ModuleMemory
