@@ -9,14 +9,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.engine import server_helpers
-from tests.engine.server_helpers import StartUser, ends, eventually, kill_server, pid_of, say
+from tests.support import private_server
+from tests.support.private_server import StartUser, ends, eventually, kill_server, pid_of, say
 
 from queuecore.server import Binary, PrivateServer, talk
 from resque.errors import NoServer
 
-folder = server_helpers.folder
-start_user = server_helpers.start_user
+folder = private_server.folder
+start_user = private_server.start_user
 
 STRANGER = """
 import socket, sys

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import pytest
-from tests.tui.looks import FakeSource, failure, snapshot
+from tests.support.sample_data import FakeSource, failure, snapshot
 
 from qtop.actions.plan import (
     ClearPreview,

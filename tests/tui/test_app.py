@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     assert_snapshot,
     console,
     screen_lines,
@@ -15,7 +15,7 @@ from tests.tui.console import (
     until,
     until_shown,
 )
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.actions.plan import ClearPreview

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from tests.tui.local_yard import SECRET_URL, Yard, of_folder, script, until
+from tests.support.local_workers import SECRET_URL, Yard, of_folder, script, until
 
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy

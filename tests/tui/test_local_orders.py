@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.engine.server_helpers import is_alive
-from tests.tui.local_yard import Yard, until
+from tests.support.local_workers import Yard, until
+from tests.support.private_server import is_alive
 
 from qtop.local import import_check, launch
 from qtop.local.import_check import ModuleMemory

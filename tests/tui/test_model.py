@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.known import known
-from tests.tui.looks import NOW, failure, queue, snapshot, worker
+from tests.support.known import known
+from tests.support.sample_data import NOW, failure, queue, snapshot, worker
 
 from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder

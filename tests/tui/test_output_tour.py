@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.engine.direct import Direct
-from tests.tui.emulator import Emulator
-from tests.tui.looks import failure
+from tests.support.direct import Direct
+from tests.support.sample_data import failure
+from tests.support.terminal_emulator import Emulator
 
 from queuecore.address import parse_url
 

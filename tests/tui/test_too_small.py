@@ -3,8 +3,8 @@ meanwhile."""
 
 import asyncio
 
-from tests.tui.console import console, until, until_shown
-from tests.tui.looks import FakeSource, fleet
+from tests.support.console import console, until, until_shown
+from tests.support.sample_data import FakeSource, fleet
 
 from qtop.actions.plan import Outcome, Plan, RunOperation
 from qtop.screens.dialogs import ConfirmDialog, LookingDialog, QuitDialog

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.engine.sample_jobs import send
+from tests.support.jobs.sample_jobs import send
 
 from resque import job
 

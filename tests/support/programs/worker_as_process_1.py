@@ -1,6 +1,7 @@
-"""A worker that does as process 1 of a container: `python -m tests.engine.first_process`.
+"""A worker that behaves as process 1 of a container.
 
-What its jobs leave behind becomes its child, as that of process 1 does.
+Run as `python -m tests.support.programs.worker_as_process_1`. Processes that its jobs leave behind
+become its children, as they become those of process 1.
 """
 
 from __future__ import annotations

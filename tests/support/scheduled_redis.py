@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.tui.console import console, until, until_shown
-from tests.tui.looks import snapshot
+from tests.support.console import console, until, until_shown
+from tests.support.sample_data import snapshot
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp

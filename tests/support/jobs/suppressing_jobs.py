@@ -1,6 +1,6 @@
 """Jobs that are tried again and want no record of the attempts before the last.
 
-Imported by worker processes, never together with `turn_jobs`: a `RetryLater` is there, too.
+Imported by worker processes, never together with `process_jobs`: a `RetryLater` is there, too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import signal
 from typing import Any
 
-from tests.engine.sample_jobs import send
+from tests.support.jobs.sample_jobs import send
 
 from resque import Job, Retry
 

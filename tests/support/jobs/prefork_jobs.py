@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.engine.sample_jobs import send
+from tests.support.jobs.sample_jobs import send
 
 from resque import Job, job
 

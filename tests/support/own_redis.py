@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import hiredis
-from tests.engine.direct import PATIENCE_S, Direct, eventually
+from tests.support.direct import PATIENCE_S, Direct, eventually
 
 
 class OwnRedis:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.engine.golden import FOLDER
+from tests.support.golden import FOLDER
 
 _READ_BYTES = 1 << 20
 

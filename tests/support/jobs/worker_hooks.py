@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from tests.engine.sample_jobs import trace
+from tests.support.jobs.sample_jobs import trace
 
 import resque
 from resque.jobs import WORKER_EVENTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from tests.engine.sample_jobs import send
+from tests.support.jobs.sample_jobs import send
 
 from resque import job
 from resque.worker import child_monitor, cores

@@ -1,4 +1,4 @@
-"""A worker whose id was borne before: `python -m tests.engine.odd_worker`.
+"""A worker whose id was borne before: `python -m tests.support.programs.worker_with_old_id`.
 
 `ODD_PREDECESSOR` holds the record that an earlier worker with the same id left behind. With
 `ODD_IS_ALIVE` it beats still, in another place.
@@ -11,8 +11,8 @@ import socket
 import sys
 from datetime import UTC, datetime
 
-from tests.engine.claimed import claimed
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.worker_claims import claimed
 
 from queuecore.address import parse_url
 from resque.worker.__main__ import main

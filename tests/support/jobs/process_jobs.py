@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.engine.sample_jobs import send, trace
+from tests.support.jobs.sample_jobs import send, trace
 
 from resque import Job, Retry, TermException, job
 

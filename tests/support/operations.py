@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from queuecore import windows
 from queuecore.action_record import ActionRecord, Actor

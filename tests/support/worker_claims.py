@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from resque.store.claims import Claim
 from resque.worker.place import WorkerId

@@ -12,7 +12,7 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
 LONGEST_TTL_S = 60

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import psutil
-from tests.engine.direct import Direct, eventually
+from tests.support.direct import Direct, eventually
 
-TURNS = "tests.engine.sample_jobs,tests.engine.turn_jobs"
+TURNS = "tests.support.jobs.sample_jobs,tests.support.jobs.process_jobs"
 
 
 def failures(direct: Direct, key: str = "resque:failed") -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
-"""A worker as process 1 of a container called `twin`: `python -m tests.engine.twin_worker`.
+"""A worker that is process 1 of a container called `twin`.
 
-`TWIN_WHERE` is the space of process ids that it is in.
+Run as `python -m tests.support.programs.worker_in_container`. `TWIN_WHERE` names its space of
+process ids.
 """
 
 from __future__ import annotations
@@ -19,5 +20,5 @@ def twin(host: str, pid: int, queues: str, *, where: str) -> WorkerId:
 
 
 if __name__ == "__main__":
-    vars(worker)["Place"] = twin
+    vars(worker)["WorkerId"] = twin
     sys.exit(main(os.environ))

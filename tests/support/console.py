@@ -19,7 +19,7 @@ from queuecore.address import Address, parse_url
 #: What most pictures are made at.
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
-SNAPSHOTS = Path(__file__).with_name("snapshots")
+SNAPSHOTS = Path(__file__).resolve().parents[1] / "tui" / "snapshots"
 #: A console that was busy for long rests for long before it looks through everything again.
 PATIENCE_S = 60.0
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tests.tui.console import console
-from tests.tui.looks import failure
+from tests.support.console import console
+from tests.support.sample_data import failure
 
 from qtop.app.app import QtopApp
 from qtop.systems.resque.connection import ResqueSystem

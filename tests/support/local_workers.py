@@ -16,7 +16,7 @@ from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
 
-STAND_IN = Path(__file__).with_name("stand_in_worker.py")
+STAND_IN = Path(__file__).parent / "programs" / "stand_in_worker.py"
 SECRET_URL = "redis://:secret@localhost:6379/0"
 DEADLINE_S = 30.0
 

@@ -1,6 +1,7 @@
-"""A worker on a system without room for processes: `python -m tests.engine.roomless_worker`.
+"""A worker on a system that has no room for more processes.
 
-`ROOM` names a file; while it is there, no process can be made.
+Run as `python -m tests.support.programs.worker_without_fork`. `ROOM` names a file; while the file
+exists, no process can be made.
 """
 
 from __future__ import annotations

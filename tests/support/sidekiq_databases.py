@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.cli.conftest import everything
-from tests.engine import golden
-from tests.engine.direct import Direct
+from tests.support import golden
+from tests.support.direct import Direct
 
 JID = "393119af5a0ea98f3ac98825"
 SIDEKIQS_JOB = b'{"class":"A","args":[1],"jid":"%s","retry":true}' % JID.encode()

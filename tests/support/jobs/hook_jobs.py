@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from tests.engine.sample_jobs import trace
+from tests.support.jobs.sample_jobs import trace
 
 from resque import DontPerform, Job
 

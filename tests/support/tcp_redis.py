@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import pytest
-from tests.engine.direct import PATIENCE_S, Direct, eventually
+from tests.support.direct import PATIENCE_S, Direct, eventually
 
 from queuecore.address import parse_url
 from queuecore.exchange import Operation

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from tests.engine.direct import PATIENCE_S, Direct, eventually
+from tests.support.direct import PATIENCE_S, Direct, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = ": Ready for a job"
@@ -38,7 +38,7 @@ class WorkerProcess:
                     "PYTHONPATH": str(ROOT / "engine"),
                     "REDIS_URL": url,
                     "QUEUES": queues,
-                    "RESQUE_REQUIRE": "tests.engine.sample_jobs,tests.engine.hook_jobs",
+                    "RESQUE_REQUIRE": "tests.support.jobs.sample_jobs,tests.support.jobs.hook_jobs",
                     "TZ": "UTC",
                 }
                 | env,

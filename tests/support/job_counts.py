@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 
 def held(direct: Direct) -> list[int]:

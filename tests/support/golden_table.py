@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.engine.golden import FOLDER
+from tests.support.golden import FOLDER
 
 
 class Row(NamedTuple):

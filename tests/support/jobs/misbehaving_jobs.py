@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from tests.engine.sample_jobs import send, trace
+from tests.support.jobs.sample_jobs import send, trace
 
 from resque import Job, job
 
