@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 
+from queuecore import times
 from queuecore.address import Address
 from queuecore.digests import sha1_hex
 from queuecore.errors import (
@@ -17,6 +18,7 @@ from queuecore.errors import (
     Busy,
     MissingCommand,
     NotPersisting,
+    NotRedis,
     OutOfMemory,
     ReadOnly,
     Refused,
@@ -181,6 +183,20 @@ def together(beside: Exchange[S], main: Exchange[T]) -> Exchange[T]:
 def single(command: Command, parse: Callable[[Reply], T], *, writes: bool = False) -> Exchange[T]:
     """An exchange of one command; `parse` gets its reply."""
     return Exchange((command,), lambda replies: parse(replies[0]), writes)
+
+
+def contact(address: Address) -> Exchange[None]:
+    """Ask the server at an address for its time, as all programs do soon after. One round trip.
+    Raises NotRedis for an answer that no Redis gives: something else may speak Redis's protocol,
+    and what it answers to later commands would raise errors that do not say so."""
+
+    def check(reply: Reply) -> None:
+        try:
+            times.told_by_server(reply)
+        except NotRedis:
+            raise NotRedis(f"what answers at {address} is not Redis: check host and port") from None
+
+    return single(("TIME",), check)
 
 
 #: An operation of several round trips: yields exchanges, receives their results, returns a T.

@@ -22,9 +22,8 @@ ENGINE = ROOT / "engine"
 STAIRS: dict[str, tuple[str, ...]] = {
     "queuecore": (
         *("errors", "values", "digests", "home", "cooperative", "keys", "times", "active_job"),
-        *("address", "exchange", "reading", "contact", "last_words", "redis_errors", "pools"),
-        *("stores", "lean", "action_record", "audit", "job_refs", "windows", "bulk", "server"),
-        "__init__",
+        *("address", "exchange", "reading", "redis_client", "stores", "lean", "action_record"),
+        *("audit", "windows", "bulk", "server", "__init__"),
     ),
     "resque": (
         *("errors", "keys", "codec", "scripts", "hooks", "jobs", "store", "perform", "client"),
