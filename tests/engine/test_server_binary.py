@@ -13,7 +13,7 @@ import pytest
 from tests.engine import server_helpers
 
 from queuecore.server import Binary, PrivateServer, default_folder, find_binary
-from queuecore.server.binary import bundled_binary
+from queuecore.server.process import bundled_binary
 from resque.errors import NoServer
 
 folder = server_helpers.folder
