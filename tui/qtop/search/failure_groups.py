@@ -17,8 +17,8 @@ from qtop.monitor.rows import FailureRow
 from qtop.text import backtraces
 from queuecore import times
 from queuecore.active_job import WRAPPER, unwrapped
+from queuecore.codec import decode
 from queuecore.windows import read_item
-from resque.codec import decode
 from resque.store import failures
 
 # The shape of an error's message: without what differs from case to case.

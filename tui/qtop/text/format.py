@@ -14,8 +14,8 @@ from qtop.monitor.drops import Drop
 from qtop.monitor.rows import DEPTHS_KEPT, FailureRow, FleetRows, QueueRow, Totals, WorkerRow
 from qtop.text.safe import MOST_CHARACTERS, ago, beginning, how_many, safe
 from queuecore.active_job import unwrapped
+from queuecore.codec import encode
 from queuecore.errors import EncodeError
-from resque.codec import encode
 from resque.store.failures import Failure
 
 NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, which is not zero
