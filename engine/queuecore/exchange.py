@@ -225,6 +225,26 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
             problem = error
 
 
+def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> Steps[T]:
+    """The same operation, each exchange of which is sent after the steps of `check`. A StoreError
+    of either is raised inside `steps`, at its `yield`; any other error ends the operation."""
+    result: Any = None
+    problem: StoreError | None = None
+    while True:
+        try:
+            step = steps.throw(problem) if problem is not None else steps.send(result)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        try:
+            yield from check(step)
+            result, problem = (yield step), None
+        except StoreError as error:
+            problem = error
+        except Exception:
+            steps.close()
+            raise
+
+
 def _is_noscript(reply: Reply) -> bool:
     return isinstance(reply, ErrorReply) and reply.text.startswith("NOSCRIPT")
 
