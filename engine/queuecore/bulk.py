@@ -24,6 +24,7 @@ from queuecore.windows import Item
 T = TypeVar("T")
 
 _TAKE = load_script("take")
+_LOAD = load_script("load")
 
 #: No JSON text and no item, and nobody can know it beforehand: what stands in a taken item's place
 #: within the script.
@@ -365,3 +366,49 @@ def _taking(
     args += [name_bytes(name) for name in names]
     script_keys = [*trail_keys(keys, trail), key, keys.queues(), *map(keys.queue, names)]
     return single(_TAKE.call(script_keys, args), lambda reply: tuple(reply), writes=True)
+
+
+#: What one script puts back at most.
+_LOAD_ITEMS = 500
+_LOAD_BYTES = 1 << 20
+
+
+def load(
+    keys: QueueKeys,
+    key: bytes,
+    items: Iterable[bytes],
+    trail: ActionRecord | None,
+    *,
+    queue: str | None = None,
+) -> Steps[int]:
+    """Put items at the end of the list `key`, in their order; `queue` is registered, if it is one.
+
+    Returns how many were put there. Raises StoreError at the first part that fails: those before
+    are there. A round trip for each 500 items, or each MiB; cannot be undone.
+    """
+    # A flag besides the name: a queue's name may be empty.
+    registration = (0, "") if queue is None else (1, name_bytes(queue))
+    touched = [*trail_keys(keys, trail), key, keys.queues()]
+    done = 0
+    for part in parts(items, _LOAD_ITEMS, len, _LOAD_BYTES):
+        call = _LOAD.call(touched, [*trail_args(trail), *registration, *part])
+        yield single(call, int, writes=True)
+        done += len(part)
+    return done
+
+
+def parts(
+    items: Iterable[T], most: int, size_of: Callable[[T], int], most_bytes: int
+) -> Iterator[list[T]]:
+    """Some items in lists of at most `most`, which are not larger than `most_bytes` together unless
+    it is one item. O(items)."""
+    part: list[T] = []
+    size = 0
+    for item in items:
+        if part and (len(part) == most or size + size_of(item) > most_bytes):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += size_of(item)
+    if part:
+        yield part
