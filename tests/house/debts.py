@@ -8,28 +8,10 @@ from typing import Final
 BELOW: Final[dict[str, set[str]]] = {
     "qtop.actions.runner": {"qtop.systems.resque.connection"},
     "qtop.config.settings": {"qtop.local.launch"},
-    "qtop.screens.base": {"qtop.app.app"},
-    "qtop.screens.dialogs": {"qtop.app.app"},
-    "qtop.screens.export": {"qtop.app.app"},
-    "qtop.screens.fitting": {"qtop.app.numbered"},
-    "qtop.screens.links": {"qtop.app.app"},
-    "qtop.screens.payload_editor": {"qtop.app.app"},
     "qtop.systems.resque.workers": {"qtop.monitor.rows"},
 }
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = [
-    {
-        "qtop.app.action_controller",
-        "qtop.app.app",
-        "qtop.app.worker_controller",
-        "qtop.screens.base",
-        "qtop.screens.dialogs",
-        "qtop.screens.help",
-        "qtop.screens.links",
-        "qtop.screens.local",
-        "qtop.screens.start_dialog",
-    },
-]
+CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
     "qtop.actions.plan",
@@ -83,7 +65,7 @@ STORE: Final[set[str]] = {
     "qtop.monitor.rows",
     "qtop.monitor.state",
     "qtop.monitor.stray_watch",
-    "qtop.screens.base",
+    "qtop.screens.console",
     "qtop.screens.details",
     "qtop.screens.failed",
     "qtop.screens.failed_entries",

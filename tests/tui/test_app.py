@@ -374,7 +374,7 @@ async def test_the_console_ends_when_its_terminal_is_gone() -> None:
     app = console(FakeSource(fleet()), terminal_is_there=lambda: False)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        app.check_terminal()
+        app._lifecycle.check_terminal()
         await until(pilot, lambda: not app.is_running, "the end")
     assert app.return_code == 1
 

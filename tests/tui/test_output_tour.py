@@ -32,7 +32,7 @@ COLUMNS, LINES = 120, 30
 RUN = """
 import json, sys
 from pathlib import Path
-from qtop.app.app import QtopApp
+from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.app.terminal.diff import Output
 from queuecore.address import parse_url
 
@@ -44,8 +44,8 @@ def keep(self, data):
     return passed(self, data)
 
 Output.passed = keep
-app = QtopApp(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque", interval_s=0.25,
-    read_only=False, require=(), log_folder=Path(sys.argv[2]).parent / "log")
+app = QtopApp(ConsoleOptions(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque",
+    interval_s=0.25, read_only=False, log_folder=Path(sys.argv[2]).parent / "log"))
 app.run()
 """
 #: Before it: while the console has a size in hand that it has just read, the terminal gets another

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, Plans, escalate
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
@@ -15,6 +15,7 @@ from qtop.local.import_check import ModuleMemory
 from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
 from qtop.screens import audit_text
+from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.systems.resque.connection import System
 from qtop.systems.resque.connection import operator_identity as actor
@@ -28,9 +29,6 @@ from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
 from queuecore.exchange import Operation
 from queuecore.times import wall_now
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
 
 T = TypeVar("T")
 
@@ -51,7 +49,7 @@ class ActionController:
 
     def __init__(
         self,
-        app: QtopApp,
+        app: Console,
         source: System,
         local: LocalWorkers,
         require: Sequence[str],
@@ -60,7 +58,7 @@ class ActionController:
     ) -> None:
         self._app = app
         #: An action that looks for its jobs goes before searches in the background.
-        self.precedence: Final = ForegroundPriority()
+        self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
         planning = app.keys, actor(), app.settings.undo_limits, app.state.policy.sign

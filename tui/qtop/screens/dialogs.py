@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
 from textual import events, on
@@ -18,16 +18,13 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.actions.plan import Plan
+from qtop.screens.console import Console
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import ALLOWED, BadMoment, parse_moment
 from qtop.search.selection import JobSource
 from qtop.text.format import both_times, due_in
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.filter_input import FigureField, InputField
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
-
 
 ResultT = TypeVar("ResultT")
 
@@ -343,7 +340,7 @@ class QueueDialog(Dialog[str | None]):
 # Asks to which queue jobs are to go.
 
 
-def ask_for_queue(app: QtopApp, source: JobSource, title: str, move: Callable[[str], None]) -> None:
+def ask_for_queue(app: Console, source: JobSource, title: str, move: Callable[[str], None]) -> None:
     """Ask for a queue other than the one the jobs are in, and go on with its name."""
 
     def chosen(queue: str | None) -> None:

@@ -10,12 +10,12 @@ from qtop.actions.plan import ClearPreview, Plan, look_at
 from qtop.keymap.keymap import Where
 from qtop.monitor import row_text
 from qtop.monitor.drops import Drop
+from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import MainScreen, bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from qtop.screens.links import follow, to_serving
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.safe import counted, safe
@@ -266,7 +266,7 @@ class QueuesScreen(MainScreen):
         """Show the workers that serve the queue under the cursor."""
         row: QueueRow | None = self.table.cursor_row
         if row is not None:
-            await follow(self.app, to_serving(row.name, row.serving))
+            await self.app.follow(to_serving(row.name, row.serving))
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here, for the chosen queues in this order."""
