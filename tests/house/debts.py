@@ -6,7 +6,6 @@ from typing import Final
 
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {
-    "qtop.actions.runner": {"qtop.systems.resque.connection"},
     "qtop.config.settings": {"qtop.local.launch"},
     "qtop.systems.resque.workers": {"qtop.monitor.rows"},
 }
@@ -14,7 +13,6 @@ BELOW: Final[dict[str, set[str]]] = {
 CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
-    "qtop.actions.plan",
     "qtop.app.app",
     "qtop.app.worker_controller",
     "qtop.commands.acting",
@@ -73,7 +71,6 @@ STORE: Final[set[str]] = {
     "qtop.screens.local",
     "qtop.screens.paging",
     "qtop.screens.payload_editor",
-    "qtop.screens.queues",
     "qtop.screens.scheduled",
     "qtop.screens.scheduled_bars",
     "qtop.screens.scheduled_details",

@@ -4,18 +4,13 @@ meanwhile."""
 import asyncio
 
 from tests.support.console import console, until, until_shown
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSource, does_nothing, fleet
 
-from qtop.actions.plan import Outcome, Plan, RunOperation
+from qtop.actions.plan import Plan
 from qtop.screens.dialogs import ConfirmDialog, LookingDialog, QuitDialog
 from qtop.screens.frame import TooSmallScreen
 
-
-async def run(send: RunOperation) -> Outcome:
-    return Outcome("done")
-
-
-PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", run)
+PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", does_nothing)
 
 
 async def test_it_leaves_after_a_question_on_it_when_the_terminal_has_grown() -> None:
