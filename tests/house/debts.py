@@ -6,7 +6,6 @@ from typing import Final
 
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {
-    "qtop.actions.runner": {"qtop.systems.resque.connection"},
     "qtop.config.settings": {"qtop.local.launch"},
     "qtop.systems.resque.workers": {"qtop.monitor.rows"},
 }
@@ -14,7 +13,6 @@ BELOW: Final[dict[str, set[str]]] = {
 CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
-    "qtop.actions.plan",
     "qtop.app.app",
     "qtop.app.worker_controller",
     "qtop.commands.acting",
@@ -23,12 +21,10 @@ STORE: Final[set[str]] = {
     "qtop.commands.cli",
     "qtop.commands.connection",
     "qtop.commands.console",
-    "qtop.commands.delayed",
     "qtop.commands.doctor",
     "qtop.commands.edit",
     "qtop.commands.enqueue",
     "qtop.commands.export",
-    "qtop.commands.failed",
     "qtop.commands.find",
     "qtop.commands.fleet_checks",
     "qtop.commands.jobs",
@@ -39,7 +35,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.queues",
     "qtop.commands.register",
     "qtop.commands.schedules",
-    "qtop.commands.show",
     "qtop.commands.stats",
     "qtop.commands.stray_jobs",
     "qtop.commands.undo",
@@ -61,24 +56,14 @@ STORE: Final[set[str]] = {
     "qtop.monitor.poller",
     "qtop.monitor.rates",
     "qtop.monitor.row_builder",
-    "qtop.monitor.row_text",
     "qtop.monitor.rows",
     "qtop.monitor.state",
     "qtop.monitor.stray_watch",
     "qtop.screens.console",
     "qtop.screens.details",
     "qtop.screens.failed",
-    "qtop.screens.failed_entries",
-    "qtop.screens.failure",
     "qtop.screens.local",
-    "qtop.screens.paging",
-    "qtop.screens.payload_editor",
-    "qtop.screens.queues",
     "qtop.screens.scheduled",
-    "qtop.screens.scheduled_bars",
     "qtop.screens.scheduled_details",
-    "qtop.search.failure_groups",
-    "qtop.search.fields",
-    "qtop.search.selection",
     "qtop.widgets.bars",
 }

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import screen_text, table_of, until, until_shown
-from tests.tui.looks import failure
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import screen_text, table_of, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.sample_data import failure
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, TextArea
 
@@ -157,7 +157,7 @@ async def test_entries_are_paged_through_the_whole_list(redis: Redis) -> None:
         await until_shown(pilot, "entries 1,001 to 1,300 of 1,300")
         await pilot.press("G", "pagedown")
         await pilot.pause()
-        assert under_cursor(app).failure.args == [0]
+        assert under_cursor(app).job.args == [0]
         await pilot.press("g", "pageup")
         await until_shown(pilot, "entries 501 to 1,000 of 1,300")
         await until(pilot, lambda: table_of(app).cursor_index == 499, "the last of them")

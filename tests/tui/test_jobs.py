@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.tui.console import screen_text, table_of, until, until_shown
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import screen_text, table_of, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 
 from qtop.app.app import QtopApp
+from qtop.monitor import row_text
 from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.systems.resque.payloads import read_line
@@ -60,7 +61,7 @@ async def opened(app: QtopApp, pilot: Pilot[None], text: str) -> JobsScreen:
 
 
 def args_shown(app: QtopApp) -> list[str]:
-    return [row.args for row in table_of(app)._rows._shown]
+    return [row_text.args_or_bytes(row.job) for row in table_of(app)._rows._shown]
 
 
 async def test_a_filter_looks_through_the_whole_queue(redis: Redis) -> None:

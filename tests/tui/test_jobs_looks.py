@@ -1,11 +1,11 @@
 """How the jobs of a queue look: on terminals of three sizes, in good times and bad ones."""
 
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
-from tests.known import known
-from tests.tui.console import assert_snapshot, console, screen_lines, until, until_shown
-from tests.tui.looks import FakeSource, fleet, queue, snapshot, worker
+from tests.support.console import assert_snapshot, console, screen_lines, until, until_shown
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -14,8 +14,8 @@ from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
 from qtop.screens import queue_bars
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from queuecore.exchange import Operation
-from queuecore.windows import Item, Window, whole
+from queuecore.exchange import Operation, drive
+from queuecore.windows import Item, whole
 from resque.codec import encode, encode_job
 from resque.errors import Unreachable
 from resque.store.snapshot import Snapshot
@@ -45,7 +45,12 @@ class JobsSource(FakeSource):
         self.items = items
 
     async def run(self, operation: Operation[T]) -> T:
-        return cast(T, Window(len(self.items), tuple(self.items)))
+        items: list[object] = [
+            item.raw if not item.is_cut else [item.raw, item.size, item.sha.encode()]
+            for item in self.items
+        ]
+        reply = [len(items), items]
+        return drive(operation, lambda exchange: exchange.parse([reply]))
 
 
 def full() -> list[Item]:

@@ -4,11 +4,11 @@ and what has gone meanwhile is counted."""
 from typing import Any
 
 import pytest
-from tests.tui import scheduled_redis as delayed
-from tests.tui.console import console, table_of, until, until_shown
-from tests.tui.looks import FakeSource, failure, queue, snapshot
-from tests.tui.redis_behind import KEYS, Redis, on
-from tests.tui.scheduled_redis import LATER, Scheduled, to_scheduled
+from tests.support import scheduled_redis as delayed
+from tests.support.console import console, table_of, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.sample_data import FakeSource, failure, queue, snapshot
+from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
 from tests.tui.test_failed import entry, fill, listed, open_failed
 from tests.tui.test_jobs import drain, job, opened, push, waiting
 
@@ -61,7 +61,7 @@ async def test_back_on_their_page_jobs_are_marked_as_they_were(redis: Redis) -> 
         screen.turn(-1)
         await until_shown(pilot, "jobs 1 to 200 of 450")
         await until(pilot, lambda: len(screen.table.marked) == 2, "the marks")
-        assert numbers([row.item.raw for row in screen.table.marked_rows()]) == [1, 2]
+        assert numbers([row.job.item.raw for row in screen.table.marked_rows()]) == [1, 2]
         await pilot.press("g", "j", "space")
         screen.turn(+1)
         await until_shown(pilot, "1 marked, 1 not on this page")

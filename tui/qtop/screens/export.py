@@ -18,8 +18,8 @@ from qtop.model.job import Job
 from qtop.model.job_list import Entry, JobList
 from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
+from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
-from qtop.search.list_walk import walk
 from qtop.systems.resque.payloads import line_of
 from qtop.text.redact import OPEN
 from qtop.text.safe import safe

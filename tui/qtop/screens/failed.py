@@ -36,8 +36,8 @@ from qtop.search.failure_groups import (
     KnownEntry,
     title,
 )
+from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch
-from qtop.search.list_walk import Follower, Visit
 from qtop.systems.resque.job_reader import JobMemory
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
@@ -225,8 +225,8 @@ class FailedScreen(EntriesScreen):
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows of both tables are hidden."""
-        self._groups_table.veil(view.policy.redactor.text)
-        self._entries_table.veil(view.policy.redactor.text)
+        self._groups_table.redact_with(view.policy.redactor.text)
+        self._entries_table.redact_with(view.policy.redactor.text)
         super().show(view)
 
     # Looking

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from textual.widget import Widget
 
-from qtop.actions.plan import Plan, look_at
+from qtop.actions.plan import Plan
+from qtop.actions.request import Clear
 from qtop.keymap.keymap import Sign
 from qtop.model.job import FAILED, Job, JobRow, failure_rows
 from qtop.model.job_list import Page
@@ -26,11 +27,10 @@ from qtop.screens.paging import PagedTable, marks_spans, with_marks
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.fields import Subject, of_job
+from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure
-from qtop.search.list_walk import Follower, Visit
 from qtop.search.selection import Selection
 from qtop.systems.resque.failures import choose
-from qtop.systems.resque.job_reader import list_key
 from qtop.text.safe import count, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.table import Table
@@ -183,12 +183,7 @@ class FailedActions(MainScreen):
 
     def action_clear_failures(self) -> None:
         """Ask whether to delete all failures of the list."""
-        keys, name = self.app.keys, self.within.source.name
-        self.app.actions.begin_after(
-            "looking at the failures",
-            look_at(self.jobs.extent(), list_key(keys, self.within.source)),
-            lambda seen: self.app.actions.failure_plans.clear(seen, name),
-        )
+        self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
 
 
 #: Entries of one page that is read from Redis.

@@ -26,8 +26,8 @@ from qtop.screens.export import export
 from qtop.screens.paging import PagedTable, marks_spans, with_marks
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
+from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_waiting
-from qtop.search.list_walk import Follower, Visit
 from qtop.search.selection import Selection, chosen_of
 from qtop.systems.resque.failures import choose
 from qtop.systems.resque.queues import unusable

@@ -341,7 +341,7 @@ class OverviewScreen(MainKeys, ListScreen):
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows are hidden."""
         for table in self.parts:
-            table.veil(view.policy.redactor.text)
+            table.redact_with(view.policy.redactor.text)
         super().show(view)
 
     def show_view(self, view: ViewState) -> None:

@@ -148,7 +148,7 @@ async def edit_and_requeue(
 ) -> None:
     """Let a person edit the payload of a failed job, show what changes, and requeue it so."""
     try:
-        [whole] = await app.read(jobs.read([job]))
+        whole = await whole_job(app, jobs, job)
     except StoreError as error:
         app.say(safe(str(error)), "bad")
         return
@@ -166,6 +166,14 @@ async def edit_and_requeue(
     if after is not None:
         plan = app.actions.failure_plans.edit(job, queue, after, jobs.source.name)
         app.actions.begin(plan, table)
+
+
+async def whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
+    """A job with all its bytes; None when it is not found any more. Raises StoreError."""
+    if not job.item.is_cut:
+        return job
+    [read] = await app.read(jobs.read([job]))
+    return read
 
 
 async def edited(
@@ -236,7 +244,7 @@ async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | No
     """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
     was set aside, back onto its queue."""
     try:
-        [whole] = await app.read(jobs.read([job]))
+        whole = await whole_job(app, jobs, job)
     except StoreError as error:
         app.say(safe(str(error)), "bad")
         return

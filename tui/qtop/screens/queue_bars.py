@@ -13,8 +13,8 @@ from qtop.model.job import JobSource
 from qtop.model.job_list import Page
 from qtop.monitor import row_text
 from qtop.monitor.rows import QueueRow, WorkerRow
+from qtop.search.follower import Follower
 from qtop.search.job_search import Matches
-from qtop.search.list_walk import Follower
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span

@@ -14,15 +14,13 @@ from qtop.search.fields import Subject, of_job
 from qtop.search.filter_language import Filter
 from qtop.text.format import job_class
 from qtop.text.safe import safe
+from queuecore.bulk import READ_ITEMS, JobRef, JobRefs
 from queuecore.errors import StoreError
 from queuecore.exchange import Exchange, Operation, Steps
-from queuecore.job_refs import JobRef, JobRefs
 from queuecore.values import replace, value
 
 T = TypeVar("T")
 
-#: Jobs read at once.
-_MOST_ITEMS: Final = 1_000
 #: The first window is as small as if all items were long; later ones carry about so much.
 _FIRST_ITEMS: Final = 60
 _FEWEST_ITEMS: Final = 20
@@ -71,7 +69,7 @@ def scan(
     outline: Outline = yield from steps(jobs.outline())
     length, start = outline.length, outline.start
     found = Scanned(length)
-    most = min(_MOST_ITEMS, limit) if limit and wanted.is_empty else _MOST_ITEMS
+    most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
     size = min(most, _FIRST_ITEMS)
     done = 0
     while done < length:

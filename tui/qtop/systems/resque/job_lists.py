@@ -209,7 +209,8 @@ class DelayedWalk:
     def __init__(self, keys: Keys) -> None:
         self._seen: list[DelayedEntry] = []
         self._steps = delayed_windows.walk(keys, self._visit, max_bytes=LISTED_BYTES)
-        self._next: Exchange[Any] | None = next(self._steps)
+        self._next: Exchange[Any] | None = None
+        self._is_over = False
         self._met = 0
         self._maker = KeyMaker()
         self.length: int | None = None
@@ -219,7 +220,7 @@ class DelayedWalk:
 
     def ask(self) -> Ask | None:
         """As a `Walk`."""
-        return None if self._next is None else Ask(self._window())
+        return None if self._is_over else Ask(self._window())
 
     def take(self, ask: Ask, seen: Sequence[DelayedEntry]) -> Iterator[Entry]:
         """As a `Walk`."""
@@ -235,12 +236,16 @@ class DelayedWalk:
 
     def _window(self) -> Steps[list[DelayedEntry]]:
         """Go on until some jobs were shown, or to the end."""
-        while self._next is not None and not self._seen:
-            reply = yield self._next
-            try:
-                self._next = self._steps.send(reply)
-            except StopIteration:
-                self._next = None
+        try:
+            step = self._next or next(self._steps)
+            while True:
+                reply = yield step
+                step = self._steps.send(reply)
+                if self._seen:
+                    self._next = step
+                    break
+        except StopIteration:
+            self._is_over = True
         seen, self._seen = self._seen, []
         return seen
 

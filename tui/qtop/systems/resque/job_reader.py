@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 from typing import Final
 
 from qtop.model.job import DueTime, Job, JobSource
-from queuecore.job_refs import JobRef
+from queuecore.bulk import JobRef
 from queuecore.windows import Item, whole
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
