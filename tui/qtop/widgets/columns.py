@@ -5,16 +5,19 @@ that have to be painted again, so that little is sent over ssh. The tones at the
 meaning of a text (`bad`, `dim`, `header` ...) its colours and attributes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from rich.style import Style
-from textual.color import Color
-from textual.widget import Widget
 
 from qtop.text.safe import ELLIPSIS, Align, crop, pad, unknown
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
 
 RowT = TypeVar("RowT")
 
@@ -324,6 +327,9 @@ def toned(widget: Widget, *tones: str) -> Style:
 
 @lru_cache(maxsize=256)
 def _style(appearance: _Appearance, color: str, background: str) -> Style:
+    # Imported here: the texts of cells are made without Textual.
+    from textual.color import Color
+
     return Style.parse(appearance.attributes) + Style(
         color=Color.parse(color).rich_color if color else None,
         bgcolor=Color.parse(background).rich_color if background else None,

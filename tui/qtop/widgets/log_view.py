@@ -15,7 +15,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from qtop.widgets.columns import toned
-from qtop.widgets.text_view import TEXT_BINDINGS, wrapped
+from qtop.widgets.text_lines import wrapped
+from qtop.widgets.text_view import TEXT_BINDINGS
 
 #: Older lines are dropped; the file still has them.
 MOST_LINES: Final = 4_000
