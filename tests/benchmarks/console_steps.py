@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from statistics import median
 
-from tests.tui.looks import NOW, failure, queue, snapshot, worker
+from tests.support.sample_data import NOW, failure, queue, snapshot, worker
 
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder

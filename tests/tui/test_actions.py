@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.tui.looks import FakeSource, does_nothing, failure, prepared, snapshot
+from tests.support.sample_data import FakeSource, does_nothing, failure, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
 from qtop.actions.request import Clear, Pause, PauseAll, Request, Undo

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     assert_snapshot,
     console,
     screen_lines,
@@ -15,7 +15,7 @@ from tests.tui.console import (
     until,
     until_shown,
 )
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -373,7 +373,7 @@ async def test_the_console_ends_when_its_terminal_is_gone() -> None:
     app = console(FakeSource(fleet()), terminal_is_there=lambda: False)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        app.check_terminal()
+        app._lifecycle.check_terminal()
         await until(pilot, lambda: not app.is_running, "the end")
     assert app.return_code == 1
 

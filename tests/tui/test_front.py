@@ -1,8 +1,8 @@
 """A screen is left once, however often it is asked to be."""
 
 import pytest
-from tests.tui.console import console, until
-from tests.tui.looks import FakeSource, does_nothing, fleet
+from tests.support.console import console, until
+from tests.support.sample_data import FakeSource, does_nothing, fleet
 from textual.widgets import Button
 
 from qtop.actions.plan import Plan

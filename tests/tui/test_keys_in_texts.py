@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.tui.console import console, screen_text, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, prepared, snapshot
-from tests.tui.redis_behind import Redis, on
+from tests.support.console import console, screen_text, until, until_shown
+from tests.support.console_redis import Redis, on
+from tests.support.sample_data import FakeSource, failure, fleet, prepared, snapshot
 from tests.tui.test_failed import entry, fill
 
 from qtop.actions.plan import Operator

@@ -1,7 +1,7 @@
 """On production, what a key does takes one step more."""
 
 import pytest
-from tests.tui.looks import does_nothing
+from tests.support.sample_data import does_nothing
 
 from qtop.actions.plan import Plan, danger_in_production, escalate
 from qtop.keymap.keymap import Danger

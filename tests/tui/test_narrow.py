@@ -2,8 +2,8 @@
 
 import pytest
 from rich.cells import cell_len
-from tests.tui.console import console, screen_lines, screen_text, until, until_shown
-from tests.tui.looks import FakeSource, does_nothing, queue, snapshot, worker
+from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.sample_data import FakeSource, does_nothing, queue, snapshot, worker
 
 from qtop.actions.plan import Plan
 from qtop.screens.dialogs import ConfirmDialog

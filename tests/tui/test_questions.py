@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.tui.console import console, screen_text, until, until_shown
-from tests.tui.looks import FakeSource, does_nothing, fleet
+from tests.support.console import console, screen_text, until, until_shown
+from tests.support.sample_data import FakeSource, does_nothing, fleet
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 

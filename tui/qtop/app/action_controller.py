@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
 from qtop.actions.request import PauseAll, Request, Undo
@@ -16,6 +16,7 @@ from qtop.local.import_check import ModuleMemory
 from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
 from qtop.screens import audit_text
+from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.connection import System
@@ -30,9 +31,6 @@ from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
 from queuecore.exchange import Operation
 from queuecore.times import wall_now
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
 
 T = TypeVar("T")
 
@@ -53,7 +51,7 @@ class ActionController:
 
     def __init__(
         self,
-        app: QtopApp,
+        app: Console,
         source: System,
         local: LocalWorkers,
         require: Sequence[str],
@@ -62,7 +60,7 @@ class ActionController:
     ) -> None:
         self._app = app
         #: An action that looks for its jobs goes before searches in the background.
-        self.precedence: Final = ForegroundPriority()
+        self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
         operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
@@ -223,7 +221,7 @@ class ActionController:
         cover: LookingDialog,
     ) -> None:
         seen = await self._actions.preview(what, look)
-        if cover is not self._app.screen:
+        if not await cover.comes_to_front():
             return  # the question was left before it could be asked
         self._app.pop_screen()
         if isinstance(seen, Outcome):
@@ -241,7 +239,7 @@ class ActionController:
     ) -> None:
         with self.precedence.ahead():
             seen = await self._actions.look(what, search(cover.tell))
-        if cover is not self._app.screen:
+        if not await cover.comes_to_front():
             return  # the question was left before it could be asked
         # Without its callback, which would cancel what runs here.
         self._app.pop_screen()

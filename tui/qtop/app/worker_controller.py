@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from qtop.actions.plan import Outcome, Plan, escalate
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
@@ -16,6 +16,7 @@ from qtop.local.launch import BadOrder, LaunchRequest
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.rows import WorkerRow
+from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog
 from qtop.screens.local import LogScreen
 from qtop.screens.start_dialog import StartDialog
@@ -29,9 +30,6 @@ from resque.store import waiting_classes
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses
 from resque.store.workers import may_run_on
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
 
 #: What a press asks of the workers in these states, and what that means. Each press takes the
 #: first of these that finds any.
@@ -74,7 +72,7 @@ class LocalWorkerController:
 
     def __init__(
         self,
-        app: QtopApp,
+        app: Console,
         local: LocalWorkers,
         first: LaunchRequest,
         memory: ModuleMemory,
