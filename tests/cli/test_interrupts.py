@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from tests.cli.conftest import PATIENCE_S
+from tests.support.commands import PATIENCE_S
 
 from qtop.commands.cli import main
 

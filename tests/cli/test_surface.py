@@ -12,7 +12,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 from click.testing import CliRunner
-from tests.cli.conftest import Push, Qtop, everything
+from tests.support.commands import Push, Qtop, everything
 from tests.support.direct import Direct, eventually
 
 from qtop.commands.cli import main

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.operations import KEYS
 from tests.support.round_trips import Turnstile
 from tests.support.sidekiq_databases import (

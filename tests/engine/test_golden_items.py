@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import Push, StartWorker
 
 GOOD = '{"class":"Note","args":["performed"]}'
 

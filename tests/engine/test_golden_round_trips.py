@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.lua_scripts import SCRIPTS
 from tests.support.operations import KEYS, entry, fill
 from tests.support.round_trips import Turnstile, of_ruby, trace

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
 from tests.support.direct import eventually
+from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
 from tests.support.tcp_redis import (
     KINDS,

@@ -8,8 +8,8 @@ from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
 import pytest
-from tests.engine.conftest import StartWorker
 from tests.support.direct import PATIENCE_S, eventually
+from tests.support.engine_fixtures import StartWorker
 from tests.support.tcp_redis import (
     KINDS,
     Runners,

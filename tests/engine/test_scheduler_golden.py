@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
 from tests.support import golden
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import StartWorker
 
 from queuecore.stores import Store
 from resque.codec import encode

@@ -12,8 +12,8 @@ from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartRedis
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import StartRedis
 from tests.support.own_redis import OwnRedis
 
 from queuecore.address import parse_url

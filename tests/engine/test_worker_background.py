@@ -11,8 +11,8 @@ from signal import SIGKILL, SIGQUIT
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import PATIENCE_S, Direct, eventually
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.worker_process import ROOT
 from tests.support.worker_results import TURNS, await_begun, has_left, stat, trace, waiting
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.operations import KEYS, ByHand
 from tests.support.worker_claims import ELSEWHERE, HERE, place
 from tests.support.worker_process import WorkerProcess

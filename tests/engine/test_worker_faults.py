@@ -10,8 +10,8 @@ from signal import SIGKILL
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartRedis, StartWorker
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import Push, StartRedis, StartWorker
 from tests.support.worker_process import await_marks
 
 JOBS = 300

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.operations import call_of
 from tests.support.worker_claims import place
 

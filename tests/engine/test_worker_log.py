@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from tests.engine.conftest import Push
 from tests.support.direct import PATIENCE_S, Direct, eventually
+from tests.support.engine_fixtures import Push
 from tests.support.worker_process import ROOT
 
 Start = Callable[..., subprocess.Popen[bytes]]

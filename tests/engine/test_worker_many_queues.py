@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import StartWorker
 from tests.support.proxy import Proxy
 from tests.support.worker_claims import TOKEN, claimed, place
 

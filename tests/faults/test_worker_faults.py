@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from signal import SIGQUIT, SIGTERM
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
 from tests.support.operations import (
     FAILED,

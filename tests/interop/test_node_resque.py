@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
 from tests.support.node import Node, StartNode, answer_of
 

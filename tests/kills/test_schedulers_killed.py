@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.engine.conftest import StartWorker
 from tests.support.direct import Direct, eventually
+from tests.support.engine_fixtures import StartWorker
 from tests.support.soak import SEEDS, TIMEOUT_S, either
 from tests.support.worker_process import WorkerProcess
 

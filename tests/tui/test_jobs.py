@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.console import screen_text, table_of, until, until_shown
 from tests.support.console_redis import KEYS, Redis, on
+from tests.support.waiting_jobs import command, drain, job, opened, push, waiting
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 
@@ -15,48 +16,11 @@ from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.systems.resque.payloads import read_line
 from qtop.text.safe import safe
-from queuecore.exchange import Arg, single
 from resque.codec import encode, encode_job
-from resque.store import queues
 
 pytestmark = pytest.mark.redis
 
 WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
-
-
-async def command(redis: Redis, *parts: Arg) -> object:
-    return await redis.source.run(single(parts, lambda reply: reply, writes=True))
-
-
-async def waiting(redis: Redis, queue: str) -> list[bytes]:
-    found = await command(redis, "LRANGE", KEYS.queue(queue), 0, -1)
-    assert isinstance(found, list)
-    return found
-
-
-async def push(redis: Redis, queue: str, *payloads: bytes) -> None:
-    await redis.source.run(queues.push(KEYS, queue, payloads))
-
-
-async def drain(redis: Redis, queue: str, number: int) -> None:
-    """Take jobs as workers do, from the front."""
-    await command(redis, "LPOP", KEYS.queue(queue), number)
-
-
-def job(number: int, name: str = "Job") -> bytes:
-    return encode_job(name, ["mail", number])
-
-
-async def opened(app: QtopApp, pilot: Pilot[None], text: str) -> JobsScreen:
-    """The jobs of the first queue."""
-    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
-    await pilot.press("2")
-    await until(pilot, lambda: app.current_mode == "queues", "the queues")
-    await until(pilot, lambda: table_of(app).row_count > 0, "a queue")
-    await pilot.press("enter")
-    await until_shown(pilot, text)
-    assert isinstance(app.screen, JobsScreen)
-    return app.screen
 
 
 def args_shown(app: QtopApp) -> list[str]:

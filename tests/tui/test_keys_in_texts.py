@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tests.support.console import console, screen_text, until, until_shown
 from tests.support.console_redis import Redis, on
+from tests.support.failed_jobs import entry, fill
 from tests.support.sample_data import FakeSource, failure, fleet, snapshot
-from tests.tui.test_failed import entry, fill
 
 from qtop.actions.plan import Plans
 from qtop.config.limits import UndoLimits

@@ -11,8 +11,8 @@ from tests.support.console import (
     until,
     until_shown,
 )
+from tests.support.local_screen import still
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
-from tests.tui.test_local_screen import still
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp

@@ -4,8 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,15 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.console_redis import KEYS, Redis, on
-from tests.support.local_workers import of_folder, settings_for, template
+from tests.support.local_screen import running, start, still
+from tests.support.local_workers import of_folder, template
 from tests.support.local_workers import until as until_so
 from tests.support.sample_data import FakeSource, fleet, snapshot, worker
-from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
-from qtop.local.state_file import GroupInfo, GroupReport, SlotState
+from qtop.local.state_file import SlotState
 from qtop.local.usage import LocalWorkerRow, Sampler, Usage
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen
@@ -53,32 +51,6 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-class StillGroup(WorkerGroup):
-    """A group as a supervisor once told of it, without one."""
-
-    def __init__(self, name: str, about: GroupInfo, report: GroupReport) -> None:
-        self.folder, self.about, self.report = Path("/state/local") / name, about, report
-        self.id = name
-        self._scaled = None
-        self.is_gone = all(place.state == "ended" for place in report.places)
-
-    def refresh(self) -> bool:
-        return False
-
-    def ask(self, do: str, **more: Any) -> bool:
-        self.is_gone |= do == "leave"
-        return False
-
-    def let_go(self) -> None:
-        self.is_gone = True
-
-
-def still(name: str, queues: str, *places: SlotState, detached: bool = False) -> StillGroup:
-    shown = f"/usr/bin/python3 -m qtop worker --namespace resque -- {queues}"
-    about = GroupInfo(queues, shown, ("python3",), len(places), "redis://x", "resque", 30.0, 10.0)
-    return StillGroup(name, about, GroupReport(99, 0.0, detached, False, places))
 
 
 def groups() -> list[WorkerGroup]:
@@ -185,45 +157,6 @@ async def test_on_the_smallest_terminal_the_questions_are_whole(tmp_path: Path) 
 
 
 # Real groups behind the screen
-
-
-@asynccontextmanager
-async def running(
-    folder: Path,
-    *flags: str,
-    size: tuple[int, int] = (140, 30),
-    stays: bool = False,
-    **more: Any,
-) -> AsyncIterator[tuple[QtopApp, Pilot[None]]]:
-    """A console whose settings name stand-ins; nothing of it stays behind, unless it is told."""
-    app = console(
-        FakeSource(more.pop("look", snapshot())),
-        folder=folder / "log",
-        settings=settings_for(template(folder, *flags)),
-        clock=time.monotonic,
-        **more,
-    )
-    try:
-        async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
-            yield app, pilot
-            if not stays:
-                app.local.stop_all(now=True)
-    finally:
-        if not stays:
-            (folder / "finish").touch()
-            await until_so(lambda: not of_folder(folder))
-
-
-async def start(app: QtopApp, pilot: Pilot[None], number: int) -> None:
-    """Start so many for all queues, from the Local screen."""
-    await pilot.press("6", "s")
-    await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
-    await pilot.press("tab", "backspace", *str(number), "enter")
-    await until_shown(pilot, f"started {number} here")
-    await until(
-        pilot, lambda: all("ready" in w.log.read_text() for w in app.local.alive), "signals"
-    )
 
 
 async def test_marked_queues_are_served_in_their_order_with_the_command_shown(

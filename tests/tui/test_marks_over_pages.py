@@ -7,10 +7,10 @@ import pytest
 from tests.support import scheduled_redis as delayed
 from tests.support.console import console, table_of, until, until_shown
 from tests.support.console_redis import KEYS, Redis, on
+from tests.support.failed_jobs import entry, fill, listed, open_failed
 from tests.support.sample_data import FakeSource, failure, queue, snapshot
 from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
-from tests.tui.test_failed import entry, fill, listed, open_failed
-from tests.tui.test_jobs import drain, job, opened, push, waiting
+from tests.support.waiting_jobs import drain, job, opened, push, waiting
 
 from qtop.screens import paging
 from qtop.screens.paging import PagedTable

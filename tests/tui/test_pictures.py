@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.support.audit_entries import DEEDS
 from tests.support.console import UPDATE, console, until
 from tests.support.sample_data import FakeSource, fleet
-from tests.tui.test_history import DEEDS
 
 from qtop.app.app import QtopApp
 from qtop.config.settings import Settings

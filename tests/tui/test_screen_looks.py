@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.audit_entries import DEEDS, deed
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -13,7 +14,6 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.sample_data import NOW, FakeSource, fleet, queue, snapshot, worker
-from tests.tui.test_history import DEEDS, deed
 
 from qtop.screens.workers import WorkersScreen
 from qtop.text import format

@@ -11,8 +11,8 @@ import pytest
 from tests.support.console import console, until
 from tests.support.direct import Direct
 from tests.support.known import known
+from tests.support.polling import Clock, run_until
 from tests.support.sample_data import NOW, FakeSource, queue, snapshot, worker
-from tests.tui.test_poller import Clock, run_until
 
 from qtop.app.app import QtopApp
 from qtop.local.workers import LocalWorkers

@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import pytest
 from tests.support.console import console, screen_lines, screen_text, shows, until, until_shown
+from tests.support.derived import fleets, judged
 from tests.support.known import known
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, survey, worker
-from tests.tui.test_model import fleets
-from tests.tui.test_verdicts import judged
 
 from qtop.app.app import QtopApp
 from qtop.monitor.drops import NO_DROPS

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from tests.support.console import console, until, until_shown
+from tests.support.local_screen import running, start
 from tests.support.sample_data import FakeSource, snapshot, worker
-from tests.tui.test_local_screen import running, start
 
 from qtop.app.app import QtopApp
 from qtop.local.usage import ancestors
