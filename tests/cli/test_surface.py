@@ -13,7 +13,8 @@ import psutil
 import pytest
 from click.testing import CliRunner
 from tests.support.commands import Push, Qtop, everything
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.waiting import eventually
 
 from qtop.commands.cli import main
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 
 GOOD = '{"class":"Note","args":["performed"]}'
 

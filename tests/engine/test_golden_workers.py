@@ -7,8 +7,9 @@ from signal import SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals
 
 import pytest
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 
 from queuecore import times
 

@@ -6,11 +6,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from tests.support.direct import eventually
 from tests.support.engine_fixtures import StartRedis, StartWorker
 from tests.support.fake_server import Answer, Peer, each
 from tests.support.rights import OPTIONAL
 from tests.support.tcp_redis import KINDS, Runners, problem_of
+from tests.support.waiting import eventually
 
 from queuecore.exchange import single
 from resque.errors import (

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartWorker
+from tests.support.waiting import eventually
 
 from queuecore.stores import Store
 from resque.codec import encode

@@ -8,8 +8,9 @@ from signal import SIG_IGN, SIGCONT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, signal
 
 import pytest
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess, title_of
 
 

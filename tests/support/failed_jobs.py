@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.console import until
+from tests.support.console import until_polled, until_screen
 from tests.support.console_redis import KEYS, Redis
 from tests.support.sample_data import failure
 from textual.pilot import Pilot
@@ -40,9 +40,9 @@ async def listed(redis: Redis, key: bytes) -> list[bytes]:
 
 
 async def open_failed(pilot: Pilot[Any], app: QtopApp, *keys: str) -> FailedScreen:
-    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+    await until_polled(pilot)
     await pilot.press("4")
-    await until(pilot, lambda: isinstance(app.screen, FailedScreen), "the screen")
+    await until_screen(pilot, FailedScreen)
     screen = app.screen
     assert isinstance(screen, FailedScreen)
     await pilot.press(*keys)

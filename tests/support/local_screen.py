@@ -6,14 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.console import (
-    console,
-    until,
-    until_shown,
-)
+from tests.support.console import console, until, until_focused, until_polled, until_shown
 from tests.support.local_workers import of_folder, settings_for, template
-from tests.support.local_workers import until as until_so
 from tests.support.sample_data import FakeSource, snapshot
+from tests.support.waiting import eventually_async
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -66,20 +62,20 @@ async def running(
     )
     try:
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+            await until_polled(pilot)
             yield app, pilot
             if not stays:
                 app.local.stop_all(now=True)
     finally:
         if not stays:
             (folder / "finish").touch()
-            await until_so(lambda: not of_folder(folder))
+            await eventually_async(lambda: not of_folder(folder))
 
 
 async def start(app: QtopApp, pilot: Pilot[None], number: int) -> None:
     """Start so many for all queues, from the Local screen."""
     await pilot.press("6", "s")
-    await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+    await until_focused(pilot, Input)
     await pilot.press("tab", "backspace", *str(number), "enter")
     await until_shown(pilot, f"started {number} here")
     await until(

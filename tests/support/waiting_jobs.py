@@ -1,6 +1,6 @@
 """Waiting jobs in a real Redis, and the console's screen that lists them."""
 
-from tests.support.console import table_of, until, until_shown
+from tests.support.console import table_of, until, until_mode, until_polled, until_shown
 from tests.support.console_redis import KEYS, Redis
 from textual.pilot import Pilot
 
@@ -36,9 +36,9 @@ def job(number: int, name: str = "Job") -> bytes:
 
 async def opened(app: QtopApp, pilot: Pilot[None], text: str) -> JobsScreen:
     """The jobs of the first queue."""
-    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+    await until_polled(pilot)
     await pilot.press("2")
-    await until(pilot, lambda: app.current_mode == "queues", "the queues")
+    await until_mode(pilot, "queues")
     await until(pilot, lambda: table_of(app).row_count > 0, "a queue")
     await pilot.press("enter")
     await until_shown(pilot, text)

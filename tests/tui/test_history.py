@@ -6,8 +6,9 @@ from tests.support.console import (
     assert_snapshot,
     console,
     screen_text,
-    table_of,
     until,
+    until_polled,
+    until_rows,
     until_shown,
 )
 from tests.support.console_redis import KEYS, Redis, on
@@ -48,7 +49,7 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "d")
         await until_shown(pilot, "deleted 1")
         await pilot.press("7")
@@ -93,9 +94,9 @@ async def test_older_actions_come_with_the_page_key(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("7")
-        await until(pilot, lambda: table_of(app).row_count == PAGE, "the first page")
+        await until_rows(pilot, PAGE)
         await pilot.press("G", "pagedown")
-        await until(pilot, lambda: table_of(app).row_count == PAGE + 10, "the rest")
+        await until_rows(pilot, PAGE + 10)
         await pilot.press("slash", *"0", "enter")
         await until_shown(pilot, f"of the last {PAGE + 10}")
 

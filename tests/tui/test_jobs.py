@@ -5,7 +5,14 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.console import screen_text, table_of, until, until_shown
+from tests.support.console import (
+    screen_text,
+    table_of,
+    until,
+    until_mode,
+    until_polled,
+    until_shown,
+)
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.waiting_jobs import command, drain, job, opened, push, waiting
 from textual.pilot import Pilot
@@ -308,7 +315,7 @@ async def test_what_was_set_aside_is_mended_and_goes_back_to_its_queue(redis: Re
     await command(redis, "RPUSH", key, b"{broken", b'{"class":"Ok","args":[]}', b"\xff\x1b[2J")
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2")
         await until_shown(pilot, "3 unreadab")
         await pilot.press("b")
@@ -394,7 +401,7 @@ async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis:
     await redis.push("other", 1)
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2", "D")
         await until_shown(pilot, "Deletes the 20 jobs that wait in mail now, and its name.")
         await pilot.press(*"mail", "enter")
@@ -410,7 +417,7 @@ async def test_an_empty_queue_is_removed_too(redis: Redis) -> None:
     await command(redis, "SADD", KEYS.queues(), b"\xff empty")
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2", "D")
         await until_shown(pilot, "Type remove to go on")
         await pilot.press(*"remove", "enter")
@@ -428,7 +435,7 @@ async def test_the_workers_that_serve_a_queue_are_told_and_shown(redis: Redis) -
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "3 workers on web1 1, web2 1, web3 1")
         await pilot.press("W")
-        await until(pilot, lambda: app.current_mode == "workers", "the workers")
+        await until_mode(pilot, "workers")
         await until_shown(pilot, "3 of 4")
         await pilot.press("escape", "2", "W")
         await until_shown(pilot, "3 of 4")

@@ -16,13 +16,17 @@ from tests.support.console import (
     screen_text,
     table_of,
     until,
+    until_ended,
+    until_focused,
+    until_polled,
+    until_screen,
     until_shown,
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.local_screen import running, start, still
 from tests.support.local_workers import of_folder, template
-from tests.support.local_workers import until as until_so
 from tests.support.sample_data import FakeSource, fleet, snapshot, worker
+from tests.support.waiting import eventually_async
 from textual.widgets import Button, Input
 
 from qtop.config.settings import Settings
@@ -91,7 +95,7 @@ async def test_the_screen_fits_every_size(
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = groups()
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6")
         await until_shown(pilot, "37%")
         assert_snapshot(app, f"local-{size[0]}x{size[1]}")
@@ -133,7 +137,7 @@ async def test_the_start_dialog_fits_every_size(
     monkeypatch.setattr("sys.executable", "/usr/bin/python3")
     app = console(FakeSource(fleet()), require=("app.jobs",))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2", "space", "space", "s")
         await until_shown(pilot, "runs: ")
         assert_snapshot(app, f"start-{size[0]}x{size[1]}")
@@ -142,7 +146,7 @@ async def test_the_start_dialog_fits_every_size(
 async def test_on_the_smallest_terminal_the_questions_are_whole(tmp_path: Path) -> None:
     async with running(tmp_path, size=(60, 15)) as (app, pilot):
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         app.screen.query_one("#template", Input).value = "no-such-program {queues}"
         await until_shown(pilot, "runs: no-such-program")
         await pilot.press("enter")
@@ -176,7 +180,7 @@ async def test_marked_queues_are_served_in_their_order_with_the_command_shown(
 async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         app.screen.query_one("#template", Input).value = "no-such-program {queues}"
         await pilot.press("enter")
         await until_shown(pilot, "the command no-such-program is not found")
@@ -196,7 +200,7 @@ async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_pa
         await pilot.press("enter")
         await until_shown(pilot, "started 2 here")
         await pilot.press("s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         assert app.screen.query_one("#interval", Input).value == "0.5"
         await pilot.press("escape")
         assert len(app.local.groups) == 1
@@ -209,9 +213,9 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
     source.answers = [[WaitingClasses("mail", 2, ("Mailers::Welcome",), 2)]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         await pilot.press("enter")
         await until_shown(pilot, "mail: Mailers::Welcome")
         assert isinstance(app.screen, StartDialog)
@@ -223,9 +227,9 @@ async def test_what_waits_and_cannot_be_read_is_a_reason_to_start_nothing(tmp_pa
     source.answers = [Unreachable("no answer")]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         await pilot.press("enter")
         await until_shown(pilot, "look at what waits: no answer")
         assert app.local.groups == []
@@ -242,9 +246,9 @@ async def proposed(folder: Path, name: str, **more: Any) -> str:
     """What another console proposes in a field of the start dialog."""
     app = console(FakeSource(snapshot()), folder=folder / "log", **more)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         return app.screen.query_one(f"#{name}", Input).value
 
 
@@ -256,14 +260,14 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
     source.answers = [[WaitingClasses("mail", 0)]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         app.screen.query_one("#modules", Input).value = "json, csv"
         await pilot.press("enter")
         await until_shown(pilot, "started 1 here")
         app.local.stop_all(now=True)
-    await until_so(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))
     assert await proposed(tmp_path, "modules", settings=mine) == "json,csv"
     # What is named now goes before; nobody else is proposed them.
     assert await proposed(tmp_path, "modules", settings=mine, require=("html",)) == "html"
@@ -397,7 +401,7 @@ async def test_a_registered_worker_shows_its_job_and_the_log_of_a_child_is_its_o
 async def test_the_log_shows_what_is_printed_safely_and_why_it_ended(tmp_path: Path) -> None:
     async with running(tmp_path, "--dies") as (app, pilot):
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         await pilot.press("enter")
         await until_shown(pilot, "exited with 7: ␛]52;c;aGk=␇ FATAL it")
         await pilot.press("l")
@@ -409,7 +413,7 @@ async def test_the_log_shows_what_is_printed_safely_and_why_it_ended(tmp_path: P
         )
         assert "redis://[redacted]@queues.example.com" in screen_text(app)
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, LocalScreen), "the way back")
+        await until_screen(pilot, LocalScreen)
 
 
 async def test_the_log_is_followed_held_and_searched(tmp_path: Path) -> None:
@@ -470,7 +474,7 @@ async def test_the_log_fits_every_size(
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = [group]
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "l")
         await until_shown(pilot, "process 9 exited with 3")
         shown = screen_text(app)
@@ -517,7 +521,7 @@ async def test_leaving_can_let_them_finish(tmp_path: Path) -> None:
         await until_shown(pilot, "Waiting for workers to finish their jobs")
         assert {worker.place.state for worker in app.local.alive} == {"finishing"}
         (tmp_path / "finish").touch()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
         assert {worker.place.ending for worker in app.local.all} == {"exited with 0"}
 
 
@@ -529,7 +533,7 @@ async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
         await pilot.press("enter")
         await until_shown(pilot, "Waiting for workers")
         app.screen.query_one("#now", Button).press()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
         assert app.local.all[0].place.ending == "ended by SIGTERM"
 
 
@@ -542,10 +546,10 @@ async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path)
         await pilot.press("enter")
         await until_shown(pilot, "Waiting for workers")
         app.screen.query_one("#leave", Button).press()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     assert len(of_folder(tmp_path)) == 3
     (tmp_path / "finish").touch()
-    await until_so(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))
     assert all("exited with 0" in log.read_text() for log in logs)
 
 
@@ -556,7 +560,7 @@ async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path:
         await pilot.press("q")
         await until_shown(pilot, "Leave running")
         app.screen.query_one("#leave", Button).press()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     async with running(tmp_path) as (app, pilot):
         await until_shown(pilot, "2 workers run here, left running earlier: 6 shows them")
         assert app.local.pids == pids
@@ -565,7 +569,7 @@ async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path:
         await pilot.press("q")
         await until(pilot, lambda: getattr(app.focused, "id", "") == "leave", "the default")
         app.screen.query_one("#now", Button).press()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     assert {worker.place.ending for worker in app.local.all} == {"ended by SIGTERM"}
 
 
@@ -597,4 +601,4 @@ async def test_workers_of_the_real_thing_are_registered_and_leave(
         assert deeds[0].actor.who == actor().who
         assert deeds[0].subject.startswith("1 worker for mail on ")
     assert app.local.all[0].place.ending == "exited with 0"
-    await until_so(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))
