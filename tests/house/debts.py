@@ -114,3 +114,5 @@ STORE: Final[set[str]] = {
     "qtop.text.format",
     "qtop.widgets.bars",
 }
+#: Public names of classes and types that two files define.
+TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
