@@ -187,3 +187,12 @@ def clear(
     """Delete the jobs that waited in `queue` when `seen` was read; later ones stay, and so does
     the queue's name. Returns and costs as `windows.clear_to`."""
     return windows.clear_to(keys, keys.queue(queue), seen, trail=trail)
+
+
+def clear_and_remove(
+    keys: Keys, queue: str, seen: Extent, trail: ActionRecord | None = None
+) -> Exchange[int | None]:
+    """Delete the jobs that waited in `queue` when `seen` was read, and, when no newer ones came,
+    the queue's name. An empty queue stays: see `registration.forget`. Returns and costs as
+    `windows.clear_to`."""
+    return windows.clear_to(keys, keys.queue(queue), seen, trail=trail, remove_queue=queue)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from queuecore import windows
 from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.exchange import Command, Exchange, Reply, Steps, single
 from queuecore.keys import name_bytes, name_text
@@ -20,10 +21,6 @@ from resque.store import ownership
 
 _REGISTER = load_script("register")
 _REGISTER_MOMENT = load_script("register_moment")
-
-#: Keys looked at in one round trip, and round trips at most.
-_SCAN_KEYS = 1000
-_SCAN_PAGES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +36,10 @@ def missing(keys: Keys) -> Steps[tuple[list[Unregistered], bool]]:
     at most 200,000 are. A round trip for each 1,000 keys of the database, and two more."""
     beginning = keys.queue("")
     registered: set[bytes] = yield single(("SMEMBERS", keys.queues()), set)
-    found: set[bytes] = set()
-    cursor: bytes | int = 0
-    for _ in range(_SCAN_PAGES):
-        cursor, page = yield single(
-            ("SCAN", cursor, "MATCH", beginning_with(beginning), "COUNT", _SCAN_KEYS), tuple
-        )
-        found.update(key.removeprefix(beginning) for key in page)
-        if int(cursor) == 0:
-            break
-    queues: list[Unregistered] = yield _still_missing(keys, sorted(found - registered))
-    return queues, int(cursor) == 0
-
-
-def beginning_with(beginning: bytes) -> bytes:
-    """The pattern of the keys that begin so, whatever signs a namespace has."""
-    escaped = (b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in beginning)
-    return b"".join(escaped) + b"*"
+    found, is_complete = yield from windows.find_keys(windows.pattern_of(beginning), lambda _: True)
+    names = {key.removeprefix(beginning) for key in found}
+    queues: list[Unregistered] = yield _still_missing(keys, sorted(names - registered))
+    return queues, is_complete
 
 
 def of_resque(

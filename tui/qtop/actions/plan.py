@@ -16,6 +16,7 @@ from qtop.config.limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
 from qtop.text.format import number
 from qtop.text.safe import safe
+from queuecore import windows
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.audit import AuditEntry
 from queuecore.bulk import TAKE_ITEMS, Result
@@ -23,7 +24,7 @@ from queuecore.errors import OutcomeUnknown, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import queues, removal, switches, undo
+from resque.store import queues, switches, undo
 from resque.store.lock_freeing import and_free_all
 
 # How fast an action over many jobs goes, and how somebody stops it between two steps.
@@ -171,7 +172,7 @@ class ClearPreview:
 def look_at(extent_of: Operation[Extent], key: bytes) -> Steps[ClearPreview]:
     """See what a clear would delete. Two round trips."""
     extent = yield extent_of  # type: ignore[misc]
-    size = yield removal.size_bytes(key)
+    size = yield windows.size_bytes(key)
     return ClearPreview(extent, size)
 
 

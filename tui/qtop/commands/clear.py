@@ -25,7 +25,7 @@ from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
 from queuecore.exchange import Operation
 from queuecore.windows import Extent
-from resque.store import registration, removal
+from resque.store import queues, registration
 from resque.store.lock_freeing import and_free_all
 
 _LONGEST_WORD = 40
@@ -73,7 +73,7 @@ def command(source: JobSource, connection: Connection, remove: bool, **options: 
             _forget(session, source, trail)
         change: Operation[int | None]
         if remove:
-            change = removal.remove(session.keys, source.name, seen, trail)
+            change = queues.clear_and_remove(session.keys, source.name, seen, trail)
         else:
             key = source.key(session.keys)
             change = windows.clear_to(session.keys, key, seen, trail=trail)
@@ -92,7 +92,7 @@ def _action(remove: bool) -> str:
 
 def _trail(session: Session, source: JobSource, seen: Extent, remove: bool) -> ActionRecord:
     key = source.key(session.keys)
-    size = session.run(removal.size_bytes(key)) if seen.length else 0
+    size = session.run(windows.size_bytes(key)) if seen.length else 0
     if size is None:
         message("how large it is is unknown: an undo keeps it, whatever its size")
     return ActionRecord(

@@ -36,7 +36,7 @@ from queuecore.exchange import Steps
 from queuecore.windows import Item, Window, read_item
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
-from resque.store import queues, registration, removal
+from resque.store import queues, registration
 from resque.store.lock_freeing import Leaving, and_free, and_free_all, edited, noting
 
 _CHANGED: Final = "it changed too much meanwhile, nothing was removed: look, then try again"
@@ -150,7 +150,7 @@ class JobPlans:
                 if await send(registration.forget(self._keys, queue, forget)):
                     return Outcome(f"removed {name}, which was empty")
                 return Outcome(f"{name} is not empty any more: nothing was removed", "warn")
-            removing = removal.remove(self._keys, queue, seen.extent, trail)
+            removing = queues.clear_and_remove(self._keys, queue, seen.extent, trail)
             deleted = await send(and_free_all(self._keys, queue, removing))
             if deleted is None:
                 return Outcome(_CHANGED, "warn")
