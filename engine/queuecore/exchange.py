@@ -65,6 +65,18 @@ class Script:
         """The command that runs this script on `keys` with `args`."""
         return Call(self, tuple(keys), tuple(args))
 
+    def read(
+        self, keys: Sequence[bytes], args: Sequence[Arg], parse: Callable[[Reply], T]
+    ) -> Exchange[T]:
+        """The round trip that runs this script alone; `parse` gets its reply."""
+        return single(self.call(keys, args), parse)
+
+    def write(
+        self, keys: Sequence[bytes], args: Sequence[Arg], parse: Callable[[Reply], T]
+    ) -> Exchange[T]:
+        """As `read`, of a script that changes data."""
+        return single(self.call(keys, args), parse, writes=True)
+
 
 _INCLUDE = b"-- include "
 _SCRIPTS = os.path.join(os.path.dirname(__file__), "scripts")

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Exchange, Reply, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.values import value as value_class
@@ -143,13 +143,10 @@ def clear_to(
         return Exchange((), lambda _: 0)
     # A flag besides the name: a queue's name may be empty.
     removal = (0, "") if remove_queue is None else (1, name_bytes(remove_queue))
-    return single(
-        _CLEAR_TO.call(
-            [*trail_keys(keys, trail), key, keys.queues()],
-            [*trail_args(trail), seen.last, seen.length, _CLEAR_REACH, *removal],
-        ),
-        lambda reply: None if reply < 0 else int(reply),
-        writes=True,
+    args = [seen.last, seen.length, _CLEAR_REACH, *removal]
+    touched = [key, keys.queues()]
+    return recorded(
+        _CLEAR_TO, keys, trail, touched, args, lambda reply: None if reply < 0 else int(reply)
     )
 
 

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from queuecore import windows
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded_call
 from queuecore.bulk import BLANK, Result, parts
 from queuecore.exchange import Arg, Call, Exchange, Steps
 from queuecore.keys import name_bytes
@@ -236,9 +236,9 @@ def _call(
     keys: Keys, stamp: str, takings: Sequence[_Taking], deed: _Deed, trail: ActionRecord | None
 ) -> Call:
     moment = keys.delayed(stamp)
-    touched = [*trail_keys(keys, trail), moment, keys.delayed_schedule(), keys.queues()]
+    touched = [moment, keys.delayed_schedule(), keys.queues()]
     new = keys.delayed_member(deed.until) if deed.until else b""
-    args: list[Arg] = [*trail_args(trail), keys.delayed_member(stamp), name_bytes(stamp), BLANK]
+    args: list[Arg] = [keys.delayed_member(stamp), name_bytes(stamp), BLANK]
     args += [deed.act, new, deed.until]
     for each in takings:
         target = moment if not deed.until else keys.delayed(deed.until)
@@ -248,7 +248,7 @@ def _call(
             queue = name_bytes(each.push.queue)
         touched += [keys.delayed_stamps(each.raw), target]
         args += [each.mark.place, each.raw, queue, payload]
-    return _ACT.call(touched, args)
+    return recorded_call(_ACT, keys, trail, touched, args)
 
 
 def _sought(keys: Keys, missed: Sequence[DelayedRef]) -> Steps[list[DelayedRef]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from queuecore import bulk, windows
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_bytes
 from queuecore.windows import Extent, Item, Window
@@ -144,11 +144,8 @@ def replace(
     Returns whether it was still there. One round trip, atomic; O(distance to the nearer end), or
     O(queue) when it has moved far.
     """
-    call = _REPLACE.call(
-        [*trail_keys(keys, trail), keys.queue(queue)],
-        [*trail_args(trail), place, raw, payload, _REACH],
-    )
-    return single(call, lambda reply: reply == 1, writes=True)
+    args: list[Arg] = [place, raw, payload, _REACH]
+    return recorded(_REPLACE, keys, trail, [keys.queue(queue)], args, bool)
 
 
 def _spelling(args: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from queuecore import windows
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Command, Exchange, Reply, Steps, single
 from queuecore.keys import name_bytes, name_text
 from resque.errors import StoreError, WrongType
@@ -93,28 +93,16 @@ def forget(keys: Keys, queue: str, trail: ActionRecord | None = None) -> Exchang
 def register_failures(keys: Keys, name: str, trail: ActionRecord | None = None) -> Exchange[bool]:
     """Put the name of a list of failures on the set of those of single queues. Returns whether it
     was missing. One round trip, atomic."""
-    return single(
-        _REGISTER.call(
-            [*trail_keys(keys, trail), keys.failed_queues(), keys.failed_named(name)],
-            [*trail_args(trail), name_bytes(name), "on"],
-        ),
-        lambda reply: reply == 1,
-        writes=True,
-    )
+    touched = [keys.failed_queues(), keys.failed_named(name)]
+    return recorded(_REGISTER, keys, trail, touched, [name_bytes(name), "on"], bool)
 
 
 def register_moment(keys: Keys, stamp: str, trail: ActionRecord | None = None) -> Exchange[bool]:
     """Put a moment that has delayed jobs back into the schedule: a scheduler moves them when it
     comes, or at once when it has passed. `stamp` is in epoch seconds. Returns whether it was
     missing and has jobs. One round trip, atomic."""
-    return single(
-        _REGISTER_MOMENT.call(
-            [*trail_keys(keys, trail), keys.delayed_schedule(), keys.delayed(stamp)],
-            [*trail_args(trail), stamp],
-        ),
-        lambda reply: reply == 1,
-        writes=True,
-    )
+    touched = [keys.delayed_schedule(), keys.delayed(stamp)]
+    return recorded(_REGISTER_MOMENT, keys, trail, touched, [stamp], bool)
 
 
 def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
@@ -126,11 +114,5 @@ def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
 
 
 def _change(keys: Keys, queue: str, to: str, trail: ActionRecord | None) -> Exchange[bool]:
-    return single(
-        _REGISTER.call(
-            [*trail_keys(keys, trail), keys.queues(), keys.queue(queue)],
-            [*trail_args(trail), name_bytes(queue), to],
-        ),
-        lambda reply: reply == 1,
-        writes=True,
-    )
+    touched = [keys.queues(), keys.queue(queue)]
+    return recorded(_REGISTER, keys, trail, touched, [name_bytes(queue), to], bool)
