@@ -77,7 +77,7 @@ def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[St
         assert isinstance(items, list)  # noqa: S101
         return Stretch(length, items)
 
-    return single(_WINDOW.call([key], [first, last, max_bytes]), parse)
+    return _WINDOW.read([key], [first, last, max_bytes], parse)
 
 
 def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:
@@ -98,7 +98,7 @@ def find(key: bytes, sha: str, place: int, *, reach: int = 200) -> Exchange[byte
     """The whole bytes of an item seen at `place` (from the head, or, negative, from the end),
     wherever it is now within `reach` places. None when it is not there. One round trip, O(bytes
     looked at)."""
-    return single(_FIND.call([key], [sha, place, reach]), lambda reply: reply)
+    return _FIND.read([key], [sha, place, reach], lambda reply: reply)
 
 
 def append(key: bytes, *items: bytes) -> Exchange[int]:

@@ -51,13 +51,10 @@ def schedule(
     """Delay a job until `at` (epoch; fractions of a second are cut off, as in Ruby), even if that
     is past. Returns how many jobs are delayed until then. One round trip, atomic."""
     raw, stamp = entry(queue, class_name, args), str(int(at))
-    return single(
-        _DELAY.call(
-            [keys.delayed(stamp), keys.delayed_stamps(raw), keys.delayed_schedule()],
-            [raw, keys.delayed_member(stamp), stamp],
-        ),
+    return _DELAY.write(
+        [keys.delayed(stamp), keys.delayed_stamps(raw), keys.delayed_schedule()],
+        [raw, keys.delayed_member(stamp), stamp],
         int,
-        writes=True,
     )
 
 
@@ -230,9 +227,7 @@ def remove(keys: Keys, raw: bytes) -> Steps[int]:
     for at in range(0, len(found), _REMOVE_PAGE):
         page = found[at : at + _REMOVE_PAGE]
         lists = [keys.delayed(name_text(m.removeprefix(keys.delayed_member("")))) for m in page]
-        removed += yield single(
-            _EVERYWHERE.call([keys.delayed_stamps(raw), *lists], [raw, *page]), int, writes=True
-        )
+        removed += yield _EVERYWHERE.write([keys.delayed_stamps(raw), *lists], [raw, *page], int)
     return removed
 
 
@@ -240,8 +235,7 @@ def remove_at(keys: Keys, stamp: str, raw: bytes) -> Exchange[int]:
     """Delete a job from one moment, by its bytes: all that are equal. Returns how many. One round
     trip, O(jobs of the moment). (Ruby: remove_delayed_job_from_timestamp.)"""
     moment = [keys.delayed(stamp), keys.delayed_schedule(), keys.delayed_stamps(raw)]
-    call = _REMOVE.call(moment, [raw, keys.delayed_member(stamp), name_bytes(stamp)])
-    return single(call, int, writes=True)
+    return _REMOVE.write(moment, [raw, keys.delayed_member(stamp), name_bytes(stamp)], int)
 
 
 def whole(keys: Keys, stamp: str, job: DelayedJob) -> Steps[bytes | None]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from queuecore import windows
 from queuecore.bulk import Decide, Taking
-from queuecore.exchange import Exchange, Operation, Steps, single
+from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.keys import name_bytes, name_text
 from resque.codec import Payload, decode_payload
 from resque.errors import StoreError, WrongType
@@ -78,8 +78,7 @@ def locks_of(keys: Keys, queue: str, raw: bytes) -> tuple[bytes, ...]:
 
 def _free(keys: Keys, queue: str, pairs: Sequence[tuple[bytes, bytes]]) -> Exchange[int]:
     places = [keys.queue(queue), *(lock for lock, _ in pairs)]
-    call = _FREE.call(places, [raw for _, raw in pairs])
-    return single(call, int, writes=True)
+    return _FREE.write(places, [raw for _, raw in pairs], int)
 
 
 def and_free(steps: Operation[T], leaving: Leaving) -> Steps[T]:

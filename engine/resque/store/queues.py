@@ -55,8 +55,7 @@ def push_all(keys: Keys, payloads: Mapping[str, Sequence[bytes]]) -> Exchange[in
     args: list[Arg] = []
     for queue, items in payloads.items():
         args += [name_bytes(queue), len(items), *items]
-    call = _PUSH_ALL.call([keys.queues(), *map(keys.queue, payloads)], args)
-    return single(call, _pushed, writes=True)
+    return _PUSH_ALL.write([keys.queues(), *map(keys.queue, payloads)], args, _pushed)
 
 
 def _pushed(reply: int) -> int:
@@ -156,11 +155,7 @@ def _spelling(args: Any) -> str:
 def remove_queue(keys: Keys, queue: str) -> Exchange[int]:
     """Delete a queue and its name. Returns how many jobs there were. One round trip, atomic; the
     server frees the memory in the background."""
-    return single(
-        _REMOVE_QUEUE.call([keys.queues(), keys.queue(queue)], [name_bytes(queue)]),
-        int,
-        writes=True,
-    )
+    return _REMOVE_QUEUE.write([keys.queues(), keys.queue(queue)], [name_bytes(queue)], int)
 
 
 def peek(

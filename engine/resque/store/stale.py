@@ -130,10 +130,7 @@ def requeue(
     touched = [
         keys.workers(),
         keys.heartbeats(),
-        keys.worker(seen.worker_id),
-        keys.worker_started(seen.worker_id),
-        keys.worker_stat("processed", seen.worker_id),
-        keys.worker_stat("failed", seen.worker_id),
+        *keys.of_worker(seen.worker_id),
         keys.queues(),
         keys.queue(queue),
         lost.count_key(keys, queue, payload),

@@ -203,14 +203,7 @@ def _stays(totals: Sequence[tuple[int | None, int | None]], which: int) -> bool:
 
 def _made(keys: Keys, worker_id: bytes) -> _Known:
     identity = workers.identity(name_text(worker_id))
-    name = identity.text
-    return _Known(
-        identity,
-        keys.worker(name),
-        keys.worker_started(name),
-        keys.worker_stat("processed", name),
-        keys.worker_stat("failed", name),
-    )
+    return _Known(identity, *keys.of_worker(identity.text))
 
 
 def _short(keys: Sequence[bytes], was: Sequence[Reply]) -> Command:

@@ -214,10 +214,7 @@ def _take_off(
     touched = [
         keys.workers(),
         keys.heartbeats(),
-        keys.worker(worker_id),
-        keys.worker_started(worker_id),
-        keys.worker_stat("processed", worker_id),
-        keys.worker_stat("failed", worker_id),
+        *keys.of_worker(worker_id),
         keys.failed_named(list_name) if list_name else keys.failed(),
         keys.failed_queues(),
         keys.claim(worker_id),

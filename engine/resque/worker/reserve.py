@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from queuecore import times
-from queuecore.exchange import Call, Exchange, Reply, single
+from queuecore.exchange import Call, Exchange, Reply
 from queuecore.keys import name_bytes
 from queuecore.values import replace, value
 from resque.codec import decode, encode
@@ -184,8 +184,6 @@ def set_aside(keys: Keys, worker_id: str, queue: str, record: Record) -> Exchang
     """Move a payload that cannot be read from the worker's hands to `unreadable:<queue>`. One
     round trip."""
     payload = record.raw.partition(b'"payload":')[2][:-1]
-    return single(
-        _SET_ASIDE.call([keys.worker(worker_id), keys.unreadable(queue)], [record.raw, payload]),
-        lambda reply: reply == 1,
-        writes=True,
+    return _SET_ASIDE.write(
+        [keys.worker(worker_id), keys.unreadable(queue)], [record.raw, payload], bool
     )
