@@ -26,17 +26,10 @@ from queuecore.errors import (
     TooManyClients,
     WrongType,
 )
-from queuecore.values import Generic, replace, value
+from queuecore.values import TYPE_CHECKING, Any, Generic, TypeVar, replace, value
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, TypeVar
-
-    T = TypeVar("T")
-    S = TypeVar("S")
-else:
-    Any, T, S = object, None, None
-
+T = TypeVar("T")
+S = TypeVar("S")
 
 Arg = bytes | str | int
 #: What Redis answers: bytes, integers, None, lists of them, or an ErrorReply.

@@ -14,14 +14,10 @@ from collections.abc import Sequence
 
 from queuecore.digests import md5_hex
 from queuecore.exchange import Exchange, Reply
-from queuecore.values import value
+from queuecore.values import Any, value
 from resque.codec import encode
 from resque.errors import EncodeError, StoreError
 from resque.keys import Keys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 @value

@@ -11,15 +11,12 @@ from queuecore import times
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Reply, Steps
 from queuecore.keys import name_bytes
+from queuecore.values import Any
 from queuecore.values import value as value_class
 from resque.codec import decode, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import failure_entry
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _UNREGISTER = load_script("unregister")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from queuecore import times
 from queuecore.exchange import Exchange, T, together
 from queuecore.lean import LeanStore
-from queuecore.values import replace
+from queuecore.values import Any, ParamSpec, replace
 from resque.codec import Unreadable, decode_payload
 from resque.errors import Refused, StoreError
 from resque.keys import Keys
@@ -24,11 +24,7 @@ from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, ParamSpec
-
-    P = ParamSpec("P")
+P = ParamSpec("P")
 
 #: The names of queues are read again after this time, where patterns are served.
 _NAMES_FOR_S = 1.0

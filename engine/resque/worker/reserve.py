@@ -9,18 +9,14 @@ from functools import lru_cache
 from queuecore import times
 from queuecore.exchange import Call, Exchange, Reply
 from queuecore.keys import name_bytes
-from queuecore.values import replace, value
+from queuecore.values import Literal, replace, value
 from resque.codec import decode, encode
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store.claims import Claim
 from resque.store.workers import Record, read_record
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Literal
-
-    State = Literal["none", "paused", "empty", "job", "lost", "shared"]
+State = Literal["none", "paused", "empty", "job", "lost", "shared"]
 
 _WORK = load_script("work")
 #: The script looks into items up to this length, and passes one JSON object each.
