@@ -15,7 +15,7 @@ from typing import Any, Literal
 from queuecore import windows
 from queuecore.action_record import ActionRecord, recorded_call
 from queuecore.bulk import BLANK, Result, parts
-from queuecore.exchange import Arg, Call, Exchange, Steps
+from queuecore.exchange import Arg, Call, Exchange, Steps, raise_all_but
 from queuecore.keys import name_bytes
 from resque.codec import Unreadable
 from resque.errors import StoreError, WrongType
@@ -160,10 +160,8 @@ def _find(keys: Keys, batch: Sequence[DelayedRef], progress: tuple[int, int]) ->
     )
 
     def parse(replies: list[Any]) -> _Seen:
-        for each in replies:
-            # Of a moment of another kind the lengths tell. What may not be read is not gone.
-            if isinstance(each, StoreError) and not isinstance(each, WrongType):
-                raise each
+        # Of a moment of another kind the lengths tell. What may not be read is not gone.
+        raise_all_but(WrongType, replies)
         raws = [raw if isinstance(raw, bytes) else None for raw in replies[1:]]
         return _Seen(raws, dict(zip(stamps, sizes.parse(replies[:1]), strict=True)))
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from queuecore.cooperative import Slices
-from queuecore.exchange import Command, Reply
+from queuecore.exchange import Command, Reply, first_error
 from resque.errors import StoreError
 
 T = TypeVar("T")
@@ -42,8 +42,7 @@ def rows(replies: Iterator[Reply], commands: Sequence[Command], count: int) -> l
 
 def note(what: str, replies: Iterable[Reply], problems: dict[str, str]) -> None:
     """Add to the `problems` why `what` is unknown, if a reply is an error. O(replies)."""
-    refused = next((each for each in replies if isinstance(each, StoreError)), None)
-    if refused is not None:
+    if (refused := first_error(replies)) is not None:
         problems[what] = str(refused)
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from queuecore import windows
-from queuecore.exchange import Exchange, Reply, Steps, single
+from queuecore.exchange import Exchange, Reply, Steps, raise_all_but, single
 from queuecore.keys import name_bytes, name_text
 from queuecore.windows import Item
 from resque.codec import decode, encode, encode_job
-from resque.errors import NoClassError, NoQueueError, StoreError, WrongType
+from resque.errors import NoClassError, NoQueueError, WrongType
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import queues
@@ -155,9 +155,7 @@ def _sizes(keys: Keys, of: Sequence[str]) -> Exchange[list[int]]:
     """How many jobs each moment has; one whose key is no list has none."""
 
     def parse(replies: list[Reply]) -> list[int]:
-        for each in replies:
-            if isinstance(each, StoreError) and not isinstance(each, WrongType):
-                raise each
+        raise_all_but(WrongType, replies)
         return [0 if isinstance(each, WrongType) else each for each in replies]
 
     return Exchange(tuple(("LLEN", keys.delayed(stamp)) for stamp in of), parse, tolerant=True)

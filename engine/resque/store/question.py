@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from queuecore.cooperative import Slices
-from queuecore.exchange import Command, Reply
+from queuecore.exchange import Command, Reply, first_error
 from resque.errors import StoreError
 from resque.store.columns import ReplyColumn, batches, rows
 
@@ -76,7 +76,7 @@ class Question(Generic[T]):
         """Put the answers by, which come in the order of the asking."""
         due = self.due
         raws = rows(replies, self._asked, len(self.keys if due is None else due))
-        self.error = next((each for each in raws if isinstance(each, StoreError)), None)
+        self.error = first_error(raws)
         if due is not None:
             some, raws = raws, list(self.column.raws if self._early is None else self._early)
             for at, reply in zip(due, some, strict=True):

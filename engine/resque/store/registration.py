@@ -12,9 +12,9 @@ from datetime import datetime
 
 from queuecore import windows
 from queuecore.action_record import ActionRecord, recorded
-from queuecore.exchange import Command, Exchange, Reply, Steps, single
+from queuecore.exchange import Command, Exchange, Reply, Steps, raise_all_but, single
 from queuecore.keys import name_bytes, name_text
-from resque.errors import StoreError, WrongType
+from resque.errors import WrongType
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import ownership
@@ -64,9 +64,7 @@ def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered
         commands.append(("LLEN", keys.queue(name_text(name))))
 
     def parse(replies: list[Reply]) -> list[Unregistered]:
-        for each in replies:
-            if isinstance(each, StoreError) and not isinstance(each, WrongType):
-                raise each
+        raise_all_but(WrongType, replies)
         states = zip(names, replies[::2], replies[1::2], strict=True)
         # A key that is no list answers with an error, one that is gone with 0.
         return [

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from queuecore import windows
-from queuecore.exchange import Command, Exchange, Reply, Steps
+from queuecore.exchange import Command, Exchange, Reply, Steps, raise_all_but
 from queuecore.keys import name_bytes, name_text
-from resque.errors import StoreError, WrongType
+from resque.errors import WrongType
 from resque.keys import Keys
 from resque.store import workers
 from resque.store.delayed import ASIDE
@@ -169,9 +169,7 @@ def _confirmed(keys: Keys, suspects: Sequence[Stray]) -> Exchange[list[Stray]]:
         commands += _questions(keys, each)
 
     def parse(replies: list[Reply]) -> list[Stray]:
-        for each in replies:
-            if isinstance(each, StoreError) and not isinstance(each, WrongType):
-                raise each
+        raise_all_but(WrongType, replies)
         confirmed = map(_confirm, suspects, zip(*[iter(replies)] * 3, strict=True))
         return [each for each in confirmed if each is not None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from queuecore import times
 from queuecore.exchange import Exchange, T, together
@@ -212,7 +213,7 @@ class JobFetcher:
             now=self._now(),
         )
         if self._locks.pending is not None:
-            exchange = together(self._locks.pending, exchange)
+            exchange = together([self._locks.pending, exchange], 1).then(itemgetter(-1))
         if not self._has_looked:
             exchange = self._with_a_look(exchange, names)
         taken = self._store.run(exchange)
@@ -235,7 +236,7 @@ class JobFetcher:
             self._strangers.look(waiting)
 
         look = waiting_classes.take(self._keys, names[:_LOOKED_AT])
-        return together(look.then(seen), exchange)
+        return together([look.then(seen), exchange], 1).then(itemgetter(-1))
 
     def _current_queues(self) -> list[str]:
         wanted = self._wanted() if self._queues.is_dynamic else self._queues.wanted
