@@ -11,12 +11,13 @@ from tests.support.known import known
 from tests.support.lua_scripts import SCRIPTS
 
 from qtop.systems.resque.connection import ResqueSystem
+from queuecore import windows
 from queuecore.address import parse_url
 from queuecore.exchange import Exchange, Operation, Script, single
 from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
 from queuecore.windows import whole
 from resque.keys import Keys
-from resque.store import failure_actions, failures, queues, removal, switches, undo
+from resque.store import failure_actions, failures, queues, switches, undo
 from resque.store.failures import Failure
 
 KEYS = Keys()
@@ -150,7 +151,7 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
         assert await source.run(failures.count(KEYS)) == 1
         assert (await source.run(queues.peek(KEYS, "mail", 0, 10))).length == 1
         extent = await source.run(queues.extent(KEYS, "mail"))
-        assert await source.run(removal.size_bytes(KEYS.failed())) is not None
+        assert await source.run(windows.size_bytes(KEYS.failed())) is not None
         direct("CONFIG", "RESETSTAT")
         failure = failures.read(whole(ENTRY), -1)
         for operation in writing(failure, extent):

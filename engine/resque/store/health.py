@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from queuecore import audit, times
 from queuecore.audit import AuditEntry
-from queuecore.exchange import Exchange, Reply, Steps
+from queuecore.exchange import Exchange, Reply, Steps, first_error
 from queuecore.keys import name_text
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
@@ -117,7 +117,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Health
         problems: dict[HealthPart, str] = {}
 
         def known(part: HealthPart, *parts: Reply) -> bool:
-            refused = next((each for each in parts if isinstance(each, StoreError)), None)
+            refused = first_error(parts)
             if isinstance(refused, Busy):
                 raise refused
             if refused is not None:
