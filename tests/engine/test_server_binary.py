@@ -13,7 +13,7 @@ import pytest
 from tests.support import private_server
 
 from queuecore.server import Binary, PrivateServer, default_folder, find_binary
-from queuecore.server.binary import bundled_binary
+from queuecore.server.process import bundled_binary
 from resque.errors import NoServer
 
 folder = private_server.folder

@@ -13,7 +13,7 @@ from tests.support import private_server
 from tests.support.private_server import StartUser, await_end, kill_server, pid_of, say
 from tests.support.waiting import eventually
 
-from queuecore.server import Binary, PrivateServer, talk
+from queuecore.server import Binary, PrivateServer, process
 from resque.errors import NoServer
 
 folder = private_server.folder
@@ -101,7 +101,7 @@ def test_a_silent_server_is_neither_replaced_nor_waited_for_without_end(
 ) -> None:
     with PrivateServer(folder) as server:
         pid = pid_of(server)
-        monkeypatch.setattr(talk, "ANSWER_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(process, "ANSWER_TIMEOUT_S", 0.1)
         os.kill(pid, signal.SIGSTOP)
         try:
             with pytest.raises(NoServer, match="does not answer"):

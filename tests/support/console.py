@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 
-from qtop.app.app import QtopApp
+from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.systems.resque.connection import System
 from qtop.widgets.table import Table
 from queuecore.address import Address, parse_url
@@ -24,6 +24,8 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "tui" / "snapshots"
 #: A console that was busy for long rests for long before it looks through everything again.
 PATIENCE_S = 60.0
+#: What a test may put around a console; all else is an option.
+_AROUND = ("clock", "sleep", "terminal_is_there")
 
 
 def console(
@@ -38,16 +40,11 @@ def console(
     It looks when it is asked to, never by itself: a test that runs slowly sees no second try.
     """
     address: Address = parse_url(url)
-    options: dict[str, Any] = {
-        "namespace": "resque",
-        "interval_s": 60.0,
-        "read_only": False,
-        "require": (),
-        "log_folder": folder,
-        "clock": lambda: 1_000.0,
-        "sleep": _for_ever,
-    }
-    return QtopApp(address, url=url, source=source, **(options | more))
+    around: dict[str, Any] = {"clock": lambda: 1_000.0, "sleep": _for_ever}
+    around |= {name: more.pop(name) for name in _AROUND if name in more}
+    started: dict[str, Any] = {"namespace": "resque", "interval_s": 60.0, "read_only": False}
+    options = ConsoleOptions(address, url=url, log_folder=folder, **(started | more))
+    return QtopApp(options, source=source, **around)
 
 
 async def _for_ever(seconds: float) -> None:

@@ -1,12 +1,13 @@
 """Snapshots made by hand, and a source that hands them out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
+from qtop.actions.plan import Outcome, Plan, Refusal
 from queuecore.audit import AuditEntry
-from queuecore.exchange import Operation
+from queuecore.exchange import Exchange, Operation, Steps, drive
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
@@ -136,15 +137,31 @@ def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
     return HealthReport(**(fields | more))
 
 
+def does_nothing() -> Steps[Outcome]:
+    """The work of a plan that is only asked about."""
+    yield from ()
+    return Outcome("done")
+
+
+def prepared(steps: Steps[Plan | Refusal], replies: Sequence[Any] = ()) -> Plan:
+    """The plan that is made of a request; `replies` is what Redis answers to each round trip."""
+    left = list(replies)
+    plan = drive(steps, lambda exchange: exchange.parse(left.pop(0)))
+    assert isinstance(plan, Plan)
+    return plan
+
+
 class FakeSource:
     """Hands out looks in order, the last one again and again, and answers to operations, each
-    once. An error among them is raised."""
+    once. An error among them is raised. Where there are `replies`, an operation of steps is driven
+    with them: each is what Redis answers to one round trip."""
 
     def __init__(self, *looks: Snapshot | Exception) -> None:
         self.looks = list(looks)
         self.tails: list[dict[str, str]] = []
         self.operations: list[Operation[Any]] = []
         self.answers: list[object] = []
+        self.replies: list[Any] = []
         self.surveyed = survey()
         self.surveyed_queues: list[list[str]] = []
         self.is_closed = False
@@ -162,10 +179,18 @@ class FakeSource:
 
     async def run(self, operation: Operation[T]) -> T:
         self.operations.append(operation)
+        if self.replies and isinstance(operation, Generator):
+            return drive(operation, self._reply)
         answer = self.answers.pop(0) if self.answers else Unreachable("no answer was prepared")
         if isinstance(answer, Exception):
             raise answer
         return cast(T, answer)
+
+    def _reply(self, exchange: Exchange[Any]) -> Any:
+        reply = self.replies.pop(0) if self.replies else Unreachable("no reply was prepared")
+        if isinstance(reply, Exception):
+            raise reply
+        return exchange.parse(reply)
 
     async def close(self) -> None:
         self.is_closed = True

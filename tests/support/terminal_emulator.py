@@ -19,6 +19,14 @@ class Emulator(pyte.Screen):
         """Take what was written."""
         self._parser.feed(data)
 
+    @property
+    def display(self) -> list[str]:
+        """The lines. Those of pyte cannot be had where half of a wide character was drawn over, as
+        on a terminal that has just changed its size."""
+        return [
+            "".join(self.buffer[y][x].data for x in range(self.columns)) for y in range(self.lines)
+        ]
+
     def cells(self) -> list[pyte.screens.Char]:
         """Every cell with its style, line by line."""
         return [self.buffer[y][x] for y in range(self.lines) for x in range(self.columns)]

@@ -106,13 +106,13 @@ async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_s
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
-        heard, lost = app.on_followed, app._number + 1
+        heard, lost = app._input.on_followed, app._input._number + 1
 
         async def on_followed(message: Followed) -> None:
             if message.number > lost:
                 await heard(message)
 
-        monkeypatch.setattr(app, "on_followed", on_followed)
+        monkeypatch.setattr(app._input, "on_followed", on_followed)
         type_at_once(app, "23")
         await until_mode(pilot, "workers")
 
@@ -128,4 +128,4 @@ async def test_a_key_behind_the_end_does_nothing(is_forwarded: bool) -> None:
             key._set_forwarded()
         await app.on_event(key)
         assert app.current_mode == "overview"
-        assert app._follower is None
+        assert app._input._follower is None

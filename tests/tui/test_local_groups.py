@@ -126,6 +126,8 @@ async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
     await yard.until_states("finishing")
     yard.finish.touch()
     await eventually_async(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
+    # The script runs; what it starts is there when it says so.
+    await eventually_async(lambda: yard.first.log.read_text().count("ready mail") == 2)
     assert len(of_folder(yard.folder)) == 3
 
 

@@ -23,15 +23,16 @@ pytestmark = pytest.mark.redis
 RUN = """
 import signal, sys
 from pathlib import Path
-from qtop.app.app import QtopApp
+from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.config.settings import DEFAULTS, Settings
 from queuecore.address import parse_url
 url, folder, command, lists, modules = sys.argv[1:]
 
-app = QtopApp(parse_url(url), url=url, namespace="resque", interval_s=0.25, read_only=False,
+app = QtopApp(ConsoleOptions(parse_url(url), url=url, namespace="resque",
+    interval_s=0.25, read_only=False,
     require=tuple(filter(None, modules.split(","))), workers=tuple(filter(None, lists.split("|"))),
     log_folder=Path(folder) / "log",
-    settings=Settings(values={**DEFAULTS, "worker_command": command or None}))
+    settings=Settings(values={**DEFAULTS, "worker_command": command or None})))
 signal.signal(signal.SIGUSR1, lambda *_: app.call_later(lambda: 1 // 0))
 app.run()
 sys.exit(app.return_code)

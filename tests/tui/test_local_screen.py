@@ -32,7 +32,8 @@ from textual.widgets import Button, Input
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.state_file import SlotState
-from qtop.local.usage import LocalWorkerRow, Sampler, Usage
+from qtop.local.usage import Sampler, Usage
+from qtop.monitor.local_rows import LocalWorkerRow
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.start_dialog import StartDialog

@@ -25,10 +25,10 @@ LEAVING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 RUN = """
 import sys
 from pathlib import Path
-from qtop.app.app import QtopApp
+from qtop.app.app import ConsoleOptions, QtopApp
 from queuecore.address import parse_url
-app = QtopApp(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque", interval_s=0.25,
-    read_only=False, require=(), log_folder=Path(sys.argv[2]))
+app = QtopApp(ConsoleOptions(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque",
+    interval_s=0.25, read_only=False, log_folder=Path(sys.argv[2])))
 app.run()
 sys.exit(app.return_code)
 """

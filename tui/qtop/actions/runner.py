@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, Throttle, paced, reined
-from qtop.systems.resque.connection import System
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.errors import OutcomeUnknown, QueueError
@@ -22,11 +21,18 @@ _UNKNOWN: Final = "outcome unknown: look before trying again"
 Progress = Callable[[int, int], None]
 
 
+class AsyncRunner(Protocol):
+    """Drives operations on the event loop."""
+
+    async def run(self, operation: Operation[T]) -> T:
+        """Return its result. Raises StoreError."""
+
+
 class ActionRunner:
     """Carries out plans, one at a time.
 
     Args:
-        source: Where they go.
+        source: Drives what they do.
         read_only: Refuse everything.
         trouble: Why Redis cannot be asked now; None when it can. Asked before every action, so that
             nobody waits for a Redis that is known not to answer.
@@ -35,7 +41,7 @@ class ActionRunner:
     """
 
     def __init__(
-        self, source: System, *, read_only: bool, trouble: Callable[[], str | None]
+        self, source: AsyncRunner, *, read_only: bool, trouble: Callable[[], str | None]
     ) -> None:
         self._source = source
         self._read_only = read_only
@@ -101,18 +107,9 @@ class ActionRunner:
         if refused is not None:
             return refused
         self._busy_with, self._pace = plan.what, plan.pace
-
-        async def send(operation: Operation[T]) -> T:
-            if isinstance(operation, Generator):
-                steps = reined(operation, plan.pace, progress)
-                if plan.pace is not None and plan.pace.jobs_per_s is not None:
-                    return await paced(self._source.run, steps, plan.pace)
-                return await self._source.run(steps)
-            return await self._source.run(operation)
-
         try:
-            outcome = await plan.run(send)
-            self.trails += [outcome.trail] if outcome.trail is not None else []
+            outcome = await self._drive(plan, progress)
+            self.trails += [] if outcome.undoable is None else [outcome.undoable]
             self.trails = [trail for trail in self.trails if trail.id != outcome.undid]
             return outcome
         except OutcomeUnknown:
@@ -121,6 +118,12 @@ class ActionRunner:
             return Outcome(f"{plan.what}: {safe(str(error))}", "bad")
         finally:
             self._busy_with = self._pace = None
+
+    async def _drive(self, plan: Plan, progress: Progress) -> Outcome:
+        steps = reined(plan.run(), plan.pace, progress)
+        if plan.pace is not None and plan.pace.jobs_per_s is not None:
+            return await paced(self._source.run, steps, plan.pace)
+        return await self._source.run(steps)
 
 
 # Who goes first: a search that somebody waits for, before those that go on in the background.

@@ -71,21 +71,22 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
         address = parse_url(url)
         check(address, Keys(connection.namespace))
         _collect_seldom()
-        from qtop.app.app import QtopApp
+        from qtop.app.app import ConsoleOptions, QtopApp
         from qtop.screens.fitting import check_settings
 
         check_settings(settings)
-        app = QtopApp(
+        options = ConsoleOptions(
             address,
-            url=url,
+            url,
             namespace=connection.namespace,
             interval_s=settings.values["interval"],
             read_only=connection.is_read_only,
-            require=settings.values["require"],
-            workers=workers,
+            require=tuple(settings.values["require"]),
+            workers=tuple(workers),
             log_folder=state_folder(os.environ) / "log",
             settings=settings,
         )
+        app = QtopApp(options)
         gc.freeze()
         app.run()
         return app.return_code or 0

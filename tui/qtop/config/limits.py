@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from qtop.monitor.rows import SILENT_AFTER_S
 from queuecore.action_record import DEFAULT_UNDO_BYTES, DEFAULT_UNDO_S
 from queuecore.errors import BadOption
+
+#: Two heartbeats are missing.
+SILENT_AFTER_S: Final = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,8 @@ from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import FleetRows, WorkerRow, unregistered_rows
+from qtop.monitor.rows import FleetRows, NewestGroup, WorkerRow, unregistered_rows
 from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
-from qtop.search.failure_groups import NewestGroup
 from qtop.text.redact import OPEN, Redactor
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once

@@ -25,7 +25,7 @@ from qtop.text.safe import pad, safe
 from qtop.widgets.columns import Column
 from qtop.widgets.filter_input import InputField
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16
 _USUAL = UiPolicy()

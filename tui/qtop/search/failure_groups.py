@@ -6,19 +6,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha1
 from typing import Any, Final, NamedTuple
 
-from qtop.monitor.rows import FailureRow
 from qtop.text import backtraces
 from queuecore import times
 from queuecore.active_job import WRAPPER, unwrapped
+from queuecore.codec import decode
 from queuecore.windows import read_item
-from resque.codec import decode
 from resque.store import failures
 
 # The shape of an error's message: without what differs from case to case.
@@ -479,50 +478,3 @@ def _moment(noted: tuple[int, str] | None) -> datetime | None:
 def _parsed(text: str) -> datetime | None:
     moment = times.parse(text)
     return None if moment is None else moment.astimezone(UTC)
-
-
-# The newest failures in groups, for a glance: of all there are, `groups` tells.
-
-
-class NewestGroup(NamedTuple):
-    """Failures that are the same failure, among the newest: how many, and the newest of them."""
-
-    fingerprint: GroupKey
-    number: int
-    newest: FailureRow
-
-
-class GroupMemory:
-    """What makes each of the newest failures the same as others. Each entry is read once."""
-
-    def __init__(self) -> None:
-        self._reader = Reader()
-        self._known: dict[str, GroupKey] = {}
-
-    def note(self, rows: Sequence[FailureRow]) -> None:
-        """Read what is new among the newest failures, and forget the others. About 10 us a KB of
-        what is new."""
-        known, self._known = self._known, {}
-        for row in rows:
-            item = row.failure.item
-            mark = known.get(item.sha)
-            if mark is None:
-                cut: list[bytes | int] = [item.raw, item.size, item.sha.encode()]
-                mark = self._reader.read(cut if item.is_cut else item.raw).fingerprint
-            self._known[item.sha] = mark
-
-    def of(self, row: FailureRow) -> GroupKey:
-        """The fingerprint of a failure that was noted."""
-        return self._known[row.failure.item.sha]
-
-    def groups(self, rows: Sequence[FailureRow]) -> tuple[NewestGroup, ...]:
-        """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
-        the newest first. O(rows)."""
-        counts: dict[GroupKey, int] = {}
-        newest: dict[GroupKey, FailureRow] = {}
-        for row in rows:
-            mark = self.of(row)
-            counts[mark] = counts.get(mark, 0) + 1
-            newest.setdefault(mark, row)
-        found = [NewestGroup(mark, n, newest[mark]) for mark, n in counts.items()]
-        return tuple(sorted(found, key=lambda group: -group.number))

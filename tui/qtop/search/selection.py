@@ -14,9 +14,8 @@ from qtop.search.list_walk import LISTED_BYTES
 from qtop.text.format import job_class
 from qtop.text.safe import safe
 from queuecore import windows
-from queuecore.bulk import READ_ITEMS, JobRef
+from queuecore.bulk import READ_ITEMS, JobRef, JobRefs
 from queuecore.exchange import Steps, single
-from queuecore.job_refs import JobRefs
 from queuecore.values import value
 from queuecore.windows import Item, Window
 from resque.keys import Keys

@@ -15,8 +15,7 @@ from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incident
 from qtop.monitor.incidents.server import ownership_incidents, without_sidekiqs
 from qtop.monitor.incidents.server_checks import LockWatch
 from qtop.monitor.incidents.workers import stray_incidents
-from qtop.monitor.rows import FleetRows
-from qtop.search.failure_groups import GroupMemory
+from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.text.safe import ago, how_many
 from resque.store.health import HealthReport
 
