@@ -17,7 +17,6 @@ STORE: Final[set[str]] = {
     "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.checks",
-    "qtop.commands.clear",
     "qtop.commands.cli",
     "qtop.commands.connection",
     "qtop.commands.console",
@@ -40,7 +39,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.show",
     "qtop.commands.stats",
     "qtop.commands.stray_jobs",
-    "qtop.commands.undo",
     "qtop.commands.unread",
     "qtop.config.settings",
     "qtop.local.import_check",
@@ -79,3 +77,7 @@ STORE: Final[set[str]] = {
     "qtop.search.selection",
     "qtop.widgets.bars",
 }
+#: Public names of classes and types that two files define.
+TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
+#: Public names of classes and types that two files define.
+TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}

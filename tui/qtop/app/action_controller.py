@@ -70,7 +70,7 @@ class ActionController:
         self.delayed_plans = DelayedPlans(app.keys, operator)
         self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = ActionRunner(
-            source, read_only=read_only, trouble=lambda: app.state.look.error
+            source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
         template = app.settings.values["worker_command"] or ""
         profile = app.settings.profile
