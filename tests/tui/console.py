@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
-from qtop.systems.resque.connection import System
+from qtop.systems.system import Place, SystemRunner
 from qtop.widgets.table import Table
 from queuecore.address import Address, parse_url
 
@@ -25,7 +25,7 @@ PATIENCE_S = 60.0
 
 
 def console(
-    source: System | None = None,
+    source: SystemRunner | None = None,
     *,
     url: str = "redis://:secret@queues.example.com:6379/0",
     folder: Path = Path("/dev/null/none"),
@@ -36,6 +36,9 @@ def console(
     It looks when it is asked to, never by itself: a test that runs slowly sees no second try.
     """
     address: Address = parse_url(url)
+    if source is not None:
+        place = Place(str(address), more.get("namespace", "resque"))
+        source.system.place = place  # type: ignore[misc]
     options: dict[str, Any] = {
         "namespace": "resque",
         "interval_s": 60.0,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from tests.known import known
 from tests.tui.console import assert_snapshot, console, screen_text, table_of, until, until_shown
-from tests.tui.looks import NOW, FakeSource, fleet
+from tests.tui.looks import NOW, FakeSource, fleet, look
 from tests.tui.redis_behind import KEYS, Redis, on
 
 from qtop.screens.history import PAGE
@@ -106,7 +106,7 @@ async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
         await until_shown(pilot, "By bob@ops2")
         await pilot.press("y")
         await until_shown(pilot, "took back 1: pause mail")
-    [state] = [q for q in known((await redis.source.look({})).queues) if q.name == "mail"]
+    [state] = [q for q in known((await look(redis.source)).queues) if q.name == "mail"]
     assert not state.is_paused
 
 

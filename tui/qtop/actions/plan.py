@@ -37,7 +37,7 @@ _TICK_S: Final = 0.05
 class Send(Protocol):
     """Carries out an operation on Redis."""
 
-    async def __call__(self, operation: Operation[T]) -> T:
+    async def __call__(self, operation: Operation[T], /) -> T:
         """Return its result. Raises StoreError."""
 
 
@@ -125,7 +125,7 @@ _LONGEST_WORD: Final = 40
 class RunOperation(Protocol):
     """Carries out an operation on Redis."""
 
-    async def __call__(self, operation: Operation[T]) -> T:
+    async def __call__(self, operation: Operation[T], /) -> T:
         """Return its result. Raises StoreError."""
 
 

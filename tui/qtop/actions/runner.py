@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, Throttle, paced, reined
-from qtop.systems.resque.connection import System
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
 from queuecore.errors import OutcomeUnknown, QueueError
@@ -20,6 +19,13 @@ _UNKNOWN: Final = "outcome unknown: look before trying again"
 
 #: Told how many of how many are done.
 Progress = Callable[[int, int], None]
+
+
+class OperationRunner(Protocol):
+    """Carries out operations on a queue system."""
+
+    async def run(self, operation: Operation[T], /) -> T:
+        """Carry out an operation. Raises QueueError."""
 
 
 class ActionRunner:
@@ -35,7 +41,7 @@ class ActionRunner:
     """
 
     def __init__(
-        self, source: System, *, read_only: bool, trouble: Callable[[], str | None]
+        self, source: OperationRunner, *, read_only: bool, trouble: Callable[[], str | None]
     ) -> None:
         self._source = source
         self._read_only = read_only

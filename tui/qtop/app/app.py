@@ -26,21 +26,23 @@ from qtop.config.settings import Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
+from qtop.model.health import HealthReport, Strays
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen, ListScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.resque.connection import ResqueSystem, System, forbidden
+from qtop.systems.resque.connection import forbidden
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
+from qtop.systems.system import System, SystemRunner
 from qtop.widgets import theme
 from queuecore.address import Address
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
 from resque.keys import Keys
-from resque.store.health import HealthReport
-from resque.store.strays import Strays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
     from qtop.monitor.poller import Poller
     from qtop.monitor.state import ConsoleState
     from qtop.screens.links import Step
-    from qtop.systems.resque.connection import System
     from resque.keys import Keys
 
 
@@ -136,7 +137,7 @@ class Habits(Lifeline):
         self.say(refused, "warn")
         return True
 
-    async def learn_permissions(self, source: System) -> None:
+    async def learn_permissions(self, source: SystemRunner) -> None:
         """Find out which keys the server would refuse. Where that cannot be known, none."""
         with contextlib.suppress(StoreError):
             found = await source.run(forbidden(self.keys))
@@ -242,7 +243,7 @@ class QtopApp(Habits):
         require: Sequence[str],
         log_folder: Path,
         workers: Sequence[str] = (),
-        source: System | None = None,
+        source: SystemRunner | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         terminal_is_there: Callable[[], bool] | None = None,
@@ -251,6 +252,9 @@ class QtopApp(Habits):
         super().__init__(settings or Settings(), log_folder, terminal_is_there)
         self.address = address
         self.keys = Keys(namespace)
+        self.system: System = (
+            ResqueSystem(self.keys, str(address)) if source is None else source.system
+        )
         self.clock = clock
         self._sleep = sleep
         self.last_word: tuple[str, str] = ("", "")
@@ -279,8 +283,7 @@ class QtopApp(Habits):
             on_change=self._show,
         )
         self.state = ConsoleState(
-            address=str(address),
-            namespace=namespace,
+            system=self.system,
             interval_s=interval_s,
             read_only=read_only,
             local=self.local,
@@ -369,7 +372,7 @@ class QtopApp(Habits):
         if self._poller is not None:
             return
         if self._source is None:
-            self._source = ResqueSystem(self.address, self.keys, read_only=self._read_only)
+            self._source = RedisRunner(self.system, self.address, read_only=self._read_only)
             if not self._read_only:
                 self.run_worker(self.learn_permissions(self._source), group="permissions")
         self._poller = Poller(
@@ -382,7 +385,7 @@ class QtopApp(Habits):
         )
         self._looking = asyncio.create_task(self._poller.run())
         self._looking.add_done_callback(self._looking_ended)
-        self._strays = StrayWatch(self._source, self.keys, self.on_strays, sleep=self._sleep)
+        self._strays = StrayWatch(self._source, self.on_strays, sleep=self._sleep)
         self._searching = asyncio.create_task(self._strays.run())
         self._searching.add_done_callback(self._looking_ended)
 

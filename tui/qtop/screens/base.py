@@ -13,6 +13,7 @@ from textual.widget import Widget
 from qtop.config.settings import SCREENS
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where
+from qtop.model.fleet import Snapshot
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.frame import FrontScreen
@@ -24,7 +25,6 @@ from qtop.widgets.bars import Bar, Span
 from qtop.widgets.filter_input import FilterInput
 from qtop.widgets.table import Table
 from qtop.widgets.text_view import TextLine, TextView
-from resque.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from qtop.app.app import QtopApp
