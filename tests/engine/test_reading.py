@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import everything
-from tests.engine.direct import Direct
-from tests.known import known
-from tests.scripts import SCRIPTS
-from tests.tui.looks import look
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.lua_scripts import SCRIPTS
+from tests.support.sample_data import look
 
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner

@@ -7,35 +7,15 @@ from typing import Final
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {
     "qtop.config.settings": {"qtop.local.launch"},
-    "qtop.screens.base": {"qtop.app.app"},
-    "qtop.screens.dialogs": {"qtop.app.app"},
-    "qtop.screens.export": {"qtop.app.app"},
-    "qtop.screens.fitting": {"qtop.app.numbered"},
-    "qtop.screens.links": {"qtop.app.app"},
-    "qtop.screens.payload_editor": {"qtop.app.app"},
 }
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = [
-    {
-        "qtop.app.action_controller",
-        "qtop.app.app",
-        "qtop.app.worker_controller",
-        "qtop.screens.base",
-        "qtop.screens.dialogs",
-        "qtop.screens.help",
-        "qtop.screens.links",
-        "qtop.screens.local",
-        "qtop.screens.start_dialog",
-    },
-]
+CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
-    "qtop.actions.plan",
     "qtop.app.app",
     "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.checks",
-    "qtop.commands.clear",
     "qtop.commands.cli",
     "qtop.commands.connection",
     "qtop.commands.console",
@@ -55,7 +35,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.register",
     "qtop.commands.schedules",
     "qtop.commands.show",
-    "qtop.commands.undo",
     "qtop.config.settings",
     "qtop.local.import_check",
     "qtop.local.launch",
@@ -65,13 +44,13 @@ STORE: Final[set[str]] = {
     "qtop.model.fleet",
     "qtop.monitor.row_text",
     "qtop.monitor.rows",
+    "qtop.screens.console",
     "qtop.screens.details",
     "qtop.screens.failed",
     "qtop.screens.failed_entries",
     "qtop.screens.failure",
     "qtop.screens.paging",
     "qtop.screens.payload_editor",
-    "qtop.screens.queues",
     "qtop.screens.scheduled",
     "qtop.screens.scheduled_bars",
     "qtop.screens.scheduled_details",

@@ -3,9 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.known import known
-from tests.tui.console import console, screen_text, until_shown
-from tests.tui.looks import NOW, SYSTEM, FakeSource, failure, queue, snapshot, survey, worker
+from tests.support.console import console, screen_text, until_shown
+from tests.support.known import known
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    FakeSource,
+    failure,
+    queue,
+    snapshot,
+    survey,
+    worker,
+)
 
 from qtop.model.fleet import Queue, Snapshot
 from qtop.monitor import row_text

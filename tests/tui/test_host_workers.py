@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.tui.looks import worker as idle
+from tests.support.sample_data import worker as idle
 
 from qtop.model.fleet import Process
 from qtop.systems.resque.workers import SIGNALS, Wish, send_signal

@@ -1,9 +1,9 @@
 """Keys that come together, as over a slow line: each meets what the one before it has made."""
 
 import pytest
-from tests.tui.console import console, screen_text, table_of, until, until_shown
-from tests.tui.looks import FakeSource, fleet
-from tests.tui.redis_behind import Redis, on
+from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.console_redis import Redis, on
+from tests.support.sample_data import FakeSource, fleet
 from textual import events
 from textual.keys import _character_to_key
 
@@ -98,13 +98,13 @@ async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_s
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await until(pilot, lambda: app.state.view().fleet is not None, "a look")
-        heard, lost = app.on_followed, app._number + 1
+        heard, lost = app._input.on_followed, app._input._number + 1
 
         async def on_followed(message: Followed) -> None:
             if message.number > lost:
                 await heard(message)
 
-        monkeypatch.setattr(app, "on_followed", on_followed)
+        monkeypatch.setattr(app._input, "on_followed", on_followed)
         type_at_once(app, "23")
         await until(pilot, lambda: app.current_mode == "workers", "the second key's screen")
 
@@ -120,4 +120,4 @@ async def test_a_key_behind_the_end_does_nothing(is_forwarded: bool) -> None:
             key._set_forwarded()
         await app.on_event(key)
         assert app.current_mode == "overview"
-        assert app._follower is None
+        assert app._input._follower is None

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.known import known
-from tests.tui.looks import NOW, SYSTEM, failure, queue, snapshot, worker
+from tests.support.known import known
+from tests.support.sample_data import NOW, SYSTEM, failure, queue, snapshot, worker
 
 from qtop.model.fleet import Snapshot
 from qtop.monitor import row_text

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from tests.known import known
-from tests.tui.looks import FakeSource, look, queue, snapshot
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, look, queue, snapshot
 
 from qtop.model.health import HealthReport
 from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s

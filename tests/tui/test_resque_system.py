@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import pytest
-from tests.engine.direct import Direct
-from tests.known import known
-from tests.tui.looks import NOW, SYSTEM, worker
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.sample_data import NOW, SYSTEM, worker
 
 from qtop.model import health
 from qtop.model.fleet import Process, Queue, Snapshot

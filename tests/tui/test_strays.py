@@ -2,10 +2,10 @@
 
 import asyncio
 
-from tests.known import known
-from tests.tui.console import console, shows, until, until_shown
-from tests.tui.looks import SYSTEM, FakeSource, fleet, snapshot, survey, worker
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import console, shows, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.known import known
+from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, survey, worker
 
 from qtop.model.health import Stray, Strays
 from qtop.monitor.incidents.rules import IncidentRules

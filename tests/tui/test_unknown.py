@@ -7,9 +7,9 @@ import dataclasses
 from typing import Any, Final
 
 import pytest
-from tests.known import known
-from tests.tui.console import console, screen_lines, screen_text, shows, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey, worker
+from tests.support.console import console, screen_lines, screen_text, shows, until, until_shown
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, survey, worker
 from tests.tui.test_model import fleets
 from tests.tui.test_verdicts import judged
 

@@ -14,7 +14,7 @@ from qtop.systems.resque.scheduled_search import DueRow, ScheduleRow, timing
 from qtop.text import backtraces, format
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import safe, safe_lines
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 from queuecore.windows import Item
 from resque.codec import Payload, decode_payload

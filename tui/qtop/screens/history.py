@@ -22,7 +22,7 @@ from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
@@ -220,7 +220,7 @@ class HistoryScreen(MainScreen):
 class ActionScreen(TextScreen):
     """One action with everything that is on record of it."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "deed")
+    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "action")
     TAB: ClassVar[Where] = "history"
     BINDINGS = bindings(PLACES)
 

@@ -12,14 +12,13 @@ from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from qtop.keymap.keymap import Where
+from qtop.keymap.keymap import SCREENS, Where
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident, Link, Severity
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import ListScreen, MainKeys, TextScreen, bindings
-from qtop.screens.links import follow
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
@@ -28,7 +27,7 @@ from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 
 # One verdict: the whole sentence, and what to do.
@@ -343,7 +342,7 @@ class OverviewScreen(MainKeys, ListScreen):
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows are hidden."""
         for table in self.parts:
-            table.veil(view.policy.redactor.text)
+            table.redact_with(view.policy.redactor.text)
         super().show(view)
 
     def show_view(self, view: ViewState) -> None:
@@ -450,20 +449,15 @@ class OverviewScreen(MainKeys, ListScreen):
         """Go where more is told about the row."""
         row = event.row
         if event.table is self.queues:
-            await self.follow(Link("queues", row.name))
+            await self.app.follow(Link("queues", row.name))
         elif event.table is self.jobs:
-            await self.follow(Link("workers", row.id))
+            await self.app.follow(Link("workers", row.id))
         elif event.table is self.failures:
-            await self.follow(_lead_of(row))
-        elif row.incident.lead is not None and row.incident.lead.place in self.app.MODES:
-            await self.follow(row.incident.lead)
+            await self.app.follow(_lead_of(row))
+        elif row.incident.lead is not None and row.incident.lead.place in SCREENS:
+            await self.app.follow(row.incident.lead)
         else:
             self.app.push_screen(IncidentScreen(row.incident))
-
-    async def follow(self, lead: Link) -> None:
-        """Show a numbered screen with the cursor on a row; where there is no such row, with the
-        filter set."""
-        await follow(self.app, lead)
 
 
 def _none_runs(view: ViewState) -> str:

@@ -22,7 +22,7 @@ from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 
 # The workers by machine.

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import psutil
 
-from qtop.actions.plan import Outcome, Plan, RunOperation
+from qtop.actions.plan import Outcome, Plan
 from qtop.keymap.keymap import Danger
 from qtop.model.fleet import Process
 from qtop.model.health import Strays
@@ -332,7 +332,7 @@ class WorkerPlans:
         one = safe(targets[0].id) if len(targets) == 1 else counted(len(targets), "worker")
         verb = _VERBS[wish]
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
             reasons: list[str] = []
             for worker in targets:
                 reason = send_signal(worker, self._host, wish)
@@ -342,7 +342,7 @@ class WorkerPlans:
                     reasons.append(safe(reason))
             done = len(targets) - len(reasons)
             if done:
-                await self._note(send, wish, done)
+                yield from self._note(wish, done)
             text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
             if reasons:
                 text += f"; not told {len(reasons):,}: {reasons[0]}"
@@ -352,13 +352,13 @@ class WorkerPlans:
         details = (f"It gets {SIGNALS[wish].name}: {TOLD[wish]}.",)
         return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(targets))
 
-    async def _note(self, send: RunOperation, wish: Wish, many: int) -> None:
+    def _note(self, wish: Wish, many: int) -> Steps[None]:
         """Put signals on record. Where Redis does not take it, they were sent all the same."""
         action = "stop" if wish == "finish" else wish
         what = f"{counted(many, 'worker')} on {self._host}"
         trail = ActionRecord(self._actor, action, what, self._keys.workers(), many, undo_s=0)
         with suppress(QueueError):
-            await send(audit.note(self._keys, trail, many))
+            yield audit.note(self._keys, trail, many)
 
     def _take_off(
         self,
@@ -371,8 +371,8 @@ class WorkerPlans:
         source = self._keys.workers()
         trail = ActionRecord(self._actor, "prune", subject, source, len(cases), undo_s=0)
 
-        async def run(send: RunOperation) -> Outcome:
-            fates = await send(_taken_off(self._keys, cases, trail))
+        def run() -> Steps[Outcome]:
+            fates = yield from _taken_off(self._keys, cases, trail)
             if fates is None:
                 return Outcome("somebody else prunes at the moment: try again in a minute", "warn")
             done = fates.total() - fates["alive"]
@@ -417,7 +417,8 @@ def _consequence(cases: Sequence[Case]) -> str:
 
 
 def _nothing(text: str) -> Plan:
-    async def run(send: RunOperation) -> Outcome:
+    def run() -> Steps[Outcome]:
+        yield from ()
         return Outcome(text, "warn")
 
     return Plan("Prune", "Prune", (), "none", run)
