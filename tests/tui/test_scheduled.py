@@ -8,7 +8,8 @@ from tests.support.console import screen_text, until, until_focused, until_shown
 from tests.support.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
 from textual.widgets import Input
 
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore.address import parse_url
 from resque.codec import encode
 from resque.store import delayed_windows
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.redis
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Scheduled]:
-    source = ResqueSystem(parse_url(redis_url), KEYS)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
     yield Scheduled(redis_url, source)
     await source.close()
 
