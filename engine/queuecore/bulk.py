@@ -8,23 +8,23 @@ atomically, and doing it again is safe.
 from __future__ import annotations
 
 import os
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from queuecore import windows
 from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.errors import StoreError
 from queuecore.exchange import Arg, Exchange, Steps, load_script, single
-from queuecore.job_refs import JobRef as JobRef
-from queuecore.job_refs import JobRefs
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.windows import Item
 
 T = TypeVar("T")
 
 _TAKE = load_script("take")
+_LOAD = load_script("load")
 
 #: No JSON text and no item, and nobody can know it beforehand: what stands in a taken item's place
 #: within the script.
@@ -43,6 +43,69 @@ _SCRIPT_S = 5e-3
 #: How far from its place an item is looked for.
 _REACH = 50
 _BARRED = "the key of the queue holds no list"
+
+
+_DIGEST_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """One item of a list as it was seen: its place from the head, and its SHA-1."""
+
+    place: int
+    sha: str
+
+
+class JobRefs(Sequence[JobRef]):
+    """Marks by the million, in 28 bytes each: a sequence in the order of their places, in whatever
+    order they came. `size_bytes` is how large their items are together, as far as it was given."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._places = array("q")
+        self._digests = bytearray()
+        self._is_descending = True
+        self._order: array[int] | None = None
+
+    def add(self, mark: JobRef, size_bytes: int = 0) -> None:
+        """Take in the mark of an item of so many bytes. Raises ValueError when its SHA-1 is
+        none."""
+        digest = bytes.fromhex(mark.sha)
+        if len(digest) != _DIGEST_BYTES:
+            raise ValueError(f"{mark.sha!r} is no SHA-1")
+        if self._places and mark.place > self._places[-1]:
+            self._is_descending = False
+        self._places.append(mark.place)
+        self._digests += digest
+        self.size_bytes += size_bytes
+        self._order = None
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[JobRef]:
+        return map(self._mark, self._indices())
+
+    @overload
+    def __getitem__(self, index: int) -> JobRef: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[JobRef]: ...
+    def __getitem__(self, index: int | slice) -> JobRef | list[JobRef]:
+        at = self._indices()[index]
+        return self._mark(at) if isinstance(at, int) else [self._mark(each) for each in at]
+
+    def _indices(self) -> Sequence[int]:
+        """Where the marks are, in the order of their places. Those who look through a list begin
+        at its end: mostly that is only the other way round."""
+        if self._is_descending:
+            return range(len(self))[::-1]
+        if self._order is None:
+            self._order = array("q", sorted(range(len(self)), key=self._places.__getitem__))
+        return self._order
+
+    def _mark(self, index: int) -> JobRef:
+        start = _DIGEST_BYTES * index
+        return JobRef(self._places[index], self._digests[start : start + _DIGEST_BYTES].hex())
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,3 +366,49 @@ def _taking(
     args += [name_bytes(name) for name in names]
     script_keys = [*trail_keys(keys, trail), key, keys.queues(), *map(keys.queue, names)]
     return single(_TAKE.call(script_keys, args), lambda reply: tuple(reply), writes=True)
+
+
+#: What one script puts back at most.
+_LOAD_ITEMS = 500
+_LOAD_BYTES = 1 << 20
+
+
+def load(
+    keys: QueueKeys,
+    key: bytes,
+    items: Iterable[bytes],
+    trail: ActionRecord | None,
+    *,
+    queue: str | None = None,
+) -> Steps[int]:
+    """Put items at the end of the list `key`, in their order; `queue` is registered, if it is one.
+
+    Returns how many were put there. Raises StoreError at the first part that fails: those before
+    are there. A round trip for each 500 items, or each MiB; cannot be undone.
+    """
+    # A flag besides the name: a queue's name may be empty.
+    registration = (0, "") if queue is None else (1, name_bytes(queue))
+    touched = [*trail_keys(keys, trail), key, keys.queues()]
+    done = 0
+    for part in parts(items, _LOAD_ITEMS, len, _LOAD_BYTES):
+        call = _LOAD.call(touched, [*trail_args(trail), *registration, *part])
+        yield single(call, int, writes=True)
+        done += len(part)
+    return done
+
+
+def parts(
+    items: Iterable[T], most: int, size_of: Callable[[T], int], most_bytes: int
+) -> Iterator[list[T]]:
+    """Some items in lists of at most `most`, which are not larger than `most_bytes` together unless
+    it is one item. O(items)."""
+    part: list[T] = []
+    size = 0
+    for item in items:
+        if part and (len(part) == most or size + size_of(item) > most_bytes):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += size_of(item)
+    if part:
+        yield part

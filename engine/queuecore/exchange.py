@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 
+from queuecore import times
 from queuecore.address import Address
 from queuecore.digests import sha1_hex
 from queuecore.errors import (
@@ -17,6 +18,7 @@ from queuecore.errors import (
     Busy,
     MissingCommand,
     NotPersisting,
+    NotRedis,
     OutOfMemory,
     ReadOnly,
     Refused,
@@ -183,6 +185,20 @@ def single(command: Command, parse: Callable[[Reply], T], *, writes: bool = Fals
     return Exchange((command,), lambda replies: parse(replies[0]), writes)
 
 
+def contact(address: Address) -> Exchange[None]:
+    """Ask the server at an address for its time, as all programs do soon after. One round trip.
+    Raises NotRedis for an answer that no Redis gives: something else may speak Redis's protocol,
+    and what it answers to later commands would raise errors that do not say so."""
+
+    def check(reply: Reply) -> None:
+        try:
+            times.told_by_server(reply)
+        except NotRedis:
+            raise NotRedis(f"what answers at {address} is not Redis: check host and port") from None
+
+    return single(("TIME",), check)
+
+
 #: An operation of several round trips: yields exchanges, receives their results, returns a T.
 if TYPE_CHECKING:
     Steps = Generator[Exchange[Any], Any, T]
@@ -207,6 +223,26 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
             result, problem = run(step), None
         except StoreError as error:
             problem = error
+
+
+def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> Steps[T]:
+    """The same operation, each exchange of which is sent after the steps of `check`. A StoreError
+    of either is raised inside `steps`, at its `yield`; any other error ends the operation."""
+    result: Any = None
+    problem: StoreError | None = None
+    while True:
+        try:
+            step = steps.throw(problem) if problem is not None else steps.send(result)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        try:
+            yield from check(step)
+            result, problem = (yield step), None
+        except StoreError as error:
+            problem = error
+        except Exception:
+            steps.close()
+            raise
 
 
 def _is_noscript(reply: Reply) -> bool:

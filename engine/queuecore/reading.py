@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from queuecore.errors import StoreError
-from queuecore.exchange import Call, Command, Exchange, Operation, Script, Steps
+from queuecore.exchange import Call, Command, Exchange, Operation, Script, Steps, checked
 
 T = TypeVar("T")
 
@@ -69,27 +69,18 @@ def commands_of(script: Script) -> frozenset[str] | None:
 def reading_only(operation: Operation[T]) -> Operation[T]:
     """The same operation, which ends with ReadingOnly before anything is sent that could write."""
     if isinstance(operation, Exchange):
-        return _checked(operation)
-    return _watched(operation)
+        _refuse_writes(operation)
+        return operation
+    return checked(operation, _check)
 
 
-def _checked(exchange: Exchange[T]) -> Exchange[T]:
+def _check(exchange: Exchange[Any]) -> Steps[None]:
+    _refuse_writes(exchange)
+    yield from ()
+
+
+def _refuse_writes(exchange: Exchange[Any]) -> None:
     for command in exchange.commands:
         if exchange.writes or not only_reads(command):
             name = command.script.name if isinstance(command, Call) else str(command[0])
             raise ReadingOnly(f"read-only: {name} was not sent, nothing was changed")
-    return exchange
-
-
-def _watched(steps: Steps[T]) -> Steps[T]:
-    result: Any = None
-    problem: StoreError | None = None
-    while True:
-        try:
-            step = steps.throw(problem) if problem is not None else steps.send(result)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        try:
-            result, problem = (yield _checked(step)), None
-        except StoreError as error:
-            problem = error

@@ -18,9 +18,16 @@ from redis.exceptions import ResponseError
 from queuecore.address import Address, parse_url
 from queuecore.errors import Busy, ReadOnly, StoreError
 from queuecore.exchange import Exchange, MovedAway, Operation, Reply, drive
-from queuecore.last_words import last_words
-from queuecore.pools import async_close, async_pool_for, close, pool_for
-from queuecore.redis_errors import error_reply, is_turned_away, raise_ours
+from queuecore.redis_client import (
+    async_close,
+    async_pool_for,
+    close,
+    error_reply,
+    is_turned_away,
+    last_words,
+    pool_for,
+    raise_ours,
+)
 
 T = TypeVar("T")
 

@@ -1,152 +1,21 @@
-"""JSON exactly as Ruby Resque writes it, and reading that keeps the bytes and never raises.
-
-Writing follows Ruby's json gem (up to 2.10) behind MultiJson: no blanks, insertion order kept,
-UTF-8 raw, `/` not escaped, floats as `Float#to_s` prints them. The Python encoder has no hook
-for floats, hence the small encoder of our own.
-"""
+"""Jobs as they lie in a queue; `queuecore.codec` reads and writes the JSON."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from datetime import datetime
-from json.encoder import py_encode_basestring
+from collections.abc import Mapping
 
+from queuecore.codec import decode as decode
+from queuecore.codec import encode as encode
+from queuecore.codec import encode_float as encode_float
+from queuecore.codec import members as members
+from queuecore.codec import members_of_beginning as members_of_beginning
+from queuecore.codec import text_of as text_of
 from queuecore.values import value as value_class
 from resque.errors import EncodeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-#: How a value is decoded; strict=False because other implementations write raw tabs in strings.
-_DECODER = json.JSONDecoder(strict=False)
-#: Its core, in C where there is C.
-_SCAN: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
-
-#: Deeper than this Ruby's parser refuses; ours stops here instead of exhausting the stack.
-MAX_DEPTH = 100
-
-_WORDS = {None: "null", True: "true", False: "false"}
-
-
-def encode(value: Any) -> bytes:
-    """Write a value as Ruby Resque does.
-
-    Text, numbers, booleans, None, mappings, lists and tuples; a datetime is written as Ruby's
-    `Time#to_s`. Text that came from bytes that are not UTF-8 (lone surrogates) goes back to
-    those bytes.
-
-    Raises EncodeError for NaN, infinities, any other type, and nesting deeper than 100.
-    Cost: O(size).
-    """
-    parts: list[str] = []
-    _write(value, parts.append, 0)
-    text = "".join(parts)
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as error:
-        raise EncodeError(
-            f"a text holds half of a surrogate pair at position {error.start}: "
-            "not a character, cannot be written as JSON"
-        ) from None
-
-
-def _write(value: Any, put: Callable[[str], None], depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise EncodeError(f"nested deeper than {MAX_DEPTH} levels (or into itself)")
-    if isinstance(value, str):
-        put(py_encode_basestring(value))
-    elif value is None or value is True or value is False:
-        put(_WORDS[value])
-    elif isinstance(value, int):
-        # int(...) first: an IntEnum prints itself by its name.
-        put(format(int(value), "d"))
-    elif isinstance(value, float):
-        put(encode_float(value))
-    elif isinstance(value, Mapping):
-        _write_object(value, put, depth)
-    elif isinstance(value, list | tuple):
-        _write_array(value, put, depth)
-    elif isinstance(value, datetime):
-        put(py_encode_basestring(_ruby_time(value)))
-    else:
-        raise EncodeError(
-            f"a {type(value).__qualname__} cannot be a job argument: "
-            "use text, numbers, booleans, None, lists and mappings"
-        )
-
-
-def _write_array(
-    value: list[Any] | tuple[Any, ...], put: Callable[[str], None], depth: int
-) -> None:
-    lead = "["
-    for item in value:
-        put(lead)
-        _write(item, put, depth + 1)
-        lead = ","
-    put("]" if value else "[]")
-
-
-def _write_object(value: Mapping[Any, Any], put: Callable[[str], None], depth: int) -> None:
-    lead = "{"
-    for key, item in value.items():
-        put(lead)
-        put(py_encode_basestring(_key_text(key)))
-        put(":")
-        _write(item, put, depth + 1)
-        lead = ","
-    put("}" if value else "{}")
-
-
-def _key_text(key: Any) -> str:
-    """A key as Ruby's `to_s` gives it: nil is empty."""
-    if isinstance(key, str):
-        return key
-    if key is None:
-        return ""
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    if isinstance(key, int):
-        return format(int(key), "d")
-    if isinstance(key, float):
-        return encode_float(key)
-    raise EncodeError(f"a {type(key).__qualname__} cannot be the key of a mapping in a job")
-
-
-def _ruby_time(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise EncodeError("a datetime without a zone is ambiguous: give it a tzinfo")
-    text = moment.strftime("%Y-%m-%d %H:%M:%S")
-    return text + (" UTC" if moment.tzname() == "UTC" else moment.strftime(" %z"))
-
-
-def encode_float(value: float) -> str:
-    """A float as Ruby's `Float#to_s`: the shortest digits that read back as the same number,
-    plain between 1e-4 and 1e16, otherwise as `d.ddde+XX`.
-
-    Raises EncodeError for NaN and infinities, which JSON has no words for.
-    """
-    if value != value or value in (float("inf"), float("-inf")):
-        raise EncodeError(f"{value} cannot be written as JSON")
-    mantissa, _, exponent = repr(value).partition("e")
-    sign = "-" if mantissa.startswith("-") else ""
-    whole, _, fraction = mantissa.lstrip("-").partition(".")
-    shifted = whole + fraction
-    digits = shifted.lstrip("0")
-    if not digits.strip("0"):
-        return sign + "0.0"
-    # Position of the decimal point relative to the first digit that counts.
-    point = len(whole) + int(exponent or 0) - (len(shifted) - len(digits))
-    digits = digits.rstrip("0")
-    if 0 < point <= 15 or (point == 16 and len(digits) == 17):
-        whole, fraction = digits[:point].ljust(point, "0"), digits[point:]
-        return f"{sign}{whole}.{fraction or '0'}"
-    if -3 <= point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    power = point - 1
-    return f"{sign}{digits[0]}.{digits[1:] or '0'}e{'-' if power < 0 else '+'}{abs(power):02d}"
 
 
 @value_class
@@ -167,33 +36,6 @@ class Unreadable:
 
     raw: bytes
     reason: str
-
-
-def decode(raw: bytes) -> Any:
-    """Read JSON. Bytes that are not UTF-8 inside texts become lone surrogates.
-
-    Raises ValueError with the reason in words, for any input whatever.
-    """
-    text = raw.decode("utf-8", "surrogateescape")
-    try:
-        # Most JSON has no blanks around it: then this is all, and it is all in C.
-        value, end = _SCAN(text, 0)
-        if end == len(text):
-            return value
-    except (ValueError, StopIteration, RecursionError):
-        pass  # Read once more, for the words.
-    try:
-        return _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at byte {_byte_of(text, error.pos)}") from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except ValueError as error:  # Python refuses to read integers of more than 4,300 digits
-        raise ValueError(str(error)) from None
-
-
-def _byte_of(text: str, position: int) -> int:
-    return len(text[:position].encode("utf-8", "surrogateescape"))
 
 
 def decode_payload(raw: bytes) -> Payload | Unreadable:
@@ -229,72 +71,3 @@ def require_utf8(queue: str, payload: bytes) -> None:
         queue.encode()
     except UnicodeError:
         raise EncodeError("a text of the job, or its queue's name, is not UTF-8") from None
-
-
-def members(raw: bytes) -> dict[str, bytes]:
-    """Cut a JSON object into its members, each value as its original bytes.
-
-    With this a part of an entry can go back to Redis without being re-encoded. Of duplicate
-    keys the last wins, as in `decode`. Raises ValueError when `raw` is not a JSON object.
-    """
-    text = raw.decode("utf-8", "surrogateescape")
-    try:
-        return {key: _bytes(text[start:end]) for key, start, end in _members(text)}
-    except (IndexError, RecursionError) as error:
-        raise ValueError("not a JSON object") from error
-
-
-def members_of_beginning(raw: bytes) -> dict[str, bytes]:
-    """As `members`, of the beginning of a JSON object that was cut anywhere: the members before
-    the cut, and of the one that was cut as much as there is. Never raises."""
-    text = raw.decode("utf-8", "surrogateescape")
-    found: dict[str, bytes] = {}
-    with suppress(ValueError, IndexError, RecursionError):
-        for key, start, end in _members(text, is_cut=True):
-            found[key] = _bytes(text[start:end])
-    return found
-
-
-def text_of(raw: bytes | None) -> str | None:
-    """A member's value when it is a whole text, else None. Never raises."""
-    with suppress(ValueError):
-        value = None if raw is None else decode(raw)
-        return value if isinstance(value, str) else None
-    return None
-
-
-def _members(text: str, *, is_cut: bool = False) -> Iterator[tuple[str, int, int]]:
-    """The keys of an object, and where their values begin and end. With `is_cut` a value that
-    cannot be read goes on to the end."""
-    at = _skip(text, 0)
-    if text[at : at + 1] != "{":
-        raise ValueError("not a JSON object")
-    at = _skip(text, at + 1)
-    while text[at] != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        at = _skip(text, at)
-        if not isinstance(key, str) or text[at] != ":":
-            raise ValueError(f"no member at position {at}")
-        start = _skip(text, at + 1)
-        try:
-            _, at = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            if not is_cut:
-                raise
-            at = len(text)
-        yield key, start, at
-        at = _skip(text, at)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-        elif text[at] != "}":
-            raise ValueError(f"no comma at position {at}")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at

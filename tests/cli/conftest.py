@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 PATIENCE_S = 60
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from tests.cli.conftest import Push, Qtop, encoded
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 FAILED = ("--from", "failed")
 

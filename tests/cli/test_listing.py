@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 from tests.cli.conftest import Push, Qtop, encoded, everything
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from queuecore.active_job import WRAPPER
 

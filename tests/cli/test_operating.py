@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.cli.conftest import Push, Qtop, everything, resque_keys
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 Terminal = Callable[..., tuple[int, str]]
 

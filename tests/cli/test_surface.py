@@ -13,7 +13,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 from tests.cli.conftest import Push, Qtop, everything
-from tests.engine.direct import Direct, eventually
+from tests.support.direct import Direct, eventually
 
 from qtop.commands.cli import main
 

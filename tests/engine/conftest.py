@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.engine.direct import Direct
-from tests.engine.golden_table import ROWS
-from tests.engine.own_redis import OwnRedis
-from tests.engine.worker_process import WorkerProcess
+from tests.support.direct import Direct
+from tests.support.golden_table import ROWS
+from tests.support.own_redis import OwnRedis
+from tests.support.worker_process import WorkerProcess
 
 from queuecore.server import Binary
 from queuecore.stores import Store

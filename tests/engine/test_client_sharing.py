@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.engine.conftest import StartRedis
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from resque import Resque
 from resque.codec import decode

@@ -10,17 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from resque.codec import (
-    MAX_DEPTH,
-    Payload,
-    Unreadable,
-    decode,
-    decode_payload,
-    encode,
-    encode_float,
-    encode_job,
-    members,
-)
+from queuecore.codec import MAX_DEPTH, decode, encode, encode_float, members
+from resque.codec import Payload, Unreadable, decode_payload, encode_job
 from resque.errors import EncodeError
 
 TEXT = some.text(some.characters(codec="utf-8"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.engine.by_hand import KEYS, ByHand, contents, trail, waiting
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import KEYS, ByHand, contents, trail, waiting
 
 from queuecore import audit
 from queuecore.bulk import Result

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine import eye as eyes
-from tests.engine.direct import Direct
-from tests.engine.eye import KEYS, TURNS, Eye
-from tests.known import known
+from tests.support import recording_reader as eyes
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.recording_reader import KEYS, TURNS, Eye
 
 from queuecore.stores import Store
 from resque.errors import Unreachable

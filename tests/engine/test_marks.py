@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queuecore.job_refs import JobRef, JobRefs
+from queuecore.bulk import JobRef, JobRefs
 
 
 def mark(place: int) -> JobRef:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
+from tests.support.direct import Direct, eventually
 
 from queuecore import bulk, windows
 from queuecore.address import parse_url

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from tests.engine.conftest import StartRedis, StartWorker
-from tests.engine.direct import eventually
-from tests.engine.peer import Answer, Peer, each
-from tests.engine.reach_helpers import KINDS, Runners, problem_of
+from tests.support.direct import eventually
+from tests.support.fake_server import Answer, Peer, each
+from tests.support.tcp_redis import KINDS, Runners, problem_of
 
 from queuecore.exchange import single
 from resque.errors import (

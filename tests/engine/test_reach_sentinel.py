@@ -9,8 +9,8 @@ from signal import SIGCONT, SIGSTOP
 
 import pytest
 from tests.engine.conftest import StartWorker
-from tests.engine.direct import PATIENCE_S, eventually
-from tests.engine.reach_helpers import (
+from tests.support.direct import PATIENCE_S, eventually
+from tests.support.tcp_redis import (
     KINDS,
     Runners,
     Servers,

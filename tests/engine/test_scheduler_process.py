@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.engine.conftest import StartRedis, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.worker_process import WorkerProcess
+from tests.support.direct import Direct, eventually
+from tests.support.worker_process import WorkerProcess
 
 from queuecore.stores import Store
 from resque.keys import Keys

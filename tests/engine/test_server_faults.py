@@ -9,14 +9,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.engine import server_helpers
-from tests.engine.server_helpers import StartUser, ends, eventually, kill_server, pid_of, say
+from tests.support import private_server
+from tests.support.private_server import StartUser, ends, eventually, kill_server, pid_of, say
 
-from queuecore.server import Binary, PrivateServer, talk
+from queuecore.server import Binary, PrivateServer, process
 from resque.errors import NoServer
 
-folder = server_helpers.folder
-start_user = server_helpers.start_user
+folder = private_server.folder
+start_user = private_server.start_user
 
 STRANGER = """
 import socket, sys
@@ -100,7 +100,7 @@ def test_a_silent_server_is_neither_replaced_nor_waited_for_without_end(
 ) -> None:
     with PrivateServer(folder) as server:
         pid = pid_of(server)
-        monkeypatch.setattr(talk, "ANSWER_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(process, "ANSWER_TIMEOUT_S", 0.1)
         os.kill(pid, signal.SIGSTOP)
         try:
             with pytest.raises(NoServer, match="does not answer"):

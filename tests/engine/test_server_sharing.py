@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.engine import server_helpers
-from tests.engine.server_helpers import (
+from tests.support import private_server
+from tests.support.private_server import (
     PATIENCE_S,
     StartUser,
     ends,
@@ -23,8 +23,8 @@ from tests.engine.server_helpers import (
 from queuecore.server import Binary, PrivateServer, Status
 from resque.errors import NoServer
 
-folder = server_helpers.folder
-start_user = server_helpers.start_user
+folder = private_server.folder
+start_user = private_server.start_user
 
 FOREGROUND = """
 import sys
@@ -128,7 +128,7 @@ def test_a_worker_that_only_holds_keeps_the_server_alive(folder: Path) -> None:
 @pytest.mark.parametrize("module", ["resque.worker", "resque.scheduler"])
 def test_a_worker_or_scheduler_that_leaves_last_stops_the_server(folder: Path, module: str) -> None:
     owner = PrivateServer(folder)
-    environment = {**server_helpers.python_env(), "REDIS_URL": owner.ensure(), "QUEUE": "*"}
+    environment = {**private_server.python_env(), "REDIS_URL": owner.ensure(), "QUEUE": "*"}
     user = subprocess.Popen([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE)
     try:
         assert user.stdout is not None
@@ -137,7 +137,7 @@ def test_a_worker_or_scheduler_that_leaves_last_stops_the_server(folder: Path, m
         assert owner.close() is False
         assert is_alive(pid)
         user.terminate()
-        assert user.wait(server_helpers.PATIENCE_S) == 0
+        assert user.wait(private_server.PATIENCE_S) == 0
         assert ends(pid)
     finally:
         user.kill()

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from tests.engine.conftest import StartRedis
-from tests.engine.direct import Direct, eventually
-from tests.engine.own_redis import OwnRedis
+from tests.support.direct import Direct, eventually
+from tests.support.own_redis import OwnRedis
 
 from queuecore.address import parse_url
 from queuecore.exchange import Exchange, load_script, single

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.engine.conftest import StartRedis
-from tests.engine.direct import PATIENCE_S, Direct
+from tests.support.direct import PATIENCE_S, Direct
 
 from queuecore.exchange import Exchange, Steps, load_script, single
 from queuecore.stores import AsyncStore

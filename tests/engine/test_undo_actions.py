@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.engine.by_hand import (
+from tests.support.direct import Direct
+from tests.support.operations import (
     FAILED,
     KEYS,
     QUEUE,
@@ -20,7 +21,6 @@ from tests.engine.by_hand import (
     trail,
     waiting,
 )
-from tests.engine.direct import Direct
 
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRef, Result

@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from tests.engine.by_hand import call_of
-from tests.engine.claimed import place
 from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
+from tests.support.direct import Direct, eventually
+from tests.support.operations import call_of
+from tests.support.worker_claims import place
 
 from queuecore import times
 from queuecore.exchange import Exchange

@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 from tests.engine.conftest import Push
-from tests.engine.direct import PATIENCE_S, Direct, eventually
-from tests.engine.worker_process import ROOT
+from tests.support.direct import PATIENCE_S, Direct, eventually
+from tests.support.worker_process import ROOT
 
 Start = Callable[..., subprocess.Popen[bytes]]
 WAYS = [{}, {"FORK_PER_JOB": "false"}, {"JOBS_PER_FORK": "3"}]
@@ -35,7 +35,7 @@ def start(redis_url: str) -> Iterator[Start]:
             stderr=subprocess.DEVNULL,
             env=os.environ
             | {"PYTHONPATH": str(ROOT / "engine"), "REDIS_URL": redis_url, "QUEUES": "default"}
-            | {"RESQUE_REQUIRE": "tests.engine.sample_jobs"}
+            | {"RESQUE_REQUIRE": "tests.support.jobs.sample_jobs"}
             | env,
         )
         started.append(process)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
+from tests.support.direct import Direct, eventually
 
 from queuecore.address import parse_url
 from queuecore.lean import LeanStore

@@ -6,24 +6,17 @@ from typing import Final
 
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {
-    "qtop.actions.runner": {"qtop.systems.resque.connection"},
-    "qtop.config.limits": {"qtop.monitor.rows"},
     "qtop.config.settings": {"qtop.local.launch"},
-    "qtop.local.usage": {"qtop.monitor.rows"},
-    "qtop.search.failure_groups": {"qtop.monitor.rows"},
     "qtop.systems.resque.workers": {"qtop.monitor.rows"},
-    "qtop.text.format": {"qtop.monitor.drops", "qtop.monitor.rows"},
 }
 #: Files that import each other.
 CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
-    "qtop.actions.plan",
     "qtop.app.app",
     "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.checks",
-    "qtop.commands.clear",
     "qtop.commands.cli",
     "qtop.commands.connection",
     "qtop.commands.console",
@@ -46,7 +39,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.show",
     "qtop.commands.stats",
     "qtop.commands.stray_jobs",
-    "qtop.commands.undo",
     "qtop.commands.unread",
     "qtop.config.settings",
     "qtop.local.import_check",
@@ -65,6 +57,7 @@ STORE: Final[set[str]] = {
     "qtop.monitor.poller",
     "qtop.monitor.rates",
     "qtop.monitor.row_builder",
+    "qtop.monitor.row_text",
     "qtop.monitor.rows",
     "qtop.monitor.state",
     "qtop.monitor.stray_watch",
@@ -76,13 +69,11 @@ STORE: Final[set[str]] = {
     "qtop.screens.local",
     "qtop.screens.paging",
     "qtop.screens.payload_editor",
-    "qtop.screens.queues",
     "qtop.screens.scheduled",
     "qtop.screens.scheduled_bars",
     "qtop.screens.scheduled_details",
     "qtop.search.failure_groups",
     "qtop.search.fields",
     "qtop.search.selection",
-    "qtop.text.format",
     "qtop.widgets.bars",
 }

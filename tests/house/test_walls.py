@@ -21,10 +21,9 @@ ENGINE = ROOT / "engine"
 #: A file beside the rooms is a room of its own.
 STAIRS: dict[str, tuple[str, ...]] = {
     "queuecore": (
-        *("errors", "values", "digests", "home", "cooperative", "keys", "times", "active_job"),
-        *("address", "exchange", "reading", "contact", "last_words", "redis_errors", "pools"),
-        *("stores", "lean", "action_record", "audit", "job_refs", "windows", "bulk", "server"),
-        "__init__",
+        *("errors", "values", "codec", "digests", "home", "cooperative", "keys", "times"),
+        *("active_job", "address", "exchange", "reading", "redis_client", "stores", "lean"),
+        *("action_record", "audit", "windows", "bulk", "undo", "server", "__init__"),
     ),
     "resque": (
         *("errors", "keys", "codec", "scripts", "hooks", "jobs", "store", "perform", "client"),

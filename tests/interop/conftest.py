@@ -13,7 +13,7 @@ import pytest
 from tests.engine.conftest import push as push
 from tests.engine.conftest import start_worker as start_worker
 from tests.engine.conftest import store as store
-from tests.interop.node import Node, StartNode, answer_of
+from tests.support.node import Node, StartNode, answer_of
 
 from queuecore.address import parse_url
 from resque import Resque

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.interop.node import Node, StartNode, answer_of
-from tests.known import known
+from tests.support.direct import Direct, eventually
+from tests.support.known import known
+from tests.support.node import Node, StartNode, answer_of
 
 from queuecore.bulk import Result
 from queuecore.stores import Store

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.known import known
-from tests.tui.console import SIZES, screen_text, until, until_shown
-from tests.tui.looks import NOW, queue, snapshot
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import SIZES, screen_text, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.known import known
+from tests.support.sample_data import NOW, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.search.failure_groups import FailureGroups

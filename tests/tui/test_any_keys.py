@@ -4,10 +4,10 @@ import random
 from typing import Any, Final
 
 import pytest
-from tests.kills.scale import IS_SOAK
-from tests.tui.console import screen_lines, until
-from tests.tui.looks import failure
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import screen_lines, until
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.sample_data import failure
+from tests.support.soak import IS_SOAK
 
 from qtop.keymap import keymap
 from qtop.text.safe import safe

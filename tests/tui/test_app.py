@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     assert_snapshot,
     console,
     screen_lines,
@@ -15,14 +15,13 @@ from tests.tui.console import (
     until,
     until_shown,
 )
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
-from qtop.actions.plan import ClearPreview
 from qtop.app.app import QtopApp
 from qtop.widgets.bars import Bar
 from qtop.widgets.table import Table
-from queuecore.windows import Extent, whole
+from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
 from resque.store.failures import read
@@ -256,7 +255,7 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
         problems={HOSTILE: HOSTILE},
     )
     source = FakeSource(look)
-    source.answers = [ClearPreview(Extent(3, "0" * 40), 100)]
+    source.replies = [[[3, [b"job"]]], [100]]
     app = console(source, namespace=HOSTILE)
     async with app.run_test(size=(200, 50)) as pilot:
         await shown(pilot)

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from tests.tui.console import screen_lines, screen_text, table_of, until, until_shown
-from tests.tui.looks import failure
-from tests.tui.redis_behind import Redis, on
+from tests.support.console import screen_lines, screen_text, table_of, until, until_shown
+from tests.support.console_redis import Redis, on
+from tests.support.sample_data import failure
 from textual.widgets import Input
 
 from queuecore.exchange import single

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.engine.direct import Direct
-from tests.engine.fleets import FLEETS, database
-from tests.tui.console import console, screen_text, table_of, until, until_shown
+from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.direct import Direct
+from tests.support.sidekiq_databases import FLEETS, database
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import screen_text, table_of, until, until_shown
-from tests.tui.looks import failure
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import screen_text, table_of, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.sample_data import failure
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, TextArea
 

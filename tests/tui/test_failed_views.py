@@ -1,10 +1,17 @@
 """The screens of failed jobs as they look at every size."""
 
 import pytest
-from tests.known import known
-from tests.tui.console import assert_snapshot, console, screen_text, table_of, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, snapshot
-from tests.tui.redis_behind import Redis, on
+from tests.support.console import (
+    assert_snapshot,
+    console,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
+from tests.support.console_redis import Redis, on
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, failure, fleet, snapshot
 from textual.widgets import TextArea
 
 from qtop.app.app import QtopApp

@@ -4,8 +4,8 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tui.console import console, screen_text, until
-from tests.tui.looks import FakeSource, fleet
+from tests.support.console import console, screen_text, until
+from tests.support.sample_data import FakeSource, fleet
 from textual import events
 from textual.widgets import Input, TextArea
 

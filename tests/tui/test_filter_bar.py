@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from tests.tui.console import console, screen_text, table_of, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
+from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot
 from textual.app import App
 from textual.pilot import Pilot
 

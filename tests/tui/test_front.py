@@ -1,20 +1,15 @@
 """A screen is left once, however often it is asked to be."""
 
 import pytest
-from tests.tui.console import console, until
-from tests.tui.looks import FakeSource, fleet
+from tests.support.console import console, until
+from tests.support.sample_data import FakeSource, does_nothing, fleet
 from textual.widgets import Button
 
-from qtop.actions.plan import Outcome, Plan, RunOperation
+from qtop.actions.plan import Plan
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.help import HelpScreen, PaletteScreen
 
-
-async def run(send: RunOperation) -> Outcome:
-    return Outcome("done")
-
-
-PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", run)
+PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", does_nothing)
 
 
 @pytest.mark.parametrize("button", ["#yes", "#no"])

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.tui.console import console, screen_lines, screen_text, until, until_shown
-from tests.tui.looks import NOW, FakeSource, failure, queue, snapshot, worker
+from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.sample_data import NOW, FakeSource, failure, queue, snapshot, worker
 
 from resque.errors import Unreachable
 from resque.store.snapshot import Snapshot

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from tests.engine import golden
-from tests.engine.direct import Direct
-from tests.kills.scale import either
-from tests.tui.console import console, screen_text, until
+from tests.support import golden
+from tests.support.console import console, screen_text, until
+from tests.support.direct import Direct
+from tests.support.soak import either
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp

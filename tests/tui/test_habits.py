@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.engine.direct import Direct
-from tests.tui.console import console, screen_lines, screen_text, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot
-from tests.tui.redis_behind import Redis
+from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.console_redis import Redis
+from tests.support.direct import Direct
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot
 from textual.pilot import Pilot
 
 from qtop.config.settings import DEFAULTS, Settings

@@ -3,10 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from tests.known import known
-from tests.tui.console import assert_snapshot, console, screen_text, table_of, until, until_shown
-from tests.tui.looks import NOW, FakeSource, fleet
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import (
+    assert_snapshot,
+    console,
+    screen_text,
+    table_of,
+    until,
+    until_shown,
+)
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.known import known
+from tests.support.sample_data import NOW, FakeSource, fleet
 
 from qtop.screens.history import PAGE
 from queuecore import audit

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.tui.console import screen_text, table_of, until, until_shown
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import screen_text, table_of, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 

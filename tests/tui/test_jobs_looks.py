@@ -3,9 +3,9 @@
 from typing import Any, TypeVar, cast
 
 import pytest
-from tests.known import known
-from tests.tui.console import assert_snapshot, console, screen_lines, until, until_shown
-from tests.tui.looks import FakeSource, fleet, queue, snapshot, worker
+from tests.support.console import assert_snapshot, console, screen_lines, until, until_shown
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp

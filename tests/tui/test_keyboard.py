@@ -1,9 +1,9 @@
 """Keys that come together, as over a slow line: each meets what the one before it has made."""
 
 import pytest
-from tests.tui.console import console, screen_text, table_of, until, until_shown
-from tests.tui.looks import FakeSource, fleet
-from tests.tui.redis_behind import Redis, on
+from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.console_redis import Redis, on
+from tests.support.sample_data import FakeSource, fleet
 from textual import events
 from textual.keys import _character_to_key
 

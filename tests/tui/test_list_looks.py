@@ -2,7 +2,7 @@
 console goes through all sizes, as one in a terminal that is dragged larger."""
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     SIZES,
     assert_at_every_size,
     console,
@@ -11,7 +11,7 @@ from tests.tui.console import (
     until,
     until_shown,
 )
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
 from tests.tui.test_local_screen import still
 from textual.pilot import Pilot
 

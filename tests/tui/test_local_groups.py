@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from tests.tui.local_yard import SECRET_URL, Yard, of_folder, script, until
+from tests.support.local_workers import SECRET_URL, Yard, of_folder, script, until
 
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
@@ -125,6 +125,8 @@ async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
     await yard.until_states("finishing")
     yard.finish.touch()
     await until(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
+    # The script runs; what it starts is there when it says so.
+    await until(lambda: yard.first.log.read_text().count("ready mail") == 2)
     assert len(of_folder(yard.folder)) == 3
 
 

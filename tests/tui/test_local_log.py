@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.tui.console import screen_lines, screen_text, until, until_shown
-from tests.tui.local_yard import Yard, of_folder
-from tests.tui.local_yard import until as until_so
+from tests.support.console import screen_lines, screen_text, until, until_shown
+from tests.support.local_workers import Yard, of_folder
+from tests.support.local_workers import until as until_so
 from textual.app import App, ComposeResult
 
 from qtop.local import logs

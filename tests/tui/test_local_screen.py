@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     assert_snapshot,
     console,
     screen_lines,
@@ -19,10 +19,10 @@ from tests.tui.console import (
     until,
     until_shown,
 )
-from tests.tui.local_yard import of_folder, settings_for, template
-from tests.tui.local_yard import until as until_so
-from tests.tui.looks import FakeSource, fleet, snapshot, worker
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.local_workers import of_folder, settings_for, template
+from tests.support.local_workers import until as until_so
+from tests.support.sample_data import FakeSource, fleet, snapshot, worker
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
@@ -30,7 +30,8 @@ from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.state_file import GroupInfo, GroupReport, SlotState
-from qtop.local.usage import LocalWorkerRow, Sampler, Usage
+from qtop.local.usage import Sampler, Usage
+from qtop.monitor.local_rows import LocalWorkerRow
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen
 from qtop.screens.start_dialog import StartDialog

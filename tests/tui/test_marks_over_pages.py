@@ -4,11 +4,11 @@ and what has gone meanwhile is counted."""
 from typing import Any
 
 import pytest
-from tests.tui import scheduled_redis as delayed
-from tests.tui.console import console, table_of, until, until_shown
-from tests.tui.looks import FakeSource, failure, queue, snapshot
-from tests.tui.redis_behind import KEYS, Redis, on
-from tests.tui.scheduled_redis import LATER, Scheduled, to_scheduled
+from tests.support import scheduled_redis as delayed
+from tests.support.console import console, table_of, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.sample_data import FakeSource, failure, queue, snapshot
+from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
 from tests.tui.test_failed import entry, fill, listed, open_failed
 from tests.tui.test_jobs import drain, job, opened, push, waiting
 

@@ -2,14 +2,13 @@
 
 import pytest
 from rich.cells import cell_len
-from tests.tui.console import console, screen_lines, screen_text, until, until_shown
-from tests.tui.looks import FakeSource, queue, snapshot, worker
+from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.sample_data import FakeSource, does_nothing, queue, snapshot, worker
 
-from qtop.actions.plan import ClearPreview, Outcome, Plan, RunOperation
+from qtop.actions.plan import Plan
 from qtop.screens.dialogs import ConfirmDialog
 from qtop.text.safe import wrapped
 from qtop.widgets.bars import Span, place
-from queuecore.windows import Extent
 
 LONG = "image-processing-thumbnails-high-priority-eu-west-1"
 
@@ -94,7 +93,7 @@ async def test_the_palette_has_room_for_what_it_offers() -> None:
 
 async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> None:
     source = FakeSource(snapshot([queue(LONG * 3, 3)]))
-    source.answers = [ClearPreview(Extent(3, "f" * 40), 100)]
+    source.replies = [[[3, [b"job"]]], [100]]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
         await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
@@ -118,10 +117,7 @@ async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
     async with app.run_test(size=(60, 15)) as pilot:
         await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
 
-        async def nothing(send: RunOperation) -> Outcome:
-            return Outcome("done")
-
-        await app.push_screen(ConfirmDialog(Plan("Prune", "Prune", lines, "confirm", nothing)))
+        await app.push_screen(ConfirmDialog(Plan("Prune", "Prune", lines, "confirm", does_nothing)))
         await until(pilot, lambda: "Prune?" in screen_text(app), "its beginning")
         await pilot.press("j")
         await until(pilot, lambda: "Prune?" not in screen_text(app), "the line after")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     assert_snapshot,
     console,
     screen_lines,
@@ -14,8 +14,8 @@ from tests.tui.console import (
     until,
     until_shown,
 )
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey, worker
-from tests.tui.redis_behind import Redis, on
+from tests.support.console_redis import Redis, on
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, survey, worker
 from textual.pilot import Pilot
 from textual.widgets import Input
 

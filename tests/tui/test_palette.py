@@ -3,8 +3,8 @@
 import base64
 
 import pytest
-from tests.tui.console import console, screen_text, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, snapshot
+from tests.support.console import console, screen_text, until, until_shown
+from tests.support.sample_data import FakeSource, failure, fleet, snapshot
 
 from qtop.app.app import QtopApp
 from qtop.commands.cli import _PLACES

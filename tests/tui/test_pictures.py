@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.tui.console import UPDATE, console, until
-from tests.tui.looks import FakeSource, fleet
+from tests.support.console import UPDATE, console, until
+from tests.support.sample_data import FakeSource, fleet
 from tests.tui.test_history import DEEDS
 
 from qtop.app.app import QtopApp

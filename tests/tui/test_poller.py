@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from tests.known import known
-from tests.tui.looks import FakeSource, queue, snapshot
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, queue, snapshot
 
 from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
 from qtop.systems.resque.connection import ResqueSystem, System

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.tui.console import console, screen_text, until, until_shown
-from tests.tui.looks import FakeSource, fleet
+from tests.support.console import console, screen_text, until, until_shown
+from tests.support.sample_data import FakeSource, does_nothing, fleet
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from qtop.actions.plan import Outcome, Plan, RunOperation, Throttle
+from qtop.actions.plan import Plan, Throttle
 from qtop.app.app import QtopApp
 from qtop.keymap.keymap import Danger
 from qtop.screens.dialogs import MOST_BY_LETTER, ConfirmDialog
@@ -16,13 +16,9 @@ from qtop.screens.export import ExportDialog
 from qtop.widgets.filter_input import Box
 
 
-async def run(send: RunOperation) -> Outcome:
-    return Outcome("done")
-
-
 def plan(many: int, pace: Throttle | None = None, word: str | None = None) -> Plan:
     danger: Danger = "confirm" if word is None else "typed"
-    return Plan("Requeue", "Requeue", ("All.",), danger, run, word, pace, many)
+    return Plan("Requeue", "Requeue", ("All.",), danger, does_nothing, word, pace, many)
 
 
 async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | None]:

@@ -4,8 +4,8 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.tui.console import screen_text, until, until_shown
-from tests.tui.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
+from tests.support.console import screen_text, until, until_shown
+from tests.support.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
 from textual.widgets import Input
 
 from qtop.systems.resque.connection import ResqueSystem

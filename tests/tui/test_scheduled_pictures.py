@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     SIZES,
     assert_at_every_size,
     assert_snapshot,
@@ -14,8 +14,8 @@ from tests.tui.console import (
     until,
     until_shown,
 )
-from tests.tui.looks import NOW
-from tests.tui.scheduled_redis import KEYS, Scheduled, StillSource, page, still_source
+from tests.support.sample_data import NOW
+from tests.support.scheduled_redis import KEYS, Scheduled, StillSource, page, still_source
 
 from qtop.app.app import QtopApp
 from resque.codec import encode

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     assert_snapshot,
     console,
     screen_lines,
@@ -12,7 +12,7 @@ from tests.tui.console import (
     until,
     until_shown,
 )
-from tests.tui.looks import NOW, FakeSource, fleet, queue, snapshot, worker
+from tests.support.sample_data import NOW, FakeSource, fleet, queue, snapshot, worker
 from tests.tui.test_history import DEEDS, deed
 
 from qtop.screens.workers import WorkersScreen

@@ -1,7 +1,7 @@
 """From one screen to another and back; what a screen said stays there."""
 
-from tests.tui.console import console, screen_text, table_of, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
 
 from qtop.screens.overview import OverviewScreen
 

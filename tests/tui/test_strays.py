@@ -2,10 +2,10 @@
 
 import asyncio
 
-from tests.known import known
-from tests.tui.console import console, shows, until, until_shown
-from tests.tui.looks import FakeSource, fleet, snapshot, survey
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import console, shows, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, fleet, snapshot, survey
 
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.tui.looks import failure
-from tests.tui.pty_console import DEADLINE_S, LET_GO, RESTORED, Terminal, open_terminal
+from tests.support.pty_console import DEADLINE_S, LET_GO, RESTORED, Terminal, open_terminal
+from tests.support.sample_data import failure
 
 from queuecore.exchange import single
 from queuecore.stores import Store

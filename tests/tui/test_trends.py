@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.tui.console import console, screen_lines, screen_text, until, until_shown
-from tests.tui.looks import NOW, FakeSource, queue, snapshot
+from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.sample_data import NOW, FakeSource, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals

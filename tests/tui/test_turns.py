@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.engine.direct import Direct
-from tests.known import known
-from tests.tui.console import console, until
-from tests.tui.looks import NOW, FakeSource, queue, snapshot, worker
+from tests.support.console import console, until
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.sample_data import NOW, FakeSource, queue, snapshot, worker
 from tests.tui.test_poller import Clock, run_until
 
 from qtop.app.app import QtopApp

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import NOW, failure, fleet, queue, snapshot, survey, worker
 
 from qtop.config.limits import Thresholds
 from qtop.monitor.incidents.incident import Incident, Link, troubles

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import console, until, until_shown
-from tests.tui.looks import FakeSource, snapshot, worker
+from tests.support.console import console, until, until_shown
+from tests.support.sample_data import FakeSource, snapshot, worker
 from tests.tui.test_local_screen import running, start
 
 from qtop.app.app import QtopApp

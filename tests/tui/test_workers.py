@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.known import known
-from tests.tui.console import assert_snapshot, console, table_of, until, until_shown
-from tests.tui.looks import FakeSource, fleet, snapshot, worker
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import assert_snapshot, console, table_of, until, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, fleet, snapshot, worker
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import WorkerRow, host_rows

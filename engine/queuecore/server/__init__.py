@@ -16,9 +16,9 @@ server, which writes its data first. If every user was killed the server stays, 
 adopts it with all its data, and the rule applies again.
 """
 
-from queuecore.server.binary import Binary, bundled_binary, find_binary
 from queuecore.server.folder import default_folder
 from queuecore.server.private import PrivateServer, Status
+from queuecore.server.process import Binary, bundled_binary, find_binary
 
 __all__ = [
     "Binary",

@@ -14,11 +14,29 @@ from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 from queuecore.errors import NoServer
-from queuecore.server.binary import Binary, find_binary, running_binary
-from queuecore.server.folder import SOCKET, opened, prepare_folder
-from queuecore.server.locks import POLL_S, Users, flock, locked, try_flock
-from queuecore.server.process import STOP_TIMEOUT_S, ServerProcess, ask_to_end, start
-from queuecore.server.talk import ANSWER_TIMEOUT_S, State, ask_info, ask_state
+from queuecore.server.folder import (
+    POLL_S,
+    SOCKET,
+    Users,
+    flock,
+    locked,
+    opened,
+    prepare_folder,
+    try_flock,
+)
+from queuecore.server.process import (
+    ANSWER_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    Binary,
+    ServerProcess,
+    State,
+    ask_info,
+    ask_state,
+    ask_to_end,
+    find_binary,
+    running_binary,
+    start,
+)
 
 #: Long enough to load some gigabytes of data.
 START_TIMEOUT_S = 20.0

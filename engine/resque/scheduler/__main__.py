@@ -42,7 +42,7 @@ from pathlib import Path
 
 import resque
 from queuecore.address import parse_url
-from queuecore.contact import contact
+from queuecore.exchange import contact
 from queuecore.stores import Store
 from resque.errors import BadOption, BadUrl, BelongsToSidekiq, StoreError, UnknownJob
 from resque.jobs import registry

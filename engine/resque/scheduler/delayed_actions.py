@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from queuecore import windows
 from queuecore.action_record import ActionRecord, trail_args, trail_keys
-from queuecore.bulk import BLANK, Result
+from queuecore.bulk import BLANK, Result, parts
 from queuecore.exchange import Arg, Call, Exchange, Steps
 from queuecore.keys import name_bytes
 from resque.codec import Unreadable
@@ -113,7 +113,7 @@ def _act(
     try:
         for is_last_try in (False, True):
             missed: list[DelayedRef] = []
-            for batch in _batches(todo):
+            for batch in parts(todo, _JOBS, lambda mark: mark.size, _BYTES):
                 seen: _Seen = yield _find(keys, batch, (_tried(result), len(marks)))
                 takings, absent, refused = _decided(batch, seen, deed)
                 done, gone, barred = yield from _take(keys, takings, seen, deed, trail)
@@ -140,19 +140,6 @@ def _from_behind(marks: Iterable[DelayedRef]) -> Iterator[DelayedRef]:
 
 def _tried(result: Result) -> int:
     return result.done + result.gone + sum(count for _, count in result.refused)
-
-
-def _batches(marks: Iterable[DelayedRef]) -> Iterator[list[DelayedRef]]:
-    batch: list[DelayedRef] = []
-    size = 0
-    for each in marks:
-        if batch and (len(batch) >= _JOBS or size + each.size > _BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(each)
-        size += each.size
-    if batch:
-        yield batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from queuecore.exchange import Call, Command, Exchange, Operation, Steps, T
+from queuecore.exchange import Call, Command, Exchange, Operation, Steps, T, checked
 from queuecore.keys import name_text
-from resque.errors import BelongsToSidekiq, StoreError
+from resque.errors import BelongsToSidekiq
 from resque.keys import Keys
 from resque.store import ownership
 from resque.store.ownership import Ownership
@@ -45,8 +45,17 @@ class Guard:
         `ownership.look`) before the first write, and before one to further queues. What
         the user may not read bars nothing."""
         if isinstance(operation, Exchange):
-            return self._before(operation, frozenset(queues)) if operation.writes else operation
-        return self._watched(operation, frozenset(queues))
+            if not operation.writes:
+                return operation
+            operation = _alone(operation)
+        meant, known = frozenset(queues), self._known
+
+        def check(exchange: Exchange[Any]) -> Steps[None]:
+            nonlocal known
+            if exchange.writes:
+                known = yield from self._admit(exchange, meant, known)
+
+        return checked(operation, check)
 
     def vouch(self, queues: Iterable[str] = (), *, failures: bool = False) -> Steps[Ownership]:
         """Look at the namespace and these queues, with `failures` at the list of failures, too.
@@ -61,30 +70,6 @@ class Guard:
         if found.warning is not None:
             self._warn(found.warning)
         return found
-
-    def _before(self, exchange: Exchange[T], meant: frozenset[str]) -> Steps[T]:
-        yield from self._admit(exchange, meant, self._known)
-        result: T = yield exchange
-        return result
-
-    def _watched(self, steps: Steps[T], meant: frozenset[str]) -> Steps[T]:
-        known = self._known
-        result: Any = None
-        problem: StoreError | None = None
-        while True:
-            try:
-                step = steps.throw(problem) if problem is not None else steps.send(result)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            try:
-                if step.writes:
-                    known = yield from self._admit(step, meant, known)
-                result, problem = (yield step), None
-            except StoreError as error:
-                problem = error
-            except BelongsToSidekiq:
-                steps.close()
-                raise
 
     def _admit(
         self, exchange: Exchange[Any], meant: frozenset[str], known: frozenset[str] | None
@@ -112,6 +97,11 @@ class Guard:
                 name_text(key.removeprefix(prefix)) for prefix in prefixes if key.startswith(prefix)
             )
         return frozenset(names), has_failures
+
+
+def _alone(exchange: Exchange[T]) -> Steps[T]:
+    result: T = yield exchange
+    return result
 
 
 def _named(commands: Iterable[Command]) -> Iterator[bytes]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from queuecore.digests import md5_hex
 from queuecore.exchange import Exchange, Reply
-from queuecore.md5 import md5_hex
 from queuecore.values import value
 from resque.codec import encode
 from resque.errors import EncodeError, StoreError

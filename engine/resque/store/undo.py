@@ -1,121 +1,61 @@
-"""Taking an operator's action back, exactly once."""
+"""Taking an operator's action back: of delayed jobs and schedules here, of all else in
+`queuecore.undo`."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
+from queuecore import undo as core
 from queuecore.action_record import ActionRecord, trail_args, trail_keys
 from queuecore.bulk import BLANK
-from queuecore.exchange import Exchange, Reply, Steps, single
+from queuecore.digests import sha1_hex
+from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_text
+from queuecore.undo import TakenBack
+from queuecore.undo import Undone as Undone
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store import undo_scheduled
 
-_UNDO = load_script("undo")
+_UNDO = load_script("undo_scheduled")
 
-#: Parts taken back by one script: few, because each may walk through a long list.
-_PARTS = 100
-#: Where there are many to come: then a script may reach their place once for all of them.
-_MANY_PARTS = 1000
-#: A cleared list goes back from its end: no walking.
-_LIST_PARTS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What came of an undo. `done` items are back; `lost` could not be taken back any more (a
-    worker has taken the job since, a switch was changed again). `is_known` is False when there is
-    nothing to undo: too late, never possible, or undone before."""
-
-    done: int = 0
-    lost: int = 0
-    is_known: bool = True
+#: The shapes of memory that are taken back here.
+_SHAPES: Final = ("delayed", "schedules", "pushed")
 
 
 def undo(keys: Keys, operation: str, trail: ActionRecord | None = None) -> Steps[Undone]:
-    """Take back what is left to take back of an operation.
-
-    Bytes, order and the queue's registration come back; what was pushed is removed again, unless
-    a worker has it by now. Two undos at once share the work: nothing is restored twice. `trail` is
-    that of the undo itself, which cannot be undone; its `planned` is what there was to take back.
-    Two round trips for each 100 items (fewer in the depths of a long list; 1,000 where there are
-    many, 2,000 of a cleared list).
-    """
-    total = Undone()
-    parts = _PARTS
-    while True:
-        facts: _Facts | None = yield _look(keys, operation, parts)
-        if facts is None:
-            return total if total.done or total.lost else Undone(is_known=False)
-        if trail is not None and total == Undone():
-            trail = replace(trail, planned=facts.left, undo_s=0)
-        done, lost, remain = yield _take_back(keys, operation, facts, trail)
-        total = Undone(total.done + done, total.lost + lost)
-        if remain == 0:
-            return total
-        if done + lost:
-            # A script takes back fewer where it has to walk far.
-            most = _MANY_PARTS if remain >= _MANY_PARTS else _PARTS
-            parts = min(most, 2 * (done + lost))
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    shape: str
-    source: bytes
-    #: The name to register again, for it may have lost that; None when it had to keep it.
-    queue: bytes | None
-    #: How many parts there are to take back.
-    left: int
-    #: The last parts of the memory, last first: four texts each; empty for a list.
-    parts: list[list[bytes]]
-
-
-def _look(keys: Keys, operation: str, count: int) -> Exchange[_Facts | None]:
-    def parse(replies: list[Reply]) -> _Facts | None:
-        (shape, source, action, queue), tail, length = replies
-        if shape is None or length == 0:
-            return None
-        kind = name_text(shape)
-        if kind != "list" and length % 4:
-            return None
-        parts = [] if kind == "list" else [tail[at : at + 4] for at in range(0, len(tail), 4)][::-1]
-        # Only a removed queue lost its registration; others would gain one that they never had.
-        removed = queue if action == b"remove" else None
-        return _Facts(kind, source, removed, length if kind == "list" else length // 4, parts)
-
-    memory = keys.undo_items(operation)
-    return Exchange(
-        (
-            ("HMGET", keys.undo(operation), "shape", "source", "action", "queue"),
-            ("LRANGE", memory, -4 * count, -1),
-            ("LLEN", memory),
-        ),
-        parse,
-    )
+    """As `queuecore.undo.undo`, also of actions on delayed jobs and schedules."""
+    return core.undo(keys, operation, trail, of_system=partial(_take_back, keys, operation))
 
 
 def _take_back(
-    keys: Keys, operation: str, facts: _Facts, trail: ActionRecord | None
-) -> Exchange[tuple[int, int, int]]:
-    if facts.shape in undo_scheduled.SHAPES:
-        return undo_scheduled.take_back(keys, operation, facts.shape, facts.parts, trail)
-    hash_key = keys.undo(operation)
-    is_switch = facts.shape == "switches"
-    touched = [(part[0] if is_switch else part[2]) or hash_key for part in facts.parts]
-    prints = [
-        hashlib.sha1(b"".join(part), usedforsecurity=False).hexdigest() for part in facts.parts
+    keys: Keys, operation: str, shape: str, parts: Sequence[list[bytes]], trail: ActionRecord | None
+) -> Exchange[TakenBack] | None:
+    """One round trip, O(parts x length of their lists)."""
+    if shape not in _SHAPES:
+        return None
+    touched = [key for part in parts for key in _touched(keys, operation, shape, part)]
+    prints = [sha1_hex(b"".join(part)) for part in parts]
+    undo = [
+        *(keys.undo(operation), keys.undo_items(operation)),
+        *(keys.delayed_schedule(), keys.queues()),
     ]
-    count = _LIST_PARTS if facts.shape == "list" else len(facts.parts)
-    registration = (0, "") if facts.queue is None else (1, facts.queue)
-    memory = keys.undo_items(operation)
     return single(
         _UNDO.call(
-            [*trail_keys(keys, trail), hash_key, memory, facts.source, keys.queues(), *touched],
-            [*trail_args(trail), facts.shape, BLANK, count, *registration, *prints],
+            [*trail_keys(keys, trail), *undo, *touched],
+            [*trail_args(trail), shape, BLANK, keys.delayed_member(""), *prints],
         ),
         lambda reply: (reply[0], reply[1], reply[2]),
         writes=True,
     )
+
+
+def _touched(keys: Keys, operation: str, shape: str, part: Sequence[bytes]) -> list[bytes]:
+    none = keys.undo(operation)
+    if shape == "schedules":
+        return [keys.persistent_schedules(), keys.schedules_changed(), none]
+    if shape == "pushed":
+        return [none, none, part[2]]
+    stamp = part[0].split(b" ", 3)[-1]
+    return [keys.delayed(name_text(stamp)), keys.delayed_stamps(part[1]), part[2] or none]

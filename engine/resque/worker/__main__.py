@@ -50,7 +50,7 @@ from contextlib import suppress
 
 import resque
 from queuecore.address import Address, parse_url
-from queuecore.contact import contact
+from queuecore.exchange import contact
 from queuecore.lean import LeanStore
 from queuecore.times import utc_now
 from resque.errors import (

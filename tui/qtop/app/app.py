@@ -272,6 +272,9 @@ class QtopApp(App[None]):
             self.pop_screen()
         if isinstance(self._driver, TerminalDriver):
             self._driver.resize(event.size)
+            if self._screen_stack and event.size == self.screen.outer_size:
+                # It had another size for a moment. Textual sees no change, and would paint nothing.
+                self.refresh(layout=True)
 
     async def on_unmount(self) -> None:
         """End the workers started here, and the connections."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from qtop.actions.plan import Outcome, Plan, RunOperation, escalate
+from qtop.actions.plan import Outcome, Plan, escalate
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
 from qtop.local.launch import BadOrder, LaunchRequest
@@ -25,7 +25,7 @@ from qtop.text.safe import counted, safe
 from queuecore import audit
 from queuecore.action_record import ActionRecord
 from queuecore.errors import QueueError
-from queuecore.exchange import Operation
+from queuecore.exchange import Operation, Steps, drive
 from resque.store import waiting_classes
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses
@@ -201,18 +201,16 @@ class LocalWorkerController:
     def _ask_to_stop(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
         states = {worker.key: worker.place.state for worker in workers}
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
+            yield from ()  # nothing is sent to Redis
             # What has gone on since the question needs no pressing any more.
             meant = [each for each in self._local.all if states.get(each.key) == each.place.state]
             return self._told(deed, meant, words)
 
-        async def carry_out() -> None:
-            outcome = await run(self._app.read)
-            self._app.say(outcome.text, outcome.tone, stays=True)
-
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._app.run_worker(carry_out(), group="desk")
+                outcome = drive(run(), lambda step: None)
+                self._app.say(outcome.text, outcome.tone, stays=True)
             else:
                 self._app.say("nothing was changed", "dim")
 

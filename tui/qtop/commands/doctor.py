@@ -21,9 +21,8 @@ from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
 from qtop.systems.resque.connection import skew_s
 from qtop.text.safe import pad, safe
-from queuecore.contact import contact
 from queuecore.errors import AuthRefused, MissingCommand, QueueError, Refused, StoreError
-from queuecore.exchange import Exchange
+from queuecore.exchange import Exchange, contact
 from resque.store import neighbours, registration, schedules, server_info, strays
 
 _PINGS: Final = 10

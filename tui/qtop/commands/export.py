@@ -29,8 +29,8 @@ from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.payloads import BadExport, Exported, line_of, read_line
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
+from queuecore.bulk import load
 from resque.store import failures
-from resque.store.loading import load
 
 _PRIVATE: Final = 0o600
 _MOST_COMPLAINTS: Final = 10

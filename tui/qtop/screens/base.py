@@ -103,7 +103,7 @@ class ConsoleScreen(Screen[None]):
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
         for table in self.query(Table):
-            table.veil(view.policy.redactor.text)
+            table.redact_with(view.policy.redactor.text)
         self.show_view(view)
 
     def say(self, text: str, tone: str = "") -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from textual.widget import AwaitMount
     from textual.worker import Worker, WorkType
 
-    from qtop.actions.plan import Plan, Plans
+    from qtop.actions.plan import Plan, Refusal
+    from qtop.actions.request import Request
     from qtop.actions.runner import ForegroundPriority, Progress
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
@@ -131,7 +132,6 @@ class Actions(Protocol):
     """What screens ask for that changes something. Each question, refusal and result is shown."""
 
     precedence: ForegroundPriority
-    plans: Plans
     failure_plans: FailurePlans
     job_plans: JobPlans
     delayed_plans: DelayedPlans
@@ -147,7 +147,15 @@ class Actions(Protocol):
     def begin(self, plan: Plan, table: Table[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; `table` loses its marks then."""
 
-    def begin_after(self, what: str, look: Operation[T], plan: Callable[[T], Plan]) -> None:
+    def request(
+        self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
+    ) -> None:
+        """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
+        `looking` is shown while it is prepared."""
+
+    def begin_after(
+        self, what: str, look: Operation[T], plan: Callable[[T], Plan | Refusal]
+    ) -> None:
         """Read what a plan is about, then make the plan and begin it."""
 
     def begin_after_search(

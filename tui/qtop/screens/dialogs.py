@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar, Final, TypeVar
@@ -112,6 +113,26 @@ class LookingDialog(Dialog[None]):
 
     def __init__(self, what: str) -> None:
         super().__init__(what, ("…",))
+        self._has_moved = asyncio.Event()
+
+    def on_screen_resume(self) -> None:
+        """Come to the front."""
+        self._has_moved.set()
+
+    def on_unmount(self) -> None:
+        """End."""
+        self._has_moved.set()
+
+    async def comes_to_front(self) -> bool:
+        """Wait until this is in front, where a terminal that is too small shows something else.
+
+        Returns:
+            Whether it is; False when it has been left.
+        """
+        while not self.is_active and self in self.app.screen_stack:
+            self._has_moved.clear()
+            await self._has_moved.wait()
+        return self.is_active
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel."""

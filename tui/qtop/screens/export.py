@@ -23,8 +23,8 @@ from qtop.text.redact import OPEN
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import Box, InputField
 from queuecore import windows
+from queuecore.bulk import JobRef
 from queuecore.errors import StoreError
-from queuecore.job_refs import JobRef
 from queuecore.windows import Item, whole
 
 # The question into which file jobs are to be written, and which.

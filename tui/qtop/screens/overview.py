@@ -13,13 +13,13 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from qtop.keymap.keymap import SCREENS, Where
+from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident, Link, Severity
-from qtop.monitor.rows import QueueRow, WorkerRow
+from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import ConsoleScreen, TextScreen, bindings
 from qtop.screens.queues import COLUMNS
-from qtop.search.failure_groups import NewestGroup
 from qtop.search.filter_language import term
 from qtop.text import format
 from qtop.text.format import area, both_times
@@ -192,12 +192,12 @@ JOBS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=60,
         style=lambda r: "bad" if r.condition == "dead?" else "warn",
     ),
-    Column("worker", "on", 12, format.worker_place, 1, priority=80, style="dim", tail=":"),
+    Column("worker", "on", 12, row_text.worker_place, 1, priority=80, style="dim", tail=":"),
 )
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
     Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
-    Column("class", "class", 12, lambda g: format.failure_class(g.newest.failure), 2, priority=100),
+    Column("class", "class", 12, lambda g: _class(g), 2, priority=100),
     Column("error", "error", 12, lambda g: _error(g), 3, priority=95, style="bad"),
     Column(
         "last",
@@ -217,11 +217,15 @@ def _job(row: WorkerRow) -> str:
     return "" if record is None else format.job_class(record.class_name, record.args)
 
 
+def _class(group: NewestGroup) -> str:
+    return row_text.failure_class(group.newest.failure)
+
+
 def _error(group: NewestGroup) -> str:
     failure = group.newest.failure
     if failure.exception is None:
-        return format.failure_error(failure)
-    return f"{format.exception_name(failure.exception)}: {format.failure_error(failure)}"
+        return row_text.failure_error(failure)
+    return f"{format.exception_name(failure.exception)}: {row_text.failure_error(failure)}"
 
 
 def verdict_rows(view: ViewState) -> list[VerdictRow]:
@@ -335,7 +339,7 @@ class OverviewScreen(ConsoleScreen):
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows are hidden."""
         for table in self.parts:
-            table.veil(view.policy.redactor.text)
+            table.redact_with(view.policy.redactor.text)
         super().show(view)
 
     def show_view(self, view: ViewState) -> None:
@@ -354,7 +358,7 @@ class OverviewScreen(ConsoleScreen):
         self.jobs.empty_text = _none_runs(view)
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
         self.failures.empty_text = frame_texts.empty_word(view, "failed jobs", "", "failures")
-        self.failures.label("number", format.failed_label(fleet))
+        self.failures.label("number", row_text.failed_label(fleet))
         self.failures.set_rows(insights.groups)
         self._show_charts(view)
 
@@ -371,7 +375,7 @@ class OverviewScreen(ConsoleScreen):
         height = _TALL_LINES if self.size.height >= _HIGH else 1
         width = self._charts[0].size.width - _FIGURE_CELLS
         shown = (
-            ("waiting", format.waiting(totals), series_now.waiting, ""),
+            ("waiting", row_text.waiting(totals), series_now.waiting, ""),
             (
                 "done/s",
                 format.rate(totals.processed_per_s if totals else None),

@@ -1,4 +1,4 @@
-"""Any number of lines of safe text, scrolled with the keys of the tables."""
+"""Shows lines of safe text, wrapped to the width, with the keys of the tables."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("pagedown,space", "page_down", show=False, id="text.page_down"),
     Binding("pageup", "page_up", show=False, id="text.page_up"),
 )
-"""Every key the text answers, for the console's table of keys."""
+"""The keys of a text, for the console's table of keys."""
 
 _GAP_CELLS: Final = 2
 
 
 class TextView(ScrollView, can_focus=True, inherit_bindings=False):
-    """Lines of safe text, wrapped to the width. Long texts cost what is visible.
+    """Lines of safe text, wrapped to the width. Only visible lines are painted.
 
-    Labels stand in a margin, which there is when any line has a label.
+    When a line has a label, all lines have a margin for labels.
     """
 
     ALLOW_SELECT = False

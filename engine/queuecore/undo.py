@@ -1,0 +1,132 @@
+"""Taking an operator's action back, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.bulk import BLANK
+from queuecore.digests import sha1_hex
+from queuecore.exchange import Exchange, Reply, Steps, load_script, single
+from queuecore.keys import QueueKeys, name_text
+
+_UNDO = load_script("undo")
+
+#: Parts taken back by one script: few, because each may walk through a long list.
+_PARTS = 100
+#: Where there are many to come: then a script may reach their place once for all of them.
+_MANY_PARTS = 1000
+#: A cleared list goes back from its end: no walking.
+_LIST_PARTS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What came of an undo. `done` items are back; `lost` could not be taken back any more (a
+    worker has taken the job since, a switch was changed again). `is_known` is False when there is
+    nothing to undo: too late, never possible, or undone before."""
+
+    done: int = 0
+    lost: int = 0
+    is_known: bool = True
+
+
+#: How many parts were taken back, how many cannot be any more, how many remain.
+TakenBack = tuple[int, int, int]
+#: Takes back parts of memory that have a shape of a queue system's own (four texts each), the last
+#: first; None for a shape that it does not know.
+TakeBack = Callable[
+    [str, Sequence[list[bytes]], "ActionRecord | None"], "Exchange[TakenBack] | None"
+]
+
+
+def undo(
+    keys: QueueKeys,
+    operation: str,
+    trail: ActionRecord | None = None,
+    *,
+    of_system: TakeBack = lambda shape, parts, trail: None,
+) -> Steps[Undone]:
+    """Take back what is left to take back of an operation.
+
+    Bytes, order and the queue's registration come back; what was pushed is removed again, unless
+    a worker has it by now. Two undos at once share the work: nothing is restored twice. `trail` is
+    that of the undo itself, which cannot be undone; its `planned` is what there was to take back.
+    `of_system` is asked for each shape of memory first.
+    Two round trips for each 100 items (fewer in the depths of a long list; 1,000 where there are
+    many, 2,000 of a cleared list).
+    """
+    total = Undone()
+    parts = _PARTS
+    while True:
+        facts: _Facts | None = yield _look(keys, operation, parts)
+        if facts is None:
+            return total if total.done or total.lost else Undone(is_known=False)
+        if trail is not None and total == Undone():
+            trail = replace(trail, planned=facts.left, undo_s=0)
+        own = of_system(facts.shape, facts.parts, trail)
+        done, lost, remain = yield own or _take_back(keys, operation, facts, trail)
+        total = Undone(total.done + done, total.lost + lost)
+        if remain == 0:
+            return total
+        if done + lost:
+            # A script takes back fewer where it has to walk far.
+            most = _MANY_PARTS if remain >= _MANY_PARTS else _PARTS
+            parts = min(most, 2 * (done + lost))
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    shape: str
+    source: bytes
+    #: The name to register again, for it may have lost that; None when it had to keep it.
+    queue: bytes | None
+    #: How many parts there are to take back.
+    left: int
+    #: The last parts of the memory, last first: four texts each; empty for a list.
+    parts: list[list[bytes]]
+
+
+def _look(keys: QueueKeys, operation: str, count: int) -> Exchange[_Facts | None]:
+    def parse(replies: list[Reply]) -> _Facts | None:
+        (shape, source, action, queue), tail, length = replies
+        if shape is None or length == 0:
+            return None
+        kind = name_text(shape)
+        if kind != "list" and length % 4:
+            return None
+        parts = [] if kind == "list" else [tail[at : at + 4] for at in range(0, len(tail), 4)][::-1]
+        # Only a removed queue lost its registration; others would gain one that they never had.
+        removed = queue if action == b"remove" else None
+        return _Facts(kind, source, removed, length if kind == "list" else length // 4, parts)
+
+    memory = keys.undo_items(operation)
+    return Exchange(
+        (
+            ("HMGET", keys.undo(operation), "shape", "source", "action", "queue"),
+            ("LRANGE", memory, -4 * count, -1),
+            ("LLEN", memory),
+        ),
+        parse,
+    )
+
+
+def _take_back(
+    keys: QueueKeys, operation: str, facts: _Facts, trail: ActionRecord | None
+) -> Exchange[TakenBack]:
+    hash_key = keys.undo(operation)
+    is_switch = facts.shape == "switches"
+    touched = [(part[0] if is_switch else part[2]) or hash_key for part in facts.parts]
+    prints = [sha1_hex(b"".join(part)) for part in facts.parts]
+    count = _LIST_PARTS if facts.shape == "list" else len(facts.parts)
+    registration = (0, "") if facts.queue is None else (1, facts.queue)
+    memory = keys.undo_items(operation)
+    return single(
+        _UNDO.call(
+            [*trail_keys(keys, trail), hash_key, memory, facts.source, keys.queues(), *touched],
+            [*trail_args(trail), facts.shape, BLANK, count, *registration, *prints],
+        ),
+        lambda reply: (reply[0], reply[1], reply[2]),
+        writes=True,
+    )
