@@ -1,1 +1,1 @@
-"""The values that screens, commands and systems share, whatever the queue system. Pure."""
+"""Neutral values: what the console knows of jobs, queues and processes, whatever their system."""

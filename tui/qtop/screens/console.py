@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from qtop.config.settings import Settings
     from qtop.local.groups import LocalWorker, WorkerGroup
     from qtop.local.workers import LocalWorkers
-    from qtop.model.job import JobSource
-    from qtop.model.job_list import JobList
     from qtop.monitor.incidents.incident import Link
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from qtop.systems.resque.scheduled import DelayedPlans
     from qtop.systems.resque.scheduled_search import DelayedSelection
     from qtop.systems.resque.workers import WorkerPlans
+    from qtop.systems.system import System
     from qtop.widgets.table import Table
     from queuecore.address import Address
     from queuecore.audit import AuditEntry
@@ -49,6 +48,7 @@ class Console(Protocol):
     address: Address
     keys: Keys
     settings: Settings
+    system: System
     state: ConsoleState
     local: LocalWorkers
     clock: Callable[[], float]
@@ -69,9 +69,6 @@ class Console(Protocol):
 
     async def read(self, operation: Operation[T]) -> T:
         """Read from Redis. Raises StoreError."""
-
-    def jobs(self, source: JobSource) -> JobList:
-        """A list of jobs, to be read with `read`."""
 
     def look_now(self, *, after_deed: bool = False) -> None:
         """Poll without waiting for the interval; after an action, its record first."""

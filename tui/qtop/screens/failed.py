@@ -8,8 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from textual.widget import Widget
-
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
 from qtop.model.job import FAILED, Job, JobRow, JobSource
@@ -21,13 +19,11 @@ from qtop.screens.failed_columns import (
     COLUMNS,
     ENTRY_COLUMNS_OF_GROUP,
     GROUP_COLUMNS,
-    EntriesTable,
     FailureGroupRow,
     group_row,
 )
 from qtop.screens.failed_entries import EntriesScreen, progress_spans
 from qtop.screens.failure import FailureScreen
-from qtop.screens.paging import marks_spans
 from qtop.search.failure_groups import (
     OTHER,
     FailureGroup,
@@ -38,9 +34,9 @@ from qtop.search.failure_groups import (
 )
 from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch
-from qtop.systems.resque.job_reader import JobMemory
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
+from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 from resque.store import failures
@@ -54,16 +50,14 @@ class GroupScreen(EntriesScreen):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "group")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
+    # Without what the title says of all of them.
+    ENTRY_COLUMNS = ENTRY_COLUMNS_OF_GROUP
 
     def __init__(self, wanted: JobQuery, group: FailureGroup, groups: FailureGroups | None) -> None:
         super().__init__(wanted)
-        self.filter = wanted.filter
+        self.pane.filter = wanted.filter
         self._group = group
         self._groups = groups
-
-    def make_table(self) -> Table[Any]:
-        """The table of the entries, without what the title says of all of them."""
-        return EntriesTable(self.turn, self.app.clock, ENTRY_COLUMNS_OF_GROUP)
 
     def title_spans(self) -> list[Span]:
         """Which group."""
@@ -191,14 +185,13 @@ class FailedScreen(EntriesScreen):
         self._groups_table: Table[FailureGroupRow] = Table(
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
-        self.table: Table[Any] = self._groups_table
+        self.pane.bring_to_front(self._groups_table)
         #: Of all that is in the list, and of what matches the filter while there is one.
         self._census: GroupCounter | None = None
         self._matching: GroupCounter | None = None
         #: What is listed, where that is complete: then it stays while the display is frozen.
         self._complete: GroupCounter | None = None
         self._list_names: list[str] = [FAILED]
-        self._newest = JobMemory()
 
     @property
     def shows_groups(self) -> bool:
@@ -212,16 +205,6 @@ class FailedScreen(EntriesScreen):
     @property
     def _shown(self) -> GroupCounter | None:
         return self._census if self.filter.is_empty else self._matching
-
-    def compose_body(self) -> Iterable[Widget]:
-        """A line that says what this is, both tables, the filter."""
-        self._entries_table.display = not self.shows_groups
-        self._groups_table.display = self.shows_groups
-        yield self.window
-        yield self._groups_table
-        yield self._entries_table
-        yield self._filter_line
-        yield self._filter_bar
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows of both tables are hidden."""
@@ -242,8 +225,7 @@ class FailedScreen(EntriesScreen):
         if snapshot is None:
             return
         is_main = self.within.source.name == FAILED
-        failed, seen = snapshot.failed, snapshot.failures
-        newest = None if seen is None else self._newest.jobs(seen)
+        failed, newest = snapshot.failed, snapshot.failures
         is_all = is_main and failed is not None and failed <= len(newest or ())
         if self._census is None or is_all:
             self._census = self._begun(self.within)
@@ -351,11 +333,9 @@ class FailedScreen(EntriesScreen):
     def action_toggle_groups(self) -> None:
         """List the groups, or the entries one by one."""
         table = self._entries_table if self.shows_groups else self._groups_table
-        self.table.display = False
-        self.table = table
-        table.display = True
+        self.pane.bring_to_front(table)
         table.focus()
-        self._all_rows = ()
+        self.pane.rows = ()
         self.filter_changed()
         if not self.shows_groups:
             self.look()
@@ -408,7 +388,7 @@ class FailedScreen(EntriesScreen):
         here = self.within.source.name
         at = names.index(here) + 1 if here in names else 0
         self.within = JobQuery(JobSource("failed", names[at % len(names)]))
-        self.jobs = self.app.jobs(self.within.source)
+        self.jobs = self.app.system.jobs(self.within.source)
         self.workers.cancel_group(self, "census")
         self._census = None
         self._groups_table.clear_marks()

@@ -1,4 +1,4 @@
-"""What filters look at, and the single tests of which they are made. Pure."""
+"""The fields that filters test, and the tests that a filter consists of. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from qtop.model.fleet import RunningJob
 from qtop.model.job import Job
+from queuecore.active_job import unwrapped
+from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
 from queuecore.windows import Item
 
@@ -66,6 +69,20 @@ def of_job(job: Job, now: datetime) -> Subject:
         id=job.item.sha,
         words=() if problem is None else (problem, _beginning(job.item)),
         is_readable=problem is None,
+    )
+
+
+def of_running(job: RunningJob, worker: str) -> Subject:
+    """A job that a worker runs as filters see it. Its id is the one it had in its queue."""
+    name, args = unwrapped(job.class_name, job.args)
+    return Subject(
+        class_name=name,
+        args=args,
+        queue=job.queue,
+        worker=worker,
+        id="" if job.payload is None else sha1_hex(job.payload),
+        words=() if job.problem is None else (job.problem,),
+        is_readable=job.problem is None,
     )
 
 

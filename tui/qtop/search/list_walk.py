@@ -1,7 +1,8 @@
-"""Going through a whole list from its newest item to its oldest, in windows. No I/O.
+"""Reads a whole list from its newest item to its oldest, in windows.
 
-The list may change meanwhile. Newcomers are not seen. What goes at the head moves everything; the
-item that was seen last is read once more with each window and says how far.
+The list may change meanwhile. Items that are added are not seen. Items that are removed at the head
+move the others: the last item of the window before is read again with each window, and shows how
+far. `Walk` does no input or output; the functions below it drive walks for the console.
 """
 
 from __future__ import annotations

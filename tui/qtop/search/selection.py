@@ -141,7 +141,7 @@ def _is_looked_into(job: Job, wanted: Filter) -> bool:
     return not wanted.is_empty and job.item.size <= _LOOKED_INTO_BYTES
 
 
-# What an action over many items would touch, in figures.
+# The items that an action is about, with figures.
 
 _LISTED: Final = 8
 #: Names that are counted each by itself.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from qtop.model.health import Stray
 from qtop.model.job import DueTime
 from qtop.model.job_list import LISTED_BYTES
 from qtop.search.fields import Subject, of_job
@@ -15,7 +16,6 @@ from qtop.text.safe import ago
 from queuecore import windows
 from queuecore.exchange import Steps, single
 from queuecore.windows import Item, Window
-from resque.store.strays import Stray
 
 _ITEMS: Final = 250
 
