@@ -15,7 +15,7 @@ from qtop.monitor.rows import FleetRows
 from qtop.systems.resque.connection import skew_s
 from qtop.text.safe import counted
 from queuecore.times import wall_now
-from resque.store import health, next_jobs, ownership, snapshot, waiting_classes
+from resque.store import health, ownership, snapshot, waiting_classes, waiting_jobs
 from resque.store.health import HealthReport
 from resque.store.ownership import Ownership
 from resque.store.snapshot import Snapshot
@@ -49,7 +49,7 @@ def look(
         history.note_ownership(whose)
     if has_waits:
         names = [queue.name for queue in taken.queues or () if queue.size]
-        seen = unread.try_to(session, _WAITS, next_jobs.take(session.keys, names))
+        seen = unread.try_to(session, _WAITS, waiting_jobs.next_jobs(session.keys, names))
         if seen is not None:
             history.note_fronts(seen.payloads)
             if seen.problem is not None:
@@ -79,7 +79,7 @@ def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> He
     longest = sorted(rows, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
     names = [row.name for row in longest]
     sampled = session.run(waiting_classes.take(session.keys, names))
-    first = session.run(next_jobs.take(session.keys, names))
+    first = session.run(waiting_jobs.next_jobs(session.keys, names))
     return replace(around, fronts=first.payloads, waiting={each.queue: each for each in sampled})
 
 

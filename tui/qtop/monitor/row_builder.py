@@ -25,10 +25,10 @@ from qtop.monitor.rows import (
 )
 from queuecore.cooperative import Slices, at_once
 from resque.errors import NoQueueError
-from resque.store.next_jobs import waiting_since
 from resque.store.ownership import Ownership
 from resque.store.queues import QueueList
 from resque.store.snapshot import QueueState, Snapshot
+from resque.store.waiting_jobs import waiting_since
 from resque.store.workers import Identity, may_run_on
 
 #: So many queues are added between two pauses.
