@@ -24,7 +24,7 @@ from queuecore.errors import OutcomeUnknown, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import queues, switches, undo
+from resque.store import pauses, queues, undo
 from resque.store.lock_freeing import and_free_all
 
 # How fast an action over many jobs goes, and how somebody stops it between two steps.
@@ -212,7 +212,7 @@ class Plans:
     def pause(self, names: Sequence[str], *, paused: bool) -> Plan:
         """Pause queues, or resume them when `paused` is false."""
         verb = "Pause" if paused else "Resume"
-        change = switches.pause if paused else switches.resume
+        change = pauses.pause if paused else pauses.resume
         what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
         trail = self._trail(verb.lower(), ", ".join(names)[:200], len(names))
 
@@ -232,7 +232,7 @@ class Plans:
         trail = self._trail("pause" if paused else "resume", "everything", 1)
 
         async def run(send: RunOperation) -> Outcome:
-            change = switches.pause_all if paused else switches.resume_all
+            change = pauses.pause_all if paused else pauses.resume_all
             changed = await send(change(self._keys, trail))
             if not changed:
                 state = "was paused already" if paused else "was not paused"

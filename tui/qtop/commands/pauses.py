@@ -18,7 +18,7 @@ from qtop.commands.output import counted, json_line, line, message
 from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
-from resque.store import queues, switches
+from resque.store import pauses, queues
 
 _everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
 
@@ -104,9 +104,9 @@ def _switch(
 
 def _change(session: Session, names: tuple[str, ...], trail: ActionRecord, is_pause: bool) -> int:
     if names:
-        one = switches.pause if is_pause else switches.resume
+        one = pauses.pause if is_pause else pauses.resume
         return session.run(one(session.keys, list(dict.fromkeys(names)), trail))
-    every = switches.pause_all if is_pause else switches.resume_all
+    every = pauses.pause_all if is_pause else pauses.resume_all
     return session.run(every(session.keys, trail))
 
 
