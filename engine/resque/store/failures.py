@@ -18,7 +18,6 @@ from queuecore.windows import Extent, Item, RawItem, Stretch
 from resque.codec import decode, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store.failure_entry import entry as entry
 
 _NEWER = load_script("newer")
 
