@@ -31,8 +31,7 @@ from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
 from resque.scheduler.signals import SchedulerSignals
 from resque.store import delayed, schedules
-from resque.store.published import PublishedSchedule
-from resque.store.schedules import Firing, Stored
+from resque.store.schedules import Firing, PublishedSchedule, Stored
 from resque.worker.adopted import adopted
 from resque.worker.log import told
 
