@@ -15,7 +15,7 @@ from tests.engine.worker_process import WorkerProcess
 
 from resque.store.workers import Record
 from resque.worker.child import ChildReport
-from resque.worker.cores import Cores
+from resque.worker.child_monitor import Cores
 from resque.worker.prefork import Prefork
 from resque.worker.signals import SignalState
 

@@ -20,7 +20,7 @@ from tests.engine.seen import (
     where,
 )
 
-from resque.worker.limit import TimeLimit
+from resque.worker.child_monitor import TimeLimit
 
 TEN = {"JOBS_PER_FORK": "10", "RESQUE_REQUIRE": TURNS}
 

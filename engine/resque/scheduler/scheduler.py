@@ -32,8 +32,8 @@ from resque.scheduler.publishing import Publisher
 from resque.scheduler.signals import SchedulerSignals
 from resque.store import delayed, schedules
 from resque.store.schedules import Firing, PublishedSchedule, Stored
-from resque.worker.adopted import adopted
 from resque.worker.log import told
+from resque.worker.upkeep import adopted
 
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
