@@ -18,7 +18,7 @@ from qtop.systems.resque.job_reader import failed_job
 from queuecore.active_job import WRAPPER, unwrapped
 from queuecore.windows import whole
 from resque.store import queues
-from resque.store.next_jobs import waiting_since
+from resque.store.waiting_jobs import waiting_since
 
 AT = "2026-11-23T12:20:00Z"
 LATER = "2026-11-23T12:25:00.250000000Z"

@@ -28,8 +28,7 @@ from resque.keys import Keys
 from resque.store import delayed, delayed_windows
 from resque.store.delayed import Moment
 from resque.store.delayed_windows import DelayedEntry
-from resque.store.published import OfFile, PublishedSchedule
-from resque.store.schedules import Looked
+from resque.store.schedules import Looked, OfFile, PublishedSchedule
 
 NOW_S = 1_000_000.0
 MOMENT = datetime.fromtimestamp(NOW_S, UTC)

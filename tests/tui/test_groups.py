@@ -20,7 +20,7 @@ from qtop.search.failure_groups import (
 from qtop.systems.resque.group_reader import GroupReader
 from qtop.systems.resque.job_lists import ListEntry, ResqueList
 from qtop.systems.resque.job_reader import failed_job
-from queuecore.windows import ItemReply, whole
+from queuecore.windows import RawItem, whole
 from resque.codec import encode
 from resque.keys import Keys
 
@@ -31,7 +31,7 @@ def entry(**fields: Any) -> bytes:
     return failure(1, **fields).item.raw
 
 
-def add(groups: FailureGroups, reply: ItemReply, place: int) -> None:
+def add(groups: FailureGroups, reply: RawItem, place: int) -> None:
     """Count an entry as a window of the list holds it."""
     groups.add(ListEntry(FAILURES, reply, place))
 

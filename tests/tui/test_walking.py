@@ -15,7 +15,7 @@ from qtop.search.follower import Follower, walk
 from qtop.search.list_walk import ListWalk
 from qtop.systems.resque.job_lists import ListEntry, ResqueList
 from queuecore.exchange import Call, Exchange, Operation
-from queuecore.windows import Extent, ItemReply, Stretch, whole
+from queuecore.windows import Extent, RawItem, Stretch, whole
 from resque.errors import Unreachable
 from resque.keys import Keys
 
@@ -26,7 +26,7 @@ FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
 class Seen(ListEntry):
     """An entry that keeps what came over the wire."""
 
-    def __init__(self, reply: ItemReply, place: int) -> None:
+    def __init__(self, reply: RawItem, place: int) -> None:
         super().__init__(FAILURES, reply, place)
         self.reply = reply
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from qtop.model.job_list import LISTED_BYTES, Ask, Entry
 from queuecore import windows
-from queuecore.windows import Extent, ItemReply, Stretch, read_item
+from queuecore.windows import Extent, RawItem, Stretch, read_item
 
 #: The first window is small: it is what somebody waits for.
 _FIRST_ITEMS: Final = 250
@@ -32,7 +32,7 @@ class ListWalk:
     """
 
     def __init__(
-        self, key: bytes, entry: Callable[[ItemReply, int], Entry], since: Extent | None = None
+        self, key: bytes, entry: Callable[[RawItem, int], Entry], since: Extent | None = None
     ) -> None:
         self._key = key
         self._entry = entry

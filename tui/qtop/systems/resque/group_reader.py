@@ -9,7 +9,7 @@ from qtop.model.job_list import GroupFacts
 from qtop.search.failure_groups import MOST_CHARACTERS, KeyMaker, statuses, unreadable
 from qtop.systems.resque.job_reader import failed_job
 from queuecore.active_job import WRAPPER, unwrapped
-from queuecore.windows import ItemReply, read_item
+from queuecore.windows import RawItem, read_item
 from resque.codec import decode
 from resque.store import failures
 
@@ -36,7 +36,7 @@ class GroupReader:
         self._maker = KeyMaker()
         self._by_bytes: dict[tuple[bytes | str, ...], GroupKey] = {}
 
-    def read(self, reply: ItemReply) -> GroupFacts:
+    def read(self, reply: RawItem) -> GroupFacts:
         """What groups an entry as a window of its list holds it. Never raises. About 3 us a KB for
         what looks as Ruby writes it and is alike, 8 us for the rest."""
         if not isinstance(reply, bytes):

@@ -28,7 +28,7 @@ from qtop.systems.resque.job_reader import (
 )
 from queuecore import windows
 from queuecore.exchange import Exchange, Operation, Steps, single
-from queuecore.windows import Extent, Item, ItemReply, Window, read_item
+from queuecore.windows import Extent, Item, RawItem, Window, read_item
 from resque.keys import Keys
 from resque.store import delayed_windows, failures
 from resque.store.delayed_outlook import Outlook, outlook
@@ -43,7 +43,7 @@ class ListEntry:
 
     __slots__ = ("_job", "_jobs", "_reply", "place")
 
-    def __init__(self, jobs: ResqueList, reply: ItemReply, place: int) -> None:
+    def __init__(self, jobs: ResqueList, reply: RawItem, place: int) -> None:
         self._jobs = jobs
         self._reply = reply
         self.place = place

@@ -24,9 +24,8 @@ from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
 from resque.scheduler.delayed_actions import DelayedRef
 from resque.scheduler.listing import Listed
-from resque.store import published, schedules
-from resque.store.published import OfFile, PublishedSchedule
-from resque.store.schedules import Looked, last_time
+from resque.store import schedules
+from resque.store.schedules import Looked, OfFile, PublishedSchedule, last_time
 
 # Rows of the scheduled screen: classes of delayed jobs, recurring schedules.
 
@@ -347,7 +346,7 @@ def insights(
     lock = schedules.master(keys.master_lock(prefix))
     owner = yield from _attempt(steps(lock), "the schedulers' lock", problems)
     what = "schedules of a file"
-    of_file = yield from _attempt(steps(published.read(keys, prefix)), what, problems)
+    of_file = yield from _attempt(steps(schedules.read_published(keys, prefix)), what, problems)
     master = None if owner is None else Master(*owner)
     return ScheduledPage(page, ahead, looked, master, problems, of_file)
 
