@@ -79,5 +79,3 @@ STORE: Final[set[str]] = {
 }
 #: Public names of classes and types that two files define.
 TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
-#: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}

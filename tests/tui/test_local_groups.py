@@ -21,7 +21,7 @@ from tests.support.waiting import eventually_async
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
 from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest
-from qtop.local.state_file import GroupReport, SlotState, StateFile, remains
+from qtop.local.state_file import GroupReport, SlotState, StateFile, leftovers
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
     place.start()
     assert place._process is not None
     leader = place._process.pid
-    await eventually_async(lambda: len(remains(leader)) == 1)
+    await eventually_async(lambda: len(leftovers(leader)) == 1)
     os.kill(leader, signal.SIGKILL)
     place._process.wait()
     place.collect()
@@ -159,7 +159,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
 
     await eventually_async(is_over)
     assert (place.state, place.place().ending) == (follows, "ended by SIGKILL")
-    assert not remains(leader)
+    assert not leftovers(leader)
     place.close()
 
 

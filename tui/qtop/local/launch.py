@@ -14,32 +14,32 @@ from urllib.parse import urlsplit
 from queuecore.errors import QueueError
 from resque.store.queue_list import QueueList
 
-#: What may stand in braces in a command.
+#: The words that a command may have in braces.
 COMMAND_WORDS: Final = ("queues", "namespace", "url", "interval")
 MOST_PER_START: Final = 32
 MOST_IN_ALL: Final = 64
 
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-#: Variables that would turn a worker into something else than what was ordered.
+#: Variables that would make a worker do something else than what was asked for.
 _STEERING: Final = (
     *("BACKGROUND", "COUNT", "INTERVAL", "JOBS_PER_FORK", "PIDFILE", "QUEUE", "QUEUES"),
     *("RESQUE_JOB_TIMEOUT", "RESQUE_PARENT_PID"),
 )
-#: Programs that run what they are given, here or elsewhere.
+#: Programs that run their arguments, here or elsewhere.
 _RUN_SCRIPTS: Final = frozenset(
     ("sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox", "su", "runuser", "ssh", "eval")
 )
-#: Names that no shell does anything with.
+#: Names without characters that are special to a shell.
 _PLAIN: Final = re.compile(r"(?!-)[A-Za-z0-9_@%+:,./*!-]+")
 
 
 class BadOrder(QueueError):
-    """An order that cannot be carried out: the message says what to change."""
+    """A request that cannot be carried out: the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
-    """What a person wants to have started.
+    """Which workers a person wants to start.
 
     Attributes:
         queues: A list of queues as workers take it: names with commas, `*`, `!x`.
@@ -47,8 +47,8 @@ class LaunchRequest:
         modules: Modules with jobs to load; for our own worker only.
         template: A command to run instead of our own worker: leading `NAME=value` words are
             environment, `{queues}`, `{namespace}`, `{url}` and `{interval}` are filled in.
-        interval_s: Seconds between two looks; None for the worker's own.
-        jobs_per_fork: How many jobs share a child; None for the worker's own.
+        interval_s: Seconds between two looks at the queues; None for the worker's default.
+        jobs_per_fork: How many jobs share a child; None for the worker's default.
         time_limit_s: Seconds after which a job is ended; None for no limit.
     """
 
@@ -63,12 +63,12 @@ class LaunchRequest:
 
 @dataclass(frozen=True, slots=True)
 class LaunchCommand:
-    """How each worker of an order is started.
+    """How each worker is started.
 
     Attributes:
-        argv: The command line, without secrets: everybody on the machine can read it.
-        environment: What its environment has besides the console's; here may be secrets.
-        shown: All of that as a shell would take it, without secrets.
+        argv: The command line, without secrets: all users of the machine can read it.
+        environment: Variables besides those of the console; may hold secrets.
+        shown: Both as they would be typed in a shell, without secrets.
     """
 
     argv: tuple[str, ...]
@@ -76,42 +76,42 @@ class LaunchCommand:
     shown: str
 
 
-def recipe(order: LaunchRequest, *, url: str, namespace: str) -> LaunchCommand:
-    """The command line for an order. Raises BadOrder."""
-    if "\0" in order.queues:
+def recipe(request: LaunchRequest, *, url: str, namespace: str) -> LaunchCommand:
+    """The command for a request. Raises BadOrder."""
+    if "\0" in request.queues:
         raise BadOrder("no program can be given a queue's name with a NUL byte in it")
     try:
-        QueueList.parse(order.queues)
+        QueueList.parse(request.queues)
     except QueueError as error:
         raise BadOrder(str(error)) from None
-    if not 1 <= order.count <= MOST_PER_START:
+    if not 1 <= request.count <= MOST_PER_START:
         raise BadOrder(f"how many? 1 to {MOST_PER_START} at a time")
-    if order.template:
-        return _from_template(order, url, namespace)
-    for module in order.modules:
+    if request.template:
+        return _from_template(request, url, namespace)
+    for module in request.modules:
         if not all(part.isidentifier() for part in module.split(".")):
             raise BadOrder(f"{module!r} is no name of a module: like app.jobs, not a file")
     argv = (
         *(sys.executable, "-m", "qtop", "worker", "--namespace", namespace),
-        *(word for module in order.modules for word in ("--require", module)),
-        *_option("--interval", order.interval_s),
-        *_option("--jobs-per-fork", order.jobs_per_fork),
-        *_option("--time-limit", order.time_limit_s),
+        *(word for module in request.modules for word in ("--require", module)),
+        *_option("--interval", request.interval_s),
+        *_option("--jobs-per-fork", request.jobs_per_fork),
+        *_option("--time-limit", request.time_limit_s),
         # A name may begin with a dash.
-        *("--", order.queues),
+        *("--", request.queues),
     )
     return LaunchCommand(argv, {"REDIS_URL": url}, shlex.join(argv))
 
 
 def environment(recipe: LaunchCommand, environ: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of workers: the console's own without what would steer them, and what
-    the recipe adds."""
+    """The whole environment of the workers: the console's, without variables that would change what
+    they do, and the command's."""
     kept = {name: value for name, value in environ.items() if name not in _STEERING}
     return {**kept, **recipe.environment}
 
 
 def without_password(url: str) -> str:
-    """A URL as it may stand on a command line."""
+    """A URL without passwords, for a command line."""
     try:
         place = urlsplit(url).netloc
     except ValueError:
@@ -119,7 +119,7 @@ def without_password(url: str) -> str:
     login, _, host = place.rpartition("@")
     user = login.partition(":")[0]
     plain = url.replace(place, f"{user}@{host}" if user else host, 1) if place else url
-    # Options may hold a password, too: those of Sentinels do.
+    # The query may hold a password, too, as for Sentinels.
     return re.sub(r"(?<=[?&])\w*password=[^&]*&?", "", plain).rstrip("?&")
 
 
@@ -127,16 +127,16 @@ def _option(name: str, value: float | None) -> tuple[str, ...]:
     return () if value is None else (name, f"{value:g}")
 
 
-def _from_template(order: LaunchRequest, url: str, namespace: str) -> LaunchCommand:
+def _from_template(request: LaunchRequest, url: str, namespace: str) -> LaunchCommand:
     try:
-        words = shlex.split(order.template)
+        words = shlex.split(request.template)
     except ValueError as error:
         raise BadOrder(f"the command cannot be read: {str(error).lower()}") from None
     for word in words:
         _check(word)
-    interval = "" if order.interval_s is None else f"{order.interval_s:g}"
-    told = {"queues": order.queues, "namespace": namespace, "interval": interval or "5"}
-    secret, plain = {**told, "url": url}, {**told, "url": without_password(url)}
+    interval = "" if request.interval_s is None else f"{request.interval_s:g}"
+    common = {"queues": request.queues, "namespace": namespace, "interval": interval or "5"}
+    secret, plain = {**common, "url": url}, {**common, "url": without_password(url)}
     variables: dict[str, str] = {"REDIS_URL": url}
     begin = 0
     while begin < len(words) and (found := _ASSIGNMENT.fullmatch(words[begin])) is not None:
@@ -145,14 +145,14 @@ def _from_template(order: LaunchRequest, url: str, namespace: str) -> LaunchComm
     argv = tuple(word.format(**plain) for word in words[begin:])
     if not argv:
         raise BadOrder("the command has no program after its variables")
-    _refuse_acting_names(words[begin:], argv, order.queues)
+    _refuse_acting_names(words[begin:], argv, request.queues)
     shown = [_assignment(word.format(**plain)) for word in words[:begin]]
     return LaunchCommand(argv, variables, " ".join([*shown, *map(shlex.quote, argv)]))
 
 
 def _refuse_acting_names(template: Sequence[str], argv: Sequence[str], queues: str) -> None:
-    """Raises BadOrder where names of queues, which come from Redis, would be more than a text to
-    the program: an option, or a part of a script."""
+    """Raise BadOrder where the program would take names of queues, which come from Redis, for an
+    option or for a part of a script."""
     runs_scripts = any(word.rpartition("/")[2] in _RUN_SCRIPTS for word in argv)
     for number, (word, filled) in enumerate(zip(template, argv, strict=True)):
         if "{queues}" not in word:
