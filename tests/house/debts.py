@@ -6,7 +6,6 @@ from typing import Final
 
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {
-    "qtop.config.settings": {"qtop.local.launch"},
     "qtop.systems.resque.workers": {"qtop.monitor.rows"},
 }
 #: Files that import each other.
@@ -41,11 +40,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.stray_jobs",
     "qtop.commands.unread",
     "qtop.config.settings",
-    "qtop.local.import_check",
-    "qtop.local.launch",
-    "qtop.local.supervisor",
-    "qtop.local.usage",
-    "qtop.local.workers",
     "qtop.monitor.drops",
     "qtop.monitor.explained_drops",
     "qtop.monitor.incidents.jobs",

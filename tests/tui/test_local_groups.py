@@ -19,8 +19,9 @@ from tests.support.local_workers import SECRET_URL, Yard, of_folder, script, unt
 
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
-from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest
 from qtop.local.state_file import GroupReport, SlotState, StateFile, remains
+from qtop.local.workers import MOST_IN_ALL
+from qtop.model.launch import MOST_PER_START, BadOrder, LaunchRequest
 
 
 @pytest.fixture
