@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.console import SIZES, screen_text, until, until_shown
+from tests.support.console import SIZES, screen_text, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import NOW, queue, snapshot
+from tests.support.sample_data import NOW, SYSTEM, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.search.failure_groups import FailureGroups
+from qtop.systems.resque.health import next_jobs
 from queuecore.active_job import WRAPPER, unwrapped
 from resque.store import queues
 from resque.store.next_jobs import waiting_since
@@ -107,12 +108,13 @@ def test_a_job_waits_since_it_came_to_its_queue(raw: bytes, since: datetime | No
 
 
 def test_rows_tell_how_long_the_next_job_has_waited() -> None:
-    history = RowBuilder()
+    history = RowBuilder(SYSTEM)
     look = snapshot(queues=[queue("mail", 3), queue("rails", 7), queue("gone", 0)])
     first = history.add(look, 1.0)
     assert {row.next_waits_s for row in known(first.queues)} == {None}
     raw = payload(enqueued_at=AT)
-    history.note_fronts({"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'})
+    jobs = {"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'}
+    history.note_next_jobs(next_jobs(jobs))
     fleet = history.add(look, 2.0)
     waits = {row.name: row.next_waits_s for row in known(fleet.queues)}
     assert (NOW - datetime(2026, 11, 23, 12, 20, tzinfo=UTC)).total_seconds() == 600
@@ -125,7 +127,7 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
     now = 1_000.0
     app = on(redis, clock=lambda: now)
     async with app.run_test(size=SIZES[1]) as pilot:
-        await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+        await until_checked(pilot)
         await pilot.press("2")
         app.look_now()
         await until_shown(pilot, "mail")

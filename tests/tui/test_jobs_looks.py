@@ -3,12 +3,19 @@
 from typing import Any, TypeVar, cast
 
 import pytest
-from tests.support.console import assert_snapshot, console, screen_lines, until, until_shown
+from tests.support.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    until_polled,
+    until_shown,
+)
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet, queue, snapshot, worker
+from tests.support.sample_data import SYSTEM, FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
+from qtop.model.fleet import Snapshot
 from qtop.monitor.rates import Rates
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
@@ -18,7 +25,6 @@ from queuecore.exchange import Operation
 from queuecore.windows import Item, Window, whole
 from resque.codec import encode, encode_job
 from resque.errors import Unreachable
-from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -62,7 +68,7 @@ def full() -> list[Item]:
 
 
 async def opened(app: QtopApp, pilot: Pilot[None], name: str, text: str) -> None:
-    await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+    await until_polled(pilot)
     app.push_screen(JobsScreen(name))
     await until_shown(pilot, text)
 
@@ -113,20 +119,20 @@ async def test_jobs_that_were_listed_before_redis_went_away(size: tuple[int, int
 async def test_items_set_aside(size: tuple[int, int]) -> None:
     app = console(JobsSource([whole(raw) for raw in HOSTILE[:4]], fleet()))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         app.push_screen(SetAsideScreen("images"))
         await until_shown(pilot, "items 1 to 4 of 4 set aside")
         assert_snapshot(app, f"aside-{size[0]}x{size[1]}")
 
 
 def said(row: QueueRow | None, *ids: str) -> str:
-    rows = RowBuilder().add(snapshot([], [worker(each) for each in ids]), 1.0).workers
+    rows = RowBuilder(SYSTEM).add(snapshot([], [worker(each) for each in ids]), 1.0).workers
     left, right = queue_bars.service(row, rows)
     return "".join(span.text for span in (*left, *right)).strip()
 
 
 def row(name: str, depth: int | None, **more: Any) -> QueueRow:
-    [only] = known(RowBuilder().add(snapshot([queue(name, depth, **more)]), 1.0).queues)
+    [only] = known(RowBuilder(SYSTEM).add(snapshot([queue(name, depth, **more)]), 1.0).queues)
     return only
 
 

@@ -8,20 +8,22 @@ from tests.support.console import (
     console,
     screen_text,
     table_of,
-    until,
+    until_mode,
+    until_polled,
+    until_rows,
     until_shown,
 )
+from tests.support.local_screen import still
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
-from tests.tui.test_local_screen import still
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler
+from qtop.model.fleet import Snapshot
 from queuecore.windows import Item, whole
 from resque.errors import Unreachable
 from resque.store.failures import read
-from resque.store.snapshot import Snapshot
 
 KEYS = {"queues": "2", "failed": "4", "local": "6"}
 #: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
@@ -62,9 +64,9 @@ def hostile() -> Snapshot:
 
 
 async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
-    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+    await until_polled(pilot)
     await pilot.press(KEYS[screen])
-    await until(pilot, lambda: app.current_mode == screen, "the screen")
+    await until_mode(pilot, screen)
     await pilot.pause()
 
 
@@ -93,7 +95,7 @@ async def test_hostile_data(screen: str, no_usage: None) -> None:
         app.local.groups = [still(HOSTILE, HOSTILE, place)]
         await listed(app, pilot, screen)
         rows = {"queues": 6, "failed": 7, "local": 2}[screen]
-        await until(pilot, lambda: table_of(app).row_count == rows, "the rows")
+        await until_rows(pilot, rows)
         await assert_at_every_size(app, pilot, f"{screen}-hostile")
 
 

@@ -12,6 +12,8 @@ from tests.support.console import (
     screen_lines,
     screen_text,
     until,
+    until_checked,
+    until_gone,
     until_shown,
 )
 from tests.support.console_redis import Redis, on
@@ -21,6 +23,8 @@ from textual.widgets import Input
 
 from qtop.app.app import QtopApp
 from qtop.keymap import keymap
+from qtop.model import health
+from qtop.model.fleet import Snapshot
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.series import KEPT, Series
 from qtop.monitor.state import UiPolicy
@@ -34,9 +38,7 @@ from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
 from resque.keys import Keys
-from resque.store import health as surveys
 from resque.store.failures import read
-from resque.store.snapshot import Snapshot
 
 SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
 HOSTILE = "\x1b]52;c;aGk=\x07[/x][@click=app.quit]quit[/]\x1b[2J‮\x9b31m"
@@ -52,7 +54,7 @@ async def shown(pilot: Pilot[Any]) -> OverviewScreen:
     """Wait until a look and a survey were judged."""
     app = pilot.app
     assert isinstance(app, QtopApp)
-    await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+    await until_checked(pilot)
     await until(pilot, lambda: bool(app.state.view().insights.incidents), "a verdict")
     await pilot.pause()
     assert isinstance(app.screen, OverviewScreen)
@@ -131,7 +133,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
         assert screen.queues.row_count == 7
         source.looks = [fleet()]
         app.look_now()
-        await until(pilot, lambda: "not answer" not in screen_text(app), "an answer")
+        await until_gone(pilot, "not answer")
 
 
 async def test_before_the_first_look_it_says_that_it_connects() -> None:
@@ -161,7 +163,7 @@ async def test_how_many_troubles_there_are_stands_on_every_screen() -> None:
 
 async def test_what_may_not_be_asked_is_told_as_unknown() -> None:
     source = FakeSource(well())
-    source.surveyed = surveys.failed("this user lacks a right")
+    source.surveyed = health.failed("this user lacks a right")
     app = console(source)
     async with app.run_test(size=(120, 24)) as pilot:
         await shown(pilot)
@@ -204,7 +206,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
     async with app.run_test(size=(160, 48)) as pilot:
         await shown(pilot)
         painted: list[object] = []
-        looks = len(source.tails)
+        looks = source.looked
         for number in range(1, 4):
             # All rates are known from the third look on.
             if number == 3:
@@ -213,7 +215,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
             now[0] += 1.0
             source.looks = [well()]
             app.look_now()
-            await until(pilot, lambda n=number: len(source.tails) >= looks + n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=number: source.looked >= looks + n, "a look")  # type: ignore[misc]
             await pilot.pause()
         assert painted == []
 

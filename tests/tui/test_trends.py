@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.support.console import console, screen_lines, screen_text, until, until_shown
-from tests.support.sample_data import NOW, FakeSource, queue, snapshot
+from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
+from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("in_utc")
 
 
 def totals(waiting: int) -> Totals:
-    return RowBuilder().add(snapshot([queue("mail", waiting)]), 1.0).totals
+    return RowBuilder(SYSTEM).add(snapshot([queue("mail", waiting)]), 1.0).totals
 
 
 def test_a_value_is_the_highest_of_its_time() -> None:
@@ -81,4 +81,4 @@ async def test_history_draws_it_above_the_actions() -> None:
         assert "since the console began, 2026-11-23 12:30" in screen_text(app)
         assert line.endswith("█████▇  max  1,234")
         await pilot.resize_terminal(60, 15)
-        await until(pilot, lambda: "max" not in screen_text(app), "room for the actions")
+        await until_gone(pilot, "max")

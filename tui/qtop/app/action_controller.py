@@ -19,13 +19,13 @@ from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.connection import System
 from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.failures import FailurePlans
 from qtop.systems.resque.queues import JobPlans
 from qtop.systems.resque.scheduled import DelayedPlans
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.resque.workers import WorkerPlans
+from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
@@ -52,7 +52,7 @@ class ActionController:
     def __init__(
         self,
         app: Console,
-        source: System,
+        source: SystemRunner,
         local: LocalWorkers,
         require: Sequence[str],
         *,

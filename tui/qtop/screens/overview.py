@@ -213,8 +213,8 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
 
 def _job(row: WorkerRow) -> str:
     # Without its arguments: they are data, and on the screen of the workers.
-    record = row.record
-    return "" if record is None else format.job_class(record.class_name, record.args)
+    job = row.job
+    return "" if job is None else format.job_class(job.class_name, job.args)
 
 
 def _class(group: NewestGroup) -> str:
@@ -252,7 +252,7 @@ def _need(row: QueueRow) -> tuple[bool, bool, bool, bool, int, str]:
 
 def longest(rows: Sequence[WorkerRow]) -> list[WorkerRow]:
     """The workers whose jobs have run longest. O(workers)."""
-    busy = [row for row in rows if row.state.is_busy]
+    busy = [row for row in rows if row.jobs]
     return nlargest(MOST_ROWS, busy, key=lambda row: row.elapsed_s or 0.0)
 
 
@@ -304,7 +304,7 @@ class OverviewScreen(ConsoleScreen):
         )
         self.jobs = Table(
             JOBS,
-            key=lambda row: row.identity.text,
+            key=lambda row: row.id,
             markable=False,
             clock=clock,
             id="jobs",
@@ -448,7 +448,7 @@ class OverviewScreen(ConsoleScreen):
         if event.table is self.queues:
             await self.app.follow(Link("queues", row.name))
         elif event.table is self.jobs:
-            await self.app.follow(Link("workers", row.identity.text))
+            await self.app.follow(Link("workers", row.id))
         elif event.table is self.failures:
             await self.app.follow(_lead_of(row))
         elif row.incident.lead is not None and row.incident.lead.place in SCREENS:
