@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Files that import what is above them, and what that is.
-BELOW: Final[dict[str, set[str]]] = {
-    "qtop.config.settings": {"qtop.local.launch"},
-}
+BELOW: Final[dict[str, set[str]]] = {}
 #: Files that import each other.
 CIRCLES: Final[list[set[str]]] = [
     {
@@ -18,7 +16,6 @@ CIRCLES: Final[list[set[str]]] = [
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
     "qtop.app.app",
-    "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.checks",
     "qtop.commands.cli",
@@ -41,11 +38,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.schedules",
     "qtop.commands.show",
     "qtop.config.settings",
-    "qtop.local.import_check",
-    "qtop.local.launch",
-    "qtop.local.supervisor",
-    "qtop.local.usage",
-    "qtop.local.workers",
     "qtop.model.fleet",
     "qtop.monitor.row_text",
     "qtop.monitor.rows",

@@ -20,8 +20,9 @@ from tests.support.waiting import eventually_async
 
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
-from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest
 from qtop.local.state_file import GroupReport, SlotState, StateFile, leftovers
+from qtop.local.workers import MOST_IN_ALL
+from qtop.model.launch import MOST_PER_START, BadOrder, LaunchRequest
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
 from qtop.local.import_check import ModuleMemory
-from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
+from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
@@ -82,15 +82,19 @@ class ActionController:
         self.local = LocalWorkerController(
             app,
             local,
+            self,
             LaunchRequest("*", modules=modules, template=template),
             memory,
-            lambda without: self._refused(without_redis=without),
-            lambda look: self._actions.preview("look at what waits", look),
         )
 
-    def refuses(self) -> bool:
-        """Whether nothing can be changed now; then the reason is said."""
-        return self._refused()
+    def refuses(self, *, without_redis: bool = False) -> bool:
+        """Whether nothing can be changed now, or none that does `without_redis`; then
+        the reason is said."""
+        return self._refused(without_redis=without_redis)
+
+    async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
+        """Read what an action is about. Returns why not when it cannot be read."""
+        return await self._actions.preview(what, look)
 
     def begin(self, plan: Plan, table: Table[Any] | None = None) -> None:
         """Carry out a plan, after a question if it needs one; `table` loses its marks then."""

@@ -20,7 +20,7 @@ from qtop.config.file import BadSettings, SettingsFile
 from qtop.config.limits import DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, Thresholds, UndoLimits
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
-from qtop.local.launch import COMMAND_WORDS
+from qtop.model.launch import COMMAND_WORDS
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import unknown
 from queuecore.address import parse_url

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from qtop.model.launch import QueueClasses
 from qtop.text.safe import counted, safe
-from resque.store.waiting_classes import WaitingClasses
 
 LIMIT_S: Final = 15.0
 _TAIL_BYTES: Final = 4_096
@@ -40,16 +40,6 @@ except ModuleNotFoundError as error:
 except BaseException as error:
     print(f"\\nit raises {{type(error).__name__}}: {{error}}", flush=True)
     os._exit(1)
-os._exit({_IMPORTED})
-"""
-#: Imports modules as a worker does, and writes the names of their jobs to a file.
-_NAMES_PROGRAM: Final = f"""
-import importlib, json, os, sys
-for module in sys.argv[2:]:
-    importlib.import_module(module)
-import resque
-with os.fdopen(int(sys.argv[1]), "w") as file:
-    json.dump([definition.name for definition in resque.registry], file)
 os._exit({_IMPORTED})
 """
 _MOST_NAMES_BYTES: Final = 4_000_000
@@ -94,11 +84,16 @@ async def trouble(
 
 
 async def known(
-    modules: Sequence[str], environment: Mapping[str, str], *, limit_s: float = LIMIT_S
+    program: str,
+    modules: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    limit_s: float = LIMIT_S,
 ) -> frozenset[str] | None:
     """The names of the jobs that these modules declare, together and in this order.
 
     Args:
+        program: Finds them out; see `Launcher.names_program`.
         modules: Their names; each can be imported.
         environment: The whole environment of the process.
         limit_s: How long that may take.
@@ -109,7 +104,7 @@ async def known(
     if not modules:
         return frozenset()
     with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as nowhere:
-        words = (_NAMES_PROGRAM, str(file.fileno()), *modules)
+        words = (f"{program}\nos._exit({_IMPORTED})\n", str(file.fileno()), *modules)
         output = nowhere.fileno()
         try:
             status = await _run(words, environment, output, limit_s, (file.fileno(),))
@@ -228,7 +223,7 @@ _MOST_QUEUES: Final = 3
 _MOST_CLASSES: Final = 3
 
 
-def unknown_classes(waiting: Sequence[WaitingClasses], known: Collection[str]) -> str | None:
+def unknown_classes(waiting: Sequence[QueueClasses], known: Collection[str]) -> str | None:
     """Why a worker that knows these classes should not be started for these queues, in one safe
     sentence; None when it knows all classes that were seen to wait. Pure."""
 

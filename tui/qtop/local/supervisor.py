@@ -36,8 +36,8 @@ import psutil
 from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, StateFile
 from qtop.local.worker_slot import WorkerSlot
+from qtop.systems.resque.local import hold_server
 from queuecore.errors import NoServer
-from resque.worker import own_server
 
 _REQUESTS: Final = 0
 _READ_BYTES: Final = 65_536
@@ -277,7 +277,7 @@ def main(folder: Path) -> int:
     # Hold the private server while workers may come: the last one may be about to be restarted.
     server = None
     with suppress(NoServer):
-        server = own_server.hold(about.address)
+        server = hold_server(about.address)
     Supervisor(folder, about).run()
     if server is not None:
         server.close()

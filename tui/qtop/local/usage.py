@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
-
-from resque.worker.strangers import left_alone_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +35,13 @@ class Sampler:
 
     A worker's jobs run in short-lived children. Their parent's counters include children that have
     ended, so the sum over living processes misses nothing.
+
+    Args:
+        left_alone: Reads the title of a process; see `Launcher.left_alone`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, left_alone: Callable[[str], str]) -> None:
+        self._left_alone_in = left_alone
         self._before: dict[int, tuple[float, float]] = {}
 
     def sample(self, roots: Collection[int]) -> dict[int, Usage]:
@@ -61,10 +63,17 @@ class Sampler:
             if before is not None and now_mono > before[0]:
                 percent = max(0.0, (used_s - before[1]) / (now_mono - before[0]) * 100)
             seconds[root] = now_mono, used_s
-            alone = _left_alone(processes[pid] for pid in pids if pid in processes)
+            alone = self._left_alone(processes[pid] for pid in pids if pid in processes)
             found[root] = Usage(percent, memory_bytes, frozenset(pids), alone)
         self._before = seconds
         return found
+
+    def _left_alone(self, processes: Iterable[psutil.Process]) -> str:
+        for process in processes:
+            with suppress(psutil.Error):
+                if alone := self._left_alone_in(" ".join(process.cmdline())):
+                    return alone
+        return ""
 
 
 def ancestors(pid: int) -> list[int]:
@@ -92,14 +101,6 @@ def _memory_bytes(process: psutil.Process) -> int:
         with suppress(psutil.AccessDenied, AttributeError):
             return int(process.memory_full_info().pss)
     return int(process.memory_info().rss)
-
-
-def _left_alone(processes: Iterable[psutil.Process]) -> str:
-    for process in processes:
-        with suppress(psutil.Error):
-            if alone := left_alone_in(" ".join(process.cmdline())):
-                return alone
-    return ""
 
 
 def _sum(processes: Iterable[psutil.Process]) -> tuple[float, int]:

@@ -9,21 +9,48 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from qtop.local import import_check, launch
+from qtop.local import import_check
 from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup, adopt_groups, start_group, tidy
 from qtop.local.import_check import unknown_classes
-from qtop.local.launch import MOST_IN_ALL, BadOrder, LaunchCommand, LaunchRequest
 from qtop.local.state_file import GroupInfo
+from qtop.model.launch import BadOrder, LaunchCommand, LaunchRequest, QueueClasses
 from qtop.text.safe import safe
-from resque.store.waiting_classes import WaitingClasses
+from queuecore.exchange import Operation
 
 #: After the console has ended: the time for jobs to finish, then for workers to stop.
 FINISH_S: Final = 30.0
 STOP_S: Final = 10.0
+MOST_IN_ALL: Final = 64
 _LOOK_EVERY_S: Final = 0.2
 _CONFIRM_S: Final = 5.0
+
+
+class Launcher(Protocol):
+    """What a queue system knows of workers that are started here."""
+
+    #: Where the system is, without secrets.
+    address: str
+    namespace: str
+
+    @property
+    def names_program(self) -> str:
+        """Python: imports the modules of its second argument and the following, and writes the
+        names of their jobs as JSON to the descriptor of the first."""
+
+    def launch(self, request: LaunchRequest) -> LaunchCommand:
+        """The command line for a request. Raises BadOrder."""
+
+    def environment(self, command: LaunchCommand, environ: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment of workers: the console's, changed as the command needs it."""
+
+    def waiting(self, request: LaunchRequest) -> Operation[list[QueueClasses]]:
+        """Read which classes wait in the queues of a request."""
+
+    def left_alone(self, title: str) -> str:
+        """The queues that a worker leaves alone because it does not know the classes of their jobs,
+        as the title of its process tells; with commas, not safe to show."""
 
 
 class LocalWorkers:
@@ -31,9 +58,7 @@ class LocalWorkers:
 
     Args:
         folder: Where the folders of groups are.
-        address: The Redis, without secrets.
-        url: The same with its password, for the workers; never shown.
-        namespace: The prefix of Resque's keys.
+        launcher: Knows how they are started.
         environ: The console's environment.
         on_change: Called in the event loop after each change.
         finish_s: How long workers may finish their jobs after the console has ended.
@@ -43,10 +68,8 @@ class LocalWorkers:
     def __init__(
         self,
         folder: Path,
+        launcher: Launcher,
         *,
-        address: str,
-        url: str,
-        namespace: str,
         environ: Mapping[str, str],
         on_change: Callable[[], None] = lambda: None,
         finish_s: float = FINISH_S,
@@ -54,7 +77,7 @@ class LocalWorkers:
     ) -> None:
         self.folder = folder
         self.groups: list[WorkerGroup] = []
-        self._address, self._url, self._namespace = address, url, namespace
+        self.launcher = launcher
         self._environ, self._on_change = environ, on_change
         self._finish_s, self._stop_s = finish_s, stop_s
         self._numbers = itertools.count(1)
@@ -102,7 +125,7 @@ class LocalWorkers:
 
     def recipe(self, wanted: LaunchRequest) -> LaunchCommand:
         """The command for a request. Raises BadOrder."""
-        return launch.recipe(wanted, url=self._url, namespace=self._namespace)
+        return self.launcher.launch(wanted)
 
     async def trouble(self, wanted: LaunchRequest) -> str | None:
         """Why a request cannot be carried out, in one safe line; None when it seems that it can.
@@ -112,7 +135,7 @@ class LocalWorkers:
             self._check_room(wanted.count)
         except BadOrder as error:
             return safe(str(error))
-        environment = launch.environment(made, self._environ)
+        environment = self.launcher.environment(made, self._environ)
         program = made.argv[0]
         if shutil.which(program, path=environment.get("PATH")) is None:
             is_there = os.sep in program and Path(program).exists()
@@ -124,14 +147,14 @@ class LocalWorkers:
                 return why
         return None
 
-    async def unknown(self, wanted: LaunchRequest, waiting: Sequence[WaitingClasses]) -> str | None:
+    async def unknown(self, wanted: LaunchRequest, waiting: Sequence[QueueClasses]) -> str | None:
         """Why our own worker should not be started while these jobs wait, in one safe sentence;
         None when it knows their classes, or when the request is for another program. A process
         imports the modules. Raises BadOrder."""
         if wanted.template or not any(each.classes for each in waiting):
             return None
-        environment = launch.environment(self.recipe(wanted), self._environ)
-        known = await import_check.known(wanted.modules, environment)
+        environment = self.launcher.environment(self.recipe(wanted), self._environ)
+        known = await import_check.known(self.launcher.names_program, wanted.modules, environment)
         if known is None:
             return "it cannot be found out which jobs the modules declare: nothing was started"
         return unknown_classes(waiting, known)
@@ -145,8 +168,8 @@ class LocalWorkers:
             made.shown,
             made.argv,
             wanted.count,
-            self._address,
-            self._namespace,
+            self.launcher.address,
+            self.launcher.namespace,
             self._finish_s,
             self._stop_s,
         )
@@ -154,7 +177,7 @@ class LocalWorkers:
         self._starting += wanted.count
         try:
             tidy(self.folder, {group.id for group in self.groups})
-            environment = launch.environment(made, self._environ)
+            environment = self.launcher.environment(made, self._environ)
             group = await start_group(self.folder, name, about, environment)
         finally:
             self._starting -= wanted.count
@@ -163,7 +186,7 @@ class LocalWorkers:
 
     def adopt(self) -> int:
         """Adopt the workers that run here without a console. Returns how many there are."""
-        groups = list(adopt_groups(self.folder, self._address, self._namespace))
+        groups = list(adopt_groups(self.folder, self.launcher.address, self.launcher.namespace))
         self._take(groups)
         return sum(len(group.report.alive) for group in groups if group.report is not None)
 

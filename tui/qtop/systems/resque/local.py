@@ -1,4 +1,7 @@
-"""What to start: the request of a person, and the command line that is made of it. Pure."""
+"""How workers of Resque are started on this machine, and what is known of them from outside.
+
+What starts processes, or reads what they say of themselves, knows Resque from here only.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,23 @@ import shlex
 import string
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from qtop.model.launch import (
+    COMMAND_WORDS,
+    MOST_PER_START,
+    BadOrder,
+    LaunchCommand,
+    LaunchRequest,
+    QueueClasses,
+)
 from queuecore.errors import QueueError
-from resque.store.queue_list import QueueList
 
-#: The words that a command may have in braces.
-COMMAND_WORDS: Final = ("queues", "namespace", "url", "interval")
-MOST_PER_START: Final = 32
-MOST_IN_ALL: Final = 64
+if TYPE_CHECKING:
+    from queuecore.exchange import Steps
+    from queuecore.server import PrivateServer
+    from resque.keys import Keys
 
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 #: Variables that would make a worker do something else than what was asked for.
@@ -32,82 +41,94 @@ _RUN_SCRIPTS: Final = frozenset(
 #: Names without characters that are special to a shell.
 _PLAIN: Final = re.compile(r"(?!-)[A-Za-z0-9_@%+:,./*!-]+")
 
-
-class BadOrder(QueueError):
-    """A request that cannot be carried out: the message says what to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchRequest:
-    """Which workers a person wants to start.
-
-    Attributes:
-        queues: A list of queues as workers take it: names with commas, `*`, `!x`.
-        count: How many workers.
-        modules: Modules with jobs to load; for our own worker only.
-        template: A command to run instead of our own worker: leading `NAME=value` words are
-            environment, `{queues}`, `{namespace}`, `{url}` and `{interval}` are filled in.
-        interval_s: Seconds between two looks at the queues; None for the worker's default.
-        jobs_per_fork: How many jobs share a child; None for the worker's default.
-        time_limit_s: Seconds after which a job is ended; None for no limit.
-    """
-
-    queues: str
-    count: int = 1
-    modules: tuple[str, ...] = ()
-    template: str = ""
-    interval_s: float | None = None
-    jobs_per_fork: int | None = None
-    time_limit_s: float | None = None
+#: Imports modules as a worker does, and writes the names of their jobs to a file.
+_NAMES_PROGRAM: Final = """
+import importlib, json, os, sys
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+import resque
+with os.fdopen(int(sys.argv[1]), "w") as file:
+    json.dump([definition.name for definition in resque.registry], file)
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchCommand:
-    """How each worker is started.
+class ResqueLauncher:
+    """What local workers need to know of Resque.
+
+    Args:
+        address: The Redis, without secrets.
+        url: The same with its password, for the workers; never shown.
+        keys: The names of Resque's keys there.
 
     Attributes:
-        argv: The command line, without secrets: all users of the machine can read it.
-        environment: Variables besides those of the console; may hold secrets.
-        shown: Both as they would be typed in a shell, without secrets.
+        names_program: Python: imports the modules of its second argument and the following, and
+            writes the names of their jobs as JSON to the descriptor of the first.
     """
 
-    argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(repr=False)
-    shown: str
+    names_program: Final = _NAMES_PROGRAM
+
+    def __init__(self, address: str, url: str, keys: Keys) -> None:
+        self.address = address
+        self.namespace = keys.namespace
+        self._url = url
+        self._keys = keys
+
+    def launch(self, request: LaunchRequest) -> LaunchCommand:
+        """The command line for a request. Raises BadOrder."""
+        if "\0" in request.queues:
+            raise BadOrder("no program can be given a queue's name with a NUL byte in it")
+        from resque.store.queue_list import QueueList
+
+        try:
+            QueueList.parse(request.queues)
+        except QueueError as error:
+            raise BadOrder(str(error)) from None
+        if not 1 <= request.count <= MOST_PER_START:
+            raise BadOrder(f"how many? 1 to {MOST_PER_START} at a time")
+        if request.template:
+            return _from_template(request, self._url, self.namespace)
+        for module in request.modules:
+            if not all(part.isidentifier() for part in module.split(".")):
+                raise BadOrder(f"{module!r} is no name of a module: like app.jobs, not a file")
+        argv = (
+            *(sys.executable, "-m", "qtop", "worker", "--namespace", self.namespace),
+            *(word for module in request.modules for word in ("--require", module)),
+            *_option("--interval", request.interval_s),
+            *_option("--jobs-per-fork", request.jobs_per_fork),
+            *_option("--time-limit", request.time_limit_s),
+            # A name may begin with a dash.
+            *("--", request.queues),
+        )
+        return LaunchCommand(argv, {"REDIS_URL": self._url}, shlex.join(argv))
+
+    def environment(self, command: LaunchCommand, environ: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment of the workers: the console's, without variables that would change
+        what they do, and the command's."""
+        kept = {name: value for name, value in environ.items() if name not in _STEERING}
+        return {**kept, **command.environment}
+
+    def waiting(self, request: LaunchRequest) -> Steps[list[QueueClasses]]:
+        """The classes that wait in the queues of a request. At most two round trips."""
+        from resque.store import waiting_classes
+        from resque.store.queue_list import QueueList
+
+        found = yield from waiting_classes.of_list(self._keys, QueueList.parse(request.queues))
+        return [QueueClasses(each.queue, each.classes) for each in found]
+
+    def left_alone(self, title: str) -> str:
+        """The queues that a worker leaves alone because it does not know the classes of their jobs,
+        as the title of its process tells; with commas, not safe to show."""
+        from resque.worker.strangers import left_alone_in
+
+        return left_alone_in(title)
 
 
-def recipe(request: LaunchRequest, *, url: str, namespace: str) -> LaunchCommand:
-    """The command for a request. Raises BadOrder."""
-    if "\0" in request.queues:
-        raise BadOrder("no program can be given a queue's name with a NUL byte in it")
-    try:
-        QueueList.parse(request.queues)
-    except QueueError as error:
-        raise BadOrder(str(error)) from None
-    if not 1 <= request.count <= MOST_PER_START:
-        raise BadOrder(f"how many? 1 to {MOST_PER_START} at a time")
-    if request.template:
-        return _from_template(request, url, namespace)
-    for module in request.modules:
-        if not all(part.isidentifier() for part in module.split(".")):
-            raise BadOrder(f"{module!r} is no name of a module: like app.jobs, not a file")
-    argv = (
-        *(sys.executable, "-m", "qtop", "worker", "--namespace", namespace),
-        *(word for module in request.modules for word in ("--require", module)),
-        *_option("--interval", request.interval_s),
-        *_option("--jobs-per-fork", request.jobs_per_fork),
-        *_option("--time-limit", request.time_limit_s),
-        # A name may begin with a dash.
-        *("--", request.queues),
-    )
-    return LaunchCommand(argv, {"REDIS_URL": url}, shlex.join(argv))
+def hold_server(address: str) -> PrivateServer | None:
+    """Keep this user's private server alive, if the address leads there, until the result is
+    closed. Raises NoServer when its folder cannot be used."""
+    from resque.worker import own_server
 
-
-def environment(recipe: LaunchCommand, environ: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of the workers: the console's, without variables that would change what
-    they do, and the command's."""
-    kept = {name: value for name, value in environ.items() if name not in _STEERING}
-    return {**kept, **recipe.environment}
+    return own_server.hold(address)
 
 
 def without_password(url: str) -> str:
