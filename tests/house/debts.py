@@ -28,7 +28,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.failed",
     "qtop.commands.find",
     "qtop.commands.fleet_checks",
-    "qtop.commands.jobs",
     "qtop.commands.lists",
     "qtop.commands.once",
     "qtop.commands.pauses",

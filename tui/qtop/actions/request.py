@@ -6,9 +6,9 @@ does what the plan says. The console and the commands make the same requests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from qtop.search.selection import JobSource
+from qtop.search.selection import JobSource, Selection
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 
@@ -57,4 +57,72 @@ class Undo:
         return cls(action.id, what, action.source, done or action.planned, question)
 
 
-Request = Clear | Pause | PauseAll | Undo
+@dataclass(frozen=True, slots=True)
+class OfJobs:
+    """What all requests about jobs of one list hold.
+
+    Attributes:
+        source: The list.
+        chosen: The jobs, and what is known of them in figures.
+        group: The group of failures that was chosen, in words; empty: none was.
+        filter: The text of the filter that found them.
+        is_found: A filter or a group found them: then it is always asked before.
+        subject: What goes on record instead of the usual words.
+    """
+
+    source: JobSource
+    chosen: Selection
+    group: str = field(default="", kw_only=True)
+    filter: str = field(default="", kw_only=True)
+    is_found: bool = field(default=False, kw_only=True)
+    subject: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue(OfJobs):
+    """Put the jobs of failures back onto their queues, or all onto `to`."""
+
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(OfJobs):
+    """Delete jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move(OfJobs):
+    """Move jobs, byte for byte, to the end of the queue `to`; of a failure the job in it."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack(OfJobs):
+    """Put items that were set aside back onto their queue: those that can be read by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit(OfJobs):
+    """Put changed jobs at the end of their queue, or of `to`. None leaves a part as it is; `args`
+    are JSON, `payload` is the whole job."""
+
+    payload: bytes | None = None
+    class_name: str | None = None
+    args: bytes | None = None
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put another payload in the place of one waiting job: `raw` are its bytes, `place` is where
+    it was seen."""
+
+    source: JobSource
+    place: int
+    raw: bytes
+    payload: bytes
+
+
+JobRequest = Requeue | Delete | Move | PutBack | Edit
+Request = Clear | Pause | PauseAll | Undo | JobRequest | Replace

@@ -18,18 +18,22 @@ from qtop.local.workers import LocalWorkers
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
+from qtop.screens.paging import with_marks
+from qtop.search.list_walk import Walk, walk
+from qtop.search.selection import Selection
 from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.connection import System
 from qtop.systems.resque.connection import operator_identity as actor
-from qtop.systems.resque.failures import FailurePlans
-from qtop.systems.resque.queues import JobPlans
+from qtop.systems.resque.failures import FailureSearch
+from qtop.systems.resque.job_actions import Chooser, nothing_refused
+from qtop.systems.resque.queues import JobSearch
 from qtop.systems.resque.scheduled import DelayedPlans
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.resque.workers import WorkerPlans
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
-from queuecore.exchange import Operation
+from queuecore.exchange import Operation, drive
 from queuecore.times import wall_now
 
 T = TypeVar("T")
@@ -65,8 +69,6 @@ class ActionController:
         self._takes_back = False
         operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
         self.system = ResqueActions(app.keys, operator)
-        self.failure_plans = FailurePlans(app.keys, operator)
-        self.job_plans = JobPlans(app.keys, operator)
         self.delayed_plans = DelayedPlans(app.keys, operator)
         self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = ActionRunner(
@@ -108,7 +110,10 @@ class ActionController:
         try:
             next(steps)
         except StopIteration as end:
-            self._prepared(end.value, table)
+            made = end.value
+            if isinstance(made, Plan) and table is not None:
+                made = with_marks(made, table)
+            self._prepared(made, table)
             return
         steps.close()
         self.begin_after(looking, self.system.prepare(request), lambda made: made)
@@ -145,6 +150,42 @@ class ActionController:
             self._search_first(what, search, plan, cover, table), group="desk"
         )
         self._app.push_screen(cover, lambda _: looking.cancel())
+
+    def request_found(
+        self,
+        search: FailureSearch | JobSearch,
+        make: Callable[[Selection], Request],
+        table: Table[Any] | None = None,
+        *,
+        refusal: Callable[[bytes], str | None] = nothing_refused,
+        spares: bool = False,
+    ) -> None:
+        """Look through a list for all that a search finds, make a request of it, and go on as
+        `request`. `refusal` and `spares` are those of `Chooser`."""
+        chooser = Chooser(self._app.keys, search.source, refusal, spares=spares)
+
+        async def choose(tell: Progress) -> Selection:
+            def visit(reply: bytes | list[bytes | int], place: int) -> None:
+                hit = search.hit(reply, place)
+                if hit is not None:
+                    chooser.take(hit)
+
+            await walk(self._app.read, Walk(search.source.key(self._app.keys)), visit, tell)
+            chosen = await self._app.read(chooser.settle())
+            chosen.too_large = search.too_large
+            return chosen
+
+        def plan(chosen: Selection) -> Plan | str:
+            if chosen.marks:
+                made = drive(self.system.prepare(make(chosen)), lambda step: None)
+                return made if isinstance(made, Plan) else made.text
+            if chosen.spared:
+                key = self._app.state.policy.sign("requeue")
+                number = f"{chosen.spared:,}"
+                return f"the {number} that match killed their process repeatedly: use {key}"
+            return "nothing matches (any more)"
+
+        self.begin_after_search("looking for all that match", choose, plan, table)
 
     @property
     def can_stop(self) -> bool:

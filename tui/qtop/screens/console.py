@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from qtop.monitor.incidents.incident import Link
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
-    from qtop.systems.resque.failures import FailurePlans
-    from qtop.systems.resque.queues import JobPlans
+    from qtop.search.selection import Selection
+    from qtop.systems.resque.failures import FailureSearch
+    from qtop.systems.resque.queues import JobSearch
     from qtop.systems.resque.scheduled import DelayedPlans
     from qtop.systems.resque.scheduled_search import DelayedSelection
     from qtop.systems.resque.workers import WorkerPlans
@@ -132,8 +133,6 @@ class Actions(Protocol):
     """What screens ask for that changes something. Each question, refusal and result is shown."""
 
     precedence: ForegroundPriority
-    failure_plans: FailurePlans
-    job_plans: JobPlans
     delayed_plans: DelayedPlans
     worker_plans: WorkerPlans
 
@@ -166,6 +165,18 @@ class Actions(Protocol):
         table: Table[Any] | None = None,
     ) -> None:
         """The same for a search of many steps, which can be cancelled; a text says why not."""
+
+    def request_found(
+        self,
+        search: FailureSearch | JobSearch,
+        make: Callable[[Selection], Request],
+        table: Table[Any] | None = None,
+        *,
+        refusal: Callable[[bytes], str | None] = ...,
+        spares: bool = False,
+    ) -> None:
+        """Look through a list for all that a search finds, make a request of it, and go on as
+        `request`."""
 
     def stop(self) -> bool:
         """Stop the action that is under way; False when there is none."""

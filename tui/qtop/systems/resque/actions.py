@@ -16,9 +16,10 @@ from qtop.actions.plan import (
     typeable,
     waiting,
 )
-from qtop.actions.request import Clear, Pause, PauseAll, Request, Undo
+from qtop.actions.request import Clear, OfJobs, Pause, PauseAll, Replace, Request, Undo
 from qtop.keymap.keymap import Danger
 from qtop.search.selection import JobSource
+from qtop.systems.resque import job_actions
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import windows
@@ -51,6 +52,10 @@ class ResqueActions:
                 return self._pause_all(request)
             case Undo():
                 return self._undo(request)
+            case Replace():
+                return job_actions.replace_job(self.keys, self.operator, request)
+            case OfJobs():
+                return job_actions.prepare(self.keys, self.operator, request)
 
     def carry_out(self, plan: Plan) -> Steps[Outcome]:
         """Do what a plan says. Returns the numbers. Raises StoreError, for a single step that
