@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.operations import KEYS
 from tests.support.round_trips import Turnstile
 from tests.support.sidekiq_databases import (
@@ -24,6 +24,7 @@ from tests.support.sidekiq_databases import (
     resque,
     sidekiq,
 )
+from tests.support.waiting import eventually
 from tests.support.worker_claims import HERE, TOKEN, claimed
 from tests.support.worker_process import ROOT
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
 from tests.support.operations import KEYS, ByHand, fill, newest_failures
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
-from tests.support.direct import eventually
+from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
 from tests.support.tcp_redis import (
     KINDS,
@@ -21,6 +20,7 @@ from tests.support.tcp_redis import (
     problem_of,
     until_served,
 )
+from tests.support.waiting import eventually
 
 from queuecore import audit, bulk
 from queuecore.action_record import ActionRecord, Actor

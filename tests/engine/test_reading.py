@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cli.conftest import everything
+from tests.support.commands import everything
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.lua_scripts import SCRIPTS

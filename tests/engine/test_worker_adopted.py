@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_results import failures, stat
 
 from resque.worker.adopted import Adopted, adopted

@@ -8,8 +8,9 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess
 from tests.support.worker_results import TURNS, await_begun, failed, has_left, stat, where
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
 from tests.support.operations import KEYS, ByHand, marks, trail, waiting
 

@@ -76,3 +76,7 @@ STORE: Final[set[str]] = {
     "qtop.search.selection",
     "qtop.widgets.bars",
 }
+#: Public names of classes and types that two files define.
+TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
+#: Public names of classes and types that two files define.
+TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}

@@ -20,7 +20,7 @@ _Rows = list[Reply] | None
 
 class Heartbeats:
     """Finds out who may hold something else: `glance` and `see` in a look's first round trip;
-    then `records_due` and `counts_due` say whom to ask, and `judge` looks at what they answered.
+    then `records_due` and `ask_counts` say whom to ask, and `judge` looks at what they answered.
 
     Who was idle has a record now, or one of a hundred beside it has. Who had a job has counted it
     since, as processed or, with some implementations only, as failed; failures are rare, and the

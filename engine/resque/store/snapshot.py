@@ -54,7 +54,7 @@ class Snapshot:
 def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[Snapshot]:
     """Look at everything, once. `tails` are the `QueueState.tail` of the look before, by queue
     name; `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
-    failures read + jobs pushed since). Raises as `Looker.look`."""
+    failures read + jobs pushed since). Raises as `SnapshotReader.look`."""
     reading = yield from SnapshotReader(keys, failures_limit=failures_limit).look(tails)
     return at_once(reading)
 
@@ -66,7 +66,7 @@ class SnapshotReader:
     Args:
         keys: Where to look.
         failures_limit: How many failures to read.
-        thrift: How a large fleet is looked at; see `Register` and `Signs`.
+        thrift: How a large fleet is looked at; see `WorkerReader` and `Heartbeats`.
     """
 
     def __init__(self, keys: Keys, *, failures_limit: int, thrift: ReadCache = USUAL) -> None:

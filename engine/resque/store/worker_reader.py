@@ -73,7 +73,7 @@ class WorkerReader:
     asked all the same, for who counts does one after the other. Who starts, beats: all of a worker
     is asked for when it is new or has beaten since; besides, a tenth of them is asked at each look,
     in case that somebody writes in another order. What they hold is always asked for, as long as
-    they are few; of many, see `Signs`, where the glance gives one.
+    they are few; of many, see `Heartbeats`, where the glance gives one.
 
     Args:
         keys: Where they are.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Level = Literal["debug", "info", "warning", "error", "critical"]
 
-#: Takes a line, which may be a `Line`.
+#: Takes a line, which may be a `WorkerLogLine`.
 Say = Callable[[str], None]
 #: The environment variable that says in which form to print, and what it may say.
 FORMAT = "RESQUE_LOG_FORMAT"

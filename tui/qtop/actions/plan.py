@@ -1,7 +1,7 @@
 """What an action would do (`Plan`) and what came of it (`Outcome`), in data and in words.
 
-A plan holds what it will touch: the very entries, never "the current row". What it does leaves a
-record: an audit entry, and what its undo needs.
+A plan holds the items that it will change, so that a row that moves meanwhile makes no difference.
+What it does is put on record: an audit entry, and what the undo needs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Carrying out plans: one at a time, never while Redis is known not to answer."""
+"""Carries out plans: one at a time, and none while Redis is known not to answer."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class ActionRunner:
         return await self._send(steps)
 
 
-# Who goes first: a search that somebody waits for, before those that go on in the background.
+# Priority: a search for an action goes before searches in the background.
 
 
 class ForegroundPriority:

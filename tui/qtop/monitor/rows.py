@@ -70,7 +70,7 @@ class QueueRow(NamedTuple):
         serving: Workers that take from it and are not known to be dead.
         in_hand: Jobs of it that workers hold now.
         failed: Its failures among those that were read, which are all when `failed_is_all`.
-        falls: Where its depth fell by more than workers took, the oldest first.
+        drops: Where its depth fell by more than workers took, the oldest first.
         next_waits_s: How long the job that is next has waited, as of some seconds ago; None when
             it does not tell.
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.

@@ -220,7 +220,7 @@ class HistoryScreen(MainScreen):
 class ActionScreen(TextScreen):
     """One action with everything that is on record of it."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "deed")
+    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "action")
     TAB: ClassVar[Where] = "history"
     BINDINGS = bindings(PLACES)
 

@@ -55,7 +55,7 @@ class Steady:
 
         Args:
             found: At the look, or at the survey that came after it.
-            board: The look's; the same one when it is judged again.
+            fleet_rows: The look's; the same one when it is judged again.
             at_mono: When it was taken, in monotonic seconds.
             is_whole: A survey was judged, too.
         """
@@ -121,7 +121,7 @@ class IncidentRules:
         """What is wrong, the worst first; when nothing is, one that says so comes first.
 
         Args:
-            board: The look's rows.
+            fleet_rows: The look's rows.
             at_mono: When it was taken, in monotonic seconds.
             survey: The newest there is; None before the first.
             rtt_ms: What looks take of late.
