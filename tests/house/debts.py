@@ -7,7 +7,6 @@ from typing import Final
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {
     "qtop.config.settings": {"qtop.local.launch"},
-    "qtop.systems.resque.workers": {"qtop.monitor.rows"},
 }
 #: Files that import each other.
 CIRCLES: Final[list[set[str]]] = []
@@ -31,7 +30,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.lists",
     "qtop.commands.once",
     "qtop.commands.pauses",
-    "qtop.commands.prune",
     "qtop.commands.queues",
     "qtop.commands.register",
     "qtop.commands.schedules",
@@ -77,6 +75,4 @@ STORE: Final[set[str]] = {
     "qtop.widgets.bars",
 }
 #: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
-#: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
+TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader"}

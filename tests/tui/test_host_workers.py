@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qtop.systems.resque.workers import SIGNALS, Wish, send_signal
+from qtop.actions.request import Wish
+from qtop.systems.resque.workers import SIGNALS, send_signal
 from resque.store.workers import identity
 
 HOST = socket.gethostname()

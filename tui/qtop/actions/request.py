@@ -6,11 +6,17 @@ does what the plan says. The console and the commands make the same requests.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
 
 from qtop.search.selection import JobSource, Selection
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
+
+#: What a signal asks of a worker.
+Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +130,86 @@ class Replace:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class OfDelayed:
+    """What all requests about delayed jobs hold. `chosen` is as the system chose them: nothing else
+    looks inside. `is_found`: as in `OfJobs`."""
+
+    chosen: object
+    is_found: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RunNow(OfDelayed):
+    """Put delayed jobs onto their queues, whenever they are due."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDelayed(OfDelayed):
+    """Delete delayed jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reschedule(OfDelayed):
+    """Delay jobs until `at` instead. What that means was shown when it was asked for."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunSchedules:
+    """Put the jobs of schedules onto their queues now, besides their next firings. `rows` are as
+    the system listed them."""
+
+    rows: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSchedules:
+    """Delete persistent schedules. `rows` are as the system listed them."""
+
+    rows: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Take dead processes off the register; the jobs that they hold become failures, or go back,
+    each at most `requeue_lost` times within a day.
+
+    Attributes:
+        cases: The evidence of each, as the system gathered it.
+        forces: Take off even what may be alive.
+        tell: Hears what became of each, at once.
+    """
+
+    cases: tuple[object, ...]
+    forces: bool = False
+    requeue_lost: int = 0
+    tell: Callable[[object, str], None] = lambda case, fate: None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Signal registered processes of this machine: each by its id and when it registered (None:
+    unknown). `tell` hears the id of each that got the signal. It cannot be undone."""
+
+    processes: tuple[tuple[str, datetime | None], ...]
+    wish: Wish
+    tell: Callable[[str], None] = lambda worker_id: None
+
+
+DelayedRequest = RunNow | DeleteDelayed | Reschedule
 JobRequest = Requeue | Delete | Move | PutBack | Edit
-Request = Clear | Pause | PauseAll | Undo | JobRequest | Replace
+Request = (
+    Clear
+    | Pause
+    | PauseAll
+    | Undo
+    | JobRequest
+    | Replace
+    | DelayedRequest
+    | RunSchedules
+    | DeleteSchedules
+    | Prune
+    | Signal
+)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
-from qtop.actions.request import PauseAll, Request, Undo
+from qtop.actions.request import PauseAll, Request, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
@@ -25,15 +24,13 @@ from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.connection import System
 from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.failures import FailureSearch
-from qtop.systems.resque.job_actions import Chooser, nothing_refused
+from qtop.systems.resque.job_actions import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque.queues import JobSearch
-from qtop.systems.resque.scheduled import DelayedPlans
 from qtop.systems.resque.scheduled_search import DelayedSelection
-from qtop.systems.resque.workers import WorkerPlans
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
-from queuecore.exchange import Operation, drive
+from queuecore.exchange import Exchange, Operation, Steps, drive
 from queuecore.times import wall_now
 
 T = TypeVar("T")
@@ -69,8 +66,6 @@ class ActionController:
         self._takes_back = False
         operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
         self.system = ResqueActions(app.keys, operator)
-        self.delayed_plans = DelayedPlans(app.keys, operator)
-        self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = ActionRunner(
             source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
@@ -94,11 +89,6 @@ class ActionController:
         """Whether nothing can be changed now; then the reason is said."""
         return self._refused()
 
-    def begin(self, plan: Plan, table: Table[Any] | None = None) -> None:
-        """Carry out a plan, after a question if it needs one; `table` loses its marks then."""
-        if not self._refused():
-            self._ask(plan, table)
-
     def request(
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
     ) -> None:
@@ -116,7 +106,7 @@ class ActionController:
             self._prepared(made, table)
             return
         steps.close()
-        self.begin_after(looking, self.system.prepare(request), lambda made: made)
+        self._look_first(looking, self.system.prepare(request))
 
     def _prepared(self, made: Plan | Refusal, table: Table[Any] | None) -> None:
         if isinstance(made, Refusal):
@@ -124,15 +114,25 @@ class ActionController:
         else:
             self._ask(made, table)
 
-    def begin_after(
-        self, what: str, look: Operation[T], plan: Callable[[T], Plan | Refusal]
-    ) -> None:
-        """Look at what a plan is about, then make the plan and begin it."""
+    def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
+        """Read what a request is about, make the request of it, and go on as `request`."""
+
+        def steps() -> Steps[Plan | Refusal]:
+            seen: T
+            if isinstance(look, Exchange):
+                seen = yield look
+            else:
+                seen = yield from look
+            return (yield from self.system.prepare(make(seen)))
+
         if not self._refused():
-            # In front at once: what is typed ahead must not be taken for other actions.
-            cover = LookingDialog(what)
-            self._app.push_screen(cover)
-            self._app.run_worker(self._look_first(what, look, plan, cover), group="desk")
+            self._look_first(looking, steps())
+
+    def _look_first(self, looking: str, steps: Steps[Plan | Refusal]) -> None:
+        # In front at once: what is typed ahead must not be taken for other actions.
+        cover = LookingDialog(looking)
+        self._app.push_screen(cover)
+        self._app.run_worker(self._prepare(looking, steps, cover), group="desk")
 
     def begin_after_search(
         self,
@@ -157,7 +157,7 @@ class ActionController:
         make: Callable[[Selection], Request],
         table: Table[Any] | None = None,
         *,
-        refusal: Callable[[bytes], str | None] = nothing_refused,
+        refusal: RefusalCheck = nothing_refused,
         spares: bool = False,
     ) -> None:
         """Look through a list for all that a search finds, make a request of it, and go on as
@@ -228,12 +228,14 @@ class ActionController:
 
         def reschedule(moment: datetime | None) -> None:
             if moment is not None:
-                self.begin(self.delayed_plans.reschedule(choice, moment), table)
+                self.request(Reschedule(choice, moment), table)
 
         if not self._refused():
             fleet = self._app.state.view().fleet
             ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
-            plan = self.delayed_plans.reschedule(choice, datetime.now(UTC))
+            request = Reschedule(choice, datetime.now(UTC))
+            plan = drive(self.system.prepare(request), lambda step: None)
+            assert isinstance(plan, Plan)  # noqa: S101  of chosen jobs there is always one
             self._app.push_screen(
                 DateDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
                 reschedule,
@@ -254,21 +256,17 @@ class ActionController:
         why = None if whose is None else whose.refusal()
         return None if why is None else Outcome(safe(why), "warn")
 
-    async def _look_first(
-        self,
-        what: str,
-        look: Operation[T],
-        plan: Callable[[T], Plan | Refusal],
-        cover: LookingDialog,
+    async def _prepare(
+        self, looking: str, steps: Steps[Plan | Refusal], cover: LookingDialog
     ) -> None:
-        seen = await self._actions.preview(what, look)
+        made = await self._actions.preview(looking, steps)
         if not await cover.comes_to_front():
             return  # the question was left before it could be asked
         self._app.pop_screen()
-        if isinstance(seen, Outcome):
-            self._app.say(seen.text, seen.tone)
+        if isinstance(made, Outcome):
+            self._app.say(made.text, made.tone)
         else:
-            self._prepared(plan(seen), None)
+            self._prepared(made, None)
 
     async def _search_first(
         self,

@@ -24,7 +24,7 @@ from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
 from qtop.search.list_walk import Follower, Visit
 from qtop.search.selection import JobSource
-from qtop.systems.resque.job_actions import nothing_refused, unusable
+from qtop.systems.resque.job_actions import RefusalCheck, nothing_refused, unusable
 from qtop.systems.resque.queues import (
     MOST_LISTED,
     JobMatches,
@@ -191,9 +191,6 @@ class JobsTable(PagedTable[JobRow]):
 
 # What the keys on waiting jobs and on items set aside do.
 
-#: Says for an item's bytes why an action will refuse it, for its preview.
-Refusal = Callable[[bytes], "str | None"]
-
 
 class JobActions(RowsScreen):
     """The keys of a list of jobs; `source` is the list."""
@@ -267,7 +264,7 @@ class JobActions(RowsScreen):
         work = export(self.app, self.chosen_rows(), search, self.source)
         self.run_worker(work, group="export")
 
-    def _act(self, make: Callable[..., Request], refusal: Refusal = nothing_refused) -> None:
+    def _act(self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused) -> None:
         if rows := self.chosen_rows():
             request = make(self.source, chosen_of(rows, self.source, refusal))
             self.app.actions.request(request, self.table)
@@ -292,7 +289,9 @@ class JobActions(RowsScreen):
     def _ask_where(self, title: str, move: Callable[[str], None]) -> None:
         ask_for_queue(self.app, self.source, title, move)
 
-    def _act_on_all(self, make: Callable[..., Request], refusal: Refusal = nothing_refused) -> None:
+    def _act_on_all(
+        self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused
+    ) -> None:
         make = partial(make, self.source, filter=self.filter.text, is_found=True)
         search = JobSearch(self.source, self.filter)
         self.app.actions.request_found(search, make, self.table, refusal=refusal)

@@ -16,10 +16,23 @@ from qtop.actions.plan import (
     typeable,
     waiting,
 )
-from qtop.actions.request import Clear, OfJobs, Pause, PauseAll, Replace, Request, Undo
+from qtop.actions.request import (
+    Clear,
+    DeleteSchedules,
+    OfDelayed,
+    OfJobs,
+    Pause,
+    PauseAll,
+    Prune,
+    Replace,
+    Request,
+    RunSchedules,
+    Signal,
+    Undo,
+)
 from qtop.keymap.keymap import Danger
 from qtop.search.selection import JobSource
-from qtop.systems.resque import job_actions
+from qtop.systems.resque import job_actions, scheduled, workers
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import windows
@@ -52,9 +65,11 @@ class ResqueActions:
                 return self._pause_all(request)
             case Undo():
                 return self._undo(request)
-            case Replace():
-                return job_actions.replace_job(self.keys, self.operator, request)
-            case OfJobs():
+            case Prune() | Signal():
+                return workers.prepare(self.keys, self.operator, request)
+            case OfDelayed() | RunSchedules() | DeleteSchedules():
+                return scheduled.prepare(self.keys, self.operator, request)
+            case OfJobs() | Replace():
                 return job_actions.prepare(self.keys, self.operator, request)
 
     def carry_out(self, plan: Plan) -> Steps[Outcome]:

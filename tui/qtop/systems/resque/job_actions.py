@@ -31,6 +31,10 @@ _MOST_NAMED: Final = 5
 # Choosing.
 
 
+#: Says for an item's bytes why an action will refuse it; None when it will not.
+RefusalCheck = Callable[[bytes], str | None]
+
+
 def nothing_refused(raw: bytes) -> str | None:
     """Refuse no item."""
     return None
@@ -50,7 +54,7 @@ class Chooser:
         self,
         keys: Keys,
         source: JobSource,
-        refusal: Callable[[bytes], str | None] = nothing_refused,
+        refusal: RefusalCheck = nothing_refused,
         *,
         spares: bool = False,
     ) -> None:
@@ -85,7 +89,7 @@ class Chooser:
         return self._chosen
 
 
-def refusal_of(request: JobRequest) -> Callable[[bytes], str | None]:
+def refusal_of(request: JobRequest) -> RefusalCheck:
     """Says for an item's bytes why a request will refuse it."""
     if isinstance(request, Delete):
         return nothing_refused
@@ -107,8 +111,10 @@ def unusable(raw: bytes) -> str | None:
 # Doing.
 
 
-def prepare(keys: Keys, operator: Operator, request: JobRequest) -> Plan:
+def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace) -> Plan:
     """Say what a request would do to its jobs."""
+    if isinstance(request, Replace):
+        return _prepare_replacing(keys, operator, request)
     source, chosen, words = request.source, request.chosen, _words(request)
     many, pace = len(chosen.marks), Throttle()
     what = count_of(many, words.noun)
@@ -176,8 +182,7 @@ def _decision(request: JobRequest) -> Decide:
             return partial(push, to=request.to)
 
 
-def replace_job(keys: Keys, operator: Operator, request: Replace) -> Plan:
-    """Say what putting another payload in the place of a waiting job means."""
+def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan:
     source, raw, payload = request.source, request.raw, request.payload
     size_bytes = len(raw) + len(payload)
     key = source.key(keys)
