@@ -10,12 +10,9 @@ from queuecore.codec import encode_float as encode_float
 from queuecore.codec import members as members
 from queuecore.codec import members_of_beginning as members_of_beginning
 from queuecore.codec import text_of as text_of
+from queuecore.values import Any
 from queuecore.values import value as value_class
 from resque.errors import EncodeError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 @value_class

@@ -13,7 +13,7 @@ from queuecore.exchange import Call, Exchange
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store.newest_failures import Newest
-from resque.store.read_cache import ReadCache
+from resque.store.worker_reader import LargeFleet
 
 eye = eyes.eye
 
@@ -77,7 +77,7 @@ def test_of_large_failures_fewer_are_read(store: Store, direct: Direct) -> None:
 @pytest.fixture
 def sparing(store: Store) -> Eye:
     """An eye on a large fleet, as which every one counts, once it has settled."""
-    return Eye(store, thrift=ReadCache(few=0, unread_s=1e9))
+    return Eye(store, large=LargeFleet(few=0, unread_s=1e9))
 
 
 def fail(direct: Direct, *names: str) -> None:

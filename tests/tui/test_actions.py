@@ -14,8 +14,9 @@ from qtop.actions.runner import ActionRunner, Stopped
 from qtop.config.limits import UndoLimits
 from qtop.search.selection import JobSource
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.connection import ResqueSystem
 from qtop.systems.resque.failures import chosen_of
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore import audit
 from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
 from queuecore.address import parse_url
@@ -49,7 +50,7 @@ class Console:
     """Actions on a real server, and a way to look behind them."""
 
     actions: ActionRunner
-    source: ResqueSystem
+    source: RedisRunner
 
     async def fail(self, *entries: bytes) -> list[Failure]:
         """Add entries to the failures; returns all, newest first."""
@@ -81,7 +82,7 @@ class Console:
 
 @pytest.fixture
 async def console(redis_url: str) -> AsyncIterator[Console]:
-    source = ResqueSystem(parse_url(redis_url), KEYS)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
     yield Console(ActionRunner(source.run, read_only=False, trouble=lambda: None), source)
     await source.close()
 

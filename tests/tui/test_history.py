@@ -13,7 +13,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSource, fleet, look
 
 from qtop.screens.history import PAGE
 from queuecore import audit
@@ -81,7 +81,7 @@ async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
         await until_shown(pilot, "By bob@ops2")
         await pilot.press("y")
         await until_shown(pilot, "took back 1: pause mail")
-    [state] = [q for q in known((await redis.source.look({})).queues) if q.name == "mail"]
+    [state] = [q for q in known((await look(redis.source)).queues) if q.name == "mail"]
     assert not state.is_paused
 
 

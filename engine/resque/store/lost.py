@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from queuecore.digests import sha1_hex
-from queuecore.exchange import Command, Exchange, single
+from queuecore.exchange import Command, Exchange
 from queuecore.keys import name_bytes
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -47,16 +47,13 @@ def put_back(keys: Keys, worker_id: str, record: Record, *, at_most: int) -> Exc
     often or the worker holds another job: nothing is done then. One round trip, O(1)."""
     queue = name_bytes(record.queue or "")
     payload = record.payload or b""
-    return single(
-        _PUT_BACK.call(
-            [
-                keys.worker(worker_id),
-                keys.queue(record.queue or ""),
-                keys.queues(),
-                count_key(keys, record.queue or "", payload),
-            ],
-            [record.raw, payload, queue, at_most, LOST_FOR_S],
-        ),
+    return _PUT_BACK.write(
+        [
+            keys.worker(worker_id),
+            keys.queue(record.queue or ""),
+            keys.queues(),
+            count_key(keys, record.queue or "", payload),
+        ],
+        [record.raw, payload, queue, at_most, LOST_FOR_S],
         int,
-        writes=True,
     )

@@ -12,7 +12,7 @@ from resque.codec import Payload, decode_payload
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store.columns import batches
+from resque.store.read_cache import batches
 
 #: Longer payloads are left out.
 LONGEST_BYTES = 4_096

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from queuecore.exchange import Exchange, single
+from queuecore.exchange import Exchange
 from queuecore.keys import name_bytes, name_text
 from resque.codec import decode, encode, members
 from resque.keys import Keys
@@ -56,21 +56,19 @@ def publish(
     if len(content) > LONGEST_BYTES:
         return None
     touched = [keys.master_lock(prefix), keys.published_schedules(prefix)]
-    call = _PUBLISH.call(touched, [name_bytes(owner), content, lifetime_s])
-    return single(call, lambda reply: reply == 1, writes=True)
+    return _PUBLISH.write(touched, [name_bytes(owner), content, lifetime_s], bool)
 
 
 def withdraw(keys: Keys, prefix: str, owner: str) -> Exchange[bool]:
     """Withdraw what `owner` has published, at the end. Returns whether there was something. One
     round trip."""
-    call = _WITHDRAW.call([keys.published_schedules(prefix)], [name_bytes(owner)])
-    return single(call, lambda reply: reply == 1, writes=True)
+    return _WITHDRAW.write([keys.published_schedules(prefix)], [name_bytes(owner)], bool)
 
 
 def read(keys: Keys, prefix: str) -> Exchange[OfFile]:
     """The schedules of the master's file. One round trip, O(size)."""
     touched = [keys.master_lock(prefix), keys.published_schedules(prefix)]
-    return single(_READ.call(touched, [LONGEST_BYTES]), _parse)
+    return _READ.read(touched, [LONGEST_BYTES], _parse)
 
 
 def _parse(reply: list[Any]) -> OfFile:

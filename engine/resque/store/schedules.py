@@ -76,7 +76,7 @@ def look(keys: Keys, *, max_bytes: int = 65_536) -> Exchange[Looked]:
         return Looked({name_text(name): read_item(raw) for name, raw in pairs}, _by_name(last))
 
     read = [keys.persistent_schedules(), keys.last_enqueued()]
-    return single(_READ.call(read, [max_bytes]), parse)
+    return _READ.read(read, [max_bytes], parse)
 
 
 def has_changes(keys: Keys) -> Exchange[bool]:
@@ -103,12 +103,8 @@ def remove(keys: Keys, name: str) -> Exchange[bool]:
 
 
 def _change(keys: Keys, name: str, config: bytes) -> Exchange[bool]:
-    return single(
-        _CHANGE.call(
-            [keys.persistent_schedules(), keys.schedules_changed()], [name_bytes(name), config]
-        ),
-        lambda reply: reply == 1,
-        writes=True,
+    return _CHANGE.write(
+        [keys.persistent_schedules(), keys.schedules_changed()], [name_bytes(name), config], bool
     )
 
 
@@ -147,20 +143,17 @@ def fire(keys: Keys, firing: Firing, *, lock: bytes, owner: str, now: datetime) 
     last = last_time(seen, now)
     if last is not None and last >= firing.at:
         return "already"
-    done: int = yield single(
-        _FIRE.call(
-            [lock, keys.last_enqueued(), keys.queues(), keys.queue(firing.queue)],
-            [
-                name_bytes(owner),
-                name,
-                seen or b"",
-                times.started(firing.at),
-                name_bytes(firing.queue),
-                firing.payload,
-            ],
-        ),
+    done: int = yield _FIRE.write(
+        [lock, keys.last_enqueued(), keys.queues(), keys.queue(firing.queue)],
+        [
+            name_bytes(owner),
+            name,
+            seen or b"",
+            times.started(firing.at),
+            name_bytes(firing.queue),
+            firing.payload,
+        ],
         int,
-        writes=True,
     )
     return "fired" if done == 1 else "already" if done == 0 else "not master"
 
@@ -205,7 +198,7 @@ def hold(lock: bytes, owner: str, timeout_s: int) -> Exchange[Hold]:
 
 def release(lock: bytes, owner: str) -> Exchange[bool]:
     """Let go of the master lock if it is ours. Returns whether it was. One round trip."""
-    return single(_UNLOCK.call([lock], [name_bytes(owner)]), lambda reply: reply == 1, writes=True)
+    return _UNLOCK.write([lock], [name_bytes(owner)], bool)
 
 
 def lease(lock: bytes) -> Exchange[tuple[str | None, float | None]]:

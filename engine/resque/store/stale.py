@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from queuecore import times
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
-from queuecore.exchange import Command, Exchange, Reply, single
+from queuecore.action_record import ActionRecord, recorded
+from queuecore.exchange import Arg, Command, Exchange, Reply
 from queuecore.keys import name_bytes, name_text
 from queuecore.values import replace, value
 from resque.keys import Keys
@@ -127,26 +127,15 @@ def requeue(
         return "what the worker holds cannot be read as a job of a queue"
     trail = None if trail is None else replace(trail, undo_s=0)
     queue, payload = record.queue or "", record.payload or b""
-    return single(
-        _REQUEUE_STALE.call(
-            [
-                *trail_keys(keys, trail),
-                keys.workers(),
-                keys.heartbeats(),
-                keys.worker(seen.worker_id),
-                keys.worker_started(seen.worker_id),
-                keys.worker_stat("processed", seen.worker_id),
-                keys.worker_stat("failed", seen.worker_id),
-                keys.queues(),
-                keys.queue(queue),
-                lost.count_key(keys, queue, payload),
-                keys.claim(seen.worker_id),
-            ],
-            [
-                *(*trail_args(trail), name_bytes(seen.worker_id), record.raw, seen.beat or b""),
-                *(payload, name_bytes(queue), at_most, lost.LOST_FOR_S),
-            ],
-        ),
-        int,
-        writes=True,
-    )
+    touched = [
+        keys.workers(),
+        keys.heartbeats(),
+        *keys.of_worker(seen.worker_id),
+        keys.queues(),
+        keys.queue(queue),
+        lost.count_key(keys, queue, payload),
+        keys.claim(seen.worker_id),
+    ]
+    args: list[Arg] = [name_bytes(seen.worker_id), record.raw, seen.beat or b""]
+    args += [payload, name_bytes(queue), at_most, lost.LOST_FOR_S]
+    return recorded(_REQUEUE_STALE, keys, trail, touched, args, int)

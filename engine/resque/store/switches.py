@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
-from queuecore.exchange import Exchange, single
+from queuecore.action_record import ActionRecord, recorded
+from queuecore.exchange import Exchange
 from resque.keys import Keys
 from resque.scripts import load_script
 
@@ -40,5 +40,4 @@ def resume_all(keys: Keys, trail: ActionRecord | None = None) -> Exchange[int]:
 def _switch(
     keys: Keys, switches: Sequence[bytes], value: str, trail: ActionRecord | None
 ) -> Exchange[int]:
-    call = _SWITCH.call([*trail_keys(keys, trail), *switches], [*trail_args(trail), value])
-    return single(call, int, writes=True)
+    return recorded(_SWITCH, keys, trail, switches, [value], int)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from queuecore import times
 from queuecore.exchange import Exchange, T, together
 from queuecore.lean import LeanStore
-from queuecore.values import replace
+from queuecore.values import Any, ParamSpec, replace
 from resque.codec import Unreadable, decode_payload
 from resque.errors import Refused, StoreError
 from resque.keys import Keys
@@ -24,11 +25,7 @@ from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, ParamSpec
-
-    P = ParamSpec("P")
+P = ParamSpec("P")
 
 #: The names of queues are read again after this time, where patterns are served.
 _NAMES_FOR_S = 1.0
@@ -216,7 +213,7 @@ class JobFetcher:
             now=self._now(),
         )
         if self._locks.pending is not None:
-            exchange = together(self._locks.pending, exchange)
+            exchange = together([self._locks.pending, exchange], 1).then(itemgetter(-1))
         if not self._has_looked:
             exchange = self._with_a_look(exchange, names)
         taken = self._store.run(exchange)
@@ -239,7 +236,7 @@ class JobFetcher:
             self._strangers.look(waiting)
 
         look = waiting_classes.take(self._keys, names[:_LOOKED_AT])
-        return together(look.then(seen), exchange)
+        return together([look.then(seen), exchange], 1).then(itemgetter(-1))
 
     def _current_queues(self) -> list[str]:
         wanted = self._wanted() if self._queues.is_dynamic else self._queues.wanted

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from queuecore.values import Any
 from resque.codec import decode
 from resque.store.workers import Record
 from resque.worker.log import WorkerLogLine, plain, told
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 #: Of an error's message so many characters are told, as text and as JSON.
 _LONGEST_TEXT = 500

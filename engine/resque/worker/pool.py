@@ -10,15 +10,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from queuecore.values import NoReturn
 from resque.worker import log
 from resque.worker.adopted import adopted
 from resque.worker.signals import HURRIED, SignalState
 from resque.worker.tether import Tether
 from resque.worker.title import set_title
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
 
 #: A worker that dies young is restarted after a pause that doubles up to this.
 _LONGEST_PAUSE_S = 30.0

@@ -6,18 +6,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from queuecore.values import Protocol
 from resque.worker.adopted import Adopted
 from resque.worker.signals import SignalState
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
 
-    class Heart(Protocol):
-        """What beats: a `Beater`."""
+class Heart(Protocol):
+    """What beats: a `Beater`."""
 
-        def due_in_s(self) -> float: ...
-        def beat_if_due(self) -> None: ...
+    def due_in_s(self) -> float: ...
+    def beat_if_due(self) -> None: ...
 
 
 class Upkeep:

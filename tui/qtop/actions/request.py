@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from qtop.model.fleet import Process
 from qtop.search.selection import JobSource, Selection
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
@@ -190,10 +191,10 @@ class Prune:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Signal registered processes of this machine: each by its id and when it registered (None:
-    unknown). `tell` hears the id of each that got the signal. It cannot be undone."""
+    """Signal registered processes of this machine. `tell` hears the id of each that got the signal.
+    It cannot be undone."""
 
-    processes: tuple[tuple[str, datetime | None], ...]
+    processes: tuple[Process, ...]
     wish: Wish
     tell: Callable[[str], None] = lambda worker_id: None
 

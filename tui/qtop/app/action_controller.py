@@ -21,12 +21,12 @@ from qtop.screens.paging import with_marks
 from qtop.search.list_walk import Walk, walk
 from qtop.search.selection import Selection
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.connection import System
 from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.failures import FailureSearch
 from qtop.systems.resque.job_actions import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque.queues import JobSearch
 from qtop.systems.resque.scheduled_search import DelayedSelection
+from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
@@ -53,7 +53,7 @@ class ActionController:
     def __init__(
         self,
         app: Console,
-        source: System,
+        source: SystemRunner,
         local: LocalWorkers,
         require: Sequence[str],
         *,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qtop.actions.request import Request
     from qtop.search.filter_language import Filter
     from qtop.systems.resque.actions import ResqueActions
+    from qtop.systems.system import System
 
 
 # The options that several commands share.
@@ -169,6 +170,14 @@ class Session:
         self._progress = _Progress()
         self._warned = False
         self._guard = Guard(self.keys, times.wall_now, self._warn)
+
+    def system(self, failures_read: int = 0) -> System:
+        """The queue system, which remembers nothing yet; so many of the newest failures are part of
+        its snapshots."""
+        # Imported here: many commands do without it.
+        from qtop.systems.resque.system import ResqueSystem
+
+        return ResqueSystem(self.keys, str(self.address), failures_read=failures_read)
 
     def _warn(self, text: str) -> None:
         if not self._warned:

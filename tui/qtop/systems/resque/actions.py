@@ -40,7 +40,7 @@ from queuecore.action_record import ActionRecord
 from queuecore.exchange import Steps
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import registration, removal, switches, undo
+from resque.store import registration, switches, undo
 from resque.store.failures import FAILED
 from resque.store.lock_freeing import and_free_all
 
@@ -82,7 +82,7 @@ class ResqueActions:
         seen: Extent = yield windows.extent(key)
         jobs, size = seen.length, 0
         if jobs:
-            size = yield removal.size_bytes(key)
+            size = yield windows.size_bytes(key)
         action = "remove" if request.removes else "clear"
         subject = request.subject or _cleared(source)
         record = self.operator.record(action, subject, key, jobs, source.queue, size)

@@ -18,6 +18,7 @@ import psutil
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
 from qtop.actions.request import Prune, Signal, Wish
 from qtop.keymap.keymap import Danger
+from qtop.model.fleet import Process
 from qtop.text.safe import ago, counted, safe
 from queuecore import audit
 from queuecore.action_record import ActionRecord
@@ -29,7 +30,6 @@ from resque.store import duplicates, lost, pruning, snapshot, stale, workers
 from resque.store.duplicates import Job
 from resque.store.pruning import Fate
 from resque.store.stale import Evidence
-from resque.store.workers import Identity, may_run_on
 
 # Signals to registered workers that run on this machine, whoever started them.
 
@@ -56,34 +56,30 @@ _TITLE: Final = "resque"
 _CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 
 
-def doubt(identity: Identity, started: datetime | None, host: str) -> str | None:
-    """Why a worker cannot be signalled from here, in words; None when it can.
-
-    Args:
-        identity: Whose id says where it runs.
-        started: When it registered, as Redis tells; None when that is unknown.
-        host: The name of this machine.
-    """
-    if identity.pid is None or identity.host is None:
+def doubt(worker: Process, host: str) -> str | None:
+    """Why a worker cannot be signalled from here, in words; None when it can. `host` is the name of
+    this machine."""
+    pid, started = worker.pid, worker.started
+    if pid is None or worker.host is None:
         return "its id names no process"
-    if not may_run_on(identity, host):
-        return f"it runs on {identity.host}, not here"
-    if identity.pid <= 1:
-        return f"{identity.pid} is no process of a worker"
+    if not workers.may_run_on(workers.identity(worker.id), host):
+        return f"it runs on {worker.host}, not here"
+    if pid <= 1:
+        return f"{pid} is no process of a worker"
     try:
-        process = psutil.Process(identity.pid)
+        process = psutil.Process(pid)
         title = " ".join(process.cmdline())
         began = datetime.fromtimestamp(process.create_time(), UTC)
     except psutil.NoSuchProcess:
-        return f"there is no process {identity.pid} here"
+        return f"there is no process {pid} here"
     except psutil.Error:
-        return f"process {identity.pid} is not yours to look at"
+        return f"process {pid} is not yours to look at"
     if _TITLE not in title:
-        return f"process {identity.pid} does not call itself a Resque worker"
+        return f"process {pid} does not call itself a Resque worker"
     if started is not None and began > started + _CLOCK_TOLERANCE:
-        return f"process {identity.pid} began after that worker did: another one"
-    if identity.host != host and (started is None or began < started - _CLOCK_TOLERANCE):
-        return f"process {identity.pid} may be another one: {identity.host} may be another machine"
+        return f"process {pid} began after that worker did: another one"
+    if worker.host != host and (started is None or began < started - _CLOCK_TOLERANCE):
+        return f"process {pid} may be another one: {worker.host} may be another machine"
     return None
 
 
@@ -95,17 +91,17 @@ def is_titled(pid: int) -> bool:
         return False
 
 
-def send_signal(identity: Identity, started: datetime | None, host: str, what: Wish) -> str | None:
+def send_signal(worker: Process, host: str, what: Wish) -> str | None:
     """Signal a worker. Returns why that could not be done, or None."""
-    reason = doubt(identity, started, host)
-    if reason is not None or identity.pid is None:
+    reason = doubt(worker, host)
+    if reason is not None or worker.pid is None:
         return reason
     try:
-        psutil.Process(identity.pid).send_signal(SIGNALS[what])
+        psutil.Process(worker.pid).send_signal(SIGNALS[what])
     except psutil.NoSuchProcess:
-        return f"process {identity.pid} ended meanwhile"
+        return f"process {worker.pid} ended meanwhile"
     except psutil.AccessDenied:
-        return f"process {identity.pid} belongs to another user"
+        return f"process {worker.pid} belongs to another user"
     return None
 
 
@@ -365,7 +361,7 @@ def _take_off(
 def _prepare_signal(keys: Keys, operator: Operator, request: Signal) -> Plan:
     """Say what a signal asks of workers that run on this machine."""
     wish, many = request.wish, len(request.processes)
-    one = safe(request.processes[0][0]) if many == 1 else counted(many, "worker")
+    one = safe(request.processes[0].id) if many == 1 else counted(many, "worker")
     verb = _VERBS[wish]
     danger: Danger = "none" if wish in ("pause", "resume") else "confirm"
     details = (f"It gets {SIGNALS[wish].name}: {TOLD[wish]}.",)
@@ -376,10 +372,10 @@ def _prepare_signal(keys: Keys, operator: Operator, request: Signal) -> Plan:
 def _signal(keys: Keys, operator: Operator, request: Signal) -> Steps[Outcome]:
     host, wish = socket.gethostname(), request.wish
     reasons: list[str] = []
-    for worker_id, started in request.processes:
-        reason = send_signal(workers.identity(worker_id), started, host, wish)
+    for process in request.processes:
+        reason = send_signal(process, host, wish)
         if reason is None:
-            request.tell(worker_id)
+            request.tell(process.id)
         else:
             reasons.append(safe(reason))
     done = len(request.processes) - len(reasons)
