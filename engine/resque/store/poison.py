@@ -15,7 +15,7 @@ from queuecore.digests import sha1_hex
 from queuecore.exchange import Steps
 from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.keys import Keys
-from resque.store import failures, lost
+from resque.store import failures, stale
 from resque.store.failures import FAILED, Failure
 
 _DEADLY = frozenset({WIRE_NAMES[DirtyExit], WIRE_NAMES[PruneDeadWorkerDirtyExit]})
@@ -60,7 +60,7 @@ class Suspects:
     def _take(self, raw: bytes, sha: str) -> None:
         job = failures.job_of(raw)
         if not isinstance(job, str):
-            self._died.append(_Died(sha, lost.count_key(self._keys, *job), sha1_hex(job[1])))
+            self._died.append(_Died(sha, stale.lost_key(self._keys, *job), sha1_hex(job[1])))
 
     def poisoned(self) -> Steps[dict[str, int]]:
         """The poisoned ones; see `among`."""
@@ -73,7 +73,7 @@ class Suspects:
         counts: list[int] = []
         for at in range(0, len(self._died), _AT_ONCE):
             part = self._died[at : at + _AT_ONCE]
-            counts += yield lost.counts_under([each.count_key for each in part])
+            counts += yield stale.times_lost_under([each.count_key for each in part])
         deaths = Counter(each.payload_sha for each in self._died)
         died = {
             each.sha: max(
