@@ -35,7 +35,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.lists",
     "qtop.commands.pauses",
     "qtop.commands.queues",
-    "qtop.commands.register",
     "qtop.commands.schedules",
     "qtop.commands.show",
     "qtop.config.settings",

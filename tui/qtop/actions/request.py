@@ -6,7 +6,7 @@ does what the plan says. The console and the commands make the same requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -18,6 +18,8 @@ from queuecore.audit import AuditEntry
 
 #: What a signal asks of a worker.
 Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
+#: What has names on an index.
+Index = Literal["queue", "delayed", "failures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,24 @@ class Signal:
     tell: Callable[[str], None] = lambda worker_id: None
 
 
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Put a name on the index that leads to it: of a queue, of a moment with delayed jobs, or of a
+    list of failures."""
+
+    what: Index
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Put items that were kept elsewhere at the end of a list, in their order: `number` of them."""
+
+    target: JobSource
+    items: Iterable[bytes]
+    number: int
+
+
 DelayedRequest = RunNow | DeleteDelayed | Reschedule
 JobRequest = Requeue | Delete | Move | PutBack | Edit
 Request = (
@@ -213,4 +233,6 @@ Request = (
     | DeleteSchedules
     | Prune
     | Signal
+    | Register
+    | Load
 )
