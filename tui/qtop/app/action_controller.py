@@ -20,7 +20,6 @@ from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.screens.paging import with_marks
 from qtop.search.list_walk import Walk, walk
 from qtop.search.selection import Selection
-from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.failures import FailureSearch
 from qtop.systems.resque.job_actions import Chooser, RefusalCheck, nothing_refused
@@ -64,8 +63,7 @@ class ActionController:
         self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
-        operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
-        self.system = ResqueActions(app.keys, operator)
+        self._operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
         self._actions = ActionRunner(
             source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
@@ -96,7 +94,7 @@ class ActionController:
         `looking` is shown while it is prepared, if that has to read anything."""
         if self._refused():
             return
-        steps = self.system.prepare(request)
+        steps = self._steps(request)
         try:
             next(steps)
         except StopIteration as end:
@@ -106,7 +104,10 @@ class ActionController:
             self._prepared(made, table)
             return
         steps.close()
-        self._look_first(looking, self.system.prepare(request))
+        self._look_first(looking, self._steps(request))
+
+    def _steps(self, request: Request) -> Steps[Plan | Refusal]:
+        return self._app.system.prepare(request, self._operator)
 
     def _prepared(self, made: Plan | Refusal, table: Table[Any] | None) -> None:
         if isinstance(made, Refusal):
@@ -123,7 +124,7 @@ class ActionController:
                 seen = yield look
             else:
                 seen = yield from look
-            return (yield from self.system.prepare(make(seen)))
+            return (yield from self._steps(make(seen)))
 
         if not self._refused():
             self._look_first(looking, steps())
@@ -177,7 +178,7 @@ class ActionController:
 
         def plan(chosen: Selection) -> Plan | str:
             if chosen.marks:
-                made = drive(self.system.prepare(make(chosen)), lambda step: None)
+                made = drive(self._steps(make(chosen)), lambda step: None)
                 return made if isinstance(made, Plan) else made.text
             if chosen.spared:
                 key = self._app.state.policy.sign("requeue")
@@ -234,7 +235,7 @@ class ActionController:
             fleet = self._app.state.view().fleet
             ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
             request = Reschedule(choice, datetime.now(UTC))
-            plan = drive(self.system.prepare(request), lambda step: None)
+            plan = drive(self._steps(request), lambda step: None)
             assert isinstance(plan, Plan)  # noqa: S101  of chosen jobs there is always one
             self._app.push_screen(
                 DateDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),

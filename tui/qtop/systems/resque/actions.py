@@ -80,11 +80,6 @@ class ResqueActions:
             case OfJobs() | Replace():
                 return job_actions.prepare(self.keys, self.operator, request)
 
-    def carry_out(self, plan: Plan) -> Steps[Outcome]:
-        """Do what a plan says. Returns the numbers. Raises StoreError, for a single step that
-        failed; what was stopped between steps says so in its outcome."""
-        return plan.run()
-
     def _clear(self, request: Clear) -> Steps[Plan]:
         source, key = request.source, request.source.key(self.keys)
         seen: Extent = yield windows.extent(key)
