@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # What helpers compare is told in full, too; they are imported after this.
-pytest.register_assert_rewrite("tests.cli", "tests.engine", "tests.interop", "tests.tui")
+pytest.register_assert_rewrite("tests.support")
 
-from tests.engine.direct import Direct  # noqa: E402
+from tests.support.direct import Direct  # noqa: E402
 
 from queuecore.server import Binary, find_binary  # noqa: E402
 from resque.errors import NoServer  # noqa: E402

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from qtop.app.app import QtopApp
+from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.demo import NAMESPACE, WORKERS
 from queuecore.address import parse_url
 from queuecore.server import PrivateServer
@@ -44,7 +44,7 @@ SHOTS = (
 
 async def take(url: str, state_folder: Path) -> None:
     """Run the console without a terminal and save what it shows."""
-    app = QtopApp(
+    options = ConsoleOptions(
         parse_url(url),
         url=url,
         namespace=NAMESPACE,
@@ -54,6 +54,7 @@ async def take(url: str, state_folder: Path) -> None:
         workers=WORKERS,
         log_folder=state_folder / "log",
     )
+    app = QtopApp(options)
     async with app.run_test(size=SIZE) as pilot:
         await asyncio.sleep(WARM_UP_S)
         for keys, name in SHOTS:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from statistics import median
 
-from tests.tui.looks import NOW, failure, queue, snapshot, worker
+from tests.support.sample_data import NOW, failure, queue, snapshot, worker
 
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
@@ -80,7 +80,11 @@ def main() -> None:
     """Measure."""
     print(f"{QUEUES:,} queues, {WORKERS:,} workers, {FAILURES:,} failures")
     history, judge = RowBuilder(local_host="here"), IncidentRules()
-    slices, adding, judging = Steps("longest slice"), Steps("History.add"), Steps("Judge.judge")
+    slices, adding, judging = (
+        Steps("longest slice"),
+        Steps("RowBuilder.add"),
+        Steps("IncidentRules"),
+    )
     for number in range(LOOKS):
         slices.longest_of(history.adding(look(number), float(number)))
     for number in range(LOOKS, 2 * LOOKS):

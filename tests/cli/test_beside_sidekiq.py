@@ -9,9 +9,16 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.cli.conftest import Push, encoded
-from tests.engine.direct import Direct
-from tests.engine.fleets import FLEETS, RESQUES_JOB, SIDEKIQS_JOB, database, mixed, sidekiq
+from tests.support.commands import Push, encoded
+from tests.support.direct import Direct
+from tests.support.sidekiq_databases import (
+    FLEETS,
+    RESQUES_JOB,
+    SIDEKIQS_JOB,
+    database,
+    mixed,
+    sidekiq,
+)
 
 from qtop.commands.cli import main
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Push, Qtop, Ran, everything
-from tests.engine.direct import Direct
-from tests.engine.peer import Peer, each
-from tests.scripts import FILES
+from tests.support.commands import Push, Qtop, Ran, everything
+from tests.support.direct import Direct
+from tests.support.fake_server import Peer, each
+from tests.support.lua_scripts import FILES
 
 from qtop.commands import checks
 from qtop.commands.fleet_checks import find_out

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from qtop.commands import enqueue
 from qtop.commands.connection import Session

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.conftest import Qtop
-from tests.engine.direct import Direct
+from tests.support.commands import Qtop
+from tests.support.direct import Direct
 
 ENTRY = (
     b'{"failed_at":"2026/11/23 12:00:00 UTC","payload":{"class":"A","args":[%d, 1.50]},'

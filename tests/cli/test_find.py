@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Push, Qtop, encoded
-from tests.engine.direct import Direct
+from tests.support.commands import Push, Qtop, encoded
+from tests.support.direct import Direct
 
 
 def in_hand(direct: Direct, worker: str, payload: bytes, queue: str = "mail") -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cli.conftest import Push, Qtop
-from tests.engine.direct import Direct
+from tests.support.commands import Push, Qtop
+from tests.support.direct import Direct
 
 from resque.keys import Keys
 from resque.store.plugin_locks import waiting_locks

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 
 import pytest
-from tests.cli.conftest import Push, Qtop, everything, resque_keys
-from tests.engine.direct import Direct
+from tests.support.commands import Push, Qtop, everything, resque_keys
+from tests.support.direct import Direct
 
 Terminal = Callable[..., tuple[int, str]]
 

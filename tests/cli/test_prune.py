@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Qtop, everything
-from tests.engine.direct import Direct
+from tests.support.commands import Qtop, everything
+from tests.support.direct import Direct
 
 JOB = b'{"class":"Charge","args":[1.50,"x"]}'
 LONG_AGO = "2020-01-01T00:00:00+00:00"

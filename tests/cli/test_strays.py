@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.conftest import Qtop
-from tests.engine.by_hand import entry
-from tests.engine.direct import Direct
+from tests.support.commands import Qtop
+from tests.support.direct import Direct
+from tests.support.operations import entry
 
 LOST = "web-1:7:mail"
 JOB = '{"class":"Charge","args":[7]}'

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Push, Qtop
-from tests.engine.direct import Direct
+from tests.support.commands import Push, Qtop
+from tests.support.direct import Direct
 
 
 def test_what_is_wrong_comes_before_everything_else(qtop: Qtop, direct: Direct, push: Push) -> None:

@@ -5,8 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine.by_hand import KEY, KEYS, ME, QUEUE, ByHand, fill, marks, numbered, trail, waiting
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import (
+    KEY,
+    KEYS,
+    ME,
+    QUEUE,
+    ByHand,
+    fill,
+    marks,
+    numbered,
+    trail,
+    waiting,
+)
 
 from queuecore import audit, times
 from queuecore.action_record import AUDIT_ENTRIES, ActionRecord, Actor

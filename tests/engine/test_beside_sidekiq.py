@@ -11,13 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.by_hand import KEYS
-from tests.engine.claimed import HERE, TOKEN, claimed
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.fleets import FLEETS, RESQUES_JOB, SIDEKIQS_JOB, database, mixed, resque, sidekiq
-from tests.engine.round_trips import Turnstile
-from tests.engine.worker_process import ROOT
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.operations import KEYS
+from tests.support.round_trips import Turnstile
+from tests.support.sidekiq_databases import (
+    FLEETS,
+    RESQUES_JOB,
+    SIDEKIQS_JOB,
+    database,
+    mixed,
+    resque,
+    sidekiq,
+)
+from tests.support.waiting import eventually
+from tests.support.worker_claims import HERE, TOKEN, claimed
+from tests.support.worker_process import ROOT
 
 from queuecore.address import parse_url
 from queuecore.exchange import single

@@ -8,7 +8,9 @@ from typing import Any
 
 import hiredis
 import pytest
-from tests.engine.by_hand import (
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis
+from tests.support.operations import (
     FAILED,
     KEY,
     KEYS,
@@ -23,9 +25,7 @@ from tests.engine.by_hand import (
     trail,
     waiting,
 )
-from tests.engine.conftest import StartRedis
-from tests.engine.direct import Direct
-from tests.engine.proxy import Proxy
+from tests.support.proxy import Proxy
 
 from queuecore import bulk
 from queuecore.address import parse_url

@@ -9,8 +9,8 @@ from collections import Counter
 from random import Random
 
 import pytest
-from tests.engine.by_hand import QUEUE, ByHand, fill, marks, numbered, trail, waiting
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import QUEUE, ByHand, fill, marks, numbered, trail, waiting
 
 from queuecore import bulk
 from queuecore.bulk import JobRef, Result

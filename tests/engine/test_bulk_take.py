@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.by_hand import KEY, KEYS, QUEUE, ByHand, fill, marks, numbered, waiting
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import KEY, KEYS, QUEUE, ByHand, fill, marks, numbered, waiting
 
 from queuecore import bulk
 from queuecore.bulk import JobRef, Result

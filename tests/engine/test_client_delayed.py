@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from tests.engine import golden
-from tests.engine.by_hand import contents
-from tests.engine.direct import Direct
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.operations import contents
 
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError

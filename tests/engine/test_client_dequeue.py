@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.engine.by_hand import KEYS, ByHand
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import KEYS, ByHand
 
 from queuecore.stores import Store
 from resque import Job, NoClassError, NoQueueError, Registry, Resque

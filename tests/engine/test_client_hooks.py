@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.engine import golden
-from tests.engine.by_hand import contents
-from tests.engine.direct import Direct
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.operations import contents
 
 from resque import DontPerform, Job, Registry, Resque, UnknownJob, job
 from resque.errors import NeverRan

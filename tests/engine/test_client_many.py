@@ -8,10 +8,10 @@ from typing import Any
 
 import hiredis
 import pytest
-from tests.engine.conftest import StartRedis
-from tests.engine.direct import Direct
-from tests.engine.proxy import Proxy
-from tests.scripts import SCRIPTS
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis
+from tests.support.lua_scripts import SCRIPTS
+from tests.support.proxy import Proxy
 
 from queuecore.address import parse_url
 from queuecore.bulk import BLANK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from resque import Resque
 

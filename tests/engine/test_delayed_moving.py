@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from queuecore.exchange import Exchange, Steps
 from queuecore.stores import Store

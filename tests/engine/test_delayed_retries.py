@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from queuecore.stores import Store
 from resque.keys import Keys

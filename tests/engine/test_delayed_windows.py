@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.engine.by_hand import KEYS, ByHand, fill
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import KEYS, ByHand, fill
 
 from queuecore.stores import Store
 from resque.store import delayed_windows

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.scripts import SCRIPTS
+from tests.support.lua_scripts import SCRIPTS
 
 import queuecore.errors
 from queuecore.exchange import ErrorReply, Exchange, Script, Steps, drive, refusal, single

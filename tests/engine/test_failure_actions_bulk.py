@@ -5,8 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine.by_hand import FAILED, KEYS, ByHand, entry, fill, newest_failures, trail, waiting
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import (
+    FAILED,
+    KEYS,
+    ByHand,
+    entry,
+    fill,
+    newest_failures,
+    trail,
+    waiting,
+)
 
 from queuecore import audit
 from queuecore.bulk import JobRef, Result

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, trail, waiting
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import FAILED, KEYS, fill, newest_failures, trail, waiting
 
 from qtop.search import failure_groups
 from queuecore import windows

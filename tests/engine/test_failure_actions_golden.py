@@ -12,9 +12,9 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine import golden
-from tests.engine.by_hand import FAILED, KEYS, fill, newest_failures, waiting
-from tests.engine.direct import Direct
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.operations import FAILED, KEYS, fill, newest_failures, waiting
 
 from queuecore.stores import Store
 from resque.store import failure_actions, queues

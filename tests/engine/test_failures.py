@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from queuecore.bulk import Result
 from queuecore.stores import Store

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.direct import Direct
-from tests.known import known
+from tests.support.direct import Direct
+from tests.support.known import known
 
 from queuecore.stores import Store
 from resque.keys import Keys

@@ -5,10 +5,11 @@ from __future__ import annotations
 from signal import SIGUSR1
 
 import pytest
-from tests.engine import golden
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import TURNS, await_run, has_left, stat
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_results import TURNS, await_run, has_left, stat
 
 
 def in_the_place_of(recording: str, recorded: str, ours: str) -> golden.Database:

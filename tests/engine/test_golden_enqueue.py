@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from tests.engine import golden
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError

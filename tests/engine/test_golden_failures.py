@@ -15,11 +15,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine import golden
-from tests.engine.by_hand import KEYS, ByHand, fill, newest_failures
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
-from tests.known import known
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.known import known
+from tests.support.operations import KEYS, ByHand, fill, newest_failures
 
 from queuecore import windows
 from queuecore.bulk import Result
@@ -28,7 +28,7 @@ from resque.store import failure_actions, failures, queues, snapshot
 from resque.store.failures import FAILED, Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
-CUSTOM = {"tests.engine.sample_jobs.CustomError": "CustomError"}
+CUSTOM = {"tests.support.jobs.sample_jobs.CustomError": "CustomError"}
 #: A worker's `host:pid` when it has left its failures.
 Failed = Callable[[], golden.Database]
 

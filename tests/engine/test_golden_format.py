@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine import golden
+from tests.support import golden
 
 from queuecore import times
 from queuecore.windows import whole

@@ -10,9 +10,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.engine import golden
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 
 KINDS = (
     *("custom", "multiline", "unicode", "badutf8", "binary", "latin1", "empty", "exit", "exit!"),
@@ -39,8 +39,8 @@ UNKNOWN = "resque.errors.UnknownJob"
 #: By the beginning of a payload's text: the exception, and how its text begins.
 NAMED: dict[str, tuple[str, str]] = {
     '{"class":"FailKinds","args":["custom"]': (
-        "tests.engine.sample_jobs.CustomError",
-        "tests.engine.sample_jobs.CustomError",
+        "tests.support.jobs.sample_jobs.CustomError",
+        "tests.support.jobs.sample_jobs.CustomError",
     ),
     '{"class":"FailKinds","args":["nameerror"]': ("NameError", "name 'no_such_thing' is not"),
     '{"class":"FailKinds","args":["zero"]': ("ZeroDivisionError", "division by zero"),

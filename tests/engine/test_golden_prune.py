@@ -7,11 +7,11 @@ import socket
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine import golden
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
-from tests.engine.seen import failed, forget
-from tests.engine.worker_process import WorkerProcess
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.worker_process import WorkerProcess
+from tests.support.worker_results import failed, forget
 
 from queuecore.stores import Store
 from resque.keys import Keys

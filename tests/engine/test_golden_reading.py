@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.engine import golden
-from tests.engine.by_hand import KEYS
-from tests.engine.direct import Direct
-from tests.known import known
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.operations import KEYS
 
 from queuecore.stores import Store
 from queuecore.windows import whole

@@ -8,12 +8,15 @@ import re
 from typing import Any
 
 import pytest
-from tests.engine import golden
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
-from tests.engine.seen import failures, forget, stat, waiting
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.worker_results import failures, forget, stat, waiting
 
-JOBS = {"RESQUE_REQUIRE": "tests.engine.sample_jobs,tests.engine.suppressing_jobs", "INTERVAL": "0"}
+JOBS = {
+    "RESQUE_REQUIRE": "tests.support.jobs.sample_jobs,tests.support.jobs.suppressing_jobs",
+    "INTERVAL": "0",
+}
 FAILURE = "resque:failure-resque-retry:RetryLater:11f6ad8ec52a2984abaafd7c3b516503785c2072"
 EPOCHS = re.compile(r"\b1[789]\d{8}\b")
 

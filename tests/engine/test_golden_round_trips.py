@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine import golden
-from tests.engine.by_hand import KEYS, entry, fill
-from tests.engine.claimed import claimed
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.round_trips import Turnstile, of_ruby, trace
-from tests.engine.seen import forget
-from tests.scripts import SCRIPTS
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.lua_scripts import SCRIPTS
+from tests.support.operations import KEYS, entry, fill
+from tests.support.round_trips import Turnstile, of_ruby, trace
+from tests.support.waiting import eventually
+from tests.support.worker_claims import claimed
+from tests.support.worker_results import forget
 
 from queuecore import times
 from queuecore.address import parse_url

@@ -7,8 +7,8 @@ from collections import Counter
 from functools import cache
 
 import pytest
-from tests.engine import golden
-from tests.engine.golden_table import ROWS, Row, cells
+from tests.support import golden
+from tests.support.golden_table import ROWS, Row, cells
 
 HERE = golden.FOLDER.parent / "engine"
 #: Of those that are reproduced the whole database is compared, by one of these.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine import eye as eyes
-from tests.engine.direct import Direct
-from tests.engine.eye import KEYS, TURNS, Eye
-from tests.known import known
+from tests.support import recording_reader as eyes
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.recording_reader import KEYS, TURNS, Eye
 
 from queuecore.cooperative import at_once
 from queuecore.exchange import Call, Exchange

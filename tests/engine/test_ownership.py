@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.engine import golden
-from tests.engine.direct import Direct
-from tests.engine.fleets import FLEETS, JID, RESQUES_JOB, SIDEKIQS_JOB, resque, sidekiq
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.sidekiq_databases import FLEETS, JID, RESQUES_JOB, SIDEKIQS_JOB, resque, sidekiq
 
 from queuecore.exchange import Steps
 from queuecore.stores import Store

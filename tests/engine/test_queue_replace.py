@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.by_hand import KEYS, QUEUE, fill, numbered, trail, waiting
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import KEYS, QUEUE, fill, numbered, trail, waiting
 
 from queuecore.stores import Store
 from resque.errors import WrongType

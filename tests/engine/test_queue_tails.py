@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.engine import eye as eyes
-from tests.engine.direct import Direct
-from tests.engine.eye import Eye
-from tests.known import known
+from tests.support import recording_reader as eyes
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.recording_reader import Eye
 
 from resque.store.snapshot import QueueState
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
-from tests.engine.direct import eventually
-from tests.engine.reach_helpers import (
+from tests.support.engine_fixtures import StartWorker
+from tests.support.known import known
+from tests.support.tcp_redis import (
     KINDS,
     Runners,
     Servers,
@@ -20,7 +20,7 @@ from tests.engine.reach_helpers import (
     problem_of,
     until_served,
 )
-from tests.known import known
+from tests.support.waiting import eventually
 
 from queuecore import audit, bulk
 from queuecore.action_record import ActionRecord, Actor

@@ -6,10 +6,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from tests.engine.conftest import StartRedis, StartWorker
-from tests.engine.direct import eventually
-from tests.engine.peer import Answer, Peer, each
-from tests.engine.reach_helpers import KINDS, Runners, problem_of
+from tests.support.engine_fixtures import StartRedis, StartWorker
+from tests.support.fake_server import Answer, Peer, each
+from tests.support.rights import OPTIONAL
+from tests.support.tcp_redis import KINDS, Runners, problem_of
+from tests.support.waiting import eventually
 
 from queuecore import windows
 from queuecore.exchange import single
@@ -28,19 +29,6 @@ from resque.store import queues
 
 READ = queues.names(Keys())
 WRITE = queues.push(Keys(), "q", [b"x"])
-#: What nobody needs to have.
-OPTIONAL = [
-    "CLIENT",
-    "CONFIG",
-    "INFO",
-    "ACL",
-    "SCAN",
-    "OBJECT",
-    "MEMORY",
-    "COMMAND",
-    "MULTI",
-    "EXEC",
-]
 
 
 @pytest.fixture(params=KINDS)

@@ -10,11 +10,12 @@ from pathlib import Path
 import hiredis
 import pytest
 import trustme
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.reach_helpers import KINDS, Runners, Servers, problem_of
-from tests.engine.tls_front import TlsFront
-from tests.engine.worker_process import ROOT
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.tcp_redis import KINDS, Runners, Servers, problem_of
+from tests.support.tls_proxy import TlsFront
+from tests.support.waiting import eventually
+from tests.support.worker_process import ROOT
 
 from queuecore.exchange import Exchange, single
 from queuecore.server import Binary

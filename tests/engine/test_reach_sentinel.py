@@ -8,9 +8,8 @@ from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
 import pytest
-from tests.engine.conftest import StartWorker
-from tests.engine.direct import PATIENCE_S, eventually
-from tests.engine.reach_helpers import (
+from tests.support.engine_fixtures import StartWorker
+from tests.support.tcp_redis import (
     KINDS,
     Runners,
     Servers,
@@ -19,6 +18,7 @@ from tests.engine.reach_helpers import (
     problem_of,
     until_served,
 )
+from tests.support.waiting import PATIENCE_S, eventually
 
 from queuecore.exchange import Exchange, single
 from queuecore.server import Binary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.engine.reach_helpers import KINDS, Runners, Servers, TcpRedis, problem_of
+from tests.support.tcp_redis import KINDS, Runners, Servers, TcpRedis, problem_of
 
 from queuecore.exchange import Exchange, single
 from queuecore.server import Binary

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cli.conftest import everything
-from tests.engine.direct import Direct
-from tests.known import known
-from tests.scripts import SCRIPTS
+from tests.support.commands import everything
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.lua_scripts import SCRIPTS
 
 from qtop.systems.resque.connection import ResqueSystem
 from queuecore import windows

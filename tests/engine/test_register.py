@@ -6,11 +6,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.engine.direct import Direct
-from tests.engine.eye import KEYS, Eye
-from tests.engine.test_looker import hire
-from tests.engine.test_signs import refused
-from tests.known import known
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.recording_reader import KEYS, Eye
+from tests.support.registered_workers import hire
+from tests.support.rights import refused
 
 from queuecore.exchange import Call
 from queuecore.stores import Store

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
-from tests.engine.by_hand import KEYS, contents, trail
-from tests.engine.direct import Direct
-from tests.engine.test_delayed_actions import job, marks, park
-from tests.engine.test_undo_actions import ACTIONS, before, move
+from tests.support.delayed_jobs import job, marks, park
+from tests.support.direct import Direct
+from tests.support.operations import KEYS, contents, trail
+from tests.support.undoable_actions import ACTIONS, before, move
 
 from queuecore.action_record import ActionRecord
 from queuecore.digests import sha1_hex

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.by_hand import KEYS, fill
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import KEYS, fill
 
 from queuecore.stores import Store
 from resque.store import waiting_jobs

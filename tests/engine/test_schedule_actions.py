@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.engine.by_hand import KEYS, trail, waiting
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import KEYS, trail, waiting
 
 from queuecore import audit
 from queuecore.bulk import Result

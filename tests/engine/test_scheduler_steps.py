@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from queuecore.exchange import Operation, T
 from queuecore.stores import Store

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from queuecore.stores import Store
 from resque.errors import NoQueueError

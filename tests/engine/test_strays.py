@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from tests.engine.by_hand import KEYS, ByHand, contents, entry
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.operations import KEYS, ByHand, contents, entry
 
 from queuecore import times, windows
 from queuecore.stores import Store

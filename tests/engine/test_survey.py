@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
 
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.exchange import Exchange

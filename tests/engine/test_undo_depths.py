@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.engine.by_hand import KEYS, QUEUE, ByHand, fill, marks, numbered, trail, waiting
-from tests.engine.conftest import StartRedis
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis
+from tests.support.operations import KEYS, QUEUE, ByHand, fill, marks, numbered, trail, waiting
 
 from queuecore.action_record import ActionRecord
 from queuecore.stores import Store

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.by_hand import (
+from tests.support.direct import Direct
+from tests.support.operations import (
     FAILED,
     KEYS,
     QUEUE,
@@ -21,8 +22,7 @@ from tests.engine.by_hand import (
     trail,
     waiting,
 )
-from tests.engine.direct import Direct
-from tests.engine.proxy import Proxy
+from tests.support.proxy import Proxy
 
 from queuecore.action_record import ActionRecord
 from queuecore.address import parse_url

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
-from tests.engine import eye as eyes
-from tests.engine.direct import Direct
-from tests.engine.eye import KEYS, Eye
-from tests.known import known
+from tests.support import recording_reader as eyes
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.recording_reader import KEYS, Eye
 
 from queuecore.exchange import Call, Exchange, Operation, drive, refusal
 from queuecore.stores import Store

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import failures, stat
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_results import failures, stat
 
 from resque.worker.upkeep import Adopted, adopted
 
@@ -102,8 +103,8 @@ def test_a_worker_that_is_process_1_keeps_no_zombies_and_steals_no_exit_status(
         push("Leaves")
         push("Asks")
     worker = start_worker(
-        module="tests.engine.first_process",
-        RESQUE_REQUIRE="tests.engine.first_process",
+        module="tests.support.programs.worker_as_process_1",
+        RESQUE_REQUIRE="tests.support.programs.worker_as_process_1",
         **environment,
     )
     eventually(lambda: stat(direct, "processed") == 6, "all jobs are done")

@@ -8,10 +8,11 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import TURNS, await_begun, failed, has_left, stat, where
-from tests.engine.worker_process import WorkerProcess
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_process import WorkerProcess
+from tests.support.worker_results import TURNS, await_begun, failed, has_left, stat, where
 
 from resque.store.workers import Record
 from resque.worker.child import ChildReport
@@ -19,8 +20,8 @@ from resque.worker.child_monitor import Cores
 from resque.worker.prefork import Prefork
 from resque.worker.signals import SignalState
 
-AHEAD = {"RESQUE_REQUIRE": f"{TURNS},tests.engine.ahead_jobs", "INTERVAL": "3600"}
-CROWDED = AHEAD | {"RESQUE_REQUIRE": f"{TURNS},tests.engine.crowded_jobs"}
+AHEAD = {"RESQUE_REQUIRE": f"{TURNS},tests.support.jobs.prefork_jobs", "INTERVAL": "3600"}
+CROWDED = AHEAD | {"RESQUE_REQUIRE": f"{TURNS},tests.support.jobs.busy_cores_jobs"}
 
 
 def await_ready_child(worker: WorkerProcess) -> psutil.Process:
@@ -193,7 +194,7 @@ def test_what_a_hook_leaves_in_the_worker_the_next_child_finds(
 def test_no_child_is_made_ready_where_hooks_run_between_jobs(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
-    hooks = AHEAD | {"RESQUE_REQUIRE": f"{TURNS},tests.engine.worker_hooks"}
+    hooks = AHEAD | {"RESQUE_REQUIRE": f"{TURNS},tests.support.jobs.worker_hooks"}
     push("Gate", "first")
     worker = start_worker(**hooks)
     await_begun(direct, 1)

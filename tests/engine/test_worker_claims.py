@@ -8,12 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.engine.by_hand import KEYS, ByHand
-from tests.engine.claimed import ELSEWHERE, HERE, place
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import TURNS, await_begun, failures, stat
-from tests.engine.worker_process import WorkerProcess
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.operations import KEYS, ByHand
+from tests.support.waiting import eventually
+from tests.support.worker_claims import ELSEWHERE, HERE, place
+from tests.support.worker_process import WorkerProcess
+from tests.support.worker_results import TURNS, await_begun, failures, stat
 
 from queuecore import times
 from queuecore.stores import Store
@@ -331,7 +332,7 @@ def test_a_worker_whose_id_is_borne_goes_by_another_and_harms_nothing(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     worker = start_worker(
-        module="tests.engine.odd_worker",
+        module="tests.support.programs.worker_with_old_id",
         ODD_PREDECESSOR=RECORD.decode(),
         ODD_IS_ALIVE="yes",
         RESQUE_REQUIRE=TURNS,
@@ -447,7 +448,9 @@ def test_of_two_containers_of_one_name_each_keeps_its_job_whatever_becomes_of_th
 ) -> None:
     def start(where: str) -> WorkerProcess:
         worker = start_worker(
-            module="tests.engine.twin_worker", TWIN_WHERE=where, RESQUE_REQUIRE=TURNS
+            module="tests.support.programs.worker_in_container",
+            TWIN_WHERE=where,
+            RESQUE_REQUIRE=TURNS,
         )
         worker.await_ready()
         return worker

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 
 
 def failures_of(direct: Direct) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ WAYS: dict[str, tuple[str, str, str]] = {
     "surrogate": ("RuntimeError", "half ? of a pair, byte ?", "?"),
     "controls": ("RuntimeError", 'nul \0 esc \x1b[2J quote " back \\ line\nend', "end"),
     "stop": ("StopIteration", "ended", "ended"),
-    "unspeakable": ("tests.engine.sample_jobs.Unspeakable", "(no message: ", "ValueError)"),
+    "unspeakable": ("tests.support.jobs.sample_jobs.Unspeakable", "(no message: ", "ValueError)"),
 }
 
 
@@ -91,7 +91,7 @@ def test_an_unknown_class_is_an_ordinary_failure_that_names_the_loaded_modules(
     [entry] = failures_of(direct)
     assert entry["exception"] == "resque.errors.UnknownJob"
     assert "'NoSuchClass'" in entry["error"]
-    assert "tests.engine.sample_jobs" in entry["error"]
+    assert "tests.support.jobs.sample_jobs" in entry["error"]
     assert entry["backtrace"] == []
     assert direct("GET", "resque:stat:failed") == b"1"
     assert direct("GET", "resque:stat:processed") == b"2"

@@ -120,7 +120,7 @@ import dis, os
 from resque import perform
 from queuecore import times
 from resque.worker.warm_up import rehearse
-from resque.worker.signals import Wishes
+from resque.worker.signals import SignalState
 
 def adapted():
     raw = [step.opname for step in dis.get_instructions(perform.perform)]
@@ -129,7 +129,7 @@ def adapted():
 def state():
     return vars(wishes).copy(), len(os.listdir("/dev/fd"))
 
-wishes = Wishes()
+wishes = SignalState()
 before = state()
 print(adapted())
 rehearse(wishes, times.wall_now)

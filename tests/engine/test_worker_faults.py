@@ -10,9 +10,10 @@ from signal import SIGKILL
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartRedis, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.worker_process import await_marks
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartRedis, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_process import await_marks
 
 JOBS = 300
 KILLS = 15

@@ -6,9 +6,10 @@ from itertools import groupby
 from signal import SIGCONT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import (
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_results import (
     TURNS,
     await_begun,
     await_run,

@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from tests.engine.by_hand import call_of
-from tests.engine.claimed import place
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.operations import call_of
+from tests.support.waiting import eventually
+from tests.support.worker_claims import place
 
 from queuecore import times
 from queuecore.exchange import Exchange

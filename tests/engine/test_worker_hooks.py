@@ -10,12 +10,13 @@ from __future__ import annotations
 from signal import SIGCONT, SIGQUIT, SIGTERM, SIGUSR2
 
 import pytest
-from tests.engine import golden
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import TURNS, await_begun, failures, stat, trace
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_results import TURNS, await_begun, failures, stat, trace
 
-JOBS = "tests.engine.sample_jobs,tests.engine.hook_jobs,tests.engine.worker_hooks"
+JOBS = "tests.support.jobs.sample_jobs,tests.support.jobs.hook_jobs,tests.support.jobs.worker_hooks"
 HOOKS = {"RESQUE_REQUIRE": JOBS}
 
 
@@ -150,7 +151,9 @@ def test_another_hook_that_raises_ends_the_worker_in_order(
     direct: Direct, push: Push, start_worker: StartWorker, event: str
 ) -> None:
     push("Where", 1)
-    worker = start_worker(HOOK_RAISES=event, RESQUE_REQUIRE=f"{TURNS},tests.engine.worker_hooks")
+    worker = start_worker(
+        HOOK_RAISES=event, RESQUE_REQUIRE=f"{TURNS},tests.support.jobs.worker_hooks"
+    )
     await_begun(direct, 1)
     if event == "before_pause":
         worker.send(SIGUSR2)

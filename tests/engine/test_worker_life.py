@@ -7,10 +7,11 @@ import re
 from signal import SIG_IGN, SIGCONT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, signal
 
 import pytest
-from tests.engine import golden
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.worker_process import WorkerProcess, title_of
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_process import WorkerProcess, title_of
 
 
 def trace(direct: Direct) -> list[str]:
@@ -174,7 +175,9 @@ def test_a_predecessor_of_the_same_id_left_a_failure_not_a_hole(
     record = (
         '{"queue":"mail","run_at":"2026-01-01T00:00:00Z","payload":{"class":"A","args":[1.50]}}'
     )
-    worker = start_worker(module="tests.engine.odd_worker", ODD_PREDECESSOR=record)
+    worker = start_worker(
+        module="tests.support.programs.worker_with_old_id", ODD_PREDECESSOR=record
+    )
     worker.await_ready()
     [entry] = direct("LRANGE", "resque:failed", 0, -1)
     assert b'"payload":{"class":"A","args":[1.50]}' in entry

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from tests.engine.conftest import Push
-from tests.engine.direct import PATIENCE_S, Direct, eventually
-from tests.engine.worker_process import ROOT
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push
+from tests.support.waiting import PATIENCE_S, eventually
+from tests.support.worker_process import ROOT
 
 Start = Callable[..., subprocess.Popen[bytes]]
 WAYS = [{}, {"FORK_PER_JOB": "false"}, {"JOBS_PER_FORK": "3"}]
@@ -35,7 +36,7 @@ def start(redis_url: str) -> Iterator[Start]:
             stderr=subprocess.DEVNULL,
             env=os.environ
             | {"PYTHONPATH": str(ROOT / "engine"), "REDIS_URL": redis_url, "QUEUES": "default"}
-            | {"RESQUE_REQUIRE": "tests.engine.sample_jobs"}
+            | {"RESQUE_REQUIRE": "tests.support.jobs.sample_jobs"}
             | env,
         )
         started.append(process)

@@ -6,10 +6,11 @@ import json
 from signal import SIGTERM, SIGUSR1
 
 import pytest
-from tests.engine import golden
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import (
+from tests.support import golden
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_results import (
     TURNS,
     await_begun,
     await_run,
@@ -154,7 +155,7 @@ def test_a_job_left_behind_by_a_predecessor_fails_into_the_list_of_its_queue_too
 ) -> None:
     record = '{"queue":"mail","run_at":"2026-01-01T00:00:00Z","payload":{"class":"A","args":[1]}}'
     worker = start_worker(
-        module="tests.engine.odd_worker",
+        module="tests.support.programs.worker_with_old_id",
         ODD_PREDECESSOR=record,
         FAILURE_BACKEND="redis_multi_queue",
     )

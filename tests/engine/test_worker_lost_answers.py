@@ -10,10 +10,10 @@ from signal import SIGTERM
 from typing import Any
 
 import pytest
-from tests.engine.claimed import TOKEN, claimed
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
-from tests.engine.proxy import Proxy
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.proxy import Proxy
+from tests.support.worker_claims import TOKEN, claimed
 
 from queuecore.address import parse_url
 from queuecore.lean import LeanStore

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from tests.engine.claimed import place
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import TURNS, await_begun, failed, stat, trace, where
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_claims import place
+from tests.support.worker_results import TURNS, await_begun, failed, stat, trace, where
 
 from queuecore.address import parse_url
 from queuecore.lean import LeanStore

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from tests.engine.claimed import place
-from tests.engine.conftest import Push, StartRedis, StartWorker
-from tests.engine.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartRedis, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_claims import place
 
 from queuecore import times
 from queuecore.address import parse_url

@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.engine.conftest import Push
-from tests.engine.direct import PATIENCE_S, Direct, eventually
-from tests.engine.seen import failed, stat
-from tests.engine.worker_process import ROOT
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push
+from tests.support.waiting import PATIENCE_S, eventually
+from tests.support.worker_process import ROOT
+from tests.support.worker_results import failed, stat
 
 from queuecore.stores import Store
 from resque.keys import Keys
@@ -43,7 +44,7 @@ def start(
             "PYTHONPATH": str(ROOT / "engine"),
             "REDIS_URL": url,
             "QUEUES": "default,caf\udce9",
-            "RESQUE_REQUIRE": "tests.engine.sample_jobs",
+            "RESQUE_REQUIRE": "tests.support.jobs.sample_jobs",
         }
         | env,
     )

@@ -8,9 +8,11 @@ from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Signals
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import (
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_process import WorkerProcess, title_of
+from tests.support.worker_results import (
     TURNS,
     await_begun,
     await_run,
@@ -22,7 +24,6 @@ from tests.engine.seen import (
     waiting,
     where,
 )
-from tests.engine.worker_process import WorkerProcess, title_of
 
 from resque.worker.signals import SignalState
 from resque.worker.upkeep import Upkeep
@@ -139,7 +140,10 @@ def test_a_pool_does_not_kill_workers_that_may_finish_their_jobs(
     environment: dict[str, str],
 ) -> None:
     pool = start_worker(
-        module="tests.engine.hasty_pool", RESQUE_TERM_TIMEOUT="0", **THREE, **environment
+        module="tests.support.programs.pool_without_patience",
+        RESQUE_TERM_TIMEOUT="0",
+        **THREE,
+        **environment,
     )
     await_workers(direct, pool)
     if "FORK_PER_JOB" not in environment:
@@ -190,7 +194,7 @@ def test_a_job_that_cleans_up_has_the_time_for_it_in_a_pool_too(
 def test_a_module_that_cannot_be_imported_is_said_once(
     start_worker: StartWorker, count: str
 ) -> None:
-    worker = start_worker(COUNT=count, RESQUE_REQUIRE="tests.engine.sample_jobs,no_such.jobs")
+    worker = start_worker(COUNT=count, RESQUE_REQUIRE="tests.support.jobs.sample_jobs,no_such.jobs")
     assert worker.wait() == 2
     assert worker.log().startswith("worker: cannot import 'no_such.jobs': ")
     assert worker.log().count("\n") == 1
@@ -218,7 +222,7 @@ def test_a_number_of_workers_that_cannot_be_is_said_once(
 def test_workers_of_a_pool_that_cannot_begin_say_why_and_are_tried_again(
     direct: Direct, start_worker: StartWorker
 ) -> None:
-    jobs = "tests.engine.sample_jobs,tests.engine.worker_hooks"
+    jobs = "tests.support.jobs.sample_jobs,tests.support.jobs.worker_hooks"
     pool = start_worker(COUNT="2", RESQUE_REQUIRE=jobs, HOOK_RAISES="before_first_fork")
     pool.await_log("another takes its place")
     assert "worker: a before_first_fork hook raised RuntimeError" in pool.log()

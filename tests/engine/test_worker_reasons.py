@@ -8,16 +8,16 @@ import sys
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
-from tests.engine.worker_process import WorkerProcess
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.worker_process import WorkerProcess
 
 from resque.errors import BadOption
 from resque.worker import log
 
 WAYS = [{}, {"FORK_PER_JOB": "false"}, {"JOBS_PER_FORK": "3"}]
-LOGGING = "tests.engine.sample_jobs,tests.engine.logging_jobs"
-LATE = "tests.engine.sample_jobs,tests.engine.late_logging_jobs"
+LOGGING = "tests.support.jobs.sample_jobs,tests.support.jobs.logging_jobs"
+LATE = "tests.support.jobs.sample_jobs,tests.support.jobs.late_logging_jobs"
 
 
 def ended(worker: WorkerProcess) -> list[str]:
@@ -101,8 +101,8 @@ def test_what_a_job_logs_goes_into_the_workers_log(
 ) -> None:
     push("Speaks", "a word")
     lines = ended(start_worker(INTERVAL="0", RESQUE_REQUIRE=LOGGING, **way))
-    assert [line for line in lines if "INFO tests.engine.logging_jobs: said a word" in line]
-    [error] = [line for line in lines if "ERROR tests.engine.logging_jobs: went on" in line]
+    assert [line for line in lines if "INFO tests.support.jobs.logging_jobs: said a word" in line]
+    [error] = [line for line in lines if "ERROR tests.support.jobs.logging_jobs: went on" in line]
     assert "ValueError: bad\\x1b[2J figure (" in error
     assert not [line for line in lines if "too much detail" in line]
 
@@ -147,7 +147,7 @@ def test_why_a_program_cannot_start_is_an_object_too(module: str) -> None:
 
 
 def test_a_module_that_raises_is_an_object_with_frames(start_worker: StartWorker) -> None:
-    worker = start_worker(RESQUE_REQUIRE="tests.engine.broken_jobs", RESQUE_LOG_FORMAT="json")
+    worker = start_worker(RESQUE_REQUIRE="tests.support.jobs.broken_jobs", RESQUE_LOG_FORMAT="json")
     assert worker.wait() == 2
     raised, refused = (json.loads(line) for line in worker.log().splitlines())
     assert (raised["event"], raised["exception"]) == ("raised", "RuntimeError")

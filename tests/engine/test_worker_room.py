@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.worker_process import WorkerProcess
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_process import WorkerProcess
 
 Start = Callable[..., WorkerProcess]
 NO_ROOM = "Resource temporarily unavailable"
@@ -29,7 +30,9 @@ def start(start_worker: StartWorker, full: Path) -> Start:
     """Starts workers on such a system."""
 
     def starting(**env: str) -> WorkerProcess:
-        return start_worker(module="tests.engine.roomless_worker", ROOM=str(full), **env)
+        return start_worker(
+            module="tests.support.programs.worker_without_fork", ROOM=str(full), **env
+        )
 
     return starting
 

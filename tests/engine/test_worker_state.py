@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from tests.engine import golden
-from tests.engine.direct import Direct
+from tests.support import golden
+from tests.support.direct import Direct
 
 from queuecore.stores import Store
 from resque.keys import Keys

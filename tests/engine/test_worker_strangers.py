@@ -6,9 +6,10 @@ from collections.abc import Callable
 from signal import SIGCONT
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import failures
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_results import failures
 
 from queuecore.address import parse_url
 from queuecore.stores import Store
@@ -187,7 +188,7 @@ def test_a_job_that_a_child_left_to_its_worker_runs_although_the_worker_is_to_le
     worker = start_worker(
         "high,low",
         JOBS_PER_FORK="9",
-        RESQUE_REQUIRE="tests.engine.sample_jobs,tests.engine.stranger_jobs",
+        RESQUE_REQUIRE="tests.support.jobs.sample_jobs,tests.support.jobs.stop_parent_jobs",
     )
     record = f"resque:worker:{worker.id}"
     eventually(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import failed, failures, has_left, stat, trace
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
+from tests.support.worker_results import failed, failures, has_left, stat, trace
 
-WILD = "tests.engine.sample_jobs,tests.engine.wild_jobs"
+WILD = "tests.support.jobs.sample_jobs,tests.support.jobs.misbehaving_jobs"
 #: The ways a worker may perform its jobs.
 FORKS: list[dict[str, str]] = [{}, {"JOBS_PER_FORK": "3"}, {"FORK_PER_JOB": "false"}]
 IN_CHILDREN = FORKS[:2]
@@ -31,7 +32,7 @@ def test_an_error_that_leaves_when_it_is_looked_at_is_recorded_by_its_name(
     push("Note", "still here")
     run(start_worker, **env)
     [entry] = failures(direct)
-    assert entry["exception"] == "tests.engine.wild_jobs.Leaves"
+    assert entry["exception"] == "tests.support.jobs.misbehaving_jobs.Leaves"
     assert entry["error"] == "(no message: its __str__ raised SystemExit)"
     assert entry["backtrace"][0].endswith(":in `speechless'")
     assert trace(direct) == ["still here"]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.engine.by_hand import KEYS, ByHand, marks, trail, waiting
-from tests.engine.conftest import StartWorker
-from tests.engine.direct import Direct
-from tests.known import known
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
+from tests.support.known import known
+from tests.support.operations import KEYS, ByHand, marks, trail, waiting
 
 from queuecore import bulk
 from queuecore.exchange import Call, Exchange, Steps

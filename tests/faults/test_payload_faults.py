@@ -11,10 +11,19 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from tests.engine.by_hand import FAILED, KEYS, entry, fill, marks, newest_failures, trail, waiting
-from tests.engine.conftest import StartWorker
-from tests.engine.direct import Direct
-from tests.known import known
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
+from tests.support.known import known
+from tests.support.operations import (
+    FAILED,
+    KEYS,
+    entry,
+    fill,
+    marks,
+    newest_failures,
+    trail,
+    waiting,
+)
 
 from queuecore import bulk, windows
 from queuecore.stores import Store

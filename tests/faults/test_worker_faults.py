@@ -6,11 +6,21 @@ from datetime import UTC, datetime, timedelta
 from signal import SIGQUIT, SIGTERM
 
 import pytest
-from tests.engine.by_hand import FAILED, KEYS, ByHand, entry, fill, newest_failures, trail, waiting
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.seen import TURNS, failed, forget
-from tests.known import known
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.known import known
+from tests.support.operations import (
+    FAILED,
+    KEYS,
+    ByHand,
+    entry,
+    fill,
+    newest_failures,
+    trail,
+    waiting,
+)
+from tests.support.waiting import eventually
+from tests.support.worker_results import TURNS, failed, forget
 
 from queuecore import audit, times
 from queuecore.bulk import JobRef

@@ -6,42 +6,17 @@ from typing import Final
 
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {
-    "qtop.actions.runner": {"qtop.systems.resque.connection"},
-    "qtop.config.limits": {"qtop.monitor.rows"},
     "qtop.config.settings": {"qtop.local.launch"},
-    "qtop.local.usage": {"qtop.monitor.rows"},
-    "qtop.screens.base": {"qtop.app.app"},
-    "qtop.screens.dialogs": {"qtop.app.app"},
-    "qtop.screens.export": {"qtop.app.app"},
-    "qtop.screens.fitting": {"qtop.app.numbered"},
-    "qtop.screens.links": {"qtop.app.app"},
-    "qtop.screens.payload_editor": {"qtop.app.app"},
-    "qtop.search.failure_groups": {"qtop.monitor.rows"},
     "qtop.systems.resque.workers": {"qtop.monitor.rows"},
-    "qtop.text.format": {"qtop.monitor.drops", "qtop.monitor.rows"},
 }
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = [
-    {
-        "qtop.app.action_controller",
-        "qtop.app.app",
-        "qtop.app.worker_controller",
-        "qtop.screens.base",
-        "qtop.screens.dialogs",
-        "qtop.screens.help",
-        "qtop.screens.links",
-        "qtop.screens.local",
-        "qtop.screens.start_dialog",
-    },
-]
+CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
-    "qtop.actions.plan",
     "qtop.app.app",
     "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.checks",
-    "qtop.commands.clear",
     "qtop.commands.cli",
     "qtop.commands.connection",
     "qtop.commands.console",
@@ -64,7 +39,6 @@ STORE: Final[set[str]] = {
     "qtop.commands.show",
     "qtop.commands.stats",
     "qtop.commands.stray_jobs",
-    "qtop.commands.undo",
     "qtop.commands.unread",
     "qtop.config.settings",
     "qtop.local.import_check",
@@ -83,10 +57,11 @@ STORE: Final[set[str]] = {
     "qtop.monitor.poller",
     "qtop.monitor.rates",
     "qtop.monitor.row_builder",
+    "qtop.monitor.row_text",
     "qtop.monitor.rows",
     "qtop.monitor.state",
     "qtop.monitor.stray_watch",
-    "qtop.screens.base",
+    "qtop.screens.console",
     "qtop.screens.details",
     "qtop.screens.failed",
     "qtop.screens.failed_entries",
@@ -94,13 +69,13 @@ STORE: Final[set[str]] = {
     "qtop.screens.local",
     "qtop.screens.paging",
     "qtop.screens.payload_editor",
-    "qtop.screens.queues",
     "qtop.screens.scheduled",
     "qtop.screens.scheduled_bars",
     "qtop.screens.scheduled_details",
     "qtop.search.failure_groups",
     "qtop.search.fields",
     "qtop.search.selection",
-    "qtop.text.format",
     "qtop.widgets.bars",
 }
+#: Public names of classes and types that two files define.
+TWICE: Final[set[str]] = {"Cell", "Read", "Reader", "Refusal"}

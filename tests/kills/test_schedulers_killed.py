@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.engine.conftest import StartWorker
-from tests.engine.direct import Direct, eventually
-from tests.engine.worker_process import WorkerProcess
-from tests.kills.scale import SEEDS, TIMEOUT_S, either
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
+from tests.support.soak import SEEDS, TIMEOUT_S, either
+from tests.support.waiting import eventually
+from tests.support.worker_process import WorkerProcess
 
 JOBS = either(300, 3000)
 #: Not all of one moment: a moment's last job takes its entry of the schedule away.

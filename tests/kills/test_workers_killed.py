@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.engine.direct import Direct
-from tests.engine.seen import failures, forget, stat, waiting
-from tests.engine.tally import done, failed_numbers, held
-from tests.engine.worker_process import WorkerProcess
-from tests.kills.scale import SEEDS, TIMEOUT_S, either
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.job_counts import done, failed_numbers, held
+from tests.support.soak import SEEDS, TIMEOUT_S, either
+from tests.support.worker_process import WorkerProcess
+from tests.support.worker_results import failures, forget, stat, waiting
 
 JOBS = either(300, 3000)
 WORKERS = 4
@@ -82,7 +82,7 @@ def test_every_job_ran_once_or_failed_whoever_was_killed(
         push("MarkSlowly", number, round(chance.random() * 0.01, 4))
 
     def start(**more: str) -> WorkerProcess:
-        env = {"RESQUE_REQUIRE": "tests.kills.mark_jobs", "JOBS_PER_FORK": jobs_per_fork}
+        env = {"RESQUE_REQUIRE": "tests.support.jobs.mark_jobs", "JOBS_PER_FORK": jobs_per_fork}
         return start_worker(**env, **more)
 
     crew = Crew(start, chance)

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.tui.redis_behind import KEYS, Redis
+from tests.support.console_redis import KEYS, Redis
 
 from qtop.systems.resque.connection import ResqueSystem
 from queuecore.address import parse_url

@@ -3,41 +3,35 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import pytest
-from tests.tui.looks import FakeSource, failure, snapshot
+from tests.support.sample_data import FakeSource, does_nothing, failure, prepared, snapshot
 
-from qtop.actions.plan import (
-    ClearPreview,
-    Outcome,
-    Plan,
-    Plans,
-    RunOperation,
-    Stopped,
-    look_at,
-    rest_of,
-)
-from qtop.actions.runner import ActionRunner
+from qtop.actions.plan import Operator, Outcome, Plan, rest_of
+from qtop.actions.request import Clear, Pause, PauseAll, Request, Undo
+from qtop.actions.runner import ActionRunner, Stopped
 from qtop.config.limits import UndoLimits
+from qtop.search.selection import JobSource
+from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.connection import ResqueSystem
 from qtop.systems.resque.failures import FailurePlans
-from queuecore import audit, bulk
+from queuecore import audit
 from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
 from queuecore.address import parse_url
-from queuecore.exchange import Operation, Steps, single
-from queuecore.windows import Extent
+from queuecore.exchange import Operation, single
 from resque.codec import encode_job
 from resque.errors import OutcomeUnknown, ReadOnly, Unreachable
 from resque.keys import Keys
 from resque.store import failures, pauses, queues
 from resque.store.failures import Failure
 
-T = TypeVar("T")
-
 KEYS = Keys("resque")
-PLANS = Plans(KEYS, Actor("ada@example", "qtop test"), UndoLimits())
-FAILURES = FailurePlans(KEYS, Actor("ada@example", "qtop test"), UndoLimits())
+ADA = Actor("ada@example", "qtop test")
+SYSTEM = ResqueActions(KEYS, Operator(ADA, UndoLimits()))
+FAILURES = FailurePlans(KEYS, Operator(ADA, UndoLimits()))
+QUEUE = JobSource("queue", "mail")
+ALL_FAILED = JobSource("failed", "failed")
 
 
 @dataclass
@@ -54,6 +48,16 @@ class Console:
         _, seen = await self.source.run(failures.newest(KEYS, limit=100))
         return seen
 
+    async def prepare(self, request: Request) -> Plan:
+        """The plan of a request."""
+        plan = await self.actions.preview("looking", SYSTEM.prepare(request))
+        assert isinstance(plan, Plan)
+        return plan
+
+    async def undo(self) -> Outcome:
+        """Take back the last action."""
+        return await self.actions.run(await self.prepare(Undo.of(self.actions.trails[-1])))
+
     async def size(self, queue: str) -> int:
         return await self.source.run(queues.size(KEYS, queue))
 
@@ -68,13 +72,13 @@ class Console:
 @pytest.fixture
 async def console(redis_url: str) -> AsyncIterator[Console]:
     source = ResqueSystem(parse_url(redis_url), KEYS)
-    yield Console(ActionRunner(source, read_only=False, trouble=lambda: None), source)
+    yield Console(ActionRunner(source.run, read_only=False, trouble=lambda: None), source)
     await source.close()
 
 
-def look(extent: Operation[Extent]) -> Steps[ClearPreview]:
-    """What a clear of the queue `mail` or of the failures would delete."""
-    return look_at(extent, KEYS.queue("mail"))
+def clearing(source: JobSource, size_bytes: int, jobs: int = 9) -> Plan:
+    """The plan to clear a list that is so long and so large."""
+    return prepared(SYSTEM.prepare(Clear(source)), [[[jobs, [b"job"]]], [size_bytes]])
 
 
 def entry(number: int) -> bytes:
@@ -128,7 +132,7 @@ async def test_what_was_done_can_be_taken_back(console: Console) -> None:
     await console.actions.run(FAILURES.delete(seen[1:]))
     assert await console.failed() == 0
     for text in ("took back 2: delete 2 failed jobs", "took back 1: requeue 1 failed job"):
-        assert (await console.actions.run(PLANS.undo(console.actions.trails[-1]))).text == text
+        assert (await console.undo()).text == text
     assert console.actions.trails == []
     assert await console.fail() == seen
     assert await console.size("mail") == 0
@@ -145,7 +149,7 @@ async def test_what_was_done_can_be_taken_back(console: Console) -> None:
 async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: Console) -> None:
     await console.actions.run(FAILURES.requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
-    outcome = await console.actions.run(PLANS.undo(console.actions.trails[-1]))
+    outcome = await console.undo()
     assert outcome.text == "took back 0, too late for 1: requeue 1 failed job"
     assert outcome.tone == "warn"
 
@@ -155,7 +159,7 @@ async def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(
     console: Console,
 ) -> None:
     await console.actions.run(FAILURES.delete(await console.fail(entry(1))))
-    back = PLANS.undo(console.actions.trails[-1])
+    back = await console.prepare(Undo.of(console.actions.trails[-1]))
     assert (await console.actions.run(back)).text == "took back 1: delete 1 failed job"
     again = await console.actions.run(back)
     assert again.text == "delete 1 failed job: nothing is left to take back"
@@ -165,16 +169,14 @@ async def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(
 
 def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
     small, large = (
-        FAILURES.clear(ClearPreview(Extent(9, "0" * 40), size))
-        for size in (DEFAULT_UNDO_BYTES, DEFAULT_UNDO_BYTES + 1)
+        clearing(ALL_FAILED, size) for size in (DEFAULT_UNDO_BYTES, DEFAULT_UNDO_BYTES + 1)
     )
     assert "u takes it back" in small.details[1]
     assert "cannot be undone" in large.details[1]
 
 
 def test_where_the_settings_keep_nothing_a_plan_says_so_and_nothing_goes_at_once() -> None:
-    rest = (KEYS, Actor("ada@example", "qtop test"), UndoLimits(lifetime_s=0))
-    plan = FailurePlans(*rest).delete([failure(1)])
+    plan = FailurePlans(KEYS, Operator(ADA, UndoLimits(lifetime_s=0))).delete([failure(1)])
     assert plan.danger == "confirm"
     assert (
         plan.details[-1] == "Nothing is kept for an undo (undo_hours is 0): this cannot be undone."
@@ -185,9 +187,7 @@ def test_where_the_settings_keep_nothing_a_plan_says_so_and_nothing_goes_at_once
 @pytest.mark.redis
 async def test_clearing_a_queue_leaves_what_came_after_the_preview(console: Console) -> None:
     await console.push("mail", 5)
-    seen = await console.actions.preview("looking", look(queues.extent(KEYS, "mail")))
-    assert not isinstance(seen, Outcome)
-    plan = PLANS.clear_queue("mail", seen)
+    plan = await console.prepare(Clear(QUEUE))
     await console.source.run(queues.push(KEYS, "mail", [encode_job("New", [])]))
     assert (plan.danger, plan.word) == ("typed", "mail")
     assert "5 jobs" in plan.details[0]
@@ -198,10 +198,10 @@ async def test_clearing_a_queue_leaves_what_came_after_the_preview(console: Cons
 @pytest.mark.redis
 async def test_a_queue_that_changed_too_much_is_not_cleared(console: Console) -> None:
     await console.push("mail", 2)
-    seen = await console.source.run(look(queues.extent(KEYS, "mail")))
+    plan = await console.prepare(Clear(QUEUE))
     await console.source.run(single(("DEL", KEYS.queue("mail")), int, writes=True))
     await console.source.run(queues.push(KEYS, "mail", [encode_job("New", [])]))
-    outcome = await console.actions.run(PLANS.clear_queue("mail", seen))
+    outcome = await console.actions.run(plan)
     assert "nothing was deleted" in outcome.text
     assert await console.size("mail") == 1
 
@@ -209,7 +209,7 @@ async def test_a_queue_that_changed_too_much_is_not_cleared(console: Console) ->
 @pytest.mark.redis
 async def test_clearing_the_failures_leaves_newer_ones(console: Console) -> None:
     await console.fail(entry(1), entry(2))
-    plan = FAILURES.clear(await console.source.run(look(failures.extent(KEYS))))
+    plan = await console.prepare(Clear(ALL_FAILED))
     await console.fail(entry(3))
     assert (await console.actions.run(plan)).text == "deleted 2 jobs from the failures"
     assert await console.failed() == 1
@@ -220,7 +220,7 @@ async def test_clearing_the_failures_leaves_newer_ones(console: Console) -> None
     [("mail", "mail"), ("\x1b[2J", "clear"), ("paypaI\u202e", "clear"), ("x" * 41, "clear")],
 )
 def test_a_name_that_cannot_be_typed_is_not_asked_for(name: str, word: str) -> None:
-    plan = PLANS.clear_queue(name, ClearPreview(Extent(1, "0" * 40), 100))
+    plan = clearing(JobSource("queue", name), 100, jobs=1)
     assert plan.word == word
     assert plan.what.isprintable()
 
@@ -228,23 +228,24 @@ def test_a_name_that_cannot_be_typed_is_not_asked_for(name: str, word: str) -> N
 @pytest.mark.redis
 async def test_pausing_and_resuming_say_what_changed(console: Console) -> None:
     run = console.actions.run
-    pause = PLANS.pause(["mail"], paused=True)
+    pause = await console.prepare(Pause(("mail",)))
     assert (await run(pause)).text.startswith("paused mail")
     assert (await run(pause)).text == "mail: was paused already"
-    assert (await run(PLANS.pause(["mail"], paused=False))).text == "resumed mail"
-    several = PLANS.pause(["mail", "low"], paused=True)
+    assert (await run(await console.prepare(Pause(("mail",), pauses=False)))).text == "resumed mail"
+    several = await console.prepare(Pause(("mail", "low")))
     assert several.danger == "confirm"
     assert (await run(several)).text.startswith("paused 2 queues")
 
 
 @pytest.mark.redis
 async def test_everything_is_paused_and_resumed(console: Console) -> None:
-    await console.actions.run(PLANS.pause_all(paused=True))
+    resume = await console.prepare(PauseAll(pauses=False))
+    await console.actions.run(await console.prepare(PauseAll()))
     switch = single(("GET", KEYS.pause_all_workers()), pauses.means_paused)
     assert await console.source.run(switch)
-    resumed = await console.actions.run(PLANS.pause_all(paused=False))
+    resumed = await console.actions.run(resume)
     assert resumed.text.startswith("resumed everything")
-    again = await console.actions.run(PLANS.pause_all(paused=False))
+    again = await console.actions.run(resume)
     assert again.text == "everything was not paused"
 
 
@@ -260,9 +261,12 @@ def plan_of() -> Plan:
 
 
 async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> None:
-    cut = bulk.Result(1, 0, (), OutcomeUnknown("no answer"))
-    doing = ActionRunner(answering(cut), read_only=False, trouble=lambda: None)
-    outcome = await doing.run(plan_of())
+    # So large that each is taken by a script of its own.
+    entries = [failure(number, error="x" * 600_000) for number in (3, 2, 1)]
+    source = answering()
+    source.replies = [[[each.item.raw for each in entries], 3], [[1, [], []]], OutcomeUnknown("?")]
+    doing = ActionRunner(source.run, read_only=False, trouble=lambda: None)
+    outcome = await doing.run(FAILURES.requeue(entries))
     assert outcome.text == (
         "requeued 1, gone meanwhile 0, refused 0; the other 2 unknown: look before trying again"
     )
@@ -270,14 +274,14 @@ async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> No
 
 
 async def test_a_lost_answer_to_a_single_write_is_an_unknown_outcome() -> None:
-    doing = ActionRunner(answering(OutcomeUnknown("?")), read_only=False, trouble=lambda: None)
-    outcome = await doing.run(PLANS.pause(["mail"], paused=True))
+    doing = ActionRunner(answering(OutcomeUnknown("?")).run, read_only=False, trouble=lambda: None)
+    outcome = await doing.run(prepared(SYSTEM.prepare(Pause(("mail",)))))
     assert outcome.text == "Pause mail: outcome unknown: look before trying again"
 
 
 async def test_redis_refusing_is_told_in_its_words() -> None:
     doing = ActionRunner(
-        answering(Unreachable("no such \x1b host")), read_only=False, trouble=lambda: None
+        answering(Unreachable("no such \x1b host")).run, read_only=False, trouble=lambda: None
     )
     outcome = await doing.preview("looking", queues.extent(KEYS, "mail"))
     assert outcome == Outcome("looking: no such ␛ host", "bad")
@@ -285,8 +289,8 @@ async def test_redis_refusing_is_told_in_its_words() -> None:
 
 async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
     source = answering()
-    doing = ActionRunner(source, read_only=True, trouble=lambda: None)
-    plans = [plan_of(), PLANS.pause_all(paused=True)]
+    doing = ActionRunner(source.run, read_only=True, trouble=lambda: None)
+    plans = [plan_of(), prepared(SYSTEM.prepare(PauseAll()))]
     outcomes = [await doing.run(plan) for plan in plans]
     seen = await doing.preview("looking", failures.extent(KEYS))
     assert isinstance(seen, Outcome)
@@ -296,7 +300,7 @@ async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
 
 
 async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
-    doing = ActionRunner(answering(), read_only=False, trouble=lambda: "connection refused")
+    doing = ActionRunner(answering().run, read_only=False, trouble=lambda: "connection refused")
     outcome = await doing.run(plan_of())
     assert outcome.text == "not now: no answer from Redis: connection refused"
 
@@ -304,13 +308,13 @@ async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
 async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
     go_on, begun = asyncio.Event(), asyncio.Event()
 
-    async def slow(send: RunOperation) -> Outcome:
+    async def slow(operation: Operation[Any]) -> Any:
         begun.set()
         await go_on.wait()
         return Outcome("done")
 
-    doing = ActionRunner(answering(), read_only=False, trouble=lambda: None)
-    first = asyncio.create_task(doing.run(Plan("Slow thing", "Do", (), "none", slow)))
+    doing = ActionRunner(slow, read_only=False, trouble=lambda: None)
+    first = asyncio.create_task(doing.run(Plan("Slow thing", "Do", (), "none", does_nothing)))
     await begun.wait()
     second = await doing.run(plan_of())
     assert second.text == "one at a time: still busy with “Slow thing”"

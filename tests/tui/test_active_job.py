@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.known import known
-from tests.tui.console import SIZES, screen_text, until, until_shown
-from tests.tui.looks import NOW, queue, snapshot
-from tests.tui.redis_behind import KEYS, Redis, on
+from tests.support.console import SIZES, screen_text, until, until_checked, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.known import known
+from tests.support.sample_data import NOW, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.search.failure_groups import FailureGroups
@@ -125,7 +125,7 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
     now = 1_000.0
     app = on(redis, clock=lambda: now)
     async with app.run_test(size=SIZES[1]) as pilot:
-        await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+        await until_checked(pilot)
         await pilot.press("2")
         app.look_now()
         await until_shown(pilot, "mail")

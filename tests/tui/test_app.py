@@ -6,23 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.console import (
+from tests.support.console import (
     assert_snapshot,
     console,
     screen_lines,
     screen_text,
     table_of,
     until,
+    until_ended,
+    until_polled,
     until_shown,
 )
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, worker
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
-from qtop.actions.plan import ClearPreview
 from qtop.app.app import QtopApp
 from qtop.widgets.bars import Bar
 from qtop.widgets.table import Table
-from queuecore.windows import Extent, whole
+from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
 from resque.store.failures import read
@@ -164,7 +165,7 @@ async def test_a_frozen_display_shows_old_rows_until_it_goes_on() -> None:
         await until_shown(pilot, "old")
         await pilot.press("f")
         app.look_now()
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await until_shown(pilot, "FROZEN")
         assert "old" in screen_text(app)
         await pilot.press("f")
@@ -211,7 +212,7 @@ async def test_leaving(key: str) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press(key)
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     assert app.return_code == 0
 
 
@@ -233,7 +234,7 @@ async def test_leaving_a_filter_the_palette_or_a_question_leaves_only_that(
         assert app.is_running
         assert len(app.screen_stack) == 1
         await pilot.press(key)
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
 
 
 # What data must not do
@@ -256,7 +257,7 @@ async def test_hostile_data_is_shown_and_never_obeyed(tab: str) -> None:
         problems={HOSTILE: HOSTILE},
     )
     source = FakeSource(look)
-    source.answers = [ClearPreview(Extent(3, "0" * 40), 100)]
+    source.replies = [[[3, [b"job"]]], [100]]
     app = console(source, namespace=HOSTILE)
     async with app.run_test(size=(200, 50)) as pilot:
         await shown(pilot)
@@ -374,8 +375,8 @@ async def test_the_console_ends_when_its_terminal_is_gone() -> None:
     app = console(FakeSource(fleet()), terminal_is_there=lambda: False)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        app.check_terminal()
-        await until(pilot, lambda: not app.is_running, "the end")
+        app._lifecycle.check_terminal()
+        await until_ended(pilot)
     assert app.return_code == 1
 
 

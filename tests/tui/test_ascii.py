@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from tests.engine.direct import Direct
-from tests.tui.looks import failure
+from tests.support.direct import Direct
+from tests.support.sample_data import failure
 
 from qtop.text.format import to_ascii
 from qtop.text.safe import safe

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tui.looks import failure
+from tests.support.sample_data import failure
 
 from qtop.search.selection import JobSource
 from qtop.systems.resque.payloads import BadExport, line_of, read_line

@@ -3,17 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.known import known
-from tests.tui.console import console, screen_text, until_shown
-from tests.tui.looks import NOW, FakeSource, failure, queue, snapshot, survey, worker
+from tests.support.console import console, screen_text, until_shown
+from tests.support.known import known
+from tests.support.sample_data import NOW, FakeSource, failure, queue, snapshot, survey, worker
 
+from qtop.monitor import row_text
 from qtop.monitor.drops import NO_DROPS
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.monitor.series import SeriesRecorder
-from qtop.text import format
 from resque.store.snapshot import QueueState, Snapshot
 
 ONE_WORKER = worker("h:1:mail")
@@ -44,8 +44,8 @@ def test_a_cleared_queue_has_fallen_and_was_not_drained_at_great_speed() -> None
     assert [(drop.was, drop.left, drop.looks_ago) for drop in row.drops] == [(50_000, 0, 0)]
     assert row.rates.out_per_s is None
     assert row.rates.in_per_s is None
-    assert format.depth(row) == "↓0"
-    assert "fell from 50,000" in format.queue_state(row)
+    assert row_text.depth(row) == "↓0"
+    assert "fell from 50,000" in row_text.queue_state(row)
 
 
 def test_rates_begin_anew_after_a_fall_and_forget_what_was_before() -> None:
@@ -130,8 +130,8 @@ def test_a_depth_that_is_unknown_now_is_no_fall() -> None:
 def test_a_fall_is_a_break_in_the_course_of_the_queue_and_not_a_slope() -> None:
     full = [snapshot([queue("mail", 900)])] * 30
     row = last(*full, *[snapshot([queue("mail", 0)])] * 12)["mail"]
-    assert format.trend(row.depths, row.looks, 10, row.drops) == "█████╎▁"
-    assert format.trend(row.depths, row.looks, 10) == "█████▁▁"
+    assert row_text.trend(row.depths, row.looks, 10, row.drops) == "█████╎▁"
+    assert row_text.trend(row.depths, row.looks, 10) == "█████▁▁"
 
 
 def test_the_sign_goes_with_the_break_after_sixty_looks() -> None:

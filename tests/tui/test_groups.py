@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tui.looks import NOW, failure
+from tests.support.sample_data import NOW, failure
 
 from qtop.search import failure_groups
 from qtop.search.failure_groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups

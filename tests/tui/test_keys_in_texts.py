@@ -3,18 +3,20 @@
 from typing import Any
 
 import pytest
-from tests.tui.console import console, screen_text, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, snapshot
-from tests.tui.redis_behind import Redis, on
-from tests.tui.test_failed import entry, fill
+from tests.support.console import console, screen_text, until_mode, until_shown
+from tests.support.console_redis import Redis, on
+from tests.support.failed_jobs import entry, fill
+from tests.support.sample_data import FakeSource, failure, fleet, prepared, snapshot
 
-from qtop.actions.plan import Plans
+from qtop.actions.plan import Operator
+from qtop.actions.request import PauseAll
 from qtop.config.limits import UndoLimits
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.keymap import keymap
 from qtop.monitor.state import UiPolicy
 from qtop.screens.payload_editor import EditorDialog
 from qtop.search.selection import JobSource, Selection
+from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.failures import FailurePlans
 from qtop.systems.resque.queues import JobPlans
 from qtop.systems.resque.scheduled import DelayedPlans
@@ -52,9 +54,9 @@ def test_every_action_has_a_sign_that_follows_the_settings() -> None:
 
 def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
     sign = UiPolicy(rebound=OTHERS).sign
-    rest: Any = (Keys("resque"), WHO, UndoLimits(), sign)
+    rest: Any = (Keys("resque"), Operator(WHO, UndoLimits(), sign))
     plans = [
-        Plans(*rest).pause_all(paused=True),
+        prepared(ResqueActions(*rest).prepare(PauseAll())),
         FailurePlans(*rest).requeue([failure(1)]),
         JobPlans(*rest).delete(JobSource("queue", "mail"), Selection()),
         DelayedPlans(*rest).delete(DelayedSelection()),
@@ -94,7 +96,7 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
         await pilot.press("D")
         await until_shown(pilot, "f9 takes it back.")
         await pilot.press("escape", "5")
-        await until(pilot, lambda: app.current_mode == "scheduled", "the screen")
+        await until_mode(pilot, "scheduled")
         await pilot.press("x")
         await until_shown(pilot, "X filters, Y counts by class")
         await pilot.press("7")

@@ -1,17 +1,14 @@
 """On production, what a key does takes one step more."""
 
 import pytest
+from tests.support.sample_data import does_nothing
 
-from qtop.actions.plan import Outcome, Plan, RunOperation, danger_in_production, escalate
+from qtop.actions.plan import Plan, danger_in_production, escalate
 from qtop.keymap.keymap import Danger
 
 
-async def run(send: RunOperation) -> Outcome:
-    return Outcome("done")
-
-
 def plan(danger: Danger, word: str | None = None) -> Plan:
-    return Plan("Do it", "Do", (), danger, run, word)
+    return Plan("Do it", "Do", (), danger, does_nothing, word)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +26,7 @@ def test_on_production_each_step_is_one_higher(
     now = escalate(plan(before, word), "prod")
     assert (now.danger, now.word) == (after, asked)
     assert danger_in_production(before, "prod") == after
-    assert (now.what, now.run) == ("Do it", run)
+    assert (now.what, now.run) == ("Do it", does_nothing)
 
 
 @pytest.mark.parametrize("danger", ["none", "undoable", "confirm", "typed"])

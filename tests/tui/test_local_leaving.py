@@ -7,30 +7,32 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.engine import server_helpers
-from tests.engine.direct import Direct, eventually
-from tests.tui.local_yard import of_folder, script, template
-from tests.tui.pty_console import RESTORED, Terminal, open_terminal
+from tests.support import private_server
+from tests.support.direct import Direct
+from tests.support.local_workers import of_folder, script, template
+from tests.support.pty_console import RESTORED, Terminal, open_terminal
+from tests.support.waiting import eventually
 
 from queuecore.address import parse_url
 from queuecore.server import PrivateServer
 
-folder = server_helpers.folder
+folder = private_server.folder
 
 pytestmark = pytest.mark.redis
 
 RUN = """
 import signal, sys
 from pathlib import Path
-from qtop.app.app import QtopApp
+from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.config.settings import DEFAULTS, Settings
 from queuecore.address import parse_url
 url, folder, command, lists, modules = sys.argv[1:]
 
-app = QtopApp(parse_url(url), url=url, namespace="resque", interval_s=0.25, read_only=False,
+app = QtopApp(ConsoleOptions(parse_url(url), url=url, namespace="resque",
+    interval_s=0.25, read_only=False,
     require=tuple(filter(None, modules.split(","))), workers=tuple(filter(None, lists.split("|"))),
     log_folder=Path(folder) / "log",
-    settings=Settings(values={**DEFAULTS, "worker_command": command or None}))
+    settings=Settings(values={**DEFAULTS, "worker_command": command or None})))
 signal.signal(signal.SIGUSR1, lambda *_: app.call_later(lambda: 1 // 0))
 app.run()
 sys.exit(app.return_code)
@@ -126,14 +128,14 @@ def test_jobs_in_hand_are_finished_without_the_console(
 def test_the_private_server_ends_with_the_last_worker_on_it(folder: Path, tmp_path: Path) -> None:
     server = PrivateServer(folder)
     with console_with_workers(server.ensure(), tmp_path) as terminal:
-        pid = server_helpers.pid_of(server)
+        pid = private_server.pid_of(server)
         assert server.close() is False
         terminal.process.send_signal(signal.SIGHUP)
         terminal.wait()
-        assert server_helpers.is_alive(pid)
+        assert private_server.is_alive(pid)
         (tmp_path / "finish").touch()
         eventually(lambda: not orphans(tmp_path), "their jobs are done")
-        assert server_helpers.ends(pid)
+        private_server.await_end(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -199,7 +201,7 @@ def test_workers_go_on_while_nobody_reads_the_terminal(redis_url: str, tmp_path:
     with (
         Direct(path) as direct,
         open_terminal(
-            RUN, redis_url, str(tmp_path), "", "frozen", "tests.engine.sample_jobs"
+            RUN, redis_url, str(tmp_path), "", "frozen", "tests.support.jobs.sample_jobs"
         ) as terminal,
     ):
         terminal.read_until(b"started 1 here")

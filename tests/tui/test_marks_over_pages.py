@@ -4,13 +4,13 @@ and what has gone meanwhile is counted."""
 from typing import Any
 
 import pytest
-from tests.tui import scheduled_redis as delayed
-from tests.tui.console import console, table_of, until, until_shown
-from tests.tui.looks import FakeSource, failure, queue, snapshot
-from tests.tui.redis_behind import KEYS, Redis, on
-from tests.tui.scheduled_redis import LATER, Scheduled, to_scheduled
-from tests.tui.test_failed import entry, fill, listed, open_failed
-from tests.tui.test_jobs import drain, job, opened, push, waiting
+from tests.support import scheduled_redis as delayed
+from tests.support.console import console, table_of, until, until_rows, until_shown
+from tests.support.console_redis import KEYS, Redis, on
+from tests.support.failed_jobs import entry, fill, listed, open_failed
+from tests.support.sample_data import FakeSource, failure, queue, snapshot
+from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
+from tests.support.waiting_jobs import drain, job, opened, push, waiting
 
 from qtop.screens import paging
 from qtop.screens.paging import PagedTable
@@ -149,10 +149,10 @@ async def test_delayed_jobs_stay_marked_over_pages(redis: Redis) -> None:
     for number in range(250):
         await parked.park(LATER + number, number)
     async with delayed.on(parked).run_test(size=(120, 30)) as pilot:
-        app = await to_scheduled(pilot, "[0]")
+        await to_scheduled(pilot, "[0]")
         await pilot.press("space", "G", "pagedown")
         await until_shown(pilot, "1 marked, 1 not on this page")
-        await until(pilot, lambda: table_of(app).row_count == 50, "the other page")
+        await until_rows(pilot, 50)
         await pilot.press("space", "d")
         await until_shown(pilot, "Delete 2 delayed jobs?")
         await pilot.press("y")
@@ -185,10 +185,10 @@ async def test_when_all_marked_queues_have_gone_none_is_paused() -> None:
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("2")
-        await until(pilot, lambda: table_of(app).row_count == 2, "the queues")
+        await until_rows(pilot, 2)
         await pilot.press("space")
         app.look_now()
-        await until(pilot, lambda: table_of(app).row_count == 1, "the other look")
+        await until_rows(pilot, 1)
         await pilot.press("p")
         await until_shown(pilot, "what was marked is not listed any more: nothing was done")
         assert source.operations == []

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.known import known
-from tests.tui.looks import NOW, failure, queue, snapshot, worker
+from tests.support.derived import fleets
+from tests.support.known import known
+from tests.support.sample_data import NOW, failure, queue, snapshot, worker
 
+from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import FleetRows, QueueRow, WorkerRow
+from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.text import format
 from queuecore.active_job import WRAPPER
 from queuecore.windows import Item, whole
@@ -19,11 +21,6 @@ from resque.codec import encode
 from resque.store.failures import read
 from resque.store.snapshot import Snapshot
 from resque.store.workers import read_beginning, read_record
-
-
-def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
-    history = RowBuilder()
-    return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
 def last_queue(*looks: Snapshot, every_s: float = 1.0) -> QueueRow:
@@ -124,7 +121,7 @@ def test_time_to_empty_in_words(before: int, after: int, pushed: int, words: str
     row = last_queue(
         snapshot([queue("mail", before)]), snapshot([queue("mail", after, pushed=pushed)])
     )
-    assert format.empty_in(row) == words
+    assert row_text.empty_in(row) == words
 
 
 def test_depths_are_kept_for_the_last_sixty_looks() -> None:
@@ -167,12 +164,12 @@ def test_jobs_in_hand_and_failures_are_counted_for_their_queue() -> None:
         [failure(1), failure(2), failure(3, queue="low")],
     )
     row = known(fleets(look)[0].queues)[0]
-    assert (row.in_hand, format.queue_failed(row)) == (1, "2")
+    assert (row.in_hand, row_text.queue_failed(row)) == (1, "2")
 
 
 def test_failures_that_were_not_all_read_are_counted_as_at_least() -> None:
     look = snapshot([queue("mail", 1), queue("low", 1)], [], [failure(1)], failed=5_000)
-    assert [format.queue_failed(row) for row in known(fleets(look)[0].queues)] == [
+    assert [row_text.queue_failed(row) for row in known(fleets(look)[0].queues)] == [
         "1+",
         format.NOTHING,
     ]
@@ -211,12 +208,12 @@ def test_only_processes_of_this_host_that_were_started_here_are_local() -> None:
 def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
     wrapped = [{"job_class": "WelcomeJob", "arguments": [17, "x"]}]
     row = only_worker(worker("h:1:q", on="q", job=(WRAPPER, wrapped)))
-    assert format.worker_job(row) == 'WelcomeJob [17,"x"]'
+    assert row_text.worker_job(row) == 'WelcomeJob [17,"x"]'
 
 
 def test_an_unreadable_record_says_so() -> None:
     row = only_worker(replace(worker("h:1:q"), record=read_record(b"{")))
-    assert format.worker_job(row).startswith("unreadable: ")
+    assert row_text.worker_job(row).startswith("unreadable: ")
 
 
 def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None:
@@ -229,23 +226,23 @@ def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None
 
 def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
     row = known(fleets(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures)[0]
-    assert format.failure_class(row.failure) == "unreadable"
-    assert format.failure_error(row.failure) == "not a JSON object"
+    assert row_text.failure_class(row.failure) == "unreadable"
+    assert row_text.failure_error(row.failure) == "not a JSON object"
 
 
 def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
     raw = b'{"failed_at":"2026/11/23 12:00:00 UTC","payload":{"class":"Big","args":["'
     told = read(Item(raw + b"x" * 10, 200_000, "0" * 40), -1)
-    assert format.failure_class(told) == "Big"
-    assert format.failure_error(told) == "too large to list (200,000 bytes)"
-    assert format.failure_class(read(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
+    assert row_text.failure_class(told) == "Big"
+    assert row_text.failure_error(told) == "too large to list (200,000 bytes)"
+    assert row_text.failure_class(read(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
     record = b'{"queue":"q","payload":{"class":"Big","args":["xx'
     row = only_worker(replace(worker("h:1:q"), record=read_beginning(record, 200_000)))
-    assert format.worker_job(row) == "Big: too large to list (200,000 bytes)"
+    assert row_text.worker_job(row) == "Big: too large to list (200,000 bytes)"
 
 
 def test_the_first_line_of_an_error_is_shown() -> None:
-    assert format.failure_error(failure(1)) == "no answer from mx1"
+    assert row_text.failure_error(failure(1)) == "no answer from mx1"
 
 
 def test_totals_and_what_was_done_each_second() -> None:
@@ -290,12 +287,12 @@ def test_an_estimate_is_marked_unless_it_is_nothing() -> None:
 def test_the_trend_is_low_when_nothing_changes_and_lowest_when_empty(
     depths: list[int | None], bars: str
 ) -> None:
-    assert format.trend(depths, len(depths), 60) == bars
+    assert row_text.trend(depths, len(depths), 60) == bars
 
 
 def test_the_trend_shows_sixty_looks_in_bars_that_do_not_dance() -> None:
     series = [7, 7, 9, 1] * 40
-    bars = {format.trend(series[at : at + 60], at + 60, 15)[:-1] for at in range(4)}
+    bars = {row_text.trend(series[at : at + 60], at + 60, 15)[:-1] for at in range(4)}
     assert bars == {"▂" * 14}
 
 
@@ -326,11 +323,11 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
     fleet = fleets(look)[0]
     row, failed = known(fleet.workers)[0], known(fleet.failures)[0].failure
     texts = [
-        format.queue_state(known(fleet.queues)[0]),
-        format.worker_job(row),
-        format.worker_place(row),
-        format.worker_queues(row),
-        format.failure_error(failed),
+        row_text.queue_state(known(fleet.queues)[0]),
+        row_text.worker_job(row),
+        row_text.worker_place(row),
+        row_text.worker_queues(row),
+        row_text.failure_error(failed),
         format.optional(failed.exception),
         format.optional(failed.queue),
     ]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from tests.kills.scale import either
-from tests.tui.emulator import Emulator
+from tests.support.soak import either
+from tests.support.terminal_emulator import Emulator
 
 from qtop.app.terminal.ansi import CERTAIN, PLAIN, Style, after, change
 from qtop.app.terminal.diff import SYNC_BEGIN, SYNC_END, Output

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.engine.direct import Direct
-from tests.tui.emulator import Emulator
-from tests.tui.looks import failure
+from tests.support.direct import Direct
+from tests.support.sample_data import failure
+from tests.support.terminal_emulator import Emulator
 
 from queuecore.address import parse_url
 
@@ -32,7 +32,7 @@ COLUMNS, LINES = 120, 30
 RUN = """
 import json, sys
 from pathlib import Path
-from qtop.app.app import QtopApp
+from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.app.terminal.diff import Output
 from queuecore.address import parse_url
 
@@ -44,9 +44,24 @@ def keep(self, data):
     return passed(self, data)
 
 Output.passed = keep
-app = QtopApp(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque", interval_s=0.25,
-    read_only=False, require=(), log_folder=Path(sys.argv[2]).parent / "log")
+app = QtopApp(ConsoleOptions(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque",
+    interval_s=0.25, read_only=False, log_folder=Path(sys.argv[2]).parent / "log"))
 app.run()
+"""
+#: Before it: while the console has a size in hand that it has just read, the terminal gets another
+#: one. `os.kill` returns when the signal is there.
+TWO_SIZES_AT_ONCE = """
+import fcntl, os, shutil, signal, struct, termios
+read = shutil.get_terminal_size
+
+def read_as_it_changes():
+    size = read()
+    if size == (120, 40):
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 50, 0, 0))
+        os.kill(os.getpid(), signal.SIGWINCH)
+    return size
+
+shutil.get_terminal_size = read_as_it_changes
 """
 QUEUES = (
     "mail",
@@ -77,10 +92,15 @@ class Terminal:
         os.write(self.fd, keys.encode())
 
     def resize(self, columns: int, lines: int) -> None:
-        for screen in (self.seen, self.painted):
-            screen.resize(lines, columns)
+        self.expect(columns, lines)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.process.send_signal(signal.SIGWINCH)
+
+    def expect(self, columns: int, lines: int) -> None:
+        """Take both for terminals of this size, which have lost all that was on them."""
+        for screen in (self.seen, self.painted):
+            screen.resize(lines, columns)
+            screen.erase_in_display(2)
 
     def until_both_show(self, text: str) -> None:
         """Read until this is seen, and all that is seen is what was painted."""
@@ -116,7 +136,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(redis_url: str, tmp_path: Path) -> Iterator[Terminal]:
+def terminal(redis_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    program = f"{getattr(request, 'param', '')}{RUN}"
     path = parse_url(redis_url).path
     assert path is not None
     with Direct(path) as direct:
@@ -131,7 +152,7 @@ def terminal(redis_url: str, tmp_path: Path) -> Iterator[Terminal]:
     fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     environment = {key: os.environ[key] for key in os.environ if key not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, redis_url, str(tmp_path / "written")],
+        [sys.executable, "-c", program, redis_url, str(tmp_path / "written")],
         stdin=follower,
         stdout=follower,
         stderr=follower,
@@ -182,9 +203,10 @@ def test_what_is_seen_is_what_was_painted_on_every_screen(terminal: Terminal) ->
 def test_after_a_change_of_size_and_after_ctrl_z_nothing_is_left_out(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.until_both_show("möwe")
-    for columns, lines in ((80, 24), (120, 40), (50, 10), (100, 30)):
+    # The last one: it was another size, and is as before when the console looks.
+    for columns, lines in ((80, 24), (120, 40), (50, 10), (100, 30), (100, 30)):
         terminal.resize(columns, lines)
-        terminal.until_both_show("too small" if columns == 50 else "möwe")
+        terminal.until_both_show("has 50x10" if columns == 50 else "möwe")
     terminal.press("\x1a")
     process = psutil.Process(terminal.process.pid)
     deadline_s = time.monotonic() + DEADLINE_S
@@ -197,6 +219,15 @@ def test_after_a_change_of_size_and_after_ctrl_z_nothing_is_left_out(terminal: T
         screen.reset()
     process.resume()
     terminal.until_both_show("möwe")
+
+
+@pytest.mark.parametrize("terminal", [TWO_SIZES_AT_ONCE], indirect=True)
+def test_of_two_changes_of_size_at_once_the_last_one_counts(terminal: Terminal) -> None:
+    terminal.press("2")
+    terminal.until_both_show("möwe")
+    terminal.resize(120, 40)
+    terminal.expect(50, 10)
+    terminal.until_both_show("has 50x10")
 
 
 def test_what_another_program_wrote_goes_away_on_ctrl_l(terminal: Terminal) -> None:

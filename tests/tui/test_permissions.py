@@ -1,8 +1,8 @@
 """Which actions a user's rights do not cover."""
 
 import pytest
-from tests.engine.direct import Direct
-from tests.scripts import SCRIPTS
+from tests.support.direct import Direct
+from tests.support.lua_scripts import SCRIPTS
 
 from qtop.keymap import keymap
 from qtop.systems.resque.connection import ACTION_SCRIPTS, LOCAL, commands, forbidden

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from tests.known import known
-from tests.tui.looks import FakeSource, queue, snapshot
+from tests.support.known import known
+from tests.support.polling import DEADLINE_S, Clock, run_until
+from tests.support.sample_data import FakeSource, queue, snapshot
 
 from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
 from qtop.systems.resque.connection import ResqueSystem, System
@@ -17,24 +18,6 @@ from resque.keys import Keys
 from resque.store import queues
 from resque.store.health import HealthReport
 from resque.store.snapshot import Snapshot
-
-DEADLINE_S = 10.0
-
-
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now_mono = 100.0
-        self.sleeps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now_mono
-
-    async def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now_mono += seconds
-        await asyncio.sleep(0)
 
 
 async def looks_of(
@@ -52,16 +35,6 @@ async def looks_of(
     poller = Poller(source, on_look, interval_s=interval_s, clock=clock, sleep=clock.sleep)
     await run_until(poller, enough)
     return seen[:number]
-
-
-async def run_until(poller: Poller, enough: asyncio.Event) -> None:
-    running = asyncio.create_task(poller.run())
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            await enough.wait()
-    finally:
-        running.cancel()
-        await asyncio.wait((running,))
 
 
 async def test_a_look_hands_over_the_snapshot_and_when_it_was_taken() -> None:

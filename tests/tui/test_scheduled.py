@@ -4,8 +4,8 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.tui.console import screen_text, until, until_shown
-from tests.tui.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
+from tests.support.console import screen_text, until, until_focused, until_shown
+from tests.support.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
 from textual.widgets import Input
 
 from qtop.systems.resque.connection import ResqueSystem
@@ -100,7 +100,7 @@ async def test_a_job_is_rescheduled_to_a_time_that_was_explained_first(redis: Sc
         await to_scheduled(pilot, "[1]")
         await pilot.press("m")
         await until_shown(pilot, "Reschedule 1 delayed job?")
-        await until(pilot, lambda: isinstance(pilot.app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"soon")
         await until_shown(pilot, "'soon' is no time")
         await pilot.press("enter")
@@ -120,7 +120,7 @@ async def test_leaving_the_question_for_a_time_changes_nothing(redis: Scheduled)
     async with on(redis).run_test(size=(100, 30)) as pilot:
         await to_scheduled(pilot, "[1]")
         await pilot.press("m")
-        await until(pilot, lambda: isinstance(pilot.app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"in 5m", "escape")
         await pilot.pause()
     assert [stamp for stamp, _ in await redis.parked()] == [str(LATER)]

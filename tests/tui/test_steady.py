@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.known import known
-from tests.tui.console import console, table_of, until, until_shown
-from tests.tui.looks import NOW, FakeSource, queue, snapshot, survey, worker
+from tests.support.console import console, table_of, until, until_shown
+from tests.support.known import known
+from tests.support.sample_data import NOW, FakeSource, queue, snapshot, survey, worker
 
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers

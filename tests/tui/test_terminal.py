@@ -5,14 +5,14 @@ import re
 import shlex
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.tui.looks import failure
-from tests.tui.pty_console import DEADLINE_S, LET_GO, RESTORED, Terminal, open_terminal
+from tests.support.pty_console import DEADLINE_S, LET_GO, RESTORED, Terminal, open_terminal
+from tests.support.sample_data import failure
+from tests.support.waiting import eventually
 
 from queuecore.exchange import single
 from queuecore.stores import Store
@@ -25,10 +25,10 @@ LEAVING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 RUN = """
 import sys
 from pathlib import Path
-from qtop.app.app import QtopApp
+from qtop.app.app import ConsoleOptions, QtopApp
 from queuecore.address import parse_url
-app = QtopApp(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque", interval_s=0.25,
-    read_only=False, require=(), log_folder=Path(sys.argv[2]))
+app = QtopApp(ConsoleOptions(parse_url(sys.argv[1]), url=sys.argv[1], namespace="resque",
+    interval_s=0.25, read_only=False, log_folder=Path(sys.argv[2])))
 app.run()
 sys.exit(app.return_code)
 """
@@ -345,7 +345,4 @@ def test_after_ctrl_z_and_fg_everything_is_painted_again(terminal: Terminal) -> 
 
 def until_stopped(terminal: Terminal) -> None:
     process = psutil.Process(terminal.process.pid)
-    deadline_s = time.monotonic() + DEADLINE_S
-    while process.status() != psutil.STATUS_STOPPED:
-        assert time.monotonic() < deadline_s, process.status()
-        time.sleep(0.01)
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the console is stopped")

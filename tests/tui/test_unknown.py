@@ -7,13 +7,21 @@ import dataclasses
 from typing import Any, Final
 
 import pytest
-from tests.known import known
-from tests.tui.console import console, screen_lines, screen_text, shows, until, until_shown
-from tests.tui.looks import FakeSource, failure, fleet, queue, snapshot, survey, worker
-from tests.tui.test_model import fleets
-from tests.tui.test_verdicts import judged
+from tests.support.console import (
+    console,
+    screen_lines,
+    screen_text,
+    shows,
+    until,
+    until_gone,
+    until_shown,
+)
+from tests.support.derived import fleets, judged
+from tests.support.known import known
+from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, survey, worker
 
 from qtop.app.app import QtopApp
+from qtop.monitor import row_text
 from qtop.monitor.drops import NO_DROPS
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.jobs import Durations
@@ -22,7 +30,6 @@ from qtop.monitor.rows import FleetRows, host_rows
 from qtop.monitor.series import SeriesRecorder
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.text import format
 from queuecore.values import replace
 from resque.errors import AuthRefused, Busy
 from resque.store.snapshot import Snapshot
@@ -140,22 +147,22 @@ def test_who_serves_a_queue_is_unknown_with_the_workers() -> None:
 def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
     one = queue("mail", None, problem=WHY)
     totals = fleets(well(queues=[one, queue("low", 7)]))[0].totals
-    assert (format.waiting(totals), format.jobs_waiting(totals)) == (
+    assert (row_text.waiting(totals), row_text.jobs_waiting(totals)) == (
         "7+",
         "at least 7 jobs waiting",
     )
     totals = fleets(well(queues=[one]))[0].totals
-    assert (format.waiting(totals), format.jobs_waiting(totals)) == (
+    assert (row_text.waiting(totals), row_text.jobs_waiting(totals)) == (
         "unknown",
         "unknown jobs waiting",
     )
     halves = [*(well().workers or ())[:1], *(without_records().workers or ())[1:]]
-    assert format.working(fleets(well(workers=halves))[0].totals) == "1+/2"
-    assert format.working(fleets(without_records())[0].totals) == "?/2"
+    assert row_text.working(fleets(well(workers=halves))[0].totals) == "1+/2"
+    assert row_text.working(fleets(without_records())[0].totals) == "?/2"
     [host] = host_rows(known(fleets(without_records())[0].workers))
     assert (host.workers, host.working, host.troubled) == (2, None, 0)
     ruby = [replace(each, has_heartbeat=False) for each in without_records().workers or ()]
-    assert format.working(fleets(well(workers=ruby))[0].totals) == "?/2"
+    assert row_text.working(fleets(well(workers=ruby))[0].totals) == "?/2"
     [host] = host_rows(known(fleets(well(workers=ruby))[0].workers))
     assert host.working is None
     [host] = host_rows(known(fleets(without_heartbeats())[0].workers))
@@ -320,7 +327,7 @@ async def test_a_server_that_answers_nothing_for_now_leaves_what_was_known_as_ol
         assert shows(app, "MASTERDOWN")
         assert shows(app, "2 Queues 7")
         await turn_to(app, pilot, fleet(), source)
-        await until(pilot, lambda: "no answer" not in screen_text(app), "an answer")
+        await until_gone(pilot, "no answer")
 
 
 def test_the_line_of_trouble_names_every_part_and_each_reason_once() -> None:

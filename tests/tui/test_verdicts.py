@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.tui.looks import NOW, failure, fleet, queue, snapshot, survey, worker
+from tests.support.derived import FINE, judged
+from tests.support.sample_data import NOW, failure, fleet, queue, snapshot, survey, worker
 
-from qtop.config.limits import Thresholds
 from qtop.monitor.incidents.incident import Incident, Link, troubles
 from qtop.monitor.incidents.queues import paused_by
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
@@ -24,26 +24,6 @@ from resque.store.failures import Failure, read
 from resque.store.health import HealthReport
 from resque.store.snapshot import Snapshot
 from resque.store.waiting_classes import WaitingClasses
-
-FINE = survey()
-
-
-def judged(
-    *looks: Snapshot,
-    every_s: float = 1.0,
-    found: HealthReport | None = FINE,
-    rtt_ms: float | None = 5.0,
-    thresholds: Thresholds | None = None,
-) -> tuple[Incident, ...]:
-    """The verdicts on the last of some looks."""
-    history, judge = RowBuilder(), IncidentRules(thresholds or Thresholds())
-    incidents: tuple[Incident, ...] = ()
-    for number, look in enumerate(looks):
-        at_mono = number * every_s
-        now = NOW + timedelta(seconds=at_mono)
-        fleet_rows = history.add(replace(look, server_time=now), at_mono)
-        incidents = judge.judge(fleet_rows, at_mono, survey=found, rtt_ms=rtt_ms)
-    return incidents
 
 
 def texts(incidents: Sequence[Incident]) -> list[str]:

@@ -1,7 +1,7 @@
 """The table keeps its cursor and its place while rows change under it."""
 
 import pytest
-from tests.tui.table_app import Queue, TableApp, WatchedTable, cursor_name, numbered, queues
+from tests.support.table_app import Queue, TableApp, WatchedTable, cursor_name, numbered, queues
 from textual import events
 from textual.pilot import Pilot
 

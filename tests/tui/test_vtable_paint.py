@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
-from tests.tui.table_app import COLUMNS, Queue, TableApp, WatchedTable, numbered, queues
+from tests.support.table_app import COLUMNS, Queue, TableApp, WatchedTable, numbered, queues
 
 from qtop.widgets.columns import Column, PlacedColumn, fit
 from qtop.widgets.table import Table

@@ -1,7 +1,7 @@
 """Marks stay on their rows, and the order does not change under a moving hand."""
 
 import pytest
-from tests.tui.table_app import Clock, Queue, TableApp, cursor_name, queues
+from tests.support.table_app import Clock, Queue, TableApp, cursor_name, queues
 
 from qtop.widgets.table_model import FREEZE_S, TableRows
 

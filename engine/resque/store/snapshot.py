@@ -51,7 +51,7 @@ class Snapshot:
 def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[Snapshot]:
     """Look at everything, once. `tails` are the `QueueState.tail` of the look before, by queue
     name; `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
-    failures read + jobs pushed since). Raises as `Looker.look`."""
+    failures read + jobs pushed since). Raises as `SnapshotReader.look`."""
     reading = yield from SnapshotReader(keys, failures_limit=failures_limit).look(tails)
     return at_once(reading)
 

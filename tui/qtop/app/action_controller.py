@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from qtop.actions.plan import Outcome, Plan, Plans, escalate
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
+from qtop.actions.request import PauseAll, Request, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
@@ -15,7 +16,9 @@ from qtop.local.import_check import ModuleMemory
 from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
 from qtop.screens import audit_text
+from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
+from qtop.systems.resque.actions import ResqueActions
 from qtop.systems.resque.connection import System
 from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.failures import FailurePlans
@@ -28,9 +31,6 @@ from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
 from queuecore.exchange import Operation
 from queuecore.times import wall_now
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class ActionController:
 
     def __init__(
         self,
-        app: QtopApp,
+        app: Console,
         source: System,
         local: LocalWorkers,
         require: Sequence[str],
@@ -60,17 +60,17 @@ class ActionController:
     ) -> None:
         self._app = app
         #: An action that looks for its jobs goes before searches in the background.
-        self.precedence: Final = ForegroundPriority()
+        self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
-        planning = app.keys, actor(), app.settings.undo_limits, app.state.policy.sign
-        self.plans = Plans(*planning)
-        self.failure_plans = FailurePlans(*planning)
-        self.job_plans = JobPlans(*planning)
-        self.delayed_plans = DelayedPlans(*planning)
+        operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
+        self.system = ResqueActions(app.keys, operator)
+        self.failure_plans = FailurePlans(app.keys, operator)
+        self.job_plans = JobPlans(app.keys, operator)
+        self.delayed_plans = DelayedPlans(app.keys, operator)
         self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = ActionRunner(
-            source, read_only=read_only, trouble=lambda: app.state.look.error
+            source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
         template = app.settings.values["worker_command"] or ""
         profile = app.settings.profile
@@ -97,7 +97,31 @@ class ActionController:
         if not self._refused():
             self._ask(plan, table)
 
-    def begin_after(self, what: str, look: Operation[T], plan: Callable[[T], Plan]) -> None:
+    def request(
+        self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
+    ) -> None:
+        """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
+        `looking` is shown while it is prepared, if that has to read anything."""
+        if self._refused():
+            return
+        steps = self.system.prepare(request)
+        try:
+            next(steps)
+        except StopIteration as end:
+            self._prepared(end.value, table)
+            return
+        steps.close()
+        self.begin_after(looking, self.system.prepare(request), lambda made: made)
+
+    def _prepared(self, made: Plan | Refusal, table: Table[Any] | None) -> None:
+        if isinstance(made, Refusal):
+            self._app.say(made.text, "warn")
+        else:
+            self._ask(made, table)
+
+    def begin_after(
+        self, what: str, look: Operation[T], plan: Callable[[T], Plan | Refusal]
+    ) -> None:
         """Look at what a plan is about, then make the plan and begin it."""
         if not self._refused():
             # In front at once: what is typed ahead must not be taken for other actions.
@@ -136,7 +160,7 @@ class ActionController:
         if is_paused is None:
             self._app.say("whether everything is paused is unknown: nothing was changed", "warn")
             return
-        self.begin(self.plans.pause_all(paused=not is_paused))
+        self.request(PauseAll(not is_paused))
 
     def undo(self) -> None:
         """Take back the last action of this console. One that is under way is stopped, and what it
@@ -148,15 +172,15 @@ class ActionController:
             self._refused()
         elif not self._actions.trails:
             self._app.say("nothing to take back: `qtop undo` knows earlier actions", "dim")
-        elif not self._refused():
-            self._ask(self.plans.undo(self._actions.trails[-1]), None)
+        else:
+            self.request(Undo.of(self._actions.trails[-1]))
 
     def undo_deed(self, deed: AuditEntry) -> None:
         """Take back an action that is on record, after a question, or say why that cannot be."""
         if deed.undo_left_s is None:
             self._app.say(" ".join(audit_text.consequence(deed)), "warn")
             return
-        self.begin(self.plans.undo(deed, "confirm", *audit_text.question(deed)))
+        self.request(Undo.of(deed, *audit_text.question(deed)))
 
     def ask_for_moment(self, choice: DelayedSelection, table: Table[Any] | None = None) -> None:
         """Ask until when to delay jobs, and do it."""
@@ -190,16 +214,20 @@ class ActionController:
         return None if why is None else Outcome(safe(why), "warn")
 
     async def _look_first(
-        self, what: str, look: Operation[T], plan: Callable[[T], Plan], cover: LookingDialog
+        self,
+        what: str,
+        look: Operation[T],
+        plan: Callable[[T], Plan | Refusal],
+        cover: LookingDialog,
     ) -> None:
         seen = await self._actions.preview(what, look)
-        if cover is not self._app.screen:
+        if not await cover.comes_to_front():
             return  # the question was left before it could be asked
         self._app.pop_screen()
         if isinstance(seen, Outcome):
             self._app.say(seen.text, seen.tone)
         else:
-            self._ask(plan(seen), None)
+            self._prepared(plan(seen), None)
 
     async def _search_first(
         self,
@@ -211,7 +239,7 @@ class ActionController:
     ) -> None:
         with self.precedence.ahead():
             seen = await self._actions.look(what, search(cover.tell))
-        if cover is not self._app.screen:
+        if not await cover.comes_to_front():
             return  # the question was left before it could be asked
         # Without its callback, which would cancel what runs here.
         self._app.pop_screen()
@@ -259,5 +287,5 @@ class ActionController:
         if table is not None and outcome.tone != "bad":
             table.clear_marks()
         app.look_now(after_deed=True)
-        if self._takes_back and outcome.trail is not None:
-            self._ask(self.plans.undo(outcome.trail, "confirm", f"It {outcome.text}."), None)
+        if self._takes_back and outcome.undoable is not None:
+            self.request(Undo.of(outcome.undoable, f"It {outcome.text}."))

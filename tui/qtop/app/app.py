@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from textual import events
 from textual.app import App
@@ -19,8 +22,8 @@ from textual.keys import _character_to_key
 from textual.screen import Screen
 from textual.timer import Timer
 
-from qtop.app import numbered
-from qtop.app.lifecycle import Lifeline
+from qtop.app.input_queue import Followed, InputQueue
+from qtop.app.lifecycle import Lifecycle, stdin_is_a_terminal
 from qtop.app.terminal.driver import AsciiDriver, TerminalDriver
 from qtop.config.settings import Settings
 from qtop.keymap import keymap
@@ -30,7 +33,7 @@ from qtop.monitor.incidents.incident import Link
 from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
-from qtop.screens.base import ConsoleScreen, ListScreen
+from qtop.screens.base import ConsoleScreen, ListScreen, RowsScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.systems.resque.connection import ResqueSystem, System, forbidden
 from qtop.widgets import theme
@@ -43,75 +46,183 @@ from resque.store.health import HealthReport
 from resque.store.strays import Strays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from textual.theme import Theme
 
     from qtop.app.action_controller import ActionController
-    from qtop.monitor.poller import Poller
-    from qtop.monitor.state import ConsoleState
-    from qtop.screens.links import Step
-    from qtop.systems.resque.connection import System
-    from resque.keys import Keys
 
+T = TypeVar("T")
 
-# What the settings make of the console before it shows anything: colours, keys, characters; and
-# the keys that change how it shows.
-
+#: How long the console waits at its end for workers that finish: what takes longer does so by
+#: itself.
+FINISH_S: Final = 2.0
+#: How long the result of an action can be read.
+WORD_STAYS_S: Final = 30.0
+#: What the keys for a faster and a slower display choose from.
 _INTERVALS_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_THEMES: Final = (theme.DARK, theme.LIGHT)
 
 
-class Habits(Lifeline):
-    """An app that knows its settings.
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """What a console is started with.
 
-    Args:
-        settings: What is in force.
-        log_folder: As for `Lifeline`.
-        terminal_is_there: As for `Lifeline`.
+    Attributes:
+        address: The Redis.
+        url: The same with its password, for the workers; never shown.
+        namespace: The prefix of Resque's keys.
+        interval_s: Seconds between two looks.
+        read_only: Change nothing.
+        log_folder: For logs of workers and reports of crashes; made when needed.
+        require: Modules with jobs, for workers started here.
+        workers: Lists of queues; a worker is started here for each.
+        settings: What else is in force.
     """
 
-    THEMES: ClassVar = {"dark": theme.DARK, "light": theme.LIGHT}
+    address: Address
+    url: str = field(repr=False)
+    namespace: str
+    interval_s: float
+    read_only: bool
+    log_folder: Path
+    require: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
 
-    if TYPE_CHECKING:
-        keys: Keys
-        state: ConsoleState
-        _poller: Poller | None
 
-        def say(self, text: str, tone: str = "") -> None: ...
-        def _show(self) -> None: ...
+class Step(NamedTuple):
+    """From which numbered screen to which one a link led, and which filter it set there."""
+
+    left: str
+    reached: str
+    filter: str
+
+
+def _action(action_id: str) -> str:
+    """What Textual runs for a key that works everywhere."""
+    place = action_id.removeprefix("show_")
+    return f"show('{place}')" if place in keymap.SCREENS else action_id
+
+
+def _maker(name: str) -> Callable[[], Screen[Any]]:
+    """What makes the screen that a digit shows. Its module is imported when it is first shown: each
+    costs some 20 ms, and the first frame must not wait for it."""
+
+    def make() -> Screen[Any]:
+        module = import_module(f"qtop.screens.{name}")
+        screen: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
+        return screen
+
+    return make
+
+
+def _load_the_rest() -> None:
+    """Import what the first frame did not wait for. Takes some 300 ms."""
+    from qtop.screens.fitting import load_screens
+
+    load_screens()
+    import_module("qtop.app.action_controller")
+
+
+class QtopApp(App[None]):
+    """The console on one Redis.
+
+    Args:
+        options: What it is started with.
+        source: Where looks come from and actions go; by default the Redis.
+        clock: Monotonic seconds.
+        sleep: Waits some seconds between two looks.
+        terminal_is_there: Asked every five seconds; when it is not, the console ends.
+    """
+
+    CSS_PATH = "qtop.tcss"
+    TITLE = "qtop"
+    ENABLE_COMMAND_PALETTE = False
+    DEFAULT_MODE = "overview"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        name: _maker(name) for name in keymap.SCREENS
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
+        for a in keymap.of({"everywhere"})
+    ]
 
     def __init__(
         self,
-        settings: Settings,
-        log_folder: Path,
-        terminal_is_there: Callable[[], bool] | None = None,
+        options: ConsoleOptions,
+        *,
+        source: System | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        terminal_is_there: Callable[[], bool] = stdin_is_a_terminal,
     ) -> None:
-        is_ascii = settings.values["ascii"]
-        super().__init__(log_folder, terminal_is_there, AsciiDriver if is_ascii else TerminalDriver)
-        self.settings = settings
+        self.settings = settings = options.settings
+        super().__init__(AsciiDriver if settings.values["ascii"] else TerminalDriver)
+        self._options = options
+        self._input = InputQueue(self)
+        self._lifecycle = Lifecycle(self, options.log_folder, terminal_is_there)
         self._styled_for: Theme | None = None
-        self._filter_memory: dict[str, list[str]] = {}
-        for each in self.THEMES.values():
+        self._filter_memory: dict[str, list[str]] = defaultdict(list)
+        self._set_up_looks()
+        self.address = options.address
+        self.keys = Keys(options.namespace)
+        self.clock = clock
+        self._sleep = sleep
+        self.last_word: tuple[str, str] = ("", "")
+        #: The page that the last result is for; None: every one.
+        self._word_page: ConsoleScreen | None = None
+        #: The links that were followed, for the way back.
+        self._steps: list[Step] = []
+        self._source = source
+        self._poller: Poller | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._strays: StrayWatch | None = None
+        self._searching: asyncio.Task[None] | None = None
+        self._actions: ActionController | None = None
+        self._has_begun = False
+        self._silence: Timer | None = None
+        self._second: Timer | None = None
+        self.local = LocalWorkers(
+            options.log_folder.with_name("local"),
+            address=str(options.address),
+            url=options.url,
+            namespace=options.namespace,
+            environ=os.environ,
+            on_change=self._show,
+        )
+        self.state = ConsoleState(
+            address=str(options.address),
+            namespace=options.namespace,
+            interval_s=options.interval_s,
+            read_only=options.read_only,
+            local=self.local,
+            local_host=socket.gethostname(),
+            clock=clock,
+            policy=UiPolicy(
+                production=settings.production, secrets=settings.redactor, rebound=settings.keys
+            ),
+            thresholds=settings.thresholds,
+        )
+
+    def _set_up_looks(self) -> None:
+        """Colours and keys, as the settings say."""
+        values = self.settings.values
+        for each in _THEMES:
             self.register_theme(each)
         if "TEXTUAL_THEME" not in os.environ:
-            self.theme = self.THEMES[settings.values["theme"]].name
-        self.set_keymap({name: ",".join(keys) for name, keys in settings.keys.items()})
+            self.theme = (theme.DARK if values["theme"] == "dark" else theme.LIGHT).name
+        self.set_keymap({name: ",".join(keys) for name, keys in self.settings.keys.items()})
+
+    # What Textual calls
 
     def run(self, **options: Any) -> None:
-        """Run until the end, in colours that the terminal has."""
+        """Run until the end, in colours that the terminal has. What asks to leave is heard from
+        here on; raises nothing that happens in the console. For the main thread."""
         if self.console.color_system == "standard":
             # Under the same names, each in the place of the other.
             for each in (theme.DARK_OF_16, theme.LIGHT_OF_16):
                 self.register_theme(each)
-        super().run(**options)
-
-    def policy(self) -> UiPolicy:
-        """How the console deals with people, before the server was asked."""
-        return UiPolicy(
-            production=self.settings.production,
-            secrets=self.settings.redactor,
-            rebound=self.settings.keys,
-        )
+        with self._lifecycle.signals:
+            super().run(**options)
 
     def refresh_css(self, animate: bool = True) -> None:
         """Parse the style sheets anew and style everything, if the theme is another one.
@@ -132,163 +243,67 @@ class Habits(Lifeline):
         name = action if isinstance(action, str) else action[1]
         refused = self.state.policy.forbidden.get(name.partition("(")[0].rpartition(".")[2])
         if refused is None:
-            return await App.run_action(self, action, *args, **options)
+            return await super().run_action(action, *args, **options)
         self.say(refused, "warn")
         return True
 
-    async def learn_permissions(self, source: System) -> None:
-        """Find out which keys the server would refuse. Where that cannot be known, none."""
-        with contextlib.suppress(StoreError):
-            found = await source.run(forbidden(self.keys))
-            self.state.policy = replace(self.state.policy, forbidden=found)
-            self._show()
+    async def on_event(self, event: events.Event) -> None:
+        """Pass keys on one after the other."""
+        await self._input.on_event(event)
 
-    def remembered_filters(self, place: str) -> list[str]:
-        """The filters used in a place, the newest last: to be added to."""
-        return self._filter_memory.setdefault(place, [])
+    async def on_followed(self, message: Followed) -> None:
+        """A key has been where it does something."""
+        await self._input.on_followed(message)
 
-    def toggle_freeze(self) -> None:
-        """Stop the display where it is, or let it go on."""
-        self.state.toggle_freeze()
-        # What was said of a frozen display is over.
-        self.say("")
-        self._show()
+    def on_mount(self) -> None:
+        """Paint first, connect after."""
+        self._lifecycle.watch()
+        self._second = self.set_interval(1.0, self._show, pause=True)
+        self.call_after_refresh(self._connect)
 
-    # Keys that work everywhere
+    def on_resize(self, event: events.Resize) -> None:
+        """Cover everything while the terminal is too small, and tell the driver: on a terminal of
+        another size nothing is where it was."""
+        covered = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(event.size) and not covered:
+            self.push_screen(TooSmallScreen())
+        elif covered and not is_too_small(event.size):
+            self.pop_screen()
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.resize(event.size)
+            if self._screen_stack and event.size == self.screen.outer_size:
+                # It had another size for a moment. Textual sees no change, and would paint nothing.
+                self.refresh(layout=True)
 
-    def action_faster(self) -> None:
-        """Look more often."""
-        self._set_interval(max((s for s in _INTERVALS_S if s < self.state.interval_s), default=0))
+    async def on_unmount(self) -> None:
+        """End the workers started here, and the connections."""
+        for task in (self._looking, self._searching):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,))
+        await self.local.close(FINISH_S)
+        if self._source is not None:
+            await self._source.close()
 
-    def action_slower(self) -> None:
-        """Look less often."""
-        self._set_interval(min((s for s in _INTERVALS_S if s > self.state.interval_s), default=60))
+    def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
+        """End, with status 1 if not another one is given and something has crashed."""
+        super().exit(result, return_code or self._lifecycle.status, message)
 
-    def _set_interval(self, interval_s: float) -> None:
-        self.state.interval_s = interval_s
-        if self._poller is not None:
-            self._poller.interval_s = self.state.interval_s
-        self._show()
-        self.say(f"a look every {self.state.interval_s:g} s")
+    def panic(self, *renderables: Any) -> None:
+        """End without showing anything of the error, but never without a word."""
+        self._lifecycle.note_crash(sys.exception() or RuntimeError())
+        self._return_code = 1
+        self._close_messages_no_wait()
 
-    def action_next_theme(self) -> None:
-        """Change between dark and light."""
-        names = [each.name for each in self.THEMES.values()]
-        now = names.index(self.theme) if self.theme in names else -1
-        self.theme = names[(now + 1) % len(names)]
+    def _handle_exception(self, error: Exception) -> None:
+        self._lifecycle.note_crash(error)
+        super()._handle_exception(error)
 
-    def action_reveal(self) -> None:
-        """Show secrets, or hide them again."""
-        policy = self.state.policy
-        if policy.secrets.hides_nothing:
-            self.say("nothing is hidden: the settings say redact = false", "dim")
-            return
-        self.state.policy = replace(policy, is_revealed=not policy.is_revealed)
-        self._show()
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()
 
-
-T = TypeVar("T")
-
-#: How long the console waits at its end for workers that finish: what takes longer does so by
-#: itself.
-FINISH_S: Final = 2.0
-#: How long the result of an action can be read.
-WORD_STAYS_S: Final = 30.0
-
-
-def _action(action_id: str) -> str:
-    """What Textual runs for a key that works everywhere."""
-    place = action_id.removeprefix("show_")
-    return f"show('{place}')" if place in keymap.SCREENS else action_id
-
-
-class QtopApp(Habits):
-    """The console on one Redis.
-
-    Args:
-        address: The Redis.
-        url: The same with its password, for the workers; never shown.
-        namespace: The prefix of Resque's keys.
-        interval_s: Seconds between two looks.
-        read_only: Change nothing.
-        require: Modules with jobs, for workers started here.
-        workers: Lists of queues; a worker is started here for each.
-        log_folder: For logs of workers and reports of crashes; made when needed.
-        source: Where looks come from; by default the Redis.
-        clock: Monotonic seconds.
-        sleep: Waits some seconds between two looks.
-        terminal_is_there: Asked every five seconds; when it is not, the console ends.
-        settings: What else is in force.
-    """
-
-    CSS_PATH = "qtop.tcss"
-    TITLE = "qtop"
-    ENABLE_COMMAND_PALETTE = False
-    DEFAULT_MODE = "overview"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = numbered.modes()
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(a.keys), _action(a.id), a.label, show=False, id=a.id)
-        for a in keymap.of({"everywhere"})
-    ]
-
-    def __init__(
-        self,
-        address: Address,
-        *,
-        url: str,
-        namespace: str,
-        interval_s: float,
-        read_only: bool,
-        require: Sequence[str],
-        log_folder: Path,
-        workers: Sequence[str] = (),
-        source: System | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        terminal_is_there: Callable[[], bool] | None = None,
-        settings: Settings | None = None,
-    ) -> None:
-        super().__init__(settings or Settings(), log_folder, terminal_is_there)
-        self.address = address
-        self.keys = Keys(namespace)
-        self.clock = clock
-        self._sleep = sleep
-        self.last_word: tuple[str, str] = ("", "")
-        #: The page that the last result is for; None: every one.
-        self._word_page: ConsoleScreen | None = None
-        #: The way that leads went, for the way back.
-        self.steps: list[Step] = []
-        self._first_workers = tuple(workers)
-        self._require = tuple(require)
-        self._source = source
-        self._read_only = read_only
-        self._poller: Poller | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._strays: StrayWatch | None = None
-        self._searching: asyncio.Task[None] | None = None
-        self._desk: ActionController | None = None
-        self._has_begun = False
-        self._silence: Timer | None = None
-        self._second: Timer | None = None
-        self.local = LocalWorkers(
-            log_folder.with_name("local"),
-            address=str(address),
-            url=url,
-            namespace=namespace,
-            environ=os.environ,
-            on_change=self._show,
-        )
-        self.state = ConsoleState(
-            address=str(address),
-            namespace=namespace,
-            interval_s=interval_s,
-            read_only=read_only,
-            local=self.local,
-            local_host=socket.gethostname(),
-            clock=clock,
-            policy=self.policy(),
-            thresholds=self.settings.thresholds,
-        )
+    def _print_error_renderables(self) -> None:
+        self._lifecycle.print_last_word()
 
     # State
 
@@ -357,21 +372,15 @@ class QtopApp(Habits):
         if self._second is not None:
             (self._second.resume if self.state.ages else self._second.pause)()
 
-    # Beginning and end
-
-    def on_mount(self) -> None:
-        """Paint first, connect after."""
-        self.watch_over_end()
-        self._second = self.set_interval(1.0, self._show, pause=True)
-        self.call_after_refresh(self._connect)
+    # Looking
 
     def _connect(self) -> None:
         if self._poller is not None:
             return
         if self._source is None:
-            self._source = ResqueSystem(self.address, self.keys, read_only=self._read_only)
-            if not self._read_only:
-                self.run_worker(self.learn_permissions(self._source), group="permissions")
+            self._source = ResqueSystem(self.address, self.keys, read_only=self._options.read_only)
+            if not self._options.read_only:
+                self.run_worker(self._learn_permissions(self._source), group="permissions")
         self._poller = Poller(
             self._source,
             self.on_look,
@@ -388,38 +397,27 @@ class QtopApp(Habits):
 
     async def _begin(self) -> None:
         """Load what the first frame and the first look did not wait for."""
-        await asyncio.to_thread(numbered.load)
-        if not self._read_only:
-            await self.actions.local.start_first(self._first_workers)
+        await asyncio.to_thread(_load_the_rest)
+        if not self._options.read_only:
+            await self.actions.local.start_first(self._options.workers)
+
+    async def _learn_permissions(self, source: System) -> None:
+        """Find out which keys the server would refuse. Where that cannot be known, none."""
+        with contextlib.suppress(StoreError):
+            found = await source.run(forbidden(self.keys))
+            self.state.policy = replace(self.state.policy, forbidden=found)
+            self._show()
 
     def _looking_ended(self, looking: asyncio.Task[None]) -> None:
         error = None if looking.cancelled() else looking.exception()
         if isinstance(error, Exception):
             self._handle_exception(error)
 
-    async def on_unmount(self) -> None:
-        """End the workers started here, and the connections."""
-        for task in (self._looking, self._searching):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
-        await self.local.close(FINISH_S)
-        if self._source is not None:
-            await self._source.close()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Cover everything while the terminal is too small."""
-        covered = isinstance(self.screen, TooSmallScreen)
-        if is_too_small(event.size) and not covered:
-            self.push_screen(TooSmallScreen())
-        elif covered and not is_too_small(event.size):
-            self.pop_screen()
-
     # Keys that work everywhere
 
     def action_show(self, name: Where) -> None:
         """Show one of the numbered screens itself, not what was opened from it."""
-        self.steps.clear()
+        self._steps.clear()
         if name != self.current_mode:
             self.switch_mode(name)
         while len(self.screen_stack) > 1:
@@ -438,11 +436,10 @@ class QtopApp(Habits):
     def action_palette(self) -> None:
         """Offer everything that can be done on the screen in front."""
         from qtop.screens.help import PaletteScreen
-        from qtop.screens.links import follow
 
         def chosen(action: Action | Link | None) -> None:
             if isinstance(action, Link):
-                self.run_worker(follow(self, action), group="lead")
+                self.run_worker(self.follow(action), group="lead")
             elif action is not None:
                 # Textual calls ? by its name, and hears it by no other.
                 key = action.keys[0]
@@ -450,7 +447,9 @@ class QtopApp(Habits):
 
         if isinstance(self.screen, ConsoleScreen):
             places = {*self.screen.PLACES, "everywhere"}
-            palette = PaletteScreen(places, read_only=self._read_only, policy=self.state.policy)
+            palette = PaletteScreen(
+                places, read_only=self._options.read_only, policy=self.state.policy
+            )
             self.push_screen(palette, chosen)
 
     async def action_quit(self) -> None:
@@ -460,20 +459,106 @@ class QtopApp(Habits):
         else:
             self.run_worker(self.actions.local.leave(), group="quit", exclusive=True)
 
+    def action_faster(self) -> None:
+        """Look more often."""
+        self._set_interval(max((s for s in _INTERVALS_S if s < self.state.interval_s), default=0))
+
+    def action_slower(self) -> None:
+        """Look less often."""
+        self._set_interval(min((s for s in _INTERVALS_S if s > self.state.interval_s), default=60))
+
+    def _set_interval(self, interval_s: float) -> None:
+        self.state.interval_s = interval_s
+        if self._poller is not None:
+            self._poller.interval_s = self.state.interval_s
+        self._show()
+        self.say(f"a look every {self.state.interval_s:g} s")
+
+    def action_next_theme(self) -> None:
+        """Change between dark and light."""
+        names = [each.name for each in _THEMES]
+        now = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(now + 1) % len(names)]
+
+    def action_reveal(self) -> None:
+        """Show secrets, or hide them again."""
+        policy = self.state.policy
+        if policy.secrets.hides_nothing:
+            self.say("nothing is hidden: the settings say redact = false", "dim")
+            return
+        self.state.policy = replace(policy, is_revealed=not policy.is_revealed)
+        self._show()
+
+    def action_repaint(self) -> None:
+        """Draw everything anew, whatever the terminal shows."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.resize(self.size)
+        self.refresh(layout=True)
+
     # What screens ask for
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the console was asked to leave, or leaves."""
+        return self._lifecycle.is_leaving
+
+    def remembered_filters(self, place: str) -> list[str]:
+        """The filters used in a place, the newest last: to be added to."""
+        return self._filter_memory[place]
+
+    def toggle_freeze(self) -> None:
+        """Stop the display where it is, or let it go on."""
+        self.state.toggle_freeze()
+        # What was said of a frozen display is over.
+        self.say("")
+        self._show()
 
     @property
     def actions(self) -> ActionController:
         """What carries out actions. There is one as soon as a key can be pressed."""
-        if self._desk is None:
+        if self._actions is None:
             from qtop.app.action_controller import ActionController
 
             self._connect()
             assert self._source is not None  # noqa: S101  connecting makes it
-            self._desk = ActionController(
-                self, self._source, self.local, self._require, read_only=self._read_only
+            self._actions = ActionController(
+                self,
+                self._source,
+                self.local,
+                self._options.require,
+                read_only=self._options.read_only,
             )
-        return self._desk
+        return self._actions
+
+    async def follow(self, link: Link) -> None:
+        """Show a numbered screen with the cursor on a row; where there is no such row, with the
+        filter set. The way back is remembered."""
+        left = self.current_mode
+        await self.switch_mode(link.place)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        screen = self.screen
+        if not isinstance(screen, RowsScreen):
+            return
+        screen.show(self.state.view())
+        screen.set_filter("")
+        found = link.key is not None and screen.table.move_to(link.key)
+        if not found:
+            screen.set_filter(link.filter)
+        if left != link.place:
+            self._steps.append(Step(left, link.place, screen.filter.text))
+        if not found and link.key is not None and not link.filter:
+            self.say("it is no longer there", "dim")
+
+    def way_back(self, filter_text: str) -> str | None:
+        """The numbered screen from which a link led to this one, once; None where none did, or
+        where another filter than the link's is set."""
+        step = self._steps[-1] if self._steps else None
+        if step is None or step.reached != self.current_mode:
+            return None
+        if filter_text not in ("", step.filter):
+            return None
+        return self._steps.pop().left
 
     def look_now(self, *, after_deed: bool = False) -> None:
         """Look again without waiting for the interval; after an action, at its record first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from textual import events
 from textual.app import App, ScreenStackError
@@ -32,17 +32,20 @@ class Followed(Message):
         super().__init__()
 
 
-class InputQueue(App[None]):
-    """An app in which a key is not passed on before the one ahead of it has done its work.
+class InputQueue:
+    """Passes no key on before the one ahead of it has done its work.
 
     Textual hands a key at once to the widget that has the focus, and learns only when it comes back
     from there what it does. Of keys that come together, as over a slow line, all would go to the
     widget that had the focus when the first one came: letters typed after `/` would act on the
     list, and keys typed after `enter` would go into the filter.
+
+    Args:
+        app: Gets the keys. It hands over its events (`on_event`) and `Followed` (`on_followed`).
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, app: App[None]) -> None:
+        self._app = app
         self._typed: deque[events.Key | events.Paste] = deque()
         self._number = 0
         self._follower: MessagePump | None = None
@@ -50,22 +53,22 @@ class InputQueue(App[None]):
         self._looked_after = 0
 
     async def on_event(self, event: events.Event) -> None:
-        """Keep what is typed until its turn comes; the rest is as ever."""
+        """Keep what is typed until its turn comes; pass all else on."""
         if not isinstance(event, events.Key | events.Paste):
-            await super().on_event(event)
+            await App.on_event(self._app, event)
             return
         if self._is_over:
             return
         with self._unless_over():
             if event.is_forwarded:
-                await super().on_event(event)
+                await App.on_event(self._app, event)
                 return
             if len(self._typed) < _MOST_TYPED:
                 self._typed.append(event)
             if self._follower is None:
                 await self._next()
             elif self._watch is None:
-                self._watch = self.set_interval(_LOOK_AFTER_S, self._look_after)
+                self._watch = self._app.set_interval(_LOOK_AFTER_S, self._look_after)
 
     async def on_followed(self, message: Followed) -> None:
         """Take the same way once more, or go on to the next key."""
@@ -83,7 +86,7 @@ class InputQueue(App[None]):
         self._looked_after = 0
         if self._typed:
             self._number += 1
-            await super().on_event(self._typed.popleft())
+            await App.on_event(self._app, self._typed.popleft())
             self._follow(_WAYS)
         elif self._watch is not None:
             self._watch.stop()
@@ -91,10 +94,10 @@ class InputQueue(App[None]):
 
     def _follow(self, ways: int) -> None:
         message = Followed(self._number, ways - 1)
-        self._follower = self.focused or self.screen
+        self._follower = self._app.focused or self._app.screen
         if not self._follower.post_message(message):
-            self._follower = self
-            self.post_message(message)
+            self._follower = self._app
+            self._app.post_message(message)
 
     async def _look_after(self) -> None:
         """A screen that is left takes with it what was on its way through it; one that is busy for
@@ -109,9 +112,9 @@ class InputQueue(App[None]):
 
     @property
     def _is_over(self) -> bool:
-        """Whether the console ends: what was typed ahead could only open screens that nobody
-        closes any more."""
-        return self._exit or not self.is_running
+        """Whether the console ends: what was typed ahead could only open screens that are never
+        closed."""
+        return self._app._exit or not self._app.is_running
 
     @contextmanager
     def _unless_over(self) -> Iterator[None]:
@@ -119,5 +122,5 @@ class InputQueue(App[None]):
         try:
             yield
         except ScreenStackError:
-            if self.children:
+            if self._app.children:
                 raise

@@ -4,21 +4,22 @@ was, and never with data on it."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
+import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
+from types import FrameType
 from typing import Any, Final, ParamSpec, TypeVar
 
-from textual import events
+from textual.app import App
 from textual.worker import WorkerFailed
 
 from qtop.app import crash
-from qtop.app.input_queue import InputQueue
-from qtop.app.leave_signals import LeaveSignals
-from qtop.app.terminal.driver import TerminalDriver
 
 # Threads that nobody waits for.
 
@@ -55,100 +56,134 @@ class UnwaitedThreads(ThreadPoolExecutor):
         """Return at once: there is nothing that has to be finished."""
 
 
+# Signals that ask the console to leave. None is lost, whatever the console does at that moment.
+
+NUMBERS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
+
+
+class LeaveSignals:
+    """Notes the signals that ask to leave, from `with` to its end, for the main thread.
+
+    asyncio would tell of a signal by a byte in the pipe that also wakes its loop for each key; the
+    byte is dropped where that pipe is full. Here the handler itself notes the signal. A pipe of
+    its own only wakes the loop, which is awake anyway while that pipe is full.
+    """
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self._before: dict[signal.Signals, Any] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leave: Callable[[], object] = _nothing
+        self._pipe: tuple[socket.socket, socket.socket] | None = None
+
+    def __enter__(self) -> LeaveSignals:
+        for number in NUMBERS:
+            self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pipe is not None:
+            signal.set_wakeup_fd(-1)
+            for end in self._pipe:
+                end.close()
+        for number, handler in self._before.items():
+            # None: it was not set by Python, and cannot be set by it.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def tell(self, loop: asyncio.AbstractEventLoop, leave: Callable[[], object]) -> None:
+        """Have `leave` called by the running loop at the first signal, also if that one has come
+        already."""
+        reader, writer = self._pipe = socket.socketpair()
+        for end in self._pipe:
+            end.setblocking(False)
+        loop.add_reader(reader, _drain, reader)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        self._leave = leave
+        self._loop = loop
+        if self.is_asked:
+            leave()
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        is_first, self.is_asked = not self.is_asked, True
+        if is_first and self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: so does the console
+                self._loop.call_soon_threadsafe(self._leave)
+
+
+def _drain(reader: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        reader.recv(4096)
+
+
+def _nothing() -> None:
+    pass
+
+
 WATCHDOG_S: Final = 5.0
 
 
-class Lifeline(InputQueue):
-    """An app that ends well.
+def stdin_is_a_terminal() -> bool:
+    """Whether there is a terminal to read keys from."""
+    return os.isatty(0)
+
+
+class Lifecycle:
+    """What brings an app to its end, and the last words of one that crashed.
 
     Args:
+        app: The app.
         log_folder: For reports of crashes; made when needed.
         terminal_is_there: Asked every five seconds; when it is not, the app ends.
-        driver: What draws on the terminal.
     """
 
     def __init__(
-        self,
-        log_folder: Path,
-        terminal_is_there: Callable[[], bool] | None = None,
-        driver: type[TerminalDriver] = TerminalDriver,
+        self, app: App[None], log_folder: Path, terminal_is_there: Callable[[], bool]
     ) -> None:
-        super().__init__(driver_class=driver)
+        self._app = app
         self._log_folder = log_folder
-        self._terminal_is_there = terminal_is_there or _stdin_is_a_terminal
+        self._terminal_is_there = terminal_is_there
         self._crash_word: str | None = None
-        self._signals = LeaveSignals()
-
-    def run(self, **options: Any) -> None:
-        """Run until the end. What asks to leave is heard from here on; raises nothing that happens
-        in the console. For the main thread."""
-        with self._signals:
-            super().run(**options)
+        #: Heard while the app runs within them.
+        self.signals: Final = LeaveSignals()
 
     @property
     def is_leaving(self) -> bool:
-        """Whether the console was asked to leave, or leaves."""
-        return self._exit or self._signals.is_asked
+        """Whether the app was asked to leave, or leaves."""
+        return self._app._exit or self.signals.is_asked
 
-    def watch_over_end(self) -> None:
+    @property
+    def status(self) -> int:
+        """The exit status, if the app gives no other one."""
+        return int(self._crash_word is not None)
+
+    def watch(self) -> None:
         """Begin to listen to signals and to watch the terminal, if there is a real one; from now on
         no call that blocks is waited for at the end."""
-        loop = asyncio.get_running_loop()
+        app, loop = self._app, asyncio.get_running_loop()
         loop.set_default_executor(UnwaitedThreads())
-        if self.is_headless:
+        if app.is_headless:
             return
-        self._signals.tell(loop, self.exit)
-        self.set_interval(WATCHDOG_S, self.check_terminal)
+        self.signals.tell(loop, app.exit)
+        app.set_interval(WATCHDOG_S, self.check_terminal)
         # After ctrl+z and fg the terminal is empty, and nothing has changed.
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Tell the driver: on a terminal of another size nothing is where it was."""
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.resize(event.size)
-
-    def action_repaint(self) -> None:
-        """Draw everything anew, whatever the terminal shows."""
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.resize(self.size)
-        self.refresh(layout=True)
+        app.app_resume_signal.subscribe(app, lambda _: app.refresh(layout=True))
 
     def check_terminal(self) -> None:
-        """End when the terminal is gone: nobody would ever press a key again."""
+        """End when the terminal is gone: no key can come any more."""
         if not self._terminal_is_there():
-            self.exit(return_code=1)
+            self._app.exit(return_code=1)
 
-    def _handle_exception(self, error: Exception) -> None:
-        """End with a short word; what happened goes to a file. Textual's own report prints the
+    def note_crash(self, error: BaseException) -> None:
+        """Write what happened to a file, the first time. Textual's own report would print the
         values of variables: job arguments, perhaps a password."""
-        self._note_crash(error.error if isinstance(error, WorkerFailed) else error)
-        super()._handle_exception(error)
-
-    def _note_crash(self, error: BaseException) -> None:
         if self._crash_word is None:
+            error = error.error if isinstance(error, WorkerFailed) else error
             report = crash.write_report(error, self._log_folder)
             where = f"; see {report}" if report else ""
             self._crash_word = f"qtop crashed ({type(error).__name__}){where}"
 
-    def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
-        """End, with status 1 if not another one is given and something has crashed."""
-        has_crashed = self._crash_word is not None
-        super().exit(result, return_code or int(has_crashed), message)
-
-    def panic(self, *renderables: Any) -> None:
-        """End without showing anything of the error, but never without a word."""
-        self._note_crash(sys.exception() or RuntimeError())
-        self._return_code = 1
-        self._close_messages_no_wait()
-
-    def _fatal_error(self) -> None:
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
+    def print_last_word(self) -> None:
+        """Say on stderr that the app has crashed, once."""
         if self._crash_word is not None:
             print(self._crash_word, file=sys.__stderr__)
             self._crash_word = None
-
-
-def _stdin_is_a_terminal() -> bool:
-    return os.isatty(0)

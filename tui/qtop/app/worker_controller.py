@@ -7,15 +7,16 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from qtop.actions.plan import Outcome, Plan, RunOperation, escalate
+from qtop.actions.plan import Outcome, Plan, escalate
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
 from qtop.local.launch import BadOrder, LaunchRequest
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
 from qtop.monitor.rows import WorkerRow
+from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog
 from qtop.screens.local import LogScreen
 from qtop.screens.start_dialog import StartDialog
@@ -24,14 +25,11 @@ from qtop.text.safe import counted, safe
 from queuecore import audit
 from queuecore.action_record import ActionRecord
 from queuecore.errors import QueueError
-from queuecore.exchange import Operation
+from queuecore.exchange import Operation, Steps, drive
 from resque.store import waiting_classes
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses
 from resque.store.workers import may_run_on
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
 
 #: What a press asks of the workers in these states, and what that means. Each press takes the
 #: first of these that finds any.
@@ -74,7 +72,7 @@ class LocalWorkerController:
 
     def __init__(
         self,
-        app: QtopApp,
+        app: Console,
         local: LocalWorkers,
         first: LaunchRequest,
         memory: ModuleMemory,
@@ -203,18 +201,16 @@ class LocalWorkerController:
     def _ask_to_stop(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
         states = {worker.key: worker.place.state for worker in workers}
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
+            yield from ()  # nothing is sent to Redis
             # What has gone on since the question needs no pressing any more.
             meant = [each for each in self._local.all if states.get(each.key) == each.place.state]
             return self._told(deed, meant, words)
 
-        async def carry_out() -> None:
-            outcome = await run(self._app.read)
-            self._app.say(outcome.text, outcome.tone, stays=True)
-
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._app.run_worker(carry_out(), group="desk")
+                outcome = drive(run(), lambda step: None)
+                self._app.say(outcome.text, outcome.tone, stays=True)
             else:
                 self._app.say("nothing was changed", "dim")
 

@@ -19,9 +19,10 @@ from qtop.commands.output import (
     tell_too_large,
 )
 from qtop.commands.unread import Unread
+from qtop.monitor.row_text import failure_class
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, JobSource, scan
-from qtop.text.format import failure_class, optional
+from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of
 from resque.store.failures import FAILED, Failure

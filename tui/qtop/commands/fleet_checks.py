@@ -26,9 +26,9 @@ from qtop.monitor.incidents.server_checks import (
     named,
 )
 from qtop.monitor.row_builder import RowBuilder
+from qtop.monitor.row_text import failure_class
 from qtop.monitor.rows import FleetRows
 from qtop.systems.resque.scheduled_search import args_of
-from qtop.text.format import failure_class
 from qtop.text.safe import count, counted
 from queuecore.errors import QueueError
 from resque.scheduler import listing

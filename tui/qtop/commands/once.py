@@ -1,4 +1,4 @@
-"""`qtop --once`: one look as text, for pipes, cron and people in a hurry."""
+"""`qtop --once`: the state of everything as text, for pipes and cron."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from qtop.commands.connection import Connection, Session
 from qtop.commands.lists import look, look_around
 from qtop.commands.output import counted, line, moment
 from qtop.commands.unread import Unread, note_unread
+from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.incidents.server import UNKNOWN
@@ -30,8 +31,8 @@ _WIDTH: Final = 120
 
 
 def print_once(connection: Connection) -> None:
-    """Print what is wrong, and one look at queues, workers and failures. Six round trips. Leaves
-    with status 3 when a part of that could not be read. Raises StoreError."""
+    """Print what is wrong, and queues, workers and failures. Six round trips. Exits with status 3
+    when a part of that could not be read. Raises StoreError."""
     unread = Unread()
     with connection.open() as session:
         found = _surveyed(session, unread)
@@ -48,8 +49,8 @@ def print_once(connection: Connection) -> None:
 
 
 def _surveyed(session: Session, unread: Unread) -> HealthReport:
-    """What there is to know beside the look. What the server does not tell about itself is no part
-    of the answer: not every one does."""
+    """The health report. Missing information about the server is not noted as unread: not every
+    server gives it."""
     try:
         found = look_around(session)
     except StoreError as error:
@@ -64,15 +65,15 @@ def _surveyed(session: Session, unread: Unread) -> HealthReport:
 def report(
     fleet: FleetRows, where: str, incidents: Sequence[Incident], width: int = _WIDTH
 ) -> Iterator[str]:
-    """The lines of a look: totals, what is wrong, queues, workers, failures; worst first. Rows of
-    tables are cut at `width`, sentences never."""
+    """The lines to print: totals, what is wrong, queues, workers, failures; worst first. Rows of
+    tables are cut at `width`, sentences are not."""
     totals = fleet.totals
     yield f"qtop  {safe(where)}  {fleet.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
     if totals.is_paused is None:
         paused = "  whether everything is paused is unknown"
     yield (
-        f"{format.jobs_waiting(totals)} in {how_many(totals.queues, 'queue')}, "
+        f"{row_text.jobs_waiting(totals)} in {how_many(totals.queues, 'queue')}, "
         f"{_working(totals)} working, {count(totals.failed)} failed{paused}"
     )
     yield ""
@@ -102,8 +103,8 @@ def _queues(fleet: FleetRows) -> Iterator[str]:
             "unknown" if row.depth is None else f"{row.depth:,}",
             format.duration(row.next_waits_s),
             count(row.serving),
-            count(None) if row.failed is None else format.queue_failed(row),
-            format.queue_state(row),
+            count(None) if row.failed is None else row_text.queue_failed(row),
+            row_text.queue_state(row),
         )
         for row in rows[:_QUEUES]
     ]
@@ -112,7 +113,7 @@ def _queues(fleet: FleetRows) -> Iterator[str]:
 
 
 def _trouble(row: QueueRow) -> tuple[bool, int]:
-    return not format.queue_state(row), -(row.depth or 0)
+    return not row_text.queue_state(row), -(row.depth or 0)
 
 
 def _workers(fleet: FleetRows) -> Iterator[str]:
@@ -121,9 +122,9 @@ def _workers(fleet: FleetRows) -> Iterator[str]:
         (
             safe(row.identity.text),
             row.condition,
-            format.heartbeat(row),
-            format.worker_elapsed(row),
-            format.worker_job(row),
+            row_text.heartbeat(row),
+            row_text.worker_elapsed(row),
+            row_text.worker_job(row),
         )
         for row in rows[:_WORKERS]
     ]
@@ -135,10 +136,10 @@ def _failures(fleet: FleetRows) -> Iterator[str]:
     table = [
         (
             moment(row.failure.failed_at),
-            format.failure_class(row.failure),
+            row_text.failure_class(row.failure),
             format.optional(row.failure.queue),
             format.optional(row.failure.exception),
-            format.failure_error(row.failure),
+            row_text.failure_error(row.failure),
         )
         for row in (fleet.failures or ())[:_FAILURES]
     ]

@@ -12,10 +12,11 @@ from qtop.commands.connection import Connection, connection_options, listing_opt
 from qtop.commands.lists import OF_QUEUES, look, tell
 from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
 from qtop.commands.unread import Unread, note_unread
+from qtop.monitor.row_text import queue_failed, queue_state
 from qtop.monitor.rows import QueueRow
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
-from qtop.text.format import duration, queue_failed, queue_state
+from qtop.text.format import duration
 from qtop.text.safe import count, safe
 from resque.store.ownership import Ownership
 

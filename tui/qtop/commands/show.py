@@ -26,7 +26,7 @@ from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, JobSource, scan
 from qtop.text.redact import Redactor
 from qtop.text.safe import pad
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import fields_of
 from resque.codec import Payload, decode_payload
 

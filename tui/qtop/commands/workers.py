@@ -12,6 +12,7 @@ from qtop.commands.lists import OF_WORKERS, look, tell
 from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
+from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, WorkerRow, unregistered_rows
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
@@ -96,9 +97,9 @@ def _cells(row: WorkerRow) -> tuple[str, ...]:
         safe(row.identity.text),
         row.condition,
         "" if record is None else format.optional(record.queue),
-        format.worker_job(row),
-        format.worker_elapsed(row),
-        format.heartbeat(row),
+        row_text.worker_job(row),
+        row_text.worker_elapsed(row),
+        row_text.heartbeat(row),
         "unknown" if row.processed is None else str(row.processed),
         "unknown" if row.failed is None else str(row.failed),
     )

@@ -9,11 +9,11 @@ from datetime import datetime
 from itertools import repeat
 from typing import Final
 
+from qtop.config.limits import SILENT_AFTER_S
 from qtop.monitor.drops import Drops, DropWatch
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
-    SILENT_AFTER_S,
     FleetRows,
     QueueRow,
     Totals,

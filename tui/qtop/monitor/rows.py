@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, get_args
 
+from qtop.config.limits import SILENT_AFTER_S
 from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
+from qtop.search.failure_groups import GroupKey, Reader
 from queuecore import times
 from resque.store import workers
 from resque.store.failures import Failure
@@ -31,9 +33,6 @@ Condition = Literal["dead?", "unregistered", "silent", "unknown", "working", "no
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
 """What a worker does, troubles first. `unregistered`: it holds a job and is on no register. Unknown
 is what Redis did not tell."""
-
-#: Two heartbeats are missing.
-SILENT_AFTER_S: Final = 120
 
 
 def condition(worker: WorkerState, silent_after_s: float = SILENT_AFTER_S) -> Condition:
@@ -71,7 +70,7 @@ class QueueRow(NamedTuple):
         serving: Workers that take from it and are not known to be dead.
         in_hand: Jobs of it that workers hold now.
         failed: Its failures among those that were read, which are all when `failed_is_all`.
-        falls: Where its depth fell by more than workers took, the oldest first.
+        drops: Where its depth fell by more than workers took, the oldest first.
         next_waits_s: How long the job that is next has waited, as of some seconds ago; None when
             it does not tell.
         others: Whose the queue is, if it is not Resque's alone: `Sidekiq's`, for example.
@@ -334,3 +333,50 @@ def _rows(records: Iterable[Stray], now: datetime) -> Iterator[WorkerRow]:
             None,
         )
         yield WorkerRow(state, "unregistered", now, False)
+
+
+# The newest failures in groups, for a glance: of all there are, `groups` tells.
+
+
+class NewestGroup(NamedTuple):
+    """Failures that are the same failure, among the newest: how many, and the newest of them."""
+
+    fingerprint: GroupKey
+    number: int
+    newest: FailureRow
+
+
+class GroupMemory:
+    """What makes each of the newest failures the same as others. Each entry is read once."""
+
+    def __init__(self) -> None:
+        self._reader = Reader()
+        self._known: dict[str, GroupKey] = {}
+
+    def note(self, rows: Sequence[FailureRow]) -> None:
+        """Read what is new among the newest failures, and forget the others. About 10 us a KB of
+        what is new."""
+        known, self._known = self._known, {}
+        for row in rows:
+            item = row.failure.item
+            mark = known.get(item.sha)
+            if mark is None:
+                cut: list[bytes | int] = [item.raw, item.size, item.sha.encode()]
+                mark = self._reader.read(cut if item.is_cut else item.raw).fingerprint
+            self._known[item.sha] = mark
+
+    def of(self, row: FailureRow) -> GroupKey:
+        """The fingerprint of a failure that was noted."""
+        return self._known[row.failure.item.sha]
+
+    def groups(self, rows: Sequence[FailureRow]) -> tuple[NewestGroup, ...]:
+        """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
+        the newest first. O(rows)."""
+        counts: dict[GroupKey, int] = {}
+        newest: dict[GroupKey, FailureRow] = {}
+        for row in rows:
+            mark = self.of(row)
+            counts[mark] = counts.get(mark, 0) + 1
+            newest.setdefault(mark, row)
+        found = [NewestGroup(mark, n, newest[mark]) for mark, n in counts.items()]
+        return tuple(sorted(found, key=lambda group: -group.number))

@@ -17,9 +17,8 @@ from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import FleetRows, WorkerRow, unregistered_rows
+from qtop.monitor.rows import FleetRows, NewestGroup, WorkerRow, unregistered_rows
 from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
-from qtop.search.failure_groups import NewestGroup
 from qtop.text.redact import OPEN, Redactor
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once
@@ -76,9 +75,9 @@ class Insights(NamedTuple):
     """What Overview and History show beside the rows.
 
     Attributes:
-        verdicts: What is wrong, the worst first; none before the first look was judged.
+        incidents: What is wrong, the worst first; none before the first look was judged.
         groups: The newest failures in groups.
-        courses: The course of the totals over the last minutes.
+        series_now: The course of the totals over the last minutes.
         trend: Their course since the console began.
         facts: What the server tells about itself; None while that is not known.
         unregistered: Workers that hold jobs and are on no register.
@@ -101,7 +100,7 @@ class ViewState:
     """All that a screen shows, at one moment.
 
     Attributes:
-        board: The rows; None before the first look. Not the newest when frozen.
+        fleet: The rows; None before the first look. Not the newest when frozen.
         look: The newest look.
         now_mono: The moment, on the clock of the looks.
         rtt_ms: What a look costs, evened out over the last ones.
@@ -110,8 +109,8 @@ class ViewState:
         newest: When the newest look was taken, by the server's clock: later than the board when
             frozen.
         is_unanswered: Redis does not answer now, whatever is frozen.
-        manner: What is hidden and which keys do something.
-        glance: What is wrong, and how it came about; of the same look as the rows.
+        policy: What is hidden and which keys do something.
+        insights: What is wrong, and how it came about; of the same look as the rows.
     """
 
     address: str
@@ -156,7 +155,7 @@ class ConsoleState:
         local: The workers started here.
         local_host: What they call this machine.
         clock: Monotonic seconds, those of the looks.
-        manner: How the console deals with people; may be replaced.
+        policy: How the console deals with people; may be replaced.
         thresholds: From when on something is wrong.
     """
 
@@ -231,7 +230,7 @@ class ConsoleState:
         return self.look.error is not None or self._local.ages
 
     def take(self, look: PollResult) -> None:
-        """Take in a look, also a failed one. Cost: see `History.add` and `Judge.judge`."""
+        """Take in a look, also a failed one. Cost: see `RowBuilder` and `IncidentRules`."""
         at_once(self.taking(look))
 
     def taking(self, look: PollResult) -> Slices[None]:
@@ -257,7 +256,7 @@ class ConsoleState:
             self._rtt_ms = before_ms + (rtt_ms - before_ms) * _NEW_RTT_WEIGHT
 
     def take_survey(self, survey: HealthReport) -> None:
-        """Take in what was found out beside the looks. Cost: see `Judge.judge`."""
+        """Take in what was found out beside the looks. Cost: see `IncidentRules`."""
         self.surveyed = survey.with_strays(*self._strays)
         self._history.note_fronts(survey.fronts)
         if survey.ownership is not None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from qtop.text.format import both_times, number
 from qtop.text.safe import ago, safe
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.audit import AuditEntry
 
 _MOVES_ON: Final = frozenset({"requeue", "move", "edit", "enqueue", "run now", "reschedule"})

@@ -15,6 +15,7 @@ from qtop.keymap import keymap
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
+from qtop.screens.console import Console
 from qtop.screens.frame import FrontScreen
 from qtop.search import filter_language
 from qtop.search.fields import Subject
@@ -23,12 +24,8 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.filter_input import FilterInput
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine, TextView
-from resque.store.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
-
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextView
 
 #: Terminals drop longer clipboards, or the connection.
 MOST_COPIED: Final = 74_000
@@ -61,7 +58,7 @@ class ConsoleScreen(FrontScreen[None]):
     if TYPE_CHECKING:
         # Textual declares it as any app.
         @property
-        def app(self) -> QtopApp: ...  # type: ignore[override]
+        def app(self) -> Console: ...  # type: ignore[override]
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +95,7 @@ class ConsoleScreen(FrontScreen[None]):
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
         for table in self.query(Table):
-            table.veil(view.policy.redactor.text)
+            table.redact_with(view.policy.redactor.text)
         self.show_view(view)
 
     def say(self, text: str, tone: str = "") -> None:
@@ -180,7 +177,7 @@ class ListScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self.table: Table[Any] = self.make_table()
-        self._seen: Snapshot | None = None
+        self._seen: object | None = None
         #: When what is listed was read, where that is later than what is frozen.
         self.late: datetime | None = None
         place = listed_in(type(self))
@@ -384,8 +381,7 @@ class MainScreen(MainKeys, RowsScreen):
 
     def action_clear_filter(self) -> None:
         """Back to where a lead came from, or show everything again."""
-        # Imported here: it knows this module.
-        from qtop.screens.links import go_back
-
-        if not go_back(self.app, self):
-            self.set_filter("")
+        back = self.app.way_back(self.filter.text)
+        self.set_filter("")
+        if back is not None:
+            self.app.switch_mode(back)

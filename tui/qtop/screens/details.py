@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from qtop.monitor import row_text
 from qtop.monitor.rows import WorkerRow
 from qtop.systems.resque.scheduled_search import DueRow, ScheduleRow, timing
 from qtop.text import backtraces, format
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import safe, safe_lines
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 from queuecore.windows import Item
 from resque.codec import Payload, decode_payload
@@ -31,7 +32,7 @@ def failure_lines(
     """Everything in an entry of the failures, without what `redactor` hides; its age at `now`, and
     how many are `alike`, if that is known."""
     entry = failure
-    yield TextLine(format.failure_class(entry), "title")
+    yield TextLine(row_text.failure_class(entry), "title")
     if entry.problem is not None:
         yield TextLine(safe(entry.problem), "bad", "unreadable")
     else:
@@ -87,7 +88,7 @@ def worker_lines(
     yield TextLine(safe(row.identity.text), "title")
     bad = "bad" if row.condition in ("dead?", "unregistered", "silent") else ""
     yield TextLine(_condition(row), bad, "state")
-    yield TextLine(format.worker_queues(row), "", "queues")
+    yield TextLine(row_text.worker_queues(row), "", "queues")
     yield TextLine(format.both_times(row.started), "", "started")
     yield TextLine(format.number(row.processed), "", "processed")
     yield TextLine(format.number(row.failed), "", "failed")
@@ -105,7 +106,7 @@ def worker_lines(
     yield TextLine(format.optional(record.queue), "", "queue")
     yield TextLine(format.both_times(record.run_at), "", "since")
     usual = "" if usual_s is None else f"; {format.duration(max(1.0, usual_s))} is usual"
-    yield TextLine(f"{format.worker_elapsed(row)}{usual}", "", "for")
+    yield TextLine(f"{row_text.worker_elapsed(row)}{usual}", "", "for")
     if record.problem is not None:
         yield TextLine(safe(record.problem), "bad", "problem")
     yield from _arguments(record.class_name, record.args, redactor)
@@ -177,7 +178,7 @@ def schedule_lines(
 def _condition(row: WorkerRow) -> str:
     if row.has_heartbeat is None:
         return "unknown: the heartbeats could not be read"
-    beat = format.heartbeat(row)
+    beat = row_text.heartbeat(row)
     last = f"last heartbeat {beat} ago"
     if row.heartbeat_age_s is None:
         last = "when its last heartbeat was cannot be read"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
 from textual import events, on
@@ -17,16 +18,13 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.actions.plan import Plan
+from qtop.screens.console import Console
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import ALLOWED, BadMoment, parse_moment
 from qtop.search.selection import JobSource
 from qtop.text.format import both_times, due_in
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.filter_input import FigureField, InputField
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
-
 
 ResultT = TypeVar("ResultT")
 
@@ -115,6 +113,26 @@ class LookingDialog(Dialog[None]):
 
     def __init__(self, what: str) -> None:
         super().__init__(what, ("…",))
+        self._has_moved = asyncio.Event()
+
+    def on_screen_resume(self) -> None:
+        """Come to the front."""
+        self._has_moved.set()
+
+    def on_unmount(self) -> None:
+        """End."""
+        self._has_moved.set()
+
+    async def comes_to_front(self) -> bool:
+        """Wait until this is in front, where a terminal that is too small shows something else.
+
+        Returns:
+            Whether it is; False when it has been left.
+        """
+        while not self.is_active and self in self.app.screen_stack:
+            self._has_moved.clear()
+            await self._has_moved.wait()
+        return self.is_active
 
     def compose_buttons(self) -> Iterable[Button]:
         """Cancel."""
@@ -322,7 +340,7 @@ class QueueDialog(Dialog[str | None]):
 # Asks to which queue jobs are to go.
 
 
-def ask_for_queue(app: QtopApp, source: JobSource, title: str, move: Callable[[str], None]) -> None:
+def ask_for_queue(app: Console, source: JobSource, title: str, move: Callable[[str], None]) -> None:
     """Ask for a queue other than the one the jobs are in, and go on with its name."""
 
     def chosen(queue: str | None) -> None:

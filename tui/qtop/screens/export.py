@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, TextIO
+from typing import Final, Protocol, TextIO
 
 from textual import on
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
+from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
 from qtop.search.list_walk import Walk, walk
 from qtop.search.selection import Hit, JobSource
@@ -25,10 +26,6 @@ from queuecore import windows
 from queuecore.bulk import JobRef
 from queuecore.errors import StoreError
 from queuecore.windows import Item, whole
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
-
 
 # The question into which file jobs are to be written, and which.
 
@@ -137,7 +134,7 @@ def _here() -> Path:
 
 
 async def export(
-    app: QtopApp,
+    app: Console,
     chosen: Sequence[ExportEntry] | ExportSearch,
     everything: ExportSearch | None,
     source: JobSource,
@@ -180,7 +177,7 @@ class Writer:
     """Writes items of one list to a file, whole, whatever their size."""
 
     def __init__(
-        self, app: QtopApp, file: TextIO, source: JobSource, *, with_secrets: bool
+        self, app: Console, file: TextIO, source: JobSource, *, with_secrets: bool
     ) -> None:
         self._app = app
         self._file = file

@@ -217,8 +217,8 @@ class FailedScreen(EntriesScreen):
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows of both tables are hidden."""
-        self._groups_table.veil(view.policy.redactor.text)
-        self._entries_table.veil(view.policy.redactor.text)
+        self._groups_table.redact_with(view.policy.redactor.text)
+        self._entries_table.redact_with(view.policy.redactor.text)
         super().show(view)
 
     # Looking

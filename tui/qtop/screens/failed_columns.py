@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from qtop.monitor import row_text
 from qtop.monitor.rows import FailureRow, age_at
 from qtop.screens.paging import PagedTable
 from qtop.search.failure_groups import TREND_HOURS, FailureGroup
@@ -24,16 +25,16 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
         align="right",
         sort_key=lambda r: r.age_s,
     ),
-    Column("time", "failed", 10, format.failed_at, priority=30, style="dim"),
+    Column("time", "failed", 10, row_text.failed_at, priority=30, style="dim"),
     Column(
         "class",
         "class",
         16,
-        lambda r: format.failure_class(r.failure),
+        lambda r: row_text.failure_class(r.failure),
         flex=2,
         priority=100,
         style=lambda r: "warn" if r.failure.problem else None,
-        sort_key=lambda r: format.failure_class(r.failure),
+        sort_key=lambda r: row_text.failure_class(r.failure),
     ),
     Column(
         "exception",
@@ -49,20 +50,20 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
         "error",
         "error",
         14,
-        lambda r: format.failure_error(r.failure),
+        lambda r: row_text.failure_error(r.failure),
         flex=4,
         priority=85,
-        sort_key=lambda r: format.failure_error(r.failure),
+        sort_key=lambda r: row_text.failure_error(r.failure),
     ),
     # What tells the failures of a group apart, more often than not.
     Column(
         "args",
         "args",
         14,
-        lambda r: format.failure_args(r.failure),
+        lambda r: row_text.failure_args(r.failure),
         flex=3,
         priority=35,
-        sort_key=lambda r: format.failure_args(r.failure),
+        sort_key=lambda r: row_text.failure_args(r.failure),
     ),
     Column(
         "queue",

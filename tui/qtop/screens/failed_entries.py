@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from textual.widget import Widget
 
-from qtop.actions.plan import Plan, look_at
+from qtop.actions.plan import Plan
+from qtop.actions.request import Clear
 from qtop.keymap.keymap import Sign
 from qtop.monitor.rows import FailureRow, failure_rows
 from qtop.monitor.state import ViewState
@@ -183,12 +184,7 @@ class FailedActions(MainScreen):
 
     def action_clear_failures(self) -> None:
         """Ask whether to delete all failures of the list."""
-        keys, name = self.app.keys, self.within.list_name
-        self.app.actions.begin_after(
-            "looking at the failures",
-            look_at(failures.extent(keys, name), failures.list_key(keys, name)),
-            lambda seen: self.app.actions.failure_plans.clear(seen, name),
-        )
+        self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
 
 
 #: Entries of one page that is read from Redis.

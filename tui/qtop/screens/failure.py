@@ -17,7 +17,7 @@ from qtop.search import failure_groups
 from qtop.search.failure_groups import FailureGroups
 from qtop.search.selection import JobSource
 from qtop.text.safe import safe
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore import windows
 from queuecore.errors import StoreError
 from resque.store import failures

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
-from qtop.app import numbered
 from qtop.config.file import BadSettings
 from qtop.config.settings import Settings
 from qtop.keymap import keymap
@@ -15,9 +15,15 @@ from qtop.screens.base import ConsoleScreen, ListScreen, listed_in
 from qtop.widgets.columns import Column, arranged
 
 
+def load_screens() -> None:
+    """Import all that a digit shows, and the help."""
+    for name in (*keymap.SCREENS, "help"):
+        import_module(f"qtop.screens.{name}")
+
+
 def screens() -> Iterator[type[ConsoleScreen]]:
     """All pages of the console."""
-    numbered.load()
+    load_screens()
     waiting: list[type[ConsoleScreen]] = [ConsoleScreen]
     while waiting:
         page = waiting.pop()

@@ -50,7 +50,7 @@ def is_too_small(size: Size) -> bool:
     return size.width < MIN_SIZE.width or size.height < MIN_SIZE.height
 
 
-class TooSmallScreen(ModalScreen[None]):
+class TooSmallScreen(FrontScreen[None], ModalScreen[None]):
     """Covers everything until the terminal has grown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,6 +60,11 @@ class TooSmallScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One sentence."""
         yield Static(self._sentence(), markup=False)
+
+    def on_screen_resume(self) -> None:
+        """Leave, where the terminal has grown while a question was in front of this."""
+        if not is_too_small(self.app.size):
+            self.dismiss()
 
     def on_resize(self, event: events.Resize) -> None:
         """Say the new size."""

@@ -8,8 +8,9 @@ from typing import Final
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Where
 from qtop.monitor.incidents.incident import troubles
+from qtop.monitor.row_text import waiting, working
 from qtop.monitor.state import UiPolicy, ViewState
-from qtop.text.format import NOTHING, fallen, number, partly, rate, waiting, working
+from qtop.text.format import NOTHING, fallen, number, partly, rate
 from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Span
 

@@ -25,7 +25,7 @@ from qtop.text.safe import pad, safe
 from qtop.widgets.columns import Column
 from qtop.widgets.filter_input import InputField
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 
 _KEY_CELLS = 16
 _USUAL = UiPolicy()
@@ -194,7 +194,7 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
     Args:
         places: Where the keys work that are offered.
         read_only: Leave out what changes something.
-        manner: Which keys do it, and what the server refuses.
+        policy: Which keys do it, and what the server refuses.
     """
 
     AUTO_FOCUS = "Input"

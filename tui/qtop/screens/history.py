@@ -9,6 +9,7 @@ from textual import events
 from textual.widget import Widget
 
 from qtop.keymap.keymap import Where
+from qtop.monitor import row_text
 from qtop.monitor.rows import Totals
 from qtop.monitor.series import STEP_S, Trend, Values, fewer
 from qtop.monitor.state import ViewState
@@ -21,7 +22,7 @@ from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
@@ -44,7 +45,7 @@ def trend_lines(trend: Trend, totals: Totals | None, width: int) -> list[TrendLi
     rates = (None, None) if totals is None else (totals.processed_per_s, totals.failed_per_s)
     return [
         (heading, [Span(f"  each bar the highest of {step} ", "dim", 50)]),
-        _line("waiting", format.waiting(totals), trend.waiting, room, "accent", _count),
+        _line("waiting", row_text.waiting(totals), trend.waiting, room, "accent", _count),
         _line("done/s", format.rate(rates[0]), trend.processed_per_s, room, "accent", format.rate),
         _line("failed/s", format.rate(rates[1]), trend.failed_per_s, room, "bad", format.rate),
     ]
@@ -219,7 +220,7 @@ class HistoryScreen(MainScreen):
 class ActionScreen(TextScreen):
     """One action with everything that is on record of it."""
 
-    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "deed")
+    PLACES: ClassVar[tuple[Where, ...]] = ("texts", "action")
     TAB: ClassVar[Where] = "history"
     BINDINGS = bindings(PLACES)
 

@@ -13,12 +13,12 @@ from textual.worker import WorkType
 
 from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
+from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ViewState
 from qtop.screens import details, frame_texts, queue_bars
 from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
-from qtop.screens.links import follow, to_serving
 from qtop.screens.paging import PagedTable, marks_spans, with_marks
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
@@ -42,7 +42,7 @@ from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, figure
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore import windows
 from queuecore.errors import StoreError
 
@@ -233,7 +233,7 @@ class JobActions(RowsScreen):
         fleet, name = self.app.state.view().fleet, self.source.name
         rows = (fleet.queues or ()) if fleet is not None else ()
         serving = next((row.serving for row in rows if row.name == name), None)
-        await follow(self.app, to_serving(name, serving))
+        await self.app.follow(to_serving(name, serving))
 
     # The chosen ones
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from qtop.local.state_file import DONE
-from qtop.local.usage import LocalGroupRow, LocalRow, LocalWorkerRow
+from qtop.monitor import row_text
+from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow
 from qtop.text import format
 from qtop.text.safe import ago, safe
 from qtop.widgets.columns import ToneOf
@@ -91,7 +92,7 @@ def job(row: LocalRow) -> str:
         # Of our own worker the path of the interpreter would be all that there is room for.
         _, _, own = shown.partition(" -m qtop worker ")
         return f"qtop worker {own}" if own else shown
-    does = reason(row) if row.seen is None else format.worker_job(row.seen)
+    does = reason(row) if row.seen is None else row_text.worker_job(row.seen)
     return "; ".join(part for part in (problems(row), does) if part)
 
 
@@ -118,7 +119,7 @@ def elapsed(row: LocalRow) -> str:
     return (
         ""
         if isinstance(row, LocalGroupRow) or row.seen is None
-        else format.worker_elapsed(row.seen)
+        else row_text.worker_elapsed(row.seen)
     )
 
 

@@ -12,15 +12,14 @@ from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from qtop.keymap.keymap import Where
+from qtop.keymap.keymap import SCREENS, Where
+from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident, Link, Severity
-from qtop.monitor.rows import QueueRow, WorkerRow
+from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import ListScreen, MainKeys, TextScreen, bindings
-from qtop.screens.links import follow
 from qtop.screens.queues import COLUMNS
-from qtop.search.failure_groups import NewestGroup
 from qtop.search.filter_language import term
 from qtop.text import format
 from qtop.text.format import area, both_times
@@ -28,7 +27,7 @@ from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 
 # One verdict: the whole sentence, and what to do.
@@ -193,12 +192,12 @@ JOBS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=60,
         style=lambda r: "bad" if r.condition == "dead?" else "warn",
     ),
-    Column("worker", "on", 12, format.worker_place, 1, priority=80, style="dim", tail=":"),
+    Column("worker", "on", 12, row_text.worker_place, 1, priority=80, style="dim", tail=":"),
 )
 
 FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
     Column("number", "failed", 6, lambda g: format.number(g.number), priority=90, align="right"),
-    Column("class", "class", 12, lambda g: format.failure_class(g.newest.failure), 2, priority=100),
+    Column("class", "class", 12, lambda g: _class(g), 2, priority=100),
     Column("error", "error", 12, lambda g: _error(g), 3, priority=95, style="bad"),
     Column(
         "last",
@@ -218,11 +217,15 @@ def _job(row: WorkerRow) -> str:
     return "" if record is None else format.job_class(record.class_name, record.args)
 
 
+def _class(group: NewestGroup) -> str:
+    return row_text.failure_class(group.newest.failure)
+
+
 def _error(group: NewestGroup) -> str:
     failure = group.newest.failure
     if failure.exception is None:
-        return format.failure_error(failure)
-    return f"{format.exception_name(failure.exception)}: {format.failure_error(failure)}"
+        return row_text.failure_error(failure)
+    return f"{format.exception_name(failure.exception)}: {row_text.failure_error(failure)}"
 
 
 def verdict_rows(view: ViewState) -> list[VerdictRow]:
@@ -339,7 +342,7 @@ class OverviewScreen(MainKeys, ListScreen):
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows are hidden."""
         for table in self.parts:
-            table.veil(view.policy.redactor.text)
+            table.redact_with(view.policy.redactor.text)
         super().show(view)
 
     def show_view(self, view: ViewState) -> None:
@@ -358,7 +361,7 @@ class OverviewScreen(MainKeys, ListScreen):
         self.jobs.empty_text = _none_runs(view)
         self.jobs.set_rows(longest(fleet.workers or ()) if fleet else ())
         self.failures.empty_text = frame_texts.empty_word(view, "failed jobs", "", "failures")
-        self.failures.label("number", format.failed_label(fleet))
+        self.failures.label("number", row_text.failed_label(fleet))
         self.failures.set_rows(insights.groups)
         self._show_charts(view)
 
@@ -375,7 +378,7 @@ class OverviewScreen(MainKeys, ListScreen):
         height = _TALL_LINES if self.size.height >= _HIGH else 1
         width = self._charts[0].size.width - _FIGURE_CELLS
         shown = (
-            ("waiting", format.waiting(totals), series_now.waiting, ""),
+            ("waiting", row_text.waiting(totals), series_now.waiting, ""),
             (
                 "done/s",
                 format.rate(totals.processed_per_s if totals else None),
@@ -446,20 +449,15 @@ class OverviewScreen(MainKeys, ListScreen):
         """Go where more is told about the row."""
         row = event.row
         if event.table is self.queues:
-            await self.follow(Link("queues", row.name))
+            await self.app.follow(Link("queues", row.name))
         elif event.table is self.jobs:
-            await self.follow(Link("workers", row.identity.text))
+            await self.app.follow(Link("workers", row.identity.text))
         elif event.table is self.failures:
-            await self.follow(_lead_of(row))
-        elif row.incident.lead is not None and row.incident.lead.place in self.app.MODES:
-            await self.follow(row.incident.lead)
+            await self.app.follow(_lead_of(row))
+        elif row.incident.lead is not None and row.incident.lead.place in SCREENS:
+            await self.app.follow(row.incident.lead)
         else:
             self.app.push_screen(IncidentScreen(row.incident))
-
-    async def follow(self, lead: Link) -> None:
-        """Show a numbered screen with the cursor on a row; where there is no such row, with the
-        filter set."""
-        await follow(self.app, lead)
 
 
 def _none_runs(view: ViewState) -> str:

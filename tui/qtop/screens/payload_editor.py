@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual import events, on
 from textual.app import SuspendNotSupported
@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
 from qtop.monitor.state import UiPolicy
+from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
 from qtop.search.selection import JobSource
 from qtop.systems.resque.payloads import (
@@ -26,14 +27,12 @@ from qtop.systems.resque.payloads import (
 from qtop.systems.resque.queues import JobRow, fetch
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine, TextView
+from qtop.widgets.text_lines import TextLine
+from qtop.widgets.text_view import TextView
 from queuecore import windows
 from queuecore.errors import StoreError
 from resque.store import failures
 from resque.store.failures import Failure
-
-if TYPE_CHECKING:
-    from qtop.app.app import QtopApp
 
 
 class PayloadText(TextArea):
@@ -49,7 +48,7 @@ class PayloadText(TextArea):
 
 
 class EditorDialog(Dialog[str | None]):
-    """A text to change, where no other editor is set. Gives the text. `manner` knows the keys."""
+    """A text to change, where no other editor is set. Gives the text. `policy` knows the keys."""
 
     AUTO_FOCUS = "TextArea"
 
@@ -148,7 +147,7 @@ def _tone(line: str) -> str:
 
 
 async def edit_and_requeue(
-    app: QtopApp, entry: Failure, list_name: str, table: Table[Any] | None = None
+    app: Console, entry: Failure, list_name: str, table: Table[Any] | None = None
 ) -> None:
     """Let a person edit the payload of a failed job, show what changes, and requeue it so."""
     try:
@@ -172,7 +171,7 @@ async def edit_and_requeue(
 
 
 async def edited(
-    app: QtopApp, before: bytes, title: str, consequence: str, verb: str
+    app: Console, before: bytes, title: str, consequence: str, verb: str
 ) -> bytes | None:
     """Let a person edit a payload, show what changes, and ask whether to go on. Returns the new
     payload; None when nothing is to be done, which was said."""
@@ -191,14 +190,14 @@ async def edited(
     return None
 
 
-async def _whole(app: QtopApp, entry: Failure, list_name: str) -> bytes | None:
+async def _whole(app: Console, entry: Failure, list_name: str) -> bytes | None:
     if not entry.item.is_cut:
         return entry.item.raw
     key = failures.list_key(app.keys, list_name)
     return await app.read(windows.find(key, entry.item.sha, entry.place))
 
 
-async def _edited(app: QtopApp, before: bytes) -> bytes | None:
+async def _edited(app: Console, before: bytes) -> bytes | None:
     """The new payload; None when nothing is to change. Raises BadPayload for what no editor can
     open."""
     text = draft(before)
@@ -214,7 +213,7 @@ async def _edited(app: QtopApp, before: bytes) -> bytes | None:
                 return None
 
 
-def _suspended(app: QtopApp, work: Callable[[], str]) -> str:
+def _suspended(app: Console, work: Callable[[], str]) -> str:
     """Do something with the terminal. Raises what `work` raises."""
     trouble: Exception | None = None
     with app.suspend():
@@ -226,7 +225,7 @@ def _suspended(app: QtopApp, work: Callable[[], str]) -> str:
     raise trouble
 
 
-async def _in_some_editor(app: QtopApp, text: str) -> str | None:
+async def _in_some_editor(app: Console, text: str) -> str | None:
     """What the operator's editor made of a text, or ours where there is none."""
     command = editor(os.environ)
     if command is not None:
@@ -243,7 +242,7 @@ async def _in_some_editor(app: QtopApp, text: str) -> str | None:
 
 
 async def edit_job(
-    app: QtopApp, row: JobRow, source: JobSource, table: Table[Any] | None = None
+    app: Console, row: JobRow, source: JobSource, table: Table[Any] | None = None
 ) -> None:
     """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
     was set aside, back onto its queue."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
+from qtop.monitor import row_text
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.search.list_walk import Follower
 from qtop.search.selection import JobSource
@@ -92,7 +93,7 @@ def _end(row: QueueRow) -> tuple[str, str, str]:
         return "empty", "never", "bad"
     if row.empty_in_s:
         return "empty in", format.duration(row.empty_in_s), "strong"
-    figure = format.empty_in(row)
+    figure = row_text.empty_in(row)
     return "empty in" if figure == format.NOTHING else "is", figure, "dim"
 
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
-from qtop.actions.plan import ClearPreview, Plan, look_at
+from qtop.actions.request import Clear, Pause
 from qtop.keymap.keymap import Where
+from qtop.monitor import row_text
 from qtop.monitor.drops import Drop
+from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import MainScreen, bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from qtop.screens.links import follow, to_serving
 from qtop.search.fields import Subject
+from qtop.search.selection import JobSource
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
-from resque.store import queues
 
 # What is shown of queues.
 
@@ -78,7 +79,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "depth",
         "waiting",
         8,
-        format.depth,
+        row_text.depth,
         priority=95,
         align="right",
         style=_depth_tone,
@@ -89,7 +90,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "trend",
         "trend",
         _TREND_CELLS,
-        lambda r: format.trend(r.depths, r.looks, _TREND_CELLS, r.drops),
+        lambda r: row_text.trend(r.depths, r.looks, _TREND_CELLS, r.drops),
         priority=68,
         align="right",
         style="accent",
@@ -120,7 +121,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "empty",
         "empty in",
         8,
-        format.empty_in,
+        row_text.empty_in,
         priority=65,
         align="right",
         style=_empty_tone,
@@ -171,7 +172,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
         "state",
         "state",
         9,
-        format.queue_state,
+        row_text.queue_state,
         flex=4,
         priority=80,
         style=_state_tone,
@@ -210,12 +211,12 @@ class QueuesScreen(MainScreen):
         word = frame_texts.empty_word(view, "queues", advice, "queues")
         table.empty_text = _gone(gone) if gone and _is_known(view) else word
         table.stale = view.is_stale
-        table.label("failed", format.failed_label(view.fleet))
+        table.label("failed", row_text.failed_label(view.fleet))
         self.show_rows(rows)
 
     def subject(self, row: QueueRow) -> Subject:
         """A queue as filters see it: words also find its state."""
-        return Subject(queue=row.name, words=(format.queue_state(row),))
+        return Subject(queue=row.name, words=(row_text.queue_state(row),))
 
     def on_table_opened(self, event: Table.Opened[QueueRow]) -> None:
         """Show the jobs that wait in the queue."""
@@ -229,26 +230,21 @@ class QueuesScreen(MainScreen):
         elif rows:
             names = [row.name for row in rows]
             paused = not all(row.is_paused for row in rows)
-            self.app.actions.begin(self.app.actions.plans.pause(names, paused=paused), self.table)
+            self.app.actions.request(Pause(tuple(names), paused), self.table)
 
     def action_clear_queue(self) -> None:
         """Ask whether to delete what waits in the queue under the cursor."""
-        self._begin_after_look(self.app.actions.plans.clear_queue)
+        self._clear(removes=False)
 
     def action_remove_queue(self) -> None:
         """Ask whether to remove the queue under the cursor with what waits in it."""
-        self._begin_after_look(self.app.actions.job_plans.remove_queue)
+        self._clear(removes=True)
 
-    def _begin_after_look(self, plan: Callable[[str, ClearPreview], Plan]) -> None:
+    def _clear(self, *, removes: bool) -> None:
         row: QueueRow | None = self.table.cursor_row
-        if row is None:
-            return
-        name, keys = row.name, self.app.keys
-        self.app.actions.begin_after(
-            f"looking at {safe(name)}",
-            look_at(queues.extent(keys, name), keys.queue(name)),
-            lambda seen: plan(name, seen),
-        )
+        if row is not None:
+            request = Clear(JobSource("queue", row.name), removes)
+            self.app.actions.request(request, looking=f"looking at {safe(row.name)}")
 
     def action_show_aside(self) -> None:
         """Show what was set aside from the queue under the cursor."""
@@ -265,7 +261,7 @@ class QueuesScreen(MainScreen):
         """Show the workers that serve the queue under the cursor."""
         row: QueueRow | None = self.table.cursor_row
         if row is not None:
-            await follow(self.app, to_serving(row.name, row.serving))
+            await self.app.follow(to_serving(row.name, row.serving))
 
     def action_start_workers(self) -> None:
         """Ask which workers to start here, for the chosen queues in this order."""

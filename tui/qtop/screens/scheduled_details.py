@@ -14,7 +14,7 @@ from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
 from qtop.systems.resque.scheduled_search import DueRow, ScheduleRow, chosen
 from qtop.text.safe import safe
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore import windows
 from queuecore.errors import StoreError
 from resque.scheduler.plan import next_firings

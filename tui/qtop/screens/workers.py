@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
+from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
@@ -20,7 +21,7 @@ from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.columns import Column, ToneOf, figure
 from qtop.widgets.table import Table
-from qtop.widgets.text_view import TextLine
+from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
 
 # The workers by machine.
@@ -161,7 +162,7 @@ def _heartbeat_tone(row: WorkerRow) -> ToneOf | None:
 
 
 def _place(row: WorkerRow) -> str:
-    return f"{'●' if row.is_local else ' '} {format.worker_place(row)}"
+    return f"{'●' if row.is_local else ' '} {row_text.worker_place(row)}"
 
 
 COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
@@ -174,12 +175,14 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         style=lambda r: _TONES[r.condition],
         sort_key=lambda r: (CONDITIONS.index(r.condition), -(r.elapsed_s or 0)),
     ),
-    Column("job", "job", 22, format.worker_job, flex=4, priority=95, sort_key=format.worker_job),
+    Column(
+        "job", "job", 22, row_text.worker_job, flex=4, priority=95, sort_key=row_text.worker_job
+    ),
     Column(
         "elapsed",
         "for",
         6,
-        format.worker_elapsed,
+        row_text.worker_elapsed,
         priority=90,
         align="right",
         sort_key=lambda r: r.elapsed_s,
@@ -191,7 +194,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         "beat",
         "beat",
         6,
-        format.heartbeat,
+        row_text.heartbeat,
         priority=80,
         align="right",
         style=_heartbeat_tone,
@@ -212,7 +215,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         "queues",
         "queues",
         8,
-        format.worker_queues,
+        row_text.worker_queues,
         flex=1,
         priority=60,
         sort_key=lambda r: r.identity.queues,

@@ -1,19 +1,21 @@
-"""What makes two failures the same failure: class, exception, the message without what differs from
-case to case, and where in the application it was raised. Pure, and fast: a million an hour comes
-through here in seconds."""
+"""Groups of equal failures: of one class and exception, whose messages differ only in ids and
+numbers, raised at one place of the application. Pure.
+
+First the pattern of a message, then the fingerprint of a failure, then the groups with their
+counts, times and trends. All failures of a long list pass through here: it has to be fast.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha1
 from typing import Any, Final, NamedTuple
 
-from qtop.monitor.rows import FailureRow
 from qtop.text import backtraces
 from queuecore import times
 from queuecore.active_job import WRAPPER, unwrapped
@@ -21,7 +23,7 @@ from queuecore.codec import decode
 from queuecore.windows import read_item
 from resque.store import failures
 
-# The shape of an error's message: without what differs from case to case.
+# The pattern of a message: without ids, numbers and other parts that differ.
 
 #: Looked into of a message.
 MOST_CHARACTERS: Final = 300
@@ -298,7 +300,7 @@ def of(reply: bytes | list[bytes | int]) -> GroupKey:
     return Reader().read(reply).fingerprint
 
 
-# Failures in groups: how many, since when, from where, and whether they come more often.
+# Groups: how many failures, since when, from which queues, and their trend.
 
 MOST_GROUPS: Final = 1_000
 #: The trend of a group: failures in each of its last hours.
@@ -479,50 +481,3 @@ def _moment(noted: tuple[int, str] | None) -> datetime | None:
 def _parsed(text: str) -> datetime | None:
     moment = times.parse(text)
     return None if moment is None else moment.astimezone(UTC)
-
-
-# The newest failures in groups, for a glance: of all there are, `groups` tells.
-
-
-class NewestGroup(NamedTuple):
-    """Failures that are the same failure, among the newest: how many, and the newest of them."""
-
-    fingerprint: GroupKey
-    number: int
-    newest: FailureRow
-
-
-class GroupMemory:
-    """What makes each of the newest failures the same as others. Each entry is read once."""
-
-    def __init__(self) -> None:
-        self._reader = Reader()
-        self._known: dict[str, GroupKey] = {}
-
-    def note(self, rows: Sequence[FailureRow]) -> None:
-        """Read what is new among the newest failures, and forget the others. About 10 us a KB of
-        what is new."""
-        known, self._known = self._known, {}
-        for row in rows:
-            item = row.failure.item
-            mark = known.get(item.sha)
-            if mark is None:
-                cut: list[bytes | int] = [item.raw, item.size, item.sha.encode()]
-                mark = self._reader.read(cut if item.is_cut else item.raw).fingerprint
-            self._known[item.sha] = mark
-
-    def of(self, row: FailureRow) -> GroupKey:
-        """The fingerprint of a failure that was noted."""
-        return self._known[row.failure.item.sha]
-
-    def groups(self, rows: Sequence[FailureRow]) -> tuple[NewestGroup, ...]:
-        """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
-        the newest first. O(rows)."""
-        counts: dict[GroupKey, int] = {}
-        newest: dict[GroupKey, FailureRow] = {}
-        for row in rows:
-            mark = self.of(row)
-            counts[mark] = counts.get(mark, 0) + 1
-            newest.setdefault(mark, row)
-        found = [NewestGroup(mark, n, newest[mark]) for mark, n in counts.items()]
-        return tuple(sorted(found, key=lambda group: -group.number))

@@ -1,4 +1,4 @@
-"""What filters look at, and the single tests of which they are made. Pure."""
+"""The fields that filters test, and the tests that a filter consists of. Pure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Data to safe text."""
+"""From data to safe text: what the console and the commands show."""

@@ -1,5 +1,5 @@
-"""Lines of backtraces, as Ruby, Python, JavaScript, PHP, Java and Go write them: which file, which
-line, and whether it is the application's own or a library's. Pure."""
+"""Reads the lines of backtraces of Ruby, Python, JavaScript, PHP, Java and Go: which file, which
+line, and whether it belongs to the application or to a library. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-#: Looked into of a line, and of a backtrace.
+#: Longer lines are not read, nor more lines of a backtrace.
 _MOST_CHARACTERS: Final = 500
 _MOST_LINES: Final = 100
 _PARTS_OF_PATH: Final = 3
@@ -42,8 +42,8 @@ _NUMBER: Final = re.compile(r"\d+")
 
 
 class Frame(NamedTuple):
-    """A line of a backtrace in its parts, which together are the line: what stands before the
-    path, the path, what stands between it and the number (`:`), the number, the rest."""
+    """The parts of a line of a backtrace: what is before the path, the path, what is between the
+    path and the line number (`:`), the number, the rest. Joined they are the line."""
 
     head: str
     path: str
@@ -54,7 +54,7 @@ class Frame(NamedTuple):
 
 
 def frame(line: str) -> Frame | None:
-    """The parts of a line; None when it names no place in a file. O(1): long lines are nobody's."""
+    """The parts of a line; None when it names no place in a file, or is too long. O(1)."""
     if len(line) > _MOST_CHARACTERS:
         return None
     for shape in _SHAPES:
@@ -69,8 +69,10 @@ def frame(line: str) -> Frame | None:
 
 
 def place(line: str) -> str | None:
-    """Where a line is in the application, for comparing: the end of its path and its function,
-    without numbers, which change with every release. None for libraries and for what is no place.
+    """Where in the application a line is, for comparing: the end of its path, and its function.
+
+    Numbers are left out: they change with every release. None for a line of a library, and for one
+    that names no place.
     """
     found = frame(line)
     if found is None or found.is_library:
@@ -83,8 +85,8 @@ def place(line: str) -> str | None:
 def top(lines: Iterable[Any], place_of: Callable[[Any], str | None] = place) -> str:
     """The place in the application where the error was raised; empty when none is known.
 
-    Most write the innermost line first; Python writes it last. Looks at 100 lines at most.
-    `place_of` may remember what `place` found.
+    Most languages write the innermost line first; Python writes it last. Reads 100 lines at most.
+    `place_of` may cache the results of `place`.
     """
     found = ""
     for line in islice(lines, _MOST_LINES):
@@ -98,8 +100,8 @@ def top(lines: Iterable[Any], place_of: Callable[[Any], str | None] = place) -> 
 
 
 def tones(line: str) -> tuple[tuple[int, str], ...]:
-    """What the parts of a line mean, as lengths and tones: of the application's lines the file
-    stands out, and the number; a library's line is dim as a whole."""
+    """The parts of a line as lengths and tones: in a line of the application the file and the
+    number are highlighted; a line of a library is dim."""
     found = frame(line)
     if found is None:
         return ((len(line), ""),)

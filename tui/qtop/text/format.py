@@ -1,4 +1,7 @@
-"""The texts of cells: where data from Redis become safe text, each exactly once. Pure."""
+"""The texts of figures, times, jobs and small charts, safe and short enough for cells. Pure.
+
+`to_ascii` redraws them for terminals that have nothing else.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,15 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-from qtop.monitor.drops import Drop
-from qtop.monitor.rows import DEPTHS_KEPT, FailureRow, FleetRows, QueueRow, Totals, WorkerRow
-from qtop.text.safe import MOST_CHARACTERS, ago, beginning, how_many, safe
+from qtop.text.safe import MOST_CHARACTERS, ago, beginning, safe
 from queuecore.active_job import unwrapped
 from queuecore.codec import encode
 from queuecore.errors import EncodeError
-from resque.store.failures import Failure
 
 NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, which is not zero
 NOT_READ: Final = "?"
-"""In place of a count that could not be read."""
+"""Shown for a count that could not be read."""
 FALL_SIGN: Final = "↓"
-_BREAK: Final = "╎"
-_BARS: Final = "▁▂▃▄▅▆▇█"
 _UNITS: Final = (("M", 10**6), ("G", 10**9), ("T", 10**12), ("P", 10**15), ("E", 10**18))
 
 
@@ -39,47 +37,20 @@ def number(value: int | None) -> str:
     return ">999E" if value > 0 else "<-999E"
 
 
-def depth(row: QueueRow) -> str:
-    """How many jobs wait in a queue, with a sign while they fell to that of late."""
-    return fallen(number(row.depth), row.drops)
-
-
-def waiting(totals: Totals | None) -> str:
-    """How many jobs wait in all queues, with a sign as for one: `7+` when at least so many,
-    `unknown`; a dash before the first look."""
-    if totals is None:
-        return NOTHING
-    figure = partly(totals.waiting, is_least=totals.waiting_is_least)
-    return fallen("unknown" if figure == NOT_READ else figure, totals.drops.waiting)
-
-
-def jobs_waiting(totals: Totals) -> str:
-    """How many jobs wait in all queues, in words."""
-    return f"{how_many(totals.waiting, 'job', is_least=totals.waiting_is_least)} waiting"
-
-
 def partly(value: int | None, *, is_least: bool = False) -> str:
-    """A count; `7+` for a sum of which parts are unknown, `?` when all of it is."""
+    """A count; `7+` for a sum with unknown parts, `?` when all of it is unknown."""
     if value is None or (is_least and not value):
         return NOT_READ
     return f"{number(value)}+" if is_least else number(value)
 
 
-def working(totals: Totals) -> str:
-    """How many workers have a job, of how many: `3/5`, `3+/5`, `?`."""
-    if totals.workers is None:
-        return NOT_READ
-    busy = partly(totals.working, is_least=totals.working_is_least)
-    return f"{busy}/{number(totals.workers)}"
-
-
 def fallen(figure: str, drops: object) -> str:
-    """A figure, with a sign if it fell off a cliff of late."""
+    """A figure, with a sign if it dropped suddenly."""
     return f"{FALL_SIGN}{figure}" if drops else figure
 
 
 def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
-    """Jobs a second in at most six characters; estimates begin with `~`."""
+    """Jobs a second in at most six characters; an estimate begins with `~`."""
     if per_s is None:
         return NOTHING
     if per_s == 0:
@@ -93,50 +64,9 @@ def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
     return f"~{text}" if is_estimate else text
 
 
-def trend(depths: Sequence[int | None], looks: int, width: int, drops: Sequence[Drop] = ()) -> str:
-    """The course of a depth in at most `width` bars, the newest at the right.
-
-    An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
-    catches the eye is change, of a tenth of the depth at least. `looks` counts all looks there
-    ever were: a bar stands for the same ones for as long as it is shown, so that bars do not dance.
-    In place of the looks at which the depth fell off a cliff there is a break.
-    """
-    step = max(1, DEPTHS_KEPT // width)
-    first = looks - len(depths)
-    known_at = enumerate(depths, first + 1)
-    shown = [(at, depth) for at, depth in known_at if at % step == 0 or at == looks][-width:]
-    known = [depth for _, depth in shown if depth is not None]
-    if not known:
-        return ""
-    low, high = min(known), max(known)
-    span = max(high - low, high / 10, 1)
-    broken = {(looks - drop.looks_ago - 1) // step for drop in drops}
-    return "".join(
-        _BREAK if (at - 1) // step in broken else _trend_bar(depth, low, span)
-        for at, depth in shown
-    )
-
-
-def _trend_bar(depth: int | None, low: int, span: float) -> str:
-    if depth is None:
-        return " "
-    return _BARS[0] if depth == 0 else _BARS[1 + round((depth - low) / span * (len(_BARS) - 2))]
-
-
 def duration(seconds: float | None) -> str:
     """A length of time in its largest unit; a dash when unknown."""
     return NOTHING if seconds is None else ago(seconds)
-
-
-def empty_in(row: QueueRow) -> str:
-    """When a queue will be empty: `empty` by now, a time, `never`, `steady`, or a dash."""
-    if row.empty_in_s == 0:
-        return "empty"
-    if row.empty_in_s is not None and math.isinf(row.empty_in_s):
-        return "never"
-    if row.empty_in_s is None and row.rates.out_per_s is not None and row.depth:
-        return "steady"
-    return duration(row.empty_in_s)
 
 
 def exception_name(name: str | None) -> str:
@@ -144,48 +74,8 @@ def exception_name(name: str | None) -> str:
     return optional(name if name is None else name.rpartition(".")[2] or name)
 
 
-def failed_label(fleet: FleetRows | None) -> str:
-    """What a column of failures by queue or group is called: of long lists only the newest failures
-    are read, and no figure is a total."""
-    if fleet is None or fleet.totals.failed is None or not fleet.failures:
-        return "failed"
-    read = len(fleet.failures)
-    return "failed" if read >= fleet.totals.failed else f"newest {read:,}"
-
-
-def queue_failed(row: QueueRow) -> str:
-    """How many of a queue's jobs failed: exact, at least so many (`7+`), or unknown."""
-    if row.failed_is_all:
-        return number(row.failed)
-    # None of those that were read failed: older ones may have.
-    return f"{number(row.failed)}+" if row.failed else NOTHING
-
-
-def queue_state(row: QueueRow) -> str:
-    """What is wrong with a queue, the worst first, and what is unknown; empty when nothing is."""
-    wrong: list[str] = []
-    if row.others:
-        wrong.append(row.others)
-    if row.problem is not None:
-        wrong.append(safe(row.problem))
-    # Before "unserved": what somebody did on purpose explains the rest.
-    if row.is_paused:
-        wrong.append("paused")
-    if row.is_paused is None:
-        wrong.append("pause unknown")
-    if row.is_unserved:
-        wrong.append("unserved")
-    if row.unreadable is None:
-        wrong.append("set aside unknown")
-    elif row.unreadable:
-        wrong.append(f"{number(row.unreadable)} unreadable")
-    if row.drops:
-        wrong.append(f"fell from {number(row.drops[-1].was)}")
-    return ", ".join(wrong)
-
-
 def job_class(class_name: str | None, args: Any) -> str:
-    """The class of a job, also of a wrapped one."""
+    """The class of a job; of a wrapped job (ActiveJob), the inner class."""
     name, _ = unwrapped(class_name, args)
     return safe(name) if name else "(no class)"
 
@@ -204,58 +94,6 @@ def short_json(value: Any) -> str:
         # NaN and lone surrogates can be read, but not written.
         raw = repr(beginning(value)).encode("utf-8", "replace")
     return safe(raw[: MOST_CHARACTERS * 4])
-
-
-def worker_job(row: WorkerRow) -> str:
-    """What a worker holds, in one line; empty when it is idle."""
-    record = row.record
-    if record is None:
-        return ""
-    if record.is_unread:
-        return f"unknown: {safe(record.problem or '')}"
-    if record.problem is not None and record.class_name is not None:
-        return f"{safe(record.class_name)}: {safe(record.problem)}"
-    if record.problem is not None:
-        return f"unreadable: {safe(record.problem)}"
-    return job(record.class_name, record.args)
-
-
-def worker_elapsed(row: WorkerRow) -> str:
-    """How long a worker has had its job; empty when it is idle."""
-    return "" if row.record is None else duration(row.elapsed_s)
-
-
-def heartbeat(row: WorkerRow) -> str:
-    """The age of a worker's last heartbeat."""
-    if row.has_heartbeat is None:
-        return NOT_READ
-    if not row.has_heartbeat:
-        return "never"
-    if row.heartbeat_age_s is not None and row.heartbeat_age_s < -60:
-        return "ahead"
-    return duration(row.heartbeat_age_s)
-
-
-def worker_place(row: WorkerRow) -> str:
-    """Where a worker runs: host and process id, or its whole id when it has another shape."""
-    identity = row.identity
-    if identity.host is None:
-        return safe(identity.text) or "(no id)"
-    return f"{safe(identity.host)}:{identity.pid}"
-
-
-def worker_queues(row: WorkerRow) -> str:
-    """The queues a worker serves, as its id lists them."""
-    return safe(",".join(row.identity.queues))
-
-
-def failed_at(row: FailureRow) -> str:
-    """The local time at which a job failed; of one that is older than a day, the date."""
-    moment = row.failure.failed_at
-    if moment is None:
-        return NOTHING
-    shape = "%H:%M:%S" if row.age_s is not None and row.age_s < 86_400 else "%Y-%m-%d"
-    return moment.astimezone().strftime(shape)
 
 
 def both_times(moment: datetime | None) -> str:
@@ -289,31 +127,6 @@ def short_moment(moment: datetime | None) -> str:
     return NOTHING if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
-def failure_class(failure: Failure) -> str:
-    """The class of a failed job; of one too large to be read whole, if its beginning tells."""
-    if failure.item.is_cut and failure.class_name is None:
-        return "(large)"
-    if failure.problem is not None and not failure.item.is_cut:
-        return "unreadable"
-    return job_class(failure.class_name, failure.args)
-
-
-def failure_args(failure: Failure) -> str:
-    """The beginning of the arguments of a failed job; nothing where they cannot be read."""
-    if failure.problem is not None or failure.args is None:
-        return ""
-    return short_json(unwrapped(failure.class_name, failure.args)[1])
-
-
-def failure_error(failure: Failure) -> str:
-    """The first line of an error that says anything, or why the entry cannot be read."""
-    if failure.problem is not None and failure.error is None:
-        return safe(failure.problem)
-    # No more than can be shown: an error may be a whole page.
-    lines = (failure.error or "")[:2_000].strip().split("\n", 1)
-    return safe(lines[0])
-
-
 def optional(value: str | None) -> str:
     """A text that may be missing."""
     return NOTHING if value is None else safe(value)
@@ -326,13 +139,13 @@ _LEVELS: Final = len(_BLOCKS) - 1
 
 
 def area(values: Sequence[float | None], width: int, height: int = 1) -> list[str]:
-    """The course of a figure, the newest value at the right.
+    """Draw a figure over time, the newest value at the right.
 
     Zero is the lowest bar and anything above zero is higher than that; the highest value shown has
     the highest bar.
 
     Args:
-        values: Oldest first. None, and what is no finite number, leaves a blank.
+        values: Oldest first. None, and what is not a finite number, is a blank.
         width: Cells; older values that do not fit are left out, missing ones are blanks.
         height: Lines.
 
@@ -358,7 +171,7 @@ def _top(value: float | None, peak: float, levels: int) -> int:
     return max(2, math.ceil(value / peak * levels))
 
 
-# What is drawn where a terminal, its font or its locale has nothing but ASCII.
+# For a terminal, font or locale that has nothing but ASCII.
 
 _OURS: Final = str.maketrans(
     {
@@ -394,9 +207,9 @@ _OTHER: Final = re.compile(r"[^\x00-\x7f]")
 
 
 def to_ascii(text: str) -> str:
-    """The same text in ASCII, cell for cell: our own signs as others, of data `?` for each cell.
-    O(n); a text in ASCII comes back as it is."""
+    """The same text in ASCII, of as many cells: our own signs are replaced by similar ones, each
+    cell of other characters by `?`. O(n); a text in ASCII is returned as it is."""
     if text.isascii():
         return text
-    # What has no width of its own, such as an accent, leaves nothing.
+    # A character without a width, such as an accent, is left out.
     return _OTHER.sub(lambda found: "?" * cell_len(found[0]), text.translate(_OURS))

@@ -1,8 +1,8 @@
-"""Secrets out of what is shown: the values of names that sound like one become `[redacted]`. Pure.
+"""Hides secrets in what is shown: the value of a name like `password` becomes `[redacted]`. Pure.
 
-It looks at what is shown and changes nothing else: filters, actions and exports see the data as
-they are. It is a help against eyes and screenshots, not a wall: a secret under a harmless name, or
-behind a key that a cut has taken away, cannot be known.
+Only what is shown is changed: filters, actions and exports use the data as they are. This protects
+against people who look at the screen or at a screenshot. It is no security boundary: a secret under
+a harmless name, or one whose name was cut off, cannot be recognised.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from itertools import islice, pairwise
 from string import ascii_letters, digits
 from typing import Any, Final
 
-# Which names sound like those of secrets.
+# Which names are those of secrets.
 
 #: Parts that name a secret wherever they are, also joined with others: `PGPASSWORD`.
 _ANYWHERE: Final = re.compile(
     r"passw(?:or)?d|passphrase|passcode|pwd|secret(?!ar)|credential|authori[sz]ation(?!s?_?url)"
     r"|cookie|cvv"
 )
-#: Words that name a secret wherever they are, but also begin or end inside others.
-_SECRET_NAMES_WORDS: Final = frozenset({"ssn", "otp", "totp", "cvc", "passwds", "pgpass"})
+#: Words that name a secret wherever they are, but are also parts of other words.
+_WORDS_ANYWHERE: Final = frozenset({"ssn", "otp", "totp", "cvc", "passwds", "pgpass"})
 #: Words that name a secret alone or at the end: `access_token`, but not `token_count`.
 _LAST: Final = frozenset({"token", "auth", "jwt", "hmac", "signature"})
-#: What is before `key`, `keys` or `tokens` where these are secrets: `primary_key` is none.
+#: Words before `key`, `keys` or `tokens` that make these secrets: `primary_key` is none.
 _QUALIFIERS: Final = frozenset(
     (
         *("api", "access", "secret", "private", "auth", "encryption", "signing", "session"),
@@ -41,9 +41,9 @@ HINTS: Final = (
     *("authori", "cookie", "cvv", "cvc", "ssn", "otp", "token", "key", "auth", "jwt", "hmac"),
     "signature",
 )
-"""A name that sounds like a secret holds one of these, whatever its case."""
+"""Every name of a secret contains one of these, in any case."""
 
-#: Where a word ends within letters: `apiKey`, `APIKey`, and before and after digits.
+#: A word within a name: `apiKey` has two, so has `APIKey`; digits begin and end a word.
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 
 
@@ -51,14 +51,14 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 def is_secret(name: str) -> bool:
     """Whether the value under a name is to be hidden.
 
-    Names are split at everything that is no letter, and before a capital letter. Strong names
-    (`password`, `secret`, `cookie` ...) count anywhere, joined too; `token` and a few more alone or
-    as the last word; `key` alone, or behind a word like `api` or `private`. O(n).
+    A name is split at everything that is no letter, and before a capital letter. Strong words
+    (`password`, `secret`, `cookie` ...) count anywhere, also as part of a word; `token` and a few
+    more only alone or as the last word; `key` only alone, or after a word like `api`. O(n).
     """
     words = [word.lower() for word in _WORD.findall(name)]
     if not words:
         return False
-    if _ANYWHERE.search("_".join(words)) or not _SECRET_NAMES_WORDS.isdisjoint(words):
+    if _ANYWHERE.search("_".join(words)) or not _WORDS_ANYWHERE.isdisjoint(words):
         return True
     if words[-1] in _LAST or words[-1].endswith("token") or not _JOINED.isdisjoint(words):
         return True
@@ -71,23 +71,23 @@ def is_secret(name: str) -> bool:
     )
 
 
-# Where in a text the value of a secret stands, once its name was found.
+# Where the value of a secret is in a text, once its name was found.
 
 SecretPlace = tuple[int, int]
 
-#: Looked at before what sounds like a secret, and what names are written in there.
+#: How many characters before a hint are read, and the characters that names consist of.
 _MOST_BEFORE: Final = 80
 _IN_NAMES: Final = f"{ascii_letters}{digits}_-.:"
 _MOST_OF_ELEMENT: Final = 2_000
-#: Words that many names have: `token:refresh` is a queue, `key:users:1` a key of Redis.
+#: Words that harmless names have, too: `token:refresh` is a queue, `key:users:1` a Redis key.
 _BROAD: Final = frozenset({"key", "token", "auth"})
 _NO_SECRET: Final = re.compile(r"(error|exception)$", re.IGNORECASE)
 
 _SPELLED: Final = re.compile(r"\\{1,16}u([0-9a-f]{4})", re.IGNORECASE)
 #: User and password of a URL, up to the last `@` before the path.
 _USERINFO: Final = re.compile(r"""[^\s/?#"'<>\\]{1,500}@""")
-#: From the end of what sounds like a secret to where its value begins: the rest of the name, the
-#: quote that ends it (with the backslashes of JSON within JSON), and `:`, `=>` or `=`.
+#: From the end of a hint to the value: the rest of the name, the quote that ends it (with the
+#: backslashes of JSON within JSON), and `:`, `=>` or `=`.
 _TO_VALUE: Final = re.compile(
     r"""
     (?P<rest> (?: [\w.\-] | \\{1,16}u[0-9a-f]{4} ){0,80}+ (?:\]|%5D)?
@@ -105,8 +105,8 @@ _WHOLE: Final = {
     "'": re.compile(r"(?:[^'\\]|\\.)*+", re.DOTALL),
 }
 _TOKEN: Final = re.compile(r"""(\\{0,16})(["'])|[\[{(]|[\]})]""")
-#: A value without quotes: one word; where the first says how the second proves something, two; or
-#: the pairs by which it does.
+#: A value without quotes: one word; two after the name of a scheme (`Bearer x`); or the pairs that
+#: follow such a name (`Digest username="x", response="y"`).
 _BARE: Final = re.compile(
     r"""
       (?: digest | oauth | hawk | signature | aws4-[\w\-]{1,40} ) \s{1,8}
@@ -115,7 +115,7 @@ _BARE: Final = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-#: What follows `name:` at once and is no secret: the line of a file, a port, a process; words.
+#: What may follow `name:` directly and is no secret: a line of a file, a port, a process id; words.
 _NUMBER: Final = re.compile(r"\d{1,7}(?!\w)")
 _WORDS: Final = re.compile(
     r"""
@@ -125,7 +125,7 @@ _WORDS: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
-#: From the name of an option to its value: blanks, or the comma of a list of texts.
+#: From the name of an option to its value: spaces, or a comma where the words are a list.
 _TO_ARGUMENT: Final = re.compile(
     r"""[\w.\-]{0,80}+ (?: \s{1,20} | \\{0,16}["']\s{0,20},\s{0,20}(?=\\{0,16}["']) )""",
     re.VERBOSE,
@@ -133,7 +133,7 @@ _TO_ARGUMENT: Final = re.compile(
 _ARGUMENT: Final = re.compile(r"""[^\s"'\\\-][^\s"'\\]*+""")
 _NAMES_A_VALUE: Final = re.compile(r"""\\{0,16}["']\s{0,20}(?::|=>)""")
 
-#: A pair that is spelled out, from its name on, and from its value to its name.
+#: A pair like `"name": "password", "value": "x"`: from its name on, and from its value to its name.
 _NAMES: Final = "name|key|field|param|parameter|header|k"
 _SIGN: Final = r"""\\{0,16}["']?\s{0,20}(?:=>|:)\s{0,20}"""
 _TO_NAMED: Final = re.compile(
@@ -146,20 +146,20 @@ _TO_NAME: Final = re.compile(
     rf"""\\{{0,16}}["']?\s{{0,20}},\s{{0,20}}(?:\\{{0,16}}["']|:)?(?:{_NAMES}){_SIGN}\\{{0,16}}["']""",
     re.IGNORECASE,
 )
-#: The end of what is before a name that is a value.
+#: The end of the text before a name that is itself a value.
 _IS_NAMED: Final = re.compile(rf"""(?:{_NAMES}){_SIGN}\\{{0,16}}["']\Z""", re.IGNORECASE)
 _MOST_OF_PAIR: Final = 600
 
-#: A private key: the rest of its first line; what ends it.
+#: A private key: the rest of its first line, and what ends it.
 _PEM_TITLE: Final = re.compile(r"[A-Z0-9 ]{0,60}-----")
 _PEM_END: Final = "-----END"
 _SIGNATURE: Final = re.compile(r"""[^\s&#"'<>\\]++""")
-#: From the option of curl to the login, and that.
+#: From the option of curl to the login, and the login.
 _TO_LOGIN: Final = re.compile(r"""[\s"',\\=]{0,20}""")
 _LOGIN: Final = re.compile(r"""[^\s"'\\:]{0,200}+:[^\s"'\\]++""")
 _MOST_OF_COMMAND: Final = 500
 
-#: The angles of a tag, also as JSON and HTML spell them.
+#: The opening angle bracket of a tag, also as JSON and HTML write it.
 _ANGLES: Final = ("<", "&lt;", "u003c")
 _TO_CONTENT: Final = re.compile(
     r"(?P<rest>[\w.\-:]{0,80}+)(?:\s[^<>]{0,300}?)?(?<![/=])(?:>|\\{1,16}u003e|&gt;)",
@@ -169,20 +169,20 @@ _CONTENT: Final = re.compile(r"\w[^\s<>&\\]*+")
 
 
 def in_url(text: str, at: int) -> SecretPlace | None:
-    """User and password, with their `@`, of the URL whose `://` ends at `at`."""
+    """The place of user and password, with their `@`, of the URL whose `://` ends at `at`."""
     found = _USERINFO.match(text, at)
     return None if found is None else (at, found.end())
 
 
 def of_signature(text: str, at: int) -> SecretPlace | None:
-    """The signature that a URL carries in its options; its name ends at `at`."""
+    """The place of the signature in the query of a URL; its name ends at `at`."""
     found = _SIGNATURE.match(text, at)
     return None if found is None else found.span()
 
 
 def of_pem(text: str, at: int) -> SecretPlace | None:
-    """What a block in PEM format holds, of which `-----BEGIN ` ends at `at`; to the end of
-    everything where it does not end."""
+    """The place of what a PEM block holds whose `-----BEGIN ` ends at `at`; to the end of the text
+    where the block has no end."""
     title = _PEM_TITLE.match(text, at)
     if title is None:
         return None
@@ -191,7 +191,7 @@ def of_pem(text: str, at: int) -> SecretPlace | None:
 
 
 def of_login(text: str, at: int) -> SecretPlace | None:
-    """User and password behind an option of curl that ends at `at`."""
+    """The place of user and password after an option of curl that ends at `at`."""
     begun = max(0, at - _MOST_OF_COMMAND)
     if "curl" not in text[begun:at]:
         return None
@@ -205,24 +205,24 @@ def of_login(text: str, at: int) -> SecretPlace | None:
 
 
 def name_at(text: str, start: int, end: int) -> str:
-    """The whole name of which `start` to `end` sounds like a secret, as it reads."""
+    """The whole name around a hint from `start` to `end`, with `\\uXXXX` decoded."""
     before = _read(text[max(0, start - _MOST_BEFORE) : start])
     before = before[len(before.rstrip(_IN_NAMES)) :].rpartition(":")[2]
     rest = _REST_OF_NAME.match(text, end)
     name = before + _read(text[start:end] + (rest[0] if rest is not None else ""))
-    # What is spelled by its code point may be no part of the name.
+    # A decoded character may be no part of the name.
     found = _REST.match(name)
     return name if found is None else found[0]
 
 
 def _read(text: str) -> str:
-    """A text whose characters may be spelled by their code points, as it reads."""
+    """A text with its `\\uXXXX` decoded."""
     return _SPELLED.sub(lambda code: chr(int(code[1], 16)), text) if "\\" in text else text
 
 
 def of_name(text: str, start: int, end: int) -> SecretPlace | None:
-    """The value of the name of which `start` to `end` sounds like a secret: of a pair, of an option
-    of a command, of an element."""
+    """The place of the value of the name around a hint from `start` to `end`: in a pair, an option
+    of a command, or an XML element. None when there is no value."""
     if (pair := _of_pair(text, start, end) or of_named(text, start, end)) is not None:
         return pair
     begin = _begin_of_name(text, start)
@@ -232,7 +232,7 @@ def of_name(text: str, start: int, end: int) -> SecretPlace | None:
 
 
 def after_name(text: str, at: int) -> int:
-    """Where the name ends that reaches to `at` and further."""
+    """Where the name ends that continues at `at`."""
     return _REST.match(text, at).end()  # type: ignore[union-attr]
 
 
@@ -251,15 +251,15 @@ def _of_pair(text: str, start: int, end: int) -> SecretPlace | None:
 
 
 def of_named(text: str, start: int, end: int) -> SecretPlace | None:
-    """The value beside a name that is itself a value: `"name": "password", "value": "x"`, in this
-    order or the other."""
+    """The place of the value beside a name that is itself a value, in either order:
+    `"name": "password", "value": "x"`."""
     if (after := _TO_NAMED.match(text, end)) is not None:
         return _value_at(text, after.end())
     name = _begin_of_name(text, start)
     if _IS_NAMED.search(text[max(0, name - _MOST_BEFORE) : name]) is None:
         return None
     begun = max(0, name - _MOST_OF_PAIR)
-    # Within a window, so that a look has an end.
+    # Within a window, so that the search is bounded.
     window = text[begun:name]
     before = next(reversed(list(_VALUE_BEFORE.finditer(window))), None)
     value = None if before is None else _value_at(window, before.end())
@@ -317,7 +317,8 @@ def _of_element(text: str, begin: int, end: int) -> SecretPlace | None:
 
 
 def _quoted(text: str, at: int) -> SecretPlace | None:
-    """What stands in quotes that open at `at`: to its quote, else to the end of everything."""
+    """The place of the text in quotes that open at `at`; to the end of the whole text where the
+    quotes do not close."""
     opening = _QUOTE.match(text, at)
     if opening is None:
         return None
@@ -332,7 +333,7 @@ def _quoted(text: str, at: int) -> SecretPlace | None:
 
 
 def _end_of_container(text: str, begin: int) -> int:
-    """Where the list or hash ends that begins at `begin`; with everything when it does not."""
+    """Where the list or hash ends that begins at `begin`; the end of the text if it does not."""
     level = 0
     within: str | None = None
     for token in _TOKEN.finditer(text, begin):
@@ -351,17 +352,17 @@ def _end_of_container(text: str, begin: int) -> int:
 
 HIDDEN: Final = "[redacted]"
 
-#: What is looked through of one text, and of one value: more is left out, not shown unseen.
+#: How much is searched of one text, and of one value. The rest is left out, not shown unsearched.
 MOST_CHARACTERS: Final = 200_000
 _MOST_NODES: Final = 20_000
 _MOST_LEVELS: Final = 60
 _LONGEST_NAME: Final = 1_000
-#: A pair that is spelled out has few fields.
+#: A hash like `{"name": "password", "value": "x"}` has few fields.
 _MOST_FIELDS: Final = 20
 
 _LEFT_OUT: Final = " [the rest is left out: it was not looked through for secrets]"
 
-#: What is a secret whatever its name: logins in URLs and of curl, signatures, private keys.
+#: Secrets without a name: logins in URLs and of curl, signatures, private keys.
 _FORMS: Final = "|".join(
     (
         r"(?P<url>:(?:\\{0,16}/){2})",
@@ -372,14 +373,14 @@ _FORMS: Final = "|".join(
 )
 _BEGINNINGS_OF_FORMS: Final = r"(?=[:?&\-])"
 _LOGIN_OPTIONS: Final = frozenset({"-u", "-U", "--user", "--proxy-user"})
-#: The fields of a pair that is spelled out: `{"name": "password", "value": "x"}`.
+#: The fields of a hash like `{"name": "password", "value": "x"}`.
 _NAME_FIELDS: Final = frozenset({"name", "key", "field", "param", "parameter", "header", "k"})
 _VALUE_FIELDS: Final = frozenset({"value", "val", "content", "data", "v"})
 _OPTION: Final = re.compile(r"--?[a-zA-Z][\w.\-]*+")
 
 
 def _however_spelled(pattern: str) -> str:
-    """A pattern for a text whose characters may be spelled `\\uXXXX`, as in JSON."""
+    """A pattern for a text whose characters may be written `\\uXXXX`, as in JSON."""
     return "".join(map(_spellings, pattern))
 
 
@@ -392,11 +393,11 @@ def _spellings(character: str) -> str:
 
 
 class Redactor:
-    """Hides the values of names that sound like secrets, logins, signatures and private keys.
+    """Hides the values of names like `password`, logins, signatures and private keys.
 
     Args:
-        patterns: A name that contains one of them, whatever its case, is a secret's; without any
-            nothing is hidden. None: the usual names, see `secret_names.is_secret`.
+        patterns: A name that contains one of them, in any case, is the name of a secret. Empty:
+            nothing is hidden. None: the usual names, see `is_secret`.
     """
 
     def __init__(self, patterns: Sequence[str] | None = None) -> None:
@@ -405,7 +406,7 @@ class Redactor:
         self._patterns = tuple(pattern for pattern in chosen if pattern)
         names = "|".join(map(re.escape, self._patterns))
         self._name = re.compile(names, re.IGNORECASE) if names else None
-        # A look at the first character makes a text without secrets three times cheaper.
+        # Checked by the first character: most texts have no secret.
         firsts = "".join(sorted({re.escape(pattern[0]) for pattern in self._patterns}))
         hints = f"(?=[{firsts}])(?:{names})|{_BEGINNINGS_OF_FORMS}(?:{_FORMS})"
         self._hint = re.compile(hints, re.IGNORECASE) if names else None
@@ -427,16 +428,16 @@ class Redactor:
         return not self._is_usual or is_secret(name)
 
     def text(self, text: str) -> str:
-        """A text without the secrets that it spells out: in JSON, also within JSON, in Ruby's
-        hashes, in `name=value`, in headers, in URLs, in options of commands, in XML.
+        """A text without its secrets: in JSON, also within JSON, in Ruby's hashes, in `name=value`,
+        in headers, in URLs, in options of commands, in XML.
 
-        What has nothing to hide comes back as it is. Of more than 200,000 characters the rest is
-        left out, and that is said. O(n).
+        A text without secrets is returned as it is. After 200,000 characters the rest is left out,
+        and the text says so. O(n).
         """
         if self._hint is None:
             return text
         seen = text[:MOST_CHARACTERS]
-        # Names spelled by their code points are rare, and dear to look for.
+        # Names written as `\uXXXX` are rare, and expensive to search for.
         hints = self._escaped_hint if "\\u" in seen else self._hint
         pieces: list[str] = []
         kept = at = 0
@@ -448,7 +449,7 @@ class Redactor:
                 kept = place[1]
                 at = max(at, kept)
             elif hint.lastgroup is None:
-                # The same name cannot be found again: text without secrets stays cheap.
+                # Skip the rest of the name: it would be searched for hints again.
                 at = after_name(seen, at)
         if kept:
             seen = "".join([*pieces, seen[kept:]])
@@ -457,7 +458,7 @@ class Redactor:
         return seen if kept else text
 
     def _hidden(self, text: str, hint: re.Match[str]) -> tuple[SecretPlace | None, str]:
-        """What is to be hidden at a hint, and what is shown instead."""
+        """The place of what is to be hidden at a hint (None: nothing), and what replaces it."""
         start, end = hint.span()
         match hint.lastgroup:
             case "url":
@@ -473,24 +474,24 @@ class Redactor:
             return None, HIDDEN
         place = of_name(text, start, end)
         if place is not None and name.lower() in _NAME_FIELDS:
-            # `"key": "password", "value": "x"`: the name of a secret is none.
+            # `"key": "password", "value": "x"`: the name is no secret, the value beside it is.
             beside = of_named(text, *place)
             if beside is not None and self.is_secret(text[slice(*place)]):
                 return beside, HIDDEN
         return place, HIDDEN
 
     def raw(self, raw: bytes) -> bytes:
-        """The bytes of a payload, as text. O(n), as `text`."""
+        """The bytes of a payload without their secrets; see `text`. O(n)."""
         if self._name is None:
             return raw
-        # A character has at most four bytes; the whole is decoded only where it may be shown.
+        # A character has at most four bytes: what `text` would leave out is not decoded.
         text = raw[: MOST_CHARACTERS * 4 + 4].decode("utf-8", "surrogateescape")
         hidden = self.text(text)
         return raw if hidden is text else hidden.encode("utf-8", "surrogateescape")
 
     def value(self, value: Any) -> Any:
-        """A decoded value without secrets, also those in its texts. What lies deeper than 60
-        levels, and what comes after 20,000 values or 200,000 characters, is left out."""
+        """A decoded value without its secrets, also those in its texts. What is deeper than 60
+        levels, or comes after 20,000 values or 200,000 characters, is left out."""
         return value if self._name is None else _Walk(self).value(value, 0)
 
 
@@ -499,7 +500,7 @@ OPEN: Final = Redactor(())
 
 
 class _Walk:
-    """One pass over a value, with an end to its work."""
+    """One bounded pass over a value."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -541,7 +542,7 @@ class _Walk:
         return shown
 
     def _names_a_secret(self, mapping: Mapping[Any, Any]) -> bool:
-        """Whether a field of it says that another one holds a secret."""
+        """Whether one field holds the name of a secret, so that another holds its value."""
         fields = {str(key)[:_LONGEST_NAME].lower() for key in islice(mapping, _MOST_FIELDS + 1)}
         if len(fields) > _MOST_FIELDS or fields.isdisjoint(_VALUE_FIELDS):
             return False
@@ -558,7 +559,7 @@ class _Walk:
         return shown
 
     def _is_argument(self, items: Sequence[Any], index: int) -> bool:
-        """Whether an item is what an option before it says: `["--password", "x"]`."""
+        """Whether an item is the secret value of the option before it: `["--password", "x"]`."""
         option, item = items[index - 1] if index else None, items[index]
         if not isinstance(option, str) or not isinstance(item, str | int):
             return False

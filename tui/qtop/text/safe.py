@@ -1,9 +1,9 @@
-"""Data to display text: the only way from Redis to the screen.
+"""From data to text that is safe to show: the only way from Redis to the screen.
 
-Whatever comes from Redis may hold escape sequences, invisible characters or broken bytes. `safe()`
-turns it into one line of characters that a terminal draws and never obeys. Everything else here
-works on text that is already safe: cutting and padding it by terminal cells, and writing ages,
-counts and histories in few characters.
+Data from Redis may hold escape sequences, invisible characters or broken bytes. `safe()` turns them
+into one line of characters that a terminal draws and never obeys. The other functions take text
+that is already safe, to cut and pad it by terminal cells, or write ages, counts and short charts.
+Two more shorten values of JSON, and suggest a known name for an unknown one.
 """
 
 import math
@@ -25,8 +25,8 @@ _TAB_CELLS: Final = 4
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _ASCII_SPARKS: Final = "_.:-=+*#"
 
-# Every character a terminal may obey, hide, reorder or measure differently from us. Spelled out
-# rather than taken from `unicodedata`, so that it does not change with the version of Python.
+# Every character that a terminal may obey, hide, reorder or measure differently from us. Listed
+# here and not taken from `unicodedata`, so that it does not change with the version of Python.
 _REFUSED_RANGES: Final = (
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: commands
     "\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"  # invisible or enclosing formats
@@ -44,15 +44,15 @@ _REFUSED: Final = re.compile(f"[{_REFUSED_RANGES}]")
 _COMBINING: Final = (
     "\u0300-\u034e\u0350-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 )
-# More accents than any writing system stacks: they climb over the lines above.
+# More accents than any writing system stacks: a terminal draws them over the lines above.
 _STACKED: Final = re.compile(f"([{_COMBINING}]{{3}})[{_COMBINING}]+")
 
 
 def safe(value: str | bytes) -> str:
     """Turn data into one line of text that a terminal shows and never obeys.
 
-    Control characters become their pictures (a newline `⏎`, a tab `⇥`), bytes that are not UTF-8
-    become `\\xNN`, and what is invisible, reorders text or has no certain width becomes U+FFFD.
+    Control characters become visible signs (a newline `⏎`, a tab `⇥`), bytes that are not UTF-8
+    become `\\xNN`. What is invisible, reorders text or has no certain width becomes U+FFFD.
 
     Args:
         value: Bytes as they came, or a string decoded with `surrogateescape`.
@@ -68,8 +68,8 @@ def safe(value: str | bytes) -> str:
 
 
 def visible(text: str) -> str:
-    """As `safe`, one character for each, for text that somebody edits: every cursor stays where it
-    is. O(n)."""
+    """Like `safe`, but one character becomes exactly one, for text that is being edited: positions
+    of the cursor stay valid. O(n)."""
     if text.isascii() and text.isprintable():
         return text
     shown = _REFUSED.sub(_picture, text)
@@ -82,8 +82,9 @@ def safe_lines(value: str | bytes, *, max_lines: int, max_width: int) -> list[st
     Args:
         value: As for `safe`. Lines end at a newline; tabs become spaces.
         max_lines: How many lines to return at most, from 1. When there are more, the first and the
-            last ones are kept, with a line between them that says how many are hidden.
-        max_width: How many cells a line may fill, from 1. A longer one ends with a count.
+            last ones are kept, and a line between them says how many are hidden.
+        max_width: How many cells a line may fill, from 1. A longer one is cut, and its end says how
+            many characters are hidden.
 
     Returns:
         At least one line. The hidden part costs one search for newlines, nothing else.
@@ -111,8 +112,8 @@ def crop(text: str, width: int, *, ellipsis: str = ELLIPSIS, tail: str = "") -> 
         text: Safe text.
         width: Cells there are; 0 and less give an empty string.
         ellipsis: One cell that stands for what was cut.
-        tail: What stands from the last `tail` on tells more than what is before it, as a process
-            id after a long host name: it is kept, unless it fills more than half of the cells.
+        tail: A separator. The text from its last occurrence on is kept when the text is cut, as
+            the process id after a long host name, unless it fills more than half of the cells.
 
     Returns:
         The text itself when it fits, else text of exactly `width` cells. O(width).
@@ -136,7 +137,7 @@ def pad(
     Args:
         text: Safe text.
         width: Cells to fill.
-        align: Where the text stands among the spaces.
+        align: On which side the text is.
         ellipsis: As for `crop`.
         tail: As for `crop`.
 
@@ -209,15 +210,15 @@ def how_many(number: int | None, noun: str, *, is_least: bool = False) -> str:
     return f"{'at least ' if is_least else ''}{counted(number, noun)}"
 
 
-# The name of the switch is the one the command line has.
+# `ascii` shadows a builtin: it is called like the option of the command line.
 def spark(values: Sequence[float | None], width: int, *, ascii: bool = False) -> str:
-    """Draw a history as one line of bars, the newest at the right.
+    """Draw values over time as one line of bars, the newest at the right.
 
     Zero is always the lowest bar and anything above zero is higher than that; the highest value
     shown has the highest bar.
 
     Args:
-        values: Oldest first. None, and what is not a finite number, leaves a blank.
+        values: Oldest first. None, and what is not a finite number, is a blank.
         width: Cells; older values that do not fit are left out, missing ones are blanks.
         ascii: Draw with ASCII characters.
 
@@ -285,7 +286,7 @@ def _more(hidden: int) -> str:
     return f"{ELLIPSIS} {count(hidden)} more"
 
 
-# The beginnings of values that came as JSON, however large they are.
+# Shortening values of JSON, however large they are.
 
 MOST_CHARACTERS: Final = 300
 _MOST_ITEMS: Final = 20
@@ -298,8 +299,8 @@ def beginning(
     items: int = _MOST_ITEMS,
     levels: int = _MOST_LEVELS,
 ) -> Any:
-    """A value with the first `items` of each list and the first `characters` of each text, and with
-    lists within lists so many `levels` deep. Costs no more for a huge value than for a small one.
+    """The beginning of a value: the first `items` of each list, the first `characters` of each
+    text, and `levels` levels of lists within lists. A huge value costs no more than a small one.
     """
     if isinstance(value, str):
         return value if len(value) <= characters else value[:characters] + "…"
@@ -317,9 +318,9 @@ def beginning(
     }
 
 
-# What a name that nobody knows may have meant.
+# Suggestions for a name that is not known.
 
-#: More names than these are no help to somebody who has mistyped one of them.
+#: A longer list of names does not help a person who has mistyped one of them.
 _MOST_LISTED: Final = 20
 
 

@@ -1,1 +1,1 @@
-"""Widgets of the console."""
+"""Widgets: the table, bars, fields to type in, texts and logs."""

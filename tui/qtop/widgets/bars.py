@@ -1,6 +1,7 @@
 """One line of short texts: the status line, the tabs, the footer, the result of an action.
 
-Text reaches the screen as plain segments, never as markup, and only what changed is painted again.
+Text reaches the screen as plain segments, never as markup. Only what changed is painted again. The
+texts about the server are made here, too.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ from resque.store.server_info import ServerInfo
 class Span(NamedTuple):
     """A short safe text on a bar.
 
-    `tone` is its meaning, one of `TONES` or nothing. Where there is no room for all, spans with the
-    lowest `priority` go first, together with all of their `group`. `action` is run by a click. One
-    with a `least` is cut to as few cells, when it is its turn, before it goes.
+    Attributes:
+        text: What is shown.
+        tone: Its meaning, one of `TONES`, or empty.
+        priority: Where not all spans fit, those with the lowest priority are left out first.
+        action: What a click runs.
+        group: Spans of one group are left out together.
+        least: To how many cells it may be cut before it is left out; 0: not at all.
     """
 
     text: str
@@ -37,7 +42,7 @@ class Span(NamedTuple):
 
 
 class PlacedSpan(NamedTuple):
-    """A span that has its place."""
+    """A span with its first cell."""
 
     x: int
     text: str
@@ -46,9 +51,10 @@ class PlacedSpan(NamedTuple):
 
 
 def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[PlacedSpan]:
-    """Give the spans their places: `left` from the left, `right` up to the right edge.
+    """Give the spans their places: `left` from the left edge, `right` up to the right edge.
 
-    Spans with the lowest priority are cut or left out until the others fit; the last one is cut.
+    Spans with the lowest priority are cut or left out until the others fit. The last one that is
+    left is cut.
     """
     kept = [*((0, span) for span in left), *((1, span) for span in right)]
     while len(kept) > 1 and (over := _cells(kept) - width) > 0:
@@ -74,7 +80,7 @@ def place(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Place
 
 
 def _cells(kept: Sequence[tuple[int, Span]]) -> int:
-    """How wide the spans are, with a blank between what is left and what is right."""
+    """How wide the spans are, with a space between those at the left and those at the right."""
     left = "".join(span.text for side, span in kept if not side)
     right = "".join(span.text for side, span in kept if side)
     touching = left and right and left[-1] != " " and right[0] != " "
@@ -134,7 +140,7 @@ class Bar(Widget):
                 await self.run_action(span.action)
 
     def _changed_regions(self) -> list[Region]:
-        """The parts that differ from what was painted; the whole line when places have moved."""
+        """The parts that differ from what was painted; the whole line when a place has changed."""
         if not self.is_mounted or not self.size.width:
             return []
         width, old = self.size.width, self._painted
@@ -152,18 +158,18 @@ def _places(placed: Sequence[PlacedSpan]) -> list[tuple[int, int]]:
     return [(span.x, cell_len(span.text)) for span in placed]
 
 
-# What a server tells about itself, in brief.
+# What INFO says of the server, in brief.
 
 
 def server(facts: ServerInfo | None) -> list[Span]:
-    """Which server it is, how long it has been up, its memory and clients; nothing while that is
-    not known. What is left out first where there is little room stands last."""
-    told = [] if facts is None else list(_told(facts))
-    spans = [Span(f"{', ' if at else '  '}{part}", "dim", 50 - at) for at, part in enumerate(told)]
+    """Which server it is, its memory, its clients, how long it has been up; none while that is not
+    known. The last ones are left out first."""
+    parts = [] if facts is None else list(_parts(facts))
+    spans = [Span(f"{', ' if at else '  '}{part}", "dim", 50 - at) for at, part in enumerate(parts)]
     return [*spans, Span(" ", "", 50)] if spans else []
 
 
-def _told(facts: ServerInfo) -> Iterator[str]:
+def _parts(facts: ServerInfo) -> Iterator[str]:
     fields = facts.fields
     for name in ("valkey", "redis"):
         if version := fields.get(f"{name}_version"):
@@ -177,7 +183,7 @@ def _told(facts: ServerInfo) -> Iterator[str]:
         yield counted(clients, "client")
     up_s = _figure(facts, "uptime_in_seconds")
     if up_s is not None:
-        # By the hour: what changes all the time is bytes over ssh and no news.
+        # By the hour: a figure that changes all the time sends bytes over ssh without need.
         yield f"up {ago(up_s) if up_s >= 3_600 else '<1 h'}"
 
 

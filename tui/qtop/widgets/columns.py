@@ -1,19 +1,23 @@
-"""The columns of a table and the lines they make: pure layout, no widget.
+"""The columns of a table, the lines they make, and what texts look like. No widget.
 
-A `Line` says what stands on one line of the screen. Two lines compared give the cells that have to
-be painted again, which is what keeps a console over ssh quiet.
+A `TableLine` holds what one line of the screen shows. The difference of two lines gives the cells
+that have to be painted again, so that little is sent over ssh. The tones at the end give each
+meaning of a text (`bad`, `dim`, `header` ...) its colours and attributes.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from rich.style import Style
-from textual.color import Color
-from textual.widget import Widget
 
 from qtop.text.safe import ELLIPSIS, Align, crop, pad, unknown
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
 
 RowT = TypeVar("RowT")
 
@@ -25,7 +29,7 @@ GAP: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[RowT]):
-    """One column: where it stands, what it shows of a row, how it sorts.
+    """One column: its place, what it shows of a row, how it sorts.
 
     Attributes:
         key: Its name in code, unique in a table.
@@ -33,14 +37,13 @@ class Column(Generic[RowT]):
         width: Cells it needs at least.
         cell: The text for a row. It must be safe already; it is called for visible rows only.
         flex: Its share of the cells that are left over; 0 keeps the column at `width`.
-        priority: When the screen is narrow, columns with the lowest priority go first.
-        align: Where the text stands in the column.
-        style: The meaning that colours the cell, the same for all rows or found for each.
+        priority: When the screen is narrow, columns with the lowest priority are left out first.
+        align: On which side of the column the text is.
+        style: The tone of the cell, the same for all rows or found for each.
         sort_key: What to sort by: values comparable with each other, or None, which comes last in
             both directions. A column without it cannot be sorted by.
         descends: Sorting starts with the highest value.
-        tail: Where the text is too long for the column, what stands from the last `tail` on is
-            kept, as `crop` does.
+        tail: Where the text is too long, its end from the last `tail` on is kept; see `crop`.
     """
 
     key: str
@@ -56,7 +59,7 @@ class Column(Generic[RowT]):
     tail: str = ""
 
     def tone(self, row: RowT) -> ToneOf | None:
-        """The meaning that colours this column's cell of a row."""
+        """The tone of this column's cell of a row."""
         return self.style(row) if callable(self.style) else self.style
 
 
@@ -70,8 +73,8 @@ def figure(
     priority: int,
     style: Callable[[RowT], ToneOf | None] | ToneOf | None = None,
 ) -> Column[RowT]:
-    """A column of figures: at the right, and sorted with the highest first. `value` finds the
-    figure of a row, `text` writes it; for the rest see `Column`."""
+    """A column of figures: aligned to the right, sorted with the highest first. `value` gives the
+    figure of a row, `text` its text; for the others see `Column`."""
     return Column(
         key,
         label,
@@ -87,7 +90,7 @@ def figure(
 
 @dataclass(frozen=True, slots=True)
 class PlacedColumn(Generic[RowT]):
-    """A column that has a place on the screen: its first cell and how many it fills."""
+    """A column with its place on the screen: its first cell, and how many cells it fills."""
 
     column: Column[RowT]
     x: int
@@ -95,7 +98,7 @@ class PlacedColumn(Generic[RowT]):
 
 
 class Cell(NamedTuple):
-    """Text that fills its column exactly, and what it means."""
+    """Text that fills its column exactly, and its tone."""
 
     text: str
     tone: ToneOf | None = None
@@ -119,14 +122,14 @@ class Sort(NamedTuple):
 
 
 class SortMark(NamedTuple):
-    """The column that has the sort mark, and the mark."""
+    """The column whose label has the sort mark, and the mark."""
 
     column_key: str
     mark: str
 
 
 class SortSigns(NamedTuple):
-    """Characters that mean something to the table, each one cell wide."""
+    """The characters that a table draws, each one cell wide."""
 
     ascending: str
     descending: str
@@ -142,8 +145,8 @@ ASCII_SIGNS: Final = SortSigns("^", "v", "*", "#", "~")
 def arranged(
     columns: Sequence[Column[RowT]], keys: Sequence[str] | None
 ) -> tuple[Column[RowT], ...]:
-    """The columns with these keys, in their order; all as they are for None. Raises ValueError
-    for a key that no column has."""
+    """The columns with these keys, in the order of the keys; all for None. Raises ValueError for a
+    key that no column has."""
     if keys is None:
         return tuple(columns)
     known = {column.key: column for column in columns}
@@ -154,15 +157,15 @@ def arranged(
 
 
 def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColumn[RowT], ...]:
-    """Give as many columns as possible a place, and share out what is left.
+    """Give as many columns as possible a place, and share out the cells that are left over.
 
     Args:
         columns: In the order of the screen.
-        x: The first cell that is free.
-        width: Cells there are from `x` on.
+        x: The first free cell.
+        width: How many cells there are from `x` on.
 
     Returns:
-        The columns that stay, left to right; at least one when there is any, cut to what there is.
+        The columns that fit, left to right; at least one when there is any, cut if need be.
     """
     kept = list(range(len(columns)))
     while len(kept) > 1 and _needed([columns[i] for i in kept]) > width:
@@ -193,7 +196,7 @@ def header_line(
         text = place.column.label
         if sort is None or sort.column_key != place.column.key:
             return text
-        # Where the mark costs a letter, one that says so would cost another.
+        # The mark takes the place of the ellipsis: both would cost two letters.
         fits = len(text) < place.width
         return text + sort.mark if fits else crop(f"{text} ", place.width, ellipsis=sort.mark)
 
@@ -211,16 +214,16 @@ def row_line(
     marked: bool,
     cursor: bool,
     ellipsis: str,
-    veil: Callable[[str], str] = str,
+    redact: Callable[[str], str] = str,
 ) -> TableLine:
-    """The line of one row. Calls every placed column's `cell` once, and `veil`, which hides what is
-    secret, with its text."""
+    """The line of one row. Calls `cell` of every placed column once, and `redact`, which hides
+    secrets, with its text."""
     return TableLine(
         "row",
         tuple(
             Cell(
                 pad(
-                    veil(p.column.cell(row)),
+                    redact(p.column.cell(row)),
                     p.width,
                     p.column.align,
                     ellipsis=ellipsis,
@@ -243,13 +246,13 @@ def changed_spans(
 
     Args:
         old: What was painted; None when nothing was.
-        new: What should stand there.
+        new: What is to be shown.
         placed: The columns of both.
         width: Cells of a whole line.
 
     Yields:
         First cell and number of cells of each part to paint again: the cells that changed, or the
-        whole line when its cursor, its mark or its kind did.
+        whole line when its cursor, its mark or its kind changed.
     """
     if old == new:
         return
@@ -266,64 +269,68 @@ def _needed(columns: Sequence[Column[RowT]]) -> int:
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
-# What texts look like by what they mean: a name for each colour and attribute, on every widget.
+# Tones: what a text looks like by what it means.
 
 
-class _Look(NamedTuple):
-    """Attributes in Rich's words, and the theme's names of two colours; nothing keeps what is."""
+class _Appearance(NamedTuple):
+    """Attributes in Rich's words, and the theme's names of two colours. An empty one leaves the
+    widget's own."""
 
     attributes: str
     color: str = ""
     background: str = ""
 
 
-_LOOKS: Final[Mapping[str, _Look]] = {
-    # What a text says.
-    "good": _Look("", "text-success"),
-    "warn": _Look("", "text-warning"),
-    "bad": _Look("bold", "text-error"),
-    "dim": _Look("dim"),
-    "strong": _Look("bold"),
-    "accent": _Look("", "text-accent"),
-    "own": _Look("italic", "text-accent"),
-    # What it is.
-    "title": _Look("bold", "primary"),
-    "key": _Look("bold", "primary"),
-    "current": _Look("bold", "primary"),
-    "label": _Look("dim"),
-    "header": _Look("bold", background="panel"),
-    "badge": _Look("bold reverse", "primary", "background"),
-    "flag": _Look("bold reverse", "warning", "background"),
-    "danger": _Look("bold reverse", "error", "background"),
-    # What has come over it.
-    "stale": _Look("dim"),
-    "marked": _Look("bold", "text-accent"),
-    "match": _Look("bold underline"),
-    "cursor": _Look("bold underline"),
-    "focused-cursor": _Look("bold reverse", "primary"),
-    "here": _Look("reverse"),
+_APPEARANCES: Final[Mapping[str, _Appearance]] = {
+    # How good it is, and how important.
+    "good": _Appearance("", "text-success"),
+    "warn": _Appearance("", "text-warning"),
+    "bad": _Appearance("bold", "text-error"),
+    "dim": _Appearance("dim"),
+    "strong": _Appearance("bold"),
+    "accent": _Appearance("", "text-accent"),
+    "own": _Appearance("italic", "text-accent"),
+    # What part of the screen it is.
+    "title": _Appearance("bold", "primary"),
+    "key": _Appearance("bold", "primary"),
+    "current": _Appearance("bold", "primary"),
+    "label": _Appearance("dim"),
+    "header": _Appearance("bold", background="panel"),
+    "badge": _Appearance("bold reverse", "primary", "background"),
+    "flag": _Appearance("bold reverse", "warning", "background"),
+    "danger": _Appearance("bold reverse", "error", "background"),
+    # What state it is in.
+    "stale": _Appearance("dim"),
+    "marked": _Appearance("bold", "text-accent"),
+    "match": _Appearance("bold underline"),
+    "cursor": _Appearance("bold underline"),
+    "focused-cursor": _Appearance("bold reverse", "primary"),
+    "here": _Appearance("reverse"),
 }
 
-TONES: Final = frozenset(_LOOKS)
-"""Every name there is."""
+TONES: Final = frozenset(_APPEARANCES)
+"""All names of tones."""
 
 
 def toned(widget: Widget, *tones: str) -> Style:
-    """The style of a text on a widget: the widget's own, and over it that of each tone.
+    """The style of a text on a widget: the widget's own, and over it that of each tone in order.
 
-    Raises KeyError for a name that is none of `TONES`.
+    Raises KeyError for a name that is not in `TONES`.
     """
     style = widget.rich_style
     variables = widget.app.theme_variables
     for tone in tones:
-        look = _LOOKS[tone]
-        style += _style(look, variables.get(look.color, ""), variables.get(look.background, ""))
+        of = _APPEARANCES[tone]
+        style += _style(of, variables.get(of.color, ""), variables.get(of.background, ""))
     return style
 
 
 @lru_cache(maxsize=256)
-def _style(look: _Look, color: str, background: str) -> Style:
-    return Style.parse(look.attributes) + Style(
+def _style(appearance: _Appearance, color: str, background: str) -> Style:
+    # Imported here: the texts of cells are made without Textual.
+    from textual.color import Color
+
+    return Style.parse(appearance.attributes) + Style(
         color=Color.parse(color).rich_color if color else None,
         bgcolor=Color.parse(background).rich_color if background else None,
     )

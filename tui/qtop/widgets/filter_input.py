@@ -1,4 +1,4 @@
-"""The line in which a filter is typed, with completion and memory."""
+"""Fields to type in, and the line for filters with completion and history."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ from textual.widgets import Checkbox, Input
 from qtop.search import fields
 from qtop.text.safe import visible
 
-# What people type in: like all that is shown, it holds nothing that a terminal would obey.
+# Fields: what is typed or pasted is made safe, like all that is shown.
 
 
 class InputField(Input):
-    """A line to type in, whose cursor does not blink. What cannot be shown, as it may be pasted,
-    becomes something that can."""
+    """A line to type in, whose cursor does not blink. Characters that are not safe to show, which
+    may be pasted, are replaced."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.cursor_blink = False
 
     def validate_value(self, value: str) -> str:
-        """The text that is in the line instead."""
+        """The text, safe to show."""
         return visible(value)
 
 
 class FigureField(InputField):
-    """A line for a whole number. What is no digit goes on to the question around it, where it may
-    be a key."""
+    """A field for a whole number. Keys that are no digits are left to the dialog around it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, restrict=r"[0-9]*", **options)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Digits only."""
+        """Whether the field takes the key: digits only."""
         return character is not None and character.isdecimal()
 
     async def _on_key(self, event: events.Key) -> None:
@@ -49,7 +48,7 @@ class FigureField(InputField):
 
 
 class Box(Checkbox):
-    """Something that is wanted or not, told apart without colours: `[x]` and `[ ]`."""
+    """A checkbox that can be read without colours: `[x]` and `[ ]`."""
 
     BUTTON_LEFT = "["
     BUTTON_RIGHT = "]"
@@ -68,7 +67,7 @@ FILTER_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("up", "older", show=False, id="filter.older"),
     Binding("down", "newer", show=False, id="filter.newer"),
 )
-"""Every key the line answers, for the console's table of keys."""
+"""The keys of the line, for the console's table of keys."""
 
 STARTS: Final = (
     *(f"{name}:" for name in fields.FIELDS),
@@ -86,11 +85,11 @@ STARTS: Final = (
         "due>1h",
     ),
 )
-"""How a term can begin."""
+"""The beginnings of terms that can be completed."""
 _MOST_REMEMBERED: Final = 50
 _BLANK: Final = re.compile(r"\s")
 
-#: The values of a field that there are, such as the names of classes for `class`. Safe texts.
+#: Gives the known values of a field, such as the names of classes for `class`. Safe texts.
 ValuesOf = Callable[[str], Iterable[str]]
 
 
@@ -127,7 +126,7 @@ class FilterInput(InputField):
     """A line to type a filter in. Hidden until `ask`.
 
     Args:
-        values_of: What there is to complete with.
+        values_of: Gives the values to complete with.
         remembered: Earlier filters, the newest last; new ones are added.
     """
 
@@ -137,14 +136,14 @@ class FilterInput(InputField):
     ]
 
     class Typed(Message):
-        """The text is another one."""
+        """The text has changed."""
 
         def __init__(self, text: str) -> None:
             self.text = text
             super().__init__()
 
     class Left(Message):
-        """Typing is over. `text` is to be used; None when what was there before is."""
+        """Typing has ended. `text` is the filter to use; None: the one before stays."""
 
         def __init__(self, text: str | None) -> None:
             self.text = text
@@ -163,7 +162,7 @@ class FilterInput(InputField):
         self._place = 0
 
     def ask(self, text: str) -> None:
-        """Come up, with this text to begin with."""
+        """Appear, with this text."""
         self._place = len(self._remembered)
         self.display = True
         with self.prevent(Input.Changed):
@@ -172,8 +171,8 @@ class FilterInput(InputField):
         self.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Pass on what is typed, unless typing was over before this was told: keys can come at
-        once."""
+        """Pass on what is typed, unless typing has ended before this message came: several keys
+        can come at once."""
         event.stop()
         if self.display:
             self.post_message(self.Typed(self.value))
@@ -186,11 +185,11 @@ class FilterInput(InputField):
         self._leave(text)
 
     def action_leave(self) -> None:
-        """Go back to the filter there was."""
+        """Go back to the filter before."""
         self._leave(None)
 
     def action_complete(self) -> None:
-        """Take what is suggested."""
+        """Accept the suggestion."""
         self.action_cursor_right() if self._suggestion else self.action_end()
 
     def action_older(self) -> None:
@@ -218,7 +217,7 @@ class FilterInput(InputField):
 
 
 def remember(texts: list[str], text: str) -> None:
-    """Add a text to those remembered, as the newest, each once."""
+    """Add a text as the newest; a text is kept once."""
     if text in texts:
         texts.remove(text)
     texts.append(text)

@@ -1,4 +1,4 @@
-"""The end of a log: lines that come, in a bounded number, followed, held and searched."""
+"""Shows the end of a log: it follows new lines, stops when scrolled, and can be searched."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from qtop.widgets.columns import toned
-from qtop.widgets.text_view import TEXT_BINDINGS, wrapped
+from qtop.widgets.text_lines import wrapped
+from qtop.widgets.text_view import TEXT_BINDINGS
 
-#: Older lines are forgotten here; the file has them.
+#: Older lines are dropped; the file still has them.
 MOST_LINES: Final = 4_000
 
 
@@ -29,8 +30,8 @@ class LogLine(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """What fits on one line of the screen. `number` counts the lines of the log from the first
-    that was ever shown."""
+    """A part of a log line that fits on one line of the screen. `number` is the number of the log
+    line, counted from the first that was ever shown."""
 
     text: str
     level: str
@@ -54,7 +55,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     """
 
     class Moved(Message):
-        """Somebody began or ceased to follow by moving."""
+        """Scrolling has started or stopped following."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -68,11 +69,11 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def lines(self) -> Sequence[LogLine]:
-        """The lines there are."""
+        """The lines that are kept."""
         return self._lines
 
     def append(self, lines: Iterable[LogLine]) -> None:
-        """Show more lines; the oldest are forgotten. O(new lines)."""
+        """Show more lines; the oldest are dropped. O(new lines)."""
         added = list(lines)
         if not added:
             return
@@ -90,14 +91,14 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self._settle()
 
     def search(self, needle: str) -> None:
-        """Mark the lines with this text, whatever its case; an empty one marks none."""
+        """Mark the lines that contain a text, in any case; an empty one marks none."""
         self._needle = needle.casefold()
         self._here = -1
         self.refresh()
 
     def to_match(self, step: int) -> bool:
-        """Go to the next line with the text (`step` 1) or the one before (-1), and stay there.
-        After the last comes the first. False when there is none. O(lines)."""
+        """Go to the next line that contains the text (`step` 1) or the one before (-1), and stop
+        following. After the last comes the first. False when there is none. O(lines)."""
         count = len(self._lines)
         if not self._needle or not count:
             return False
@@ -112,11 +113,11 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         return False
 
     def matches(self) -> int:
-        """How many lines have the text. O(lines)."""
+        """How many lines contain the text. O(lines)."""
         return sum(self._needle in line.text.casefold() for line in self._lines)
 
     def follow(self, follows: bool) -> None:
-        """Stay at the end, or stay where it is."""
+        """Follow new lines, or stay at the present ones."""
         self.follows = follows
         self._settle()
 
@@ -167,7 +168,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         gone = bisect_left(self._pieces, self._first, key=lambda piece: piece.number)
         del self._pieces[:gone]
         if not self.follows:
-            # What is read stays where it is, as long as it is there.
+            # The lines on the screen stay where they are, until they are dropped.
             self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, force=True)
 
     def _settle(self) -> None:
@@ -189,7 +190,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=max(0, at - self.size.height // 3), animate=False, force=True)
         self.refresh()
 
-    # Keys: whoever moves wants to read
+    # Keys: scrolling stops following
 
     def _move(self, y: float) -> None:
         bottom, before = self.max_scroll_y, self.follows
@@ -211,7 +212,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self._move(0)
 
     def action_scroll_end(self) -> None:
-        """To the end, and stay there."""
+        """To the end, and follow new lines."""
         self._move(self.max_scroll_y)
 
     def action_page_down(self) -> None:

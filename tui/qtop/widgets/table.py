@@ -1,7 +1,8 @@
 """The one table of the console: any number of rows, painted a line at a time.
 
-Cells are computed for visible lines only, and of those only the cells that changed are painted
-again. Text reaches the screen as plain segments: no markup is ever parsed.
+Cells are computed for visible lines only, and only the cells that changed are painted again. Text
+reaches the screen as plain segments: no markup is ever parsed. The table's keys and messages are
+here, its painting is in `table_painter`, its rows are in `table_model`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from textual.widget import Widget
 from qtop.widgets.columns import Column, RowT, Sort
 from qtop.widgets.table_painter import HEADER_LINES, TablePainter
 
-# The keys of the one table.
+# Keys.
 
 TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("j,down", "cursor_down", "Down", show=False, id="table.down"),
@@ -32,10 +33,10 @@ TABLE_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("a", "mark_all", "Mark all", show=False, id="table.mark_all"),
     Binding("enter", "open", "Open", show=False, id="table.open"),
 )
-"""Every key the table answers, for the console's table of keys."""
+"""The keys of a table, for the console's table of keys."""
 
 
-# What a table tells the screen it is on, as `Table.Opened`, `Table.Moved`, `Table.Marked`.
+# Messages to the screen: `Table.Opened`, `Table.Moved`, `Table.Marked`.
 
 EventRowT = TypeVar("EventRowT")
 
@@ -57,7 +58,7 @@ class TableEvent(Message):
         return self.table
 
     def can_replace(self, message: Message) -> bool:
-        """Whether an older message that still waits is out of date by this one."""
+        """Whether this message makes an older one obsolete that still waits."""
         return False
 
 
@@ -77,7 +78,7 @@ class Moved(TableEvent, Generic[EventRowT]):
         super().__init__(table)
 
     def can_replace(self, message: Message) -> bool:
-        """Only where the cursor is now matters."""
+        """Only the newest place of the cursor matters."""
         return isinstance(message, Moved) and message.table is self.table
 
 
@@ -89,7 +90,7 @@ class Marked(TableEvent):
         super().__init__(table)
 
     def can_replace(self, message: Message) -> bool:
-        """Only what is marked now matters."""
+        """Only the newest marks matter."""
         return isinstance(message, Marked) and message.table is self.table
 
 
@@ -107,8 +108,8 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         reverse: The direction of that sort; None for the column's own.
         markable: Rows can be marked; they get a column for the mark.
         ascii: Draw with ASCII characters.
-        on_cursor: Called with the row under the cursor as soon as it is another one, before the
-            frame is painted: a detail beside the table changes together with it.
+        on_cursor: Called with the row under the cursor when it has changed, before the frame is
+            painted: so a detail beside the table changes in the same frame.
         clock: Monotonic seconds.
         id: As for every widget.
         classes: As for every widget.
@@ -152,8 +153,8 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
             classes=classes,
         )
         self._on_cursor = on_cursor
-        self._told_cursor: tuple[Hashable, ...] | None = None
-        self._told_marks: frozenset[Hashable] = frozenset()
+        self._reported_cursor: tuple[Hashable, ...] | None = None
+        self._reported_marks: frozenset[Hashable] = frozenset()
         if sort is not None:
             self.sort_by(sort, reverse=reverse)
 
@@ -192,19 +193,19 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         return self._rows.marked_rows()
 
     def row_text(self, row: RowT) -> str:
-        """All cells of a row, also of columns without a place, with tabs between them."""
+        """All cells of a row, separated by tabs; also those of columns that do not fit."""
         return "\t".join(column.cell(row).strip() for column in self._columns)
 
     def set_rows(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
         """Show other rows. The cursor and the marks stay on their rows, the scroll offset stays.
 
-        The cursor is kept in view if it was. Rows are kept, not copied: do not change them after.
+        The cursor stays in view if it was. Rows are kept, not copied: do not change them later.
 
         Args:
             rows: All rows in their natural order.
-            marked: Keys of rows to mark besides those that are.
+            marked: Keys of rows to mark as well.
 
-        Cost: the cells of the visible lines; see `Rows.replace` for what depends on all rows.
+        Cost: the cells of the visible lines; see `TableRows.replace` for what depends on all rows.
         """
         was_visible = self._cursor_is_visible()
         self._rows.replace(rows, marked)
@@ -311,7 +312,7 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         if row is not None:
             self.post_message(self.Opened(self, row))
 
-    # Not on a key here: the console's own keys call them.
+    # These have no key here: keys of the console call them.
     action_clear_marks = clear_marks
     action_next_sort = next_sort
     action_reverse_sort = reverse_sort
@@ -335,8 +336,8 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
             self.action_open()
 
     def on_mount(self) -> None:
-        """Tell about rows that were set before there was a screen."""
-        self._tell()
+        """Report the rows that were set before there was a screen."""
+        self._report()
 
     def _sort_at(self, x: int) -> None:
         for place in self._layout():
@@ -352,20 +353,20 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         self._show_changes()
 
     def _show_changes(self) -> None:
-        # Before that there is no screen to paint on or to listen: `on_mount` makes up for it.
+        # Before it is mounted there is no screen: `on_mount` reports later.
         if self.is_mounted:
             self._paint_changes()
-            self._tell()
+            self._report()
 
-    def _tell(self) -> None:
-        """Call and post what changed since the last time."""
+    def _report(self) -> None:
+        """Report a new cursor row and new marks, if they have changed since the last report."""
         row = self.cursor_row
         cursor = () if row is None else (self._rows.key_at(self.cursor_index),)
-        if cursor != self._told_cursor:
-            self._told_cursor = cursor
+        if cursor != self._reported_cursor:
+            self._reported_cursor = cursor
             if self._on_cursor is not None:
                 self._on_cursor(row)
             self.post_message(self.Moved(self, row))
-        if self.marked != self._told_marks:
-            self._told_marks = self.marked
+        if self.marked != self._reported_marks:
+            self._reported_marks = self.marked
             self.post_message(self.Marked(self, self.marked))

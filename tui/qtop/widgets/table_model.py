@@ -1,7 +1,7 @@
 """The rows of a table: their order, the cursor and the marks, all by row key. No widget.
 
-Rows are replaced as a whole at every poll. What a person has pointed at must survive that: the
-cursor stays on its row, marks stay on theirs, and the order does not change under a moving hand.
+Rows are replaced as a whole at every poll. The cursor stays on its row, and marks stay on theirs.
+For a moment after the cursor has moved the order is kept, so that no other row slips under it.
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -10,7 +10,7 @@ from typing import Any, Final, Generic
 from qtop.widgets.columns import RowT
 
 FREEZE_S: Final = 3.0
-"""How long the order stays as it is after the cursor moved."""
+"""How long the order is kept after the cursor moved."""
 
 
 class TableRows(Generic[RowT]):
@@ -78,14 +78,14 @@ class TableRows(Generic[RowT]):
     def replace(self, rows: Sequence[RowT], marked: Collection[Hashable] = ()) -> None:
         """Show other rows; cursor and marks follow their keys.
 
-        Soon after the cursor moved, rows keep the order they have and new ones come last.
+        Soon after the cursor moved, rows keep their order and new ones come last.
 
         Args:
             rows: The new rows, in their natural order. They are kept, not copied.
-            marked: Keys of rows to mark besides those that are.
+            marked: Keys of rows to mark as well.
 
-        Cost: nothing per row without a sort, marks and a recent cursor move, if the row under the
-        cursor is where it was. Else one pass over the keys, and the sort.
+        Cost: O(1) without a sort, marks and a recent move of the cursor, if the row under the
+        cursor has kept its index. Else one pass over the keys, and the sort.
         """
         self._given = rows
         frozen = bool(self._shown) and self._clock() < self._frozen_until_s
@@ -95,7 +95,7 @@ class TableRows(Generic[RowT]):
         self._drop_vanished_marks()
 
     def sort(self, sort_key: Callable[[RowT], Any] | None, *, reverse: bool) -> None:
-        """Show the rows in another order, at once; rows that are equal keep their natural order.
+        """Show the rows in another order at once; equal rows keep their natural order.
 
         Args:
             sort_key: What to compare; None for the natural order.
@@ -124,7 +124,7 @@ class TableRows(Generic[RowT]):
             self._marked ^= {self.key_at(self.cursor_index)}
 
     def mark_range(self) -> None:
-        """Begin a range of marks at the cursor, or mark all rows from its begin to the cursor."""
+        """Begin a range at the cursor, or mark all rows from its beginning to the cursor."""
         if not self._shown:
             return
         start = self.index_of(self._anchor[0]) if self._anchor else None
@@ -147,7 +147,7 @@ class TableRows(Generic[RowT]):
             self._anchor = None
 
     def clear_marks(self) -> None:
-        """Forget all marks, the begin of a range, and how many were dropped."""
+        """Forget all marks, the beginning of a range, and how many were dropped."""
         self._marked = frozenset()
         self._anchor = None
         self._dropped_marks = 0
@@ -164,14 +164,14 @@ class TableRows(Generic[RowT]):
     def _in_shown_order(self, rows: Sequence[RowT]) -> Sequence[RowT]:
         coming = {self._key(row): row for row in rows}
         if len(coming) != len(rows):
-            # Two rows with one key: a strange order for a moment is better than a lost row.
+            # Two rows have one key: another order for a moment is better than a lost row.
             return self._sorted(rows)
         keys = map(self._key, self._shown)
         staying = [coming.pop(key) for key in keys if key in coming]
         return [*staying, *self._sorted(list(coming.values()))]
 
     def _follow_cursor(self) -> None:
-        # Without rows the cursor keeps its key: a filter that matched nothing may be taken back.
+        # Without rows the cursor keeps its key: the filter that matches nothing may be cleared.
         if not self._shown:
             return
         index = self.cursor_index

@@ -1,6 +1,6 @@
 """How rows become lines on the screen: layout, painting and scrolling of a table.
 
-The keys, the mouse and everything a screen calls are in `vtable`.
+Keys, mouse and what screens call are in `table`.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -44,12 +44,12 @@ _BAR_STEP_CELLS: Final = 1 / 8
 class TablePainter(ScrollView, Generic[RowT]):
     """Paints rows, a line each, below a header line.
 
-    What was painted is remembered for each line of the screen. After any change, the lines as they
-    should be are compared with it, and only the cells that differ are painted again.
+    What was painted is kept for each line of the screen. After a change the new lines are compared
+    with it, and only the cells that differ are painted again.
     """
 
     stale: reactive[bool] = reactive(False)
-    """The rows are old: everything is dimmed."""
+    """Whether the rows are old: then everything is dimmed."""
 
     empty_text: reactive[str] = reactive("")
     """Safe text shown instead of rows when there are none."""
@@ -78,7 +78,7 @@ class TablePainter(ScrollView, Generic[RowT]):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._columns = self._shown = tuple(columns)
-        self._veil: Callable[[str], str] = str
+        self._redact: Callable[[str], str] = str
         self._rows: TableRows[RowT] = TableRows(key, clock)
         self._sort: Sort | None = None
         self._markable = markable
@@ -91,13 +91,13 @@ class TablePainter(ScrollView, Generic[RowT]):
 
     @property
     def body_lines(self) -> int:
-        """Lines there are for rows."""
+        """How many lines there are for rows."""
         return max(0, self.size.height - HEADER_LINES)
 
-    def veil(self, veil: Callable[[str], str]) -> None:
-        """Have all texts of rows go through a function that hides what is secret."""
-        if veil != self._veil:
-            self._veil = veil
+    def redact_with(self, redact: Callable[[str], str]) -> None:
+        """Pass all texts of rows through a function that hides secrets."""
+        if redact != self._redact:
+            self._redact = redact
             if self.is_mounted:
                 self._paint_changes()
 
@@ -107,7 +107,7 @@ class TablePainter(ScrollView, Generic[RowT]):
         self._placed = (-1, ())
 
     def label(self, key: str, label: str) -> None:
-        """Call a column otherwise from now on; it becomes wide enough for that."""
+        """Give a column another label; it becomes wide enough for it."""
 
         def named(column: Column[RowT]) -> Column[RowT]:
             if column.key != key or column.label == label:
@@ -135,7 +135,7 @@ class TablePainter(ScrollView, Generic[RowT]):
         """Keep the cursor in view when the terminal becomes smaller."""
         self._scroll_to_cursor()
 
-    # What stands where
+    # Layout
 
     def _layout(self) -> tuple[PlacedColumn[RowT], ...]:
         width = self.size.width - self.scrollbar_size_vertical
@@ -169,11 +169,11 @@ class TablePainter(ScrollView, Generic[RowT]):
             marked=marked,
             cursor=index == self._rows.cursor_index,
             ellipsis=self._signs.ellipsis,
-            veil=self._veil,
+            redact=self._redact,
         )
 
     def _notice(self) -> list[TableLine]:
-        """What stands in place of rows, in the middle, in as many lines as it needs."""
+        """What is shown in place of rows: in the middle, in as many lines as it needs."""
         width, ellipsis = self.size.width, self._signs.ellipsis
         lines = wrapped(self.empty_text, max(1, width - 2))
         padded = [pad(line, width, "center", ellipsis=ellipsis) for line in lines]
@@ -208,13 +208,13 @@ class TablePainter(ScrollView, Generic[RowT]):
         return Strip(segments).adjust_cell_length(width, around).simplify()
 
     def _style_of(self, line: TableLine, tone: str | None) -> Style:
-        """The style of a cell of a line, later names over earlier ones."""
+        """The style of a cell of a line; later names go over earlier ones."""
         names: list[str] = []
         if line.kind == "header":
             names.append("header")
         if line.marked:
             names.append("marked")
-        # Reversed colours would make the cursor a patchwork that is hard to read.
+        # Several reversed colours in the row of the cursor would be hard to read.
         if tone is not None and not (line.cursor and self.has_focus):
             names.append(tone)
         if line.cursor:
@@ -229,8 +229,8 @@ class TablePainter(ScrollView, Generic[RowT]):
         return self._found_styles[names]
 
     def _forget_other_layout(self, placed: Sequence[PlacedColumn[RowT]]) -> None:
-        """Lines painted for other columns say nothing about these. A screen behind another one
-        learns of a new size without being painted for it."""
+        """Forget what was painted if it was painted for other columns or widths: a screen behind
+        another one gets a new size without being painted."""
         spans = tuple((place.column.key, place.x, place.width) for place in placed)
         if spans != self._painted_for:
             self._painted_for = spans
@@ -252,7 +252,7 @@ class TablePainter(ScrollView, Generic[RowT]):
     # Scrolling
 
     def _sync_height(self) -> None:
-        """Tell the scroll bar how many lines there are, without a layout where one can be saved."""
+        """Tell the scroll bar how many lines there are; without a new layout if that can be."""
         size = Size(0, HEADER_LINES + len(self._rows))
         if size == self.virtual_size:
             return
@@ -269,7 +269,7 @@ class TablePainter(ScrollView, Generic[RowT]):
             self.scroll_y = self.validate_scroll_y(self.scroll_y)
 
     def _scroll_bar_differs(self, lines: int) -> bool:
-        """Whether a person could see the change; repainting the bar costs more than many cells."""
+        """Whether the change could be seen: repainting the bar costs more than many cells."""
         height = self.container_size.height
         if not self.show_vertical_scrollbar or lines <= height:
             return True

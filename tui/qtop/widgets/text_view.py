@@ -1,9 +1,9 @@
-"""Any number of lines of safe text, scrolled with the keys of the tables."""
+"""Shows lines of safe text, wrapped to the width, with the keys of the tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, Final, NamedTuple
+from collections.abc import Iterable
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -13,81 +13,8 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from qtop.text.safe import pad
 from qtop.widgets.columns import toned
-
-# Lines of a text and how they are wrapped.
-
-#: How many characters of a text mean what.
-TextSpan = tuple[int, str]
-
-
-class TextLine(NamedTuple):
-    """A line: a safe text, what it means (nothing, `title`, or one of `tones.TONES`), a label,
-    and what its parts mean, if those differ: spans that are as long as the text together."""
-
-    text: str
-    tone: str = ""
-    label: str = ""
-    spans: tuple[TextSpan, ...] = ()
-
-    def toned(self) -> Iterator[tuple[str, str]]:
-        """The text in parts, each with its tone."""
-        if sum(length for length, _ in self.spans) != len(self.text):
-            # Something was hidden in it since.
-            yield self.text, self.tone
-            return
-        at = 0
-        for length, tone in self.spans:
-            yield self.text[at : at + length], tone
-            at += length
-
-
-def parts(line: TextLine, margin: int, width: int) -> Sequence[TextLine]:
-    """A line in parts that fit, its label before the first, a margin before the others."""
-    if line.tone == "title" or not line.text:
-        return [line]
-    label = pad(line.label, margin)
-    cut: list[TextLine] = []
-    at = 0
-    for piece in wrapped(line.text, max(1, width - margin)):
-        spans = _within(line.spans, at, at + len(piece))
-        cut.append(TextLine(piece, line.tone, " " * margin if at else label, spans))
-        at += len(piece)
-    return cut
-
-
-def _within(spans: Sequence[TextSpan], start: int, end: int) -> tuple[TextSpan, ...]:
-    """The spans of a part of a text."""
-    found: list[TextSpan] = []
-    at = 0
-    for length, tone in spans:
-        shown = min(end, at + length) - max(start, at)
-        if shown > 0:
-            found.append((shown, tone))
-        at += length
-    return tuple(found)
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """Cut safe text into pieces of at most `width` cells, behind a space where there is one in
-    the second half. Together the pieces are the text. O(text)."""
-    if cell_len(text) <= width:
-        return [text]
-    pieces: list[str] = []
-    at = 0
-    while at < len(text):
-        end, cells = at, 0
-        while end < len(text) and (cells := cells + cell_len(text[end])) <= width:
-            end += 1
-        end = max(end, at + 1)
-        space = text.rfind(" ", at + (end - at) // 2, end)
-        if end < len(text) and space >= 0:
-            end = space + 1
-        pieces.append(text[at:end])
-        at = end
-    return pieces
-
+from qtop.widgets.text_lines import TextLine, parts
 
 TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("j,down", "scroll_down", show=False, id="text.down"),
@@ -97,15 +24,15 @@ TEXT_BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("pagedown,space", "page_down", show=False, id="text.page_down"),
     Binding("pageup", "page_up", show=False, id="text.page_up"),
 )
-"""Every key the text answers, for the console's table of keys."""
+"""The keys of a text, for the console's table of keys."""
 
 _GAP_CELLS: Final = 2
 
 
 class TextView(ScrollView, can_focus=True, inherit_bindings=False):
-    """Lines of safe text, wrapped to the width. Long texts cost what is visible.
+    """Lines of safe text, wrapped to the width. Only visible lines are painted.
 
-    Labels stand in a margin, which there is when any line has a label.
+    When a line has a label, all lines have a margin for labels.
     """
 
     ALLOW_SELECT = False

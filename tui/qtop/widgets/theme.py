@@ -1,4 +1,4 @@
-"""The console's own colours, dark and light: one accent, and three that mean something."""
+"""The console's colours, dark and light: an accent, and three for good, warning and error."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ LIGHT: Final = Theme(
     dark=False,
 )
 
-#: The same for terminals of 16 colours: of the others' shades, such a terminal makes greys. Each
-#: colour is one that it has.
+#: For terminals of 16 colours, which would show the shades above as greys: only colours that they
+#: have.
 DARK_OF_16: Final = Theme(
     name=DARK.name,
     primary="#55ffff",

@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import selectors
+import signal
 import threading
 import time
 from codecs import getincrementaldecoder
@@ -276,7 +277,9 @@ class TerminalDriver(LinuxDriver):
         # Textual's own thread for writing gets nothing to do.
         self._outlet = self._outlet or OutputThread(_TERMINAL, caught_up)
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        if not self._is_reading:
+        if self._is_reading:
+            self._follow_size(loop)
+        else:
             self.close()  # In the background it was not begun.
 
     def stop_application_mode(self) -> None:
@@ -296,6 +299,27 @@ class TerminalDriver(LinuxDriver):
         outlet, self._outlet = self._outlet, None
         if outlet is not None:
             outlet.stop(_LAST_WORDS_S)
+
+    def _follow_size(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell the app each size that the terminal gets, the newest last.
+
+        Textual's handler of SIGWINCH reads the size and posts it. When the next signal comes
+        between the two, its handler runs within the first one, and the older size is posted last:
+        the app would paint for that one until the next change. Here the handler only asks the loop
+        to read the size.
+        """
+
+        def changed(*_: Any) -> None:
+            asyncio.run_coroutine_threadsafe(self._post_size(), loop)
+
+        signal.signal(signal.SIGWINCH, changed)
+        # Until this moment Textual's handler was the one.
+        changed()
+
+    async def _post_size(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(events.Resize(size, size))
 
     def _run_input_thread(self) -> None:
         try:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from qtop.keymap.action import Where
+from qtop.search.filter_language import term
 
 Severity = Literal["bad", "warn", "note", "good"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("bad", "warn", "note", "good")
@@ -39,6 +40,12 @@ class Link(NamedTuple):
     place: Where
     key: Hashable = None
     filter: str = ""
+
+
+def to_serving(queue: str, serving: int | None) -> Link:
+    """The workers that serve a queue; where none does, the dead that would: they may be the
+    reason. `serving` is how many do, None when that is unknown."""
+    return Link("workers", filter=term("lists" if serving == 0 else "serves", queue))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
-from qtop.monitor.rows import FailureRow, FleetRows, WorkerRow
-from qtop.search.failure_groups import GroupMemory
+from qtop.monitor.rows import FailureRow, FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.format import exception_name, rate
 from qtop.text.safe import ago, counted

@@ -14,8 +14,9 @@ from qtop.config.limits import Thresholds
 from qtop.monitor.drops import Drop
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
 from qtop.monitor.incidents.server_checks import argument, named
+from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
-from qtop.text.format import jobs_waiting, number, rate
+from qtop.text.format import number, rate
 from qtop.text.safe import ago, counted
 from queuecore.active_job import unwrapped
 from queuecore.audit import AuditEntry

@@ -15,8 +15,7 @@ from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incident
 from qtop.monitor.incidents.server import ownership_incidents, without_sidekiqs
 from qtop.monitor.incidents.server_checks import LockWatch
 from qtop.monitor.incidents.workers import stray_incidents
-from qtop.monitor.rows import FleetRows
-from qtop.search.failure_groups import GroupMemory
+from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.text.safe import ago, how_many
 from resque.store.health import HealthReport
 
@@ -56,7 +55,7 @@ class Steady:
 
         Args:
             found: At the look, or at the survey that came after it.
-            board: The look's; the same one when it is judged again.
+            fleet_rows: The look's; the same one when it is judged again.
             at_mono: When it was taken, in monotonic seconds.
             is_whole: A survey was judged, too.
         """
@@ -122,7 +121,7 @@ class IncidentRules:
         """What is wrong, the worst first; when nothing is, one that says so comes first.
 
         Args:
-            board: The look's rows.
+            fleet_rows: The look's rows.
             at_mono: When it was taken, in monotonic seconds.
             survey: The newest there is; None before the first.
             rtt_ms: What looks take of late.

@@ -68,7 +68,7 @@ class ResqueSystem:
         self._actions = AsyncStore(address, timeout_s=ACTION_TIMEOUT_S, client_name="qtop-actions")
 
     async def look(self, tails: Mapping[str, str]) -> Snapshot:
-        """Two round trips; see `Looker.look`. One at a time."""
+        """Two round trips; see `SnapshotReader.look`. One at a time."""
         # Imported here: commands do without asyncio.
         from queuecore.cooperative import in_turns
 

@@ -9,19 +9,15 @@ from datetime import datetime
 from typing import Final
 
 from qtop.actions.plan import (
-    ClearPreview,
+    Operator,
     Outcome,
     Plan,
-    RunOperation,
     Throttle,
     acted,
-    cleared,
     count_of,
     list_of,
-    way_back,
 )
-from qtop.config.limits import UndoLimits
-from qtop.keymap.keymap import Danger, Sign, sign
+from qtop.keymap.keymap import Danger
 from qtop.search.failure_groups import GroupKey, Reader
 from qtop.search.fields import of_failure
 from qtop.search.filter_language import Filter
@@ -29,7 +25,7 @@ from qtop.search.list_walk import Read, Walk, walk
 from qtop.search.selection import Hit, JobSource, Selection, hit_of
 from qtop.text.format import number
 from qtop.text.safe import beginning, safe
-from queuecore.action_record import ActionRecord, Actor
+from queuecore.action_record import ActionRecord
 from queuecore.active_job import unwrapped
 from queuecore.bulk import JobRef, Result
 from queuecore.exchange import Steps
@@ -227,11 +223,9 @@ class FailurePlans:
     filter or a group (`asks`), after a question.
     """
 
-    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
+    def __init__(self, keys: Keys, operator: Operator) -> None:
         self._keys = keys
-        self._actor = actor
-        self._limits = limits
-        self._sign = sign
+        self._operator = operator
 
     def requeue(
         self,
@@ -300,22 +294,6 @@ class FailurePlans:
         done = "edited and requeued"
         return self._plan("Edit", done, chosen, FailureQuery(list_name), deed, [], "undoable")
 
-    def clear(self, seen: ClearPreview, list_name: str = FAILED) -> Plan:
-        """Delete the failures that were there when `seen` was read."""
-        length = seen.extent.length
-        subject = "all failures" if list_name == FAILED else f"all of {list_name}"
-        trail = self._trail("clear", subject, length, list_name, seen.size_bytes)
-
-        async def run(send: RunOperation) -> Outcome:
-            deleted = await send(failures.clear(self._keys, seen.extent, trail, list_name))
-            return cleared(deleted, "from the failures", trail)
-
-        details = (
-            f"Deletes {count_of(length, 'failed job')}, also those further back than listed.",
-            f"Failures that come from now on stay. {way_back(trail, self._limits, self._sign)}",
-        )
-        return Plan(f"Clear {safe(subject)}", "Clear", details, "typed", run, "failed")
-
     def _plan(
         self,
         verb: str,
@@ -335,14 +313,14 @@ class FailurePlans:
         size_bytes = chosen.size_bytes * (2 if puts_back else 1)
         trail = self._trail(verb.lower(), subject, many, wanted.list_name, size_bytes)
 
-        async def run(send: RunOperation) -> Outcome:
-            result = await send(deed(chosen.marks, trail, pace.at_once))
+        def run() -> Steps[Outcome]:
+            result = yield from deed(chosen.marks, trail, pace.at_once)
             return acted(done, result, trail)
 
         return Plan(
             f"{verb} {what}",
             verb,
-            (*_which(chosen), *lines, way_back(trail, self._limits, self._sign)),
+            (*_which(chosen), *lines, self._operator.way_back(trail)),
             "confirm" if danger == "undoable" and (many > 1 or not trail.undo_s) else danger,
             run,
             pace=pace if many > 1 else None,
@@ -353,8 +331,7 @@ class FailurePlans:
         self, action: str, subject: str, planned: int, list_name: str, size_bytes: int | None
     ) -> ActionRecord:
         source = failures.list_key(self._keys, list_name)
-        undo_s = self._limits.seconds_for(size_bytes)
-        return ActionRecord(self._actor, action, subject, source, planned, undo_s=undo_s)
+        return self._operator.record(action, subject, source, planned, "", size_bytes)
 
 
 def _which(chosen: Selection) -> list[str]:

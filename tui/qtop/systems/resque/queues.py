@@ -9,19 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from qtop.actions.plan import (
-    ClearPreview,
+    Operator,
     Outcome,
     Plan,
-    RunOperation,
     Throttle,
     acted,
     count_of,
-    typeable,
-    waiting,
-    way_back,
 )
-from qtop.config.limits import UndoLimits
-from qtop.keymap.keymap import Danger, Sign, sign
+from qtop.keymap.keymap import Danger
 from qtop.search.fields import Subject, of_waiting
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import Read, Walk, walk
@@ -29,17 +24,15 @@ from qtop.search.selection import Hit, JobSource, Selection
 from qtop.text.format import both_times, number, short_json
 from qtop.text.safe import safe
 from queuecore import bulk, windows
-from queuecore.action_record import ActionRecord, Actor
+from queuecore.action_record import ActionRecord
 from queuecore.active_job import unwrapped
 from queuecore.bulk import Decide, Result, Taking
 from queuecore.exchange import Steps
 from queuecore.windows import Item, Window, read_item
 from resque.codec import Payload, decode_payload
 from resque.keys import Keys
-from resque.store import queues, registration
-from resque.store.lock_freeing import Leaving, and_free, and_free_all, edited, noting
-
-_CHANGED: Final = "it changed too much meanwhile, nothing was removed: look, then try again"
+from resque.store import queues
+from resque.store.lock_freeing import Leaving, and_free, edited, noting
 
 
 def unusable(raw: bytes) -> str | None:
@@ -54,11 +47,9 @@ class JobPlans:
     One job goes at once; several, and whatever was found by a filter (`asks`), after a question.
     """
 
-    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
+    def __init__(self, keys: Keys, operator: Operator) -> None:
         self._keys = keys
-        self._actor = actor
-        self._limits = limits
-        self._sign = sign
+        self._operator = operator
 
     def delete(
         self, source: JobSource, chosen: Selection, where: str = "", *, asks: bool = False
@@ -115,13 +106,13 @@ class JobPlans:
             return self._edit_and_put_back(source, place, raw, payload)
         trail = self._trail("edit", "1 waiting job", source, 1, len(raw) + len(payload))
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
             replacing = queues.replace(self._keys, source.name, place, raw, payload, trail)
             leaving = edited(self._keys, source.name, raw, payload)
-            was_there = await send(and_free(replacing, leaving))
+            was_there = yield from and_free(replacing, leaving)
             return acted("edited", Result(int(was_there), int(not was_there)), trail)
 
-        back = way_back(trail, self._limits, self._sign)
+        back = self._operator.way_back(trail)
         details = (f"It keeps its place in {safe(source.name)}. {back}",)
         return Plan("Edit 1 waiting job", "Edit", details, "undoable", run)
 
@@ -129,43 +120,14 @@ class JobPlans:
         mark = bulk.JobRef(place, windows.whole(raw).sha)
         trail = self._trail("edit", "1 item set aside", source, 1, len(raw) + len(payload))
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
             decide = bulk.instead(source.name, payload)
             taking = bulk.take(self._keys, source.key(self._keys), [mark], decide, trail)
-            return acted("edited and put back", await send(taking), trail)
+            return acted("edited and put back", (yield from taking), trail)
 
-        back = way_back(trail, self._limits, self._sign)
+        back = self._operator.way_back(trail)
         details = (f"It goes to the end of {safe(source.name)}. {back}",)
         return Plan("Edit 1 item set aside", "Edit", details, "undoable", run)
-
-    def remove_queue(self, queue: str, seen: ClearPreview) -> Plan:
-        """Delete a queue with the jobs that waited in it when `seen` was read."""
-        name, length = safe(queue), seen.extent.length
-        source = JobSource("queue", queue)
-        trail = self._trail("remove", f"queue {queue}", source, length, seen.size_bytes or 0)
-
-        async def run(send: RunOperation) -> Outcome:
-            if not length:
-                forget = replace(trail, planned=1, undo_s=0)
-                if await send(registration.forget(self._keys, queue, forget)):
-                    return Outcome(f"removed {name}, which was empty")
-                return Outcome(f"{name} is not empty any more: nothing was removed", "warn")
-            removing = queues.clear_and_remove(self._keys, queue, seen.extent, trail)
-            deleted = await send(and_free_all(self._keys, queue, removing))
-            if deleted is None:
-                return Outcome(_CHANGED, "warn")
-            kept = trail if deleted and trail.undo_s else None
-            return Outcome(f"removed {name} and {count_of(deleted, 'job')}", trail=kept)
-
-        details = (
-            f"Deletes {waiting(length, name)} now, and its name.",
-            "With jobs that come from now on it is a queue again; they stay.",
-            way_back(trail, self._limits, self._sign)
-            if length
-            else "A job pushed to it makes it a queue again.",
-        )
-        word = typeable(queue, "remove")
-        return Plan(f"Remove queue {name}", "Remove", details, "typed", run, word)
 
     def _plan(
         self,
@@ -188,24 +150,23 @@ class JobPlans:
         size_bytes = chosen.size_bytes * (1 if to is None else 2)
         trail = self._trail(verb.lower(), subject, source, many, size_bytes)
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
             key, marks = source.key(self._keys), chosen.marks
             leaving = Leaving(self._keys, source.name)
             noted = noting(leaving, decide) if source.kind == "queue" else decide
             taking = bulk.take(self._keys, key, marks, noted, trail, at_once=pace.at_once)
-            return acted(done, await send(and_free(taking, leaving)), trail)
+            return acted(done, (yield from and_free(taking, leaving)), trail)
 
         danger: Danger = "confirm" if many > 1 or asks or not trail.undo_s else "undoable"
-        details = (*_which(chosen, where), *lines, way_back(trail, self._limits, self._sign))
+        details = (*_which(chosen, where), *lines, self._operator.way_back(trail))
         asked = f"{verb} {what}" if to is None else f"{verb} {what} to {safe(to)}"
         return Plan(asked, verb, details, danger, run, pace=pace if many > 1 else None, many=many)
 
     def _trail(
         self, action: str, subject: str, source: JobSource, planned: int, size_bytes: int
     ) -> ActionRecord:
-        undo_s = self._limits.seconds_for(size_bytes)
         key = source.key(self._keys)
-        return ActionRecord(self._actor, action, subject, key, planned, source.queue, undo_s)
+        return self._operator.record(action, subject, key, planned, source.queue, size_bytes)
 
 
 def _which(chosen: Selection, where: str) -> list[str]:

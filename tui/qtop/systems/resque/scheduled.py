@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from qtop.actions.plan import Outcome, Plan, ResultTone, RunOperation, count_of, rest_of, way_back
-from qtop.config.limits import UndoLimits
-from qtop.keymap.keymap import Danger, Sign, sign
+from qtop.actions.plan import Operator, Outcome, Plan, ResultTone, count_of, rest_of
+from qtop.keymap.keymap import Danger
 from qtop.systems.resque.scheduled_search import (
     MOST_CHOSEN,
     DelayedSelection,
@@ -17,7 +16,7 @@ from qtop.systems.resque.scheduled_search import (
 )
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
-from queuecore.action_record import ActionRecord, Actor
+from queuecore.action_record import ActionRecord
 from queuecore.bulk import Result
 from queuecore.exchange import Steps
 from resque.keys import Keys
@@ -32,11 +31,9 @@ class DelayedPlans:
     """Makes plans for one namespace, in one operator's name. One entry is done at once, several
     after a question; so is whatever was found by a filter (`asks`)."""
 
-    def __init__(self, keys: Keys, actor: Actor, limits: UndoLimits, sign: Sign = sign) -> None:
+    def __init__(self, keys: Keys, operator: Operator) -> None:
         self._keys = keys
-        self._actor = actor
-        self._limits = limits
-        self._sign = sign
+        self._operator = operator
 
     def run_now(self, choice: DelayedSelection, *, asks: bool = False) -> Plan:
         """Put delayed jobs onto their queues, whenever they are due."""
@@ -75,17 +72,17 @@ class DelayedPlans:
         trail = self._trail("run now", _names(rows), len(usable), self._keys.persistent_schedules())
         kept = len(rows) - len(usable)
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
             if not usable:
                 return Outcome(
                     "nothing to run: its definition cannot be used or is not known", "warn"
                 )
-            result = await send(schedule_actions.run_now(self._keys, usable, trail))
+            result = yield from schedule_actions.run_now(self._keys, usable, trail)
             return _outcome("queued", result, trail, ("cannot be used", kept))
 
         details = (
             f"Schedules: {_names(rows)}",
-            f"Their next firings stay. {way_back(trail, self._limits, self._sign)}",
+            f"Their next firings stay. {self._operator.way_back(trail)}",
         )
         danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
         return Plan(
@@ -107,12 +104,12 @@ class DelayedPlans:
         kept = len(rows) - len(stored)
         trail = self._trail("delete", _names(rows), len(stored), self._keys.persistent_schedules())
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
             if not stored:
                 return Outcome(
                     "it is not in Redis: a scheduler's file has it, or it is gone", "warn"
                 )
-            result = await send(schedule_actions.delete(self._keys, stored, trail))
+            result = yield from schedule_actions.delete(self._keys, stored, trail)
             return _outcome(
                 "deleted",
                 result,
@@ -124,7 +121,7 @@ class DelayedPlans:
         details = (
             f"Schedules: {_names(rows)}",
             "Those that a scheduler's file has come back when it starts. "
-            + way_back(trail, self._limits, self._sign),
+            + self._operator.way_back(trail),
         )
         danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
         return Plan(
@@ -152,13 +149,13 @@ class DelayedPlans:
         source = self._keys.delayed_schedule()
         trail = self._trail(action, jobs, len(choice.marks), source, choice.size_bytes)
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
             if not choice.marks:
                 word = "its moment cannot be read" if choice.unusable else "nothing matches"
                 return Outcome(f"{word}: nothing was changed", "warn")
-            return _outcome(done, await send(deed(trail)), trail)
+            return _outcome(done, (yield from deed(trail)), trail)
 
-        details = (*_which(choice), *words, way_back(trail, self._limits, self._sign))
+        details = (*_which(choice), *words, self._operator.way_back(trail))
         is_large = len(choice.marks) > 1 or (bool(choice.marks) and (asks or not trail.undo_s))
         danger: Danger = "confirm" if is_large else "undoable"
         what = f"{verb} {jobs} {adverb}".strip()
@@ -167,8 +164,7 @@ class DelayedPlans:
     def _trail(
         self, action: str, subject: str, planned: int, source: bytes, size_bytes: int | None = None
     ) -> ActionRecord:
-        undo_s = self._limits.seconds_for(size_bytes)
-        return ActionRecord(self._actor, action, subject[:200], source, planned, undo_s=undo_s)
+        return self._operator.record(action, subject[:200], source, planned, "", size_bytes)
 
 
 def _which(choice: DelayedSelection) -> list[str]:
@@ -204,7 +200,7 @@ def _outcome(
     if result.stopped is not None:
         rest = trail.planned - result.done - result.gone - sum(n for _, n in result.refused)
         text, tone = text + rest_of(rest, result.stopped), "bad"
-    return Outcome(text + note, tone, trail if result.done and trail.undo_s else None)
+    return Outcome(text + note, tone, result.done, record=trail if result.done else None)
 
 
 def _names(rows: Sequence[ScheduleRow]) -> str:

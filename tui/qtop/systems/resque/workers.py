@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import psutil
 
-from qtop.actions.plan import Outcome, Plan, RunOperation
+from qtop.actions.plan import Outcome, Plan
 from qtop.keymap.keymap import Danger
 from qtop.monitor.rows import WorkerRow
 from qtop.text.safe import ago, counted, safe
@@ -25,7 +25,7 @@ from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.keys import Keys
 from resque.store import duplicates, pruning, snapshot, stale, workers
-from resque.store.duplicates import Job
+from resque.store.duplicates import QueuedJob
 from resque.store.pruning import Fate
 from resque.store.stale import Evidence
 from resque.store.strays import Strays
@@ -204,7 +204,7 @@ def gather(
     return cases
 
 
-def _job(seen: Evidence) -> Job | None:
+def _job(seen: Evidence) -> QueuedJob | None:
     record = seen.record
     if record is None or record.queue is None or record.payload is None:
         return None
@@ -335,7 +335,7 @@ class WorkerPlans:
         one = safe(rows[0].identity.text) if len(rows) == 1 else counted(len(rows), "worker")
         verb = _VERBS[wish]
 
-        async def run(send: RunOperation) -> Outcome:
+        def run() -> Steps[Outcome]:
             reasons: list[str] = []
             for row in rows:
                 reason = send_signal(row.identity, row.started, self._host, wish)
@@ -345,7 +345,7 @@ class WorkerPlans:
                     reasons.append(safe(reason))
             done = len(rows) - len(reasons)
             if done:
-                await self._note(send, wish, done)
+                yield from self._note(wish, done)
             text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
             if reasons:
                 text += f"; not told {len(reasons):,}: {reasons[0]}"
@@ -355,13 +355,13 @@ class WorkerPlans:
         details = (f"It gets {SIGNALS[wish].name}: {TOLD[wish]}.",)
         return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(rows))
 
-    async def _note(self, send: RunOperation, wish: Wish, many: int) -> None:
+    def _note(self, wish: Wish, many: int) -> Steps[None]:
         """Put signals on record. Where Redis does not take it, they were sent all the same."""
         action = "stop" if wish == "finish" else wish
         what = f"{counted(many, 'worker')} on {self._host}"
         trail = ActionRecord(self._actor, action, what, self._keys.workers(), many, undo_s=0)
         with suppress(QueueError):
-            await send(audit.note(self._keys, trail, many))
+            yield audit.note(self._keys, trail, many)
 
     def _take_off(
         self,
@@ -374,8 +374,8 @@ class WorkerPlans:
         source = self._keys.workers()
         trail = ActionRecord(self._actor, "prune", subject, source, len(cases), undo_s=0)
 
-        async def run(send: RunOperation) -> Outcome:
-            fates = await send(_taken_off(self._keys, cases, trail))
+        def run() -> Steps[Outcome]:
+            fates = yield from _taken_off(self._keys, cases, trail)
             if fates is None:
                 return Outcome("somebody else prunes at the moment: try again in a minute", "warn")
             done = fates.total() - fates["alive"]
@@ -420,7 +420,8 @@ def _consequence(cases: Sequence[Case]) -> str:
 
 
 def _nothing(text: str) -> Plan:
-    async def run(send: RunOperation) -> Outcome:
+    def run() -> Steps[Outcome]:
+        yield from ()
         return Outcome(text, "warn")
 
     return Plan("Prune", "Prune", (), "none", run)

@@ -1,0 +1,161 @@
+"""The console under test: its screen as text, and ways to wait for it."""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+
+from qtop.app.app import ConsoleOptions, QtopApp
+from qtop.systems.resque.connection import System
+from qtop.widgets.table import Table
+from queuecore.address import Address, parse_url
+
+#: What most pictures are made at.
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+SNAPSHOTS = Path(__file__).resolve().parents[1] / "tui" / "snapshots"
+#: A console that was busy for long rests for long before it looks through everything again.
+PATIENCE_S = 60.0
+#: What a test may put around a console; all else is an option.
+_AROUND = ("clock", "sleep", "terminal_is_there")
+
+
+def console(
+    source: System | None = None,
+    *,
+    url: str = "redis://:secret@queues.example.com:6379/0",
+    folder: Path = Path("/dev/null/none"),
+    **more: Any,
+) -> QtopApp:
+    """A console on a source, with a clock that stands still unless told else.
+
+    It looks when it is asked to, never by itself: a test that runs slowly sees no second try.
+    """
+    address: Address = parse_url(url)
+    around: dict[str, Any] = {"clock": lambda: 1_000.0, "sleep": _for_ever}
+    around |= {name: more.pop(name) for name in _AROUND if name in more}
+    started: dict[str, Any] = {"namespace": "resque", "interval_s": 60.0, "read_only": False}
+    options = ConsoleOptions(address, url=url, log_folder=folder, **(started | more))
+    return QtopApp(options, source=source, **around)
+
+
+async def _for_ever(seconds: float) -> None:
+    await asyncio.Event().wait()
+
+
+def screen_lines(app: App[Any]) -> list[str]:
+    """What the terminal shows, a text for each line."""
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+def screen_text(app: App[Any]) -> str:
+    return "\n".join(screen_lines(app)) + "\n"
+
+
+def table_of(app: App[Any]) -> Table[Any]:
+    """The table in front."""
+    return next(table for table in app.screen.query(Table) if table.display)
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], bool], what: str = "") -> None:
+    """Let the console work until something is so."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        if condition():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"waited in vain for {what}:\n{screen_text(pilot.app)}")
+
+
+def shows(app: App[Any], text: str) -> bool:
+    """Whether a text stands on the screen, in a line or broken between words to fit a box.
+
+    Where a box breaks a text may depend on where this project lies: a command line starts with
+    the path of the interpreter.
+    """
+    shown = screen_text(app)
+    return text in shown or text in re.sub(r"[\s│]+", " ", shown)
+
+
+async def until_shown(pilot: Pilot[Any], text: str) -> None:
+    """Let the console work until a text stands on the screen."""
+    await until(pilot, lambda: shows(pilot.app, text), repr(text))
+
+
+async def until_gone(pilot: Pilot[Any], text: str) -> None:
+    """Let the console work until a text is no longer on the screen."""
+    await until(pilot, lambda: text not in screen_text(pilot.app), f"the end of {text!r}")
+
+
+def _console_of(pilot: Pilot[Any]) -> QtopApp:
+    assert isinstance(pilot.app, QtopApp)
+    return pilot.app
+
+
+async def until_polled(pilot: Pilot[Any]) -> None:
+    """Let the console work until it has taken in a first snapshot."""
+    app = _console_of(pilot)
+    await until(pilot, lambda: app.state.view().fleet is not None, "the first snapshot")
+
+
+async def until_checked(pilot: Pilot[Any]) -> None:
+    """Let the console work until it has taken in a first health report."""
+    app = _console_of(pilot)
+    await until(pilot, lambda: app.state.surveyed is not None, "the first health report")
+
+
+async def until_screen(pilot: Pilot[Any], kind: type[Screen[Any]]) -> None:
+    """Let the console work until a screen of this class is in front."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind), f"a {kind.__name__}")
+
+
+async def until_mode(pilot: Pilot[Any], name: str) -> None:
+    """Let the console work until the main screen of this name is shown."""
+    await until(pilot, lambda: pilot.app.current_mode == name, f"the screen {name!r}")
+
+
+async def until_focused(pilot: Pilot[Any], kind: type[Widget]) -> None:
+    """Let the console work until a widget of this class has the focus."""
+    await until(pilot, lambda: isinstance(pilot.app.focused, kind), f"a focused {kind.__name__}")
+
+
+async def until_rows(pilot: Pilot[Any], number: int) -> None:
+    """Let the console work until the table in front has so many rows."""
+    await until(pilot, lambda: table_of(pilot.app).row_count == number, f"{number} rows")
+
+
+async def until_ended(pilot: Pilot[Any]) -> None:
+    """Let the console work until it has ended."""
+    await until(pilot, lambda: not pilot.app.is_running, "the end")
+
+
+def assert_snapshot(app: App[Any], name: str) -> None:
+    """Compare the screen with `snapshots/<name>.txt`; QTOP_UPDATE_SNAPSHOTS=1 writes it anew."""
+    path = SNAPSHOTS / f"{name}.txt"
+    text = screen_text(app)
+    if UPDATE:
+        SNAPSHOTS.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+# Read at import: the tests' environment is cleaned of our own settings.
+UPDATE = os.environ.get("QTOP_UPDATE_SNAPSHOTS") == "1"
+
+
+async def assert_at_every_size(app: App[Any], pilot: Pilot[Any], name: str) -> None:
+    """Compare the screen with its pictures at 80x24, 120x40 and 200x60."""
+    for width, height in SIZES:
+        await pilot.resize_terminal(width, height)
+        await until(pilot, lambda high=height: len(screen_lines(app)) == high, "the size")  # type: ignore[misc]
+        await pilot.pause()
+        assert_snapshot(app, f"{name}-{width}x{height}")
+        assert all(line.isprintable() for line in screen_lines(app))

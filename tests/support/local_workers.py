@@ -1,0 +1,98 @@
+"""Stand-in workers, started as real ones are, and proof that none of them stays behind."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from tests.support.waiting import eventually_async
+
+from qtop.config.settings import DEFAULTS, Settings
+from qtop.local.groups import LocalWorker, WorkerGroup
+from qtop.local.launch import LaunchRequest
+from qtop.local.workers import LocalWorkers
+
+STAND_IN = Path(__file__).parent / "programs" / "stand_in_worker.py"
+SECRET_URL = "redis://:secret@localhost:6379/0"
+
+
+def template(folder: Path, *flags: str) -> str:
+    """The command of a stand-in as the settings would have it; a file `finish` in the folder says
+    that jobs are done."""
+    words = [sys.executable, str(STAND_IN), str(folder / "finish"), *flags]
+    return f"QUEUES={{queues}} {shlex.join(words)}"
+
+
+def script(folder: Path, *flags: str) -> str:
+    """The command of a stand-in that a script starts, which waits for it and passes nothing on."""
+    variables, words = template(folder, *flags).split(" ", 1)
+    return f"{variables} sh -c {shlex.quote(words + '; echo over')}"
+
+
+def settings_for(command: str) -> Settings:
+    """Settings with a worker's command."""
+    return Settings(values={**DEFAULTS, "worker_command": command})
+
+
+def of_folder(folder: Path) -> list[psutil.Process]:
+    """The processes whose command line names this folder: supervisors of groups in it and their
+    workers."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words = process.info["cmdline"] or ()
+        is_dead = process.info["status"] == psutil.STATUS_ZOMBIE
+        if process.pid != os.getpid() and not is_dead and any(str(folder) in w for w in words):
+            found.append(process)
+    return found
+
+
+@dataclass
+class Yard:
+    """A place for stand-in workers of one console."""
+
+    folder: Path
+    finish_s: float = 30.0
+    stop_s: float = 10.0
+    changes: int = 0
+    namespace: str = "resque"
+    url: str = SECRET_URL
+
+    def __post_init__(self) -> None:
+        self.finish = self.folder / "finish"
+        self.local = LocalWorkers(
+            self.folder / "local",
+            address="redis://localhost:6379/0",
+            url=self.url,
+            namespace=self.namespace,
+            environ={**os.environ, "PIDFILE": "/x"},
+            on_change=self._changed,
+            finish_s=self.finish_s,
+            stop_s=self.stop_s,
+        )
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def order(self, *flags: str, **more: Any) -> LaunchRequest:
+        return LaunchRequest(
+            **{"queues": "mail", "template": template(self.folder, *flags), **more}
+        )
+
+    async def start(self, *flags: str, **more: Any) -> WorkerGroup:
+        """Start a group and wait until its workers have set up their signals."""
+        group = await self.local.start(self.order(*flags, **more))
+        await eventually_async(lambda: all("ready" in w.log.read_text() for w in group.workers))
+        return group
+
+    def states(self) -> list[str]:
+        return [worker.place.state for worker in self.local.all]
+
+    async def until_states(self, *states: str) -> None:
+        await eventually_async(lambda: self.states() == list(states))
+
+    @property
+    def first(self) -> LocalWorker:
+        return self.local.all[0]

@@ -1,0 +1,196 @@
+"""Snapshots made by hand, and a source that hands them out."""
+
+import math
+from collections.abc import Generator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
+
+from qtop.actions.plan import Outcome, Plan, Refusal
+from queuecore.audit import AuditEntry
+from queuecore.exchange import Exchange, Operation, Steps, drive
+from queuecore.windows import whole
+from resque.codec import encode
+from resque.errors import Unreachable
+from resque.store.failures import Failure, read
+from resque.store.health import HealthReport
+from resque.store.server_info import ServerInfo
+from resque.store.snapshot import QueueState, Snapshot, WorkerState
+from resque.store.workers import identity, read_record
+
+T = TypeVar("T")
+
+NOW = datetime(2026, 11, 23, 12, 30, 0, tzinfo=UTC)
+
+
+def queue(name: str, size: int | None, pushed: int | None = None, **more: Any) -> QueueState:
+    """A queue of a certain depth."""
+    return QueueState(name, size, pushed=pushed, **more)
+
+
+def worker(
+    worker_id: str,
+    *,
+    processed: int | None = 0,
+    failed: int | None = 0,
+    on: str | None = None,
+    job: tuple[str, Sequence[Any]] = ("Mailers::Welcome", [17]),
+    run_at: str = "2026-11-23T12:29:18Z",
+    beat_age_s: float | None = 20.0,
+) -> WorkerState:
+    """A worker that holds a job of queue `on`, or is idle; without a beat when it has no age."""
+    payload = {"class": job[0], "args": list(job[1])}
+    record = encode({"queue": on, "run_at": run_at, "payload": payload})
+    return WorkerState(
+        identity=identity(worker_id),
+        started=NOW - timedelta(hours=5),
+        heartbeat_age_s=beat_age_s,
+        has_heartbeat=beat_age_s is not None,
+        record=None if on is None else read_record(record),
+        processed=processed,
+        failed=failed,
+    )
+
+
+def failure(number: int, **fields: Any) -> Failure:
+    """The failure at place `-number`, each a minute older than the one before."""
+    failed_at = (NOW - timedelta(minutes=number)).strftime("%Y/%m/%d %H:%M:%S UTC")
+    entry: dict[str, Any] = {
+        "failed_at": failed_at,
+        "payload": {"class": "Mailers::Welcome", "args": [number]},
+        "exception": "Net::ReadTimeout",
+        "error": "no answer from mx1\nin 30 s",
+        "backtrace": ["/app/jobs/welcome.rb:12:in `perform'", "/app/lib/mx.rb:7:in `deliver'"],
+        "worker": "web1:4242:mail",
+        "queue": "mail",
+    }
+    return read(whole(encode(entry | fields)), -number)
+
+
+def snapshot(
+    queues: Sequence[QueueState] | None = (),
+    workers: Sequence[WorkerState] | None = (),
+    failures: Sequence[Failure] | None = (),
+    **more: Any,
+) -> Snapshot:
+    """A look at these, and nothing else; None for what it does not know."""
+    fields: dict[str, Any] = {
+        "server_time": NOW,
+        "queues": None if queues is None else tuple(queues),
+        "workers": None if workers is None else tuple(workers),
+        "failures": None if failures is None else tuple(failures),
+        "failed": None if failures is None else len(failures),
+        "processed_ever": 1_000,
+        "failed_ever": 10,
+        "is_paused": False,
+    }
+    return Snapshot(**(fields | more))
+
+
+def fleet() -> Snapshot:
+    """A fleet with something of everything that can be wrong."""
+    return snapshot(
+        queues=[
+            queue("critical", 0),
+            queue("images", 57, unreadable=3),
+            queue("legacy", 12, is_paused=True),
+            queue("mail", 1_234),
+            queue("reports:weekly", 18),
+            queue("search-index", 88_231),
+            queue("typo", None, problem="the key holds another kind of value than a list"),
+        ],
+        workers=[
+            worker("web1:4242:mail,critical", processed=90_210, failed=3, on="mail"),
+            worker("web1:4243:critical,mail", processed=1_207, beat_age_s=44.0),
+            worker("db-backup-07.example.com:991:images,search-index", on="images", beat_age_s=190),
+            worker("old:17:reports:weekly", processed=5, on="reports:weekly", beat_age_s=4_000),
+            worker("ruby2:55:legacy", beat_age_s=None),
+        ],
+        failures=[
+            failure(1, exception="NoMethodError", error="undefined method `name' for nil"),
+            read(whole(b"this is not JSON"), -2),
+            *(failure(number) for number in range(3, 30)),
+            failure(30, retried_at="2026/11/23 12:20:00", queue="images"),
+        ],
+    )
+
+
+def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
+    """What a healthy server tells, without a scheduler and without delayed jobs."""
+    told = {
+        "role": "master",
+        "used_memory": "1048576",
+        "maxmemory": "0",
+        "maxmemory_policy": "noeviction",
+        "aof_enabled": "1",
+        "connected_clients": "12",
+        "maxclients": "10000",
+    }
+    fields: dict[str, Any] = {
+        "taken": NOW,
+        "facts": ServerInfo(told | more.pop("facts", {}), more.pop("save", ""), None),
+        "master": "",
+        "due": math.inf,
+        "schedules": 0,
+        "deeds": deeds,
+        "skew_s": 0.0,
+    }
+    return HealthReport(**(fields | more))
+
+
+def does_nothing() -> Steps[Outcome]:
+    """The work of a plan that is only asked about."""
+    yield from ()
+    return Outcome("done")
+
+
+def prepared(steps: Steps[Plan | Refusal], replies: Sequence[Any] = ()) -> Plan:
+    """The plan that is made of a request; `replies` is what Redis answers to each round trip."""
+    left = list(replies)
+    plan = drive(steps, lambda exchange: exchange.parse(left.pop(0)))
+    assert isinstance(plan, Plan)
+    return plan
+
+
+class FakeSource:
+    """Hands out looks in order, the last one again and again, and answers to operations, each
+    once. An error among them is raised. Where there are `replies`, an operation of steps is driven
+    with them: each is what Redis answers to one round trip."""
+
+    def __init__(self, *looks: Snapshot | Exception) -> None:
+        self.looks = list(looks)
+        self.tails: list[dict[str, str]] = []
+        self.operations: list[Operation[Any]] = []
+        self.answers: list[object] = []
+        self.replies: list[Any] = []
+        self.surveyed = survey()
+        self.surveyed_queues: list[list[str]] = []
+        self.is_closed = False
+
+    async def look(self, tails: Mapping[str, str]) -> Snapshot:
+        self.tails.append(dict(tails))
+        now = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(now, Exception):
+            raise now
+        return now
+
+    async def survey(self, queues: Sequence[str] = ()) -> HealthReport:
+        self.surveyed_queues.append(list(queues))
+        return self.surveyed
+
+    async def run(self, operation: Operation[T]) -> T:
+        self.operations.append(operation)
+        if self.replies and isinstance(operation, Generator):
+            return drive(operation, self._reply)
+        answer = self.answers.pop(0) if self.answers else Unreachable("no answer was prepared")
+        if isinstance(answer, Exception):
+            raise answer
+        return cast(T, answer)
+
+    def _reply(self, exchange: Exchange[Any]) -> Any:
+        reply = self.replies.pop(0) if self.replies else Unreachable("no reply was prepared")
+        if isinstance(reply, Exception):
+            raise reply
+        return exchange.parse(reply)
+
+    async def close(self) -> None:
+        self.is_closed = True

@@ -1,0 +1,82 @@
+"""A Redis with delayed jobs and schedules, and the console's scheduled screen on it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.support.console import console, until_polled, until_shown
+from tests.support.sample_data import snapshot
+from textual.pilot import Pilot
+
+from qtop.app.app import QtopApp
+from qtop.screens.scheduled import ScheduledScreen
+from qtop.systems.resque.connection import ResqueSystem
+from queuecore.address import parse_url
+from queuecore.exchange import Arg, single
+from resque.errors import Unreachable
+from resque.keys import Keys
+from resque.store import delayed, delayed_windows, queues
+from resque.store.delayed_windows import Position
+from resque.store.snapshot import Snapshot
+
+KEYS = Keys("resque")
+#: Far enough ahead that no test sees it come.
+LATER = 4_000_000_000
+
+
+@dataclass
+class Scheduled:
+    """The server behind the console."""
+
+    url: str
+    source: ResqueSystem
+
+    async def __call__(self, *command: Arg) -> object:
+        return await self.source.run(single(command, lambda reply: reply, writes=True))
+
+    async def park(self, at: int, *args: object, name: str = "Job", queue: str = "q") -> None:
+        await self.source.run(delayed.schedule(KEYS, at, queue, name, list(args)))
+
+    async def schedule(self, name: str, config: object) -> None:
+        text = config if isinstance(config, bytes) else json.dumps(config).encode()
+        await self("HSET", KEYS.persistent_schedules(), name, text)
+
+    async def parked(self) -> list[tuple[str, bytes]]:
+        page = await self.source.run(delayed_windows.page(KEYS, Position(), 1000))
+        return [(p.moment.stamp, p.job.item.raw) for p in page.jobs if p.job is not None]
+
+    async def waiting(self, queue: str = "q") -> int:
+        return await self.source.run(queues.size(KEYS, queue))
+
+
+def on(redis: Scheduled, **more: object) -> QtopApp:
+    return console(url=redis.url, **more)  # type: ignore[arg-type]
+
+
+def page(app: QtopApp) -> ScheduledScreen:
+    assert isinstance(app.screen, ScheduledScreen)
+    return app.screen
+
+
+async def to_scheduled(pilot: Pilot[None], text: str) -> QtopApp:
+    app = pilot.app
+    assert isinstance(app, QtopApp)
+    await until_polled(pilot)
+    await pilot.press("5")
+    await until_shown(pilot, text)
+    return app
+
+
+class StillSource(ResqueSystem):
+    """A Redis whose clock stands still in what looks tell; it may fall silent."""
+
+    is_silent = False
+
+    async def look(self, tails: Mapping[str, str]) -> Snapshot:
+        if self.is_silent:
+            raise Unreachable("queues.example.com:6379 does not answer")
+        return snapshot()
+
+
+def still_source(url: str) -> StillSource:
+    return StillSource(parse_url(url), KEYS)

@@ -1,0 +1,49 @@
+"""The page on a terminal that is too small comes and goes with the size, whatever is asked
+meanwhile."""
+
+import asyncio
+
+from tests.support.console import console, until, until_shown
+from tests.support.sample_data import FakeSource, does_nothing, fleet
+
+from qtop.actions.plan import Plan
+from qtop.screens.dialogs import ConfirmDialog, LookingDialog, QuitDialog
+from qtop.screens.frame import TooSmallScreen
+
+PLAN = Plan("Delete everything", "Delete", ("All of it.",), "confirm", does_nothing)
+
+
+async def test_it_leaves_after_a_question_on_it_when_the_terminal_has_grown() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(50, 10)) as pilot:
+        await until_shown(pilot, "has 50x10")
+        # As `q` does where workers were started.
+        answers: list[str | None] = []
+        await app.push_screen(QuitDialog(1, are_to_stay=False), answers.append)
+        await pilot.resize_terminal(100, 24)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.screen_stack[0], "the first page")
+        await until_shown(pilot, "search-index")
+        assert answers == [None]
+
+
+async def test_a_question_that_was_looked_for_meanwhile_is_asked_on_a_larger_one() -> None:
+    app = console(FakeSource(fleet()))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until_shown(pilot, "search-index")
+        found = asyncio.Event()
+
+        async def search(progress: object) -> bool:
+            return await found.wait()
+
+        app.actions.begin_after_search("look for it", search, lambda _: PLAN)
+        await until(pilot, lambda: isinstance(app.screen, LookingDialog), "the look")
+        await pilot.resize_terminal(50, 10)
+        await until_shown(pilot, "has 50x10")
+        found.set()
+        await pilot.pause()
+        assert isinstance(app.screen, TooSmallScreen)
+        await pilot.resize_terminal(100, 24)
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog), "the question")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.screen_stack[0], "the first page")

@@ -1,0 +1,212 @@
+"""The texts of cells about rows: data of a row become safe text here, each exactly once. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from qtop.monitor.drops import Drop
+from qtop.monitor.rows import DEPTHS_KEPT, FailureRow, FleetRows, QueueRow, Totals, WorkerRow
+from qtop.text.format import (
+    NOT_READ,
+    NOTHING,
+    duration,
+    fallen,
+    job,
+    job_class,
+    number,
+    partly,
+    short_json,
+)
+from qtop.text.safe import how_many, safe
+from queuecore.active_job import unwrapped
+from resque.store.failures import Failure
+
+_BREAK: Final = "╎"
+_BARS: Final = "▁▂▃▄▅▆▇█"
+
+
+def depth(row: QueueRow) -> str:
+    """How many jobs wait in a queue, with a sign while they fell to that of late."""
+    return fallen(number(row.depth), row.drops)
+
+
+def waiting(totals: Totals | None) -> str:
+    """How many jobs wait in all queues, with a sign as for one: `7+` when at least so many,
+    `unknown`; a dash before the first look."""
+    if totals is None:
+        return NOTHING
+    figure = partly(totals.waiting, is_least=totals.waiting_is_least)
+    return fallen("unknown" if figure == NOT_READ else figure, totals.drops.waiting)
+
+
+def jobs_waiting(totals: Totals) -> str:
+    """How many jobs wait in all queues, in words."""
+    return f"{how_many(totals.waiting, 'job', is_least=totals.waiting_is_least)} waiting"
+
+
+def working(totals: Totals) -> str:
+    """How many workers have a job, of how many: `3/5`, `3+/5`, `?`."""
+    if totals.workers is None:
+        return NOT_READ
+    busy = partly(totals.working, is_least=totals.working_is_least)
+    return f"{busy}/{number(totals.workers)}"
+
+
+def trend(depths: Sequence[int | None], looks: int, width: int, drops: Sequence[Drop] = ()) -> str:
+    """The course of a depth in at most `width` bars, the newest at the right.
+
+    An empty queue is the lowest bar. A depth that stays is a low line, whatever its size: what
+    catches the eye is change, of a tenth of the depth at least. `looks` counts all looks there
+    ever were: a bar stands for the same ones for as long as it is shown, so that bars do not dance.
+    In place of the looks at which the depth fell off a cliff there is a break.
+    """
+    step = max(1, DEPTHS_KEPT // width)
+    first = looks - len(depths)
+    known_at = enumerate(depths, first + 1)
+    shown = [(at, depth) for at, depth in known_at if at % step == 0 or at == looks][-width:]
+    known = [depth for _, depth in shown if depth is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    span = max(high - low, high / 10, 1)
+    broken = {(looks - drop.looks_ago - 1) // step for drop in drops}
+    return "".join(
+        _BREAK if (at - 1) // step in broken else _trend_bar(depth, low, span)
+        for at, depth in shown
+    )
+
+
+def _trend_bar(depth: int | None, low: int, span: float) -> str:
+    if depth is None:
+        return " "
+    return _BARS[0] if depth == 0 else _BARS[1 + round((depth - low) / span * (len(_BARS) - 2))]
+
+
+def empty_in(row: QueueRow) -> str:
+    """When a queue will be empty: `empty` by now, a time, `never`, `steady`, or a dash."""
+    if row.empty_in_s == 0:
+        return "empty"
+    if row.empty_in_s is not None and math.isinf(row.empty_in_s):
+        return "never"
+    if row.empty_in_s is None and row.rates.out_per_s is not None and row.depth:
+        return "steady"
+    return duration(row.empty_in_s)
+
+
+def failed_label(fleet: FleetRows | None) -> str:
+    """What a column of failures by queue or group is called: of long lists only the newest failures
+    are read, and no figure is a total."""
+    if fleet is None or fleet.totals.failed is None or not fleet.failures:
+        return "failed"
+    read = len(fleet.failures)
+    return "failed" if read >= fleet.totals.failed else f"newest {read:,}"
+
+
+def queue_failed(row: QueueRow) -> str:
+    """How many of a queue's jobs failed: exact, at least so many (`7+`), or unknown."""
+    if row.failed_is_all:
+        return number(row.failed)
+    # None of those that were read failed: older ones may have.
+    return f"{number(row.failed)}+" if row.failed else NOTHING
+
+
+def queue_state(row: QueueRow) -> str:
+    """What is wrong with a queue, the worst first, and what is unknown; empty when nothing is."""
+    wrong: list[str] = []
+    if row.others:
+        wrong.append(row.others)
+    if row.problem is not None:
+        wrong.append(safe(row.problem))
+    # Before "unserved": what somebody did on purpose explains the rest.
+    if row.is_paused:
+        wrong.append("paused")
+    if row.is_paused is None:
+        wrong.append("pause unknown")
+    if row.is_unserved:
+        wrong.append("unserved")
+    if row.unreadable is None:
+        wrong.append("set aside unknown")
+    elif row.unreadable:
+        wrong.append(f"{number(row.unreadable)} unreadable")
+    if row.drops:
+        wrong.append(f"fell from {number(row.drops[-1].was)}")
+    return ", ".join(wrong)
+
+
+def worker_job(row: WorkerRow) -> str:
+    """What a worker holds, in one line; empty when it is idle."""
+    record = row.record
+    if record is None:
+        return ""
+    if record.is_unread:
+        return f"unknown: {safe(record.problem or '')}"
+    if record.problem is not None and record.class_name is not None:
+        return f"{safe(record.class_name)}: {safe(record.problem)}"
+    if record.problem is not None:
+        return f"unreadable: {safe(record.problem)}"
+    return job(record.class_name, record.args)
+
+
+def worker_elapsed(row: WorkerRow) -> str:
+    """How long a worker has had its job; empty when it is idle."""
+    return "" if row.record is None else duration(row.elapsed_s)
+
+
+def heartbeat(row: WorkerRow) -> str:
+    """The age of a worker's last heartbeat."""
+    if row.has_heartbeat is None:
+        return NOT_READ
+    if not row.has_heartbeat:
+        return "never"
+    if row.heartbeat_age_s is not None and row.heartbeat_age_s < -60:
+        return "ahead"
+    return duration(row.heartbeat_age_s)
+
+
+def worker_place(row: WorkerRow) -> str:
+    """Where a worker runs: host and process id, or its whole id when it has another shape."""
+    identity = row.identity
+    if identity.host is None:
+        return safe(identity.text) or "(no id)"
+    return f"{safe(identity.host)}:{identity.pid}"
+
+
+def worker_queues(row: WorkerRow) -> str:
+    """The queues a worker serves, as its id lists them."""
+    return safe(",".join(row.identity.queues))
+
+
+def failed_at(row: FailureRow) -> str:
+    """The local time at which a job failed; of one that is older than a day, the date."""
+    moment = row.failure.failed_at
+    if moment is None:
+        return NOTHING
+    shape = "%H:%M:%S" if row.age_s is not None and row.age_s < 86_400 else "%Y-%m-%d"
+    return moment.astimezone().strftime(shape)
+
+
+def failure_class(failure: Failure) -> str:
+    """The class of a failed job; of one too large to be read whole, if its beginning tells."""
+    if failure.item.is_cut and failure.class_name is None:
+        return "(large)"
+    if failure.problem is not None and not failure.item.is_cut:
+        return "unreadable"
+    return job_class(failure.class_name, failure.args)
+
+
+def failure_args(failure: Failure) -> str:
+    """The beginning of the arguments of a failed job; nothing where they cannot be read."""
+    if failure.problem is not None or failure.args is None:
+        return ""
+    return short_json(unwrapped(failure.class_name, failure.args)[1])
+
+
+def failure_error(failure: Failure) -> str:
+    """The first line of an error that says anything, or why the entry cannot be read."""
+    if failure.problem is not None and failure.error is None:
+        return safe(failure.problem)
+    # No more than can be shown: an error may be a whole page.
+    lines = (failure.error or "")[:2_000].strip().split("\n", 1)
+    return safe(lines[0])

@@ -1,0 +1,208 @@
+"""What screens know of the app: the state that they show, and what they can ask the app to do.
+
+Screens are below the app and never import it. Each protocol here lists what they use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from textual.await_complete import AwaitComplete
+    from textual.geometry import Size
+    from textual.screen import Screen
+    from textual.widget import AwaitMount
+    from textual.worker import Worker, WorkType
+
+    from qtop.actions.plan import Plan, Refusal
+    from qtop.actions.request import Request
+    from qtop.actions.runner import ForegroundPriority, Progress
+    from qtop.config.settings import Settings
+    from qtop.local.groups import LocalWorker, WorkerGroup
+    from qtop.local.workers import LocalWorkers
+    from qtop.monitor.incidents.incident import Link
+    from qtop.monitor.rows import WorkerRow
+    from qtop.monitor.state import ConsoleState
+    from qtop.systems.resque.failures import FailurePlans
+    from qtop.systems.resque.queues import JobPlans
+    from qtop.systems.resque.scheduled import DelayedPlans
+    from qtop.systems.resque.scheduled_search import DelayedSelection
+    from qtop.systems.resque.workers import WorkerPlans
+    from qtop.widgets.table import Table
+    from queuecore.address import Address
+    from queuecore.audit import AuditEntry
+    from queuecore.exchange import Operation
+    from resque.keys import Keys
+
+T = TypeVar("T")
+ResultT = TypeVar("ResultT")
+
+
+class Console(Protocol):
+    """The app."""
+
+    address: Address
+    keys: Keys
+    settings: Settings
+    state: ConsoleState
+    local: LocalWorkers
+    clock: Callable[[], float]
+
+    @property
+    def actions(self) -> Actions:
+        """What changes something."""
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the console was asked to end, or ends."""
+
+    def say(self, text: str, tone: str = "", *, stays: bool = False) -> None:
+        """Show a safe one-line result on the page in front; with `stays` on later pages, too."""
+
+    def word_on(self, page: Any) -> tuple[str, str]:
+        """The last result and its tone, if it concerns a page that comes to the front."""
+
+    async def read(self, operation: Operation[T]) -> T:
+        """Read from Redis. Raises StoreError."""
+
+    def look_now(self, *, after_deed: bool = False) -> None:
+        """Poll without waiting for the interval; after an action, its record first."""
+
+    def toggle_freeze(self) -> None:
+        """Stop the display, or let it go on."""
+
+    def remembered_filters(self, place: str) -> list[str]:
+        """The filters used in a place, the newest last: to be added to."""
+
+    async def follow(self, link: Link) -> None:
+        """Show a numbered screen with the cursor on a row; without that row, with a filter."""
+
+    def way_back(self, filter_text: str) -> str | None:
+        """The numbered screen from which a link led to this one, once; None where none did, or
+        where another filter than the link's is set."""
+
+    # Textual's own
+
+    @property
+    def size(self) -> Size:
+        """The terminal's size."""
+
+    @property
+    def screen(self) -> Screen[Any]:
+        """The screen in front."""
+
+    def switch_mode(self, mode: str) -> AwaitMount:
+        """Show a numbered screen and what was opened from it."""
+
+    def push_screen(
+        self, screen: Screen[ResultT], callback: Callable[[ResultT | None], None] | None = None
+    ) -> AwaitMount:
+        """Put a screen in front; `callback` gets its result."""
+
+    async def push_screen_wait(self, screen: Screen[ResultT]) -> ResultT:
+        """Put a screen in front and wait for its result; in a Textual worker only."""
+
+    def pop_screen(self) -> AwaitComplete:
+        """Take the screen in front away."""
+
+    def run_worker(
+        self,
+        work: WorkType[T],
+        name: str | None = "",
+        group: str = "default",
+        *,
+        exclusive: bool = False,
+    ) -> Worker[T]:
+        """Run something in the background; with `exclusive` instead of its group."""
+
+    def suspend(self) -> AbstractContextManager[None]:
+        """Give the terminal to another program. Raises SuspendNotSupported."""
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy by way of the terminal."""
+
+    def exit(self) -> None:
+        """End."""
+
+
+class Actions(Protocol):
+    """What screens ask for that changes something. Each question, refusal and result is shown."""
+
+    precedence: ForegroundPriority
+    failure_plans: FailurePlans
+    job_plans: JobPlans
+    delayed_plans: DelayedPlans
+    worker_plans: WorkerPlans
+
+    @property
+    def local(self) -> LocalActions:
+        """The same for the workers started here."""
+
+    def refuses(self) -> bool:
+        """Whether nothing can be changed now; then the reason is said."""
+
+    def begin(self, plan: Plan, table: Table[Any] | None = None) -> None:
+        """Carry out a plan, after a question if it needs one; `table` loses its marks then."""
+
+    def request(
+        self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
+    ) -> None:
+        """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
+        `looking` is shown while it is prepared."""
+
+    def begin_after(
+        self, what: str, look: Operation[T], plan: Callable[[T], Plan | Refusal]
+    ) -> None:
+        """Read what a plan is about, then make the plan and begin it."""
+
+    def begin_after_search(
+        self,
+        what: str,
+        search: Callable[[Progress], Awaitable[T]],
+        plan: Callable[[T], Plan | str],
+        table: Table[Any] | None = None,
+    ) -> None:
+        """The same for a search of many steps, which can be cancelled; a text says why not."""
+
+    def stop(self) -> bool:
+        """Stop the action that is under way; False when there is none."""
+
+    def pause_or_resume_all(self, *, is_paused: bool | None) -> None:
+        """Pause everything, or resume it when it is paused; nothing when that is unknown."""
+
+    def undo(self) -> None:
+        """Take back the last action of this console."""
+
+    def undo_deed(self, deed: AuditEntry) -> None:
+        """Take back an action that is on record."""
+
+    def ask_for_moment(self, choice: DelayedSelection, table: Table[Any] | None = None) -> None:
+        """Ask until when to delay jobs, and do it."""
+
+
+class LocalActions(Protocol):
+    """What screens ask for with the workers started here."""
+
+    def ask(self, queues: Sequence[str]) -> None:
+        """Ask how to start workers for these queues, in this order, and start them."""
+
+    def show_log(self, row: WorkerRow) -> None:
+        """Show the log of a registered worker, if it was started here."""
+
+    def stop_registered(self, row: WorkerRow) -> None:
+        """Stop a registered worker that was started here."""
+
+    def stop(self, workers: Sequence[LocalWorker]) -> None:
+        """Stop workers, after a question: when their jobs are done, then now, then kill them."""
+
+    def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
+        """Pause registered workers that were started here, or resume them."""
+
+    def pause(self, workers: Sequence[LocalWorker]) -> None:
+        """Let workers take no more jobs; take some again when all of them are paused."""
+
+    def scale(self, group: WorkerGroup, by: int) -> None:
+        """One worker more or less."""

@@ -1,0 +1,200 @@
+"""What operators do to Resque: the one place that prepares and carries out their actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from qtop.actions.plan import (
+    Operator,
+    Outcome,
+    Plan,
+    Refusal,
+    ResultTone,
+    count_of,
+    list_of,
+    typeable,
+    waiting,
+)
+from qtop.actions.request import Clear, Pause, PauseAll, Request, Undo
+from qtop.keymap.keymap import Danger
+from qtop.search.selection import JobSource
+from qtop.text.format import number
+from qtop.text.safe import safe
+from queuecore import windows
+from queuecore.action_record import ActionRecord
+from queuecore.exchange import Steps
+from queuecore.windows import Extent
+from resque.keys import Keys
+from resque.store import registration, undo
+from resque.store.failures import FAILED
+from resque.store.lock_freeing import and_free_all
+from resque.store.pauses import pause, pause_all, resume, resume_all
+
+
+@dataclass(frozen=True, slots=True)
+class ResqueActions:
+    """The actions in one namespace, in one operator's name."""
+
+    keys: Keys
+    operator: Operator
+
+    def prepare(self, request: Request) -> Steps[Plan | Refusal]:
+        """Say what a request would do, or why it cannot be done. Reads only; what is about jobs
+        that were chosen before, or about queues by their names, costs no round trip, a clear two.
+        Raises StoreError."""
+        match request:
+            case Clear():
+                return (yield from self._clear(request))
+            case Pause():
+                return self._pause(request)
+            case PauseAll():
+                return self._pause_all(request)
+            case Undo():
+                return self._undo(request)
+
+    def carry_out(self, plan: Plan) -> Steps[Outcome]:
+        """Do what a plan says. Returns the numbers. Raises StoreError, for a single step that
+        failed; what was stopped between steps says so in its outcome."""
+        return plan.run()
+
+    def _clear(self, request: Clear) -> Steps[Plan]:
+        source, key = request.source, request.source.key(self.keys)
+        seen: Extent = yield windows.extent(key)
+        jobs, size = seen.length, 0
+        if jobs:
+            size = yield windows.size_bytes(key)
+        action = "remove" if request.removes else "clear"
+        subject = request.subject or _cleared(source)
+        record = self.operator.record(action, subject, key, jobs, source.queue, size)
+        if request.removes and not jobs:
+            record = replace(record, planned=1, undo_s=0)
+        name, back = safe(source.name), self.operator.way_back(record)
+        what = f"{action.capitalize()} {safe(_cleared(source))}"
+        word = typeable(source.name, action)
+        details: tuple[str, ...] = (
+            f"Deletes {waiting(jobs, name)} now.",
+            f"Jobs that come from now on stay. {back}",
+        )
+        if request.removes:
+            details = (
+                f"Deletes {waiting(jobs, name)} now, and its name.",
+                "With jobs that come from now on it is a queue again; they stay.",
+                back if jobs else "A job pushed to it makes it a queue again.",
+            )
+        elif source.kind == "failed":
+            details = (
+                f"Deletes {count_of(jobs, 'failed job')}, also those further back than listed.",
+                f"Failures that come from now on stay. {back}",
+            )
+            word = "failed"
+        run = partial(self._clear_now, request, seen, record)
+        verb = action.capitalize()
+        return Plan(what, verb, details, "typed", run, word, None, jobs, size, record)
+
+    def _clear_now(self, request: Clear, seen: Extent, record: ActionRecord) -> Steps[Outcome]:
+        source, name = request.source, safe(request.source.name)
+        if request.removes and not seen.length:
+            if (yield registration.forget(self.keys, source.name, record)):
+                return Outcome(f"removed {name}, which was empty", done=1)
+            return _left(f"{name} is not empty any more: nothing was removed")
+        removed = source.name if request.removes else None
+        key = source.key(self.keys)
+        change = windows.clear_to(self.keys, key, seen, trail=record, remove_queue=removed)
+        deleted: int | None
+        if source.kind == "queue":
+            deleted = yield from and_free_all(self.keys, source.name, change)
+        else:
+            deleted = yield change
+        if deleted is None:
+            done = "removed" if request.removes else "deleted"
+            return _left(f"it changed too much meanwhile, nothing was {done}: look, then try again")
+        where = "the failures" if source.kind == "failed" else name
+        text = f"deleted {count_of(deleted, 'job')} from {where}"
+        if request.removes:
+            text = f"removed {name} and {count_of(deleted, 'job')}"
+        return Outcome(text, done=deleted, record=record if deleted else None)
+
+    def _pause(self, request: Pause) -> Plan:
+        names, pauses = request.queues, request.pauses
+        verb, done = ("Pause", "paused") if pauses else ("Resume", "resumed")
+        change = pause if pauses else resume
+        what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
+        record = self.operator.record(
+            verb.lower(),
+            ", ".join(names),
+            self.keys.pause_queue(names[0]),
+            len(names),
+            names[0] if len(names) == 1 else "",
+        )
+
+        def run() -> Steps[Outcome]:
+            changed: int = yield change(self.keys, names, record)
+            if not changed:
+                state = "paused" if pauses else "not paused"
+                return _left(f"{what}: was {state} already")
+            note = "; Ruby workers without resque-pause go on" if pauses else ""
+            return Outcome(f"{done} {what}{note}", done=changed, record=record)
+
+        details = (list_of(names), "Jobs wait there until the queue is resumed." if pauses else "")
+        danger: Danger = "confirm" if len(names) > 1 else "undoable"
+        return Plan(f"{verb} {what}", verb, details, danger, run, many=len(names), record=record)
+
+    def _pause_all(self, request: PauseAll) -> Plan:
+        pauses = request.pauses
+        verb = "Pause" if pauses else "Resume"
+        change = pause_all if pauses else resume_all
+        source = self.keys.pause_all_workers()
+        record = self.operator.record(verb.lower(), "everything", source, 1)
+
+        def run() -> Steps[Outcome]:
+            changed: int = yield change(self.keys, record)
+            if not changed:
+                state = "was paused already" if pauses else "was not paused"
+                return _left(f"everything {state}")
+            if pauses:
+                text = "paused everything: jobs in hand are finished, no more are taken"
+            else:
+                text = "resumed everything; queues paused singly stay paused"
+            return Outcome(text, done=changed, record=record)
+
+        details = (
+            (
+                "Every worker finishes the job in its hands and takes no other,",
+                f"until {self.operator.sign('pause_all')}.",
+            )
+            if pauses
+            else ("All workers take jobs again.", "Queues that were paused singly stay paused.")
+        )
+        return Plan(f"{verb} everything", verb, details, "confirm", run, record=record)
+
+    def _undo(self, request: Undo) -> Plan:
+        what = safe(request.what)
+        subject = f"{request.what} ({request.id})".strip()
+        record = self.operator.record("undo", subject, request.source, 0)
+
+        def run() -> Steps[Outcome]:
+            undone = yield from undo.undo(self.keys, request.id, record)
+            if not undone.is_known:
+                return replace(_left(f"{what}: nothing is left to take back"), undid=request.id)
+            lost = f", too late for {number(undone.lost)}" if undone.lost else ""
+            # The numbers first: a narrow terminal cuts the end.
+            text = f"took back {number(undone.done)}{lost}: {what}"
+            tone: ResultTone = "warn" if undone.lost else "good"
+            return Outcome(text, tone, undone.done, undone.lost, undid=request.id)
+
+        danger: Danger = "confirm" if request.question else "none"
+        title, many = f"Undo {what}", request.many
+        return Plan(title, "Undo", request.question, danger, run, many=many, record=record)
+
+
+def _cleared(source: JobSource) -> str:
+    """What is cleared, in words."""
+    if source.kind == "failed":
+        return "all failures" if source.name == FAILED else f"all of {source.name}"
+    return f"queue {source.name}" if source.kind == "queue" else str(source)
+
+
+def _left(text: str) -> Outcome:
+    """What came of an action that changed nothing."""
+    return Outcome(text, "warn", refused=((text, 1),))
