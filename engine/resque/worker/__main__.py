@@ -65,8 +65,8 @@ from resque.errors import (
 from resque.keys import DEFAULT_NAMESPACE, Keys
 from resque.store.queue_list import QueueList, names
 from resque.worker import log, own_server, pool
-from resque.worker.admission import Admission
 from resque.worker.background import settle
+from resque.worker.job_fetcher import ServedQueues
 from resque.worker.options import WorkerOptions, count, from_environment
 from resque.worker.pool import Pool
 from resque.worker.worker import Worker
@@ -163,7 +163,7 @@ def _greet(address: Address, keys: Keys, queue_list: QueueList) -> None:
     try:
         store.run(contact(address))
         registered = _names(store, keys) if queue_list.is_dynamic else []
-        admission = Admission(store, keys, 0.0, lambda line: None, utc_now, time.monotonic)
+        admission = ServedQueues(store, keys, 0.0, lambda line: None, utc_now, time.monotonic)
         admission.open(queue_list.resolve(registered))
     finally:
         store.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from resque.worker.strangers import left_alone_in
+from resque.worker.unknown_classes import left_alone_in
 
 
 @dataclass(frozen=True, slots=True)
