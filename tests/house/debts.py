@@ -7,12 +7,7 @@ from typing import Final
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {}
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = [
-    {
-        "resque.worker.job_log",
-        "resque.worker.job_logging",
-    },
-]
+CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
     "qtop.app.app",
@@ -53,4 +48,4 @@ STORE: Final[set[str]] = {
     "qtop.search.selection",
 }
 #: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Job", "Read", "Refusal"}
+TWICE: Final[set[str]] = {"Read", "Refusal"}

@@ -118,7 +118,7 @@ class ResqueLauncher:
     def left_alone(self, title: str) -> str:
         """The queues that a worker leaves alone because it does not know the classes of their jobs,
         as the title of its process tells; with commas, not safe to show."""
-        from resque.worker.strangers import left_alone_in
+        from resque.worker.unknown_classes import left_alone_in
 
         return left_alone_in(title)
 

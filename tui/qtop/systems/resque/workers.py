@@ -27,7 +27,7 @@ from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.keys import Keys
 from resque.store import duplicates, pruning, snapshot, stale, workers
-from resque.store.duplicates import Job
+from resque.store.duplicates import QueuedJob
 from resque.store.pruning import Fate
 from resque.store.stale import Evidence
 
@@ -198,7 +198,7 @@ def gather(
     return cases
 
 
-def _job(seen: Evidence) -> Job | None:
+def _job(seen: Evidence) -> QueuedJob | None:
     record = seen.record
     if record is None or record.queue is None or record.payload is None:
         return None
