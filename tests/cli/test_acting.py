@@ -9,6 +9,7 @@ import pytest
 from tests.support.commands import Push, Qtop, everything, resque_keys
 from tests.support.direct import Direct
 
+from qtop.actions.plan import acted
 from qtop.commands.acting import report
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import Result
@@ -228,8 +229,9 @@ def test_what_stops_half_way_is_told_after_the_numbers_with_the_way_back(
     capsys: pytest.CaptureFixture[str], problem: StoreError, words: str
 ) -> None:
     trail = ActionRecord(Actor("ada@host", "qtop"), "requeue", "failed", b"resque:failed", 9)
+    outcome = acted("requeued", Result(5, 1, stopped=problem), trail)
     with pytest.raises(type(problem)):
-        report("requeue", "requeued", Result(5, 1, stopped=problem), trail, as_json=False)
+        report("requeue", "requeued", outcome, as_json=False)
     said = capsys.readouterr()
     assert said.out == "requeued 5, gone meanwhile 1, refused 0\n"
     assert f"qtop undo {trail.id}" in said.err
@@ -291,5 +293,5 @@ def test_what_was_refused_before_anything_was_done_has_no_undo(
 ) -> None:
     trail = ActionRecord(Actor("me", "qtop"), "delete", "1 job", b"k", 1)
     with pytest.raises(StoreError):
-        report("delete", "deleted", Result(stopped=stopped), trail, as_json=True)
+        report("delete", "deleted", acted("deleted", Result(stopped=stopped), trail), as_json=True)
     assert (trail.id in capsys.readouterr().out) is told

@@ -34,7 +34,7 @@ from queuecore.stores import Store
 from queuecore.times import utc_now
 from resque import Job, Registry, Resque
 from resque.errors import BelongsToSidekiq
-from resque.scheduler.admission import QueueAdmission
+from resque.scheduler.enqueue_checks import OwnershipCheck
 from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store.claims import Claim
 from resque.store.guard import Guard
@@ -278,7 +278,7 @@ def test_a_scheduler_looks_again_each_minute_and_rests_while_all_is_sidekiqs(
 ) -> None:
     said: list[str] = []
     now = NOW
-    admission = QueueAdmission(store, KEYS, lambda: now, said.append)
+    admission = OwnershipCheck(store, KEYS, lambda: now, said.append)
     admission.open()
     FLEETS["under resque"](direct)
     assert admission.is_open()
@@ -310,7 +310,7 @@ def test_a_scheduler_puts_nothing_on_sidekiqs_queues_and_keeps_the_job(
         queue_of=lambda _: None,
         log=log.append,
     )
-    scheduler._admission.open()
+    scheduler._ownership.open()
     scheduler.step()
     assert direct("LRANGE", "resque:queue:idle", 0, -1) == idle
     assert direct("LRANGE", "resque:unreadable:delayed", 0, -1) == entries[:1]

@@ -9,14 +9,17 @@ from tests.support.commands import everything
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.lua_scripts import SCRIPTS
+from tests.support.sample_data import look
 
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
+from queuecore import windows
 from queuecore.address import parse_url
 from queuecore.exchange import Exchange, Operation, Script, single
 from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
 from queuecore.windows import whole
 from resque.keys import Keys
-from resque.store import failure_actions, failures, queues, removal, switches, undo
+from resque.store import failure_actions, failures, pauses, queues, undo
 from resque.store.failures import Failure
 
 KEYS = Keys()
@@ -129,8 +132,8 @@ def writing(failure: Failure, extent: Any) -> list[Operation[Any]]:
         failures.clear(KEYS, extent),
         failure_actions.requeue(KEYS, [mark]),
         failure_actions.delete(KEYS, [mark]),
-        switches.pause(KEYS, ["mail"]),
-        switches.pause_all(KEYS),
+        pauses.pause(KEYS, ["mail"]),
+        pauses.pause_all(KEYS),
         undo.undo(KEYS, "0-0"),
         single(("DEL", KEYS.failed()), int),
         single(("EVAL", "return redis.call('DEL', KEYS[1])", 1, KEYS.failed()), int),
@@ -143,14 +146,14 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
     direct("RPUSH", "resque:queue:mail", '{"class":"Mail","args":[1]}')
     direct("RPUSH", "resque:failed", ENTRY)
     before = everything(direct)
-    source = ResqueSystem(parse_url(redis_url), KEYS, read_only=True)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url), read_only=True)
     try:
-        seen = await source.look({})
+        seen = await look(source)
         assert [queue.size for queue in known(seen.queues)] == [1]
         assert await source.run(failures.count(KEYS)) == 1
         assert (await source.run(queues.peek(KEYS, "mail", 0, 10))).length == 1
         extent = await source.run(queues.extent(KEYS, "mail"))
-        assert await source.run(removal.size_bytes(KEYS.failed())) is not None
+        assert await source.run(windows.size_bytes(KEYS.failed())) is not None
         direct("CONFIG", "RESETSTAT")
         failure = failures.read(whole(ENTRY), -1)
         for operation in writing(failure, extent):
@@ -173,7 +176,7 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
 
 @pytest.mark.redis
 async def test_a_source_that_is_not_read_only_writes(direct: Direct, redis_url: str) -> None:
-    source = ResqueSystem(parse_url(redis_url), KEYS)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
     try:
         await source.run(queues.push(KEYS, "mail", [b'{"class":"A","args":[]}']))
     finally:

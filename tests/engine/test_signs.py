@@ -17,8 +17,8 @@ from tests.support.rights import refused
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import snapshot
-from resque.store.read_cache import ReadCache
 from resque.store.snapshot import Snapshot
+from resque.store.worker_reader import LargeFleet
 
 thrifty = eyes.thrifty
 
@@ -267,7 +267,7 @@ def test_of_a_large_fleet_it_tells_what_one_who_never_looked_would_tell(
 def test_whatever_was_written_in_whatever_order_is_seen_after_some_looks(
     store: Store, direct: Direct, seed: int, unread_s: float
 ) -> None:
-    eye, dice = Eye(store, thrift=ReadCache(few=0, unread_s=unread_s)), random.Random(seed)
+    eye, dice = Eye(store, large=LargeFleet(few=0, unread_s=unread_s)), random.Random(seed)
     for _ in range(6):
         for _ in range(15):
             for _ in range(dice.randrange(3)):

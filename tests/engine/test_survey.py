@@ -13,7 +13,7 @@ from queuecore.action_record import ActionRecord, Actor
 from queuecore.exchange import Exchange
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import health, switches
+from resque.store import health, pauses
 from resque.store.health import HealthReport
 
 KEYS = Keys()
@@ -79,7 +79,7 @@ def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct)
         trail = ActionRecord(
             Actor("ada@desk", "qtop"), "pause", name, KEYS.pause_queue(name), 1, name
         )
-        store.run(switches.pause(KEYS, [name], trail))
+        store.run(pauses.pause(KEYS, [name], trail))
     found = take(store)
     assert found.deeds is not None
     assert [(deed.action, deed.queue) for deed in found.deeds] == [
@@ -115,11 +115,3 @@ def test_without_the_right_to_ask_the_server_is_unknown_and_the_rest_is_not(mode
     assert list(found.problems) == ["server"]
     assert "NOPERM" in found.problems["server"]
     assert found.master == ""
-
-
-def test_a_survey_that_failed_knows_nothing_and_why() -> None:
-    found = health.failed("no answer")
-    assert (found.facts, found.master, found.deeds) == (None, None, None)
-    assert set(found.problems.values()) == {"no answer"}
-    parts = {"server", "scheduler", "deeds", "aside", "fronts", "strays"}
-    assert set(found.problems) == parts

@@ -9,14 +9,15 @@ import pytest
 from tests import words
 from tests.support.sample_data import FakeSource, does_nothing, failure, prepared, snapshot
 
-from qtop.actions.plan import Operator, Outcome, Plan, Stopped, rest_of
+from qtop.actions.plan import Operator, Outcome, Plan, rest_of
 from qtop.actions.request import Clear, Pause, PauseAll, Request, Undo
-from qtop.actions.runner import ActionRunner
+from qtop.actions.runner import ActionRunner, Stopped
 from qtop.config.limits import UndoLimits
 from qtop.search.selection import JobSource
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.connection import ResqueSystem
 from qtop.systems.resque.failures import FailurePlans
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore import audit
 from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
 from queuecore.address import parse_url
@@ -40,7 +41,7 @@ class Console:
     """Actions on a real server, and a way to look behind them."""
 
     actions: ActionRunner
-    source: ResqueSystem
+    source: RedisRunner
 
     async def fail(self, *entries: bytes) -> list[Failure]:
         """Add entries to the failures; returns all, newest first."""
@@ -72,8 +73,8 @@ class Console:
 
 @pytest.fixture
 async def console(redis_url: str) -> AsyncIterator[Console]:
-    source = ResqueSystem(parse_url(redis_url), KEYS)
-    yield Console(ActionRunner(source, read_only=False, trouble=lambda: None), source)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
+    yield Console(ActionRunner(source.run, read_only=False, trouble=lambda: None), source)
     await source.close()
 
 
@@ -271,7 +272,7 @@ async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> No
     entries = [failure(number, error="x" * 600_000) for number in (3, 2, 1)]
     source = answering()
     source.replies = [[[each.item.raw for each in entries], 3], [[1, [], []]], OutcomeUnknown("?")]
-    doing = ActionRunner(source, read_only=False, trouble=lambda: None)
+    doing = ActionRunner(source.run, read_only=False, trouble=lambda: None)
     outcome = await doing.run(FAILURES.requeue(entries))
     assert outcome.text == (
         "requeued 1, gone meanwhile 0, refused 0; the other 2 unknown: look before trying again"
@@ -280,14 +281,14 @@ async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> No
 
 
 async def test_a_lost_answer_to_a_single_write_is_an_unknown_outcome() -> None:
-    doing = ActionRunner(answering(OutcomeUnknown("?")), read_only=False, trouble=lambda: None)
+    doing = ActionRunner(answering(OutcomeUnknown("?")).run, read_only=False, trouble=lambda: None)
     outcome = await doing.run(prepared(SYSTEM.prepare(Pause(("mail",)))))
     assert outcome.text == "Pause mail: outcome unknown: look before trying again"
 
 
 async def test_redis_refusing_is_told_in_its_words() -> None:
     doing = ActionRunner(
-        answering(Unreachable("no such \x1b host")), read_only=False, trouble=lambda: None
+        answering(Unreachable("no such \x1b host")).run, read_only=False, trouble=lambda: None
     )
     outcome = await doing.preview("looking", queues.extent(KEYS, "mail"))
     assert outcome == Outcome("looking: no such ␛ host", "bad")
@@ -295,7 +296,7 @@ async def test_redis_refusing_is_told_in_its_words() -> None:
 
 async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
     source = answering()
-    doing = ActionRunner(source, read_only=True, trouble=lambda: None)
+    doing = ActionRunner(source.run, read_only=True, trouble=lambda: None)
     plans = [plan_of(), prepared(SYSTEM.prepare(PauseAll()))]
     outcomes = [await doing.run(plan) for plan in plans]
     seen = await doing.preview("looking", failures.extent(KEYS))
@@ -306,7 +307,7 @@ async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
 
 
 async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
-    doing = ActionRunner(answering(), read_only=False, trouble=lambda: "connection refused")
+    doing = ActionRunner(answering().run, read_only=False, trouble=lambda: "connection refused")
     outcome = await doing.run(plan_of())
     assert outcome.text == words.NOT_NOW_REFUSED
 
@@ -314,13 +315,12 @@ async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
 async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
     go_on, begun = asyncio.Event(), asyncio.Event()
 
-    class Slow:
-        async def run(self, operation: Operation[Any]) -> Any:
-            begun.set()
-            await go_on.wait()
-            return Outcome("done")
+    async def slow(operation: Operation[Any]) -> Any:
+        begun.set()
+        await go_on.wait()
+        return Outcome("done")
 
-    doing = ActionRunner(Slow(), read_only=False, trouble=lambda: None)
+    doing = ActionRunner(slow, read_only=False, trouble=lambda: None)
     first = asyncio.create_task(doing.run(Plan("Slow thing", "Do", (), "none", does_nothing)))
     await begun.wait()
     second = await doing.run(plan_of())

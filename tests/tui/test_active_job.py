@@ -10,13 +10,14 @@ from tests import words
 from tests.support.console import SIZES, screen_text, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import NOW, queue, snapshot
+from tests.support.sample_data import NOW, SYSTEM, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.search.failure_groups import FailureGroups
+from qtop.systems.resque.health import next_jobs
 from queuecore.active_job import WRAPPER, unwrapped
 from resque.store import queues
-from resque.store.next_jobs import waiting_since
+from resque.store.waiting_jobs import waiting_since
 
 AT = "2026-11-23T12:20:00Z"
 LATER = "2026-11-23T12:25:00.250000000Z"
@@ -108,12 +109,13 @@ def test_a_job_waits_since_it_came_to_its_queue(raw: bytes, since: datetime | No
 
 
 def test_rows_tell_how_long_the_next_job_has_waited() -> None:
-    history = RowBuilder()
+    history = RowBuilder(SYSTEM)
     look = snapshot(queues=[queue("mail", 3), queue("rails", 7), queue("gone", 0)])
     first = history.add(look, 1.0)
     assert {row.next_waits_s for row in known(first.queues)} == {None}
     raw = payload(enqueued_at=AT)
-    history.note_fronts({"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'})
+    jobs = {"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'}
+    history.note_next_jobs(next_jobs(jobs))
     fleet = history.add(look, 2.0)
     waits = {row.name: row.next_waits_s for row in known(fleet.queues)}
     assert (NOW - datetime(2026, 11, 23, 12, 20, tzinfo=UTC)).total_seconds() == 600

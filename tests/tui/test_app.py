@@ -394,12 +394,12 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         app.look_now()
-        await until(pilot, lambda: len(source.tails) >= 2, "a second look")
+        await until(pilot, lambda: source.looked >= 2, "a second look")
         await pilot.pause()
         painted: list[object] = []
         for kind in (Bar, Table):
             monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
         app.look_now()
-        await until(pilot, lambda: len(source.tails) >= 3, "a third look")
+        await until(pilot, lambda: source.looked >= 3, "a third look")
         await pilot.pause()
         assert painted == []

@@ -7,8 +7,8 @@ from tests import words
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
 from tests.support.sample_data import NOW, FakeSource, failure, queue, snapshot, worker
 
+from qtop.model.fleet import Snapshot
 from resque.errors import Unreachable
-from resque.store.snapshot import Snapshot
 
 MOMENT = f"FROZEN {NOW.astimezone():%H:%M:%S}"
 

@@ -12,10 +12,11 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet, queue, snapshot, worker
+from tests.support.sample_data import SYSTEM, FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
+from qtop.model.fleet import Snapshot
 from qtop.monitor.rates import Rates
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
@@ -25,7 +26,6 @@ from queuecore.exchange import Operation
 from queuecore.windows import Item, Window, whole
 from resque.codec import encode, encode_job
 from resque.errors import Unreachable
-from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -127,13 +127,13 @@ async def test_items_set_aside(size: tuple[int, int]) -> None:
 
 
 def said(row: QueueRow | None, *ids: str) -> str:
-    rows = RowBuilder().add(snapshot([], [worker(each) for each in ids]), 1.0).workers
+    rows = RowBuilder(SYSTEM).add(snapshot([], [worker(each) for each in ids]), 1.0).workers
     left, right = queue_bars.service(row, rows)
     return "".join(span.text for span in (*left, *right)).strip()
 
 
 def row(name: str, depth: int | None, **more: Any) -> QueueRow:
-    [only] = known(RowBuilder().add(snapshot([queue(name, depth, **more)]), 1.0).queues)
+    [only] = known(RowBuilder(SYSTEM).add(snapshot([queue(name, depth, **more)]), 1.0).queues)
     return only
 
 

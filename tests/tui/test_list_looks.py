@@ -21,10 +21,10 @@ from textual.pilot import Pilot
 from qtop.app.app import QtopApp
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler
+from qtop.model.fleet import Snapshot
 from queuecore.windows import Item, whole
 from resque.errors import Unreachable
 from resque.store.failures import read
-from resque.store.snapshot import Snapshot
 
 KEYS = {"queues": "2", "failed": "4", "local": "6"}
 #: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.

@@ -13,8 +13,8 @@ from tests.support.sample_data import FakeSource, failure, queue, snapshot
 from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
 from tests.support.waiting_jobs import drain, job, opened, push, waiting
 
-from qtop.screens import paging
-from qtop.screens.paging import PagedTable
+from qtop.widgets import paged_table
+from qtop.widgets.paged_table import PagedTable
 from resque.codec import decode
 
 pytestmark = pytest.mark.redis
@@ -201,13 +201,13 @@ def table() -> "PagedTable[int]":
 
 
 def test_marks_off_the_page_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "MOST_ELSEWHERE", 3)
+    monkeypatch.setattr(paged_table, "MOST_ELSEWHERE", 3)
     paged: PagedTable[Any] = table()
     paged.set_page([1, 2, 3, 4, 5], is_all=False)
     paged.action_mark_all()
     paged.set_page([6, 7], is_all=False)
     assert paged.marked_rows() == [1, 2, 3]
-    (span,) = paging.marks_spans(paged)
+    (span,) = paged_table.marks_spans(paged)
     assert span.text.strip() == "3 marked, 3 not on this page (3 at most)"
 
 

@@ -24,6 +24,8 @@ from textual.widgets import Input
 
 from qtop.app.app import QtopApp
 from qtop.keymap import keymap
+from qtop.model import health
+from qtop.model.fleet import Snapshot
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.series import KEPT, Series
 from qtop.monitor.state import UiPolicy
@@ -37,9 +39,7 @@ from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
 from resque.keys import Keys
-from resque.store import health as surveys
 from resque.store.failures import read
-from resque.store.snapshot import Snapshot
 
 SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
 HOSTILE = "\x1b]52;c;aGk=\x07[/x][@click=app.quit]quit[/]\x1b[2J‮\x9b31m"
@@ -164,7 +164,7 @@ async def test_how_many_troubles_there_are_stands_on_every_screen() -> None:
 
 async def test_what_may_not_be_asked_is_told_as_unknown() -> None:
     source = FakeSource(well())
-    source.surveyed = surveys.failed("this user lacks a right")
+    source.surveyed = health.failed("this user lacks a right")
     app = console(source)
     async with app.run_test(size=(120, 24)) as pilot:
         await shown(pilot)
@@ -207,7 +207,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
     async with app.run_test(size=(160, 48)) as pilot:
         await shown(pilot)
         painted: list[object] = []
-        looks = len(source.tails)
+        looks = source.looked
         for number in range(1, 4):
             # All rates are known from the third look on.
             if number == 3:
@@ -216,7 +216,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
             now[0] += 1.0
             source.looks = [well()]
             app.look_now()
-            await until(pilot, lambda n=number: len(source.tails) >= looks + n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=number: source.looked >= looks + n, "a look")  # type: ignore[misc]
             await pilot.pause()
         assert painted == []
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from qtop.actions.plan import Throttle, paced, reined
+from qtop.actions.plan import Throttle
+from qtop.actions.runner import paced, reined
 from queuecore.bulk import TAKE_ITEMS
 from queuecore.exchange import Exchange, Steps, drive
 from resque.errors import StoreError, Unreachable

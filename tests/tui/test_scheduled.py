@@ -9,7 +9,8 @@ from tests.support.console import screen_text, until, until_focused, until_shown
 from tests.support.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
 from textual.widgets import Input
 
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore.address import parse_url
 from resque.codec import encode
 from resque.store import delayed_windows
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.redis
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Scheduled]:
-    source = ResqueSystem(parse_url(redis_url), KEYS)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
     yield Scheduled(redis_url, source)
     await source.close()
 
@@ -44,13 +45,13 @@ async def test_the_classes_are_counted_and_lead_to_their_jobs_and_back(redis: Sc
         app = await to_scheduled(pilot, "Old")
         await pilot.press("b")
         await until_shown(pilot, words.of_jobs(5, 5))
-        found = {(r.name, r.count, r.is_readable) for r in page(app)._all_rows}
+        found = {(r.name, r.count, r.is_readable) for r in page(app).pane.rows}
         assert found == {('Odd "\\" name', 3, True), ("Old", 1, True), (None, 1, False)}
         assert "q0, q1, q2" in screen_text(app)
         await pilot.press("enter")
         await until_shown(pilot, words.of_jobs(3, 5))
         assert page(app).part == "jobs"
-        assert len(page(app)._all_rows) == 3
+        assert len(page(app).pane.rows) == 3
         await pilot.press("escape")
         assert page(app).part == "classes"
         await until_shown(pilot, words.of_jobs(5, 5))
@@ -214,7 +215,7 @@ async def test_a_search_can_be_stopped_and_begun_anew(
         monkeypatch.undo()
         await pilot.press("x")
         await until_shown(pilot, words.of_jobs(3_000, 3_000))
-        assert [row.count for row in page(app)._all_rows] == [3000]
+        assert [row.count for row in page(app).pane.rows] == [3000]
 
 
 async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
@@ -229,7 +230,7 @@ async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
 
         async def shows(first: int, last: int) -> None:
             def is_shown() -> bool:
-                rows = page(app)._all_rows
+                rows = page(app).pane.rows
                 return bool(rows) and (rows[0].args, rows[-1].args) == ([first], [last])
 
             await until(pilot, is_shown, f"jobs {first} to {last}")

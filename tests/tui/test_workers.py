@@ -20,7 +20,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet, snapshot, worker
+from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, worker
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import WorkerRow, host_rows
@@ -185,7 +185,7 @@ async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_told(redis: Re
 
 def row(worker_id: str, **fields: object) -> WorkerRow:
     state = worker(worker_id, **fields)  # type: ignore[arg-type]
-    [only] = known(RowBuilder().add(snapshot([], [state]), 1.0).workers)
+    [only] = known(RowBuilder(SYSTEM).add(snapshot([], [state]), 1.0).workers)
     return only
 
 
@@ -228,13 +228,15 @@ async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> Non
     async with app.run_test(size=(160, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3")
-        assert app.state.usual_s(known(looks[0].workers)[0].record) is None
+        assert app.state.usual_s(known(known(looks[0].processes)[0].jobs)[0]) is None
         for _ in looks[1:]:
             seen = app.state.look.snapshot
             app.look_now()
             await until(pilot, lambda seen=seen: app.state.look.snapshot is not seen, "the next")  # type: ignore[misc]
         await until(
-            pilot, lambda: app.state.usual_s(known(looks[-1].workers)[0].record) == 5.0, "usual"
+            pilot,
+            lambda: app.state.usual_s(known(known(looks[-1].processes)[0].jobs)[0]) == 5.0,
+            "usual",
         )
         app.look_now()
         await until_shown(pilot, "5 s     5 s")

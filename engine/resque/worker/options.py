@@ -16,8 +16,8 @@ class WorkerOptions:
 
     `interval_s` is the longest time between two looks at the queues where waiting for a job is
     impossible; 0 makes the worker leave when it finds none. `min_interval_s`, `max_interval_s` and
-    `backoff_interval_s` let that time grow, as `Pace` says. `job_timeout_s` ends a job that runs
-    longer. `requeue_lost` puts a job whose process died back onto its queue, at most so often.
+    `backoff_interval_s` let that time grow, as `IdleInterval` says. `job_timeout_s` ends a job that
+    runs longer. `requeue_lost` puts a job whose process died back onto its queue, at most so often.
     `term_child` lets a job that must end know by a TermException, with `pre_shutdown_timeout_s`
     before it and `term_timeout_s` after it; `graceful_term` makes TERM finish the job.
     `jobs_per_fork` jobs share a child process; `fork` false runs them in the worker itself.

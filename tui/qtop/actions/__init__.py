@@ -1,1 +1,1 @@
-"""What an action would do, what comes before it, and doing it."""
+"""Actions of operators: requests, plans, outcomes, and the runner that carries plans out."""

@@ -1,16 +1,14 @@
 """What an action would do (`Plan`) and what came of it (`Outcome`), in data and in words.
 
-A plan holds what it will touch: the very entries, never "the current row". What it does leaves a
-record: an audit entry, and what its undo needs.
+A plan holds the items that it will change, so that a row that moves meanwhile makes no difference.
+What it does is put on record: an audit entry, and what the undo needs.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Final, Literal, TypeVar
 
 from qtop.config.limits import UndoLimits
 from qtop.keymap.keymap import Danger, Sign, sign
@@ -18,27 +16,14 @@ from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord, Actor
 from queuecore.bulk import TAKE_ITEMS, Result
-from queuecore.errors import OutcomeUnknown, QueueError, StoreError
-from queuecore.exchange import Exchange, Operation, Steps
+from queuecore.errors import OutcomeUnknown, StoreError
+from queuecore.exchange import Steps
 
 T = TypeVar("T")
 # How fast an action over many jobs goes, and how somebody stops it between two steps.
 
 #: With a limit, steps are so small that there are about so many a second.
 _STEPS_A_SECOND: Final = 4
-#: While it waits, an action looks so often whether it is to stop.
-_TICK_S: Final = 0.05
-
-
-class Send(Protocol):
-    """Carries out an operation on Redis."""
-
-    async def __call__(self, operation: Operation[T]) -> T:
-        """Return its result. Raises StoreError."""
-
-
-class Stopped(StoreError):
-    """It was stopped. Nothing was sent."""
 
 
 @dataclass(slots=True)
@@ -58,57 +43,6 @@ class Throttle:
     def due_s(self, done: int) -> float:
         """How long after the beginning so many jobs may have been done."""
         return 0.0 if self.jobs_per_s is None else done / self.jobs_per_s
-
-
-def reined(steps: Steps[T], pace: Throttle | None, tell: Callable[[int, int], None]) -> Steps[T]:
-    """The same steps; `tell` hears of each that says how far it is.
-
-    A stop comes to the operation as the error Stopped instead of the result of its next step that
-    only reads: so nothing that was sent is left in doubt, and what the operation returns counts
-    what was done.
-    """
-    try:
-        step = next(steps)
-        while True:
-            if step.progress is not None:
-                tell(*step.progress)
-            if pace is not None and pace.is_stopped and not step.writes:
-                step = steps.throw(Stopped("stopped"))
-                continue
-            try:
-                result = yield step
-            except QueueError as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(result)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
-
-
-async def paced(
-    send: Send,
-    steps: Steps[T],
-    pace: Throttle,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> T:
-    """Carry out reined steps, no faster than their pace; a stop need not wait for it."""
-    began_s = clock()
-    result: Any = None
-    problem: StoreError | None = None
-    while True:
-        try:
-            step: Exchange[Any] = steps.throw(problem) if problem else steps.send(result)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        done = 0 if step.progress is None else step.progress[0]
-        while not pace.is_stopped and (wait_s := began_s + pace.due_s(done) - clock()) > 0:
-            await rest(min(wait_s, _TICK_S))
-        try:
-            result, problem = await send(step), None
-        except StoreError as error:
-            problem = error
 
 
 ResultTone = Literal["", "good", "warn", "bad"]

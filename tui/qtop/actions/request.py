@@ -1,6 +1,6 @@
 """What an operator may ask a queue system to do.
 
-A request is data only. The system's `prepare` makes a plan of it, without a change; `carry_out`
+A request is data only. The system's `prepare` makes a plan of it and changes nothing; `carry_out`
 does what the plan says. The console and the commands make the same requests.
 """
 

@@ -1,38 +1,97 @@
-"""Carrying out plans: one at a time, never while Redis is known not to answer."""
+"""Carries out plans: one at a time, and none while Redis is known not to answer."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from qtop.actions.plan import Outcome, Plan, Throttle, paced, reined
+from qtop.actions.plan import Outcome, Plan, Throttle
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord
-from queuecore.errors import OutcomeUnknown, QueueError
-from queuecore.exchange import Operation
+from queuecore.errors import OutcomeUnknown, QueueError, StoreError
+from queuecore.exchange import Exchange, Operation, Steps
 
 T = TypeVar("T")
 
 _UNKNOWN: Final = "outcome unknown: look before trying again"
 
+#: While it waits, an action looks so often whether it is to stop.
+_TICK_S: Final = 0.05
+
 #: Told how many of how many are done.
 Progress = Callable[[int, int], None]
 
 
-class AsyncRunner(Protocol):
-    """Drives operations on the event loop."""
+class Send(Protocol):
+    """Carries out an operation on Redis."""
 
-    async def run(self, operation: Operation[T]) -> T:
+    async def __call__(self, operation: Operation[T], /) -> T:
         """Return its result. Raises StoreError."""
+
+
+class Stopped(StoreError):
+    """It was stopped. Nothing was sent."""
+
+
+def reined(steps: Steps[T], pace: Throttle | None, tell: Callable[[int, int], None]) -> Steps[T]:
+    """The same steps; `tell` hears of each that says how far it is.
+
+    A stop comes to the operation as the error Stopped instead of the result of its next step that
+    only reads: so nothing that was sent is left in doubt, and what the operation returns counts
+    what was done.
+    """
+    try:
+        step = next(steps)
+        while True:
+            if step.progress is not None:
+                tell(*step.progress)
+            if pace is not None and pace.is_stopped and not step.writes:
+                step = steps.throw(Stopped("stopped"))
+                continue
+            try:
+                result = yield step
+            except QueueError as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(result)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+async def paced(
+    send: Send,
+    steps: Steps[T],
+    pace: Throttle,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
+    """Carry out reined steps, no faster than their pace; a stop need not wait for it."""
+    began_s = clock()
+    result: Any = None
+    problem: StoreError | None = None
+    while True:
+        try:
+            step: Exchange[Any] = steps.throw(problem) if problem else steps.send(result)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        done = 0 if step.progress is None else step.progress[0]
+        while not pace.is_stopped and (wait_s := began_s + pace.due_s(done) - clock()) > 0:
+            await rest(min(wait_s, _TICK_S))
+        try:
+            result, problem = await send(step), None
+        except StoreError as error:
+            problem = error
 
 
 class ActionRunner:
     """Carries out plans, one at a time.
 
     Args:
-        source: Drives what they do.
+        send: Drives what they do.
         read_only: Refuse everything.
         trouble: Why Redis cannot be asked now; None when it can. Asked before every action, so that
             nobody waits for a Redis that is known not to answer.
@@ -40,10 +99,8 @@ class ActionRunner:
     `trails` are those of the actions that can be taken back, the last one last.
     """
 
-    def __init__(
-        self, source: AsyncRunner, *, read_only: bool, trouble: Callable[[], str | None]
-    ) -> None:
-        self._source = source
+    def __init__(self, send: Send, *, read_only: bool, trouble: Callable[[], str | None]) -> None:
+        self._send = send
         self._read_only = read_only
         self._trouble = trouble
         self._busy_with: str | None = None
@@ -68,7 +125,7 @@ class ActionRunner:
             return refused
         self._busy_with = what
         try:
-            return await self._source.run(operation)
+            return await self._send(operation)
         except QueueError as error:
             return Outcome(f"{what}: {safe(str(error))}", "bad")
         finally:
@@ -122,11 +179,11 @@ class ActionRunner:
     async def _drive(self, plan: Plan, progress: Progress) -> Outcome:
         steps = reined(plan.run(), plan.pace, progress)
         if plan.pace is not None and plan.pace.jobs_per_s is not None:
-            return await paced(self._source.run, steps, plan.pace)
-        return await self._source.run(steps)
+            return await paced(self._send, steps, plan.pace)
+        return await self._send(steps)
 
 
-# Who goes first: a search that somebody waits for, before those that go on in the background.
+# Priority: a search for an action goes before searches in the background.
 
 
 class ForegroundPriority:

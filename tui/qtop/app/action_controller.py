@@ -19,13 +19,13 @@ from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.connection import System
 from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.failures import FailurePlans
 from qtop.systems.resque.queues import JobPlans
 from qtop.systems.resque.scheduled import DelayedPlans
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.resque.workers import WorkerPlans
+from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
@@ -52,7 +52,7 @@ class ActionController:
     def __init__(
         self,
         app: Console,
-        source: System,
+        source: SystemRunner,
         local: LocalWorkers,
         require: Sequence[str],
         *,
@@ -70,7 +70,7 @@ class ActionController:
         self.delayed_plans = DelayedPlans(app.keys, operator)
         self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
         self._actions = ActionRunner(
-            source, read_only=read_only, trouble=lambda: app.state.look.error
+            source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
         template = app.settings.values["worker_command"] or ""
         profile = app.settings.profile

@@ -29,7 +29,6 @@ from queuecore.exchange import Operation, Steps, drive
 from resque.store import waiting_classes
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses
-from resque.store.workers import may_run_on
 
 #: What a press asks of the workers in these states, and what that means. Each press takes the
 #: first of these that finds any.
@@ -163,8 +162,8 @@ class LocalWorkerController:
         self._app.run_worker(self._show_log(row), group="log", exclusive=True)
 
     async def _show_log(self, row: WorkerRow) -> None:
-        host, pid = row.identity.host, row.identity.pid
-        is_here = may_run_on(row.identity, socket.gethostname())
+        host, pid = row.process.host, row.process.pid
+        is_here = self._app.system.may_run_on(row.process, socket.gethostname())
         worker = None
         if is_here and pid is not None:
             # The command that was started may have the worker as a child.
@@ -181,7 +180,7 @@ class LocalWorkerController:
 
     def stop_registered(self, row: WorkerRow) -> None:
         """Stop a worker of the register that was started here."""
-        worker = self._local.get(row.identity.pid) if row.is_local else None
+        worker = self._local.get(row.process.pid) if row.is_local else None
         if worker is None:
             self._app.say("not started here: stop it where it runs")
         else:
@@ -225,7 +224,7 @@ class LocalWorkerController:
 
     def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
         """Pause workers of the register that were started here, or let them go on."""
-        found = [self._local.get(row.identity.pid) for row in rows if row.is_local]
+        found = [self._local.get(row.process.pid) for row in rows if row.is_local]
         self.pause([worker for worker in found if worker is not None])
 
     def pause(self, workers: Sequence[LocalWorker]) -> None:

@@ -9,9 +9,9 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from qtop.actions.plan import Outcome, Plan, acted
 from qtop.commands.connection import Connection, Session
 from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
-from qtop.config.limits import UndoLimits
 from qtop.search.fields import of_failure
 from qtop.search.filter_language import Filter
 from qtop.search.list_walk import LISTED_BYTES
@@ -93,7 +93,7 @@ def act(
         elif verb.puts_back:
             session.refuse_if_sidekiqs(chosen.targets)
         size = chosen.size_bytes * (2 if verb.puts_back else 1)
-        undo_s = undo_seconds(session.undo_limits, size)
+        undo_s = tell_no_undo(session, size)
         if options.dry_run:
             _tell_plan(source, verb, chosen, scanned, options)
             sys.exit(0)
@@ -111,7 +111,7 @@ def act(
             undo_s=undo_s,
         )
         result = run_tracked(session, how(session.keys, chosen.marks, trail), trail)
-        report(verb.name, verb.done, result, trail, as_json=options.as_json)
+        report(verb.name, verb.done, acted(verb.done, result, trail), as_json=options.as_json)
 
 
 def _choose(
@@ -149,13 +149,15 @@ def _choose(
     return chosen, scanned
 
 
-def undo_seconds(limits: UndoLimits, size_bytes: int) -> int:
-    """How long an action that removes so many bytes can be undone. Says so when it cannot."""
+def tell_no_undo(session: Session, what: Plan | int) -> int:
+    """Say so when nothing will be kept for the undo of a plan, or of so many bytes."""
+    size_bytes = what.size_bytes if isinstance(what, Plan) else what
+    limits = session.undo_limits
     if lifetime_s := limits.seconds_for(size_bytes):
         return lifetime_s
     why = "nothing is kept for an undo (undo_hours is 0)"
     if limits.lifetime_s:
-        size, most = size_bytes / 2**20, limits.most_bytes / 2**20
+        size, most = (size_bytes or 0) / 2**20, limits.most_bytes / 2**20
         why = f"{size:,.1f} MiB are too many to keep for an undo (at most {most:,g})"
     message(f"{why}: this cannot be undone")
     return 0
@@ -196,30 +198,26 @@ def run_tracked(session: Session, operation: Operation[Result], trail: ActionRec
         raise
 
 
-def report(
-    action: str, done: str, result: Result, trail: ActionRecord, *, as_json: bool
-) -> NoReturn:
+def report(action: str, done: str, outcome: Outcome, *, as_json: bool) -> NoReturn:
     """Print the numbers and leave: with 0 when anything was done, else 1. Raises what stopped the
     action half-way, after the numbers."""
-    # A last step whose outcome is unknown may have been the first that did anything.
-    may_be_done = result.done > 0 or isinstance(result.stopped, OutcomeUnknown)
-    undo = trail.id if trail.undo_s and may_be_done else None
-    reasons = dict(result.refused)
+    undo = None if outcome.undoable is None else outcome.undoable.id
+    reasons = dict(outcome.refused)
     refused = sum(reasons.values())
     if as_json:
-        numbers = {"done": result.done, "gone": result.gone, "refused": refused}
+        numbers = {"done": outcome.done, "gone": outcome.gone, "refused": refused}
         line(json_line({"action": action, **numbers, "reasons": reasons, "undo": undo}))
     else:
-        line(f"{done} {result.done:,}, gone meanwhile {result.gone:,}, refused {refused:,}")
+        line(f"{done} {outcome.done:,}, gone meanwhile {outcome.gone:,}, refused {refused:,}")
         for reason, count in reasons.items():
             message(f"refused {count:,}: {reason}")
         if undo is not None:
             message(f"to take it back: qtop undo {undo}")
-    if result.stopped is not None:
-        is_known = not isinstance(result.stopped, OutcomeUnknown)
+    if outcome.stopped is not None:
+        is_known = not isinstance(outcome.stopped, OutcomeUnknown)
         message("stopped half-way" + ("" if is_known else "; the last step may have happened"))
-        raise result.stopped
-    sys.exit(0 if result.done else 1)
+        raise outcome.stopped
+    sys.exit(0 if outcome.done else 1)
 
 
 def _tell_plan(

@@ -1,7 +1,7 @@
 """The `qtop` command: the console by default, and one command for everything it can do.
 
-Importing this must stay cheap (`qtop --version` in some 60 ms): the commands are in
-`qtop.commands`, and each is imported when it runs.
+Importing this must stay cheap (`make bench-console`: `qtop --version`). Each command has a file
+beside this one, which is imported when the command runs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import resque
 from queuecore.errors import BadOption, BadUrl, EncodeError, QueueError, StoreError
 from resque.errors import NoClassError, NoQueueError
 
-# The process a command runs in: its standard streams, and what `ps` shows of it.
+# The process of a command: its standard streams, and what `ps` shows of it.
 
 _LOGIN: Final = re.compile(r"(?<=://)\S*@")
 _PASSWORD: Final = re.compile(r"(?i)(password=)[^&\s]*")
 
 
 def open_missing_streams() -> None:
-    """Let a standard stream that the caller closed lead nowhere, as under `>&-`. Without it the
+    """Open standard streams that the caller closed (`>&-`) on /dev/null. Without this the
     connection to Redis could become the standard output."""
     for fd, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
@@ -38,15 +38,14 @@ def open_missing_streams() -> None:
 
 
 def become(module: str, environ: Mapping[str, str]) -> NoReturn:
-    """Replace this process by `python -m module`, which lets interrupts (ctrl+c) through as soon as
-    it can. One that comes before that would print a traceback."""
+    """Replace this process by `python -m module`. Interrupts (ctrl+c) are blocked until that
+    program unblocks them: one that comes earlier would print a traceback."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.execve(sys.executable, [sys.executable, "-m", module], environ)
 
 
 def hide_login(words: Sequence[str]) -> None:
-    """Show the command line in `ps` without the logins in its URLs. Where none is, nothing is
-    done."""
+    """Set the process title to the command line without the logins in its URLs, if it has any."""
     shown = [_PASSWORD.sub(r"\1***", _LOGIN.sub("", word)) for word in words]
     if shown != list(words):
         from setproctitle import setproctitle
@@ -55,16 +54,16 @@ def hide_login(words: Sequence[str]) -> None:
 
 
 def lead_output_nowhere() -> None:
-    """Where the standard output cannot be written to, let what is still in its buffer go, so that
-    the interpreter does not fail over it at its end."""
+    """Lead a standard output that cannot be written to to /dev/null: else the interpreter would
+    fail at its end, when it flushes the buffer."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-# Commands that are imported only when they run or show their help.
+# Lazy commands: imported when they run or show their help.
 
 
 class LazyCommands(MutableMapping[str, click.Command]):
-    """The commands of a group by name, each imported when somebody asks for it.
+    """The commands of a group by name, each imported when it is looked up.
 
     Args:
         places: Where each command is, as `module:attribute`.
@@ -135,7 +134,7 @@ _PLACES = {
 
 
 class _Group(click.Group):
-    """Without the name of a command, the console opens: `qtop redis://host/0`."""
+    """Opens the console when no command is named: `qtop redis://host/0`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -143,7 +142,7 @@ class _Group(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else ""
         if ctx.resilient_parsing and not first:
-            # The shell asks how to complete the first word: by the commands.
+            # The shell completes the first word: with the names of commands.
             return super().parse_args(ctx, args)
         if first and not first.startswith("-") and "://" not in first:
             self._refuse_unknown(ctx, first)
@@ -156,7 +155,7 @@ class _Group(click.Group):
             return
         from difflib import get_close_matches
 
-        # What was meant as a URL may hold a password.
+        # A misspelt URL may hold a password.
         shown = "the first word" if "@" in word else repr(word)
         near = " or ".join(get_close_matches(word, self.commands, n=2))
         hint = f": did you mean {near}?" if near else " (see qtop --help) nor a redis:// URL"

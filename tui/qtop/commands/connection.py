@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -29,9 +30,11 @@ from resque.keys import Keys
 from resque.store.guard import Guard
 
 if TYPE_CHECKING:
-    pass
-    pass
+    from qtop.actions.plan import Outcome, Plan
+    from qtop.actions.request import Request
     from qtop.search.filter_language import Filter
+    from qtop.systems.resque.actions import ResqueActions
+    from qtop.systems.system import System
 
 
 # The options that several commands share.
@@ -168,6 +171,14 @@ class Session:
         self._warned = False
         self._guard = Guard(self.keys, times.wall_now, self._warn)
 
+    def system(self, failures_read: int = 0) -> System:
+        """The queue system, which remembers nothing yet; so many of the newest failures are part of
+        its snapshots."""
+        # Imported here: many commands do without it.
+        from qtop.systems.resque.system import ResqueSystem
+
+        return ResqueSystem(self.keys, str(self.address), failures_read=failures_read)
+
     def _warn(self, text: str) -> None:
         if not self._warned:
             message(f"warning: {text}")
@@ -210,6 +221,31 @@ class Session:
         """Raises ChangeRefused with --read-only."""
         if writes and self.is_read_only:
             raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
+
+    @cached_property
+    def actions(self) -> ResqueActions:
+        """What operators do here, in the name of this command's user. No round trip."""
+        # Imported here: most commands only read.
+        from qtop.actions.plan import Operator
+        from qtop.systems.resque.actions import ResqueActions
+        from qtop.systems.resque.connection import operator_identity
+
+        return ResqueActions(self.keys, Operator(operator_identity(), self.undo_limits))
+
+    def plan(self, request: Request) -> Plan:
+        """What a request would do. Leaves with status 1 and the reason when there is no plan.
+        Raises StoreError. Costs as `prepare`."""
+        from qtop.actions.plan import Refusal
+
+        made = self.run(self.actions.prepare(request))
+        if isinstance(made, Refusal):
+            message(made.text)
+            sys.exit(1)
+        return made
+
+    def carry_out(self, plan: Plan) -> Outcome:
+        """Do what a plan says. Raises as `run`."""
+        return self.run(self.actions.carry_out(plan))
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""

@@ -59,8 +59,8 @@ def command(address: str | None, connection: Connection, once: bool, **_in_setti
 
 
 def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
-    """Open the console; returns the exit status. `workers` are queue lists: one worker is
-    started here for each.
+    """Open the console and return its exit status. `workers` are lists of queues: one worker is
+    started on this machine for each.
 
     Raises StoreError before anything is drawn when Redis cannot be used, BadOption without a
     terminal, BadSettings when keys or columns of the settings do not fit the screens.
@@ -93,16 +93,17 @@ def open_console(connection: Connection, *, workers: Sequence[str] = ()) -> int:
 
 
 def _collect_seldom() -> None:
-    """Let garbage be looked for seldom. To start makes tens of thousands of objects that stay, so
-    does a look at a large fleet; to search them all takes 100 ms, in which no key is answered."""
+    """Collect garbage seldom. The start and each poll of a large fleet make tens of thousands of
+    objects that stay, and no key is answered while all of them are searched for garbage."""
     gc.set_threshold(50_000, 20, 100)
 
 
 def check(address: Address, keys: Keys) -> None:
-    """Make sure that a Redis with room for Resque answers. One round trip over the light
-    connection, so that the screen need not wait for the large one to load.
+    """Check that Redis answers and that Resque's keys have the right types. One round trip over the
+    small connection: the first frame does not wait for redis-py to be imported.
 
-    Raises StoreError: unreachable, refused, not a Redis, or keys of another kind.
+    Raises StoreError when Redis cannot be reached or refuses, when it is no Redis, or when a key
+    has another type.
     """
     store = LeanStore(address, timeout_s=_TIMEOUT_S, client_name="qtop")
     expected = {keys.queues(): b"set", keys.workers(): b"set", keys.failed(): b"list"}

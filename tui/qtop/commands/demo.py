@@ -30,7 +30,7 @@ def command(ascii_only: bool) -> None:
     """
     settings = settings_in_force(
         click.get_current_context(),
-        # Of the settings file only what concerns the looks: the tour has a Redis of its own.
+        # The demo has a Redis of its own: only keys, columns, theme and the like are of the file.
         url=None,
         namespace=NAMESPACE,
         interval=1.0,
@@ -42,8 +42,8 @@ def command(ascii_only: bool) -> None:
 
 
 def run_demo(settings: Settings) -> int:
-    """Start the private server, a feeder of sample jobs and two workers, and open the console
-    on them. Returns the exit status. Raises NoServer when no server can be had, BadOption
+    """Start the private server, a process that feeds sample jobs, and two workers, and open the
+    console. Returns the exit status. Raises NoServer when there is no server program, BadOption
     without a terminal."""
     require_terminal(os.environ)
     with Connection(None, NAMESPACE).use() as url, _feeder(url):
@@ -59,7 +59,7 @@ def _feeder(url: str) -> Iterator[None]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # Its own session: a Ctrl-C in the terminal is for the console.
+        # Its own session: ctrl+c in the terminal is for the console.
         start_new_session=True,
     )
     try:

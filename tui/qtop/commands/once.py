@@ -1,4 +1,4 @@
-"""`qtop --once`: one look as text, for pipes, cron and people in a hurry."""
+"""`qtop --once`: the state of everything as text, for pipes and cron."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from qtop.commands.connection import Connection, Session
 from qtop.commands.lists import look, look_around
 from qtop.commands.output import counted, line, moment
 from qtop.commands.unread import Unread, note_unread
+from qtop.model import health
+from qtop.model.health import HealthReport
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
@@ -21,8 +23,6 @@ from qtop.monitor.rows import CONDITIONS, FleetRows, QueueRow, Totals
 from qtop.text import format
 from qtop.text.safe import count, crop, how_many, pad, safe
 from queuecore.errors import StoreError
-from resque.store import health
-from resque.store.health import HealthReport
 
 _FAILURES: Final = 10
 _QUEUES: Final = 40
@@ -31,8 +31,8 @@ _WIDTH: Final = 120
 
 
 def print_once(connection: Connection) -> None:
-    """Print what is wrong, and one look at queues, workers and failures. Six round trips. Leaves
-    with status 3 when a part of that could not be read. Raises StoreError."""
+    """Print what is wrong, and queues, workers and failures. Six round trips. Exits with status 3
+    when a part of that could not be read. Raises StoreError."""
     unread = Unread()
     with connection.open() as session:
         found = _surveyed(session, unread)
@@ -49,8 +49,8 @@ def print_once(connection: Connection) -> None:
 
 
 def _surveyed(session: Session, unread: Unread) -> HealthReport:
-    """What there is to know beside the look. What the server does not tell about itself is no part
-    of the answer: not every one does."""
+    """The health report. Missing information about the server is not noted as unread: not every
+    server gives it."""
     try:
         found = look_around(session)
     except StoreError as error:
@@ -65,8 +65,8 @@ def _surveyed(session: Session, unread: Unread) -> HealthReport:
 def report(
     fleet: FleetRows, where: str, incidents: Sequence[Incident], width: int = _WIDTH
 ) -> Iterator[str]:
-    """The lines of a look: totals, what is wrong, queues, workers, failures; worst first. Rows of
-    tables are cut at `width`, sentences never."""
+    """The lines to print: totals, what is wrong, queues, workers, failures; worst first. Rows of
+    tables are cut at `width`, sentences are not."""
     totals = fleet.totals
     yield f"qtop  {safe(where)}  {fleet.server_time:%Y-%m-%d %H:%M:%S %Z}"
     paused = "  PAUSED: no worker takes jobs" if totals.is_paused else ""
@@ -120,7 +120,7 @@ def _workers(fleet: FleetRows) -> Iterator[str]:
     rows = sorted(fleet.workers or (), key=lambda row: CONDITIONS.index(row.condition))
     table = [
         (
-            safe(row.identity.text),
+            safe(row.id),
             row.condition,
             row_text.heartbeat(row),
             row_text.worker_elapsed(row),

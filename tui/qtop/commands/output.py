@@ -1,11 +1,11 @@
 """What commands print: tables and JSON to stdout, messages to stderr.
 
-On a terminal a table has aligned columns, of which the long ones are cut to fit. Elsewhere (a pipe,
-a file) nothing is cut: the first line names the columns, then one line a row, columns separated by
-tabs; a tab or newline in the data is shown by its symbol, so lines and columns can be relied on.
+On a terminal a table has aligned columns, and long ones are cut to fit. Elsewhere (a pipe, a file)
+nothing is cut: the first line names the columns, then follows one line a row, with tabs between the
+columns. A tab or newline in the data is shown as a symbol, so that each line is one row.
 
 JSON is one object a line, in ASCII. A byte that is not UTF-8 becomes a lone surrogate, U+DC80 and
-up, as Python's `surrogateescape` does it: `raw` fields give the very bytes back by
+up, as by Python's `surrogateescape`. The bytes of a `raw` field are
 `json.loads(line)["raw"].encode("utf-8", "surrogateescape")`.
 """
 
@@ -44,12 +44,12 @@ class OutputColumn:
 
 
 class Listing(Generic[T]):
-    """Prints items as they come: as a table of `cells` (safe text), or as JSON of `fields`, without
-    what `redactor` hides.
+    """Prints items as they come: as a table of `cells` (safe text), or as JSON of `fields`. Secrets
+    in both are hidden by `redactor`.
 
-    An item is printed when it is added, and not kept, whatever its size. Only a table on a terminal
-    waits for `end`: its columns are as wide as their cells, of which no more is kept than a line
-    can show.
+    An item is printed when it is added, and not kept. Only a table on a terminal is printed at
+    `end`, since its columns are as wide as their cells; of each cell as much is kept as fits on a
+    line.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Listing(Generic[T]):
         line("\t".join(row))
 
     def end(self) -> None:
-        """Print what was kept; of a table without rows its titles. O(rows)."""
+        """Print the rows that were kept; the titles of a table without rows. O(rows)."""
         if self._as_json or (self._count and not self._is_aligned):
             return
         if not self._is_aligned:
@@ -112,7 +112,7 @@ def write(
     as_json: bool,
     redactor: Redactor = OPEN,
 ) -> None:
-    """Print items that are all at hand; see `Listing`. O(items)."""
+    """Print a whole listing; see `Listing`. O(items)."""
     listing = Listing(columns, cells, fields, as_json=as_json, redactor=redactor)
     for item in items:
         listing.add(item)
@@ -152,10 +152,10 @@ def message(text: str) -> None:
 
 
 def json_line(fields: Mapping[str, Any]) -> str:
-    """An object as JSON in one line, of ASCII characters none of which is a control. Moments are
-    ISO 8601 in UTC. What JSON cannot carry, NaN for example, becomes a text."""
+    """An object as JSON in one line of ASCII, without control characters. Moments are ISO 8601 in
+    UTC. What JSON does not have, such as NaN, becomes a text."""
     text = json.dumps({key: _plain(value, 0) for key, value in fields.items()}, allow_nan=False)
-    # The one control character that JSON lets stand.
+    # The one control character that `json.dumps` leaves.
     return text.replace("\x7f", "\\u007f")
 
 
@@ -176,12 +176,12 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def moment(value: datetime | None, otherwise: str = "unknown") -> str:
-    """A moment in local time, or what to say when there is none."""
+    """A moment in local time; `otherwise` for None."""
     return otherwise if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def tell_rest(shown: int, total: int, noun: str) -> None:
-    """Say how many were left out, if any were."""
+    """Say how many items were left out, if any were."""
     if shown < total:
         message(f"{shown:,} of {counted(total, noun)} shown: --limit 0 shows all")
 
@@ -193,7 +193,7 @@ def tell_too_large(count: int) -> None:
 
 
 def leave_if_none(found: Sized, is_filtered: bool) -> None:
-    """Leave with status 1 when a filter let nothing through."""
+    """Exit with status 1 when a filter matched nothing."""
     if is_filtered and not len(found):
         message("nothing matches the filter")
         sys.exit(1)

@@ -6,19 +6,17 @@ import sys
 
 import click
 
+from qtop.actions.request import Pause, PauseAll
 from qtop.commands.acting import tell_unknown
 from qtop.commands.connection import (
     Connection,
-    Session,
     connection_options,
     dry_run_option,
     json_option,
 )
 from qtop.commands.output import counted, json_line, line, message
-from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import safe
-from queuecore.action_record import ActionRecord
-from resque.store import queues, switches
+from resque.store import queues
 
 _everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
 
@@ -88,9 +86,11 @@ def _switch(
             would = {"action": action, "dry_run": True, "would": what}
             line(json_line(would) if as_json else f"would {action} {safe(what)}")
             return
-        trail = _trail(session, action, what, names)
-        changed = _change(session, names, trail, is_pause)
-    undo = trail.id if changed else None
+        queues_named = tuple(dict.fromkeys(names))
+        request = PauseAll(is_pause) if everything else Pause(queues_named, is_pause)
+        outcome = session.carry_out(session.plan(request))
+    changed = outcome.done
+    undo = None if outcome.undoable is None else outcome.undoable.id
     if as_json:
         line(json_line({"action": action, "done": changed, "undo": undo}))
     elif changed:
@@ -100,23 +100,3 @@ def _switch(
     if undo is not None and not as_json:
         message(f"to take it back: qtop undo {undo}")
     sys.exit(0 if changed else 1)
-
-
-def _change(session: Session, names: tuple[str, ...], trail: ActionRecord, is_pause: bool) -> int:
-    if names:
-        one = switches.pause if is_pause else switches.resume
-        return session.run(one(session.keys, list(dict.fromkeys(names)), trail))
-    every = switches.pause_all if is_pause else switches.resume_all
-    return session.run(every(session.keys, trail))
-
-
-def _trail(session: Session, action: str, what: str, names: tuple[str, ...]) -> ActionRecord:
-    keys = session.keys
-    return ActionRecord(
-        actor(),
-        action,
-        what,
-        keys.pause_queue(names[0]) if names else keys.pause_all_workers(),
-        max(1, len(set(names))),
-        queue=names[0] if len(names) == 1 else "",
-    )

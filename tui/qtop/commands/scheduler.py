@@ -71,6 +71,6 @@ def command(
             "REDIS_URL": url,
             "RESQUE_NAMESPACE": connection.namespace,
         }
-        # As with a worker: the URL travels in the environment, where others cannot read it, and
-        # the scheduler holds a private server by itself.
+        # As for a worker: the URL is passed in the environment, where other users cannot read it,
+        # and the scheduler takes the locks of a private server itself.
         become("resque.scheduler", environ)

@@ -21,6 +21,6 @@ def command() -> None:
 
 
 def run_server() -> int:
-    """Run the private server until it is told to stop. Returns its exit status."""
+    """Run the private server until a signal stops it. Returns its exit status."""
     private = PrivateServer(default_folder(os.environ))
     return private.run_in_foreground(on_ready=lambda url: click.echo(f"ready at {url}"))

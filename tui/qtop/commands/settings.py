@@ -54,13 +54,11 @@ def command(connection: Connection, as_json: bool, only_path: bool) -> None:
 
 
 def _check(settings: Settings) -> None:
-    """Raises BadSettings for keys and columns that do not fit the screens."""
+    """Raise BadSettings for keys and columns that do not fit the screens."""
     if settings.tables.get("keys") or settings.tables.get("columns"):
-        # Imported here: they are large, and few have such settings.
-        import qtop.app
+        # Imported here: the screens are large, and such settings are rare.
         from qtop.screens.fitting import check_settings
 
-        assert qtop.app  # noqa: S101  it has imported all screens
         check_settings(settings)
 
 

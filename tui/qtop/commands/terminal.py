@@ -1,4 +1,4 @@
-"""Whether there is a terminal to draw the console on."""
+"""Whether there is a terminal for the console."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from queuecore.errors import BadOption
 
 _STREAMS = ("standard input", "standard output", "standard error")
-#: What `$TERM` says of a terminal on which nothing can be placed.
+#: Values of `$TERM` for terminals that cannot place text.
 _PLAIN = ("", "dumb", "unknown")
 
 
 def require_terminal(environ: Mapping[str, str]) -> None:
-    """Raises BadOption where the console could not be drawn, or no key could be pressed: under
-    cron, behind a pipe, in `ssh` without `-t`, in an editor's shell."""
+    """Raise BadOption where the console cannot be drawn or get keys: under cron, behind a pipe, in
+    `ssh` without `-t`, in an editor's shell."""
     missing = [stream for fd, stream in enumerate(_STREAMS) if not _is_terminal(fd)]
     if missing:
         why = f"needs a terminal, and its {missing[0]} is none"

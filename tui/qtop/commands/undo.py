@@ -6,15 +6,13 @@ import sys
 
 import click
 
+from qtop.actions.plan import Outcome
+from qtop.actions.request import Undo
 from qtop.commands.connection import Connection, Session, connection_options, json_option
 from qtop.commands.output import json_line, line, message
-from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import safe
 from queuecore import audit
-from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
-from resque.store import undo
-from resque.store.undo import Undone
 
 #: How many of the last actions are searched for one that can be undone.
 _SEARCHED = 1000
@@ -36,44 +34,36 @@ def command(operation: str | None, connection: Connection, as_json: bool) -> Non
     """
     with connection.open() as session:
         session.refuse_if_read_only()
-        deed = _find(session, operation)
-        if operation is None and deed is None:
+        entry = _find(session, operation)
+        if operation is None and entry is None:
             message("no action of yours can be undone; `qtop audit` lists everybody's")
             sys.exit(1)
-        wanted = operation if operation is not None else deed.id if deed is not None else ""
-        undone = session.run(undo.undo(session.keys, wanted, _trail(wanted, deed)))
-    _report(wanted, deed, undone, as_json)
+        request = Undo(operation or "") if entry is None else Undo.of(entry)
+        outcome = session.carry_out(session.plan(request))
+    _report(request, outcome, as_json)
 
 
 def _find(session: Session, operation: str | None) -> AuditEntry | None:
-    """The action with this id, or the actor's own last one that can be undone."""
-    who = actor().who
-    for deed in session.run(audit.newest(session.keys, _SEARCHED)):
-        if operation is not None and deed.id == operation:
-            return deed
-        if operation is None and deed.actor.who == who and deed.undo_left_s is not None:
-            return deed
+    """The action with this id, or the operator's own last one that can be undone."""
+    who = session.actions.operator.actor.who
+    for entry in session.run(audit.newest(session.keys, _SEARCHED)):
+        if operation is not None and entry.id == operation:
+            return entry
+        if operation is None and entry.actor.who == who and entry.undo_left_s is not None:
+            return entry
     return None
 
 
-def _trail(operation: str, deed: AuditEntry | None) -> ActionRecord:
-    what = f"{deed.action} {deed.subject}" if deed is not None else ""
-    source = deed.source if deed is not None else b""
-    return ActionRecord(
-        actor(), "undo", f"{what} ({operation})".strip(), source, planned=0, undo_s=0
-    )
-
-
-def _report(operation: str, deed: AuditEntry | None, undone: Undone, as_json: bool) -> None:
+def _report(request: Undo, outcome: Outcome, as_json: bool) -> None:
     if as_json:
-        numbers = {"done": undone.done, "lost": undone.lost, "known": undone.is_known}
-        line(json_line({"action": "undo", "operation": operation, **numbers}))
-    elif not undone.is_known:
+        numbers = {"done": outcome.done, "lost": outcome.gone, "known": not outcome.refused}
+        line(json_line({"action": "undo", "operation": request.id, **numbers}))
+    elif outcome.refused:
         message(
-            f"nothing to take back of {operation!r}: no such action, too long ago, never possible, "
-            "or taken back before"
+            f"nothing to take back of {request.id!r}: no such action, too long ago, never "
+            "possible, or taken back before"
         )
     else:
-        what = f" of {deed.action} {safe(deed.subject)}" if deed is not None else ""
-        line(f"took back {undone.done:,}{what}, no longer possible {undone.lost:,}")
-    sys.exit(0 if undone.done else 1)
+        what = f" of {safe(request.what)}" if request.what else ""
+        line(f"took back {outcome.done:,}{what}, no longer possible {outcome.gone:,}")
+    sys.exit(0 if outcome.done else 1)

@@ -1,4 +1,4 @@
-"""What a command could not read: said on stderr at once, and told by its exit status at the end."""
+"""What a command could not read: it says so on stderr at once, and by its exit status."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final, TypeVar
 
 from qtop.commands.connection import Session
 from qtop.commands.output import message
+from qtop.model.fleet import Snapshot
 from queuecore.errors import StoreError, Unreachable
 from queuecore.exchange import Operation
-from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")
 
-#: Redis did not answer the question, or a part of it.
+#: Exit status: Redis did not answer the question, or a part of it.
 UNANSWERED: Final = 3
 
 
@@ -30,18 +30,18 @@ class Unread:
 
     @property
     def parts(self) -> Mapping[str, str]:
-        """Why each part is missing, by what it is in words."""
+        """Why each part is missing, by its name in words."""
         return self._parts
 
     def note(self, what: str, why: str) -> None:
-        """Say that a part is missing, and why."""
+        """Note that a part is missing, and say so on stderr."""
         if what not in self._parts:
             self._parts[what] = why
             message(f"unknown: {what}: {why}")
 
     def try_to(self, session: Session, what: str, operation: Operation[T]) -> T | None:
-        """Carry out an operation that reads a part; None when that fails, which is noted. Once
-        Redis gave no answer in time, it is asked no more."""
+        """Carry out an operation that reads a part. When it fails, note that and return None. After
+        Redis could not be reached once, nothing more is asked."""
         if self._is_cut_off:
             self.note(what, "not asked: Redis gave no answer before")
             return None
@@ -53,13 +53,13 @@ class Unread:
             return None
 
     def leave(self) -> None:
-        """Leave with status 3 if a part is missing."""
+        """Exit with status 3 if a part is missing."""
         if self._parts:
             sys.exit(UNANSWERED)
 
 
 def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = None) -> None:
-    """Note what of a look is unknown, of some parts of it or of all."""
+    """Note what is unknown in a snapshot, in some of its parts or in all (None)."""
     for what, why in seen.problems.items():
         if parts is None or what in parts:
             unread.note(what, why)
@@ -68,6 +68,6 @@ def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = 
             if queue.problem is not None:
                 unread.note(f"queue {queue.name}", queue.problem)
     if "jobs in hand" not in seen.problems and (parts is None or "jobs in hand" in parts):
-        for worker in seen.workers or ():
-            if worker.record is not None and worker.record.is_unread:
-                unread.note(f"worker {worker.identity.text}", worker.record.problem or "")
+        for process in seen.processes or ():
+            if process.jobs is None:
+                unread.note(f"worker {process.id}", process.problem or "")

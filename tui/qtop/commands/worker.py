@@ -17,7 +17,7 @@ from resque.store.queues import QueueList
 from resque.worker.log import FORMAT, chosen
 from resque.worker.options import from_environment
 
-#: The environment variable behind each option of the command.
+#: The environment variable of each option.
 _VARIABLES = {
     "count": "COUNT",
     "interval": "INTERVAL",
@@ -93,11 +93,11 @@ def become_worker(
     require: Sequence[str],
     options: Mapping[str, Any],
 ) -> None:
-    """Replace this process by a worker, keeping its pid.
+    """Replace this process by a worker, which keeps the process id.
 
-    `python -m resque.worker` carries none of this command's memory, which every fork would pay
-    for. The URL travels in the environment: arguments are for everybody to read.
-    Raises BadOption, BadUrl, NoQueueError and NoServer before it does so.
+    `python -m resque.worker` has none of this command's memory, for which every fork would pay.
+    The URL is passed in the environment: other users can read arguments.
+    Raises BadOption, BadUrl, NoQueueError or NoServer before the process is replaced.
     """
     if connection.is_read_only:
         raise BadOption("a worker changes Redis: leave out --read-only")
@@ -115,8 +115,8 @@ def become_worker(
         }
         from_environment(environ)
         chosen(environ)
-        # The worker holds a private server by itself; between the two processes only this
-        # one's locks keep it, and they end with the exec.
+        # The worker takes the locks of a private server itself. Until then only the locks of this
+        # process keep the server, and they end with the exec.
         become("resque.worker", environ)
 
 

@@ -1,1 +1,1 @@
-"""What the console is told: settings, where they come from, from when on something is wrong."""
+"""Settings, where they come from, and the thresholds from which on something is wrong."""

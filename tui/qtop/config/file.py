@@ -1,4 +1,4 @@
-"""The file with the settings: TOML, and where in it each value stands."""
+"""The settings file: TOML, and the line of each value in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from queuecore.errors import BadOption
 from queuecore.home import expanded
 
-#: A key as it may begin a line or name a table: bare or quoted, with dots between.
+#: A key at the beginning of a line, or the name of a table: bare or quoted, with dots between.
 _PART: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _NAME: Final = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _LINE: Final = re.compile(rf"\s*(?:\[\s*(?P<table>{_NAME})\s*\]|(?P<key>{_NAME})\s*=)")
@@ -22,16 +22,20 @@ _AT: Final = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 
 
 class BadSettings(BadOption):
-    """A settings file, or a value in it, that cannot be used: the message names the file, the line
-    and what is allowed."""
+    """A settings file or a value in it cannot be used. The message names the file, the line and
+    what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """A settings file that was read. Without one, `tree` is empty and `path` where it would be.
+    """A settings file that was read. Without one, `tree` is empty, and `path` is where it would be.
 
-    `lines` has the line of each key and table by its path, as far as a look at the text tells.
-    `is_safe_from_others` says that only its user and root can change what is in it.
+    Attributes:
+        path: Where the file is.
+        tree: What TOML read.
+        lines: The line of each key and table by its path, found by a simple search of the text.
+        is_open_to_others: Other users can read it.
+        is_safe_from_others: Only its user and root can change it.
     """
 
     path: Path
@@ -47,7 +51,7 @@ class SettingsFile:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 raw = file.read()
-            text = raw.decode("utf-8-sig")  # Some editors begin with a mark.
+            text = raw.decode("utf-8-sig")  # Some editors write a byte order mark.
             tree = tomllib.loads(text)
         except (FileNotFoundError, NotADirectoryError):
             return cls(path, {}, {})
@@ -60,7 +64,7 @@ class SettingsFile:
             line = raw.count(b"\n", 0, error.start) + 1
             raise BadSettings(f"{path}:{line}: this is not UTF-8: save it as UTF-8") from None
         except tomllib.TOMLDecodeError as error:
-            raise BadSettings(_told(path, str(error), text)) from None
+            raise BadSettings(_not_toml(path, str(error), text)) from None
         open_to_others = bool(status.st_mode & (stat.S_IRGRP | stat.S_IROTH))
         return cls(path, tree, dict(_places(text)), open_to_others, _is_ours(status))
 
@@ -75,7 +79,7 @@ class SettingsFile:
 
 def settings_path(environ: Mapping[str, str]) -> Path:
     """Where the settings are: `$QTOP_CONFIG`, else the platform's place for them, else, where there
-    is no home, an empty file. Raises BadOption for a variable that cannot be followed."""
+    is no home, an empty file. Raises BadOption when the variable cannot be used."""
     if chosen := environ.get("QTOP_CONFIG"):
         return expanded(chosen, "QTOP_CONFIG")
     from platformdirs import user_config_path
@@ -90,15 +94,15 @@ def _is_ours(status: os.stat_result) -> bool:
     return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _told(path: Path, error: str, text: str) -> str:
+def _not_toml(path: Path, error: str, text: str) -> str:
     found = _AT.search(error)
     line = text.count("\n") + 1 if found is None or found[1] is None else int(found[1])
     return f"{path}:{line}: this is not TOML: {_AT.sub('', error)}"
 
 
 def _places(text: str) -> Mapping[tuple[str, ...], int]:
-    """The line of each table and key. A line within a text of several lines may look like a key:
-    the first of a name counts, so that at worst the line in a message is wrong."""
+    """The line of each table and key. A line within a string of several lines may look like a key:
+    the first line with a name counts, so at worst a message names the wrong line."""
     table: tuple[str, ...] = ()
     lines: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), 1):

@@ -1,4 +1,4 @@
-"""From when on something is wrong: the bounds of what Overview says."""
+"""Thresholds from which on something is wrong, and how much an undo may keep."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from queuecore.errors import BadOption
 
 #: Two heartbeats are missing.
 SILENT_AFTER_S: Final = 120
+#: Four more are: others take such a worker for dead.
+DEAD_AFTER_S: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Bounds, each of which the settings file can change.
+    """The thresholds of Overview; the settings file can change each of them.
 
     Attributes:
         silent_after_s: A worker whose heartbeat is older is silent.
         beat_ahead_s: A heartbeat that is further in the future comes from a wrong clock.
-        overdue_times: A job that runs so many times as long as nearly all of its class did is
-            overdue, once `jobs_known` of them were seen to end.
-        overdue_after_s: No job is overdue before, however short its class usually is.
-        jobs_known: From so many ended jobs on, it is known how long a class usually takes.
-        long_job_s: A job of a class that is not known yet is long after so long.
-        burst_times: Failures that come so many times as fast as usual are a burst.
-        burst_per_min: Fewer failures a minute are none.
-        shared_classes: An error in so many classes has a cause that they share.
+        overdue_times: A job is overdue when it runs this many times as long as nearly all jobs of
+            its class did, once `jobs_known` of them have ended.
+        overdue_after_s: A job that runs for less is never overdue.
+        jobs_known: After this many ended jobs it is known how long a class usually takes.
+        long_job_s: A job of a class that is not known yet is long after this time.
+        burst_times: Failures that come this many times as fast as usual are a burst.
+        burst_per_min: Fewer failures a minute are no burst.
+        shared_classes: An error in this many classes has a cause that they share.
         worst_part: A class with at least this part of the newest failures is named, from 0 to 1.
-        grow_for_s: A queue that grows for so long does not keep up.
-        grow_by_jobs: Growth by fewer jobs in that time is none.
-        paused_for_s: A pause that is older was perhaps forgotten.
-        overdue_delay_s: Delayed jobs whose moment is longer past should have been moved.
+        grow_for_s: A queue that grows for this long does not keep up.
+        grow_by_jobs: A queue that grew by fewer jobs in that time keeps up.
+        paused_for_s: A pause that is older may have been forgotten.
+        overdue_delay_s: Delayed jobs that are due for longer should have been moved.
         memory_part: The server's memory is nearly full from this part on, from 0 to 1.
         clients_part: The server's connections are nearly used up from this part on.
         clock_skew_s: Clocks that differ by more are wrong.
-        slow_look_ms: A look at everything that takes longer is slow.
+        slow_look_ms: A poll that takes longer is slow.
     """
 
     silent_after_s: float = SILENT_AFTER_S
@@ -60,10 +62,10 @@ class Thresholds:
 
 
 USUAL: Final = Thresholds()
-"""The bounds unless somebody sets others."""
+"""The thresholds that the settings do not change."""
 
 
-# How long actions can be undone, and how much that may keep in Redis.
+# Undo: how long actions can be undone, and how much that may keep in Redis.
 
 DEFAULT_UNDO_HOURS = DEFAULT_UNDO_S / 3600
 DEFAULT_UNDO_MIB = DEFAULT_UNDO_BYTES / 2**20
@@ -73,25 +75,25 @@ _MOST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class UndoLimits:
-    """An undo is possible for `lifetime_s`, unless it would keep more than `most_bytes`."""
+    """An action can be undone for `lifetime_s`, unless that would keep more than `most_bytes`."""
 
     lifetime_s: int = DEFAULT_UNDO_S
     most_bytes: int = DEFAULT_UNDO_BYTES
 
     @classmethod
     def of(cls, hours: float, mebibytes: float) -> Self:
-        """The same in hours and MiB."""
+        """The limits, given in hours and MiB."""
         return cls(int(hours * 3600), int(mebibytes * 2**20))
 
     def seconds_for(self, size_bytes: int | None) -> int:
-        """How long an action that removes so many bytes (None: unknown) can be undone; 0 when
-        that is too much to keep."""
+        """How long an action that removes `size_bytes` (None: unknown) can be undone; 0 when that
+        is too much to keep."""
         return 0 if size_bytes is not None and size_bytes > self.most_bytes else self.lifetime_s
 
 
 def undo_settings(environ: Mapping[str, str]) -> dict[str, float]:
-    """What the environment says in `QTOP_UNDO_HOURS` (24; 0: never) and `QTOP_UNDO_MIB` (64), by
-    the variable's name. Raises BadOption."""
+    """The values of `QTOP_UNDO_HOURS` (default 24; 0: never) and `QTOP_UNDO_MIB` (default 64), by
+    the variable's name, where they are set. Raises BadOption."""
     return {
         name: _number(name, environ[name]) for name in (UNDO_HOURS, UNDO_MIB) if environ.get(name)
     }

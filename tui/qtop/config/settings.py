@@ -1,7 +1,7 @@
-"""What the console and the commands are told: by options, the environment, a profile, the file.
+"""Settings of the console and the commands: from options, the environment, a profile, the file.
 
-A profile describes one Redis, so it is in force when that Redis is meant: when it was named, or,
-for the one called `default`, when nobody says which Redis to use.
+A profile describes one Redis. It is in force when it was named. The profile `default` is also in
+force when nothing says which Redis to use.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from qtop.config.limits import Thresholds
 
 
-# What each setting may be: a function for each that takes what TOML gave and returns the value,
-# or raises ValueError with what is allowed.
+# The settings there are, and what each may be.
 
+#: Takes the value from TOML and returns that of the setting, or raises ValueError with what is
+#: allowed.
 Reader = Callable[[Any], Any]
 
 THEMES: Final = ("dark", "light")
@@ -78,7 +79,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _patterns(value: Any) -> tuple[str, ...] | bool:
-    """`true` hides what usual names hold, `false` nothing."""
+    """`true` hides the values of the usual names, `false` hides nothing."""
     if isinstance(value, bool):
         return value
     try:
@@ -117,7 +118,7 @@ def _command(value: Any) -> str:
 
 
 INTERVAL_S: Final = (0.25, 60.0)
-"""The shortest and the longest time between two looks."""
+"""The shortest and the longest time between two polls."""
 
 SCALARS: Final[Mapping[str, Reader]] = {
     "url": _text,
@@ -133,7 +134,7 @@ SCALARS: Final[Mapping[str, Reader]] = {
     "undo_mib": _number(0, MOST_UNDO),
     "worker_command": _command,
 }
-"""The settings that have one value."""
+"""The settings with one value."""
 
 SCREENS: Final = (
     "overview",
@@ -154,15 +155,15 @@ TABLES: Final[Mapping[str, Mapping[str, Reader]]] = {
     "columns": dict.fromkeys(SCREENS, _columns),
     "keys": {action.id: _keys for action in keymap.ACTIONS},
 }
-"""The settings that are tables, and what may be in each."""
+"""The settings that are tables, and what each may hold."""
 
 
 DEFAULT_PROFILE: Final = "default"
 _PROFILES: Final = "profiles"
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
-#: What makes this user run something: others who can write it run it with this user's rights.
+#: Settings that run a program: others who can write them could run it with this user's rights.
 _RUNS: Final = ("worker_command", "require")
-#: What says where the jobs are: a profile that was named knows better than the environment.
+#: Settings that say where the jobs are: a profile that was named goes before the environment.
 _WHERE: Final = ("url", "namespace")
 
 DEFAULTS: Final[Mapping[str, Any]] = {
@@ -183,7 +184,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value, and the name of what gave it: an option, a variable, a place in the file."""
+    """A value, and where it comes from: an option, a variable, a place in the file."""
 
     value: Any
     origin: str
@@ -192,13 +193,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is in force.
+    """The settings in force.
 
     Attributes:
-        values: The settings of one value, by name: those of `DEFAULTS`.
+        values: The settings with one value, by name: those of `DEFAULTS`.
         tables: `thresholds`, `columns` and `keys`: what was set in them.
-        origins: Where each comes from, by name, those of tables as `keys.requeue`; what is not in
-            there is a default.
+        origins: Where each setting comes from, by name (`keys.requeue` for one of a table). A
+            setting that is not in it has its default.
         profile: The profile in force; None without one.
     """
 
@@ -209,7 +210,7 @@ class Settings:
 
     @property
     def thresholds(self) -> Thresholds:
-        """The bounds of what Overview says."""
+        """The thresholds of Overview."""
         from qtop.config.limits import Thresholds
 
         return Thresholds(**self.tables.get("thresholds", {}))
@@ -221,12 +222,12 @@ class Settings:
 
     @property
     def keys(self) -> Mapping[str, tuple[str, ...]]:
-        """Other keys than usual, by the action's id."""
+        """Rebound keys, by the action's id."""
         return self.tables.get("keys", {})
 
     @property
     def redactor(self) -> Redactor:
-        """What hides secrets."""
+        """Hides secrets in what is shown."""
         patterns = self.values["redact"]
         if isinstance(patterns, bool):
             return Redactor() if patterns else OPEN
@@ -239,8 +240,8 @@ class Settings:
 
     @property
     def production(self) -> str | None:
-        """What must be typed before something large is done: the profile's name, where it says
-        that it is about production; None elsewhere."""
+        """The word to type before a large action: the profile's name if it is of production, else
+        None."""
         return (self.profile or "production") if self.values["production"] else None
 
 
@@ -252,20 +253,20 @@ def resolve(
     environment: Mapping[str, Given] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Put together what is in force.
+    """Find out which settings are in force.
 
     The command line goes before the environment, that before the profile, that before the top of
-    the file, that before the defaults; but a profile that was named says which Redis and namespace,
-    whatever the environment has.
+    the file, that before the defaults. Except that URL and namespace of a profile that was named go
+    before the environment.
 
     Args:
         file: The settings file.
         profile: The profile that was named.
-        options: What the command line gives, by setting.
-        environment: What the environment gives, by setting.
-        environ: The variables for `${NAME}` in a URL; by default this process's.
+        options: The values of the command line, by setting.
+        environment: The values of the environment, by setting.
+        environ: The variables for `${NAME}` in a URL; by default those of this process.
 
-    Raises BadSettings when the file holds anything that cannot be, in any profile.
+    Raises BadSettings for anything wrong in the file, in any profile.
     """
     options, environment = options or {}, environment or {}
     profiles = _profiles(file)
@@ -294,7 +295,7 @@ def resolve(
 
 
 def warnings(file: SettingsFile) -> list[str]:
-    """What is allowed and unwise about a file."""
+    """What is allowed in a file, but unwise."""
     if file.is_open_to_others:
         for name, section in {**_profiles(file), "": _section(file, ())}.items():
             url = section.get("url")
@@ -322,7 +323,7 @@ def _profiles(file: SettingsFile) -> dict[str, dict[str, Given]]:
 
 
 def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
-    """The settings of the top of the file or of a profile, each checked."""
+    """The settings at the top of the file or of a profile, each checked."""
     if not file.tree:
         return {}
 
@@ -366,7 +367,7 @@ def _table(
 
 
 def _flat(value: Mapping[str, Any], known: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The pairs of a table; `table.down = "n"` without quotes is a table in it for TOML."""
+    """The pairs of a table. For TOML, `table.down = "n"` without quotes is a table within it."""
     pairs: list[tuple[str, Any]] = []
     for name, inner in value.items():
         if isinstance(inner, dict) and name not in known:
@@ -389,7 +390,7 @@ def _read(file: SettingsFile, path: tuple[str, ...], reader: Reader, value: Any)
 
 
 def _expanded(given: Given, environ: Mapping[str, str]) -> str:
-    """A URL of the file with the environment's values in it."""
+    """A URL of the file with the variables of the environment filled in."""
 
     def value(found: re.Match[str]) -> str:
         name = found[1]

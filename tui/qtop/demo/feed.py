@@ -1,7 +1,6 @@
-"""`python -m qtop.demo.feed`: enqueues sample jobs for the demo until its parent ends, and is its
-scheduler meanwhile.
+"""`python -m qtop.demo.feed`: enqueues sample jobs until its parent ends, and is the scheduler.
 
-Reads `REDIS_URL` and `RESQUE_PARENT_PID`. It never lets more than a few hundred jobs wait.
+Reads `REDIS_URL` and `RESQUE_PARENT_PID`. It enqueues nothing while a few hundred jobs wait.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from resque.scheduler.zones import local_zone
 
 _MOST_WAITING = 400
 _PAUSE_S = 0.42
-#: Some orders have nothing to charge: a hook refuses them.
+#: A hook refuses orders of 0.
 _CENTS = (0, *[990, 4_900, 12_500] * 6)
 
 
-#: What fires by the clock, as schedules kept in Redis.
+#: Schedules, which are kept in Redis.
 _SCHEDULES: dict[str, dict[str, object]] = {
     "purge old carts": {"every": "50s", "class": "Cleanup", "queue": "maintenance", "args": [30]},
     "monthly report": {
@@ -36,7 +35,7 @@ _SCHEDULES: dict[str, dict[str, object]] = {
         **{"args": ["last"], "description": "for the accountants"},
     },
 }
-#: A scheduler that was killed is replaced soon.
+#: How long the lock of a killed scheduler holds another one up.
 _LOCK_S = 15
 
 
@@ -55,14 +54,14 @@ def feed_once(resque: Resque, turn: int) -> None:
         resque.enqueue(jobs.monthly_report, f"2026-{turn // 40 % 12 + 1:02}")
     if turn % 50 == 10:
         resque.enqueue(jobs.cleanup, random.choice([0, 30]))
-        # Somebody else's job, which no worker here knows, on a queue that they do serve.
+        # A job of another application: no worker here knows its class, but they serve its queue.
         resque.enqueue_to("maintenance", "Legacy::PurgeSessions", {"dry_run": False})
     if turn % 60 == 5:
         resque.enqueue_to("legacy", "Legacy::NightlyExport", turn)
 
 
 def fill(resque: Resque) -> None:
-    """A first backlog, with one item that is no job at all."""
+    """Enqueue a first backlog, with one item that is no job."""
     for turn in range(40):
         feed_once(resque, turn)
     resque.run(append(resque.keys.queue("imports"), b"<xml>not a job</xml>"))
@@ -73,7 +72,7 @@ def fill(resque: Resque) -> None:
 
 
 def scheduler(resque: Resque, url: str) -> Scheduler:
-    """What moves due jobs and fires schedules. Told to, it does one step at a time."""
+    """Make the scheduler that moves due jobs and fires schedules; `main` calls its `step`."""
     return Scheduler(
         Store(url, client_name="demo-scheduler"),
         resque.keys,
@@ -84,7 +83,7 @@ def scheduler(resque: Resque, url: str) -> Scheduler:
 
 
 def main() -> None:
-    """Feed until the parent ends."""
+    """Enqueue jobs until the parent ends."""
     parent = int(os.environ["RESQUE_PARENT_PID"])
     url = os.environ["REDIS_URL"]
     resque = Resque(url, namespace=NAMESPACE)
@@ -100,7 +99,7 @@ def main() -> None:
                 feed_once(resque, turn)
         except StoreError as error:
             print(error, file=sys.stderr)
-        # In waves, as work comes in real life.
+        # In waves, so that the trends of the console show something.
         time.sleep(_PAUSE_S * (1 + 0.6 * math.sin(turn / 25)))
 
 

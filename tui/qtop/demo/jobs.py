@@ -11,12 +11,12 @@ from resque import Job, job
 
 
 class CardDeclined(Exception):
-    """A bank said no."""
+    """The bank refused a card."""
 
 
 @job(queue="mail", name="Mailers::Welcome")
 def welcome(address: str) -> None:
-    """Succeeds, nearly always."""
+    """Nearly always succeeds."""
     time.sleep(random.uniform(0.02, 0.1))
     if random.random() < 0.04:
         raise ConnectionRefusedError(111, f"mx{random.randint(1, 4)}.example.com:25 refused")
@@ -31,14 +31,14 @@ def resize_image(image_id: int, size: str) -> None:
 
 
 class ChargeCard(Job):
-    """Declined now and then; has hooks."""
+    """Has a hook; fails now and then."""
 
     queue = "payments"
     name = "ChargeCard"
 
     @staticmethod
     def before_perform_check(order: int, cents: int) -> None:
-        """A hook that finds a wrong amount before the card is touched."""
+        """A hook: refuse a wrong amount before the card is charged."""
         if cents <= 0:
             raise ValueError(f"order {order}: nothing to charge")
 
@@ -66,7 +66,7 @@ def import_catalogue(file: str) -> None:
 
 @job(queue="maintenance", name="Cleanup")
 def cleanup(older_than_days: int) -> None:
-    """Leaves without a word when it is told to keep nothing."""
+    """Ends its process without an exception when it is to keep nothing."""
     time.sleep(0.2)
     if older_than_days == 0:
         os._exit(3)

@@ -1,1 +1,1 @@
-"""Every key of the console, in one table."""
+"""The keys of the console: one table, and what is made from it."""

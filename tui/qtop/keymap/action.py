@@ -1,4 +1,4 @@
-"""What an entry of the table of keys says, and the words for places and dangers."""
+"""An entry of the table of keys, and the words for places and dangers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Where = Literal[
     "local",
     "log",
     "history",
-    "deed",
+    "action",
     "texts",
     "dialogs",
     "filter",
@@ -58,7 +58,7 @@ PLACES: Final[dict[Where, str]] = {
     "local": "on Local",
     "log": "on a log",
     "history": "on History",
-    "deed": "on one action",
+    "action": "on one action",
     "texts": "on details",
     "dialogs": "in a question",
     "filter": "in a filter",
@@ -76,18 +76,18 @@ DANGERS: Final[dict[Danger, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing a key does.
+    """One thing that a key does.
 
     Attributes:
-        id: Its name in code: the console's action of that name, or the id of a table's binding.
+        id: Its name in code: a screen's `action_<id>`, or the id of a widget's binding.
         keys: The keys, as Textual names them.
-        label: One or two words for the footer; empty keeps it out of there.
+        label: One or two words for the footer; empty: not in the footer.
         help: A sentence.
         where: The places where it works.
-        danger: What stands between the key and the deed.
-        changes: It changes something in Redis or starts and stops processes: not when read-only.
-        but_not: Places among those of `where` in which its keys mean something else.
-        label_on: The label while what it switches on is on; empty where that makes no difference.
+        danger: What comes between the key and the action: nothing, a question, a name to type.
+        changes: It changes something in Redis or starts or stops processes: not when read-only.
+        but_not: Places within those of `where` in which its keys mean something else.
+        label_on: The label while what it switches is on; empty: the same label.
     """
 
     id: str
@@ -102,11 +102,11 @@ class Action:
 
     @property
     def places(self) -> str:
-        """Where it works, in words."""
+        """The places where it works, in words."""
         words = ", ".join(PLACES[place] for place in self.where)
         return " ".join([words, *(f"but {PLACES[place]}" for place in self.but_not)])
 
     def works_in(self, places: Collection[Where]) -> bool:
-        """Whether its keys do this on a screen with these places."""
+        """Whether its keys work on a screen with these places."""
         is_there = any(place in places for place in self.where)
         return is_there and not any(place in places for place in self.but_not)

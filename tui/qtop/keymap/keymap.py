@@ -1,4 +1,4 @@
-"""Which actions a place has, with the keys that they have now, and how keys are written."""
+"""Which actions work in a place, their keys (rebound or not), and how keys are written."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Final
 from qtop.keymap.action import DANGERS, PLACES, Action, Danger, Where
 from qtop.keymap.table import ACTIONS, SCREENS
 
-# Other keys for the actions of the table: what can be a key, and whether two get in each other's
-# way.
+# Rebinding: what can be a key, and which keys would mean two things on one screen.
 
 Rebound = Mapping[str, tuple[str, ...]]
-"""The keys of actions that have others than in the table, by the action's id."""
+"""The keys of rebound actions, by the action's id."""
 
 _WITH_NAMES: Final = (
     *("enter", "escape", "space", "tab", "shift+tab", "backspace", "delete", "insert"),
@@ -25,23 +24,23 @@ ALLOWED: Final = (
     'use a character like "r", "R" or "?", or a name: '
     f"{', '.join(_WITH_NAMES)}, f1 to f12, ctrl+a to ctrl+z"
 )
-#: Characters that the table calls by Textual's names for them.
+#: Characters for which the table uses Textual's names.
 _NAMES: Final = {"/": "slash", ":": "colon", " ": "space", ",": "comma"}
 
 
 def is_key(text: str) -> bool:
-    """Whether a terminal can send this key, and it is written as it should be."""
+    """Whether this is the name of a key that a terminal can send."""
     is_character = len(text) == 1 and text.isascii() and text.isprintable()
     return is_character or text in _WITH_NAMES or _NUMBERED.fullmatch(text) is not None
 
 
 def key_name(key: str) -> str:
-    """A key as the table of keys names it."""
+    """The name of a key in the table of keys."""
     return _NAMES.get(key, key)
 
 
 def with_keys(actions: Iterable[Action], rebound: Rebound) -> list[Action]:
-    """The actions with the keys they have now."""
+    """The actions, those that were rebound with their new keys."""
     return [
         replace(action, keys=rebound[action.id]) if action.id in rebound else action
         for action in actions
@@ -55,11 +54,11 @@ def clashes(
 
     Args:
         actions: All actions, with the keys of the table.
-        rebound: The other keys.
+        rebound: The rebound keys.
         screens: The places of each screen.
 
     Returns:
-        For each clash the id of a rebound action and a sentence.
+        For each clash, the id of a rebound action and a sentence.
     """
     found: dict[tuple[str, str], None] = {}
     now = with_keys(actions, rebound)
@@ -77,7 +76,7 @@ def clashes(
 
 
 def typed_in_fields(actions: Iterable[Action], rebound: Rebound) -> list[tuple[str, str]]:
-    """Keys of a field to type in that could not be typed any more, as `clashes` tells them."""
+    """Rebound keys of a filter's field that are text there; the result is that of `clashes`."""
     return [
         (action.id, f"{key!r} is typed there as text: use a key with a name")
         for action in actions
@@ -89,7 +88,7 @@ def typed_in_fields(actions: Iterable[Action], rebound: Rebound) -> list[tuple[s
 
 __all__ = ["ACTIONS", "DANGERS", "PLACES", "SCREENS", "Action", "Danger", "Sign", "Where"]
 
-#: Tells the key of an action, by the action's id, for a sentence.
+#: Gives the key of an action, by the action's id, for a sentence.
 Sign = Callable[[str], str]
 
 
@@ -115,22 +114,22 @@ def key_sign(key: str) -> str:
 
 
 def sign(action_id: str, rebound: Rebound = _AS_IN_TABLE, *, in_text: bool = False) -> str:
-    """The key of an action, as it is written for people: the first of those it has now; `in_text`
-    the first that is not typed as a character. Raises KeyError for an action that is none."""
+    """The first key of an action, as it is written for people. With `in_text` the first one that is
+    no character: where text is typed. Raises KeyError for an unknown action."""
     keys = rebound.get(action_id) or _KEYS[action_id]
     return key_sign(next((key for key in keys if in_text and len(key) > 1), keys[0]))
 
 
 def signs(action: Action) -> str:
-    """All keys of an action, as written for people."""
+    """All keys of an action, as they are written for people."""
     return " ".join(key_sign(key) for key in action.keys)
 
 
 def of(
     places: Collection[Where], *, read_only: bool = False, rebound: Rebound = _AS_IN_TABLE
 ) -> list[Action]:
-    """The actions of these places, in the order of the table, with other keys where `rebound`
-    says so."""
+    """The actions that work in these places, in the order of the table; with `read_only` only those
+    that change nothing."""
     return [
         action
         for action in with_keys(ACTIONS, rebound)
@@ -139,8 +138,8 @@ def of(
 
 
 def footer(actions: Iterable[Action], on: Collection[str] = ()) -> list[tuple[str, str, str]]:
-    """What the footer says: key, label and id of the actions that have a label. `on` are the ids of
-    those whose deed stands, so that the key would take it back."""
+    """What the footer says: key, label and id of the actions that have a label. `on` has the ids of
+    those that are switched on: their keys switch them off."""
     return [
         (key_sign(a.keys[0]), (a.id in on and a.label_on) or a.label, a.id)
         for a in actions

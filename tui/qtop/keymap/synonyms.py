@@ -1,10 +1,10 @@
-"""What else people call what the keys do, and what is a command of the shell, for the palette."""
+"""For the palette: other words for actions and screens, and the commands of the shell."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: By action; words of other tools among them.
+#: By the action's id; also the words of other tools.
 SYNONYMS: Final = {
     "show_overview": "incidents problems alerts home dashboard",
     "show_queues": "backlog",
@@ -52,7 +52,7 @@ SYNONYMS: Final = {
     "export": "write save dump file download",
 }
 
-#: By what a screen is called besides its name.
+#: Other names of screens.
 PLACES: Final = {
     "queue": "queues",
     "worker": "workers",
@@ -62,5 +62,5 @@ PLACES: Final = {
 
 _ACTING = "console demo doctor enqueue load register scheduler server worker"
 _TELLING = "audit find settings show stats"
-#: What `qtop` does from a shell, and no key does.
+#: Commands of `qtop` for the shell that have no key.
 COMMANDS: Final = frozenset(f"{_ACTING} {_TELLING}".split())

@@ -444,7 +444,7 @@ HISTORY: Final = (
         ("u",),
         "undo",
         "Take back the action under the cursor, whoever did it.",
-        ("history", "deed"),
+        ("history", "action"),
         "confirm",
         changes=True,
     ),

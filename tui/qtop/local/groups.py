@@ -1,4 +1,5 @@
-"""The console's side of a group: its pipe, and what its supervisor says."""
+"""Groups of local workers, as the console sees them: the pipe, the supervisor's reports, the
+folders."""
 
 from __future__ import annotations
 
@@ -246,7 +247,7 @@ def quit_leftovers(report: GroupReport, *, at_once: bool) -> None:
             tell_remains(place.pid, signal.SIGQUIT)
 
 
-# The folders of groups: a new one, those that still run, those that can go.
+# Folders of groups: a new one, those of running groups, those that can be removed.
 
 #: Folders of groups that ended are kept for their logs: the newest, and only so much of them.
 FOLDERS_KEPT: Final = 20

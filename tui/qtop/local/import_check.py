@@ -1,5 +1,7 @@
-"""Whether modules can be imported and which jobs they declare, found out in a process that may do
-what it likes."""
+"""Whether modules can be imported, and which jobs they declare: tried in another process.
+
+Also remembers the modules of the last start, and finds waiting classes that the modules lack.
+"""
 
 from __future__ import annotations
 
@@ -166,8 +168,7 @@ def _reason(tail: bytearray, status: int) -> str:
     return f"it ends its process with status {status}"
 
 
-# The modules with which workers were started last, for each profile: the next start proposes
-# them.
+# Memory: the modules of the last start of each profile, which the next start proposes.
 
 _MOST_KEPT: Final = 100
 _MOST_BYTES: Final = 1_000_000
@@ -221,7 +222,7 @@ class ModuleMemory:
         }
 
 
-# Whether our own worker would know the classes that wait: without them it fails every job.
+# Waiting classes that our own worker would not know: it would fail their jobs.
 
 _MOST_QUEUES: Final = 3
 _MOST_CLASSES: Final = 3

@@ -1,4 +1,4 @@
-"""What to start: the order of a person, and the command line that comes of it. Pure."""
+"""What to start: the request of a person, and the command line that is made of it. Pure."""
 
 from __future__ import annotations
 

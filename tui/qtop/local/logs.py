@@ -1,4 +1,4 @@
-"""The end of a log that grows: read a little at a time, whatever is written to it."""
+"""Follows a growing log file, and finds the level and the subject of its lines."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Tail:
         ]
 
 
-# What a line of a log says, and what it is about, by the words in it.
+# The level of a line, and what it is about, found by its words.
 
 LogLevel = Literal["", "bad", "warn", "dim", "own"]
 

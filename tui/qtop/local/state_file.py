@@ -1,4 +1,4 @@
-"""What is written about a group: what it is, and what has become of its workers."""
+"""The files of a group: what it is (`group.json`), and the state of its workers (`state`)."""
 
 from __future__ import annotations
 
@@ -200,8 +200,8 @@ def _report(told: Mapping[str, Any]) -> GroupReport:
     return GroupReport(**{**told, "places": tuple(places)})
 
 
-# What a process that has ended leaves behind in its session: the worker that a script had
-# started, the job of a worker that was killed.
+# Leftovers: processes that are still in the session of a process that has ended, such as the
+# worker that a script started, or the job of a worker that was killed.
 
 
 def remains(leader: int) -> list[psutil.Process]:

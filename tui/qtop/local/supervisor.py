@@ -1,19 +1,19 @@
 """`python -m qtop.local.supervisor FOLDER`: keeps the workers of one group.
 
-It reads wishes from its standard input, the group's pipe, a JSON object a line:
+It reads requests from its standard input, the group's pipe, a JSON object a line:
 
-| wish | asks |
+| request | meaning |
 |---|---|
 | `{"do": "finishing", "number": 1, "pid": 42}` | that worker finishes its job and ends |
-| `stopping`, `kill`, `pause`, `resume`, with `number` and `pid` | as they say |
-| `{"do": "scale", "wanted": 3}` | so many workers, and another try for those that gave up |
+| `stopping`, `kill`, `pause`, `resume`, with `number` and `pid` | do that to the worker |
+| `{"do": "scale", "wanted": 3}` | keep 3 workers, and try again those that were given up |
 | `{"do": "detach"}` | stay when the console leaves |
 | `{"do": "leave", "now": false}` | all finish, or stop now, and then it ends itself |
 
-A wish names the process it means, so that it never reaches the one that came after. When the pipe
-closes, the console is gone, however that came about: all finish within `finish_s`, then stop
-within `stop_s`, then are killed. When this process is killed itself, the kernel tells the workers
-to finish (Linux).
+A request names the process it is for, so that it never reaches the process that replaced it. When
+the pipe closes, the console has ended, in whatever way: all workers get `finish_s` to finish their
+jobs, then `stop_s` to stop, then they are killed. When this process itself is killed, the kernel
+sends the workers the signal to finish (Linux).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What worker processes cost: processor and memory, with everything they have started."""
+"""CPU and memory of worker processes, with those of all processes that they started."""
 
 from __future__ import annotations
 

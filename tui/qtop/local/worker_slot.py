@@ -1,4 +1,4 @@
-"""One place of a group: the process in it, what it prints, how it ends, and when the next comes."""
+"""One slot of a group: its process, its log file, how a process ends, when the next one starts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from qtop.local import state_file
 from qtop.local.logs import without_colours
 from qtop.local.state_file import PlaceState, SlotState, remains, tell_remains
 
-# Where the output of one worker is kept: bounded, and never in the worker's way.
+# The log file of one worker: of bounded size, and never able to block the worker.
 
-#: Of each worker as much again is kept in the file before.
+#: The size at which the file is replaced; the one before it is kept as well.
 MOST_BYTES: Final = 4 * 1024 * 1024
 _TAIL_BYTES: Final = 2_048
 _LINES_SAID: Final = 3

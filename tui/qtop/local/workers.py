@@ -1,4 +1,4 @@
-"""All workers that were started here: their groups, and what can be done to them."""
+"""All workers that were started on this machine: their groups, and what can be done to them."""
 
 from __future__ import annotations
 

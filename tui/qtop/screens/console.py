@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from qtop.systems.resque.scheduled import DelayedPlans
     from qtop.systems.resque.scheduled_search import DelayedSelection
     from qtop.systems.resque.workers import WorkerPlans
+    from qtop.systems.system import System
     from qtop.widgets.table import Table
     from queuecore.address import Address
     from queuecore.audit import AuditEntry
@@ -47,6 +48,7 @@ class Console(Protocol):
     address: Address
     keys: Keys
     settings: Settings
+    system: System
     state: ConsoleState
     local: LocalWorkers
     clock: Callable[[], float]

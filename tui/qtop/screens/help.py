@@ -194,7 +194,7 @@ class PaletteScreen(FrontScreen[PaletteChoice], ModalScreen[PaletteChoice]):
     Args:
         places: Where the keys work that are offered.
         read_only: Leave out what changes something.
-        manner: Which keys do it, and what the server refuses.
+        policy: Which keys do it, and what the server refuses.
     """
 
     AUTO_FOCUS = "Input"

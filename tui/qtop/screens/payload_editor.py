@@ -48,7 +48,7 @@ class PayloadText(TextArea):
 
 
 class EditorDialog(Dialog[str | None]):
-    """A text to change, where no other editor is set. Gives the text. `manner` knows the keys."""
+    """A text to change, where no other editor is set. Gives the text. `policy` knows the keys."""
 
     AUTO_FOCUS = "TextArea"
 

@@ -1,6 +1,9 @@
-"""What makes two failures the same failure: class, exception, the message without what differs from
-case to case, and where in the application it was raised. Pure, and fast: a million an hour comes
-through here in seconds."""
+"""Groups of equal failures: of one class and exception, whose messages differ only in ids and
+numbers, raised at one place of the application. Pure.
+
+First the pattern of a message, then the fingerprint of a failure, then the groups with their
+counts, times and trends. All failures of a long list pass through here: it has to be fast.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from queuecore.codec import decode
 from queuecore.windows import read_item
 from resque.store import failures
 
-# The shape of an error's message: without what differs from case to case.
+# The pattern of a message: without ids, numbers and other parts that differ.
 
 #: Looked into of a message.
 MOST_CHARACTERS: Final = 300
@@ -297,7 +300,7 @@ def of(reply: bytes | list[bytes | int]) -> GroupKey:
     return Reader().read(reply).fingerprint
 
 
-# Failures in groups: how many, since when, from where, and whether they come more often.
+# Groups: how many failures, since when, from which queues, and their trend.
 
 MOST_GROUPS: Final = 1_000
 #: The trend of a group: failures in each of its last hours.

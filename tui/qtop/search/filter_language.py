@@ -17,8 +17,8 @@
                              a character that cannot be shown is \\u{1b}, by its number in hex
     !class:Mail              what does not match
 
-All terms must match. What cannot be known (the class of an entry that cannot be read, the age of
-a waiting job) matches neither a term nor its opposite: nobody deletes what nobody could read.
+All terms must match. What is unknown (the class of an entry that cannot be read, the age of a
+waiting job) matches neither a term nor its opposite: so nothing is deleted that could not be read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from qtop.search.fields import FIELDS, Subject, Test
 from qtop.text.safe import visible
 from queuecore.errors import QueueError
 
-# Regular expressions that cannot take for ever: their worst cost is known before they run.
+# Regular expressions with bounded cost: the worst case is computed before they run.
 
 _PATTERNS_LONGEST: Final = 200
 #: How much of a text is looked at, the most that a pattern can afford first ...
@@ -385,7 +385,7 @@ class _Parser:
         return word == "yes"
 
 
-# Moments as people type them: from now on, or by the clock and the calendar.
+# Moments as people type them: relative to now, or as time and date.
 
 ALLOWED: Final = "in 10m, +1h30m, 18:00, tomorrow 8:00, 2026-12-01 08:00 (or …Z for UTC)"
 #: Further ahead than this nobody means it.

@@ -1,7 +1,8 @@
-"""Going through a whole list from its newest item to its oldest, in windows. No I/O.
+"""Reads a whole list from its newest item to its oldest, in windows.
 
-The list may change meanwhile. Newcomers are not seen. What goes at the head moves everything; the
-item that was seen last is read once more with each window and says how far.
+The list may change meanwhile. Items that are added are not seen. Items that are removed at the head
+move the others: the last item of the window before is read again with each window, and shows how
+far. `Walk` does no input or output; the functions below it drive walks for the console.
 """
 
 from __future__ import annotations
@@ -125,8 +126,8 @@ class Walk:
             self.is_broken = True
 
 
-# Walking through a list from the console: in slices that no key has to wait for, with rests that
-# leave Redis to others.
+# Walks of the console: in short slices, so that keys are answered, and with pauses, so that others
+# can use Redis.
 
 T = TypeVar("T")
 
@@ -207,7 +208,7 @@ async def walk(
                 await coming
 
 
-# Looking at all items of a list once, then at those that come: no whole walk for a newcomer.
+# Following a list: all items once, then only those that are new.
 
 #: A list that keeps changing at its head is walked through again and again: after so long, and
 #: after so many times what the last walk took.

@@ -1,4 +1,5 @@
-"""What commands and the console look for in a list: failures, waiting jobs, items set aside."""
+"""Which list of jobs (`JobSource`), the items that match there, and what an action is about
+(`Selection`)."""
 
 from __future__ import annotations
 
@@ -159,7 +160,7 @@ def hit_of(source: JobSource, item: Item, place: int, now: datetime) -> Hit:
     return Hit(item, place, of_waiting(item, source.name))
 
 
-# What an action over many items would touch, in figures.
+# The items that an action is about, with figures.
 
 _LISTED: Final = 8
 #: Names that are counted each by itself.

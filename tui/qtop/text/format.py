@@ -1,4 +1,7 @@
-"""The texts of cells: where data from Redis become safe text, each exactly once. Pure."""
+"""The texts of figures, times, jobs and small charts, safe and short enough for cells. Pure.
+
+`to_ascii` redraws them for terminals that have nothing else.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,10 @@ from queuecore.errors import EncodeError
 
 NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, which is not zero
 NOT_READ: Final = "?"
-"""In place of a count that could not be read."""
+"""Shown for a count that could not be read."""
 FALL_SIGN: Final = "↓"
+#: So many of some names are shown.
+_NAMED: Final = 5
 _UNITS: Final = (("M", 10**6), ("G", 10**9), ("T", 10**12), ("P", 10**15), ("E", 10**18))
 
 
@@ -35,19 +40,25 @@ def number(value: int | None) -> str:
 
 
 def partly(value: int | None, *, is_least: bool = False) -> str:
-    """A count; `7+` for a sum of which parts are unknown, `?` when all of it is."""
+    """A count; `7+` for a sum with unknown parts, `?` when all of it is unknown."""
     if value is None or (is_least and not value):
         return NOT_READ
     return f"{number(value)}+" if is_least else number(value)
 
 
 def fallen(figure: str, drops: object) -> str:
-    """A figure, with a sign if it fell off a cliff of late."""
+    """A figure, with a sign if it dropped suddenly."""
     return f"{FALL_SIGN}{figure}" if drops else figure
 
 
+def named(names: Sequence[str]) -> str:
+    """The first few of some names."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def rate(per_s: float | None, *, is_estimate: bool = False) -> str:
-    """Jobs a second in at most six characters; estimates begin with `~`."""
+    """Jobs a second in at most six characters; an estimate begins with `~`."""
     if per_s is None:
         return NOTHING
     if per_s == 0:
@@ -72,7 +83,7 @@ def exception_name(name: str | None) -> str:
 
 
 def job_class(class_name: str | None, args: Any) -> str:
-    """The class of a job, also of a wrapped one."""
+    """The class of a job; of a wrapped job (ActiveJob), the inner class."""
     name, _ = unwrapped(class_name, args)
     return safe(name) if name else "(no class)"
 
@@ -136,13 +147,13 @@ _LEVELS: Final = len(_BLOCKS) - 1
 
 
 def area(values: Sequence[float | None], width: int, height: int = 1) -> list[str]:
-    """The course of a figure, the newest value at the right.
+    """Draw a figure over time, the newest value at the right.
 
     Zero is the lowest bar and anything above zero is higher than that; the highest value shown has
     the highest bar.
 
     Args:
-        values: Oldest first. None, and what is no finite number, leaves a blank.
+        values: Oldest first. None, and what is not a finite number, is a blank.
         width: Cells; older values that do not fit are left out, missing ones are blanks.
         height: Lines.
 
@@ -168,7 +179,7 @@ def _top(value: float | None, peak: float, levels: int) -> int:
     return max(2, math.ceil(value / peak * levels))
 
 
-# What is drawn where a terminal, its font or its locale has nothing but ASCII.
+# For a terminal, font or locale that has nothing but ASCII.
 
 _OURS: Final = str.maketrans(
     {
@@ -204,9 +215,9 @@ _OTHER: Final = re.compile(r"[^\x00-\x7f]")
 
 
 def to_ascii(text: str) -> str:
-    """The same text in ASCII, cell for cell: our own signs as others, of data `?` for each cell.
-    O(n); a text in ASCII comes back as it is."""
+    """The same text in ASCII, of as many cells: our own signs are replaced by similar ones, each
+    cell of other characters by `?`. O(n); a text in ASCII is returned as it is."""
     if text.isascii():
         return text
-    # What has no width of its own, such as an accent, leaves nothing.
+    # A character without a width, such as an accent, is left out.
     return _OTHER.sub(lambda found: "?" * cell_len(found[0]), text.translate(_OURS))

@@ -16,7 +16,8 @@ import psutil
 
 from qtop.actions.plan import Outcome, Plan
 from qtop.keymap.keymap import Danger
-from qtop.monitor.rows import WorkerRow
+from qtop.model.fleet import Process
+from qtop.model.health import Strays
 from qtop.text.safe import ago, counted, safe
 from queuecore import audit
 from queuecore.action_record import ActionRecord, Actor
@@ -24,12 +25,10 @@ from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.keys import Keys
-from resque.store import duplicates, lost, pruning, snapshot, stale, workers
+from resque.store import duplicates, pruning, snapshot, stale, workers
 from resque.store.duplicates import Job
 from resque.store.pruning import Fate
 from resque.store.stale import Evidence
-from resque.store.strays import Strays
-from resque.store.workers import Identity, may_run_on
 
 # Signals to registered workers that run on this machine, whoever started them.
 
@@ -58,34 +57,30 @@ _TITLE: Final = "resque"
 _CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 
 
-def doubt(identity: Identity, started: datetime | None, host: str) -> str | None:
-    """Why a worker cannot be signalled from here, in words; None when it can.
-
-    Args:
-        identity: Whose id says where it runs.
-        started: When it registered, as Redis tells; None when that is unknown.
-        host: The name of this machine.
-    """
-    if identity.pid is None or identity.host is None:
+def doubt(worker: Process, host: str) -> str | None:
+    """Why a worker cannot be signalled from here, in words; None when it can. `host` is the name of
+    this machine."""
+    pid, started = worker.pid, worker.started
+    if pid is None or worker.host is None:
         return "its id names no process"
-    if not may_run_on(identity, host):
-        return f"it runs on {identity.host}, not here"
-    if identity.pid <= 1:
-        return f"{identity.pid} is no process of a worker"
+    if not workers.may_run_on(workers.identity(worker.id), host):
+        return f"it runs on {worker.host}, not here"
+    if pid <= 1:
+        return f"{pid} is no process of a worker"
     try:
-        process = psutil.Process(identity.pid)
+        process = psutil.Process(pid)
         title = " ".join(process.cmdline())
         began = datetime.fromtimestamp(process.create_time(), UTC)
     except psutil.NoSuchProcess:
-        return f"there is no process {identity.pid} here"
+        return f"there is no process {pid} here"
     except psutil.Error:
-        return f"process {identity.pid} is not yours to look at"
+        return f"process {pid} is not yours to look at"
     if _TITLE not in title:
-        return f"process {identity.pid} does not call itself a Resque worker"
+        return f"process {pid} does not call itself a Resque worker"
     if started is not None and began > started + _CLOCK_TOLERANCE:
-        return f"process {identity.pid} began after that worker did: another one"
-    if identity.host != host and (started is None or began < started - _CLOCK_TOLERANCE):
-        return f"process {identity.pid} may be another one: {identity.host} may be another machine"
+        return f"process {pid} began after that worker did: another one"
+    if worker.host != host and (started is None or began < started - _CLOCK_TOLERANCE):
+        return f"process {pid} may be another one: {worker.host} may be another machine"
     return None
 
 
@@ -97,17 +92,17 @@ def is_titled(pid: int) -> bool:
         return False
 
 
-def send_signal(identity: Identity, started: datetime | None, host: str, what: Wish) -> str | None:
+def send_signal(worker: Process, host: str, what: Wish) -> str | None:
     """Signal a worker. Returns why that could not be done, or None."""
-    reason = doubt(identity, started, host)
-    if reason is not None or identity.pid is None:
+    reason = doubt(worker, host)
+    if reason is not None or worker.pid is None:
         return reason
     try:
-        psutil.Process(identity.pid).send_signal(SIGNALS[what])
+        psutil.Process(worker.pid).send_signal(SIGNALS[what])
     except psutil.NoSuchProcess:
-        return f"process {identity.pid} ended meanwhile"
+        return f"process {worker.pid} ended meanwhile"
     except psutil.AccessDenied:
-        return f"process {identity.pid} belongs to another user"
+        return f"process {worker.pid} belongs to another user"
     return None
 
 
@@ -156,7 +151,7 @@ class Case:
         return (
             record is not None
             and bool(record.class_name)
-            and lost.may_be_put_back(record)
+            and stale.may_be_put_back(record)
             and self.times_lost < requeue_lost
         )
 
@@ -175,7 +170,7 @@ def gather(
         seen += yield stale.look(keys, wanted[at : at + _AT_ONCE])
     jobs = [job for each in seen if (job := _job(each)) is not None]
     waits: list[int | None] = yield duplicates.waiting(keys, jobs)
-    losses: list[int] = yield lost.counts(keys, jobs)
+    losses: list[int] = yield stale.times_lost(keys, jobs)
     waiting = dict(zip(jobs, waits, strict=True))
     times_lost = dict(zip(jobs, losses, strict=True))
     failed = None if fleet.failures is None else duplicates.failed(fleet.failures)
@@ -329,21 +324,23 @@ class WorkerPlans:
         word = "unregister" if doubts else None
         return self._take_off(f"Unregister {one}", f"unregister {one}", cases, details, word)
 
-    def signal(self, rows: Sequence[WorkerRow], wish: Wish, on_told: Callable[[str], None]) -> Plan:
+    def signal(
+        self, targets: Sequence[Process], wish: Wish, on_told: Callable[[str], None]
+    ) -> Plan:
         """Signal workers that run on this machine. It is on record, but cannot be undone.
         `on_told` hears the id of each that got the signal."""
-        one = safe(rows[0].identity.text) if len(rows) == 1 else counted(len(rows), "worker")
+        one = safe(targets[0].id) if len(targets) == 1 else counted(len(targets), "worker")
         verb = _VERBS[wish]
 
         def run() -> Steps[Outcome]:
             reasons: list[str] = []
-            for row in rows:
-                reason = send_signal(row.identity, row.started, self._host, wish)
+            for worker in targets:
+                reason = send_signal(worker, self._host, wish)
                 if reason is None:
-                    on_told(row.identity.text)
+                    on_told(worker.id)
                 else:
                     reasons.append(safe(reason))
-            done = len(rows) - len(reasons)
+            done = len(targets) - len(reasons)
             if done:
                 yield from self._note(wish, done)
             text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
@@ -353,7 +350,7 @@ class WorkerPlans:
 
         danger: Danger = "none" if wish in ("pause", "resume") else "confirm"
         details = (f"It gets {SIGNALS[wish].name}: {TOLD[wish]}.",)
-        return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(rows))
+        return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(targets))
 
     def _note(self, wish: Wish, many: int) -> Steps[None]:
         """Put signals on record. Where Redis does not take it, they were sent all the same."""
