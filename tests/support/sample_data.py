@@ -1,5 +1,7 @@
 """Snapshots made by hand, and a system that hands them out."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
