@@ -64,4 +64,21 @@ STORE: Final[set[str]] = {
     "qtop.search.selection",
 }
 #: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
+TWICE: Final[set[str]] = {
+    "Cell",
+    "HealthPart",
+    "HealthReport",
+    "Job",
+    "Level",
+    "Ownership",
+    "Read",
+    "Reader",
+    "Refusal",
+    "ServerInfo",
+    "Snapshot",
+    "State",
+    "Stray",
+    "StrayKind",
+    "Strays",
+    "WaitingClasses",
+}

@@ -193,7 +193,7 @@ class FakeSource(ResqueSystem):
         self.is_closed = False
 
     @property
-    def system(self) -> "FakeSource":
+    def system(self) -> FakeSource:
         return self
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:
