@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.sample_data import FakeSource, does_nothing, failure, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
@@ -111,7 +112,7 @@ async def test_requeue_says_how_many_went_were_gone_and_were_refused(console: Co
 async def test_requeue_touches_the_entries_of_the_plan_and_no_newcomers(console: Console) -> None:
     plan = requeue(await console.fail(entry(1), entry(2)))
     await console.fail(entry(3))
-    assert (await console.actions.run(plan)).text == "requeued 2, gone meanwhile 0, refused 0"
+    assert (await console.actions.run(plan)).text == words.outcome("requeued", 2)
     assert await console.failed() == 1
 
 
@@ -142,7 +143,10 @@ async def test_what_was_done_can_be_taken_back(console: Console) -> None:
     await console.actions.run(requeue(seen[:1]))
     await console.actions.run(delete(seen[1:]))
     assert await console.failed() == 0
-    for text in ("took back 2: delete 2 failed jobs", "took back 1: requeue 1 failed job"):
+    for text in (
+        words.took_back(2, "delete 2 failed jobs"),
+        words.took_back(1, "requeue 1 failed job"),
+    ):
         assert (await console.undo()).text == text
     assert console.actions.trails == []
     assert await console.fail() == seen
@@ -171,7 +175,7 @@ async def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(
 ) -> None:
     await console.actions.run(delete(await console.fail(entry(1))))
     back = await console.prepare(Undo.of(console.actions.trails[-1]))
-    assert (await console.actions.run(back)).text == "took back 1: delete 1 failed job"
+    assert (await console.actions.run(back)).text == words.took_back(1, "delete 1 failed job")
     again = await console.actions.run(back)
     assert again.text == "delete 1 failed job: nothing is left to take back"
     assert again.tone == "warn"
@@ -202,7 +206,7 @@ async def test_clearing_a_queue_leaves_what_came_after_the_preview(console: Cons
     await console.source.run(queues.push(KEYS, "mail", [encode_job("New", [])]))
     assert (plan.danger, plan.word) == ("typed", "mail")
     assert "5 jobs" in plan.details[0]
-    assert (await console.actions.run(plan)).text == "deleted 5 jobs from mail"
+    assert (await console.actions.run(plan)).text == words.deleted_from(5, "mail")
     assert await console.size("mail") == 1
 
 
@@ -222,7 +226,7 @@ async def test_clearing_the_failures_leaves_newer_ones(console: Console) -> None
     await console.fail(entry(1), entry(2))
     plan = await console.prepare(Clear(ALL_FAILED))
     await console.fail(entry(3))
-    assert (await console.actions.run(plan)).text == "deleted 2 jobs from the failures"
+    assert (await console.actions.run(plan)).text == words.deleted_from(2, "the failures")
     assert await console.failed() == 1
 
 
@@ -240,9 +244,11 @@ def test_a_name_that_cannot_be_typed_is_not_asked_for(name: str, word: str) -> N
 async def test_pausing_and_resuming_say_what_changed(console: Console) -> None:
     run = console.actions.run
     pause = await console.prepare(Pause(("mail",)))
-    assert (await run(pause)).text.startswith("paused mail")
+    assert (await run(pause)).text.startswith(words.paused("mail"))
     assert (await run(pause)).text == "mail: was paused already"
-    assert (await run(await console.prepare(Pause(("mail",), pauses=False)))).text == "resumed mail"
+    assert (await run(await console.prepare(Pause(("mail",), pauses=False)))).text == words.resumed(
+        "mail"
+    )
     several = await console.prepare(Pause(("mail", "low")))
     assert several.danger == "confirm"
     assert (await run(several)).text.startswith("paused 2 queues")
@@ -255,7 +261,7 @@ async def test_everything_is_paused_and_resumed(console: Console) -> None:
     switch = single(("GET", KEYS.pause_all_workers()), pauses.means_paused)
     assert await console.source.run(switch)
     resumed = await console.actions.run(resume)
-    assert resumed.text.startswith("resumed everything")
+    assert resumed.text.startswith(words.resumed("everything"))
     again = await console.actions.run(resume)
     assert again.text == "everything was not paused"
 
@@ -306,14 +312,14 @@ async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
     seen = await doing.preview("looking", failures.extent(KEYS))
     assert isinstance(seen, Outcome)
     outcomes.append(seen)
-    assert {outcome.text for outcome in outcomes} == {"read-only: nothing is changed"}
+    assert {outcome.text for outcome in outcomes} == {words.READ_ONLY}
     assert source.operations == []
 
 
 async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
     doing = ActionRunner(answering().run, read_only=False, trouble=lambda: "connection refused")
     outcome = await doing.run(plan_of())
-    assert outcome.text == "not now: no answer from Redis: connection refused"
+    assert outcome.text == words.NOT_NOW_REFUSED
 
 
 async def test_a_second_action_is_refused_while_one_is_under_way() -> None:

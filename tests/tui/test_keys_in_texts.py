@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import console, screen_text, until_mode, until_shown
 from tests.support.console_redis import Redis, on
 from tests.support.failed_jobs import entry, fill
@@ -96,7 +97,7 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
     app = on(redis, settings=SETTINGS)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("4")
-        await until_shown(pilot, "3 groups of 9 failed jobs")
+        await until_shown(pilot, words.groups(3, 9))
         await pilot.press("e")
         await until_shown(pilot, "f2 opens the group, f3 lists them all")
         await pilot.press("D")

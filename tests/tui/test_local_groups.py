@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from tests import words
 from tests.support.local_workers import SECRET_URL, Yard, of_folder, script
 from tests.support.waiting import eventually_async
 
@@ -115,7 +116,7 @@ async def test_a_worker_that_a_script_started_is_stopped_and_killed_like_any_oth
     assert yard.states() == ["stopping", "running"]
     yard.local.ask("kill", yard.local.all)
     await yard.until_states("ended", "ended")
-    assert [w.place.ending for w in yard.local.all] == ["ended by SIGTERM", "ended by SIGKILL"]
+    assert [w.place.ending for w in yard.local.all] == [words.ENDED_BY_TERM, "ended by SIGKILL"]
     await eventually_async(lambda: not of_folder(yard.folder))
 
 
@@ -320,7 +321,7 @@ async def test_all_finish_or_stop_at_a_word(yard: Yard) -> None:
     await yard.until_states("finishing", "finishing", "finishing")
     yard.local.stop_all(now=True)
     assert await yard.local.wait(20)
-    assert {worker.place.ending for worker in yard.local.all} == {"ended by SIGTERM"}
+    assert {worker.place.ending for worker in yard.local.all} == {words.ENDED_BY_TERM}
 
 
 async def test_those_that_ignore_the_end_of_all_are_killed(tmp_path: Path) -> None:
