@@ -48,4 +48,15 @@ STORE: Final[set[str]] = {
     "qtop.search.selection",
 }
 #: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Read", "Refusal"}
+TWICE: Final[set[str]] = {
+    "HealthPart",
+    "HealthReport",
+    "Ownership",
+    "Read",
+    "ServerInfo",
+    "Snapshot",
+    "Stray",
+    "StrayKind",
+    "Strays",
+    "WaitingClasses",
+}
