@@ -5,44 +5,27 @@ from __future__ import annotations
 from typing import Final
 
 #: Files that import what is above them, and what that is.
-BELOW: Final[dict[str, set[str]]] = {
-    "qtop.config.settings": {"qtop.local.launch"},
-}
+BELOW: Final[dict[str, set[str]]] = {}
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = [
-    {
-        "resque.worker.job_log",
-        "resque.worker.job_logging",
-    },
-]
+CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
     "qtop.app.app",
-    "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.checks",
     "qtop.commands.cli",
     "qtop.commands.connection",
     "qtop.commands.console",
     "qtop.commands.doctor",
-    "qtop.commands.edit",
     "qtop.commands.enqueue",
     "qtop.commands.export",
     "qtop.commands.find",
     "qtop.commands.fleet_checks",
-    "qtop.commands.jobs",
     "qtop.commands.lists",
     "qtop.commands.pauses",
-    "qtop.commands.prune",
     "qtop.commands.queues",
-    "qtop.commands.register",
     "qtop.commands.schedules",
     "qtop.config.settings",
-    "qtop.local.import_check",
-    "qtop.local.launch",
-    "qtop.local.supervisor",
-    "qtop.local.usage",
-    "qtop.local.workers",
     "qtop.screens.console",
     "qtop.screens.details",
     "qtop.screens.failed",
@@ -50,4 +33,16 @@ STORE: Final[set[str]] = {
     "qtop.screens.scheduled_details",
 }
 #: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
+TWICE: Final[set[str]] = {
+    "Job",
+    "HealthPart",
+    "HealthReport",
+    "Ownership",
+    "Read",
+    "ServerInfo",
+    "Snapshot",
+    "Stray",
+    "StrayKind",
+    "Strays",
+    "WaitingClasses",
+}

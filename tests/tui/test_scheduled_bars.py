@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qtop.model.job_list import Outline, Share
+from qtop.model.job_list import DueShare, Outline
 from qtop.screens import scheduled_bars
 from qtop.search.filter_language import parse
 from qtop.systems.resque.scheduled_search import (
@@ -21,14 +21,14 @@ from resque.store.schedules import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_S = NOW.timestamp()
-NONE = Share(0, 0, is_exact=True)
+NONE = DueShare(0, 0, is_exact=True)
 
 
 def text(spans: list[Span]) -> str:
     return "".join(span.text for span in spans)
 
 
-def outlook(overdue: Share, *others: Share, first_s: float | None = None) -> Outline:
+def outlook(overdue: DueShare, *others: DueShare, first_s: float | None = None) -> Outline:
     shares = (overdue, *others, *[NONE] * (4 - len(others)))
     length = sum(share.jobs for share in shares)
     return Outline(length, None, shares, None if first_s is None else NOW_S + first_s)
@@ -44,7 +44,7 @@ def schedule(ahead_s: float | None) -> ScheduleRow:
 
 
 def test_estimates_are_marked_and_what_is_unknown_is_no_zero() -> None:
-    seen = outlook(Share(2, 3, is_exact=True), Share(1000, 2500, is_exact=False))
+    seen = outlook(DueShare(2, 3, is_exact=True), DueShare(1000, 2500, is_exact=False))
     left, right = scheduled_bars.forecast(seen, None, NOW)
     assert text(left) == " due  overdue 3  5 min ~2,500  1 h 0  24 h 0  later 0 "
     assert right == []
@@ -59,8 +59,8 @@ def test_schedules_that_fire_soon_are_counted() -> None:
     assert text(right) == "1 schedule fires within 1 h "
 
 
-SOME = Share(1, 1, is_exact=True)
-MANY = Share(900, 1_800, is_exact=False)
+SOME = DueShare(1, 1, is_exact=True)
+MANY = DueShare(900, 1_800, is_exact=False)
 NOBODY = Master(None, -2)
 ALIVE = Master("web1:42", 170)
 

@@ -44,7 +44,7 @@ class Entry(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class JobPage:
     """Some jobs of a list in the order in which it is listed.
 
     Attributes:
@@ -102,7 +102,7 @@ class Walk(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class DueShare:
     """How many jobs come due within a stretch of time; an estimate unless `is_exact`."""
 
     moments: int
@@ -124,7 +124,7 @@ class Outline:
 
     length: int
     start: Hashable = None
-    shares: tuple[Share, ...] = ()
+    shares: tuple[DueShare, ...] = ()
     first_at: float | None = None
 
 
@@ -149,16 +149,16 @@ class JobList(Protocol):
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
-    ) -> Operation[Page]:
+    ) -> Operation[JobPage]:
         """The jobs that are listed from `start` on, at most `size`; None is the top of the list.
         Of jobs longer than `most_bytes` only the beginning is read. With those that the page showed
         `before`, it goes where they have moved to."""
 
-    def before(self, page: Page, size: int) -> Operation[Hashable]:
+    def before(self, page: JobPage, size: int) -> Operation[Hashable]:
         """Where the `size` jobs before a page begin. No round trip, for delayed jobs two for each
         500 due times."""
 
-    def last(self, page: Page, size: int) -> Operation[Hashable]:
+    def last(self, page: JobPage, size: int) -> Operation[Hashable]:
         """Where the last `size` jobs begin, as the list was when a page was read. Costs as
         `before`."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from qtop.actions.plan import count_of
+from qtop.actions.request import Delete, Move, Requeue
 from qtop.keymap.keymap import Where
 from qtop.model.job import Job
 from qtop.model.job_list import JobList
@@ -16,6 +17,7 @@ from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.search.failure_groups import FailureGroups, KeyMaker
+from qtop.search.selection import chosen_of
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
 from queuecore.errors import StoreError
@@ -75,21 +77,18 @@ class FailureScreen(TextScreen):
 
     def action_requeue(self) -> None:
         """Requeue this very entry."""
-        plans, name = self.app.actions.failure_plans, self._jobs.source.name
-        self.app.actions.begin(plans.requeue([self._job], name))
+        self.app.actions.request(Requeue(self._jobs.source, chosen_of([self._job])))
 
     def action_delete(self) -> None:
         """Delete this very entry."""
-        plans, name = self.app.actions.failure_plans, self._jobs.source.name
-        self.app.actions.begin(plans.delete([self._job], name))
+        self.app.actions.request(Delete(self._jobs.source, chosen_of([self._job])))
 
     def action_move(self) -> None:
         """Requeue this very entry to another queue."""
-        plans, source = self.app.actions.failure_plans, self._jobs.source
+        source = self._jobs.source
 
         def move(queue: str) -> None:
-            plan = plans.requeue([self._job], source.name, queue=queue)
-            self.app.actions.begin(plan)
+            self.app.actions.request(Move(source, chosen_of([self._job]), queue))
 
         ask_for_queue(self.app, source, "Requeue to which queue?", move)
 

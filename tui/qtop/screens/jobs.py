@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 from textual.worker import WorkType
 
-from qtop.actions.plan import Plan
+from qtop.actions.request import Delete, Move, PutBack, Request
 from qtop.keymap.keymap import Where
 from qtop.model.job import Job, JobRow, JobSource, SourceKind, job_rows
-from qtop.model.job_list import JobList, Page
+from qtop.model.job_list import JobList, JobPage
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ViewState
@@ -23,14 +23,12 @@ from qtop.screens import details, frame_texts, queue_bars
 from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
-from qtop.screens.paging import with_marks
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
 from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_waiting
-from qtop.search.selection import Selection, chosen_of
-from qtop.systems.resque.failures import choose
-from qtop.systems.resque.queues import unusable
+from qtop.search.selection import chosen_of
+from qtop.systems.resque.job_actions import RefusalCheck, nothing_refused, unusable
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
@@ -79,18 +77,17 @@ class JobScreen(TextScreen):
 
     def action_delete_jobs(self) -> None:
         """Delete this very job."""
-        actions = self.app.actions
-        actions.begin(actions.job_plans.delete(self._jobs.source, chosen_of([self._job])))
+        self.app.actions.request(Delete(self._jobs.source, chosen_of([self._job])))
 
     def action_move_jobs(self) -> None:
         """Move this very job to another queue."""
-        actions, source = self.app.actions, self._jobs.source
+        source = self._jobs.source
         chosen = chosen_of([self._job])
         ask_for_queue(
             self.app,
             source,
             "Move the job to which queue?",
-            lambda queue: actions.begin(actions.job_plans.move(source, chosen, queue)),
+            lambda queue: self.app.actions.request(Move(source, chosen, queue)),
         )
 
     def action_edit_job(self) -> None:
@@ -134,13 +131,6 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
 
 
 # What the keys on waiting jobs and on items set aside do.
-
-#: Says for an item's bytes why an action will refuse it, for its preview.
-Refusal = Callable[[bytes], "str | None"]
-
-
-def _none(raw: bytes) -> str | None:
-    return None
 
 
 class JobActions(RowsScreen):
@@ -187,12 +177,11 @@ class JobActions(RowsScreen):
 
     def action_delete_jobs(self) -> None:
         """Delete the chosen jobs, these very ones."""
-        self._act(lambda chosen: self.app.actions.job_plans.delete(self.source, chosen))
+        self._act(Delete)
 
     def action_put_back(self) -> None:
         """Put the chosen items back onto their queue, these very ones."""
-        plans = self.app.actions.job_plans
-        self._act(lambda chosen: plans.put_back(self.source, chosen), unusable)
+        self._act(PutBack, unusable)
 
     def action_move_jobs(self) -> None:
         """Move the chosen jobs, these very ones, to another queue."""
@@ -202,10 +191,7 @@ class JobActions(RowsScreen):
         chosen = chosen_of(jobs)
         self._ask_where(
             f"Move {_jobs(len(jobs))} to which queue?",
-            lambda queue: self.app.actions.begin(
-                with_marks(self.app.actions.job_plans.move(self.source, chosen, queue), self.table),
-                self.table,
-            ),
+            lambda queue: self.app.actions.request(Move(self.source, chosen, queue), self.table),
         )
 
     def action_edit_job(self) -> None:
@@ -219,10 +205,9 @@ class JobActions(RowsScreen):
         work = export(self.app, self.jobs, self.chosen_jobs(), self.new_search())
         self.run_worker(work, group="export")
 
-    def _act(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
+    def _act(self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused) -> None:
         if jobs := self.chosen_jobs():
-            made = plan(chosen_of(jobs, refusal))
-            self.app.actions.begin(with_marks(made, self.table), self.table)
+            self.app.actions.request(make(self.source, chosen_of(jobs, refusal)), self.table)
 
     # All that match
 
@@ -238,47 +223,27 @@ class JobActions(RowsScreen):
 
     def action_delete_matching(self) -> None:
         """Delete all that match."""
-        plans, where = self.app.actions.job_plans, self.filter.text
-        self._act_on_all(lambda chosen: plans.delete(self.source, chosen, where, asks=True))
+        self._act_on_all(Delete)
 
     def action_put_back_matching(self) -> None:
         """Put all that match back onto their queue."""
-        plans, where = self.app.actions.job_plans, self.filter.text
-        self._act_on_all(
-            lambda chosen: plans.put_back(self.source, chosen, where, asks=True), unusable
-        )
+        self._act_on_all(PutBack, unusable)
 
     def action_move_matching(self) -> None:
         """Move all that match to another queue."""
-        plans, where = self.app.actions.job_plans, self.filter.text
-
-        def move(queue: str) -> None:
-            self._act_on_all(
-                lambda chosen: plans.move(self.source, chosen, queue, where, asks=True)
-            )
-
         every = "all" if self.filter.is_empty else "all that match"
-        self._ask_where(f"Move {every} to which queue?", move)
+        self._ask_where(
+            f"Move {every} to which queue?", lambda queue: self._act_on_all(partial(Move, to=queue))
+        )
 
     def _ask_where(self, title: str, move: Callable[[str], None]) -> None:
         ask_for_queue(self.app, self.source, title, move)
 
-    def _act_on_all(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
-        app, search = self.app, self.new_search()
-
-        async def look(tell: Callable[[int, int], None]) -> Selection:
-            return await choose(app.read, app.keys, search, tell, refusal=refusal)
-
-        def planned(chosen: Selection) -> Plan | str:
-            if not chosen.marks:
-                return "nothing matches (any more)"
-            made = plan(chosen)
-            if not search.too_large:
-                return made
-            left = f"Left alone: {search.too_large:,} too large to look into."
-            return replace(made, details=(*made.details, left))
-
-        app.actions.begin_after_search("looking for all that match", look, planned, self.table)
+    def _act_on_all(
+        self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused
+    ) -> None:
+        make = partial(make, self.source, filter=self.filter.text, is_found=True)
+        self.app.actions.request_found(self.new_search(), make, self.table, refusal=refusal)
 
 
 def _jobs(number: int) -> str:
@@ -306,7 +271,7 @@ class JobsScreen(JobActions):
         super().__init__(queue)
         self._start: Hashable = None
         self._lands_last: bool | None = None
-        self._page: Page | None = None
+        self._page: JobPage | None = None
         self._is_unread = False
         self._matches: Matches | None = None
         self._counting: Matches | None = None

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from qtop.actions.plan import Plan
-from qtop.model.job_list import JobList, Page
+from qtop.model.job_list import JobList, JobPage
 from qtop.search.filter_language import Filter
 from qtop.systems.resque.scheduled_search import PAGE, DelayedSearch
 from qtop.text.safe import safe
@@ -51,11 +51,11 @@ class Pager:
         self._screen = screen
         self._jobs = jobs
         self._load = load
-        self._page: Page | None = None
+        self._page: JobPage | None = None
         self._lands_last: bool | None = None
         self.start: Hashable = None
 
-    def landed(self, table: Table[Any], page: Page) -> None:
+    def landed(self, table: Table[Any], page: JobPage) -> None:
         """A page is shown: put the cursor where the key that asked for it leads."""
         self._page = page
         if page.start == self.start and self._lands_last is not None:

@@ -11,11 +11,13 @@ from textual.app import SuspendNotSupported
 from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
+from qtop.actions.request import Edit, Replace, Request
 from qtop.model.job import Job
 from qtop.model.job_list import JobList
 from qtop.monitor.state import UiPolicy
 from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
+from qtop.search.selection import chosen_of
 from qtop.systems.resque.payloads import (
     BadPayload,
     changed,
@@ -164,8 +166,7 @@ async def edit_and_requeue(
     )
     after = await edited(app, before, title, consequence, "Requeue")
     if after is not None:
-        plan = app.actions.failure_plans.edit(job, queue, after, jobs.source.name)
-        app.actions.begin(plan, table)
+        app.actions.request(Edit(jobs.source, chosen_of([job]), payload=after), table)
 
 
 async def whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
@@ -261,5 +262,7 @@ async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | No
     undo = app.state.policy.sign("undo")
     after = await edited(app, raw, title, f"{consequence} {undo} takes it back.", verb)
     if after is not None:
-        plan = app.actions.job_plans.edit(source, job.place or 0, raw, after)
-        app.actions.begin(plan, table)
+        request: Request = Replace(source, job.place or 0, raw, after)
+        if source.kind != "queue":
+            request = Edit(source, chosen_of([whole]), payload=after)
+        app.actions.request(request, table)

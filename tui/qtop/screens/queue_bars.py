@@ -10,7 +10,7 @@ from typing import Final
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.model.job import JobSource
-from qtop.model.job_list import Page
+from qtop.model.job_list import JobPage
 from qtop.monitor import row_text
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.search.follower import Follower
@@ -23,7 +23,7 @@ _HOSTS_SHOWN: Final = 3
 
 
 def window(
-    source: JobSource, page: Page | None, rows: int, *, is_unread: bool = False
+    source: JobSource, page: JobPage | None, rows: int, *, is_unread: bool = False
 ) -> list[Span]:
     """Which of the jobs are listed; without a page they are being read, or could not be
     (`is_unread`)."""

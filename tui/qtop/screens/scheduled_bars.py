@@ -9,7 +9,7 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
-from qtop.model.job_list import Outline, Page, Share
+from qtop.model.job_list import DueShare, JobPage, Outline
 from qtop.systems.resque.scheduled_search import (
     MOST_LISTED,
     DelayedSearch,
@@ -39,7 +39,7 @@ def parts(current: str) -> list[Span]:
     return spans
 
 
-def page(shown: Page | None) -> list[Span]:
+def page(shown: JobPage | None) -> list[Span]:
     """Which moments the listed jobs are of."""
     if shown is None or not shown.length:
         return []
@@ -69,7 +69,7 @@ def search(
     return [Span(f"{number(run.matches)} of {seen}{more} ", "dim", 70)]
 
 
-def share(of: Share) -> str:
+def share(of: DueShare) -> str:
     """A number of jobs; an estimate begins with `~`."""
     return number(of.jobs) if of.is_exact else f"~{number(of.jobs)}"
 
@@ -106,7 +106,7 @@ def scheduler(seen: ScheduledPage | None, now_s: float, has_schedules: bool) -> 
     if ahead is not None and ahead.first_at is not None:
         late_s = now_s - ahead.first_at
     jobs = "" if overdue is None else share(overdue)
-    noun = "job is" if overdue == Share(1, 1, is_exact=True) else "jobs are"
+    noun = "job is" if overdue == DueShare(1, 1, is_exact=True) else "jobs are"
     if seen.master is None or seen.master.owner is None:
         if overdue is not None and overdue.jobs:
             return [Span(f" ⚠ no scheduler runs: {jobs} {noun} overdue", "bad")]

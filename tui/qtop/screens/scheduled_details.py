@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final
 
+from qtop.actions.request import DeleteDelayed, DeleteSchedules, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
 from qtop.model.job import Job
 from qtop.model.job_list import JobList
@@ -64,13 +65,11 @@ class DelayedJobScreen(TextScreen):
 
     def action_run_now(self) -> None:
         """Run this very job now."""
-        actions = self.app.actions
-        actions.begin(actions.delayed_plans.run_now(chosen([self._job])))
+        self.app.actions.request(RunNow(chosen([self._job])))
 
     def action_drop(self) -> None:
         """Delete this very job."""
-        actions = self.app.actions
-        actions.begin(actions.delayed_plans.delete(chosen([self._job])))
+        self.app.actions.request(DeleteDelayed(chosen([self._job])))
 
     def action_reschedule(self) -> None:
         """Ask until when to delay this very job instead."""
@@ -117,8 +116,8 @@ class ScheduleScreen(TextScreen):
 
     def action_run_now(self) -> None:
         """Queue the schedule's job now."""
-        self.app.actions.begin(self.app.actions.delayed_plans.run_schedules([self._row]))
+        self.app.actions.request(RunSchedules((self._row,)))
 
     def action_drop(self) -> None:
         """Delete the schedule."""
-        self.app.actions.begin(self.app.actions.delayed_plans.delete_schedules([self._row]))
+        self.app.actions.request(DeleteSchedules((self._row,)))

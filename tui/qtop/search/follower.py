@@ -101,7 +101,7 @@ _LEAST_REST_S: Final = 1.0
 _REST: Final = 4.0
 
 
-class Followed(Protocol):
+class FollowedList(Protocol):
     """What a follower asks of a list."""
 
     def extent(self) -> Operation[Extent]:
@@ -125,7 +125,7 @@ class Follower:
 
     def __init__(
         self,
-        jobs: Followed,
+        jobs: FollowedList,
         begin: Callable[[], Visit],
         finish: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from qtop.model.job import Job
-from qtop.model.job_list import Entry, JobList, Outline, Page, Walk
+from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
 from qtop.search.fields import Subject, of_job
 from qtop.search.filter_language import Filter
 from qtop.text.format import job_class
@@ -73,7 +73,7 @@ def scan(
     size = min(most, _FIRST_ITEMS)
     done = 0
     while done < length:
-        seen: Page = yield from steps(jobs.page(start, min(size, length - done)), (done, length))
+        seen: JobPage = yield from steps(jobs.page(start, min(size, length - done)), (done, length))
         for job in seen.jobs:
             is_cut = job.item.is_cut
             if is_cut and (whole or _is_looked_into(job, wanted)):
@@ -130,7 +130,7 @@ def _at(step: Exchange[T], progress: tuple[int, int] | None) -> Exchange[T]:
     return step if progress is None else replace(step, progress=progress)
 
 
-def _size(seen: Page, most: int) -> int:
+def _size(seen: JobPage, most: int) -> int:
     """How many items to read next: about as many bytes each time, whatever their size."""
     size = sum(len(job.item.raw) for job in seen.jobs)
     each_bytes = max(1, size // max(1, len(seen.jobs)))
@@ -152,7 +152,8 @@ _OTHERS: Final = "(others)"
 @dataclass(slots=True)
 class Selection:
     """What would be touched. `refusals` counts reasons why some cannot be; `spared` those that
-    match and are left out. Bounded: 28 bytes an item."""
+    match and are left out; `too_large` those that the filter did not look into. Bounded: 28 bytes
+    an item."""
 
     marks: JobRefs = field(default_factory=JobRefs)
     classes: Counter[str] = field(default_factory=Counter)
@@ -160,6 +161,7 @@ class Selection:
     refusals: Counter[str] = field(default_factory=Counter)
     retried: int = 0
     spared: int = 0
+    too_large: int = 0
     oldest: datetime | None = None
     newest: datetime | None = None
 

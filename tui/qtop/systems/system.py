@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.request import Request
 from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
-from queuecore.exchange import Operation
+from queuecore.exchange import Operation, Steps
 
 T = TypeVar("T")
 
@@ -78,6 +80,14 @@ class System(Protocol):
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
         round trip."""
+
+    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
+        """Say what a request would do, in the operator's name, or why it cannot be done. Reads
+        only. Raises StoreError."""
+
+    def carry_out(self, plan: Plan) -> Steps[Outcome]:
+        """Do what a plan says, and return the numbers. Raises StoreError for a single step that
+        failed; the outcome tells what was stopped between steps."""
 
     def guarded(self, work: Work[T], /) -> Work[T]:
         """The same work, which ends with an error before it changes what is not this system's."""

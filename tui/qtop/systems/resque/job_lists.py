@@ -9,12 +9,12 @@ from qtop.model.job import Job, JobSource
 from qtop.model.job_list import (
     LISTED_BYTES,
     Ask,
+    DueShare,
     Entry,
     GroupFacts,
     JobList,
+    JobPage,
     Outline,
-    Page,
-    Share,
 )
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.list_walk import ListWalk
@@ -106,22 +106,22 @@ class ResqueList:
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
-    ) -> Operation[Page]:
+    ) -> Operation[JobPage]:
         """As a `JobList`. One round trip, a second one where jobs have left at the front of the
         list; O(size)."""
         if self._newest_first:
             return self._newest(_place(start) or None, size, most_bytes)
         return self._from_front(_place(start), size, most_bytes, before)
 
-    def _newest(self, end: int | None, size: int, most_bytes: int) -> Exchange[Page]:
+    def _newest(self, end: int | None, size: int, most_bytes: int) -> Exchange[JobPage]:
         first, last = (-size, -1) if end is None else (max(0, end - size), end - 1)
 
-        def parse(seen: Window) -> Page:
+        def parse(seen: Window) -> JobPage:
             length, many = seen.length, len(seen.items)
             begin = length - many if end is None else first
             jobs = [self.job_of(item, begin + at) for at, item in enumerate(seen.items)]
             newest = length - begin - many + 1
-            return Page(
+            return JobPage(
                 *(tuple(reversed(jobs)), end, begin or None),
                 *(max(1, newest), max(1, newest) + many - 1, length),
             )
@@ -130,7 +130,7 @@ class ResqueList:
 
     def _from_front(
         self, start: int, size: int, most_bytes: int, before: Sequence[Job]
-    ) -> Steps[Page]:
+    ) -> Steps[JobPage]:
         seen: Window = yield self._window(start, size, most_bytes)
         if start and before and seen.items:
             # Jobs have left at the front: the page goes with those that it showed.
@@ -146,12 +146,12 @@ class ResqueList:
         jobs = tuple(self.job_of(item, start + at) for at, item in enumerate(seen.items))
         end = start + len(jobs)
         after = end if jobs and end < seen.length else None
-        return Page(jobs, start or None, after, start + 1, end, seen.length, is_gone)
+        return JobPage(jobs, start or None, after, start + 1, end, seen.length, is_gone)
 
     def _window(self, start: int, size: int, most_bytes: int) -> Exchange[Window]:
         return windows.window(self._key, start, start + size - 1, max_bytes=most_bytes)
 
-    def before(self, page: Page, size: int) -> Exchange[Hashable]:
+    def before(self, page: JobPage, size: int) -> Exchange[Hashable]:
         """As a `JobList`. No round trip."""
         start = _place(page.start)
         if self._newest_first:
@@ -159,7 +159,7 @@ class ResqueList:
             return _known(at if start and at < page.length else None)
         return _known(max(0, start - size) or None)
 
-    def last(self, page: Page, size: int) -> Exchange[Hashable]:
+    def last(self, page: JobPage, size: int) -> Exchange[Hashable]:
         """As a `JobList`. No round trip."""
         is_one = page.length <= size
         if self._newest_first:
@@ -260,7 +260,7 @@ class DelayedList:
     def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Steps[Outline]:
         """As a `JobList`. Two round trips."""
         found: Outlook = yield from outlook(self._keys, now_s, ahead_s)
-        shares = tuple(Share(each.moments, each.jobs, each.is_exact) for each in found.shares)
+        shares = tuple(DueShare(each.moments, each.jobs, each.is_exact) for each in found.shares)
         return Outline(found.total.jobs, None, shares, found.first_at)
 
     def extent(self) -> Exchange[Extent]:
@@ -274,19 +274,19 @@ class DelayedList:
         *,
         most_bytes: int = LISTED_BYTES,
         before: Sequence[Job] = (),
-    ) -> Steps[Page]:
+    ) -> Steps[JobPage]:
         """As a `JobList`. Costs as `delayed_windows.page`."""
         seen: delayed_windows.Page = yield from delayed_windows.page(
             self._keys, _position(start), size, max_bytes=most_bytes
         )
         jobs = tuple(map(delayed_job, seen.jobs))
-        return Page(jobs, start, seen.after, seen.first, seen.last, seen.moments)
+        return JobPage(jobs, start, seen.after, seen.first, seen.last, seen.moments)
 
-    def before(self, page: Page, size: int) -> Steps[Hashable]:
+    def before(self, page: JobPage, size: int) -> Steps[Hashable]:
         """As a `JobList`."""
         return self._before(_position(page.start), size)
 
-    def last(self, page: Page, size: int) -> Steps[Hashable]:
+    def last(self, page: JobPage, size: int) -> Steps[Hashable]:
         """As a `JobList`."""
         return self._before(Position(page.length), size)
 

@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Any, Final, Literal, TypeVar
 
 from qtop.model.job import Job
-from qtop.model.job_list import Entry, JobList, Outline, Page, Walk
+from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
 from qtop.search.fields import Subject, of_job
 from qtop.search.filter_language import Filter, term
 from qtop.search.selection import steps, through
@@ -321,7 +321,7 @@ class ScheduledPage:
     """What one look gave; None is what could not be read, `problems` say why, by what it is in
     words."""
 
-    page: Page | None
+    page: JobPage | None
     outline: Outline | None
     looked: Looked | None
     master: Master | None
@@ -336,7 +336,7 @@ def insights(
     server's clock (epoch), `prefix` that of the schedulers' lock. Five round trips, three more for
     a page."""
     problems: dict[str, str] = {}
-    page: Page | None = None
+    page: JobPage | None = None
     if paged is not None:
         look = jobs.page(*paged, PAGE, most_bytes=_LISTED_BYTES)
         page = yield from _attempt(steps(look), "delayed jobs", problems)
