@@ -7,7 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.sample_data import NOW, SYSTEM, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    at_moment,
+    failure,
+    fleet,
+    queue,
+    snapshot,
+    survey,
+    worker,
+)
 
 from qtop.config.limits import Thresholds
 from qtop.model import health
@@ -41,7 +51,7 @@ def judged(
     for number, look in enumerate(looks):
         at_mono = number * every_s
         now = NOW + timedelta(seconds=at_mono)
-        fleet_rows = history.add(replace(look, server_time=now), at_mono)
+        fleet_rows = history.add(at_moment(look, now), at_mono)
         incidents = judge.judge(fleet_rows, at_mono, survey=found, rtt_ms=rtt_ms)
     return incidents
 
