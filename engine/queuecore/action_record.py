@@ -7,8 +7,9 @@ application's own, through `Resque`) leave nothing, as in Ruby.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 
-from queuecore.exchange import Arg
+from queuecore.exchange import Arg, Call, Exchange, Reply, Script, T, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.values import value
 
@@ -77,15 +78,32 @@ def _bytes(text: str) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
-def trail_keys(keys: QueueKeys, trail: ActionRecord | None) -> list[bytes]:
-    """The first three keys of a script that includes `trail.inc.lua`."""
+def recorded(
+    script: Script,
+    keys: QueueKeys,
+    trail: ActionRecord | None,
+    touched: Sequence[bytes],
+    args: Sequence[Arg],
+    parse: Callable[[Reply], T],
+) -> Exchange[T]:
+    """The round trip of a script that includes `trail.inc.lua`: an action on the keys `touched`,
+    and its record, in one step. `parse` gets the reply."""
+    call = recorded_call(script, keys, trail, touched, args)
+    return single(call, parse, writes=True)
+
+
+def recorded_call(
+    script: Script,
+    keys: QueueKeys,
+    trail: ActionRecord | None,
+    touched: Sequence[bytes],
+    args: Sequence[Arg],
+) -> Call:
+    """As `recorded`: the command alone."""
     operation = trail.id if trail is not None else ""
-    return [keys.audit(), keys.undo(operation), keys.undo_items(operation)]
-
-
-def trail_args(trail: ActionRecord | None) -> list[Arg]:
-    """The first arguments of a script that includes `trail.inc.lua`."""
-    if trail is None:
-        return [0, 0, 0]
-    fields = trail.fields()
-    return [trail.undo_s, AUDIT_ENTRIES, len(fields), *fields]
+    record_keys = keys.audit(), keys.undo(operation), keys.undo_items(operation)
+    record_args: list[Arg] = [0, 0, 0]
+    if trail is not None:
+        fields = trail.fields()
+        record_args = [trail.undo_s, AUDIT_ENTRIES, len(fields), *fields]
+    return script.call([*record_keys, *touched], [*record_args, *args])

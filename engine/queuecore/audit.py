@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from queuecore.action_record import ActionRecord, Actor, trail_args, trail_keys
-from queuecore.exchange import Exchange, Reply, Steps, load_script, single
+from queuecore.action_record import ActionRecord, Actor, recorded
+from queuecore.exchange import Exchange, Reply, Steps, load_script
 from queuecore.keys import QueueKeys, name_text
 
 _NOTE = load_script("note")
@@ -55,8 +55,7 @@ def newest(keys: QueueKeys, limit: int) -> Steps[list[AuditEntry]]:
 def note(keys: QueueKeys, trail: ActionRecord, done: int) -> Exchange[int]:
     """Put an action on record that happened outside of Redis and cannot be undone there, such as
     starting workers; nothing where `done` is 0. One round trip, O(1)."""
-    call = _NOTE.call(trail_keys(keys, trail), [*trail_args(trail), done])
-    return single(call, int, writes=True)
+    return recorded(_NOTE, keys, trail, (), [done], int)
 
 
 def listed(reply: Reply) -> list[AuditEntry]:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar, overload
 
 from queuecore import windows
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.errors import StoreError
-from queuecore.exchange import Arg, Exchange, Steps, load_script, single
+from queuecore.exchange import Arg, Exchange, Steps, load_script
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.windows import Item
 
@@ -359,13 +359,13 @@ def _taking(
     names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
     # What has left its place since it was read is looked for no longer than all of this takes.
     looks = len(part) + int(_SCRIPT_S / max(1e-6, *(_reach_s(taking, length) for taking in part)))
-    args: list[Arg] = [*trail_args(trail), BLANK, _REACH, looks, len(part)]
+    args: list[Arg] = [BLANK, _REACH, looks, len(part)]
     for taking in part:
         target = 0 if taking.queue is None else names.index(taking.queue) + 1
         args += [taking.place, taking.raw, target, taking.payload]
     args += [name_bytes(name) for name in names]
-    script_keys = [*trail_keys(keys, trail), key, keys.queues(), *map(keys.queue, names)]
-    return single(_TAKE.call(script_keys, args), lambda reply: tuple(reply), writes=True)
+    touched = [key, keys.queues(), *map(keys.queue, names)]
+    return recorded(_TAKE, keys, trail, touched, args, lambda reply: tuple(reply))
 
 
 #: What one script puts back at most.
@@ -388,11 +388,9 @@ def load(
     """
     # A flag besides the name: a queue's name may be empty.
     registration = (0, "") if queue is None else (1, name_bytes(queue))
-    touched = [*trail_keys(keys, trail), key, keys.queues()]
     done = 0
     for part in parts(items, _LOAD_ITEMS, len, _LOAD_BYTES):
-        call = _LOAD.call(touched, [*trail_args(trail), *registration, *part])
-        yield single(call, int, writes=True)
+        yield recorded(_LOAD, keys, trail, [key, keys.queues()], [*registration, *part], int)
         done += len(part)
     return done
 

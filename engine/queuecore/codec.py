@@ -14,10 +14,7 @@ from datetime import datetime
 from json.encoder import py_encode_basestring
 
 from queuecore.errors import EncodeError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from queuecore.values import Any
 
 #: How a value is decoded; strict=False because other implementations write raw tabs in strings.
 _DECODER = json.JSONDecoder(strict=False)

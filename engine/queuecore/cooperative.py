@@ -5,16 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TypeVar
+from queuecore.values import TypeVar
 
-    T = TypeVar("T")
+T = TypeVar("T")
 
-    #: Work that pauses at each `yield`, a few milliseconds apart, and returns a T.
-    Slices = Generator[None, None, T]
-else:
-    Slices = Generator
+#: Work that pauses at each `yield`, a few milliseconds apart, and returns a T.
+Slices = Generator[None, None, T]
 
 
 def at_once(work: Slices[T]) -> T:

@@ -8,7 +8,8 @@ round trips is a generator of exchanges (`Steps`), which any runner can drive, w
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import islice
 
 from queuecore import times
 from queuecore.address import Address
@@ -26,17 +27,10 @@ from queuecore.errors import (
     TooManyClients,
     WrongType,
 )
-from queuecore.values import Generic, replace, value
+from queuecore.values import TYPE_CHECKING, Any, Generic, TypeVar, replace, value
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, TypeVar
-
-    T = TypeVar("T")
-    S = TypeVar("S")
-else:
-    Any, T, S = object, None, None
-
+T = TypeVar("T")
+S = TypeVar("S")
 
 Arg = bytes | str | int
 #: What Redis answers: bytes, integers, None, lists of them, or an ErrorReply.
@@ -64,6 +58,18 @@ class Script:
     def call(self, keys: Sequence[bytes], args: Sequence[Arg] = ()) -> Call:
         """The command that runs this script on `keys` with `args`."""
         return Call(self, tuple(keys), tuple(args))
+
+    def read(
+        self, keys: Sequence[bytes], args: Sequence[Arg], parse: Callable[[Reply], T]
+    ) -> Exchange[T]:
+        """The round trip that runs this script alone; `parse` gets its reply."""
+        return single(self.call(keys, args), parse)
+
+    def write(
+        self, keys: Sequence[bytes], args: Sequence[Arg], parse: Callable[[Reply], T]
+    ) -> Exchange[T]:
+        """As `read`, of a script that changes data."""
+        return single(self.call(keys, args), parse, writes=True)
 
 
 _INCLUDE = b"-- include "
@@ -163,21 +169,39 @@ class Exchange(Generic[T]):
         return self.parse(replies)
 
 
-def together(beside: Exchange[S], main: Exchange[T]) -> Exchange[T]:
-    """Two in one round trip, the first of which is tolerant. Its result is dropped; what the second
-    makes of its replies, an error too, is that of both."""
-    number = len(beside.commands)
+def together(parts: Sequence[Exchange[Any]], needed: int) -> Exchange[list[Any]]:
+    """Several exchanges in one round trip, of which only that at place `needed` must succeed: its
+    error is raised. Gives the results of all; one that is refused has its error as its result, one
+    that is tolerant reads its errors itself."""
 
-    def parse(replies: list[Reply]) -> T:
-        rest = replies[number:]
-        for each in rest:
-            if isinstance(each, StoreError) and not main.tolerant:
-                raise each
-        beside.parse(replies[:number])
-        return main.parse(rest)
+    def parse(replies: list[Reply]) -> list[Any]:
+        rest = iter(replies)
+        groups = [list(islice(rest, len(part.commands))) for part in parts]
+        problems = [
+            None if part.tolerant else first_error(group)
+            for part, group in zip(parts, groups, strict=True)
+        ]
+        if (problem := problems[needed]) is not None:
+            raise problem
+        return [
+            part.parse(group) if problem is None else problem
+            for part, group, problem in zip(parts, groups, problems, strict=True)
+        ]
 
-    writes = beside.writes or main.writes
-    return Exchange((*beside.commands, *main.commands), parse, writes, tolerant=True)
+    commands = tuple(command for part in parts for command in part.commands)
+    return Exchange(commands, parse, any(part.writes for part in parts), tolerant=True)
+
+
+def first_error(replies: Iterable[Reply]) -> StoreError | None:
+    """The first error among the replies of a tolerant exchange."""
+    return next((each for each in replies if isinstance(each, StoreError)), None)
+
+
+def raise_all_but(allowed: type[StoreError], replies: Iterable[Reply]) -> None:
+    """Raise the first error among the replies of a tolerant exchange that is not `allowed`."""
+    for each in replies:
+        if isinstance(each, StoreError) and not isinstance(each, allowed):
+            raise each
 
 
 def single(command: Command, parse: Callable[[Reply], T], *, writes: bool = False) -> Exchange[T]:

@@ -6,11 +6,7 @@ Names (of queues, of workers) are text. Those read from Redis were decoded with
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
-else:
-    Protocol = object
+from queuecore.values import Protocol
 
 
 def name_bytes(name: str) -> bytes:

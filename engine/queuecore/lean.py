@@ -39,12 +39,9 @@ from queuecore.exchange import (
     refusal,
     single,
 )
+from queuecore.values import Any, TypeVar
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, TypeVar
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 _detach = socket.SocketType.detach
 _READ_BYTES = 65_536

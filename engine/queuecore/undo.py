@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import BLANK
 from queuecore.digests import sha1_hex
-from queuecore.exchange import Exchange, Reply, Steps, load_script, single
+from queuecore.exchange import Exchange, Reply, Steps, load_script
 from queuecore.keys import QueueKeys, name_text
 
 _UNDO = load_script("undo")
@@ -122,11 +122,9 @@ def _take_back(
     count = _LIST_PARTS if facts.shape == "list" else len(facts.parts)
     registration = (0, "") if facts.queue is None else (1, facts.queue)
     memory = keys.undo_items(operation)
-    return single(
-        _UNDO.call(
-            [*trail_keys(keys, trail), hash_key, memory, facts.source, keys.queues(), *touched],
-            [*trail_args(trail), facts.shape, BLANK, count, *registration, *prints],
-        ),
-        lambda reply: (reply[0], reply[1], reply[2]),
-        writes=True,
+    return recorded(
+        *(_UNDO, keys, trail),
+        [hash_key, memory, facts.source, keys.queues(), *touched],
+        [facts.shape, BLANK, count, *registration, *prints],
+        tuple,
     )

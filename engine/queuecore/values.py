@@ -9,14 +9,21 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar, dataclass_transform
+    from typing import Any as Any
+    from typing import ClassVar as ClassVar
     from typing import Generic as Generic
-
-    V = TypeVar("V")
+    from typing import Literal as Literal
+    from typing import NoReturn as NoReturn
+    from typing import ParamSpec as ParamSpec
+    from typing import Protocol as Protocol
+    from typing import Self as Self
+    from typing import TextIO as TextIO
+    from typing import TypeVar as TypeVar
+    from typing import dataclass_transform
 else:
 
     class Generic:
-        """A base to be subscribed with types, which nobody looks at in the running program."""
+        """Stands for the names of `typing`, which only a type checker looks at."""
 
         __slots__ = ()
 
@@ -24,9 +31,20 @@ else:
             """The class as it is."""
             return cls
 
+    Any = NoReturn = Self = TextIO = object
+    Literal = Protocol = ClassVar = Generic
+
+    def TypeVar(name):
+        """No type."""
+
+    ParamSpec = TypeVar
+
     def dataclass_transform(**_):
         """As in `typing`."""
         return lambda decorator: decorator
+
+
+V = TypeVar("V")
 
 
 @dataclass_transform(frozen_default=True)

@@ -1,13 +1,13 @@
-"""Stretches of lists, read without carrying huge items over the wire."""
+"""Long lists and large databases, read a bounded part at a time, huge items cut."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
-from queuecore.exchange import Exchange, load_script, single
+from queuecore.action_record import ActionRecord, recorded
+from queuecore.exchange import Exchange, Reply, Steps, load_script, single
 from queuecore.keys import QueueKeys, name_bytes
 from queuecore.values import value as value_class
 
@@ -17,6 +17,13 @@ _CLEAR_TO = load_script("clear_to")
 
 #: How far a list may have shrunk at its head between a preview and the clear.
 _CLEAR_REACH = 10_000
+#: Keys looked at in one round trip, and round trips at most, in a search through a database.
+_SCAN_KEYS = 1000
+_SCAN_PAGES = 200
+
+
+#: An item as scripts return it: whole, or its beginning, its size and its SHA-1.
+RawItem = bytes | list[bytes | int]
 
 
 @value_class
@@ -58,7 +65,7 @@ class Stretch:
     however many there are; `length` is that of the whole list."""
 
     length: int
-    replies: Sequence[bytes | list[bytes | int]]
+    replies: Sequence[RawItem]
 
     def item(self, offset: int) -> Item:
         """One of the items. O(its bytes)."""
@@ -74,7 +81,7 @@ def stretch(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[St
         assert isinstance(items, list)  # noqa: S101
         return Stretch(length, items)
 
-    return single(_WINDOW.call([key], [first, last, max_bytes]), parse)
+    return _WINDOW.read([key], [first, last, max_bytes], parse)
 
 
 def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Window]:
@@ -83,8 +90,8 @@ def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Win
     return seen.then(lambda found: Window(found.length, tuple(map(read_item, found.replies))))
 
 
-def read_item(reply: bytes | list[bytes | int]) -> Item:
-    """An item as scripts return it: whole, or its beginning, size and SHA-1."""
+def read_item(reply: RawItem) -> Item:
+    """An item, from what a script returned."""
     if isinstance(reply, bytes):
         return whole(reply)
     beginning, size, sha = reply
@@ -95,7 +102,7 @@ def find(key: bytes, sha: str, place: int, *, reach: int = 200) -> Exchange[byte
     """The whole bytes of an item seen at `place` (from the head, or, negative, from the end),
     wherever it is now within `reach` places. None when it is not there. One round trip, O(bytes
     looked at)."""
-    return single(_FIND.call([key], [sha, place, reach]), lambda reply: reply)
+    return _FIND.read([key], [sha, place, reach], lambda reply: reply)
 
 
 def append(key: bytes, *items: bytes) -> Exchange[int]:
@@ -140,11 +147,51 @@ def clear_to(
         return Exchange((), lambda _: 0)
     # A flag besides the name: a queue's name may be empty.
     removal = (0, "") if remove_queue is None else (1, name_bytes(remove_queue))
-    return single(
-        _CLEAR_TO.call(
-            [*trail_keys(keys, trail), key, keys.queues()],
-            [*trail_args(trail), seen.last, seen.length, _CLEAR_REACH, *removal],
-        ),
-        lambda reply: None if reply < 0 else int(reply),
-        writes=True,
+    args = [seen.last, seen.length, _CLEAR_REACH, *removal]
+    touched = [key, keys.queues()]
+    return recorded(
+        _CLEAR_TO, keys, trail, touched, args, lambda reply: None if reply < 0 else int(reply)
     )
+
+
+def pattern_of(beginning: bytes) -> bytes:
+    """The pattern of the keys that begin like this, whatever characters it has."""
+    escaped = (b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in beginning)
+    return b"".join(escaped) + b"*"
+
+
+def scan_keys(pattern: bytes, visit: Callable[[Sequence[bytes]], Steps[None]]) -> Steps[bool]:
+    """Go through the keys of the database that match a pattern: `visit` gets a page of them at a
+    time (a key may come twice), and its steps are carried out before the next page is read.
+    Returns whether all keys were looked at: at most 200,000 are. A round trip for each 1,000 keys
+    of the database, and those of `visit`."""
+    cursor: bytes | int = 0
+    for _ in range(_SCAN_PAGES):
+        command = ("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_KEYS)
+        cursor, page = yield single(command, tuple)
+        yield from visit(page)
+        if int(cursor) == 0:
+            break
+    return int(cursor) == 0
+
+
+def find_keys(pattern: bytes, is_wanted: Callable[[bytes], bool]) -> Steps[tuple[set[bytes], bool]]:
+    """The keys of the database that match a pattern and are wanted, and whether all keys were
+    looked at. Costs as `scan_keys`."""
+    found: set[bytes] = set()
+
+    def visit(page: Sequence[bytes]) -> Steps[None]:
+        found.update(filter(is_wanted, page))
+        yield from ()
+
+    is_complete = yield from scan_keys(pattern, visit)
+    return found, is_complete
+
+
+def size_bytes(key: bytes) -> Exchange[int | None]:
+    """About how much memory a list takes; None when the server does not tell. One round trip."""
+
+    def parse(replies: list[Reply]) -> int | None:
+        return replies[0] if isinstance(replies[0], int) else None
+
+    return Exchange((("MEMORY", "USAGE", key, "SAMPLES", 50),), parse, tolerant=True)

@@ -11,13 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
+from queuecore.values import Any
 from resque.errors import NeverRan
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-else:
-    Any = object
 
 Hook = Callable[..., Any]
 

@@ -11,18 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FunctionType
 
-from queuecore.values import Generic, value
+from queuecore.values import Any, ClassVar, Generic, ParamSpec, TypeVar, value
 from resque import hooks
 from resque.errors import ResqueError, UnknownJob
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, ClassVar, ParamSpec, TypeVar
-
-    P = ParamSpec("P")
-    R = TypeVar("R")
-else:
-    Any, P, R = object, None, None
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @value

@@ -51,6 +51,12 @@ class Keys:
         """String: when the worker started."""
         return self._key(f"worker:{worker_id}:started")
 
+    def of_worker(self, worker_id: str) -> tuple[bytes, bytes, bytes, bytes]:
+        """What is kept of one worker: its record, its start, how many jobs it processed, how many
+        of them failed."""
+        counts = self.worker_stat("processed", worker_id), self.worker_stat("failed", worker_id)
+        return self.worker(worker_id), self.worker_started(worker_id), *counts
+
     def heartbeats(self) -> bytes:
         """Hash: worker id to the time of its last heartbeat, by the server's clock."""
         return self._key("workers:heartbeat")

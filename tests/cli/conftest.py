@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.support.commands import (
+    PATIENCE_S,
+    Push,
+    Qtop,
+    Ran,
+    encoded,
+)
 from tests.support.direct import Direct
-
-PATIENCE_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[list[str]]:
-        """The rows of its table, without the titles."""
-        return [line.split("\t") for line in self.out.splitlines()[1:]]
-
-    @property
-    def objects(self) -> list[dict[str, Any]]:
-        """The objects that it printed, one a line."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Qtop = Callable[..., Ran]
-Push = Callable[..., bytes]
 
 
 @pytest.fixture
@@ -125,36 +105,3 @@ def fail(direct: Direct) -> Push:
         return raw
 
     return failing
-
-
-def encoded(value: Any) -> bytes:
-    """JSON as Ruby writes it."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "surrogateescape")
-
-
-#: How the whole of a key's value is read, by its kind.
-_READ: dict[bytes, tuple[str, tuple[str, ...]]] = {
-    b"string": ("GET", ()),
-    b"list": ("LRANGE", ("0", "-1")),
-    b"set": ("SMEMBERS", ()),
-    b"hash": ("HGETALL", ()),
-    b"zset": ("ZRANGE", ("0", "-1", "WITHSCORES")),
-    b"stream": ("XRANGE", ("-", "+")),
-}
-
-
-def everything(direct: Direct) -> dict[bytes, tuple[Any, bool]]:
-    """The whole database: each key's value, and whether it has a lifetime."""
-    found = {}
-    for key in direct("KEYS", "*"):
-        kind = direct("TYPE", key)
-        command, rest = _READ[kind]
-        value = direct(command, key, *rest)
-        found[key] = (sorted(value) if kind == b"set" else value, direct("PTTL", key) > 0)
-    return found
-
-
-def resque_keys(direct: Direct) -> dict[bytes, tuple[Any, bool]]:
-    """As `everything`, without what qtop keeps for itself: the record and what undo needs."""
-    return {k: v for k, v in everything(direct).items() if not k.startswith(b"resque:qtop:")}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.cli.conftest import Push, encoded
+from tests.support.commands import Push, encoded
 from tests.support.direct import Direct
 from tests.support.sidekiq_databases import (
     FLEETS,

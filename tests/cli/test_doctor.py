@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Push, Qtop, Ran, everything
+from tests.support.commands import Push, Qtop, Ran, everything
 from tests.support.direct import Direct
 from tests.support.fake_server import Peer, each
 from tests.support.lua_scripts import FILES

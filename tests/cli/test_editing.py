@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests.cli.conftest import Push, Qtop, encoded
+from tests.support.commands import Push, Qtop, encoded
 from tests.support.direct import Direct
 
 FAILED = ("--from", "failed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.conftest import Qtop
+from tests.support.commands import Qtop
 from tests.support.direct import Direct
 
 ENTRY = (

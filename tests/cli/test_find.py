@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Push, Qtop, encoded
+from tests.support.commands import Push, Qtop, encoded
 from tests.support.direct import Direct
 
 

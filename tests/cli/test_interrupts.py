@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
-from tests.cli.conftest import PATIENCE_S
+from tests.support.commands import PATIENCE_S
+from tests.support.waiting import eventually
 
 from qtop.commands.cli import main
 
@@ -29,11 +29,8 @@ def interrupted(folder: Path, module: str, *words: str, **env: str) -> tuple[int
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not told.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
+    eventually(lambda: told.exists() or process.poll() is not None, "the module is loaded")
+    assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE_S)
     return process.returncode, err

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from tests.cli.conftest import Qtop
-from tests.engine.conftest import StartRedis as StartRedis
-from tests.engine.conftest import start_redis as start_redis
-from tests.engine.test_reach_lacking import OPTIONAL
+from tests.support.commands import Qtop
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis as StartRedis
+from tests.support.engine_fixtures import start_redis as start_redis
 from tests.support.fake_server import Peer, each
+from tests.support.rights import OPTIONAL
 
 
 def test_every_command_does_without_what_may_be_missing(

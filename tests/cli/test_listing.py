@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from tests.cli.conftest import Push, Qtop, encoded, everything
+from tests.support.commands import Push, Qtop, encoded, everything
 from tests.support.direct import Direct
 
 from queuecore.active_job import WRAPPER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cli.conftest import Push, Qtop
+from tests.support.commands import Push, Qtop
 from tests.support.direct import Direct
 
 from resque.keys import Keys

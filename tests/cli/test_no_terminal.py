@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from tests.cli.conftest import Qtop
+from tests.support.commands import Qtop
 
 pytestmark = pytest.mark.redis
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from tests.cli.conftest import Push, Qtop, everything, resque_keys
+from tests.support.commands import Push, Qtop, everything, resque_keys
 from tests.support.direct import Direct
 
 Terminal = Callable[..., tuple[int, str]]

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.cli.conftest import Push, Qtop, encoded
+from tests.support.commands import Push, Qtop, encoded
 from tests.support.direct import Direct
 
 from qtop.commands.output import json_line

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Qtop, everything
+from tests.support.commands import Qtop, everything
 from tests.support.direct import Direct
 
 JOB = b'{"class":"Charge","args":[1.50,"x"]}'

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.cli.conftest import Push, Qtop, everything
+from tests.support.commands import Push, Qtop, everything
 from tests.support.direct import Direct
 
 from qtop.commands.cli import main

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.conftest import Qtop
+from tests.support.commands import Qtop
 from tests.support.direct import Direct
 from tests.support.operations import entry
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 import psutil
 import pytest
 from click.testing import CliRunner
-from tests.cli.conftest import Push, Qtop, everything
-from tests.support.direct import Direct, eventually
+from tests.support.commands import Push, Qtop, everything
+from tests.support.direct import Direct
+from tests.support.waiting import eventually
 
 from qtop.commands.cli import main
 

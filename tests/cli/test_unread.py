@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 from click.testing import CliRunner
-from tests.cli.conftest import Push
+from tests.support.commands import Push
 from tests.support.direct import Direct
 
 from qtop.commands import connection

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.operations import KEYS
 from tests.support.round_trips import Turnstile
 from tests.support.sidekiq_databases import (
@@ -24,6 +24,7 @@ from tests.support.sidekiq_databases import (
     resque,
     sidekiq,
 )
+from tests.support.waiting import eventually
 from tests.support.worker_claims import HERE, TOKEN, claimed
 from tests.support.worker_process import ROOT
 
@@ -33,7 +34,7 @@ from queuecore.stores import Store
 from queuecore.times import utc_now
 from resque import Job, Registry, Resque
 from resque.errors import BelongsToSidekiq
-from resque.scheduler.admission import QueueAdmission
+from resque.scheduler.enqueue_checks import OwnershipCheck
 from resque.scheduler.scheduler import Scheduler, SchedulerOptions
 from resque.store.claims import Claim
 from resque.store.guard import Guard
@@ -277,7 +278,7 @@ def test_a_scheduler_looks_again_each_minute_and_rests_while_all_is_sidekiqs(
 ) -> None:
     said: list[str] = []
     now = NOW
-    admission = QueueAdmission(store, KEYS, lambda: now, said.append)
+    admission = OwnershipCheck(store, KEYS, lambda: now, said.append)
     admission.open()
     FLEETS["under resque"](direct)
     assert admission.is_open()
@@ -309,7 +310,7 @@ def test_a_scheduler_puts_nothing_on_sidekiqs_queues_and_keeps_the_job(
         queue_of=lambda _: None,
         log=log.append,
     )
-    scheduler._admission.open()
+    scheduler._ownership.open()
     scheduler.step()
     assert direct("LRANGE", "resque:queue:idle", 0, -1) == idle
     assert direct("LRANGE", "resque:unreadable:delayed", 0, -1) == entries[:1]

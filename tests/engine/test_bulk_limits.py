@@ -8,8 +8,8 @@ from typing import Any
 
 import hiredis
 import pytest
-from tests.engine.conftest import StartRedis
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis
 from tests.support.operations import (
     FAILED,
     KEY,

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.engine.conftest import StartRedis
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis
 
 from resque import Resque
 from resque.codec import decode

@@ -15,16 +15,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
 from tests.support.operations import KEYS, ByHand, fill, newest_failures
 
 from queuecore import windows
 from queuecore.bulk import Result
 from queuecore.stores import Store
-from resque.store import failure_actions, failures, queues, removal, snapshot, stats
+from resque.store import failure_actions, failures, queues, snapshot
 from resque.store.failures import FAILED, Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
@@ -170,14 +170,14 @@ def test_what_people_did_in_rubys_web_pages(
     assert store.run(failure_actions.clear_retried(KEYS)) == Result(done=3)
     assert clear(store) == 0
     extent = store.run(queues.extent(KEYS, "default"))
-    assert store.run(removal.remove(KEYS, "default", extent)) == 4
+    assert store.run(queues.clear_and_remove(KEYS, "default", extent)) == 4
     assert of_the_web() == golden.recorded("web_bulk")
 
 
 def see_the_pages(store: Store) -> None:
     """Look at everything, as Ruby's pages do, and find Ruby's numbers."""
     seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=20))
-    info = store.run(stats.info(KEYS))
+    info = store.run(queues.info(KEYS))
     sizes = {queue.name: queue.size for queue in known(seen.queues)}
     lines = [
         f"resque.pending={info.pending}",

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 
 from resque import Job, Registry, Resque
 

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 
 GOOD = '{"class":"Note","args":["performed"]}'
 

@@ -10,9 +10,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 
 KINDS = (
     *("custom", "multiline", "unicode", "badutf8", "binary", "latin1", "empty", "exit", "exit!"),

@@ -7,9 +7,9 @@ import socket
 from datetime import UTC, datetime
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.worker_process import WorkerProcess
 from tests.support.worker_results import failed, forget
 

@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.worker_results import failures, forget, stat, waiting
 
 JOBS = {

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.lua_scripts import SCRIPTS
 from tests.support.operations import KEYS, entry, fill
 from tests.support.round_trips import Turnstile, of_ruby, trace
+from tests.support.waiting import eventually
 from tests.support.worker_claims import claimed
 from tests.support.worker_results import forget
 
@@ -28,7 +29,7 @@ from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque import Job, Registry, Resque
 from resque.scheduler.scheduler import Scheduler, SchedulerOptions
-from resque.store import claims, failure_actions, failures, queues, removal, schedules, snapshot
+from resque.store import claims, failure_actions, failures, queues, schedules, snapshot
 from resque.worker.reserve import work
 
 NAMES = Registry()
@@ -240,7 +241,7 @@ def clear_failures(wire: Wire) -> int:
 def remove_a_queue(wire: Wire) -> int:
     wire.push("OkJob")
     seen = wire.resque.run(queues.extent(KEYS, "default"))
-    return wire.trips(lambda: wire.resque.run(removal.remove(KEYS, "default", seen)))
+    return wire.trips(lambda: wire.resque.run(queues.clear_and_remove(KEYS, "default", seen)))
 
 
 def overview(wire: Wire) -> int:

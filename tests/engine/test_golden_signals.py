@@ -10,9 +10,10 @@ import re
 from signal import SIGINT, SIGTERM, SIGUSR1, Signals
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 
 RUBYS_FRAMES = re.compile(
     r'"<file>:<line>:in `(?:sleep|exit|shutdown!|block in (?:un)?register_signal_handlers)\'",'

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from signal import SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 
 from queuecore import times
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from tests.support import recording_reader as eyes
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.recording_reader import KEYS, TURNS, Eye
+from tests.support.registered_workers import changes, hire, record, timeless
 
 from queuecore.stores import Store
 from resque.errors import Unreachable
@@ -20,21 +19,6 @@ from resque.store.snapshot import Snapshot, SnapshotReader
 from resque.store.worker_reader import RECORD_BYTES, WorkerState
 
 eye = eyes.eye
-
-NEVER = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def record(queue: str = "a", number: int = 1, text: str = "") -> str:
-    job = f'{{"class":"A","args":[{number},"{text}"]}}'
-    return f'{{"queue":"{queue}","run_at":"2026-11-23T12:00:00Z","payload":{job}}}'
-
-
-def hire(direct: Direct, *names: str, beat: str = "2026-11-23T12:00:00+00:00") -> None:
-    """Workers that were registered and have beaten."""
-    for name in names:
-        direct("SADD", "resque:workers", name)
-        direct("SET", f"resque:worker:{name}:started", "2026-11-23 12:00:00 +0000")
-        direct("HSET", "resque:workers:heartbeat", name, beat)
 
 
 def by_name(seen: Snapshot) -> Mapping[str, WorkerState]:
@@ -256,40 +240,6 @@ def test_reading_pauses_and_leaves_nothing_half_done(store: Store, direct: Direc
     assert sum(worker.record is not None for worker in known(seen.workers)) == 1
 
 
-def changes(direct: Direct, dice: random.Random) -> None:
-    """Something that may happen between two looks."""
-    name = f"h:{dice.randrange(8)}:a"
-    number = dice.randrange(3)
-    match dice.randrange(10):
-        case 0 | 1:
-            direct("SET", f"resque:worker:{name}", record(number=number))
-        case 2:
-            direct("DEL", f"resque:worker:{name}")
-            direct("INCR", "resque:stat:processed")
-            direct("INCR", f"resque:stat:processed:{name}")
-        case 3:
-            direct("INCR", "resque:stat:failed")
-            direct("INCR", f"resque:stat:failed:{name}")
-            direct("RPUSH", "resque:failed", f'{{"error":"{number}"}}')
-        case 4:
-            hire(direct, name, beat=f"2026-11-23T12:00:{dice.randrange(60):02}+00:00")
-            direct("SET", f"resque:worker:{name}:started", "2026-11-23 14:00:00 +0000")
-        case 5:
-            direct("SREM", "resque:workers", name)
-            direct("HDEL", "resque:workers:heartbeat", name)
-            for key in (f"worker:{name}", f"stat:processed:{name}", f"stat:failed:{name}"):
-                direct("DEL", f"resque:{key}")
-        case 6:
-            direct("SADD", "resque:queues", f"q{number}")
-            direct("RPUSH", f"resque:queue:q{number}", str(dice.random()))
-        case 7:
-            direct("RPUSH" if number else "LPOP", "resque:unreadable:q1", *["x"] * bool(number))
-        case 8:
-            direct("LPOP", "resque:failed")
-        case _:
-            direct("SET" if number else "DEL", "resque:pause:queue:q1", *["true"] * bool(number))
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_it_tells_what_one_who_never_looked_would_tell(
     store: Store, eye: Eye, direct: Direct, seed: int
@@ -302,13 +252,3 @@ def test_it_tells_what_one_who_never_looked_would_tell(
         fresh = timeless(store.run(snapshot.take(KEYS, tails={}, failures_limit=20)))
         assert len(eye.sent) == 2
         assert seen == fresh
-
-
-def timeless(seen: Snapshot) -> Snapshot:
-    """A look without what the moment and the look before make of it."""
-    return replace(
-        seen,
-        server_time=NEVER,
-        queues=tuple(replace(queue, pushed=None) for queue in known(seen.queues)),
-        workers=tuple(worker._replace(beat_at=None) for worker in known(seen.workers)),
-    )

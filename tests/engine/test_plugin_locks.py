@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 
 from queuecore import bulk, windows
 from queuecore.address import parse_url

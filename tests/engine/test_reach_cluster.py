@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
-from tests.support.direct import eventually
+from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
 from tests.support.tcp_redis import (
     KINDS,
@@ -21,6 +20,7 @@ from tests.support.tcp_redis import (
     problem_of,
     until_served,
 )
+from tests.support.waiting import eventually
 
 from queuecore import audit, bulk
 from queuecore.action_record import ActionRecord, Actor
@@ -32,8 +32,8 @@ from resque.client import Resque
 from resque.errors import BadUrl, Refused, Unreachable
 from resque.keys import Keys
 from resque.store import queues, snapshot, undo
-from resque.store.read_cache import ReadCache
 from resque.store.snapshot import SnapshotReader
+from resque.store.worker_reader import LargeFleet
 
 KEYS = Keys("{resque}")
 READ = queues.names(KEYS)
@@ -193,7 +193,7 @@ def test_one_look_at_everything(reach: Runners, cluster: Cluster) -> None:
 
 def test_looks_at_a_large_fleet(reach: Runners, cluster: Cluster) -> None:
     looker, runner = (
-        SnapshotReader(KEYS, failures_limit=9, thrift=ReadCache(few=0)),
+        SnapshotReader(KEYS, failures_limit=9, large=LargeFleet(few=0)),
         reach(cluster.wrong.url),
     )
     cluster.right("SADD", KEYS.workers(), "h:1:a", "h:2:a")

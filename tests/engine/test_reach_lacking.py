@@ -6,11 +6,13 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from tests.engine.conftest import StartRedis, StartWorker
-from tests.support.direct import eventually
+from tests.support.engine_fixtures import StartRedis, StartWorker
 from tests.support.fake_server import Answer, Peer, each
+from tests.support.rights import OPTIONAL
 from tests.support.tcp_redis import KINDS, Runners, problem_of
+from tests.support.waiting import eventually
 
+from queuecore import windows
 from queuecore.exchange import single
 from resque.errors import (
     AuthRefused,
@@ -23,23 +25,10 @@ from resque.errors import (
     Unreachable,
 )
 from resque.keys import Keys
-from resque.store import queues, removal
+from resque.store import queues
 
 READ = queues.names(Keys())
 WRITE = queues.push(Keys(), "q", [b"x"])
-#: What nobody needs to have.
-OPTIONAL = [
-    "CLIENT",
-    "CONFIG",
-    "INFO",
-    "ACL",
-    "SCAN",
-    "OBJECT",
-    "MEMORY",
-    "COMMAND",
-    "MULTI",
-    "EXEC",
-]
 
 
 @pytest.fixture(params=KINDS)
@@ -61,7 +50,7 @@ def test_every_optional_command_may_be_missing(lacking: str) -> None:
         for runner in runners.each(lacking):
             runner.run(WRITE)
             assert runner.run(READ) == ["q"]
-            assert runner.run(removal.size_bytes(Keys().queue("q"))) is None
+            assert runner.run(windows.size_bytes(Keys().queue("q"))) is None
             assert runner.run(queues.remove_queue(Keys(), "q")) == 1
             assert runner.run(READ) == []
 

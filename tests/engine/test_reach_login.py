@@ -10,10 +10,11 @@ from pathlib import Path
 import hiredis
 import pytest
 import trustme
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.tcp_redis import KINDS, Runners, Servers, problem_of
 from tests.support.tls_proxy import TlsFront
+from tests.support.waiting import eventually
 from tests.support.worker_process import ROOT
 
 from queuecore.exchange import Exchange, single

@@ -8,8 +8,7 @@ from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
 import pytest
-from tests.engine.conftest import StartWorker
-from tests.support.direct import PATIENCE_S, eventually
+from tests.support.engine_fixtures import StartWorker
 from tests.support.tcp_redis import (
     KINDS,
     Runners,
@@ -19,6 +18,7 @@ from tests.support.tcp_redis import (
     problem_of,
     until_served,
 )
+from tests.support.waiting import PATIENCE_S, eventually
 
 from queuecore.exchange import Exchange, single
 from queuecore.server import Binary

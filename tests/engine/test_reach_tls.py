@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.engine.conftest import StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
 from tests.support.tcp_redis import KINDS, Runners, Servers, line_job, problem_of
 from tests.support.tls_proxy import TlsFront
+from tests.support.waiting import eventually
 
 from queuecore.exchange import Exchange, single
 from queuecore.server import Binary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cli.conftest import everything
+from tests.support.commands import everything
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.lua_scripts import SCRIPTS
@@ -13,12 +13,13 @@ from tests.support.sample_data import look
 
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
+from queuecore import windows
 from queuecore.address import parse_url
 from queuecore.exchange import Exchange, Operation, Script, single
 from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
 from queuecore.windows import whole
 from resque.keys import Keys
-from resque.store import failure_actions, failures, queues, removal, switches, undo
+from resque.store import failure_actions, failures, pauses, queues, undo
 from resque.store.failures import Failure
 
 KEYS = Keys()
@@ -131,8 +132,8 @@ def writing(failure: Failure, extent: Any) -> list[Operation[Any]]:
         failures.clear(KEYS, extent),
         failure_actions.requeue(KEYS, [mark]),
         failure_actions.delete(KEYS, [mark]),
-        switches.pause(KEYS, ["mail"]),
-        switches.pause_all(KEYS),
+        pauses.pause(KEYS, ["mail"]),
+        pauses.pause_all(KEYS),
         undo.undo(KEYS, "0-0"),
         single(("DEL", KEYS.failed()), int),
         single(("EVAL", "return redis.call('DEL', KEYS[1])", 1, KEYS.failed()), int),
@@ -152,7 +153,7 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
         assert await source.run(failures.count(KEYS)) == 1
         assert (await source.run(queues.peek(KEYS, "mail", 0, 10))).length == 1
         extent = await source.run(queues.extent(KEYS, "mail"))
-        assert await source.run(removal.size_bytes(KEYS.failed())) is not None
+        assert await source.run(windows.size_bytes(KEYS.failed())) is not None
         direct("CONFIG", "RESETSTAT")
         failure = failures.read(whole(ENTRY), -1)
         for operation in writing(failure, extent):

@@ -6,19 +6,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.engine.test_looker import hire
-from tests.engine.test_signs import refused
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.recording_reader import KEYS, Eye
+from tests.support.registered_workers import hire
+from tests.support.rights import refused
 
 from queuecore.exchange import Call
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import workers
-from resque.store.read_cache import ReadCache
 from resque.store.snapshot import Snapshot
-from resque.store.worker_register import WorkerRegister
+from resque.store.worker_reader import LargeFleet, WorkerRegister
 
 #: Looks after which the register is read again, whatever the clock does.
 LOOKS = 11
@@ -28,7 +27,7 @@ LATER = "2026-11-23T13:00:00+00:00"
 @pytest.fixture
 def eye(store: Store) -> Eye:
     """To it every fleet is a large one, and it is never time to read the register."""
-    return Eye(store, thrift=ReadCache(few=0, unread_s=1e9))
+    return Eye(store, large=LargeFleet(few=0, unread_s=1e9))
 
 
 def reads_all(eye: Eye) -> bool:
@@ -93,7 +92,7 @@ def test_a_beat_is_seen_after_some_looks_and_its_age_grows_till_then(
 
 def test_the_script_itself_tells_everything_when_it_is_time(store: Store, direct: Direct) -> None:
     hire(direct, "h:1:a")
-    register = WorkerRegister(KEYS, ReadCache(few=0, unread_s=5))
+    register = WorkerRegister(KEYS, LargeFleet(few=0, unread_s=5))
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     for second in range(2):
         direct("HSET", "resque:workers:heartbeat", "h:1:a", LATER)
@@ -109,7 +108,7 @@ def test_the_script_itself_tells_everything_when_it_is_time(store: Store, direct
 
 
 def test_it_is_read_in_time_with_plain_commands(direct: Direct) -> None:
-    register = WorkerRegister(KEYS, ReadCache(few=0, unread_s=5))
+    register = WorkerRegister(KEYS, LargeFleet(few=0, unread_s=5))
     now = datetime(2026, 11, 23, tzinfo=UTC)
     asked = []
     for second in range(13):
@@ -121,7 +120,7 @@ def test_it_is_read_in_time_with_plain_commands(direct: Direct) -> None:
 
 
 def test_a_fleet_that_is_looked_at_seldom_is_read_each_time() -> None:
-    register = WorkerRegister(KEYS, ReadCache(few=0, unread_s=5))
+    register = WorkerRegister(KEYS, LargeFleet(few=0, unread_s=5))
     now = datetime(2026, 11, 23, tzinfo=UTC)
     for look in range(9):
         assert len(register.ask()) == 2

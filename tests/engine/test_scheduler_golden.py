@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
+from tests.support.waiting import eventually
 
 from queuecore.stores import Store
 from resque.codec import encode

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.conftest import StartRedis, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess
 
 from queuecore.stores import Store

@@ -17,8 +17,7 @@ from queuecore.stores import Store
 from resque.errors import OutcomeUnknown
 from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule
-from resque.scheduler.scheduler import Scheduler, SchedulerOptions
-from resque.scheduler.server_clock import ServerClock
+from resque.scheduler.scheduler import Scheduler, SchedulerOptions, ServerClock
 from resque.store import delayed, schedules
 
 LOCK = b"resque:resque:resque_scheduler_master_lock"

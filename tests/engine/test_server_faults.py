@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.support import private_server
-from tests.support.private_server import StartUser, ends, eventually, kill_server, pid_of, say
+from tests.support.private_server import StartUser, await_end, kill_server, pid_of, say
+from tests.support.waiting import eventually
 
 from queuecore.server import Binary, PrivateServer, process
 from resque.errors import NoServer
@@ -85,7 +86,7 @@ def test_a_redis_that_qtop_did_not_start_is_not_adopted(folder: Path, redis_bina
                 return say(server, "PING") == "+PONG"
             return False
 
-        assert eventually(answers)
+        eventually(answers, "it answers")
         with pytest.raises(NoServer, match="did not start"):
             server.ensure()
         assert server.stop() is False
@@ -109,7 +110,7 @@ def test_a_silent_server_is_neither_replaced_nor_waited_for_without_end(
                 PrivateServer(folder).stop(timeout_s=0.1)
         finally:
             os.kill(pid, signal.SIGCONT)
-        assert ends(pid)
+        await_end(pid)
 
 
 def test_a_second_qtop_gives_up_when_the_first_never_finishes_starting(
@@ -162,7 +163,7 @@ def test_a_failed_start_does_not_count_as_a_user(folder: Path, tmp_path: Path) -
         failed.ensure()
     with PrivateServer(folder) as server:
         pid = pid_of(server)
-    assert ends(pid)
+    await_end(pid)
 
 
 def test_damaged_data_is_reported_by_the_servers_own_words(folder: Path) -> None:
@@ -179,7 +180,7 @@ def test_stop_ends_a_server_whose_socket_was_removed(folder: Path) -> None:
         pid = pid_of(server)
         server.socket.unlink()
         assert server.stop() is True
-        assert ends(pid)
+        await_end(pid)
 
 
 def test_a_pid_that_now_belongs_to_another_process_is_not_signalled(folder: Path) -> None:

@@ -10,15 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.support import private_server
-from tests.support.private_server import (
-    PATIENCE_S,
-    StartUser,
-    ends,
-    eventually,
-    is_alive,
-    pid_of,
-    say,
-)
+from tests.support.private_server import StartUser, await_end, is_alive, pid_of, say
+from tests.support.waiting import PATIENCE_S, eventually
 
 from queuecore.server import Binary, PrivateServer, Status
 from resque.errors import NoServer
@@ -68,7 +61,7 @@ def test_processes_that_start_together_share_one_server(start_user: StartUser) -
     pids = {user.line() for user in users}
     assert len(pids) == 1
     assert [user.leave() for user in users] == ["False", "False", "False", "True"]
-    assert ends(int(pids.pop()))
+    await_end(int(pids.pop()))
 
 
 def test_the_first_to_leave_lets_the_server_live_and_the_last_one_stops_it(
@@ -82,7 +75,7 @@ def test_the_first_to_leave_lets_the_server_live_and_the_last_one_stops_it(
     assert starter.leave() == "False"
     assert say(server, "PING") == "+PONG"
     assert server.close() is True
-    assert ends(pid)
+    await_end(pid)
     assert not server.socket.exists()
 
 
@@ -97,7 +90,8 @@ def test_users_that_leave_at_the_same_time_never_leave_a_server_behind(
         for user in users:
             user.tell_to_leave()
         assert sorted(user.line() for user in users) == ["False", "False", "True"]
-        assert all(ends(pid) for pid in pids)
+        for pid in pids:
+            await_end(pid)
 
 
 def test_a_killed_user_leaves_the_server_and_the_next_one_adopts_and_stops_it(
@@ -112,7 +106,7 @@ def test_a_killed_user_leaves_the_server_and_the_next_one_adopts_and_stops_it(
     server.ensure()
     assert pid_of(server) == pid
     assert server.close() is True
-    assert ends(pid)
+    await_end(pid)
 
 
 def test_a_worker_that_only_holds_keeps_the_server_alive(folder: Path) -> None:
@@ -137,8 +131,8 @@ def test_a_worker_or_scheduler_that_leaves_last_stops_the_server(folder: Path, m
         assert owner.close() is False
         assert is_alive(pid)
         user.terminate()
-        assert user.wait(private_server.PATIENCE_S) == 0
-        assert ends(pid)
+        assert user.wait(PATIENCE_S) == 0
+        await_end(pid)
     finally:
         user.kill()
         user.communicate()
@@ -179,7 +173,10 @@ def test_data_is_kept_in_plain_commands_that_servers_of_other_versions_read(fold
     with PrivateServer(folder) as server:
         say(server, "SET job 42")
         assert say(server, "BGREWRITEAOF").startswith("+")
-        assert eventually(lambda: "aof_rewrite_in_progress:0" in say(server, "INFO persistence"))
+        eventually(
+            lambda: "aof_rewrite_in_progress:0" in say(server, "INFO persistence"),
+            "the file is written",
+        )
     assert list(folder.rglob("*.rdb")) == []
     with PrivateServer(folder) as server:
         assert say(server, "GET job").endswith("42")
@@ -200,7 +197,7 @@ def test_the_status_of_a_running_server_says_what_it_is(folder: Path, redis_bina
         assert status.started_at is not None
         assert status.version is not None
         assert status.version.split()[0] in ("redis", "valkey")
-        assert eventually(lambda: server.status().clients == 0)
+        eventually(lambda: server.status().clients == 0, "no client is left")
     assert not server.status().running
     assert not server.status().in_use
 
@@ -215,7 +212,7 @@ def test_stop_ends_a_server_that_others_use_and_keeps_its_data(
     assert say(server, "SET job 42") == "+OK"
     assert server.status().in_use
     assert server.stop() is True
-    assert ends(pid)
+    await_end(pid)
     assert server.stop() is False
     with server:
         assert say(server, "GET job").endswith("42")
@@ -241,7 +238,7 @@ def test_a_server_in_the_foreground_is_stopped_cleanly_by(
     say(server, "SET job 42")
     foreground.process.send_signal(number)
     assert foreground.process.wait(PATIENCE_S) == 0
-    assert ends(pid)
+    await_end(pid)
     with server:
         assert say(server, "GET job").endswith("42")
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from tests.engine.test_looker import changes, hire, record, timeless
 from tests.support import recording_reader as eyes
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.recording_reader import KEYS, TURNS, Eye
+from tests.support.registered_workers import changes, hire, record, timeless
+from tests.support.rights import refused
 
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import snapshot
-from resque.store.read_cache import ReadCache
 from resque.store.snapshot import Snapshot
+from resque.store.worker_reader import LargeFleet
 
 thrifty = eyes.thrifty
 
@@ -194,15 +194,6 @@ def test_a_sign_is_not_lost_with_a_look_that_broke_off(thrifty: Eye, direct: Dir
     assert len(known(seen.workers)) == len(NAMES) + 1
 
 
-@contextmanager
-def refused(direct: Direct, *rules: str) -> Iterator[None]:
-    direct("ACL", "SETUSER", "default", *rules)
-    try:
-        yield
-    finally:
-        direct("ACL", "SETUSER", "default", "+@all")
-
-
 @pytest.mark.parametrize("command", ["-exists", "-mget"])
 def test_without_a_sign_everybody_is_asked(thrifty: Eye, direct: Direct, command: str) -> None:
     hire(direct, *NAMES)
@@ -276,7 +267,7 @@ def test_of_a_large_fleet_it_tells_what_one_who_never_looked_would_tell(
 def test_whatever_was_written_in_whatever_order_is_seen_after_some_looks(
     store: Store, direct: Direct, seed: int, unread_s: float
 ) -> None:
-    eye, dice = Eye(store, thrift=ReadCache(few=0, unread_s=unread_s)), random.Random(seed)
+    eye, dice = Eye(store, large=LargeFleet(few=0, unread_s=unread_s)), random.Random(seed)
     for _ in range(6):
         for _ in range(15):
             for _ in range(dice.randrange(3)):

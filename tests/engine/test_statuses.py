@@ -11,8 +11,8 @@ from tests.support.direct import Direct
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.scheduler.definition import read
+from resque.scheduler.enqueue_checks import StatusCheck
 from resque.scheduler.moving import move_due
-from resque.scheduler.statused import Statused
 from resque.store import delayed, schedules, statuses
 
 ID = "58f746aa1975cabaf62dea5a619d51d6"
@@ -69,7 +69,7 @@ def test_a_scheduler_tells_of_such_classes_once_and_moves_their_jobs(
     ):
         store.run(delayed.schedule(keys, 5, queue, name, args))
     said: list[str] = []
-    watch = Statused(store, keys, said.append)
+    watch = StatusCheck(store, keys, said.append)
     watch.look()
     assert store.run(move_due(keys, 10, see=watch.see)).moved.queued == 4
     custom = {"every": "1h", "class": "A", "queue": "q", "custom_job_class": "Custom"}
@@ -83,7 +83,7 @@ def test_a_key_of_another_kind_is_not_resque_statuss(
 ) -> None:
     direct("SET", "resque:_statuses", "x")
     said: list[str] = []
-    watch = Statused(store, keys, said.append)
+    watch = StatusCheck(store, keys, said.append)
     watch.look()
     store.run(schedules.put(keys, "a", {"every": "1h"}))
     assert said == []

@@ -12,9 +12,10 @@ from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartRedis
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis
 from tests.support.own_redis import OwnRedis
+from tests.support.waiting import eventually
 
 from queuecore.address import parse_url
 from queuecore.exchange import Exchange, load_script, single

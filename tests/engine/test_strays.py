@@ -8,7 +8,7 @@ import pytest
 from tests.support.direct import Direct
 from tests.support.operations import KEYS, ByHand, contents, entry
 
-from queuecore import times
+from queuecore import times, windows
 from queuecore.stores import Store
 from resque.errors import AuthRefused, WrongType
 from resque.keys import Keys
@@ -128,8 +128,8 @@ def test_names_with_signs_of_patterns_and_bytes_that_are_no_text_are_found(
 def test_a_search_has_an_end_and_says_when_it_came_before_that_of_the_keys(
     store: Store, direct: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strays, "_SCAN_PAGES", 1)
-    monkeypatch.setattr(strays, "_SCAN_KEYS", 1)
+    monkeypatch.setattr(windows, "_SCAN_PAGES", 1)
+    monkeypatch.setattr(windows, "_SCAN_KEYS", 1)
     for number in range(50):
         direct("SET", f"resque:worker:h:{number}:q", RECORD)
     assert not store.run(strays.find(KEYS)).is_complete

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.engine.conftest import StartRedis
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartRedis
 from tests.support.operations import KEYS, QUEUE, ByHand, fill, marks, numbered, trail, waiting
 
 from queuecore.action_record import ActionRecord

@@ -8,14 +8,15 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess
 from tests.support.worker_results import TURNS, await_begun, failed, has_left, stat, where
 
 from resque.store.workers import Record
 from resque.worker.child import ChildReport
-from resque.worker.cores import Cores
+from resque.worker.child_monitor import Cores
 from resque.worker.prefork import Prefork
 from resque.worker.signals import SignalState
 

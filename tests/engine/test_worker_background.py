@@ -11,8 +11,9 @@ from signal import SIGKILL, SIGQUIT
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import PATIENCE_S, Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import PATIENCE_S, eventually
 from tests.support.worker_process import ROOT
 from tests.support.worker_results import TURNS, await_begun, has_left, stat, trace, waiting
 

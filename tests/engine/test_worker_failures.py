@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 
 
 def failures_of(direct: Direct) -> list[dict[str, Any]]:

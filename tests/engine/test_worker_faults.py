@@ -10,8 +10,9 @@ from signal import SIGKILL
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartRedis, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartRedis, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_process import await_marks
 
 JOBS = 300

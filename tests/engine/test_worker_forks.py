@@ -6,8 +6,9 @@ from itertools import groupby
 from signal import SIGCONT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_results import (
     TURNS,
     await_begun,
@@ -20,7 +21,7 @@ from tests.support.worker_results import (
     where,
 )
 
-from resque.worker.limit import TimeLimit
+from resque.worker.child_monitor import TimeLimit
 
 TEN = {"JOBS_PER_FORK": "10", "RESQUE_REQUIRE": TURNS}
 

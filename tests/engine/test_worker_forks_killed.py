@@ -8,9 +8,10 @@ from signal import SIGSTOP
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.job_counts import done, failed_numbers, held
+from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess, await_marks
 from tests.support.worker_results import TURNS, await_begun, has_left, stat, waiting, where
 

@@ -6,9 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.operations import call_of
+from tests.support.waiting import eventually
 from tests.support.worker_claims import place
 
 from queuecore import times

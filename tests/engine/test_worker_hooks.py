@@ -10,9 +10,10 @@ from __future__ import annotations
 from signal import SIGCONT, SIGQUIT, SIGTERM, SIGUSR2
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_results import TURNS, await_begun, failures, stat, trace
 
 JOBS = "tests.support.jobs.sample_jobs,tests.support.jobs.hook_jobs,tests.support.jobs.worker_hooks"

@@ -7,9 +7,10 @@ import re
 from signal import SIG_IGN, SIGCONT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, signal
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess, title_of
 
 

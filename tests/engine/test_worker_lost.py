@@ -6,9 +6,10 @@ import json
 from signal import SIGTERM, SIGUSR1
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support import golden
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_results import (
     TURNS,
     await_begun,

@@ -10,8 +10,8 @@ from signal import SIGTERM
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.proxy import Proxy
 from tests.support.worker_claims import TOKEN, claimed
 

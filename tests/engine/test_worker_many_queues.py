@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
 from tests.support.proxy import Proxy
+from tests.support.waiting import eventually
 from tests.support.worker_claims import TOKEN, claimed, place
 
 from queuecore import times

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_claims import place
 from tests.support.worker_results import TURNS, await_begun, failed, stat, trace, where
 

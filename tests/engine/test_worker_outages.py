@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tests.engine.conftest import Push, StartRedis, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartRedis, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_claims import place
 
 from queuecore import times

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.engine.conftest import Push
-from tests.support.direct import PATIENCE_S, Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push
+from tests.support.waiting import PATIENCE_S, eventually
 from tests.support.worker_process import ROOT
 from tests.support.worker_results import failed, stat
 

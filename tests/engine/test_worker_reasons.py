@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.worker_process import WorkerProcess
 
 from resque.errors import BadOption

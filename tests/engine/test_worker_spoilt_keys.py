@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 
 from queuecore.address import parse_url
 from queuecore.lean import LeanStore

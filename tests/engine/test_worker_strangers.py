@@ -6,8 +6,9 @@ from collections.abc import Callable
 from signal import SIGCONT
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_results import failures
 
 from queuecore.address import parse_url

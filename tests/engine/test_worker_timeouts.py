@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.worker_results import TURNS, failed, failures, stat, trace
 
 LIMIT = {"RESQUE_JOB_TIMEOUT": "0.5", "RESQUE_REQUIRE": TURNS, "INTERVAL": "0"}

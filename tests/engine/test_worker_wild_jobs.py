@@ -6,8 +6,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
+from tests.support.waiting import eventually
 from tests.support.worker_results import failed, failures, has_left, stat, trace
 
 WILD = "tests.support.jobs.sample_jobs,tests.support.jobs.misbehaving_jobs"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.engine.conftest import StartWorker
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
 from tests.support.operations import KEYS, ByHand, marks, trail, waiting
 
@@ -16,7 +16,7 @@ from queuecore.exchange import Call, Exchange, Steps
 from queuecore.keys import name_bytes
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import queues, registration, removal, server_info, snapshot, switches, undo
+from resque.store import pauses, queues, registration, server_info, snapshot, undo
 from resque.store.registration import Unregistered
 from resque.store.snapshot import Snapshot
 
@@ -56,14 +56,14 @@ def test_a_queue_may_have_any_name(store: Store, direct: Direct, name: str) -> N
     items = [b'{"class":"A","args":[1]}', b'{"class":"A","args":[2]}', b'{"class":"B","args":[]}']
     key = b"resque:queue:" + name_bytes(name)
     store.run(queues.push(KEYS, name, items))
-    store.run(switches.pause(KEYS, [name]))
+    store.run(pauses.pause(KEYS, [name]))
     [state] = known(look(store).queues)
     assert (state.name, state.size, state.is_paused) == (name, 3, True)
     assert store.run(queues.move(KEYS, name, marks(items, [0]), "to")).done == 1
     assert store.run(queues.delete(KEYS, name, marks(items[1:], [0]))) == bulk.Result(done=1)
     assert waiting(direct, key) == [items[2]]
     seen = store.run(queues.extent(KEYS, name))
-    assert store.run(removal.remove(KEYS, name, seen)) == 1
+    assert store.run(queues.clear_and_remove(KEYS, name, seen)) == 1
     assert direct("SMEMBERS", "resque:queues") == [b"to"]
     assert direct("EXISTS", key) == 0
 
@@ -74,7 +74,10 @@ def test_a_removed_queue_comes_back_registered_whatever_its_name(
 ) -> None:
     mine = trail("remove", KEYS.queue(name), queue=name)
     store.run(queues.push(KEYS, name, [b"x", b"y"]))
-    assert store.run(removal.remove(KEYS, name, store.run(queues.extent(KEYS, name)), mine)) == 2
+    assert (
+        store.run(queues.clear_and_remove(KEYS, name, store.run(queues.extent(KEYS, name)), mine))
+        == 2
+    )
     assert direct("EXISTS", "resque:queues", KEYS.queue(name)) == 0
     assert store.run(undo.undo(KEYS, mine.id)) == undo.Undone(done=2)
     assert direct("SMEMBERS", "resque:queues") == [name.encode()]

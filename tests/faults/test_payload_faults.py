@@ -11,8 +11,8 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from tests.engine.conftest import StartWorker
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
 from tests.support.known import known
 from tests.support.operations import (
     FAILED,

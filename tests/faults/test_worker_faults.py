@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from signal import SIGQUIT, SIGTERM
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
 from tests.support.operations import (
     FAILED,
@@ -19,6 +19,7 @@ from tests.support.operations import (
     trail,
     waiting,
 )
+from tests.support.waiting import eventually
 from tests.support.worker_results import TURNS, failed, forget
 
 from queuecore import audit, times

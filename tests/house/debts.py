@@ -9,7 +9,12 @@ BELOW: Final[dict[str, set[str]]] = {
     "qtop.config.settings": {"qtop.local.launch"},
 }
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = []
+CIRCLES: Final[list[set[str]]] = [
+    {
+        "resque.worker.job_log",
+        "resque.worker.job_logging",
+    },
+]
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
     "qtop.app.app",
@@ -58,3 +63,5 @@ STORE: Final[set[str]] = {
     "qtop.search.fields",
     "qtop.search.selection",
 }
+#: Public names of classes and types that two files define.
+TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}

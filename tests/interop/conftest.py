@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engine.conftest import push as push
-from tests.engine.conftest import start_worker as start_worker
-from tests.engine.conftest import store as store
+from tests.support.engine_fixtures import push as push
+from tests.support.engine_fixtures import start_worker as start_worker
+from tests.support.engine_fixtures import store as store
 from tests.support.node import Node, StartNode, answer_of
 
 from queuecore.address import parse_url

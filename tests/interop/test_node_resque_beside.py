@@ -9,10 +9,11 @@ from signal import SIGKILL
 from typing import Any
 
 import pytest
-from tests.engine.conftest import Push, StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.known import known
 from tests.support.node import Node, StartNode, answer_of
+from tests.support.waiting import eventually
 from tests.support.worker_results import failed, forget
 
 from queuecore.stores import Store

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.console import console, screen_lines, until, until_shown
+from tests.support.console import console, screen_lines, until_polled, until_shown
 from tests.support.direct import Direct
 from tests.support.local_workers import of_folder
-from tests.support.local_workers import until as until_so
 from tests.support.soak import TIMEOUT_S, either
+from tests.support.waiting import eventually_async
 from tests.support.worker_process import ROOT
 
 from qtop.local.launch import LaunchRequest
@@ -37,7 +37,7 @@ async def test_sixteen_local_workers_drain_a_queue_while_keys_answer(
     order = LaunchRequest("drain", WORKERS, ("tests.support.jobs.mark_jobs",))
     app = console(url=redis_url, folder=tmp_path / "log", interval_s=0.25, clock=time.monotonic)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         assert await app.local.trouble(order) is None
         await app.actions.local.start([order])
         await until_shown(pilot, f"started {WORKERS} here")
@@ -52,6 +52,6 @@ async def test_sixteen_local_workers_drain_a_queue_while_keys_answer(
         await pilot.press("6", "q")
         await until_shown(pilot, f"Leave, with {WORKERS} workers started here?")
         await pilot.press("enter")
-        await until_so(lambda: not app.is_running)
+        await eventually_async(lambda: not app.is_running)
     assert {worker.place.ending for worker in app.local.all} == {DONE}
-    await until_so(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))

@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
 from tests.support.operations import FAILED, entry, fill, waiting
 from tests.support.soak import SEEDS, TIMEOUT_S, either
+from tests.support.waiting import eventually
 
 from queuecore import audit
 from queuecore.action_record import ActionRecord, Actor

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.engine.conftest import StartWorker
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.engine_fixtures import StartWorker
 from tests.support.soak import SEEDS, TIMEOUT_S, either
+from tests.support.waiting import eventually
 from tests.support.worker_process import WorkerProcess
 
 JOBS = either(300, 3000)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from tests.engine.conftest import Push, StartWorker
 from tests.support.direct import Direct
+from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.job_counts import done, failed_numbers, held
 from tests.support.soak import SEEDS, TIMEOUT_S, either
 from tests.support.worker_process import WorkerProcess

@@ -10,6 +10,8 @@ from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
 
 from qtop.app.app import ConsoleOptions, QtopApp
 from qtop.systems.system import Place, SystemRunner
@@ -89,6 +91,53 @@ def shows(app: App[Any], text: str) -> bool:
 async def until_shown(pilot: Pilot[Any], text: str) -> None:
     """Let the console work until a text stands on the screen."""
     await until(pilot, lambda: shows(pilot.app, text), repr(text))
+
+
+async def until_gone(pilot: Pilot[Any], text: str) -> None:
+    """Let the console work until a text is no longer on the screen."""
+    await until(pilot, lambda: text not in screen_text(pilot.app), f"the end of {text!r}")
+
+
+def _console_of(pilot: Pilot[Any]) -> QtopApp:
+    assert isinstance(pilot.app, QtopApp)
+    return pilot.app
+
+
+async def until_polled(pilot: Pilot[Any]) -> None:
+    """Let the console work until it has taken in a first snapshot."""
+    app = _console_of(pilot)
+    await until(pilot, lambda: app.state.view().fleet is not None, "the first snapshot")
+
+
+async def until_checked(pilot: Pilot[Any]) -> None:
+    """Let the console work until it has taken in a first health report."""
+    app = _console_of(pilot)
+    await until(pilot, lambda: app.state.surveyed is not None, "the first health report")
+
+
+async def until_screen(pilot: Pilot[Any], kind: type[Screen[Any]]) -> None:
+    """Let the console work until a screen of this class is in front."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind), f"a {kind.__name__}")
+
+
+async def until_mode(pilot: Pilot[Any], name: str) -> None:
+    """Let the console work until the main screen of this name is shown."""
+    await until(pilot, lambda: pilot.app.current_mode == name, f"the screen {name!r}")
+
+
+async def until_focused(pilot: Pilot[Any], kind: type[Widget]) -> None:
+    """Let the console work until a widget of this class has the focus."""
+    await until(pilot, lambda: isinstance(pilot.app.focused, kind), f"a focused {kind.__name__}")
+
+
+async def until_rows(pilot: Pilot[Any], number: int) -> None:
+    """Let the console work until the table in front has so many rows."""
+    await until(pilot, lambda: table_of(pilot.app).row_count == number, f"{number} rows")
+
+
+async def until_ended(pilot: Pilot[Any]) -> None:
+    """Let the console work until it has ended."""
+    await until(pilot, lambda: not pilot.app.is_running, "the end")
 
 
 def assert_snapshot(app: App[Any], name: str) -> None:

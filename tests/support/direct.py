@@ -1,19 +1,15 @@
-"""A connection to Redis that shares no code with the engine, and waiting with an end."""
+"""A connection to Redis that shares no code with the engine."""
 
 from __future__ import annotations
 
 import os
 import socket
-import time
-from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import hiredis
 
-T = TypeVar("T")
-
-PATIENCE_S = 30.0
+_ANSWER_TIMEOUT_S = 30.0
 _READ_BYTES = 1 << 20
 
 
@@ -22,7 +18,7 @@ class Direct:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(PATIENCE_S)
+        self._socket.settimeout(_ANSWER_TIMEOUT_S)
         try:
             self._socket.connect(os.fspath(path))
         except OSError:
@@ -55,15 +51,3 @@ class Direct:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def eventually(check: Callable[[], T], what: str, *, patience_s: float = PATIENCE_S) -> T:
-    """Ask again and again until the answer is true, and return it. Fails after a while."""
-    deadline_s = time.monotonic() + patience_s
-    while True:
-        answer = check()
-        if answer:
-            return answer
-        if time.monotonic() > deadline_s:
-            raise AssertionError(f"it never happened that {what}")
-        time.sleep(0.005)

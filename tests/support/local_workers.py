@@ -1,15 +1,14 @@
 """Stand-in workers, started as real ones are, and proof that none of them stays behind."""
 
-import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.support.waiting import eventually_async
 
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
@@ -18,7 +17,6 @@ from qtop.local.workers import LocalWorkers
 
 STAND_IN = Path(__file__).parent / "programs" / "stand_in_worker.py"
 SECRET_URL = "redis://:secret@localhost:6379/0"
-DEADLINE_S = 30.0
 
 
 def template(folder: Path, *flags: str) -> str:
@@ -49,13 +47,6 @@ def of_folder(folder: Path) -> list[psutil.Process]:
         if process.pid != os.getpid() and not is_dead and any(str(folder) in w for w in words):
             found.append(process)
     return found
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that will be so."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @dataclass
@@ -93,14 +84,14 @@ class Yard:
     async def start(self, *flags: str, **more: Any) -> WorkerGroup:
         """Start a group and wait until its workers have set up their signals."""
         group = await self.local.start(self.order(*flags, **more))
-        await until(lambda: all("ready" in w.log.read_text() for w in group.workers))
+        await eventually_async(lambda: all("ready" in w.log.read_text() for w in group.workers))
         return group
 
     def states(self) -> list[str]:
         return [worker.place.state for worker in self.local.all]
 
     async def until_states(self, *states: str) -> None:
-        await until(lambda: self.states() == list(states))
+        await eventually_async(lambda: self.states() == list(states))
 
     @property
     def first(self) -> LocalWorker:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.direct import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 #: Runs a command of node-resque's to its end, and returns what it said.
 Node = Callable[..., Any]

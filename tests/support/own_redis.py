@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 import hiredis
-from tests.support.direct import PATIENCE_S, Direct, eventually
+from tests.support.direct import Direct
+from tests.support.waiting import PATIENCE_S, eventually
 
 
 class OwnRedis:

@@ -12,16 +12,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.waiting import PATIENCE_S, eventually
 
 from queuecore.server import Binary, PrivateServer
 
-PATIENCE_S = 20.0
 ENGINE = Path(__file__).resolve().parents[2] / "engine"
 
 USER = """
@@ -107,15 +106,6 @@ def say(server: PrivateServer, command: str) -> str:
         return link.recv(4096).decode().strip()
 
 
-def eventually(truth: Callable[[], bool]) -> bool:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not truth():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def pid_of(server: PrivateServer) -> int:
     pid = server.status().pid
     assert pid is not None
@@ -129,13 +119,13 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def ends(pid: int) -> bool:
-    """Whether the process is gone; its locks, by which we know, go a moment before it does."""
-    return eventually(lambda: not is_alive(pid))
+def await_end(pid: int) -> None:
+    """Wait until the process is gone; its locks, by which we know, go a moment before it does."""
+    eventually(lambda: not is_alive(pid), f"process {pid} ends")
 
 
 def kill_server(server: PrivateServer) -> int:
     pid = pid_of(server)
     os.kill(pid, signal.SIGKILL)
-    assert ends(pid)
+    await_end(pid)
     return pid

@@ -12,8 +12,8 @@ from queuecore.exchange import Call, Command, Exchange, Reply
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.keys import Keys
-from resque.store.read_cache import USUAL, ReadCache
 from resque.store.snapshot import Snapshot, SnapshotReader
+from resque.store.worker_reader import USUAL_FLEET, LargeFleet
 
 KEYS = Keys()
 #: Enough looks for whatever is asked for only now and then.
@@ -23,9 +23,9 @@ TURNS = 10
 class Eye:
     """A looker with the store it looks through, and what it sent at the last look."""
 
-    def __init__(self, store: Store, *, thrift: ReadCache = USUAL) -> None:
+    def __init__(self, store: Store, *, large: LargeFleet = USUAL_FLEET) -> None:
         self._store = store
-        self._looker = SnapshotReader(KEYS, failures_limit=20, thrift=thrift)
+        self._looker = SnapshotReader(KEYS, failures_limit=20, large=large)
         self._tails: dict[str, str] = {}
         self.sent: list[list[Command]] = []
 
@@ -90,4 +90,4 @@ def eye(store: Store) -> Eye:
 @pytest.fixture
 def thrifty(store: Store) -> Eye:
     """To it every fleet is a large one. It reads the register at each look."""
-    return Eye(store, thrift=ReadCache(few=0, unread_s=0))
+    return Eye(store, large=LargeFleet(few=0, unread_s=0))

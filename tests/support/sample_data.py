@@ -1,5 +1,7 @@
 """Snapshots made by hand, and a system that hands them out."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -206,7 +208,7 @@ class FakeSource(ResqueSystem):
         self.is_closed = False
 
     @property
-    def system(self) -> "FakeSource":
+    def system(self) -> FakeSource:
         return self
 
     def snapshot(self) -> Steps[Slices[Snapshot]]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tests.support.console import console, until, until_shown
+from tests.support.console import console, until_polled, until_shown
 from tests.support.sample_data import FakeSource, snapshot
 from textual.pilot import Pilot
 
@@ -66,7 +66,7 @@ def page(app: QtopApp) -> ScheduledScreen:
 async def to_scheduled(pilot: Pilot[None], text: str) -> QtopApp:
     app = pilot.app
     assert isinstance(app, QtopApp)
-    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+    await until_polled(pilot)
     await pilot.press("5")
     await until_shown(pilot, text)
     return app

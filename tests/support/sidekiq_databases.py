@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.cli.conftest import everything
 from tests.support import golden
+from tests.support.commands import everything
 from tests.support.direct import Direct
 
 JID = "393119af5a0ea98f3ac98825"

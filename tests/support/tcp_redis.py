@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import pytest
-from tests.support.direct import PATIENCE_S, Direct, eventually
+from tests.support.direct import Direct
+from tests.support.waiting import PATIENCE_S, eventually
 
 from queuecore.address import parse_url
 from queuecore.exchange import Operation

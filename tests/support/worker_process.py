@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import psutil
-from tests.support.direct import PATIENCE_S, Direct, eventually
+from tests.support.direct import Direct
+from tests.support.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = ": Ready for a job"

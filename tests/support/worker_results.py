@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import psutil
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
+from tests.support.waiting import eventually
 
 TURNS = "tests.support.jobs.sample_jobs,tests.support.jobs.process_jobs"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.console import SIZES, screen_text, until, until_shown
+from tests.support.console import SIZES, screen_text, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
 from tests.support.sample_data import NOW, SYSTEM, queue, snapshot
@@ -16,7 +16,7 @@ from qtop.search.failure_groups import FailureGroups
 from qtop.systems.resque.health import next_jobs
 from queuecore.active_job import WRAPPER, unwrapped
 from resque.store import queues
-from resque.store.next_jobs import waiting_since
+from resque.store.waiting_jobs import waiting_since
 
 AT = "2026-11-23T12:20:00Z"
 LATER = "2026-11-23T12:25:00.250000000Z"
@@ -127,7 +127,7 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
     now = 1_000.0
     app = on(redis, clock=lambda: now)
     async with app.run_test(size=SIZES[1]) as pilot:
-        await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+        await until_checked(pilot)
         await pilot.press("2")
         app.look_now()
         await until_shown(pilot, "mail")

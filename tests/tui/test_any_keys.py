@@ -4,7 +4,7 @@ import random
 from typing import Any, Final
 
 import pytest
-from tests.support.console import screen_lines, until
+from tests.support.console import screen_lines, until_polled
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.sample_data import failure
 from tests.support.soak import IS_SOAK
@@ -58,7 +58,7 @@ async def test_any_keys_on_any_data_leave_a_console_that_works(
     keys = [each for each in keys if each != "ctrl+c"] + ["enter", "escape"] * 8 + list(TYPED)
     app = on(redis)
     async with app.run_test(size=chance.choice([(60, 15), (80, 24), (120, 40)])) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         for _ in range(40):
             # Several at once: those that come too late for a screen must not hit the next.
             await pilot.press(*chance.choices(keys, k=4))

@@ -13,6 +13,8 @@ from tests.support.console import (
     screen_text,
     table_of,
     until,
+    until_ended,
+    until_polled,
     until_shown,
 )
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
@@ -163,7 +165,7 @@ async def test_a_frozen_display_shows_old_rows_until_it_goes_on() -> None:
         await until_shown(pilot, "old")
         await pilot.press("f")
         app.look_now()
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await until_shown(pilot, "FROZEN")
         assert "old" in screen_text(app)
         await pilot.press("f")
@@ -210,7 +212,7 @@ async def test_leaving(key: str) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press(key)
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     assert app.return_code == 0
 
 
@@ -232,7 +234,7 @@ async def test_leaving_a_filter_the_palette_or_a_question_leaves_only_that(
         assert app.is_running
         assert len(app.screen_stack) == 1
         await pilot.press(key)
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
 
 
 # What data must not do
@@ -374,7 +376,7 @@ async def test_the_console_ends_when_its_terminal_is_gone() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         app._lifecycle.check_terminal()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     assert app.return_code == 1
 
 

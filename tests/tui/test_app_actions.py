@@ -3,7 +3,16 @@
 import asyncio
 
 import pytest
-from tests.support.console import screen_lines, screen_text, table_of, until, until_shown
+from tests.support.console import (
+    screen_lines,
+    screen_text,
+    table_of,
+    until,
+    until_focused,
+    until_polled,
+    until_rows,
+    until_shown,
+)
 from tests.support.console_redis import Redis, on
 from tests.support.sample_data import failure
 from textual.widgets import Input
@@ -11,7 +20,7 @@ from textual.widgets import Input
 from queuecore.exchange import single
 from resque.codec import encode_job
 from resque.keys import Keys
-from resque.store import queues, switches
+from resque.store import pauses, queues
 
 pytestmark = pytest.mark.redis
 
@@ -22,10 +31,10 @@ async def test_one_failure_is_requeued_at_once(redis: Redis) -> None:
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "r")
         await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
-        await until(pilot, lambda: table_of(app).row_count == 2, "the next look")
+        await until_rows(pilot, 2)
     assert (await redis.size("mail"), await redis.failed()) == (1, 2)
 
 
@@ -33,7 +42,7 @@ async def test_a_question_about_one_waiting_job_says_so(redis: Redis) -> None:
     await redis.push("mail", 1)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2", "c")
         await until_shown(pilot, "Deletes the 1 job that waits in mail now.")
         await pilot.press("escape", "D")
@@ -44,7 +53,7 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
     await redis.fail(5)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "space", "space", "space", "r")
         await until_shown(pilot, "Requeue 3 failed jobs?")
         await pilot.press("escape")
@@ -62,7 +71,7 @@ async def test_lists_are_not_looked_through_beside_an_action_that_looks_for_its_
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         found = asyncio.Event()
 
         async def search(tell: object) -> str:
@@ -83,7 +92,7 @@ async def test_a_question_acts_on_what_was_marked_when_it_was_asked(redis: Redis
     await redis.fail(2)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "a", "r")
         await until_shown(pilot, "Requeue 2 failed jobs?")
         await redis.fail(1)
@@ -98,7 +107,7 @@ async def test_a_failure_is_requeued_from_its_page(redis: Redis) -> None:
     await redis.fail(1)
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "enter", "r")
         await until_shown(pilot, "requeued 1")
     assert await redis.size("mail") == 1
@@ -112,7 +121,7 @@ async def test_clearing_a_queue_needs_its_name(redis: Redis) -> None:
         await until_shown(pilot, "mail")
         await pilot.press("c")
         await until_shown(pilot, "Deletes the 4 jobs that wait in mail now.")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"mai", "enter")
         assert "Clear queue mail?" in screen_text(app)
         await pilot.press("l", "enter")
@@ -130,16 +139,16 @@ async def test_keys_typed_ahead_of_a_question_do_nothing_else(redis: Redis) -> N
         await until_shown(pilot, "Clear queue ppp?")
         await pilot.press("escape")
         await until_shown(pilot, "nothing was changed")
-    assert not await redis.source.run(switches.resume(KEYS, ["ppp"]))
+    assert not await redis.source.run(pauses.resume(KEYS, ["ppp"]))
 
 
 async def test_clearing_the_failures_needs_the_word(redis: Redis) -> None:
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "c")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"failed", "enter")
         await until_shown(pilot, "deleted 3 jobs from the failures")
     assert await redis.failed() == 0
@@ -156,7 +165,7 @@ async def test_a_queue_is_paused_and_resumed_with_the_same_key(redis: Redis) -> 
         await until_shown(pilot, "paused, ")
         await pilot.press("p")
         await until_shown(pilot, "resumed mail")
-    assert not await redis.source.run(switches.resume(KEYS, ["mail"]))
+    assert not await redis.source.run(pauses.resume(KEYS, ["mail"]))
 
 
 async def test_everything_is_paused_after_a_question_and_the_screen_says_so(redis: Redis) -> None:

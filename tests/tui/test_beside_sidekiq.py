@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.console import console, screen_text, table_of, until, until_checked, until_shown
 from tests.support.direct import Direct
 from tests.support.sidekiq_databases import FLEETS, database
 from textual.pilot import Pilot
@@ -20,7 +20,7 @@ async def app(redis_url: str) -> QtopApp:
 
 async def surveyed(app: QtopApp, pilot: Pilot[Any]) -> None:
     """Let the console look, survey, and look once more, which shows what the survey told."""
-    await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+    await until_checked(pilot)
     before = app.state.look
     app.look_now()
     await until(pilot, lambda: app.state.look is not before, "the next look")

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.console import screen_text, table_of, until, until_shown
+from tests.support.console import (
+    screen_text,
+    table_of,
+    until,
+    until_focused,
+    until_gone,
+    until_screen,
+    until_shown,
+)
 from tests.support.console_redis import KEYS, Redis, on
-from tests.support.sample_data import failure
-from textual.pilot import Pilot
+from tests.support.failed_jobs import entry, fill, listed, open_failed
 from textual.widgets import Checkbox, Input, TextArea
 
 from qtop.app.app import QtopApp
@@ -25,41 +32,6 @@ pytestmark = pytest.mark.redis
 
 MANY = 20_000
 SEVERAL = 6_000
-
-
-def entry(number: int, **fields: Any) -> bytes:
-    """One of three groups, on one of two queues."""
-    kind = number % 3
-    names = ("Mailers::Welcome", "Images::Resize", "Reports::Weekly")
-    usual: dict[str, Any] = {
-        "failed_at": f"2026/11/23 12:{number // 60 % 60:02}:{number % 60:02} UTC",
-        "payload": {"class": names[kind], "args": [number]},
-        "exception": "Net::ReadTimeout" if kind else "NoMethodError",
-        "error": f"user {number} not found",
-        "queue": "mail" if kind < 2 else "images",
-    }
-    return failure(1, **(usual | fields)).item.raw
-
-
-async def fill(redis: Redis, *entries: bytes, key: bytes = KEYS.failed()) -> None:
-    for start in range(0, len(entries), 1_000):
-        part = entries[start : start + 1_000]
-        await redis.source.run(single(("RPUSH", key, *part), int, writes=True))
-
-
-async def listed(redis: Redis, key: bytes) -> list[bytes]:
-    found: list[bytes] = await redis.source.run(single(("LRANGE", key, 0, -1), list))
-    return found
-
-
-async def open_failed(pilot: Pilot[Any], app: QtopApp, *keys: str) -> FailedScreen:
-    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
-    await pilot.press("4")
-    await until(pilot, lambda: isinstance(app.screen, FailedScreen), "the screen")
-    screen = app.screen
-    assert isinstance(screen, FailedScreen)
-    await pilot.press(*keys)
-    return screen
 
 
 def under_cursor(app: QtopApp) -> Any:
@@ -317,7 +289,7 @@ async def test_a_preview_can_be_left_before_it_is_there(redis: Redis) -> None:
         await open_failed(pilot, app)
         await pilot.press("R", "escape")
         await pilot.pause()
-        await until(pilot, lambda: isinstance(app.screen, FailedScreen), "the list")
+        await until_screen(pilot, FailedScreen)
         await pilot.press("R")
         await until_shown(pilot, f"Requeue {MANY:,} failed jobs?")
         await pilot.press("escape")
@@ -339,7 +311,7 @@ async def test_jobs_move_to_another_queue(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "t", "m")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"later", "enter")
         await until_shown(pilot, "moved to later: 1, gone meanwhile 0, refused 0")
     assert await redis.size("later") == 2
@@ -350,7 +322,7 @@ async def test_a_queue_that_is_not_there_is_asked_about(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "t", "m")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"nwe", "enter")
         await until_shown(pilot, "There is no queue nwe yet")
         await pilot.press("escape")
@@ -367,13 +339,13 @@ async def test_a_payload_is_edited_shown_as_a_difference_and_requeued(
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "t", "e")
-        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
+        await until_focused(pilot, TextArea)
         area = app.screen.query_one(TextArea)
         area.text = area.text.replace("Images::Resize", "")
         await pilot.press("ctrl+s")
         await until_shown(pilot, "This cannot be requeued")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor again")
+        await until_focused(pilot, TextArea)
         area = app.screen.query_one(TextArea)
         area.text = area.text.replace('"class": ""', '"class": "Images::Crop"')
         await pilot.press("ctrl+s")
@@ -393,7 +365,7 @@ async def test_a_payload_that_was_left_alone_is_not_requeued(redis: Redis) -> No
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "t", "enter", "e")
-        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
+        await until_focused(pilot, TextArea)
         await pilot.press("ctrl+s")
         await until_shown(pilot, "nothing was changed")
     assert await redis.failed() == 1
@@ -418,13 +390,13 @@ async def test_all_that_match_are_written_to_a_private_file(
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "t", "w")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         app.screen.query_one("#path", Input).value = str(file)
         app.screen.query_one("#secrets", Checkbox).value = with_secrets
         await pilot.click("#all")
         await until_shown(pilot, "written 5 to")
         await pilot.press("w")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         app.screen.query_one("#path", Input).value = str(file)
         await pilot.press("enter")
         await until_shown(pilot, "File exists")
@@ -448,7 +420,7 @@ async def test_another_list_of_failures_is_shown_where_there_are_several(redis: 
         await pilot.press("r")
         await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
         await pilot.press("c")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"failed", "enter")
         await until_shown(pilot, "deleted 1 job from the failures")
         await pilot.press("b")
@@ -477,7 +449,7 @@ async def test_x_stops_the_count_and_goes_on_with_it(redis: Redis) -> None:
         screen.show_title()
         await until_shown(pilot, "stopped, x goes on")
         await pilot.press("x")
-        await until(pilot, lambda: "goes on" not in screen_text(app), "the end of it")
+        await until_gone(pilot, "goes on")
 
 
 async def test_hostile_entries_are_shown_and_do_no_harm(redis: Redis) -> None:
@@ -522,12 +494,12 @@ async def test_read_only_changes_nothing_and_still_looks(redis: Redis, tmp_path:
             await pilot.press(key)
             await until_shown(pilot, "read-only" if key != "e" else "one entry at a time")
         await pilot.press("w")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         app.screen.query_one("#path", Input).value = str(tmp_path / "x")
         await pilot.press("enter")
         await until_shown(pilot, "written 300 to")
         await pilot.press("w")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         app.screen.query_one("#path", Input).value = str(tmp_path / "y")
         await pilot.click("#all")
         await until_shown(pilot, "written 900 to")

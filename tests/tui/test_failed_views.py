@@ -7,6 +7,9 @@ from tests.support.console import (
     screen_text,
     table_of,
     until,
+    until_focused,
+    until_polled,
+    until_rows,
     until_shown,
 )
 from tests.support.console_redis import Redis, on
@@ -38,7 +41,7 @@ async def test_the_views_fit_every_size(size: tuple[int, int], view: str) -> Non
     }[view]
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", *keys)
         await pilot.pause()
         assert_snapshot(app, f"failed-{view}-{size[0]}x{size[1]}")
@@ -52,9 +55,9 @@ async def test_the_difference_of_an_edit_fits_every_size(
     monkeypatch.delenv("EDITOR", raising=False)
     app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "e")
-        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
+        await until_focused(pilot, TextArea)
         area = app.screen.query_one(TextArea)
         area.text = area.text.replace("1", '"one"')
         await pilot.press("ctrl+s")
@@ -70,7 +73,7 @@ async def test_a_group_shows_what_tells_its_failures_apart() -> None:
     entries.append(failure(4, payload={"class": wrapper, "args": [wrapped]}))
     app = console(FakeSource(snapshot(failures=entries)))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "enter")
         await until_shown(pilot, '[1,{"to":"ada"}]')
         shown = screen_text(app)
@@ -88,7 +91,7 @@ def tones(app: QtopApp) -> set[str]:
 async def test_a_backtrace_shows_what_is_the_applications_own() -> None:
     app = console(FakeSource(snapshot(failures=[failure(1, backtrace=BACKTRACE)])))
     async with app.run_test(size=(100, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "enter")
         await pilot.pause()
         assert {"strong", "accent", "dim"} <= tones(app)
@@ -98,7 +101,7 @@ async def test_the_last_groups_stay_while_redis_does_not_answer() -> None:
     source = FakeSource(fleet(), Unreachable("no answer"))
     app = console(source)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4")
         await pilot.pause()
         before = table_of(app).row_count
@@ -116,14 +119,14 @@ async def test_a_frozen_display_does_not_change() -> None:
     more = snapshot(failures=[failure(number) for number in range(40)])
     app = console(FakeSource(fleet(), more))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "f")
         app.look_now()
         await until(pilot, lambda: len(known(app.state.look.snapshot.failures)) == 40, "a look")  # type: ignore[union-attr]
         await pilot.pause()
         assert table_of(app).row_count == 30
         await pilot.press("f")
-        await until(pilot, lambda: table_of(app).row_count == 40, "the newest")
+        await until_rows(pilot, 40)
 
 
 @pytest.mark.redis
@@ -132,7 +135,7 @@ async def test_a_frozen_display_shows_once_what_was_not_opened_before(redis: Red
     await redis.push("mail", 3)
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("f", "4")
         await until_shown(pilot, "1 group of 2 failed jobs")
         await pilot.press("enter")
@@ -155,11 +158,11 @@ async def test_a_frozen_display_shows_what_a_filter_finds_in_a_long_list(redis: 
     await redis.fail(2, exception="Rare")
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t")
         await until_shown(pilot, "newest first")
         await pilot.press("f", "slash", *"exception:Rare", "enter")
-        await until(pilot, lambda: table_of(app).row_count == 2, "what matches")
+        await until_rows(pilot, 2)
         await until_shown(pilot, "2 match")
         await pilot.press("slash", "x", "enter")
         await until_shown(pilot, "0 match")

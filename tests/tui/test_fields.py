@@ -4,7 +4,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.console import console, screen_text, until
+from tests.support.console import console, screen_text, until, until_focused, until_polled
 from tests.support.sample_data import FakeSource, fleet
 from textual import events
 from textual.widgets import Input, TextArea
@@ -28,7 +28,7 @@ def test_visible_text_is_safe_and_of_the_same_length(text: str) -> None:
 async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("2", "slash")
         field = app.screen.query_one(FilterInput)
         app.post_message(events.Paste(EVIL))
@@ -40,9 +40,9 @@ async def test_what_is_pasted_into_a_filter_can_be_seen() -> None:
 async def test_what_is_pasted_into_the_editor_is_escaped_and_means_the_same() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         app.push_screen(EditorDialog("", app.state.policy))
-        await until(pilot, lambda: isinstance(app.focused, TextArea), "the editor")
+        await until_focused(pilot, TextArea)
         assert isinstance(app.focused, TextArea)
         app.post_message(events.Paste(f'"{EVIL}'))
         field = app.focused

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.console import console, screen_text, table_of, until, until_polled, until_shown
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot
 from textual.app import App
 from textual.pilot import Pilot
@@ -46,8 +46,7 @@ def test_a_filter_is_remembered_once_as_the_newest() -> None:
 
 
 async def on_queues(pilot: Pilot[None], *keys: str) -> None:
-    app: Any = pilot.app
-    await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+    await until_polled(pilot)
     await pilot.press("2", *keys)
     await pilot.pause()
 
@@ -143,7 +142,7 @@ async def test_only_what_matches_is_marked_by_mark_all() -> None:
     )
     app = console(source)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("4", "slash", *"!exception:A", "enter", "a")
         await pilot.pause()
         assert len(table_of(app).marked) == 2

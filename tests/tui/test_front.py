@@ -1,7 +1,7 @@
 """A screen is left once, however often it is asked to be."""
 
 import pytest
-from tests.support.console import console, until
+from tests.support.console import console, until, until_polled
 from tests.support.sample_data import FakeSource, does_nothing, fleet
 from textual.widgets import Button
 
@@ -17,7 +17,7 @@ async def test_a_button_pressed_twice_answers_once(button: str) -> None:
     app = console(FakeSource(fleet()))
     answers: list[bool | None] = []
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         app.push_screen(HelpScreen(()))
         await app.push_screen(ConfirmDialog(PLAN), answers.append)
         pressed = app.screen.query_one(button, Button)
@@ -32,7 +32,7 @@ async def test_a_button_pressed_twice_answers_once(button: str) -> None:
 async def test_an_answer_that_comes_late_takes_no_other_screen_away() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         question = ConfirmDialog(PLAN)
         await app.push_screen(question)
         question.action_no()
@@ -44,7 +44,7 @@ async def test_an_answer_that_comes_late_takes_no_other_screen_away() -> None:
 async def test_escape_pressed_twice_leaves_one_page_and_one_palette() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         page = HelpScreen(())
         await app.push_screen(page)
         palette = PaletteScreen({"everywhere"}, read_only=False, policy=app.state.policy)

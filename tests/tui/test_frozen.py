@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
 from tests.support.sample_data import NOW, FakeSource, failure, queue, snapshot, worker
 
 from qtop.model.fleet import Snapshot
@@ -49,7 +49,7 @@ async def test_every_figure_of_every_screen_stays_as_of_the_moment() -> None:
                 await pilot.pause(0.05)
                 assert screen_lines(app) == seen[key]
         await pilot.press("f")
-        await until(pilot, lambda: "FROZEN" not in screen_text(app), "the newest")
+        await until_gone(pilot, "FROZEN")
 
 
 async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:

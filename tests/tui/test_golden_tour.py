@@ -4,7 +4,7 @@ import re
 
 import pytest
 from tests.support import golden
-from tests.support.console import console, screen_text, until
+from tests.support.console import console, screen_text, until, until_polled
 from tests.support.direct import Direct
 from tests.support.soak import either
 from textual.pilot import Pilot
@@ -32,7 +32,7 @@ async def look_again(app: QtopApp, pilot: Pilot[None]) -> None:
 async def test_every_screen_shows_it(direct: Direct, redis_url: str, first: int) -> None:
     app = console(url=redis_url)
     async with app.run_test(size=(120, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         for name in NAMES[first : first + AT_ONCE]:
             assert direct("FLUSHALL") == b"OK"
             golden.restore(direct, name)

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.console import (
+    console,
+    screen_lines,
+    screen_text,
+    until,
+    until_gone,
+    until_screen,
+    until_shown,
+)
 from tests.support.console_redis import Redis
 from tests.support.direct import Direct
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot
@@ -105,7 +113,7 @@ async def test_filters_find_what_is_hidden(leaky: str) -> None:
         await pilot.press("4", "t")
         await until_shown(pilot, "key=[reda")
         await pilot.press("slash", *"args.0.card_token:*hunter2*", "enter")
-        await until(pilot, lambda: "key=[reda" not in screen_text(app), "what matches alone")
+        await until_gone(pilot, "key=[reda")
         await until_shown(pilot, ":pass_key")
 
 
@@ -174,7 +182,7 @@ async def test_the_button_with_the_focus_can_be_seen_without_colours() -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
         await pilot.press("2", "P")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog), "a question")
+        await until_screen(pilot, ConfirmDialog)
         await pilot.pause()
         assert style_of(pilot, "Cancel").reverse
         await pilot.press("right")

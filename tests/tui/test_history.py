@@ -1,57 +1,25 @@
 """What was done stands on History, and is taken back from there, once."""
 
-from datetime import timedelta
-
 import pytest
+from tests.support.audit_entries import DEEDS
 from tests.support.console import (
     assert_snapshot,
     console,
     screen_text,
-    table_of,
     until,
+    until_polled,
+    until_rows,
     until_shown,
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import NOW, FakeSource, fleet, look
+from tests.support.sample_data import FakeSource, fleet, look
 
 from qtop.screens.history import PAGE
 from queuecore import audit
 from queuecore.action_record import ActionRecord, Actor
-from queuecore.audit import AuditEntry
 from resque.errors import Unreachable
-from resque.store import queues, switches
-
-HOSTILE = "\x1b]52;c;aGk=\x07[/x]\u202e"
-
-
-def deed(number: int, **fields: object) -> AuditEntry:
-    """The action `number` minutes ago."""
-    values: dict[str, object] = {
-        "id": f"{number:016x}",
-        "at": NOW - timedelta(minutes=number),
-        "actor": Actor("ann@ops1", "qtop 0.1.0"),
-        "action": "requeue",
-        "subject": "37 failed jobs",
-        "queue": "",
-        "source": b"resque:failed",
-        "planned": 37,
-        "done": 35,
-        "undone": 0,
-        "undo_left_s": 80_000,
-    }
-    return AuditEntry(**(values | fields))  # type: ignore[arg-type]
-
-
-DEEDS = [
-    deed(1),
-    deed(2, action="clear", subject="queue mail", queue="mail", done=1_234, undone=1_234,
-         undo_left_s=None),
-    deed(3, action="pause", subject="everything", done=1),
-    deed(4, actor=Actor(HOSTILE, HOSTILE), action=HOSTILE, subject=HOSTILE, done=None,
-         undo_left_s=None),
-    deed(5, action="delete", undone=5),
-]  # fmt: skip
+from resque.store import pauses, queues
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
@@ -81,7 +49,7 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
     await redis.fail(3)
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "d")
         await until_shown(pilot, "deleted 1")
         await pilot.press("7")
@@ -104,7 +72,7 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
 async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
     await redis.push("mail", 5)
     trail = ActionRecord(Actor("bob@ops2", "qtop"), "pause", "mail", b"", 1)
-    await redis.source.run(switches.pause(KEYS, ["mail"], trail))
+    await redis.source.run(pauses.pause(KEYS, ["mail"], trail))
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("7")
@@ -120,15 +88,15 @@ async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
 async def test_older_actions_come_with_the_page_key(redis: Redis) -> None:
     await redis.push("mail", 1)
     for number in range(PAGE + 10):
-        change = switches.pause if number % 2 == 0 else switches.resume
+        change = pauses.pause if number % 2 == 0 else pauses.resume
         trail = ActionRecord(Actor("bob@ops2", "qtop"), "pause", f"turn {number}", b"", 1)
         await redis.source.run(change(KEYS, ["mail"], trail))
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("7")
-        await until(pilot, lambda: table_of(app).row_count == PAGE, "the first page")
+        await until_rows(pilot, PAGE)
         await pilot.press("G", "pagedown")
-        await until(pilot, lambda: table_of(app).row_count == PAGE + 10, "the rest")
+        await until_rows(pilot, PAGE + 10)
         await pilot.press("slash", *"0", "enter")
         await until_shown(pilot, f"of the last {PAGE + 10}")
 

@@ -5,8 +5,16 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.console import screen_text, table_of, until, until_shown
+from tests.support.console import (
+    screen_text,
+    table_of,
+    until,
+    until_mode,
+    until_polled,
+    until_shown,
+)
 from tests.support.console_redis import KEYS, Redis, on
+from tests.support.waiting_jobs import command, drain, job, opened, push, waiting
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 
@@ -15,48 +23,11 @@ from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.systems.resque.payloads import read_line
 from qtop.text.safe import safe
-from queuecore.exchange import Arg, single
 from resque.codec import encode, encode_job
-from resque.store import queues
 
 pytestmark = pytest.mark.redis
 
 WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
-
-
-async def command(redis: Redis, *parts: Arg) -> object:
-    return await redis.source.run(single(parts, lambda reply: reply, writes=True))
-
-
-async def waiting(redis: Redis, queue: str) -> list[bytes]:
-    found = await command(redis, "LRANGE", KEYS.queue(queue), 0, -1)
-    assert isinstance(found, list)
-    return found
-
-
-async def push(redis: Redis, queue: str, *payloads: bytes) -> None:
-    await redis.source.run(queues.push(KEYS, queue, payloads))
-
-
-async def drain(redis: Redis, queue: str, number: int) -> None:
-    """Take jobs as workers do, from the front."""
-    await command(redis, "LPOP", KEYS.queue(queue), number)
-
-
-def job(number: int, name: str = "Job") -> bytes:
-    return encode_job(name, ["mail", number])
-
-
-async def opened(app: QtopApp, pilot: Pilot[None], text: str) -> JobsScreen:
-    """The jobs of the first queue."""
-    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
-    await pilot.press("2")
-    await until(pilot, lambda: app.current_mode == "queues", "the queues")
-    await until(pilot, lambda: table_of(app).row_count > 0, "a queue")
-    await pilot.press("enter")
-    await until_shown(pilot, text)
-    assert isinstance(app.screen, JobsScreen)
-    return app.screen
 
 
 def args_shown(app: QtopApp) -> list[str]:
@@ -344,7 +315,7 @@ async def test_what_was_set_aside_is_mended_and_goes_back_to_its_queue(redis: Re
     await command(redis, "RPUSH", key, b"{broken", b'{"class":"Ok","args":[]}', b"\xff\x1b[2J")
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2")
         await until_shown(pilot, "3 unreadab")
         await pilot.press("b")
@@ -430,7 +401,7 @@ async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis:
     await redis.push("other", 1)
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2", "D")
         await until_shown(pilot, "Deletes the 20 jobs that wait in mail now, and its name.")
         await pilot.press(*"mail", "enter")
@@ -446,7 +417,7 @@ async def test_an_empty_queue_is_removed_too(redis: Redis) -> None:
     await command(redis, "SADD", KEYS.queues(), b"\xff empty")
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2", "D")
         await until_shown(pilot, "Type remove to go on")
         await pilot.press(*"remove", "enter")
@@ -464,7 +435,7 @@ async def test_the_workers_that_serve_a_queue_are_told_and_shown(redis: Redis) -
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "3 workers on web1 1, web2 1, web3 1")
         await pilot.press("W")
-        await until(pilot, lambda: app.current_mode == "workers", "the workers")
+        await until_mode(pilot, "workers")
         await until_shown(pilot, "3 of 4")
         await pilot.press("escape", "2", "W")
         await until_shown(pilot, "3 of 4")

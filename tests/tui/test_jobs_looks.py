@@ -3,7 +3,13 @@
 from typing import Any, TypeVar, cast
 
 import pytest
-from tests.support.console import assert_snapshot, console, screen_lines, until, until_shown
+from tests.support.console import (
+    assert_snapshot,
+    console,
+    screen_lines,
+    until_polled,
+    until_shown,
+)
 from tests.support.known import known
 from tests.support.sample_data import SYSTEM, FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
@@ -62,7 +68,7 @@ def full() -> list[Item]:
 
 
 async def opened(app: QtopApp, pilot: Pilot[None], name: str, text: str) -> None:
-    await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+    await until_polled(pilot)
     app.push_screen(JobsScreen(name))
     await until_shown(pilot, text)
 
@@ -113,7 +119,7 @@ async def test_jobs_that_were_listed_before_redis_went_away(size: tuple[int, int
 async def test_items_set_aside(size: tuple[int, int]) -> None:
     app = console(JobsSource([whole(raw) for raw in HOSTILE[:4]], fleet()))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         app.push_screen(SetAsideScreen("images"))
         await until_shown(pilot, "items 1 to 4 of 4 set aside")
         assert_snapshot(app, f"aside-{size[0]}x{size[1]}")

@@ -1,7 +1,15 @@
 """Keys that come together, as over a slow line: each meets what the one before it has made."""
 
 import pytest
-from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.console import (
+    console,
+    screen_text,
+    table_of,
+    until,
+    until_mode,
+    until_polled,
+    until_shown,
+)
 from tests.support.console_redis import Redis, on
 from tests.support.sample_data import FakeSource, fleet
 from textual import events
@@ -28,7 +36,7 @@ async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis
     await redis.fail(2, exception="Other")
     app = on(redis)
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         # An `r` or a `d` of the filter's, on the list, would act on the newest failure: an Other.
         type_at_once(app, "4t/Mailers::Dead\rd")
         await until_shown(pilot, "deleted 1, gone meanwhile 0, refused 0")
@@ -40,7 +48,7 @@ async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis
 async def test_what_is_pasted_after_a_key_goes_into_the_filter() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "a look")
+        await until_polled(pilot)
         type_at_once(app, "2/")
         app.post_message(events.Paste("mail\nd"))
         type_at_once(app, "\r")
@@ -54,7 +62,7 @@ async def test_of_more_keys_than_a_person_types_the_rest_is_dropped(
     monkeypatch.setattr(input_queue, "_MOST_TYPED", 2)
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "a look")
+        await until_polled(pilot)
         type_at_once(app, "2/mail")
         await until(pilot, lambda: filter_of(app) == "m", "the first keys")
         type_at_once(app, "a")
@@ -68,7 +76,7 @@ def filter_of(app: QtopApp) -> str:
 async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "a look")
+        await until_polled(pilot)
         type_at_once(app, "2:freeze\r")
         await until_shown(pilot, "FROZEN")
         assert not isinstance(app.screen, PaletteScreen)
@@ -77,7 +85,7 @@ async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
 async def test_keys_still_under_way_do_not_spoil_the_end() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "a look")
+        await until_polled(pilot)
         type_at_once(app, "2" + "jk" * 100)
     assert app.return_code in (0, None)
 
@@ -85,7 +93,7 @@ async def test_keys_still_under_way_do_not_spoil_the_end() -> None:
 async def test_a_screen_that_is_left_holds_up_no_key() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "a look")
+        await until_polled(pilot)
         type_at_once(app, "3\r\x1b\r\x1b?\x1b:\x1b2Gk")
         await until(pilot, lambda: len(app.screen_stack) == 1 and app.current_mode == "queues")
         await until(pilot, lambda: table_of(app).cursor_row is not None, screen_text(app))
@@ -97,7 +105,7 @@ async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_s
 ) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "a look")
+        await until_polled(pilot)
         heard, lost = app._input.on_followed, app._input._number + 1
 
         async def on_followed(message: Followed) -> None:
@@ -106,14 +114,14 @@ async def test_a_key_whose_way_is_never_heard_of_again_holds_up_the_next_for_a_s
 
         monkeypatch.setattr(app._input, "on_followed", on_followed)
         type_at_once(app, "23")
-        await until(pilot, lambda: app.current_mode == "workers", "the second key's screen")
+        await until_mode(pilot, "workers")
 
 
 @pytest.mark.parametrize("is_forwarded", [False, True], ids=["typed", "come back from a widget"])
 async def test_a_key_behind_the_end_does_nothing(is_forwarded: bool) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "a look")
+        await until_polled(pilot)
         app.exit()
         key = events.Key("2", "2")
         if is_forwarded:

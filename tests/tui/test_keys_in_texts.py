@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.support.console import console, screen_text, until, until_shown
+from tests.support.console import console, screen_text, until_mode, until_shown
 from tests.support.console_redis import Redis, on
+from tests.support.failed_jobs import entry, fill
 from tests.support.sample_data import FakeSource, failure, fleet, prepared, snapshot
-from tests.tui.test_failed import entry, fill
 
 from qtop.actions.plan import Operator
 from qtop.actions.request import PauseAll
@@ -96,7 +96,7 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
         await pilot.press("D")
         await until_shown(pilot, "f9 takes it back.")
         await pilot.press("escape", "5")
-        await until(pilot, lambda: app.current_mode == "scheduled", "the screen")
+        await until_mode(pilot, "scheduled")
         await pilot.press("x")
         await until_shown(pilot, "X filters, Y counts by class")
         await pilot.press("7")

@@ -8,11 +8,13 @@ from tests.support.console import (
     console,
     screen_text,
     table_of,
-    until,
+    until_mode,
+    until_polled,
+    until_rows,
     until_shown,
 )
+from tests.support.local_screen import still
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
-from tests.tui.test_local_screen import still
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
@@ -62,9 +64,9 @@ def hostile() -> Snapshot:
 
 
 async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
-    await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+    await until_polled(pilot)
     await pilot.press(KEYS[screen])
-    await until(pilot, lambda: app.current_mode == screen, "the screen")
+    await until_mode(pilot, screen)
     await pilot.pause()
 
 
@@ -93,7 +95,7 @@ async def test_hostile_data(screen: str, no_usage: None) -> None:
         app.local.groups = [still(HOSTILE, HOSTILE, place)]
         await listed(app, pilot, screen)
         rows = {"queues": 6, "failed": 7, "local": 2}[screen]
-        await until(pilot, lambda: table_of(app).row_count == rows, "the rows")
+        await until_rows(pilot, rows)
         await assert_at_every_size(app, pilot, f"{screen}-hostile")
 
 

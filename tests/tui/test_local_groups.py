@@ -15,7 +15,8 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from tests.support.local_workers import SECRET_URL, Yard, of_folder, script, until
+from tests.support.local_workers import SECRET_URL, Yard, of_folder, script
+from tests.support.waiting import eventually_async
 
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
@@ -30,7 +31,7 @@ async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
     place.local.stop_all(now=True)
     (tmp_path / "finish").touch()
     await place.local.close(5)
-    await until(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))
 
 
 async def test_a_group_starts_in_sessions_of_their_own_and_logs_to_private_files(
@@ -64,12 +65,12 @@ async def test_the_first_stop_lets_the_job_finish(yard: Yard) -> None:
     worker = yard.first
     assert yard.local.ask("finishing", [worker]) == 1
     assert yard.states() == ["finishing"]
-    await until(lambda: "finishing" in worker.log.read_text())
+    await eventually_async(lambda: "finishing" in worker.log.read_text())
     assert yard.local.ending == 1
     yard.finish.touch()
     assert await yard.local.wait(20)
     assert (yard.first.place.state, yard.first.place.ending) == ("ended", "exited with 0")
-    await until(lambda: yard.local.groups[0].is_gone)
+    await eventually_async(lambda: yard.local.groups[0].is_gone)
 
 
 async def test_the_second_stop_ends_it_now_and_the_third_kills_it(tmp_path: Path) -> None:
@@ -78,9 +79,9 @@ async def test_the_second_stop_ends_it_now_and_the_third_kills_it(tmp_path: Path
     gentle, stubborn = yard.local.all
     yard.local.ask("finishing", [stubborn])
     yard.local.ask("stopping", [stubborn])
-    await until(lambda: yard.states() == ["running", "stopping"])
+    await eventually_async(lambda: yard.states() == ["running", "stopping"])
     yard.local.ask("kill", [yard.local.all[1]])
-    await until(lambda: yard.states() == ["running", "ended"])
+    await eventually_async(lambda: yard.states() == ["running", "ended"])
     assert yard.local.all[1].place.ending == "ended by SIGKILL"
     assert psutil.pid_exists(gentle.pid or 0)
     yard.local.stop_all(now=True)
@@ -94,14 +95,14 @@ async def test_a_worker_that_a_script_started_finishes_its_job_though_the_script
     await yard.start(template=script(yard.folder))
     worker = yard.first
     yard.local.ask("finishing", [worker])
-    await until(lambda: "left" in worker.log.read_text())
+    await eventually_async(lambda: "left" in worker.log.read_text())
     assert "ended by SIGQUIT" in worker.log.read_text()
-    await until(lambda: "finishing" in worker.log.read_text().splitlines())
+    await eventually_async(lambda: "finishing" in worker.log.read_text().splitlines())
     assert yard.states() == ["finishing"]
     assert len(of_folder(yard.folder)) == 2
     yard.finish.touch()
     await yard.until_states("ended")
-    await until(lambda: not of_folder(yard.folder))
+    await eventually_async(lambda: not of_folder(yard.folder))
 
 
 async def test_a_worker_that_a_script_started_is_stopped_and_killed_like_any_other(
@@ -109,12 +110,12 @@ async def test_a_worker_that_a_script_started_is_stopped_and_killed_like_any_oth
 ) -> None:
     await yard.start("--stubborn", count=2, template=script(yard.folder, "--stubborn"))
     yard.local.ask("stopping", [yard.first])
-    await until(lambda: "left" in yard.first.log.read_text())
+    await eventually_async(lambda: "left" in yard.first.log.read_text())
     assert yard.states() == ["stopping", "running"]
     yard.local.ask("kill", yard.local.all)
     await yard.until_states("ended", "ended")
     assert [w.place.ending for w in yard.local.all] == ["ended by SIGTERM", "ended by SIGKILL"]
-    await until(lambda: not of_folder(yard.folder))
+    await eventually_async(lambda: not of_folder(yard.folder))
 
 
 async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
@@ -124,9 +125,9 @@ async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
     os.kill(yard.first.pid or 0, signal.SIGKILL)
     await yard.until_states("finishing")
     yard.finish.touch()
-    await until(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
+    await eventually_async(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
     # The script runs; what it starts is there when it says so.
-    await until(lambda: yard.first.log.read_text().count("ready mail") == 2)
+    await eventually_async(lambda: yard.first.log.read_text().count("ready mail") == 2)
     assert len(of_folder(yard.folder)) == 3
 
 
@@ -139,7 +140,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
     place.start()
     assert place._process is not None
     leader = place._process.pid
-    await until(lambda: len(remains(leader)) == 1)
+    await eventually_async(lambda: len(remains(leader)) == 1)
     os.kill(leader, signal.SIGKILL)
     place._process.wait()
     place.collect()
@@ -156,7 +157,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
         place.collect()
         return place.state != "stopping"
 
-    await until(is_over)
+    await eventually_async(is_over)
     assert (place.state, place.place().ending) == (follows, "ended by SIGKILL")
     assert not remains(leader)
     place.close()
@@ -168,14 +169,14 @@ async def test_nobody_waits_for_what_was_left_in_the_background(tmp_path: Path) 
     command = "trap 'exit 0' QUIT; sleep 300 & echo ready; while :; do sleep 0.05; done"
     place = worker_slot.WorkerSlot(1, ["sh", "-c", command], tmp_path, None)
     place.start()
-    await until(place.take_output)
+    await eventually_async(place.take_output)
     place.press("finishing")
 
     def is_over() -> bool:
         place.collect()
         return place.state != "finishing"
 
-    await until(is_over)
+    await eventually_async(is_over)
     assert (place.state, place.place().ending) == ("ended", "exited with 0")
     place.close()
 
@@ -201,10 +202,10 @@ async def test_a_worker_that_may_not_be_told_is_no_end_of_its_group(
 async def test_a_worker_is_paused_and_goes_on(yard: Yard) -> None:
     await yard.start()
     yard.local.ask("pause", [yard.first])
-    await until(lambda: "paused" in yard.first.log.read_text())
+    await eventually_async(lambda: "paused" in yard.first.log.read_text())
     await yard.until_states("paused")
     yard.local.ask("resume", [yard.first])
-    await until(lambda: "goes on" in yard.first.log.read_text())
+    await eventually_async(lambda: "goes on" in yard.first.log.read_text())
     await yard.until_states("running")
 
 
@@ -212,19 +213,19 @@ async def test_a_wish_for_one_process_never_reaches_the_next_in_its_place(yard: 
     await yard.start()
     before = yard.first.place
     os.kill(before.pid or 0, signal.SIGKILL)
-    await until(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
+    await eventually_async(lambda: yard.first.place.restarts == 1 and yard.states() == ["running"])
     group = yard.local.groups[0]
     assert group.ask("kill", number=before.number, pid=before.pid)
     # Wishes are obeyed in their order: what follows shows that it had its turn.
     group.ask("scale", wanted=2)
-    await until(lambda: len(yard.states()) == 2 and "waiting" not in yard.states())
+    await eventually_async(lambda: len(yard.states()) == 2 and "waiting" not in yard.states())
     assert yard.first.place.restarts == 1
 
 
 async def test_a_worker_that_dies_by_itself_is_told_and_started_again(yard: Yard) -> None:
     await yard.start()
     os.kill(yard.first.pid or 0, signal.SIGSEGV)
-    await until(lambda: yard.first.place.restarts == 1)
+    await eventually_async(lambda: yard.first.place.restarts == 1)
     place = yard.first.place
     assert place.ending == "ended by SIGSEGV"
     assert place.said[0].startswith("ready mail")
@@ -233,13 +234,13 @@ async def test_a_worker_that_dies_by_itself_is_told_and_started_again(yard: Yard
 
 async def test_what_dies_early_is_started_again_and_its_last_words_are_kept(yard: Yard) -> None:
     group = await yard.local.start(yard.order("--dies"))
-    await until(lambda: yard.first.place.state in ("waiting", "running"))
-    await until(lambda: yard.first.place.restarts >= 2)
+    await eventually_async(lambda: yard.first.place.state in ("waiting", "running"))
+    await eventually_async(lambda: yard.first.place.restarts >= 2)
     assert yard.first.place.ending == "exited with 7"
     assert yard.first.place.said[-1] == "\x1b]52;c;aGk=\x07 FATAL it cannot go on"
     assert group.wanted == 1
     yard.local.ask("finishing", [yard.first])
-    await until(lambda: yard.states() == ["ended"])
+    await eventually_async(lambda: yard.states() == ["ended"])
 
 
 def test_the_pause_before_a_restart_doubles_until_it_gives_up(tmp_path: Path) -> None:
@@ -305,7 +306,7 @@ async def test_a_group_that_shrinks_to_nothing_ends(yard: Yard) -> None:
     group = await yard.start()
     yard.finish.touch()
     yard.local.scale(group, 0)
-    await until(lambda: group.is_gone)
+    await eventually_async(lambda: group.is_gone)
     assert yard.states() == ["ended"]
     yard.local.forget(group)
     assert yard.local.all == []
@@ -358,7 +359,7 @@ async def test_a_command_that_cannot_run_is_told_before_anything_starts(
 async def test_a_command_that_vanished_meanwhile_is_told_and_leaves_nothing(yard: Yard) -> None:
     with pytest.raises(CannotStart, match="/nowhere/worker cannot be started: No such file"):
         await yard.local.start(LaunchRequest("mail", template="/nowhere/worker {queues}"))
-    await until(lambda: not of_folder(yard.folder))
+    await eventually_async(lambda: not of_folder(yard.folder))
     assert yard.local.groups == []
 
 
@@ -402,12 +403,12 @@ def test_a_full_disk_leaves_room_to_say_what_becomes_of_many(tmp_path: Path) -> 
 async def test_a_worker_without_redis_says_so_and_is_tried_again(tmp_path: Path) -> None:
     yard = Yard(tmp_path, url=f"unix://{tmp_path}/nobody")
     await yard.local.start(LaunchRequest("mail"))
-    await until(lambda: yard.first.place.ending != "")
+    await eventually_async(lambda: yard.first.place.ending != "")
     assert yard.first.place.ending == "exited with 3"
     assert yard.first.place.said[-1].startswith("worker: cannot reach Redis at unix://")
-    await until(lambda: yard.first.place.restarts == 1)
+    await eventually_async(lambda: yard.first.place.restarts == 1)
     await yard.local.close(5)
-    await until(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))
 
 
 # The end of the console, and the next one
@@ -417,7 +418,7 @@ async def test_a_console_that_closes_ends_its_workers_within_the_time(tmp_path: 
     yard = Yard(tmp_path, finish_s=0.3, stop_s=0.3)
     await yard.start("--stubborn", count=2)
     await yard.local.close(0)
-    await until(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))
     state = StateFile.open(yard.local.groups[0].folder, os.O_RDONLY)
     report = state.read()
     state.close()
@@ -485,7 +486,7 @@ async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_told
     await yard.until_states("lost", "lost")
     assert "its supervisor was killed" in yard.first.place.ending
     yard.finish.touch()
-    await until(lambda: not any(map(psutil.pid_exists, pids)))
+    await eventually_async(lambda: not any(map(psutil.pid_exists, pids)))
     assert yard.local.ask("stopping", yard.local.all) == 0
 
 
@@ -496,7 +497,7 @@ async def test_when_the_supervisor_is_killed_what_scripts_have_started_finishes_
     assert group.report is not None
     assert len(of_folder(yard.folder)) == 3
     os.kill(group.report.pid, signal.SIGKILL)
-    await until(lambda: not of_folder(yard.folder))
+    await eventually_async(lambda: not of_folder(yard.folder))
 
 
 async def test_a_process_that_only_has_the_same_id_is_left_alone(yard: Yard) -> None:
@@ -507,10 +508,10 @@ async def test_a_process_that_only_has_the_same_id_is_left_alone(yard: Yard) -> 
     earlier = replace(place, began=place.began - 3600)
     quit_leftovers(replace(group.report, places=(earlier,)), at_once=False)
     yard.local.ask("pause", [yard.first])
-    await until(lambda: "paused" in yard.first.log.read_text())
+    await eventually_async(lambda: "paused" in yard.first.log.read_text())
     assert "finishing" not in yard.first.log.read_text()
     quit_leftovers(group.report, at_once=False)
-    await until(lambda: "finishing" in yard.first.log.read_text())
+    await eventually_async(lambda: "finishing" in yard.first.log.read_text())
 
 
 async def test_the_workers_survive_a_hang_up_and_end_with_a_term_to_the_supervisor(
@@ -541,7 +542,7 @@ async def test_only_the_newest_folders_are_kept(yard: Yard) -> None:
 @pytest.mark.parametrize("head", [b"0000000001 0000000100", b"0000000001 -000000001", b"\xff"])
 async def test_what_is_written_half_way_is_no_report(yard: Yard, head: bytes) -> None:
     group = await yard.start()
-    await until(lambda: group.report is not None)
+    await eventually_async(lambda: group.report is not None)
     path = group.folder / state_file.STATE
     with path.open("r+b") as file:
         file.write(head)

@@ -8,9 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.support import private_server
-from tests.support.direct import Direct, eventually
+from tests.support.direct import Direct
 from tests.support.local_workers import of_folder, script, template
 from tests.support.pty_console import RESTORED, Terminal, open_terminal
+from tests.support.waiting import eventually
 
 from queuecore.address import parse_url
 from queuecore.server import PrivateServer
@@ -134,7 +135,7 @@ def test_the_private_server_ends_with_the_last_worker_on_it(folder: Path, tmp_pa
         assert private_server.is_alive(pid)
         (tmp_path / "finish").touch()
         eventually(lambda: not orphans(tmp_path), "their jobs are done")
-        assert private_server.ends(pid)
+        private_server.await_end(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.console import screen_lines, screen_text, until, until_shown
 from tests.support.local_workers import Yard, of_folder
-from tests.support.local_workers import until as until_so
+from tests.support.waiting import eventually_async
 from textual.app import App, ComposeResult
 
 from qtop.local import logs
@@ -260,8 +260,8 @@ async def test_a_flood_reaches_the_file_bounded_and_the_worker_never_waits(
         piece = follower.read()
         assert sum(map(len, piece.lines)) <= STEP_BYTES + logs.LONGEST_LINE_BYTES
         seen += bool(piece.lines)
-        await until_so(lambda: True)
-    await until_so(lambda: log.with_name(f"{log.name}.1").exists())
+        await eventually_async(lambda: True)
+    await eventually_async(lambda: log.with_name(f"{log.name}.1").exists())
     names = sorted(each.name for each in group.folder.glob("worker-*"))
     assert names == ["worker-1.log", "worker-1.log.1"]
     assert all(os.stat(group.folder / name).st_size < 5 * 1024 * 1024 for name in names)
@@ -269,4 +269,4 @@ async def test_a_flood_reaches_the_file_bounded_and_the_worker_never_waits(
     yard.local.stop_all(now=True)
     assert await yard.local.wait(20)
     await yard.local.close(5)
-    await until_so(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.local_workers import Yard, until
+from tests.support.local_workers import Yard
 from tests.support.private_server import is_alive
+from tests.support.waiting import eventually_async
 
 from qtop.local import import_check, launch
 from qtop.local.import_check import ModuleMemory
@@ -291,7 +292,7 @@ async def test_a_module_that_never_returns_is_ended_with_what_it_started(
         assert found == f"stuck cannot be imported: not done after {limit_s:g} s"
     # It is killed, and is gone a moment after that.
     pid = int(pid_file.read_text())
-    await until(lambda: not is_alive(pid))
+    await eventually_async(lambda: not is_alive(pid))
 
 
 JOBS = "from resque import job\n@job(name='Known')\ndef known(): ...\n"

@@ -4,8 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,22 @@ from tests.support.console import (
     screen_text,
     table_of,
     until,
+    until_ended,
+    until_focused,
+    until_polled,
+    until_screen,
     until_shown,
 )
 from tests.support.console_redis import KEYS, Redis, on
-from tests.support.local_workers import of_folder, settings_for, template
-from tests.support.local_workers import until as until_so
+from tests.support.local_screen import running, start, still
+from tests.support.local_workers import of_folder, template
 from tests.support.sample_data import FakeSource, fleet, snapshot, worker
-from textual.pilot import Pilot
+from tests.support.waiting import eventually_async
 from textual.widgets import Button, Input
 
-from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
-from qtop.local.state_file import GroupInfo, GroupReport, SlotState
+from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler, Usage
 from qtop.monitor.local_rows import LocalWorkerRow
 from qtop.screens import local_cells
@@ -54,32 +56,6 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-class StillGroup(WorkerGroup):
-    """A group as a supervisor once told of it, without one."""
-
-    def __init__(self, name: str, about: GroupInfo, report: GroupReport) -> None:
-        self.folder, self.about, self.report = Path("/state/local") / name, about, report
-        self.id = name
-        self._scaled = None
-        self.is_gone = all(place.state == "ended" for place in report.places)
-
-    def refresh(self) -> bool:
-        return False
-
-    def ask(self, do: str, **more: Any) -> bool:
-        self.is_gone |= do == "leave"
-        return False
-
-    def let_go(self) -> None:
-        self.is_gone = True
-
-
-def still(name: str, queues: str, *places: SlotState, detached: bool = False) -> StillGroup:
-    shown = f"/usr/bin/python3 -m qtop worker --namespace resque -- {queues}"
-    about = GroupInfo(queues, shown, ("python3",), len(places), "redis://x", "resque", 30.0, 10.0)
-    return StillGroup(name, about, GroupReport(99, 0.0, detached, False, places))
 
 
 def groups() -> list[WorkerGroup]:
@@ -120,7 +96,7 @@ async def test_the_screen_fits_every_size(
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = groups()
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6")
         await until_shown(pilot, "37%")
         assert_snapshot(app, f"local-{size[0]}x{size[1]}")
@@ -162,7 +138,7 @@ async def test_the_start_dialog_fits_every_size(
     monkeypatch.setattr("sys.executable", "/usr/bin/python3")
     app = console(FakeSource(fleet()), require=("app.jobs",))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("2", "space", "space", "s")
         await until_shown(pilot, "runs: ")
         assert_snapshot(app, f"start-{size[0]}x{size[1]}")
@@ -171,7 +147,7 @@ async def test_the_start_dialog_fits_every_size(
 async def test_on_the_smallest_terminal_the_questions_are_whole(tmp_path: Path) -> None:
     async with running(tmp_path, size=(60, 15)) as (app, pilot):
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         app.screen.query_one("#template", Input).value = "no-such-program {queues}"
         await until_shown(pilot, "runs: no-such-program")
         await pilot.press("enter")
@@ -186,45 +162,6 @@ async def test_on_the_smallest_terminal_the_questions_are_whole(tmp_path: Path) 
 
 
 # Real groups behind the screen
-
-
-@asynccontextmanager
-async def running(
-    folder: Path,
-    *flags: str,
-    size: tuple[int, int] = (140, 30),
-    stays: bool = False,
-    **more: Any,
-) -> AsyncIterator[tuple[QtopApp, Pilot[None]]]:
-    """A console whose settings name stand-ins; nothing of it stays behind, unless it is told."""
-    app = console(
-        FakeSource(more.pop("look", snapshot())),
-        folder=folder / "log",
-        settings=settings_for(template(folder, *flags)),
-        clock=time.monotonic,
-        **more,
-    )
-    try:
-        async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
-            yield app, pilot
-            if not stays:
-                app.local.stop_all(now=True)
-    finally:
-        if not stays:
-            (folder / "finish").touch()
-            await until_so(lambda: not of_folder(folder))
-
-
-async def start(app: QtopApp, pilot: Pilot[None], number: int) -> None:
-    """Start so many for all queues, from the Local screen."""
-    await pilot.press("6", "s")
-    await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
-    await pilot.press("tab", "backspace", *str(number), "enter")
-    await until_shown(pilot, f"started {number} here")
-    await until(
-        pilot, lambda: all("ready" in w.log.read_text() for w in app.local.alive), "signals"
-    )
 
 
 async def test_marked_queues_are_served_in_their_order_with_the_command_shown(
@@ -244,7 +181,7 @@ async def test_marked_queues_are_served_in_their_order_with_the_command_shown(
 async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         app.screen.query_one("#template", Input).value = "no-such-program {queues}"
         await pilot.press("enter")
         await until_shown(pilot, "the command no-such-program is not found")
@@ -264,7 +201,7 @@ async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_pa
         await pilot.press("enter")
         await until_shown(pilot, "started 2 here")
         await pilot.press("s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         assert app.screen.query_one("#interval", Input).value == "0.5"
         await pilot.press("escape")
         assert len(app.local.groups) == 1
@@ -277,9 +214,9 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
     source.answers = [[WaitingClasses("mail", 2, ("Mailers::Welcome",), 2)]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         await pilot.press("enter")
         await until_shown(pilot, "mail: Mailers::Welcome")
         assert isinstance(app.screen, StartDialog)
@@ -291,9 +228,9 @@ async def test_what_waits_and_cannot_be_read_is_a_reason_to_start_nothing(tmp_pa
     source.answers = [Unreachable("no answer")]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         await pilot.press("enter")
         await until_shown(pilot, "look at what waits: no answer")
         assert app.local.groups == []
@@ -310,9 +247,9 @@ async def proposed(folder: Path, name: str, **more: Any) -> str:
     """What another console proposes in a field of the start dialog."""
     app = console(FakeSource(snapshot()), folder=folder / "log", **more)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         return app.screen.query_one(f"#{name}", Input).value
 
 
@@ -324,14 +261,14 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
     source.answers = [[WaitingClasses("mail", 0)]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         app.screen.query_one("#modules", Input).value = "json, csv"
         await pilot.press("enter")
         await until_shown(pilot, "started 1 here")
         app.local.stop_all(now=True)
-    await until_so(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))
     assert await proposed(tmp_path, "modules", settings=mine) == "json,csv"
     # What is named now goes before; nobody else is proposed them.
     assert await proposed(tmp_path, "modules", settings=mine, require=("html",)) == "html"
@@ -465,7 +402,7 @@ async def test_a_registered_worker_shows_its_job_and_the_log_of_a_child_is_its_o
 async def test_the_log_shows_what_is_printed_safely_and_why_it_ended(tmp_path: Path) -> None:
     async with running(tmp_path, "--dies") as (app, pilot):
         await pilot.press("6", "s")
-        await until(pilot, lambda: isinstance(app.focused, Input), "the dialog")
+        await until_focused(pilot, Input)
         await pilot.press("enter")
         await until_shown(pilot, "exited with 7: ␛]52;c;aGk=␇ FATAL it")
         await pilot.press("l")
@@ -477,7 +414,7 @@ async def test_the_log_shows_what_is_printed_safely_and_why_it_ended(tmp_path: P
         )
         assert "redis://[redacted]@queues.example.com" in screen_text(app)
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, LocalScreen), "the way back")
+        await until_screen(pilot, LocalScreen)
 
 
 async def test_the_log_is_followed_held_and_searched(tmp_path: Path) -> None:
@@ -538,7 +475,7 @@ async def test_the_log_fits_every_size(
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
         app.local.groups = [group]
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("6", "l")
         await until_shown(pilot, "process 9 exited with 3")
         shown = screen_text(app)
@@ -585,7 +522,7 @@ async def test_leaving_can_let_them_finish(tmp_path: Path) -> None:
         await until_shown(pilot, "Waiting for workers to finish their jobs")
         assert {worker.place.state for worker in app.local.alive} == {"finishing"}
         (tmp_path / "finish").touch()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
         assert {worker.place.ending for worker in app.local.all} == {"exited with 0"}
 
 
@@ -597,7 +534,7 @@ async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
         await pilot.press("enter")
         await until_shown(pilot, "Waiting for workers")
         app.screen.query_one("#now", Button).press()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
         assert app.local.all[0].place.ending == "ended by SIGTERM"
 
 
@@ -610,10 +547,10 @@ async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path)
         await pilot.press("enter")
         await until_shown(pilot, "Waiting for workers")
         app.screen.query_one("#leave", Button).press()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     assert len(of_folder(tmp_path)) == 3
     (tmp_path / "finish").touch()
-    await until_so(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))
     assert all("exited with 0" in log.read_text() for log in logs)
 
 
@@ -624,7 +561,7 @@ async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path:
         await pilot.press("q")
         await until_shown(pilot, "Leave running")
         app.screen.query_one("#leave", Button).press()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     async with running(tmp_path) as (app, pilot):
         await until_shown(pilot, "2 workers run here, left running earlier: 6 shows them")
         assert app.local.pids == pids
@@ -633,7 +570,7 @@ async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path:
         await pilot.press("q")
         await until(pilot, lambda: getattr(app.focused, "id", "") == "leave", "the default")
         app.screen.query_one("#now", Button).press()
-        await until(pilot, lambda: not app.is_running, "the end")
+        await until_ended(pilot)
     assert {worker.place.ending for worker in app.local.all} == {"ended by SIGTERM"}
 
 
@@ -665,4 +602,4 @@ async def test_workers_of_the_real_thing_are_registered_and_leave(
         assert deeds[0].actor.who == actor().who
         assert deeds[0].subject.startswith("1 worker for mail on ")
     assert app.local.all[0].place.ending == "exited with 0"
-    await until_so(lambda: not of_folder(tmp_path))
+    await eventually_async(lambda: not of_folder(tmp_path))

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 from tests.support import scheduled_redis as delayed
-from tests.support.console import console, table_of, until, until_shown
+from tests.support.console import console, table_of, until, until_rows, until_shown
 from tests.support.console_redis import KEYS, Redis, on
+from tests.support.failed_jobs import entry, fill, listed, open_failed
 from tests.support.sample_data import FakeSource, failure, queue, snapshot
 from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
-from tests.tui.test_failed import entry, fill, listed, open_failed
-from tests.tui.test_jobs import drain, job, opened, push, waiting
+from tests.support.waiting_jobs import drain, job, opened, push, waiting
 
-from qtop.screens import paging
-from qtop.screens.paging import PagedTable
+from qtop.widgets import paged_table
+from qtop.widgets.paged_table import PagedTable
 from resque.codec import decode
 
 pytestmark = pytest.mark.redis
@@ -149,10 +149,10 @@ async def test_delayed_jobs_stay_marked_over_pages(redis: Redis) -> None:
     for number in range(250):
         await parked.park(LATER + number, number)
     async with delayed.on(parked).run_test(size=(120, 30)) as pilot:
-        app = await to_scheduled(pilot, "[0]")
+        await to_scheduled(pilot, "[0]")
         await pilot.press("space", "G", "pagedown")
         await until_shown(pilot, "1 marked, 1 not on this page")
-        await until(pilot, lambda: table_of(app).row_count == 50, "the other page")
+        await until_rows(pilot, 50)
         await pilot.press("space", "d")
         await until_shown(pilot, "Delete 2 delayed jobs?")
         await pilot.press("y")
@@ -185,10 +185,10 @@ async def test_when_all_marked_queues_have_gone_none_is_paused() -> None:
     app = console(source)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("2")
-        await until(pilot, lambda: table_of(app).row_count == 2, "the queues")
+        await until_rows(pilot, 2)
         await pilot.press("space")
         app.look_now()
-        await until(pilot, lambda: table_of(app).row_count == 1, "the other look")
+        await until_rows(pilot, 1)
         await pilot.press("p")
         await until_shown(pilot, "what was marked is not listed any more: nothing was done")
         assert source.operations == []
@@ -200,13 +200,13 @@ def table() -> "PagedTable[int]":
 
 
 def test_marks_off_the_page_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "MOST_ELSEWHERE", 3)
+    monkeypatch.setattr(paged_table, "MOST_ELSEWHERE", 3)
     paged: PagedTable[Any] = table()
     paged.set_page([1, 2, 3, 4, 5], is_all=False)
     paged.action_mark_all()
     paged.set_page([6, 7], is_all=False)
     assert paged.marked_rows() == [1, 2, 3]
-    (span,) = paging.marks_spans(paged)
+    (span,) = paged_table.marks_spans(paged)
     assert span.text.strip() == "3 marked, 3 not on this page (3 at most)"
 
 

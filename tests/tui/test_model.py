@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.derived import fleets
 from tests.support.known import known
 from tests.support.sample_data import NOW, SYSTEM, failure, queue, snapshot, worker
 
 from qtop.model.fleet import Snapshot
 from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.rows import FleetRows, QueueRow, WorkerRow
+from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.systems.resque.snapshot import running_job
 from qtop.text import format
 from queuecore.active_job import WRAPPER
@@ -21,11 +22,6 @@ from queuecore.windows import Item, whole
 from resque.codec import encode
 from resque.store.failures import read
 from resque.store.workers import read_beginning, read_record
-
-
-def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
-    history = RowBuilder(SYSTEM)
-    return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
 def last_queue(*looks: Snapshot, every_s: float = 1.0) -> QueueRow:

@@ -2,7 +2,15 @@
 
 import pytest
 from rich.cells import cell_len
-from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.console import (
+    console,
+    screen_lines,
+    screen_text,
+    until,
+    until_gone,
+    until_polled,
+    until_shown,
+)
 from tests.support.sample_data import FakeSource, does_nothing, queue, snapshot, worker
 
 from qtop.actions.plan import Plan
@@ -65,7 +73,7 @@ async def test_an_empty_list_says_all_of_what_to_do_next(key: str, words: str) -
     source.answers = [[]]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press(key)
         await until_shown(pilot, words.rpartition(" ")[2])
         assert words in " ".join(screen_text(app).split())
@@ -74,7 +82,7 @@ async def test_an_empty_list_says_all_of_what_to_do_next(key: str, words: str) -
 async def test_a_filter_is_never_hidden_by_its_length() -> None:
     app = console(FakeSource(snapshot([queue(LONG, 3)], [worker(f"web1:1:{LONG}")])))
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("2", "W")
         await until_shown(pilot, "1 of 1")
         line = next(line for line in screen_lines(app) if line.startswith(" filter "))
@@ -85,7 +93,7 @@ async def test_a_filter_is_never_hidden_by_its_length() -> None:
 async def test_the_palette_has_room_for_what_it_offers() -> None:
     app = console(FakeSource(snapshot([queue("mail", 3)])))
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("2", ":", *"show the")
         await pilot.pause()
         assert screen_text(app).count("Show the ") >= 4
@@ -96,7 +104,7 @@ async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> Non
     source.replies = [[[3, [b"job"]]], [100]]
     app = console(source)
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("2", "c")
         await until_shown(pilot, "Clear queue")
         shown = " ".join(screen_text(app).replace("│", " ").split())
@@ -115,12 +123,12 @@ async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
     app = console(FakeSource(snapshot([queue("mail", 3)])))
     lines = tuple(f"worker {number}" for number in range(40))
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
 
         await app.push_screen(ConfirmDialog(Plan("Prune", "Prune", lines, "confirm", does_nothing)))
         await until(pilot, lambda: "Prune?" in screen_text(app), "its beginning")
         await pilot.press("j")
-        await until(pilot, lambda: "Prune?" not in screen_text(app), "the line after")
+        await until_gone(pilot, "Prune?")
         await pilot.press("k")
         await until(pilot, lambda: "Prune?" in screen_text(app), "the line before")
         await pilot.press("pagedown", "pagedown")
@@ -132,6 +140,6 @@ async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:
 async def test_a_worker_has_its_name_on_the_lowest_terminal() -> None:
     app = console(FakeSource(snapshot([queue("mail", 3)], [worker("web1:7:*")])))
     async with app.run_test(size=(60, 15)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("3")
         await until_shown(pilot, "web1:7")

@@ -12,6 +12,8 @@ from tests.support.console import (
     screen_lines,
     screen_text,
     until,
+    until_checked,
+    until_gone,
     until_shown,
 )
 from tests.support.console_redis import Redis, on
@@ -52,7 +54,7 @@ async def shown(pilot: Pilot[Any]) -> OverviewScreen:
     """Wait until a look and a survey were judged."""
     app = pilot.app
     assert isinstance(app, QtopApp)
-    await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+    await until_checked(pilot)
     await until(pilot, lambda: bool(app.state.view().insights.incidents), "a verdict")
     await pilot.pause()
     assert isinstance(app.screen, OverviewScreen)
@@ -131,7 +133,7 @@ async def test_without_an_answer_it_says_so_first_and_keeps_what_was_known(
         assert screen.queues.row_count == 7
         source.looks = [fleet()]
         app.look_now()
-        await until(pilot, lambda: "not answer" not in screen_text(app), "an answer")
+        await until_gone(pilot, "not answer")
 
 
 async def test_before_the_first_look_it_says_that_it_connects() -> None:

@@ -3,7 +3,14 @@
 import base64
 
 import pytest
-from tests.support.console import console, screen_text, until, until_shown
+from tests.support.console import (
+    console,
+    screen_text,
+    until_mode,
+    until_polled,
+    until_screen,
+    until_shown,
+)
 from tests.support.sample_data import FakeSource, failure, fleet, snapshot
 
 from qtop.app.app import QtopApp
@@ -55,7 +62,7 @@ def test_a_screen_and_a_filter_lead_there(typed: str, place: str | None, text: s
 
 
 async def opened(app: QtopApp, pilot: object, *keys: str) -> None:
-    await until(pilot, lambda: app.state.view().fleet is not None, "the first look")  # type: ignore[arg-type]
+    await until_polled(pilot)  # type: ignore[arg-type]
     await pilot.press("2", "colon", *keys)  # type: ignore[attr-defined]
     await pilot.pause()  # type: ignore[attr-defined]
 
@@ -64,7 +71,7 @@ async def test_the_chosen_action_is_done_on_the_screen_in_front() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await opened(app, pilot, *"failed jobs", "enter")
-        await until(pilot, lambda: app.current_mode == "failed", "the failed jobs")
+        await until_mode(pilot, "failed")
 
 
 async def test_it_offers_what_works_here_and_leaves_with_escape() -> None:
@@ -95,20 +102,20 @@ async def test_arrows_choose_another_one() -> None:
         offered = matching(keymap.of({*QueuesScreen.PLACES, "everywhere"}), "show the")
         place = [action.id for action in offered].index("show_workers")
         await pilot.press(*["down"] * place, "enter")
-        await until(pilot, lambda: app.current_mode == "workers", "the chosen screen")
+        await until_mode(pilot, "workers")
 
 
 async def test_a_key_that_is_a_sign_is_pressed_as_well() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot, *"what the keys do", "enter")
-        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "the help")
+        await until_screen(pilot, HelpScreen)
 
 
 async def test_rows_are_copied_through_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         written: list[str] = []
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", written.append)
@@ -126,7 +133,7 @@ async def test_a_page_is_copied_whole_without_the_escapes_of_its_data() -> None:
     hostile = failure(1, error="\x1b]52;c;aGk=\x07")
     app = console(FakeSource(snapshot([], [], [hostile])))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "enter", "y")
         await until_shown(pilot, "copied")
         assert "Net::ReadTimeout" in app.clipboard
@@ -140,7 +147,7 @@ async def test_more_than_a_terminal_takes_is_not_copied() -> None:
         )
     )
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("4", "t", "enter", "y")
         await until_shown(pilot, "too much to copy")
         assert app.clipboard == ""

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.support.console import UPDATE, console, until
+from tests.support.audit_entries import DEEDS
+from tests.support.console import UPDATE, console, until_polled
 from tests.support.sample_data import FakeSource, fleet
-from tests.tui.test_history import DEEDS
 
 from qtop.app.app import QtopApp
 from qtop.config.settings import Settings
@@ -44,7 +44,7 @@ async def test_the_console_looks_as_it_did(name: str, in_utc: None) -> None:
     source.answers = [DEEDS]
     app = console(source, settings=Settings())
     async with app.run_test(size=(110, 30)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press(*SHOTS[name])
         await pilot.pause()
         await pilot.pause()

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 from tests.support.known import known
+from tests.support.polling import DEADLINE_S, Clock, run_until
 from tests.support.sample_data import FakeSource, look, queue, snapshot
 
 from qtop.model.health import HealthReport
@@ -21,24 +22,6 @@ from resque.keys import Keys
 from resque.store import queues
 
 T = TypeVar("T")
-
-DEADLINE_S = 10.0
-
-
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now_mono = 100.0
-        self.sleeps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now_mono
-
-    async def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now_mono += seconds
-        await asyncio.sleep(0)
 
 
 async def looks_of(
@@ -56,16 +39,6 @@ async def looks_of(
     poller = Poller(source, on_look, interval_s=interval_s, clock=clock, sleep=clock.sleep)
     await run_until(poller, enough)
     return seen[:number]
-
-
-async def run_until(poller: Poller, enough: asyncio.Event) -> None:
-    running = asyncio.create_task(poller.run())
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            await enough.wait()
-    finally:
-        running.cancel()
-        await asyncio.wait((running,))
 
 
 async def test_a_look_hands_over_the_snapshot_and_when_it_was_taken() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.console import console, screen_text, until, until_shown
+from tests.support.console import console, screen_text, until, until_polled, until_shown
 from tests.support.sample_data import FakeSource, does_nothing, fleet
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
@@ -24,7 +24,7 @@ def plan(many: int, pace: Throttle | None = None, word: str | None = None) -> Pl
 async def asked(app: QtopApp, pilot: Pilot[Any], wanted: Plan) -> list[bool | None]:
     """Ask; the answers come into the list."""
     answers: list[bool | None] = []
-    await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+    await until_polled(pilot)
     await app.push_screen(ConfirmDialog(wanted), answers.append)
     await until(pilot, lambda: app.screen.focused is not None, "the focus")
     return answers
@@ -83,7 +83,7 @@ async def test_enter_in_the_rate_confirms_nothing_before_the_word_is_right() -> 
 async def test_a_box_shows_without_colours_whether_it_is_on() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await app.push_screen(ExportDialog("x.jsonl", "Write 1", ""))
         await until_shown(pilot, "[ ] with secrets")
         app.screen.query_one(Box).focus()

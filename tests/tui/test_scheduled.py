@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.console import screen_text, until, until_shown
+from tests.support.console import screen_text, until, until_focused, until_shown
 from tests.support.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
 from textual.widgets import Input
 
@@ -44,13 +44,13 @@ async def test_the_classes_are_counted_and_lead_to_their_jobs_and_back(redis: Sc
         app = await to_scheduled(pilot, "Old")
         await pilot.press("b")
         await until_shown(pilot, "5 of 5 jobs")
-        found = {(r.name, r.count, r.is_readable) for r in page(app)._all_rows}
+        found = {(r.name, r.count, r.is_readable) for r in page(app).pane.rows}
         assert found == {('Odd "\\" name', 3, True), ("Old", 1, True), (None, 1, False)}
         assert "q0, q1, q2" in screen_text(app)
         await pilot.press("enter")
         await until_shown(pilot, "3 of 5 jobs")
         assert page(app).part == "jobs"
-        assert len(page(app)._all_rows) == 3
+        assert len(page(app).pane.rows) == 3
         await pilot.press("escape")
         assert page(app).part == "classes"
         await until_shown(pilot, "5 of 5 jobs")
@@ -101,7 +101,7 @@ async def test_a_job_is_rescheduled_to_a_time_that_was_explained_first(redis: Sc
         await to_scheduled(pilot, "[1]")
         await pilot.press("m")
         await until_shown(pilot, "Reschedule 1 delayed job?")
-        await until(pilot, lambda: isinstance(pilot.app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"soon")
         await until_shown(pilot, "'soon' is no time")
         await pilot.press("enter")
@@ -121,7 +121,7 @@ async def test_leaving_the_question_for_a_time_changes_nothing(redis: Scheduled)
     async with on(redis).run_test(size=(100, 30)) as pilot:
         await to_scheduled(pilot, "[1]")
         await pilot.press("m")
-        await until(pilot, lambda: isinstance(pilot.app.focused, Input), "the field")
+        await until_focused(pilot, Input)
         await pilot.press(*"in 5m", "escape")
         await pilot.pause()
     assert [stamp for stamp, _ in await redis.parked()] == [str(LATER)]
@@ -214,7 +214,7 @@ async def test_a_search_can_be_stopped_and_begun_anew(
         monkeypatch.undo()
         await pilot.press("x")
         await until_shown(pilot, "3,000 of 3,000 jobs")
-        assert [row.count for row in page(app)._all_rows] == [3000]
+        assert [row.count for row in page(app).pane.rows] == [3000]
 
 
 async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
@@ -229,7 +229,7 @@ async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
 
         async def shows(first: int, last: int) -> None:
             def is_shown() -> bool:
-                rows = page(app)._all_rows
+                rows = page(app).pane.rows
                 return bool(rows) and (rows[0].args, rows[-1].args) == ([first], [last])
 
             await until(pilot, is_shown, f"jobs {first} to {last}")

@@ -3,17 +3,19 @@
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.audit_entries import DEEDS, deed
 from tests.support.console import (
     assert_snapshot,
     console,
     screen_lines,
     screen_text,
     table_of,
-    until,
+    until_mode,
+    until_rows,
+    until_screen,
     until_shown,
 )
 from tests.support.sample_data import NOW, FakeSource, fleet, queue, snapshot, worker
-from tests.tui.test_history import DEEDS, deed
 
 from qtop.model.fleet import Snapshot
 from qtop.screens.workers import WorkersScreen
@@ -70,11 +72,11 @@ async def test_workers(size: tuple[int, int], name: str, look: object, text: str
     app = console(FakeSource(look()))
     async with app.run_test(size=size) as pilot:
         await pilot.press("3")
-        await until(pilot, lambda: isinstance(app.screen, WorkersScreen), "the screen")
+        await until_screen(pilot, WorkersScreen)
         if name == "empty":
             await until_shown(pilot, text)
         else:
-            await until(pilot, lambda: table_of(app).row_count == 6, "the workers")
+            await until_rows(pilot, 6)
             await pilot.pause()
         assert_snapshot(app, f"workers-{name}-{size[0]}x{size[1]}")
         assert all(line.isprintable() for line in screen_lines(app))
@@ -109,8 +111,8 @@ async def test_what_was_listed_before_redis_went_away_stays(
     app = console(source, clock=lambda: now)
     async with app.run_test(size=size) as pilot:
         await pilot.press(key)
-        await until(pilot, lambda: app.current_mode == name, "the screen")
-        await until(pilot, lambda: table_of(app).row_count == 5, "the rows")
+        await until_mode(pilot, name)
+        await until_rows(pilot, 5)
         now = 1_010.0
         app.look_now()
         await until_shown(pilot, "no answer from redis")
@@ -126,7 +128,7 @@ async def test_a_redis_that_never_answered_is_no_empty_list(name: str, key: str)
     app = console(FakeSource(GONE))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
-        await until(pilot, lambda: app.current_mode == name, "the screen")
+        await until_mode(pilot, name)
         await until_shown(pilot, "no answer from redis")
         assert "yet" not in screen_text(app)
         assert "connection refused" in screen_text(app)

@@ -1,6 +1,14 @@
 """From one screen to another and back; what a screen said stays there."""
 
-from tests.support.console import console, screen_text, table_of, until, until_shown
+from tests.support.console import (
+    console,
+    screen_text,
+    table_of,
+    until,
+    until_mode,
+    until_polled,
+    until_shown,
+)
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, worker
 
 from qtop.screens.overview import OverviewScreen
@@ -14,7 +22,7 @@ async def test_escape_goes_back_to_where_a_lead_came_from() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode != "overview", "the lead")
         await pilot.press("escape")
-        await until(pilot, lambda: app.current_mode == "overview", "the way back")
+        await until_mode(pilot, "overview")
         assert table_of(app).cursor_row == row
 
 
@@ -23,13 +31,13 @@ async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "nobody serves")
         await pilot.press("2", "W")
-        await until(pilot, lambda: app.current_mode == "workers", "the workers")
+        await until_mode(pilot, "workers")
         await until_shown(pilot, "serves:")
         await pilot.press("slash", "ctrl+u", *"web1", "enter")
         await pilot.press("escape")
         assert app.current_mode == "workers"
         await pilot.press("escape")
-        await until(pilot, lambda: app.current_mode == "queues", "the queues")
+        await until_mode(pilot, "queues")
         await pilot.press("escape")
         assert app.current_mode == "queues"
 
@@ -60,7 +68,7 @@ async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "nobody serves mail")
         await pilot.press("2", "W")
-        await until(pilot, lambda: app.current_mode == "workers", "the workers")
+        await until_mode(pilot, "workers")
         assert [row.identity.host for row in (table_of(app).cursor_row,) if row] == ["old"]
         assert table_of(app).row_count == 1
 
@@ -83,9 +91,9 @@ async def test_what_a_screen_said_is_not_said_on_another_one() -> None:
 async def test_a_screen_and_a_filter_are_typed_into_the_palette() -> None:
     app = console(FakeSource(snapshot([], [], [failure(1), failure(2, queue="low")])))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("colon", *"failed queue:low", "enter")
-        await until(pilot, lambda: app.current_mode == "failed", "the failures")
+        await until_mode(pilot, "failed")
         await until_shown(pilot, "queue:low")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.support.console import console, shows, until, until_shown
+from tests.support.console import console, shows, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
 from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, survey, worker
@@ -107,6 +107,6 @@ async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
 async def test_while_a_search_is_impossible_nothing_is_called_well() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.surveyed is not None, "a survey")
+        await until_checked(pilot)
         app.on_strays(None, "NOPERM scan")
         await until_shown(pilot, "unknown: whether there are jobs that no index leads to")

@@ -5,7 +5,6 @@ import re
 import shlex
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import psutil
 import pytest
 from tests.support.pty_console import DEADLINE_S, LET_GO, RESTORED, Terminal, open_terminal
 from tests.support.sample_data import failure
+from tests.support.waiting import eventually
 
 from queuecore.exchange import single
 from queuecore.stores import Store
@@ -69,10 +69,10 @@ QtopApp.on_unmount = once_more
 
 #: What reads keys stumbles, or Textual gives up by itself.
 UNREADABLE = """
-from qtop.app.terminal.driver import Inlet
+from qtop.app.terminal.driver import InputReader
 def stumble(inlet, raw):
     raise ValueError("what a job says")
-Inlet.take = stumble
+InputReader.take = stumble
 """
 PANIC = """
 from qtop.app.app import QtopApp
@@ -345,7 +345,4 @@ def test_after_ctrl_z_and_fg_everything_is_painted_again(terminal: Terminal) -> 
 
 def until_stopped(terminal: Terminal) -> None:
     process = psutil.Process(terminal.process.pid)
-    deadline_s = time.monotonic() + DEADLINE_S
-    while process.status() != psutil.STATUS_STOPPED:
-        assert time.monotonic() < deadline_s, process.status()
-        time.sleep(0.01)
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the console is stopped")

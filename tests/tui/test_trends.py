@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.support.console import console, screen_lines, screen_text, until, until_shown
+from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
 from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
@@ -81,4 +81,4 @@ async def test_history_draws_it_above_the_actions() -> None:
         assert "since the console began, 2026-11-23 12:30" in screen_text(app)
         assert line.endswith("█████▇  max  1,234")
         await pilot.resize_terminal(60, 15)
-        await until(pilot, lambda: "max" not in screen_text(app), "room for the actions")
+        await until_gone(pilot, "max")

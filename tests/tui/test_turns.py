@@ -8,11 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.support.console import console, until
+from tests.support.console import console, until, until_polled
 from tests.support.direct import Direct
 from tests.support.known import known
+from tests.support.polling import Clock, run_until
 from tests.support.sample_data import NOW, SYSTEM, FakeSource, look, queue, snapshot, worker
-from tests.tui.test_poller import Clock, run_until
 
 from qtop.app.app import QtopApp
 from qtop.local.workers import LocalWorkers
@@ -177,7 +177,7 @@ async def test_a_look_at_very_many_queues_reaches_the_screen() -> None:
     app = console(FakeSource(large(0), large(1)))
     async with app.run_test(size=(120, 30)) as pilot:
         assert isinstance(app, QtopApp)
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         app.look_now()
 
         def is_second() -> bool:

@@ -7,11 +7,18 @@ import dataclasses
 from typing import Any, Final
 
 import pytest
-from tests.support.console import console, screen_lines, screen_text, shows, until, until_shown
+from tests.support.console import (
+    console,
+    screen_lines,
+    screen_text,
+    shows,
+    until,
+    until_gone,
+    until_shown,
+)
+from tests.support.derived import fleets, judged
 from tests.support.known import known
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, survey, worker
-from tests.tui.test_model import fleets
-from tests.tui.test_verdicts import judged
 
 from qtop.app.app import QtopApp
 from qtop.model.fleet import Snapshot
@@ -321,7 +328,7 @@ async def test_a_server_that_answers_nothing_for_now_leaves_what_was_known_as_ol
         assert shows(app, "MASTERDOWN")
         assert shows(app, "2 Queues 7")
         await turn_to(app, pilot, fleet(), source)
-        await until(pilot, lambda: "no answer" not in screen_text(app), "an answer")
+        await until_gone(pilot, "no answer")
 
 
 def test_the_line_of_trouble_names_every_part_and_each_reason_once() -> None:

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.derived import FINE, judged
 from tests.support.sample_data import (
     NOW,
     SYSTEM,
-    at_moment,
     failure,
     fleet,
     queue,
@@ -19,7 +19,6 @@ from tests.support.sample_data import (
     worker,
 )
 
-from qtop.config.limits import Thresholds
 from qtop.model import health
 from qtop.model.fleet import Snapshot
 from qtop.model.health import HealthReport, skew_s
@@ -34,26 +33,6 @@ from queuecore.audit import AuditEntry
 from queuecore.windows import whole
 from resque.store.failures import Failure, read
 from resque.store.waiting_classes import WaitingClasses
-
-FINE = survey()
-
-
-def judged(
-    *looks: Snapshot,
-    every_s: float = 1.0,
-    found: HealthReport | None = FINE,
-    rtt_ms: float | None = 5.0,
-    thresholds: Thresholds | None = None,
-) -> tuple[Incident, ...]:
-    """The verdicts on the last of some looks."""
-    history, judge = RowBuilder(SYSTEM), IncidentRules(thresholds or Thresholds())
-    incidents: tuple[Incident, ...] = ()
-    for number, look in enumerate(looks):
-        at_mono = number * every_s
-        now = NOW + timedelta(seconds=at_mono)
-        fleet_rows = history.add(at_moment(look, now), at_mono)
-        incidents = judge.judge(fleet_rows, at_mono, survey=found, rtt_ms=rtt_ms)
-    return incidents
 
 
 def texts(incidents: Sequence[Incident]) -> list[str]:

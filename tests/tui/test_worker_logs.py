@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.console import console, until, until_shown
+from tests.support.console import console, until, until_screen, until_shown
+from tests.support.local_screen import running, start
 from tests.support.sample_data import FakeSource, snapshot, worker
-from tests.tui.test_local_screen import running, start
 
 from qtop.app.app import QtopApp
 from qtop.local.usage import ancestors
@@ -36,12 +36,12 @@ async def test_l_opens_the_log_of_a_worker_that_was_started_here(tmp_path: Path)
         await pilot.press("3")
         await until_shown(pilot, f"● {HOST}")
         await pilot.press("l")
-        await until(pilot, lambda: isinstance(app.screen, LogScreen), "the log")
+        await until_screen(pilot, LogScreen)
         await until_shown(pilot, "ready")
         await pilot.press("escape")
         assert isinstance(app.screen, WorkersScreen)
         await pilot.press("enter", "l")
-        await until(pilot, lambda: isinstance(app.screen, LogScreen), "the log")
+        await until_screen(pilot, LogScreen)
         await pilot.press("escape")
         assert isinstance(app.screen, WorkerScreen)
 
@@ -59,7 +59,7 @@ async def test_the_log_of_a_worker_that_has_ended_since_is_still_its_own(tmp_pat
         registered(app)
         await until_shown(pilot, "no longer registered")
         await pilot.press("l")
-        await until(pilot, lambda: isinstance(app.screen, LogScreen), "the log")
+        await until_screen(pilot, LogScreen)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ async def test_of_others_it_says_where_their_log_is(worker_id: str, reason: str)
         await pilot.press("l")
         await until_shown(pilot, reason)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, WorkerScreen), "the worker")
+        await until_screen(pilot, WorkerScreen)
         app.say("")
         await pilot.press("l")
         await until_shown(pilot, reason)

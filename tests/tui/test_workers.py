@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.support.console import assert_snapshot, console, table_of, until, until_shown
+from tests.support.console import (
+    assert_snapshot,
+    console,
+    table_of,
+    until,
+    until_polled,
+    until_shown,
+)
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
 from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, worker
@@ -80,7 +87,7 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
     await register(redis, "alive-1:9:mail", now(), JOB)
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("3", "D")
         await until_shown(pilot, "Prune 2 dead workers?")
         await until_shown(pilot, "holds Charge of mail")
@@ -95,7 +102,7 @@ async def test_with_everybody_alive_prune_says_so(redis: Redis) -> None:
     await register(redis, "alive-1:9:mail", now())
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("3", "D")
         await until_shown(pilot, "no worker is dead")
     assert await registered(redis) == {b"alive-1:9:mail"}
@@ -105,7 +112,7 @@ async def test_a_worker_that_beats_after_the_question_is_spared(redis: Redis) ->
     await register(redis, "gone-1:7:mail", LONG_AGO, JOB)
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("3", "d")
         await until_shown(pilot, "Unregister gone-1:7:mail?")
         beat = ("HSET", KEYS.heartbeats(), "gone-1:7:mail", now())
@@ -120,7 +127,7 @@ async def test_one_that_may_be_alive_is_unregistered_by_its_word_only(redis: Red
     await register(redis, "alive-1:9:mail", now(), JOB)
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("3", "d")
         await until_shown(pilot, "May be alive: its last heartbeat is only")
         await pilot.press("enter")
@@ -138,7 +145,7 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
     await register(redis, f"{HOST}:{listener.pid}:mail", now())
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("3", "p")
         await until_shown(pilot, "told 1: takes no more jobs")
         assert listener.stdout.readline() == "SIGUSR2\n"
@@ -164,7 +171,7 @@ async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_told(redis: Re
     await register(redis, "elsewhere:17:mail", now())
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.state.look.snapshot is not None, "a look")
+        await until_polled(pilot)
         await pilot.press("3", "x")
         await until_shown(pilot, "Stop elsewhere:17:mail?")
         await pilot.press("y")
@@ -196,7 +203,7 @@ def test_machines_are_summed_up_from_their_workers() -> None:
 async def test_machines_lead_to_their_workers(size: tuple[int, int]) -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("3", "t")
         await until_shown(pilot, "ruby2")
         assert_snapshot(app, f"hosts-{size[0]}x{size[1]}")
@@ -218,7 +225,7 @@ async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> Non
         looks.append(snapshot([], [busy], processed_ever=number))
     app = console(FakeSource(*looks))
     async with app.run_test(size=(160, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("3")
         assert app.state.usual_s(known(known(looks[0].processes)[0].jobs)[0]) is None
         for _ in looks[1:]:
@@ -249,6 +256,6 @@ async def test_the_heartbeat_of_a_worker_is_told_in_words(more: dict[str, Any], 
     one = worker("web1:1:mail", **more)
     app = console(FakeSource(snapshot([], [replace(one, has_beat=True) if has_one else one])))
     async with app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, lambda: app.state.view().fleet is not None, "the first look")
+        await until_polled(pilot)
         await pilot.press("3", "enter")
         await until_shown(pilot, text)

@@ -16,8 +16,7 @@ from datetime import UTC, datetime, tzinfo
 
 from cronsim import CronSimError
 
-from resque.scheduler.cron_days import Days, Simulation
-from resque.scheduler.cron_fields import rewritten, with_field
+from resque.scheduler.cron_fields import Days, Simulation, rewritten, with_field
 from resque.scheduler.zones import parse_zone
 
 _SHORTHAND = {

@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Any, Literal
 
 from queuecore import windows
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded_call
 from queuecore.bulk import BLANK, Result, parts
-from queuecore.exchange import Arg, Call, Exchange, Steps
+from queuecore.exchange import Arg, Call, Exchange, Steps, raise_all_but
 from queuecore.keys import name_bytes
 from resque.codec import Unreadable
 from resque.errors import StoreError, WrongType
@@ -160,10 +160,8 @@ def _find(keys: Keys, batch: Sequence[DelayedRef], progress: tuple[int, int]) ->
     )
 
     def parse(replies: list[Any]) -> _Seen:
-        for each in replies:
-            # Of a moment of another kind the lengths tell. What may not be read is not gone.
-            if isinstance(each, StoreError) and not isinstance(each, WrongType):
-                raise each
+        # Of a moment of another kind the lengths tell. What may not be read is not gone.
+        raise_all_but(WrongType, replies)
         raws = [raw if isinstance(raw, bytes) else None for raw in replies[1:]]
         return _Seen(raws, dict(zip(stamps, sizes.parse(replies[:1]), strict=True)))
 
@@ -236,9 +234,9 @@ def _call(
     keys: Keys, stamp: str, takings: Sequence[_Taking], deed: _Deed, trail: ActionRecord | None
 ) -> Call:
     moment = keys.delayed(stamp)
-    touched = [*trail_keys(keys, trail), moment, keys.delayed_schedule(), keys.queues()]
+    touched = [moment, keys.delayed_schedule(), keys.queues()]
     new = keys.delayed_member(deed.until) if deed.until else b""
-    args: list[Arg] = [*trail_args(trail), keys.delayed_member(stamp), name_bytes(stamp), BLANK]
+    args: list[Arg] = [keys.delayed_member(stamp), name_bytes(stamp), BLANK]
     args += [deed.act, new, deed.until]
     for each in takings:
         target = moment if not deed.until else keys.delayed(deed.until)
@@ -248,7 +246,7 @@ def _call(
             queue = name_bytes(each.push.queue)
         touched += [keys.delayed_stamps(each.raw), target]
         args += [each.mark.place, each.raw, queue, payload]
-    return _ACT.call(touched, args)
+    return recorded_call(_ACT, keys, trail, touched, args)
 
 
 def _sought(keys: Keys, missed: Sequence[DelayedRef]) -> Steps[list[DelayedRef]]:

@@ -201,8 +201,9 @@ def _admitted(push: Push | Unreadable, raw: bytes, refusal: Refusal) -> Push | U
 
 
 def _head(keys: Keys, stamp: str, batch: int) -> Exchange[list[bytes] | None]:
-    return single(
-        _HEAD.call([keys.delayed(stamp)], [batch, _BATCH_BYTES]),
+    return _HEAD.read(
+        [keys.delayed(stamp)],
+        [batch, _BATCH_BYTES],
         lambda reply: None if reply[0] < 0 else reply[1:],
     )
 
@@ -216,6 +217,4 @@ def _take(keys: Keys, stamp: str, decided: Sequence[_Decided]) -> Exchange[tuple
     for raw, act, push in decided:
         touched += [keys.delayed_stamps(raw), keys.queue(push.queue) if push else aside]
         args += [raw, act, name_bytes(push.queue) if push else b"", push.payload if push else b""]
-    return single(
-        _TAKE.call(touched, args), lambda reply: (int(reply[0]), int(reply[1])), writes=True
-    )
+    return _TAKE.write(touched, args, lambda reply: (int(reply[0]), int(reply[1])))

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import Result
-from queuecore.exchange import Exchange, Steps, single
+from queuecore.exchange import Arg, Exchange, Steps
 from queuecore.keys import name_bytes
 from resque.errors import StoreError
 from resque.keys import Keys
@@ -55,9 +55,8 @@ def run_now(
 
 
 def _push(keys: Keys, queue: str, payload: bytes, trail: ActionRecord | None) -> Exchange[int]:
-    touched = [*trail_keys(keys, trail), keys.queues(), keys.queue(queue)]
-    call = _PUSH.call(touched, [*trail_args(trail), name_bytes(queue), payload])
-    return single(call, int, writes=True)
+    touched = [keys.queues(), keys.queue(queue)]
+    return recorded(_PUSH, keys, trail, touched, [name_bytes(queue), payload], int)
 
 
 def delete(
@@ -67,11 +66,11 @@ def delete(
     what was seen. One round trip each. Schedules of a scheduler's file are not in Redis: it
     writes those that are to persist again when it starts."""
     result = Result()
-    touched = [*trail_keys(keys, trail), keys.persistent_schedules(), keys.schedules_changed()]
+    touched = [keys.persistent_schedules(), keys.schedules_changed()]
     try:
         for mark in marks:
-            call = _DROP.call(touched, [*trail_args(trail), name_bytes(mark.name), mark.sha])
-            outcome: int = yield single(call, int, writes=True)
+            args: list[Arg] = [name_bytes(mark.name), mark.sha]
+            outcome: int = yield recorded(_DROP, keys, trail, touched, args, int)
             result = result.plus(
                 done=outcome == 1, gone=outcome == 0, refused=[_CHANGED] if outcome < 0 else []
             )

@@ -9,39 +9,65 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 import setproctitle
 
 from queuecore import times
-from queuecore.exchange import Exchange
+from queuecore.exchange import Exchange, together
 from queuecore.stores import Store
 from resque.errors import StoreError, WrongType
 from resque.keys import Keys
-from resque.scheduler.admission import QueueAdmission
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
+from resque.scheduler.enqueue_checks import OwnershipCheck, StatusCheck
 from resque.scheduler.files import ScheduleFiles, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
 from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
-from resque.scheduler.server_clock import ServerClock
 from resque.scheduler.signals import SchedulerSignals
-from resque.scheduler.statused import Statused
-from resque.scheduler.together import together
 from resque.store import delayed, schedules
-from resque.store.published import PublishedSchedule
-from resque.store.schedules import Firing, Stored
-from resque.worker.adopted import adopted
+from resque.store.schedules import Firing, PublishedSchedule, Stored
 from resque.worker.log import told
+from resque.worker.upkeep import adopted
 
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0
 #: A difference between the server's clock and this machine's that is worth telling.
 _LARGE_SKEW_S = 5.0
+
+
+class ServerClock:
+    """Gives the present moment by the server's clock (UTC), from what it was last (`learn`) and
+    the seconds since (`mono_now`). Before it is known, and where the server does not tell it,
+    `own` counts."""
+
+    def __init__(
+        self,
+        own: times.Clock = times.utc_now,
+        mono_now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._own = own
+        self._mono_now = mono_now
+        self._known: tuple[datetime, float] | None = None
+
+    def learn(self, moment: datetime | None) -> None:
+        """Take over what the server just said; None: it does not tell."""
+        self._known = None if moment is None else (moment.astimezone(UTC), self._mono_now())
+
+    def ahead_s(self) -> float:
+        """How many seconds the server's clock is ahead of this machine's."""
+        return (self() - self._own()).total_seconds()
+
+    def __call__(self) -> datetime:
+        if self._known is None:
+            return self._own()
+        moment, then = self._known
+        return moment + timedelta(seconds=self._mono_now() - then)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +116,7 @@ class Scheduler:
         self._log = log
         self._server_clock = ServerClock()
         self._clock = clock or self._server_clock
-        self._admission = QueueAdmission(store, keys, self._clock, log)
+        self._ownership = OwnershipCheck(store, keys, self._clock, log)
         self._plan = FiringPlan(zone)
         self._of_file = self._read_file()
         self._publisher = Publisher(
@@ -101,7 +127,7 @@ class Scheduler:
             lifetime_s=options.lock_timeout_s,
             log=log,
         )
-        self._statused = Statused(store, keys, log)
+        self._status_check = StatusCheck(store, keys, log)
         self._wishes = SchedulerSignals()
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
@@ -123,7 +149,7 @@ class Scheduler:
             backoff_s = 0.1
             try:
                 # Before anything is written.
-                self._admission.open()
+                self._ownership.open()
                 self._register_file()
                 self._hold()
                 while not self._wishes.leave:
@@ -154,7 +180,7 @@ class Scheduler:
 
     def step(self) -> float:
         """Do everything there is to do now. Returns how long nothing will have to be done."""
-        if not self._admission.is_open():
+        if not self._ownership.is_open():
             return self._options.interval_s
         self._hold()
         self._obey()
@@ -222,12 +248,12 @@ class Scheduler:
         """Move what is due, a bounded number of jobs. Returns whether that was all."""
         now = self._clock().timestamp()
         if self._next_due is None or self._next_due <= now:
-            self._statused.look()
+            self._status_check.look()
         done: Pass = self._store.run(
             move_due(
-                *(self._keys, now, self._queue_of, self._admission.refusal),
+                *(self._keys, now, self._queue_of, self._ownership.refusal),
                 batch=self._options.batch,
-                see=self._statused.see,
+                see=self._status_check.see,
             )
         )
         self._next_due = done.next_at
@@ -264,9 +290,9 @@ class Scheduler:
         self._title("Loading Schedule")
         stored = schedules.stored(self._keys, take_changes=self._options.is_dynamic)
         publishing = self._publisher.begin(self._entries())
-        beside: list[Exchange[Any]] = [self._statused.ask(), *publishing]
-        found, (ids, *published) = self._store.run(together(stored, beside))
-        self._statused.learn(ids)
+        parts: list[Exchange[Any]] = [stored, self._status_check.ask(), *publishing]
+        found, ids, *published = self._store.run(together(parts, needed=0))
+        self._status_check.learn(ids)
         self._publisher.begun(published)
         now = self._clock()
         last = {name: schedules.last_time(raw, now) for name, raw in found.last.items()}
@@ -313,7 +339,7 @@ class Scheduler:
                 self._warn(f"skipped: schedule {schedule.name!r} {why}")
             else:
                 usable.append(schedule)
-        self._statused.see_schedules(usable)
+        self._status_check.see_schedules(usable)
         return usable
 
     def _unusable(self, schedule: Schedule) -> str | None:
@@ -344,7 +370,7 @@ class Scheduler:
         queue = schedule.queue_for(self._queue_of)
         assert at is not None  # noqa: S101  what is due has a moment
         assert queue is not None  # noqa: S101  what is usable has a queue
-        if (refusal := self._admission.refusal(queue)) is not None:
+        if (refusal := self._ownership.refusal(queue)) is not None:
             self._log(f"did not queue {schedule.class_name!r} ({schedule.name!r}): {refusal}")
             self._plan.fired(schedule.name, self._clock())
             return

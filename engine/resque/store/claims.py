@@ -106,13 +106,10 @@ def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tup
     register again if it was taken off: one that was pruned by mistake, while it was cut off,
     becomes visible (Ruby's stay hidden). Returns whether the id was still its own, and the server's
     clock. One round trip."""
-    return single(
-        _BEAT.call(
-            (keys.claim(claim.worker_id), keys.workers(), keys.heartbeats()),
-            (name_bytes(claim.worker_id), claim.token, text, int(lasts_s * 1000)),
-        ),
+    return _BEAT.write(
+        (keys.claim(claim.worker_id), keys.workers(), keys.heartbeats()),
+        (name_bytes(claim.worker_id), claim.token, text, int(lasts_s * 1000)),
         lambda reply: (reply[0] == 1, times.from_server(*reply[1:])),
-        writes=True,
     )
 
 
@@ -204,27 +201,21 @@ def _attempt(
         _, claimed, beaten, record, is_registered, *moment = reply
         return ClaimSeen(claimed, beaten, record, is_registered == 1, times.from_server(*moment))
 
-    return single(
-        _CLAIM.call(
-            (
-                keys.claim(worker_id),
-                keys.workers(),
-                keys.heartbeats(),
-                keys.worker(worker_id),
-                keys.worker_started(worker_id),
-                keys.worker_stat("processed", worker_id),
-                keys.worker_stat("failed", worker_id),
-                keys.failed_named(list_name) if list_name else keys.failed(),
-                keys.failed_queues(),
-            ),
-            (
-                *(name_bytes(worker_id), claim.token, claim.place, int(terms.lasts_s * 1000)),
-                *(times.started(terms.started), terms.beat),
-                *(seen.claim or b"", seen.beat or b"", seen.record or b""),
-                *("1" if seen.is_registered else "0", "1" if keeps else "0"),
-                *(entry, name_bytes(list_name)),
-            ),
+    return _CLAIM.write(
+        (
+            keys.claim(worker_id),
+            keys.workers(),
+            keys.heartbeats(),
+            *keys.of_worker(worker_id),
+            keys.failed_named(list_name) if list_name else keys.failed(),
+            keys.failed_queues(),
+        ),
+        (
+            *(name_bytes(worker_id), claim.token, claim.place, int(terms.lasts_s * 1000)),
+            *(times.started(terms.started), terms.beat),
+            *(seen.claim or b"", seen.beat or b"", seen.record or b""),
+            *("1" if seen.is_registered else "0", "1" if keeps else "0"),
+            *(entry, name_bytes(list_name)),
         ),
         parse,
-        writes=True,
     )

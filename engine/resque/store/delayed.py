@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from queuecore import windows
-from queuecore.exchange import Exchange, Reply, Steps, single
+from queuecore.exchange import Exchange, Reply, Steps, raise_all_but, single
 from queuecore.keys import name_bytes, name_text
 from queuecore.windows import Item
 from resque.codec import decode, encode, encode_job
-from resque.errors import NoClassError, NoQueueError, StoreError, WrongType
+from resque.errors import NoClassError, NoQueueError, WrongType
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import queues
@@ -51,13 +51,10 @@ def schedule(
     """Delay a job until `at` (epoch; fractions of a second are cut off, as in Ruby), even if that
     is past. Returns how many jobs are delayed until then. One round trip, atomic."""
     raw, stamp = entry(queue, class_name, args), str(int(at))
-    return single(
-        _DELAY.call(
-            [keys.delayed(stamp), keys.delayed_stamps(raw), keys.delayed_schedule()],
-            [raw, keys.delayed_member(stamp), stamp],
-        ),
+    return _DELAY.write(
+        [keys.delayed(stamp), keys.delayed_stamps(raw), keys.delayed_schedule()],
+        [raw, keys.delayed_member(stamp), stamp],
         int,
-        writes=True,
     )
 
 
@@ -158,9 +155,7 @@ def _sizes(keys: Keys, of: Sequence[str]) -> Exchange[list[int]]:
     """How many jobs each moment has; one whose key is no list has none."""
 
     def parse(replies: list[Reply]) -> list[int]:
-        for each in replies:
-            if isinstance(each, StoreError) and not isinstance(each, WrongType):
-                raise each
+        raise_all_but(WrongType, replies)
         return [0 if isinstance(each, WrongType) else each for each in replies]
 
     return Exchange(tuple(("LLEN", keys.delayed(stamp)) for stamp in of), parse, tolerant=True)
@@ -230,9 +225,7 @@ def remove(keys: Keys, raw: bytes) -> Steps[int]:
     for at in range(0, len(found), _REMOVE_PAGE):
         page = found[at : at + _REMOVE_PAGE]
         lists = [keys.delayed(name_text(m.removeprefix(keys.delayed_member("")))) for m in page]
-        removed += yield single(
-            _EVERYWHERE.call([keys.delayed_stamps(raw), *lists], [raw, *page]), int, writes=True
-        )
+        removed += yield _EVERYWHERE.write([keys.delayed_stamps(raw), *lists], [raw, *page], int)
     return removed
 
 
@@ -240,8 +233,7 @@ def remove_at(keys: Keys, stamp: str, raw: bytes) -> Exchange[int]:
     """Delete a job from one moment, by its bytes: all that are equal. Returns how many. One round
     trip, O(jobs of the moment). (Ruby: remove_delayed_job_from_timestamp.)"""
     moment = [keys.delayed(stamp), keys.delayed_schedule(), keys.delayed_stamps(raw)]
-    call = _REMOVE.call(moment, [raw, keys.delayed_member(stamp), name_bytes(stamp)])
-    return single(call, int, writes=True)
+    return _REMOVE.write(moment, [raw, keys.delayed_member(stamp), name_bytes(stamp)], int)
 
 
 def whole(keys: Keys, stamp: str, job: DelayedJob) -> Steps[bytes | None]:

@@ -160,7 +160,7 @@ def lengths(keys: Keys, stamps: Sequence[str]) -> Exchange[list[int]]:
     """How many jobs are delayed until some moments; -1 where the key is no list. One round trip,
     O(moments)."""
     lists = [keys.delayed(stamp) for stamp in stamps]
-    return single(_LENGTHS.call(lists), list) if lists else Exchange((), lambda _: [])
+    return _LENGTHS.read(lists, (), list) if lists else Exchange((), lambda _: [])
 
 
 def first_with_jobs(keys: Keys, until: float) -> Steps[float | None]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from queuecore import bulk, times
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRef, Result, Taking
-from queuecore.exchange import Exchange, Steps, single
+from queuecore.exchange import Exchange, Steps
 from queuecore.keys import name_bytes
 from queuecore.windows import Item
 from resque.codec import encode
@@ -101,11 +101,11 @@ def requeue_and_keep(
         return job
     queue, payload = job
     stamped = _stamped(failure.item.raw, times.failed_at(now))
-    call = _STAMP.call(
+    return _STAMP.write(
         [failures.list_key(keys, list_name), keys.queues(), keys.queue(queue)],
         [failure.place, failure.item.raw, stamped, payload, name_bytes(queue)],
+        bool,
     )
-    return single(call, lambda reply: reply == 1, writes=True)
 
 
 def clear_retried(

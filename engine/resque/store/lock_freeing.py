@@ -9,13 +9,12 @@ from typing import TypeVar
 
 from queuecore import windows
 from queuecore.bulk import Decide, Taking
-from queuecore.exchange import Exchange, Operation, Steps, single
+from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.keys import name_bytes, name_text
 from resque.codec import Payload, decode_payload
 from resque.errors import StoreError, WrongType
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store import registration
 from resque.store.plugin_locks import waiting_locks
 
 _FREE = load_script("free_locks")
@@ -24,9 +23,6 @@ _FREE = load_script("free_locks")
 MOST_JOBS = 10_000
 MOST_BYTES = 16 * 2**20
 _AT_ONCE = 50
-#: Keys looked at in one round trip, and round trips at most.
-_SCAN_KEYS = 1000
-_SCAN_PAGES = 200
 #: Jobs looked at to find those of locks, in all queues.
 _MOST_LOOKED_AT = 50_000
 _PAGE = 1_000
@@ -82,8 +78,7 @@ def locks_of(keys: Keys, queue: str, raw: bytes) -> tuple[bytes, ...]:
 
 def _free(keys: Keys, queue: str, pairs: Sequence[tuple[bytes, bytes]]) -> Exchange[int]:
     places = [keys.queue(queue), *(lock for lock, _ in pairs)]
-    call = _FREE.call(places, [raw for _, raw in pairs])
-    return single(call, int, writes=True)
+    return _FREE.write(places, [raw for _, raw in pairs], int)
 
 
 def and_free(steps: Operation[T], leaving: Leaving) -> Steps[T]:
@@ -140,16 +135,9 @@ def and_free_all(keys: Keys, queue: str, action: Operation[int | None]) -> Steps
 def _scanned(keys: Keys) -> Steps[tuple[list[bytes], bool]]:
     """The locks of waiting jobs that there are, and whether all keys were looked at."""
     wanted = keys.lock_beginnings()
-    pattern = registration.beginning_with(name_bytes(keys.namespace) + b":") + b"lo*"
-    found: set[bytes] = set()
-    cursor: bytes | int = 0
-    for _ in range(_SCAN_PAGES):
-        command = ("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_KEYS)
-        cursor, page = yield single(command, tuple)
-        found.update(key for key in page if key.startswith(wanted))
-        if int(cursor) == 0:
-            break
-    return sorted(found), int(cursor) == 0
+    pattern = windows.pattern_of(name_bytes(keys.namespace) + b":") + b"lo*"
+    found, is_complete = yield from windows.find_keys(pattern, lambda key: key.startswith(wanted))
+    return sorted(found), is_complete
 
 
 @dataclass(frozen=True, slots=True)

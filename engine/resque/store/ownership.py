@@ -24,18 +24,14 @@ from datetime import UTC, datetime, timedelta
 
 from queuecore.exchange import Exchange, Reply, Steps
 from queuecore.keys import name_text
-from queuecore.values import replace, value
+from queuecore.values import Any, Literal, replace, value
 from resque.codec import decode
 from resque.errors import NotRedis, StoreError
 from resque.keys import BareKeys, Keys
 from resque.scripts import load_script
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Literal
-
-    Level = Literal["none", "weak", "strong", "certain"]
-    Owner = Literal["resque", "sidekiq", "mixed", "unknown"]
+Level = Literal["none", "weak", "strong", "certain"]
+Owner = Literal["resque", "sidekiq", "mixed", "unknown"]
 
 _OWNERSHIP = load_script("ownership")
 

@@ -13,15 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from queuecore.digests import md5_hex
-from queuecore.exchange import Exchange, Reply
-from queuecore.values import value
+from queuecore.exchange import Exchange, Reply, first_error
+from queuecore.values import Any, value
 from resque.codec import encode
-from resque.errors import EncodeError, StoreError
+from resque.errors import EncodeError
 from resque.keys import Keys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 @value
@@ -67,7 +63,7 @@ def free_taken(keys: Keys, queue: str, class_name: str, args: Any) -> Exchange[L
         commands = (*commands, ("EXISTS", kept))
 
     def parse(replies: list[Reply]) -> LocksFound:
-        refused = next((each for each in replies if isinstance(each, StoreError)), None)
+        refused = first_error(replies)
         is_kept = bool(kept) and replies[-1] == 1
         freed = sum(each for each in replies[: len(locks)] if isinstance(each, int))
         return LocksFound(freed, kept if is_kept else b"", str(refused or ""))

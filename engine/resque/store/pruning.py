@@ -8,6 +8,7 @@ from datetime import datetime
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Exchange, Steps, single
 from queuecore.keys import name_bytes
+from queuecore.values import Literal
 from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.keys import Keys
 from resque.store import stale, workers
@@ -20,15 +21,9 @@ _LOCK_S = 60
 #: tried again and wants no record of it.
 Tell = Callable[[workers.Record, DirtyExit], BaseException | None]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Literal
-
-    #: What became of a dead worker: its job failed, or went back to its queue; it held none; or it
-    #: turned out to be alive, and was left alone.
-    Fate = Literal["failed", "put back", "idle", "alive"]
-else:
-    Fate = str
+#: What became of a dead worker: its job failed, or went back to its queue; it held none; or it
+#: turned out to be alive, and was left alone.
+Fate = Literal["failed", "put back", "idle", "alive"]
 
 
 def lock(keys: Keys, worker_id: str) -> Exchange[bool]:

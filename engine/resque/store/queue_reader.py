@@ -13,7 +13,7 @@ from queuecore.values import value as value_class
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store.columns import batches, note, rows, texts
+from resque.store.read_cache import batches, note, rows, texts
 
 _QUEUE_HEADS = load_script("queue_heads")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from queuecore import bulk, windows
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Steps, single
-from queuecore.keys import name_bytes
+from queuecore.keys import name_bytes, name_text
 from queuecore.windows import Extent, Item, Window
 from resque.codec import Payload, decode_payload
 from resque.errors import WrongType
@@ -55,8 +56,7 @@ def push_all(keys: Keys, payloads: Mapping[str, Sequence[bytes]]) -> Exchange[in
     args: list[Arg] = []
     for queue, items in payloads.items():
         args += [name_bytes(queue), len(items), *items]
-    call = _PUSH_ALL.call([keys.queues(), *map(keys.queue, payloads)], args)
-    return single(call, _pushed, writes=True)
+    return _PUSH_ALL.write([keys.queues(), *map(keys.queue, payloads)], args, _pushed)
 
 
 def _pushed(reply: int) -> int:
@@ -144,11 +144,8 @@ def replace(
     Returns whether it was still there. One round trip, atomic; O(distance to the nearer end), or
     O(queue) when it has moved far.
     """
-    call = _REPLACE.call(
-        [*trail_keys(keys, trail), keys.queue(queue)],
-        [*trail_args(trail), place, raw, payload, _REACH],
-    )
-    return single(call, lambda reply: reply == 1, writes=True)
+    args: list[Arg] = [place, raw, payload, _REACH]
+    return recorded(_REPLACE, keys, trail, [keys.queue(queue)], args, bool)
 
 
 def _spelling(args: Any) -> str:
@@ -159,11 +156,7 @@ def _spelling(args: Any) -> str:
 def remove_queue(keys: Keys, queue: str) -> Exchange[int]:
     """Delete a queue and its name. Returns how many jobs there were. One round trip, atomic; the
     server frees the memory in the background."""
-    return single(
-        _REMOVE_QUEUE.call([keys.queues(), keys.queue(queue)], [name_bytes(queue)]),
-        int,
-        writes=True,
-    )
+    return _REMOVE_QUEUE.write([keys.queues(), keys.queue(queue)], [name_bytes(queue)], int)
 
 
 def peek(
@@ -187,3 +180,52 @@ def clear(
     """Delete the jobs that waited in `queue` when `seen` was read; later ones stay, and so does
     the queue's name. Returns and costs as `windows.clear_to`."""
     return windows.clear_to(keys, keys.queue(queue), seen, trail=trail)
+
+
+def clear_and_remove(
+    keys: Keys, queue: str, seen: Extent, trail: ActionRecord | None = None
+) -> Exchange[int | None]:
+    """Delete the jobs that waited in `queue` when `seen` was read, and, when no newer ones came,
+    the queue's name. An empty queue stays: see `registration.forget`. Returns and costs as
+    `windows.clear_to`."""
+    return windows.clear_to(keys, keys.queue(queue), seen, trail=trail, remove_queue=queue)
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """Totals, as Ruby's `Resque.info`: `failed` is the length of the list, not the statistic."""
+
+    pending: int
+    processed: int
+    queues: int
+    workers: int
+    working: int
+    failed: int
+
+
+def info(keys: Keys) -> Steps[Info]:
+    """Count everything. Two round trips, O(queues + workers)."""
+    names, workers, processed, failed = yield Exchange(
+        (
+            ("SMEMBERS", keys.queues()),
+            ("SMEMBERS", keys.workers()),
+            ("GET", keys.stat("processed")),
+            ("LLEN", keys.failed()),
+        ),
+        lambda replies: replies,
+    )
+    counts: list[int] = yield Exchange(
+        (
+            *(("LLEN", keys.queue(name_text(name))) for name in names),
+            *(("EXISTS", keys.worker(name_text(worker))) for worker in workers),
+        ),
+        lambda replies: replies,
+    )
+    return Info(
+        pending=sum(counts[: len(names)]),
+        processed=int(processed or 0),
+        queues=len(names),
+        workers=len(workers),
+        working=sum(counts[len(names) :]),
+        failed=failed,
+    )

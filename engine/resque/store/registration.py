@@ -10,20 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
-from queuecore.exchange import Command, Exchange, Reply, Steps, single
+from queuecore import windows
+from queuecore.action_record import ActionRecord, recorded
+from queuecore.exchange import Command, Exchange, Reply, Steps, raise_all_but, single
 from queuecore.keys import name_bytes, name_text
-from resque.errors import StoreError, WrongType
+from resque.errors import WrongType
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store import ownership
 
 _REGISTER = load_script("register")
 _REGISTER_MOMENT = load_script("register_moment")
-
-#: Keys looked at in one round trip, and round trips at most.
-_SCAN_KEYS = 1000
-_SCAN_PAGES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +36,10 @@ def missing(keys: Keys) -> Steps[tuple[list[Unregistered], bool]]:
     at most 200,000 are. A round trip for each 1,000 keys of the database, and two more."""
     beginning = keys.queue("")
     registered: set[bytes] = yield single(("SMEMBERS", keys.queues()), set)
-    found: set[bytes] = set()
-    cursor: bytes | int = 0
-    for _ in range(_SCAN_PAGES):
-        cursor, page = yield single(
-            ("SCAN", cursor, "MATCH", beginning_with(beginning), "COUNT", _SCAN_KEYS), tuple
-        )
-        found.update(key.removeprefix(beginning) for key in page)
-        if int(cursor) == 0:
-            break
-    queues: list[Unregistered] = yield _still_missing(keys, sorted(found - registered))
-    return queues, int(cursor) == 0
-
-
-def beginning_with(beginning: bytes) -> bytes:
-    """The pattern of the keys that begin so, whatever signs a namespace has."""
-    escaped = (b"\\%c" % byte if byte in b"*?[]\\" else b"%c" % byte for byte in beginning)
-    return b"".join(escaped) + b"*"
+    found, is_complete = yield from windows.find_keys(windows.pattern_of(beginning), lambda _: True)
+    names = {key.removeprefix(beginning) for key in found}
+    queues: list[Unregistered] = yield _still_missing(keys, sorted(names - registered))
+    return queues, is_complete
 
 
 def of_resque(
@@ -80,9 +64,7 @@ def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered
         commands.append(("LLEN", keys.queue(name_text(name))))
 
     def parse(replies: list[Reply]) -> list[Unregistered]:
-        for each in replies:
-            if isinstance(each, StoreError) and not isinstance(each, WrongType):
-                raise each
+        raise_all_but(WrongType, replies)
         states = zip(names, replies[::2], replies[1::2], strict=True)
         # A key that is no list answers with an error, one that is gone with 0.
         return [
@@ -109,28 +91,16 @@ def forget(keys: Keys, queue: str, trail: ActionRecord | None = None) -> Exchang
 def register_failures(keys: Keys, name: str, trail: ActionRecord | None = None) -> Exchange[bool]:
     """Put the name of a list of failures on the set of those of single queues. Returns whether it
     was missing. One round trip, atomic."""
-    return single(
-        _REGISTER.call(
-            [*trail_keys(keys, trail), keys.failed_queues(), keys.failed_named(name)],
-            [*trail_args(trail), name_bytes(name), "on"],
-        ),
-        lambda reply: reply == 1,
-        writes=True,
-    )
+    touched = [keys.failed_queues(), keys.failed_named(name)]
+    return recorded(_REGISTER, keys, trail, touched, [name_bytes(name), "on"], bool)
 
 
 def register_moment(keys: Keys, stamp: str, trail: ActionRecord | None = None) -> Exchange[bool]:
     """Put a moment that has delayed jobs back into the schedule: a scheduler moves them when it
     comes, or at once when it has passed. `stamp` is in epoch seconds. Returns whether it was
     missing and has jobs. One round trip, atomic."""
-    return single(
-        _REGISTER_MOMENT.call(
-            [*trail_keys(keys, trail), keys.delayed_schedule(), keys.delayed(stamp)],
-            [*trail_args(trail), stamp],
-        ),
-        lambda reply: reply == 1,
-        writes=True,
-    )
+    touched = [keys.delayed_schedule(), keys.delayed(stamp)]
+    return recorded(_REGISTER_MOMENT, keys, trail, touched, [stamp], bool)
 
 
 def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
@@ -142,11 +112,5 @@ def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
 
 
 def _change(keys: Keys, queue: str, to: str, trail: ActionRecord | None) -> Exchange[bool]:
-    return single(
-        _REGISTER.call(
-            [*trail_keys(keys, trail), keys.queues(), keys.queue(queue)],
-            [*trail_args(trail), name_bytes(queue), to],
-        ),
-        lambda reply: reply == 1,
-        writes=True,
-    )
+    touched = [keys.queues(), keys.queue(queue)]
+    return recorded(_REGISTER, keys, trail, touched, [name_bytes(queue), to], bool)

@@ -41,7 +41,7 @@ def begin(
     """Count a run that begins. Returns how often the job was tried again before: 0 on the first
     run. `expire_s` renews the counter's lifetime. One round trip, atomic."""
     key = keys.retry(identity(class_name, args))
-    return single(_BEGIN.call([key], ["" if expire_s is None else expire_s]), int, writes=True)
+    return _BEGIN.write([key], ["" if expire_s is None else expire_s], int)
 
 
 def attempt(keys: Keys, class_name: str, args: Sequence[Any]) -> Exchange[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from queuecore import windows
 from queuecore.exchange import Arg, Exchange, Reply, Steps
 from queuecore.keys import name_bytes, name_text
 from resque.errors import AuthRefused, MissingCommand, StoreError
@@ -13,9 +14,6 @@ from resque.scripts import load_script
 
 _WINDOW = load_script("window")
 
-#: Keys looked at in one round trip, and round trips at most, in the search for namespaces.
-_SCAN_KEYS = 1000
-_SCAN_PAGES = 200
 #: No queue, no worker, no item.
 _NOBODY = "\0"
 
@@ -179,16 +177,8 @@ def namespaces(keys: Keys) -> Steps[tuple[list[str], bool]]:
     """The namespaces that have queues, or processes of Sidekiq, and whether all keys were looked
     at: at most 200,000 are. A round trip for each 1,000 keys of the database, and one more."""
     endings = (Keys("").queues(), Keys("").processes())
-    pattern = b"*:*es"  # what both end in
-    found: set[bytes] = set()
-    cursor: bytes | int = 0
-    for _ in range(_SCAN_PAGES):
-        cursor, page = yield Exchange(
-            (("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_KEYS),), lambda replies: replies[0]
-        )
-        found.update(key for key in page if key.endswith(endings))
-        if int(cursor) == 0:
-            break
+    # What both end in.
+    found, is_complete = yield from windows.find_keys(b"*:*es", lambda key: key.endswith(endings))
     candidates = sorted(found)
     kinds: list[Reply] = yield Exchange(tuple(("TYPE", key) for key in candidates), list)
     names = {
@@ -196,4 +186,4 @@ def namespaces(keys: Keys) -> Steps[tuple[list[str], bool]]:
         for key, kind in zip(candidates, kinds, strict=True)
         if kind == b"set"
     }
-    return sorted(names, key=name_bytes), int(cursor) == 0
+    return sorted(names, key=name_bytes), is_complete

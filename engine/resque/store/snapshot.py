@@ -16,16 +16,13 @@ from queuecore.windows import Stretch
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
 from resque.store import pauses
-from resque.store.columns import integer
-from resque.store.failures import Failure
-from resque.store.newest_failures import Newest
+from resque.store.failures import Failure, NewestFailures
 from resque.store.queue_reader import QueueReader
 from resque.store.queue_reader import QueueState as QueueState
-from resque.store.read_cache import USUAL, ReadCache
+from resque.store.read_cache import integer
 from resque.store.worker_reader import RECORD_BYTES as RECORD_BYTES
-from resque.store.worker_reader import WorkerReader
+from resque.store.worker_reader import USUAL_FLEET, LargeFleet, WorkerReader, WorkerRegister
 from resque.store.worker_reader import WorkerState as WorkerState
-from resque.store.worker_register import WorkerRegister
 
 T = TypeVar("T")
 
@@ -66,15 +63,15 @@ class SnapshotReader:
     Args:
         keys: Where to look.
         failures_limit: How many failures to read.
-        thrift: How a large fleet is looked at; see `WorkerReader` and `Heartbeats`.
+        large: How a large fleet is looked at; see `LargeFleet`.
     """
 
-    def __init__(self, keys: Keys, *, failures_limit: int, thrift: ReadCache = USUAL) -> None:
+    def __init__(self, keys: Keys, *, failures_limit: int, large: LargeFleet = USUAL_FLEET) -> None:
         self._keys = keys
-        self._heads = QueueReader(keys)
-        self._register = WorkerRegister(keys, thrift)
-        self._roster = WorkerReader(keys, thrift)
-        self._newest = Newest(keys, limit=failures_limit)
+        self._queues = QueueReader(keys)
+        self._register = WorkerRegister(keys, large)
+        self._workers = WorkerReader(keys, large)
+        self._newest = NewestFailures(keys, limit=failures_limit)
         #: How often somebody wanted everything to be read, and up to which time that was done.
         self._wanted = self._done = 0
 
@@ -96,7 +93,7 @@ class SnapshotReader:
     def _first_look(self) -> Exchange[_First]:
         keys, whole = self._keys, self._wanted != self._done
         register = self._register.ask(whole=whole)
-        of_queues, of_workers = self._heads.glance(), self._roster.glance(whole=whole)
+        of_queues, of_workers = self._queues.glance(), self._workers.glance(whole=whole)
         commands: tuple[Command, ...] = (
             ("TIME",),
             *register,
@@ -156,10 +153,10 @@ class SnapshotReader:
         )
 
     def _second_look(self, first: _First, tails: Mapping[str, str]) -> Exchange[list[list[Reply]]]:
-        of_queues = self._heads.ask(first.queue_names or [], first.of_queues, tails)
+        of_queues = self._queues.ask(first.queue_names or [], first.of_queues, tails)
         totals = first.processed_ever, first.failed_ever
         ids = first.worker_ids or []
-        of_workers = self._roster.ask(ids, first.heartbeats, totals, first.of_workers)
+        of_workers = self._workers.ask(ids, first.heartbeats, totals, first.of_workers)
         middle = len(of_queues)
 
         def parse(replies: list[Reply]) -> list[list[Reply]]:
@@ -173,8 +170,8 @@ class SnapshotReader:
     ) -> Slices[Snapshot]:
         newest = first.newest
         seen = None if newest is None else (yield from self._newest.read(newest))
-        queues = yield from self._heads.read(iter(of_queues), first.problems)
-        states = yield from self._roster.read(iter(of_workers), first.problems)
+        queues = yield from self._queues.read(iter(of_queues), first.problems)
+        states = yield from self._workers.read(iter(of_workers), first.problems)
         return Snapshot(
             server_time=first.server_time,
             queues=None if first.queue_names is None else tuple(queues),

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from queuecore.exchange import Command, Exchange, Reply, Steps, single
+from queuecore import windows
+from queuecore.exchange import Command, Exchange, Reply, Steps, raise_all_but
 from queuecore.keys import name_bytes, name_text
-from resque.errors import StoreError, WrongType
+from resque.errors import WrongType
 from resque.keys import Keys
-from resque.store import registration, workers
+from resque.store import workers
 from resque.store.delayed import ASIDE
 from resque.store.workers import Record
 
@@ -25,9 +26,6 @@ StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo"
 #: Not lost: what an undo would put back, and the last failure of a job that is tried again.
 COPIES: Final = frozenset({"undo", "retry"})
 
-#: Keys looked at in one round trip, and round trips at most.
-_SCAN_KEYS: Final = 1000
-_SCAN_PAGES: Final = 200
 #: So much of a record is read.
 _RECORD_BYTES: Final = 65_536
 
@@ -69,11 +67,8 @@ def find(keys: Keys) -> Steps[Strays]:
     StoreError where an index cannot be read, or SCAN is refused."""
     reading: _Reading = yield _indexes(keys)
     found: dict[bytes, Stray] = {}
-    cursor: bytes | int = 0
-    for _ in range(_SCAN_PAGES):
-        cursor, page = yield single(
-            ("SCAN", cursor, "MATCH", reading.pattern, "COUNT", _SCAN_KEYS), tuple
-        )
+
+    def visit(page: Sequence[bytes]) -> Steps[None]:
         suspects = [each for key in page if (each := reading.suspect(key)) is not None]
         moments = [each for each in suspects if each.kind == "delayed"]
         if moments:
@@ -82,12 +77,12 @@ def find(keys: Keys) -> Steps[Strays]:
             suspects = [each for each in suspects if each.key not in scheduled]
         if suspects:
             strays: list[Stray] = yield _confirmed(keys, suspects)
-            # A key may come twice.
             found.update((each.key, each) for each in strays)
-        if int(cursor) == 0:
-            break
-    in_order = sorted(found.values(), key=lambda each: (each.kind, each.key))
-    return Strays(tuple(in_order), int(cursor) == 0)
+
+    is_complete = yield from windows.scan_keys(reading.pattern, visit)
+    return Strays(
+        tuple(sorted(found.values(), key=lambda each: (each.kind, each.key))), is_complete
+    )
 
 
 def _indexes(keys: Keys) -> Exchange[_Reading]:
@@ -114,7 +109,7 @@ class _Reading:
         lists: frozenset[bytes],
     ) -> None:
         self._namespace = keys.failed_named("")
-        self.pattern = registration.beginning_with(self._namespace)
+        self.pattern = windows.pattern_of(self._namespace)
         self._started = keys.worker_started("").removeprefix(keys.worker(""))
         self._items = keys.undo_items("").removeprefix(keys.undo(""))
         self._workers, self._lists = registered, lists
@@ -174,9 +169,7 @@ def _confirmed(keys: Keys, suspects: Sequence[Stray]) -> Exchange[list[Stray]]:
         commands += _questions(keys, each)
 
     def parse(replies: list[Reply]) -> list[Stray]:
-        for each in replies:
-            if isinstance(each, StoreError) and not isinstance(each, WrongType):
-                raise each
+        raise_all_but(WrongType, replies)
         confirmed = map(_confirm, suspects, zip(*[iter(replies)] * 3, strict=True))
         return [each for each in confirmed if each is not None]
 

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Final
 
 from queuecore import undo as core
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
+from queuecore.action_record import ActionRecord, recorded
 from queuecore.bulk import BLANK
 from queuecore.digests import sha1_hex
-from queuecore.exchange import Exchange, Steps, single
+from queuecore.exchange import Arg, Exchange, Steps
 from queuecore.keys import name_text
 from queuecore.undo import TakenBack
 from queuecore.undo import Undone as Undone
@@ -41,14 +41,8 @@ def _take_back(
         *(keys.undo(operation), keys.undo_items(operation)),
         *(keys.delayed_schedule(), keys.queues()),
     ]
-    return single(
-        _UNDO.call(
-            [*trail_keys(keys, trail), *undo, *touched],
-            [*trail_args(trail), shape, BLANK, keys.delayed_member(""), *prints],
-        ),
-        lambda reply: (reply[0], reply[1], reply[2]),
-        writes=True,
-    )
+    args: list[Arg] = [shape, BLANK, keys.delayed_member(""), *prints]
+    return recorded(_UNDO, keys, trail, [*undo, *touched], args, tuple)
 
 
 def _touched(keys: Keys, operation: str, shape: str, part: Sequence[bytes]) -> list[bytes]:

@@ -8,18 +8,14 @@ from datetime import datetime
 from functools import lru_cache
 
 from queuecore import times
-from queuecore.action_record import ActionRecord, trail_args, trail_keys
-from queuecore.exchange import Exchange, Steps, single
+from queuecore.action_record import ActionRecord, recorded
+from queuecore.exchange import Arg, Exchange, Reply, Steps
 from queuecore.keys import name_bytes
+from queuecore.values import Any
 from queuecore.values import value as value_class
-from resque.codec import decode, members, members_of_beginning, text_of
+from resque.codec import decode, encode_failure, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store import failure_entry
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _UNREGISTER = load_script("unregister")
 
@@ -211,34 +207,27 @@ def _take_off(
 ) -> Exchange[tuple[bool, bool, bytes | None]]:
     """As `take_off`. Returns also, first, whether there is nothing left to do."""
     list_name = own_list_of(record) if own_list else ""
-    return single(
-        _UNREGISTER.call(
-            [
-                *trail_keys(keys, trail),
-                keys.workers(),
-                keys.heartbeats(),
-                keys.worker(worker_id),
-                keys.worker_started(worker_id),
-                keys.worker_stat("processed", worker_id),
-                keys.worker_stat("failed", worker_id),
-                keys.failed_named(list_name) if list_name else keys.failed(),
-                keys.failed_queues(),
-                keys.claim(worker_id),
-            ],
-            [
-                *(*trail_args(trail), name_bytes(worker_id), record or b"", entry),
-                *(name_bytes(list_name), beat, token),
-            ],
-        ),
-        lambda reply: (reply[0] != 0, reply[0] == 1, reply[1]),
-        writes=True,
-    )
+    touched = [
+        keys.workers(),
+        keys.heartbeats(),
+        *keys.of_worker(worker_id),
+        keys.failed_named(list_name) if list_name else keys.failed(),
+        keys.failed_queues(),
+        keys.claim(worker_id),
+    ]
+    args: list[Arg] = [name_bytes(worker_id), record or b"", entry]
+    args += [name_bytes(list_name), beat, token]
+
+    def parse(reply: Reply) -> tuple[bool, bool, bytes | None]:
+        return reply[0] != 0, reply[0] == 1, reply[1]
+
+    return recorded(_UNREGISTER, keys, trail, touched, args, parse)
 
 
 def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: datetime) -> bytes:
     """The failure entry for a job whose worker will not finish it."""
     seen = read_record(record)
-    return failure_entry.entry(
+    return encode_failure(
         failed_at=now,
         payload=seen.payload if seen.payload is not None else b"null",
         exception=exception,

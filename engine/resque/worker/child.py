@@ -14,12 +14,8 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from queuecore.values import value
+from queuecore.values import NoReturn, value
 from resque.worker import log
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
 
 _READ_BYTES = 65_536
 _HEADER = struct.Struct(">qq?")

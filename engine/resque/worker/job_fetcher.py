@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from queuecore import times
 from queuecore.exchange import Exchange, T, together
 from queuecore.lean import LeanStore
-from queuecore.values import replace
+from queuecore.values import Any, ParamSpec, replace
 from resque.codec import Unreadable, decode_payload
 from resque.errors import Refused, StoreError
 from resque.keys import Keys
-from resque.store import claims, lost, queue_list, waiting_classes
+from resque.store import claims, queue_list, stale, waiting_classes
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses
 from resque.store.workers import Record
@@ -24,11 +25,7 @@ from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, ParamSpec
-
-    P = ParamSpec("P")
+P = ParamSpec("P")
 
 #: The names of queues are read again after this time, where patterns are served.
 _NAMES_FOR_S = 1.0
@@ -163,9 +160,9 @@ class JobFetcher:
     def put_back(self, record: Record, at_most: int) -> bool:
         """Put a lost job back to its queue; False when that happened too often, or what the
         worker held is no job."""
-        if not lost.may_be_put_back(record):
+        if not stale.may_be_put_back(record):
             return False
-        exchange = lost.put_back(self._keys, self._place.id, record, at_most=at_most)
+        exchange = stale.put_back(self._keys, self._place.id, record, at_most=at_most)
         times_lost = self.patiently(self._store.run, exchange)
         if times_lost:
             text = f"put {record.class_name!r} back on {record.queue!r}: its process died"
@@ -216,7 +213,7 @@ class JobFetcher:
             now=self._now(),
         )
         if self._locks.pending is not None:
-            exchange = together(self._locks.pending, exchange)
+            exchange = together([self._locks.pending, exchange], 1).then(itemgetter(-1))
         if not self._has_looked:
             exchange = self._with_a_look(exchange, names)
         taken = self._store.run(exchange)
@@ -239,7 +236,7 @@ class JobFetcher:
             self._strangers.look(waiting)
 
         look = waiting_classes.take(self._keys, names[:_LOOKED_AT])
-        return together(look.then(seen), exchange)
+        return together([look.then(seen), exchange], 1).then(itemgetter(-1))
 
     def _current_queues(self) -> list[str]:
         wanted = self._wanted() if self._queues.is_dynamic else self._queues.wanted

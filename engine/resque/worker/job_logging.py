@@ -10,16 +10,11 @@ from __future__ import annotations
 
 import logging
 from types import TracebackType
+from typing import Any
 
 from resque.perform import backtrace, message_of, name_of
-from resque.worker.log import Say, WorkerLogLine, told
-from resque.worker.outcome import because
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from resque.worker.log import Level
+from resque.worker.job_log import because
+from resque.worker.log import Level, Say, WorkerLogLine, told
 
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical")
 

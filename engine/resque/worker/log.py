@@ -12,17 +12,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 
 from queuecore import times
+from queuecore.values import Any, Literal, TextIO
 from resque.errors import BadOption
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any, Literal, TextIO
-
-    Level = Literal["debug", "info", "warning", "error", "critical"]
+Level = Literal["debug", "info", "warning", "error", "critical"]
 
 #: Takes a line, which may be a `WorkerLogLine`.
 Say = Callable[[str], None]

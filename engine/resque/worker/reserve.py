@@ -7,20 +7,16 @@ from datetime import datetime
 from functools import lru_cache
 
 from queuecore import times
-from queuecore.exchange import Call, Exchange, Reply, single
+from queuecore.exchange import Call, Exchange, Reply
 from queuecore.keys import name_bytes
-from queuecore.values import replace, value
+from queuecore.values import Literal, replace, value
 from resque.codec import decode, encode
 from resque.keys import Keys
 from resque.scripts import load_script
 from resque.store.claims import Claim
 from resque.store.workers import Record, read_record
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Literal
-
-    State = Literal["none", "paused", "empty", "job", "lost", "shared"]
+State = Literal["none", "paused", "empty", "job", "lost", "shared"]
 
 _WORK = load_script("work")
 #: The script looks into items up to this length, and passes one JSON object each.
@@ -184,8 +180,6 @@ def set_aside(keys: Keys, worker_id: str, queue: str, record: Record) -> Exchang
     """Move a payload that cannot be read from the worker's hands to `unreadable:<queue>`. One
     round trip."""
     payload = record.raw.partition(b'"payload":')[2][:-1]
-    return single(
-        _SET_ASIDE.call([keys.worker(worker_id), keys.unreadable(queue)], [record.raw, payload]),
-        lambda reply: reply == 1,
-        writes=True,
+    return _SET_ASIDE.write(
+        [keys.worker(worker_id), keys.unreadable(queue)], [record.raw, payload], bool
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from queuecore import times
 from queuecore.exchange import Operation
+from queuecore.values import Any
 from resque.errors import EncodeError, StoreError, UnknownJob
 from resque.jobs import Definition, Registry
 from resque.keys import Keys
@@ -13,10 +14,6 @@ from resque.perform import arguments
 from resque.store import retries
 from resque.store.workers import Record
 from resque.worker.log import told
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 class Retrying:

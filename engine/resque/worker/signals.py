@@ -18,11 +18,8 @@ import signal
 from collections.abc import Callable
 from types import FrameType, TracebackType
 
+from queuecore.values import Any, Self
 from resque.errors import TermException
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Self
 
 _HANDLED = tuple(
     int(number)

@@ -34,13 +34,14 @@ from qtop.monitor.incidents.incident import Link
 from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
-from qtop.screens.base import ConsoleScreen, ListScreen, RowsScreen
+from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.systems.resque.connection import forbidden
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
 from qtop.systems.system import System, SystemRunner
 from qtop.widgets import theme
+from qtop.widgets.table import Table
 from queuecore.address import Address
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
@@ -426,9 +427,9 @@ class QtopApp(App[None]):
             self.switch_mode(name)
         while len(self.screen_stack) > 1:
             self.pop_screen()
-        front = self.screen
-        if isinstance(front, ListScreen) and front.table.is_mounted:
-            front.set_focus(front.table)
+        tables = [table for table in self.screen.query(Table) if table.display]
+        if tables:
+            self.screen.set_focus(tables[0])
 
     def action_help(self) -> None:
         """Show the keys, those of the screen in front first."""
@@ -542,15 +543,16 @@ class QtopApp(App[None]):
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         screen = self.screen
-        if not isinstance(screen, RowsScreen):
+        if not isinstance(screen, ConsoleScreen) or screen.pane is None:
             return
         screen.show(self.state.view())
-        screen.set_filter("")
-        found = link.key is not None and screen.table.move_to(link.key)
+        pane = screen.pane
+        pane.set_filter("")
+        found = link.key is not None and pane.table.move_to(link.key)
         if not found:
-            screen.set_filter(link.filter)
+            pane.set_filter(link.filter)
         if left != link.place:
-            self._steps.append(Step(left, link.place, screen.filter.text))
+            self._steps.append(Step(left, link.place, pane.filter.text))
         if not found and link.key is not None and not link.filter:
             self.say("it is no longer there", "dim")
 

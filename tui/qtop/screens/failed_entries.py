@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 
@@ -18,11 +18,11 @@ from qtop.keymap.keymap import Sign
 from qtop.monitor.rows import FailureRow, failure_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import MainScreen
+from qtop.screens.base import RowsScreen
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
-from qtop.screens.failed_columns import EntriesTable
-from qtop.screens.paging import PagedTable, marks_spans, with_marks
+from qtop.screens.failed_columns import COLUMNS
+from qtop.screens.paging import with_marks
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.search.fields import Subject, of_failure
 from qtop.search.list_walk import Follower, Visit
@@ -30,6 +30,8 @@ from qtop.search.selection import Selection
 from qtop.systems.resque.failures import MOST_LISTED, FailureQuery, FailureSearch, Matches, choose
 from qtop.text.safe import count, safe
 from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Column
+from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from queuecore import windows
 from queuecore.errors import StoreError
@@ -43,7 +45,7 @@ from resque.store.failures import FAILED, Failure
 PlanFor = Callable[[Selection, FailureQuery], Plan]
 
 
-class FailedActions(MainScreen):
+class FailedActions(RowsScreen):
     """The keys. `within` is what the screen is about: a list of failures, perhaps one group."""
 
     def __init__(self, within: FailureQuery) -> None:
@@ -79,13 +81,7 @@ class FailedActions(MainScreen):
 
     def show_matching(self, rows: Sequence[Any], none: str, *, is_all: bool = True) -> None:
         """Show rows that match already; `is_all` says that there are no others."""
-        self._all_rows = rows
-        self.table.empty_text = none
-        if isinstance(self.table, PagedTable):
-            self.table.set_page(rows, is_all=is_all)
-        else:
-            self.table.set_rows(rows)
-        self._show_filter()
+        self.pane.show_matching(rows, none, is_all=is_all)
 
     def title_spans(self) -> list[Span]:
         """What the screen is about."""
@@ -198,6 +194,8 @@ class EntriesScreen(FailedActions):
     """A list of failures. Without a filter or a group its pages are read as they are needed; with
     one the whole list is looked through, in the background."""
 
+    ENTRY_COLUMNS: ClassVar[Sequence[Column[FailureRow]]] = COLUMNS
+
     def __init__(self, within: FailureQuery) -> None:
         super().__init__(within)
         self.matches: Matches | None = None
@@ -211,7 +209,8 @@ class EntriesScreen(FailedActions):
 
     def make_table(self) -> Table[Any]:
         """The table of the entries."""
-        return EntriesTable(self.turn, self.app.clock)
+        clock = self.app.clock
+        return PagedTable(self.ENTRY_COLUMNS, key=lambda row: row.key, clock=clock, pages=self)
 
     def compose_body(self) -> Iterable[Widget]:
         """A line that says which entries, the table, the filter."""
@@ -401,6 +400,9 @@ class EntriesScreen(FailedActions):
         self.tell_late()
         self.in_background("page", partial(self._turn, pages))
         return True
+
+    def turn_to_end(self, way: int) -> None:
+        """The keys for it stay on the page."""
 
     async def _turn(self, pages: int) -> None:
         if not self._show_newest():

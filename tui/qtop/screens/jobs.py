@@ -19,7 +19,7 @@ from qtop.screens import details, frame_texts, queue_bars
 from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
-from qtop.screens.paging import PagedTable, marks_spans, with_marks
+from qtop.screens.paging import with_marks
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
 from qtop.search.list_walk import Follower, Visit
@@ -41,6 +41,7 @@ from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, figure
+from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore import windows
@@ -144,51 +145,6 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     figure("size", "bytes", 8, lambda r: r.item.size, format.number, priority=50, style="dim"),
     Column("id", "id", 12, lambda r: r.item.sha[:12], priority=20, style="dim"),
 )
-
-
-class JobsTable(PagedTable[JobRow]):
-    """Asks for other jobs when a key meets its end.
-
-    Args:
-        turn: Goes to the next window (+1) or the one before (-1).
-        turn_to_end: Goes to the first window of all (-1) or the last (+1).
-        clock: Monotonic seconds.
-    """
-
-    def __init__(
-        self,
-        turn: Callable[[int], None],
-        turn_to_end: Callable[[int], None],
-        clock: Callable[[], float],
-    ) -> None:
-        super().__init__(COLUMNS, key=lambda row: row.key, clock=clock)
-        self._turn, self._turn_to_end = turn, turn_to_end
-
-    def action_page_down(self) -> None:
-        """One page down, or the next jobs."""
-        if self.cursor_index >= self.row_count - 1:
-            self._turn(+1)
-        else:
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """One page up, or the jobs before."""
-        if self.cursor_index == 0:
-            self._turn(-1)
-        else:
-            super().action_page_up()
-
-    def action_cursor_first(self) -> None:
-        """To the first job here; from there, to the first of all."""
-        if self.cursor_index == 0:
-            self._turn_to_end(-1)
-        super().action_cursor_first()
-
-    def action_cursor_last(self) -> None:
-        """To the last job here; from there, to the last of all."""
-        if self.cursor_index >= self.row_count - 1:
-            self._turn_to_end(+1)
-        super().action_cursor_last()
 
 
 # What the keys on waiting jobs and on items set aside do.
@@ -347,7 +303,6 @@ class JobsScreen(JobActions):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "jobs")
     BINDINGS = bindings(PLACES)
     nothing: ClassVar[str] = "Nothing waits in this queue."
-    table: JobsTable
 
     def __init__(self, queue: str) -> None:
         super().__init__(queue)
@@ -361,7 +316,7 @@ class JobsScreen(JobActions):
 
     def make_table(self) -> Table[Any]:
         """The table."""
-        return JobsTable(self.turn, self.turn_to_end, self.app.clock)
+        return PagedTable(COLUMNS, key=lambda row: row.key, clock=self.app.clock, pages=self)
 
     def compose_body(self) -> Iterable[Widget]:
         """A line that says which jobs, one that says who serves them, the table, the filter."""
@@ -396,7 +351,7 @@ class JobsScreen(JobActions):
         self._matches = self._counting = self._follower = None
         self.table.clear_marks()
         # What is listed is no window any more, or not yet: nothing can have left at its front.
-        self._all_rows = ()
+        self.pane.rows = ()
         if not self.filter.is_empty:
             self._put((), "Looking through the whole list …")
         self.look()
@@ -404,11 +359,13 @@ class JobsScreen(JobActions):
 
     # Windows
 
-    def turn(self, pages: int) -> None:
+    def turn(self, pages: int) -> bool:
         """Go to the next jobs, or to those before."""
         at = max(0, self._start + pages * WINDOW)
-        if pages < 0 or at < (self._length or 0):
-            self._go_to(at, lands_last=pages < 0)
+        if pages > 0 and at >= (self._length or 0):
+            return False
+        self._go_to(at, lands_last=pages < 0)
+        return True
 
     def turn_to_end(self, way: int) -> None:
         """Go to the first jobs of all, or to the last."""
@@ -426,7 +383,7 @@ class JobsScreen(JobActions):
         self.run_worker(work, exclusive=True, group="window")
 
     async def _read(self) -> None:
-        start, before = self._start, self._all_rows if self._lands_last is None else ()
+        start, before = self._start, self.pane.rows if self._lands_last is None else ()
         window = await self._window(start)
         if window is not None and start and before:
             # Jobs left at the front: the window goes with those that it shows.
@@ -520,11 +477,8 @@ class JobsScreen(JobActions):
 
     def _put(self, rows: Sequence[JobRow], none: str) -> None:
         """Show rows that match already."""
-        self._all_rows = rows
-        self.table.empty_text = none
         is_part = self.filter.is_empty and len(rows) < (self._length or 0)
-        self.table.set_page(rows, is_all=not is_part)
-        self._show_filter()
+        self.pane.show_matching(rows, none, is_all=not is_part)
 
     def _show_title(self) -> None:
         rows = self.table.row_count

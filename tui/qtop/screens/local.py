@@ -20,7 +20,7 @@ from qtop.local.usage import Sampler, Usage
 from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import local_cells as texts
-from qtop.screens.base import ConsoleScreen, MainScreen, bindings
+from qtop.screens.base import ConsoleScreen, RowsScreen, bindings
 from qtop.search.fields import Subject
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
@@ -219,7 +219,7 @@ COLUMNS: Final[tuple[Column[LocalRow], ...]] = (
 )
 
 
-class LocalScreen(MainScreen):
+class LocalScreen(RowsScreen):
     """All groups, in the order in which they were started."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "local")

@@ -18,7 +18,7 @@ from qtop.monitor.incidents.incident import Incident, Link, Severity
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import ListScreen, MainKeys, TextScreen, bindings
+from qtop.screens.base import ConsoleScreen, TextScreen, bindings
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
@@ -264,7 +264,7 @@ _HIGH: Final = 45
 _SHAPES: Final = [(0, "-low"), (20, "-usual"), (30, "-tall"), (_HIGH, "-high")]
 
 
-class OverviewScreen(MainKeys, ListScreen):
+class OverviewScreen(ConsoleScreen):
     """The first screen: to be read in ten seconds."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "overview")
@@ -291,6 +291,14 @@ class OverviewScreen(MainKeys, ListScreen):
         self._advice = Bar(id="advice")
         self._charts = [Bar() for _ in range(_CHARTS * _TALL_LINES)]
         clock = self.app.clock
+        self.table = Table(
+            VERDICTS,
+            key=lambda row: row.incident.key,
+            markable=False,
+            on_cursor=self._advise,
+            clock=clock,
+            id="verdicts",
+        )
         self.queues = Table(
             QUEUES, key=lambda row: row.name, markable=False, clock=clock, id="queues"
         )
@@ -307,17 +315,6 @@ class OverviewScreen(MainKeys, ListScreen):
             markable=False,
             clock=clock,
             id="failures",
-        )
-
-    def make_table(self) -> Table[Any]:
-        """The table of the verdicts."""
-        return Table(
-            VERDICTS,
-            key=lambda row: row.incident.key,
-            markable=False,
-            on_cursor=self._advise,
-            clock=self.app.clock,
-            id="verdicts",
         )
 
     def compose_body(self) -> Iterable[Widget]:

@@ -14,8 +14,8 @@ from qtop.actions.plan import Plan
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts, scheduled_bars
-from qtop.screens.base import MainScreen, bindings
-from qtop.screens.paging import PagedTable, Pager, Searcher, marks_spans, with_marks
+from qtop.screens.base import RowsScreen, bindings
+from qtop.screens.paging import Pager, Searcher, with_marks
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.search import filter_language
 from qtop.search.fields import Subject
@@ -41,6 +41,7 @@ from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
 from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 from resque.scheduler.zones import local_zone
@@ -227,46 +228,12 @@ def schedules(clock: Callable[[], float]) -> Table[ScheduleRow]:
     return Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
 
 
-class DelayedTable(PagedTable[DueRow]):
-    """Asks for other jobs when a key meets its end."""
-
-    def __init__(self, pager: Pager, clock: Callable[[], float]) -> None:
-        super().__init__(JOB_COLUMNS, key=lambda row: row.key, clock=clock)
-        self._pager = pager
-
-    def action_page_down(self) -> None:
-        """One page down, or the next jobs."""
-        if self.cursor_index >= self.row_count - 1:
-            self._pager.turn(+1)
-        else:
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """One page up, or the jobs before."""
-        if self.cursor_index == 0:
-            self._pager.turn(-1)
-        else:
-            super().action_page_up()
-
-    def action_cursor_first(self) -> None:
-        """To the first job here; from there, to the first of all."""
-        if self.cursor_index == 0:
-            self._pager.turn_to_end(-1)
-        super().action_cursor_first()
-
-    def action_cursor_last(self) -> None:
-        """To the last job here; from there, to the last of all."""
-        if self.cursor_index >= self.row_count - 1:
-            self._pager.turn_to_end(+1)
-        super().action_cursor_last()
-
-
 # What the keys of the scheduled screen do to jobs and schedules.
 
 SchedulePart = Literal["jobs", "classes", "schedules"]
 
 
-class ScheduledActions(MainScreen):
+class ScheduledActions(RowsScreen):
     """`part` is the list in front."""
 
     part: SchedulePart = "jobs"
@@ -373,6 +340,8 @@ class ScheduledScreen(ScheduledActions):
             "classes": classes(self.app.clock),
             "schedules": schedules(self.app.clock),
         }
+        for table in (*self._tables.values(), self._tables[self.part]):
+            self.pane.bring_to_front(table)
         self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
         self._glance: ScheduledPage | None = None
         self._schedules: dict[str, ScheduleRow] | None = None
@@ -385,16 +354,13 @@ class ScheduledScreen(ScheduledActions):
     def make_table(self) -> Table[Any]:
         """The table of the delayed jobs."""
         self._pager = Pager(self, self._load)
-        return DelayedTable(self._pager, self.app.clock)
+        clock, key = self.app.clock, lambda row: row.key
+        return PagedTable(JOB_COLUMNS, key=key, clock=clock, pages=self._pager)
 
     def compose_body(self) -> Iterable[Widget]:
         """Lines that say what comes due and who moves it, the lists, the filter."""
         yield from self._bars
-        for part, table in self._tables.items():
-            table.display = part == self.part
-            yield table
-        yield self._filter_line
-        yield self._filter_bar
+        yield self.pane
 
     # Looking
 
@@ -493,16 +459,10 @@ class ScheduledScreen(ScheduledActions):
 
     def _put(self, rows: Sequence[Any], empty_text: str) -> None:
         """Show rows that match already."""
-        self._all_rows = rows
-        self.table.empty_text = empty_text
         page = self._glance.page if self._glance is not None else None
         is_paged = self.part == "jobs" and not self._wants_search and page is not None
-        if isinstance(self.table, PagedTable):
-            has_more = page is not None and (page.after is not None or self._pager.is_turned)
-            self.table.set_page(rows, is_all=not (is_paged and has_more))
-        else:
-            self.table.set_rows(rows)
-        self._show_filter()
+        has_more = page is not None and (page.after is not None or self._pager.is_turned)
+        self.pane.show_matching(rows, empty_text, is_all=not (is_paged and has_more))
 
     def _show_bars(self) -> None:
         window, forecast, scheduler = self._bars
@@ -562,9 +522,7 @@ class ScheduledScreen(ScheduledActions):
     def action_show_part(self, part: SchedulePart) -> None:
         """Show one of the lists."""
         self.part, self._before_class = part, None
-        for name, table in self._tables.items():
-            table.display = name == part
-        self.table = self._tables[part]
+        self.pane.bring_to_front(self._tables[part])
         self.table.focus()
         self._load()
         self._refresh()

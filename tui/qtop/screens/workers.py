@@ -13,7 +13,7 @@ from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import MainScreen, RowsScreen, TextScreen, bindings
+from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.details import worker_lines
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
@@ -241,7 +241,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
 )
 
 
-class WorkersScreen(MainScreen):
+class WorkersScreen(RowsScreen):
     """All registered workers, troubles first."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "workers")

@@ -1,0 +1,152 @@
+"""What a scheduler looks at before it enqueues: whether the queue is Sidekiq's by its content, and
+whether the job is one of resque-status, whose arguments only Ruby's scheduler can make."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final
+
+from queuecore import times
+from queuecore.exchange import Exchange
+from queuecore.stores import Store
+from resque.errors import BelongsToSidekiq, Refused, StoreError
+from resque.keys import Keys
+from resque.scheduler.definition import Schedule
+from resque.scheduler.moving import Push
+from resque.store import ownership, statuses
+from resque.store.ownership import Ownership
+
+#: How long a look at the queues holds.
+_HOLDS_S: Final = 60.0
+
+
+class OwnershipCheck:
+    """Finds out which queues a scheduler may put jobs on. It looks at the namespace when it is
+    opened, and again each minute: two round trips. Where Sidekiq was seen, it looks also at each
+    further queue before a job goes there."""
+
+    def __init__(
+        self, store: Store, keys: Keys, clock: times.Clock, log: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+        self._log = log
+        self._seen: Ownership | None = None
+        self._owners: dict[str, Ownership] = {}
+        self._looked_s = 0.0
+        self._was_refused = False
+
+    def open(self) -> None:
+        """Look for the first time. Raises BelongsToSidekiq when the namespace is Sidekiq's, and
+        StoreError."""
+        seen = self._look()
+        if (refusal := seen.refusal()) is not None:
+            raise BelongsToSidekiq(refusal)
+        if seen.warning is not None:
+            self._log(f"warning: {seen.warning}")
+
+    def is_open(self) -> bool:
+        """Whether the namespace is not Sidekiq's by now, as far as it was ever looked at. Raises
+        StoreError."""
+        if self._seen is None:
+            return True
+        if abs(self._clock().timestamp() - self._looked_s) >= _HOLDS_S:
+            self._look()
+        reason = self._seen.reason()
+        if reason is not None and not self._was_refused:
+            self._log(f"does nothing until that has changed: {reason}")
+        self._was_refused = reason is not None
+        return reason is None
+
+    def refusal(self, queue: str) -> str | None:
+        """Why no job may go to a queue; None when it may. Raises StoreError."""
+        if self._seen is None or self._seen.level == "none":
+            return None
+        if queue in self._seen.owners:
+            return self._seen.reason(queue)
+        if queue not in self._owners:
+            look = ownership.look(self._keys, [queue], now=self._clock())
+            self._owners[queue] = self._store.run(look)
+        return self._owners[queue].reason(queue)
+
+    def _look(self) -> Ownership:
+        now = self._clock()
+        self._seen = self._store.run(ownership.look(self._keys, now=now))
+        self._owners.clear()
+        self._looked_s = now.timestamp()
+        return self._seen
+
+
+#: What is known of such classes is read again after this time.
+_LOOK_AGAIN_S = 60.0
+
+
+class StatusCheck:
+    """Warns of jobs of resque-status that one scheduler is about to enqueue. `log` gets a line for
+    each class, once."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        log: Callable[[str], None],
+        mono_now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._log = log
+        self._mono_now = mono_now
+        self._known: frozenset[str] = frozenset()
+        self._due_at = float("-inf")
+        self._told = set[str]()
+
+    def look(self) -> None:
+        """Find out which classes there are, at most once a minute. Raises StoreError when Redis
+        does not answer."""
+        if self._mono_now() < self._due_at:
+            return
+        self._due_at = self._mono_now() + _LOOK_AGAIN_S
+        try:
+            self._known = self._store.run(statuses.classes(self._keys))
+        except Refused:
+            # A key of another kind, or a missing right: then it is not resque-status's to us.
+            self._known = frozenset()
+
+    def ask(self) -> Exchange[list[bytes]]:
+        """What `learn` wants to know, to be asked beside other things."""
+        return statuses.newest(self._keys)
+
+    def learn(self, ids: list[bytes] | StoreError) -> None:
+        """As `look`, from an answer to `ask`. Raises as it."""
+        self._due_at = self._mono_now() + _LOOK_AGAIN_S
+        self._known = frozenset()
+        if not isinstance(ids, StoreError):
+            with suppress(Refused):
+                self._known = self._store.run(statuses.named_in(self._keys, ids))
+
+    def see(self, push: Push) -> None:
+        """A delayed job is about to be enqueued."""
+        name = statuses.payload_lacks_id(push.queue, push.payload, self._known)
+        if name is not None:
+            self._tell(name)
+
+    def see_schedules(self, schedules: Iterable[Schedule]) -> None:
+        """These schedules will fire."""
+        for schedule in schedules:
+            queue = schedule.queue or ""
+            name = statuses.payload_lacks_id(queue, schedule.payload, self._known)
+            if schedule.custom is not None:
+                self._tell(schedule.custom)
+            elif name is not None:
+                self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            self._log(
+                f"{name!r} seems to answer to `scheduled`, as resque-status's classes do: here its "
+                "jobs get their arguments as they are, without an id; let Ruby's scheduler run them"
+            )

@@ -1,0 +1,33 @@
+"""A poller with a clock of its own."""
+
+import asyncio
+
+from qtop.monitor.poller import Poller
+
+DEADLINE_S = 10.0
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now_mono = 100.0
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now_mono
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now_mono += seconds
+        await asyncio.sleep(0)
+
+
+async def run_until(poller: Poller, enough: asyncio.Event) -> None:
+    running = asyncio.create_task(poller.run())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await enough.wait()
+    finally:
+        running.cancel()
+        await asyncio.wait((running,))

@@ -1,0 +1,32 @@
+"""Commands that a server does not have or a user may not send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.direct import Direct
+
+
+@contextmanager
+def refused(direct: Direct, *rules: str) -> Iterator[None]:
+    direct("ACL", "SETUSER", "default", *rules)
+    try:
+        yield
+    finally:
+        direct("ACL", "SETUSER", "default", "+@all")
+
+
+#: What nobody needs to have.
+OPTIONAL = [
+    "CLIENT",
+    "CONFIG",
+    "INFO",
+    "ACL",
+    "SCAN",
+    "OBJECT",
+    "MEMORY",
+    "COMMAND",
+    "MULTI",
+    "EXEC",
+]
