@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import console, table_of, until, until_shown
 from tests.support.known import known
 from tests.support.sample_data import (
@@ -29,6 +30,7 @@ from qtop.monitor.poller import PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.monitor.state import ConsoleState
+from qtop.systems.resque.local import ResqueLauncher
 from queuecore.action_record import Actor
 from queuecore.audit import AuditEntry
 from resque.keys import Keys
@@ -110,7 +112,7 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
     source = FakeSource(look, *worse)
     app = console(source)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves mail")
+        await until_shown(pilot, words.unserved("mail"))
         table = table_of(app)
         await pilot.press("down", "up")
 
@@ -215,7 +217,7 @@ def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> N
         interval_s=1.0,
         read_only=False,
         local=LocalWorkers(
-            tmp_path, address="x", url="x", namespace="resque", environ={}, on_change=lambda: None
+            tmp_path, ResqueLauncher("x", "x", KEYS), environ={}, on_change=lambda: None
         ),
         local_host="h",
         clock=lambda: clock[0],
