@@ -51,4 +51,4 @@ STORE: Final[set[str]] = {
     "qtop.search.selection",
 }
 #: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Cell", "Job", "Read", "Reader", "Refusal"}
+TWICE: Final[set[str]] = {"Job", "Read", "Reader", "Refusal"}
