@@ -22,6 +22,10 @@ _SCAN_KEYS = 1000
 _SCAN_PAGES = 200
 
 
+#: An item as scripts return it: whole, or its beginning, its size and its SHA-1.
+RawItem = bytes | list[bytes | int]
+
+
 @value_class
 class Item:
     """One item of a list. `raw` is the whole of it, or, when `is_cut`, its beginning; `size`
@@ -61,7 +65,7 @@ class Stretch:
     however many there are; `length` is that of the whole list."""
 
     length: int
-    replies: Sequence[bytes | list[bytes | int]]
+    replies: Sequence[RawItem]
 
     def item(self, offset: int) -> Item:
         """One of the items. O(its bytes)."""
@@ -86,8 +90,8 @@ def window(key: bytes, first: int, last: int, *, max_bytes: int) -> Exchange[Win
     return seen.then(lambda found: Window(found.length, tuple(map(read_item, found.replies))))
 
 
-def read_item(reply: bytes | list[bytes | int]) -> Item:
-    """An item as scripts return it: whole, or its beginning, size and SHA-1."""
+def read_item(reply: RawItem) -> Item:
+    """An item, from what a script returned."""
     if isinstance(reply, bytes):
         return whole(reply)
     beginning, size, sha = reply

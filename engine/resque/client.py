@@ -15,9 +15,9 @@ from resque.errors import NoClassError, NoQueueError
 from resque.jobs import Enqueueable, Registry, registry
 from resque.keys import DEFAULT_NAMESPACE, Keys
 from resque.perform import perform
-from resque.store import delayed, queues, stats
+from resque.store import delayed, queues
 from resque.store.guard import Guard
-from resque.store.stats import Info
+from resque.store.queues import Info
 
 __all__ = ["Info", "Resque"]
 
@@ -199,7 +199,7 @@ class Resque:
 
     def info(self) -> Info:
         """The totals. Two round trips, O(queues + workers)."""
-        return self._store.run(stats.info(self.keys))
+        return self._store.run(queues.info(self.keys))
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out any operation of `resque.store` on this Redis, with `keys`. Whose the keys are

@@ -1,9 +1,12 @@
-"""Jobs as they lie in a queue; `queuecore.codec` reads and writes the JSON."""
+"""Jobs as they are in a queue, and entries of failures; `queuecore.codec` reads and writes the
+JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from queuecore import times
 from queuecore.codec import decode as decode
 from queuecore.codec import encode as encode
 from queuecore.codec import encode_float as encode_float
@@ -68,3 +71,33 @@ def require_utf8(queue: str, payload: bytes) -> None:
         queue.encode()
     except UnicodeError:
         raise EncodeError("a text of the job, or its queue's name, is not UTF-8") from None
+
+
+def encode_failure(
+    *,
+    failed_at: datetime,
+    payload: bytes,
+    exception: str,
+    error: str,
+    backtrace: Sequence[str],
+    worker: str,
+    queue: str,
+) -> bytes:
+    """A failure entry as Ruby writes it, with its keys in their order; the payload goes in byte for
+    byte. Text that UTF-8 cannot carry becomes `?`, as in Ruby, so that no failure is lost for its
+    message."""
+    head = encode({"failed_at": times.failed_at(failed_at)})
+    tail = encode(
+        {
+            "exception": _without_surrogates(exception),
+            "error": _without_surrogates(error),
+            "backtrace": [_without_surrogates(line) for line in backtrace],
+            "worker": worker,
+            "queue": queue,
+        }
+    )
+    return b'%s,"payload":%s,%s' % (head[:-1], payload, tail[1:])
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

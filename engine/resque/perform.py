@@ -8,9 +8,9 @@ from types import CodeType, TracebackType
 
 from queuecore.values import Any
 from resque import hooks
+from resque.codec import encode_failure
 from resque.errors import WIRE_NAMES, DirtyExit, DontPerform, UnknownJob
 from resque.jobs import Definition, Registry
-from resque.store.failure_entry import entry
 from resque.store.workers import Record
 
 #: Lines of a backtrace that are kept at either end; a recursion has a thousand.
@@ -95,7 +95,7 @@ def entry_for(
     error: BaseException, record: Record, *, worker_id: str, queue: str, now: datetime
 ) -> bytes:
     """The failure entry for an error that a job raised."""
-    return entry(
+    return encode_failure(
         failed_at=now,
         payload=record.payload if record.payload is not None else b"null",
         exception=name_of(error),

@@ -24,7 +24,7 @@ from queuecore.action_record import AUDIT_ENTRIES, ActionRecord, Actor
 from queuecore.audit import AuditEntry
 from queuecore.keys import name_text
 from queuecore.stores import Store
-from resque.store import pruning, queues, registration, stale, switches
+from resque.store import pauses, pruning, queues, registration, stale
 from resque.store.undo import Undone, undo
 
 
@@ -89,7 +89,7 @@ def test_an_undo_counts_what_came_back_not_what_was_lost(store: Store, direct: D
 def test_the_newest_comes_first_and_no_more_than_asked_for(store: Store, direct: Direct) -> None:
     for number in range(12):
         who = Actor(f"user{number}@host", "console")
-        store.run(switches.pause(KEYS, [f"q{number}"], trail("pause", who=who)))
+        store.run(pauses.pause(KEYS, [f"q{number}"], trail("pause", who=who)))
     assert [deed.actor.who for deed in deeds(store, 3)] == [f"user{n}@host" for n in (11, 10, 9)]
     assert len(deeds(store)) == 12
 
@@ -172,7 +172,7 @@ def test_an_action_that_keeps_nothing_says_that_it_cannot_be_undone(
 def test_an_action_without_a_trail_leaves_none(store: Store, direct: Direct) -> None:
     fill(direct, numbered(3))
     store.run(queues.delete(KEYS, "q", marks(numbered(3), [0])))
-    store.run(switches.pause(KEYS, ["q"]))
+    store.run(pauses.pause(KEYS, ["q"]))
     store.run(queues.clear(KEYS, "q", store.run(queues.extent(KEYS, "q"))))
     assert direct("KEYS", "*") == [b"resque:pause:queue:q"]
     assert waiting(direct, QUEUE) == []

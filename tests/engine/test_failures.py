@@ -12,7 +12,7 @@ from tests.support.direct import Direct
 from queuecore.bulk import Result
 from queuecore.stores import Store
 from queuecore.windows import whole
-from resque.codec import decode, members
+from resque.codec import decode, encode_failure, members
 from resque.keys import Keys
 from resque.store import failure_actions, failures
 from resque.store.failures import Failure
@@ -180,7 +180,7 @@ def test_odd_members_are_read_as_far_as_they_go(raw: bytes, field: str, value: o
 
 @given(some.text(), some.lists(some.text(), max_size=3))
 def test_an_entry_is_json_in_rubys_order_whatever_the_message(text: str, lines: list[str]) -> None:
-    raw = failures.entry(
+    raw = encode_failure(
         failed_at=datetime(2026, 11, 23, tzinfo=UTC),
         payload=b'{"class":"A","args":[1.50]}',
         exception=text,

@@ -15,7 +15,7 @@ from tests.support.engine_fixtures import Push, StartWorker
 
 from resque import Job, NoClassError, NoQueueError, Registry, Resque
 from resque.errors import EncodeError
-from resque.store import queues, switches
+from resque.store import pauses, queues
 
 NAMES = Registry()
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -159,7 +159,7 @@ def peeked(resque: Resque, queue: str, start: int = 0, count: int = 1) -> list[d
 def test_pauses_of_the_plugin(
     resque: Resque, direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
-    assert resque.run(switches.pause(resque.keys, ["default"])) == 1
+    assert resque.run(pauses.pause(resque.keys, ["default"])) == 1
     # Named difference: to pause everything ours sets Resque's own switch, which core workers obey
     # too. It obeys the plugin's and takes it back all the same.
     expected = golden.recorded("plugin_pause")
@@ -171,7 +171,7 @@ def test_pauses_of_the_plugin(
     worker = start_worker("default,other", INTERVAL="0")
     assert worker.wait() == 0
     assert direct("LLEN", "resque:queue:default") == direct("LLEN", "resque:queue:other") == 1
-    assert resque.run(switches.resume_all(resque.keys)) == 1
+    assert resque.run(pauses.resume_all(resque.keys)) == 1
     worker = start_worker("default,other", INTERVAL="0")
     assert worker.wait() == 0
     assert direct("LLEN", "resque:queue:default") == 1

@@ -24,7 +24,7 @@ from tests.support.operations import KEYS, ByHand, fill, newest_failures
 from queuecore import windows
 from queuecore.bulk import Result
 from queuecore.stores import Store
-from resque.store import failure_actions, failures, queues, snapshot, stats
+from resque.store import failure_actions, failures, queues, snapshot
 from resque.store.failures import FAILED, Failure
 
 NOW = datetime(2026, 11, 23, 12, 19, 21, tzinfo=UTC)
@@ -177,7 +177,7 @@ def test_what_people_did_in_rubys_web_pages(
 def see_the_pages(store: Store) -> None:
     """Look at everything, as Ruby's pages do, and find Ruby's numbers."""
     seen = store.run(snapshot.take(KEYS, tails={}, failures_limit=20))
-    info = store.run(stats.info(KEYS))
+    info = store.run(queues.info(KEYS))
     sizes = {queue.name: queue.size for queue in known(seen.queues)}
     lines = [
         f"resque.pending={info.pending}",

@@ -12,7 +12,7 @@ from queuecore.cooperative import at_once
 from queuecore.exchange import Call, Exchange
 from queuecore.stores import Store
 from resque.errors import Unreachable
-from resque.store.newest_failures import Newest
+from resque.store.failures import NewestFailures
 from resque.store.worker_reader import LargeFleet
 
 eye = eyes.eye
@@ -57,7 +57,7 @@ def test_usual_failures_are_read_at_each_look(eye: Eye, direct: Direct) -> None:
 
 
 def test_of_large_failures_fewer_are_read(store: Store, direct: Direct) -> None:
-    newest = Newest(KEYS, limit=100)
+    newest = NewestFailures(KEYS, limit=100)
     fail_largely(direct, 45)
 
     def look() -> int:

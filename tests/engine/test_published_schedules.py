@@ -14,8 +14,8 @@ from resque.scheduler import listing
 from resque.scheduler.listing import ScheduleListing
 from resque.scheduler.publishing import Publisher
 from resque.scheduler.scheduler import Scheduler, SchedulerOptions
-from resque.store import published, schedules
-from resque.store.published import LONGEST_BYTES, OfFile, PublishedSchedule
+from resque.store import schedules
+from resque.store.schedules import LONGEST_BYTES, OfFile, PublishedSchedule
 
 LOCK = "resque:resque:resque_scheduler_master_lock"
 KEY = "resque:qtop:schedules"
@@ -131,11 +131,11 @@ def test_a_scheduler_withdraws_only_what_is_its_own(
     store: Store, keys: Keys, direct: Direct
 ) -> None:
     direct("SET", LOCK, "a:1")
-    exchange = published.publish(keys, "", "a:1", {"x": PublishedSchedule(b"{}")}, 60)
+    exchange = schedules.publish(keys, "", "a:1", {"x": PublishedSchedule(b"{}")}, 60)
     assert exchange is not None
     assert store.run(exchange)
-    assert not store.run(published.withdraw(keys, "", "b:2"))
-    assert store.run(published.withdraw(keys, "", "a:1"))
+    assert not store.run(schedules.withdraw(keys, "", "b:2"))
+    assert store.run(schedules.withdraw(keys, "", "a:1"))
     assert direct("EXISTS", KEY) == 0
 
 
@@ -144,15 +144,15 @@ def test_it_is_published_only_by_the_master_for_each_prefix(
 ) -> None:
     direct("SET", keys.master_lock("blue"), "a:1")
     for prefix, is_master in (("blue", True), ("", False)):
-        exchange = published.publish(
+        exchange = schedules.publish(
             keys, prefix, "a:1", {"x": PublishedSchedule(None, "q", "why")}, 60
         )
         assert exchange is not None
         assert store.run(exchange) == is_master
-    assert store.run(published.read(keys, "blue")).entries == {
+    assert store.run(schedules.read_published(keys, "blue")).entries == {
         "x": PublishedSchedule(None, "q", "why")
     }
-    assert store.run(published.read(keys, "")) == OfFile(None)
+    assert store.run(schedules.read_published(keys, "")) == OfFile(None)
 
 
 @pytest.mark.parametrize("content", ["", "junk", "[]", '{"a":5}', "x" * (LONGEST_BYTES + 1)])
@@ -161,14 +161,14 @@ def test_what_cannot_be_read_is_unknown(
 ) -> None:
     direct("SET", LOCK, "a:1")
     direct("HSET", KEY, "owner", "a:1", "content", content)
-    of_file = store.run(published.read(keys, ""))
+    of_file = store.run(schedules.read_published(keys, ""))
     assert of_file.entries == {}
     assert of_file.unknown is not None
 
 
 def test_what_is_too_large_is_not_published(keys: Keys) -> None:
     huge = {"x": PublishedSchedule(b'"%s"' % (b"x" * LONGEST_BYTES))}
-    assert published.publish(keys, "", "a:1", huge, 60) is None
+    assert schedules.publish(keys, "", "a:1", huge, 60) is None
 
 
 def test_a_key_of_another_kind_keeps_no_schedule_from_firing(

@@ -19,7 +19,7 @@ from queuecore.exchange import Exchange, Operation, Script, single
 from queuecore.reading import READING, ReadingOnly, commands_of, only_reads, reading_only
 from queuecore.windows import whole
 from resque.keys import Keys
-from resque.store import failure_actions, failures, queues, switches, undo
+from resque.store import failure_actions, failures, pauses, queues, undo
 from resque.store.failures import Failure
 
 KEYS = Keys()
@@ -132,8 +132,8 @@ def writing(failure: Failure, extent: Any) -> list[Operation[Any]]:
         failures.clear(KEYS, extent),
         failure_actions.requeue(KEYS, [mark]),
         failure_actions.delete(KEYS, [mark]),
-        switches.pause(KEYS, ["mail"]),
-        switches.pause_all(KEYS),
+        pauses.pause(KEYS, ["mail"]),
+        pauses.pause_all(KEYS),
         undo.undo(KEYS, "0-0"),
         single(("DEL", KEYS.failed()), int),
         single(("EVAL", "return redis.call('DEL', KEYS[1])", 1, KEYS.failed()), int),

@@ -17,7 +17,7 @@ from queuecore.stores import Store
 from resque.codec import encode
 from resque.errors import AuthRefused
 from resque.scheduler import delayed_actions, moving, schedule_actions
-from resque.store import lost, schedules
+from resque.store import schedules, stale
 from resque.store.undo import undo
 from resque.store.workers import read_record
 
@@ -169,7 +169,7 @@ def test_the_job_of_a_dead_worker_stays_with_it_or_goes_back(
     for command in WRITES:
         direct("SET", "resque:worker:h:1:q", raw)
         with modest(f"-{command}") as somebody, suppress(AuthRefused):
-            somebody.run(lost.put_back(KEYS, "h:1:q", read_record(raw), at_most=1))
+            somebody.run(stale.put_back(KEYS, "h:1:q", read_record(raw), at_most=1))
         held = direct("EXISTS", "resque:worker:h:1:q")
         assert held + direct("LLEN", "resque:queue:q") == 1
         direct("FLUSHALL")

@@ -7,7 +7,7 @@ from tests.support.direct import Direct
 from tests.support.operations import KEYS, fill
 
 from queuecore.stores import Store
-from resque.store import samples
+from resque.store import waiting_jobs
 
 JOB = b'{"class":"A","args":[]}'
 
@@ -18,7 +18,7 @@ def queue(name: str) -> str:
 
 @pytest.mark.parametrize(("length", "share"), [(0, 16), (1, 16), (16, 16), (17, 16), (9_999, 400)])
 def test_windows_are_of_a_list_apart_and_hold_both_ends(length: int, share: int) -> None:
-    windows = samples.spread(length, share)
+    windows = waiting_jobs.spread(length, share)
     places = [place for first, last in windows for place in range(first, last + 1)]
     assert len(places) == len(set(places)) == min(length, share)
     assert places == sorted(places)
@@ -31,7 +31,7 @@ def test_an_unreadable_item_in_the_middle_of_a_queue_is_found(store: Store, dire
     fill(direct, [b'{"args":["' + b"x" * 9_000, b"x" * 9_000], queue("large"))
     direct("SET", queue("odd"), "no list")
     names = ["short", "long", "large", "odd", "empty"]
-    found = {each.queue: each for each in store.run(samples.take(KEYS, names))}
+    found = {each.queue: each for each in store.run(waiting_jobs.sample(KEYS, names))}
     assert [item.raw for item in found["short"].unreadable] == [b"no job"]
     assert (found["long"].length, found["long"].looked_at) == (5_001, 400)
     assert [item.raw for item in found["long"].unreadable] == [b"[]"]
@@ -46,10 +46,12 @@ def test_of_many_queues_together_a_bounded_number_is_looked_at(
     names = [f"q{number}" for number in range(30)]
     for name in names:
         fill(direct, [JOB] * 200, queue(name))
-    found = store.run(samples.take(KEYS, names, most=1_000))
+    found = store.run(waiting_jobs.sample(KEYS, names, most=1_000))
     assert sum(each.looked_at for each in found) == 30 * 32
-    assert [each.looked_at for each in store.run(samples.take(KEYS, names, most=1))] == [16] * 30
+    assert [each.looked_at for each in store.run(waiting_jobs.sample(KEYS, names, most=1))] == [
+        16
+    ] * 30
 
 
 def test_no_queues_are_no_round_trip_too_many(store: Store) -> None:
-    assert store.run(samples.take(KEYS, [])) == []
+    assert store.run(waiting_jobs.sample(KEYS, [])) == []

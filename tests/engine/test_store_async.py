@@ -17,7 +17,7 @@ from queuecore.exchange import Exchange, Steps, load_script, single
 from queuecore.stores import AsyncStore
 from resque.errors import AuthRefused, OutcomeUnknown, Refused, Unreachable, WrongType
 from resque.keys import Keys
-from resque.store import queues, stats
+from resque.store import queues
 
 KEYS = Keys()
 READ = queues.names(KEYS)
@@ -38,7 +38,7 @@ async def opened(redis_url: str) -> AsyncIterator[AsyncStore]:
 async def test_writing_and_reading(opened: AsyncStore) -> None:
     assert await opened.run(WRITE) == 1
     assert await opened.run(READ) == ["q"]
-    info = await opened.run(stats.info(KEYS))
+    info = await opened.run(queues.info(KEYS))
     assert (info.pending, info.queues) == (1, 1)
     await opened.close()
     assert await opened.run(READ) == ["q"]

@@ -13,7 +13,7 @@ from queuecore.action_record import ActionRecord, Actor
 from queuecore.exchange import Exchange
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import health, switches
+from resque.store import health, pauses
 from resque.store.health import HealthReport
 
 KEYS = Keys()
@@ -79,7 +79,7 @@ def test_the_newest_actions_come_with_who_and_when(store: Store, direct: Direct)
         trail = ActionRecord(
             Actor("ada@desk", "qtop"), "pause", name, KEYS.pause_queue(name), 1, name
         )
-        store.run(switches.pause(KEYS, [name], trail))
+        store.run(pauses.pause(KEYS, [name], trail))
     found = take(store)
     assert found.deeds is not None
     assert [(deed.action, deed.queue) for deed in found.deeds] == [

@@ -28,7 +28,7 @@ from queuecore.action_record import ActionRecord
 from queuecore.address import parse_url
 from queuecore.stores import Store
 from resque.errors import OutcomeUnknown, WrongType
-from resque.store import failure_actions, queues, switches
+from resque.store import failure_actions, pauses, queues
 from resque.store.undo import Undone, undo
 
 TARGET = "resque:queue:r"
@@ -219,7 +219,7 @@ def test_where_things_came_from_must_be_a_list_still(
 
 def test_a_switch_that_was_changed_again_stays_as_it_is(store: Store, direct: Direct) -> None:
     mine = trail("pause")
-    assert store.run(switches.pause(KEYS, ["a", "b", "c"], mine)) == 3
+    assert store.run(pauses.pause(KEYS, ["a", "b", "c"], mine)) == 3
     direct("DEL", "resque:pause:queue:a")
     direct("SET", "resque:pause:queue:b", "until noon")
     assert store.run(undo(KEYS, mine.id)) == Undone(done=1, lost=2)

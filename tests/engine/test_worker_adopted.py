@@ -15,7 +15,7 @@ from tests.support.engine_fixtures import Push, StartWorker
 from tests.support.waiting import eventually
 from tests.support.worker_results import failures, stat
 
-from resque.worker.adopted import Adopted, adopted
+from resque.worker.upkeep import Adopted, adopted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="process 1 of a container")
 
@@ -82,7 +82,7 @@ def test_what_another_thread_waits_for_is_left_alone(own: set[int]) -> None:
 
 
 def test_a_process_without_children_has_nothing_to_collect(own: set[int]) -> None:
-    code = "from resque.worker.adopted import Adopted\nAdopted(set).collect()\nprint('went on')\n"
+    code = "from resque.worker.upkeep import Adopted\nAdopted(set).collect()\nprint('went on')\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "went on\n"
 

@@ -16,7 +16,7 @@ from tests.support.worker_results import TURNS, await_begun, failed, has_left, s
 
 from resque.store.workers import Record
 from resque.worker.child import ChildReport
-from resque.worker.cores import Cores
+from resque.worker.child_monitor import Cores
 from resque.worker.prefork import Prefork
 from resque.worker.signals import SignalState
 

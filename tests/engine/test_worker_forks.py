@@ -21,7 +21,7 @@ from tests.support.worker_results import (
     where,
 )
 
-from resque.worker.limit import TimeLimit
+from resque.worker.child_monitor import TimeLimit
 
 TEN = {"JOBS_PER_FORK": "10", "RESQUE_REQUIRE": TURNS}
 

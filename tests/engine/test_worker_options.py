@@ -9,7 +9,7 @@ import pytest
 
 from resque.errors import BadOption
 from resque.worker.options import WorkerOptions, count, from_environment
-from resque.worker.pace import IdleInterval
+from resque.worker.waiting import IdleInterval
 
 
 def test_an_empty_environment_means_rubys_defaults() -> None:

@@ -16,7 +16,7 @@ from queuecore.exchange import Call, Exchange, Steps
 from queuecore.keys import name_bytes
 from queuecore.stores import Store
 from resque.keys import Keys
-from resque.store import queues, registration, server_info, snapshot, switches, undo
+from resque.store import pauses, queues, registration, server_info, snapshot, undo
 from resque.store.registration import Unregistered
 from resque.store.snapshot import Snapshot
 
@@ -56,7 +56,7 @@ def test_a_queue_may_have_any_name(store: Store, direct: Direct, name: str) -> N
     items = [b'{"class":"A","args":[1]}', b'{"class":"A","args":[2]}', b'{"class":"B","args":[]}']
     key = b"resque:queue:" + name_bytes(name)
     store.run(queues.push(KEYS, name, items))
-    store.run(switches.pause(KEYS, [name]))
+    store.run(pauses.pause(KEYS, [name]))
     [state] = known(look(store).queues)
     assert (state.name, state.size, state.is_paused) == (name, 3, True)
     assert store.run(queues.move(KEYS, name, marks(items, [0]), "to")).done == 1

@@ -7,7 +7,12 @@ from typing import Final
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {}
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = []
+CIRCLES: Final[list[set[str]]] = [
+    {
+        "resque.worker.job_log",
+        "resque.worker.job_logging",
+    },
+]
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
     "qtop.app.app",

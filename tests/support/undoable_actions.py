@@ -20,7 +20,7 @@ from tests.support.operations import (
 from queuecore.action_record import ActionRecord
 from queuecore.bulk import JobRef
 from queuecore.stores import Store
-from resque.store import failure_actions, failures, queues, switches
+from resque.store import failure_actions, failures, pauses, queues
 
 ITEMS = [b"\xff\0", b"", b"same", *numbered(600), b"same", b"\r\n"]
 
@@ -95,19 +95,19 @@ def remove(store: Store, mine: ActionRecord) -> int:
 
 
 def pause(store: Store, mine: ActionRecord) -> int:
-    return store.run(switches.pause(KEYS, ["q", "r", "paused"], mine))
+    return store.run(pauses.pause(KEYS, ["q", "r", "paused"], mine))
 
 
 def resume(store: Store, mine: ActionRecord) -> int:
-    return store.run(switches.resume(KEYS, ["q", "paused"], mine))
+    return store.run(pauses.resume(KEYS, ["q", "paused"], mine))
 
 
 def pause_all(store: Store, mine: ActionRecord) -> int:
-    return store.run(switches.pause_all(KEYS, mine))
+    return store.run(pauses.pause_all(KEYS, mine))
 
 
 def resume_all(store: Store, mine: ActionRecord) -> int:
-    return store.run(switches.resume_all(KEYS, mine))
+    return store.run(pauses.resume_all(KEYS, mine))
 
 
 ACTIONS: dict[str, tuple[Action, bytes, int]] = {

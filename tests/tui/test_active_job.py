@@ -16,7 +16,7 @@ from qtop.search.failure_groups import FailureGroups
 from qtop.systems.resque.health import next_jobs
 from queuecore.active_job import WRAPPER, unwrapped
 from resque.store import queues
-from resque.store.next_jobs import waiting_since
+from resque.store.waiting_jobs import waiting_since
 
 AT = "2026-11-23T12:20:00Z"
 LATER = "2026-11-23T12:25:00.250000000Z"

@@ -20,7 +20,7 @@ from textual.widgets import Input
 from queuecore.exchange import single
 from resque.codec import encode_job
 from resque.keys import Keys
-from resque.store import queues, switches
+from resque.store import pauses, queues
 
 pytestmark = pytest.mark.redis
 
@@ -139,7 +139,7 @@ async def test_keys_typed_ahead_of_a_question_do_nothing_else(redis: Redis) -> N
         await until_shown(pilot, "Clear queue ppp?")
         await pilot.press("escape")
         await until_shown(pilot, "nothing was changed")
-    assert not await redis.source.run(switches.resume(KEYS, ["ppp"]))
+    assert not await redis.source.run(pauses.resume(KEYS, ["ppp"]))
 
 
 async def test_clearing_the_failures_needs_the_word(redis: Redis) -> None:
@@ -165,7 +165,7 @@ async def test_a_queue_is_paused_and_resumed_with_the_same_key(redis: Redis) -> 
         await until_shown(pilot, "paused, ")
         await pilot.press("p")
         await until_shown(pilot, "resumed mail")
-    assert not await redis.source.run(switches.resume(KEYS, ["mail"]))
+    assert not await redis.source.run(pauses.resume(KEYS, ["mail"]))
 
 
 async def test_everything_is_paused_after_a_question_and_the_screen_says_so(redis: Redis) -> None:

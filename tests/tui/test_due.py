@@ -27,8 +27,7 @@ from resque.keys import Keys
 from resque.store import delayed, delayed_windows
 from resque.store.delayed import Moment
 from resque.store.delayed_windows import DelayedEntry
-from resque.store.published import OfFile, PublishedSchedule
-from resque.store.schedules import Looked
+from resque.store.schedules import Looked, OfFile, PublishedSchedule
 
 NOW_S = 1_000_000.0
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -19,7 +19,7 @@ from qtop.screens.history import PAGE
 from queuecore import audit
 from queuecore.action_record import ActionRecord, Actor
 from resque.errors import Unreachable
-from resque.store import queues, switches
+from resque.store import pauses, queues
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
@@ -72,7 +72,7 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
 async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
     await redis.push("mail", 5)
     trail = ActionRecord(Actor("bob@ops2", "qtop"), "pause", "mail", b"", 1)
-    await redis.source.run(switches.pause(KEYS, ["mail"], trail))
+    await redis.source.run(pauses.pause(KEYS, ["mail"], trail))
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("7")
@@ -88,7 +88,7 @@ async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
 async def test_older_actions_come_with_the_page_key(redis: Redis) -> None:
     await redis.push("mail", 1)
     for number in range(PAGE + 10):
-        change = switches.pause if number % 2 == 0 else switches.resume
+        change = pauses.pause if number % 2 == 0 else pauses.resume
         trail = ActionRecord(Actor("bob@ops2", "qtop"), "pause", f"turn {number}", b"", 1)
         await redis.source.run(change(KEYS, ["mail"], trail))
     app = on(redis)

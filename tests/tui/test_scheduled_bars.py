@@ -16,7 +16,7 @@ from qtop.systems.resque.scheduled_search import (
 )
 from qtop.widgets.bars import Span
 from resque.store.delayed_outlook import Outlook, Share
-from resque.store.published import OfFile
+from resque.store.schedules import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_S = NOW.timestamp()

@@ -254,7 +254,7 @@ async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> Non
 async def test_the_heartbeat_of_a_worker_is_told_in_words(more: dict[str, Any], text: str) -> None:
     has_one = more.pop("has_heartbeat", False)
     one = worker("web1:1:mail", **more)
-    app = console(FakeSource(snapshot([], [replace(one, has_heartbeat=True) if has_one else one])))
+    app = console(FakeSource(snapshot([], [replace(one, has_beat=True) if has_one else one])))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "enter")

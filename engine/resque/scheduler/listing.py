@@ -14,9 +14,8 @@ from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule, Schedule, from_json, read
 from resque.scheduler.moving import QueueOf, no_queue
 from resque.scheduler.plan import next_firing
-from resque.store import published, queues, schedules
-from resque.store.published import OfFile, PublishedSchedule
-from resque.store.schedules import Stored
+from resque.store import queues, schedules
+from resque.store.schedules import OfFile, PublishedSchedule, Stored
 
 ScheduleSource = Literal["persistent", "file"]
 
@@ -49,7 +48,7 @@ def everything(keys: Keys, prefix: str, now: datetime, local: tzinfo) -> Steps[S
     the schedulers, for cron expressions that name none. Two round trips, O(schedules)."""
     found: Stored = yield schedules.stored(keys)
     try:
-        of_file: OfFile = yield published.read(keys, prefix)
+        of_file: OfFile = yield schedules.read_published(keys, prefix)
     except Refused as error:
         of_file = OfFile(None, unknown=str(error))
     both = {

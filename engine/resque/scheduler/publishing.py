@@ -9,8 +9,8 @@ from queuecore.exchange import Exchange
 from queuecore.stores import Store
 from resque.errors import Refused, StoreError
 from resque.keys import Keys
-from resque.store import published
-from resque.store.published import PublishedSchedule
+from resque.store import schedules
+from resque.store.schedules import PublishedSchedule
 
 #: What is published lives so long at least; it is renewed three times in that.
 _LEAST_LIFETIME_S = 60
@@ -64,7 +64,7 @@ class Publisher:
         self._due_at = self._mono_now() + self._lifetime_s / 3
 
     def _exchange(self) -> Exchange[bool] | None:
-        return published.publish(
+        return schedules.publish(
             self._keys, self._prefix, self._owner, self._entries, self._lifetime_s
         )
 
@@ -85,7 +85,7 @@ class Publisher:
     def withdraw(self) -> None:
         """At the end: nothing of this is true any more. Never raises: it has a lifetime."""
         try:
-            self._store.run(published.withdraw(self._keys, self._prefix, self._owner))
+            self._store.run(schedules.withdraw(self._keys, self._prefix, self._owner))
         except StoreError as error:
             self._tell(str(error))
 

@@ -31,10 +31,9 @@ from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
 from resque.scheduler.signals import SchedulerSignals
 from resque.store import delayed, schedules
-from resque.store.published import PublishedSchedule
-from resque.store.schedules import Firing, Stored
-from resque.worker.adopted import adopted
+from resque.store.schedules import Firing, PublishedSchedule, Stored
 from resque.worker.log import told
+from resque.worker.upkeep import adopted
 
 #: Tries to reach a lost Redis again grow up to this distance.
 _LONGEST_BACKOFF_S = 10.0

@@ -14,7 +14,7 @@ from queuecore.exchange import Exchange, Reply, Steps, first_error
 from queuecore.keys import name_text
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
-from resque.store import delayed, delayed_windows, next_jobs, ownership, server_info
+from resque.store import delayed, delayed_windows, ownership, server_info, waiting_jobs
 from resque.store.ownership import Ownership
 from resque.store.server_info import ServerInfo
 
@@ -38,7 +38,7 @@ class HealthReport:
         schedules: How many recurring schedules there are.
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
-        fronts: The payload that is next, of the queues that were asked for; see `fronts.Fronts`.
+        fronts: The payload that is next, of the queues that were asked for; see `NextJobs`.
         ownership: Whose the keys of the namespace are; None when it was not looked at.
     """
 
@@ -101,7 +101,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Health
             return refused is None
 
         has_scheduler = known("scheduler", master, first, schedules)
-        payloads = next_jobs.read(queues, heads).payloads if known("fronts", *heads) else {}
+        payloads = waiting_jobs.read_next(queues, heads).payloads if known("fronts", *heads) else {}
         return HealthReport(
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
             facts=server_info.read_facts(info, config) if known("server", info) else None,
@@ -125,7 +125,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Health
         ("HLEN", keys.persistent_schedules()),
         ("XREVRANGE", keys.audit(), "+", "-", "COUNT", DEEDS_READ),
         ("LLEN", keys.unreadable(delayed.ASIDE)),
-        *next_jobs.asking(keys, queues),
+        *waiting_jobs.ask_next(keys, queues),
     )
     return Exchange(commands, parse, tolerant=True)
 

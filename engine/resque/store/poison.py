@@ -15,7 +15,7 @@ from queuecore.digests import sha1_hex
 from queuecore.exchange import Steps
 from resque.errors import WIRE_NAMES, DirtyExit, PruneDeadWorkerDirtyExit
 from resque.keys import Keys
-from resque.store import failures, lost
+from resque.store import failures, stale
 from resque.store.failures import FAILED, Failure
 
 _DEADLY = frozenset({WIRE_NAMES[DirtyExit], WIRE_NAMES[PruneDeadWorkerDirtyExit]})
@@ -56,11 +56,13 @@ def among(
             continue
         job = failures.job_of(raw)
         if not isinstance(job, str):
-            count_key = lost.count_key(keys, *job)
+            count_key = stale.lost_key(keys, *job)
             found.append(_Died(entry.item.sha, count_key, sha1_hex(job[1])))
     counts: list[int] = []
     for at in range(0, len(found), _AT_ONCE):
-        counts += yield lost.counts_under([each.count_key for each in found[at : at + _AT_ONCE]])
+        counts += yield stale.times_lost_under(
+            [each.count_key for each in found[at : at + _AT_ONCE]]
+        )
     deaths = Counter(each.payload_sha for each in found)
     died = {
         each.sha: max(count, deaths[each.payload_sha] if deaths[each.payload_sha] >= MANY else 0)

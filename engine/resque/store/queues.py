@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Steps, single
-from queuecore.keys import name_bytes
+from queuecore.keys import name_bytes, name_text
 from queuecore.windows import Extent, Item, Window
 from resque.codec import Payload, decode_payload
 from resque.errors import WrongType
@@ -188,3 +189,43 @@ def clear_and_remove(
     the queue's name. An empty queue stays: see `registration.forget`. Returns and costs as
     `windows.clear_to`."""
     return windows.clear_to(keys, keys.queue(queue), seen, trail=trail, remove_queue=queue)
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """Totals, as Ruby's `Resque.info`: `failed` is the length of the list, not the statistic."""
+
+    pending: int
+    processed: int
+    queues: int
+    workers: int
+    working: int
+    failed: int
+
+
+def info(keys: Keys) -> Steps[Info]:
+    """Count everything. Two round trips, O(queues + workers)."""
+    names, workers, processed, failed = yield Exchange(
+        (
+            ("SMEMBERS", keys.queues()),
+            ("SMEMBERS", keys.workers()),
+            ("GET", keys.stat("processed")),
+            ("LLEN", keys.failed()),
+        ),
+        lambda replies: replies,
+    )
+    counts: list[int] = yield Exchange(
+        (
+            *(("LLEN", keys.queue(name_text(name))) for name in names),
+            *(("EXISTS", keys.worker(name_text(worker))) for worker in workers),
+        ),
+        lambda replies: replies,
+    )
+    return Info(
+        pending=sum(counts[: len(names)]),
+        processed=int(processed or 0),
+        queues=len(names),
+        workers=len(workers),
+        working=sum(counts[len(names) :]),
+        failed=failed,
+    )

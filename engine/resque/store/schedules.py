@@ -8,7 +8,7 @@ hash says when each schedule last put its job on a queue. What a configuration m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from queuecore import times
 from queuecore.exchange import Command, Exchange, Reply, Steps, single
 from queuecore.keys import name_bytes, name_text
 from queuecore.windows import Item, read_item
-from resque.codec import encode
+from resque.codec import encode, members, text_of
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -26,6 +26,9 @@ _READ = load_script("schedules_read")
 _FIRE = load_script("schedule_fire")
 _LOCK = load_script("master_lock")
 _UNLOCK = load_script("master_unlock")
+_PUBLISH = load_script("schedules_publish")
+_WITHDRAW = load_script("schedules_withdraw")
+_READ_PUBLISHED = load_script("schedules_published")
 
 #: A last time further in the future than this is not believed. Ruby's clocks may differ so much.
 LARGEST_SKEW = timedelta(seconds=180)
@@ -218,3 +221,93 @@ def master(lock: bytes) -> Exchange[tuple[str | None, int]]:
         (("GET", lock), ("TTL", lock)),
         lambda replies: (None if replies[0] is None else name_text(replies[0]), int(replies[1])),
     )
+
+
+# ---- schedules of a scheduler's file, which it publishes while it is the master (ours)
+
+
+#: More than this is not published, and not read.
+LONGEST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSchedule:
+    """One schedule of a file: its configuration (JSON; None when it has none that can be written),
+    the queue of its jobs (None when it is not known), and why it does not fire (None: it does)."""
+
+    config: bytes | None
+    queue: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfFile:
+    """The schedules of the master's file. `master` is None when no scheduler is at work: then no
+    file's schedules fire, and there are none here. `unknown` says why they are not known."""
+
+    master: str | None
+    entries: Mapping[str, PublishedSchedule] = field(default_factory=dict)
+    unknown: str | None = None
+
+
+def publish(
+    keys: Keys,
+    prefix: str,
+    owner: str,
+    entries: Mapping[str, PublishedSchedule],
+    lifetime_s: int,
+) -> Exchange[bool] | None:
+    """Publish them for `lifetime_s`, in place of what was published. `prefix` is that of the
+    master lock, `owner` the scheduler. Returns whether it is the master; else nothing is done. One
+    round trip. None when they are too large."""
+    content = _published_content(entries)
+    if len(content) > LONGEST_BYTES:
+        return None
+    touched = [keys.master_lock(prefix), keys.published_schedules(prefix)]
+    return _PUBLISH.write(touched, [name_bytes(owner), content, lifetime_s], bool)
+
+
+def withdraw(keys: Keys, prefix: str, owner: str) -> Exchange[bool]:
+    """Withdraw what `owner` has published, at the end. Returns whether there was something. One
+    round trip."""
+    return _WITHDRAW.write([keys.published_schedules(prefix)], [name_bytes(owner)], bool)
+
+
+def read_published(keys: Keys, prefix: str) -> Exchange[OfFile]:
+    """The schedules of the master's file. One round trip, O(size)."""
+    touched = [keys.master_lock(prefix), keys.published_schedules(prefix)]
+    return _READ_PUBLISHED.read(touched, [LONGEST_BYTES], _published)
+
+
+def _published(reply: list[Any]) -> OfFile:
+    master, owner, content = reply
+    if not master:
+        return OfFile(None)
+    name = name_text(master)
+    if owner != master:
+        return OfFile(name, unknown=f"{name} does not publish those of its file")
+    if isinstance(content, int):
+        return OfFile(name, unknown=f"what {name} has published is too large ({content:,} bytes)")
+    try:
+        return OfFile(name, _published_entries(content))
+    except ValueError:
+        return OfFile(name, unknown=f"what {name} has published cannot be read")
+
+
+def _published_content(entries: Mapping[str, PublishedSchedule]) -> bytes:
+    parts = [
+        b'%s:{"config":%s,"queue":%s,"problem":%s}'
+        % (encode(name), entry.config or b"null", encode(entry.queue), encode(entry.problem))
+        for name, entry in entries.items()
+    ]
+    return b"{%s}" % b",".join(parts)
+
+
+def _published_entries(content: bytes) -> dict[str, PublishedSchedule]:
+    found = {}
+    for name, raw in members(content).items():
+        parts = members(raw)
+        config = parts.get("config", b"null")
+        queue, problem = (text_of(parts.get(key)) for key in ("queue", "problem"))
+        found[name] = PublishedSchedule(None if config == b"null" else config, queue, problem)
+    return found

@@ -16,8 +16,7 @@ from queuecore.windows import Stretch
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
 from resque.store import pauses
-from resque.store.failures import Failure
-from resque.store.newest_failures import Newest
+from resque.store.failures import Failure, NewestFailures
 from resque.store.queue_reader import QueueReader
 from resque.store.queue_reader import QueueState as QueueState
 from resque.store.read_cache import integer
@@ -72,7 +71,7 @@ class SnapshotReader:
         self._queues = QueueReader(keys)
         self._register = WorkerRegister(keys, large)
         self._workers = WorkerReader(keys, large)
-        self._newest = Newest(keys, limit=failures_limit)
+        self._newest = NewestFailures(keys, limit=failures_limit)
         #: How often somebody wanted everything to be read, and up to which time that was done.
         self._wanted = self._done = 0
 

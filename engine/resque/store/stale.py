@@ -1,21 +1,71 @@
-"""Workers that fell silent: the evidence of their death, and what it takes to act on it."""
+"""Workers that fell silent, and jobs whose process died: the evidence of a worker's death, and
+putting its job back, a bounded number of times."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import chain
 
 from queuecore import times
 from queuecore.action_record import ActionRecord, recorded
+from queuecore.digests import sha1_hex
 from queuecore.exchange import Arg, Command, Exchange, Reply
 from queuecore.keys import name_bytes, name_text
 from queuecore.values import replace, value
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store import lost, workers
+from resque.store import workers
 from resque.store.workers import Record
 
 _REQUEUE_STALE = load_script("requeue_stale")
+
+
+_PUT_BACK = load_script("put_back")
+
+#: How long it is remembered that a job was lost.
+LOST_FOR_S = 24 * 3600
+
+
+def may_be_put_back(record: Record) -> bool:
+    """Whether what a worker held can be read as a job of a queue."""
+    return record.queue is not None and record.class_name is not None
+
+
+def lost_key(keys: Keys, queue: str, payload: bytes) -> bytes:
+    """The key under which it is counted how often a job was lost."""
+    job = b"%s %s" % (name_bytes(queue), payload)
+    return keys.lost(sha1_hex(job))
+
+
+def times_lost(keys: Keys, jobs: Sequence[tuple[str, bytes]]) -> Exchange[list[int]]:
+    """How often jobs (queue and payload each) were put back within a day after their process had
+    died. (Only workers that put lost jobs back count that.) One round trip, O(jobs)."""
+    return times_lost_under([lost_key(keys, *job) for job in jobs])
+
+
+def times_lost_under(wanted: Sequence[bytes]) -> Exchange[list[int]]:
+    """As `times_lost`, of jobs whose `lost_key`s are known."""
+    commands: tuple[Command, ...] = (("MGET", *wanted),) if wanted else ()
+    return Exchange(commands, lambda replies: [int(n or 0) for n in chain.from_iterable(replies)])
+
+
+def put_back(keys: Keys, worker_id: str, record: Record, *, at_most: int) -> Exchange[int]:
+    """Put a lost job back to the head of its queue, unless that has happened `at_most` times to
+    a job of these bytes within a day. Returns how often it has happened now; 0 when it was too
+    often or the worker holds another job: nothing is done then. One round trip, O(1)."""
+    queue = name_bytes(record.queue or "")
+    payload = record.payload or b""
+    return _PUT_BACK.write(
+        [
+            keys.worker(worker_id),
+            keys.queue(record.queue or ""),
+            keys.queues(),
+            lost_key(keys, record.queue or "", payload),
+        ],
+        [record.raw, payload, queue, at_most, LOST_FOR_S],
+        int,
+    )
 
 
 @value
@@ -123,7 +173,7 @@ def requeue(
     whose result is how often it was lost now, or 0 when nothing was done; or else why it cannot
     be. It cannot be undone. O(1)."""
     record = seen.record
-    if record is None or not lost.may_be_put_back(record) or not record.class_name:
+    if record is None or not may_be_put_back(record) or not record.class_name:
         return "what the worker holds cannot be read as a job of a queue"
     trail = None if trail is None else replace(trail, undo_s=0)
     queue, payload = record.queue or "", record.payload or b""
@@ -133,9 +183,9 @@ def requeue(
         *keys.of_worker(seen.worker_id),
         keys.queues(),
         keys.queue(queue),
-        lost.count_key(keys, queue, payload),
+        lost_key(keys, queue, payload),
         keys.claim(seen.worker_id),
     ]
     args: list[Arg] = [name_bytes(seen.worker_id), record.raw, seen.beat or b""]
-    args += [payload, name_bytes(queue), at_most, lost.LOST_FOR_S]
+    args += [payload, name_bytes(queue), at_most, LOST_FOR_S]
     return recorded(_REQUEUE_STALE, keys, trail, touched, args, int)

@@ -13,10 +13,9 @@ from queuecore.exchange import Arg, Exchange, Reply, Steps
 from queuecore.keys import name_bytes
 from queuecore.values import Any
 from queuecore.values import value as value_class
-from resque.codec import decode, members, members_of_beginning, text_of
+from resque.codec import decode, encode_failure, members, members_of_beginning, text_of
 from resque.keys import Keys
 from resque.scripts import load_script
-from resque.store import failure_entry
 
 _UNREGISTER = load_script("unregister")
 
@@ -228,7 +227,7 @@ def _take_off(
 def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: datetime) -> bytes:
     """The failure entry for a job whose worker will not finish it."""
     seen = read_record(record)
-    return failure_entry.entry(
+    return encode_failure(
         failed_at=now,
         payload=seen.payload if seen.payload is not None else b"null",
         exception=exception,

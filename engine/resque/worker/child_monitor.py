@@ -3,20 +3,111 @@ or its time is up."""
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import time
 from collections.abc import Callable
 
 from resque.worker import child
-from resque.worker.cores import Cores
-from resque.worker.ending import ChildStop
-from resque.worker.limit import TimeLimit
 from resque.worker.options import WorkerOptions
-from resque.worker.signals import SignalState
+from resque.worker.signals import NUDGE, SignalState
 
 #: Beside a job that takes longer there is time to make the next child ready, on whichever core.
 _LONG_S = 0.005
+
+
+#: What Linux tells of its load: how many processes want a core, before the slash.
+_LOAD = "/proc/loadavg"
+#: One look is good for so many questions.
+_GOOD_FOR = 8
+
+
+class Cores:
+    """The cores of this machine; `count` of them, and the file `load` tells who wants one."""
+
+    def __init__(self, count: int | None = None, load: str = _LOAD) -> None:
+        self._count = count or os.cpu_count() or 1
+        self._load = load
+        self._questions = 0
+        self._are_enough = True
+
+    def are_enough(self) -> bool:
+        """Whether there is one for every process that wants to run, but for this one, which is
+        about to wait. Where the system does not tell: yes."""
+        if self._questions % _GOOD_FOR == 0:
+            self._are_enough = self._wanted() - 1 <= self._count
+        self._questions += 1
+        return self._are_enough
+
+    def _wanted(self) -> int:
+        try:
+            fd = os.open(self._load, os.O_RDONLY)
+        except OSError:
+            return 0
+        try:
+            return int(os.read(fd, 100).split()[3].partition(b"/")[0])
+        except (OSError, ValueError, IndexError):
+            return 0
+        finally:
+            os.close(fd)
+
+
+class TimeLimit:
+    """How long the job in hand may still run. A child of several jobs tells of its steps from one
+    to the next; between two of them no time runs."""
+
+    def __init__(self, limit_s: float | None, began_s: float) -> None:
+        self._limit_s = float("inf") if limit_s is None else limit_s
+        self._steps = 0
+        self.up_at_s = began_s + self._limit_s
+        self.was_reached = False
+
+    def is_reached(self, steps: int, now_s: float) -> bool:
+        """Whether the time is up, `steps` being those the child has told of. Says so once."""
+        if steps != self._steps:
+            self._steps = steps
+            self.up_at_s = float("inf") if steps % 2 else now_s + self._limit_s
+        if now_s < self.up_at_s:
+            return False
+        self.up_at_s = float("inf")
+        self.was_reached = True
+        return True
+
+
+#: From TERM to the first nudge; the second comes after twice that time, and so on.
+_FIRST_NUDGE_S = 0.25
+
+
+class ChildStop:
+    """Which signals a child is sent, and when. (Ruby: new_kill_child.)
+
+    Between TERM and KILL it is nudged some times: Python tells a job of a signal between two of
+    its steps, and one that comes just before a call blocks would be told of when that ends.
+    """
+
+    def __init__(self, now_s: float, options: WorkerOptions, *, is_leaving: bool) -> None:
+        if options.term_child:
+            grace_s = options.pre_shutdown_timeout_s if is_leaving else 0.0
+            self._term_s = now_s + grace_s
+            self._kill_s = self._term_s + options.term_timeout_s
+        else:
+            self._term_s, self._kill_s = float("inf"), now_s
+        self._gap_s = _FIRST_NUDGE_S
+        #: When there is something to send again; of `time.monotonic`.
+        self.next_s = min(self._term_s, self._kill_s)
+
+    def due(self, now_s: float) -> signal.Signals | None:
+        """What is to be sent by now, if anything; not said twice."""
+        if now_s < self.next_s:
+            return None
+        if now_s >= self._kill_s:
+            self.next_s = float("inf")
+            return signal.SIGKILL
+        number = signal.SIGTERM if self.next_s == self._term_s else NUDGE
+        self.next_s = min(now_s + self._gap_s, self._kill_s)
+        self._gap_s *= 2
+        return number
 
 
 class ChildMonitor:

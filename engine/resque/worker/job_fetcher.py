@@ -12,7 +12,7 @@ from queuecore.values import Any, ParamSpec, replace
 from resque.codec import Unreadable, decode_payload
 from resque.errors import Refused, StoreError
 from resque.keys import Keys
-from resque.store import claims, lost, queue_list, waiting_classes
+from resque.store import claims, queue_list, stale, waiting_classes
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses
 from resque.store.workers import Record
@@ -160,9 +160,9 @@ class JobFetcher:
     def put_back(self, record: Record, at_most: int) -> bool:
         """Put a lost job back to its queue; False when that happened too often, or what the
         worker held is no job."""
-        if not lost.may_be_put_back(record):
+        if not stale.may_be_put_back(record):
             return False
-        exchange = lost.put_back(self._keys, self._place.id, record, at_most=at_most)
+        exchange = stale.put_back(self._keys, self._place.id, record, at_most=at_most)
         times_lost = self.patiently(self._store.run, exchange)
         if times_lost:
             text = f"put {record.class_name!r} back on {record.queue!r}: its process died"

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any
 
 from resque.perform import backtrace, message_of, name_of
+from resque.worker.job_log import because
 from resque.worker.log import Level, Say, WorkerLogLine, told
-from resque.worker.outcome import because
 
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical")
 

@@ -12,10 +12,9 @@ from contextlib import suppress
 
 from queuecore.values import NoReturn
 from resque.worker import log
-from resque.worker.adopted import adopted
 from resque.worker.signals import HURRIED, SignalState
-from resque.worker.tether import Tether
 from resque.worker.title import set_title
+from resque.worker.upkeep import adopted
 
 #: A worker that dies young is restarted after a pause that doubles up to this.
 _LONGEST_PAUSE_S = 30.0
@@ -23,6 +22,37 @@ _LONGEST_PAUSE_S = 30.0
 _GROWN_UP_S = 60.0
 #: After a TERM, workers that are still there after this time are killed.
 PATIENCE_S = 30.0
+
+
+class Tether:
+    """One worker's tie to the process that makes this. Raises OSError when no pipe can be made."""
+
+    def __init__(self) -> None:
+        self._parent_pid = os.getpid()
+        self._worker_fd, self._parent_fd = os.pipe()
+
+    def keep_parents_end(self) -> None:
+        """In the parent after the fork, or when there was none."""
+        os.close(self._worker_fd)
+
+    def cut(self) -> None:
+        """Let go of the parent's end: its worker is gone, or this is another worker."""
+        os.close(self._parent_fd)
+
+    def bind(self) -> None:
+        """In the worker after the fork: have the system send this process a QUIT when the parent
+        ends; at once when that has happened already."""
+        # Imported here: no other worker needs it.
+        import fcntl
+
+        os.close(self._parent_fd)
+        if hasattr(fcntl, "F_SETSIG"):
+            fcntl.fcntl(self._worker_fd, fcntl.F_SETOWN, os.getpid())
+            fcntl.fcntl(self._worker_fd, fcntl.F_SETSIG, signal.SIGQUIT)
+            flags = fcntl.fcntl(self._worker_fd, fcntl.F_GETFL)
+            fcntl.fcntl(self._worker_fd, fcntl.F_SETFL, flags | os.O_ASYNC)
+        if os.getppid() != self._parent_pid:
+            os.kill(os.getpid(), signal.SIGQUIT)
 
 
 class _Place:

@@ -16,10 +16,9 @@ from resque.codec import decode
 from resque.errors import DirtyExit, JobTimeout, TermException
 from resque.jobs import Registry
 from resque.store.workers import Record
-from resque.worker import child, outcome
-from resque.worker.child_monitor import ChildMonitor
+from resque.worker import child, job_log
+from resque.worker.child_monitor import ChildMonitor, TimeLimit
 from resque.worker.fork_with_retry import Room
-from resque.worker.limit import TimeLimit
 from resque.worker.options import WorkerOptions
 from resque.worker.place import WorkerId
 from resque.worker.prefork import Prefork
@@ -258,7 +257,7 @@ class Runner:
             entry = self._entry(self._told_apart(error, began_s), record)
             is_kept = retrying is not None and retrying.failed(record, entry)
             if is_kept:
-                self._around.log(outcome.tried_again(record, entry))
+                self._around.log(job_log.tried_again(record, entry))
             return self._failure(b"" if is_kept else entry)
         if retrying:
             retrying.succeeded(record)
@@ -308,6 +307,6 @@ class Runner:
         entry = self._entry(error, record)
         is_kept = retrying is not None and retrying.failed(record, entry)
         if is_kept:
-            self._around.log(outcome.tried_again(record, entry))
+            self._around.log(job_log.tried_again(record, entry))
         told = perform.tell_of_death(self._registry, record.class_name, record.args, error)
         return None if is_kept else told

@@ -1,14 +1,26 @@
-"""What some workers see to beside their heartbeat: whether their pool is there, and what process 1
-has adopted. Other workers have only a `Beater`, because each function called costs a fork."""
+"""What some processes see to beside their own work: whether their pool is there, and the ended
+processes that they have adopted.
+
+What a job leaves behind becomes a child of process 1: in a container without an init that is the
+worker, its pool or the scheduler. What it does not collect stays as a zombie and keeps a process
+id, of which a container has few. Other workers have only a `Beater`: each function called costs a
+fork.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
-from queuecore.values import Protocol
-from resque.worker.adopted import Adopted
-from resque.worker.signals import SignalState
+from queuecore.values import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    # A scheduler, which collects, too, does without it.
+    from resque.worker.signals import SignalState
+
+#: Only this thread's own children: what another thread of the application started, that thread
+#: waits for. What is adopted belongs to the first thread. (Linux, `__WNOTHREAD`)
+_OF_THIS_THREAD = 0x20000000
 
 
 class Heart(Protocol):
@@ -16,6 +28,33 @@ class Heart(Protocol):
 
     def due_in_s(self) -> float: ...
     def beat_if_due(self) -> None: ...
+
+
+class Adopted:
+    """Collects what process 1 adopted. `own` gives the pids of what this program started and
+    collects itself. To be used in the first thread, and never while a job runs in this
+    process, which may wait for a child of its own."""
+
+    def __init__(self, own: Callable[[], Container[int | None]]) -> None:
+        self._own = own
+
+    def collect(self) -> None:
+        """Collect what has ended, up to the first process that is this program's own: that one is
+        collected by the program, which then comes here again. Never blocks or raises."""
+        peek = os.WEXITED | os.WNOHANG | os.WNOWAIT | _OF_THIS_THREAD
+        try:
+            while (ended := os.waitid(os.P_ALL, 0, peek)) is not None:
+                if ended.si_pid in self._own():
+                    return
+                os.waitpid(ended.si_pid, os.WNOHANG)
+        except OSError:
+            # No child at all, or a system that does not tell them apart.
+            return
+
+
+def adopted(own: Callable[[], Container[int | None]], pid: int | None = None) -> Adopted | None:
+    """What collects them, if this is process 1 (`pid`: by default this process's); else None."""
+    return Adopted(own) if (os.getpid() if pid is None else pid) == 1 else None
 
 
 class Upkeep:

@@ -1,4 +1,5 @@
-"""Waiting for a signal; and for a job, without polling and without taking anything.
+"""Waiting for a signal; and for a job, without polling and without taking anything; and how long an
+idle worker rests where it has to poll.
 
 `BLMOVE queue queue LEFT LEFT` moves a queue's head onto its own place: it waits until there is
 one, wakes the waiter, and changes nothing. It waits on one key, hence a connection for each
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable
 from queuecore.lean import LeanStore
 from resque.errors import Refused, StoreError, WrongType
 from resque.keys import Keys
+from resque.worker.options import WorkerOptions
 from resque.worker.signals import SignalState
 
 #: More queues than this are left to polling: each costs a connection.
@@ -110,3 +112,33 @@ class Waiter:
             connection.close()
         self._spare.clear()
         self._waiting.clear()
+
+
+class IdleInterval:
+    """Rests grow from the shortest, after a job, to the longest, while there is none.
+
+    Only what no wake-up call announces is looked for at this pace.
+    """
+
+    def __init__(self, options: WorkerOptions) -> None:
+        given = options.interval_s
+        longest = options.max_interval_s
+        self.longest_s = given if longest is None else longest
+        shortest = given if options.min_interval_s is None else options.min_interval_s
+        self._shortest_s = min(shortest, self.longest_s)
+        self._step_s = options.backoff_interval_s
+        self._rest_s = max(self._shortest_s, min(given, self.longest_s))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the worker is to leave instead of resting."""
+        return self._rest_s == 0
+
+    def begin_anew(self) -> None:
+        """There was a job: the next one may follow soon."""
+        self._rest_s = self._shortest_s
+
+    def rest_s(self) -> float:
+        """How long to rest now; a little longer each time."""
+        self._rest_s = min(self._rest_s + self._step_s, self.longest_s)
+        return self._rest_s

@@ -16,17 +16,15 @@ from resque.jobs import Registry
 from resque.keys import Keys
 from resque.store.queue_list import QueueList
 from resque.store.workers import Record
-from resque.worker import outcome
+from resque.worker import job_log
 from resque.worker.admission import Admission
-from resque.worker.adopted import adopted
-from resque.worker.hearing import hear_jobs, hear_jobs_later
 from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.job_fetcher import JobFetcher
+from resque.worker.job_log import hear_jobs, hear_jobs_later
 from resque.worker.locks import Locks
 from resque.worker.log import say, told
 from resque.worker.membership import Membership
 from resque.worker.options import WorkerOptions
-from resque.worker.pace import IdleInterval
 from resque.worker.place import WorkerId, here
 from resque.worker.reserve import Closing, Taken
 from resque.worker.retries import Retries
@@ -34,8 +32,8 @@ from resque.worker.runner import Ended, Runner, RunnerContext
 from resque.worker.signals import SignalState
 from resque.worker.strangers import Strangers
 from resque.worker.title import set_title
-from resque.worker.upkeep import Upkeep
-from resque.worker.waiting import Waiter, wait
+from resque.worker.upkeep import Upkeep, adopted
+from resque.worker.waiting import IdleInterval, Waiter, wait
 from resque.worker.warm_up import rehearse
 
 #: A worker that waits for something no wake-up call announces looks again after this time: a
@@ -343,12 +341,12 @@ class Worker:
     def _log_end(self, record: Record, closing: Closing, began_s: float) -> None:
         took_s = time.monotonic() - began_s
         if closing.failure is not None:
-            self._log(outcome.failed(record, closing.failure, took_s))
+            self._log(job_log.failed(record, closing.failure, took_s))
             return
         # !r: names from Redis may hold escapes, and a log is read on a terminal.
         text = f"done {record.class_name!r} of {record.queue!r} in {took_s:.3f} s"
         # Where a text is all that is printed, it has no parts: they cost each fork some 10 pages.
-        self._log(text if self._log is say else outcome.done(record, text, took_s))
+        self._log(text if self._log is say else job_log.done(record, text, took_s))
 
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
         """A child died under a job: put the job back, if that is wanted, or let it fail."""

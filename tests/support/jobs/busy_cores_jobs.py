@@ -8,9 +8,9 @@ import os
 from tests.support.jobs.sample_jobs import send
 
 from resque import job
-from resque.worker import child_monitor, cores
+from resque.worker import child_monitor
 
-cores.Cores.are_enough = lambda self: False  # type: ignore[method-assign]
+child_monitor.Cores.are_enough = lambda self: False  # type: ignore[method-assign]
 child_monitor._LONG_S = float(os.environ["LONG_S"])
 
 

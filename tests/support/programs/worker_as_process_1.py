@@ -16,7 +16,7 @@ from unittest.mock import patch
 from resque import job
 from resque.worker import pool, worker
 from resque.worker.__main__ import main
-from resque.worker.adopted import adopted
+from resque.worker.upkeep import adopted
 
 _PR_SET_CHILD_SUBREAPER = 36
 

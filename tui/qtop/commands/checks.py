@@ -34,8 +34,8 @@ from resque.store import ownership
 from resque.store.neighbours import Neighbours
 from resque.store.ownership import Ownership
 from resque.store.registration import Unregistered
-from resque.store.samples import Sample
 from resque.store.server_info import ServerInfo
+from resque.store.waiting_jobs import Sample
 
 # What to do about an error of Redis, for those who ask `qtop doctor`.
 

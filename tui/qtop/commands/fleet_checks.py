@@ -42,9 +42,9 @@ from resque.store import (
     lock_freeing,
     poison,
     queues,
-    samples,
     snapshot,
     statuses,
+    waiting_jobs,
 )
 from resque.store.delayed_windows import Position
 from resque.store.failures import Failure
@@ -140,7 +140,7 @@ def _is_unread(incident: Incident) -> bool:
 
 
 def _items(session: Session, longest: Sequence[str]) -> Finding:
-    found = session.run(samples.take(session.keys, longest[:_QUEUES_SAMPLED]))
+    found = session.run(waiting_jobs.sample(session.keys, longest[:_QUEUES_SAMPLED]))
     return checks.items(found, len(longest))
 
 

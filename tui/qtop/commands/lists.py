@@ -17,7 +17,7 @@ from qtop.systems.resque import health
 from qtop.text.safe import counted
 from queuecore.cooperative import at_once
 from queuecore.times import wall_now
-from resque.store import next_jobs, ownership, waiting_classes
+from resque.store import ownership, waiting_classes, waiting_jobs
 
 _WAITS: Final = "how long the next jobs have waited"
 _QUEUES_SAMPLED: Final = 20
@@ -49,7 +49,7 @@ def look(
         history.note_ownership(whose)
     if has_waits:
         names = [queue.name for queue in taken.queues or () if queue.size]
-        seen = unread.try_to(session, _WAITS, next_jobs.take(session.keys, names))
+        seen = unread.try_to(session, _WAITS, waiting_jobs.next_jobs(session.keys, names))
         if seen is not None:
             history.note_next_jobs(health.next_jobs(seen.payloads))
             if seen.problem is not None:
@@ -75,7 +75,7 @@ def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> He
     longest = sorted(rows, key=lambda row: -(row.depth or 0))[:_QUEUES_SAMPLED]
     names = [row.name for row in longest]
     sampled = session.run(waiting_classes.take(session.keys, names))
-    first = session.run(next_jobs.take(session.keys, names))
+    first = session.run(waiting_jobs.next_jobs(session.keys, names))
     jobs = health.next_jobs(first.payloads)
     return replace(around, next_jobs=jobs, waiting=health.waiting_classes(jobs, sampled))
 

@@ -26,7 +26,7 @@ from queuecore.action_record import ActionRecord
 from queuecore.exchange import Steps
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import registration, switches, undo
+from resque.store import pauses, registration, undo
 from resque.store.failures import FAILED
 from resque.store.lock_freeing import and_free_all
 
@@ -115,9 +115,9 @@ class ResqueActions:
         return Outcome(text, done=deleted, record=record if deleted else None)
 
     def _pause(self, request: Pause) -> Plan:
-        names, pauses = request.queues, request.pauses
-        verb, done = ("Pause", "paused") if pauses else ("Resume", "resumed")
-        change = switches.pause if pauses else switches.resume
+        names, is_pause = request.queues, request.pauses
+        verb, done = ("Pause", "paused") if is_pause else ("Resume", "resumed")
+        change = pauses.pause if is_pause else pauses.resume
         what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
         record = self.operator.record(
             verb.lower(),
@@ -130,28 +130,31 @@ class ResqueActions:
         def run() -> Steps[Outcome]:
             changed: int = yield change(self.keys, names, record)
             if not changed:
-                state = "paused" if pauses else "not paused"
+                state = "paused" if is_pause else "not paused"
                 return _left(f"{what}: was {state} already")
-            note = "; Ruby workers without resque-pause go on" if pauses else ""
+            note = "; Ruby workers without resque-pause go on" if is_pause else ""
             return Outcome(f"{done} {what}{note}", done=changed, record=record)
 
-        details = (list_of(names), "Jobs wait there until the queue is resumed." if pauses else "")
+        details = (
+            list_of(names),
+            "Jobs wait there until the queue is resumed." if is_pause else "",
+        )
         danger: Danger = "confirm" if len(names) > 1 else "undoable"
         return Plan(f"{verb} {what}", verb, details, danger, run, many=len(names), record=record)
 
     def _pause_all(self, request: PauseAll) -> Plan:
-        pauses = request.pauses
-        verb = "Pause" if pauses else "Resume"
-        change = switches.pause_all if pauses else switches.resume_all
+        is_pause = request.pauses
+        verb = "Pause" if is_pause else "Resume"
+        change = pauses.pause_all if is_pause else pauses.resume_all
         source = self.keys.pause_all_workers()
         record = self.operator.record(verb.lower(), "everything", source, 1)
 
         def run() -> Steps[Outcome]:
             changed: int = yield change(self.keys, record)
             if not changed:
-                state = "was paused already" if pauses else "was not paused"
+                state = "was paused already" if is_pause else "was not paused"
                 return _left(f"everything {state}")
-            if pauses:
+            if is_pause:
                 text = "paused everything: jobs in hand are finished, no more are taken"
             else:
                 text = "resumed everything; queues paused singly stay paused"
@@ -162,7 +165,7 @@ class ResqueActions:
                 "Every worker finishes the job in its hands and takes no other,",
                 f"until {self.operator.sign('pause_all')}.",
             )
-            if pauses
+            if is_pause
             else ("All workers take jobs again.", "Queues that were paused singly stay paused.")
         )
         return Plan(f"{verb} everything", verb, details, "confirm", run, record=record)

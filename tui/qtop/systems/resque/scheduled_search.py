@@ -22,11 +22,10 @@ from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
 from resque.scheduler.delayed_actions import DelayedRef
 from resque.scheduler.listing import Listed
-from resque.store import delayed_windows, published, schedules
+from resque.store import delayed_windows, schedules
 from resque.store.delayed_outlook import Outlook, outlook
 from resque.store.delayed_windows import DelayedEntry, Page, Position
-from resque.store.published import OfFile, PublishedSchedule
-from resque.store.schedules import Looked, last_time
+from resque.store.schedules import Looked, OfFile, PublishedSchedule, last_time
 
 # Rows of the scheduled screen: delayed jobs, their classes, recurring schedules.
 
@@ -412,7 +411,7 @@ def insights(keys: Keys, prefix: str, now_s: float, start: Position | None) -> S
     lock = schedules.master(keys.master_lock(prefix))
     owner = yield from _attempt(_one(lock), "the schedulers' lock", problems)
     what = "schedules of a file"
-    of_file = yield from _attempt(_one(published.read(keys, prefix)), what, problems)
+    of_file = yield from _attempt(_one(schedules.read_published(keys, prefix)), what, problems)
     master = None if owner is None else Master(*owner)
     return ScheduledPage(start, jobs, ahead, looked, master, problems, of_file)
 

@@ -25,7 +25,7 @@ from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
 from resque.keys import Keys
-from resque.store import duplicates, lost, pruning, snapshot, stale, workers
+from resque.store import duplicates, pruning, snapshot, stale, workers
 from resque.store.duplicates import Job
 from resque.store.pruning import Fate
 from resque.store.stale import Evidence
@@ -151,7 +151,7 @@ class Case:
         return (
             record is not None
             and bool(record.class_name)
-            and lost.may_be_put_back(record)
+            and stale.may_be_put_back(record)
             and self.times_lost < requeue_lost
         )
 
@@ -170,7 +170,7 @@ def gather(
         seen += yield stale.look(keys, wanted[at : at + _AT_ONCE])
     jobs = [job for each in seen if (job := _job(each)) is not None]
     waits: list[int | None] = yield duplicates.waiting(keys, jobs)
-    losses: list[int] = yield lost.counts(keys, jobs)
+    losses: list[int] = yield stale.times_lost(keys, jobs)
     waiting = dict(zip(jobs, waits, strict=True))
     times_lost = dict(zip(jobs, losses, strict=True))
     failed = None if fleet.failures is None else duplicates.failed(fleet.failures)

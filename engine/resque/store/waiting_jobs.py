@@ -1,19 +1,73 @@
-"""Samples of what waits in queues: whether workers will be able to read it."""
+"""Jobs that wait: the next one of each queue, and samples, by which it shows whether workers will
+be able to read them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
 
-from queuecore.exchange import Exchange, Reply, Steps
+from queuecore import active_job
+from queuecore.exchange import Command, Exchange, Reply, Steps
 from queuecore.windows import Item, read_item
-from resque.codec import Unreadable, decode_payload
+from resque.codec import Payload, Unreadable, decode_payload
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.scripts import load_script
+from resque.store.read_cache import batches
 
+#: Longer payloads are left out.
+LONGEST_BYTES = 4_096
+_QUEUE_FRONTS = load_script("queue_fronts")
 _STRETCHES = load_script("stretches")
+
+
+@dataclass(frozen=True, slots=True)
+class NextJobs:
+    """The payload that is next, by queue, without those that are empty, of another kind or over
+    `LONGEST_BYTES`. `problem` says why some could not be read; None when all could."""
+
+    payloads: Mapping[str, bytes]
+    problem: str | None = None
+
+
+def next_jobs(keys: Keys, queues: Sequence[str]) -> Exchange[NextJobs]:
+    """Read the payload that is next in each queue. One round trip, O(queues)."""
+    return Exchange(
+        ask_next(keys, queues), lambda replies: read_next(queues, replies), tolerant=True
+    )
+
+
+def ask_next(keys: Keys, queues: Sequence[str]) -> tuple[Command, ...]:
+    """The commands of `next_jobs`, to be sent with others."""
+    return tuple(
+        _QUEUE_FRONTS.call([keys.queue(name) for name in batch], [LONGEST_BYTES])
+        for batch in batches(queues)
+    )
+
+
+def read_next(queues: Sequence[str], replies: Iterable[Reply]) -> NextJobs:
+    """What the replies to `ask_next` say."""
+    found: dict[str, bytes] = {}
+    problem: str | None = None
+    for batch, items in zip(batches(queues), replies, strict=True):
+        if isinstance(items, StoreError):
+            problem = str(items)
+        else:
+            found.update((name, item) for name, item in zip(batch, items, strict=True) if item)
+    return NextJobs(found, problem)
+
+
+def waiting_since(raw: bytes) -> datetime | None:
+    """When the job of a payload came to its queue; None when nothing tells: Resque itself writes no
+    time. O(bytes)."""
+    # Others are not worth decoding.
+    payload = decode_payload(raw) if b"enqueued_at" in raw else None
+    if not isinstance(payload, Payload):
+        return None
+    return active_job.waiting_since(payload.class_name, payload.args)
+
 
 #: Of a longer queue so many windows are looked at, from its head to its end.
 _WINDOWS = 8
@@ -40,7 +94,7 @@ class Sample:
 _Window = tuple[int, int, int]
 
 
-def take(keys: Keys, queues: Sequence[str], *, most: int = 20_000) -> Steps[list[Sample]]:
+def sample(keys: Keys, queues: Sequence[str], *, most: int = 20_000) -> Steps[list[Sample]]:
     """Look at items of each queue: at all of a short one, at windows that are spread evenly over a
     long one. Of all together some `most` are looked at, but of each queue at least 16. A round
     trip, and one for each 1,000 items; O(items looked at), and what Redis needs to find a place in
@@ -60,9 +114,9 @@ def take(keys: Keys, queues: Sequence[str], *, most: int = 20_000) -> Steps[list
     ]
     for _, some in groupby(_numbered(windows), key=lambda each: each[0]):
         batch = [window for _, window in some]
-        replies: list[list[Reply]] = yield _read(keys, samples, batch)
+        replies: list[list[Reply]] = yield _read_windows(keys, samples, batch)
         for (at, _, _), items in zip(batch, replies, strict=True):
-            samples[at] = _seen(samples[at], [read_item(each) for each in items])
+            samples[at] = _with_items(samples[at], [read_item(each) for each in items])
     return samples
 
 
@@ -84,7 +138,7 @@ def _numbered(windows: Sequence[_Window]) -> list[tuple[int, _Window]]:
     return numbered
 
 
-def _read(
+def _read_windows(
     keys: Keys, samples: Sequence[Sample], batch: Sequence[_Window]
 ) -> Exchange[list[list[Reply]]]:
     places = [place for _, first, last in batch for place in (first, last)]
@@ -93,7 +147,7 @@ def _read(
     return Exchange((call,), lambda replies: list(replies[0]))
 
 
-def _seen(sample: Sample, items: Sequence[Item]) -> Sample:
+def _with_items(sample: Sample, items: Sequence[Item]) -> Sample:
     bad = tuple(item for item in items if not _is_readable(item))
     return replace(
         sample,
