@@ -7,12 +7,7 @@ from typing import Final
 #: Files that import what is above them, and what that is.
 BELOW: Final[dict[str, set[str]]] = {}
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = [
-    {
-        "resque.worker.job_log",
-        "resque.worker.job_logging",
-    },
-]
+CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
     "qtop.app.app",
@@ -29,12 +24,9 @@ STORE: Final[set[str]] = {
     "qtop.commands.failed",
     "qtop.commands.find",
     "qtop.commands.fleet_checks",
-    "qtop.commands.jobs",
     "qtop.commands.lists",
     "qtop.commands.pauses",
-    "qtop.commands.prune",
     "qtop.commands.queues",
-    "qtop.commands.register",
     "qtop.commands.schedules",
     "qtop.commands.show",
     "qtop.config.settings",
@@ -56,4 +48,15 @@ STORE: Final[set[str]] = {
     "qtop.search.selection",
 }
 #: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {"Job", "Read", "Reader", "Refusal"}
+TWICE: Final[set[str]] = {
+    "HealthPart",
+    "HealthReport",
+    "Ownership",
+    "Read",
+    "ServerInfo",
+    "Snapshot",
+    "Stray",
+    "StrayKind",
+    "Strays",
+    "WaitingClasses",
+}

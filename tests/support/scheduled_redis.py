@@ -1,5 +1,7 @@
 """A Redis with delayed jobs and schedules, and the console's scheduled screen on it."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
 from typing import TypeVar

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import SIZES, screen_text, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
@@ -131,7 +132,7 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
         await pilot.press("2")
         app.look_now()
         await until_shown(pilot, "mail")
-        assert "next waits" not in screen_text(app)
+        assert words.NEXT_WAITS not in screen_text(app)
         since = datetime.now(UTC) - timedelta(hours=2, minutes=1)
         raw = payload(enqueued_at=since.isoformat())
         await redis.source.run(queues.push(KEYS, "rails", [raw]))
@@ -139,5 +140,5 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
         app.look_now()
         await until(pilot, lambda: app.state.surveyed is not first, "the next survey")
         app.look_now()
-        await until_shown(pilot, "next waits")
+        await until_shown(pilot, words.NEXT_WAITS)
         assert re.search(r"rails +1 .* 2 h ", screen_text(app))

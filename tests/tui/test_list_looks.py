@@ -2,6 +2,7 @@
 console goes through all sizes, as one in a terminal that is dragged larger."""
 
 import pytest
+from tests import words
 from tests.support.console import (
     SIZES,
     assert_at_every_size,
@@ -74,7 +75,7 @@ async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
     ("screen", "text"),
     [
         ("queues", "No queues yet"),
-        ("failed", "No failed jobs."),
+        ("failed", words.NO_FAILED_JOBS),
         ("local", "No workers were started here"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import console, table_of, until, until_shown
 from tests.support.known import known
 from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot, survey, worker
@@ -102,7 +103,7 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
     source = FakeSource(look, *worse)
     app = console(source)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves mail")
+        await until_shown(pilot, words.unserved("mail"))
         table = table_of(app)
         await pilot.press("down", "up")
 

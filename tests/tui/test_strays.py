@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests import words
 from tests.support.console import console, shows, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
@@ -35,10 +36,10 @@ async def test_a_worker_on_no_register_is_told_shown_and_pruned(redis: Redis) ->
         await until_shown(pilot, "unregistered")
         assert shows(app, "Charge")
         await pilot.press("D")
-        await until_shown(pilot, "Prune 1 dead worker?")
+        await until_shown(pilot, words.question("Prune", 1, "dead worker"))
         await until_shown(pilot, "on no register; never beat")
         await pilot.press("y")
-        await until_shown(pilot, "unregistered 1, jobs failed 1, spared 0")
+        await until_shown(pilot, words.unregistered(1, failed=1))
         await until(pilot, lambda: not app.state.has_strays, "the next search")
         await until(pilot, lambda: not shows(app, LOST), "the row leaves")
     assert await redis.failed() == 1

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, Final
 
 import pytest
+from tests import words
 from tests.support.console import (
     console,
     screen_lines,
@@ -245,7 +246,7 @@ async def test_a_list_that_could_not_be_read_is_unknown_until_it_can_be(
                 await until_shown(pilot, tab)
                 assert shows(app, f"unknown: {part}: {WHY}")
                 text = screen_text(app)
-                assert "Nothing is wrong" not in text
+                assert words.NOTHING_IS_WRONG not in text
                 assert "No queues" not in text
                 assert "No workers" not in text
                 assert part == "heartbeats" or shows(app, f"unknown: {WHY}")
@@ -288,7 +289,7 @@ async def test_a_worker_whose_register_is_unknown_has_not_left() -> None:
         await until_shown(pilot, "Job in hand")
         await turn_to(app, pilot, lacking("workers"), source)
         await until_shown(pilot, "Whether it is still registered is unknown")
-        assert "no longer registered" not in screen_text(app)
+        assert words.NO_LONGER_REGISTERED not in screen_text(app)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -89,11 +90,11 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "D")
-        await until_shown(pilot, "Prune 2 dead workers?")
+        await until_shown(pilot, words.question("Prune", 2, "dead worker"))
         await until_shown(pilot, "holds Charge of mail")
         await until_shown(pilot, "1 job in its hands becomes a failure")
         await pilot.press("y")
-        await until_shown(pilot, "unregistered 2, jobs failed 1, spared 0")
+        await until_shown(pilot, words.unregistered(2, failed=1))
     assert await registered(redis) == {b"alive-1:9:mail"}
     assert await redis.failed() == 1
 
@@ -131,9 +132,9 @@ async def test_one_that_may_be_alive_is_unregistered_by_its_word_only(redis: Red
         await pilot.press("3", "d")
         await until_shown(pilot, "May be alive: its last heartbeat is only")
         await pilot.press("enter")
-        await until_shown(pilot, "Type unregister to go on")
+        await until_shown(pilot, words.type_to_go_on("unregister"))
         await pilot.press(*"unregister", "enter")
-        await until_shown(pilot, "unregistered 1, jobs failed 1, spared 0")
+        await until_shown(pilot, words.unregistered(1, failed=1))
     assert await registered(redis) == set()
     assert await redis.failed() == 1
 
@@ -153,10 +154,10 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
         await until_shown(pilot, "told 1: takes jobs again")
         assert listener.stdout.readline() == "SIGCONT\n"
         await pilot.press("x")
-        await until_shown(pilot, "It gets SIGQUIT: finishes its job, then ends.")
+        await until_shown(pilot, words.GETS_QUIT)
         # Whoever says no has asked nothing: the next press is the first again.
         await pilot.press("n", "x")
-        await until_shown(pilot, "It gets SIGQUIT: finishes its job, then ends.")
+        await until_shown(pilot, words.GETS_QUIT)
         await pilot.press("y")
         await until_shown(pilot, "told 1: finishes its job, then ends")
         assert listener.stdout.readline() == "SIGQUIT\n"

@@ -1,4 +1,4 @@
-"""What a person wants to have started on this machine, and the command line that comes of it."""
+"""Which workers a person wants to start on this machine, and the command that starts them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BadOrder(QueueError):
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
-    """Which workers a person wants to have started.
+    """Which workers a person wants to start.
 
     Attributes:
         queues: A list of queues as workers take it: names with commas, `*`, `!x`.
@@ -27,8 +27,8 @@ class LaunchRequest:
         modules: Modules with jobs to load; for our own worker only.
         template: A command to run instead of our own worker: leading `NAME=value` words are
             environment, `{queues}`, `{namespace}`, `{url}` and `{interval}` are filled in.
-        interval_s: Seconds between two looks; None for the worker's own.
-        jobs_per_fork: How many jobs share a child; None for the worker's own.
+        interval_s: Seconds between two looks at the queues; None for the worker's default.
+        jobs_per_fork: How many jobs share a child; None for the worker's default.
         time_limit_s: Seconds after which a job is ended; None for no limit.
     """
 
@@ -46,9 +46,9 @@ class LaunchCommand:
     """How each worker of a request is started.
 
     Attributes:
-        argv: The command line, without secrets: everybody on the machine can read it.
-        environment: What its environment has besides the console's; here may be secrets.
-        shown: All of that as a shell would take it, without secrets.
+        argv: The command line, without secrets: all users of the machine can read it.
+        environment: Variables besides those of the console; may hold secrets.
+        shown: Both as they would be typed in a shell, without secrets.
     """
 
     argv: tuple[str, ...]

@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from resque.keys import Keys
 
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-#: Variables that would turn a worker into something else than what was ordered.
+#: Variables that would make a worker do something else than what was asked for.
 _STEERING: Final = (
     *("BACKGROUND", "COUNT", "INTERVAL", "JOBS_PER_FORK", "PIDFILE", "QUEUE", "QUEUES"),
     *("RESQUE_JOB_TIMEOUT", "RESQUE_PARENT_PID"),
 )
-#: Programs that run what they are given, here or elsewhere.
+#: Programs that run their arguments, here or elsewhere.
 _RUN_SCRIPTS: Final = frozenset(
     ("sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox", "su", "runuser", "ssh", "eval")
 )
-#: Names that no shell does anything with.
+#: Names without characters that are special to a shell.
 _PLAIN: Final = re.compile(r"(?!-)[A-Za-z0-9_@%+:,./*!-]+")
 
 #: Imports modules as a worker does, and writes the names of their jobs to a file.
@@ -102,8 +102,8 @@ class ResqueLauncher:
         return LaunchCommand(argv, {"REDIS_URL": self._url}, shlex.join(argv))
 
     def environment(self, command: LaunchCommand, environ: Mapping[str, str]) -> dict[str, str]:
-        """The whole environment of workers: the console's own without what would steer them, and
-        what the command adds."""
+        """The whole environment of the workers: the console's, without variables that would change
+        what they do, and the command's."""
         kept = {name: value for name, value in environ.items() if name not in _STEERING}
         return {**kept, **command.environment}
 
@@ -118,21 +118,21 @@ class ResqueLauncher:
     def left_alone(self, title: str) -> str:
         """The queues that a worker leaves alone because it does not know the classes of their jobs,
         as the title of its process tells; with commas, not safe to show."""
-        from resque.worker.strangers import left_alone_in
+        from resque.worker.unknown_classes import left_alone_in
 
         return left_alone_in(title)
 
 
 def hold_server(address: str) -> PrivateServer | None:
-    """Keep this user's private server alive, if the address leads there. Whoever will not need it
-    any more closes what this returns. Raises NoServer when its folder cannot be used."""
+    """Keep this user's private server alive, if the address leads there, until the result is
+    closed. Raises NoServer when its folder cannot be used."""
     from resque.worker import own_server
 
     return own_server.hold(address)
 
 
 def without_password(url: str) -> str:
-    """A URL as it may stand on a command line."""
+    """A URL without passwords, for a command line."""
     try:
         place = urlsplit(url).netloc
     except ValueError:
@@ -140,7 +140,7 @@ def without_password(url: str) -> str:
     login, _, host = place.rpartition("@")
     user = login.partition(":")[0]
     plain = url.replace(place, f"{user}@{host}" if user else host, 1) if place else url
-    # Options may hold a password, too: those of Sentinels do.
+    # The query may hold a password, too, as for Sentinels.
     return re.sub(r"(?<=[?&])\w*password=[^&]*&?", "", plain).rstrip("?&")
 
 
@@ -148,16 +148,16 @@ def _option(name: str, value: float | None) -> tuple[str, ...]:
     return () if value is None else (name, f"{value:g}")
 
 
-def _from_template(order: LaunchRequest, url: str, namespace: str) -> LaunchCommand:
+def _from_template(request: LaunchRequest, url: str, namespace: str) -> LaunchCommand:
     try:
-        words = shlex.split(order.template)
+        words = shlex.split(request.template)
     except ValueError as error:
         raise BadOrder(f"the command cannot be read: {str(error).lower()}") from None
     for word in words:
         _check(word)
-    interval = "" if order.interval_s is None else f"{order.interval_s:g}"
-    told = {"queues": order.queues, "namespace": namespace, "interval": interval or "5"}
-    secret, plain = {**told, "url": url}, {**told, "url": without_password(url)}
+    interval = "" if request.interval_s is None else f"{request.interval_s:g}"
+    common = {"queues": request.queues, "namespace": namespace, "interval": interval or "5"}
+    secret, plain = {**common, "url": url}, {**common, "url": without_password(url)}
     variables: dict[str, str] = {"REDIS_URL": url}
     begin = 0
     while begin < len(words) and (found := _ASSIGNMENT.fullmatch(words[begin])) is not None:
@@ -166,14 +166,14 @@ def _from_template(order: LaunchRequest, url: str, namespace: str) -> LaunchComm
     argv = tuple(word.format(**plain) for word in words[begin:])
     if not argv:
         raise BadOrder("the command has no program after its variables")
-    _refuse_acting_names(words[begin:], argv, order.queues)
+    _refuse_acting_names(words[begin:], argv, request.queues)
     shown = [_assignment(word.format(**plain)) for word in words[:begin]]
     return LaunchCommand(argv, variables, " ".join([*shown, *map(shlex.quote, argv)]))
 
 
 def _refuse_acting_names(template: Sequence[str], argv: Sequence[str], queues: str) -> None:
-    """Raises BadOrder where names of queues, which come from Redis, would be more than a text to
-    the program: an option, or a part of a script."""
+    """Raise BadOrder where the program would take names of queues, which come from Redis, for an
+    option or for a part of a script."""
     runs_scripts = any(word.rpartition("/")[2] in _RUN_SCRIPTS for word in argv)
     for number, (word, filled) in enumerate(zip(template, argv, strict=True)):
         if "{queues}" not in word:
