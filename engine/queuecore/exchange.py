@@ -11,22 +11,9 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import islice
 
-from queuecore import times
+from queuecore import errors, times
 from queuecore.address import Address
 from queuecore.digests import sha1_hex
-from queuecore.errors import (
-    AuthRefused,
-    Busy,
-    MissingCommand,
-    NotPersisting,
-    NotRedis,
-    OutOfMemory,
-    ReadOnly,
-    Refused,
-    StoreError,
-    TooManyClients,
-    WrongType,
-)
 from queuecore.values import TYPE_CHECKING, Any, Generic, TypeVar, replace, value
 
 T = TypeVar("T")
@@ -192,15 +179,15 @@ def together(parts: Sequence[Exchange[Any]], needed: int) -> Exchange[list[Any]]
     return Exchange(commands, parse, any(part.writes for part in parts), tolerant=True)
 
 
-def first_error(replies: Iterable[Reply]) -> StoreError | None:
+def first_error(replies: Iterable[Reply]) -> errors.StoreError | None:
     """The first error among the replies of a tolerant exchange."""
-    return next((each for each in replies if isinstance(each, StoreError)), None)
+    return next((each for each in replies if isinstance(each, errors.StoreError)), None)
 
 
-def raise_all_but(allowed: type[StoreError], replies: Iterable[Reply]) -> None:
+def raise_all_but(allowed: type[errors.StoreError], replies: Iterable[Reply]) -> None:
     """Raise the first error among the replies of a tolerant exchange that is not `allowed`."""
     for each in replies:
-        if isinstance(each, StoreError) and not isinstance(each, allowed):
+        if isinstance(each, errors.StoreError) and not isinstance(each, allowed):
             raise each
 
 
@@ -217,8 +204,10 @@ def contact(address: Address) -> Exchange[None]:
     def check(reply: Reply) -> None:
         try:
             times.told_by_server(reply)
-        except NotRedis:
-            raise NotRedis(f"what answers at {address} is not Redis: check host and port") from None
+        except errors.NotRedis:
+            raise errors.NotRedis(
+                f"what answers at {address} is not Redis: check host and port"
+            ) from None
 
     return single(("TIME",), check)
 
@@ -237,7 +226,7 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
     if isinstance(operation, Exchange):
         return run(operation)  # type: ignore[no-any-return]
     result: Any = None
-    problem: StoreError | None = None
+    problem: errors.StoreError | None = None
     while True:
         try:
             step = operation.throw(problem) if problem else operation.send(result)
@@ -245,7 +234,7 @@ def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
             return stop.value  # type: ignore[no-any-return]
         try:
             result, problem = run(step), None
-        except StoreError as error:
+        except errors.StoreError as error:
             problem = error
 
 
@@ -253,7 +242,7 @@ def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> S
     """The same operation, each exchange of which is sent after the steps of `check`. A StoreError
     of either is raised inside `steps`, at its `yield`; any other error ends the operation."""
     result: Any = None
-    problem: StoreError | None = None
+    problem: errors.StoreError | None = None
     while True:
         try:
             step = steps.throw(problem) if problem is not None else steps.send(result)
@@ -262,7 +251,7 @@ def checked(steps: Steps[T], check: Callable[[Exchange[Any]], Steps[None]]) -> S
         try:
             yield from check(step)
             result, problem = (yield step), None
-        except StoreError as error:
+        except errors.StoreError as error:
             problem = error
         except Exception:
             steps.close()
@@ -273,29 +262,38 @@ def _is_noscript(reply: Reply) -> bool:
     return isinstance(reply, ErrorReply) and reply.text.startswith("NOSCRIPT")
 
 
-_REFUSALS: dict[str, tuple[type[Refused], str]] = {
-    "NOAUTH": (AuthRefused, "a password is needed: put it in the URL as redis://:PASSWORD@host"),
-    "WRONGPASS": (AuthRefused, "wrong user name or password: correct the URL"),
-    "NOPERM": (AuthRefused, "this user lacks a right: extend its ACL"),
-    "READONLY": (ReadOnly, "the server is a replica: connect to the primary to write"),
-    "OOM": (OutOfMemory, "the server is at maxmemory and refuses writes: free or add memory"),
-    "LOADING": (Busy, "the server is still loading its data: try again soon"),
-    "BUSY": (Busy, "the server is busy running a script: try again soon"),
-    "MASTERDOWN": (Busy, "the replica has lost its primary: try again soon"),
-    "NOREPLICAS": (ReadOnly, "too few replicas follow this primary, so it refuses writes"),
-    "TRYAGAIN": (Busy, "the cluster is moving keys: try again soon"),
-    "ASK": (Busy, "the cluster is moving keys: try again soon"),
-    "CLUSTERDOWN": (Busy, "the cluster is down: try again soon"),
-    "CROSSSLOT": (Refused, "in a cluster the namespace must be a hash tag: use {resque}"),
-    "UNBLOCKED": (Busy, "the server is no longer the primary: try again soon"),
-    "MISCONF": (NotPersisting, "the server cannot save to disk and refuses writes: free its disk"),
-    "WRONGTYPE": (WrongType, "a key holds another kind of value than Resque keeps there"),
-    "DENIED": (AuthRefused, "the server is in protected mode: have a password set for it"),
+_REFUSALS: dict[str, tuple[type[errors.Refused], str]] = {
+    "NOAUTH": (
+        errors.AuthRefused,
+        "a password is needed: put it in the URL as redis://:PASSWORD@host",
+    ),
+    "WRONGPASS": (errors.AuthRefused, "wrong user name or password: correct the URL"),
+    "NOPERM": (errors.AuthRefused, "this user lacks a right: extend its ACL"),
+    "READONLY": (errors.ReadOnly, "the server is a replica: connect to the primary to write"),
+    "OOM": (
+        errors.OutOfMemory,
+        "the server is at maxmemory and refuses writes: free or add memory",
+    ),
+    "LOADING": (errors.Busy, "the server is still loading its data: try again soon"),
+    "BUSY": (errors.Busy, "the server is busy running a script: try again soon"),
+    "MASTERDOWN": (errors.Busy, "the replica has lost its primary: try again soon"),
+    "NOREPLICAS": (errors.ReadOnly, "too few replicas follow this primary, so it refuses writes"),
+    "TRYAGAIN": (errors.Busy, "the cluster is moving keys: try again soon"),
+    "ASK": (errors.Busy, "the cluster is moving keys: try again soon"),
+    "CLUSTERDOWN": (errors.Busy, "the cluster is down: try again soon"),
+    "CROSSSLOT": (errors.Refused, "in a cluster the namespace must be a hash tag: use {resque}"),
+    "UNBLOCKED": (errors.Busy, "the server is no longer the primary: try again soon"),
+    "MISCONF": (
+        errors.NotPersisting,
+        "the server cannot save to disk and refuses writes: free its disk",
+    ),
+    "WRONGTYPE": (errors.WrongType, "a key holds another kind of value than Resque keeps there"),
+    "DENIED": (errors.AuthRefused, "the server is in protected mode: have a password set for it"),
 }
 _NO_ROOM = "max number of clients"
 
 
-class MovedAway(StoreError):
+class MovedAway(errors.StoreError):
     """A node of a cluster says that the keys are on another one. The runner goes there; nobody
     else sees this."""
 
@@ -312,7 +310,7 @@ class MovedAway(StoreError):
         return replace(asked, path=None, sentinels=(), host=host, port=self._port)
 
 
-def _elsewhere(sent: Sequence[tuple[Arg, ...]], text: str) -> StoreError:
+def _elsewhere(sent: Sequence[tuple[Arg, ...]], text: str) -> errors.StoreError:
     """What a MOVED means: another node has the keys of this exchange; or, when they are not of
     one hash tag, each node has some. Going from one to the other would then do a part twice."""
     tags = {_tag(command) for command in sent} - {b""}
@@ -328,17 +326,17 @@ def _tag(command: tuple[Arg, ...]) -> bytes:
     return tag[0] if tag[0] and tag[1] else name
 
 
-def _missing(text: str) -> MissingCommand:
+def _missing(text: str) -> errors.MissingCommand:
     """The error for a command that the server does not know. Its arguments, which the server may
     repeat, are left out: one of them can be a password, or a job."""
     said = text.partition(", with args")[0]
-    return MissingCommand(
+    return errors.MissingCommand(
         "the server does not know a command: it was renamed or switched off there, the server is "
         f"too old, or it is not Redis (it says: {said})"
     )
 
 
-def refusal(text: str) -> StoreError:
+def refusal(text: str) -> errors.StoreError:
     """The error for an error reply, with what to do about it."""
     code, _, rest = text.partition(" ")
     if code == "@user_script:" or (code == "ERR" and "script" in rest):
@@ -350,12 +348,14 @@ def refusal(text: str) -> StoreError:
         code = "NOPERM"
     if _NO_ROOM in rest:
         advice = "the server takes no more clients: close some, or have its maxclients raised"
-        return TooManyClients(f"{advice} (Redis says: {text})")
+        return errors.TooManyClients(f"{advice} (Redis says: {text})")
     if "nknown command" in rest or "nknown subcommand" in rest or "nknown Redis command" in rest:
         return _missing(text)
     if "DB index" in rest:
-        return Refused(f"there is no database of that number: correct the URL (Redis says: {text})")
+        return errors.Refused(
+            f"there is no database of that number: correct the URL (Redis says: {text})"
+        )
     if code not in _REFUSALS:
-        return Refused(f"Redis refused: {text}")
+        return errors.Refused(f"Redis refused: {text}")
     kind, advice = _REFUSALS[code]
     return kind(f"{advice} (Redis says: {text})")

@@ -15,17 +15,8 @@ from functools import lru_cache
 
 import hiredis
 
+from queuecore import errors
 from queuecore.address import Address, no_primary, reason_of, tls_context, unreachable
-from queuecore.errors import (
-    AuthRefused,
-    Busy,
-    NotRedis,
-    OutcomeUnknown,
-    ReadOnly,
-    Refused,
-    StoreError,
-    Unreachable,
-)
 from queuecore.exchange import (
     Arg,
     Call,
@@ -80,9 +71,9 @@ def _refuses_a_name(reply: ErrorReply) -> bool:
     """Whether only the name is refused. It is not needed: where it cannot be set, because of
     the user's rights or because the server has no CLIENT, all else works without it."""
     problem = refusal(reply.text)
-    if isinstance(problem, AuthRefused):
+    if isinstance(problem, errors.AuthRefused):
         return reply.text.startswith("NOPERM")
-    return isinstance(problem, Refused)
+    return isinstance(problem, errors.Refused)
 
 
 class LeanStore:
@@ -111,11 +102,11 @@ class LeanStore:
                 return self._converse(exchange)
             except MovedAway as moved:
                 self._follow(moved)
-            except ReadOnly:
+            except errors.ReadOnly:
                 # After a failover: the next connection asks the Sentinels anew.
                 self.close()
                 raise
-        raise Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
+        raise errors.Busy(f"{self.address}: the cluster keeps moving the keys: try again soon")
 
     def _follow(self, moved: MovedAway) -> None:
         self.close()
@@ -141,7 +132,7 @@ class LeanStore:
         except OSError as error:
             self.close()
             if exchange.writes:
-                raise OutcomeUnknown(
+                raise errors.OutcomeUnknown(
                     f"{self.address} did not answer a write ({reason_of(error)}): "
                     "it may have happened"
                 ) from None
@@ -169,12 +160,14 @@ class LeanStore:
         if isinstance(reply, ErrorReply):
             if reply.text.startswith("MOVED "):
                 self._follow(MovedAway(reply.text))
-                raise Unreachable(f"{self.address}: the keys are on another node of the cluster")
+                raise errors.Unreachable(
+                    f"{self.address}: the keys are on another node of the cluster"
+                )
             problem = refusal(reply.text)
-            if isinstance(problem, ReadOnly | Busy):
+            if isinstance(problem, errors.ReadOnly | errors.Busy):
                 # After a failover: the next connection asks the Sentinels anew.
                 self.close()
-                raise Unreachable(f"{self.address}: {problem}")
+                raise errors.Unreachable(f"{self.address}: {problem}")
             raise problem
         return reply
 
@@ -226,14 +219,14 @@ class LeanStore:
                 self.close()
                 raise self._refused(reply)
 
-    def _refused(self, reply: ErrorReply) -> StoreError:
+    def _refused(self, reply: ErrorReply) -> errors.StoreError:
         problem = refusal(self.address.without_secrets(reply.text))
         return type(problem)(f"{self.address}: {problem}")
 
     def _last_words(self, replies: list[Reply]) -> ErrorReply | None:
         """What a server said before it closed a connection that it had just taken: that it has no
         room, for example. It may be still to be read, where our greeting came too late."""
-        with suppress(OSError, NotRedis):
+        with suppress(OSError, errors.NotRedis):
             while self._socket is not None:
                 replies.append(self._reply())
         return next((reply for reply in replies if isinstance(reply, ErrorReply)), None)
@@ -264,8 +257,8 @@ class LeanStore:
             ask = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.address.primary)
             try:
                 found = sentinel.run(single(ask, lambda reply: reply))
-            except StoreError as error:
-                reason = reason_of(error) if isinstance(error, Unreachable) else str(error)
+            except errors.StoreError as error:
+                reason = reason_of(error) if isinstance(error, errors.Unreachable) else str(error)
                 continue
             finally:
                 sentinel.close()
@@ -303,7 +296,7 @@ class LeanStore:
                 self._reader.feed(data)
         except hiredis.ProtocolError:
             self.close()
-            raise NotRedis(
+            raise errors.NotRedis(
                 f"what answers at {self.address} is not Redis: check host and port"
             ) from None
         return ErrorReply(str(reply)) if type(reply) is hiredis.ReplyError else reply

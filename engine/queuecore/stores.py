@@ -15,19 +15,10 @@ from typing import Any, Self, TypeVar
 import redis
 from redis.exceptions import ResponseError
 
+from queuecore import redis_client
 from queuecore.address import Address, parse_url
 from queuecore.errors import Busy, ReadOnly, StoreError
 from queuecore.exchange import Exchange, MovedAway, Operation, Reply, drive
-from queuecore.redis_client import (
-    async_close,
-    async_pool_for,
-    close,
-    error_reply,
-    is_turned_away,
-    last_words,
-    pool_for,
-    raise_ours,
-)
 
 T = TypeVar("T")
 
@@ -52,7 +43,7 @@ class Store:
         self._name = client_name
         #: The address, or the node of a cluster that has the keys.
         self._node = self.address
-        self._pool = pool_for(self.address, timeout_s, client_name)
+        self._pool = redis_client.pool_for(self.address, timeout_s, client_name)
         self._pid = os.getpid()
 
     def run(self, operation: Operation[T]) -> T:
@@ -82,8 +73,10 @@ class Store:
             # A node may be gone for good: the next exchange asks the first one again.
             node = self._node
             self._go_to(self.address)
-            said = last_words(node) if is_turned_away(error) else ""
-            raise_ours(ResponseError(said) if said else error, self.address, unknown=False)
+            said = redis_client.last_words(node) if redis_client.is_turned_away(error) else ""
+            redis_client.raise_ours(
+                ResponseError(said) if said else error, self.address, unknown=False
+            )
         is_clean = False
         try:
             while True:
@@ -99,7 +92,7 @@ class Store:
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            raise_ours(error, self.address, unknown=exchange.writes)
+            redis_client.raise_ours(error, self.address, unknown=exchange.writes)
         finally:
             if not is_clean or pool is not self._pool:
                 # Answers left on the wire would be taken for those of the next exchange.
@@ -110,21 +103,21 @@ class Store:
         """The pool; in a child after a fork one of its own. The parent's cannot be used: another
         thread may have had its lock in hand, and would never give it back here."""
         if self._pid != os.getpid():
-            self._pool = pool_for(self._node, self._timeout_s, self._name)
+            self._pool = redis_client.pool_for(self._node, self._timeout_s, self._name)
             self._pid = os.getpid()
         return self._pool
 
     def _go_to(self, node: Address) -> None:
         if node == self._node:
             return
-        pool = pool_for(node, self._timeout_s, self._name)
+        pool = redis_client.pool_for(node, self._timeout_s, self._name)
         left, self._pool, self._node = self._pool, pool, node
         # Not those in use: another thread waits for an answer there.
         left.disconnect(inuse_connections=False)
 
     def close(self) -> None:
         """Close the connections."""
-        close(self._own_pool())
+        redis_client.close(self._own_pool())
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +135,7 @@ def _read(connection: Any) -> Reply:
     try:
         return connection.read_response(disable_decoding=True)
     except ResponseError as error:
-        return error_reply(error)
+        return redis_client.error_reply(error)
 
 
 class AsyncStore:
@@ -161,7 +154,7 @@ class AsyncStore:
         self._name = client_name
         #: The address, or the node of a cluster that has the keys.
         self._node = self.address
-        self._pool = async_pool_for(self.address, timeout_s, client_name)
+        self._pool = redis_client.async_pool_for(self.address, timeout_s, client_name)
 
     async def run(self, operation: Operation[T]) -> T:
         """As `Store.run`. Cancelling it closes the connection in use; a write that was under
@@ -204,8 +197,14 @@ class AsyncStore:
             # A node may be gone for good: the next exchange asks the first one again.
             node = self._node
             await self._go_to(self.address)
-            said = await asyncio.to_thread(last_words, node) if is_turned_away(error) else ""
-            raise_ours(ResponseError(said) if said else error, self.address, unknown=False)
+            said = (
+                await asyncio.to_thread(redis_client.last_words, node)
+                if redis_client.is_turned_away(error)
+                else ""
+            )
+            redis_client.raise_ours(
+                ResponseError(said) if said else error, self.address, unknown=False
+            )
         is_clean = False
         try:
             while True:
@@ -221,7 +220,7 @@ class AsyncStore:
             is_clean = False
             raise
         except (redis.RedisError, OSError) as error:
-            raise_ours(error, self.address, unknown=exchange.writes)
+            redis_client.raise_ours(error, self.address, unknown=exchange.writes)
         finally:
             if not is_clean or pool is not self._pool:
                 # Also when cancelled between sending and reading; nowait: this must not hang.
@@ -231,14 +230,14 @@ class AsyncStore:
     async def _go_to(self, node: Address) -> None:
         if node == self._node:
             return
-        pool = async_pool_for(node, self._timeout_s, self._name)
+        pool = redis_client.async_pool_for(node, self._timeout_s, self._name)
         left, self._pool, self._node = self._pool, pool, node
         # Not those in use: another task waits for an answer there.
         await left.disconnect(inuse_connections=False)
 
     async def close(self) -> None:
         """Close the connections."""
-        await async_close(self._pool)
+        await redis_client.async_close(self._pool)
 
 
 class _Patience:
@@ -262,4 +261,4 @@ async def _read_async(connection: Any) -> Reply:
     try:
         return await connection.read_response(disable_decoding=True)
     except ResponseError as error:
-        return error_reply(error)
+        return redis_client.error_reply(error)

@@ -19,8 +19,8 @@ from tests.support.worker_results import TURNS, await_begun, failures, stat
 from queuecore import times
 from queuecore.stores import Store
 from resque.store import claims, pruning, stale, workers
-from resque.store.claims import Claim, Terms
-from resque.worker.place import WorkerId, here
+from resque.store.claims import Claim, Terms, WorkerId
+from resque.worker.membership import here
 from resque.worker.reserve import Closing, Taken, work
 
 ID = "h:1:q"

@@ -121,6 +121,7 @@ from resque import perform
 from queuecore import times
 from resque.worker.warm_up import rehearse
 from resque.worker.signals import SignalState
+from tests.support.worker_claims import context
 
 def adapted():
     raw = [step.opname for step in dis.get_instructions(perform.perform)]
@@ -132,7 +133,7 @@ def state():
 wishes = SignalState()
 before = state()
 print(adapted())
-rehearse(wishes, times.wall_now)
+rehearse(context(None, wishes))
 print(adapted(), state() == before)
 """
     assert run_program(program).split() == ["False", "True", "True"]

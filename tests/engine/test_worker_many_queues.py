@@ -12,7 +12,7 @@ from tests.support.direct import Direct
 from tests.support.engine_fixtures import StartWorker
 from tests.support.proxy import Proxy
 from tests.support.waiting import eventually
-from tests.support.worker_claims import TOKEN, claimed, place
+from tests.support.worker_claims import TOKEN, claimed, context
 
 from queuecore import times
 from queuecore.address import parse_url
@@ -24,14 +24,11 @@ from resque.jobs import Registry
 from resque.keys import Keys
 from resque.store.claims import Claim
 from resque.store.ownership import Ownership
-from resque.store.queue_list import QueueList
-from resque.worker.admission import Admission
-from resque.worker.job_fetcher import JobFetcher
+from resque.worker.job_fetcher import JobFetcher, ServedQueues
 from resque.worker.locks import Locks
-from resque.worker.options import WorkerOptions
 from resque.worker.reserve import Closing, Taken, work
 from resque.worker.signals import SignalState
-from resque.worker.strangers import Strangers
+from resque.worker.unknown_classes import UnknownClasses
 
 JOB = '{"class":"Mark","args":[%d]}'
 CLAIM = Claim("h:1:q", TOKEN)
@@ -139,19 +136,11 @@ def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answ
     store = Scripted(parse_url("unix:///nowhere"), timeout_s=1, client_name="test")
     with SignalState() as wishes:
         supply = JobFetcher(
-            store,
-            Keys(),
-            place(),
-            QueueList.parse(",".join(MANY)),
-            Admission(store, Keys(), 60.0, print, times.wall_now, time.monotonic),
-            WorkerOptions(),
-            wishes,
-            print,
-            times.wall_now,
-            time.monotonic,
-            lambda error, seconds: None,
-            Strangers(Registry(), print, time.monotonic),
+            context(store, wishes, queues=",".join(MANY)),
+            ServedQueues(store, Keys(), 60.0, print, times.wall_now, time.monotonic),
+            UnknownClasses(Registry(), print, time.monotonic),
             Locks(store, Keys(), print, time.monotonic),
+            lambda error, seconds: None,
         )
         wishes.leave = True
         taken = supply.take(Closing())

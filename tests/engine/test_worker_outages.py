@@ -7,15 +7,14 @@ import time
 from tests.support.direct import Direct
 from tests.support.engine_fixtures import Push, StartRedis, StartWorker
 from tests.support.waiting import eventually
-from tests.support.worker_claims import place
+from tests.support.worker_claims import context
 
-from queuecore import times
 from queuecore.address import parse_url
 from queuecore.lean import LeanStore
 from resque.keys import Keys
 from resque.worker.heartbeat import Heartbeat
 from resque.worker.membership import Membership
-from resque.worker.options import WorkerOptions
+from resque.worker.signals import SignalState
 
 HEARTS = "resque:workers:heartbeat"
 
@@ -58,11 +57,8 @@ def test_a_worker_that_was_cut_off_leaves_the_others_the_time_to_come_back(
 ) -> None:
     now_s = [1000.0]
     store = LeanStore(parse_url(redis_url), timeout_s=10, client_name="test")
-    mine = place()
-    heart = Heartbeat(keys, mine, 60, lambda: now_s[0])
-    membership = Membership(
-        store, keys, mine, heart, WorkerOptions(), print, times.wall_now, lambda: now_s[0]
-    )
+    mine = context(store, SignalState(), keys=keys, mono_now=lambda: now_s[0])
+    membership = Membership(mine, Heartbeat(keys, mine.worker_id, 60, mine.mono_now))
     due = [membership.is_prune_due]
     membership.put_off_prune()
     due.append(membership.is_prune_due)

@@ -18,7 +18,7 @@ from resque.keys import Keys
 from resque.store.queue_list import QueueList
 from resque.store.waiting_classes import WaitingClasses, take
 from resque.worker.options import WorkerOptions
-from resque.worker.strangers import MOST_UNKNOWN, TRY_AGAIN_S, Strangers, left_alone_in
+from resque.worker.unknown_classes import MOST_UNKNOWN, TRY_AGAIN_S, UnknownClasses, left_alone_in
 from resque.worker.worker import Worker
 
 KEYS = Keys()
@@ -41,7 +41,7 @@ class Met:
     def __init__(self, *known: str) -> None:
         self.said: list[str] = []
         self.now_s = 1000.0
-        self.strangers = Strangers(registry_of(*known), self.said.append, lambda: self.now_s)
+        self.strangers = UnknownClasses(registry_of(*known), self.said.append, lambda: self.now_s)
 
     def meet(self, queue: str, *names: str) -> None:
         for name in names:

@@ -5,20 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 #: Files that import what is above them, and what that is.
-BELOW: Final[dict[str, set[str]]] = {
-    "qtop.config.settings": {"qtop.local.launch"},
-}
+BELOW: Final[dict[str, set[str]]] = {}
 #: Files that import each other.
-CIRCLES: Final[list[set[str]]] = [
-    {
-        "resque.worker.job_log",
-        "resque.worker.job_logging",
-    },
-]
+CIRCLES: Final[list[set[str]]] = []
 #: Files of the console outside of the systems that know an engine.
 STORE: Final[set[str]] = {
     "qtop.app.app",
-    "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.checks",
     "qtop.commands.cli",
@@ -32,20 +24,12 @@ STORE: Final[set[str]] = {
     "qtop.commands.failed",
     "qtop.commands.find",
     "qtop.commands.fleet_checks",
-    "qtop.commands.jobs",
     "qtop.commands.lists",
     "qtop.commands.pauses",
-    "qtop.commands.prune",
     "qtop.commands.queues",
-    "qtop.commands.register",
     "qtop.commands.schedules",
     "qtop.commands.show",
     "qtop.config.settings",
-    "qtop.local.import_check",
-    "qtop.local.launch",
-    "qtop.local.supervisor",
-    "qtop.local.usage",
-    "qtop.local.workers",
     "qtop.model.fleet",
     "qtop.monitor.row_text",
     "qtop.monitor.rows",
@@ -65,18 +49,12 @@ STORE: Final[set[str]] = {
 }
 #: Public names of classes and types that two files define.
 TWICE: Final[set[str]] = {
-    "Cell",
     "HealthPart",
     "HealthReport",
-    "Job",
-    "Level",
     "Ownership",
     "Read",
-    "Reader",
-    "Refusal",
     "ServerInfo",
     "Snapshot",
-    "State",
     "Stray",
     "StrayKind",
     "Strays",

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.support.sample_data import worker as idle
 
+from qtop.actions.request import Wish
 from qtop.model.fleet import Process
-from qtop.systems.resque.workers import SIGNALS, Wish, send_signal
+from qtop.systems.resque.workers import SIGNALS, send_signal
 
 HOST = socket.gethostname()
 TITLED = (

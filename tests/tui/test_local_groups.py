@@ -21,8 +21,9 @@ from tests.support.waiting import eventually_async
 
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
-from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest
-from qtop.local.state_file import GroupReport, SlotState, StateFile, remains
+from qtop.local.state_file import GroupReport, SlotState, StateFile, leftovers
+from qtop.local.workers import MOST_IN_ALL
+from qtop.model.launch import MOST_PER_START, BadOrder, LaunchRequest
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ async def test_a_left_over_process_is_killed_and_the_next_worker_starts_unless_o
     place.start()
     assert place._process is not None
     leader = place._process.pid
-    await eventually_async(lambda: len(remains(leader)) == 1)
+    await eventually_async(lambda: len(leftovers(leader)) == 1)
     os.kill(leader, signal.SIGKILL)
     place._process.wait()
     place.collect()
@@ -160,7 +161,7 @@ async def test_a_left_over_process_is_killed_and_the_next_worker_starts_unless_o
 
     await eventually_async(is_over)
     assert (place.state, place.place().ending) == (follows, "ended by SIGKILL")
-    assert not remains(leader)
+    assert not leftovers(leader)
     place.close()
 
 

@@ -34,6 +34,7 @@ from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler, Usage
+from qtop.model.launch import QueueClasses
 from qtop.monitor.local_rows import LocalWorkerRow
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen
@@ -42,7 +43,6 @@ from qtop.systems.resque.connection import operator_identity as actor
 from qtop.widgets.log_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable
-from resque.store.waiting_classes import WaitingClasses
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 HOST = "web1"
@@ -212,7 +212,7 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
     tmp_path: Path,
 ) -> None:
     source = FakeSource(snapshot())
-    source.answers = [[WaitingClasses("mail", 2, ("Mailers::Welcome",), 2)]]
+    source.answers = [[QueueClasses("mail", ("Mailers::Welcome",))]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
@@ -259,7 +259,7 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
 ) -> None:
     mine, other = (Settings(profile=name) for name in ("mine", "other"))
     source = FakeSource(snapshot())
-    source.answers = [[WaitingClasses("mail", 0)]]
+    source.answers = [[QueueClasses("mail")]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)

@@ -14,29 +14,8 @@ from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 from queuecore.errors import NoServer
-from queuecore.server.folder import (
-    POLL_S,
-    SOCKET,
-    Users,
-    flock,
-    locked,
-    opened,
-    prepare_folder,
-    try_flock,
-)
-from queuecore.server.process import (
-    ANSWER_TIMEOUT_S,
-    STOP_TIMEOUT_S,
-    Binary,
-    ServerProcess,
-    State,
-    ask_info,
-    ask_state,
-    ask_to_end,
-    find_binary,
-    running_binary,
-    start,
-)
+from queuecore.server import folder as files
+from queuecore.server import process
 
 #: Long enough to load some gigabytes of data.
 START_TIMEOUT_S = 20.0
@@ -52,7 +31,7 @@ class Status:
     pid: int | None = None
     version: str | None = None
     started_at: datetime | None = None
-    binary: Binary | None = None
+    binary: process.Binary | None = None
     clients: int | None = None
 
 
@@ -63,19 +42,25 @@ class PrivateServer:
     parent can give up; a child that must keep the server alive on its own calls `hold()`.
     """
 
-    def __init__(self, folder: Path, find: Callable[[], Binary] = find_binary) -> None:
+    def __init__(
+        self, folder: Path, find: Callable[[], process.Binary] = process.find_binary
+    ) -> None:
         self.folder = folder.absolute()
-        self.socket = self.folder / SOCKET
+        self.socket = self.folder / files.SOCKET
         self._find = find
-        self._users = Users(self.folder)
-        self._child: ServerProcess | None = None
+        self._users = files.Users(self.folder)
+        self._child: process.ServerProcess | None = None
 
     @classmethod
     def at(cls, url: str) -> PrivateServer | None:
         """The private server that `url` leads to, None when it leads elsewhere. Starts nothing."""
         parts = urlsplit(url)
         path = Path(unquote(parts.path))
-        if parts.scheme == "unix" and path.name == SOCKET and (path.parent / "users").is_file():
+        if (
+            parts.scheme == "unix"
+            and path.name == files.SOCKET
+            and (path.parent / "users").is_file()
+        ):
             return cls(path.parent)
         return None
 
@@ -92,23 +77,23 @@ class PrivateServer:
         of milliseconds when it starts a server, for at most about `timeout_s` when things go wrong.
         """
         deadline_s = time.monotonic() + timeout_s
-        with locked(self.folder, deadline_s):
+        with files.locked(self.folder, deadline_s):
             if child := self._start_or_adopt(deadline_s):
                 self._reap()
                 self._child = child
             self._users.join(deadline_s)
         return self.url
 
-    def hold(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+    def hold(self, timeout_s: float = process.STOP_TIMEOUT_S) -> None:
         """Count as a user without starting anything: for workers that were given the URL.
 
         Does nothing the second time. Raises NoServer when the folder or its lock cannot be had.
         """
         deadline_s = time.monotonic() + timeout_s
-        with locked(self.folder, deadline_s):
+        with files.locked(self.folder, deadline_s):
             self._users.join(deadline_s)
 
-    def close(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+    def close(self, timeout_s: float = process.STOP_TIMEOUT_S) -> bool:
         """Stop being a user; the last one stops the server. True when this stopped it.
 
         Never raises NoServer: a server that could not be stopped stays for the next user.
@@ -118,7 +103,7 @@ class PrivateServer:
         try:
             if not self._users.joined:
                 return False
-            with locked(self.folder, deadline_s):
+            with files.locked(self.folder, deadline_s):
                 return self._users.last() and self._end(deadline_s)
         except NoServer:
             return False
@@ -126,7 +111,7 @@ class PrivateServer:
             self._users.leave()
             self._reap()
 
-    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+    def stop(self, timeout_s: float = process.STOP_TIMEOUT_S) -> bool:
         """Stop the server whoever uses it, data saved. False when none was running.
 
         Raises NoServer when it does not end within about `timeout_s`; it is never killed.
@@ -134,7 +119,7 @@ class PrivateServer:
         if not self.folder.exists():
             return False
         deadline_s = time.monotonic() + timeout_s
-        with locked(self.folder, deadline_s):
+        with files.locked(self.folder, deadline_s):
             return self._end(deadline_s)
 
     def status(self) -> Status:
@@ -144,8 +129,8 @@ class PrivateServer:
         """
         if not self.folder.exists():
             return Status(self.socket, running=False, in_use=False)
-        prepare_folder(self.folder)
-        info, in_use = ask_info(self.socket), self._in_use()
+        files.prepare_folder(self.folder)
+        info, in_use = process.ask_info(self.socket), self._in_use()
         if "process_id" not in info:
             return Status(self.socket, running=False, in_use=in_use)
         kind = info.get("server_name", "redis")
@@ -156,7 +141,7 @@ class PrivateServer:
             pid=int(info["process_id"]),
             version=f"{kind} {info.get(f'{kind}_version', 'of unknown version')}",
             started_at=datetime.now(UTC) - timedelta(seconds=int(info["uptime_in_seconds"])),
-            binary=running_binary(Path(info.get("executable", ""))),
+            binary=process.running_binary(Path(info.get("executable", ""))),
             clients=int(info["connected_clients"]) - 1,  # without the one that asked
         )
 
@@ -170,7 +155,7 @@ class PrivateServer:
         TERM, INT and HUP stop it cleanly; `on_ready` gets its URL. Main thread only. Raises
         NoServer when it does not start, or runs already. It counts as a user of itself.
         """
-        child: ServerProcess | None = None
+        child: process.ServerProcess | None = None
         asked_to_end = False
 
         def end() -> None:
@@ -182,7 +167,7 @@ class PrivateServer:
         deadline_s = time.monotonic() + timeout_s
         with _instead_of_dying(end):
             try:
-                with locked(self.folder, deadline_s):
+                with files.locked(self.folder, deadline_s):
                     child = self._start_or_adopt(deadline_s)
                     if child is None:
                         raise NoServer(f"The private server runs already, at {self.url}.")
@@ -204,31 +189,31 @@ class PrivateServer:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _start_or_adopt(self, deadline_s: float) -> ServerProcess | None:
+    def _start_or_adopt(self, deadline_s: float) -> process.ServerProcess | None:
         """Return the started server, or None when a living one was adopted."""
-        with opened(self.folder / "server.lock") as fd:
+        with files.opened(self.folder / "server.lock") as fd:
             while True:
                 # Asked in this order: a server that just started is locked before it listens.
-                lives = not try_flock(fd)
-                state = ask_state(self.socket)
-                if lives and state is State.READY:
+                lives = not files.try_flock(fd)
+                state = process.ask_state(self.socket)
+                if lives and state is process.State.READY:
                     return None
-                if not lives and state is State.ABSENT:
+                if not lives and state is process.State.ABSENT:
                     self.socket.unlink(missing_ok=True)
-                    return start(self._find(), self.folder, fd, deadline_s)
-                if not lives and state is not State.SILENT:
+                    return process.start(self._find(), self.folder, fd, deadline_s)
+                if not lives and state is not process.State.SILENT:
                     raise NoServer(f"A Redis that qtop did not start answers at {self.socket}.")
                 if time.monotonic() >= deadline_s:
                     raise self._trouble(state.value)
-                time.sleep(POLL_S)
+                time.sleep(files.POLL_S)
 
     def _end(self, deadline_s: float) -> bool:
         """Stop the server, if there is one, and wait for its end."""
-        with opened(self.folder / "server.lock") as fd:
-            if try_flock(fd):
+        with files.opened(self.folder / "server.lock") as fd:
+            if files.try_flock(fd):
                 return False
-            ask_to_end(self.folder)
-            if not flock(fd, deadline_s):
+            process.ask_to_end(self.folder)
+            if not files.flock(fd, deadline_s):
                 raise self._trouble("does not stop")
         self._reap()
         return True
@@ -242,7 +227,7 @@ class PrivateServer:
 
     def _in_use(self) -> bool:
         try:
-            with locked(self.folder, time.monotonic() + ANSWER_TIMEOUT_S):
+            with files.locked(self.folder, time.monotonic() + process.ANSWER_TIMEOUT_S):
                 return self._users.present()
         except NoServer:
             return True  # by the one that starts or stops it

@@ -33,7 +33,7 @@ QueueOf = Callable[[str], str | None]
 #: Sees each job that is about to be moved.
 See = Callable[["Push"], None]
 #: Tells why nothing may go to a queue; None when it may.
-Refusal = Callable[[str], str | None]
+RefusalOf = Callable[[str], str | None]
 
 
 def no_queue(class_name: str) -> None:
@@ -45,7 +45,7 @@ def nothing_to_see(push: Push) -> None:
 
 
 def no_refusal(queue: str) -> None:
-    """A `Refusal` that lets everything through."""
+    """A `RefusalOf` that lets everything through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def move_due(
     keys: Keys,
     now: float,
     queue_of: QueueOf = no_queue,
-    refusal: Refusal = no_refusal,
+    refusal: RefusalOf = no_refusal,
     *,
     batch: int = BATCH,
     see: See = nothing_to_see,
@@ -173,7 +173,7 @@ def _move_head(
     keys: Keys,
     stamp: str,
     queue_of: QueueOf,
-    refusal: Refusal,
+    refusal: RefusalOf,
     batch: int,
     see: See,
 ) -> Steps[MovedJobs | None]:
@@ -195,7 +195,7 @@ def _move_head(
     return MovedJobs(queued=taken - len(aside) - kept_back, set_aside=(*aside, *refused))
 
 
-def _admitted(push: Push | Unreadable, raw: bytes, refusal: Refusal) -> Push | Unreadable:
+def _admitted(push: Push | Unreadable, raw: bytes, refusal: RefusalOf) -> Push | Unreadable:
     why = refusal(push.queue) if isinstance(push, Push) else None
     return push if why is None else Unreadable(raw, why)
 

@@ -21,12 +21,12 @@ HEAD_JOBS = 1000
 _REACH = 100_000
 
 #: A job: the name of its queue, and its payload.
-Job = tuple[str, bytes]
+QueuedJob = tuple[str, bytes]
 
 
-def in_hands(workers: Iterable[WorkerState]) -> dict[Job, list[str]]:
+def in_hands(workers: Iterable[WorkerState]) -> dict[QueuedJob, list[str]]:
     """The ids of the workers that hold each job. Jobs over 64 KiB are left out. Pure."""
-    holders: dict[Job, list[str]] = {}
+    holders: dict[QueuedJob, list[str]] = {}
     for worker in workers:
         record = worker.record
         if record is not None and record.queue is not None and record.payload is not None:
@@ -34,12 +34,12 @@ def in_hands(workers: Iterable[WorkerState]) -> dict[Job, list[str]]:
     return holders
 
 
-def failed(failures: Iterable[Failure]) -> Counter[Job]:
+def failed(failures: Iterable[Failure]) -> Counter[QueuedJob]:
     """How many of some failures are of each job. Entries over 64 KiB are not looked into. Pure."""
     return Counter(job for failure in failures if (job := _job(failure)) is not None)
 
 
-def _job(failure: Failure) -> Job | None:
+def _job(failure: Failure) -> QueuedJob | None:
     if failure.item.is_cut:
         return None
     try:
@@ -65,7 +65,7 @@ def waiting_alike(keys: Keys, queues: Sequence[str]) -> Exchange[dict[str, int]]
     return Exchange(tuple(command for head in heads for command in head.commands), parse)
 
 
-def waiting(keys: Keys, jobs: Sequence[Job]) -> Exchange[list[int | None]]:
+def waiting(keys: Keys, jobs: Sequence[QueuedJob]) -> Exchange[list[int | None]]:
     """How often each job waits in its queue, within 100,000 places of either end; None where the
     server cannot tell (before Redis 6.0.6). One round trip, O(places looked at)."""
     commands: list[Command] = []

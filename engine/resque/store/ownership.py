@@ -30,7 +30,7 @@ from resque.errors import NotRedis, StoreError
 from resque.keys import BareKeys, Keys
 from resque.scripts import load_script
 
-Level = Literal["none", "weak", "strong", "certain"]
+Certainty = Literal["none", "weak", "strong", "certain"]
 Owner = Literal["resque", "sidekiq", "mixed", "unknown"]
 
 _OWNERSHIP = load_script("ownership")
@@ -72,7 +72,7 @@ class Ownership:
     """
 
     place: str
-    level: Level = "none"
+    level: Certainty = "none"
     signs: tuple[str, ...] = ()
     of_resque: tuple[str, ...] = ()
     owners: Mapping[str, Owner] = {}
@@ -279,7 +279,7 @@ def judged(
     )
 
 
-_Sign = tuple["Level", str]
+_Sign = tuple["Certainty", str]
 
 
 def _of_processes(

@@ -53,20 +53,12 @@ from queuecore.address import Address, parse_url
 from queuecore.exchange import contact
 from queuecore.lean import LeanStore
 from queuecore.times import utc_now
-from resque.errors import (
-    BadOption,
-    BadUrl,
-    BelongsToSidekiq,
-    NoQueueError,
-    Refused,
-    ResqueError,
-    StoreError,
-)
+from resque import errors
 from resque.keys import DEFAULT_NAMESPACE, Keys
 from resque.store.queue_list import QueueList, names
 from resque.worker import log, own_server, pool
-from resque.worker.admission import Admission
 from resque.worker.background import settle
+from resque.worker.job_fetcher import ServedQueues
 from resque.worker.options import WorkerOptions, count, from_environment
 from resque.worker.pool import Pool
 from resque.worker.worker import Worker
@@ -90,7 +82,7 @@ def main(environ: Mapping[str, str]) -> int:
         _follow_parent(environ.get("RESQUE_PARENT_PID", ""))
         _load(environ.get("RESQUE_REQUIRE", ""))
         settle(environ)
-    except (_Unusable, BadOption, BadUrl, NoQueueError) as error:
+    except (_Unusable, errors.BadOption, errors.BadUrl, errors.NoQueueError) as error:
         log.refuse(say, "worker", error)
         return 2
     keys = Keys(environ.get("RESQUE_NAMESPACE") or DEFAULT_NAMESPACE)
@@ -118,9 +110,9 @@ def main(environ: Mapping[str, str]) -> int:
     try:
         # Once, before there are many to say the same.
         _greet(address, keys, queue_list)
-    except (BelongsToSidekiq, StoreError) as error:
+    except (errors.BelongsToSidekiq, errors.StoreError) as error:
         log.refuse(say, "worker", error)
-        return 3 if isinstance(error, StoreError) else 1
+        return 3 if isinstance(error, errors.StoreError) else 1
     title = f"{options.title_prefix}resque-{resque.__version__}: {workers} workers on {queue_list}"
     return _pool(workers, work, title, options, say).run()
 
@@ -145,10 +137,10 @@ def _work(make: Callable[[], Worker], url: str, say: log.Say) -> int:
     try:
         server = own_server.hold(url)
         make().run()
-    except StoreError as error:
+    except errors.StoreError as error:
         log.refuse(say, "worker", error)
         return 3
-    except ResqueError as error:
+    except errors.ResqueError as error:
         log.refuse(say, "worker", error)
         return 1
     if server is not None:
@@ -163,7 +155,7 @@ def _greet(address: Address, keys: Keys, queue_list: QueueList) -> None:
     try:
         store.run(contact(address))
         registered = _names(store, keys) if queue_list.is_dynamic else []
-        admission = Admission(store, keys, 0.0, lambda line: None, utc_now, time.monotonic)
+        admission = ServedQueues(store, keys, 0.0, lambda line: None, utc_now, time.monotonic)
         admission.open(queue_list.resolve(registered))
     finally:
         store.close()
@@ -172,7 +164,7 @@ def _greet(address: Address, keys: Keys, queue_list: QueueList) -> None:
 def _names(store: LeanStore, keys: Keys) -> list[str]:
     try:
         return store.run(names(keys))
-    except Refused:
+    except errors.Refused:
         return []  # each worker says it, and waits until that is over
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from resque.worker import child
 from resque.worker.options import WorkerOptions
 from resque.worker.signals import NUDGE, SignalState
+from resque.worker.upkeep import Heart
 
 #: Beside a job that takes longer there is time to make the next child ready, on whichever core.
 _LONG_S = 0.005
@@ -111,21 +112,20 @@ class ChildStop:
 
 
 class ChildMonitor:
-    """Attends to one worker's children. `beat_if_due` and `due_in_s` are its heart's; beside each
-    child `make_ready` is called once, for the next one."""
+    """Attends to one worker's children. Beside each child `make_ready` is called once, for the next
+    one."""
 
     def __init__(
         self,
         options: WorkerOptions,
-        wishes: SignalState,
-        beat_if_due: Callable[[], None],
-        due_in_s: Callable[[], float],
+        signals: SignalState,
+        heart: Heart,
         make_ready: Callable[[], None],
     ) -> None:
         self._options = options
-        self._wishes = wishes
-        self._beat_if_due = beat_if_due
-        self._due_in_s = due_in_s
+        self._signals = signals
+        self._beat_if_due = heart.beat_if_due
+        self._due_in_s = heart.due_in_s
         self._make_ready = make_ready
         self._cores = Cores()
 
@@ -133,7 +133,7 @@ class ChildMonitor:
         """Stay with a child until it has reported or is gone. Returns whether it was to be ended
         so that the worker goes on without it."""
         poll = select.poll()
-        poll.register(self._wishes.fileno(), select.POLLIN)
+        poll.register(self._signals.fileno(), select.POLLIN)
         poll.register(running.report_fd, select.POLLIN)
         ending: ChildStop | None = None
         was_asked_for = is_last = False
@@ -144,11 +144,11 @@ class ChildMonitor:
                 self._make_ready()
                 ready_at_s = float("inf")
             is_late = limit is not None and limit.is_reached(running.steps, now_s)
-            if self._wishes.end_job or is_late:
-                was_asked_for |= self._wishes.end_job and not self._wishes.leave
-                self._wishes.end_job = False
-                ending = ending or ChildStop(now_s, self._options, is_leaving=self._wishes.leave)
-            if not is_last and (ending or self._wishes.leave or self._wishes.is_paused):
+            if self._signals.end_job or is_late:
+                was_asked_for |= self._signals.end_job and not self._signals.leave
+                self._signals.end_job = False
+                ending = ending or ChildStop(now_s, self._options, is_leaving=self._signals.leave)
+            if not is_last and (ending or self._signals.leave or self._signals.is_paused):
                 is_last = True
                 self._ask_for_the_last(running)
             if ending and (number := ending.due(now_s)):
@@ -167,7 +167,7 @@ class ChildMonitor:
 
     def _hear(self, fd: int, event: int, running: child.Child, poll: select.poll) -> None:
         if fd != running.report_fd:
-            self._wishes.drain()
+            self._signals.drain()
         elif event & select.POLLIN:
             running.listen()
         else:

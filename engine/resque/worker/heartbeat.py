@@ -11,8 +11,8 @@ from queuecore.lean import LeanStore
 from resque.errors import StoreError
 from resque.keys import Keys
 from resque.store import claims, workers
+from resque.store.claims import WorkerId
 from resque.worker.log import told
-from resque.worker.place import WorkerId
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 
 from queuecore import times
@@ -10,20 +10,17 @@ from queuecore.exchange import Exchange, T, together
 from queuecore.lean import LeanStore
 from queuecore.values import Any, ParamSpec, replace
 from resque.codec import Unreadable, decode_payload
-from resque.errors import Refused, StoreError
+from resque.errors import BelongsToSidekiq, Refused, StoreError
 from resque.keys import Keys
-from resque.store import claims, queue_list, stale, waiting_classes
-from resque.store.queue_list import QueueList
+from resque.store import claims, ownership, queue_list, stale, waiting_classes
+from resque.store.ownership import Ownership
 from resque.store.waiting_classes import WaitingClasses
 from resque.store.workers import Record
-from resque.worker.admission import Admission
+from resque.worker.context import WorkerContext
 from resque.worker.locks import Locks
 from resque.worker.log import told
-from resque.worker.options import WorkerOptions
-from resque.worker.place import WorkerId
 from resque.worker.reserve import Closing, Taken, set_aside, work
-from resque.worker.signals import SignalState
-from resque.worker.strangers import Strangers
+from resque.worker.unknown_classes import UnknownClasses
 
 P = ParamSpec("P")
 
@@ -37,39 +34,111 @@ _AT_ONCE = 2000
 _LOOKED_AT = 100
 
 
+class ServedQueues:
+    """Looks at queues before they are served for the first time, and at all of them again each
+    `every_s` seconds: a round trip for each 200 queues. In between, the script that takes jobs
+    leaves Sidekiq's where they are, and their queues go to `bar`.
+
+    What cannot be looked at is served: nothing shows that it is Sidekiq's. `last_served` are those
+    that may be served of the queues that were asked for last.
+    """
+
+    def __init__(
+        self,
+        store: LeanStore,
+        keys: Keys,
+        every_s: float,
+        log: Callable[[str], None],
+        clock: times.Clock,
+        mono_now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._every_s = every_s
+        self._log = log
+        self._clock = clock
+        self._mono_now = mono_now
+        self._due_at = float("-inf")
+        self._seen: set[str] = set()
+        #: Why queues are not served, by their names.
+        self._barred: dict[str, str] = {}
+        self._asked: Sequence[str] = ()
+        self.last_served: Sequence[str] = ()
+
+    def open(self, names: Sequence[str]) -> None:
+        """Look for the first time. Raises BelongsToSidekiq when none of the queues may be served,
+        or the namespace is Sidekiq's, and StoreError."""
+        found = self._ask(names)
+        refusals = [found.refusal(name) for name in names]
+        if (refusal := found.refusal()) is None and refusals and None not in refusals:
+            refusal = refusals[0]
+        if refusal is not None:
+            raise BelongsToSidekiq(refusal)
+        if found.warning is not None:
+            self._log(f"warning: {found.warning}")
+        self._begin_anew(names, found)
+
+    def served(self, names: Sequence[str]) -> Sequence[str]:
+        """Those of some queues that may be served, in their order. Raises StoreError."""
+        if self._mono_now() >= self._due_at:
+            self._begin_anew(names, self._ask(names))
+        elif names is self._asked:
+            return self.last_served
+        elif new := [name for name in names if name not in self._seen]:
+            self._judge(new, self._ask(new))
+        self._asked = names
+        self.last_served = names
+        if self._barred:
+            self.last_served = [name for name in names if name not in self._barred]
+        return self.last_served
+
+    def bar(self, names: Iterable[str]) -> None:
+        """Serve these no longer: a job of Sidekiq's is next in them."""
+        for name in names:
+            self._bar(name, f"a job with a jid is next in queue {name!r}: it is Sidekiq's")
+        self._asked = ()
+
+    def _begin_anew(self, names: Sequence[str], found: Ownership) -> None:
+        before, self._barred, self._seen = self._barred, {}, set()
+        self._judge(names, found, before)
+        self._due_at = self._mono_now() + self._every_s
+
+    def _ask(self, names: Sequence[str]) -> Ownership:
+        return self._store.run(ownership.glance(self._keys, names, now=self._clock()))
+
+    def _judge(self, names: Sequence[str], found: Ownership, before: Iterable[str] = ()) -> None:
+        self._seen.update(names)
+        for name in names:
+            if (reason := found.reason(name)) is not None:
+                self._bar(name, reason, is_news=name not in before)
+        for name in before:
+            if name in self._seen and name not in self._barred:
+                self._log(f"serves queue {name!r} from now on: nothing of Sidekiq's shows there")
+
+    def _bar(self, name: str, why: str, *, is_news: bool = True) -> None:
+        if is_news and name not in self._barred:
+            self._log(f"leaves queue {name!r} alone: {why}")
+        self._barred[name] = why
+
+
 class JobFetcher:
     """Takes and closes one worker's jobs. `wait_out` waits some seconds for Redis to be rid of an
     error, or until a signal."""
 
     def __init__(
         self,
-        store: LeanStore,
-        keys: Keys,
-        place: WorkerId,
-        served: QueueList,
-        admission: Admission,
-        options: WorkerOptions,
-        wishes: SignalState,
-        log: Callable[[str], None],
-        clock: times.Clock,
-        mono_now: Callable[[], float],
-        wait_out: Callable[[StoreError, float], None],
-        strangers: Strangers,
+        context: WorkerContext,
+        served: ServedQueues,
+        unknown: UnknownClasses,
         locks: Locks,
+        wait_out: Callable[[StoreError, float], None],
     ) -> None:
-        self._store = store
-        self._keys = keys
-        self._place = place
-        self._queues = served
-        self._admission = admission
-        self._options = options
-        self._wishes = wishes
-        self._log = log
-        self._now = times.in_utc(clock)
-        self._mono_now = mono_now
-        self._wait_out = wait_out
-        self._strangers = strangers
+        self._worker = context
+        self._served = served
+        self._unknown = unknown
         self._locks = locks
+        self._wait_out = wait_out
+        self._now = times.in_utc(context.clock)
         self._has_looked = False
         self._processed = 0
         self._names: list[str] = []
@@ -78,16 +147,16 @@ class JobFetcher:
     @property
     def looked_at(self) -> Sequence[str]:
         """The queues that the last `take` looked at, in the order of the list."""
-        return self._admission.last_served
+        return self._served.last_served
 
     def open(self) -> None:
-        """See which of the queues may be served. Costs and raises as `Admission.open`, and a round
-        trip more for patterns."""
+        """See which of the queues may be served. Costs and raises as `ServedQueues.open`, and a
+        round trip more for patterns."""
         try:
             names = self._wanted()
         except Refused:
             names = ()  # as is said when the first job is asked for
-        self._admission.open(names)
+        self._served.open(names)
 
     def take(self, closing: Closing | None) -> Taken | None:
         """Close the last job and take the next; None when told to leave during an outage, before
@@ -95,7 +164,7 @@ class JobFetcher:
         names = self.patiently(self._current_queues)
         if names is None:
             return None
-        if self._strangers.alone:
+        if self._unknown.alone:
             return self._take_from_others(names, closing)
         if len(names) > _AT_ONCE:
             return self._take(names, closing)
@@ -104,7 +173,7 @@ class JobFetcher:
 
     def _take_from_others(self, names: Sequence[str], closing: Closing | None) -> Taken | None:
         """Pass over the queues that are left alone, as if they were paused."""
-        alone = self._strangers.left_alone()
+        alone = self._unknown.left_alone()
         taken = self._take([name for name in names if name not in alone], closing)
         return taken and replace(taken, paused=taken.paused | alone)
 
@@ -143,15 +212,17 @@ class JobFetcher:
     def in_hand(self, record: Record) -> Taken | None:
         """What this worker holds by now, after a child died that was given `record`; `lost` when
         the worker's id is no longer its own. None when told to leave before that is known."""
-        if self._options.jobs_per_fork == 1:
+        if self._worker.options.jobs_per_fork == 1:
             return Taken(self._processed, "job", record)
         # The child shared the connection and may have died within an answer; and it may have
         # taken another job.
-        self._store.close()
+        self._worker.store.close()
         return self.patiently(self._look_into_hand)
 
     def _look_into_hand(self) -> Taken:
-        found = self._store.run(claims.in_hand(self._keys, self._place.claim))
+        found = self._worker.store.run(
+            claims.in_hand(self._worker.keys, self._worker.worker_id.claim)
+        )
         if found is None:
             return Taken(self._processed, "lost")
         held, self._processed = found
@@ -162,12 +233,14 @@ class JobFetcher:
         worker held is no job."""
         if not stale.may_be_put_back(record):
             return False
-        exchange = stale.put_back(self._keys, self._place.id, record, at_most=at_most)
-        times_lost = self.patiently(self._store.run, exchange)
+        exchange = stale.put_back(
+            self._worker.keys, self._worker.worker_id.id, record, at_most=at_most
+        )
+        times_lost = self.patiently(self._worker.store.run, exchange)
         if times_lost:
             text = f"put {record.class_name!r} back on {record.queue!r}: its process died"
             parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-            self._log(told(text, level="warning", event="put back", **parts))
+            self._worker.log(told(text, level="warning", event="put back", **parts))
         return bool(times_lost)
 
     def set_aside_if_unreadable(self, record: Record) -> bool:
@@ -178,10 +251,12 @@ class JobFetcher:
         if reason is None:
             reading = decode_payload(record.payload or b"")
             reason = reading.reason if isinstance(reading, Unreadable) else ""
-        exchange = set_aside(self._keys, self._place.id, record.queue or "", record)
-        self.patiently(self._store.run, exchange)
+        exchange = set_aside(
+            self._worker.keys, self._worker.worker_id.id, record.queue or "", record
+        )
+        self.patiently(self._worker.store.run, exchange)
         text = f"set an unreadable item of {record.queue!r} aside: {reason}"
-        self._log(told(text, level="error", event="set aside", queue=record.queue))
+        self._worker.log(told(text, level="error", event="set aside", queue=record.queue))
         return True
 
     def patiently(self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -196,16 +271,16 @@ class JobFetcher:
                 return attempt(*args, **kwargs)
             except StoreError as error:
                 text = f"{error}; next try in {backoff_s:.1f} s"
-                self._log(told(text, level="warning", event="redis"))
-                if self._wishes.leave:
+                self._worker.log(told(text, level="warning", event="redis"))
+                if self._worker.signals.leave:
                     return None
                 self._wait_out(error, backoff_s)
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
     def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool = True) -> Taken:
         exchange: Exchange[Taken] = work(
-            self._keys,
-            self._place.claim,
+            self._worker.keys,
+            self._worker.worker_id.claim,
             names,
             closing=closing,
             processed=self._processed,
@@ -216,16 +291,16 @@ class JobFetcher:
             exchange = together([self._locks.pending, exchange], 1).then(itemgetter(-1))
         if not self._has_looked:
             exchange = self._with_a_look(exchange, names)
-        taken = self._store.run(exchange)
+        taken = self._worker.store.run(exchange)
         if taken.state == "lost":
             return taken
         self._processed = taken.processed
         if taken.foreign:
-            self._admission.bar(taken.foreign)
+            self._served.bar(taken.foreign)
         if taken.set_aside:
             items = "item" if taken.set_aside == 1 else "items"
             text = f"set {taken.set_aside} unreadable {items} aside"
-            self._log(told(text, level="error", event="set aside"))
+            self._worker.log(told(text, level="error", event="set aside"))
         return taken
 
     def _with_a_look(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
@@ -233,21 +308,21 @@ class JobFetcher:
 
         def seen(waiting: list[WaitingClasses]) -> None:
             self._has_looked = True
-            self._strangers.look(waiting)
+            self._unknown.look(waiting)
 
-        look = waiting_classes.take(self._keys, names[:_LOOKED_AT])
+        look = waiting_classes.take(self._worker.keys, names[:_LOOKED_AT])
         return together([look.then(seen), exchange], 1).then(itemgetter(-1))
 
     def _current_queues(self) -> list[str]:
-        wanted = self._wanted() if self._queues.is_dynamic else self._queues.wanted
-        return self._options.order(self._admission.served(wanted))
+        wanted = self._wanted() if self._worker.queues.is_dynamic else self._worker.queues.wanted
+        return self._worker.options.order(self._served.served(wanted))
 
     def _wanted(self) -> Sequence[str]:
         """The queues that the list means."""
-        if not self._queues.is_dynamic:
-            return self._queues.wanted
-        if self._mono_now() - self._names_read_at >= _NAMES_FOR_S:
-            registered = self._store.run(queue_list.names(self._keys))
-            self._names = self._queues.resolve(registered)
-            self._names_read_at = self._mono_now()
+        if not self._worker.queues.is_dynamic:
+            return self._worker.queues.wanted
+        if self._worker.mono_now() - self._names_read_at >= _NAMES_FOR_S:
+            registered = self._worker.store.run(queue_list.names(self._worker.keys))
+            self._names = self._worker.queues.resolve(registered)
+            self._names_read_at = self._worker.mono_now()
         return self._names

@@ -12,14 +12,11 @@ from types import ModuleType
 from queuecore.values import Any
 from resque.codec import decode
 from resque.store.workers import Record
-from resque.worker.log import Say, WorkerLogLine, plain, told
+from resque.worker.log import Say, WorkerLogLine, because, cut, told
 
 _NAME = "logging"
-#: Of an error's message so many characters are told, as text and as JSON.
-_LONGEST_TEXT = 500
+#: Of an error's message so many characters go into JSON, and so many frames, the innermost first.
 _LONGEST_MESSAGE = 8_000
-#: So many frames, the innermost first.
-_FRAMES_AS_TEXT = 3
 _FRAMES = 10
 
 
@@ -55,21 +52,10 @@ def _why(failure: bytes) -> tuple[str, dict[str, Any]]:
     exception, message, frames = entry["exception"], entry["error"], entry["backtrace"]
     parts = {
         "exception": exception,
-        "message": _cut(message, _LONGEST_MESSAGE),
+        "message": cut(message, _LONGEST_MESSAGE),
         "frames": frames[:_FRAMES],
     }
     return because(exception, message, frames), parts
-
-
-def because(exception: str, message: str, frames: list[str]) -> str:
-    """An error in the words that follow what happened, in one line. Pure."""
-    where = ", ".join(plain(frame) for frame in frames[:_FRAMES_AS_TEXT])
-    text = f": {exception}: {plain(_cut(message, _LONGEST_TEXT))}"
-    return f"{text} ({where})" if where else text
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def hear_jobs(say: Say) -> None:

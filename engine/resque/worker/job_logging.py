@@ -13,8 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from resque.perform import backtrace, message_of, name_of
-from resque.worker.job_log import because
-from resque.worker.log import Level, Say, WorkerLogLine, told
+from resque.worker.log import Level, Say, WorkerLogLine, because, told
 
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical")
 

@@ -25,6 +25,9 @@ Say = Callable[[str], None]
 #: The environment variable that says in which form to print, and what it may say.
 FORMAT = "RESQUE_LOG_FORMAT"
 FORMATS = ("text", "json")
+#: Of an error's message so many characters are told as text, and so many frames.
+_LONGEST_TEXT = 500
+_FRAMES_AS_TEXT = 3
 #: Nobody will ever read this again; a full disk may have room later.
 _GONE = (errno.EPIPE, errno.EIO)
 
@@ -115,6 +118,18 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def because(exception: str, message: str, frames: list[str]) -> str:
+    """An error in the words that follow what happened, in one line. Pure."""
+    where = ", ".join(plain(frame) for frame in frames[:_FRAMES_AS_TEXT])
+    text = f": {exception}: {plain(cut(message, _LONGEST_TEXT))}"
+    return f"{text} ({where})" if where else text
+
+
+def cut(text: str, longest: int) -> str:
+    """A text, or its beginning with dots when it is longer than that."""
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def as_json(line: str) -> str:

@@ -34,9 +34,9 @@ class Prefork:
     at once, `perform` when it is given a job."""
 
     def __init__(
-        self, wishes: SignalState, get_ready: Callable[[], None], perform: Perform
+        self, signals: SignalState, get_ready: Callable[[], None], perform: Perform
     ) -> None:
-        self._wishes = wishes
+        self._signals = signals
         self._get_ready = get_ready
         self._perform = perform
         self._waiting: child.Child | None = None
@@ -54,7 +54,7 @@ class Prefork:
         except OSError:
             return
         try:
-            with self._wishes.held():
+            with self._signals.held():
                 self._waiting = child.fork(self._live, tells_of_steps=tells_of_steps)
         except OSError:
             os.close(self._orders_fd)
@@ -98,10 +98,10 @@ class Prefork:
         os.close(self._orders_fd)
         self._get_ready()
         order = b""
-        self._wishes.is_without_job = True
+        self._signals.is_without_job = True
         while part := os.read(self._read_fd, _READ_BYTES):
             order += part
-        self._wishes.is_without_job = False
+        self._signals.is_without_job = False
         os.close(self._read_fd)
         if not order:
             os._exit(0)

@@ -16,7 +16,7 @@ from resque.scripts import load_script
 from resque.store.claims import Claim
 from resque.store.workers import Record, read_record
 
-State = Literal["none", "paused", "empty", "job", "lost", "shared"]
+TakenState = Literal["none", "paused", "empty", "job", "lost", "shared"]
 
 _WORK = load_script("work")
 #: The script looks into items up to this length, and passes one JSON object each.
@@ -24,7 +24,7 @@ _UNCHECKED_BYTES = 2**20
 _SET_ASIDE = load_script("set_aside")
 
 #: What the script answers when there is neither a job nor more to tell.
-_WITHOUT_JOB: dict[bytes, State] = {
+_WITHOUT_JOB: dict[bytes, TakenState] = {
     b"none": "none",
     b"paused": "paused",
     b"lost": "lost",
@@ -53,7 +53,7 @@ class Taken:
     taken."""
 
     processed: int
-    state: State
+    state: TakenState
     record: Record | None = None
     set_aside: int = 0
     paused: frozenset[str] = frozenset()

@@ -10,25 +10,24 @@ from contextlib import suppress
 from functools import partial
 
 from queuecore import times
-from queuecore.values import replace, value
+from queuecore.values import TYPE_CHECKING, Protocol, replace, value
 from resque import perform
 from resque.codec import decode
 from resque.errors import DirtyExit, JobTimeout, TermException
-from resque.jobs import Registry
 from resque.store.workers import Record
 from resque.worker import child, job_log
 from resque.worker.child_monitor import ChildMonitor, TimeLimit
-from resque.worker.fork_with_retry import Room
-from resque.worker.options import WorkerOptions
-from resque.worker.place import WorkerId
+from resque.worker.context import WorkerContext
+from resque.worker.log import say, told
 from resque.worker.prefork import Prefork
 from resque.worker.reserve import Closing, Taken
-from resque.worker.signals import SignalState
+from resque.worker.upkeep import Heart
 
 #: Events whose hooks run in the worker's own process between two jobs.
 _BETWEEN_JOBS = ("before_fork", "queue_empty", "before_pause", "after_pause")
+#: Tries to make a process again grow up to this distance.
+_LONGEST_PAUSE_S = 10.0
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from resque.worker.retrying import Retrying
 
@@ -46,65 +45,80 @@ class Ended:
     processed: int | None = None
 
 
-@value
-class RunnerContext:
-    """What a runner needs of its worker: to set the title, to log a line, to wait some seconds or
-    until a signal or the next beat, to beat when it is due and to know when that is, in a child to
-    let go of the parent's things, to take the next job (None: Redis is away, and the worker is to
-    leave), to log how one ended that began at a time, and what tries jobs again (None: none of
-    them asks for it)."""
+class RunnerHost(Protocol):
+    """What a runner needs of its worker."""
 
-    title: Callable[[str], None]
-    log: Callable[[str], None]
-    sleep: Callable[[float], None]
-    beat_if_due: Callable[[], None]
-    due_in_s: Callable[[], float]
-    let_go: Callable[[], None]
-    take_next: Callable[[Closing], Taken | None]
-    log_end: Callable[[Record, Closing, float], None]
-    retries: Callable[[], Retrying | None]
+    def title(self, text: str) -> None:
+        """Set the title of this process."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait some seconds, or until a signal or the next beat."""
+
+    def let_go(self) -> None:
+        """In a child: let go of what is the parent's."""
+
+    def take_next(self, closing: Closing) -> Taken | None:
+        """Take the next job; None when Redis is away, and the worker is to leave."""
 
 
 class Runner:
-    """Runs jobs for one worker."""
+    """Runs the jobs of one worker. `server_clock` is that by which a scheduler goes, too."""
 
     def __init__(
-        self,
-        place: WorkerId,
-        registry: Registry,
-        options: WorkerOptions,
-        wishes: SignalState,
-        surroundings: RunnerContext,
-        clock: times.Clock,
+        self, context: WorkerContext, host: RunnerHost, heart: Heart, server_clock: times.Clock
     ) -> None:
-        self._place = place
-        self._registry = registry
-        self._options = options
-        self._wishes = wishes
-        self._around = surroundings
-        self._clock = clock
-        self._now = times.in_utc(clock)
-        self._attendant = ChildMonitor(
-            options, wishes, surroundings.beat_if_due, surroundings.due_in_s, self.fork_ahead
-        )
-        self._ahead = Prefork(wishes, self._get_ready, self.perform)
-        self._room = Room(wishes, surroundings.beat_if_due, surroundings.sleep, surroundings.log)
+        self._worker = context
+        self._registry = context.registry
+        self._options = context.options
+        self._signals = context.signals
+        self._log = context.log
+        self._clock = context.clock
+        self._now = times.in_utc(context.clock)
+        self._host = host
+        self._heart = heart
+        self._server_clock = server_clock
+        self._monitor = ChildMonitor(context.options, context.signals, heart, self.fork_ahead)
+        self._prefork = Prefork(context.signals, self._get_ready, self.perform)
+        self._retrying: Retrying | None = None
         #: A child that has reported, and is perhaps not yet gone.
         self._leaving: child.Child | None = None
         #: The child that performs a job, or did so last.
         self._running: child.Child | None = None
+
+    def retries(self) -> Retrying | None:
+        """What tries jobs again; None while no registered job asks for that. Loaded when it is
+        needed: each fork would carry it. In a child its connection is one of the child's own."""
+        if self._retrying is None and self._registry.has_retries:
+            from resque.worker.retrying import Retrying
+
+            worker = self._worker
+            self._retrying = Retrying(
+                worker.keys, self._registry, worker.store.run, self._server_clock, self._log
+            )
+        return self._retrying
+
+    def log_end(self, record: Record, closing: Closing, began_s: float) -> None:
+        """Log how a job ended that began then."""
+        took_s = time.monotonic() - began_s
+        if closing.failure is not None:
+            self._log(job_log.failed(record, closing.failure, took_s))
+            return
+        # !r: names from Redis may hold escapes, and a log is read on a terminal.
+        text = f"done {record.class_name!r} of {record.queue!r} in {took_s:.3f} s"
+        # Where a text is all that is printed, it has no parts: they cost each fork some 10 pages.
+        self._log(text if self._log is say else job_log.done(record, text, took_s))
 
     def fork_ahead(self) -> None:
         """Have a child ready for the next job; not where hooks of the application run in this
         process from one job to the next, whose traces a child is to find."""
         if not self._options.fork or self._options.jobs_per_fork > 1:
             return
-        if self._wishes.leave or self._registry.hears_of(*_BETWEEN_JOBS):
+        if self._signals.leave or self._registry.hears_of(*_BETWEEN_JOBS):
             return
         if self._registry.has_retries:
             # What it loads, the child is to find loaded.
-            self._around.retries()
-        self._ahead.fork(tells_of_steps=self._options.job_timeout_s is not None)
+            self.retries()
+        self._prefork.fork(tells_of_steps=self._options.job_timeout_s is not None)
 
     def see_off(self) -> None:
         """Wait until the child of the last job is gone: with it go its locks, its ports and its
@@ -118,17 +132,17 @@ class Runner:
         killed it."""
         if self._leaving is not None and self._leaving.has_left():
             self._leaving = None
-        self._ahead.tidy()
+        self._prefork.tidy()
 
     def children(self) -> set[int]:
         """The pids of the children that are collected here."""
-        known = (self._running, self._leaving, self._ahead.waiting)
+        known = (self._running, self._leaving, self._prefork.waiting)
         return {one.pid for one in known if one is not None and not one.is_collected}
 
     def stop(self) -> None:
         """No more jobs: end the children that have none."""
         self.see_off()
-        self._ahead.dismiss()
+        self._prefork.dismiss()
 
     def run(self, record: Record) -> Ended:
         """Run a taken job. Never raises for what the job does."""
@@ -141,17 +155,17 @@ class Runner:
             return Ended(self._failed(error, record))
         limit_s = self._options.job_timeout_s
         self.see_off()
-        running = self._ahead.give(record, began_s)
+        running = self._prefork.give(record, began_s)
         if running is None:
-            running = self._room.fork(lambda: self._fork(record))
+            running = self._fork_patiently(record)
             began_s = time.monotonic()
         if running is None:
             died = DirtyExit("No process could be made for the job")
-            return Ended(died=died, is_lost=self._wishes.leave)
-        self._around.title(f"Forked {running.pid} at {int(self._now().timestamp())}")
+            return Ended(died=died, is_lost=self._signals.leave)
+        self._host.title(f"Forked {running.pid} at {int(self._now().timestamp())}")
         limit = TimeLimit(limit_s, began_s) if limit_s is not None else None
         self._running = running
-        was_asked_for = self._attendant.attend(running, limit)
+        was_asked_for = self._monitor.attend(running, limit)
         self._leaving = running
         report = running.report()
         if report is None:
@@ -167,17 +181,35 @@ class Runner:
         closing = Closing() if failure is None else self._failure(failure)
         return Ended(closing, processed=report.processed)
 
+    def _fork_patiently(self, record: Record) -> child.Child | None:
+        """A child for a job, as soon as the system has memory and a process id for it. None when
+        the worker is to leave before that, or to end the job."""
+        pause_s = 0.1
+        while True:
+            try:
+                with self._signals.held():
+                    return self._fork(record)
+            except OSError as error:
+                why = error.strerror or error
+                text = f"no process for a job: {why}; next try in {pause_s:.1f} s"
+                self._log(told(text, level="error", event="no process"))
+            if self._signals.leave or self._signals.end_job:
+                return None
+            self._heart.beat_if_due()
+            self._host.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
     def _fork(self, record: Record) -> child.Child:
         if self._registry.has_retries:
-            self._around.retries()
+            self.retries()
         life = partial(self._life, record, time.monotonic(), self._processing(record))
         return child.fork(life, tells_of_steps=self._options.job_timeout_s is not None)
 
     # ---- in the child
 
     def _get_ready(self) -> None:
-        self._around.let_go()
-        self._around.title("Ready for a job")
+        self._host.let_go()
+        self._host.title("Ready for a job")
 
     def perform(
         self, record: Record, began_s: float, step: Callable[[], None]
@@ -188,7 +220,7 @@ class Runner:
     def _life(
         self, record: Record, began_s: float, title: str, step: Callable[[], None]
     ) -> child.ChildReport:
-        self._around.let_go()
+        self._host.let_go()
         return self._live(record, began_s, title, step)
 
     def _live(
@@ -214,15 +246,15 @@ class Runner:
         """After the first job: run more of them, until there are none or it is time to leave."""
         processed: int | None = None
         for left in reversed(range(self._options.jobs_per_fork)):
-            self._around.log_end(record, closing, began_s)
-            if not left or self._wishes.leave:
+            self.log_end(record, closing, began_s)
+            if not left or self._signals.leave:
                 break
             # Raises when the parent is gone: then nobody would answer for another job.
             step()
             taken = None
             # Where a job left this process unfit for it, the parent closes the job.
             with suppress(Exception):
-                taken = self._around.take_next(closing)
+                taken = self._host.take_next(closing)
             if taken is None or taken.state == "lost":
                 break
             processed = taken.processed
@@ -240,24 +272,24 @@ class Runner:
         return f"Processing {record.queue} since {epoch} [{record.class_name}]"
 
     def _attempt(self, record: Record, began_s: float, title: str) -> Closing:
-        self._around.title(title)
-        retrying = self._around.retries() if self._registry.has_retries else None
+        self._host.title(title)
+        retrying = self.retries() if self._registry.has_retries else None
         if retrying:
             retrying.begin(record)
         pid = os.getpid()
         try:
-            self._wishes.begin_job()
+            self._signals.begin_job()
             try:
                 perform.perform(self._registry, record.class_name, record.args)
             finally:
-                self._wishes.finish_job()
+                self._signals.finish_job()
                 if os.getpid() != pid:
                     child.leave_as_copy()
         except BaseException as error:
             entry = self._entry(self._told_apart(error, began_s), record)
             is_kept = retrying is not None and retrying.failed(record, entry)
             if is_kept:
-                self._around.log(job_log.tried_again(record, entry))
+                self._log(job_log.tried_again(record, entry))
             return self._failure(b"" if is_kept else entry)
         if retrying:
             retrying.succeeded(record)
@@ -283,7 +315,11 @@ class Runner:
 
     def _entry(self, error: BaseException, record: Record) -> bytes:
         return perform.entry_for(
-            error, record, worker_id=self._place.id, queue=record.queue or "", now=self._clock()
+            error,
+            record,
+            worker_id=self._worker.worker_id.id,
+            queue=record.queue or "",
+            now=self._clock(),
         )
 
     def _failure(self, entry: bytes) -> Closing:
@@ -294,19 +330,19 @@ class Runner:
 
     def died(self, error: DirtyExit, record: Record) -> Closing:
         """The closing of a job whose child died."""
-        told = self.tell_of_death(record, error)
-        closing = self._failure(b"") if told is None else self._failed(told, record)
+        raised = self.tell_of_death(record, error)
+        closing = self._failure(b"") if raised is None else self._failed(raised, record)
         return replace(closing, counts=False)
 
     def tell_of_death(self, record: Record, error: DirtyExit) -> BaseException | None:
         """Run the failure hooks of a job whose process died, and try it again where it asks for
         that: here, for it cannot itself. Returns the error to record, if it is to be recorded."""
         # What the hooks leave in this process, the next child is to find.
-        self._ahead.dismiss()
-        retrying = self._around.retries()
+        self._prefork.dismiss()
+        retrying = self.retries()
         entry = self._entry(error, record)
         is_kept = retrying is not None and retrying.failed(record, entry)
         if is_kept:
-            self._around.log(job_log.tried_again(record, entry))
-        told = perform.tell_of_death(self._registry, record.class_name, record.args, error)
-        return None if is_kept else told
+            self._log(job_log.tried_again(record, entry))
+        raised = perform.tell_of_death(self._registry, record.class_name, record.args, error)
+        return None if is_kept else raised

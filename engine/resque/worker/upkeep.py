@@ -2,9 +2,8 @@
 processes that they have adopted.
 
 What a job leaves behind becomes a child of process 1: in a container without an init that is the
-worker, its pool or the scheduler. What it does not collect stays as a zombie and keeps a process
-id, of which a container has few. Other workers have only a `Beater`: each function called costs a
-fork.
+worker, its pool or the scheduler. What it does not collect stays as a zombie and keeps an id, of
+which a container has few. Other workers have only a `Beater`: each function called costs a fork.
 """
 
 from __future__ import annotations

@@ -9,28 +9,46 @@ from __future__ import annotations
 
 import os
 
-from queuecore import times
+from queuecore.values import replace
 from resque.jobs import Definition, Registry
+from resque.store.claims import WorkerId
 from resque.worker import child
+from resque.worker.context import WorkerContext
 from resque.worker.options import WorkerOptions
-from resque.worker.place import WorkerId
 from resque.worker.reserve import read
-from resque.worker.runner import Runner, RunnerContext
-from resque.worker.signals import SignalState
+from resque.worker.runner import Runner
 
 #: Twice as often as it takes until code is adapted.
 _TIMES = 16
 _RECORD = b'{"queue":"q","run_at":"2000-01-01T00:00:00Z","payload":{"class":"Job","args":[]}}'
 
 
-def rehearse(wishes: SignalState, clock: times.Clock) -> None:
+def _nothing(*what: object) -> None:
+    """What the job does, and whatever else it takes for one."""
+
+
+class _Nowhere:
+    """The host and the heart of a worker that does not exist."""
+
+    title = sleep = let_go = take_next = beat_if_due = staticmethod(_nothing)
+
+    def due_in_s(self) -> float:
+        return 0.0
+
+
+def rehearse(context: WorkerContext) -> None:
     """Go through the steps of a child that performs a job, with a job that does nothing and a
-    worker that nobody sees. Takes less than 1 ms."""
+    worker that does not exist. Takes less than 1 ms."""
     registry = Registry()
     registry.add(Definition("Job", None, _nothing, None), __name__)
-    runner = Runner(
-        WorkerId("", 0, "", where=""), registry, WorkerOptions(), wishes, _NOWHERE, clock
+    nobody = replace(
+        context,
+        worker_id=WorkerId("", 0, "", where=""),
+        registry=registry,
+        options=WorkerOptions(),
+        log=_nothing,
     )
+    runner = Runner(nobody, _Nowhere(), _Nowhere(), context.clock)
     # What is said goes into a pipe that holds all of it, and that nobody reads.
     ends = os.pipe()
     for _ in range(_TIMES):
@@ -38,20 +56,3 @@ def rehearse(wishes: SignalState, clock: times.Clock) -> None:
         pipe.report(runner.perform(read(_RECORD), 0.0, _nothing))
     for end in ends:
         os.close(end)
-
-
-def _nothing(*what: object) -> None:
-    """What the job does, and whatever else it takes for one."""
-
-
-_NOWHERE = RunnerContext(
-    title=_nothing,
-    log=_nothing,
-    sleep=_nothing,
-    beat_if_due=_nothing,
-    due_in_s=lambda: 0.0,
-    let_go=_nothing,
-    take_next=_nothing,
-    log_end=_nothing,
-    retries=_nothing,
-)

@@ -14,24 +14,22 @@ from queuecore.values import replace
 from resque.errors import Refused, ResqueError, StoreError
 from resque.jobs import Registry
 from resque.keys import Keys
+from resque.store.claims import WorkerId
 from resque.store.queue_list import QueueList
 from resque.store.workers import Record
-from resque.worker import job_log
-from resque.worker.admission import Admission
+from resque.worker.context import WorkerContext
 from resque.worker.heartbeat import Beater, Heartbeat
-from resque.worker.job_fetcher import JobFetcher
+from resque.worker.job_fetcher import JobFetcher, ServedQueues
 from resque.worker.job_log import hear_jobs, hear_jobs_later
 from resque.worker.locks import Locks
-from resque.worker.log import say, told
-from resque.worker.membership import Membership
+from resque.worker.log import told
+from resque.worker.membership import Membership, here
 from resque.worker.options import WorkerOptions
-from resque.worker.place import WorkerId, here
 from resque.worker.reserve import Closing, Taken
-from resque.worker.retries import Retries
-from resque.worker.runner import Ended, Runner, RunnerContext
+from resque.worker.runner import Ended, Runner
 from resque.worker.signals import SignalState
-from resque.worker.strangers import Strangers
 from resque.worker.title import set_title
+from resque.worker.unknown_classes import UnknownClasses
 from resque.worker.upkeep import Upkeep, adopted
 from resque.worker.waiting import IdleInterval, Waiter, wait
 from resque.worker.warm_up import rehearse
@@ -44,9 +42,9 @@ _LOOK_AGAIN_S = 1.0
 class Worker:
     """One worker. `run` returns when it was told to leave.
 
-    `clock`, `mono_now` and `where` (see `place`) are arguments so that tests can set them; `log`
-    gets one line for each thing worth telling. `pool_pid` is the process whose end makes this
-    worker leave after its job, None where there is none.
+    `clock`, `mono_now` and `where` (see `membership.here`) are arguments so that tests can set
+    them; `log` gets one line for each thing worth telling. `pool_pid` is the process whose end
+    makes this worker leave after its job, None where there is none.
     """
 
     def __init__(
@@ -64,10 +62,8 @@ class Worker:
         pool_pid: int | None = None,
         where: Callable[[], str] = here,
     ) -> None:
-        self._place = WorkerId(socket.gethostname(), os.getpid(), str(queue_list), where=where())
         options = options or WorkerOptions()
         self._address = address
-        self._keys = keys
         self._queues = queue_list
         self._registry = registry
         self._options = options
@@ -76,54 +72,41 @@ class Worker:
         self._clock = clock
         self._store = self._connection()
         self._waiter = Waiter(keys, self._connection)
-        heart = Heartbeat(
-            keys,
-            self._place,
-            options.heartbeat_interval_s,
-            mono_now,
-            lasts_s=options.prune_after_s,
+        self._worker_id = WorkerId(
+            socket.gethostname(), os.getpid(), str(queue_list), where=where()
         )
-        self._membership = Membership(
-            self._store, keys, self._place, heart, options, log, clock, mono_now
+        self._signals = SignalState(
+            graceful_term=options.graceful_term, term_child=options.term_child
         )
+        context = self._context = WorkerContext(
+            *(self._store, keys, self._worker_id, queue_list, registry, options, self._signals),
+            *(log, clock, mono_now),
+        )
+        every_s = options.heartbeat_interval_s
+        heart = Heartbeat(keys, self._worker_id, every_s, mono_now, lasts_s=options.prune_after_s)
+        self._membership = Membership(context, heart)
         # Children of several jobs use the worker's connection while they live.
         shares = options.jobs_per_fork > 1 or not options.fork
         self._beats = self._connection() if shares else self._store
         renewal = self._membership.renewal
         self._beater = Beater(heart, self._beats, log, renewal, in_thread=not options.fork)
-        self._wishes = SignalState(
-            graceful_term=options.graceful_term, term_child=options.term_child
-        )
         self._upkeep = self._make_upkeep(pool_pid)
-        self._runner = self._make_runner(heart.clock(clock))
-        self._strangers = Strangers(registry, log, mono_now)
+        # When a job is tried again: a scheduler goes by the server's clock, too.
+        self._runner = Runner(context, self, self._upkeep, heart.clock(clock))
+        self._unknown = UnknownClasses(registry, log, mono_now)
         self._locks = Locks(self._store, keys, log, mono_now)
-        every_s = options.heartbeat_interval_s
-        self._supply = JobFetcher(
-            self._store,
-            keys,
-            self._place,
-            queue_list,
-            Admission(self._store, keys, every_s, log, clock, mono_now),
-            options,
-            self._wishes,
-            log,
-            clock,
-            mono_now,
-            self._wait_out,
-            self._strangers,
-            self._locks,
-        )
+        served = ServedQueues(self._store, keys, every_s, log, clock, mono_now)
+        self._fetcher = JobFetcher(context, served, self._unknown, self._locks, self._wait_out)
         self._was_busy = False
         #: Whether a child may have left a job in this worker's hands, to be run.
         self._may_hold = False
-        self._pace = IdleInterval(options)
+        self._idle_interval = IdleInterval(options)
         self._tidy = self._upkeep.tidy if isinstance(self._upkeep, Upkeep) else self._runner.tidy
 
     @property
     def id(self) -> str:
         """The id that it goes by; another when it finds its own borne."""
-        return self._place.id
+        return self._worker_id.id
 
     def _connection(self) -> LeanStore:
         name = f"resque-worker-{os.getpid()}"
@@ -135,27 +118,11 @@ class Worker:
             return self._beater
         return Upkeep(
             self._beater,
-            self._wishes,
+            self._signals,
             lambda: self._runner.tidy(),
             pool_pid=pool_pid,
             adopted=collector,
         )
-
-    def _make_runner(self, server_clock: times.Clock) -> Runner:
-        # When a job is tried again: a scheduler goes by that clock, too.
-        retries = Retries(self._keys, self._registry, self._store, server_clock, self._log)
-        around = RunnerContext(
-            title=self._title,
-            log=self._log,
-            sleep=self._sleep,
-            beat_if_due=self._upkeep.beat_if_due,
-            due_in_s=self._upkeep.due_in_s,
-            let_go=self._let_go,
-            take_next=self._take_next,
-            log_end=self._log_end,
-            retries=retries.wanted,
-        )
-        return Runner(self._place, self._registry, self._options, self._wishes, around, self._clock)
 
     # ---- the life of a worker
 
@@ -167,12 +134,12 @@ class Worker:
         worker raises; later outages are waited out.
         """
         if self._options.fork:
-            rehearse(self._wishes, self._clock)
+            rehearse(self._context)
         hear_jobs_later(self._log)
-        with self._wishes:
-            self._title("Starting", plain=True)
+        with self._signals:
+            self.title("Starting", plain=True)
             # Before anything is written.
-            self._supply.open()
+            self._fetcher.open()
             self._beater.start()
             closing: Closing | None = None
             try:
@@ -195,17 +162,17 @@ class Worker:
     def _loop(self) -> Closing | None:
         closing: Closing | None = None
         while True:
-            is_owed = self._may_hold and not self._wishes.end_job
+            is_owed = self._may_hold and not self._signals.end_job
             self._may_hold = False
             # In this order: a TERM that comes after it ends the job about to be taken, too.
-            self._wishes.end_job = False
-            if is_owed and (self._wishes.leave or self._wishes.is_paused):
+            self._signals.end_job = False
+            if is_owed and (self._signals.leave or self._signals.is_paused):
                 closing = self._work_on_held()
                 continue
-            if self._wishes.leave:
+            if self._signals.leave:
                 break
             self._upkeep.beat_if_due()
-            if self._wishes.is_paused:
+            if self._signals.is_paused:
                 self._close(closing)
                 closing = None
                 self._stay_paused()
@@ -225,32 +192,32 @@ class Worker:
             if self._was_busy:
                 self._was_busy = False
                 self._tell("queue_empty")
-            if self._pace.is_over:
+            if self._idle_interval.is_over:
                 break
             self._idle(taken)
         return closing
 
     def _take(self, closing: Closing | None) -> Taken | None:
         """Close the last job and take the next; None when told to leave during an outage."""
-        taken = self._supply.take(closing)
+        taken = self._fetcher.take(closing)
         while taken is not None and taken.state == "lost":
             if not self._register_anew():
                 return None
-            taken = self._supply.take(closing)
+            taken = self._fetcher.take(closing)
         return taken
 
     def _close(self, closing: Closing | None) -> None:
-        while not self._supply.close(closing) and self._register_anew():
+        while not self._fetcher.close(closing) and self._register_anew():
             pass
 
     def _register_anew(self) -> bool:
         """Others took this worker for dead, or bear its id. Returns whether it is registered."""
         before = self.id
-        is_another = self._supply.patiently(self._membership.register)
+        is_another = self._fetcher.patiently(self._membership.register)
         if is_another:
             # A child that is ready knows its worker by the old name; counts begin anew.
             self._runner.stop()
-            self._supply.recount(0)
+            self._fetcher.recount(0)
             self._log(f"the id {before} is another worker's by now; this one is {self.id}")
         elif is_another is not None:
             self._log(f"worker {self.id} was taken off the register; it is on it again")
@@ -258,16 +225,16 @@ class Worker:
 
     def _stay_paused(self) -> None:
         self._tell("before_pause", self)
-        self._title("Paused")
-        while self._wishes.is_paused and not self._wishes.leave:
+        self.title("Paused")
+        while self._signals.is_paused and not self._signals.leave:
             self._upkeep.beat_if_due()
-            self._sleep(self._pace.longest_s or _LOOK_AGAIN_S)
+            self.sleep(self._idle_interval.longest_s or _LOOK_AGAIN_S)
         self._tell("after_pause", self)
 
     def _end(self, closing: Closing | None) -> None:
         try:
             self._close(closing)
-            if self._wishes.leave:
+            if self._signals.leave:
                 self._tell("shutdown")
         finally:
             self._sign_off()
@@ -301,11 +268,11 @@ class Worker:
 
     # ---- working
 
-    def _take_next(self, closing: Closing) -> Taken | None:
+    def take_next(self, closing: Closing) -> Taken | None:
         """In a child: take the next job. One from a queue whose jobs may be unknown is left in the
         worker's hands: only the parent can remember what comes of it."""
-        taken = self._supply.take(closing)
-        if taken and taken.record and taken.record.queue not in self._strangers.known:
+        taken = self._fetcher.take(closing)
+        if taken and taken.record and taken.record.queue not in self._unknown.known:
             return replace(taken, record=None)
         if taken and taken.record and taken.record.problem is None:
             self._locks.taken(taken.record, at_once=True)
@@ -314,62 +281,52 @@ class Worker:
     def _work_on_held(self) -> Closing | None:
         """Have the job run that a child left in this worker's hands, if there is one; also before
         a pause, or leaving."""
-        taken = self._supply.held()
+        taken = self._fetcher.held()
         self._runner.see_off()
         return self._work_on(taken.record) if taken and taken.record else None
 
     def _work_on(self, record: Record) -> Closing | None:
         """Have a taken job run. Returns what is left to close."""
         self._was_busy = True
-        self._pace.begin_anew()
-        if self._supply.set_aside_if_unreadable(record):
+        self._idle_interval.begin_anew()
+        if self._fetcher.set_aside_if_unreadable(record):
             return None
-        if record.queue not in self._strangers.known:
-            self._strangers.meet(record.queue or "", record.class_name or "")
+        if record.queue not in self._unknown.known:
+            self._unknown.meet(record.queue or "", record.class_name or "")
         self._locks.taken(record)
         began_s = time.monotonic()
         ended = self._runner.run(record)
         if ended.died is not None:
             return self._answer_for(ended, record, began_s)
-        self._supply.recount(ended.processed)
+        self._fetcher.recount(ended.processed)
         # A child of several jobs logs each of them itself.
         if ended.closing is not None and self._options.jobs_per_fork == 1:
-            self._log_end(record, ended.closing, began_s)
+            self._runner.log_end(record, ended.closing, began_s)
         self._may_hold = ended.closing is None
         return ended.closing
-
-    def _log_end(self, record: Record, closing: Closing, began_s: float) -> None:
-        took_s = time.monotonic() - began_s
-        if closing.failure is not None:
-            self._log(job_log.failed(record, closing.failure, took_s))
-            return
-        # !r: names from Redis may hold escapes, and a log is read on a terminal.
-        text = f"done {record.class_name!r} of {record.queue!r} in {took_s:.3f} s"
-        # Where a text is all that is printed, it has no parts: they cost each fork some 10 pages.
-        self._log(text if self._log is say else job_log.done(record, text, took_s))
 
     def _answer_for(self, ended: Ended, record: Record, began_s: float) -> Closing | None:
         """A child died under a job: put the job back, if that is wanted, or let it fail."""
         assert ended.died is not None  # noqa: S101
         held = self._in_hand(record)
         at_most = self._options.requeue_lost if ended.is_lost else 0
-        if held is None or (at_most and self._supply.put_back(held, at_most)):
+        if held is None or (at_most and self._fetcher.put_back(held, at_most)):
             return None
         closing = self._runner.died(ended.died, held)
-        self._log_end(held, closing, began_s)
+        self._runner.log_end(held, closing, began_s)
         return closing
 
     def _in_hand(self, record: Record) -> Record | None:
         """What this worker holds after a child died that was given `record`. Where its claim has
         ended, it has to register first: what it holds would be taken for a new job then."""
-        taken = self._supply.in_hand(record)
+        taken = self._fetcher.in_hand(record)
         while taken is not None and taken.state == "lost" and self._register_anew():
-            taken = self._supply.in_hand(record)
+            taken = self._fetcher.in_hand(record)
         return None if taken is None else taken.record
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """In the child: nothing of the parent's may be disturbed."""
-        self._wishes.let_go(will_wait=self._options.jobs_per_fork > 1)
+        self._signals.let_go(will_wait=self._options.jobs_per_fork > 1)
         self._waiter.forget()
         if self._options.jobs_per_fork == 1:
             self._store.forget()
@@ -380,20 +337,20 @@ class Worker:
     # ---- waiting
 
     def _idle(self, taken: Taken) -> None:
-        self._title("Paused" if taken.state == "paused" else f"Waiting for {self._queues}")
+        self.title("Paused" if taken.state == "paused" else f"Waiting for {self._queues}")
         if self._membership.is_prune_due:
-            self._supply.patiently(self._prune)
+            self._fetcher.patiently(self._prune)
         self._runner.fork_ahead()
-        names = self._supply.looked_at
+        names = self._fetcher.looked_at
         is_covered = taken.state == "empty" and self._waiter.wait_for(
             name for name in names if name not in taken.paused
         )
-        patience_s = self._pace.longest_s
+        patience_s = self._idle_interval.longest_s
         if not is_covered or taken.paused or self._queues.is_dynamic:
-            patience_s = min(self._pace.rest_s(), _LOOK_AGAIN_S)
-        self._sleep(patience_s, self._waiter.filenos())
+            patience_s = min(self._idle_interval.rest_s(), _LOOK_AGAIN_S)
+        self.sleep(patience_s, self._waiter.filenos())
 
-    def _sleep(self, seconds: float, filenos: Sequence[int] = ()) -> None:
+    def sleep(self, seconds: float, filenos: Sequence[int] = ()) -> None:
         """Wait for a signal, a waiting connection or the next beat, at most `seconds`."""
         self._wait(min(seconds, self._upkeep.due_in_s()), filenos)
 
@@ -407,15 +364,16 @@ class Worker:
         self._wait(seconds)
 
     def _wait(self, seconds: float, filenos: Sequence[int] = ()) -> None:
-        if self._wishes.leave:
+        if self._signals.leave:
             # The signal may have ended an earlier wait, and does not end this one.
             seconds = 0.0
-        ready = wait(self._wishes, filenos, seconds, self._tidy)
+        ready = wait(self._signals, filenos, seconds, self._tidy)
         self._waiter.wake(ready)
 
-    def _title(self, text: str, *, plain: bool = False) -> None:
+    def title(self, text: str, *, plain: bool = False) -> None:
+        """Set the title of this process."""
         # A booting Ruby worker prunes what calls itself neither `resque: Starting` nor
         # `resque-<version>`.
         name = "resque" if plain else f"resque-{self._version}"
-        alone = self._strangers.title() if self._strangers.alone else ""
+        alone = self._unknown.title() if self._unknown.alone else ""
         set_title(f"{self._options.title_prefix}{name}: {text}{alone}")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import sys
 
+from resque.store.claims import WorkerId
 from resque.worker import worker
 from resque.worker.__main__ import main
-from resque.worker.place import WorkerId
 
 
 def twin(host: str, pid: int, queues: str, *, where: str) -> WorkerId:

@@ -37,6 +37,7 @@ from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
 from qtop.systems.resque.connection import forbidden
+from qtop.systems.resque.local import ResqueLauncher
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
 from qtop.systems.system import System, SystemRunner
@@ -189,9 +190,7 @@ class QtopApp(App[None]):
         self._second: Timer | None = None
         self.local = LocalWorkers(
             options.log_folder.with_name("local"),
-            address=str(options.address),
-            url=options.url,
-            namespace=options.namespace,
+            ResqueLauncher(str(options.address), options.url, self.keys),
             environ=os.environ,
             on_change=self._show,
         )

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Final, Literal
 
 from textual.widget import Widget
 
-from qtop.actions.plan import Plan
+from qtop.actions.request import DeleteDelayed, DeleteSchedules, Request, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts, scheduled_bars
 from qtop.screens.base import RowsScreen, bindings
-from qtop.screens.paging import Pager, Searcher, with_marks
+from qtop.screens.paging import Pager, Searcher
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.search import filter_language
 from qtop.search.fields import Subject
@@ -246,13 +246,11 @@ class ScheduledActions(RowsScreen):
 
     def action_run_now(self) -> None:
         """Run the chosen jobs now, or queue the jobs of the chosen schedules."""
-        plans = self.app.actions.delayed_plans
-        self._act(plans.run_now, plans.run_schedules)
+        self._act(RunNow, RunSchedules)
 
     def action_drop(self) -> None:
         """Delete the chosen jobs or schedules."""
-        plans = self.app.actions.delayed_plans
-        self._act(plans.delete, plans.delete_schedules)
+        self._act(DeleteDelayed, DeleteSchedules)
 
     def action_reschedule(self) -> None:
         """Ask until when to delay the chosen jobs instead."""
@@ -267,11 +265,11 @@ class ScheduledActions(RowsScreen):
 
     def action_run_matching(self) -> None:
         """Ask whether to run all jobs that match now."""
-        self._act_on_all(self.filter, self.app.actions.delayed_plans.run_now)
+        self._act_on_all(self.filter, RunNow)
 
     def action_drop_matching(self) -> None:
         """Ask whether to delete all jobs that match."""
-        self._act_on_all(self.filter, self.app.actions.delayed_plans.delete)
+        self._act_on_all(self.filter, DeleteDelayed)
 
     def _only_for_jobs(self) -> None:
         key = self.app.state.policy.sign("jobs_or_schedules")
@@ -281,11 +279,7 @@ class ScheduledActions(RowsScreen):
         rows: list[DueRow] = self.meant()
         return chosen([row.seen for row in rows]) if rows else None
 
-    def _act(
-        self,
-        on_jobs: Callable[..., Plan],
-        on_schedules: Callable[[list[ScheduleRow]], Plan],
-    ) -> None:
+    def _act(self, on_jobs: Callable[..., Request], on_schedules: Callable[..., Request]) -> None:
         table: Table[Any] = self.table
         if self.part == "classes":
             row: ClassRow | None = table.cursor_row
@@ -293,12 +287,12 @@ class ScheduledActions(RowsScreen):
                 self._act_on_class(row, on_jobs)
         elif self.part == "schedules":
             if rows := self.meant():
-                self.app.actions.begin(on_schedules(rows), table)
+                self.app.actions.request(on_schedules(tuple(rows)), table)
         elif jobs := self._jobs():
             self.searcher.expect_change()
-            self.app.actions.begin(with_marks(on_jobs(jobs), table), table)
+            self.app.actions.request(on_jobs(jobs), table)
 
-    def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Plan]) -> None:
+    def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Request]) -> None:
         try:
             wanted = filter_language.parse(class_filter(row, self.filter.text))
         except BadFilter as error:
@@ -306,15 +300,15 @@ class ScheduledActions(RowsScreen):
         else:
             self._act_on_all(wanted, on_jobs)
 
-    def _act_on_all(self, wanted: Filter, on_jobs: Callable[..., Plan]) -> None:
+    def _act_on_all(self, wanted: Filter, on_jobs: Callable[..., Request]) -> None:
         if self.part == "schedules":
             self._only_for_jobs()
             return
         self.searcher.expect_change()
-        self.app.actions.begin_after(
+        self.app.actions.request_after(
             "looking through all delayed jobs",
             choose(self.app.keys, wanted, self.now_s),
-            lambda choice: on_jobs(choice, asks=True),
+            lambda choice: on_jobs(choice, is_found=True),
         )
 
 

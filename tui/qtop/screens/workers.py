@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from qtop.actions.plan import Plan
+from qtop.actions.request import Prune, Signal, Wish
 from qtop.keymap.keymap import Where
 from qtop.model.fleet import Process
 from qtop.monitor import row_text
@@ -17,7 +17,7 @@ from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.details import worker_lines
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
-from qtop.systems.resque.workers import Case, gather
+from qtop.systems.resque.workers import gather
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.columns import Column, ToneOf, figure
@@ -327,10 +327,9 @@ class WorkersScreen(RowsScreen):
         if others:
             # Who was asked, not who was only asked about.
             again = {worker.id for worker in others} <= self._asked_to_finish
-            plan = self.app.actions.worker_plans.signal(
-                others, "stop now" if again else "finish", self._asked_to_finish.add
-            )
-            self.app.actions.begin(plan, self.table)
+            wish: Wish = "stop now" if again else "finish"
+            request = Signal(tuple(others), wish, self._asked_to_finish.add)
+            self.app.actions.request(request, self.table)
 
     def action_pause_worker(self) -> None:
         """Pause the chosen workers of this machine; resume them when they were paused from here."""
@@ -340,27 +339,27 @@ class WorkersScreen(RowsScreen):
             self.app.actions.local.pause_registered(mine)
         if rows:
             is_paused = names <= self._paused
-            plan = self.app.actions.worker_plans.signal(
-                rows,
-                "resume" if is_paused else "pause",
-                self._paused.discard if is_paused else self._paused.add,
-            )
-            self.app.actions.begin(plan, self.table)
+            wish: Wish = "resume" if is_paused else "pause"
+            tell = self._paused.discard if is_paused else self._paused.add
+            self.app.actions.request(Signal(tuple(rows), wish, tell), self.table)
 
     def action_unregister(self) -> None:
         """Ask whether to take the chosen workers off the register, with the evidence."""
         names = [row.id for row in self.meant()]
         if names:
-            self._ask_about(names, self.app.actions.worker_plans.unregister)
+            self._ask_about(names, forces=True)
 
     def action_prune(self) -> None:
         """Ask whether to take all dead workers off the register, with the evidence."""
-        self._ask_about([], self.app.actions.worker_plans.prune)
+        self._ask_about([], forces=False)
 
-    def _ask_about(self, names: list[str], plan: Callable[[list[Case]], Plan]) -> None:
-        known = self.app.state.strays
-        look = gather(self.app.keys, names, ignore_pids=False, strays=known)
-        self.app.actions.begin_after("looking for signs of life", look, plan)
+    def _ask_about(self, names: list[str], *, forces: bool) -> None:
+        strays = self.app.state.strays
+        unlisted = [] if strays is None else [each.name for each in strays.of("record")]
+        look = gather(self.app.keys, names, ignore_pids=False, unlisted=unlisted)
+        self.app.actions.request_after(
+            "looking for signs of life", look, lambda cases: Prune(tuple(cases), forces)
+        )
 
     def _by_starter(self) -> tuple[list[WorkerRow], list[Process]]:
         """The chosen workers: those started from this console, and the others."""

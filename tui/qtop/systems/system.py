@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.request import Request
 from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.search.selection import JobSource
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
-from queuecore.exchange import Operation
+from queuecore.exchange import Operation, Steps
 
 T = TypeVar("T")
 
@@ -73,6 +75,14 @@ class System(Protocol):
     def source_of(self, entry: AuditEntry) -> JobSource | None:
         """The list from which an action on record took jobs; None where that is none of waiting or
         failed jobs."""
+
+    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
+        """Say what a request would do, in the operator's name, or why it cannot be done. Reads
+        only. Raises StoreError."""
+
+    def carry_out(self, plan: Plan) -> Steps[Outcome]:
+        """Do what a plan says, and return the numbers. Raises StoreError for a single step that
+        failed; the outcome tells what was stopped between steps."""
 
     def guarded(self, work: Work[T], /) -> Work[T]:
         """The same work, which ends with an error before it changes what is not this system's."""

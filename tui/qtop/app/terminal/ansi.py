@@ -104,7 +104,7 @@ def _differences(old: Style, new: Style) -> list[str]:
     return codes
 
 
-Cell = tuple[str, Style]
+ScreenCell = tuple[str, Style]
 
 _SGR: Final = r"\x1b\[[0-9;]*m"
 _TEXT: Final = r"[^\x00-\x1f\x7f-\x9f]+"
@@ -132,7 +132,7 @@ class FrameLine(NamedTuple):
     x: int
     y: int
     runs: list[StyledRun]
-    cells: list[Cell] | None
+    cells: list[ScreenCell] | None
     ends: bool
     pen: Style | None
 
@@ -165,10 +165,10 @@ def lines_of(data: str, pen: Style | None) -> list[FrameLine] | None:
     return found if found and end == len(data) else None
 
 
-def _cells(runs: list[StyledRun]) -> list[Cell] | None:
+def _cells(runs: list[StyledRun]) -> list[ScreenCell] | None:
     if CERTAIN.fullmatch("".join([run.text for run in runs])) is None:
         return None
-    cells: list[Cell] = []
+    cells: list[ScreenCell] = []
     for style, text in runs:
         if style is None:
             return None

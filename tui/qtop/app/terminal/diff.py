@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from qtop.app.terminal.ansi import PLAIN, Cell, FrameLine, Style, change, lines_of
+from qtop.app.terminal.ansi import PLAIN, FrameLine, ScreenCell, Style, change, lines_of
 
 # The cells of the terminal, as far as they are known, and how to change them.
 
@@ -43,7 +43,7 @@ class ScreenBuffer:
         self.height = height
         self.pen = pen
         self._at: tuple[int, int] | None = None
-        self._rows: list[list[Cell | None]] = [[None] * width for _ in range(height)]
+        self._rows: list[list[ScreenCell | None]] = [[None] * width for _ in range(height)]
 
     def can_show(self, lines: Sequence[FrameLine]) -> bool:
         """Whether all lines are on the screen in known styles, and the cursor ends at a known
@@ -63,7 +63,7 @@ class ScreenBuffer:
             self._rows = [[None] * self.width for _ in range(self.height)]
         # The place of the cursor is not relied on: other programs may have moved it.
         writer = AnsiWriter(self.width, None, self.pen)
-        wanted: dict[int, list[Cell | None]] = {}
+        wanted: dict[int, list[ScreenCell | None]] = {}
         for line in lines:
             if line.cells is None:
                 writer = self._paint(wanted, writer, is_whole)
@@ -98,7 +98,7 @@ class ScreenBuffer:
         return len(whole) == self.height
 
     def _paint(
-        self, wanted: dict[int, list[Cell | None]], writer: AnsiWriter, is_whole: bool
+        self, wanted: dict[int, list[ScreenCell | None]], writer: AnsiWriter, is_whole: bool
     ) -> AnsiWriter:
         """Draw the cells that differ, and keep the new ones. Returns the writer that did."""
         strokes: list[Stroke] = []
@@ -138,7 +138,9 @@ def _drawing(writer: AnsiWriter, strokes: Iterable[Stroke]) -> AnsiWriter:
     return new
 
 
-def _strokes(y: int, shown: list[Cell | None], wanted: list[Cell | None]) -> Iterator[Stroke]:
+def _strokes(
+    y: int, shown: list[ScreenCell | None], wanted: list[ScreenCell | None]
+) -> Iterator[Stroke]:
     """The parts of a row that differ, with unchanged cells between them where that is shorter."""
     if shown == wanted:
         return
@@ -158,11 +160,11 @@ def _strokes(y: int, shown: list[Cell | None], wanted: list[Cell | None]) -> Ite
         yield _stroke(begin, y, wanted[begin:end], style)
 
 
-def _is_all(cells: Sequence[Cell | None], style: Style) -> bool:
+def _is_all(cells: Sequence[ScreenCell | None], style: Style) -> bool:
     return all(cell is not None and cell[1] == style for cell in cells)
 
 
-def _stroke(x: int, y: int, cells: Sequence[Cell | None], style: Style) -> Stroke:
+def _stroke(x: int, y: int, cells: Sequence[ScreenCell | None], style: Style) -> Stroke:
     return Stroke(x, y, "".join(cell[0] for cell in cells if cell is not None), style)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar, Final, TypeVar
 
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.request import Request
 from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.search.selection import JobSource
@@ -94,6 +96,17 @@ class ResqueSystem:
         if not entry.source.startswith(waiting):
             return None
         return JobSource("queue", name_text(entry.source.removeprefix(waiting)))
+
+    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
+        """Costs as `ResqueActions.prepare`."""
+        # Imported here: the first frame must not wait for it.
+        from qtop.systems.resque.actions import ResqueActions
+
+        return ResqueActions(self.keys, operator).prepare(request)
+
+    def carry_out(self, plan: Plan) -> Steps[Outcome]:
+        """Costs as the plan."""
+        return plan.run()
 
     def guarded(self, work: Work[T]) -> Work[T]:
         """Keeps away from what is Sidekiq's: costs as `Guard.watching`."""

@@ -21,7 +21,7 @@ _MOST_NAMED = 5
 _MARK = " [leaves alone: "
 
 
-class Strangers:
+class UnknownClasses:
     """What one worker has met on its queues.
 
     Attributes:
