@@ -276,7 +276,7 @@ async def test_enter_on_a_verdict_leads_to_its_row(text: str, mode: str, row: st
         screen = app.screen
         assert isinstance(screen, RowsScreen)
         found = under_cursor(screen.table)
-        assert row == (found.name if mode == "queues" else found.identity.text)
+        assert row == (found.name if mode == "queues" else found.id)
 
 
 async def test_enter_on_a_verdict_about_many_sets_the_filter() -> None:
@@ -344,7 +344,7 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
         await pilot.press("1", "tab", "tab", "enter")
         await pilot.pause()
         assert app.current_mode == "workers"
-        assert under_cursor(app.screen.query_one(Table)).record is not None
+        assert under_cursor(app.screen.query_one(Table)).job is not None
         await pilot.press("1", "tab", "tab", "tab", "enter")
         await pilot.pause()
         assert app.current_mode == "failed"
