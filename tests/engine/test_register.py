@@ -151,7 +151,7 @@ def test_a_script_that_fails_once_is_tried_again(eye: Eye, direct: Direct) -> No
     assert names(eye.look()) == ["h:1:a"]
 
 
-def test_keys_of_wrong_types_are_told_of_after_some_looks(eye: Eye, direct: Direct) -> None:
+def test_keys_of_wrong_types_are_reported_after_some_looks(eye: Eye, direct: Direct) -> None:
     hire(direct, "h:1:a", "h:2:a")
     settle(eye)
     direct("SET", "resque:workers:heartbeat", "x")
@@ -162,7 +162,7 @@ def test_keys_of_wrong_types_are_told_of_after_some_looks(eye: Eye, direct: Dire
     assert "workers" in eye.look().problems
 
 
-def test_a_look_that_broke_off_hides_nobody(eye: Eye, direct: Direct) -> None:
+def test_a_poll_that_broke_off_hides_no_worker(eye: Eye, direct: Direct) -> None:
     hire(direct, "h:1:a")
     settle(eye)
     hire(direct, "h:2:a")

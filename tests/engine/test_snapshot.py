@@ -112,7 +112,9 @@ def test_a_pause_of_everything(
     assert look(store)[0].is_paused is is_paused
 
 
-def test_keys_of_wrong_types_are_told_of_and_the_others_shown(store: Store, direct: Direct) -> None:
+def test_keys_of_wrong_types_are_reported_and_the_others_shown(
+    store: Store, direct: Direct
+) -> None:
     direct("SADD", "resque:queues", "good", "bad")
     direct("RPUSH", "resque:queue:good", "x")
     direct("SET", "resque:queue:bad", "x")
@@ -139,7 +141,7 @@ def test_keys_of_wrong_types_are_told_of_and_the_others_shown(store: Store, dire
     }
 
 
-def test_a_set_of_queues_of_the_wrong_type_is_told_of(store: Store, direct: Direct) -> None:
+def test_a_set_of_queues_of_the_wrong_type_is_reported(store: Store, direct: Direct) -> None:
     direct("SET", "resque:queues", "x")
     seen, _ = look(store)
     assert seen.queues is None
@@ -186,7 +188,7 @@ def test_pushes_are_counted_between_two_looks(store: Store, direct: Direct) -> N
     assert (by_name["q"].size, by_name["q"].pushed) == (0, None)
 
 
-def test_large_items_are_told_apart_and_never_carried(store: Store, direct: Direct) -> None:
+def test_large_items_are_distinguished_and_never_carried(store: Store, direct: Direct) -> None:
     direct("SADD", "resque:queues", "q")
     direct("RPUSH", "resque:queue:q", b"a" * 50_000_000, b"b" * 5_000)
     before, by_name = look(store)

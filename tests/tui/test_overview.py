@@ -153,7 +153,7 @@ async def test_it_is_the_first_screen_and_digit_1_leads_back_to_it() -> None:
         assert app.current_mode == "overview"
 
 
-async def test_how_many_troubles_there_are_stands_on_every_screen() -> None:
+async def test_every_screen_shows_the_number_of_incidents() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
@@ -162,7 +162,7 @@ async def test_how_many_troubles_there_are_stands_on_every_screen() -> None:
         assert " 1 Overview 7 " in screen_text(app)
 
 
-async def test_what_may_not_be_asked_is_told_as_unknown() -> None:
+async def test_what_may_not_be_asked_is_reported_as_unknown() -> None:
     source = FakeSource(well())
     source.surveyed = health.failed("this user lacks a right")
     app = console(source)

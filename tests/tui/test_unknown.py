@@ -202,7 +202,7 @@ def test_nothing_is_wrong_with_what_is_known() -> None:
 
 
 @pytest.mark.parametrize("part", ignorant())
-def test_what_is_unknown_is_told_once_and_neither_well_nor_another_trouble(part: str) -> None:
+def test_what_is_unknown_is_reported_once_and_neither_well_nor_another_trouble(part: str) -> None:
     incident, *others = told(part)
     assert (incident.check, incident.severity) == ("keys", "bad")
     assert WHY in incident.text
