@@ -15,7 +15,7 @@ from qtop.systems.resque.scheduled_search import (
     ScheduleRow,
 )
 from qtop.widgets.bars import Span
-from resque.store.delayed_outlook import Outlook, Share
+from resque.store.delayed_windows import Outlook, Share
 from resque.store.schedules import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -86,7 +86,7 @@ class SchedulerOptions:
 
 
 class Scheduler:
-    """One scheduler. `run` returns when it was told to leave.
+    """One scheduler. `run` returns when a signal has asked it to leave.
 
     `zone` is that of cron expressions that name none, and of the times it writes. `clock` is the
     server's by default; it is an argument so that tests can set it. `log` gets one line for each
@@ -139,7 +139,7 @@ class Scheduler:
     # ---- the life of a scheduler
 
     def run(self) -> None:
-        """Work until told to leave, then let go of the lock. Signals: see `signals`.
+        """Work until a signal asks to leave, then let go of the lock. Signals: see `signals`.
 
         Raises StoreError only when Redis cannot be reached or refuses at the start, and
         BelongsToSidekiq when the namespace is Sidekiq's then. Later outages are waited out.

@@ -2,7 +2,7 @@
 
 | signal          | asks                                        |
 |-----------------|---------------------------------------------|
-| TERM, INT, QUIT | leave, after the batch in hand              |
+| TERM, INT, QUIT | leave, after the present batch              |
 | HUP             | the same, where `nohup` does not hold it back |
 | USR1            | print what is planned                       |
 | USR2            | read the schedules again                    |

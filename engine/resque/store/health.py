@@ -44,7 +44,7 @@ class HealthReport:
         strays: Jobs that no index leads to; these are searched for apart from the rest.
         waiting: Which classes wait, of the queues that were asked for; see `waiting_classes.take`.
         ownership: Whose the keys of the namespace are; None when it was not looked at.
-        skew_s: How far the server's clock is ahead of this machine's, as whoever asked measured it.
+        skew_s: How far the server's clock is ahead of this machine's, as the caller measured it.
     """
 
     taken: datetime | None = None
@@ -74,7 +74,7 @@ class HealthReport:
 
 
 def failed(why: str) -> HealthReport:
-    """The survey of a server that told nothing."""
+    """The report about a server that answered nothing."""
     parts: tuple[HealthPart, ...] = get_args(HealthPart)
     return HealthReport(problems=dict.fromkeys(parts, why))
 

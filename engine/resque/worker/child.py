@@ -48,7 +48,7 @@ class Child:
     def __init__(self, pid: int, report_fd: int) -> None:
         self.pid = pid
         self.report_fd = report_fd
-        #: How many steps it has told of. An even number: it has a job in hand.
+        #: How many steps it has reported. An even number: it has a job.
         self.steps = 0
         self._said = bytearray()
         self._status: int | None = None
@@ -175,12 +175,12 @@ class Pipe:
         self._tells = tells_of_steps
 
     def step(self) -> None:
-        """See that the parent is there, and tell it of a step if it is to be told. Raises
+        """See that the parent is there, and report a step to it where that is wanted. Raises
         ProcessLookupError."""
         if os.getppid() != self._parent_pid:
             raise ProcessLookupError("the parent is gone")
         if not self.is_open():
-            # The job that is to blame is still in hand.
+            # The job that is to blame is not over yet.
             os._exit(_MUTE)
         if self._tells:
             self.say(_STEP)

@@ -86,7 +86,7 @@ class _Place:
 
 class Pool:
     """Runs `count` processes of `work`, each returning an exit status. A worker that returns 0
-    has left as it was told and is not replaced; any other end is repaired. When this process ends
+    has left on demand and is not replaced; any other end is repaired. When this process ends
     without a word, each worker finishes its job and leaves."""
 
     def __init__(
@@ -109,8 +109,8 @@ class Pool:
         self._adopted = adopted(lambda: [place.pid for place in self._places])
 
     def run(self) -> int:
-        """Keep the workers going until told to leave. Each of them hears of every signal that a
-        worker obeys. Returns the exit status: 0, or 1 when workers had to be killed."""
+        """Keep the workers going until a signal asks to leave. Each of them hears of every signal
+        that a worker obeys. Returns the exit status: 0, or 1 when workers had to be killed."""
         set_title(self._title)
         passed_on: list[int] = []
         wishes = SignalState(on_signal=passed_on.append, graceful_term=self._graceful_term)

@@ -96,7 +96,7 @@ class Waiter:
                 self._is_possible = False
                 connection.close()
             except StoreError:
-                # It opens anew when it is used: perhaps on another node, as it was told.
+                # It opens anew when it is used: perhaps on another node, as the server said.
                 connection.close()
                 self._spare.append(connection)
 

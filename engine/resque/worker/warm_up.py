@@ -49,7 +49,7 @@ def rehearse(context: WorkerContext) -> None:
         log=_nothing,
     )
     runner = Runner(nobody, _Nowhere(), _Nowhere(), context.clock)
-    # What is said goes into a pipe that holds all of it, and that nobody reads.
+    # What is said goes into a pipe that holds all of it, and that is never read.
     ends = os.pipe()
     for _ in range(_TIMES):
         pipe = child.Pipe(ends[1], 0, tells_of_steps=False)

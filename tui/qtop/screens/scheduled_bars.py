@@ -20,8 +20,7 @@ from qtop.systems.resque.scheduled_search import (
 from qtop.text.format import number
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
-from resque.store.delayed_outlook import Outlook, Share
-from resque.store.delayed_windows import Page
+from resque.store.delayed_windows import Outlook, Page, Share
 
 PARTS: Final = {"jobs": "Delayed jobs", "classes": "by class", "schedules": "Schedules"}
 _BUCKETS: Final = ("overdue", "5 min", "1 h", "24 h", "later")

@@ -23,8 +23,7 @@ from resque.scheduler.definition import Schedule
 from resque.scheduler.delayed_actions import DelayedRef
 from resque.scheduler.listing import Listed
 from resque.store import delayed_windows, schedules
-from resque.store.delayed_outlook import Outlook, outlook
-from resque.store.delayed_windows import DelayedEntry, Page, Position
+from resque.store.delayed_windows import DelayedEntry, Outlook, Page, Position, outlook
 from resque.store.schedules import Looked, OfFile, PublishedSchedule, last_time
 
 # Rows of the scheduled screen: delayed jobs, their classes, recurring schedules.
