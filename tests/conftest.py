@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Every process of a run collects all tests. Once compiled, that takes a third of the time.
+sys.dont_write_bytecode = False
 
 # What helpers compare is told in full, too; they are imported after this.
 pytest.register_assert_rewrite("tests.support")

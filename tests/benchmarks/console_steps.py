@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from statistics import median
 
-from tests.support.sample_data import NOW, failure, queue, snapshot, worker
+from tests.support.sample_data import NOW, SYSTEM, failure, queue, snapshot, worker
 
+from qtop.model.fleet import Process, Snapshot
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
 from queuecore.cooperative import Slices
-from resque.store.snapshot import Snapshot, WorkerState
 
 QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12
 
@@ -35,7 +35,7 @@ def look(number: int) -> Snapshot:
     )
 
 
-def _worker(i: int, number: int) -> WorkerState:
+def _worker(i: int, number: int) -> Process:
     queues = f"queue-{i % QUEUES:04},queue-{i * 3 % QUEUES:04}"
     return worker(
         f"host-{i % 100:03}.example.com:{1_000 + i}:{queues}",
@@ -79,7 +79,7 @@ class Steps:
 def main() -> None:
     """Measure."""
     print(f"{QUEUES:,} queues, {WORKERS:,} workers, {FAILURES:,} failures")
-    history, judge = RowBuilder(local_host="here"), IncidentRules()
+    history, judge = RowBuilder(SYSTEM, local_host="here"), IncidentRules()
     slices, adding, judging = (
         Steps("longest slice"),
         Steps("RowBuilder.add"),

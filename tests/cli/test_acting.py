@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 import pytest
+from tests import words as texts
 from tests.support.commands import Push, Qtop, everything, resque_keys
 from tests.support.direct import Direct
 
@@ -35,7 +36,7 @@ def test_a_failure_goes_back_byte_for_byte_and_comes_back_with_undo(
     direct("LINSERT", "resque:failed", "AFTER", first, entry)
     before = resque_keys(direct)
     ran = qtop("requeue", *FAILED, "--filter", "class:Mail")
-    assert (ran.status, ran.out) == (0, "requeued 1, gone meanwhile 0, refused 0\n")
+    assert (ran.status, ran.out) == (0, f"{texts.outcome('requeued', 1)}\n")
     assert queue(direct) == [payload]
     assert failed(direct) == [first, last]
     assert direct("SISMEMBER", "resque:queues", "mail") == 1
@@ -54,7 +55,7 @@ def test_more_than_one_needs_yes(qtop: Qtop, direct: Direct, fail: Push) -> None
     before = everything(direct)
     ran = qtop("requeue", *FAILED)
     assert (ran.status, ran.out) == (1, "")
-    assert "say --yes" in ran.err
+    assert texts.SAY_YES in ran.err
     assert "Mail 2" in ran.err
     assert everything(direct) == before
     assert qtop("requeue", *FAILED, "--yes").out.startswith("requeued 2,")
@@ -104,7 +105,7 @@ def test_only_what_matches_is_touched_and_a_hostile_name_is_shown_harmless(
     assert failed(direct) == [kept]
     assert len(queue(direct, name)) == 1
     moved = qtop("move", "--from", f"queue:{name}", "--to", "mail")
-    assert moved.out == "moved 1, gone meanwhile 0, refused 0\n"
+    assert moved.out == f"{texts.outcome('moved', 1)}\n"
     assert "\x1b" not in moved.err
 
 
@@ -149,7 +150,7 @@ def test_waiting_jobs_are_deleted_and_come_back_in_their_order(
         push("Mail" if number % 3 else "Report", number)
     before = resque_keys(direct)
     ran = qtop("delete", "--from", "queue:mail", "--filter", "class:Mail", "--yes")
-    assert ran.out == "deleted 200, gone meanwhile 0, refused 0\n"
+    assert ran.out == f"{texts.outcome('deleted', 200)}\n"
     assert len(queue(direct)) == 100
     assert qtop("undo").out.startswith("took back 200 of delete queue:mail, filter class:Mail")
     assert resque_keys(direct) == before
@@ -211,8 +212,8 @@ def test_too_much_to_keep_is_said_beforehand_and_cannot_be_undone(
     for number in range(12):
         fail("Huge", number, error="x" * 6_000_000)
     ran = qtop("delete", *FAILED, "--yes")
-    assert ran.out == "deleted 12, gone meanwhile 0, refused 0\n"
-    assert "this cannot be undone" in ran.err
+    assert ran.out == f"{texts.outcome('deleted', 12)}\n"
+    assert texts.CANNOT_BE_UNDONE in ran.err
     assert "qtop undo" not in ran.err
     assert qtop("undo").status == 1
     assert [key for key in direct("KEYS", "*") if key.endswith(b":items")] == []
@@ -233,7 +234,7 @@ def test_what_stops_half_way_is_told_after_the_numbers_with_the_way_back(
     with pytest.raises(type(problem)):
         report("requeue", "requeued", outcome, as_json=False)
     said = capsys.readouterr()
-    assert said.out == "requeued 5, gone meanwhile 1, refused 0\n"
+    assert said.out == f"{texts.outcome('requeued', 5, gone=1)}\n"
     assert f"qtop undo {trail.id}" in said.err
     assert words in said.err
 
@@ -257,13 +258,15 @@ def test_of_several_jobs_those_that_kill_their_process_are_spared_unless_they_ar
     dry = qtop("requeue", "--from", "failed", "--dry-run", "--json")
     assert (dry.objects[0]["would"], dry.objects[0]["spared"]) == (2, 1)
     ran = qtop("requeue", "--from", "failed", "--yes")
-    assert ran.out == "requeued 2, gone meanwhile 0, refused 0\n"
+    assert ran.out == f"{texts.outcome('requeued', 2)}\n"
     assert "spared 1 that killed their process again and again" in ran.err
     assert direct("LRANGE", "resque:failed", 0, -1) == [deadly]
     assert qtop("requeue", "--from", "failed").status == 0, "a single one is meant"
     assert qtop("undo").status == 0
     fail("Mail", 2)
-    assert "requeued 2" in qtop("requeue", "--from", "failed", "--yes", "--poisoned").out
+    assert (
+        texts.done("requeued", 2) in qtop("requeue", "--from", "failed", "--yes", "--poisoned").out
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,7 +284,7 @@ def test_a_dry_run_says_that_there_will_be_no_way_back(
     ran = qtop(*words, "--dry-run", **limits)
     assert ran.status == 0
     assert why in ran.err
-    assert "this cannot be undone" in ran.err
+    assert texts.CANNOT_BE_UNDONE in ran.err
     assert qtop(*words, "--dry-run").err == ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests import words
 from tests.support.commands import Push, encoded
 from tests.support.direct import Direct
 from tests.support.sidekiq_databases import (
@@ -122,7 +123,7 @@ def refuses(run: Run, direct: Direct, args: Sequence[str]) -> None:
     ran = run(*args)
     assert ran.exit_code == 1, ran.output
     (sentence,) = [line for line in ran.stderr.splitlines() if "Sidekiq" in line]
-    assert "nothing was changed" in sentence
+    assert words.NOTHING_CHANGED in sentence
     assert database(direct) == before
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests import words as texts
 from tests.support.commands import Push, Qtop, Ran, everything
 from tests.support.direct import Direct
 from tests.support.fake_server import Peer, each
@@ -19,12 +20,12 @@ from tests.support.lua_scripts import FILES
 
 from qtop.commands import checks
 from qtop.commands.fleet_checks import find_out
+from qtop.model.health import ServerInfo
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
 from resque.errors import AuthRefused, Busy, MissingCommand, Refused
 from resque.keys import Keys
 from resque.store import server_info
-from resque.store.server_info import ServerInfo
 
 SetUser = Callable[..., str]
 #: Checks of the way to a server, not of what is in it.
@@ -172,7 +173,7 @@ def test_a_payload_that_killed_many_workers_is_poison_whoever_recorded_it(
     assert "Deployed" not in finding["text"]
     assert "among 111 failures" in finding["text"]
     ran = qtop("requeue", "--from", "failed", "--yes")
-    assert "requeued 74" in ran.out
+    assert texts.done("requeued", 74) in ran.out
     assert "spared 37" in ran.err
     direct("RPUSH", "resque:failed", *[b"{}"] * 500)
     finding = by_check(qtop("doctor", "--json"))["poison"]
@@ -386,30 +387,43 @@ def facts(**fields: str) -> ServerInfo:
         "maxmemory_policy": "noeviction",
         "aof_enabled": "1",
     }
-    return ServerInfo({**usual, **fields}, "", None)
+    return ServerInfo({**usual, **fields}, "")
+
+
+def server(**fields: str) -> server_info.ServerInfo:
+    return server_info.ServerInfo(facts(**fields).fields, "", None)
 
 
 @pytest.mark.parametrize(
     ("finding", "level"),
     [
-        (checks.version(facts()), "OK"),
-        (checks.version(facts(redis_version="6.0.16")), "WARN"),
-        (checks.version(facts(redis_version="3.2.1")), "ERROR"),
-        (checks.version(facts(redis_version="")), "UNKNOWN"),
+        (checks.version(server()), "OK"),
+        (
+            checks.version(server(redis_version="6.0.16")),
+            "WARN",
+        ),
+        (
+            checks.version(server(redis_version="3.2.1")),
+            "ERROR",
+        ),
+        (
+            checks.version(server(redis_version="")),
+            "UNKNOWN",
+        ),
         (server_checks.role(facts(role="slave")), "ERROR"),
         (server_checks.persistence(facts()), "OK"),
         (server_checks.persistence(facts(aof_enabled="0")), "WARN"),
         (server_checks.persistence(facts(rdb_last_bgsave_status="err")), "ERROR"),
-        (server_checks.persistence(ServerInfo({}, None, None)), "UNKNOWN"),
-        (server_checks.role(ServerInfo({}, None, None)), "UNKNOWN"),
-        (server_checks.connections(ServerInfo({}, None, None)), "UNKNOWN"),
+        (server_checks.persistence(ServerInfo({})), "UNKNOWN"),
+        (server_checks.role(ServerInfo({})), "UNKNOWN"),
+        (server_checks.connections(ServerInfo({})), "UNKNOWN"),
         (server_checks.connections(facts(connected_clients="1")), "UNKNOWN"),
         (server_checks.connections(facts(connected_clients="1", maxclients="9")), "OK"),
         (server_checks.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
         (checks.namespaces(["resque"], False, "resque"), "UNKNOWN"),
         (checks.unregistered([], False), "UNKNOWN"),
-        (checks.scripts(ServerInfo({}, None, Busy("later"))), "UNKNOWN"),
-        (checks.scripts(ServerInfo({}, None, Refused("no"))), "ERROR"),
+        (checks.scripts(server_info.ServerInfo({}, None, Busy("later"))), "UNKNOWN"),
+        (checks.scripts(server_info.ServerInfo({}, None, Refused("no"))), "ERROR"),
         (checks.latency([0.1, 0.2]), "OK"),
         (checks.latency([80.0, 90.0]), "WARN"),
         (server_checks.clock(0.2), "OK"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from tests import words
 from tests.support.commands import Push, Qtop, encoded
 from tests.support.direct import Direct
 
@@ -65,7 +66,7 @@ def test_several_are_edited_at_once_each_from_its_own_payload(
         "post",
         "--yes",
     )
-    assert ran.out == "edited 2, gone meanwhile 0, refused 0\n"
+    assert ran.out == f"{words.outcome('edited', 2)}\n"
     assert sorted(json.loads(raw)["args"] for raw in queue(direct, "post")) == [[1], [2]]
     assert queue(direct) == [kept]
 
@@ -80,7 +81,7 @@ def test_an_editor_opens_for_a_single_job(
     fail("Mail", 1)
     status, shown = on_terminal("edit", *FAILED, EDITOR="true")
     assert status == 1
-    assert "nothing was changed" in shown
+    assert words.NOTHING_CHANGED in shown
     status, shown = on_terminal("edit", *FAILED, EDITOR="sed -i s/]/")
     assert status == 1
     assert len(failed(direct)) == 1

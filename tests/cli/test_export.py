@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests import words
 from tests.support.commands import Qtop
 from tests.support.direct import Direct
 
@@ -120,7 +121,7 @@ def test_several_items_are_loaded_only_when_told_so(
     qtop("export", file, "--from", "failed", "--no-redact")
     ran = qtop("load", file)
     assert ran.status == 1
-    assert "say --yes" in ran.err
+    assert words.SAY_YES in ran.err
     assert len(failed(direct)) == 2
     assert qtop("load", file, "--yes", "--read-only").status == 1
     assert len(failed(direct)) == 2

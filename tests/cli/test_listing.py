@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from tests import words as texts
 from tests.support.commands import Push, Qtop, encoded, everything
 from tests.support.direct import Direct
 
@@ -152,7 +153,7 @@ def test_a_filter_that_lets_nothing_through_is_status_1(qtop: Qtop, fail: Push) 
     fail("Mail")
     ran = qtop("failed", "--filter", "class:Other")
     assert (ran.status, ran.out) == (1, "")
-    assert "nothing matches" in ran.err
+    assert texts.NOTHING_MATCHES in ran.err
 
 
 def test_a_list_of_failures_of_its_own_is_listed(qtop: Qtop, direct: Direct) -> None:
@@ -174,7 +175,7 @@ def test_delayed_jobs_are_listed_the_next_first(qtop: Qtop, direct: Direct) -> N
     assert (later["at"], later["queue"]) == ("2096-10-02T07:06:40Z", "mail")
     some = qtop("delayed", "--limit", "1")
     assert len(some.rows) == 1
-    assert "--limit 0 shows all" in some.err
+    assert texts.LIMIT_SHOWS_ALL in some.err
 
 
 def test_a_moment_that_cannot_be_read_is_listed_as_what_it_is(qtop: Qtop, direct: Direct) -> None:
@@ -267,7 +268,7 @@ def test_waiting_jobs_are_shown_in_the_order_of_the_queue(qtop: Qtop, push: Push
     pushed = [push("Mail", number) for number in range(12)]
     shown = qtop("show", "--from", "queue:mail", "--json")
     assert [row["args"] for row in shown.objects] == [[number] for number in range(10)]
-    assert "--limit 0 shows all" in shown.err
+    assert texts.LIMIT_SHOWS_ALL in shown.err
     assert shown.objects[3]["raw"].encode() == pushed[3]
     assert "Mail" in qtop("show", "--from", "queue:mail", "--limit", "1").out
 

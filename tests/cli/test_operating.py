@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from tests import words as texts
 from tests.support.commands import Push, Qtop, everything, resque_keys
 from tests.support.direct import Direct
 
@@ -23,7 +24,7 @@ def test_a_cleared_queue_comes_back_with_its_bytes_in_order(
     assert "--yes" in refused.err
     assert resque_keys(direct) == before
     ran = qtop("clear", "queue:mail", "--yes")
-    assert ran.out == "deleted 50, gone meanwhile 0, refused 0\n"
+    assert ran.out == f"{texts.outcome('deleted', 50)}\n"
     assert direct("EXISTS", "resque:queue:mail") == 0
     assert direct("SISMEMBER", "resque:queues", "mail") == 1
     push("Newcomer")
@@ -99,7 +100,7 @@ def test_everything_is_paused_as_ruby_does_and_resumed(qtop: Qtop, direct: Direc
     assert qtop("pause", "--all", "--json").objects[0]["done"] == 1
     assert direct("GET", "resque:pause-all-workers") == b"true"
     direct("SET", "resque:pause:all", "true")
-    assert qtop("resume", "--all").out == "resumed everything\n"
+    assert qtop("resume", "--all").out == f"{texts.resumed('everything')}\n"
     assert resque_keys(direct) == {}
     assert qtop("undo").status == 0
     assert set(resque_keys(direct)) == {b"resque:pause-all-workers", b"resque:pause:all"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests import words as texts
 from tests.support.commands import Push, Qtop, everything
 from tests.support.direct import Direct
 
@@ -141,7 +142,7 @@ def test_the_settings_say_how_much_an_undo_keeps(qtop: Qtop, write: Write, push:
     push("Mail")
     ran = qtop("clear", "queue:mail", "--yes")
     assert ran.status == 0
-    assert "this cannot be undone" in ran.err
+    assert texts.CANNOT_BE_UNDONE in ran.err
     assert qtop("undo").status == 1
 
 
@@ -164,7 +165,7 @@ def test_tables_hide_secrets_and_json_is_whole_unless_told(qtop: Qtop, fail: Pus
     assert "hunter2" in qtop("failed", "--no-redact").out
     assert "hunter2" in qtop("failed", "--json").out
     hidden = qtop("failed", "--json", "--redact").objects[0]
-    assert hidden["args"] == [{"password": "[redacted]"}]
+    assert hidden["args"] == [{"password": texts.REDACTED}]
     assert "hunter2" not in json.dumps(hidden)
 
 
@@ -173,7 +174,7 @@ def test_show_is_whole_unless_told(qtop: Qtop, fail: Push, push: Push) -> None:
     assert "hunter2" in qtop("show", "--from", "failed").out
     hidden = qtop("show", "--from", "failed", "--redact").out
     assert "hunter2" not in hidden
-    assert "[redacted]" in hidden
+    assert texts.REDACTED in hidden
     assert "hunter2" not in qtop("show", "--from", "failed", "--redact", "--json").out
     push("Mail", {"api_key": "hunter2"})
     assert "hunter2" not in qtop("show", "--from", "failed", "--from", "queue:mail", "--redact").out
@@ -186,7 +187,7 @@ def test_one_look_and_workers_hide_secrets(qtop: Qtop, direct: Direct, fail: Pus
     payload = {"class": "Mail", "args": [{"secret": "hunter2"}]}
     direct("SET", "resque:worker:h:1:mail", json.dumps({**record, "payload": payload}))
     assert "hunter2" not in qtop("--once").out
-    assert "[redacted]" in qtop("--once").out
+    assert texts.REDACTED in qtop("--once").out
     assert "hunter2" not in qtop("workers").out
     assert "hunter2" in qtop("workers", "--json").out
 

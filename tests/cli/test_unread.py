@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 from click.testing import CliRunner
+from tests import words as texts
 from tests.support.commands import Push
 from tests.support.direct import Direct
 
@@ -80,11 +81,11 @@ ZEROES: Final = (
     *(
         "working, 0 failed",
         "no failure on record",
-        "Nothing is wrong",
-        "nothing matches",
+        texts.NOTHING_IS_WRONG,
+        texts.NOTHING_MATCHES,
         "is empty",
     ),
-    *("no worker is dead", "\tunserved", "nobody serves", "no worker is alive"),
+    *("no worker is dead", "\tunserved", texts.UNSERVED, "no worker is alive"),
 )
 #: What passes with time.
 VOLATILE: Final = frozenset({"heartbeat_age_s", "for_s", "in_s", "undo_left_s", "how", "next_at"})

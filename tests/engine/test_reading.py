@@ -9,8 +9,10 @@ from tests.support.commands import everything
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.lua_scripts import SCRIPTS
+from tests.support.sample_data import look
 
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore import windows
 from queuecore.address import parse_url
 from queuecore.exchange import Exchange, Operation, Script, single
@@ -144,9 +146,9 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
     direct("RPUSH", "resque:queue:mail", '{"class":"Mail","args":[1]}')
     direct("RPUSH", "resque:failed", ENTRY)
     before = everything(direct)
-    source = ResqueSystem(parse_url(redis_url), KEYS, read_only=True)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url), read_only=True)
     try:
-        seen = await source.look({})
+        seen = await look(source)
         assert [queue.size for queue in known(seen.queues)] == [1]
         assert await source.run(failures.count(KEYS)) == 1
         assert (await source.run(queues.peek(KEYS, "mail", 0, 10))).length == 1
@@ -174,7 +176,7 @@ async def test_nothing_that_writes_reaches_a_real_server(direct: Direct, redis_u
 
 @pytest.mark.redis
 async def test_a_source_that_is_not_read_only_writes(direct: Direct, redis_url: str) -> None:
-    source = ResqueSystem(parse_url(redis_url), KEYS)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
     try:
         await source.run(queues.push(KEYS, "mail", [b'{"class":"A","args":[]}']))
     finally:

@@ -115,11 +115,3 @@ def test_without_the_right_to_ask_the_server_is_unknown_and_the_rest_is_not(mode
     assert list(found.problems) == ["server"]
     assert "NOPERM" in found.problems["server"]
     assert found.master == ""
-
-
-def test_a_survey_that_failed_knows_nothing_and_why() -> None:
-    found = health.failed("no answer")
-    assert (found.facts, found.master, found.deeds) == (None, None, None)
-    assert set(found.problems.values()) == {"no answer"}
-    parts = {"server", "scheduler", "deeds", "aside", "fronts", "strays"}
-    assert set(found.problems) == parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,10 +25,15 @@ LONGEST_FILE = 800
 LONGEST_FUNCTION = 60
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_a_file_is_short(name: str) -> None:
-    lines = SOURCES[name].read_text("utf-8").count("\n")
-    assert lines <= LONGEST_FILE
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every file, parsed once."""
+    return {name: ast.parse(path.read_text("utf-8")) for name, path in SOURCES.items()}
+
+
+def test_files_are_short() -> None:
+    lines = {name: path.read_text("utf-8").count("\n") for name, path in SOURCES.items()}
+    assert {name: count for name, count in lines.items() if count > LONGEST_FILE} == {}
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -43,13 +49,14 @@ def lines_of(node: ast.stmt) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_its_functions_are_short(name: str) -> None:
-    tree = ast.parse(SOURCES[name].read_text("utf-8"))
-    functions = [
-        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    long = {each.name: length(each) for each in functions if length(each) > LONGEST_FUNCTION}
+def test_functions_are_short() -> None:
+    long = {
+        f"{name}: {node.name}": length(node)
+        for name, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and length(node) > LONGEST_FUNCTION
+    }
     assert long == {}
 
 
@@ -61,14 +68,13 @@ NOUNS = re.compile(
 ALWAYS_MANY = {"engine/resque/worker/__main__.py"}
 
 
-@pytest.mark.parametrize("name", sorted(SOURCES.keys() - ALWAYS_MANY))
-def test_one_job_is_not_called_jobs(name: str) -> None:
+def test_one_job_is_not_called_jobs() -> None:
     """A text that counts uses `counted`; bounds, which are many, are constants."""
-    texts = [node for node in ast.walk(ast.parse(SOURCES[name].read_text("utf-8")))
-             if isinstance(node, ast.JoinedStr)]  # fmt: skip
     wrong = [
-        ast.unparse(text)
-        for text in texts
+        f"{name}: {ast.unparse(text)}"
+        for name in SOURCES.keys() - ALWAYS_MANY
+        for text in ast.walk(trees()[name])
+        if isinstance(text, ast.JoinedStr)
         for value, after in pairwise(text.values)
         if isinstance(value, ast.FormattedValue)
         and value.conversion == -1
@@ -79,9 +85,8 @@ def test_one_job_is_not_called_jobs(name: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_a_file_says_what_it_is_for(name: str) -> None:
-    assert ast.get_docstring(ast.parse(SOURCES[name].read_text("utf-8")))
+def test_a_file_says_what_it_is_for() -> None:
+    assert [name for name, tree in trees().items() if not ast.get_docstring(tree)] == []
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

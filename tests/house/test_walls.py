@@ -9,6 +9,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,15 @@ def imports_of(path: Path) -> Iterator[str]:
                 yield whole if whole in FILES else node.module
 
 
-IMPORTS: dict[str, list[str]] = {name: list(imports_of(path)) for name, path in FILES.items()}
+@cache
+def all_imports() -> dict[str, list[str]]:
+    """What every file imports. Parses all of them once."""
+    return {name: list(imports_of(path)) for name, path in FILES.items()}
+
+
+def roots_of(name: str) -> set[str]:
+    """The packages that a file imports something of."""
+    return {imported.partition(".")[0] for imported in all_imports()[name]}
 
 
 def room_of(module: str) -> str:
@@ -81,12 +90,16 @@ def is_below(other: str, module: str) -> bool:
     return stairs.index(room_of(other)) <= stairs.index(room_of(module))
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_every_file_imports_downwards_only(name: str) -> None:
+def above(name: str) -> set[str]:
+    """What a file imports of its own package although it is above it."""
     package = name.partition(".")[0]
-    ours = {each for each in IMPORTS[name] if each.partition(".")[0] == package}
-    wrong = set() if name in PROGRAMS else {each for each in ours if not is_below(each, name)}
-    assert wrong == BELOW.get(name, set()), "mend it; what is mended leaves `debts`"
+    ours = {each for each in all_imports()[name] if each.partition(".")[0] == package}
+    return set() if name in PROGRAMS else {each for each in ours if not is_below(each, name)}
+
+
+def test_every_file_imports_downwards_only() -> None:
+    wrong = {name: found for name in FILES if (found := above(name))}
+    assert wrong == BELOW, "mend it; what is mended leaves `debts`"
 
 
 def circles(imports: Mapping[str, list[str]]) -> list[set[str]]:
@@ -120,39 +133,38 @@ def circles(imports: Mapping[str, list[str]]) -> list[set[str]]:
 
 
 def test_no_files_import_each_other() -> None:
-    found = circles(IMPORTS)
+    found = circles(all_imports())
     assert sorted(map(sorted, found)) == sorted(map(sorted, CIRCLES))
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("qtop")])
-def test_only_the_systems_know_an_engine(name: str) -> None:
-    if name.startswith("qtop.systems.") and name.count(".") > 2:
-        return
-    if name.startswith(STARTS_PROCESSES):
-        return
-    known = {each for each in IMPORTS[name] if each.partition(".")[0] in ("resque", "sidekiq")}
-    assert bool(known) == (name in STORE), f"{sorted(known)}: ask the System; see `debts`"
+def may_know_an_engine(name: str) -> bool:
+    """Whether a file of the console is a part of a system, or starts its processes."""
+    is_of_a_system = name.startswith("qtop.systems.") and name.count(".") > 2
+    return is_of_a_system or name.startswith(STARTS_PROCESSES)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("qtop")])
-def test_the_engine_does_not_know_that_a_console_exists(name: str) -> None:
-    roots = {imported.partition(".")[0] for imported in IMPORTS[name]}
-    assert roots & {"textual", "rich", "click", "qtop"} == set()
+def importers(package: str, *forbidden: str) -> set[str]:
+    """The files of a package or room that import something of others."""
+    return {name for name in FILES if name.startswith(package) and roots_of(name) & {*forbidden}}
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("queuecore")])
-def test_the_core_knows_no_queue_system(name: str) -> None:
-    roots = {imported.partition(".")[0] for imported in IMPORTS[name]}
-    assert roots & {"resque", "sidekiq"} == set()
+def test_only_the_systems_know_an_engine() -> None:
+    known = {n for n in importers("qtop", "resque", "sidekiq") if not may_know_an_engine(n)}
+    assert known == STORE, "ask the System; what is mended leaves `debts`"
+
+
+def test_the_engine_does_not_know_that_a_console_exists() -> None:
+    for package in ("queuecore", "resque"):
+        assert importers(package, "textual", "rich", "click", "qtop") == set()
+
+
+def test_the_core_knows_no_queue_system() -> None:
+    assert importers("queuecore", "resque", "sidekiq") == set()
 
 
 def test_the_store_does_no_input_or_output() -> None:
-    for name, imports in IMPORTS.items():
-        if name.startswith("resque.store."):
-            roots = {imported.partition(".")[0] for imported in imports}
-            assert roots & {"redis", "hiredis", "socket", "asyncio", "select", "time"} == set(), (
-                name
-            )
+    forbidden = ("redis", "hiredis", "socket", "asyncio", "select", "time")
+    assert importers("resque.store.", *forbidden) == set()
 
 
 #: What a forking worker's parent must not carry.

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from qtop.app.app import ConsoleOptions, QtopApp
-from qtop.systems.resque.connection import System
+from qtop.systems.system import Place, SystemRunner
 from qtop.widgets.table import Table
 from queuecore.address import Address, parse_url
 
@@ -29,7 +29,7 @@ _AROUND = ("clock", "sleep", "terminal_is_there")
 
 
 def console(
-    source: System | None = None,
+    source: SystemRunner | None = None,
     *,
     url: str = "redis://:secret@queues.example.com:6379/0",
     folder: Path = Path("/dev/null/none"),
@@ -40,6 +40,9 @@ def console(
     It looks when it is asked to, never by itself: a test that runs slowly sees no second try.
     """
     address: Address = parse_url(url)
+    if source is not None:
+        place = Place(str(address), more.get("namespace", "resque"))
+        source.system.place = place  # type: ignore[misc]
     around: dict[str, Any] = {"clock": lambda: 1_000.0, "sleep": _for_ever}
     around |= {name: more.pop(name) for name in _AROUND if name in more}
     started: dict[str, Any] = {"namespace": "resque", "interval_s": 60.0, "read_only": False}

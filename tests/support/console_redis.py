@@ -7,7 +7,7 @@ from tests.support.console import console
 from tests.support.sample_data import failure
 
 from qtop.app.app import QtopApp
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore.exchange import single
 from resque.codec import encode_job
 from resque.keys import Keys
@@ -21,7 +21,7 @@ class Redis:
     """The server behind the console."""
 
     url: str
-    source: ResqueSystem
+    source: RedisRunner
 
     async def push(self, queue: str, number: int) -> None:
         jobs = [encode_job("Job", [queue, index]) for index in range(number)]

@@ -3,19 +3,19 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.support.sample_data import NOW, survey
+from tests.support.sample_data import NOW, SYSTEM, survey
 
 from qtop.config.limits import Thresholds
+from qtop.model.fleet import Snapshot
+from qtop.model.health import HealthReport
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
-from resque.store.health import HealthReport
-from resque.store.snapshot import Snapshot
 
 
 def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
-    history = RowBuilder()
+    history = RowBuilder(SYSTEM)
     return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
@@ -30,7 +30,7 @@ def judged(
     thresholds: Thresholds | None = None,
 ) -> tuple[Incident, ...]:
     """The verdicts on the last of some looks."""
-    history, judge = RowBuilder(), IncidentRules(thresholds or Thresholds())
+    history, judge = RowBuilder(SYSTEM), IncidentRules(thresholds or Thresholds())
     incidents: tuple[Incident, ...] = ()
     for number, look in enumerate(looks):
         at_mono = number * every_s

@@ -12,8 +12,10 @@ from tests.support.waiting import eventually_async
 
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
-from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
+from qtop.model.launch import LaunchRequest
+from qtop.systems.resque.local import ResqueLauncher
+from resque.keys import Keys
 
 STAND_IN = Path(__file__).parent / "programs" / "stand_in_worker.py"
 SECRET_URL = "redis://:secret@localhost:6379/0"
@@ -64,9 +66,7 @@ class Yard:
         self.finish = self.folder / "finish"
         self.local = LocalWorkers(
             self.folder / "local",
-            address="redis://localhost:6379/0",
-            url=self.url,
-            namespace=self.namespace,
+            ResqueLauncher("redis://localhost:6379/0", self.url, Keys(self.namespace)),
             environ={**os.environ, "PIDFILE": "/x"},
             on_change=self._changed,
             finish_s=self.finish_s,

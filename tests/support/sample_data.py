@@ -1,30 +1,52 @@
-"""Snapshots made by hand, and a source that hands them out."""
+"""Snapshots made by hand, and a system that hands them out."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from qtop.actions.plan import Outcome, Plan, Refusal
+from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
+from qtop.model.health import HealthReport, ServerInfo
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.system import SystemRunner, Work
+from queuecore import times
 from queuecore.audit import AuditEntry
+from queuecore.cooperative import Slices, at_once
 from queuecore.exchange import Exchange, Operation, Steps, drive
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
+from resque.keys import Keys
 from resque.store.failures import Failure, read
-from resque.store.health import HealthReport
-from resque.store.server_info import ServerInfo
-from resque.store.snapshot import QueueState, Snapshot, WorkerState
-from resque.store.workers import identity, read_record
+from resque.store.workers import identity
 
 T = TypeVar("T")
 
 NOW = datetime(2026, 11, 23, 12, 30, 0, tzinfo=UTC)
 
 
-def queue(name: str, size: int | None, pushed: int | None = None, **more: Any) -> QueueState:
+#: Resque as the builders' names of queues and workers mean it.
+SYSTEM = ResqueSystem(Keys("resque"))
+
+
+def queue(name: str, size: int | None, pushed: int | None = None, **more: Any) -> Queue:
     """A queue of a certain depth."""
-    return QueueState(name, size, pushed=pushed, **more)
+    return Queue(name, size, pushed=pushed, **more)
+
+
+def running(
+    on: str,
+    job: tuple[str, Sequence[Any]] = ("Mailers::Welcome", [17]),
+    run_at: str = "2026-11-23T12:29:18Z",
+) -> RunningJob:
+    """A job of queue `on` that a worker runs."""
+    payload = {"class": job[0], "args": list(job[1])}
+    record = encode({"queue": on, "run_at": run_at, "payload": payload})
+    since = times.parse(run_at)
+    return RunningJob(on, job[0], list(job[1]), since, record, encode(payload))
 
 
 def worker(
@@ -36,16 +58,19 @@ def worker(
     job: tuple[str, Sequence[Any]] = ("Mailers::Welcome", [17]),
     run_at: str = "2026-11-23T12:29:18Z",
     beat_age_s: float | None = 20.0,
-) -> WorkerState:
+) -> Process:
     """A worker that holds a job of queue `on`, or is idle; without a beat when it has no age."""
-    payload = {"class": job[0], "args": list(job[1])}
-    record = encode({"queue": on, "run_at": run_at, "payload": payload})
-    return WorkerState(
-        identity=identity(worker_id),
+    who = identity(worker_id)
+    return Process(
+        id=who.text,
+        host=who.host,
+        pid=who.pid,
+        listed=who.queues,
         started=NOW - timedelta(hours=5),
-        heartbeat_age_s=beat_age_s,
-        has_heartbeat=beat_age_s is not None,
-        record=None if on is None else read_record(record),
+        beat_age_s=beat_age_s,
+        has_beat=beat_age_s is not None,
+        threads=1,
+        jobs=() if on is None else (running(on, job, run_at),),
         processed=processed,
         failed=failed,
     )
@@ -67,8 +92,8 @@ def failure(number: int, **fields: Any) -> Failure:
 
 
 def snapshot(
-    queues: Sequence[QueueState] | None = (),
-    workers: Sequence[WorkerState] | None = (),
+    queues: Sequence[Queue] | None = (),
+    workers: Sequence[Process] | None = (),
     failures: Sequence[Failure] | None = (),
     **more: Any,
 ) -> Snapshot:
@@ -76,7 +101,7 @@ def snapshot(
     fields: dict[str, Any] = {
         "server_time": NOW,
         "queues": None if queues is None else tuple(queues),
-        "workers": None if workers is None else tuple(workers),
+        "processes": None if workers is None else tuple(workers),
         "failures": None if failures is None else tuple(failures),
         "failed": None if failures is None else len(failures),
         "processed_ever": 1_000,
@@ -127,7 +152,7 @@ def survey(*deeds: AuditEntry, **more: Any) -> HealthReport:
     }
     fields: dict[str, Any] = {
         "taken": NOW,
-        "facts": ServerInfo(told | more.pop("facts", {}), more.pop("save", ""), None),
+        "facts": ServerInfo(told | more.pop("facts", {}), more.pop("save", "")),
         "master": "",
         "due": math.inf,
         "schedules": 0,
@@ -151,14 +176,15 @@ def prepared(steps: Steps[Plan | Refusal], replies: Sequence[Any] = ()) -> Plan:
     return plan
 
 
-class FakeSource:
-    """Hands out looks in order, the last one again and again, and answers to operations, each
-    once. An error among them is raised. Where there are `replies`, an operation of steps is driven
-    with them: each is what Redis answers to one round trip."""
+class FakeSource(ResqueSystem):
+    """A system with its runner. Hands out looks in order, the last one again and again, and answers
+    to operations, each once. An error among them is raised. Where there are `replies`, an operation
+    of steps is driven with them: each is what Redis answers to one round trip."""
 
     def __init__(self, *looks: Snapshot | Exception) -> None:
+        super().__init__(Keys("resque"))
         self.looks = list(looks)
-        self.tails: list[dict[str, str]] = []
+        self.looked = 0
         self.operations: list[Operation[Any]] = []
         self.answers: list[object] = []
         self.replies: list[Any] = []
@@ -166,16 +192,28 @@ class FakeSource:
         self.surveyed_queues: list[list[str]] = []
         self.is_closed = False
 
-    async def look(self, tails: Mapping[str, str]) -> Snapshot:
-        self.tails.append(dict(tails))
+    @property
+    def system(self) -> FakeSource:
+        return self
+
+    def snapshot(self) -> Steps[Slices[Snapshot]]:
+        self.looked += 1
         now = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(now, Exception):
             raise now
-        return now
+        return at_hand(_read(now))
 
-    async def survey(self, queues: Sequence[str] = ()) -> HealthReport:
+    def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         self.surveyed_queues.append(list(queues))
-        return self.surveyed
+        return at_hand(self.surveyed)
+
+    async def watch(self, work: Work[T]) -> T:
+        assert not isinstance(work, Exchange)
+        try:
+            next(work)
+        except StopIteration as stop:
+            return cast(T, stop.value)
+        raise AssertionError("there is no Redis")
 
     async def run(self, operation: Operation[T]) -> T:
         self.operations.append(operation)
@@ -194,3 +232,19 @@ class FakeSource:
 
     async def close(self) -> None:
         self.is_closed = True
+
+
+async def look(runner: SystemRunner) -> Snapshot:
+    """A look of a runner's system."""
+    return at_once(await runner.watch(runner.system.snapshot()))
+
+
+def at_hand(value: T) -> Steps[T]:
+    """Work that needs no round trip."""
+    yield from ()
+    return value
+
+
+def _read(seen: Snapshot) -> Slices[Snapshot]:
+    yield
+    return seen

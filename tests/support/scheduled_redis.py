@@ -1,23 +1,30 @@
 """A Redis with delayed jobs and schedules, and the console's scheduled screen on it."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.support.console import console, until_polled, until_shown
-from tests.support.sample_data import snapshot
+from tests.support.sample_data import FakeSource, snapshot
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
+from qtop.model.fleet import Snapshot
 from qtop.screens.scheduled import ScheduledScreen
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
+from qtop.systems.system import Work
 from queuecore.address import parse_url
-from queuecore.exchange import Arg, single
+from queuecore.cooperative import Slices
+from queuecore.exchange import Arg, Steps, single
 from resque.errors import Unreachable
 from resque.keys import Keys
 from resque.store import delayed, delayed_windows, queues
 from resque.store.delayed_windows import Position
-from resque.store.snapshot import Snapshot
+
+T = TypeVar("T")
 
 KEYS = Keys("resque")
 #: Far enough ahead that no test sees it come.
@@ -29,7 +36,7 @@ class Scheduled:
     """The server behind the console."""
 
     url: str
-    source: ResqueSystem
+    source: RedisRunner
 
     async def __call__(self, *command: Arg) -> object:
         return await self.source.run(single(command, lambda reply: reply, writes=True))
@@ -67,16 +74,23 @@ async def to_scheduled(pilot: Pilot[None], text: str) -> QtopApp:
     return app
 
 
-class StillSource(ResqueSystem):
+class StillSource(RedisRunner):
     """A Redis whose clock stands still in what looks tell; it may fall silent."""
 
     is_silent = False
 
-    async def look(self, tails: Mapping[str, str]) -> Snapshot:
+    async def watch(self, work: Work[T]) -> T:
         if self.is_silent:
             raise Unreachable("queues.example.com:6379 does not answer")
-        return snapshot()
+        return await super().watch(work)
+
+
+class StillSystem(ResqueSystem):
+    """Resque whose snapshots are all the same."""
+
+    def snapshot(self) -> Steps[Slices[Snapshot]]:
+        return FakeSource(snapshot()).snapshot()
 
 
 def still_source(url: str) -> StillSource:
-    return StillSource(parse_url(url), KEYS)
+    return StillSource(StillSystem(KEYS), parse_url(url))

@@ -6,14 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.support.console_redis import KEYS, Redis
 
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore.address import parse_url
 
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A Redis of its own."""
-    source = ResqueSystem(parse_url(redis_url), KEYS)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
     yield Redis(redis_url, source)
     await source.close()
 

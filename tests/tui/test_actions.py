@@ -1,21 +1,23 @@
 """Actions touch what their plan named, one at a time, and say in figures what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.sample_data import FakeSource, does_nothing, failure, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
-from qtop.actions.request import Clear, Pause, PauseAll, Request, Undo
+from qtop.actions.request import Clear, Delete, Pause, PauseAll, Request, Requeue, Undo
 from qtop.actions.runner import ActionRunner, Stopped
 from qtop.config.limits import UndoLimits
 from qtop.search.selection import JobSource
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.connection import ResqueSystem
-from qtop.systems.resque.failures import FailurePlans
+from qtop.systems.resque.failures import chosen_of
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore import audit
 from queuecore.action_record import DEFAULT_UNDO_BYTES, Actor
 from queuecore.address import parse_url
@@ -29,9 +31,19 @@ from resque.store.failures import Failure
 KEYS = Keys("resque")
 ADA = Actor("ada@example", "qtop test")
 SYSTEM = ResqueActions(KEYS, Operator(ADA, UndoLimits()))
-FAILURES = FailurePlans(KEYS, Operator(ADA, UndoLimits()))
 QUEUE = JobSource("queue", "mail")
 ALL_FAILED = JobSource("failed", "failed")
+
+
+def requeue(entries: Sequence[Failure]) -> Plan:
+    """The plan to requeue these."""
+    return prepared(SYSTEM.prepare(Requeue(ALL_FAILED, chosen_of(entries))))
+
+
+def delete(entries: Sequence[Failure], limits: UndoLimits | None = None) -> Plan:
+    """The plan to delete these."""
+    system = ResqueActions(KEYS, Operator(ADA, limits or UndoLimits()))
+    return prepared(system.prepare(Delete(ALL_FAILED, chosen_of(entries))))
 
 
 @dataclass
@@ -39,7 +51,7 @@ class Console:
     """Actions on a real server, and a way to look behind them."""
 
     actions: ActionRunner
-    source: ResqueSystem
+    source: RedisRunner
 
     async def fail(self, *entries: bytes) -> list[Failure]:
         """Add entries to the failures; returns all, newest first."""
@@ -71,7 +83,7 @@ class Console:
 
 @pytest.fixture
 async def console(redis_url: str) -> AsyncIterator[Console]:
-    source = ResqueSystem(parse_url(redis_url), KEYS)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
     yield Console(ActionRunner(source.run, read_only=False, trouble=lambda: None), source)
     await source.close()
 
@@ -89,8 +101,8 @@ def entry(number: int) -> bytes:
 async def test_requeue_says_how_many_went_were_gone_and_were_refused(console: Console) -> None:
     seen = await console.fail(entry(1), entry(2), entry(3), b"not JSON")
     gone = next(item for item in seen if item.args == [2])
-    await console.actions.run(FAILURES.requeue([gone]))
-    outcome = await console.actions.run(FAILURES.requeue(seen))
+    await console.actions.run(requeue([gone]))
+    outcome = await console.actions.run(requeue(seen))
     assert outcome.text.startswith("requeued 2, gone meanwhile 1, refused 1 (the entry cannot be")
     assert outcome.tone == "warn"
     assert (await console.size("mail"), await console.failed()) == (3, 1)
@@ -98,17 +110,17 @@ async def test_requeue_says_how_many_went_were_gone_and_were_refused(console: Co
 
 @pytest.mark.redis
 async def test_requeue_touches_the_entries_of_the_plan_and_no_newcomers(console: Console) -> None:
-    plan = FAILURES.requeue(await console.fail(entry(1), entry(2)))
+    plan = requeue(await console.fail(entry(1), entry(2)))
     await console.fail(entry(3))
-    assert (await console.actions.run(plan)).text == "requeued 2, gone meanwhile 0, refused 0"
+    assert (await console.actions.run(plan)).text == words.outcome("requeued", 2)
     assert await console.failed() == 1
 
 
 def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question() -> None:
     once, retried = failure(1), failure(2, retried_at="2026/11/23 12:20:00")
-    assert FAILURES.requeue([once]).danger == "undoable"
-    assert FAILURES.requeue([retried]).danger == "confirm"
-    plan = FAILURES.requeue([once, retried])
+    assert requeue([once]).danger == "undoable"
+    assert requeue([retried]).danger == "confirm"
+    plan = requeue([once, retried])
     assert plan.danger == "confirm"
     assert plan.what == "Requeue 2 failed jobs"
     assert "Classes: Mailers::Welcome (2)" in plan.details
@@ -119,7 +131,7 @@ def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question(
 @pytest.mark.redis
 async def test_progress_is_told_while_a_bulk_goes_on(console: Console) -> None:
     told: list[tuple[int, int]] = []
-    plan = FAILURES.requeue(await console.fail(*(entry(number) for number in range(450))))
+    plan = requeue(await console.fail(*(entry(number) for number in range(450))))
     await console.actions.run(plan, lambda done, of: told.append((done, of)))
     assert told == [(0, 100)]
     assert await console.failed() == 350
@@ -128,10 +140,13 @@ async def test_progress_is_told_while_a_bulk_goes_on(console: Console) -> None:
 @pytest.mark.redis
 async def test_what_was_done_can_be_taken_back(console: Console) -> None:
     seen = await console.fail(entry(1), entry(2), entry(3))
-    await console.actions.run(FAILURES.requeue(seen[:1]))
-    await console.actions.run(FAILURES.delete(seen[1:]))
+    await console.actions.run(requeue(seen[:1]))
+    await console.actions.run(delete(seen[1:]))
     assert await console.failed() == 0
-    for text in ("took back 2: delete 2 failed jobs", "took back 1: requeue 1 failed job"):
+    for text in (
+        words.took_back(2, "delete 2 failed jobs"),
+        words.took_back(1, "requeue 1 failed job"),
+    ):
         assert (await console.undo()).text == text
     assert console.actions.trails == []
     assert await console.fail() == seen
@@ -147,7 +162,7 @@ async def test_what_was_done_can_be_taken_back(console: Console) -> None:
 
 @pytest.mark.redis
 async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: Console) -> None:
-    await console.actions.run(FAILURES.requeue(await console.fail(entry(1))))
+    await console.actions.run(requeue(await console.fail(entry(1))))
     await console.source.run(single(("LPOP", KEYS.queue("mail")), bytes, writes=True))
     outcome = await console.undo()
     assert outcome.text == "took back 0, too late for 1: requeue 1 failed job"
@@ -158,9 +173,9 @@ async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: 
 async def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(
     console: Console,
 ) -> None:
-    await console.actions.run(FAILURES.delete(await console.fail(entry(1))))
+    await console.actions.run(delete(await console.fail(entry(1))))
     back = await console.prepare(Undo.of(console.actions.trails[-1]))
-    assert (await console.actions.run(back)).text == "took back 1: delete 1 failed job"
+    assert (await console.actions.run(back)).text == words.took_back(1, "delete 1 failed job")
     again = await console.actions.run(back)
     assert again.text == "delete 1 failed job: nothing is left to take back"
     assert again.tone == "warn"
@@ -176,12 +191,12 @@ def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
 
 
 def test_where_the_settings_keep_nothing_a_plan_says_so_and_nothing_goes_at_once() -> None:
-    plan = FailurePlans(KEYS, Operator(ADA, UndoLimits(lifetime_s=0))).delete([failure(1)])
+    plan = delete([failure(1)], UndoLimits(lifetime_s=0))
     assert plan.danger == "confirm"
     assert (
         plan.details[-1] == "Nothing is kept for an undo (undo_hours is 0): this cannot be undone."
     )
-    assert FAILURES.delete([failure(1)]).danger == "undoable"
+    assert delete([failure(1)]).danger == "undoable"
 
 
 @pytest.mark.redis
@@ -191,7 +206,7 @@ async def test_clearing_a_queue_leaves_what_came_after_the_preview(console: Cons
     await console.source.run(queues.push(KEYS, "mail", [encode_job("New", [])]))
     assert (plan.danger, plan.word) == ("typed", "mail")
     assert "5 jobs" in plan.details[0]
-    assert (await console.actions.run(plan)).text == "deleted 5 jobs from mail"
+    assert (await console.actions.run(plan)).text == words.deleted_from(5, "mail")
     assert await console.size("mail") == 1
 
 
@@ -211,7 +226,7 @@ async def test_clearing_the_failures_leaves_newer_ones(console: Console) -> None
     await console.fail(entry(1), entry(2))
     plan = await console.prepare(Clear(ALL_FAILED))
     await console.fail(entry(3))
-    assert (await console.actions.run(plan)).text == "deleted 2 jobs from the failures"
+    assert (await console.actions.run(plan)).text == words.deleted_from(2, "the failures")
     assert await console.failed() == 1
 
 
@@ -229,9 +244,11 @@ def test_a_name_that_cannot_be_typed_is_not_asked_for(name: str, word: str) -> N
 async def test_pausing_and_resuming_say_what_changed(console: Console) -> None:
     run = console.actions.run
     pause = await console.prepare(Pause(("mail",)))
-    assert (await run(pause)).text.startswith("paused mail")
+    assert (await run(pause)).text.startswith(words.paused("mail"))
     assert (await run(pause)).text == "mail: was paused already"
-    assert (await run(await console.prepare(Pause(("mail",), pauses=False)))).text == "resumed mail"
+    assert (await run(await console.prepare(Pause(("mail",), pauses=False)))).text == words.resumed(
+        "mail"
+    )
     several = await console.prepare(Pause(("mail", "low")))
     assert several.danger == "confirm"
     assert (await run(several)).text.startswith("paused 2 queues")
@@ -244,7 +261,7 @@ async def test_everything_is_paused_and_resumed(console: Console) -> None:
     switch = single(("GET", KEYS.pause_all_workers()), pauses.means_paused)
     assert await console.source.run(switch)
     resumed = await console.actions.run(resume)
-    assert resumed.text.startswith("resumed everything")
+    assert resumed.text.startswith(words.resumed("everything"))
     again = await console.actions.run(resume)
     assert again.text == "everything was not paused"
 
@@ -257,7 +274,7 @@ def answering(*answers: object) -> FakeSource:
 
 
 def plan_of() -> Plan:
-    return FAILURES.requeue([failure(1), failure(2), failure(3)])
+    return requeue([failure(1), failure(2), failure(3)])
 
 
 async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> None:
@@ -266,7 +283,7 @@ async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> No
     source = answering()
     source.replies = [[[each.item.raw for each in entries], 3], [[1, [], []]], OutcomeUnknown("?")]
     doing = ActionRunner(source.run, read_only=False, trouble=lambda: None)
-    outcome = await doing.run(FAILURES.requeue(entries))
+    outcome = await doing.run(requeue(entries))
     assert outcome.text == (
         "requeued 1, gone meanwhile 0, refused 0; the other 2 unknown: look before trying again"
     )
@@ -295,14 +312,14 @@ async def test_read_only_refuses_every_plan_and_asks_redis_nothing() -> None:
     seen = await doing.preview("looking", failures.extent(KEYS))
     assert isinstance(seen, Outcome)
     outcomes.append(seen)
-    assert {outcome.text for outcome in outcomes} == {"read-only: nothing is changed"}
+    assert {outcome.text for outcome in outcomes} == {words.READ_ONLY}
     assert source.operations == []
 
 
 async def test_nothing_is_begun_while_redis_does_not_answer() -> None:
     doing = ActionRunner(answering().run, read_only=False, trouble=lambda: "connection refused")
     outcome = await doing.run(plan_of())
-    assert outcome.text == "not now: no answer from Redis: connection refused"
+    assert outcome.text == words.NOT_NOW_REFUSED
 
 
 async def test_a_second_action_is_refused_while_one_is_under_way() -> None:

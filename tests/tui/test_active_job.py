@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import SIZES, screen_text, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import NOW, queue, snapshot
+from tests.support.sample_data import NOW, SYSTEM, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.search.failure_groups import FailureGroups
+from qtop.systems.resque.health import next_jobs
 from queuecore.active_job import WRAPPER, unwrapped
 from resque.store import queues
 from resque.store.waiting_jobs import waiting_since
@@ -107,12 +109,13 @@ def test_a_job_waits_since_it_came_to_its_queue(raw: bytes, since: datetime | No
 
 
 def test_rows_tell_how_long_the_next_job_has_waited() -> None:
-    history = RowBuilder()
+    history = RowBuilder(SYSTEM)
     look = snapshot(queues=[queue("mail", 3), queue("rails", 7), queue("gone", 0)])
     first = history.add(look, 1.0)
     assert {row.next_waits_s for row in known(first.queues)} == {None}
     raw = payload(enqueued_at=AT)
-    history.note_fronts({"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'})
+    jobs = {"rails": raw, "gone": raw, "mail": b'{"class":"Mail","args":[]}'}
+    history.note_next_jobs(next_jobs(jobs))
     fleet = history.add(look, 2.0)
     waits = {row.name: row.next_waits_s for row in known(fleet.queues)}
     assert (NOW - datetime(2026, 11, 23, 12, 20, tzinfo=UTC)).total_seconds() == 600
@@ -129,7 +132,7 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
         await pilot.press("2")
         app.look_now()
         await until_shown(pilot, "mail")
-        assert "next waits" not in screen_text(app)
+        assert words.NEXT_WAITS not in screen_text(app)
         since = datetime.now(UTC) - timedelta(hours=2, minutes=1)
         raw = payload(enqueued_at=since.isoformat())
         await redis.source.run(queues.push(KEYS, "rails", [raw]))
@@ -137,5 +140,5 @@ async def test_the_queues_have_a_column_for_it_as_soon_as_one_tells(redis: Redis
         app.look_now()
         await until(pilot, lambda: app.state.surveyed is not first, "the next survey")
         app.look_now()
-        await until_shown(pilot, "next waits")
+        await until_shown(pilot, words.NEXT_WAITS)
         assert re.search(r"rails +1 .* 2 h ", screen_text(app))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -85,7 +86,7 @@ async def test_a_worker_opens_and_says_when_it_has_left() -> None:
         await pilot.pause()
         assert_snapshot(app, "worker-100x40")
         app.look_now()
-        await until_shown(pilot, "no longer registered")
+        await until_shown(pilot, words.NO_LONGER_REGISTERED)
 
 
 async def test_the_help_shows_the_keys() -> None:
@@ -105,7 +106,7 @@ async def test_empty_lists_say_what_to_do_next() -> None:
         await pilot.press("3")
         await until_shown(pilot, "No workers yet: press s to start one here.")
         await pilot.press("4")
-        await until_shown(pilot, "No failed jobs.")
+        await until_shown(pilot, words.NO_FAILED_JOBS)
 
 
 async def test_the_password_is_never_on_the_screen() -> None:
@@ -166,11 +167,11 @@ async def test_a_frozen_display_shows_old_rows_until_it_goes_on() -> None:
         await pilot.press("f")
         app.look_now()
         await until_polled(pilot)
-        await until_shown(pilot, "FROZEN")
+        await until_shown(pilot, words.FROZEN)
         assert "old" in screen_text(app)
         await pilot.press("f")
         await until_shown(pilot, "new")
-        assert "FROZEN" not in screen_text(app)
+        assert words.FROZEN not in screen_text(app)
 
 
 async def test_the_interval_changes_at_once() -> None:
@@ -312,7 +313,7 @@ async def test_actions_are_refused_with_the_reason_while_redis_is_away() -> None
         for key in ("p", "c", "P", "s"):
             app.say("")
             await pilot.press(key)
-            await until_shown(pilot, "not now: no answer from Redis: connection refused")
+            await until_shown(pilot, words.NOT_NOW_REFUSED)
 
 
 async def test_keys_that_cannot_be_read_are_told_beside_the_others() -> None:
@@ -337,7 +338,7 @@ async def test_read_only_is_said_and_kept() -> None:
             for key in keys:
                 app.say("")
                 await pilot.press(key)
-                await until_shown(pilot, "read-only: nothing is changed")
+                await until_shown(pilot, words.READ_ONLY)
         assert source.operations == []
 
 
@@ -393,12 +394,12 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         app.look_now()
-        await until(pilot, lambda: len(source.tails) >= 2, "a second look")
+        await until(pilot, lambda: source.looked >= 2, "a second look")
         await pilot.pause()
         painted: list[object] = []
         for kind in (Bar, Table):
             monkeypatch.setattr(kind, "refresh", lambda self, *a, **k: painted.append(self))
         app.look_now()
-        await until(pilot, lambda: len(source.tails) >= 3, "a third look")
+        await until(pilot, lambda: source.looked >= 3, "a third look")
         await pilot.pause()
         assert painted == []

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests import words
 from tests.support.console import (
     screen_lines,
     screen_text,
@@ -33,7 +34,7 @@ async def test_one_failure_is_requeued_at_once(redis: Redis) -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "r")
-        await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("requeued", 1))
         await until_rows(pilot, 2)
     assert (await redis.size("mail"), await redis.failed()) == (1, 2)
 
@@ -44,9 +45,9 @@ async def test_a_question_about_one_waiting_job_says_so(redis: Redis) -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "c")
-        await until_shown(pilot, "Deletes the 1 job that waits in mail now.")
+        await until_shown(pilot, f"{words.clears(1, 'mail')}.")
         await pilot.press("escape", "D")
-        await until_shown(pilot, "Deletes the 1 job that waits in mail now, and its name.")
+        await until_shown(pilot, f"{words.clears(1, 'mail')}, and its name.")
 
 
 async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> None:
@@ -55,12 +56,12 @@ async def test_several_failures_are_requeued_after_a_question(redis: Redis) -> N
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "space", "space", "space", "r")
-        await until_shown(pilot, "Requeue 3 failed jobs?")
+        await until_shown(pilot, words.question("Requeue", 3, "failed job"))
         await pilot.press("escape")
-        await until_shown(pilot, "nothing was changed")
+        await until_shown(pilot, words.NOTHING_CHANGED)
         assert await redis.failed() == 5
         await pilot.press("r", "y")
-        await until_shown(pilot, "requeued 3, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("requeued", 3))
         assert table_of(app).marked == frozenset()
     assert (await redis.size("mail"), await redis.failed()) == (3, 2)
 
@@ -94,12 +95,12 @@ async def test_a_question_acts_on_what_was_marked_when_it_was_asked(redis: Redis
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "a", "r")
-        await until_shown(pilot, "Requeue 2 failed jobs?")
+        await until_shown(pilot, words.question("Requeue", 2, "failed job"))
         await redis.fail(1)
         app.look_now()
         await until_shown(pilot, "4 Failed 3")
         await pilot.press("y")
-        await until_shown(pilot, "requeued 2")
+        await until_shown(pilot, words.done("requeued", 2))
     assert await redis.failed() == 1
 
 
@@ -109,7 +110,7 @@ async def test_a_failure_is_requeued_from_its_page(redis: Redis) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "enter", "r")
-        await until_shown(pilot, "requeued 1")
+        await until_shown(pilot, words.done("requeued", 1))
     assert await redis.size("mail") == 1
 
 
@@ -120,12 +121,12 @@ async def test_clearing_a_queue_needs_its_name(redis: Redis) -> None:
         await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("c")
-        await until_shown(pilot, "Deletes the 4 jobs that wait in mail now.")
+        await until_shown(pilot, f"{words.clears(4, 'mail')}.")
         await until_focused(pilot, Input)
         await pilot.press(*"mai", "enter")
         assert "Clear queue mail?" in screen_text(app)
         await pilot.press("l", "enter")
-        await until_shown(pilot, "deleted 4 jobs from mail")
+        await until_shown(pilot, words.deleted_from(4, "mail"))
     assert await redis.size("mail") == 0
 
 
@@ -138,7 +139,7 @@ async def test_keys_typed_ahead_of_a_question_do_nothing_else(redis: Redis) -> N
         await pilot.press("c", "p", "p", "p")
         await until_shown(pilot, "Clear queue ppp?")
         await pilot.press("escape")
-        await until_shown(pilot, "nothing was changed")
+        await until_shown(pilot, words.NOTHING_CHANGED)
     assert not await redis.source.run(pauses.resume(KEYS, ["ppp"]))
 
 
@@ -150,7 +151,7 @@ async def test_clearing_the_failures_needs_the_word(redis: Redis) -> None:
         await pilot.press("4", "c")
         await until_focused(pilot, Input)
         await pilot.press(*"failed", "enter")
-        await until_shown(pilot, "deleted 3 jobs from the failures")
+        await until_shown(pilot, words.deleted_from(3, "the failures"))
     assert await redis.failed() == 0
 
 
@@ -161,10 +162,10 @@ async def test_a_queue_is_paused_and_resumed_with_the_same_key(redis: Redis) -> 
         await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("p")
-        await until_shown(pilot, "paused mail")
+        await until_shown(pilot, words.paused("mail"))
         await until_shown(pilot, "paused, ")
         await pilot.press("p")
-        await until_shown(pilot, "resumed mail")
+        await until_shown(pilot, words.resumed("mail"))
     assert not await redis.source.run(pauses.resume(KEYS, ["mail"]))
 
 
@@ -173,15 +174,15 @@ async def test_everything_is_paused_after_a_question_and_the_screen_says_so(redi
     async with app.run_test(size=(100, 24)) as pilot:
         await pilot.press("2")
         await until_shown(pilot, "No queues yet")
-        assert "P pause all" in screen_lines(app)[-1]
+        assert words.PAUSE_ALL_KEY in screen_lines(app)[-1]
         await pilot.press("P", "y")
         await until_shown(pilot, " PAUSED ")
         assert "P resume all" in screen_lines(app)[-1]
         await pilot.press("P")
         await until_shown(pilot, "Resume everything?")
         await pilot.press("y")
-        await until_shown(pilot, "resumed everything")
-        await until_shown(pilot, "P pause all")
+        await until_shown(pilot, words.resumed("everything"))
+        await until_shown(pilot, words.PAUSE_ALL_KEY)
 
 
 async def test_waiting_jobs_are_paged_two_hundred_at_a_time(redis: Redis) -> None:
@@ -191,17 +192,17 @@ async def test_waiting_jobs_are_paged_two_hundred_at_a_time(redis: Redis) -> Non
         await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("enter")
-        await until_shown(pilot, "jobs 1 to 200 of 450 waiting")
+        await until_shown(pilot, words.waiting(1, 200, 450))
         await pilot.press("G", "pagedown")
-        await until_shown(pilot, "jobs 201 to 400 of 450 waiting")
+        await until_shown(pilot, words.waiting(201, 400, 450))
         await until(pilot, lambda: table_of(app).cursor_index == 0, "the first of them")
         await pilot.press("G", "pagedown")
-        await until_shown(pilot, "jobs 401 to 450 of 450 waiting")
+        await until_shown(pilot, words.waiting(401, 450, 450))
         await pilot.press("G", "pagedown")
         await pilot.pause()
         assert "jobs 401 to 450" in screen_text(app)
         await pilot.press("g", "pageup")
-        await until_shown(pilot, "jobs 201 to 400 of 450 waiting")
+        await until_shown(pilot, words.waiting(201, 400, 450))
         await until(pilot, lambda: table_of(app).cursor_index == 199, "the last of them")
         await pilot.press("enter")
         await until_shown(pilot, '{"class":"Job","args":["mail",399]}')
@@ -216,13 +217,13 @@ async def test_a_window_follows_a_queue_that_drains(redis: Redis) -> None:
         await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("enter")
-        await until_shown(pilot, "jobs 1 to 200 of 250")
+        await until_shown(pilot, words.jobs(1, 200, 250))
         await pilot.press("G", "pagedown")
-        await until_shown(pilot, "jobs 201 to 250 of 250")
+        await until_shown(pilot, words.jobs(201, 250, 250))
         pop = single(("LPOP", KEYS.queue("mail"), 240), lambda reply: len(reply), writes=True)
         await redis.source.run(pop)
         app.look_now()
-        await until_shown(pilot, "jobs 1 to 10 of 10 waiting")
+        await until_shown(pilot, words.waiting(1, 10, 10))
 
 
 async def test_large_jobs_and_failures_are_fetched_whole_when_opened(redis: Redis) -> None:
@@ -235,7 +236,7 @@ async def test_large_jobs_and_failures_are_fetched_whole_when_opened(redis: Redi
         await pilot.press("2")
         await until_shown(pilot, "mail")
         await pilot.press("enter")
-        await until_shown(pilot, "(large)")
+        await until_shown(pilot, words.LARGE)
         await pilot.press("enter")
         await until_shown(pilot, '"the end"')
         await pilot.press("4", "t", "enter")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from tests import words
 from tests.support.direct import Direct
 from tests.support.sample_data import failure
 
@@ -115,23 +116,23 @@ def test_no_other_character_reaches_the_terminal_on_any_screen(terminal: Termina
     before = ""
     for keys, text in (
         ("2", "m?we-????"),
-        ("\r", "jobs 1 to 1 of 1"),
+        ("\r", words.jobs(1, 1, 1)),
         ("\r", "Payload as it is in Redis"),
-        ("\x1b", "jobs 1 to 1 of 1"),
+        ("\x1b", words.jobs(1, 1, 1)),
         ("3", "worker"),
-        ("s", "Start workers on this machine?"),
+        ("s", words.START_TITLE),
         ("\x1b", "No workers yet"),
         ("4", "Fehler: gr??er"),
         ("t", "entries 1 to"),
         ("  ", "\n*"),
-        ("d", "Delete 2 failed jobs?"),
-        ("\x1b", "nothing was changed"),
+        ("d", words.question("Delete", 2, "failed job")),
+        ("\x1b", words.NOTHING_CHANGED),
         ("\r", "Backtrace"),
         ("?", "PgDn"),
         ("G", "unknown, which is not zero"),
         ("4", "entries 1 to"),
         ("/", "class:Mail*"),
-        ("Fehler\r", "60 match"),
+        ("Fehler\r", words.match(60)),
         ("5", ">5 Scheduled"),
         ("6", ">6 Local"),
         ("7", ">7 History"),

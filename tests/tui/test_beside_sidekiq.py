@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import console, screen_text, table_of, until, until_checked, until_shown
 from tests.support.direct import Direct
 from tests.support.sidekiq_databases import FLEETS, database
@@ -87,4 +88,4 @@ async def test_keys_are_refused_on_sidekiqs_queue_beside_resque(
         assert database(direct) == before
         assert table_of(app).move_to("mail")
         await pilot.press("p")
-        await until_shown(pilot, "paused mail")
+        await until_shown(pilot, words.paused("mail"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import (
     screen_text,
     table_of,
@@ -48,15 +49,15 @@ async def test_failures_come_in_groups_and_enter_shows_their_entries(redis: Redi
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
         await open_failed(pilot, app)
-        await until_shown(pilot, "4 groups of 31 failed jobs")
+        await until_shown(pilot, words.groups(4, 31))
         assert "user # not" in screen_text(app)
         await pilot.press("enter")
-        await until_shown(pilot, "10 match")
+        await until_shown(pilot, words.match(10))
         assert table_of(app).row_count == 10
         await pilot.press("enter")
         await until_shown(pilot, "10 failures of the same group")
         await pilot.press("escape", "escape")
-        await until_shown(pilot, "4 groups of 31 failed jobs")
+        await until_shown(pilot, words.groups(4, 31))
 
 
 async def test_t_changes_between_groups_and_entries_and_stays_so(redis: Redis) -> None:
@@ -64,11 +65,11 @@ async def test_t_changes_between_groups_and_entries_and_stays_so(redis: Redis) -
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
         await open_failed(pilot, app, "t")
-        await until_shown(pilot, "entries 1 to 30 of 30, newest first")
+        await until_shown(pilot, f"{words.entries(1, 30, 30)}, newest first")
         await pilot.press("2", "4")
-        await until_shown(pilot, "entries 1 to 30 of 30, newest first")
+        await until_shown(pilot, f"{words.entries(1, 30, 30)}, newest first")
         await pilot.press("t")
-        await until_shown(pilot, "3 groups of 30 failed jobs")
+        await until_shown(pilot, words.groups(3, 30))
 
 
 async def test_groups_of_a_long_list_are_counted_in_the_background(redis: Redis) -> None:
@@ -93,13 +94,13 @@ async def test_a_filter_looks_into_every_failure_of_the_groups(redis: Redis, num
         await open_failed(pilot, app)
         await until_shown(pilot, f"3 groups of {number:,} failed jobs")
         await pilot.press("slash", *"args.0:7 queue:mail", "enter")
-        await until_shown(pilot, "1 group of 1 failed job")
+        await until_shown(pilot, words.groups(1, 1))
         await until_shown(pilot, "1 of 3 groups")
         assert under_cursor(app).group.count == 1
         await pilot.press("R")
         await until_shown(pilot, "Requeue 1 failed job")
         await pilot.press("escape", "slash", *" nothing", "enter")
-        await until_shown(pilot, "Nothing matches the filter")
+        await until_shown(pilot, words.NO_MATCH)
         await pilot.press("escape")
         await until_shown(pilot, f"3 groups of {number:,} failed jobs")
 
@@ -109,11 +110,11 @@ async def test_a_list_that_was_cleared_is_counted_anew(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
         await open_failed(pilot, app)
-        await until_shown(pilot, "3 groups of 3,000 failed jobs")
+        await until_shown(pilot, words.groups(3, 3_000))
         await redis.source.run(single(("DEL", KEYS.failed()), int, writes=True))
         await fill(redis, entry(1))
         app.look_now()
-        await until_shown(pilot, "1 group of 1 failed job")
+        await until_shown(pilot, words.groups(1, 1))
 
 
 async def test_entries_are_paged_through_the_whole_list(redis: Redis) -> None:
@@ -121,20 +122,20 @@ async def test_entries_are_paged_through_the_whole_list(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
         await open_failed(pilot, app, "t")
-        await until_shown(pilot, "entries 1 to 500 of 1,300")
+        await until_shown(pilot, words.entries(1, 500, 1_300))
         await pilot.press("G", "pagedown")
-        await until_shown(pilot, "entries 501 to 1,000 of 1,300")
+        await until_shown(pilot, words.entries(501, 1_000, 1_300))
         await until(pilot, lambda: table_of(app).cursor_index == 0, "the first of them")
         await pilot.press("G", "pagedown")
-        await until_shown(pilot, "entries 1,001 to 1,300 of 1,300")
+        await until_shown(pilot, words.entries(1_001, 1_300, 1_300))
         await pilot.press("G", "pagedown")
         await pilot.pause()
         assert under_cursor(app).failure.args == [0]
         await pilot.press("g", "pageup")
-        await until_shown(pilot, "entries 501 to 1,000 of 1,300")
+        await until_shown(pilot, words.entries(501, 1_000, 1_300))
         await until(pilot, lambda: table_of(app).cursor_index == 499, "the last of them")
         await pilot.press("r")
-        await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("requeued", 1))
     assert await redis.failed() == 1_299
 
 
@@ -143,13 +144,13 @@ async def test_a_page_stays_where_it_is_while_failures_come(redis: Redis) -> Non
     app = on(redis)
     async with app.run_test(size=(120, 24)) as pilot:
         await open_failed(pilot, app, "t")
-        await until_shown(pilot, "entries 1 to 500 of 1,300")
+        await until_shown(pilot, words.entries(1, 500, 1_300))
         await pilot.press("G", "pagedown")
         await until_shown(pilot, "entries 501 to 1,000")
         first = under_cursor(app)
         await fill(redis, *(entry(n) for n in range(100)))
         app.look_now()
-        await until_shown(pilot, "entries 601 to 1,100 of 1,400")
+        await until_shown(pilot, words.entries(601, 1_100, 1_400))
         assert under_cursor(app).key == first.key
 
 
@@ -168,9 +169,9 @@ async def test_a_filter_finds_what_is_far_behind_the_newest(redis: Redis) -> Non
         await pilot.press("escape")
         await fill(redis, entry(42))
         app.look_now()
-        await until_shown(pilot, "3 match")
+        await until_shown(pilot, words.match(3))
         await pilot.press("escape")
-        await until_shown(pilot, "entries 1 to 500 of 5,002")
+        await until_shown(pilot, words.entries(1, 500, 5_002))
 
 
 async def test_everything_that_matches_is_requeued_after_a_preview(redis: Redis) -> None:
@@ -187,7 +188,7 @@ async def test_everything_that_matches_is_requeued_after_a_preview(redis: Redis)
         await fill(redis, entry(2), entry(5))  # after the preview: not to be touched
         await pilot.press("enter", "enter")
         await until_shown(pilot, f"requeued {SEVERAL // 3:,}, gone meanwhile 0, refused 0")
-        await until_shown(pilot, "2 match")
+        await until_shown(pilot, words.match(2))
         (deed,) = await redis.source.run(audit.newest(KEYS, 9))
         assert (deed.action, deed.planned, deed.done) == ("requeue", SEVERAL // 3, SEVERAL // 3)
         assert "filter queue:images" in deed.subject
@@ -203,12 +204,12 @@ async def test_a_bulk_is_taken_back_as_one(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "D")
-        await until_shown(pilot, "Delete 600 failed jobs?")
+        await until_shown(pilot, words.question("Delete", 600, "failed job"))
         await pilot.press("enter", "enter")
-        await until_shown(pilot, "deleted 600, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 600))
         assert await redis.failed() == 0
         await pilot.press("u")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
     assert await listed(redis, KEYS.failed()) == before
 
 
@@ -220,9 +221,9 @@ async def test_a_group_is_deleted_after_a_preview_and_nothing_else(redis: Redis)
         await until_shown(pilot, "3 groups of 900")
         name = under_cursor(app).group.fingerprint.class_name
         await pilot.press("d")
-        await until_shown(pilot, "Delete 300 failed jobs?")
+        await until_shown(pilot, words.question("Delete", 300, "failed job"))
         await pilot.press("enter", "enter")
-        await until_shown(pilot, "deleted 300, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 300))
     left = {json.loads(raw)["payload"]["class"] for raw in await listed(redis, KEYS.failed())}
     assert len(left) == 2
     assert name not in left
@@ -233,10 +234,10 @@ async def test_a_bulk_with_a_pace_can_be_stopped_and_says_what_is_left(redis: Re
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "R")
-        await until_shown(pilot, "Requeue 500 failed jobs?")
+        await until_shown(pilot, words.question("Requeue", 500, "failed job"))
         app.screen.query_one("#pace", Input).value = "40"
         await pilot.press("enter", "enter")
-        await until_shown(pilot, "x stops")
+        await until_shown(pilot, words.STOP_KEY)
         await until(pilot, lambda: " 10 of 500" in screen_text(app), "the first step")
         await pilot.press("x")
         await until_shown(pilot, "left alone: stopped")
@@ -247,7 +248,7 @@ async def test_a_bulk_with_a_pace_can_be_stopped_and_says_what_is_left(redis: Re
         )
         assert await redis.failed() == 500 - done
         await pilot.press("u")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
     assert await redis.failed() == 500
 
 
@@ -257,17 +258,17 @@ async def test_the_undo_key_stops_what_is_under_way_and_asks_to_take_it_back(red
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "R")
-        await until_shown(pilot, "Requeue 500 failed jobs?")
+        await until_shown(pilot, words.question("Requeue", 500, "failed job"))
         await pilot.press("4", "0", "enter", "enter")
         await until(pilot, lambda: " 10 of 500" in screen_text(app), "the first step")
         await pilot.press("u")
         await until_shown(pilot, "Undo requeue")
         assert 10 <= await redis.size("mail") + await redis.size("images") < 500
         await pilot.press("tab", "enter")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
         # The undo is done: there is nothing else to take back.
         await pilot.press("u")
-        await until_shown(pilot, "nothing to take back")
+        await until_shown(pilot, words.NOTHING_TO_TAKE_BACK)
     assert await listed(redis, KEYS.failed()) == before
 
 
@@ -276,10 +277,10 @@ async def test_what_went_meanwhile_is_counted_as_gone(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "R")
-        await until_shown(pilot, "Requeue 50 failed jobs?")
+        await until_shown(pilot, words.question("Requeue", 50, "failed job"))
         await redis.source.run(single(("LPOP", KEYS.failed(), 20), len, writes=True))
         await pilot.press("y")
-        await until_shown(pilot, "requeued 30, gone meanwhile 20, refused 0")
+        await until_shown(pilot, words.outcome("requeued", 30, gone=20))
 
 
 async def test_a_preview_can_be_left_before_it_is_there(redis: Redis) -> None:
@@ -302,7 +303,7 @@ async def test_nothing_that_matches_is_said(redis: Redis) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await open_failed(pilot, app, "t", "slash")
         await pilot.press(*"class:None", "enter", "R")
-        await until_shown(pilot, "nothing matches")
+        await until_shown(pilot, words.NOTHING_MATCHES)
 
 
 async def test_jobs_move_to_another_queue(redis: Redis) -> None:
@@ -313,7 +314,7 @@ async def test_jobs_move_to_another_queue(redis: Redis) -> None:
         await open_failed(pilot, app, "t", "m")
         await until_focused(pilot, Input)
         await pilot.press(*"later", "enter")
-        await until_shown(pilot, "moved to later: 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("moved to later:", 1))
     assert await redis.size("later") == 2
 
 
@@ -352,11 +353,11 @@ async def test_a_payload_is_edited_shown_as_a_difference_and_requeued(
         await until_shown(pilot, '+  "class": "Images::Crop",')
         assert '-  "class": "Images::Resize",' in screen_text(app)
         await pilot.press("y")
-        await until_shown(pilot, "edited and requeued 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("edited and requeued", 1))
         assert await listed(redis, KEYS.queue("mail")) == [b'{"class":"Images::Crop","args":[1]}']
         assert await redis.failed() == 0
         await pilot.press("u")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
     assert await listed(redis, KEYS.failed()) == [before]
 
 
@@ -367,7 +368,7 @@ async def test_a_payload_that_was_left_alone_is_not_requeued(redis: Redis) -> No
         await open_failed(pilot, app, "t", "enter", "e")
         await until_focused(pilot, TextArea)
         await pilot.press("ctrl+s")
-        await until_shown(pilot, "nothing was changed")
+        await until_shown(pilot, words.NOTHING_CHANGED)
     assert await redis.failed() == 1
 
 
@@ -416,15 +417,15 @@ async def test_another_list_of_failures_is_shown_where_there_are_several(redis: 
         await open_failed(pilot, app, "b")
         await until_shown(pilot, "mail_failed   1 group of 2 failed jobs")
         await pilot.press("t")
-        await until_shown(pilot, "entries 1 to 2 of 2")
+        await until_shown(pilot, words.entries(1, 2, 2))
         await pilot.press("r")
-        await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("requeued", 1))
         await pilot.press("c")
         await until_focused(pilot, Input)
         await pilot.press(*"failed", "enter")
-        await until_shown(pilot, "deleted 1 job from the failures")
+        await until_shown(pilot, words.deleted_from(1, "the failures"))
         await pilot.press("b")
-        await until_shown(pilot, "No failed jobs.")
+        await until_shown(pilot, words.NO_FAILED_JOBS)
     assert await redis.size("mail") == 1
 
 
@@ -442,7 +443,7 @@ async def test_x_stops_the_count_and_goes_on_with_it(redis: Redis) -> None:
         screen = await open_failed(pilot, app)
         await until_shown(pilot, f"of {MANY:,} failed jobs")
         await pilot.press("x")
-        await until_shown(pilot, "nothing is under way here")
+        await until_shown(pilot, words.NOTHING_UNDER_WAY)
         assert screen._census is not None
         follower = screen._census.follower
         follower.is_stopped, follower.of = True, MANY
@@ -471,16 +472,16 @@ async def test_hostile_entries_are_shown_and_do_no_harm(redis: Redis) -> None:
         await open_failed(pilot, app)
         await until_shown(pilot, "of 10 failed jobs")
         await pilot.press("t")
-        await until_shown(pilot, "entries 1 to 10 of 10")
+        await until_shown(pilot, words.entries(1, 10, 10))
         for _ in hostile:
             await pilot.press("enter")
             await until_shown(pilot, "bytes, SHA-1")
             assert "\x1b" not in screen_text(app)
             await pilot.press("escape", "j")
         await pilot.press("R")
-        await until_shown(pilot, "Requeue 10 failed jobs?")
+        await until_shown(pilot, words.question("Requeue", 10, "failed job"))
         await pilot.press("y")
-        await until_shown(pilot, "requeued 2, gone meanwhile 0, refused 8")
+        await until_shown(pilot, words.outcome("requeued", 2, refused=8))
     assert await redis.failed() == 8
 
 

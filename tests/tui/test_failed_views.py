@@ -1,6 +1,7 @@
 """The screens of failed jobs as they look at every size."""
 
 import pytest
+from tests import words
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -78,7 +79,7 @@ async def test_a_group_shows_what_tells_its_failures_apart() -> None:
         await until_shown(pilot, '[1,{"to":"ada"}]')
         shown = screen_text(app)
         assert '[4,"weekly"]' in shown
-        assert "[redacted]" in shown
+        assert words.REDACTED in shown
         assert "hunter2" not in shown
         assert "exception" not in shown
 
@@ -137,19 +138,19 @@ async def test_a_frozen_display_shows_once_what_was_not_opened_before(redis: Red
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("f", "4")
-        await until_shown(pilot, "1 group of 2 failed jobs")
+        await until_shown(pilot, words.groups(1, 2))
         await pilot.press("enter")
-        await until_shown(pilot, "2 match")
+        await until_shown(pilot, words.match(2))
         await pilot.press("2", "enter")
-        await until_shown(pilot, "jobs 1 to 3 of 3 waiting")
+        await until_shown(pilot, words.waiting(1, 3, 3))
         await pilot.press("5")
-        await until_shown(pilot, "No delayed jobs: they come with a delay")
+        await until_shown(pilot, words.NO_DELAYED_JOBS)
         await redis.fail(2)
         before = app.state.look.snapshot
         await pilot.press("4")
         app.look_now()
         await until(pilot, lambda: app.state.look.snapshot is not before, "the next look")
-        await until_shown(pilot, "1 group of 2 failed jobs")
+        await until_shown(pilot, words.groups(1, 2))
 
 
 @pytest.mark.redis
@@ -163,8 +164,8 @@ async def test_a_frozen_display_shows_what_a_filter_finds_in_a_long_list(redis: 
         await until_shown(pilot, "newest first")
         await pilot.press("f", "slash", *"exception:Rare", "enter")
         await until_rows(pilot, 2)
-        await until_shown(pilot, "2 match")
+        await until_shown(pilot, words.match(2))
         await pilot.press("slash", "x", "enter")
-        await until_shown(pilot, "0 match")
+        await until_shown(pilot, words.match(0))
         await pilot.pause()
-        assert "Nothing matches the filter; esc takes it away." in screen_text(app)
+        assert words.NO_MATCH_ESCAPE in screen_text(app)

@@ -5,8 +5,18 @@ from typing import Any
 
 from tests.support.console import console, screen_text, until_shown
 from tests.support.known import known
-from tests.support.sample_data import NOW, FakeSource, failure, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    FakeSource,
+    failure,
+    queue,
+    snapshot,
+    survey,
+    worker,
+)
 
+from qtop.model.fleet import Queue, Snapshot
 from qtop.monitor import row_text
 from qtop.monitor.drops import NO_DROPS
 from qtop.monitor.incidents.incident import Incident
@@ -14,13 +24,12 @@ from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows, QueueRow
 from qtop.monitor.series import SeriesRecorder
-from resque.store.snapshot import QueueState, Snapshot
 
 ONE_WORKER = worker("h:1:mail")
 
 
 def fleets(*looks: Snapshot, every_s: float = 1.0) -> list[FleetRows]:
-    history = RowBuilder()
+    history = RowBuilder(SYSTEM)
     return [history.add(look, number * every_s) for number, look in enumerate(looks)]
 
 
@@ -141,7 +150,7 @@ def test_the_sign_goes_with_the_break_after_sixty_looks() -> None:
 
 
 def test_the_course_of_all_waiting_jobs_breaks_too() -> None:
-    history, recorder = RowBuilder(), SeriesRecorder()
+    history, recorder = RowBuilder(SYSTEM), SeriesRecorder()
     looks = [snapshot([queue("mail", 900)])] * 12 + [snapshot([queue("mail", 0)])] * 12
     for number, look in enumerate(looks):
         recorder.add(history.add(look, float(number)).totals, float(number))
@@ -204,7 +213,7 @@ def test_a_database_that_comes_back_is_no_growth_and_no_burst_of_failures() -> N
     hand = [ONE_WORKER]
     there = snapshot([queue("mail", 50_000)], hand, processed_ever=90_000, failed_ever=8_000)
     empty = snapshot([queue("mail", 0)], hand, processed_ever=3, failed_ever=0)
-    judge, history = IncidentRules(), RowBuilder()
+    judge, history = IncidentRules(), RowBuilder(SYSTEM)
     told: list[str] = []
     for number, look in enumerate([there] * 20 + [empty] * 200 + [there] * 200):
         at_mono = number * 2.0
@@ -230,7 +239,7 @@ def test_workers_and_failures_that_vanish_are_marked_where_they_are_counted() ->
 
 
 def test_a_queue_that_fell_is_told_with_its_figures_and_leads_to_it() -> None:
-    two: list[QueueState] = [queue("mail", 900), queue("other", 9_000)]
+    two: list[Queue] = [queue("mail", 900), queue("other", 9_000)]
     (told,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
     assert told.text == "mail fell from 900 to 0: more than workers took"
     assert told.lead is not None

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import console, screen_text, table_of, until, until_polled, until_shown
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot
 from textual.app import App
@@ -75,7 +76,7 @@ async def test_escape_while_typing_brings_the_filter_before_back() -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"mail", "enter", "slash", *"xyz")
         assert names(app) == []
-        assert "Nothing matches the filter; esc takes it away." in screen_text(app)
+        assert words.NO_MATCH_ESCAPE in screen_text(app)
         await pilot.press("escape")
         await pilot.pause()
         assert names(app) == ["mail"]

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from tests import words
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
 from tests.support.sample_data import NOW, FakeSource, failure, queue, snapshot, worker
 
+from qtop.model.fleet import Snapshot
 from resque.errors import Unreachable
-from resque.store.snapshot import Snapshot
 
 MOMENT = f"FROZEN {NOW.astimezone():%H:%M:%S}"
 
@@ -49,7 +50,7 @@ async def test_every_figure_of_every_screen_stays_as_of_the_moment() -> None:
                 await pilot.pause(0.05)
                 assert screen_lines(app) == seen[key]
         await pilot.press("f")
-        await until_gone(pilot, "FROZEN")
+        await until_gone(pilot, words.FROZEN)
 
 
 async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:

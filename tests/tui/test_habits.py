@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import (
     console,
     screen_lines,
@@ -83,11 +84,11 @@ async def test_secrets_are_hidden_until_a_key_reveals_them(leaky: str, keys: str
             await pilot.press(key)
             await until_shown(pilot, "mail" if key in "24" else "[reda")
         assert "hunter2" not in screen_text(app)
-        assert "SECRETS SHOWN" not in screen_text(app)
+        assert words.SECRETS_SHOWN not in screen_text(app)
         await pilot.press("S")
         await until_shown(pilot, "hunter2")
         assert "[reda" not in screen_text(app)
-        assert "SECRETS SHOWN" in screen_lines(app)[0]
+        assert words.SECRETS_SHOWN in screen_lines(app)[0]
         await pilot.press("S")
         await until_shown(pilot, "[reda")
         assert "hunter2" not in screen_text(app)
@@ -126,7 +127,7 @@ async def test_where_nothing_is_hidden_the_key_says_so(leaky: str) -> None:
         await until_shown(pilot, "hunter2")
         await pilot.press("S")
         await until_shown(pilot, "nothing is hidden")
-        assert "SECRETS SHOWN" not in screen_text(app)
+        assert words.SECRETS_SHOWN not in screen_text(app)
 
 
 async def test_the_help_is_shown_whole() -> None:
@@ -135,7 +136,7 @@ async def test_the_help_is_shown_whole() -> None:
         await shown(pilot)
         await pilot.press("?")
         await until_shown(pilot, "Everywhere")
-        assert "[redacted]" not in screen_text(app)
+        assert words.REDACTED not in screen_text(app)
 
 
 # Colours
@@ -204,16 +205,16 @@ async def test_on_production_one_job_takes_a_question_and_many_the_name(
         await pilot.press("4", "t")
         await until_shown(pilot, ":pass_key")
         await pilot.press("d")
-        await until_shown(pilot, "Delete 1 failed job?")
+        await until_shown(pilot, words.question("Delete", 1, "failed job"))
         await pilot.press("escape")
-        await until_shown(pilot, "nothing was changed")
+        await until_shown(pilot, words.NOTHING_CHANGED)
         await pilot.press("space", "space", "d")
-        await until_shown(pilot, "Type prod to go on:")
+        await until_shown(pilot, f"{words.type_to_go_on('prod')}:")
         await pilot.press(*"pro", "enter")
         assert isinstance(app.screen, ConfirmDialog)
         assert await redis.failed() == 2
         await pilot.press("d", "enter")
-        await until_shown(pilot, "deleted 2")
+        await until_shown(pilot, words.done("deleted", 2))
         assert await redis.failed() == 0
         await pilot.press("2", "p")
         await until_shown(pilot, "Pause mail?")
@@ -259,7 +260,7 @@ async def test_other_keys_do_what_the_usual_ones_did_and_footer_and_help_say_the
         assert not isinstance(app.screen, ConfirmDialog)
         for key in ("f9", "f8"):
             await pilot.press(key)
-            await until_shown(pilot, "Delete 2 failed jobs?")
+            await until_shown(pilot, words.question("Delete", 2, "failed job"))
             await pilot.press("escape")
         await pilot.press("Q")
         assert app.current_mode == "queues"

@@ -1,6 +1,7 @@
 """What was done stands on History, and is taken back from there, once."""
 
 import pytest
+from tests import words
 from tests.support.audit_entries import DEEDS
 from tests.support.console import (
     assert_snapshot,
@@ -13,7 +14,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet
+from tests.support.sample_data import FakeSource, fleet, look
 
 from qtop.screens.history import PAGE
 from queuecore import audit
@@ -51,21 +52,21 @@ async def test_what_was_done_is_listed_and_taken_back_after_a_question(redis: Re
     async with app.run_test(size=(120, 30)) as pilot:
         await until_polled(pilot)
         await pilot.press("4", "t", "d")
-        await until_shown(pilot, "deleted 1")
+        await until_shown(pilot, words.done("deleted", 1))
         await pilot.press("7")
         await until_shown(pilot, "1 failed job")
         await pilot.press("u")
         await until_shown(pilot, "Undo delete 1 failed job?")
         await until_shown(pilot, "Done: 1.")
         await pilot.press("y")
-        await until_shown(pilot, "took back 1: delete 1 failed job")
+        await until_shown(pilot, words.took_back(1, "delete 1 failed job"))
         assert await redis.failed() == 3
         await until_shown(pilot, "undone")
         await pilot.press("G", "u")
         await until_shown(pilot, "Nothing can be taken back: all of it was taken back.")
         # Taken back from History, it is no longer the last thing to undo.
         await pilot.press("2", "u")
-        await until_shown(pilot, "nothing to take back")
+        await until_shown(pilot, words.NOTHING_TO_TAKE_BACK)
     assert await redis.failed() == 3
 
 
@@ -80,8 +81,8 @@ async def test_another_operators_action_is_taken_back(redis: Redis) -> None:
         await pilot.press("enter", "u")
         await until_shown(pilot, "By bob@ops2")
         await pilot.press("y")
-        await until_shown(pilot, "took back 1: pause mail")
-    [state] = [q for q in known((await redis.source.look({})).queues) if q.name == "mail"]
+        await until_shown(pilot, words.took_back(1, "pause mail"))
+    [state] = [q for q in known((await look(redis.source)).queues) if q.name == "mail"]
     assert not state.is_paused
 
 
@@ -129,9 +130,9 @@ async def test_hostile_actions_are_shown_and_never_obeyed() -> None:
         assert "\x1b" not in screen_text(app)
         assert "\u202e" not in screen_text(app)
         await pilot.press("j", "j", "j", "u")
-        await until_shown(pilot, "Nothing can be taken back")
+        await until_shown(pilot, words.CANNOT_TAKE_BACK)
         assert app.screen.query_one("Table").has_focus  # without a question
         await pilot.press("enter")
         await until(pilot, lambda: "Undo" in screen_text(app), "the whole record")
-        assert "Nothing can be taken back" in screen_text(app)
+        assert words.CANNOT_TAKE_BACK in screen_text(app)
         assert "\x1b" not in screen_text(app)

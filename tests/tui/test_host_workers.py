@@ -9,15 +9,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.support.sample_data import worker as idle
 
-from qtop.systems.resque.workers import SIGNALS, Wish, send_signal
-from resque.store.workers import identity
+from qtop.actions.request import Wish
+from qtop.model.fleet import Process
+from qtop.systems.resque.workers import SIGNALS, send_signal
 
 HOST = socket.gethostname()
 TITLED = (
     "import signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {int(sys.argv[2])}); "
     "print('ready', flush=True); print(int(signal.sigwait({int(sys.argv[2])})), flush=True)"
 )
+
+
+def registered(worker_id: str, started: datetime | None = None) -> Process:
+    return idle(worker_id)._replace(started=started)
 
 
 def process(title: str, number: int) -> "subprocess.Popen[str]":
@@ -41,8 +47,8 @@ def other() -> Iterator["subprocess.Popen[str]"]:
 @pytest.mark.parametrize("what", SIGNALS)
 def test_a_worker_of_this_machine_gets_the_signal_it_knows(what: Wish) -> None:
     worker = process("resque-3.0.0: Waiting for mail", SIGNALS[what])
-    who = identity(f"{HOST}:{worker.pid}:mail")
-    assert send_signal(who, datetime.now(UTC), HOST, what) is None
+    who = registered(f"{HOST}:{worker.pid}:mail", datetime.now(UTC))
+    assert send_signal(who, HOST, what) is None
     assert worker.communicate(timeout=30)[0].strip() == str(int(SIGNALS[what]))
 
 
@@ -63,27 +69,28 @@ def test_whatever_is_not_surely_that_worker_is_left_alone(
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     words = {"pid": other.pid, "host": HOST, "gone": gone.pid}
-    who = identity(worker_id.format(**words))
-    assert send_signal(who, None, HOST, "finish") == reason.format(**words)
+    who = registered(worker_id.format(**words))
+    assert send_signal(who, HOST, "finish") == reason.format(**words)
     assert other.poll() is None
 
 
 def test_a_worker_that_goes_by_another_name_is_known_by_its_beginning() -> None:
     worker = process("resque-3.0.0: Waiting for mail", signal.SIGQUIT)
-    who = identity(f"{HOST}-2:{worker.pid}:mail")
+    name = f"{HOST}-2:{worker.pid}:mail"
     now = datetime.now(UTC)
     reason = f"process {worker.pid} may be another one: {HOST}-2 may be another machine"
-    assert send_signal(who, None, HOST, "finish") == reason
-    assert send_signal(who, now + timedelta(hours=1), HOST, "finish") == reason
-    assert send_signal(who, now, HOST, "finish") is None
+    assert send_signal(registered(name), HOST, "finish") == reason
+    later = registered(name, now + timedelta(hours=1))
+    assert send_signal(later, HOST, "finish") == reason
+    assert send_signal(registered(name, now), HOST, "finish") is None
     assert worker.communicate(timeout=30)[0].strip() == str(int(signal.SIGQUIT))
 
 
 def test_a_process_that_began_after_the_worker_is_another_one() -> None:
     worker = process("resque-3.0.0: Waiting for mail", signal.SIGQUIT)
-    who = identity(f"{HOST}:{worker.pid}:mail")
     hours_ago = datetime.now(UTC) - timedelta(hours=5)
-    reason = send_signal(who, hours_ago, HOST, "finish")
+    who = registered(f"{HOST}:{worker.pid}:mail", hours_ago)
+    reason = send_signal(who, HOST, "finish")
     assert reason == f"process {worker.pid} began after that worker did: another one"
     os.kill(worker.pid, signal.SIGQUIT)
     assert worker.communicate(timeout=30)[0].strip() == str(int(signal.SIGQUIT))

@@ -6,7 +6,7 @@ import pytest
 from textual import events
 from textual.message import Message
 
-from qtop.app.terminal.driver import Inlet
+from qtop.app.terminal.driver import InputReader
 
 #: Pieces of what terminals send, and of what they should not.
 PIECES = (
@@ -27,8 +27,8 @@ PIECES = (
 )
 
 
-def said(*pieces: bytes, inlet: Inlet | None = None) -> list[Message]:
-    inlet = inlet or Inlet()
+def said(*pieces: bytes, inlet: InputReader | None = None) -> list[Message]:
+    inlet = inlet or InputReader()
     return [message for piece in pieces for message in inlet.take(piece)]
 
 
@@ -92,7 +92,7 @@ def test_a_paste_is_one_text_whatever_it_holds() -> None:
 
 def test_a_paste_that_never_ends_does_not_take_what_is_typed_for_ever() -> None:
     now_s = 0.0
-    inlet = Inlet(lambda: now_s)
+    inlet = InputReader(lambda: now_s)
     assert said(b"\x1b[200~mail\x1b[20", inlet=inlet) == []
     assert list(inlet.tick()) == []
     now_s = 60.0
@@ -106,7 +106,7 @@ def test_a_paste_that_never_ends_does_not_take_what_is_typed_for_ever() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_after_any_bytes_keys_are_read(seed: int) -> None:
     chance = random.Random(seed)
-    inlet = Inlet()
+    inlet = InputReader()
     for _ in range(200):
         garbage = b"".join(chance.choices(PIECES, k=chance.randrange(12)))
         garbage += chance.randbytes(chance.randrange(6))
@@ -120,7 +120,7 @@ def test_after_any_bytes_keys_are_read(seed: int) -> None:
 
 
 def test_a_megabyte_of_anything_is_read() -> None:
-    inlet = Inlet()
+    inlet = InputReader()
     chance = random.Random(7)
     said(chance.randbytes(4096), inlet=inlet)
     said(b"\x1b[200~", inlet=inlet)

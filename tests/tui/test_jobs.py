@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests import words
 from tests.support.console import (
     screen_text,
     table_of,
@@ -39,13 +40,13 @@ async def test_a_filter_looks_through_the_whole_queue(redis: Redis) -> None:
     await push(redis, "mail", *many)
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        await opened(app, pilot, "jobs 1 to 200 of 20,000 waiting")
+        await opened(app, pilot, words.waiting(1, 200, 20_000))
         await pilot.press("slash", *"class:Rare", "enter")
-        await until_shown(pilot, "4 match")
+        await until_shown(pilot, words.match(4))
         await until_shown(pilot, "4 of 20,000")
         assert args_shown(app) == [f'["mail",{n}]' for n in (17, 5_017, 10_017, 15_017)]
         await pilot.press("escape")
-        await until_shown(pilot, "jobs 1 to 200 of 20,000 waiting")
+        await until_shown(pilot, words.waiting(1, 200, 20_000))
         await pilot.press("escape")
         assert not isinstance(app.screen, JobsScreen)
 
@@ -69,7 +70,7 @@ async def test_a_look_through_the_queue_can_be_stopped_and_begun_again(redis: Re
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(app, pilot, "of 300 waiting")
         await pilot.press("x")
-        await until_shown(pilot, "nothing is under way here")
+        await until_shown(pilot, words.NOTHING_UNDER_WAY)
         screen.set_filter("class:Job")
         follower = screen._follower
         assert follower is not None
@@ -77,7 +78,7 @@ async def test_a_look_through_the_queue_can_be_stopped_and_begun_again(redis: Re
         await until_shown(pilot, "Looking through the whole list")
         assert follower.is_stopped
         await pilot.press("x")
-        await until_shown(pilot, "300 match")
+        await until_shown(pilot, words.match(300))
 
 
 async def test_all_that_match_are_deleted_and_no_other(redis: Redis) -> None:
@@ -87,9 +88,9 @@ async def test_all_that_match_are_deleted_and_no_other(redis: Redis) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "of 20,000 waiting")
         await pilot.press("slash", *"class:Spam", "enter")
-        await until_shown(pilot, "5,000 match")
+        await until_shown(pilot, words.match(5_000))
         await pilot.press("D")
-        await until_shown(pilot, "Delete 5,000 waiting jobs?")
+        await until_shown(pilot, words.question("Delete", 5_000, "waiting job"))
         await until_shown(pilot, "classes: Spam 5,000")
         await until_shown(pilot, "places: 1 to 19,997 from the front")
         # Workers go on taking jobs, and jobs go on coming, while the question stands.
@@ -97,11 +98,11 @@ async def test_all_that_match_are_deleted_and_no_other(redis: Redis) -> None:
         late = job(20_000, "Spam")
         await push(redis, "mail", late)
         await pilot.press("enter", "enter")
-        await until_shown(pilot, "deleted 4,899, gone meanwhile 101, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 4_899, gone=101))
         left = [raw for n, raw in enumerate(many) if n >= 402 and n % 4]
         assert await waiting(redis, "mail") == [*left, late]
         await pilot.press("u")
-        await until_shown(pilot, "took back 4,899: delete 5,000 waiting jobs")
+        await until_shown(pilot, words.took_back(4_899, "delete 5,000 waiting jobs"))
         assert sorted(await waiting(redis, "mail")) == sorted([*many[402:], late])
 
 
@@ -122,7 +123,7 @@ async def test_nothing_is_lost_while_workers_take_and_others_push(redis: Redis) 
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "of 3,000 waiting")
         await pilot.press("slash", *"class:Spam", "enter")
-        await until_shown(pilot, "1,500 match")
+        await until_shown(pilot, words.match(1_500))
         working = asyncio.create_task(work())
         await pilot.press("D")
         await until_shown(pilot, "Delete 1,")
@@ -145,7 +146,7 @@ async def test_all_that_match_are_moved_in_their_order_and_come_back(redis: Redi
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "of 900 waiting")
         await pilot.press("slash", *"class:Big", "enter")
-        await until_shown(pilot, "300 match")
+        await until_shown(pilot, words.match(300))
         await pilot.press("M")
         await until_shown(pilot, "Move all that match to which queue?")
         await pilot.press(*"later", "enter")
@@ -153,10 +154,10 @@ async def test_all_that_match_are_moved_in_their_order_and_come_back(redis: Redi
         await pilot.press("enter")
         await until_shown(pilot, "Move 300 waiting jobs to later?")
         await pilot.press("enter", "enter")
-        await until_shown(pilot, "moved to later: 300, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("moved to later:", 300))
         assert await waiting(redis, "later") == many[::3]
         await pilot.press("u")
-        await until_shown(pilot, "took back 300: move 300 waiting jobs")
+        await until_shown(pilot, words.took_back(300, "move 300 waiting jobs"))
     assert await waiting(redis, "mail") == many
     assert await waiting(redis, "later") == []
 
@@ -168,10 +169,10 @@ async def test_one_job_is_deleted_at_once_and_put_back_by_undo(redis: Redis) -> 
     async with app.run_test(size=(100, 30)) as pilot:
         await opened(app, pilot, "of 30 waiting")
         await pilot.press("j", "j", "d")
-        await until_shown(pilot, "deleted 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 1))
         assert await waiting(redis, "mail") == [*many[:2], *many[3:]]
         await pilot.press("u")
-        await until_shown(pilot, "took back 1: delete 1 waiting job")
+        await until_shown(pilot, words.took_back(1, "delete 1 waiting job"))
     assert await waiting(redis, "mail") == many
 
 
@@ -184,7 +185,7 @@ async def test_the_job_under_the_cursor_is_meant_however_far_the_queue_has_drain
     async with app.run_test(size=(100, 30)) as pilot:
         screen = await opened(app, pilot, "of 2,500 waiting")
         screen.turn_to_end(+1)
-        await until_shown(pilot, "jobs 2,301 to 2,500 of 2,500 waiting")
+        await until_shown(pilot, words.waiting(2_301, 2_500, 2_500))
         assert screen.table.cursor_index == 199
         await drain(redis, "mail", 2_200)
         await push(redis, "mail", job(9_999))
@@ -200,7 +201,7 @@ async def test_a_job_that_a_worker_has_taken_is_told_as_gone(redis: Redis) -> No
         await opened(app, pilot, "of 30 waiting")
         await drain(redis, "mail", 1)
         await pilot.press("d")
-        await until_shown(pilot, "deleted 0, gone meanwhile 1, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 0, gone=1))
     assert await redis.size("mail") == 29
 
 
@@ -219,7 +220,7 @@ async def test_marked_jobs_that_have_left_never_stand_for_the_one_under_the_curs
         await until_shown(pilot, "the marked jobs have left the queue: nothing was done")
         assert await redis.size("mail") == 28
         await pilot.press("d")
-        await until_shown(pilot, "deleted 1")
+        await until_shown(pilot, words.done("deleted", 1))
 
 
 async def test_a_window_stays_on_its_jobs_as_the_queue_drains(redis: Redis) -> None:
@@ -228,16 +229,16 @@ async def test_a_window_stays_on_its_jobs_as_the_queue_drains(redis: Redis) -> N
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(app, pilot, "of 1,000 waiting")
         screen.turn(+1)
-        await until_shown(pilot, "jobs 201 to 400 of 1,000")
+        await until_shown(pilot, words.jobs(201, 400, 1_000))
         await pilot.press("space")
         await drain(redis, "mail", 50)
         app.look_now()
-        await until_shown(pilot, "jobs 151 to 350 of 950")
+        await until_shown(pilot, words.jobs(151, 350, 950))
         assert args_shown(app)[0] == '["mail",200]'
         assert len(screen.table.marked) == 1
         await drain(redis, "mail", 940)
         app.look_now()
-        await until_shown(pilot, "jobs 1 to 10 of 10 waiting")
+        await until_shown(pilot, words.waiting(1, 10, 10))
 
 
 async def test_marked_jobs_are_moved_to_a_queue_whose_name_nobody_can_type(redis: Redis) -> None:
@@ -300,11 +301,11 @@ async def test_a_waiting_job_is_edited_where_it_is(redis: Redis) -> None:
         await edit(pilot, '{"class":"Other","args":[3, 1.50]}')
         await until_shown(pilot, "It keeps its place in mail.")
         await pilot.press("tab", "enter")
-        await until_shown(pilot, "edited 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("edited", 1))
         changed = b'{"class":"Other","args":[3, 1.50]}'
         assert await waiting(redis, "mail") == [many[2], changed, *many[4:]]
         await pilot.press("u")
-        await until_shown(pilot, "took back 1: edit 1 waiting job")
+        await until_shown(pilot, words.took_back(1, "edit 1 waiting job"))
     assert sorted(await waiting(redis, "mail")) == sorted(many[2:])
 
 
@@ -319,28 +320,28 @@ async def test_what_was_set_aside_is_mended_and_goes_back_to_its_queue(redis: Re
         await pilot.press("2")
         await until_shown(pilot, "3 unreadab")
         await pilot.press("b")
-        await until_shown(pilot, "items 1 to 3 of 3 set aside")
+        await until_shown(pilot, words.set_aside(1, 3, 3))
         assert isinstance(app.screen, SetAsideScreen)
         await pilot.press("r")
         await until_shown(pilot, "requeued 0, gone meanwhile 0, refused 1 (still unreadable:")
         await pilot.press("j", "r")
-        await until_shown(pilot, "requeued 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("requeued", 1))
         assert await waiting(redis, "mail") == [job(1), b'{"class":"Ok","args":[]}']
-        await until_shown(pilot, "items 1 to 2 of 2 set aside")
+        await until_shown(pilot, words.set_aside(1, 2, 2))
         await pilot.press("g", "e")
         await edit(pilot, '{"class":"Mended","args":[]}')
         await until_shown(pilot, "Requeue to mail with this payload?")
         await pilot.press("tab", "enter")
-        await until_shown(pilot, "edited and put back 1")
+        await until_shown(pilot, words.done("edited and put back", 1))
         assert (await waiting(redis, "mail"))[2:] == [b'{"class":"Mended","args":[]}']
-        await until_shown(pilot, "items 1 to 1 of 1 set aside")
+        await until_shown(pilot, words.set_aside(1, 1, 1))
         await pilot.press("D")
-        await until_shown(pilot, "Delete 1 item?")
+        await until_shown(pilot, words.question("Delete", 1, "item"))
         await pilot.press("y")
-        await until_shown(pilot, "deleted 1")
+        await until_shown(pilot, words.done("deleted", 1))
         await until_shown(pilot, "Nothing is set aside from this queue.")
         await pilot.press("u")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
     assert await command(redis, "LRANGE", key, 0, -1) == [b"\xff\x1b[2J"]
 
 
@@ -352,12 +353,12 @@ async def test_items_set_aside_are_requeued_as_far_as_they_can_be_read(redis: Re
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "of 1 waiting")
         await pilot.press("b")
-        await until_shown(pilot, "items 1 to 4 of 4 set aside")
+        await until_shown(pilot, words.set_aside(1, 4, 4))
         await pilot.press("R")
         await until_shown(pilot, "Requeue 4 items to mail?")
         await until_shown(pilot, "still unreadable")
         await pilot.press("y")
-        await until_shown(pilot, "requeued 2, gone meanwhile 0, refused 2")
+        await until_shown(pilot, words.outcome("requeued", 2, refused=2))
     assert await waiting(redis, "mail") == [job(1), job(2), job(3)]
     assert await command(redis, "LRANGE", KEYS.unreadable("mail"), 0, -1) == [b"broken", b"[]"]
 
@@ -368,7 +369,7 @@ async def test_the_page_of_a_job_has_its_keys(redis: Redis) -> None:
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(app, pilot, "of 3 waiting")
-        assert "(large)" in screen_text(app)
+        assert words.LARGE in screen_text(app)
         await pilot.press("enter")
         await until_shown(pilot, "Large")
         await pilot.press("m")
@@ -379,9 +380,9 @@ async def test_the_page_of_a_job_has_its_keys(redis: Redis) -> None:
         await pilot.press("escape", "g")
         await until_shown(pilot, "of 2 waiting")
         await pilot.press("enter", "d")
-        await until_shown(pilot, "deleted 1")
+        await until_shown(pilot, words.done("deleted", 1))
         await pilot.press("u")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
     assert await waiting(redis, "mail") == [job(2), job(3)]
 
 
@@ -393,7 +394,7 @@ async def test_wrapped_jobs_are_listed_and_found_by_their_inner_class(redis: Red
         await opened(app, pilot, "WelcomeJob")
         assert "JobWrapper" not in screen_text(app)
         await pilot.press("slash", *"class:Welcome*", "enter")
-        await until_shown(pilot, "1 match")
+        await until_shown(pilot, words.match(1))
 
 
 async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis: Redis) -> None:
@@ -403,12 +404,12 @@ async def test_a_queue_is_removed_after_its_name_was_typed_and_comes_back(redis:
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "D")
-        await until_shown(pilot, "Deletes the 20 jobs that wait in mail now, and its name.")
+        await until_shown(pilot, f"{words.clears(20, 'mail')}, and its name.")
         await pilot.press(*"mail", "enter")
         await until_shown(pilot, "removed mail and 20 jobs")
         assert await command(redis, "SMEMBERS", KEYS.queues()) == [b"other"]
         await pilot.press("u")
-        await until_shown(pilot, "took back 20: remove queue mail")
+        await until_shown(pilot, words.took_back(20, "remove queue mail"))
     assert await command(redis, "SCARD", KEYS.queues()) == 2
     assert await redis.size("mail") == 20
 
@@ -419,7 +420,7 @@ async def test_an_empty_queue_is_removed_too(redis: Redis) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "D")
-        await until_shown(pilot, "Type remove to go on")
+        await until_shown(pilot, words.type_to_go_on("remove"))
         await pilot.press(*"remove", "enter")
         await until_shown(pilot, "which was empty")
     assert await command(redis, "EXISTS", KEYS.queues()) == 0
@@ -450,13 +451,13 @@ async def test_jobs_are_written_to_a_file_and_stay(redis: Redis, tmp_path: Path)
         await opened(app, pilot, "of 401 waiting")
         for key, name, button in (("w", "one", "yes"), ("w", "all", "all")):
             await pilot.press(key)
-            await until_shown(pilot, "Write jobs to a file")
+            await until_shown(pilot, words.EXPORT_TITLE)
             app.screen.query_one("#path", Input).value = str(tmp_path / name)
             app.screen.query_one("#secrets", Checkbox).value = True
             app.screen.query_one(f"#{button}", Button).press()
             await until_shown(pilot, f"to {tmp_path / name}")
         await pilot.press("enter", "w")
-        await until_shown(pilot, "Write jobs to a file")
+        await until_shown(pilot, words.EXPORT_TITLE)
         await pilot.press("escape")
     written = {name: (tmp_path / name).read_text("ascii").splitlines() for name in ("one", "all")}
     assert [read_line(line).item.raw for line in written["one"]] == [large]
@@ -474,7 +475,7 @@ async def test_read_only_the_keys_change_nothing_and_say_so(redis: Redis) -> Non
         for key in ("d", "D", "m", "M", "e"):
             app.say("")
             await pilot.press(key)
-            await until_shown(pilot, "read-only: nothing is changed")
+            await until_shown(pilot, words.READ_ONLY)
     assert await redis.size("mail") == 3
 
 

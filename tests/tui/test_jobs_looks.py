@@ -3,6 +3,7 @@
 from typing import Any, TypeVar, cast
 
 import pytest
+from tests import words
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -11,10 +12,11 @@ from tests.support.console import (
     until_shown,
 )
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet, queue, snapshot, worker
+from tests.support.sample_data import SYSTEM, FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot
 
 from qtop.app.app import QtopApp
+from qtop.model.fleet import Snapshot
 from qtop.monitor.rates import Rates
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
@@ -24,7 +26,6 @@ from queuecore.exchange import Operation
 from queuecore.windows import Item, Window, whole
 from resque.codec import encode, encode_job
 from resque.errors import Unreachable
-from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ async def opened(app: QtopApp, pilot: Pilot[None], name: str, text: str) -> None
 async def test_waiting_jobs(size: tuple[int, int]) -> None:
     app = console(JobsSource(full(), fleet()))
     async with app.run_test(size=size) as pilot:
-        await opened(app, pilot, "mail", "jobs 1 to 40 of 40 waiting")
+        await opened(app, pilot, "mail", words.waiting(1, 40, 40))
         await pilot.press("j", "space")
         assert_snapshot(app, f"jobs-{size[0]}x{size[1]}")
 
@@ -108,7 +109,7 @@ async def test_jobs_that_were_listed_before_redis_went_away(size: tuple[int, int
     source = JobsSource(full(), fleet(), Unreachable("connection refused"))
     app = console(source, clock=lambda: now)
     async with app.run_test(size=size) as pilot:
-        await opened(app, pilot, "mail", "jobs 1 to 40 of 40 waiting")
+        await opened(app, pilot, "mail", words.waiting(1, 40, 40))
         now = 1_010.0
         app.look_now()
         await until_shown(pilot, "no answer from redis")
@@ -121,18 +122,18 @@ async def test_items_set_aside(size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await until_polled(pilot)
         app.push_screen(SetAsideScreen("images"))
-        await until_shown(pilot, "items 1 to 4 of 4 set aside")
+        await until_shown(pilot, words.set_aside(1, 4, 4))
         assert_snapshot(app, f"aside-{size[0]}x{size[1]}")
 
 
 def said(row: QueueRow | None, *ids: str) -> str:
-    rows = RowBuilder().add(snapshot([], [worker(each) for each in ids]), 1.0).workers
+    rows = RowBuilder(SYSTEM).add(snapshot([], [worker(each) for each in ids]), 1.0).workers
     left, right = queue_bars.service(row, rows)
     return "".join(span.text for span in (*left, *right)).strip()
 
 
 def row(name: str, depth: int | None, **more: Any) -> QueueRow:
-    [only] = known(RowBuilder().add(snapshot([queue(name, depth, **more)]), 1.0).queues)
+    [only] = known(RowBuilder(SYSTEM).add(snapshot([queue(name, depth, **more)]), 1.0).queues)
     return only
 
 

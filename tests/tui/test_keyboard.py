@@ -1,6 +1,7 @@
 """Keys that come together, as over a slow line: each meets what the one before it has made."""
 
 import pytest
+from tests import words
 from tests.support.console import (
     console,
     screen_text,
@@ -39,7 +40,7 @@ async def test_letters_of_a_filter_and_a_key_after_it_go_where_they_belong(redis
         await until_polled(pilot)
         # An `r` or a `d` of the filter's, on the list, would act on the newest failure: an Other.
         type_at_once(app, "4t/Mailers::Dead\rd")
-        await until_shown(pilot, "deleted 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 1))
         assert app.screen.query_one(FilterInput).value == "Mailers::Dead"
         await until_shown(pilot, "1 of 3")
     assert (await redis.size("mail"), await redis.failed()) == (0, 3)
@@ -78,7 +79,7 @@ async def test_words_typed_with_the_palettes_key_go_into_the_palette() -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         type_at_once(app, "2:freeze\r")
-        await until_shown(pilot, "FROZEN")
+        await until_shown(pilot, words.FROZEN)
         assert not isinstance(app.screen, PaletteScreen)
 
 

@@ -10,7 +10,7 @@ from qtop.app.app import QtopApp
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ACTIONS, PLACES, Where
 from qtop.screens import frame_texts
-from qtop.screens.base import ConsoleScreen, MainScreen
+from qtop.screens.base import ConsoleScreen, RowsScreen
 from qtop.screens.dialogs import DIALOG_BINDINGS
 from qtop.screens.failed import FailedScreen, GroupScreen
 from qtop.screens.failure import FailureScreen
@@ -101,7 +101,7 @@ def test_the_footer_says_the_keys_of_the_table(screen: type[ConsoleScreen]) -> N
 
 
 @pytest.mark.parametrize("screen", [QueuesScreen, WorkersScreen, FailedScreen])
-def test_a_read_only_footer_leaves_out_what_changes_something(screen: type[MainScreen]) -> None:
+def test_a_read_only_footer_leaves_out_what_changes_something(screen: type[RowsScreen]) -> None:
     left, _ = frame_texts.footer(screen.PLACES, read_only=True)
     said = {span.text for span in left if span.tone == "key"}
     assert said.isdisjoint({"r", "c", "p", "P", "s", "x"})

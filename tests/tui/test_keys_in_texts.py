@@ -3,13 +3,21 @@
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import console, screen_text, until_mode, until_shown
 from tests.support.console_redis import Redis, on
 from tests.support.failed_jobs import entry, fill
 from tests.support.sample_data import FakeSource, failure, fleet, prepared, snapshot
 
 from qtop.actions.plan import Operator
-from qtop.actions.request import PauseAll
+from qtop.actions.request import (
+    Delete,
+    DeleteDelayed,
+    DeleteSchedules,
+    PauseAll,
+    Requeue,
+    RunSchedules,
+)
 from qtop.config.limits import UndoLimits
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.keymap import keymap
@@ -17,9 +25,7 @@ from qtop.monitor.state import UiPolicy
 from qtop.screens.payload_editor import EditorDialog
 from qtop.search.selection import JobSource, Selection
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.failures import FailurePlans
-from qtop.systems.resque.queues import JobPlans
-from qtop.systems.resque.scheduled import DelayedPlans
+from qtop.systems.resque.failures import chosen_of
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.text.safe import safe
 from queuecore.action_record import Actor
@@ -55,13 +61,14 @@ def test_every_action_has_a_sign_that_follows_the_settings() -> None:
 def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
     sign = UiPolicy(rebound=OTHERS).sign
     rest: Any = (Keys("resque"), Operator(WHO, UndoLimits(), sign))
+    failed = JobSource("failed", "failed")
     plans = [
         prepared(ResqueActions(*rest).prepare(PauseAll())),
-        FailurePlans(*rest).requeue([failure(1)]),
-        JobPlans(*rest).delete(JobSource("queue", "mail"), Selection()),
-        DelayedPlans(*rest).delete(DelayedSelection()),
-        DelayedPlans(*rest).run_schedules([]),
-        DelayedPlans(*rest).delete_schedules([]),
+        prepared(ResqueActions(*rest).prepare(Requeue(failed, chosen_of([failure(1)])))),
+        prepared(ResqueActions(*rest).prepare(Delete(JobSource("queue", "mail"), Selection()))),
+        prepared(ResqueActions(*rest).prepare(DeleteDelayed(DelayedSelection()))),
+        prepared(ResqueActions(*rest).prepare(RunSchedules(()))),
+        prepared(ResqueActions(*rest).prepare(DeleteSchedules(()))),
     ]
     said = [" ".join(plan.details) for plan in plans]
     assert "until f8." in said[0]
@@ -90,7 +97,7 @@ async def test_a_question_and_its_screen_name_the_keys_in_force(redis: Redis) ->
     app = on(redis, settings=SETTINGS)
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("4")
-        await until_shown(pilot, "3 groups of 9 failed jobs")
+        await until_shown(pilot, words.groups(3, 9))
         await pilot.press("e")
         await until_shown(pilot, "f2 opens the group, f3 lists them all")
         await pilot.press("D")

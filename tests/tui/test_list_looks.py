@@ -2,6 +2,7 @@
 console goes through all sizes, as one in a terminal that is dragged larger."""
 
 import pytest
+from tests import words
 from tests.support.console import (
     SIZES,
     assert_at_every_size,
@@ -20,10 +21,10 @@ from textual.pilot import Pilot
 from qtop.app.app import QtopApp
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler
+from qtop.model.fleet import Snapshot
 from queuecore.windows import Item, whole
 from resque.errors import Unreachable
 from resque.store.failures import read
-from resque.store.snapshot import Snapshot
 
 KEYS = {"queues": "2", "failed": "4", "local": "6"}
 #: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.
@@ -74,7 +75,7 @@ async def listed(app: QtopApp, pilot: Pilot[None], screen: str) -> None:
     ("screen", "text"),
     [
         ("queues", "No queues yet"),
-        ("failed", "No failed jobs."),
+        ("failed", words.NO_FAILED_JOBS),
         ("local", "No workers were started here"),
     ],
 )

@@ -1,21 +1,19 @@
 """Whether a worker of our own would know the classes that wait."""
 
 from qtop.local.import_check import unknown_classes
-from resque.store.waiting_classes import WaitingClasses
+from qtop.model.launch import QueueClasses
 
 
 def test_a_worker_that_knows_all_that_waits_may_start() -> None:
     assert (
-        unknown_classes(
-            [WaitingClasses("mail", 2, ("A", "::B"), 2), WaitingClasses("idle", 0)], {"A", "B"}
-        )
+        unknown_classes([QueueClasses("mail", ("A", "::B")), QueueClasses("idle")], {"A", "B"})
         is None
     )
-    assert unknown_classes([WaitingClasses("unread")], set()) is None
+    assert unknown_classes([QueueClasses("unread")], set()) is None
 
 
 def test_the_classes_that_it_lacks_are_named_with_their_queues() -> None:
-    waiting = [WaitingClasses(f"q{n}", 1, ("A", f"Lacking{n}"), 1) for n in range(5)]
+    waiting = [QueueClasses(f"q{n}", ("A", f"Lacking{n}")) for n in range(5)]
     why = unknown_classes(waiting, {"A"}) or ""
     assert "q0: Lacking0; q1: Lacking1; q2: Lacking2; and in 2 more queues" in why
     assert "q3" not in why

@@ -15,13 +15,15 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from tests import words
 from tests.support.local_workers import SECRET_URL, Yard, of_folder, script
 from tests.support.waiting import eventually_async
 
 from qtop.local import groups, state_file, worker_slot
 from qtop.local.groups import FOLDERS_KEPT, CannotStart, _lock, quit_leftovers, tidy
-from qtop.local.launch import MOST_IN_ALL, MOST_PER_START, BadOrder, LaunchRequest
-from qtop.local.state_file import GroupReport, SlotState, StateFile, remains
+from qtop.local.state_file import GroupReport, SlotState, StateFile, leftovers
+from qtop.local.workers import MOST_IN_ALL
+from qtop.model.launch import MOST_PER_START, BadOrder, LaunchRequest
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ async def test_a_worker_that_a_script_started_is_stopped_and_killed_like_any_oth
     assert yard.states() == ["stopping", "running"]
     yard.local.ask("kill", yard.local.all)
     await yard.until_states("ended", "ended")
-    assert [w.place.ending for w in yard.local.all] == ["ended by SIGTERM", "ended by SIGKILL"]
+    assert [w.place.ending for w in yard.local.all] == [words.ENDED_BY_TERM, "ended by SIGKILL"]
     await eventually_async(lambda: not of_folder(yard.folder))
 
 
@@ -140,7 +142,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
     place.start()
     assert place._process is not None
     leader = place._process.pid
-    await eventually_async(lambda: len(remains(leader)) == 1)
+    await eventually_async(lambda: len(leftovers(leader)) == 1)
     os.kill(leader, signal.SIGKILL)
     place._process.wait()
     place.collect()
@@ -159,7 +161,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
 
     await eventually_async(is_over)
     assert (place.state, place.place().ending) == (follows, "ended by SIGKILL")
-    assert not remains(leader)
+    assert not leftovers(leader)
     place.close()
 
 
@@ -319,7 +321,7 @@ async def test_all_finish_or_stop_at_a_word(yard: Yard) -> None:
     await yard.until_states("finishing", "finishing", "finishing")
     yard.local.stop_all(now=True)
     assert await yard.local.wait(20)
-    assert {worker.place.ending for worker in yard.local.all} == {"ended by SIGTERM"}
+    assert {worker.place.ending for worker in yard.local.all} == {words.ENDED_BY_TERM}
 
 
 async def test_those_that_ignore_the_end_of_all_are_killed(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from tests.support.local_workers import Yard
 from tests.support.private_server import is_alive
 from tests.support.waiting import eventually_async
 
-from qtop.local import import_check, launch
+from qtop.local import import_check
 from qtop.local.import_check import ModuleMemory
-from qtop.local.launch import BadOrder, LaunchRequest, without_password
+from qtop.model.launch import BadOrder, LaunchCommand, LaunchRequest, QueueClasses
 from qtop.screens.start_dialog import read_order
-from resque.store.waiting_classes import WaitingClasses
+from qtop.systems.resque.local import ResqueLauncher, without_password
+from resque.keys import Keys
 
 URL = "redis://me:se%40cret@queues.example.com:6379/3"
 EMPTY = dict.fromkeys(
@@ -22,8 +23,11 @@ EMPTY = dict.fromkeys(
 )
 
 
-def made(**more: object) -> launch.LaunchCommand:
-    return launch.recipe(LaunchRequest(**{"queues": "mail,low", **more}), url=URL, namespace="ns")  # type: ignore[arg-type]
+LAUNCHER = ResqueLauncher("redis://queues.example.com:6379/3", URL, Keys("ns"))
+
+
+def made(**more: object) -> LaunchCommand:
+    return LAUNCHER.launch(LaunchRequest(**{"queues": "mail,low", **more}))  # type: ignore[arg-type]
 
 
 # Our own worker
@@ -113,7 +117,7 @@ def test_an_order_that_cannot_be_says_what_to_change(
 
 def test_what_steers_workers_is_not_inherited() -> None:
     inherited = {"COUNT": "4", "PIDFILE": "/x", "RESQUE_PARENT_PID": "1", "PATH": "/bin"}
-    environment = launch.environment(made(), inherited)
+    environment = LAUNCHER.environment(made(), inherited)
     assert environment == {"PATH": "/bin", "REDIS_URL": URL}
 
 
@@ -295,6 +299,7 @@ async def test_a_module_that_never_returns_is_ended_with_what_it_started(
     await eventually_async(lambda: not is_alive(pid))
 
 
+NAMES = ResqueLauncher.names_program
 JOBS = "from resque import job\n@job(name='Known')\ndef known(): ...\n"
 
 
@@ -304,9 +309,11 @@ async def test_the_jobs_that_modules_declare_together_are_found_out(
     (tmp_path / "first.py").write_text(f"print('hello')\n{JOBS}")
     (tmp_path / "second.py").write_text(JOBS.replace("Known", "Other"))
     (tmp_path / "broken.py").write_text("raise ValueError")
-    assert await import_check.known(["first", "second"], modules) == frozenset({"Known", "Other"})
-    assert await import_check.known(["first", "broken"], modules) is None
-    assert await import_check.known([], modules) == frozenset()
+    assert await import_check.known(NAMES, ["first", "second"], modules) == frozenset(
+        {"Known", "Other"}
+    )
+    assert await import_check.known(NAMES, ["first", "broken"], modules) is None
+    assert await import_check.known(NAMES, [], modules) == frozenset()
 
 
 async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
@@ -316,15 +323,15 @@ async def test_our_own_worker_is_not_started_for_classes_that_it_does_not_know(
     yard = Yard(tmp_path)
     yard.local._environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ours = LaunchRequest("mail,low", modules=("jobs_here",))
-    known = [WaitingClasses("mail", 1, ("::Known",), 1), WaitingClasses("low", 0)]
-    unknown = [*known, WaitingClasses("ruby", 3, ("Known", "A\x1b[2J", "B"), 3)]
+    known = [QueueClasses("mail", ("::Known",)), QueueClasses("low")]
+    unknown = [*known, QueueClasses("ruby", ("Known", "A\x1b[2J", "B"))]
     assert await yard.local.unknown(ours, known) is None
     told = await yard.local.unknown(ours, unknown)
     assert told is not None
     assert "ruby: A␛[2J, B" in told
     # Without modules nothing is known; another program may know what it likes.
     assert await yard.local.unknown(LaunchRequest("mail"), known) is not None
-    assert await yard.local.unknown(LaunchRequest("mail"), [WaitingClasses("mail", 0)]) is None
+    assert await yard.local.unknown(LaunchRequest("mail"), [QueueClasses("mail")]) is None
     assert await yard.local.unknown(yard.order(), unknown) is None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -33,6 +34,7 @@ from qtop.config.settings import Settings
 from qtop.local.groups import LocalWorker, WorkerGroup
 from qtop.local.state_file import SlotState
 from qtop.local.usage import Sampler, Usage
+from qtop.model.launch import QueueClasses
 from qtop.monitor.local_rows import LocalWorkerRow
 from qtop.screens import local_cells
 from qtop.screens.local import LocalScreen, LogScreen
@@ -41,7 +43,6 @@ from qtop.systems.resque.connection import operator_identity as actor
 from qtop.widgets.log_view import MOST_LINES
 from queuecore import audit
 from resque.errors import Unreachable
-from resque.store.waiting_classes import WaitingClasses
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 HOST = "web1"
@@ -155,9 +156,9 @@ async def test_on_the_smallest_terminal_the_questions_are_whole(tmp_path: Path) 
         assert any("Cancel" in line and "Start" in line for line in screen_lines(app))
         app.screen.query_one("#template", Input).value = template(tmp_path)
         await pilot.press("enter")
-        await until_shown(pilot, "started 1 here")
+        await until_shown(pilot, words.started(1))
         await pilot.press("q")
-        await until_shown(pilot, "Leave running")
+        await until_shown(pilot, words.LEAVE_RUNNING)
         assert any("Finish" in line and "Stay" in line for line in screen_lines(app))
 
 
@@ -171,7 +172,7 @@ async def test_marked_queues_are_served_in_their_order_with_the_command_shown(
         await pilot.press("2", "space", "space", "s")
         await until_shown(pilot, "runs: QUEUES=search-index,mail ")
         await pilot.press("enter")
-        await until_shown(pilot, "started 1 here")
+        await until_shown(pilot, words.started(1))
         assert app.local.groups[0].about.queues == "search-index,mail"
         await pilot.press("6")
         await until_shown(pilot, "1/1 alive")
@@ -199,7 +200,7 @@ async def test_a_dialog_tells_what_is_wrong_where_one_looks_and_remembers(tmp_pa
         app.screen.query_one("#template", Input).value = template(tmp_path)
         app.screen.query_one("#interval", Input).value = "0.5"
         await pilot.press("enter")
-        await until_shown(pilot, "started 2 here")
+        await until_shown(pilot, words.started(2))
         await pilot.press("s")
         await until_focused(pilot, Input)
         assert app.screen.query_one("#interval", Input).value == "0.5"
@@ -211,7 +212,7 @@ async def test_the_dialog_names_the_waiting_classes_that_no_module_knows_and_sta
     tmp_path: Path,
 ) -> None:
     source = FakeSource(snapshot())
-    source.answers = [[WaitingClasses("mail", 2, ("Mailers::Welcome",), 2)]]
+    source.answers = [[QueueClasses("mail", ("Mailers::Welcome",))]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
@@ -258,7 +259,7 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
 ) -> None:
     mine, other = (Settings(profile=name) for name in ("mine", "other"))
     source = FakeSource(snapshot())
-    source.answers = [[WaitingClasses("mail", 0)]]
+    source.answers = [[QueueClasses("mail")]]
     app = console(source, folder=tmp_path / "log", clock=time.monotonic, settings=mine)
     async with app.run_test(size=(100, 30)) as pilot:
         await until_polled(pilot)
@@ -266,7 +267,7 @@ async def test_the_modules_of_the_last_start_are_proposed_to_the_next_console_of
         await until_focused(pilot, Input)
         app.screen.query_one("#modules", Input).value = "json, csv"
         await pilot.press("enter")
-        await until_shown(pilot, "started 1 here")
+        await until_shown(pilot, words.started(1))
         app.local.stop_all(now=True)
     await eventually_async(lambda: not of_folder(tmp_path))
     assert await proposed(tmp_path, "modules", settings=mine) == "json,csv"
@@ -283,7 +284,7 @@ async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> 
         await until_shown(pilot, "Stop worker")
         assert [worker.place.state for worker in app.local.all] == ["running", "running"]
         await pilot.press("n")
-        await until_shown(pilot, "nothing was changed")
+        await until_shown(pilot, words.NOTHING_CHANGED)
         await pilot.press("x", "y")
         await until_shown(pilot, "finishes its job and ends; x again stops it now")
         states = [worker.place.state for worker in app.local.all]
@@ -294,7 +295,7 @@ async def test_x_finishes_then_stops_then_takes_the_row_away(tmp_path: Path) -> 
         await pilot.press("y")
         await until_shown(pilot, "stops now")
         await until(pilot, lambda: len(app.local.alive) == 1, "its end")
-        await until_shown(pilot, "ended by SIGTERM")
+        await until_shown(pilot, words.ENDED_BY_TERM)
         await pilot.press("k", "x", "y", "x", "y")
         await until_shown(pilot, "ended  ")
         await until(pilot, lambda: app.local.groups[0].is_gone, "the group's end")
@@ -426,7 +427,7 @@ async def test_the_log_is_followed_held_and_searched(tmp_path: Path) -> None:
         await pilot.press("enter")
         await until_shown(pilot, "line 199")
         await pilot.press("f")
-        await until_shown(pilot, "not following")
+        await until_shown(pilot, words.NOT_FOLLOWING)
         with log.open("ab") as file:
             file.write(b"DEBUG the newest\n")
         screen = app.screen
@@ -494,7 +495,7 @@ async def test_a_log_that_floods_stays_bounded_while_every_key_answers(tmp_path:
         await until(pilot, lambda: screen.log_view.lines[-1].text != newest, "newer lines")
         assert len(screen.log_view.lines) == MOST_LINES
         await pilot.press("k")
-        await until_shown(pilot, "not following")
+        await until_shown(pilot, words.NOT_FOLLOWING)
         await pilot.press("G", "p")
         await until_shown(pilot, "PAUSED")
         await pilot.press("slash", *"flood", "enter")
@@ -502,7 +503,7 @@ async def test_a_log_that_floods_stays_bounded_while_every_key_answers(tmp_path:
         await pilot.press("p", "escape", "3", "6", "2")
         assert app.current_mode == "queues"
         await pilot.press("6", "x", "y", "x", "y")
-        await until_shown(pilot, "ended by SIGTERM")
+        await until_shown(pilot, words.ENDED_BY_TERM)
 
 
 # Leaving
@@ -516,7 +517,7 @@ async def test_leaving_can_let_them_finish(tmp_path: Path) -> None:
         await pilot.press("escape")
         await pilot.pause()
         await pilot.press("q")
-        await until_shown(pilot, "Finish and stop")
+        await until_shown(pilot, words.FINISH_AND_STOP)
         await until(pilot, lambda: getattr(app.focused, "id", "") == "finish", "the default")
         await pilot.press("enter")
         await until_shown(pilot, "Waiting for workers to finish their jobs")
@@ -530,12 +531,12 @@ async def test_waiting_for_them_can_be_cut_short(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await start(app, pilot, 1)
         await pilot.press("q")
-        await until_shown(pilot, "Finish and stop")
+        await until_shown(pilot, words.FINISH_AND_STOP)
         await pilot.press("enter")
-        await until_shown(pilot, "Waiting for workers")
+        await until_shown(pilot, words.WAITING_FOR_WORKERS)
         app.screen.query_one("#now", Button).press()
         await until_ended(pilot)
-        assert app.local.all[0].place.ending == "ended by SIGTERM"
+        assert app.local.all[0].place.ending == words.ENDED_BY_TERM
 
 
 async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path) -> None:
@@ -543,9 +544,9 @@ async def test_who_does_not_wait_for_them_lets_them_finish_alone(tmp_path: Path)
         await start(app, pilot, 2)
         logs = [worker.log for worker in app.local.all]
         await pilot.press("q")
-        await until_shown(pilot, "Finish and stop")
+        await until_shown(pilot, words.FINISH_AND_STOP)
         await pilot.press("enter")
-        await until_shown(pilot, "Waiting for workers")
+        await until_shown(pilot, words.WAITING_FOR_WORKERS)
         app.screen.query_one("#leave", Button).press()
         await until_ended(pilot)
     assert len(of_folder(tmp_path)) == 3
@@ -559,7 +560,7 @@ async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path:
         await start(app, pilot, 2)
         pids = app.local.pids
         await pilot.press("q")
-        await until_shown(pilot, "Leave running")
+        await until_shown(pilot, words.LEAVE_RUNNING)
         app.screen.query_one("#leave", Button).press()
         await until_ended(pilot)
     async with running(tmp_path) as (app, pilot):
@@ -571,7 +572,7 @@ async def test_leaving_can_leave_them_running_and_they_are_found_again(tmp_path:
         await until(pilot, lambda: getattr(app.focused, "id", "") == "leave", "the default")
         app.screen.query_one("#now", Button).press()
         await until_ended(pilot)
-    assert {worker.place.ending for worker in app.local.all} == {"ended by SIGTERM"}
+    assert {worker.place.ending for worker in app.local.all} == {words.ENDED_BY_TERM}
 
 
 @pytest.mark.redis
@@ -580,7 +581,7 @@ async def test_workers_of_the_real_thing_are_registered_and_leave(
 ) -> None:
     app = on(redis, folder=tmp_path / "log", workers=("mail",), clock=time.monotonic)
     async with app.run_test(size=(120, 30)) as pilot:
-        await until_shown(pilot, "started 1 here")
+        await until_shown(pilot, words.started(1))
         await pilot.press("6")
 
         def is_idle() -> bool:

@@ -4,6 +4,7 @@ and what has gone meanwhile is counted."""
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support import scheduled_redis as delayed
 from tests.support.console import console, table_of, until, until_rows, until_shown
 from tests.support.console_redis import KEYS, Redis, on
@@ -12,8 +13,8 @@ from tests.support.sample_data import FakeSource, failure, queue, snapshot
 from tests.support.scheduled_redis import LATER, Scheduled, to_scheduled
 from tests.support.waiting_jobs import drain, job, opened, push, waiting
 
-from qtop.screens import paging
-from qtop.screens.paging import PagedTable
+from qtop.widgets import paged_table
+from qtop.widgets.paged_table import PagedTable
 from resque.codec import decode
 
 pytestmark = pytest.mark.redis
@@ -29,21 +30,21 @@ async def test_jobs_stay_marked_while_pages_are_turned_and_are_deleted_together(
     await push(redis, "mail", *(job(n) for n in range(450)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, "jobs 1 to 200 of 450")
+        screen = await opened(app, pilot, words.jobs(1, 200, 450))
         await pilot.press("space", "space")
         await until_shown(pilot, "2 marked")
         screen.turn(+1)
-        await until_shown(pilot, "jobs 201 to 400 of 450")
-        await until_shown(pilot, "2 marked, 2 not on this page")
+        await until_shown(pilot, words.jobs(201, 400, 450))
+        await until_shown(pilot, words.marked(2, 2))
         await pilot.press("space")
-        await until_shown(pilot, "3 marked, 2 not on this page")
+        await until_shown(pilot, words.marked(3, 2))
         await pilot.press("d")
-        await until_shown(pilot, "Delete 3 waiting jobs?")
+        await until_shown(pilot, words.question("Delete", 3, "waiting job"))
         await until_shown(pilot, "classes: Job 3")
         await until_shown(pilot, "places: 1 to 201 from the front")
-        await until_shown(pilot, "2 of them are not on the page in front")
+        await until_shown(pilot, words.marked_elsewhere(2))
         await pilot.press("y")
-        await until_shown(pilot, "deleted 3, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 3))
         await until(pilot, lambda: screen.table.marked_rows() == [], "no marks")
     left = numbers(await waiting(redis, "mail"))
     assert len(left) == 447
@@ -54,31 +55,31 @@ async def test_back_on_their_page_jobs_are_marked_as_they_were(redis: Redis) -> 
     await push(redis, "mail", *(job(n) for n in range(450)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, "jobs 1 to 200 of 450")
+        screen = await opened(app, pilot, words.jobs(1, 200, 450))
         await pilot.press("j", "space", "space")
         screen.turn(+1)
         await until_shown(pilot, "2 not on this page")
         screen.turn(-1)
-        await until_shown(pilot, "jobs 1 to 200 of 450")
+        await until_shown(pilot, words.jobs(1, 200, 450))
         await until(pilot, lambda: len(screen.table.marked) == 2, "the marks")
         assert numbers([row.item.raw for row in screen.table.marked_rows()]) == [1, 2]
         await pilot.press("g", "j", "space")
         screen.turn(+1)
-        await until_shown(pilot, "1 marked, 1 not on this page")
+        await until_shown(pilot, words.marked(1, 1))
 
 
 async def test_one_job_that_nobody_sees_is_not_deleted_without_a_question(redis: Redis) -> None:
     await push(redis, "mail", *(job(n) for n in range(450)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, "jobs 1 to 200 of 450")
+        screen = await opened(app, pilot, words.jobs(1, 200, 450))
         await pilot.press("space")
         screen.turn(+1)
-        await until_shown(pilot, "1 marked, 1 not on this page")
+        await until_shown(pilot, words.marked(1, 1))
         await pilot.press("d")
-        await until_shown(pilot, "1 of them is not on the page in front")
+        await until_shown(pilot, words.marked_elsewhere(1))
         await pilot.press("escape")
-        await until_shown(pilot, "nothing was changed")
+        await until_shown(pilot, words.NOTHING_CHANGED)
     assert await redis.size("mail") == 450
 
 
@@ -86,15 +87,15 @@ async def test_marked_jobs_that_workers_took_meanwhile_are_counted_as_gone(redis
     await push(redis, "mail", *(job(n) for n in range(450)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, "jobs 1 to 200 of 450")
+        screen = await opened(app, pilot, words.jobs(1, 200, 450))
         await pilot.press("space", "space", "space")
         screen.turn(+1)
         await until_shown(pilot, "3 not on this page")
         await drain(redis, "mail", 2)
         await pilot.press("space", "d")
-        await until_shown(pilot, "Delete 4 waiting jobs?")
+        await until_shown(pilot, words.question("Delete", 4, "waiting job"))
         await pilot.press("y")
-        await until_shown(pilot, "deleted 2, gone meanwhile 2, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 2, gone=2))
     assert numbers(await waiting(redis, "mail"))[:2] == [3, 4]
 
 
@@ -103,18 +104,18 @@ async def test_failures_stay_marked_over_pages_and_newcomers(redis: Redis) -> No
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
         screen = await open_failed(pilot, app, "t")
-        await until_shown(pilot, "entries 1 to 500 of 1,300")
+        await until_shown(pilot, words.entries(1, 500, 1_300))
         await pilot.press("space", "G", "space", "pagedown")
-        await until_shown(pilot, "entries 501 to 1,000 of 1,300")
-        await until_shown(pilot, "2 marked, 2 not on this page")
+        await until_shown(pilot, words.entries(501, 1_000, 1_300))
+        await until_shown(pilot, words.marked(2, 2))
         await fill(redis, *(entry(n) for n in range(2_000, 2_100)))
         app.look_now()
-        await until_shown(pilot, "entries 601 to 1,100 of 1,400")
+        await until_shown(pilot, words.entries(601, 1_100, 1_400))
         await pilot.press("g", "space", "r")
         await until_shown(pilot, "Requeue 3 failed jobs")
-        await until_shown(pilot, "2 of them are not on the page in front")
+        await until_shown(pilot, words.marked_elsewhere(2))
         await pilot.press("y")
-        await until_shown(pilot, "requeued 3, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("requeued", 3))
         assert screen.table.marked_rows() == []
     left = {decode(raw)["payload"]["args"][0] for raw in await listed(redis, KEYS.failed())}
     assert set(range(1_300)) - left == {1_299, 800, 799}
@@ -125,7 +126,7 @@ async def test_on_a_small_terminal_too_it_says_how_many_are_marked(redis: Redis)
     app = on(redis)
     async with app.run_test(size=(80, 24)) as pilot:
         await open_failed(pilot, app, "t")
-        await until_shown(pilot, "entries 1 to 500 of 1,300, newest first")
+        await until_shown(pilot, f"{words.entries(1, 500, 1_300)}, newest first")
         await pilot.press("space", "G", "pagedown")
         await until_shown(pilot, "entries 501 to 1,000 of 1,300   1 marked, 1 not on this page")
 
@@ -137,11 +138,11 @@ async def test_a_marked_failure_pushed_off_the_page_by_newcomers_stays_marked(
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:
         await open_failed(pilot, app, "t")
-        await until_shown(pilot, "entries 1 to 500 of 600")
+        await until_shown(pilot, words.entries(1, 500, 600))
         await pilot.press("G", "space")
         await fill(redis, *(entry(n) for n in range(2_000, 2_010)))
         app.look_now()
-        await until_shown(pilot, "1 marked, 1 not on this page")
+        await until_shown(pilot, words.marked(1, 1))
 
 
 async def test_delayed_jobs_stay_marked_over_pages(redis: Redis) -> None:
@@ -151,12 +152,12 @@ async def test_delayed_jobs_stay_marked_over_pages(redis: Redis) -> None:
     async with delayed.on(parked).run_test(size=(120, 30)) as pilot:
         await to_scheduled(pilot, "[0]")
         await pilot.press("space", "G", "pagedown")
-        await until_shown(pilot, "1 marked, 1 not on this page")
+        await until_shown(pilot, words.marked(1, 1))
         await until_rows(pilot, 50)
         await pilot.press("space", "d")
-        await until_shown(pilot, "Delete 2 delayed jobs?")
+        await until_shown(pilot, words.question("Delete", 2, "delayed job"))
         await pilot.press("y")
-        await until_shown(pilot, "deleted 2, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 2))
     left = numbers_of(await parked.parked())
     assert set(range(250)) - left == {0, 200}
 
@@ -176,7 +177,7 @@ async def test_when_all_marked_failures_have_gone_the_one_under_the_cursor_is_no
         app.look_now()
         await until_shown(pilot, "of 3, newest first")
         await pilot.press("d")
-        await until_shown(pilot, "what was marked is not listed any more: nothing was done")
+        await until_shown(pilot, words.MARKED_GONE)
         assert source.operations == []
 
 
@@ -190,7 +191,7 @@ async def test_when_all_marked_queues_have_gone_none_is_paused() -> None:
         app.look_now()
         await until_rows(pilot, 1)
         await pilot.press("p")
-        await until_shown(pilot, "what was marked is not listed any more: nothing was done")
+        await until_shown(pilot, words.MARKED_GONE)
         assert source.operations == []
         assert table_of(app).dropped_marks == 0
 
@@ -200,13 +201,13 @@ def table() -> "PagedTable[int]":
 
 
 def test_marks_off_the_page_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "MOST_ELSEWHERE", 3)
+    monkeypatch.setattr(paged_table, "MOST_ELSEWHERE", 3)
     paged: PagedTable[Any] = table()
     paged.set_page([1, 2, 3, 4, 5], is_all=False)
     paged.action_mark_all()
     paged.set_page([6, 7], is_all=False)
     assert paged.marked_rows() == [1, 2, 3]
-    (span,) = paging.marks_spans(paged)
+    (span,) = paged_table.marks_spans(paged)
     assert span.text.strip() == "3 marked, 3 not on this page (3 at most)"
 
 

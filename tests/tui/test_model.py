@@ -2,24 +2,24 @@
 
 import math
 import time
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.support.derived import fleets
 from tests.support.known import known
-from tests.support.sample_data import NOW, failure, queue, snapshot, worker
+from tests.support.sample_data import NOW, SYSTEM, failure, queue, snapshot, worker
 
+from qtop.model.fleet import Snapshot
 from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow, WorkerRow
+from qtop.systems.resque.snapshot import running_job
 from qtop.text import format
 from queuecore.active_job import WRAPPER
 from queuecore.windows import Item, whole
 from resque.codec import encode
 from resque.store.failures import read
-from resque.store.snapshot import Snapshot
 from resque.store.workers import read_beginning, read_record
 
 
@@ -85,7 +85,7 @@ def test_the_job_in_hand_counts_as_taken() -> None:
 def test_a_record_tells_which_of_several_queues_a_worker_took_from() -> None:
     mail, low = queue("mail", 10), queue("low", 7)
     before = snapshot([mail, low], [worker("h:1:mail,low", processed=5, on="mail")])
-    after = snapshot([replace(mail, size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
+    after = snapshot([mail._replace(size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
     mail_row, low_row = known(fleets(before, after)[-1].queues)
     assert mail_row.rates.out_per_s == 2.0
     assert low_row.rates.out_per_s == 0.0
@@ -130,7 +130,7 @@ def test_depths_are_kept_for_the_last_sixty_looks() -> None:
 
 
 def test_a_queue_that_vanishes_and_returns_begins_anew() -> None:
-    history = RowBuilder()
+    history = RowBuilder(SYSTEM)
     history.add(snapshot([queue("mail", 5)]), 0.0)
     history.add(snapshot(), 1.0)
     assert known(history.add(snapshot([queue("mail", 6)]), 2.0).queues)[0].depths == (6,)
@@ -201,7 +201,7 @@ def test_the_time_on_a_job_is_unknown_when_it_began_in_the_future_or_never() -> 
 
 def test_only_processes_of_this_host_that_were_started_here_are_local() -> None:
     look = snapshot(workers=[worker("here:7:q"), worker("there:7:q"), worker("here:8:q")])
-    rows = RowBuilder(local_host="here").add(look, 0.0, local_pids={7}).workers
+    rows = RowBuilder(SYSTEM, local_host="here").add(look, 0.0, local_pids={7}).workers
     assert [row.is_local for row in known(rows)] == [True, False, False]
 
 
@@ -212,7 +212,7 @@ def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
 
 
 def test_an_unreadable_record_says_so() -> None:
-    row = only_worker(replace(worker("h:1:q"), record=read_record(b"{")))
+    row = only_worker(worker("h:1:q")._replace(jobs=(running_job(read_record(b"{")),)))
     assert row_text.worker_job(row).startswith("unreadable: ")
 
 
@@ -237,7 +237,9 @@ def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
     assert row_text.failure_error(told) == "too large to list (200,000 bytes)"
     assert row_text.failure_class(read(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
     record = b'{"queue":"q","payload":{"class":"Big","args":["xx'
-    row = only_worker(replace(worker("h:1:q"), record=read_beginning(record, 200_000)))
+    row = only_worker(
+        worker("h:1:q")._replace(jobs=(running_job(read_beginning(record, 200_000)),))
+    )
     assert row_text.worker_job(row) == "Big: too large to list (200,000 bytes)"
 
 

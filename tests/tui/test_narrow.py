@@ -2,6 +2,7 @@
 
 import pytest
 from rich.cells import cell_len
+from tests import words as texts
 from tests.support.console import (
     console,
     screen_lines,
@@ -106,17 +107,17 @@ async def test_a_question_shows_its_buttons_however_low_the_terminal_is() -> Non
     async with app.run_test(size=(60, 15)) as pilot:
         await until_polled(pilot)
         await pilot.press("2", "c")
-        await until_shown(pilot, "Clear queue")
+        await until_shown(pilot, texts.CLEAR_QUEUE)
         shown = " ".join(screen_text(app).replace("│", " ").split())
         assert f"{LONG[-9:]}?" in shown
         assert "Cancel" in shown
         await pilot.press("down", "down", "down", "down", "down", "down", "down")
-        await until_shown(pilot, "Type clear to go on:")
+        await until_shown(pilot, f"{texts.type_to_go_on('clear')}:")
         assert "Cancel" in screen_text(app)
         await pilot.resize_terminal(60, 30)
-        await until_shown(pilot, "Clear queue")
+        await until_shown(pilot, texts.CLEAR_QUEUE)
         assert "Cancel" in screen_text(app)
-        assert "Type clear to go on:" in screen_text(app)
+        assert f"{texts.type_to_go_on('clear')}:" in screen_text(app)
 
 
 async def test_a_long_question_is_read_line_by_line_and_page_by_page() -> None:

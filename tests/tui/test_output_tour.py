@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests import words
 from tests.support.direct import Direct
 from tests.support.sample_data import failure
 from tests.support.terminal_emulator import Emulator
@@ -179,15 +180,15 @@ def test_what_is_seen_is_what_was_painted_on_every_screen(terminal: Terminal) ->
         ("3", "No workers yet"),
         ("4", "Fehler"),
         ("t", "entries 1 to"),
-        ("  d", "Delete 2 failed jobs?"),
-        ("\x1b", "nothing was changed"),
+        ("  d", words.question("Delete", 2, "failed job")),
+        ("\x1b", words.NOTHING_CHANGED),
         ("\r", "Backtrace"),
         ("jjjjG", "Backtrace"),
         ("?", "PgDn"),
         ("\x1b", "Backtrace"),
         ("4", "entries 1 to"),
         ("/", "class:Mail*"),
-        ("Fehler\r", "7 match"),
+        ("Fehler\r", words.match(7)),
         ("5", "▌5 Scheduled"),
         ("6", "▌6 Local"),
         ("7", "▌7 History"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -23,6 +24,8 @@ from textual.widgets import Input
 
 from qtop.app.app import QtopApp
 from qtop.keymap import keymap
+from qtop.model import health
+from qtop.model.fleet import Snapshot
 from qtop.monitor.incidents.incident import Incident, Link
 from qtop.monitor.series import KEPT, Series
 from qtop.monitor.state import UiPolicy
@@ -36,9 +39,7 @@ from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
 from resque.keys import Keys
-from resque.store import health as surveys
 from resque.store.failures import read
-from resque.store.snapshot import Snapshot
 
 SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
 HOSTILE = "\x1b]52;c;aGk=\x07[/x][@click=app.quit]quit[/]\x1b[2J‮\x9b31m"
@@ -140,7 +141,7 @@ async def test_before_the_first_look_it_says_that_it_connects() -> None:
     app = console(FakeSource(Unreachable("nobody there")))
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "bad   Redis does not answer: nobody there")
-        assert "Nothing is wrong" not in screen_text(app)
+        assert words.NOTHING_IS_WRONG not in screen_text(app)
         assert "No job is running" not in screen_text(app)
 
 
@@ -163,7 +164,7 @@ async def test_how_many_troubles_there_are_stands_on_every_screen() -> None:
 
 async def test_what_may_not_be_asked_is_told_as_unknown() -> None:
     source = FakeSource(well())
-    source.surveyed = surveys.failed("this user lacks a right")
+    source.surveyed = health.failed("this user lacks a right")
     app = console(source)
     async with app.run_test(size=(120, 24)) as pilot:
         await shown(pilot)
@@ -206,7 +207,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
     async with app.run_test(size=(160, 48)) as pilot:
         await shown(pilot)
         painted: list[object] = []
-        looks = len(source.tails)
+        looks = source.looked
         for number in range(1, 4):
             # All rates are known from the third look on.
             if number == 3:
@@ -215,7 +216,7 @@ async def test_a_quiet_screen_is_not_painted_again(monkeypatch: pytest.MonkeyPat
             now[0] += 1.0
             source.looks = [well()]
             app.look_now()
-            await until(pilot, lambda n=number: len(source.tails) >= looks + n, "a look")  # type: ignore[misc]
+            await until(pilot, lambda n=number: source.looked >= looks + n, "a look")  # type: ignore[misc]
             await pilot.pause()
         assert painted == []
 
@@ -233,7 +234,7 @@ async def test_a_frozen_display_keeps_its_verdicts() -> None:
             await pilot.pause()
         await until(pilot, lambda: app.state.look.snapshot is last, "two looks")
         await pilot.pause()
-        assert "Nothing is wrong" in screen_text(app)
+        assert words.NOTHING_IS_WRONG in screen_text(app)
         await pilot.press("f")
         await until_shown(pilot, "no worker is alive")
 
@@ -257,7 +258,7 @@ async def on_verdict(pilot: Pilot[Any], text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "mode", "row"),
     [
-        ("nobody serves", "queues", "reports:weekly"),
+        (words.UNSERVED, "queues", "reports:weekly"),
         ("queue typo", "queues", "typo"),
         ("legacy is paused", "queues", "legacy"),
         ("items of images", "queues", "images"),
@@ -411,10 +412,10 @@ async def test_s_asks_for_workers_of_the_queue_under_the_cursor() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("j", "s")
-        await until_shown(pilot, "Start workers on this machine?")
+        await until_shown(pilot, words.START_TITLE)
         assert app.screen.query_one("#queues", Input).value == "reports:weekly"
         await pilot.press("escape", "tab", "j", "j", "s")
-        await until_shown(pilot, "Start workers on this machine?")
+        await until_shown(pilot, words.START_TITLE)
         assert app.screen.query_one("#queues", Input).value == "legacy"
 
 
@@ -423,7 +424,7 @@ async def test_copying_takes_the_row_under_the_cursor() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         await pilot.press("y")
-        assert "Nothing is wrong" in app.clipboard
+        assert words.NOTHING_IS_WRONG in app.clipboard
 
 
 async def test_a_console_that_may_only_read_leaves_out_what_changes_something(
@@ -436,7 +437,7 @@ async def test_a_console_that_may_only_read_leaves_out_what_changes_something(
         assert "start" not in footer
         assert "pause" not in footer
         await pilot.press("P")
-        await until_shown(pilot, "read-only: nothing is changed")
+        await until_shown(pilot, words.READ_ONLY)
 
 
 # Charts and their figures

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from tests import words
 from tests.support.console import (
     console,
     screen_text,
@@ -78,7 +79,7 @@ async def test_it_offers_what_works_here_and_leaves_with_escape() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot)
-        assert "Pause the queue under the cursor" in screen_text(app)
+        assert words.PAUSE_HELP in screen_text(app)
         assert "Delete the marked failed jobs" not in screen_text(app)
         await pilot.press(*"no such thing")
         await until_shown(pilot, "Nothing here is called so")
@@ -91,7 +92,7 @@ async def test_a_read_only_console_offers_no_changes() -> None:
     app = console(FakeSource(fleet()), read_only=True)
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(app, pilot)
-        assert "Pause the queue under the cursor" not in screen_text(app)
+        assert words.PAUSE_HELP not in screen_text(app)
         assert "Sort by the next column" in screen_text(app)
 
 

@@ -1,27 +1,31 @@
 """Looks follow each other, never two at a time, and failures are told and survived."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from tests.support.known import known
 from tests.support.polling import DEADLINE_S, Clock, run_until
-from tests.support.sample_data import FakeSource, queue, snapshot
+from tests.support.sample_data import FakeSource, look, queue, snapshot
 
+from qtop.model.health import HealthReport
 from qtop.monitor.poller import SURVEYED, Poller, PollResult, clamped_interval_s
-from qtop.systems.resque.connection import ResqueSystem, System
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
+from qtop.systems.system import SystemRunner, Work
 from queuecore.address import parse_url
-from queuecore.exchange import Exchange, single
+from queuecore.exchange import Exchange, Steps, single
 from resque.errors import Unreachable
 from resque.keys import Keys
 from resque.store import queues
-from resque.store.health import HealthReport
-from resque.store.snapshot import Snapshot
+
+T = TypeVar("T")
 
 
 async def looks_of(
-    source: System, number: int, clock: Clock, *, interval_s: float = 1.0
+    source: SystemRunner, number: int, clock: Clock, *, interval_s: float = 1.0
 ) -> list[PollResult]:
     """Let a poller run until it has tried so many times."""
     seen: list[PollResult] = []
@@ -41,12 +45,6 @@ async def test_a_look_hands_over_the_snapshot_and_when_it_was_taken() -> None:
     source = FakeSource(snapshot())
     (look,) = await looks_of(source, 1, Clock())
     assert (look.snapshot, look.taken_mono, look.error) == (source.looks[0], 100.0, None)
-
-
-async def test_the_tails_of_a_look_go_into_the_next_one() -> None:
-    source = FakeSource(snapshot([queue("mail", 1, tail="abc")]))
-    await looks_of(source, 2, Clock())
-    assert source.tails[:2] == [{}, {"mail": "abc"}]
 
 
 async def test_looks_come_at_the_interval() -> None:
@@ -131,7 +129,7 @@ class SlowSource(FakeSource):
         self.enough = asyncio.Event()
         self.on_look: Callable[[], None] = lambda: None
 
-    async def look(self, tails: Mapping[str, str]) -> Snapshot:
+    async def watch(self, work: Work[T]) -> T:
         self.count += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -141,13 +139,13 @@ class SlowSource(FakeSource):
         self.at_once -= 1
         if self.count == 5:
             self.enough.set()
-        return snapshot()
+        return await super().watch(work)
 
 
 @pytest.mark.redis
 async def test_a_real_server_is_looked_at(redis_url: str) -> None:
     keys = Keys("resque")
-    source = ResqueSystem(parse_url(redis_url), keys)
+    source = RedisRunner(ResqueSystem(keys), parse_url(redis_url))
     await source.run(queues.push(keys, "mail", [b'{"class":"A","args":[1]}']))
     (look,) = await looks_of(source, 1, Clock())
     await source.close()
@@ -158,7 +156,7 @@ async def test_a_real_server_is_looked_at(redis_url: str) -> None:
 @pytest.mark.redis
 async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url: str) -> None:
     keys = Keys("resque")
-    source = ResqueSystem(parse_url(redis_url), keys)
+    source = RedisRunner(ResqueSystem(keys), parse_url(redis_url))
     entries = [b'{"error":"%d"}' % number for number in range(3)]
     fleet = [b"h:%d:a" % number for number in range(1_001)]
     await source.run(
@@ -169,17 +167,17 @@ async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url
         )
     )
     for _ in range(3):
-        await source.look({})
+        await look(source)
     marked = b'{"error":"1","retried_at":"2026/11/23 12:00:00"}'
     await source.run(single(("LSET", keys.failed(), 1, marked), lambda _: None, writes=True))
-    seen = await source.look({})
+    seen = await look(source)
     await source.close()
     assert known(seen.failures)[1].retried_at == "2026/11/23 12:00:00"
 
 
 @pytest.mark.redis
 async def test_no_server_is_told_in_words(tmp_path: Path) -> None:
-    source = ResqueSystem(parse_url(f"unix://{tmp_path}/none"), Keys("resque"))
+    source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(f"unix://{tmp_path}/none"))
     (look,) = await looks_of(source, 1, Clock())
     await source.close()
     assert look.error is not None
@@ -233,7 +231,7 @@ class Reticent(FakeSource):
         super().__init__(snapshot())
         self.error = error
 
-    async def survey(self, queues: Sequence[str] = ()) -> HealthReport:
+    def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
         raise self.error
 
 
@@ -252,8 +250,8 @@ async def test_a_survey_that_fails_is_unknown_and_looks_go_on(error: Exception, 
 
 @pytest.mark.redis
 async def test_a_real_server_is_surveyed_and_its_clock_compared(redis_url: str) -> None:
-    source = ResqueSystem(parse_url(redis_url), Keys("resque"))
-    found = await source.survey()
+    source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(redis_url))
+    found = await source.watch(source.system.health())
     await source.close()
     assert found.problems == {}
     assert found.skew_s == pytest.approx(0.0, abs=1.0)

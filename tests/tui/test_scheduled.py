@@ -4,11 +4,13 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from tests import words
 from tests.support.console import screen_text, until, until_focused, until_shown
 from tests.support.scheduled_redis import KEYS, LATER, Scheduled, on, page, to_scheduled
 from textual.widgets import Input
 
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore.address import parse_url
 from resque.codec import encode
 from resque.store import delayed_windows
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.redis
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Scheduled]:
-    source = ResqueSystem(parse_url(redis_url), KEYS)
+    source = RedisRunner(ResqueSystem(KEYS), parse_url(redis_url))
     yield Scheduled(redis_url, source)
     await source.close()
 
@@ -42,19 +44,19 @@ async def test_the_classes_are_counted_and_lead_to_their_jobs_and_back(redis: Sc
     async with on(redis).run_test(size=(100, 24)) as pilot:
         app = await to_scheduled(pilot, "Old")
         await pilot.press("b")
-        await until_shown(pilot, "5 of 5 jobs")
-        found = {(r.name, r.count, r.is_readable) for r in page(app)._all_rows}
+        await until_shown(pilot, words.of_jobs(5, 5))
+        found = {(r.name, r.count, r.is_readable) for r in page(app).pane.rows}
         assert found == {('Odd "\\" name', 3, True), ("Old", 1, True), (None, 1, False)}
         assert "q0, q1, q2" in screen_text(app)
         await pilot.press("enter")
-        await until_shown(pilot, "3 of 5 jobs")
+        await until_shown(pilot, words.of_jobs(3, 5))
         assert page(app).part == "jobs"
-        assert len(page(app)._all_rows) == 3
+        assert len(page(app).pane.rows) == 3
         await pilot.press("escape")
         assert page(app).part == "classes"
-        await until_shown(pilot, "5 of 5 jobs")
+        await until_shown(pilot, words.of_jobs(5, 5))
         await pilot.press("G", "enter")
-        await until_shown(pilot, "1 of 5 jobs")
+        await until_shown(pilot, words.of_jobs(1, 5))
         await pilot.press("escape", "b")
         assert page(app).part == "jobs"
         await until_shown(pilot, "due times 1 to")
@@ -67,11 +69,11 @@ async def test_one_job_runs_now_at_once_and_comes_back(redis: Scheduled) -> None
     async with on(redis).run_test(size=(100, 24)) as pilot:
         app = await to_scheduled(pilot, "[2]")
         await pilot.press("r")
-        await until_shown(pilot, "ran now 1, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("ran now", 1))
         assert (await redis.waiting(), len(await redis.parked())) == (1, 1)
         await until(pilot, lambda: page(app).table.row_count == 1, "the next look")
         await pilot.press("u")
-        await until_shown(pilot, "took back 1: run now 1 delayed job")
+        await until_shown(pilot, words.took_back(1, "run now 1 delayed job"))
     assert await redis.parked() == before
     assert await redis.waiting() == 0
 
@@ -82,13 +84,13 @@ async def test_marked_jobs_are_deleted_after_a_question(redis: Scheduled) -> Non
     async with on(redis).run_test(size=(100, 24)) as pilot:
         app = await to_scheduled(pilot, "[3]")
         await pilot.press("space", "space", "d")
-        await until_shown(pilot, "Delete 2 delayed jobs?")
+        await until_shown(pilot, words.question("Delete", 2, "delayed job"))
         assert "Classes: Job (2)" in screen_text(app)
         await pilot.press("n")
-        await until_shown(pilot, "nothing was changed")
+        await until_shown(pilot, words.NOTHING_CHANGED)
         assert len(await redis.parked()) == 4
         await pilot.press("d", "y")
-        await until_shown(pilot, "deleted 2, gone meanwhile 0, refused 0")
+        await until_shown(pilot, words.outcome("deleted", 2))
         assert page(app).table.marked == frozenset()
     left = await redis.parked()
     assert [stamp for stamp, _ in left] == [str(LATER + 2), str(LATER + 3)]
@@ -99,7 +101,7 @@ async def test_a_job_is_rescheduled_to_a_time_that_was_explained_first(redis: Sc
     async with on(redis).run_test(size=(100, 30)) as pilot:
         await to_scheduled(pilot, "[1]")
         await pilot.press("m")
-        await until_shown(pilot, "Reschedule 1 delayed job?")
+        await until_shown(pilot, words.question("Reschedule", 1, "delayed job"))
         await until_focused(pilot, Input)
         await pilot.press(*"soon")
         await until_shown(pilot, "'soon' is no time")
@@ -111,7 +113,7 @@ async def test_a_job_is_rescheduled_to_a_time_that_was_explained_first(redis: Sc
         await until_shown(pilot, "rescheduled to 2096-10-02 07:30:00 UTC: 1")
         assert [stamp for stamp, _ in await redis.parked()] == ["4000001400"]
         await pilot.press("u")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
     assert [stamp for stamp, _ in await redis.parked()] == [str(LATER)]
 
 
@@ -137,16 +139,16 @@ async def test_all_that_match_are_acted_on_after_a_preview(
     async with on(redis).run_test(size=(100, 24)) as pilot:
         await to_scheduled(pilot, "Other")
         await pilot.press("slash", *"class:Mail", "enter")
-        await until_shown(pilot, "3 of 4 jobs")
+        await until_shown(pilot, words.of_jobs(3, 4))
         await pilot.press(key)
         await until_shown(pilot, asked)
         await redis.park(LATER, "newcomer", name="Mail")
         await pilot.press("y")
         await until_shown(pilot, "3, gone meanwhile 0, refused 0")
-        await until_shown(pilot, "1 of 2 jobs")
+        await until_shown(pilot, words.of_jobs(1, 2))
         assert await redis.waiting() == (3 if key == "R" else 0)
         await pilot.press("u")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
     left = await redis.parked()
     assert [each for each in left if b"newcomer" not in each[1]] == before
 
@@ -156,9 +158,9 @@ async def test_one_match_asks_too_and_none_changes_nothing(redis: Scheduled) -> 
     async with on(redis).run_test(size=(100, 24)) as pilot:
         await to_scheduled(pilot, "[1]")
         await pilot.press("D")
-        await until_shown(pilot, "Delete 1 delayed job?")
+        await until_shown(pilot, words.question("Delete", 1, "delayed job"))
         await pilot.press("escape", "slash", *"class:No", "enter")
-        await until_shown(pilot, "Nothing matches the filter")
+        await until_shown(pilot, words.NO_MATCH)
         await pilot.press("D")
         await until_shown(pilot, "nothing matches: nothing was changed")
     assert len(await redis.parked()) == 1
@@ -171,14 +173,14 @@ async def test_all_jobs_of_a_class_are_acted_on_from_its_row(redis: Scheduled) -
     async with on(redis).run_test(size=(100, 24)) as pilot:
         await to_scheduled(pilot, "[2]")
         await pilot.press("b")
-        await until_shown(pilot, "3 of 3 jobs")
+        await until_shown(pilot, words.of_jobs(3, 3))
         await pilot.press("m")
         await until_shown(pilot, "enter lists the jobs of the class")
         await pilot.press("r")
         await until_shown(pilot, "Run 2 delayed jobs now?")
         await pilot.press("y")
-        await until_shown(pilot, "ran now 2")
-        await until_shown(pilot, "1 of 1 job")
+        await until_shown(pilot, words.done("ran now", 2))
+        await until_shown(pilot, words.of_jobs(1, 1))
     assert await redis.waiting() == 2
 
 
@@ -188,7 +190,7 @@ async def test_the_filter_knows_when_jobs_are_due(redis: Scheduled) -> None:
     async with on(redis).run_test(size=(100, 24)) as pilot:
         app = await to_scheduled(pilot, "far")
         await pilot.press("slash", *"due<10m", "enter")
-        await until_shown(pilot, "1 of 2 jobs")
+        await until_shown(pilot, words.of_jobs(1, 2))
         assert '["late"]' in screen_text(app)
         await pilot.press("escape")
         await until_shown(pilot, '["far"]')
@@ -207,13 +209,13 @@ async def test_a_search_can_be_stopped_and_begun_anew(
     async with on(redis).run_test(size=(100, 24)) as pilot:
         app = await to_scheduled(pilot, "of 3,000")
         await pilot.press("b")
-        await until_shown(pilot, "x stops")
+        await until_shown(pilot, words.STOP_KEY)
         await pilot.press("x")
         await until_shown(pilot, "stopped: ")
         monkeypatch.undo()
         await pilot.press("x")
-        await until_shown(pilot, "3,000 of 3,000 jobs")
-        assert [row.count for row in page(app)._all_rows] == [3000]
+        await until_shown(pilot, words.of_jobs(3_000, 3_000))
+        assert [row.count for row in page(app).pane.rows] == [3000]
 
 
 async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
@@ -228,7 +230,7 @@ async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
 
         async def shows(first: int, last: int) -> None:
             def is_shown() -> bool:
-                rows = page(app)._all_rows
+                rows = page(app).pane.rows
                 return bool(rows) and (rows[0].args, rows[-1].args) == ([first], [last])
 
             await until(pilot, is_shown, f"jobs {first} to {last}")
@@ -250,29 +252,29 @@ async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
         await shows(200, 399)
         await redis("DEL", KEYS.delayed_schedule())
         app.look_now()
-        await until_shown(pilot, "No delayed jobs: they come with a delay")
+        await until_shown(pilot, words.NO_DELAYED_JOBS)
 
 
 async def test_a_job_is_read_whole_and_acted_on_from_its_page(redis: Scheduled) -> None:
     await redis.park(LATER, "the start", "x" * 70_000, name="Large")
     async with on(redis).run_test(size=(100, 60)) as pilot:
-        await to_scheduled(pilot, "(large)")
+        await to_scheduled(pilot, words.LARGE)
         await pilot.press("enter")
         await until_shown(pilot, "Arguments")
         await until_shown(pilot, "2096-10-02 07:06:40 UTC, in ")
         await until_shown(pilot, "70,053 bytes, SHA-1")
         await pilot.press("m")
-        await until_shown(pilot, "Reschedule 1 delayed job?")
+        await until_shown(pilot, words.question("Reschedule", 1, "delayed job"))
         await pilot.press(*"in 2d", "enter")
         await until_shown(pilot, "rescheduled to")
         await pilot.press("u")
-        await until_shown(pilot, "took back")
+        await until_shown(pilot, words.TOOK_BACK)
         await pilot.press("r")
-        await until_shown(pilot, "ran now 1")
+        await until_shown(pilot, words.done("ran now", 1))
         await pilot.press("u")
-        await until_shown(pilot, "took back 1: run now")
+        await until_shown(pilot, words.took_back(1, "run now"))
         await pilot.press("d")
-        await until_shown(pilot, "deleted 1")
+        await until_shown(pilot, words.done("deleted", 1))
     assert (await redis.parked(), await redis.waiting()) == ([], 0)
 
 
@@ -286,18 +288,18 @@ async def test_schedules_are_queued_deleted_and_brought_back(redis: Scheduled) -
         await pilot.press("m")
         await until_shown(pilot, "that is for delayed jobs")
         await pilot.press("r")
-        await until_shown(pilot, "queued 1")
+        await until_shown(pilot, words.done("queued", 1))
         raw = await redis("LRANGE", KEYS.queue("low"), 0, -1)
         assert raw == [b'{"class":"Nightly","args":[{"a": 1}]}']
         await pilot.press("u")
-        await until_shown(pilot, "took back 1: run now nightly")
+        await until_shown(pilot, words.took_back(1, "run now nightly"))
         assert await redis.waiting("low") == 0
         await pilot.press("d")
-        await until_shown(pilot, "deleted 1")
+        await until_shown(pilot, words.done("deleted", 1))
         assert await redis("HKEYS", KEYS.persistent_schedules()) == []
         assert await redis("SMEMBERS", KEYS.schedules_changed()) == [b"nightly"]
         await pilot.press("u")
-        await until_shown(pilot, "took back 1: delete nightly")
+        await until_shown(pilot, words.took_back(1, "delete nightly"))
         assert (
             await redis("HGET", KEYS.persistent_schedules(), "nightly")
             == json.dumps(config).encode()
@@ -314,9 +316,9 @@ async def test_several_schedules_ask_first(redis: Scheduled) -> None:
         await pilot.press("a", "r")
         await until_shown(pilot, "Queue 2 schedules now?")
         await pilot.press("y")
-        await until_shown(pilot, "queued 2")
+        await until_shown(pilot, words.done("queued", 2))
         await pilot.press("a", "d", "y")
-        await until_shown(pilot, "deleted 2")
+        await until_shown(pilot, words.done("deleted", 2))
     assert await redis.waiting() == 2
 
 
@@ -341,9 +343,9 @@ async def test_a_schedule_page_tells_its_next_runs_and_acts(redis: Scheduled) ->
         await pilot.press("enter")
         await until(pilot, lambda: screen_text(app).count(" 03:00:00 UTC") == 5, "five runs")
         await pilot.press("r")
-        await until_shown(pilot, "queued 1")
+        await until_shown(pilot, words.done("queued", 1))
         await pilot.press("d")
-        await until_shown(pilot, "deleted 1")
+        await until_shown(pilot, words.done("deleted", 1))
         await pilot.press("escape")
         assert page(app).part == "schedules"
 
@@ -352,7 +354,7 @@ async def test_the_part_is_remembered_while_other_screens_are_shown(redis: Sched
     async with on(redis).run_test(size=(100, 24)) as pilot:
         app = await to_scheduled(pilot, "No delayed jobs")
         await pilot.press("t", "2", "5")
-        await until_shown(pilot, "No schedules in Redis")
+        await until_shown(pilot, words.NO_SCHEDULES)
         assert page(app).part == "schedules"
         await pilot.press("t")
         assert page(app).part == "jobs"
@@ -364,5 +366,5 @@ async def test_read_only_nothing_is_changed(redis: Scheduled) -> None:
         await to_scheduled(pilot, "[1]")
         for key in "rdmRD":
             await pilot.press(key)
-            await until_shown(pilot, "read-only: nothing is changed")
+            await until_shown(pilot, words.READ_ONLY)
     assert len(await redis.parked()) == 1

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests import words
 from tests.support.console import (
     SIZES,
     assert_at_every_size,
@@ -73,7 +74,7 @@ async def test_delayed_jobs_by_time_by_class_and_schedules(
         await until_shown(pilot, "Digest")
         assert_snapshot(app, f"scheduled-{width}x{height}")
         await pilot.press("b")
-        await until_shown(pilot, "9 of 9 jobs")
+        await until_shown(pilot, words.of_jobs(9, 9))
         assert_snapshot(app, f"scheduled-classes-{width}x{height}")
         await pilot.press("t")
         await until_shown(pilot, "nightly")
@@ -107,12 +108,12 @@ async def test_an_empty_screen_says_how_to_begin(redis: Scheduled, width: int, h
     async with app.run_test(size=(width, height)) as pilot:
         await until_polled(pilot)
         await pilot.press("5")
-        await until_shown(pilot, "No delayed jobs: they come with a delay")
+        await until_shown(pilot, words.NO_DELAYED_JOBS)
         assert_snapshot(app, f"scheduled-empty-{width}x{height}")
         await pilot.press("t")
-        await until_shown(pilot, "No schedules in Redis")
+        await until_shown(pilot, words.NO_SCHEDULES)
         await pilot.press("b")
-        await until_shown(pilot, "0 of 0 jobs")
+        await until_shown(pilot, words.of_jobs(0, 0))
 
 
 async def test_without_an_answer_the_last_data_stay(redis: Scheduled) -> None:
@@ -187,7 +188,7 @@ async def test_hostile_data_are_shown_safely(redis: Scheduled, tmp_path: Path) -
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("5")
-        await until_shown(pilot, "(large)")
+        await until_shown(pilot, words.LARGE)
         await assert_at_every_size(app, pilot, "scheduled-hostile")
         await pilot.resize_terminal(120, 40)
         for row in range(page(app).table.row_count):
@@ -202,7 +203,7 @@ async def test_hostile_data_are_shown_safely(redis: Scheduled, tmp_path: Path) -
         await pilot.press("G", "enter")
         await until_shown(pilot, "the filter is longer than 2,000 characters")
         await pilot.press("g", "enter")
-        await until_shown(pilot, "5 of 11 jobs")
+        await until_shown(pilot, words.of_jobs(5, 11))
         await pilot.press("escape", "t")
         await until_shown(pilot, "fractions")
         assert_snapshot(app, "scheduled-hostile-schedules-120x40")

@@ -17,13 +17,13 @@ from tests.support.console import (
 )
 from tests.support.sample_data import NOW, FakeSource, fleet, queue, snapshot, worker
 
+from qtop.model.fleet import Snapshot
 from qtop.screens.workers import WorkersScreen
 from qtop.text import format
 from qtop.text.safe import ago
 from queuecore.action_record import Actor
 from queuecore.audit import AuditEntry
 from resque.errors import Unreachable
-from resque.store.snapshot import Snapshot
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 #: Reaches for the clipboard, paints, turns the line round, is markup, is wide, breaks the line.

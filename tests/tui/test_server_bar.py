@@ -1,11 +1,11 @@
 """What the console tells of the server itself, in brief."""
 
+from qtop.model.health import ServerInfo
 from qtop.widgets.bars import server
-from resque.store.server_info import ServerInfo
 
 
 def said(**fields: str) -> str:
-    return "".join(span.text for span in server(ServerInfo(fields, None, None)))
+    return "".join(span.text for span in server(ServerInfo(fields)))
 
 
 def test_the_server_is_told_in_brief() -> None:
@@ -31,7 +31,7 @@ def test_what_is_not_told_is_left_out_and_nonsense_is_not_obeyed() -> None:
 
 
 def test_where_there_is_little_room_the_version_stays_longest() -> None:
-    spans = server(ServerInfo({"redis_version": "7", "connected_clients": "1"}, None, None))
+    spans = server(ServerInfo({"redis_version": "7", "connected_clients": "1"}))
     assert [(span.text, span.priority) for span in spans[:2]] == [
         ("  Redis 7", 50),
         (", 1 client", 49),

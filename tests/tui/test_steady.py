@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import console, table_of, until, until_shown
 from tests.support.known import known
-from tests.support.sample_data import NOW, FakeSource, queue, snapshot, survey, worker
+from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot, survey, worker
 
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
+from qtop.model.fleet import Snapshot
 from qtop.monitor.explained_drops import without_explained
 from qtop.monitor.incidents.incident import Check, Incident
 from qtop.monitor.incidents.rules import STAYS_S, IncidentRules, Steady
@@ -19,10 +21,10 @@ from qtop.monitor.poller import PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.monitor.state import ConsoleState
+from qtop.systems.resque.local import ResqueLauncher
 from queuecore.action_record import Actor
 from queuecore.audit import AuditEntry
 from resque.keys import Keys
-from resque.store.snapshot import Snapshot
 
 KEYS = Keys("resque")
 BURST = Incident("failures", "bad", "9 jobs failed", "burst")
@@ -37,7 +39,7 @@ def deed(action: str, source: bytes, at_s: float = 0.0) -> AuditEntry:
 
 def board_at(seconds: float) -> FleetRows:
     look = snapshot(server_time=NOW + timedelta(seconds=seconds))
-    return RowBuilder().add(look, seconds)
+    return RowBuilder(SYSTEM).add(look, seconds)
 
 
 def told(steady: Steady, found: list[Incident], at_s: float) -> list[str]:
@@ -101,7 +103,7 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
     source = FakeSource(look, *worse)
     app = console(source)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves mail")
+        await until_shown(pilot, words.unserved("mail"))
         table = table_of(app)
         await pilot.press("down", "up")
 
@@ -121,7 +123,7 @@ async def test_the_cursor_stays_with_its_incident_while_another_comes() -> None:
 
 
 def fleets(*looks: Snapshot) -> FleetRows:
-    history = RowBuilder()
+    history = RowBuilder(SYSTEM)
     return [history.add(look, float(number)) for number, look in enumerate(looks)][-1]
 
 
@@ -136,7 +138,7 @@ def test_what_was_done_with_qtop_is_no_fall(action: str) -> None:
     fleet = fleets(*FELL)
     assert fleet.totals.drops.waiting is not None
     source = KEYS.failed() if action == "undo" else KEYS.queue("mail")
-    left = without_explained(fleet, [deed(action, source, 1.0)], KEYS)
+    left = without_explained(fleet, [deed(action, source, 1.0)], SYSTEM)
     assert left.totals.drops.waiting is None
     assert not known(left.queues)[0].drops
     assert not [v for v in IncidentRules().fleet(left, 1.0, None) if v.kind == "fell"]
@@ -148,7 +150,7 @@ def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
     fleet = fleets(*looks)
     assert fleet.totals.drops.waiting is None
     assert known(fleet.queues)[0].drops
-    left = without_explained(fleet, [deed("clear", KEYS.queue("mail"), 1.0)], KEYS)
+    left = without_explained(fleet, [deed("clear", KEYS.queue("mail"), 1.0)], SYSTEM)
     assert not any(row.drops for row in known(left.queues))
 
 
@@ -161,7 +163,7 @@ def test_one_queue_of_many_that_was_cleared_with_qtop_has_not_fallen() -> None:
     ],
 )
 def test_what_another_action_did_explains_nothing(other: AuditEntry) -> None:
-    fleet = without_explained(fleets(*FELL), [other], KEYS)
+    fleet = without_explained(fleets(*FELL), [other], SYSTEM)
     assert fleet.totals.drops.waiting is not None
     assert known(fleet.queues)[0].drops
 
@@ -176,18 +178,18 @@ def test_failures_and_workers_that_were_taken_away_with_qtop_did_not_vanish() ->
     assert drops.failed is not None
     assert drops.workers is not None
     ours = [deed("requeue", KEYS.failed(), 1.0), deed("prune", KEYS.workers(), 1.0)]
-    left = without_explained(fleet, ours, KEYS).totals.drops
+    left = without_explained(fleet, ours, SYSTEM).totals.drops
     assert (left.failed, left.workers) == (None, None)
     # One that was told to end finishes its job first.
     told = deed("stop", KEYS.workers(), -300.0)
-    assert without_explained(fleet, [told], KEYS).totals.drops.workers is None
+    assert without_explained(fleet, [told], SYSTEM).totals.drops.workers is None
 
 
 @pytest.mark.parametrize(("deeds", "kinds"), [([], ["growing"]), (["requeue"], [])])
 def test_jobs_that_were_put_back_with_qtop_are_no_growth(
     deeds: list[str], kinds: list[str]
 ) -> None:
-    history, judge = RowBuilder(), IncidentRules(Thresholds(grow_for_s=60, grow_by_jobs=100))
+    history, judge = RowBuilder(SYSTEM), IncidentRules(Thresholds(grow_for_s=60, grow_by_jobs=100))
     done = tuple(deed(action, KEYS.failed(), 58.0) for action in deeds)
     found: list[Incident] = []
     for second in range(0, 62, 2):
@@ -202,12 +204,11 @@ def test_jobs_that_were_put_back_with_qtop_are_no_growth(
 def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> None:
     clock: list[float] = [0.0]
     state = ConsoleState(
-        address="x",
-        namespace="resque",
+        system=SYSTEM,
         interval_s=1.0,
         read_only=False,
         local=LocalWorkers(
-            tmp_path, address="x", url="x", namespace="resque", environ={}, on_change=lambda: None
+            tmp_path, ResqueLauncher("x", "x", KEYS), environ={}, on_change=lambda: None
         ),
         local_host="h",
         clock=lambda: clock[0],

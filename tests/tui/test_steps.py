@@ -1,5 +1,6 @@
 """From one screen to another and back; what a screen said stays there."""
 
+from tests import words
 from tests.support.console import (
     console,
     screen_text,
@@ -17,7 +18,7 @@ from qtop.screens.overview import OverviewScreen
 async def test_escape_goes_back_to_where_a_lead_came_from() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves")
+        await until_shown(pilot, words.UNSERVED)
         row = table_of(app).cursor_row
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode != "overview", "the lead")
@@ -29,7 +30,7 @@ async def test_escape_goes_back_to_where_a_lead_came_from() -> None:
 async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves")
+        await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "W")
         await until_mode(pilot, "workers")
         await until_shown(pilot, "serves:")
@@ -45,7 +46,7 @@ async def test_the_way_back_is_taken_step_by_step_and_filters_are_left_first() -
 async def test_a_digit_is_no_step_to_come_back_from() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves")
+        await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "W", "3", "escape")
         await pilot.pause()
         assert app.current_mode == "workers"
@@ -54,7 +55,7 @@ async def test_a_digit_is_no_step_to_come_back_from() -> None:
 async def test_one_focuses_the_incidents_again() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves")
+        await until_shown(pilot, words.UNSERVED)
         screen = app.screen
         assert isinstance(screen, OverviewScreen)
         for keys in (["tab", "1"], ["tab", "3", "1"]):
@@ -66,7 +67,7 @@ async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
     hands = [worker("old:1:mail", beat_age_s=4_000), worker("web:2:low")]
     app = console(FakeSource(snapshot([queue("mail", 5), queue("low", 0)], hands)))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves mail")
+        await until_shown(pilot, words.unserved("mail"))
         await pilot.press("2", "W")
         await until_mode(pilot, "workers")
         assert [row.identity.host for row in (table_of(app).cursor_row,) if row] == ["old"]
@@ -76,16 +77,16 @@ async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
 async def test_what_a_screen_said_is_not_said_on_another_one() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "nobody serves")
+        await until_shown(pilot, words.UNSERVED)
         await pilot.press("2", "y")
-        await until_shown(pilot, "if your terminal lets it")
+        await until_shown(pilot, words.IF_TERMINAL_ALLOWS)
         await pilot.press("3")
-        assert "if your terminal lets it" not in screen_text(app)
+        assert words.IF_TERMINAL_ALLOWS not in screen_text(app)
         await pilot.press("2")
-        assert "if your terminal lets it" not in screen_text(app)
-        app.say("deleted 3", "good", stays=True)
+        assert words.IF_TERMINAL_ALLOWS not in screen_text(app)
+        app.say(words.done("deleted", 3), "good", stays=True)
         await pilot.press("3")
-        assert "deleted 3" in screen_text(app)
+        assert words.done("deleted", 3) in screen_text(app)
 
 
 async def test_a_screen_and_a_filter_are_typed_into_the_palette() -> None:

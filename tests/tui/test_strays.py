@@ -2,23 +2,23 @@
 
 import asyncio
 
+from tests import words
 from tests.support.console import console, shows, until, until_checked, until_shown
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet, snapshot, survey
+from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, survey, worker
 
+from qtop.model.health import Stray, Strays
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import unregistered_rows
 from qtop.monitor.stray_watch import FIRST_AFTER_S, StrayWatch
 from queuecore.exchange import single
 from resque.errors import Unreachable
-from resque.store import workers
-from resque.store.strays import Stray, Strays
 
 LOST = "lost-1:7:mail"
 JOB = b'{"queue":"mail","run_at":"2020-01-01T00:00:00Z","payload":{"class":"Charge","args":[1.50]}}'
-RECORD = Stray("record", LOST, KEYS.worker(LOST), 1, workers.read_record(JOB))
+RECORD = Stray("record", LOST, KEYS.worker(LOST), 1, worker(LOST, on="mail"))
 
 
 async def first_only(seconds: float) -> None:
@@ -36,25 +36,25 @@ async def test_a_worker_on_no_register_is_told_shown_and_pruned(redis: Redis) ->
         await until_shown(pilot, "unregistered")
         assert shows(app, "Charge")
         await pilot.press("D")
-        await until_shown(pilot, "Prune 1 dead worker?")
+        await until_shown(pilot, words.question("Prune", 1, "dead worker"))
         await until_shown(pilot, "on no register; never beat")
         await pilot.press("y")
-        await until_shown(pilot, "unregistered 1, jobs failed 1, spared 0")
+        await until_shown(pilot, words.unregistered(1, failed=1))
         await until(pilot, lambda: not app.state.has_strays, "the next search")
         await until(pilot, lambda: not shows(app, LOST), "the row leaves")
     assert await redis.failed() == 1
 
 
 def test_one_that_is_on_the_register_at_the_look_has_one_row() -> None:
-    fleet_rows = RowBuilder().add(fleet(), 0.0)
-    known_id = known(fleet_rows.workers)[0].identity.text
-    found = Strays((RECORD, Stray("record", known_id, b"", 1, RECORD.record)))
-    assert [row.identity.text for row in unregistered_rows(found, fleet_rows)] == [LOST]
+    fleet_rows = RowBuilder(SYSTEM).add(fleet(), 0.0)
+    known_id = known(fleet_rows.workers)[0].id
+    found = Strays((RECORD, Stray("record", known_id, b"", 1, RECORD.process)))
+    assert [row.id for row in unregistered_rows(found, fleet_rows)] == [LOST]
     assert unregistered_rows(None, fleet_rows) == ()
 
 
 def test_what_was_not_searched_to_the_end_is_not_well() -> None:
-    fleet_rows = RowBuilder().add(fleet(), 0.0)
+    fleet_rows = RowBuilder(SYSTEM).add(fleet(), 0.0)
     seen = survey().with_strays(Strays(is_complete=False))
     told = IncidentRules().judge(fleet_rows, 0.0, survey=seen, rtt_ms=1.0)
     assert any(each.subject == "strays" and "200,000" in each.text for each in told)
@@ -62,7 +62,7 @@ def test_what_was_not_searched_to_the_end_is_not_well() -> None:
 
 
 def test_each_kind_has_a_sentence_and_a_command_that_puts_it_back() -> None:
-    fleet_rows = RowBuilder().add(snapshot(), 0.0)
+    fleet_rows = RowBuilder(SYSTEM).add(snapshot(), 0.0)
     found = Strays(
         (
             RECORD,
@@ -94,7 +94,7 @@ async def test_a_search_that_fails_is_unknown_and_another_comes() -> None:
             enough.set()
 
     source.answers = [Unreachable("it is away"), ValueError("nonsense"), Strays()]
-    watch = StrayWatch(source, KEYS, on_found, sleep=first_only)
+    watch = StrayWatch(source, on_found, sleep=first_only)
     task = asyncio.create_task(watch.run())
     while not enough.is_set():
         watch.poke()

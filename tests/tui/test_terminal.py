@@ -69,10 +69,10 @@ QtopApp.on_unmount = once_more
 
 #: What reads keys stumbles, or Textual gives up by itself.
 UNREADABLE = """
-from qtop.app.terminal.driver import Inlet
+from qtop.app.terminal.driver import InputReader
 def stumble(inlet, raw):
     raise ValueError("what a job says")
-Inlet.take = stumble
+InputReader.take = stumble
 """
 PANIC = """
 from qtop.app.app import QtopApp

@@ -3,7 +3,7 @@ meanwhile."""
 
 import asyncio
 
-from tests.support.console import console, until, until_shown
+from tests.support.console import console, until, until_screen, until_shown
 from tests.support.sample_data import FakeSource, does_nothing, fleet
 
 from qtop.actions.plan import Plan
@@ -37,13 +37,13 @@ async def test_a_question_that_was_looked_for_meanwhile_is_asked_on_a_larger_one
             return await found.wait()
 
         app.actions.begin_after_search("look for it", search, lambda _: PLAN)
-        await until(pilot, lambda: isinstance(app.screen, LookingDialog), "the look")
+        await until_screen(pilot, LookingDialog)
         await pilot.resize_terminal(50, 10)
         await until_shown(pilot, "has 50x10")
         found.set()
         await pilot.pause()
         assert isinstance(app.screen, TooSmallScreen)
         await pilot.resize_terminal(100, 24)
-        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog), "the question")
+        await until_screen(pilot, ConfirmDialog)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.screen_stack[0], "the first page")

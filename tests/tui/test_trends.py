@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
-from tests.support.sample_data import NOW, FakeSource, queue, snapshot
+from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import Totals
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("in_utc")
 
 
 def totals(waiting: int) -> Totals:
-    return RowBuilder().add(snapshot([queue("mail", waiting)]), 1.0).totals
+    return RowBuilder(SYSTEM).add(snapshot([queue("mail", waiting)]), 1.0).totals
 
 
 def test_a_value_is_the_highest_of_its_time() -> None:

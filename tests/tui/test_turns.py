@@ -12,18 +12,21 @@ from tests.support.console import console, until, until_polled
 from tests.support.direct import Direct
 from tests.support.known import known
 from tests.support.polling import Clock, run_until
-from tests.support.sample_data import NOW, FakeSource, queue, snapshot, worker
+from tests.support.sample_data import NOW, SYSTEM, FakeSource, look, queue, snapshot, worker
 
 from qtop.app.app import QtopApp
 from qtop.local.workers import LocalWorkers
+from qtop.model.fleet import Snapshot
 from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.state import ConsoleState
-from qtop.systems.resque.connection import ResqueSystem
+from qtop.systems.resque.local import ResqueLauncher
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
 from queuecore.address import parse_url
 from queuecore.cooperative import Slices, at_once, in_turns
+from queuecore.exchange import Steps
 from resque.keys import Keys
-from resque.store.snapshot import Snapshot
 
 QUEUES = 1_200
 
@@ -80,7 +83,7 @@ def test_work_at_once_pauses_for_nobody() -> None:
 
 
 def test_boards_made_in_slices_are_those_made_at_once() -> None:
-    sliced, whole = RowBuilder(), RowBuilder()
+    sliced, whole = RowBuilder(SYSTEM), RowBuilder(SYSTEM)
     for number in range(3):
         work, pauses = sliced.adding(large(number), float(number)), 0
         while True:
@@ -97,15 +100,12 @@ def test_boards_made_in_slices_are_those_made_at_once() -> None:
 def state(tmp_path: Path) -> ConsoleState:
     local = LocalWorkers(
         tmp_path,
-        address="a",
-        url="redis://a",
-        namespace="resque",
+        ResqueLauncher("a", "redis://a", Keys("resque")),
         environ={},
         on_change=lambda: None,
     )
     return ConsoleState(
-        address="a",
-        namespace="resque",
+        system=SYSTEM,
         interval_s=1.0,
         read_only=True,
         local=local,
@@ -127,11 +127,11 @@ def test_until_a_look_is_taken_in_the_one_before_is_shown_whole(tmp_path: Path) 
     old = seen[0]
     assert old == (before.fleet, before.insights, before.look)
     changed = [index for index, each in enumerate(seen) if each[0] is not before.fleet]
-    for index, (fleet, insights, look) in enumerate(seen):
+    for index, (fleet, insights, result) in enumerate(seen):
         is_old = index < changed[0]
         assert (fleet is before.fleet) == is_old
         assert (insights is before.insights) == is_old
-        assert (look is before.look) == is_old
+        assert (result is before.look) == is_old
     assert changed[0] > 2
 
 
@@ -154,9 +154,9 @@ async def test_the_next_look_waits_until_the_last_was_taken_in() -> None:
     enough = asyncio.Event()
 
     class Noting(FakeSource):
-        async def look(self, tails: object) -> Snapshot:
+        def snapshot(self) -> Steps[Slices[Snapshot]]:
             noted.append("look")
-            return snapshot()
+            return super().snapshot()
 
     async def take() -> None:
         for _ in range(20):
@@ -195,7 +195,7 @@ async def test_a_source_reads_in_turns_and_keeps_what_did_not_change(
 ) -> None:
     direct("SADD", "resque:workers", *(f"h:{number}:q" for number in range(2_500)))
     direct("SET", "resque:worker:h:7:q", '{"queue":"q","payload":{"class":"A","args":[7]}}')
-    source = ResqueSystem(parse_url(redis_url), Keys("resque"), read_only=True)
+    source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(redis_url), read_only=True)
     turns = 0
 
     async def others() -> None:
@@ -205,16 +205,15 @@ async def test_a_source_reads_in_turns_and_keeps_what_did_not_change(
             await asyncio.sleep(0)
 
     try:
-        first = await source.look({})
+        first = await look(source)
         task = asyncio.create_task(others())
-        second = await source.look({})
+        second = await look(source)
         task.cancel()
     finally:
         await source.close()
     held = [
-        next(w.record for w in known(each.workers) if w.identity.text == "h:7:q")
-        for each in (first, second)
+        next(w.jobs for w in known(each.processes) if w.id == "h:7:q") for each in (first, second)
     ]
-    assert held[0] is not None
+    assert held[0]
     assert held[0] is held[1]
     assert turns > 5

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, Final
 
 import pytest
+from tests import words
 from tests.support.console import (
     console,
     screen_lines,
@@ -21,6 +22,7 @@ from tests.support.known import known
 from tests.support.sample_data import FakeSource, failure, fleet, queue, snapshot, survey, worker
 
 from qtop.app.app import QtopApp
+from qtop.model.fleet import Snapshot
 from qtop.monitor import row_text
 from qtop.monitor.drops import NO_DROPS
 from qtop.monitor.incidents.incident import Incident
@@ -30,10 +32,7 @@ from qtop.monitor.rows import FleetRows, host_rows
 from qtop.monitor.series import SeriesRecorder
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from queuecore.values import replace
 from resque.errors import AuthRefused, Busy
-from resque.store.snapshot import Snapshot
-from resque.store.workers import unread
 
 WHY: Final = "this user lacks a right"
 #: What a look may not know, as it tells it.
@@ -62,13 +61,13 @@ def lacking(part: str) -> Snapshot:
 
 
 def without_heartbeats() -> Snapshot:
-    state = well().workers or ()
-    fields = {"heartbeat_age_s": None, "has_heartbeat": None}
-    return well(workers=[replace(each, **fields) for each in state], problems={"heartbeats": WHY})
+    state = [*(well().processes or ())]
+    state = [each._replace(beat_age_s=None, has_beat=None) for each in state]
+    return well(workers=state, problems={"heartbeats": WHY})
 
 
 def without_records() -> Snapshot:
-    state = [replace(each, record=unread(WHY)) for each in well().workers or ()]
+    state = [each._replace(jobs=None, problem=WHY) for each in well().processes or ()]
     return well(workers=state, problems={"jobs in hand": WHY})
 
 
@@ -107,7 +106,7 @@ def test_no_rate_is_reckoned_from_workers_that_are_unknown() -> None:
         return [worker("h:1:mail", processed=processed, on="mail")]
 
     assert last_row(look(90, workers=taken(0)), look(80, workers=taken(10))).rates.out_per_s == 10
-    for missing in (None, [*(without_records().workers or ())]):
+    for missing in (None, [*(without_records().processes or ())]):
         looks = look(90, workers=taken(0)), look(80, workers=missing)
         assert last_row(*looks).rates == UNKNOWN
 
@@ -140,7 +139,9 @@ def test_who_serves_a_queue_is_unknown_with_the_workers() -> None:
     assert (row.serving, row.in_hand, row.is_unserved) == (None, 1, False)
     row = last_row(without_records())
     assert (row.serving, row.in_hand) == (2, None)
-    row = last_row(well(workers=without_heartbeats().workers, queues=[queue("odd", 3)]), name="odd")
+    row = last_row(
+        well(workers=without_heartbeats().processes, queues=[queue("odd", 3)]), name="odd"
+    )
     assert (row.serving, row.is_unserved) == (0, True), "nobody, dead or alive"
 
 
@@ -156,12 +157,12 @@ def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
         "unknown",
         "unknown jobs waiting",
     )
-    halves = [*(well().workers or ())[:1], *(without_records().workers or ())[1:]]
+    halves = [*(well().processes or ())[:1], *(without_records().processes or ())[1:]]
     assert row_text.working(fleets(well(workers=halves))[0].totals) == "1+/2"
     assert row_text.working(fleets(without_records())[0].totals) == "?/2"
     [host] = host_rows(known(fleets(without_records())[0].workers))
     assert (host.workers, host.working, host.troubled) == (2, None, 0)
-    ruby = [replace(each, has_heartbeat=False) for each in without_records().workers or ()]
+    ruby = [each._replace(has_beat=False) for each in without_records().processes or ()]
     assert row_text.working(fleets(well(workers=ruby))[0].totals) == "?/2"
     [host] = host_rows(known(fleets(well(workers=ruby))[0].workers))
     assert host.working is None
@@ -245,7 +246,7 @@ async def test_a_list_that_could_not_be_read_is_unknown_until_it_can_be(
                 await until_shown(pilot, tab)
                 assert shows(app, f"unknown: {part}: {WHY}")
                 text = screen_text(app)
-                assert "Nothing is wrong" not in text
+                assert words.NOTHING_IS_WRONG not in text
                 assert "No queues" not in text
                 assert "No workers" not in text
                 assert part == "heartbeats" or shows(app, f"unknown: {WHY}")
@@ -288,7 +289,7 @@ async def test_a_worker_whose_register_is_unknown_has_not_left() -> None:
         await until_shown(pilot, "Job in hand")
         await turn_to(app, pilot, lacking("workers"), source)
         await until_shown(pilot, "Whether it is still registered is unknown")
-        assert "no longer registered" not in screen_text(app)
+        assert words.NO_LONGER_REGISTERED not in screen_text(app)
 
 
 @pytest.mark.parametrize(

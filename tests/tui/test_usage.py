@@ -43,7 +43,7 @@ def family() -> Iterator[tuple[int, set[int]]]:
 
 def test_what_it_has_started_belongs_to_a_process(family: tuple[int, set[int]]) -> None:
     root, children = family
-    sampler = Sampler()
+    sampler = Sampler(lambda title: "")
     first = sampler.sample([root])
     assert first.keys() == {root}
     assert first[root].pids == {root} | children
@@ -55,4 +55,6 @@ def test_what_it_has_started_belongs_to_a_process(family: tuple[int, set[int]]) 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is shared")
 def test_memory_that_is_shared_counts_once(family: tuple[int, set[int]]) -> None:
     root, _ = family
-    assert 64 * MEBIBYTE < Sampler().sample([root])[root].memory_bytes < 128 * MEBIBYTE
+    assert (
+        64 * MEBIBYTE < Sampler(lambda title: "").sample([root])[root].memory_bytes < 128 * MEBIBYTE
+    )

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 from tests.support.derived import FINE, judged
-from tests.support.sample_data import NOW, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import NOW, SYSTEM, failure, fleet, queue, snapshot, survey, worker
 
+from qtop.model import health
+from qtop.model.fleet import Snapshot
+from qtop.model.health import HealthReport, skew_s
 from qtop.monitor.incidents.incident import Incident, Link, troubles
 from qtop.monitor.incidents.queues import paused_by
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
 from qtop.monitor.row_builder import RowBuilder
-from qtop.systems.resque.connection import skew_s
+from qtop.systems.resque.health import next_jobs, waiting_classes
 from queuecore.action_record import Actor
 from queuecore.active_job import WRAPPER
 from queuecore.audit import AuditEntry
 from queuecore.windows import whole
-from resque.store import health as surveys
 from resque.store.failures import Failure, read
-from resque.store.health import HealthReport
-from resque.store.snapshot import Snapshot
 from resque.store.waiting_classes import WaitingClasses
 
 
@@ -79,7 +79,7 @@ def test_before_the_server_was_asked_nothing_is_wrong_so_far() -> None:
 
 
 def test_what_may_not_be_asked_is_unknown_and_not_fine() -> None:
-    incidents = judged(served(), found=surveys.failed("this user lacks a right"))
+    incidents = judged(served(), found=health.failed("this user lacks a right"))
     assert incidents[0].text.startswith("Nothing is wrong, as far as it can be known: ")
     assert {incident.severity for incident in incidents} == {"note"}
     assert texts(incidents[1:]) == [
@@ -120,7 +120,7 @@ def test_what_ends_and_comes_again_begins_anew() -> None:
 
 
 def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
-    fleet_rows, judge = RowBuilder().add(fleet(), 0.0), IncidentRules()
+    fleet_rows, judge = RowBuilder(SYSTEM).add(fleet(), 0.0), IncidentRules()
     before = judge.judge(fleet_rows, 0.0, survey=None, rtt_ms=None)
     after = judge.judge(fleet_rows, 0.0, survey=FINE, rtt_ms=None)
     assert texts(before) == texts(after)
@@ -140,13 +140,13 @@ def test_a_queue_with_jobs_that_nobody_serves() -> None:
 
 def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_them() -> None:
     look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
-    next_job = {"low": b'{"class":"RubyJob","args":[]}'}
-    sampled = {"low": WaitingClasses("low", 2, ("RubyJob", "Other"), 2)}
-    seen = replace(FINE, fronts=next_job)
+    jobs = next_jobs({"low": b'{"class":"RubyJob","args":[]}'})
+    sampled = [WaitingClasses("low", 2, ("RubyJob", "Other"), 2)]
+    seen = replace(FINE, waiting=waiting_classes(jobs))
     # Where only the next job was looked at, others may wait behind it.
     remedy = only("unserved", judged(look, found=seen)).remedy
     assert remedy == "start a worker that knows RubyJob and all that waits behind"
-    seen = replace(seen, waiting=sampled)
+    seen = replace(FINE, waiting=waiting_classes(jobs, sampled))
     remedy = only("unserved", judged(look, found=seen)).remedy
     assert remedy == "start a worker that knows RubyJob, Other"
     alone = only("no worker", judged(snapshot([queue("low", 2)]), found=seen))
@@ -156,7 +156,8 @@ def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_th
 def test_of_an_active_job_the_advice_names_its_own_class() -> None:
     look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
     job = b'{"class":"%s","args":[{"job_class":"WelcomeJob"}]}' % WRAPPER.encode()
-    remedy = only("unserved", judged(look, found=replace(FINE, fronts={"low": job}))).remedy
+    seen = replace(FINE, waiting=waiting_classes(next_jobs({"low": job})))
+    remedy = only("unserved", judged(look, found=seen)).remedy
     assert "knows WelcomeJob " in remedy
 
 
@@ -377,7 +378,7 @@ def busy(number: int, seconds: float, *, beat_age_s: float = 5.0) -> Snapshot:
 
 def after_ended_jobs(number: int, usual_s: float, last: Snapshot) -> tuple[Incident, ...]:
     """The verdicts on a look after so many jobs of that length were seen to end."""
-    history, judge = RowBuilder(), IncidentRules()
+    history, judge = RowBuilder(SYSTEM), IncidentRules()
     incidents: tuple[Incident, ...] = ()
     for at, look in enumerate([*(busy(each, usual_s) for each in range(number)), last]):
         fleet_rows = history.add(look, float(at))
@@ -617,7 +618,7 @@ def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_told() -> None:
     judge = IncidentRules()
 
     def told(found: HealthReport) -> list[str]:
-        fleet_rows = RowBuilder().add(served(), 0.0)
+        fleet_rows = RowBuilder(SYSTEM).add(served(), 0.0)
         incidents = judge.judge(fleet_rows, 0.0, survey=found, rtt_ms=None)
         return [each.text for each in incidents if each.check == "scheduler"]
 

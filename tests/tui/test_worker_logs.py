@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import console, until, until_screen, until_shown
 from tests.support.local_screen import running, start
 from tests.support.sample_data import FakeSource, snapshot, worker
@@ -57,7 +58,7 @@ async def test_the_log_of_a_worker_that_has_ended_since_is_still_its_own(tmp_pat
         app.local.stop_all(now=True)
         await until(pilot, lambda: not app.local.alive, "its end")
         registered(app)
-        await until_shown(pilot, "no longer registered")
+        await until_shown(pilot, words.NO_LONGER_REGISTERED)
         await pilot.press("l")
         await until_screen(pilot, LogScreen)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests import words
 from tests.support.console import (
     assert_snapshot,
     console,
@@ -19,7 +20,7 @@ from tests.support.console import (
 )
 from tests.support.console_redis import KEYS, Redis, on
 from tests.support.known import known
-from tests.support.sample_data import FakeSource, fleet, snapshot, worker
+from tests.support.sample_data import SYSTEM, FakeSource, fleet, snapshot, worker
 
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import WorkerRow, host_rows
@@ -89,11 +90,11 @@ async def test_dead_workers_are_pruned_after_showing_the_evidence(redis: Redis) 
     async with app.run_test(size=(120, 40)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "D")
-        await until_shown(pilot, "Prune 2 dead workers?")
+        await until_shown(pilot, words.question("Prune", 2, "dead worker"))
         await until_shown(pilot, "holds Charge of mail")
         await until_shown(pilot, "1 job in its hands becomes a failure")
         await pilot.press("y")
-        await until_shown(pilot, "unregistered 2, jobs failed 1, spared 0")
+        await until_shown(pilot, words.unregistered(2, failed=1))
     assert await registered(redis) == {b"alive-1:9:mail"}
     assert await redis.failed() == 1
 
@@ -131,9 +132,9 @@ async def test_one_that_may_be_alive_is_unregistered_by_its_word_only(redis: Red
         await pilot.press("3", "d")
         await until_shown(pilot, "May be alive: its last heartbeat is only")
         await pilot.press("enter")
-        await until_shown(pilot, "Type unregister to go on")
+        await until_shown(pilot, words.type_to_go_on("unregister"))
         await pilot.press(*"unregister", "enter")
-        await until_shown(pilot, "unregistered 1, jobs failed 1, spared 0")
+        await until_shown(pilot, words.unregistered(1, failed=1))
     assert await registered(redis) == set()
     assert await redis.failed() == 1
 
@@ -153,10 +154,10 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
         await until_shown(pilot, "told 1: takes jobs again")
         assert listener.stdout.readline() == "SIGCONT\n"
         await pilot.press("x")
-        await until_shown(pilot, "It gets SIGQUIT: finishes its job, then ends.")
+        await until_shown(pilot, words.GETS_QUIT)
         # Whoever says no has asked nothing: the next press is the first again.
         await pilot.press("n", "x")
-        await until_shown(pilot, "It gets SIGQUIT: finishes its job, then ends.")
+        await until_shown(pilot, words.GETS_QUIT)
         await pilot.press("y")
         await until_shown(pilot, "told 1: finishes its job, then ends")
         assert listener.stdout.readline() == "SIGQUIT\n"
@@ -184,7 +185,7 @@ async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_told(redis: Re
 
 def row(worker_id: str, **fields: object) -> WorkerRow:
     state = worker(worker_id, **fields)  # type: ignore[arg-type]
-    [only] = known(RowBuilder().add(snapshot([], [state]), 1.0).workers)
+    [only] = known(RowBuilder(SYSTEM).add(snapshot([], [state]), 1.0).workers)
     return only
 
 
@@ -227,13 +228,15 @@ async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> Non
     async with app.run_test(size=(160, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3")
-        assert app.state.usual_s(known(looks[0].workers)[0].record) is None
+        assert app.state.usual_s(known(known(looks[0].processes)[0].jobs)[0]) is None
         for _ in looks[1:]:
             seen = app.state.look.snapshot
             app.look_now()
             await until(pilot, lambda seen=seen: app.state.look.snapshot is not seen, "the next")  # type: ignore[misc]
         await until(
-            pilot, lambda: app.state.usual_s(known(looks[-1].workers)[0].record) == 5.0, "usual"
+            pilot,
+            lambda: app.state.usual_s(known(known(looks[-1].processes)[0].jobs)[0]) == 5.0,
+            "usual",
         )
         app.look_now()
         await until_shown(pilot, "5 s     5 s")
@@ -252,7 +255,7 @@ async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> Non
 async def test_the_heartbeat_of_a_worker_is_told_in_words(more: dict[str, Any], text: str) -> None:
     has_one = more.pop("has_heartbeat", False)
     one = worker("web1:1:mail", **more)
-    app = console(FakeSource(snapshot([], [replace(one, has_heartbeat=True) if has_one else one])))
+    app = console(FakeSource(snapshot([], [replace(one, has_beat=True) if has_one else one])))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_polled(pilot)
         await pilot.press("3", "enter")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from queuecore import audit, times
 from queuecore.audit import AuditEntry
@@ -17,10 +17,8 @@ from resque.keys import Keys
 from resque.store import delayed, delayed_windows, ownership, server_info, waiting_jobs
 from resque.store.ownership import Ownership
 from resque.store.server_info import ServerInfo
-from resque.store.strays import Strays
-from resque.store.waiting_classes import WaitingClasses
 
-HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
+HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts"]
 
 #: How many of the newest actions are looked through for pauses.
 DEEDS_READ = 200
@@ -41,10 +39,7 @@ class HealthReport:
         aside: How many delayed jobs were set aside because they could not be moved to a queue.
         deeds: The newest actions on record, newest first, without their counts.
         fronts: The payload that is next, of the queues that were asked for; see `NextJobs`.
-        strays: Jobs that no index leads to; these are searched for apart from the rest.
-        waiting: Which classes wait, of the queues that were asked for; see `waiting_classes.take`.
         ownership: Whose the keys of the namespace are; None when it was not looked at.
-        skew_s: How far the server's clock is ahead of this machine's, as the caller measured it.
     """
 
     taken: datetime | None = None
@@ -57,26 +52,7 @@ class HealthReport:
     deeds: tuple[AuditEntry, ...] | None = None
     fronts: Mapping[str, bytes] = field(default_factory=dict)
     problems: Mapping[HealthPart, str] = field(default_factory=dict)
-    waiting: Mapping[str, WaitingClasses] = field(default_factory=dict)
-    skew_s: float | None = None
-    strays: Strays | None = None
     ownership: Ownership | None = None
-
-    def with_strays(self, strays: Strays | None, why: str = "") -> HealthReport:
-        """The same with what a search for jobs that no index leads to has found; `why` it could not
-        be made."""
-        problems: dict[HealthPart, str] = {k: v for k, v in self.problems.items() if k != "strays"}
-        if strays is not None and not strays.is_complete:
-            why = "only the first 200,000 keys were looked at"
-        if why:
-            problems["strays"] = why
-        return replace(self, strays=strays, problems=problems)
-
-
-def failed(why: str) -> HealthReport:
-    """The report about a server that answered nothing."""
-    parts: tuple[HealthPart, ...] = get_args(HealthPart)
-    return HealthReport(problems=dict.fromkeys(parts, why))
 
 
 def settled(keys: Keys, found: HealthReport) -> Steps[HealthReport]:

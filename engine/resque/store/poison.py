@@ -39,6 +39,51 @@ def may_be(entry: Failure) -> bool:
     return entry.exception in _DEADLY or (entry.item.is_cut and entry.exception is None)
 
 
+class Suspects:
+    """Failures of one list that may be of such jobs. Some 300 bytes are kept of each."""
+
+    def __init__(self, keys: Keys, list_name: str = FAILED) -> None:
+        self._keys, self._list_name = keys, list_name
+        self._died: list[_Died] = []
+        self._cut: list[tuple[str, int]] = []
+
+    def add(self, entry: Failure) -> bool:
+        """Take in a failure. Returns whether it may be of such a job. O(bytes)."""
+        if not may_be(entry):
+            return False
+        if entry.item.is_cut:
+            self._cut.append((entry.item.sha, entry.place))
+        else:
+            self._take(entry.item.raw, entry.item.sha)
+        return True
+
+    def _take(self, raw: bytes, sha: str) -> None:
+        job = failures.job_of(raw)
+        if not isinstance(job, str):
+            self._died.append(_Died(sha, stale.lost_key(self._keys, *job), sha1_hex(job[1])))
+
+    def poisoned(self) -> Steps[dict[str, int]]:
+        """The poisoned ones; see `among`."""
+        list_key = failures.list_key(self._keys, self._list_name)
+        for sha, place in self._cut:
+            raw: bytes | None = yield windows.find(list_key, sha, place)
+            if raw is not None and failures.read(windows.whole(raw), 0).exception in _DEADLY:
+                self._take(raw, sha)
+        self._cut.clear()
+        counts: list[int] = []
+        for at in range(0, len(self._died), _AT_ONCE):
+            part = self._died[at : at + _AT_ONCE]
+            counts += yield stale.times_lost_under([each.count_key for each in part])
+        deaths = Counter(each.payload_sha for each in self._died)
+        died = {
+            each.sha: max(
+                count, deaths[each.payload_sha] if deaths[each.payload_sha] >= MANY else 0
+            )
+            for each, count in zip(self._died, counts, strict=True)
+        }
+        return {sha: count for sha, count in died.items() if count}
+
+
 def among(
     keys: Keys, entries: Sequence[Failure], *, list_name: str = FAILED
 ) -> Steps[dict[str, int]]:
@@ -46,26 +91,7 @@ def among(
     their jobs were put back for that within a day, before they failed by it (only workers that put
     lost jobs back count that), or how many of these entries, at least `MANY`, tell it of the same
     payload. A round trip for each 1,000 entries, and one for each that is cut."""
-    found: list[_Died] = []
-    for entry in filter(may_be, entries):
-        raw: bytes | None = entry.item.raw
-        if entry.item.is_cut:
-            list_key = failures.list_key(keys, list_name)
-            raw = yield windows.find(list_key, entry.item.sha, entry.place)
-        if raw is None or failures.read(windows.whole(raw), 0).exception not in _DEADLY:
-            continue
-        job = failures.job_of(raw)
-        if not isinstance(job, str):
-            count_key = stale.lost_key(keys, *job)
-            found.append(_Died(entry.item.sha, count_key, sha1_hex(job[1])))
-    counts: list[int] = []
-    for at in range(0, len(found), _AT_ONCE):
-        counts += yield stale.times_lost_under(
-            [each.count_key for each in found[at : at + _AT_ONCE]]
-        )
-    deaths = Counter(each.payload_sha for each in found)
-    died = {
-        each.sha: max(count, deaths[each.payload_sha] if deaths[each.payload_sha] >= MANY else 0)
-        for each, count in zip(found, counts, strict=True)
-    }
-    return {sha: count for sha, count in died.items() if count}
+    suspects = Suspects(keys, list_name)
+    for entry in entries:
+        suspects.add(entry)
+    return suspects.poisoned()

@@ -6,7 +6,7 @@ What it does is put on record: an audit entry, and what the undo needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
@@ -125,9 +125,12 @@ class Operator:
         planned: int,
         queue: str = "",
         size_bytes: int | None = 0,
+        *,
+        undo_s: int | None = None,
     ) -> ActionRecord:
-        """What an action leaves on record; `size_bytes` is what its undo keeps, None: unknown."""
-        undo_s = self.limits.seconds_for(size_bytes)
+        """What an action leaves on record; `size_bytes` is what its undo keeps, None: unknown.
+        `undo_s` is 0 where it cannot be undone at all."""
+        undo_s = self.limits.seconds_for(size_bytes) if undo_s is None else undo_s
         return ActionRecord(self.actor, action, subject, source, planned, queue, undo_s)
 
     def way_back(self, record: ActionRecord) -> str:
@@ -139,16 +142,21 @@ class Operator:
         return "Too large to keep: this cannot be undone."
 
 
-def acted(verb: str, result: Result, record: ActionRecord) -> Outcome:
-    """What came of an action over many jobs: how many, how many were gone, refused, left."""
-    kept = sum(count for _, count in result.refused)
+def acted(
+    verb: str, result: Result, record: ActionRecord, kept_back: Sequence[tuple[str, int]] = ()
+) -> Outcome:
+    """What came of an action over many jobs: how many, how many were gone, refused, left.
+    `kept_back` are reasons why further ones were not even planned."""
+    refused = (*result.refused, *kept_back)
+    kept = sum(count for _, count in refused)
     text = f"{verb} {number(result.done)}, gone meanwhile {number(result.gone)}"
     text += f", refused {number(kept)}"
-    if result.refused:
-        text += f" ({safe(result.refused[0][0])})"
+    if refused:
+        text += f" ({safe(refused[0][0])})"
     tone: ResultTone = "warn" if result.gone or kept else "good"
     if result.stopped is not None:
-        rest = record.planned - result.done - result.gone - kept
+        rest = record.planned - result.done - result.gone
+        rest -= sum(count for _, count in result.refused)
         text, tone = text + rest_of(rest, result.stopped), "bad"
     # A last step whose outcome is unknown may have been the first that did anything.
     may_be_done = result.done > 0 or isinstance(result.stopped, OutcomeUnknown)
@@ -157,7 +165,7 @@ def acted(verb: str, result: Result, record: ActionRecord) -> Outcome:
         tone,
         result.done,
         result.gone,
-        result.refused,
+        refused,
         result.stopped,
         record if may_be_done else None,
     )

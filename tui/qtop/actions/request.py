@@ -6,11 +6,20 @@ does what the plan says. The console and the commands make the same requests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
 
-from qtop.search.selection import JobSource
+from qtop.model.fleet import Process
+from qtop.search.selection import JobSource, Selection
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
+
+#: What a signal asks of a worker.
+Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
+#: What has names on an index.
+Index = Literal["queue", "delayed", "failures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +66,173 @@ class Undo:
         return cls(action.id, what, action.source, done or action.planned, question)
 
 
-Request = Clear | Pause | PauseAll | Undo
+@dataclass(frozen=True, slots=True)
+class OfJobs:
+    """What all requests about jobs of one list hold.
+
+    Attributes:
+        source: The list.
+        chosen: The jobs, and what is known of them in figures.
+        group: The group of failures that was chosen, in words; empty: none was.
+        filter: The text of the filter that found them.
+        is_found: A filter or a group found them: then it is always asked before.
+        subject: What goes on record instead of the usual words.
+    """
+
+    source: JobSource
+    chosen: Selection
+    group: str = field(default="", kw_only=True)
+    filter: str = field(default="", kw_only=True)
+    is_found: bool = field(default=False, kw_only=True)
+    subject: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue(OfJobs):
+    """Put the jobs of failures back onto their queues, or all onto `to`."""
+
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(OfJobs):
+    """Delete jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move(OfJobs):
+    """Move jobs, byte for byte, to the end of the queue `to`; of a failure the job in it."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack(OfJobs):
+    """Put items that were set aside back onto their queue: those that can be read by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit(OfJobs):
+    """Put changed jobs at the end of their queue, or of `to`. None leaves a part as it is; `args`
+    are JSON, `payload` is the whole job."""
+
+    payload: bytes | None = None
+    class_name: str | None = None
+    args: bytes | None = None
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put another payload in the place of one waiting job: `raw` are its bytes, `place` is where
+    it was seen."""
+
+    source: JobSource
+    place: int
+    raw: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OfDelayed:
+    """What all requests about delayed jobs hold. `chosen` is as the system chose them: nothing else
+    looks inside. `is_found`: as in `OfJobs`."""
+
+    chosen: object
+    is_found: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RunNow(OfDelayed):
+    """Put delayed jobs onto their queues, whenever they are due."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDelayed(OfDelayed):
+    """Delete delayed jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reschedule(OfDelayed):
+    """Delay jobs until `at` instead. What that means was shown when it was asked for."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunSchedules:
+    """Put the jobs of schedules onto their queues now, besides their next firings. `rows` are as
+    the system listed them."""
+
+    rows: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSchedules:
+    """Delete persistent schedules. `rows` are as the system listed them."""
+
+    rows: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Take dead processes off the register; the jobs that they hold become failures, or go back,
+    each at most `requeue_lost` times within a day.
+
+    Attributes:
+        cases: The evidence of each, as the system gathered it.
+        forces: Take off even what may be alive.
+        tell: Hears what became of each, at once.
+    """
+
+    cases: tuple[object, ...]
+    forces: bool = False
+    requeue_lost: int = 0
+    tell: Callable[[object, str], None] = lambda case, fate: None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Signal registered processes of this machine. `tell` hears the id of each that got the signal.
+    It cannot be undone."""
+
+    processes: tuple[Process, ...]
+    wish: Wish
+    tell: Callable[[str], None] = lambda worker_id: None
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Put a name on the index that leads to it: of a queue, of a moment with delayed jobs, or of a
+    list of failures."""
+
+    what: Index
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Put items that were kept elsewhere at the end of a list, in their order: `number` of them."""
+
+    target: JobSource
+    items: Iterable[bytes]
+    number: int
+
+
+DelayedRequest = RunNow | DeleteDelayed | Reschedule
+JobRequest = Requeue | Delete | Move | PutBack | Edit
+Request = (
+    Clear
+    | Pause
+    | PauseAll
+    | Undo
+    | JobRequest
+    | Replace
+    | DelayedRequest
+    | RunSchedules
+    | DeleteSchedules
+    | Prune
+    | Signal
+    | Register
+    | Load
+)

@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 class Send(Protocol):
     """Carries out an operation on Redis."""
 
-    async def __call__(self, operation: Operation[T]) -> T:
+    async def __call__(self, operation: Operation[T], /) -> T:
         """Return its result. Raises StoreError."""
 
 

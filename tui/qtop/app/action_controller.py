@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal, escalate
-from qtop.actions.request import PauseAll, Request, Undo
+from qtop.actions.request import PauseAll, Request, Reschedule, Undo
 from qtop.actions.runner import ActionRunner, ForegroundPriority, Progress
 from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
 from qtop.local.import_check import ModuleMemory
-from qtop.local.launch import LaunchRequest
 from qtop.local.workers import LocalWorkers
+from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
-from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.connection import System
+from qtop.screens.paging import with_marks
+from qtop.search.list_walk import Walk, walk
+from qtop.search.selection import Selection
 from qtop.systems.resque.connection import operator_identity as actor
-from qtop.systems.resque.failures import FailurePlans
-from qtop.systems.resque.queues import JobPlans
-from qtop.systems.resque.scheduled import DelayedPlans
+from qtop.systems.resque.failures import FailureSearch
+from qtop.systems.resque.job_actions import Chooser, RefusalCheck, nothing_refused
+from qtop.systems.resque.queues import JobSearch
 from qtop.systems.resque.scheduled_search import DelayedSelection
-from qtop.systems.resque.workers import WorkerPlans
+from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from queuecore.audit import AuditEntry
-from queuecore.exchange import Operation
+from queuecore.exchange import Exchange, Operation, Steps, drive
 from queuecore.times import wall_now
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class ActionController:
     def __init__(
         self,
         app: Console,
-        source: System,
+        source: SystemRunner,
         local: LocalWorkers,
         require: Sequence[str],
         *,
@@ -63,12 +63,7 @@ class ActionController:
         self.precedence = ForegroundPriority()
         #: What is under way is to be taken back as soon as it has stopped.
         self._takes_back = False
-        operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
-        self.system = ResqueActions(app.keys, operator)
-        self.failure_plans = FailurePlans(app.keys, operator)
-        self.job_plans = JobPlans(app.keys, operator)
-        self.delayed_plans = DelayedPlans(app.keys, operator)
-        self.worker_plans = WorkerPlans(app.keys, actor(), socket.gethostname())
+        self._operator = Operator(actor(), app.settings.undo_limits, app.state.policy.sign)
         self._actions = ActionRunner(
             source.run, read_only=read_only, trouble=lambda: app.state.look.error
         )
@@ -82,20 +77,19 @@ class ActionController:
         self.local = LocalWorkerController(
             app,
             local,
+            self,
             LaunchRequest("*", modules=modules, template=template),
             memory,
-            lambda without: self._refused(without_redis=without),
-            lambda look: self._actions.preview("look at what waits", look),
         )
 
-    def refuses(self) -> bool:
-        """Whether nothing can be changed now; then the reason is said."""
-        return self._refused()
+    def refuses(self, *, without_redis: bool = False) -> bool:
+        """Whether nothing can be changed now, or none that does `without_redis`; then
+        the reason is said."""
+        return self._refused(without_redis=without_redis)
 
-    def begin(self, plan: Plan, table: Table[Any] | None = None) -> None:
-        """Carry out a plan, after a question if it needs one; `table` loses its marks then."""
-        if not self._refused():
-            self._ask(plan, table)
+    async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
+        """Read what an action is about. Returns why not when it cannot be read."""
+        return await self._actions.preview(what, look)
 
     def request(
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
@@ -104,14 +98,20 @@ class ActionController:
         `looking` is shown while it is prepared, if that has to read anything."""
         if self._refused():
             return
-        steps = self.system.prepare(request)
+        steps = self._steps(request)
         try:
             next(steps)
         except StopIteration as end:
-            self._prepared(end.value, table)
+            made = end.value
+            if isinstance(made, Plan) and table is not None:
+                made = with_marks(made, table)
+            self._prepared(made, table)
             return
         steps.close()
-        self.begin_after(looking, self.system.prepare(request), lambda made: made)
+        self._look_first(looking, self._steps(request))
+
+    def _steps(self, request: Request) -> Steps[Plan | Refusal]:
+        return self._app.system.prepare(request, self._operator)
 
     def _prepared(self, made: Plan | Refusal, table: Table[Any] | None) -> None:
         if isinstance(made, Refusal):
@@ -119,15 +119,25 @@ class ActionController:
         else:
             self._ask(made, table)
 
-    def begin_after(
-        self, what: str, look: Operation[T], plan: Callable[[T], Plan | Refusal]
-    ) -> None:
-        """Look at what a plan is about, then make the plan and begin it."""
+    def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
+        """Read what a request is about, make the request of it, and go on as `request`."""
+
+        def steps() -> Steps[Plan | Refusal]:
+            seen: T
+            if isinstance(look, Exchange):
+                seen = yield look
+            else:
+                seen = yield from look
+            return (yield from self._steps(make(seen)))
+
         if not self._refused():
-            # In front at once: what is typed ahead must not be taken for other actions.
-            cover = LookingDialog(what)
-            self._app.push_screen(cover)
-            self._app.run_worker(self._look_first(what, look, plan, cover), group="desk")
+            self._look_first(looking, steps())
+
+    def _look_first(self, looking: str, steps: Steps[Plan | Refusal]) -> None:
+        # In front at once: what is typed ahead must not be taken for other actions.
+        cover = LookingDialog(looking)
+        self._app.push_screen(cover)
+        self._app.run_worker(self._prepare(looking, steps, cover), group="desk")
 
     def begin_after_search(
         self,
@@ -145,6 +155,42 @@ class ActionController:
             self._search_first(what, search, plan, cover, table), group="desk"
         )
         self._app.push_screen(cover, lambda _: looking.cancel())
+
+    def request_found(
+        self,
+        search: FailureSearch | JobSearch,
+        make: Callable[[Selection], Request],
+        table: Table[Any] | None = None,
+        *,
+        refusal: RefusalCheck = nothing_refused,
+        spares: bool = False,
+    ) -> None:
+        """Look through a list for all that a search finds, make a request of it, and go on as
+        `request`. `refusal` and `spares` are those of `Chooser`."""
+        chooser = Chooser(self._app.keys, search.source, refusal, spares=spares)
+
+        async def choose(tell: Progress) -> Selection:
+            def visit(reply: bytes | list[bytes | int], place: int) -> None:
+                hit = search.hit(reply, place)
+                if hit is not None:
+                    chooser.take(hit)
+
+            await walk(self._app.read, Walk(search.source.key(self._app.keys)), visit, tell)
+            chosen = await self._app.read(chooser.settle())
+            chosen.too_large = search.too_large
+            return chosen
+
+        def plan(chosen: Selection) -> Plan | str:
+            if chosen.marks:
+                made = drive(self._steps(make(chosen)), lambda step: None)
+                return made if isinstance(made, Plan) else made.text
+            if chosen.spared:
+                key = self._app.state.policy.sign("requeue")
+                number = f"{chosen.spared:,}"
+                return f"the {number} that match killed their process repeatedly: use {key}"
+            return "nothing matches (any more)"
+
+        self.begin_after_search("looking for all that match", choose, plan, table)
 
     @property
     def can_stop(self) -> bool:
@@ -187,12 +233,14 @@ class ActionController:
 
         def reschedule(moment: datetime | None) -> None:
             if moment is not None:
-                self.begin(self.delayed_plans.reschedule(choice, moment), table)
+                self.request(Reschedule(choice, moment), table)
 
         if not self._refused():
             fleet = self._app.state.view().fleet
             ahead = timedelta(0) if fleet is None else fleet.server_time - datetime.now(UTC)
-            plan = self.delayed_plans.reschedule(choice, datetime.now(UTC))
+            request = Reschedule(choice, datetime.now(UTC))
+            plan = drive(self._steps(request), lambda step: None)
+            assert isinstance(plan, Plan)  # noqa: S101  of chosen jobs there is always one
             self._app.push_screen(
                 DateDialog(f"{plan.what}?", plan.details[:-2], lambda: wall_now() + ahead),
                 reschedule,
@@ -213,21 +261,17 @@ class ActionController:
         why = None if whose is None else whose.refusal()
         return None if why is None else Outcome(safe(why), "warn")
 
-    async def _look_first(
-        self,
-        what: str,
-        look: Operation[T],
-        plan: Callable[[T], Plan | Refusal],
-        cover: LookingDialog,
+    async def _prepare(
+        self, looking: str, steps: Steps[Plan | Refusal], cover: LookingDialog
     ) -> None:
-        seen = await self._actions.preview(what, look)
+        made = await self._actions.preview(looking, steps)
         if not await cover.comes_to_front():
             return  # the question was left before it could be asked
         self._app.pop_screen()
-        if isinstance(seen, Outcome):
-            self._app.say(seen.text, seen.tone)
+        if isinstance(made, Outcome):
+            self._app.say(made.text, made.tone)
         else:
-            self._prepared(plan(seen), None)
+            self._prepared(made, None)
 
     async def _search_first(
         self,

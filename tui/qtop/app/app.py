@@ -29,21 +29,25 @@ from qtop.config.settings import Settings
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Where
 from qtop.local.workers import LocalWorkers
+from qtop.model.health import HealthReport, Strays
 from qtop.monitor.incidents.incident import Link
 from qtop.monitor.poller import Poller, PollResult
 from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
-from qtop.screens.base import ConsoleScreen, ListScreen, RowsScreen
+from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.resque.connection import ResqueSystem, System, forbidden
+from qtop.systems.resque.connection import forbidden
+from qtop.systems.resque.local import ResqueLauncher
+from qtop.systems.resque.system import ResqueSystem
+from qtop.systems.runner import RedisRunner
+from qtop.systems.system import System, SystemRunner
 from qtop.widgets import theme
+from qtop.widgets.table import Table
 from queuecore.address import Address
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
 from resque.keys import Keys
-from resque.store.health import HealthReport
-from resque.store.strays import Strays
 
 if TYPE_CHECKING:
     from textual.theme import Theme
@@ -150,7 +154,7 @@ class QtopApp(App[None]):
         self,
         options: ConsoleOptions,
         *,
-        source: System | None = None,
+        source: SystemRunner | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         terminal_is_there: Callable[[], bool] = stdin_is_a_terminal,
@@ -173,6 +177,9 @@ class QtopApp(App[None]):
         #: The links that were followed, for the way back.
         self._steps: list[Step] = []
         self._source = source
+        self.system: System = (
+            ResqueSystem(self.keys, str(self.address)) if source is None else source.system
+        )
         self._poller: Poller | None = None
         self._looking: asyncio.Task[None] | None = None
         self._strays: StrayWatch | None = None
@@ -183,15 +190,12 @@ class QtopApp(App[None]):
         self._second: Timer | None = None
         self.local = LocalWorkers(
             options.log_folder.with_name("local"),
-            address=str(options.address),
-            url=options.url,
-            namespace=options.namespace,
+            ResqueLauncher(str(options.address), options.url, self.keys),
             environ=os.environ,
             on_change=self._show,
         )
         self.state = ConsoleState(
-            address=str(options.address),
-            namespace=options.namespace,
+            system=self.system,
             interval_s=options.interval_s,
             read_only=options.read_only,
             local=self.local,
@@ -378,7 +382,7 @@ class QtopApp(App[None]):
         if self._poller is not None:
             return
         if self._source is None:
-            self._source = ResqueSystem(self.address, self.keys, read_only=self._options.read_only)
+            self._source = RedisRunner(self.system, self.address, read_only=self._options.read_only)
             if not self._options.read_only:
                 self.run_worker(self._learn_permissions(self._source), group="permissions")
         self._poller = Poller(
@@ -391,7 +395,7 @@ class QtopApp(App[None]):
         )
         self._looking = asyncio.create_task(self._poller.run())
         self._looking.add_done_callback(self._looking_ended)
-        self._strays = StrayWatch(self._source, self.keys, self.on_strays, sleep=self._sleep)
+        self._strays = StrayWatch(self._source, self.on_strays, sleep=self._sleep)
         self._searching = asyncio.create_task(self._strays.run())
         self._searching.add_done_callback(self._looking_ended)
 
@@ -401,7 +405,7 @@ class QtopApp(App[None]):
         if not self._options.read_only:
             await self.actions.local.start_first(self._options.workers)
 
-    async def _learn_permissions(self, source: System) -> None:
+    async def _learn_permissions(self, source: SystemRunner) -> None:
         """Find out which keys the server would refuse. Where that cannot be known, none."""
         with contextlib.suppress(StoreError):
             found = await source.run(forbidden(self.keys))
@@ -422,9 +426,9 @@ class QtopApp(App[None]):
             self.switch_mode(name)
         while len(self.screen_stack) > 1:
             self.pop_screen()
-        front = self.screen
-        if isinstance(front, ListScreen) and front.table.is_mounted:
-            front.set_focus(front.table)
+        tables = [table for table in self.screen.query(Table) if table.display]
+        if tables:
+            self.screen.set_focus(tables[0])
 
     def action_help(self) -> None:
         """Show the keys, those of the screen in front first."""
@@ -538,15 +542,16 @@ class QtopApp(App[None]):
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         screen = self.screen
-        if not isinstance(screen, RowsScreen):
+        if not isinstance(screen, ConsoleScreen) or screen.pane is None:
             return
         screen.show(self.state.view())
-        screen.set_filter("")
-        found = link.key is not None and screen.table.move_to(link.key)
+        pane = screen.pane
+        pane.set_filter("")
+        found = link.key is not None and pane.table.move_to(link.key)
         if not found:
-            screen.set_filter(link.filter)
+            pane.set_filter(link.filter)
         if left != link.place:
-            self._steps.append(Step(left, link.place, screen.filter.text))
+            self._steps.append(Step(left, link.place, pane.filter.text))
         if not found and link.key is not None and not link.filter:
             self.say("it is no longer there", "dim")
 

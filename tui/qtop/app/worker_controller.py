@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from qtop.actions.plan import Outcome, Plan, escalate
 from qtop.local.groups import CannotStart, GroupAction, LocalWorker, WorkerGroup
 from qtop.local.import_check import ModuleMemory
-from qtop.local.launch import BadOrder, LaunchRequest
 from qtop.local.usage import ancestors
 from qtop.local.workers import LocalWorkers
+from qtop.model.launch import BadOrder, LaunchRequest
 from qtop.monitor.rows import WorkerRow
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, QuitDialog, WaitingDialog
@@ -26,10 +26,8 @@ from queuecore import audit
 from queuecore.action_record import ActionRecord
 from queuecore.errors import QueueError
 from queuecore.exchange import Operation, Steps, drive
-from resque.store import waiting_classes
-from resque.store.queue_list import QueueList
-from resque.store.waiting_classes import WaitingClasses
-from resque.store.workers import may_run_on
+
+T = TypeVar("T")
 
 #: What a press asks of the workers in these states, and what that means. Each press takes the
 #: first of these that finds any.
@@ -57,43 +55,45 @@ _ON_RECORD: Final[dict[GroupAction, str]] = {
 }
 
 
+class Gate(Protocol):
+    """What has to let an action pass."""
+
+    def refuses(self, *, without_redis: bool = False) -> bool:
+        """Whether nothing can be changed now, or none that does `without_redis`; then
+        the reason is said."""
+
+    async def preview(self, what: str, look: Operation[T]) -> T | Outcome:
+        """Read what an action is about. Returns why not when it cannot be read."""
+
+
 class LocalWorkerController:
     """Does what screens ask for with the workers started here.
 
     Args:
         app: Shows the questions and the results.
         local: The workers.
-        first: What stands in the start dialog at first; later, what was started last.
+        gate: Tells whether something may be done now.
+        first: What is in the start dialog at first; later, what was started last.
         memory: Takes the modules that workers were started with.
-        refused: Says why nothing may be done now; False when it may. Given True, it may be done
-            while Redis does not answer, too.
-        preview: Reads from Redis, or says why it cannot.
     """
 
     def __init__(
         self,
         app: Console,
         local: LocalWorkers,
+        gate: Gate,
         first: LaunchRequest,
         memory: ModuleMemory,
-        refused: Callable[[bool], bool],
-        preview: Callable[
-            [Operation[list[WaitingClasses]]], Awaitable[list[WaitingClasses] | Outcome]
-        ],
     ) -> None:
-        self._app, self._local, self._last = app, local, first
-        self._memory, self._refused, self._preview = memory, refused, preview
+        self._app, self._local, self._gate = app, local, gate
+        self._last, self._memory = first, memory
 
     # Starting
 
     def ask(self, queues: Sequence[str]) -> None:
         """Ask how to start workers for these queues, in this order, and start them."""
-        if self._refused(False) or self._belong_to_sidekiq(queues):
+        if self._gate.refuses() or self._belong_to_sidekiq(queues):
             return
-
-        def show(order: LaunchRequest) -> str:
-            shown = safe(self._local.recipe(order).shown)
-            return self._app.state.policy.redactor.text(shown)
 
         def chosen(order: LaunchRequest | None) -> None:
             if order is not None:
@@ -101,9 +101,14 @@ class LocalWorkerController:
                 self._app.run_worker(self.start([order]), group="desk")
 
         order = replace(self._last, queues=",".join(queues), count=1)
-        self._app.push_screen(StartDialog(order, show, self._trouble), chosen)
+        self._app.push_screen(StartDialog(order, self), chosen)
 
-    async def _trouble(self, order: LaunchRequest) -> str | None:
+    def shown(self, order: LaunchRequest) -> str:
+        """The command line for an order, without secrets, safe. Raises BadOrder."""
+        shown = safe(self._local.recipe(order).shown)
+        return self._app.state.policy.redactor.text(shown)
+
+    async def trouble(self, order: LaunchRequest) -> str | None:
         """Why an order is not to be carried out, in one safe line."""
         return await self._local.trouble(order) or await self._unknown(order)
 
@@ -111,8 +116,8 @@ class LocalWorkerController:
         """Why our own worker would only fail what waits; None when it would not."""
         if order.template:
             return None
-        served = QueueList.parse(order.queues)
-        waiting = await self._preview(waiting_classes.of_list(self._app.keys, served))
+        look = self._local.launcher.waiting(order)
+        waiting = await self._gate.preview("look at what waits", look)
         if isinstance(waiting, Outcome):
             return waiting.text
         return await self._local.unknown(order, waiting)
@@ -163,8 +168,8 @@ class LocalWorkerController:
         self._app.run_worker(self._show_log(row), group="log", exclusive=True)
 
     async def _show_log(self, row: WorkerRow) -> None:
-        host, pid = row.identity.host, row.identity.pid
-        is_here = may_run_on(row.identity, socket.gethostname())
+        host, pid = row.process.host, row.process.pid
+        is_here = self._app.system.may_run_on(row.process, socket.gethostname())
         worker = None
         if is_here and pid is not None:
             # The command that was started may have the worker as a child.
@@ -181,7 +186,7 @@ class LocalWorkerController:
 
     def stop_registered(self, row: WorkerRow) -> None:
         """Stop a worker of the register that was started here."""
-        worker = self._local.get(row.identity.pid) if row.is_local else None
+        worker = self._local.get(row.process.pid) if row.is_local else None
         if worker is None:
             self._app.say("not started here: stop it where it runs")
         else:
@@ -193,7 +198,7 @@ class LocalWorkerController:
         for states, deed, words in _PRESSES:
             meant = [worker for worker in workers if worker.place.state in states]
             if meant:
-                if not self._refused(True):
+                if not self._gate.refuses(without_redis=True):
                     self._ask_to_stop(deed, meant, words.format(self._sign("stop_worker")))
                 return
         self._forget_ended(workers)
@@ -225,7 +230,7 @@ class LocalWorkerController:
 
     def pause_registered(self, rows: Iterable[WorkerRow]) -> None:
         """Pause workers of the register that were started here, or let them go on."""
-        found = [self._local.get(row.identity.pid) for row in rows if row.is_local]
+        found = [self._local.get(row.process.pid) for row in rows if row.is_local]
         self.pause([worker for worker in found if worker is not None])
 
     def pause(self, workers: Sequence[LocalWorker]) -> None:
@@ -243,7 +248,7 @@ class LocalWorkerController:
 
     def scale(self, group: WorkerGroup, by: int) -> None:
         """One worker more or less. Those that gave up get another try first."""
-        if self._refused(True):
+        if self._gate.refuses(without_redis=True):
             return
         gave_up = any(place.state == "gave up" for place in group.places)
         wanted = group.wanted if by > 0 and gave_up else max(0, group.wanted + by)
@@ -277,6 +282,14 @@ class LocalWorkerController:
         elif choice is not None:
             await self._end_all(now=choice == "now")
 
+    def stop_now(self) -> None:
+        """Stop all of them in the middle of their jobs."""
+        self._local.stop_all(now=True)
+
+    def leave_running(self) -> None:
+        """End the console and let them go on. Those that finish do so without it, too."""
+        self._app.run_worker(self._leave_running(), group="leave")
+
     async def _leave_running(self) -> None:
         if await self._local.detach_all():
             self._app.exit()
@@ -288,11 +301,7 @@ class LocalWorkerController:
         self._local.stop_all(now=now)
         lists = ", ".join(dict.fromkeys(worker.queues for worker in living))
         self._note("stop now" if now else "stop", len(living), lists)
-        dialog = WaitingDialog(
-            on_stop_now=lambda: self._local.stop_all(now=True),
-            # Told to finish they do so, with or without somebody who waits for it.
-            on_no_wait=lambda: self._app.run_worker(self._leave_running(), group="leave"),
-        )
+        dialog = WaitingDialog(self)
         await self._app.push_screen(dialog)
         began_mono = self._app.clock()
         while self._local.alive:
@@ -309,7 +318,7 @@ class LocalWorkerController:
         return f"{self._sign('show_local')} shows them"
 
     def _tell(self, deed: GroupAction, workers: Sequence[LocalWorker], words: str) -> None:
-        if not self._refused(True):
+        if not self._gate.refuses(without_redis=True):
             outcome = self._told(deed, workers, words)
             self._app.say(outcome.text, outcome.tone, stays=True)
 

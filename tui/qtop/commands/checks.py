@@ -10,8 +10,10 @@ from statistics import median
 from types import MappingProxyType
 from typing import Final
 
-from qtop.monitor.incidents.server_checks import Finding, argument, named
+from qtop.model.health import Strays
+from qtop.monitor.incidents.server_checks import Finding, argument
 from qtop.monitor.incidents.workers import troubles
+from qtop.text.format import named
 from qtop.text.safe import counted
 from queuecore.errors import (
     AuthRefused,
@@ -33,7 +35,6 @@ from resque.store.neighbours import Neighbours
 from resque.store.ownership import Ownership
 from resque.store.registration import Unregistered
 from resque.store.server_info import ServerInfo
-from resque.store.strays import Strays
 from resque.store.waiting_jobs import Sample
 
 # What to do about an error of Redis, for those who ask `qtop doctor`.

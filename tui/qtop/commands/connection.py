@@ -30,10 +30,10 @@ from resque.keys import Keys
 from resque.store.guard import Guard
 
 if TYPE_CHECKING:
-    from qtop.actions.plan import Outcome, Plan
+    from qtop.actions.plan import Operator, Outcome, Plan
     from qtop.actions.request import Request
     from qtop.search.filter_language import Filter
-    from qtop.systems.resque.actions import ResqueActions
+    from qtop.systems.system import System
 
 
 # The options that several commands share.
@@ -170,6 +170,14 @@ class Session:
         self._warned = False
         self._guard = Guard(self.keys, times.wall_now, self._warn)
 
+    def system(self, failures_read: int = 0) -> System:
+        """The queue system, which remembers nothing yet; so many of the newest failures are part of
+        its snapshots."""
+        # Imported here: many commands do without it.
+        from qtop.systems.resque.system import ResqueSystem
+
+        return ResqueSystem(self.keys, str(self.address), failures_read=failures_read)
+
     def _warn(self, text: str) -> None:
         if not self._warned:
             message(f"warning: {text}")
@@ -214,21 +222,20 @@ class Session:
             raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
 
     @cached_property
-    def actions(self) -> ResqueActions:
-        """What operators do here, in the name of this command's user. No round trip."""
+    def operator(self) -> Operator:
+        """In whose name this command acts."""
         # Imported here: most commands only read.
         from qtop.actions.plan import Operator
-        from qtop.systems.resque.actions import ResqueActions
         from qtop.systems.resque.connection import operator_identity
 
-        return ResqueActions(self.keys, Operator(operator_identity(), self.undo_limits))
+        return Operator(operator_identity(), self.undo_limits)
 
     def plan(self, request: Request) -> Plan:
         """What a request would do. Leaves with status 1 and the reason when there is no plan.
         Raises StoreError. Costs as `prepare`."""
         from qtop.actions.plan import Refusal
 
-        made = self.run(self.actions.prepare(request))
+        made = self.run(self.system().prepare(request, self.operator))
         if isinstance(made, Refusal):
             message(made.text)
             sys.exit(1)
@@ -236,7 +243,7 @@ class Session:
 
     def carry_out(self, plan: Plan) -> Outcome:
         """Do what a plan says. Raises as `run`."""
-        return self.run(self.actions.carry_out(plan))
+        return self.run(self.system().carry_out(plan))
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""

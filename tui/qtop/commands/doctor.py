@@ -17,13 +17,14 @@ from qtop.commands.fleet_checks import SEE, find_out, fleet, lock_findings, sche
 from qtop.commands.lists import look_around, master_lock
 from qtop.commands.output import json_line, line
 from qtop.config.limits import USUAL
+from qtop.model.health import skew_s
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.server_checks import Finding
-from qtop.systems.resque.connection import skew_s
+from qtop.systems.resque.health import server_info as neutral
 from qtop.text.safe import pad, safe
 from queuecore.errors import AuthRefused, MissingCommand, QueueError, Refused, StoreError
 from queuecore.exchange import Exchange, contact
-from resque.store import neighbours, registration, schedules, server_info, strays
+from resque.store import neighbours, registration, schedules, server_info
 
 _PINGS: Final = 10
 _PING: Final = Exchange((("PING",),), lambda replies: replies[0], tolerant=True)
@@ -120,10 +121,11 @@ def _server(session: Session) -> Iterator[Finding]:
         yield checks.untold(facts.info_problem)
         return
     yield checks.version(facts)
-    yield server_checks.role(facts)
-    yield from server_checks.memory(facts)
-    yield server_checks.connections(facts)
-    yield server_checks.persistence(facts)
+    told = neutral(facts)
+    yield server_checks.role(told)
+    yield from server_checks.memory(told)
+    yield server_checks.connections(told)
+    yield server_checks.persistence(told)
 
 
 def _rights(session: Session) -> Iterator[Finding]:
@@ -151,7 +153,7 @@ def _unregistered(session: Session) -> Iterator[Finding]:
 
 
 def _strays(session: Session) -> Iterator[Finding]:
-    return checks.stray_findings(session.run(strays.find(session.keys)))
+    return checks.stray_findings(session.run(session.system().strays()))
 
 
 def _locks(session: Session) -> Iterator[Finding]:

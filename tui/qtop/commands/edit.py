@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
-from qtop.commands.acting import ActOptions, Verb, act, taken
+from qtop.actions.request import Edit
+from qtop.commands.acting import ActOptions, act
 from qtop.commands.connection import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, JobSource, scan
-from qtop.systems.resque.payloads import BadPayload, Change, checked
-from queuecore.action_record import ActionRecord
-from queuecore.bulk import JobRef, Result
-from queuecore.exchange import Operation
-from resque.codec import decode
-from resque.keys import Keys
+from qtop.search.selection import Hit, JobSource, Selection, scan
+from qtop.systems.resque.payloads import BadPayload, checked
+from queuecore.codec import decode
 from resque.store import failures
 
 
@@ -47,40 +44,24 @@ def command(
     \b
     Example: qtop edit --from failed --filter id:3f2a --args '[42,"de"]'
     """
-    given = _given(class_name, args_json, payload, to)
-    if given is None:
-        given = _edited(connection, source, wanted, to)
-    change = given
-
-    def how(keys: Keys, marks: Sequence[JobRef], trail: ActionRecord) -> Operation[Result]:
-        return taken(keys, source, marks, lambda raw: change.taking(source, raw), trail)
-
-    def refusal(raw: bytes) -> str | None:
-        taking = change.taking(source, raw)
-        return taking if isinstance(taking, str) else None
-
-    act(
-        connection,
-        source,
-        wanted,
-        Verb("edit", "edited"),
-        how,
-        ActOptions(**options),
-        refusal=refusal,
-    )
+    request = _given(Edit(source, Selection(), to=to), class_name, args_json, payload)
+    if request is None:
+        edited = _edited(connection, source, wanted, to)
+        request = Edit(source, Selection(), payload=edited, to=to)
+    act(connection, wanted, request, ActOptions(**options))
 
 
 def _given(
-    class_name: str | None, args_json: str | None, payload: str | None, to: str | None
-) -> Change | None:
-    """The change that the options ask for; None when they ask for none."""
+    request: Edit, class_name: str | None, args_json: str | None, payload: str | None
+) -> Edit | None:
+    """The request with the change that the options ask for; None when they ask for none."""
     if class_name is None and args_json is None and payload is None:
         return None
     if payload is not None:
         if class_name is not None or args_json is not None:
             raise click.UsageError("--payload is the whole: leave out --class and --args")
         try:
-            return Change(payload=checked(_bytes(payload)), queue=to)
+            return replace(request, payload=checked(_bytes(payload)))
         except BadPayload as error:
             raise click.BadParameter(str(error), param_hint="--payload") from None
     args = None
@@ -94,14 +75,14 @@ def _given(
             raise click.BadParameter("must be a JSON list, such as [42]", param_hint="--args")
     if class_name == "":
         raise click.BadParameter("is empty", param_hint="--class")
-    return Change(class_name=class_name, args=args, queue=to)
+    return replace(request, class_name=class_name, args=args)
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str | None) -> Change:
+def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str | None) -> bytes:
     """Let a person edit the payload of the one job that is selected."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("say what to change: --class, --args or --payload")
@@ -124,7 +105,7 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
     if isinstance(job, str):
         message(job)
         sys.exit(1)
-    return Change(payload=_in_editor(job[1]), queue=to)
+    return _in_editor(job[1])
 
 
 def _in_editor(payload: bytes) -> bytes:

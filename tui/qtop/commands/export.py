@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TextIO
 
 import click
 
+from qtop.actions.request import Load
 from qtop.commands.acting import SOURCE, confirm, from_option
 from qtop.commands.connection import (
     Connection,
@@ -25,11 +26,8 @@ from qtop.commands.output import counted, line, message
 from qtop.commands.unread import Unread
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, JobSource, scan
-from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.payloads import BadExport, Exported, line_of, read_line
 from qtop.text.safe import safe
-from queuecore.action_record import ActionRecord
-from queuecore.bulk import load
 from resque.store import failures
 
 _PRIVATE: Final = 0o600
@@ -161,12 +159,8 @@ def load_file(
             confirm(f"load {counted(total, 'item')}")
         done = 0
         for source, lines in plan.items():
-            key, queue = source.key(session.keys), source.name if source.kind == "queue" else None
-            trail = ActionRecord(
-                actor(), "load", f"{source} from a file", key, len(lines), undo_s=0
-            )
-            items = _items(path, target, lines)
-            done += session.run(load(session.keys, key, items, trail, queue=queue))
+            request = Load(source, _items(path, target, lines), len(lines))
+            done += session.carry_out(session.plan(request)).done
     line(f"loaded {done:,}, refused {refused:,}")
 
 

@@ -23,6 +23,8 @@ from qtop.commands.lists import tell
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
+from qtop.model.fleet import RunningJob, Snapshot
+from qtop.model.health import Stray, StrayKind, Strays
 from qtop.monitor.rows import age_at, unregistered_rows
 from qtop.search.fields import Subject, of_delayed, of_hand, text_of
 from qtop.search.filter_language import Filter
@@ -33,13 +35,11 @@ from qtop.systems.resque import stray_jobs
 from qtop.systems.resque.stray_jobs import StrayJob
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, safe
+from queuecore.cooperative import at_once
 from queuecore.exchange import Operation, Steps
-from resque.store import delayed_windows, failures, snapshot
+from resque.store import delayed_windows, failures
 from resque.store.delayed import ASIDE
 from resque.store.delayed_windows import DelayedEntry
-from resque.store.snapshot import Snapshot
-from resque.store.strays import Stray, StrayKind, Strays
-from resque.store.workers import Record
 
 T = TypeVar("T")
 
@@ -131,10 +131,11 @@ class _Search:
         return self._unread.try_to(self._session, what, operation)
 
     def _look(self, parts: Collection[str]) -> Snapshot | None:
-        look = snapshot.take(self._keys, tails={}, failures_limit=0)
-        seen = self._try_to("queues and workers", look)
-        if seen is not None:
-            note_unread(self._unread, seen, parts)
+        reading = self._try_to("queues and workers", self._session.system().snapshot())
+        if reading is None:
+            return None
+        seen = at_once(reading)
+        note_unread(self._unread, seen, parts)
         return seen
 
     def listed(self) -> bool:
@@ -156,14 +157,13 @@ class _Search:
 
     def _in_hand(self, seen: Snapshot) -> Iterator[_Found]:
         """What workers hold, also those on no register."""
-        for each in seen.workers or ():
-            if each.record is not None and not each.record.is_unread:
-                elapsed_s = age_at(seen.server_time, each.record.run_at)
-                yield _of_record(each.record, each.identity.text, elapsed_s)
+        for process in seen.processes or ():
+            for job in process.jobs or ():
+                yield _of_running(job, process.id, age_at(seen.server_time, job.since))
         for row in unregistered_rows(self._strays, seen):
-            if row.record is not None:
+            for job in row.jobs or ():
                 more = ", on no register"
-                yield _of_record(row.record, row.identity.text, row.elapsed_s, more)
+                yield _of_running(job, row.id, age_at(row.now, job.since), more)
 
     def failed(self) -> bool:
         """The failures, in all their lists, and what is kept for undos and of retries."""
@@ -256,10 +256,10 @@ def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
     return _Found(str(source), how, hit.subject, hit.item.raw)
 
 
-def _of_record(record: Record, worker: str, elapsed_s: float | None, more: str = "") -> _Found:
+def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str = "") -> _Found:
     how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
-    raw = record.raw if record.payload is None else record.payload
-    return _Found(f"worker {worker}", how + more, of_hand(record, worker), raw)
+    raw = job.raw if job.payload is None else job.payload
+    return _Found(f"worker {worker}", how + more, of_hand(job, worker), raw)
 
 
 def _cells(found: _Found) -> tuple[str, ...]:

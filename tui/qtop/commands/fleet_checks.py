@@ -16,19 +16,20 @@ from qtop.commands.connection import Session
 from qtop.commands.lists import look_around, with_classes
 from qtop.monitor.incidents.incident import Incident, Severity
 from qtop.monitor.incidents.rules import IncidentRules
-from qtop.monitor.incidents.server import without_sidekiqs
+from qtop.monitor.incidents.server import without_others
 from qtop.monitor.incidents.server_checks import (
     FRESH_S,
     LIFETIME_S,
     Finding,
     FindingLevel,
     Lease,
-    named,
 )
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.row_text import failure_class
 from qtop.monitor.rows import FleetRows
 from qtop.systems.resque.scheduled_search import args_of
+from qtop.systems.resque.snapshot import converted
+from qtop.text.format import named
 from qtop.text.safe import count, counted
 from queuecore.errors import QueueError
 from resque.scheduler import listing
@@ -76,10 +77,10 @@ _UNREAD: Final = frozenset({"unknown", "queue", "in hand"})
 def fleet(session: Session) -> Iterator[Finding]:
     """What is odd about queues, workers and jobs. Raises StoreError where nothing can be read."""
     seen = session.run(snapshot.take(session.keys, tails={}, failures_limit=_FAILURES_READ))
-    fleet_rows = RowBuilder().add(seen, 0.0)
+    fleet_rows = RowBuilder(session.system()).add(converted(seen), 0.0)
     survey = with_classes(session, fleet_rows, look_around(session))
     whose = survey.ownership
-    ours = fleet_rows if whose is None else without_sidekiqs(fleet_rows, whose)
+    ours = fleet_rows if whose is None else without_others(fleet_rows, whose)
     theirs = len(fleet_rows.queues or ()) - len(ours.queues or ())
     yield from _of_board(ours, IncidentRules().fleet(fleet_rows, 0.0, survey), theirs)
     with_jobs = (row for row in fleet_rows.queues or () if row.depth)
@@ -167,7 +168,7 @@ def _duplicates(
     names = longest[:_QUEUES_COMPARED]
     alike = session.run(duplicates.waiting_alike(session.keys, names))
     silent = (row for row in fleet_rows.workers or () if row.condition in ("dead?", "silent"))
-    troubled = {row.identity.text for row in silent}
+    troubled = {row.id for row in silent}
     return checks.duplicates(duplicates.in_hands(seen.workers or ()), troubled, alike, len(names))
 
 

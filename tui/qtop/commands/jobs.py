@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from qtop.commands.acting import ActOptions, Verb, act, from_option, taken
+from qtop.actions.request import Delete, Move, Requeue
+from qtop.commands.acting import ActOptions, act, from_option
 from qtop.commands.connection import (
     Connection,
     connection_options,
@@ -18,13 +18,7 @@ from qtop.commands.connection import (
     yes_option,
 )
 from qtop.search.filter_language import Filter
-from qtop.search.selection import JobSource
-from queuecore import bulk
-from queuecore.action_record import ActionRecord
-from queuecore.bulk import JobRef, Result, Taking
-from queuecore.exchange import Operation
-from resque.keys import Keys
-from resque.store import failure_actions, failures
+from qtop.search.selection import JobSource, Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,17 +61,9 @@ def requeue(
     """
     if source.kind != "failed":
         raise click.UsageError(f"{source} holds no failures: use `qtop move --to QUEUE`")
-    act(
-        connection,
-        source,
-        wanted,
-        Verb("requeue", "requeued"),
-        _requeue(source, to),
-        ActOptions(**options),
-        to=to,
-        refusal=partial(_not_a_job, to),
-        spare_poisoned=not poisoned,
-    )
+    request = Requeue(source, Selection(), to=to)
+    how = ActOptions(**options)
+    act(connection, wanted, request, how, warns_of=to, spares=not poisoned)
 
 
 @click.command()
@@ -92,11 +78,7 @@ def delete(source: JobSource, wanted: Filter, connection: Connection, **options:
     Example: qtop delete --from queue:mail --filter 'class:Newsletter args.0:42'
     """
 
-    def how(keys: Keys, marks: Sequence[JobRef], trail: ActionRecord) -> Operation[Result]:
-        return taken(keys, source, marks, bulk.delete, trail)
-
-    verb = Verb("delete", "deleted", puts_back=False)
-    act(connection, source, wanted, verb, how, ActOptions(**options))
+    act(connection, wanted, Delete(source, Selection()), ActOptions(**options))
 
 
 @click.command()
@@ -117,34 +99,5 @@ def move(
         raise click.UsageError("the name of the queue after --to is empty")
     if source.kind == "queue" and source.name == to:
         raise click.UsageError("--from and --to are the same queue")
-    verb = Verb("move", "moved")
-    if source.kind == "failed":
-        act(
-            connection,
-            source,
-            wanted,
-            verb,
-            _requeue(source, to),
-            ActOptions(**options),
-            to=to,
-            refusal=partial(_not_a_job, to),
-        )
-
-    def how(keys: Keys, marks: Sequence[JobRef], trail: ActionRecord) -> Operation[Result]:
-        return taken(keys, source, marks, lambda raw: Taking(0, raw, to, raw), trail)
-
-    act(connection, source, wanted, verb, how, ActOptions(**options), to=to)
-
-
-def _requeue(
-    source: JobSource, to: str | None
-) -> Callable[[Keys, Sequence[JobRef], ActionRecord], Operation[Result]]:
-    def how(keys: Keys, marks: Sequence[JobRef], trail: ActionRecord) -> Operation[Result]:
-        return failure_actions.requeue(keys, marks, trail, list_name=source.name, queue=to)
-
-    return how
-
-
-def _not_a_job(to: str | None, raw: bytes) -> str | None:
-    job = failures.job_of(raw, to)
-    return job if isinstance(job, str) else None
+    request = Move(source, Selection(), to)
+    act(connection, wanted, request, ActOptions(**options), warns_of=to)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 from typing import Final
 
 from qtop.commands.connection import Session
 from qtop.commands.output import message
 from qtop.commands.unread import Unread
+from qtop.model.fleet import Snapshot
+from qtop.model.health import HealthReport, Ownership
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
-from qtop.systems.resque.connection import skew_s
+from qtop.systems.resque import health
 from qtop.text.safe import counted
+from queuecore.cooperative import at_once
 from queuecore.times import wall_now
-from resque.store import health, ownership, snapshot, waiting_classes, waiting_jobs
-from resque.store.health import HealthReport
-from resque.store.ownership import Ownership
-from resque.store.snapshot import Snapshot
+from resque.store import ownership, waiting_classes, waiting_jobs
 
 _WAITS: Final = "how long the next jobs have waited"
 _QUEUES_SAMPLED: Final = 20
@@ -43,15 +42,16 @@ def look(
     is how long jobs have waited, unless `has_waits`; that it could not be read is noted. `whose`
     says whose the queues are. Two round trips, with `has_waits` three, O(queues + workers +
     failures read). Raises StoreError."""
-    taken = session.run(snapshot.take(session.keys, tails={}, failures_limit=failures_limit))
-    history = RowBuilder()
+    system = session.system(failures_limit)
+    taken = at_once(session.run(system.snapshot()))
+    history = RowBuilder(system)
     if whose is not None:
         history.note_ownership(whose)
     if has_waits:
         names = [queue.name for queue in taken.queues or () if queue.size]
         seen = unread.try_to(session, _WAITS, waiting_jobs.next_jobs(session.keys, names))
         if seen is not None:
-            history.note_fronts(seen.payloads)
+            history.note_next_jobs(health.next_jobs(seen.payloads))
             if seen.problem is not None:
                 unread.note(_WAITS, seen.problem)
     return history.add(taken, 0.0), taken
@@ -65,11 +65,7 @@ def master_lock(session: Session) -> bytes:
 def look_around(session: Session) -> HealthReport:
     """What a console wants to know beside its looks. Three round trips, five where delayed jobs may
     be overdue. Raises StoreError."""
-    before_s = time.time()
-    found = session.run(health.look(session.keys, master_lock(session), now=wall_now()))
-    if found.taken is None:
-        return found
-    return replace(found, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
+    return session.run(session.system().health())
 
 
 def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> HealthReport:
@@ -80,13 +76,14 @@ def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> He
     names = [row.name for row in longest]
     sampled = session.run(waiting_classes.take(session.keys, names))
     first = session.run(waiting_jobs.next_jobs(session.keys, names))
-    return replace(around, fronts=first.payloads, waiting={each.queue: each for each in sampled})
+    jobs = health.next_jobs(first.payloads)
+    return replace(around, next_jobs=jobs, waiting=health.waiting_classes(jobs, sampled))
 
 
 # Whether Sidekiq shares the namespace, in words beside a listing.
 
 
-def tell(session: Session) -> Ownership:
+def tell(session: Session) -> ownership.Ownership:
     """Say on stderr what lives in the namespace, unless it is Resque alone, or nothing. Two round
     trips. Raises StoreError."""
     whose = session.run(ownership.look(session.keys, now=wall_now()))
@@ -95,7 +92,7 @@ def tell(session: Session) -> Ownership:
     return whose
 
 
-def note(whose: Ownership) -> str | None:
+def note(whose: ownership.Ownership) -> str | None:
     """What to say beside a listing; None where Resque lives alone, or nothing."""
     if whose.is_all_sidekiqs:
         text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque's does"

@@ -13,6 +13,8 @@ from qtop.commands.connection import Connection, Session
 from qtop.commands.lists import look, look_around
 from qtop.commands.output import counted, line, moment
 from qtop.commands.unread import Unread, note_unread
+from qtop.model import health
+from qtop.model.health import HealthReport
 from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules
@@ -21,8 +23,6 @@ from qtop.monitor.rows import CONDITIONS, FleetRows, QueueRow, Totals
 from qtop.text import format
 from qtop.text.safe import count, crop, how_many, pad, safe
 from queuecore.errors import StoreError
-from resque.store import health
-from resque.store.health import HealthReport
 
 _FAILURES: Final = 10
 _QUEUES: Final = 40
@@ -120,7 +120,7 @@ def _workers(fleet: FleetRows) -> Iterator[str]:
     rows = sorted(fleet.workers or (), key=lambda row: CONDITIONS.index(row.condition))
     table = [
         (
-            safe(row.identity.text),
+            safe(row.id),
             row.condition,
             row_text.heartbeat(row),
             row_text.worker_elapsed(row),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import click
 
+from qtop.actions.request import Prune
 from qtop.commands.acting import confirm
 from qtop.commands.connection import (
     Connection,
@@ -21,13 +21,8 @@ from qtop.commands.connection import (
 from qtop.commands.output import counted, json_line, line, message
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread
-from qtop.systems.resque.connection import operator_identity as actor
 from qtop.systems.resque.workers import Case, fields, gather, words
 from qtop.text.safe import safe
-from queuecore.action_record import ActionRecord
-from queuecore.times import wall_now
-from resque.store import pruning
-from resque.store.pruning import Fate
 
 
 @click.command()
@@ -90,46 +85,39 @@ def command(
             return
         for case in dead:
             message(f"{case.worker_id}: {words(case)}")
+        request = Prune(tuple(dead), requeue_lost=requeue_lost, tell=partial(_tell, as_json))
+        plan = session.plan(request)
         if len(dead) > 1 and not yes:
             confirm(f"prune {counted(len(dead), 'dead worker')}")
-        pruned = _prune(session, dead, requeue_lost, as_json)
-    sys.exit(0 if pruned else 1)
+        outcome = session.carry_out(plan)
+        if outcome.refused:
+            message("somebody else prunes at the moment: look again in a minute")
+    sys.exit(0 if outcome.done else 1)
 
 
 def _cases(
     session: Session, names: Sequence[str], ignore_pids: bool, unread: Unread
 ) -> Sequence[Case]:
     found = None if names else search(session, unread)
-    cases = session.run(gather(session.keys, names, ignore_pids=ignore_pids, strays=found))
+    unlisted = [] if found is None else [each.name for each in found.of("record")]
+    look = gather(session.keys, names, ignore_pids=ignore_pids, unlisted=unlisted)
+    cases = session.run(look)
     for case in cases:
         for what, why in case.unread.items():
             unread.note(what, why)
     return cases
 
 
-def _prune(session: Session, dead: Sequence[Case], requeue_lost: int, as_json: bool) -> int:
-    """Act on each case, and tell at once what became of it. Returns how many were pruned."""
-    me = f"{socket.gethostname()}:{os.getpid()}:qtop"
-    if not session.run(pruning.lock(session.keys, me)):
-        message("somebody else prunes at the moment: look again in a minute")
-        return 0
-    what = dead[0].worker_id if len(dead) == 1 else counted(len(dead), "dead worker")
-    trail = ActionRecord(actor(), "prune", what, session.keys.workers(), len(dead), undo_s=0)
-    pruned = 0
-    for case in dead:
-        steps = pruning.take_off(
-            session.keys, case.seen, wall_now, requeue_lost=requeue_lost, trail=trail
-        )
-        fate = session.run(steps)
-        if fate == "alive":
-            _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
-            continue
-        pruned += 1
+def _tell(as_json: bool, case: object, fate: str) -> None:
+    """Tell what became of a worker."""
+    assert isinstance(case, Case)  # noqa: S101  they come from `gather`
+    if fate == "alive":
+        _tell_kept(case, "it gave a sign of life meanwhile", as_json, "kept")
+    else:
         _tell_pruned(case, fate, as_json)
-    return pruned
 
 
-def _tell_pruned(case: Case, fate: Fate, as_json: bool) -> None:
+def _tell_pruned(case: Case, fate: str, as_json: bool) -> None:
     if as_json:
         line(json_line({"pruned": case.worker_id, "job": fate, **fields(case)}))
         return
@@ -146,7 +134,7 @@ def _tell_kept(case: Case, doubt: str, as_json: bool, done: str) -> None:
 
 
 def _tell_plan(case: Case, requeue_lost: int, as_json: bool) -> None:
-    fate: Fate = "idle"
+    fate = "idle"
     if case.seen.record is not None:
         fate = "put back" if case.goes_back(requeue_lost) else "failed"
     if as_json:

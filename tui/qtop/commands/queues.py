@@ -16,6 +16,7 @@ from qtop.monitor.row_text import queue_failed, queue_state
 from qtop.monitor.rows import QueueRow
 from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
+from qtop.systems.resque.health import ownership
 from qtop.text.format import duration
 from qtop.text.safe import count, safe
 from resque.store.ownership import Ownership
@@ -49,7 +50,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     unread = Unread()
     with connection.open() as session:
         whose = tell(session)
-        fleet, seen = look(session, _FAILURES_READ, unread, has_waits=True, whose=whose)
+        fleet, seen = look(session, _FAILURES_READ, unread, has_waits=True, whose=ownership(whose))
     note_unread(unread, seen, OF_QUEUES | {"failures"})
     found = [row for row in fleet.queues or () if wanted.matches(_subject(row))]
     leave_if_none(found, not wanted.is_empty and not unread)

@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import click
 
+from qtop.actions.request import Index, Register
 from qtop.commands.connection import (
     Connection,
-    Session,
     connection_options,
     dry_run_option,
     json_option,
 )
 from qtop.commands.output import json_line, line, message
-from qtop.systems.resque.connection import operator_identity as actor
+from qtop.systems.resque.actions import unregistered
 from qtop.text.safe import safe
-from queuecore.action_record import ActionRecord
-from queuecore.exchange import Exchange
-from resque.keys import Keys
-from resque.store import failures, queues, registration
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """What is to be named by an index: which, the key of the index, and what puts it there."""
-
-    what: str
-    name: str
-    index: bytes
-    missing: bool
-
-    def put(self, keys: Keys, trail: ActionRecord) -> Exchange[bool]:
-        """Put it there."""
-        if self.what == "queue":
-            return registration.register(keys, self.name, trail)
-        if self.what == "delayed":
-            return registration.register_moment(keys, self.name, trail)
-        return registration.register_failures(keys, self.name, trail)
 
 
 @click.command()
@@ -86,44 +62,34 @@ def command(
         if not dry_run:
             session.refuse_if_read_only()
         session.refuse_if_sidekiqs(names)
-        for each in _wanted(session, names, moments, lists):
-            if dry_run or not each.missing:
-                changed = each.missing
-            else:
-                subject = f"{each.what} {each.name}"
-                queue = each.name if each.what == "queue" else ""
-                trail = ActionRecord(actor(), "register", subject, each.index, 1, queue, undo_s=0)
-                changed = session.run(each.put(session.keys, trail))
-            done += changed
-            if as_json:
-                line(json_line({"action": "register", each.what: each.name, "done": int(changed)}))
-            elif changed:
-                line(f"{'would register' if dry_run else 'registered'} {safe(each.name)}")
-            elif each.what == "queue":
-                message(f"{each.name}: is registered already")
-            else:
-                message(f"{each.name}: is registered already, or holds nothing")
+        wanted: tuple[tuple[Index, tuple[str, ...]], ...] = (
+            ("queue", names),
+            ("delayed", moments),
+            ("failures", lists),
+        )
+        for what, named in wanted:
+            for name, is_missing in session.run(unregistered(session.keys, what, named)):
+                changed = is_missing
+                if is_missing and not dry_run:
+                    plan = session.plan(Register(what, name))
+                    changed = session.carry_out(plan).done > 0
+                done += changed
+                _tell(what, name, changed, dry_run, as_json)
     sys.exit(0 if done else 1)
+
+
+def _tell(what: Index, name: str, changed: bool, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        line(json_line({"action": "register", what: name, "done": int(changed)}))
+    elif changed:
+        line(f"{'would register' if dry_run else 'registered'} {safe(name)}")
+    elif what == "queue":
+        message(f"{name}: is registered already")
+    else:
+        message(f"{name}: is registered already, or holds nothing")
 
 
 def _moment(text: str) -> str:
     if not (text.isascii() and text.isdigit()):
         raise click.BadParameter(f"{text!r} is no moment in epoch seconds")
     return text
-
-
-def _wanted(
-    session: Session, names: Iterable[str], moments: Iterable[str], lists: Iterable[str]
-) -> Iterator[_Name]:
-    keys = session.keys
-    known = session.run(queues.names(keys))
-    for name in dict.fromkeys(names):
-        yield _Name("queue", name, keys.queues(), name not in known)
-    for stamp in dict.fromkeys(moments):
-        missing = session.run(registration.is_moment_missing(keys, stamp))
-        yield _Name("delayed", stamp, keys.delayed_schedule(), missing)
-    of_queues = session.run(failures.lists(keys)) if lists else []
-    for name in dict.fromkeys(lists):
-        holds, _ = session.run(failures.newest(keys, limit=1, list_name=name))
-        missing = name not in of_queues and holds > 0
-        yield _Name("failures", name, keys.failed_queues(), missing)

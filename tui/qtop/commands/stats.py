@@ -11,7 +11,7 @@ from qtop.commands.connection import Connection, connection_options, json_option
 from qtop.commands.lists import tell
 from qtop.commands.output import OutputColumn, json_line, line, write
 from qtop.commands.unread import Unread, note_unread
-from resque.store import snapshot
+from queuecore.cooperative import at_once
 
 T = TypeVar("T")
 
@@ -40,14 +40,14 @@ def command(connection: Connection, as_json: bool) -> None:
     unread = Unread()
     with connection.open() as session:
         tell(session)
-        look = session.run(snapshot.take(session.keys, tails={}, failures_limit=0))
+        look = at_once(session.run(session.system().snapshot()))
     note_unread(unread, look, _COUNTED)
     totals: Mapping[str, _Sum | bool | None] = {
         "queues": _length(look.queues),
         "waiting": _sum(look.queues, lambda queue: queue.size),
         "unreadable": _sum(look.queues, lambda queue: queue.unreadable),
-        "workers": _length(look.workers),
-        "working": _sum(look.workers, lambda worker: worker.is_busy),
+        "workers": _length(look.processes),
+        "working": _sum(look.processes, lambda worker: worker.is_busy),
         "failed": _Sum.of(look.failed),
         "processed_ever": _Sum.of(look.processed_ever),
         "failed_ever": _Sum.of(look.failed_ever),

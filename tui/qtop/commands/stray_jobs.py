@@ -5,9 +5,8 @@ from __future__ import annotations
 from qtop.commands.connection import Session
 from qtop.commands.output import message
 from qtop.commands.unread import Unread
+from qtop.model.health import Strays
 from queuecore.errors import Refused, StoreError
-from resque.store import strays
-from resque.store.strays import Strays
 
 _WHAT = "jobs that no index leads to"
 
@@ -15,9 +14,9 @@ _WHAT = "jobs that no index leads to"
 def search(session: Session, unread: Unread) -> Strays:
     """What no index leads to. A search that is refused (a server may lack SCAN) or does not come
     to its end is said on stderr; one that Redis does not answer is noted as unread. Costs what
-    `strays.find` costs."""
+    `System.strays` costs."""
     try:
-        found = session.run(strays.find(session.keys))
+        found = session.run(session.system().strays())
     except Refused as error:
         message(f"{_WHAT} were not looked for: {error}")
         return Strays(is_complete=False)

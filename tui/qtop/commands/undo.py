@@ -45,7 +45,7 @@ def command(operation: str | None, connection: Connection, as_json: bool) -> Non
 
 def _find(session: Session, operation: str | None) -> AuditEntry | None:
     """The action with this id, or the operator's own last one that can be undone."""
-    who = session.actions.operator.actor.who
+    who = session.operator.actor.who
     for entry in session.run(audit.newest(session.keys, _SEARCHED)):
         if operation is not None and entry.id == operation:
             return entry

@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 
 from qtop.commands.connection import Session
 from qtop.commands.output import message
+from qtop.model.fleet import Snapshot
 from queuecore.errors import StoreError, Unreachable
 from queuecore.exchange import Operation
-from resque.store.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -68,6 +68,6 @@ def note_unread(unread: Unread, seen: Snapshot, parts: Collection[str] | None = 
             if queue.problem is not None:
                 unread.note(f"queue {queue.name}", queue.problem)
     if "jobs in hand" not in seen.problems and (parts is None or "jobs in hand" in parts):
-        for worker in seen.workers or ():
-            if worker.record is not None and worker.record.is_unread:
-                unread.note(f"worker {worker.identity.text}", worker.record.problem or "")
+        for process in seen.processes or ():
+            if process.jobs is None:
+                unread.note(f"worker {process.id}", process.problem or "")

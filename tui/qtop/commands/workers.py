@@ -19,8 +19,6 @@ from qtop.search.filter_language import Filter
 from qtop.text import format
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of, unwrapped
-from resque.errors import NoQueueError
-from resque.store.queues import QueueList
 
 _COLUMNS = (
     OutputColumn("WORKER", may_shrink=True),
@@ -57,8 +55,9 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     note_unread(unread, seen, OF_WORKERS if wanted.is_empty else OF_WORKERS | {"queues"})
     names = [row.name for row in fleet.queues or ()]
     # Workers share their lists of queues.
-    lists = {row.identity.queues for row in rows}
-    served = {queues: _served(queues, names) for queues in lists}
+    lists = {row.process.listed for row in rows}
+    system = session.system()
+    served = {listed: system.serves(listed, names) for listed in lists}
     found = [row for row in rows if wanted.matches(_subject(row, served))]
     leave_if_none(found, not wanted.is_empty and not unread)
     found.sort(key=lambda row: CONDITIONS.index(row.condition))
@@ -70,59 +69,51 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
 
 
 def _subject(row: WorkerRow, served: Mapping[tuple[str, ...], Collection[str]]) -> Subject:
-    record = row.record
-    name, args = (None, None) if record is None else unwrapped(record.class_name, record.args)
+    job, lists = row.job, served[row.process.listed]
+    name, args = (None, None) if job is None else unwrapped(job.class_name, job.args)
     return Subject(
         class_name=name,
         args=args,
-        queue=None if record is None else record.queue,
-        worker=row.identity.text,
-        words=(row.identity.text, row.condition),
-        serves=() if row.condition == "dead?" else served[row.identity.queues],
-        lists=served[row.identity.queues],
+        queue=None if job is None else job.queue,
+        worker=row.id,
+        words=(row.id, row.condition),
+        serves=() if row.condition == "dead?" else lists,
+        lists=lists,
     )
 
 
-def _served(queues: tuple[str, ...], names: list[str]) -> Collection[str]:
-    """Those of the queues that a worker's list stands for."""
-    try:
-        return frozenset(QueueList(queues).resolve(names))
-    except NoQueueError:
-        return ()
-
-
 def _cells(row: WorkerRow) -> tuple[str, ...]:
-    record = row.record
+    process, job = row.process, row.job
     return (
-        safe(row.identity.text),
+        safe(row.id),
         row.condition,
-        "" if record is None else format.optional(record.queue),
+        "" if process.is_busy is False else format.optional(job.queue if job else None),
         row_text.worker_job(row),
         row_text.worker_elapsed(row),
         row_text.heartbeat(row),
-        "unknown" if row.processed is None else str(row.processed),
-        "unknown" if row.failed is None else str(row.failed),
+        "unknown" if process.processed is None else str(process.processed),
+        "unknown" if process.failed is None else str(process.failed),
     )
 
 
 def _fields(row: WorkerRow) -> Mapping[str, Any]:
-    record = row.record
+    process, job = row.process, row.job
     return {
-        "worker": row.identity.text,
-        "host": row.identity.host,
-        "pid": row.identity.pid,
-        "queues": row.identity.queues,
+        "worker": row.id,
+        "host": process.host,
+        "pid": process.pid,
+        "queues": process.listed,
         "state": row.condition,
-        "started": row.started,
-        "heartbeat_age_s": row.heartbeat_age_s,
-        "processed": row.processed,
-        "failed": row.failed,
-        "queue": None if record is None else record.queue,
-        "class": None if record is None else record.class_name,
-        "args": None if record is None else record.args,
-        **(fields_of(None, None) if record is None else fields_of(record.class_name, record.args)),
-        "run_at": None if record is None else record.run_at,
+        "started": process.started,
+        "heartbeat_age_s": process.beat_age_s,
+        "processed": process.processed,
+        "failed": process.failed,
+        "queue": None if job is None else job.queue,
+        "class": None if job is None else job.class_name,
+        "args": None if job is None else job.args,
+        **(fields_of(None, None) if job is None else fields_of(job.class_name, job.args)),
+        "run_at": None if job is None else job.since,
         "for_s": row.elapsed_s,
-        "problem": None if record is None else record.problem,
-        "raw": None if record is None or record.is_unread else record.raw,
+        "problem": process.problem if job is None else job.problem,
+        "raw": None if job is None else job.raw,
     }

@@ -11,6 +11,8 @@ from queuecore.errors import BadOption
 
 #: Two heartbeats are missing.
 SILENT_AFTER_S: Final = 120
+#: Four more are: others take such a worker for dead.
+DEAD_AFTER_S: Final = 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from qtop.config.file import BadSettings, SettingsFile
 from qtop.config.limits import DEFAULT_UNDO_HOURS, DEFAULT_UNDO_MIB, Thresholds, UndoLimits
 from qtop.keymap import keymap
 from qtop.keymap.keymap import ALLOWED, is_key, key_name
-from qtop.local.launch import COMMAND_WORDS
+from qtop.model.launch import COMMAND_WORDS
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import unknown
 from queuecore.address import parse_url
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 #: Takes the value from TOML and returns that of the setting, or raises ValueError with what is
 #: allowed.
-Reader = Callable[[Any], Any]
+ReadSetting = Callable[[Any], Any]
 
 THEMES: Final = ("dark", "light")
 MOST_UNDO: Final = 1_000_000.0
@@ -53,7 +53,7 @@ def _switch(value: Any) -> bool:
     return value
 
 
-def _number(least: float, most: float) -> Reader:
+def _number(least: float, most: float) -> ReadSetting:
     def read(value: Any) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not (math.isfinite(value) and least <= value <= most):
@@ -63,7 +63,7 @@ def _number(least: float, most: float) -> Reader:
     return read
 
 
-def _one_of(*allowed: str) -> Reader:
+def _one_of(*allowed: str) -> ReadSetting:
     def read(value: Any) -> str:
         if value not in allowed:
             raise ValueError("must be " + " or ".join(f'"{each}"' for each in allowed))
@@ -120,7 +120,7 @@ def _command(value: Any) -> str:
 INTERVAL_S: Final = (0.25, 60.0)
 """The shortest and the longest time between two polls."""
 
-SCALARS: Final[Mapping[str, Reader]] = {
+SCALARS: Final[Mapping[str, ReadSetting]] = {
     "url": _text,
     "namespace": _text,
     "interval": _number(*INTERVAL_S),
@@ -147,7 +147,7 @@ SCREENS: Final = (
     "history",
 )
 
-TABLES: Final[Mapping[str, Mapping[str, Reader]]] = {
+TABLES: Final[Mapping[str, Mapping[str, ReadSetting]]] = {
     "thresholds": {
         each.name: _number(0, 1 if each.name.endswith("_part") else 1e9)
         for each in fields(Thresholds)
@@ -352,7 +352,7 @@ def _section(file: SettingsFile, path: tuple[str, ...]) -> dict[str, Given]:
 
 
 def _table(
-    file: SettingsFile, path: tuple[str, ...], readers: Mapping[str, Reader], value: Any
+    file: SettingsFile, path: tuple[str, ...], readers: Mapping[str, ReadSetting], value: Any
 ) -> dict[str, Given]:
     if not isinstance(value, dict):
         raise BadSettings(f"{file.place(*path)}: {path[-1]} must be a table")
@@ -381,7 +381,7 @@ def _as_written(value: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return (name,) if name in value else tuple(name.split(".", 1))
 
 
-def _read(file: SettingsFile, path: tuple[str, ...], reader: Reader, value: Any) -> Given:
+def _read(file: SettingsFile, path: tuple[str, ...], reader: ReadSetting, value: Any) -> Given:
     where = file.place(*path)
     try:
         return Given(reader(value), where, is_from_file=True)

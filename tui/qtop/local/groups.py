@@ -24,9 +24,9 @@ from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, PlaceState, SlotState, StateFile
 from queuecore.home import make_private
 
-#: What was asked for and not obeyed for so long is no longer shown as if it were so.
+#: What was asked for is shown as done at once, for this long; then the report counts again.
 _OBEYS_WITHIN_S: Final = 5.0
-#: Two moments at which a process began, as the kernel says, that are the same.
+#: Two moments at which a process began are the same if they differ by less.
 _SAME_S: Final = 2.0
 
 GroupAction = Literal["finishing", "stopping", "kill", "pause", "resume"]
@@ -40,9 +40,9 @@ _SHOWN_AS: Final[Mapping[GroupAction, PlaceState]] = {
 
 
 class _Asked(NamedTuple):
-    """What was asked of a place: how it will be, and the states it may be in until then."""
+    """What was asked of a slot: its state after that, and the states it may be in until then."""
 
-    told: SlotState
+    after: SlotState
     before: frozenset[str]
 
 
@@ -72,23 +72,23 @@ class LocalWorker:
 
     @property
     def log(self) -> Path:
-        """Where what it prints is kept."""
+        """The file with its output."""
         return state_file.log_of(self.group.folder, self.place.number)
 
     @property
     def key(self) -> tuple[str, int]:
-        """What makes it the same worker after a restart."""
+        """What names the worker, also after a restart."""
         return self.group.id, self.place.number
 
 
 class WorkerGroup:
-    """A group that this console has: it started it, or found it running.
+    """A group that this console has started or adopted.
 
     Args:
         folder: The group's folder.
         about: What it is.
         pipe: The pipe's end to write to.
-        owner: The file that says whose it is, locked.
+        owner: The file whose lock says that this console has the group.
     """
 
     def __init__(self, folder: Path, about: GroupInfo, pipe: int, owner: int) -> None:
@@ -104,7 +104,7 @@ class WorkerGroup:
 
     @property
     def places(self) -> tuple[SlotState, ...]:
-        """What has become of its places."""
+        """The state of its slots."""
         return () if self.report is None else self.report.places
 
     @property
@@ -114,7 +114,7 @@ class WorkerGroup:
 
     @property
     def wanted(self) -> int:
-        """How many workers it is to have: as was asked for, until the supervisor has come to it."""
+        """How many workers it is to have: what was asked for, until the supervisor has done it."""
         asked = self._scaled
         if asked is not None and time.monotonic() - asked.asked_mono < _OBEYS_WITHIN_S:
             return asked.wanted
@@ -122,11 +122,11 @@ class WorkerGroup:
 
     @property
     def is_detached(self) -> bool:
-        """Whether it stays when the console leaves."""
+        """Whether it stays when the console ends."""
         return self.report is not None and self.report.is_detached
 
     def refresh(self) -> bool:
-        """Take in what its supervisor says. False when there is nothing new."""
+        """Read the report of its supervisor. False when there is nothing new."""
         report = None if self.is_gone else self._state.read()
         if report is not None:
             self.report = self._with_asked(report)
@@ -139,11 +139,11 @@ class WorkerGroup:
 
     @property
     def _staying(self) -> int:
-        told_to_end = ("finishing", "stopping", "ended", "lost")
-        return sum(place.state not in told_to_end for place in self.places)
+        ending = ("finishing", "stopping", "ended", "lost")
+        return sum(place.state not in ending for place in self.places)
 
     def ask(self, do: str, **more: Any) -> bool:
-        """Tell the supervisor a wish. False when it does not listen."""
+        """Send the supervisor a request. False when it does not listen."""
         if self._pipe is None:
             return False
         line = json.dumps({"do": do, **more}).encode() + b"\n"
@@ -154,39 +154,39 @@ class WorkerGroup:
         return True
 
     def scale(self, wanted: int) -> bool:
-        """Tell the supervisor how many workers there are to be, and show it at once as if it were
-        so: keys that follow count from there. False when it does not listen."""
+        """Ask the supervisor for a number of workers, and show that number at once: keys that
+        follow count from there. False when it does not listen."""
         if not self.ask("scale", wanted=wanted):
             return False
         self._scaled = _Scaled(wanted, time.monotonic())
         return True
 
     def ask_for_one(self, do: GroupAction, place: SlotState) -> bool:
-        """Tell it a wish about one of its workers, and show it at once as if it were so: what is
-        asked for a second time means more."""
+        """Send a request about one worker, and show its state at once as if it was obeyed: a second
+        request of the same key means more."""
         if not self.ask(do, number=place.number, pid=place.pid):
             return False
         self._scaled = None
         state: PlaceState = _SHOWN_AS[do] if place.is_alive else "ended"
-        told = replace(place, state=state, since_mono=time.monotonic(), until_mono=None)
+        after = replace(place, state=state, since_mono=time.monotonic(), until_mono=None)
         asked = self._asked.get(place.number)
-        before = asked.before if asked is not None and asked.told == place else frozenset()
-        self._asked[place.number] = _Asked(told, before | {place.state})
+        before = asked.before if asked is not None and asked.after == place else frozenset()
+        self._asked[place.number] = _Asked(after, before | {place.state})
         if self.report is not None:
             self.report = self._with_asked(self.report)
         return True
 
     def _with_asked(self, report: GroupReport) -> GroupReport:
-        """A report with what was asked for since, as long as the supervisor has not come to it."""
+        """A report with what was asked for since, until the supervisor has done it."""
         return replace(report, places=tuple(map(self._as_asked, report.places)))
 
     def _as_asked(self, place: SlotState) -> SlotState:
         asked = self._asked.get(place.number)
-        if asked is None or place == asked.told:
+        if asked is None or place == asked.after:
             return place
-        is_new = time.monotonic() - asked.told.since_mono < _OBEYS_WITHIN_S
-        if is_new and place.pid == asked.told.pid and place.state in asked.before:
-            return asked.told
+        is_new = time.monotonic() - asked.after.since_mono < _OBEYS_WITHIN_S
+        if is_new and place.pid == asked.after.pid and place.state in asked.before:
+            return asked.after
         del self._asked[place.number]
         return place
 
@@ -208,10 +208,10 @@ class WorkerGroup:
         return not any(happened & (select.POLLERR | select.POLLHUP) for _, happened in poll.poll(0))
 
     def _is_over(self) -> None:
-        # The last words may have come after they were looked for.
+        # The last report may have come after the last look.
         self.report = self._state.read() or self.report
         if self.report is not None and self.report.alive:
-            # It was killed. Where the kernel has not told the workers to finish, this does.
+            # It was killed. Not every kernel has sent the workers the signal to finish.
             quit_leftovers(self.report, at_once=True)
             ending = "its supervisor was killed; it finishes its job and ends"
             places = tuple(
@@ -223,13 +223,12 @@ class WorkerGroup:
 
 
 def quit_leftovers(report: GroupReport, *, at_once: bool) -> None:
-    """Tell the workers of a supervisor that is no more to finish. A process that only has the
-    same id is left alone: it began at another moment. With `at_once` the supervisor has only just
-    ended, so that no id can mean another process yet: what a script that has ended with it had
-    started is told, too."""
+    """Signal the workers of a supervisor that has ended to finish. A process with the same id that
+    began at another moment is left alone. `at_once` says that the supervisor has only just ended,
+    so that no id can be used again yet: then leftovers of scripts get the signal, too."""
     import psutil  # the first frame does not wait for it: 5 ms
 
-    from qtop.local.state_file import tell_remains
+    from qtop.local.state_file import signal_leftovers
 
     for place in report.alive:
         if place.pid is None or place.began is None:
@@ -244,16 +243,16 @@ def quit_leftovers(report: GroupReport, *, at_once: bool) -> None:
         except psutil.Error:
             is_there = True
         if at_once and not is_there:
-            tell_remains(place.pid, signal.SIGQUIT)
+            signal_leftovers(place.pid, signal.SIGQUIT)
 
 
 # Folders of groups: a new one, those of running groups, those that can be removed.
 
-#: Folders of groups that ended are kept for their logs: the newest, and only so much of them.
+#: Folders of ended groups are kept for their logs: the newest ones, up to this number and size.
 FOLDERS_KEPT: Final = 20
 BYTES_KEPT: Final = 256 * 1024 * 1024
 
-#: For the first word of a supervisor.
+#: How long to wait for the first report of a supervisor.
 _FIRST_WORD_S: Final = 15.0
 _LOOK_EVERY_S: Final = 0.02
 
@@ -262,13 +261,13 @@ class CannotStart(Exception):
     """A group could not be started; the message says why."""
 
 
-async def found(
+async def start_group(
     root: Path, name: str, about: GroupInfo, environment: Mapping[str, str]
 ) -> WorkerGroup:
-    """Start a group in a new folder, and wait for the first word of its supervisor.
+    """Start a group in a new folder, and wait for the first report of its supervisor.
 
     Args:
-        root: Where the folders are; made, for this user alone, when needed.
+        root: Where the folders are; it is made when needed, for this user alone.
         name: The folder's name.
         about: What the group is.
         environment: The whole environment of its workers.
@@ -295,7 +294,7 @@ async def found(
 
 
 async def _first_word(group: WorkerGroup) -> None:
-    """Wait until the supervisor says what has become of the workers. Raises CannotStart."""
+    """Wait for the first report of the supervisor. Raises CannotStart."""
     deadline_mono = time.monotonic() + _FIRST_WORD_S
     while group.report is None and not group.is_gone and time.monotonic() < deadline_mono:
         await asyncio.sleep(_LOOK_EVERY_S)
@@ -309,18 +308,18 @@ async def _first_word(group: WorkerGroup) -> None:
 
 async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]) -> WorkerGroup:
     with ExitStack() as held:
-        # Another console that looks around may have it for a moment.
+        # A console that looks for groups to adopt may lock it for a moment.
         owner = _lock(folder, waits=True)
         assert owner is not None  # noqa: S101  it was waited for
         held.callback(os.close, owner)
         wishes = folder / state_file.WISHES
         reading = os.open(wishes, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(reading, "rb") as standard_input:
-            # There is never a moment at which the pipe has no end here: it would mean that we left.
+            # Opened before the supervisor starts: a pipe without a writer means that we have ended.
             pipe = os.open(wishes, os.O_WRONLY | os.O_NONBLOCK)
             held.callback(os.close, pipe)
             with open(folder / state_file.OWN_LOG, "wb", opener=_private) as log:
-                # -P: a module in the current folder must not stand in for one of ours.
+                # -P: a module in the current folder must not be taken for one of ours.
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "qtop.local.supervisor", str(folder)),
                     stdin=standard_input,
@@ -329,7 +328,7 @@ async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]
                     env=dict(environment),
                     start_new_session=True,
                 )
-        # It forks and leaves at once: the supervisor is nobody's child.
+        # It forks and ends at once: the supervisor is an orphan.
         await process.wait()
         group = WorkerGroup(folder, about, pipe, owner)
         held.pop_all()
@@ -337,8 +336,8 @@ async def _launch(folder: Path, about: GroupInfo, environment: Mapping[str, str]
 
 
 def adopt_groups(root: Path, address: str, namespace: str) -> Iterator[WorkerGroup]:
-    """The groups that run on a Redis and belong to no console: they were left running, or their
-    console has died. What was left behind without a supervisor is told to finish."""
+    """Adopt the groups of this Redis and namespace that run without a console: they were left
+    running, or their console has died. Workers without a supervisor are signalled to finish."""
     for folder in _folders(root):
         about = GroupInfo.read(folder)
         if about is None or (about.address, about.namespace) != (address, namespace):
@@ -360,7 +359,7 @@ def adopt_groups(root: Path, address: str, namespace: str) -> Iterator[WorkerGro
 
 
 def tidy(root: Path, spare: Collection[str]) -> None:
-    """Remove folders of groups that ended, but for the newest. `spare` are names to keep."""
+    """Remove folders of ended groups, except the newest. `spare` are names to keep."""
     kept = kept_bytes = 0
     for folder in _folders(root):
         if folder.name in spare or not _has_ended(folder):
@@ -380,7 +379,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _has_ended(folder: Path) -> bool:
-    """Whether nobody has anything to do with a folder any more."""
+    """Whether the group of a folder has neither a console nor a supervisor."""
     try:
         owner = _lock(folder)
         if owner is None:
@@ -403,7 +402,7 @@ def _size(folder: Path) -> int:
 
 
 def _lock(folder: Path, *, waits: bool = False) -> int | None:
-    """Take a group for this console, until it ends or lets go. None when another has it."""
+    """Lock a group for this console, until it ends or lets go. None when another has it."""
     flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
     descriptor = os.open(folder / state_file.OWNER, flags, 0o600)
     try:
@@ -419,8 +418,8 @@ def _private(path: str, flags: int) -> int:
 
 
 def _pipe_to_supervisor(folder: Path) -> int | None:
-    """The pipe's end to write to; None when nobody reads at the other. Only a supervisor does, so
-    this is proof that it lives: no process that merely has its id can be taken for it."""
+    """The pipe's end to write to; None when no process reads the other end. Only a supervisor reads
+    it, so this proves that it is alive, whatever process has its id."""
     try:
         return os.open(folder / state_file.WISHES, os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:

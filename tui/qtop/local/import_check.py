@@ -18,16 +18,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from qtop.model.launch import QueueClasses
 from qtop.text.safe import counted, safe
-from resque.store.waiting_classes import WaitingClasses
 
 LIMIT_S: Final = 15.0
 _TAIL_BYTES: Final = 4_096
 _READ_BYTES: Final = 65_536
-#: How often that, of what is left in the pipe: it holds no more, unless somebody goes on writing.
+#: How many such reads empty a pipe, unless another process goes on writing.
 _MOST_LEFT: Final = 16
 _LONGEST_WORD: Final = 160
-#: No program says by chance that all is well with this status.
+#: The exit status for success: no module ends with it by chance.
 _IMPORTED: Final = 93
 
 _PROGRAM: Final = f"""
@@ -40,16 +40,6 @@ except ModuleNotFoundError as error:
 except BaseException as error:
     print(f"\\nit raises {{type(error).__name__}}: {{error}}", flush=True)
     os._exit(1)
-os._exit({_IMPORTED})
-"""
-#: Imports modules as a worker does, and writes the names of their jobs to a file.
-_NAMES_PROGRAM: Final = f"""
-import importlib, json, os, sys
-for module in sys.argv[2:]:
-    importlib.import_module(module)
-import resque
-with os.fdopen(int(sys.argv[1]), "w") as file:
-    json.dump([definition.name for definition in resque.registry], file)
 os._exit({_IMPORTED})
 """
 _MOST_NAMES_BYTES: Final = 4_000_000
@@ -66,10 +56,10 @@ async def trouble(
         limit_s: How long it may take.
 
     Returns:
-        None when it can be imported, else why not, in one safe line. Whatever it prints is read
-        and thrown away but for the last lines; whatever it started ends with it.
+        None when it can be imported, else why not, in one safe line. Its output is discarded,
+        except the last line; processes that it starts are killed.
     """
-    # Not a pipe of asyncio's: what the module started may hold it open for ever.
+    # No pipe of asyncio: a process that the module started could hold it open for ever.
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)
     tail = bytearray()
@@ -94,11 +84,16 @@ async def trouble(
 
 
 async def known(
-    modules: Sequence[str], environment: Mapping[str, str], *, limit_s: float = LIMIT_S
+    program: str,
+    modules: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    limit_s: float = LIMIT_S,
 ) -> frozenset[str] | None:
     """The names of the jobs that these modules declare, together and in this order.
 
     Args:
+        program: Finds them out; see `Launcher.names_program`.
         modules: Their names; each can be imported.
         environment: The whole environment of the process.
         limit_s: How long that may take.
@@ -109,7 +104,7 @@ async def known(
     if not modules:
         return frozenset()
     with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as nowhere:
-        words = (_NAMES_PROGRAM, str(file.fileno()), *modules)
+        words = (f"{program}\nos._exit({_IMPORTED})\n", str(file.fileno()), *modules)
         output = nowhere.fileno()
         try:
             status = await _run(words, environment, output, limit_s, (file.fileno(),))
@@ -127,7 +122,7 @@ async def _run(
     limit_s: float,
     pass_fds: Sequence[int] = (),
 ) -> int | None:
-    """The exit status of a program in Python with its arguments; None when it had to be ended."""
+    """The exit status of a Python program with its arguments; None when it took too long."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", *words),
         pass_fds=pass_fds,
@@ -142,14 +137,14 @@ async def _run(
     except TimeoutError:
         return None
     finally:
-        # With everything it has started.
+        # With all processes that it has started.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 
 def _read(read_end: int, tail: bytearray) -> bool:
-    """Take some of what was printed, and keep the end of it. False when there is nothing."""
+    """Read some output, and keep the end of it. False when there is none."""
     try:
         data = os.read(read_end, _READ_BYTES)
     except BlockingIOError:
@@ -175,11 +170,11 @@ _MOST_BYTES: Final = 1_000_000
 
 
 class ModuleMemory:
-    """A small file of this user's. What cannot be read is as if nothing had been kept; what cannot
-    be written is forgotten with the console.
+    """The modules of the last start of each profile, in a small file of this user. A file that
+    cannot be read counts as empty; one that cannot be written is left as it is.
 
     Args:
-        path: The file; its folder is there once a worker was started.
+        path: The file; its folder exists after a worker was started.
         whose: The profile, or the Redis and namespace.
     """
 
@@ -187,11 +182,11 @@ class ModuleMemory:
         self._path, self._whose = path, whose
 
     def recall(self) -> tuple[str, ...]:
-        """The modules of the last start; none when none was kept."""
+        """The modules of the last start; empty when none were kept."""
         return self._all().get(self._whose, ())
 
     def keep(self, modules: tuple[str, ...]) -> None:
-        """Remember these, if they are others than before; forget whose were kept longest ago."""
+        """Remember modules if they are new; the profiles kept longest ago are forgotten."""
         kept = self._all()
         if modules == kept.pop(self._whose, ()):
             return
@@ -210,14 +205,14 @@ class ModuleMemory:
     def _all(self) -> dict[str, tuple[str, ...]]:
         try:
             with self._path.open() as file:
-                told = json.loads(file.read(_MOST_BYTES))
+                kept = json.loads(file.read(_MOST_BYTES))
         except (OSError, ValueError):
             return {}
-        if not isinstance(told, dict):
+        if not isinstance(kept, dict):
             return {}
         return {
             whose: tuple(modules)
-            for whose, modules in told.items()
+            for whose, modules in kept.items()
             if isinstance(modules, list) and all(isinstance(each, str) for each in modules)
         }
 
@@ -228,9 +223,9 @@ _MOST_QUEUES: Final = 3
 _MOST_CLASSES: Final = 3
 
 
-def unknown_classes(waiting: Sequence[WaitingClasses], known: Collection[str]) -> str | None:
-    """Why no worker with these classes is to be started for these queues, in one safe sentence;
-    None when it knows all that were seen to wait. Pure."""
+def unknown_classes(waiting: Sequence[QueueClasses], known: Collection[str]) -> str | None:
+    """Why a worker that knows these classes should not be started for these queues, in one safe
+    sentence; None when it knows all classes that were seen to wait. Pure."""
 
     def knows(name: str) -> bool:
         return name in known or name.removeprefix("::") in known
@@ -239,11 +234,11 @@ def unknown_classes(waiting: Sequence[WaitingClasses], known: Collection[str]) -
     lacking = [(queue, names) for queue, names in troubled if names]
     if not lacking:
         return None
-    told = "; ".join(f"{safe(queue)}: {listed(names)}" for queue, names in lacking[:_MOST_QUEUES])
+    named = "; ".join(f"{safe(queue)}: {listed(names)}" for queue, names in lacking[:_MOST_QUEUES])
     rest = len(lacking) - _MOST_QUEUES
     more = f"; and in {counted(rest, 'more queue')}" if rest > 0 else ""
     return (
-        f"classes wait that the modules do not know, their jobs would fail: {told}{more}. Load "
+        f"classes wait that the modules do not know, their jobs would fail: {named}{more}. Load "
         "the modules that declare them, or name the command of a worker that knows them"
     )
 

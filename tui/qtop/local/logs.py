@@ -7,26 +7,26 @@ import re
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-#: Read in one go.
+#: Bytes read at once.
 STEP_BYTES: Final = 32_768
-#: What is further from the end is passed over: nobody could read it at that speed.
+#: What is further from the end is passed over: it would scroll by too fast to be read.
 MOST_BEHIND_BYTES: Final = 262_144
 #: A line longer than this is cut into several.
 LONGEST_LINE_BYTES: Final = 4_096
 
 
 class Piece(NamedTuple):
-    """What was read: whole lines, and how many bytes were passed over before them."""
+    """Whole lines, and how many bytes were passed over before them."""
 
     lines: list[bytes]
     passed_over: int = 0
 
 
 class Tail:
-    """Follows a file that is written to, also when another takes its place.
+    """Follows a file that is written to, also when another file replaces it.
 
     Args:
-        path: The file; it need not be there yet.
+        path: The file; it need not exist yet.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,8 +36,8 @@ class Tail:
         self._unread = b""
 
     def read(self) -> Piece:
-        """Some of what is new. O(`STEP_BYTES`). Raises OSError when the file cannot be read; one
-        that is not there has nothing new."""
+        """Some of what is new. O(`STEP_BYTES`). Raises OSError when the file cannot be read. A file
+        that does not exist has nothing new."""
         if self._file is None and not self._open():
             return Piece([])
         assert self._file is not None  # noqa: S101  it was opened
@@ -51,17 +51,17 @@ class Tail:
         if not data and self._was_replaced():
             self.close()
         if passed_over:
-            # The line we are in the middle of.
+            # The rest of a line that was passed over.
             data = data.partition(b"\n")[2]
         return Piece(self._lines(data), passed_over)
 
     def restart(self) -> None:
-        """Begin anew, as far from the end as is read at all."""
+        """Read again, from as far from the end as is read at all."""
         self.close()
         self._unread = b""
 
     def close(self) -> None:
-        """Close the file; the next reading begins with the one that is there then."""
+        """Close the file; the next `read` opens the one that exists then."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -98,10 +98,10 @@ class Tail:
 
 LogLevel = Literal["", "bad", "warn", "dim", "own"]
 
-#: How far into a line its level is looked for.
+#: How many characters of a line are searched for its level.
 _SEEN: Final = 400
-#: In the log of our own worker a failed job, or a queue whose classes it lacks; elsewhere a word in
-#: capitals, or behind what says that it is a level: `error` alone may be about anything.
+#: In the log of our own worker: a failed job, or a queue whose classes it lacks. Elsewhere a word
+#: in capitals, or one after `level=` or `[`: the word `error` alone may mean anything.
 _WORD: Final = re.compile(
     r"""
     ^\S+Z\ (?: (?P<own> failed )\b | (?P<alone> (?: still\ )? leaves\ ['"] | classes\ wait )\b )
@@ -118,18 +118,18 @@ _LEVELS: Final[dict[str, LogLevel]] = {
     **dict.fromkeys(("info", "notice"), ""),
     **dict.fromkeys(("debug", "trace"), "dim"),
 }
-#: What colours a terminal, as many loggers do everywhere.
+#: Sequences for colours, which many loggers write.
 _COLOURS: Final = re.compile(rb"\x1b\[[0-9;:]*m|\x1b\[K")
 
 
 def without_colours(line: bytes) -> bytes:
-    """A line without what merely colours it: in front of a word, it would hide the level. O(n)."""
+    """A line without sequences for colours: before a word they would hide the level. O(n)."""
     return _COLOURS.sub(b"", line) if b"\x1b" in line else line
 
 
 def level(line: str) -> LogLevel:
-    """The level of a line: of the first word in it that is one. Lines of the supervisor are our
-    own. O(1)."""
+    """The level of a line, by the first word in it that names one; `own` for lines of the
+    supervisor. O(1)."""
     if line.startswith("qtop: "):
         return "own"
     found = _WORD.search(line, 0, _SEEN)

@@ -20,7 +20,7 @@ STATE: Final = "state"
 OWNER: Final = "owner"
 OWN_LOG: Final = "supervisor.log"
 
-#: Room for the state: taken once, so that a disk that fills up later does not hide what happens.
+#: Size of the state file: taken at once, so that it can be written when the disk is full.
 STATE_BYTES: Final = 65_536
 _MOST_STATE_BYTES: Final = 16 * STATE_BYTES
 _HEAD_BYTES: Final = 24
@@ -29,12 +29,12 @@ _MOST_ABOUT_BYTES: Final = 1_000_000
 PlaceState = Literal[
     "running", "paused", "finishing", "stopping", "waiting", "gave up", "ended", "lost"
 ]
-"""`waiting`: it died, and another takes its place soon. `lost`: its supervisor was killed."""
+"""`waiting`: it died, and is replaced soon. `lost`: its supervisor was killed."""
 
-#: How a process ends that left as it was told, or had nothing more to do.
+#: The ending of a process that obeyed, or had nothing more to do.
 DONE: Final = "exited with 0"
 
-#: States of a place that has a process.
+#: States of a slot that has a process.
 ALIVE: Final = frozenset({"running", "paused", "finishing", "stopping"})
 
 
@@ -44,11 +44,12 @@ class GroupInfo:
 
     Attributes:
         queues: The list of queues, as it was asked for.
-        shown: The command line as it may be shown.
+        shown: The command line without secrets.
         argv: The command line of each worker. No secrets: others can read command lines.
         wanted: How many workers at first.
-        address: The Redis, without secrets; with `namespace`, what tells whose group it is.
-        finish_s: How long workers may finish their jobs when the console is gone.
+        address: The Redis, without secrets. A console adopts groups of its address and namespace.
+        namespace: The prefix of Resque's keys.
+        finish_s: How long workers may finish their jobs when the console has ended.
         stop_s: How long they may take to stop after that, before they are killed.
     """
 
@@ -62,7 +63,7 @@ class GroupInfo:
     stop_s: float
 
     def write(self, folder: Path) -> None:
-        """Write it into the group's folder. Raises OSError."""
+        """Write it to the group's folder. Raises OSError."""
         descriptor = os.open(folder / ABOUT, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(asdict(self), file)
@@ -72,27 +73,30 @@ class GroupInfo:
         """Read it from a folder; None when the folder is no group's."""
         try:
             with (folder / ABOUT).open() as file:
-                told = json.loads(file.read(_MOST_ABOUT_BYTES))
-            return cls(**{**told, "argv": tuple(told["argv"])})
+                fields = json.loads(file.read(_MOST_ABOUT_BYTES))
+            return cls(**{**fields, "argv": tuple(fields["argv"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
 
 @dataclass(frozen=True, slots=True)
 class SlotState:
-    """What has become of one place of a group.
+    """The state of one slot of a group.
 
     Attributes:
-        pid: Its process; of one that has ended, the last; None when there was none.
-        began: When that process began, as the kernel says: a pid can come back, this cannot.
-        since_mono: Since when it is in this state. All moments are on the monotonic clock, which
+        number: The number of the slot, from 1.
+        state: What it does now.
+        pid: Its process, or the last one that ended; None when there was none.
+        began: When that process began, from the kernel: a pid can be used again, so both together
+            name a process.
+        since_mono: Since when it is in this state. All moments are of the monotonic clock, which
             all processes of a machine share.
         until_mono: When it will be started again, or be pressed harder; None for never.
         restarts: How often it was started again.
         ending: How its last process ended, in words; empty when none has.
-        said: The last lines that process printed.
-        log_problem: Why some of what it prints is not kept; empty when all is.
-        problem: Why it does not do as it was told; empty when nothing is known.
+        said: The last lines that this process printed.
+        log_problem: Why some of its output is not logged; empty when all is.
+        problem: Why it does not obey; empty when nothing is known.
     """
 
     number: int
@@ -115,11 +119,14 @@ class SlotState:
 
 @dataclass(frozen=True, slots=True)
 class GroupReport:
-    """What has become of a group, as its supervisor last said.
+    """The state of a group, as its supervisor wrote it last.
 
     Attributes:
-        is_detached: It stays when the console leaves.
-        is_leaving: All are told to end.
+        pid: The supervisor's process.
+        began: When that process began, from the kernel.
+        is_detached: The group stays when the console ends.
+        is_leaving: All workers are asked to end.
+        places: The slots.
     """
 
     pid: int
@@ -130,18 +137,18 @@ class GroupReport:
 
     @property
     def alive(self) -> tuple[SlotState, ...]:
-        """The places that have a process."""
+        """The slots that have a process."""
         return tuple(place for place in self.places if place.is_alive)
 
 
 def log_of(folder: Path, number: int) -> Path:
-    """The log of a place."""
+    """The log file of a slot."""
     return folder / f"worker-{number}.log"
 
 
 class StateFile:
-    """The file with the report. It is written over in place: that needs no room on the disk, and
-    a reader knows by the sum at its head when it came in between."""
+    """The file with the report. It is overwritten in place, which works on a full disk. A reader
+    that comes while it is written notices that by the checksum at its head."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -149,7 +156,7 @@ class StateFile:
 
     @classmethod
     def create(cls, folder: Path) -> None:
-        """Make it, and take its room. Raises OSError."""
+        """Create it in its full size. Raises OSError."""
         descriptor = os.open(folder / STATE, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(bytes(STATE_BYTES))
@@ -160,8 +167,8 @@ class StateFile:
         return cls(os.open(folder / STATE, flags | os.O_NOFOLLOW))
 
     def write(self, report: GroupReport) -> None:
-        """Say what has become of the group. Where the disk is full and there is more to say than
-        room was taken for, last lines are left out."""
+        """Write a report. When it is longer than the file and the disk is full, the last lines of
+        the workers are left out."""
         if not self._put(report):
             silent = tuple(replace(place, said=()) for place in report.places)
             self._put(replace(report, places=silent))
@@ -172,10 +179,10 @@ class StateFile:
         try:
             return os.pwrite(self._descriptor, head + body, 0) == len(head + body)
         except OSError:
-            return False  # nobody could be told
+            return False
 
     def read(self) -> GroupReport | None:
-        """The report, if there is another one than the last time. One short read when not."""
+        """The report, if it is a new one. Costs one short read when it is not."""
         head = os.pread(self._descriptor, _HEAD_BYTES, 0)
         if head == self._head:
             return None
@@ -195,21 +202,21 @@ class StateFile:
         os.close(self._descriptor)
 
 
-def _report(told: Mapping[str, Any]) -> GroupReport:
-    places = (SlotState(**{**each, "said": tuple(each["said"])}) for each in told["places"])
-    return GroupReport(**{**told, "places": tuple(places)})
+def _report(fields: Mapping[str, Any]) -> GroupReport:
+    places = (SlotState(**{**each, "said": tuple(each["said"])}) for each in fields["places"])
+    return GroupReport(**{**fields, "places": tuple(places)})
 
 
 # Leftovers: processes that are still in the session of a process that has ended, such as the
 # worker that a script started, or the job of a worker that was killed.
 
 
-def remains(leader: int) -> list[psutil.Process]:
-    """The living processes of a session, but for its leader. As long as there is one, no other
-    process can get the leader's id. O(processes of the machine)."""
+def leftovers(leader: int) -> list[psutil.Process]:
+    """The living processes of a session, without its leader. While there is one, no other process
+    can get the leader's id. O(processes of the machine)."""
     found: list[psutil.Process] = []
     for pid in psutil.pids():
-        # Most are others': those cost one call each.
+        # Most are of other sessions: those cost one call each.
         with suppress(OSError, psutil.Error):
             if pid != leader and os.getsid(pid) == leader:
                 process = psutil.Process(pid)
@@ -218,27 +225,29 @@ def remains(leader: int) -> list[psutil.Process]:
     return found
 
 
-def tell_remains(leader: int, number: signal.Signals) -> list[int]:
-    """Send a signal to what the leader of a session, which has ended, left behind. What another of
-    them has started is left to that one: a worker looks after its jobs. SIGKILL is for all. What
-    ignores QUIT would never finish, as what a shell starts in the background does: it gets TERM.
+def signal_leftovers(leader: int, number: signal.Signals) -> list[int]:
+    """Send a signal to the leftovers of a session whose leader has ended.
 
-    Returns the processes that were told. O(processes of the machine).
+    Only to those whose parent is none of them: a worker looks after its own children. SIGKILL goes
+    to all. A process that ignores QUIT, as one does that a shell started in the background, gets
+    TERM instead.
+
+    Returns the processes that got the signal. O(processes of the machine).
     """
-    told: list[int] = []
-    left = remains(leader)
+    signalled: list[int] = []
+    left = leftovers(leader)
     pids = {process.pid for process in left}
     for process in left:
         with suppress(psutil.Error):
             if number == signal.SIGKILL or process.ppid() not in pids:
                 is_deaf = number == signal.SIGQUIT and _ignores(process.pid, number)
                 process.send_signal(signal.SIGTERM if is_deaf else number)
-                told.append(process.pid)
-    return told
+                signalled.append(process.pid)
+    return signalled
 
 
 def _ignores(pid: int, number: signal.Signals) -> bool:
-    """Whether a process ignores a signal, as far as the system tells (Linux)."""
+    """Whether a process ignores a signal; False where the system does not say (Linux does)."""
     with suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:
         for line in status:
             if line.startswith(b"SigIgn:"):

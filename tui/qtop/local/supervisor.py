@@ -36,20 +36,21 @@ import psutil
 from qtop.local import state_file
 from qtop.local.state_file import GroupInfo, GroupReport, StateFile
 from qtop.local.worker_slot import WorkerSlot
+from qtop.systems.resque.local import hold_server
 from queuecore.errors import NoServer
-from resque.worker import own_server
 
-_WISHES: Final = 0
+_REQUESTS: Final = 0
 _READ_BYTES: Final = 65_536
-#: Signals that end it as a closed pipe does; a hang-up is nothing to it.
+#: Signals that end it as a closed pipe does; a hang-up is ignored.
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_ENDING_STATES: Final = ("finishing", "stopping", "ended")
 _PR_SET_PDEATHSIG: Final = 1
-#: The report is written no more often, however much happens.
+#: The shortest time between two reports.
 _REPORT_EVERY_S: Final = 0.05
 
 
 class Supervisor:
-    """Keeps a group.
+    """Keeps the workers of a group.
 
     Args:
         folder: The group's folder.
@@ -60,7 +61,7 @@ class Supervisor:
         self._folder, self._about = folder, about
         self._state = StateFile.open(folder, os.O_RDWR)
         self._arm = _tie_to(os.getpid())
-        self._berths = [self._berth(number + 1) for number in range(about.wanted)]
+        self._slots = [self._new_slot(number + 1) for number in range(about.wanted)]
         self._is_detached = self._is_leaving = self._was_signalled = False
         self._unread = b""
         self._own_end: int | None = None
@@ -69,36 +70,36 @@ class Supervisor:
         for end in (self._wakeup, wake):
             os.set_blocking(end, False)
         for number in (*_ENDING, signal.SIGHUP, signal.SIGCHLD):
-            # Not SIG_IGN for any of them: the workers would inherit that.
+            # None is set to SIG_IGN: workers would inherit that.
             signal.signal(number, self._note)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._began = psutil.Process().create_time()
-        self._told: GroupReport | None = None
-        self._told_mono = float("-inf")
+        self._reported: GroupReport | None = None
+        self._reported_mono = float("-inf")
         self._is_behind = False
 
     def run(self) -> None:
-        """Keep the workers until none is left and none will come."""
+        """Keep the workers until all have ended and none will be started."""
         while not self._is_over():
             self._start_due()
-            self._tell()
+            self._report()
             self._wait()
             if self._was_signalled:
                 self._console_is_gone()
-            for berth in self._berths:
-                berth.collect()
+            for slot in self._slots:
+                slot.collect()
             self._press_harder()
-        self._tell(at_once=True)
-        for berth in self._berths:
-            berth.close()
+        self._report(at_once=True)
+        for slot in self._slots:
+            slot.close()
 
     def _is_over(self) -> bool:
-        if not all(berth.is_over or berth.state == "gave up" for berth in self._berths):
+        if not all(slot.is_over or slot.state == "gave up" for slot in self._slots):
             return False
-        # What gave up can be told to try again, as long as there is somebody to tell it.
-        return all(berth.is_over for berth in self._berths) or self._is_detached
+        # A slot that gave up may be asked to try again while a console may come.
+        return all(slot.is_over for slot in self._slots) or self._is_detached
 
-    def _berth(self, number: int) -> WorkerSlot:
+    def _new_slot(self, number: int) -> WorkerSlot:
         return WorkerSlot(number, self._about.argv, self._folder, self._arm)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -107,58 +108,60 @@ class Supervisor:
     # One turn
 
     def _start_due(self) -> None:
-        for berth in self._berths:
-            if berth.state == "waiting" and time.monotonic() >= (berth.until_mono or 0.0):
-                berth.start()
+        for slot in self._slots:
+            if slot.state == "waiting" and time.monotonic() >= (slot.until_mono or 0.0):
+                slot.start()
 
-    def _tell(self, *, at_once: bool = False) -> None:
+    def _report(self, *, at_once: bool = False) -> None:
         report = GroupReport(
             os.getpid(),
             self._began,
             self._is_detached,
             self._is_leaving,
-            tuple(berth.place() for berth in self._berths),
+            tuple(slot.place() for slot in self._slots),
         )
         now_mono = time.monotonic()
-        if report != self._told and (at_once or now_mono - self._told_mono >= _REPORT_EVERY_S):
+        if report != self._reported and (
+            at_once or now_mono - self._reported_mono >= _REPORT_EVERY_S
+        ):
             self._state.write(report)
-            self._told, self._told_mono = report, now_mono
+            self._reported, self._reported_mono = report, now_mono
             self._is_behind = False
         else:
-            self._is_behind = report != self._told
+            self._is_behind = report != self._reported
 
     def _wait(self) -> None:
         poll = select.poll()
         poll.register(self._wakeup, select.POLLIN)
         if self._listens:
-            poll.register(_WISHES, select.POLLIN)
-        outputs = {b.output: b for b in self._berths if b.output is not None}
+            poll.register(_REQUESTS, select.POLLIN)
+        outputs = {slot.output: slot for slot in self._slots if slot.output is not None}
         for output in outputs:
             poll.register(output, select.POLLIN)
-        moments = [b.until_mono for b in self._berths if b.until_mono is not None]
-        moments += [b.look_mono for b in self._berths if b.look_mono is not None]
+        moments = [slot.until_mono for slot in self._slots if slot.until_mono is not None]
+        moments += [slot.look_mono for slot in self._slots if slot.look_mono is not None]
         if self._is_behind:
-            moments.append(self._told_mono + _REPORT_EVERY_S)
+            moments.append(self._reported_mono + _REPORT_EVERY_S)
         timeout_s = max(0.0, min(moments) - time.monotonic()) if moments else 3_600.0
         for descriptor, _ in poll.poll(timeout_s * 1_000 + 1):
             if descriptor in outputs:
                 outputs[descriptor].take_output()
-            elif descriptor == _WISHES:
-                self._read_wishes()
+            elif descriptor == _REQUESTS:
+                self._read_requests()
             else:
                 _drain(self._wakeup)
 
     def _press_harder(self) -> None:
         now_mono = time.monotonic()
-        for berth in self._berths:
-            if berth.until_mono is not None and now_mono >= berth.until_mono:
-                berth.press_harder(now_mono + self._about.stop_s)
+        for slot in self._slots:
+            if slot.until_mono is not None and now_mono >= slot.until_mono:
+                slot.press_harder(now_mono + self._about.stop_s)
 
-    # Wishes
+    # Requests
 
-    def _read_wishes(self) -> None:
+    def _read_requests(self) -> None:
         try:
-            data = os.read(_WISHES, _READ_BYTES)
+            data = os.read(_REQUESTS, _READ_BYTES)
         except BlockingIOError:
             return
         if not data:
@@ -171,56 +174,56 @@ class Supervisor:
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 print(f"not understood: {error!r}", file=sys.stderr, flush=True)
 
-    def _obey(self, wish: dict[str, Any]) -> None:
-        do = wish["do"]
+    def _obey(self, request: dict[str, Any]) -> None:
+        do = request["do"]
         if do == "leave":
-            self._leave(now=bool(wish["now"]))
+            self._leave(now=bool(request["now"]))
         elif do == "detach":
             self._is_detached = True
             self._stay_open()
         elif do == "scale":
-            self._scale(int(wish["wanted"]))
+            self._scale(int(request["wanted"]))
         else:
-            self._obey_for_one(do, int(wish["number"]), wish["pid"])
+            self._obey_for_one(do, int(request["number"]), request["pid"])
 
     def _obey_for_one(self, do: str, number: int, pid: int | None) -> None:
-        meant = (b for b in self._berths if b.number == number and b.place().pid == pid)
-        for berth in meant:
+        meant = (each for each in self._slots if each.number == number and each.place().pid == pid)
+        for slot in meant:
             if do in ("finishing", "stopping"):
-                berth.press(do)
+                slot.press(do)
             elif do == "kill":
-                berth.kill()
+                slot.kill()
             elif do in ("pause", "resume"):
-                berth.pause(do == "pause")
+                slot.pause(do == "pause")
 
     def _scale(self, wanted: int) -> None:
         if self._is_leaving:
             return
-        for berth in self._berths:
-            if berth.state == "gave up":
-                berth.begin_anew()
-        staying = [b for b in self._berths if b.state not in ("finishing", "stopping", "ended")]
+        for slot in self._slots:
+            if slot.state == "gave up":
+                slot.begin_anew()
+        staying = [each for each in self._slots if each.state not in _ENDING_STATES]
         missing = wanted - len(staying)
-        # A place is used again, and its log: they stay as few as there were workers at once.
-        ended = [b for b in self._berths if b.is_over][: max(0, missing)]
-        for berth in ended:
-            berth.begin_anew()
-        first_new = len(self._berths) + 1
+        # Slots and their logs are used again: there are never more than there were workers at once.
+        ended = [slot for slot in self._slots if slot.is_over][: max(0, missing)]
+        for slot in ended:
+            slot.begin_anew()
+        first_new = len(self._slots) + 1
         added = range(first_new, first_new + missing - len(ended))
-        self._berths += [self._berth(number) for number in added]
-        # Those that have no process go first, then the youngest.
-        staying.sort(key=lambda berth: (berth.state == "waiting", berth.number))
-        for berth in staying[wanted:]:
-            berth.press("finishing")
+        self._slots += [self._new_slot(number) for number in added]
+        # Slots without a process end first, then the newest.
+        staying.sort(key=lambda slot: (slot.state == "waiting", slot.number))
+        for slot in staying[wanted:]:
+            slot.press("finishing")
 
     def _leave(self, *, now: bool, finish_s: float | None = None) -> None:
         self._is_leaving = True
         now_mono = time.monotonic()
-        for berth in self._berths:
+        for slot in self._slots:
             if now:
-                berth.press("stopping", now_mono + self._about.stop_s)
+                slot.press("stopping", now_mono + self._about.stop_s)
             else:
-                berth.press("finishing", None if finish_s is None else now_mono + finish_s)
+                slot.press("finishing", None if finish_s is None else now_mono + finish_s)
 
     def _console_is_gone(self) -> None:
         self._stay_open()
@@ -229,8 +232,8 @@ class Supervisor:
             self._leave(now=False, finish_s=self._about.finish_s)
 
     def _stay_open(self) -> None:
-        """Hold the pipe open from here on: a closed one would be all there is to hear, again and
-        again, and a console that comes back could not be heard."""
+        """Hold the pipe open ourselves: a closed one would be reported again and again, and a
+        console that comes back could not be heard."""
         if self._own_end is None:
             try:
                 self._own_end = os.open(self._folder / state_file.WISHES, os.O_WRONLY)
@@ -239,7 +242,7 @@ class Supervisor:
 
 
 def _tie_to(parent_pid: int) -> Callable[[], None] | None:
-    """What a new process runs so that it is told to finish when this one ends (Linux)."""
+    """What a new process runs, so that it gets the signal to finish when this one ends (Linux)."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -261,8 +264,8 @@ def _drain(descriptor: int) -> None:
 
 
 def main(folder: Path) -> int:
-    """Run a supervisor that is nobody's child and has no terminal. Returns the exit status of the
-    process that was called, at once; 2 when the folder is no group's."""
+    """Run a supervisor as an orphan without a terminal. Returns the exit status of the process that
+    was called, at once; 2 when the folder is no group's."""
     about = GroupInfo.read(folder)
     if about is None:
         print(f"{folder} is no group of workers", file=sys.stderr)
@@ -270,11 +273,11 @@ def main(folder: Path) -> int:
     if os.fork():
         return 0
     os.setsid()
-    os.set_blocking(_WISHES, False)
-    # For as long as there may be workers: the last of them may be between two lives.
+    os.set_blocking(_REQUESTS, False)
+    # Hold the private server while workers may come: the last one may be about to be restarted.
     server = None
     with suppress(NoServer):
-        server = own_server.hold(about.address)
+        server = hold_server(about.address)
     Supervisor(folder, about).run()
     if server is not None:
         server.close()

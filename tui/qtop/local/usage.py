@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
 
-from resque.worker.unknown_classes import left_alone_in
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one worker costs.
+    """CPU and memory of one worker.
 
     Attributes:
         cpu_percent: Of one processor, since the last sample; None at the first.
-        memory_bytes: Its own and that of its descendants. Pages that several processes share, as
-            a worker and its children do, are divided among them where the system tells (Linux);
-            elsewhere each counts them.
-        pids: It and its descendants.
+        memory_bytes: Of the worker and its descendants. Pages that they share are divided among
+            them on Linux; elsewhere each process counts them.
+        pids: The worker and its descendants.
         left_alone: Queues that the worker leaves alone because it does not know the classes of
-            their jobs, as its process title tells; with commas, not safe to show.
+            their jobs, from its process title; separated by commas, not safe to show.
     """
 
     cpu_percent: float | None
@@ -34,17 +31,21 @@ class Usage:
 
 
 class Sampler:
-    """Takes samples. Each costs a pass over the processes of the machine: not for the event loop.
+    """Takes samples. Each reads all processes of the machine: not for the event loop.
 
-    A worker's jobs run in children that come and go. What ended ones have used is in their
-    parent's account, so that the sum over those that live misses nothing.
+    A worker's jobs run in short-lived children. Their parent's counters include children that have
+    ended, so the sum over living processes misses nothing.
+
+    Args:
+        left_alone: Reads the title of a process; see `Launcher.left_alone`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, left_alone: Callable[[str], str]) -> None:
+        self._left_alone_in = left_alone
         self._before: dict[int, tuple[float, float]] = {}
 
     def sample(self, roots: Collection[int]) -> dict[int, Usage]:
-        """What these processes cost, by process; those that have ended are left out."""
+        """The usage of these processes, by process id; those that have ended are left out."""
         processes = {each.pid: each for each in psutil.process_iter(["ppid"])}
         children: dict[int, list[int]] = {}
         for pid, process in processes.items():
@@ -62,15 +63,22 @@ class Sampler:
             if before is not None and now_mono > before[0]:
                 percent = max(0.0, (used_s - before[1]) / (now_mono - before[0]) * 100)
             seconds[root] = now_mono, used_s
-            alone = _left_alone(processes[pid] for pid in pids if pid in processes)
+            alone = self._left_alone(processes[pid] for pid in pids if pid in processes)
             found[root] = Usage(percent, memory_bytes, frozenset(pids), alone)
         self._before = seconds
         return found
 
+    def _left_alone(self, processes: Iterable[psutil.Process]) -> str:
+        for process in processes:
+            with suppress(psutil.Error):
+                if alone := self._left_alone_in(" ".join(process.cmdline())):
+                    return alone
+        return ""
+
 
 def ancestors(pid: int) -> list[int]:
-    """A process and those that it comes from, the nearest first; itself alone when it has ended.
-    Reads a few files of the system: not for the event loop."""
+    """A process and its ancestors, the nearest first; only itself when it has ended. Reads a few
+    files of the system: not for the event loop."""
     try:
         return [pid, *(each.pid for each in psutil.Process(pid).parents())]
     except psutil.Error:
@@ -93,14 +101,6 @@ def _memory_bytes(process: psutil.Process) -> int:
         with suppress(psutil.AccessDenied, AttributeError):
             return int(process.memory_full_info().pss)
     return int(process.memory_info().rss)
-
-
-def _left_alone(processes: Iterable[psutil.Process]) -> str:
-    for process in processes:
-        with suppress(psutil.Error):
-            if alone := left_alone_in(" ".join(process.cmdline())):
-                return alone
-    return ""
 
 
 def _sum(processes: Iterable[psutil.Process]) -> tuple[float, int]:

@@ -15,7 +15,7 @@ import psutil
 
 from qtop.local import state_file
 from qtop.local.logs import without_colours
-from qtop.local.state_file import PlaceState, SlotState, remains, tell_remains
+from qtop.local.state_file import PlaceState, SlotState, leftovers, signal_leftovers
 
 # The log file of one worker: of bounded size, and never able to block the worker.
 
@@ -27,12 +27,13 @@ _LONGEST_SAID: Final = 200
 
 
 class LogFile:
-    """A file that takes what a worker prints. When it is full it becomes `<name>.1`, in place of
-    the one before. What cannot be written is counted and left out: a full disk stops no worker.
+    """A file for the output of a worker. When it is full it is renamed to `<name>.1`, which
+    replaces the one before. What cannot be written is counted and left out: a full disk stops no
+    worker.
 
     Args:
         path: The file; made for this user alone.
-        most_bytes: When it is full.
+        most_bytes: The size at which it is full.
     """
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
@@ -45,16 +46,16 @@ class LogFile:
         self.problem = ""
 
     def write(self, data: bytes) -> None:
-        """Keep what was printed."""
+        """Write some output of the worker."""
         self._tail = (self._tail + data)[-_TAIL_BYTES:]
         self._keep(data)
 
     def note(self, text: str) -> None:
-        """Write a line of our own."""
+        """Write a line of the supervisor."""
         self._keep(f"qtop: {text}\n".encode("utf-8", "surrogateescape"))
 
     def forget_tail(self) -> None:
-        """Begin anew with what is to be the last lines: another process prints now."""
+        """Forget the last lines: another process prints now."""
         self._tail = b""
 
     def said(self) -> tuple[str, ...]:
@@ -98,41 +99,41 @@ class LogFile:
         self._size = os.fstat(self._file).st_size
 
 
-#: A process that died is followed by another after a pause that doubles up to this.
+#: The pause before a process that died is replaced: it doubles with each early death.
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
-#: One that lived so long has shown that it can: the pause begins anew.
+#: After a process that lived this long, the pause is the first one again.
 GROWN_UP_S: Final = 60.0
-#: So many deaths one after the other, each before that age, and there is no other.
+#: After this many early deaths in a row the slot gives up.
 MOST_EARLY_DEATHS: Final = 8
 
 _CHUNK_BYTES: Final = 65_536
-#: Of what a process that ended has left in its pipe; others may hold it and go on writing.
+#: How much is read of a pipe after its process has ended: others may still write to it.
 _MOST_LEFT_BYTES: Final = 1_048_576
 
-#: How long what a process left behind that died by itself may finish, before it is ended: the job
-#: of a killed worker cannot report any more, and the next worker will record it as failed.
+#: How long leftovers of a process that died by itself may finish before they are ended: the job of
+#: a killed worker cannot report its result, and the next worker will record it as failed.
 _LEFT_FINISH_S: Final = 10.0
-#: How often what a process left behind is looked for, until it has gone.
+#: How often leftovers are looked for, until none is left.
 _LOOK_EVERY_S: Final = 0.1
 
-#: What a machine that has too much to do lacks for a while: processes, memory, open files.
+#: What a busy machine may lack for a while: processes, memory, open files.
 _PASSING: Final = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
-#: What each level of stopping sends.
+#: The signal of each level of stopping.
 _SIGNALS: Final = {"finishing": signal.SIGQUIT, "stopping": signal.SIGTERM}
 
 
 class WorkerSlot:
-    """A place for one worker process at a time, with all that it starts in its session: where a
-    script that has started the worker ends before it, the worker is told in its stead, and the
-    place is taken until it has gone.
+    """Keeps one worker process at a time, with all processes of its session. When a script that
+    started the worker ends before it, the worker gets the signals instead, and the slot is taken
+    until it has ended.
 
     Args:
-        number: Which of the group's, from 1.
+        number: The number of the slot in its group, from 1.
         argv: The command line.
         folder: The group's folder.
-        arm: Run in the new process before its program: ties it to this one.
+        arm: Runs in the new process before its program, and ties it to this one.
     """
 
     def __init__(
@@ -143,14 +144,14 @@ class WorkerSlot:
         self.until_mono: float | None = 0.0
         self.output: int | None = None
         self.look_mono: float | None = None
-        """When to collect although no process of ours has ended."""
+        """When to call `collect` although no child has ended."""
         self._argv, self._arm = tuple(argv), arm
         self._log = LogFile(state_file.log_of(folder, number))
         self._process: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
         self._began: float | None = None
         self._status: int | None = None
-        self._told: signal.Signals | None = None
+        self._signalled: signal.Signals | None = None
         self._is_followed = True
         self._since_mono = self._born_mono = time.monotonic()
         self._starts = self._early_deaths = 0
@@ -159,11 +160,11 @@ class WorkerSlot:
 
     @property
     def is_over(self) -> bool:
-        """Whether no process will be in it any more."""
+        """Whether no process will be started in it any more."""
         return self.state == "ended"
 
     def place(self) -> SlotState:
-        """What has become of it."""
+        """Its state, for the report."""
         return SlotState(
             self.number,
             self.state,
@@ -179,10 +180,10 @@ class WorkerSlot:
         )
 
     def start(self) -> None:
-        """Start a process. One that cannot be is not tried again, the command has to be mended;
-        unless it is the machine that lacks something just now."""
+        """Start a process. If that fails, the slot gives up, since the command has to be corrected;
+        but it tries again if the machine lacks something for a while."""
         self._log.forget_tail()
-        self._status = self._told = None
+        self._status = self._signalled = None
         self._is_followed, self._problem = True, ""
         self._born_mono = time.monotonic()
         try:
@@ -203,7 +204,7 @@ class WorkerSlot:
         self._to("running")
 
     def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:
-        """The process, and the end of a pipe that gives what it prints."""
+        """The process, and the end of a pipe to read its output from."""
         read_end, write_end = os.pipe()
         try:
             process = subprocess.Popen(
@@ -211,7 +212,7 @@ class WorkerSlot:
                 stdin=subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
-                # A signal to all of them reaches what the worker has started, and no terminal.
+                # A session of its own, without a terminal, has all processes of the worker.
                 start_new_session=True,
                 preexec_fn=self._arm,
             )
@@ -224,7 +225,7 @@ class WorkerSlot:
         return process, read_end
 
     def take_output(self) -> bool:
-        """Keep some of what it has printed. False when there was nothing."""
+        """Log some of its output. False when there was none."""
         if self.output is None:
             return False
         try:
@@ -238,7 +239,7 @@ class WorkerSlot:
         return bool(data)
 
     def collect(self) -> None:
-        """See whether its process has ended, and what follows from that."""
+        """If its process has ended, log that and find out what comes next."""
         if self._process is None or (status := self._process.poll()) is None:
             return
         if self._status is None:
@@ -246,8 +247,8 @@ class WorkerSlot:
             self._ending = ending(status)
             now = time.strftime("%Y-%m-%d %H:%M:%S")
             self._log.note(f"{now} process {self._pid} {self._ending}")
-            self._hand_on(self._process.pid)
-        if remains(self._process.pid):
+            self._signal_leftovers(self._process.pid)
+        if leftovers(self._process.pid):
             self.look_mono = time.monotonic() + _LOOK_EVERY_S
             return
         self.look_mono = None
@@ -263,8 +264,8 @@ class WorkerSlot:
             self._to("ended")
 
     def press(self, wanted: str, until_mono: float | None = None) -> None:
-        """Have it finish its job and end (`finishing`), or end now (`stopping`), unless it is told
-        already; `until_mono` is when it will be pressed harder. No other follows."""
+        """Signal it to finish its job and end (`finishing`), or to end now (`stopping`), unless it
+        already is; `until_mono` is when it will be pressed harder. It is not replaced."""
         self._is_followed = False
         if self._process is None:
             if self.state != "ended":
@@ -272,23 +273,22 @@ class WorkerSlot:
         elif self.state == wanted or self.state == "stopping":
             self.until_mono = until_mono if self.until_mono is None else self.until_mono
         else:
-            self._told = _SIGNALS[wanted]
-            self._send(self._told)
+            self._signalled = _SIGNALS[wanted]
+            self._send(self._signalled)
             if self.state == "paused":
                 self._send(signal.SIGCONT)
             self._to("finishing" if wanted == "finishing" else "stopping", until_mono)
 
     def kill(self) -> None:
-        """End it whatever it does, with everything it has started in its session. No other
-        follows."""
+        """Kill it, with all processes of its session. It is not replaced."""
         self._is_followed = False
         if self._process is not None:
-            self._told = signal.SIGKILL
-            self._send(self._told)
+            self._signalled = signal.SIGKILL
+            self._send(self._signalled)
             self._to("stopping")
 
     def press_harder(self, until_mono: float) -> None:
-        """It has not obeyed in time: end it now, the next time whatever it does."""
+        """It has not ended in time: from `finishing` go to `stopping`, from there kill it."""
         is_followed = self._is_followed
         if self.state == "finishing":
             self.press("stopping", until_mono)
@@ -297,14 +297,14 @@ class WorkerSlot:
         self._is_followed = is_followed
 
     def pause(self, paused: bool) -> None:
-        """Have it take no more jobs, or take some again."""
+        """Signal it to take no more jobs, or to take jobs again."""
         before: PlaceState = "running" if paused else "paused"
         if self._process is not None and self.state == before:
             self._send(signal.SIGUSR2 if paused else signal.SIGCONT)
             self._to("paused" if paused else "running")
 
     def begin_anew(self) -> None:
-        """After it gave up or ended: as if nothing had been."""
+        """Start again after it gave up or ended, without its history."""
         if self._process is None:
             self._starts = self._early_deaths = 0
             self._to("waiting", 0.0)
@@ -333,15 +333,15 @@ class WorkerSlot:
             self._problem = f"it may not be sent {number.name}: it runs as another user"
             self._log.note(self._problem)
         if self._status is not None or number == signal.SIGKILL:
-            tell_remains(self._process.pid, number)
+            signal_leftovers(self._process.pid, number)
 
-    def _hand_on(self, leader: int) -> None:
-        """Tell what the process left behind as it was told itself, or to finish."""
-        told = tell_remains(leader, self._told or signal.SIGQUIT)
-        if told:
-            left = ", ".join(map(str, told))
+    def _signal_leftovers(self, leader: int) -> None:
+        """Send leftovers the signal that the process got, or the one to finish."""
+        found = signal_leftovers(leader, self._signalled or signal.SIGQUIT)
+        if found:
+            left = ", ".join(map(str, found))
             self._log.note(f"process {leader} left {left} behind: told to end, too")
-            if self._told is None:
+            if self._signalled is None:
                 self._to("finishing", time.monotonic() + _LEFT_FINISH_S)
 
     def _to(self, state: PlaceState, until_mono: float | None = None) -> None:

@@ -9,44 +9,67 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from qtop.local import import_check, launch
-from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup, adopt_groups, found, tidy
+from qtop.local import import_check
+from qtop.local.groups import GroupAction, LocalWorker, WorkerGroup, adopt_groups, start_group, tidy
 from qtop.local.import_check import unknown_classes
-from qtop.local.launch import MOST_IN_ALL, BadOrder, LaunchCommand, LaunchRequest
 from qtop.local.state_file import GroupInfo
+from qtop.model.launch import BadOrder, LaunchCommand, LaunchRequest, QueueClasses
 from qtop.text.safe import safe
-from resque.store.waiting_classes import WaitingClasses
+from queuecore.exchange import Operation
 
-#: When the console is gone, however that came about: for jobs to finish, then for workers to stop.
+#: After the console has ended: the time for jobs to finish, then for workers to stop.
 FINISH_S: Final = 30.0
 STOP_S: Final = 10.0
+MOST_IN_ALL: Final = 64
 _LOOK_EVERY_S: Final = 0.2
 _CONFIRM_S: Final = 5.0
+
+
+class Launcher(Protocol):
+    """What a queue system knows of workers that are started here."""
+
+    #: Where the system is, without secrets.
+    address: str
+    namespace: str
+
+    @property
+    def names_program(self) -> str:
+        """Python: imports the modules of its second argument and the following, and writes the
+        names of their jobs as JSON to the descriptor of the first."""
+
+    def launch(self, request: LaunchRequest) -> LaunchCommand:
+        """The command line for a request. Raises BadOrder."""
+
+    def environment(self, command: LaunchCommand, environ: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment of workers: the console's, changed as the command needs it."""
+
+    def waiting(self, request: LaunchRequest) -> Operation[list[QueueClasses]]:
+        """Read which classes wait in the queues of a request."""
+
+    def left_alone(self, title: str) -> str:
+        """The queues that a worker leaves alone because it does not know the classes of their jobs,
+        as the title of its process tells; with commas, not safe to show."""
 
 
 class LocalWorkers:
     """The groups of workers that this console has.
 
     Args:
-        folder: Where their folders are.
-        address: The Redis, without secrets.
-        url: The same with its password, for the workers; never shown.
-        namespace: The prefix of Resque's keys.
+        folder: Where the folders of groups are.
+        launcher: Knows how they are started.
         environ: The console's environment.
-        on_change: Called in the event loop whenever something has changed.
-        finish_s: How long workers may finish their jobs when the console is gone.
+        on_change: Called in the event loop after each change.
+        finish_s: How long workers may finish their jobs after the console has ended.
         stop_s: How long they may take to stop after that, before they are killed.
     """
 
     def __init__(
         self,
         folder: Path,
+        launcher: Launcher,
         *,
-        address: str,
-        url: str,
-        namespace: str,
         environ: Mapping[str, str],
         on_change: Callable[[], None] = lambda: None,
         finish_s: float = FINISH_S,
@@ -54,14 +77,14 @@ class LocalWorkers:
     ) -> None:
         self.folder = folder
         self.groups: list[WorkerGroup] = []
-        self._address, self._url, self._namespace = address, url, namespace
+        self.launcher = launcher
         self._environ, self._on_change = environ, on_change
         self._finish_s, self._stop_s = finish_s, stop_s
         self._numbers = itertools.count(1)
         self._starting = 0
         self._watch: asyncio.Task[None] | None = None
 
-    # What there is
+    # What runs here
 
     @property
     def all(self) -> list[LocalWorker]:
@@ -75,17 +98,17 @@ class LocalWorkers:
 
     @property
     def pids(self) -> frozenset[int]:
-        """The processes there are."""
+        """The process ids of living workers."""
         return frozenset(w.place.pid for w in self.alive if w.place.pid is not None)
 
     @property
     def ending(self) -> int:
-        """How many are told to end."""
+        """How many are asked to end."""
         return sum(w.place.state in ("finishing", "stopping") for w in self.alive)
 
     @property
     def ages(self) -> bool:
-        """Whether what is shown of them changes by the mere passing of time."""
+        """Whether their display changes with time alone."""
         return any(w.place.state in ("finishing", "stopping", "waiting") for w in self.all)
 
     def get(self, pid: int | None) -> LocalWorker | None:
@@ -93,26 +116,26 @@ class LocalWorkers:
         return next((w for w in self.alive if pid is not None and w.pid == pid), None)
 
     def of_process(self, pids: Sequence[int]) -> LocalWorker | None:
-        """The worker with the first of these processes that is one's, also of one that has ended;
-        None when none is."""
+        """The worker of the first of these processes that belongs to one, also to one that has
+        ended; None when none does."""
         known = {worker.place.pid: worker for worker in (*self.all, *self.alive)}
         return next((known[pid] for pid in pids if pid in known), None)
 
     # Starting
 
     def recipe(self, wanted: LaunchRequest) -> LaunchCommand:
-        """The command line for an order. Raises BadOrder."""
-        return launch.recipe(wanted, url=self._url, namespace=self._namespace)
+        """The command for a request. Raises BadOrder."""
+        return self.launcher.launch(wanted)
 
     async def trouble(self, wanted: LaunchRequest) -> str | None:
-        """Why an order cannot be carried out, in one safe line; None when it seems that it can.
-        Nothing is started but a process for each module that is tried."""
+        """Why a request cannot be carried out, in one safe line; None when it seems that it can.
+        Starts a process for each module, to try to import it."""
         try:
             made = self.recipe(wanted)
             self._check_room(wanted.count)
         except BadOrder as error:
             return safe(str(error))
-        environment = launch.environment(made, self._environ)
+        environment = self.launcher.environment(made, self._environ)
         program = made.argv[0]
         if shutil.which(program, path=environment.get("PATH")) is None:
             is_there = os.sep in program and Path(program).exists()
@@ -124,14 +147,14 @@ class LocalWorkers:
                 return why
         return None
 
-    async def unknown(self, wanted: LaunchRequest, waiting: Sequence[WaitingClasses]) -> str | None:
-        """Why our own worker is not to be started for an order while these jobs wait, in one safe
-        sentence; None when it knows them, or the order is for another program. A process imports
-        the modules. Raises BadOrder."""
+    async def unknown(self, wanted: LaunchRequest, waiting: Sequence[QueueClasses]) -> str | None:
+        """Why our own worker should not be started while these jobs wait, in one safe sentence;
+        None when it knows their classes, or when the request is for another program. A process
+        imports the modules. Raises BadOrder."""
         if wanted.template or not any(each.classes for each in waiting):
             return None
-        environment = launch.environment(self.recipe(wanted), self._environ)
-        known = await import_check.known(wanted.modules, environment)
+        environment = self.launcher.environment(self.recipe(wanted), self._environ)
+        known = await import_check.known(self.launcher.names_program, wanted.modules, environment)
         if known is None:
             return "it cannot be found out which jobs the modules declare: nothing was started"
         return unknown_classes(waiting, known)
@@ -145,8 +168,8 @@ class LocalWorkers:
             made.shown,
             made.argv,
             wanted.count,
-            self._address,
-            self._namespace,
+            self.launcher.address,
+            self.launcher.namespace,
             self._finish_s,
             self._stop_s,
         )
@@ -154,16 +177,16 @@ class LocalWorkers:
         self._starting += wanted.count
         try:
             tidy(self.folder, {group.id for group in self.groups})
-            environment = launch.environment(made, self._environ)
-            group = await found(self.folder, name, about, environment)
+            environment = self.launcher.environment(made, self._environ)
+            group = await start_group(self.folder, name, about, environment)
         finally:
             self._starting -= wanted.count
         self._take([group])
         return group
 
     def adopt(self) -> int:
-        """Take in the workers that run here without a console. Returns how many there are."""
-        groups = list(adopt_groups(self.folder, self._address, self._namespace))
+        """Adopt the workers that run here without a console. Returns how many there are."""
+        groups = list(adopt_groups(self.folder, self.launcher.address, self.launcher.namespace))
         self._take(groups)
         return sum(len(group.report.alive) for group in groups if group.report is not None)
 
@@ -186,29 +209,29 @@ class LocalWorkers:
     # Ending
 
     def ask(self, do: GroupAction, workers: Iterable[LocalWorker]) -> int:
-        """Ask something of workers. Returns how many could be asked."""
+        """Send a request to workers. Returns to how many it could be sent."""
         asked = sum([worker.group.ask_for_one(do, worker.place) for worker in workers])
         self._on_change()
         return asked
 
     def scale(self, group: WorkerGroup, wanted: int) -> bool:
-        """Have a group get more workers or fewer; those that gave up try again. Raises BadOrder;
-        False when its supervisor does not listen."""
+        """Give a group more workers or fewer; slots that gave up try again. False when its
+        supervisor does not listen. Raises BadOrder."""
         self._check_room(max(0, wanted - group.wanted))
         return group.scale(wanted)
 
     def forget(self, group: WorkerGroup) -> None:
-        """Show a group that has ended no longer. Its logs stay."""
+        """Remove an ended group from the list. Its logs stay."""
         self.groups = [each for each in self.groups if each is not group]
         self._on_change()
 
     def stop_all(self, *, now: bool) -> None:
-        """Have every worker finish its job and end, or end now."""
+        """Ask all workers to finish their jobs and end, or to end now."""
         for group in self.groups:
             group.ask("leave", now=now)
 
     async def detach_all(self) -> bool:
-        """Have every worker stay when the console leaves. False when one could not be told."""
+        """Ask all groups to stay when the console ends. False when one did not confirm it."""
         living = [group for group in self.groups if not group.is_gone]
         for group in living:
             group.ask("detach")
@@ -216,13 +239,13 @@ class LocalWorkers:
         return all(group.is_detached or group.is_gone for group in living)
 
     async def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until none is alive. False when some still are after `timeout_s`."""
+        """Wait until no worker is alive. False when one still is after `timeout_s`."""
         await self._until(lambda: not self.alive, timeout_s)
         return not self.alive
 
     async def close(self, timeout_s: float) -> None:
-        """Let go of all groups. Those that are not detached end: what has not ended within
-        `timeout_s` does so by itself, without this console."""
+        """Let go of all groups. Those that are not detached end; after `timeout_s` they do so
+        without this console."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait((self._watch,))

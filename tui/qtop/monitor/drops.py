@@ -12,8 +12,8 @@ from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from qtop.model.fleet import Process, Snapshot
 from qtop.monitor.rates import ServedBy, paired, taken_by
-from resque.store.snapshot import Snapshot
 
 #: What has no more than one in so many left has fallen.
 _PART: Final = 10
@@ -24,6 +24,8 @@ _DOUBT: Final = 2
 
 #: A queue's name, its depth before and now.
 _Drop = tuple[str, int, int]
+#: By their list of queues: how many jobs workers took together, and how many threads they have.
+_Counts = Mapping[tuple[str, ...], tuple[int, int]]
 
 
 class Drop(NamedTuple):
@@ -103,7 +105,7 @@ class DropWatch:
                 self._gone[name] = noted
         figures: dict[str, tuple[int | None, int | None]] = {
             "waiting": (_waiting(before), _waiting(now)) if fallen else (None, None),
-            "workers": (_number(before.workers), _number(now.workers)),
+            "workers": (_number(before.processes), _number(now.processes)),
             "failed": (before.failed, now.failed),
         }
         for figure, (had, has) in figures.items():
@@ -178,7 +180,7 @@ class DropWatch:
         low = _low(before, now, is_other=is_other)
         if not low or is_other:
             return low
-        knows_workers = before.workers is not None and now.workers is not None
+        knows_workers = before.processes is not None and now.processes is not None
         counts = _counts(before, now)
         doubtful: list[_Drop] = []
         fallen: list[_Drop] = []
@@ -196,10 +198,10 @@ class DropWatch:
             missing -= fallen[-1][1] - fallen[-1][2]
         return fallen
 
-    def _most(self, queue: str, counts: Mapping[tuple[str, ...], Sequence[int]]) -> int:
+    def _most(self, queue: str, counts: _Counts) -> int:
         """How many jobs the workers that serve a queue can have taken at most."""
-        serving = [taken for queues, taken in counts.items() if queue in self._served_by(queues)]
-        return sum(_DOUBT * sum(taken) + len(taken) for taken in serving)
+        serving = [counts[listed] for listed in counts if queue in self._served_by(listed)]
+        return sum(_DOUBT * taken + threads for taken, threads in serving)
 
 
 def _low(before: Snapshot, now: Snapshot, *, is_other: bool) -> list[_Drop]:
@@ -218,37 +220,43 @@ def _low(before: Snapshot, now: Snapshot, *, is_other: bool) -> list[_Drop]:
     return low
 
 
-def _counts(before: Snapshot, now: Snapshot) -> Mapping[tuple[str, ...], Sequence[int]] | None:
-    """What each worker took, by their lists of queues; None when that does not make up for all
-    that was processed: not all workers count, or some came and left."""
+def _counts(before: Snapshot, now: Snapshot) -> _Counts | None:
+    """What workers took; None when that does not make up for all that was processed: not all
+    workers count, or some came and left."""
     both = paired(before, now)
     if both is None:
         return None
     pairs, some_left = both
-    counts: dict[tuple[str, ...], list[int]] = {}
+    counts: dict[tuple[str, ...], tuple[int, int]] = {}
     for was, worker in pairs:
         taken = taken_by(was, worker)
         if taken is None or some_left:
             return None
-        counts.setdefault(worker.identity.queues, []).append(taken)
+        all_taken, threads = counts.get(worker.listed, (0, 0))
+        counts[worker.listed] = all_taken + taken, threads + _threads(worker)
     if before.processed_ever is None or now.processed_ever is None:
         return None
     processed = now.processed_ever - before.processed_ever
-    return counts if sum(map(sum, counts.values())) >= processed else None
+    return counts if sum(taken for taken, _ in counts.values()) >= processed else None
 
 
 def _taken(before: Snapshot, now: Snapshot) -> int | None:
     """How many jobs workers can have taken at most; None when unknown."""
     if before.processed_ever is None or now.processed_ever is None:
         return None
-    if before.workers is None or now.workers is None:
+    old, new = before.processes, now.processes
+    if old is None or new is None:
         return None
-    # Of one that may have had a job, it had none then and has one now: at most.
-    held = sum(bool(each.is_busy) for each in before.workers)
-    holds = sum(each.is_busy is not False for each in now.workers)
+    # Of one that may have had jobs, it had none then and has as many as it can now: at most.
+    held = sum(len(each.jobs or ()) for each in old)
+    holds = sum(_threads(each) if each.jobs is None else len(each.jobs) for each in new)
     taken = max(0, now.processed_ever - before.processed_ever + holds - held)
-    # Each worker may have one between queue and record, or have died with it.
-    return _DOUBT * taken + max(len(before.workers), len(now.workers))
+    # Each thread may have one between queue and record, or have died with it.
+    return _DOUBT * taken + max(sum(map(_threads, old)), sum(map(_threads, new)))
+
+
+def _threads(process: Process) -> int:
+    return process.threads or 1
 
 
 def _number(rows: Sequence[object] | None) -> int | None:

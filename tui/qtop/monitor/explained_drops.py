@@ -5,15 +5,16 @@ The audit stream tells which actions there were.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from qtop.monitor.drops import Drop
 from qtop.monitor.rows import FleetRows, QueueRow
+from qtop.search.selection import JobSource
+from qtop.systems.system import System
 from queuecore.audit import AuditEntry
-from resque.keys import Keys
 
 #: An action is on record at its first step, and one over many jobs takes some time.
 _LASTS: Final = timedelta(seconds=10)
@@ -26,7 +27,9 @@ _OF_WORKERS: Final = frozenset({"prune", "stop", "stop now", "kill"})
 _FINISHES: Final = timedelta(minutes=10)
 
 
-def without_explained(fleet_rows: FleetRows, deeds: Sequence[AuditEntry], keys: Keys) -> FleetRows:
+def without_explained(
+    fleet_rows: FleetRows, deeds: Sequence[AuditEntry], system: System
+) -> FleetRows:
     """A board without the falls that actions on record explain. O(queues)."""
     drops = fleet_rows.totals.drops
     fleet = drops.gone, drops.waiting, drops.workers, drops.failed
@@ -37,18 +40,21 @@ def without_explained(fleet_rows: FleetRows, deeds: Sequence[AuditEntry], keys: 
     def is_by(
         drop: Drop | None,
         names: frozenset[str],
-        source: bytes | None = None,
+        took: Callable[[JobSource], bool] = lambda source: False,
         lasts: timedelta = _LASTS,
     ) -> bool:
         return drop is not None and any(
-            deed.action in names or (source is not None and deed.source == source)
+            deed.action in names
+            or ((source := system.source_of(deed)) is not None and took(source))
             for deed in deeds
             if _may_explain(deed, drop, lasts)
         )
 
     def unexplained(name: str, found: Sequence[Drop]) -> tuple[Drop, ...]:
-        source = keys.queue(name)
-        return tuple(drop for drop in found if not is_by(drop, _ANYWHERE, source))
+        queue = JobSource("queue", name)
+        return tuple(
+            drop for drop in found if not is_by(drop, _ANYWHERE, lambda source: source == queue)
+        )
 
     queues = tuple(_with(row, unexplained(row.name, row.drops)) for row in rows)
     gone = tuple((name, drop) for name, drop in drops.gone if unexplained(name, [drop]))
@@ -56,7 +62,7 @@ def without_explained(fleet_rows: FleetRows, deeds: Sequence[AuditEntry], keys: 
     waiting = drops.waiting
     if waiting is not None and not any(drop.at == waiting.at for drop in left):
         waiting = None
-    is_ours = is_by(drops.failed, _ANYWHERE, keys.failed())
+    is_ours = is_by(drops.failed, _ANYWHERE, lambda source: source.kind == "failed")
     drops = drops._replace(
         gone=gone,
         waiting=waiting,

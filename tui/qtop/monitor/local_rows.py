@@ -79,8 +79,8 @@ def local_rows(
     O(workers).
     """
     # Of two with one pid, in spaces of process ids of their own, the one that came last.
-    oldest_first = sorted(registered, key=lambda row: row.started or _UNKNOWN)
-    by_pid = {row.identity.pid: row for row in oldest_first}
+    oldest_first = sorted(registered, key=lambda row: row.process.started or _UNKNOWN)
+    by_pid = {row.process.pid: row for row in oldest_first}
     rows: list[LocalRow] = []
     for group in groups:
         places: list[LocalWorkerRow] = []

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
 
-from qtop.systems.resque.connection import System
+from qtop.model import health
+from qtop.model.fleet import Snapshot
+from qtop.model.health import HealthReport
+from qtop.systems.system import SystemRunner
+from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
-from resque.store import health
-from resque.store.health import HealthReport
-from resque.store.snapshot import Snapshot
 
 MIN_INTERVAL_S: Final = 0.25
 MAX_INTERVAL_S: Final = 60.0
@@ -69,7 +70,7 @@ class Poller:
 
     def __init__(
         self,
-        source: System,
+        source: SystemRunner,
         on_look: Callable[[PollResult], Awaitable[None] | None],
         *,
         on_survey: Callable[[HealthReport], None] | None = None,
@@ -128,11 +129,10 @@ class Poller:
 
     async def _try(self, began_mono: float) -> PollResult:
         before = self.last
-        seen = before.snapshot
-        tails = {queue.name: queue.tail for queue in seen.queues or ()} if seen else {}
         try:
             async with asyncio.timeout(LOOK_LIMIT_S):
-                snapshot = await self._source.look(tails)
+                reading = await self._source.watch(self._source.system.snapshot())
+                snapshot = await in_turns(reading)
         except StoreError as error:
             return self._failed(before, began_mono, str(error))
         except TimeoutError:
@@ -149,7 +149,7 @@ class Poller:
             return
         try:
             async with asyncio.timeout(LOOK_LIMIT_S):
-                found = await self._source.survey(self._deepest())
+                found = await self._source.watch(self._source.system.health(self._deepest()))
         except StoreError as error:
             found = health.failed(str(error))
         except TimeoutError:

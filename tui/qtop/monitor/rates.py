@@ -12,15 +12,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from resque.store.snapshot import Snapshot, WorkerState
+from qtop.model.fleet import Process, RunningJob, Snapshot
 
 WINDOW_S: Final = 10.0
 """How far back rates look."""
 
 #: The queues that workers with a list of queues serve, of those that are registered.
 ServedBy = Callable[[tuple[str, ...]], Collection[str]]
-#: A worker at the look before and now; None where it was not seen.
-Pair = tuple[WorkerState | None, WorkerState]
+#: A process at the look before and now; None where it was not seen.
+Pair = tuple[Process | None, Process]
 
 
 class Flow(NamedTuple):
@@ -48,15 +48,15 @@ def paired(before: Snapshot, now: Snapshot) -> tuple[Sequence[Pair], bool] | Non
     """The workers of a look beside what they were at the look before, and whether any has left;
     None when one of the looks does not know them. O(workers); far less per worker while they are
     the same ones."""
-    old, new = before.workers, now.workers
+    old, new = before.processes, now.processes
     if old is None or new is None:
         return None
     if len(old) == len(new) and all(
-        was.identity is worker.identity for was, worker in zip(old, new, strict=True)
+        was.id == worker.id for was, worker in zip(old, new, strict=True)
     ):
         return list(zip(old, new, strict=True)), False
-    earlier = {worker.identity.text: worker for worker in old}
-    pairs = [(earlier.pop(worker.identity.text, None), worker) for worker in new]
+    earlier = {worker.id: worker for worker in old}
+    pairs = [(earlier.pop(worker.id, None), worker) for worker in new]
     return pairs, bool(earlier)
 
 
@@ -119,11 +119,11 @@ def _left(
             return {}
         if number:
             total += number
-            busy_lists.add(worker.identity.queues)
-            record = worker.record
-            if record is not None and record.queue is not None:
-                seen[record.queue] += 1
-    served = set().union(*map(served_by, {worker.identity.queues for _, worker in workers}))
+            busy_lists.add(worker.listed)
+            for job in _new_jobs(was, worker, number):
+                if job.queue is not None:
+                    seen[job.queue] += 1
+    served = set().union(*map(served_by, {worker.listed for _, worker in workers}))
     sources = set().union(*map(served_by, busy_lists))
     # At least as many left as are in hand, or as the queue has grown shorter by.
     least = {name: max(seen[name], -changes[name]) for name in changes if name in sources}
@@ -135,16 +135,25 @@ def _left(
     return idle | {name: left + max(0, unseen) for name, left in least.items()}
 
 
-def taken_by(was: WorkerState | None, now: WorkerState) -> int | None:
-    """How many jobs a worker took between two looks; None when its count was lost, and when it is
-    unknown whether it holds one."""
+def _new_jobs(was: Process | None, now: Process, taken: int) -> Sequence[RunningJob]:
+    """Those of the jobs that a process runs that it took since the look before."""
+    jobs = now.jobs or ()
+    if taken >= len(jobs) or was is None:
+        return jobs
+    before = {job.raw for job in was.jobs or ()}
+    return [job for job in jobs if job.raw not in before]
+
+
+def taken_by(was: Process | None, now: Process) -> int | None:
+    """How many jobs a process took between two looks; None when its count was lost, and when it is
+    unknown what it runs."""
     before = 0 if was is None else was.processed
     if before is None or now.processed is None or now.processed < before:
         return None
-    held, holds = False if was is None else was.is_busy, now.is_busy
+    held, holds = () if was is None else was.jobs, now.jobs
     if held is None or holds is None:
         return None
-    return max(0, now.processed - before + holds - held)
+    return max(0, now.processed - before + len(holds) - len(held))
 
 
 class FlowWindow:

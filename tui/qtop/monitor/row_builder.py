@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
-from typing import Final
 
 from qtop.config.limits import SILENT_AFTER_S
+from qtop.model.fleet import Queue, Snapshot
+from qtop.model.health import NextJob, Ownership
 from qtop.monitor.drops import Drops, DropWatch
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
@@ -23,13 +24,8 @@ from qtop.monitor.rows import (
     empty_in_s,
     failure_rows,
 )
+from qtop.systems.system import System
 from queuecore.cooperative import Slices, at_once
-from resque.errors import NoQueueError
-from resque.store.ownership import Ownership
-from resque.store.queues import QueueList
-from resque.store.snapshot import QueueState, Snapshot
-from resque.store.waiting_jobs import waiting_since
-from resque.store.workers import Identity, may_run_on
 
 #: So many queues are added between two pauses.
 _SLICE = 500
@@ -53,19 +49,19 @@ class _Past:
             self.flows = FlowWindow()
 
 
-#: What is said of a queue that is not Resque's alone.
-_OWNERS: Final = {"sidekiq": "Sidekiq's", "mixed": "Sidekiq's and Resque's"}
-
-
 class RowBuilder:
     """What must be remembered from look to look.
 
     Args:
+        system: Whose looks they are.
         local_host: Together with a process id it tells the workers that this console started.
         silent_after_s: A worker whose heartbeat is older is silent.
     """
 
-    def __init__(self, *, local_host: str = "", silent_after_s: float = SILENT_AFTER_S) -> None:
+    def __init__(
+        self, system: System, *, local_host: str = "", silent_after_s: float = SILENT_AFTER_S
+    ) -> None:
+        self._system = system
         self._local_host = local_host
         self._silent_after_s = silent_after_s
         self._before: tuple[Snapshot, float] | None = None
@@ -75,9 +71,9 @@ class RowBuilder:
         self._watch = DropWatch(DEPTHS_KEPT, self.served_by)
         self._names: tuple[str, ...] = ()
         self._whose: Ownership | None = None
-        self._waiting_since: Mapping[str, datetime | None] = {}
+        self._next_jobs: Mapping[str, NextJob] = {}
         self._served: dict[tuple[str, ...], Collection[str]] = {}
-        self._alive: list[Identity] | None = None
+        self._alive: list[tuple[str, ...]] | None = None
         self._serving: Counter[str] = Counter()
 
     def add(
@@ -116,9 +112,9 @@ class RowBuilder:
         self._before = (snapshot, at_mono)
         return fleet
 
-    def note_fronts(self, fronts: Mapping[str, bytes]) -> None:
-        """Take in which payloads are next, for the rows of the looks to come. O(bytes)."""
-        self._waiting_since = {name: waiting_since(raw) for name, raw in fronts.items()}
+    def note_next_jobs(self, jobs: Mapping[str, NextJob]) -> None:
+        """Take in which jobs are next, for the rows of the looks to come."""
+        self._next_jobs = jobs
 
     def note_ownership(self, whose: Ownership) -> None:
         """Take in whose the queues are, for the rows of the looks to come. O(queues)."""
@@ -127,13 +123,10 @@ class RowBuilder:
     def served_by(self, queues: tuple[str, ...]) -> Collection[str]:
         """The registered queues that workers with this list of queues serve. Remembered."""
         if queues not in self._served:
-            try:
-                self._served[queues] = frozenset(QueueList(queues).resolve(self._names))
-            except NoQueueError:
-                self._served[queues] = ()
+            self._served[queues] = self._system.serves(queues, self._names)
         return self._served[queues]
 
-    def _note_names(self, queues: Iterable[QueueState] | None) -> None:
+    def _note_names(self, queues: Iterable[Queue] | None) -> None:
         if queues is None:
             # Those of the last look that knew them, each with a gap.
             for past in self._pasts.values():
@@ -163,7 +156,7 @@ class RowBuilder:
         )
         seen = self._seen_flows(snapshot, at_mono, drops)
         # Without heartbeats it is not known how many serve a queue, only that none does.
-        has_beats = all(each.has_heartbeat is not None for each in snapshot.workers or ())
+        has_beats = all(each.has_beat is not None for each in snapshot.processes or ())
         rows: list[QueueRow] = []
         for queue in snapshot.queues:
             if len(rows) % _SLICE == 0:
@@ -192,20 +185,24 @@ class RowBuilder:
                     all_read,
                     queue.problem,
                     self._watch.of(name),
-                    age_at(snapshot.server_time, self._waiting_since.get(name)) if depth else None,
-                    _OWNERS.get(self._whose.owner(name), "") if self._whose is not None else "",
+                    self._next_waits_s(name, snapshot.server_time) if depth else None,
+                    "" if self._whose is None else self._whose.owner(name),
                 )
             )
         return tuple(rows)
 
+    def _next_waits_s(self, queue: str, now: datetime) -> float | None:
+        job = self._next_jobs.get(queue)
+        return None if job is None else age_at(now, job.since)
+
     def _serving_by(self, workers: Sequence[WorkerRow]) -> Mapping[str, int]:
         """How many workers serve each queue. The dead serve none."""
-        alive = [w.state.identity for w in workers if w.condition != "dead?"]
-        # Mostly the same ones as before: the engine reads an id once.
+        alive = [w.process.listed for w in workers if w.condition != "dead?"]
+        # Mostly the same ones as before.
         if alive != self._alive:
             self._alive = alive
             self._serving = Counter()
-            for queues, number in Counter(who.queues for who in alive).items():
+            for queues, number in Counter(alive).items():
                 for name in self.served_by(queues):
                     self._serving[name] += number
         return self._serving
@@ -225,14 +222,15 @@ class RowBuilder:
     def _workers(
         self, snapshot: Snapshot, local_pids: Collection[int]
     ) -> tuple[WorkerRow, ...] | None:
-        if snapshot.workers is None:
+        processes = snapshot.processes
+        if processes is None:
             return None
         now, host, silent_after_s = snapshot.server_time, self._local_host, self._silent_after_s
-        conditions = map(condition, snapshot.workers, repeat(silent_after_s))
-        rows = list(map(WorkerRow, snapshot.workers, conditions, repeat(now), repeat(False)))
-        for at, row in enumerate(rows) if local_pids else ():
-            if row.identity.pid in local_pids and may_run_on(row.identity, host):
-                rows[at] = row._replace(is_local=True)
+        conditions = map(condition, processes, repeat(silent_after_s))
+        rows = list(map(WorkerRow, processes, conditions, repeat(now), repeat(False)))
+        for at, process in enumerate(processes) if local_pids else ():
+            if process.pid in local_pids and self._system.may_run_on(process, host):
+                rows[at] = rows[at]._replace(is_local=True)
         return tuple(rows)
 
     def _totals(
@@ -245,7 +243,7 @@ class RowBuilder:
         if drops.breaks_counts:
             self._processed, self._failed = CounterWindow(), CounterWindow()
         waiting, waiting_is_least = summed(snapshot.queues)
-        states = Counter([(w.condition, w.state.is_busy) for w in workers or ()])
+        states = Counter([(w.condition, w.process.is_busy) for w in workers or ()])
         working = sum(n for (state, busy), n in states.items() if busy and state in _AT_WORK)
         return Totals(
             queues=None if snapshot.queues is None else len(snapshot.queues),
@@ -272,7 +270,7 @@ def _serving_of(queue: str, serving: Mapping[str, int] | None, *, is_exact: bool
     return number if is_exact or number == 0 else None
 
 
-def summed(queues: Sequence[QueueState] | None) -> tuple[int | None, bool]:
+def summed(queues: Sequence[Queue] | None) -> tuple[int | None, bool]:
     """How many jobs wait in some queues, and whether that is only at least so many because some
     are unknown."""
     if queues is None:
@@ -283,9 +281,10 @@ def summed(queues: Sequence[QueueState] | None) -> tuple[int | None, bool]:
 
 def _in_hand(snapshot: Snapshot) -> Counter[str | None] | None:
     """How many jobs of each queue workers hold; None when that is not known of each worker."""
-    if snapshot.workers is None or any(each.is_busy is None for each in snapshot.workers):
+    processes = snapshot.processes
+    if processes is None or any(each.jobs is None for each in processes):
         return None
-    return Counter([w.record.queue for w in snapshot.workers if w.record is not None])
+    return Counter([job.queue for each in processes for job in each.jobs or ()])
 
 
 def _failed(snapshot: Snapshot) -> Counter[str | None] | None:

@@ -136,46 +136,48 @@ def queue_state(row: QueueRow) -> str:
 
 
 def worker_job(row: WorkerRow) -> str:
-    """What a worker holds, in one line; empty when it is idle."""
-    record = row.record
-    if record is None:
+    """What a worker runs, in one line, the job that it has run longest; empty when it is idle."""
+    if row.jobs is None:
+        return f"unknown: {safe(row.process.problem or '')}"
+    held = row.job
+    if held is None:
         return ""
-    if record.is_unread:
-        return f"unknown: {safe(record.problem or '')}"
-    if record.problem is not None and record.class_name is not None:
-        return f"{safe(record.class_name)}: {safe(record.problem)}"
-    if record.problem is not None:
-        return f"unreadable: {safe(record.problem)}"
-    return job(record.class_name, record.args)
+    more = f" and {len(row.jobs) - 1:,} more" if len(row.jobs) > 1 else ""
+    if held.problem is not None and held.class_name is not None:
+        return f"{safe(held.class_name)}: {safe(held.problem)}{more}"
+    if held.problem is not None:
+        return f"unreadable: {safe(held.problem)}{more}"
+    return job(held.class_name, held.args) + more
 
 
 def worker_elapsed(row: WorkerRow) -> str:
     """How long a worker has had its job; empty when it is idle."""
-    return "" if row.record is None else duration(row.elapsed_s)
+    return "" if row.process.is_busy is False else duration(row.elapsed_s)
 
 
 def heartbeat(row: WorkerRow) -> str:
     """The age of a worker's last heartbeat."""
-    if row.has_heartbeat is None:
+    process = row.process
+    if process.has_beat is None:
         return NOT_READ
-    if not row.has_heartbeat:
+    if not process.has_beat:
         return "never"
-    if row.heartbeat_age_s is not None and row.heartbeat_age_s < -60:
+    if process.beat_age_s is not None and process.beat_age_s < -60:
         return "ahead"
-    return duration(row.heartbeat_age_s)
+    return duration(process.beat_age_s)
 
 
 def worker_place(row: WorkerRow) -> str:
     """Where a worker runs: host and process id, or its whole id when it has another shape."""
-    identity = row.identity
-    if identity.host is None:
-        return safe(identity.text) or "(no id)"
-    return f"{safe(identity.host)}:{identity.pid}"
+    process = row.process
+    if process.host is None:
+        return safe(process.id) or "(no id)"
+    return f"{safe(process.host)}:{process.pid}"
 
 
 def worker_queues(row: WorkerRow) -> str:
     """The queues a worker serves, as its id lists them."""
-    return safe(",".join(row.identity.queues))
+    return safe(",".join(row.process.listed))
 
 
 def failed_at(row: FailureRow) -> str:

@@ -12,20 +12,16 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from qtop.config.limits import SILENT_AFTER_S
+from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
+from qtop.model.fleet import Process, RunningJob, Snapshot
+from qtop.model.health import Stray, Strays
 from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
 from qtop.search.failure_groups import GroupKey, Reader
-from queuecore import times
-from resque.store import workers
 from resque.store.failures import Failure
-from resque.store.snapshot import Snapshot
-from resque.store.strays import Stray, Strays
-from resque.store.worker_reader import WorkerState
-from resque.store.workers import PRUNE_AFTER_S, Identity, Record
 
 # What a worker does, as far as it can be told from outside.
 
@@ -35,20 +31,22 @@ CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
 is what Redis did not tell."""
 
 
-def condition(worker: WorkerState, silent_after_s: float = SILENT_AFTER_S) -> Condition:
-    """What a worker does, as far as its heartbeat and its record tell."""
-    if worker.has_heartbeat is None:
+def condition(process: Process, silent_after_s: float = SILENT_AFTER_S) -> Condition:
+    """What a worker does, as far as its heartbeat and its jobs tell."""
+    if process.has_beat is None:
         return "unknown"
-    if not worker.has_heartbeat:
+    if not process.has_beat:
         return "no heartbeat"
-    age_s = worker.heartbeat_age_s
-    if age_s is not None and age_s > PRUNE_AFTER_S:
-        return "dead?"
-    if age_s is not None and age_s > silent_after_s:
-        return "silent"
-    if worker.is_busy is None:
+    age_s = process.beat_age_s
+    if age_s is not None:
+        if age_s > DEAD_AFTER_S:
+            return "dead?"
+        if age_s > silent_after_s:
+            return "silent"
+    jobs = process.jobs
+    if jobs is None:
         return "unknown"
-    return "working" if worker.is_busy else "idle"
+    return "working" if jobs else "idle"
 
 
 DEPTHS_KEPT: Final = 60
@@ -103,56 +101,46 @@ class WorkerRow(NamedTuple):
     """One registered worker, at the server's time `now`. There may be thousands of them at each
     look, so that what few need is found when it is asked for."""
 
-    state: WorkerState
+    process: Process
     condition: Condition
     now: datetime
     is_local: bool
 
     @property
-    def identity(self) -> Identity:
-        """Its id."""
-        return self.state.identity
+    def id(self) -> str:
+        """What its system calls it."""
+        return self.process.id
 
     @property
-    def record(self) -> Record | None:
-        """The job it holds; None when it is idle."""
-        return self.state.record
+    def jobs(self) -> tuple[RunningJob, ...] | None:
+        """What it runs; None when that is unknown."""
+        return self.process.jobs
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it holds a job and is not dead, as far as it is known."""
-        return bool(self.state.is_busy) and self.condition != "dead?"
+        """Whether it runs a job and is not dead, as far as it is known."""
+        return bool(self.process.jobs) and self.condition != "dead?"
+
+    @property
+    def job(self) -> RunningJob | None:
+        """The job that it has run longest; None when it is idle or that is unknown."""
+        jobs = self.process.jobs
+        if not jobs:
+            return None
+        return jobs[0] if len(jobs) == 1 else min(jobs, key=_began)
 
     @property
     def elapsed_s(self) -> float | None:
-        """How long it has had its job; None when it is idle or that is unknown."""
-        record = self.state.record
-        return None if record is None else age_at(self.now, record.run_at)
+        """How long it has run that job; None when it is idle or that is unknown."""
+        job = self.job
+        return None if job is None else age_at(self.now, job.since)
 
-    @property
-    def heartbeat_age_s(self) -> float | None:
-        """The age of its last heartbeat; None when unknown."""
-        return self.state.heartbeat_age_s
 
-    @property
-    def has_heartbeat(self) -> bool | None:
-        """Whether it ever beat; None when unknown."""
-        return self.state.has_heartbeat
+_NO_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
 
-    @property
-    def started(self) -> datetime | None:
-        """When it started; None when unknown."""
-        return self.state.started
 
-    @property
-    def processed(self) -> int | None:
-        """How many jobs it has run; None when unknown."""
-        return self.state.processed
-
-    @property
-    def failed(self) -> int | None:
-        """How many of them failed; None when unknown."""
-        return self.state.failed
+def _began(job: RunningJob) -> datetime:
+    return job.since or _NO_MOMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,18 +259,17 @@ def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
     """A row for each machine, by name. O(workers)."""
     by_host: defaultdict[str | None, list[WorkerRow]] = defaultdict(list)
     for worker in workers:
-        by_host[worker.identity.host].append(worker)
+        by_host[worker.process.host].append(worker)
     return [_row(name, by_host[name]) for name in sorted(by_host, key=lambda n: (n is None, n))]
 
 
 def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
-    beats = (w.heartbeat_age_s for w in workers if w.heartbeat_age_s is not None)
+    beats = (w.process.beat_age_s for w in workers if w.process.beat_age_s is not None)
     are_known = not any(
-        w.condition == "unknown" or (w.state.is_busy is None and w.condition != "dead?")
-        for w in workers
+        w.condition == "unknown" or (w.jobs is None and w.condition != "dead?") for w in workers
     )
-    have_beats = all(w.has_heartbeat is not None for w in workers)
+    have_beats = all(w.process.has_beat is not None for w in workers)
     troubled = sum(w.condition in ("dead?", "silent") for w in workers)
     return HostRow(
         name=name,
@@ -291,8 +278,8 @@ def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
         troubled=troubled if have_beats else None,
         longest_s=max(elapsed, default=None),
         beat_age_s=min(beats, default=None),
-        processed=_sum(w.processed for w in workers),
-        failed=_sum(w.failed for w in workers),
+        processed=_sum(w.process.processed for w in workers),
+        failed=_sum(w.process.failed for w in workers),
     )
 
 
@@ -310,29 +297,22 @@ def _sum(counts: Iterable[int | None]) -> int | None:
 
 
 def unregistered_rows(strays: Strays | None, look: FleetRows | Snapshot) -> tuple[WorkerRow, ...]:
-    """A row for each record of a worker that was found on no register, and is on none at the look
-    either; none where the register is unknown. O(workers) where there are such records."""
-    records = () if strays is None else strays.of("record")
-    if not records or look.workers is None:
+    """A row for each process that was found on no register, and is on none at the look either; none
+    where the register is unknown. O(workers) where there are such processes."""
+    found = () if strays is None else strays.of("record")
+    listed = look.workers if isinstance(look, FleetRows) else look.processes
+    if not found or listed is None:
         return ()
-    known = {each.identity.text for each in look.workers}
-    return tuple(_rows((each for each in records if each.name not in known), look.server_time))
+    names = {each.id for each in listed}
+    return tuple(_rows((each for each in found if each.name not in names), look.server_time))
 
 
-def _rows(records: Iterable[Stray], now: datetime) -> Iterator[WorkerRow]:
-    for each in records:
-        beaten = None if each.beat is None else times.parse(each.beat.decode("utf-8", "replace"))
-        age_s = None if beaten is None else (now - beaten).total_seconds()
-        state = WorkerState(
-            workers.identity(each.name),
-            None,
-            age_s,
-            each.beat is not None,
-            each.record,
-            None,
-            None,
-        )
-        yield WorkerRow(state, "unregistered", now, False)
+def _rows(strays: Iterable[Stray], now: datetime) -> Iterator[WorkerRow]:
+    for each in strays:
+        if each.process is not None:
+            age_s = None if each.beat_at is None else (now - each.beat_at).total_seconds()
+            process = each.process._replace(beat_age_s=age_s)
+            yield WorkerRow(process, "unregistered", now, False)
 
 
 # The newest failures in groups, for a glance: of all there are, `groups` tells.

@@ -12,6 +12,8 @@ from qtop.config.limits import USUAL, Thresholds
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Action, Rebound, Where
 from qtop.local.workers import LocalWorkers
+from qtop.model.fleet import RunningJob
+from qtop.model.health import HealthReport, ServerInfo, Strays
 from qtop.monitor.explained_drops import without_explained
 from qtop.monitor.incidents.incident import Incident
 from qtop.monitor.incidents.rules import IncidentRules, no_answer
@@ -19,14 +21,10 @@ from qtop.monitor.poller import PollResult, clamped_interval_s
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows, NewestGroup, WorkerRow, unregistered_rows
 from qtop.monitor.series import FleetSeries, SeriesRecorder, Trend, TrendRecorder
+from qtop.systems.system import System
 from qtop.text.redact import OPEN, Redactor
 from queuecore.active_job import unwrapped
 from queuecore.cooperative import Slices, at_once
-from resque.keys import Keys
-from resque.store.health import HealthReport
-from resque.store.server_info import ServerInfo
-from resque.store.strays import Strays
-from resque.store.workers import Record
 
 # How the console deals with whoever sits at it: what it hides, what it refuses, which keys it
 # answers.
@@ -151,7 +149,7 @@ class ConsoleState:
     """The state behind the screens.
 
     Args:
-        address: Where Redis is, without secrets.
+        system: Whose looks they are.
         local: The workers started here.
         local_host: What they call this machine.
         clock: Monotonic seconds, those of the looks.
@@ -162,8 +160,7 @@ class ConsoleState:
     def __init__(
         self,
         *,
-        address: str,
-        namespace: str,
+        system: System,
         interval_s: float,
         read_only: bool,
         local: LocalWorkers,
@@ -174,20 +171,20 @@ class ConsoleState:
     ) -> None:
         self.look = PollResult()
         self.policy = policy or UiPolicy()
-        self._address = address
-        self._namespace = namespace
+        self._system = system
         self._interval_s = clamped_interval_s(interval_s)
         self._read_only = read_only
         self._local = local
         self._clock = clock
-        self._history = RowBuilder(local_host=local_host, silent_after_s=thresholds.silent_after_s)
+        self._history = RowBuilder(
+            system, local_host=local_host, silent_after_s=thresholds.silent_after_s
+        )
         self._judge = IncidentRules(thresholds, is_steady=True)
         self._recorder = SeriesRecorder()
         self._trend = TrendRecorder()
         self.surveyed: HealthReport | None = None
         self._strays: tuple[Strays | None, str] = (None, "")
         self._rtt_ms: float | None = None
-        self._keys = Keys(namespace)
         self._looked: FleetRows | None = None
         self._newest: FleetRows | None = None
         self._glance = Insights()
@@ -258,7 +255,7 @@ class ConsoleState:
     def take_survey(self, survey: HealthReport) -> None:
         """Take in what was found out beside the looks. Cost: see `IncidentRules`."""
         self.surveyed = survey.with_strays(*self._strays)
-        self._history.note_fronts(survey.fronts)
+        self._history.note_next_jobs(survey.next_jobs)
         if survey.ownership is not None:
             self._history.note_ownership(survey.ownership)
         self._find_wrong()
@@ -283,7 +280,7 @@ class ConsoleState:
     def _find_wrong(self) -> None:
         deeds = () if self.surveyed is None else self.surveyed.deeds or ()
         if self._looked is not None:
-            self._newest = without_explained(self._looked, deeds, self._keys)
+            self._newest = without_explained(self._looked, deeds, self._system)
         fleet, look = self._newest, self.look
         incidents: tuple[Incident, ...] = ()
         groups: tuple[NewestGroup, ...] = ()
@@ -302,9 +299,9 @@ class ConsoleState:
         self._glance = Insights(incidents, groups, series_now, trend, facts, unregistered)
         self._show_newest()
 
-    def usual_s(self, record: Record | None) -> float | None:
-        """How long jobs like the one in hand take, 95 of 100 of them; None when unknown."""
-        name = None if record is None else unwrapped(record.class_name, record.args)[0]
+    def usual_s(self, job: RunningJob | None) -> float | None:
+        """How long jobs like this one take, 95 of 100 of them; None when unknown."""
+        name = None if job is None else unwrapped(job.class_name, job.args)[0]
         if name is None or self._frozen is None:
             return None if name is None else self._judge.usual_s(name)
         return self._usual_s.get(name)
@@ -322,8 +319,8 @@ class ConsoleState:
             return
         view = self.view()
         workers = () if view.fleet is None else view.fleet.workers or ()
-        records = [row.record for row in workers if row.record is not None]
-        names = {unwrapped(each.class_name, each.args)[0] for each in records}
+        jobs = [job for row in workers for job in row.jobs or ()]
+        names = {unwrapped(each.class_name, each.args)[0] for each in jobs}
         self._usual_s = {name: self._judge.usual_s(name) for name in names if name is not None}
         self._frozen = replace(view, frozen_since_mono=view.now_mono)
 
@@ -341,8 +338,8 @@ class ConsoleState:
         alive = self._local.alive
         fleet, insights = self._shown
         return ViewState(
-            address=self._address,
-            namespace=self._namespace,
+            address=self._system.place.address,
+            namespace=self._system.place.namespace,
             fleet=fleet,
             insights=insights,
             look=self.look,

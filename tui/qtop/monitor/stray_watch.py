@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from qtop.model.health import Strays
 from qtop.monitor.poller import nonsense, until
-from qtop.systems.resque.connection import System
+from qtop.systems.system import SystemRunner
 from queuecore.errors import StoreError
-from resque.keys import Keys
-from resque.store import strays
-from resque.store.strays import Strays
 
 #: The first look at a fleet is to be on the screen before.
 FIRST_AFTER_S: Final = 2.0
@@ -23,7 +21,6 @@ class StrayWatch:
 
     Args:
         source: Where to search.
-        keys: Where the jobs are.
         on_found: Called with what a search found; with None and the reason when it could not be
             made.
         sleep: Waits for some seconds.
@@ -31,13 +28,12 @@ class StrayWatch:
 
     def __init__(
         self,
-        source: System,
-        keys: Keys,
+        source: SystemRunner,
         on_found: Callable[[Strays | None, str], None],
         *,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._source, self._keys = source, keys
+        self._source = source
         self._on_found, self._sleep = on_found, sleep
         self._poked = asyncio.Event()
 
@@ -55,9 +51,9 @@ class StrayWatch:
             pause_s = EVERY_S
 
     async def search(self) -> None:
-        """Search once. Costs what `strays.find` costs."""
+        """Search once. Costs what `System.strays` costs."""
         try:
-            found = await self._source.run(strays.find(self._keys))
+            found = await self._source.run(self._source.system.strays())
         except StoreError as error:
             self._on_found(None, str(error))
         except Exception as error:

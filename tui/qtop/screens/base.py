@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.widget import Widget
 
 from qtop.config.settings import SCREENS
@@ -16,13 +18,12 @@ from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.console import Console
-from qtop.screens.frame import FrontScreen
-from qtop.search import filter_language
+from qtop.screens.frame import take_shape
 from qtop.search.fields import Subject
-from qtop.search.filter_language import BadFilter, Filter
-from qtop.text.safe import counted, safe
+from qtop.search.filter_language import Filter
+from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.filter_input import FilterInput
+from qtop.widgets.list_pane import ListPane
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
@@ -45,7 +46,7 @@ def listed_in(screen: type[ConsoleScreen]) -> Where | None:
     return next((place for place in screen.PLACES if place in SCREENS), None)
 
 
-class ConsoleScreen(FrontScreen[None]):
+class ConsoleScreen(Screen[None]):
     """A whole page: status, tabs, trouble if there is any, a body, the last result, keys.
 
     The widgets are attributes: looks may come while they are not mounted yet, or no longer.
@@ -55,6 +56,9 @@ class ConsoleScreen(FrontScreen[None]):
     PLACES: ClassVar[tuple[Where, ...]] = ()
     TAB: ClassVar[Where] = "queues"
 
+    #: The list of a screen that is one.
+    pane: ListPane | None = None
+
     if TYPE_CHECKING:
         # Textual declares it as any app.
         @property
@@ -62,8 +66,12 @@ class ConsoleScreen(FrontScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        take_shape(self)
         self._status, self._tabs, self._trouble = (Bar(id=i) for i in ("status", "tabs", "trouble"))
         self._result, self._keys = Bar(id="result"), Bar(id="keys")
+        self._seen: object | None = None
+        #: When what is listed was read, where that is later than what is frozen.
+        self.late: datetime | None = None
 
     def compose(self) -> ComposeResult:
         """The bars, and what a screen has to show between them."""
@@ -113,13 +121,47 @@ class ConsoleScreen(FrontScreen[None]):
             self.show(self.app.state.view())
             self.say(*self.app.word_on(self))
 
+    # What a screen reads by itself
+
+    def has_news(self, view: ViewState) -> bool:
+        """Whether there was a look since this was last asked. A frozen display takes in none but
+        the one that it was frozen at: what a screen reads for that is later, which is said."""
+        newest = view.look.snapshot
+        if newest is self._seen:
+            return False
+        self._seen = newest
+        self.tell_late()
+        return True
+
+    def tell_late(self) -> None:
+        """Say that what is read now is later than what is frozen, where it is."""
+        view = self.app.state.view()
+        self.late = view.newest if view.is_late else None
+        if self.late is not None:
+            moment = f"{self.late.astimezone():%H:%M:%S}"
+            self.app.say(f"this list is read now, at {moment}: later than what is frozen", "warn")
+
+    # Keys
+
     def action_undo(self) -> None:
         """Take back the last action."""
         self.app.actions.undo()
 
+    def action_freeze(self) -> None:
+        """Stop the display, or let it go on."""
+        self.app.toggle_freeze()
+
+    def action_pause_all(self) -> None:
+        """Pause everything, or resume it."""
+        self.app.actions.pause_or_resume_all(is_paused=self.app.state.is_paused)
+
+    def action_start_workers(self) -> None:
+        """Ask which workers to start here."""
+        self.app.actions.local.ask(["*"])
+
     def copied(self) -> list[str]:
         """The lines to copy: safe texts."""
-        raise NotImplementedError
+        return [] if self.pane is None else self.pane.copied()
 
     def action_copy(self) -> None:
         """Copy what was chosen, by way of the terminal: it works over ssh as well."""
@@ -142,8 +184,40 @@ class ConsoleScreen(FrontScreen[None]):
         return f"; {keys[0]} writes to a file" if keys else ""
 
     def action_back(self) -> None:
-        """Leave this screen for the one it was opened from."""
-        self.dismiss()
+        """Take the filter away; without one, leave this screen for the one it was opened from."""
+        if self.pane is None or self.pane.filter.is_empty:
+            self.dismiss()
+        else:
+            self.pane.set_filter("")
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Leave, if this is the screen in front; see `FrontScreen`."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    # Keys of the list, where the screen is one
+
+    def action_filter(self) -> None:
+        """Ask for a filter."""
+        if self.pane is not None:
+            self.pane.ask_for_filter()
+
+    def action_clear_filter(self) -> None:
+        """Back to where a link came from, or show everything again."""
+        if self.pane is not None:
+            back = self.app.way_back(self.pane.filter.text)
+            self.pane.set_filter("")
+            if back is not None:
+                self.app.switch_mode(back)
+
+    def action_next_sort(self) -> None:
+        """Sort by the next column."""
+        if self.pane is not None:
+            self.pane.table.next_sort()
+
+    def action_reverse_sort(self) -> None:
+        """Sort the other way round."""
+        if self.pane is not None:
+            self.pane.table.reverse_sort()
 
 
 class TextScreen(ConsoleScreen):
@@ -171,68 +245,42 @@ class TextScreen(ConsoleScreen):
         raise NotImplementedError
 
 
-class ListScreen(ConsoleScreen):
-    """A page with a table."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table: Table[Any] = self.make_table()
-        self._seen: object | None = None
-        #: When what is listed was read, where that is later than what is frozen.
-        self.late: datetime | None = None
-        place = listed_in(type(self))
-        self.table.show_columns(self.app.settings.columns.get(place) if place else None)
-
-    def has_news(self, view: ViewState) -> bool:
-        """Whether there was a look since this was last asked. A frozen display takes in none but
-        the one that it was frozen at: what a screen reads for that is later, which is said."""
-        newest = view.look.snapshot
-        if newest is self._seen:
-            return False
-        self._seen = newest
-        self.tell_late()
-        return True
-
-    def tell_late(self) -> None:
-        """Say that what is read now is later than what is frozen, where it is."""
-        view = self.app.state.view()
-        self.late = view.newest if view.is_late else None
-        if self.late is not None:
-            moment = f"{self.late.astimezone():%H:%M:%S}"
-            self.app.say(f"this list is read now, at {moment}: later than what is frozen", "warn")
-
-    def make_table(self) -> Table[Any]:
-        """The table, without rows."""
-        raise NotImplementedError
-
-    def compose_body(self) -> Iterable[Widget]:
-        """The table."""
-        yield self.table
-
-
-# What all lists have in common: a filter, marks, an order.
-
-
-class RowsScreen(ListScreen):
-    """A list whose rows can be filtered, marked and sorted.
+class RowsScreen(ConsoleScreen):
+    """A list: its `ListPane`, and what that asks of a screen.
 
     A filter looks at the rows there are. A screen that knows better (it reads only a window of a
     long list) overrides `filter_changed`.
     """
 
     marks_gone: ClassVar[str] = "what was marked is not listed any more: nothing was done"
+    pane: ListPane
 
     def __init__(self) -> None:
         super().__init__()
-        self.filter = Filter("")
-        self._all_rows: Sequence[Any] = ()
-        self._typing: str | None = None
-        self._filter_line = Bar(id="filter-line")
-        self._filter_line.display = False
-        place = type(self).__name__
-        self._filter_bar = FilterInput(self.values_of, self.app.remembered_filters(place))
+        table, place = self.make_table(), listed_in(type(self))
+        table.show_columns(self.app.settings.columns.get(place) if place else None)
+        remembered = self.app.remembered_filters(type(self).__name__)
+        self.pane = ListPane(self, table, remembered, self.marks_gone)
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The table, and the filter below it."""
+        yield self.pane
+
+    @property
+    def table(self) -> Table[Any]:
+        """The table in front."""
+        return self.pane.table
+
+    @property
+    def filter(self) -> Filter:
+        """The filter, which may be empty."""
+        return self.pane.filter
 
     # What a list defines
+
+    def make_table(self) -> Table[Any]:
+        """The table, without rows."""
+        raise NotImplementedError
 
     def subject(self, row: Any) -> Subject:
         """A row as filters see it."""
@@ -240,36 +288,17 @@ class RowsScreen(ListScreen):
 
     def values_of(self, field: str) -> Iterable[str]:
         """Values to complete a field of a filter with. O(rows)."""
-        found: set[str] = set()
-        for row in self._all_rows:
-            value = getattr(self.subject(row), "class_name" if field == "class" else field, None)
-            if isinstance(value, str):
-                found.add(safe(value))
-        return found
+        return self.pane.values_of(field)
 
     def filter_changed(self) -> None:
         """Show what matches now."""
-        self.show_rows(self._all_rows)
+        self.pane.show_again()
 
     def shown_of(self) -> str:
         """How many rows match, of how many."""
-        return f"{self.table.row_count:,} of {len(self._all_rows):,}"
+        return self.pane.shown_of()
 
     # For the lists
-
-    def show_rows(self, rows: Sequence[Any]) -> None:
-        """Show the rows that match. O(rows) with a filter."""
-        self._all_rows = rows
-        if not self.filter.is_empty:
-            rows = [row for row in rows if self.filter.matches(self.subject(row))]
-            self.table.empty_text = self.no_match
-        self.table.set_rows(rows)
-        self._show_filter()
-
-    def chosen(self) -> list[Any]:
-        """The marked rows, else the one under the cursor."""
-        row = self.table.cursor_row
-        return self.table.marked_rows() or ([] if row is None else [row])
 
     @property
     def no_match(self) -> str:
@@ -278,110 +307,22 @@ class RowsScreen(ListScreen):
         key = self.app.state.policy.sign("clear_filter" if is_numbered else "back")
         return f"Nothing matches the filter; {key} takes it away."
 
+    def tell(self, text: str, tone: str = "") -> None:
+        """Show a safe one-line result."""
+        self.app.say(text, tone)
+
+    def show_rows(self, rows: Sequence[Any]) -> None:
+        """Show the rows that match. O(rows) with a filter."""
+        self.pane.show_rows(rows)
+
+    def chosen(self) -> list[Any]:
+        """The marked rows, else the one under the cursor."""
+        return self.pane.chosen()
+
     def meant(self) -> list[Any]:
-        """The rows that an action is for: the chosen ones; none when those that were marked have
-        gone: who marked some does not mean another."""
-        if self.table.dropped_marks and not self.table.marked_rows():
-            self.table.clear_marks()
-            self.app.say(self.marks_gone, "warn")
-            return []
-        return self.chosen()
-
-    def copied(self) -> list[str]:
-        """The chosen rows, their cells with tabs between them."""
-        return [self.table.row_text(row) for row in self.chosen()]
-
-    def compose_body(self) -> Iterable[Widget]:
-        """The table, and the filter below it."""
-        yield self.table
-        yield self._filter_line
-        yield self._filter_bar
+        """The rows that an action is for; see `ListPane.meant`."""
+        return self.pane.meant()
 
     def set_filter(self, text: str) -> bool:
-        """Show only what matches; False when the text makes no filter, and the reason is said."""
-        try:
-            wanted = filter_language.parse(text)
-        except BadFilter as error:
-            self.app.say(safe(str(error)), "warn")
-            return False
-        if wanted.text != self.filter.text:
-            self.filter = wanted
-            self.filter_changed()
-        self._show_filter()
-        return True
-
-    def _show_filter(self) -> None:
-        self._filter_line.display = not self.filter.is_empty and not self._filter_bar.display
-        if self._filter_line.display:
-            text = Span(f" {safe(self.filter.text)}", "strong", 80, least=8)
-            count = Span(f"  {self.shown_of()} ", "dim", 85)
-            self._filter_line.show([Span(" filter ", "flag", 90), text], [count])
-
-    # Keys
-
-    def action_filter(self) -> None:
-        """Ask for a filter."""
-        self._typing = self.filter.text
-        self._filter_bar.ask(self.filter.text)
-        self._show_filter()
-
-    def action_back(self) -> None:
-        """Take the filter away; without one, leave the screen for the one before."""
-        if not self.filter.is_empty:
-            self.set_filter("")
-        else:
-            super().action_back()
-
-    def action_next_sort(self) -> None:
-        """Sort by the next column."""
-        self.table.next_sort()
-
-    def action_reverse_sort(self) -> None:
-        """Sort the other way round."""
-        self.table.reverse_sort()
-
-    def on_filter_input_typed(self, event: FilterInput.Typed) -> None:
-        """Filter while it is typed, as far as it makes sense."""
-        event.stop()
-        try:
-            filter_language.parse(event.text)
-        except BadFilter as error:
-            self.app.say(safe(str(error)), "dim")
-        else:
-            self.app.say("")
-            self.set_filter(event.text)
-
-    def on_filter_input_left(self, event: FilterInput.Left) -> None:
-        """Use what was typed, or what there was before."""
-        event.stop()
-        before = self._typing or ""
-        if event.text is None or not self.set_filter(event.text):
-            self.set_filter(before)
-        self.table.focus()
-
-
-class MainKeys(ConsoleScreen):
-    """The keys that all numbered screens have."""
-
-    def action_freeze(self) -> None:
-        """Stop the display, or let it go on."""
-        self.app.toggle_freeze()
-
-    def action_pause_all(self) -> None:
-        """Pause everything, or resume it."""
-        self.app.actions.pause_or_resume_all(is_paused=self.app.state.is_paused)
-
-    def action_start_workers(self) -> None:
-        """Ask which workers to start here."""
-        self.app.actions.local.ask(["*"])
-
-
-class MainScreen(MainKeys, RowsScreen):
-    """One of the console's numbered lists."""
-
-    def action_clear_filter(self) -> None:
-        """Back to where a lead came from, or show everything again."""
-        back = self.app.way_back(self.filter.text)
-        self.set_filter("")
-        if back is not None:
-            self.app.switch_mode(back)
+        """Show only what matches; False when the text makes no filter, and the reason is told."""
+        return self.pane.set_filter(text)

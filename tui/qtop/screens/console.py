@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.widget import AwaitMount
     from textual.worker import Worker, WorkType
 
-    from qtop.actions.plan import Plan, Refusal
+    from qtop.actions.plan import Plan
     from qtop.actions.request import Request
     from qtop.actions.runner import ForegroundPriority, Progress
     from qtop.config.settings import Settings
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from qtop.monitor.incidents.incident import Link
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
-    from qtop.systems.resque.failures import FailurePlans
-    from qtop.systems.resque.queues import JobPlans
-    from qtop.systems.resque.scheduled import DelayedPlans
+    from qtop.search.selection import Selection
+    from qtop.systems.resque.failures import FailureSearch
+    from qtop.systems.resque.job_actions import RefusalCheck
+    from qtop.systems.resque.queues import JobSearch
     from qtop.systems.resque.scheduled_search import DelayedSelection
-    from qtop.systems.resque.workers import WorkerPlans
+    from qtop.systems.system import System
     from qtop.widgets.table import Table
     from queuecore.address import Address
     from queuecore.audit import AuditEntry
@@ -47,6 +48,7 @@ class Console(Protocol):
     address: Address
     keys: Keys
     settings: Settings
+    system: System
     state: ConsoleState
     local: LocalWorkers
     clock: Callable[[], float]
@@ -132,10 +134,6 @@ class Actions(Protocol):
     """What screens ask for that changes something. Each question, refusal and result is shown."""
 
     precedence: ForegroundPriority
-    failure_plans: FailurePlans
-    job_plans: JobPlans
-    delayed_plans: DelayedPlans
-    worker_plans: WorkerPlans
 
     @property
     def local(self) -> LocalActions:
@@ -144,19 +142,14 @@ class Actions(Protocol):
     def refuses(self) -> bool:
         """Whether nothing can be changed now; then the reason is said."""
 
-    def begin(self, plan: Plan, table: Table[Any] | None = None) -> None:
-        """Carry out a plan, after a question if it needs one; `table` loses its marks then."""
-
     def request(
         self, request: Request, table: Table[Any] | None = None, *, looking: str = "looking at it"
     ) -> None:
         """Prepare a request, ask if that is needed, and carry it out; `table` loses its marks then.
         `looking` is shown while it is prepared."""
 
-    def begin_after(
-        self, what: str, look: Operation[T], plan: Callable[[T], Plan | Refusal]
-    ) -> None:
-        """Read what a plan is about, then make the plan and begin it."""
+    def request_after(self, looking: str, look: Operation[T], make: Callable[[T], Request]) -> None:
+        """Read what a request is about, make the request of it, and go on as `request`."""
 
     def begin_after_search(
         self,
@@ -166,6 +159,18 @@ class Actions(Protocol):
         table: Table[Any] | None = None,
     ) -> None:
         """The same for a search of many steps, which can be cancelled; a text says why not."""
+
+    def request_found(
+        self,
+        search: FailureSearch | JobSearch,
+        make: Callable[[Selection], Request],
+        table: Table[Any] | None = None,
+        *,
+        refusal: RefusalCheck = ...,
+        spares: bool = False,
+    ) -> None:
+        """Look through a list for all that a search finds, make a request of it, and go on as
+        `request`."""
 
     def stop(self) -> bool:
         """Stop the action that is under way; False when there is none."""

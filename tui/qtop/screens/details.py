@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from qtop.model.fleet import RunningJob
 from qtop.monitor import row_text
-from qtop.monitor.rows import WorkerRow
+from qtop.monitor.rows import WorkerRow, age_at
 from qtop.systems.resque.scheduled_search import DueRow, ScheduleRow, timing
 from qtop.text import backtraces, format
 from qtop.text.redact import OPEN, Redactor
@@ -81,36 +82,44 @@ def job_lines(item: Item, queue: str, place: int, redactor: Redactor = OPEN) -> 
 
 
 def worker_lines(
-    row: WorkerRow, log: str | None, redactor: Redactor = OPEN, usual_s: float | None = None
+    row: WorkerRow,
+    log: str | None,
+    redactor: Redactor = OPEN,
+    usual_s: Callable[[RunningJob], float | None] = lambda job: None,
 ) -> Iterator[TextLine]:
     """Everything about a worker, without what `redactor` hides; `log` is the file of one that was
-    started here, `usual_s` how long jobs like the one in hand take."""
-    yield TextLine(safe(row.identity.text), "title")
+    started here, `usual_s` tells how long jobs like one take."""
+    yield TextLine(safe(row.id), "title")
     bad = "bad" if row.condition in ("dead?", "unregistered", "silent") else ""
     yield TextLine(_condition(row), bad, "state")
     yield TextLine(row_text.worker_queues(row), "", "queues")
-    yield TextLine(format.both_times(row.started), "", "started")
-    yield TextLine(format.number(row.processed), "", "processed")
-    yield TextLine(format.number(row.failed), "", "failed")
+    yield TextLine(format.both_times(row.process.started), "", "started")
+    yield TextLine(format.number(row.process.processed), "", "processed")
+    yield TextLine(format.number(row.process.failed), "", "failed")
     if log is not None:
         yield TextLine(safe(log), "", "log")
-    record = row.record
-    if record is None:
-        return
+    if row.jobs is None:
+        yield TextLine("")
+        yield TextLine("Job in hand", "title")
+        yield TextLine(f"unknown: {safe(row.process.problem or '')}", "bad", "problem")
+    for job in row.jobs or ():
+        yield from _running(job, age_at(row.now, job.since), usual_s(job), redactor)
+
+
+def _running(
+    job: RunningJob, elapsed_s: float | None, usual_s: float | None, redactor: Redactor
+) -> Iterator[TextLine]:
     yield TextLine("")
     yield TextLine("Job in hand", "title")
-    if record.is_unread:
-        yield TextLine(f"unknown: {safe(record.problem or '')}", "bad", "problem")
-        return
-    yield TextLine(format.job_class(record.class_name, record.args), "", "class")
-    yield TextLine(format.optional(record.queue), "", "queue")
-    yield TextLine(format.both_times(record.run_at), "", "since")
+    yield TextLine(format.job_class(job.class_name, job.args), "", "class")
+    yield TextLine(format.optional(job.queue), "", "queue")
+    yield TextLine(format.both_times(job.since), "", "since")
     usual = "" if usual_s is None else f"; {format.duration(max(1.0, usual_s))} is usual"
-    yield TextLine(f"{row_text.worker_elapsed(row)}{usual}", "", "for")
-    if record.problem is not None:
-        yield TextLine(safe(record.problem), "bad", "problem")
-    yield from _arguments(record.class_name, record.args, redactor)
-    yield from _raw("Record as it is in Redis", record.raw, len(record.raw), redactor)
+    yield TextLine(f"{format.duration(elapsed_s)}{usual}", "", "for")
+    if job.problem is not None:
+        yield TextLine(safe(job.problem), "bad", "problem")
+    yield from _arguments(job.class_name, job.args, redactor)
+    yield from _raw("Record as it is in Redis", job.raw, len(job.raw), redactor)
 
 
 def delayed_lines(row: DueRow, redactor: Redactor = OPEN) -> Iterator[TextLine]:
@@ -176,11 +185,11 @@ def schedule_lines(
 
 
 def _condition(row: WorkerRow) -> str:
-    if row.has_heartbeat is None:
+    if row.process.has_beat is None:
         return "unknown: the heartbeats could not be read"
     beat = row_text.heartbeat(row)
     last = f"last heartbeat {beat} ago"
-    if row.heartbeat_age_s is None:
+    if row.process.beat_age_s is None:
         last = "when its last heartbeat was cannot be read"
     elif beat == "ahead":
         last = "its last heartbeat lies ahead of the server's clock"

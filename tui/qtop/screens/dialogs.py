@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final, Protocol, TypeVar
 
 from rich.text import Text
 from textual import events, on
@@ -417,15 +417,25 @@ class QuitDialog(Dialog[str | None]):
         self.dismiss(None)
 
 
+class Leaver(Protocol):
+    """What can be done with workers that are finishing their jobs."""
+
+    def stop_now(self) -> None:
+        """Stop them in the middle of their jobs."""
+
+    def leave_running(self) -> None:
+        """Leave the console; they finish by themselves."""
+
+
 class WaitingDialog(Dialog[None]):
     """Shows that workers are finishing their jobs; lets them be stopped instead, or finish by
     themselves."""
 
     AUTO_FOCUS = "#wait"
 
-    def __init__(self, on_stop_now: Callable[[], None], on_no_wait: Callable[[], object]) -> None:
+    def __init__(self, leaver: Leaver) -> None:
         super().__init__("Waiting for workers to finish their jobs", ("…",))
-        self._on_stop_now, self._on_no_wait = on_stop_now, on_no_wait
+        self._leaver = leaver
 
     def compose_buttons(self) -> Iterable[Button]:
         """Patience, or none."""
@@ -441,12 +451,12 @@ class WaitingDialog(Dialog[None]):
     @on(Button.Pressed, "#now")
     def stop_now(self) -> None:
         """Stop them in the middle of their jobs."""
-        self._on_stop_now()
+        self._leaver.stop_now()
 
     @on(Button.Pressed, "#leave")
     def do_not_wait(self) -> None:
         """Leave now; they finish their jobs without a console."""
-        self._on_no_wait()
+        self._leaver.leave_running()
 
     def action_no(self) -> None:
         """Leaving has begun: there is no way back."""

@@ -8,8 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from textual.widget import Widget
-
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
 from qtop.monitor.rows import FailureRow
@@ -20,18 +18,17 @@ from qtop.screens.failed_columns import (
     COLUMNS,
     ENTRY_COLUMNS_OF_GROUP,
     GROUP_COLUMNS,
-    EntriesTable,
     FailureGroupRow,
     group_row,
 )
 from qtop.screens.failed_entries import EntriesScreen, as_reply, progress_spans
 from qtop.screens.failure import FailureScreen
-from qtop.screens.paging import marks_spans
 from qtop.search.failure_groups import OTHER, FailureGroup, FailureGroups
 from qtop.search.list_walk import Follower, Visit
 from qtop.systems.resque.failures import FailureQuery, FailureSearch, title
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
+from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 from resque.store import failures
@@ -46,18 +43,16 @@ class GroupScreen(EntriesScreen):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "group")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
+    # Without what the title says of all of them.
+    ENTRY_COLUMNS = ENTRY_COLUMNS_OF_GROUP
 
     def __init__(
         self, wanted: FailureQuery, group: FailureGroup, groups: FailureGroups | None
     ) -> None:
         super().__init__(wanted)
-        self.filter = wanted.filter
+        self.pane.filter = wanted.filter
         self._group = group
         self._groups = groups
-
-    def make_table(self) -> Table[Any]:
-        """The table of the entries, without what the title says of all of them."""
-        return EntriesTable(self.turn, self.app.clock, ENTRY_COLUMNS_OF_GROUP)
 
     def title_spans(self) -> list[Span]:
         """Which group."""
@@ -184,7 +179,7 @@ class FailedScreen(EntriesScreen):
         self._groups_table: Table[FailureGroupRow] = Table(
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
-        self.table: Table[Any] = self._groups_table
+        self.pane.bring_to_front(self._groups_table)
         #: Of all that is in the list, and of what matches the filter while there is one.
         self._census: GroupCounter | None = None
         self._matching: GroupCounter | None = None
@@ -204,16 +199,6 @@ class FailedScreen(EntriesScreen):
     @property
     def _shown(self) -> GroupCounter | None:
         return self._census if self.filter.is_empty else self._matching
-
-    def compose_body(self) -> Iterable[Widget]:
-        """A line that says what this is, both tables, the filter."""
-        self._entries_table.display = not self.shows_groups
-        self._groups_table.display = self.shows_groups
-        yield self.window
-        yield self._groups_table
-        yield self._entries_table
-        yield self._filter_line
-        yield self._filter_bar
 
     def show(self, view: ViewState) -> None:
         """Show the state of the console; secrets in the rows of both tables are hidden."""
@@ -345,11 +330,9 @@ class FailedScreen(EntriesScreen):
     def action_toggle_groups(self) -> None:
         """List the groups, or the entries one by one."""
         table = self._entries_table if self.shows_groups else self._groups_table
-        self.table.display = False
-        self.table = table
-        table.display = True
+        self.pane.bring_to_front(table)
         table.focus()
-        self._all_rows = ()
+        self.pane.rows = ()
         self.filter_changed()
         if not self.shows_groups:
             self.look()

@@ -8,28 +8,33 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 
-from qtop.actions.plan import Plan
-from qtop.actions.request import Clear
+from qtop.actions.request import Clear, Delete, Move, Request, Requeue
 from qtop.keymap.keymap import Sign
 from qtop.monitor.rows import FailureRow, failure_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import MainScreen
+from qtop.screens.base import RowsScreen
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
-from qtop.screens.failed_columns import EntriesTable
-from qtop.screens.paging import PagedTable, marks_spans, with_marks
+from qtop.screens.failed_columns import COLUMNS
 from qtop.screens.payload_editor import edit_and_requeue
 from qtop.search.fields import Subject, of_failure
 from qtop.search.list_walk import Follower, Visit
-from qtop.search.selection import Selection
-from qtop.systems.resque.failures import MOST_LISTED, FailureQuery, FailureSearch, Matches, choose
+from qtop.systems.resque.failures import (
+    MOST_LISTED,
+    FailureQuery,
+    FailureSearch,
+    Matches,
+    chosen_of,
+)
 from qtop.text.safe import count, safe
 from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Column
+from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from queuecore import windows
 from queuecore.errors import StoreError
@@ -39,11 +44,8 @@ from resque.store.failures import FAILED, Failure
 
 # What the keys on failed jobs do, whichever way the jobs are listed.
 
-#: Makes the plan for what was found.
-PlanFor = Callable[[Selection, FailureQuery], Plan]
 
-
-class FailedActions(MainScreen):
+class FailedActions(RowsScreen):
     """The keys. `within` is what the screen is about: a list of failures, perhaps one group."""
 
     def __init__(self, within: FailureQuery) -> None:
@@ -79,13 +81,7 @@ class FailedActions(MainScreen):
 
     def show_matching(self, rows: Sequence[Any], none: str, *, is_all: bool = True) -> None:
         """Show rows that match already; `is_all` says that there are no others."""
-        self._all_rows = rows
-        self.table.empty_text = none
-        if isinstance(self.table, PagedTable):
-            self.table.set_page(rows, is_all=is_all)
-        else:
-            self.table.set_rows(rows)
-        self._show_filter()
+        self.pane.show_matching(rows, none, is_all=is_all)
 
     def title_spans(self) -> list[Span]:
         """What the screen is about."""
@@ -98,26 +94,21 @@ class FailedActions(MainScreen):
 
     def action_requeue(self) -> None:
         """Requeue the chosen entries, these very ones, or those of the chosen groups."""
-        plans = self.app.actions.failure_plans
-        self._act(plans.requeue, plans.requeue_all, spare=True)
+        self._act(Requeue, spares=True)
 
     def action_delete(self) -> None:
         """Delete the chosen entries, these very ones, or those of the chosen groups."""
-        plans = self.app.actions.failure_plans
-        self._act(plans.delete, plans.delete_all)
+        self._act(Delete)
 
     def action_move(self) -> None:
         """Requeue the chosen entries, or those of the chosen groups, to another queue."""
-        plans = self.app.actions.failure_plans
-
-        def move(queue: str) -> None:
-            self._act(
-                lambda entries, name: plans.requeue(entries, name, queue=queue),
-                lambda chosen, wanted: plans.requeue_all(chosen, wanted, queue=queue),
-            )
-
         if self.table.cursor_row is not None:
-            ask_for_queue(self.app, self.within.source, "Requeue to which queue?", move)
+            ask_for_queue(
+                self.app,
+                self.within.source,
+                "Requeue to which queue?",
+                lambda queue: self._act(partial(Move, to=queue)),
+            )
 
     def action_edit(self) -> None:
         """Edit the payload of the entry under the cursor and requeue it."""
@@ -138,49 +129,31 @@ class FailedActions(MainScreen):
         everything = FailureSearch(self.wanted, now)
         self.run_worker(export(self.app, chosen, everything, self.within.source, what))
 
-    def _act(
-        self,
-        on_entries: Callable[[list[Failure], str], Plan],
-        on_found: PlanFor,
-        *,
-        spare: bool = False,
-    ) -> None:
+    def _act(self, make: Callable[..., Request], *, spares: bool = False) -> None:
         groups = self.chosen_groups()
         if groups is not None:
-            self._act_on_all(groups, on_found, spare=spare)
+            self._act_on_all(groups, make, spares=spares)
         elif entries := self._entries():
-            made = on_entries(entries, self.within.list_name)
-            self.app.actions.begin(with_marks(made, self.table), self.table)
+            self.app.actions.request(make(self.within.source, chosen_of(entries)), self.table)
 
     # All that match
 
     def action_requeue_all(self) -> None:
         """Requeue all that match."""
-        self._act_on_all(self.wanted, self.app.actions.failure_plans.requeue_all, spare=True)
+        self._act_on_all(self.wanted, Requeue, spares=True)
 
     def action_delete_all(self) -> None:
         """Delete all that match."""
-        self._act_on_all(self.wanted, self.app.actions.failure_plans.delete_all)
+        self._act_on_all(self.wanted, Delete)
 
-    def _act_on_all(self, wanted: FailureQuery, plan: PlanFor, *, spare: bool = False) -> None:
-        app, now = self.app, self.now
-        key = app.state.policy.sign("requeue")
-
-        async def search(tell: Callable[[int, int], None]) -> Selection:
-            return await choose(
-                app.read, app.keys, FailureSearch(wanted, now), tell, spare_poisoned=spare
-            )
-
-        def planned(chosen: Selection) -> Plan | str:
-            if chosen.marks:
-                return plan(chosen, wanted)
-            if chosen.spared:
-                return (
-                    f"the {chosen.spared:,} that match killed their process repeatedly: use {key}"
-                )
-            return "nothing matches (any more)"
-
-        app.actions.begin_after_search("looking for all that match", search, planned, self.table)
+    def _act_on_all(
+        self, wanted: FailureQuery, make: Callable[..., Request], *, spares: bool = False
+    ) -> None:
+        make = partial(
+            make, wanted.source, group=wanted.named, filter=wanted.filter.text, is_found=True
+        )
+        search = FailureSearch(wanted, self.now)
+        self.app.actions.request_found(search, make, self.table, spares=spares)
 
     def action_clear_failures(self) -> None:
         """Ask whether to delete all failures of the list."""
@@ -198,6 +171,8 @@ class EntriesScreen(FailedActions):
     """A list of failures. Without a filter or a group its pages are read as they are needed; with
     one the whole list is looked through, in the background."""
 
+    ENTRY_COLUMNS: ClassVar[Sequence[Column[FailureRow]]] = COLUMNS
+
     def __init__(self, within: FailureQuery) -> None:
         super().__init__(within)
         self.matches: Matches | None = None
@@ -211,7 +186,8 @@ class EntriesScreen(FailedActions):
 
     def make_table(self) -> Table[Any]:
         """The table of the entries."""
-        return EntriesTable(self.turn, self.app.clock)
+        clock = self.app.clock
+        return PagedTable(self.ENTRY_COLUMNS, key=lambda row: row.key, clock=clock, pages=self)
 
     def compose_body(self) -> Iterable[Widget]:
         """A line that says which entries, the table, the filter."""
@@ -401,6 +377,9 @@ class EntriesScreen(FailedActions):
         self.tell_late()
         self.in_background("page", partial(self._turn, pages))
         return True
+
+    def turn_to_end(self, way: int) -> None:
+        """The keys for it stay on the page."""
 
     async def _turn(self, pages: int) -> None:
         if not self._show_newest():

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from qtop.actions.plan import count_of
+from qtop.actions.request import Delete, Move, Requeue
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens.base import TextScreen, bindings
@@ -16,6 +17,7 @@ from qtop.screens.payload_editor import edit_and_requeue
 from qtop.search import failure_groups
 from qtop.search.failure_groups import FailureGroups
 from qtop.search.selection import JobSource
+from qtop.systems.resque.failures import chosen_of
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
 from queuecore import windows
@@ -42,7 +44,7 @@ class FailureScreen(TextScreen):
     ) -> None:
         super().__init__()
         self._failure = failure
-        self._list_name = list_name
+        self._source = JobSource("failed", list_name)
         self._groups = groups
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
@@ -69,7 +71,7 @@ class FailureScreen(TextScreen):
 
     async def _fetch(self) -> None:
         item = self._failure.item
-        key = failures.list_key(self.app.keys, self._list_name)
+        key = failures.list_key(self.app.keys, self._source.name)
         try:
             raw = await self.app.read(windows.find(key, item.sha, self._failure.place))
         except StoreError as error:
@@ -83,34 +85,27 @@ class FailureScreen(TextScreen):
 
     def action_requeue(self) -> None:
         """Requeue this very entry."""
-        self.app.actions.begin(
-            self.app.actions.failure_plans.requeue([self._failure], self._list_name)
-        )
+        self.app.actions.request(Requeue(self._source, chosen_of([self._failure])))
 
     def action_delete(self) -> None:
         """Delete this very entry."""
-        self.app.actions.begin(
-            self.app.actions.failure_plans.delete([self._failure], self._list_name)
-        )
+        self.app.actions.request(Delete(self._source, chosen_of([self._failure])))
 
     def action_move(self) -> None:
         """Requeue this very entry to another queue."""
-        plans = self.app.actions.failure_plans
 
         def move(queue: str) -> None:
-            plan = plans.requeue([self._failure], self._list_name, queue=queue)
-            self.app.actions.begin(plan)
+            self.app.actions.request(Move(self._source, chosen_of([self._failure]), queue))
 
-        source = JobSource("failed", self._list_name)
-        ask_for_queue(self.app, source, "Requeue to which queue?", move)
+        ask_for_queue(self.app, self._source, "Requeue to which queue?", move)
 
     def action_edit(self) -> None:
         """Edit the payload of this very entry and requeue it."""
         if not self.app.actions.refuses():
-            edit = edit_and_requeue(self.app, self._failure, self._list_name)
+            edit = edit_and_requeue(self.app, self._failure, self._source.name)
             self.run_worker(edit, exclusive=True, group="edit")
 
     def action_export(self) -> None:
         """Write this entry to a file."""
         chosen = [self._failure]
-        self.run_worker(export(self.app, chosen, None, JobSource("failed", self._list_name)))
+        self.run_worker(export(self.app, chosen, None, self._source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from rich.text import Text
 from textual import events
@@ -16,8 +16,21 @@ from textual.widgets import Static
 ResultT = TypeVar("ResultT")
 
 
+def take_shape(screen: Screen[Any]) -> None:
+    """Give a new screen the classes of its breakpoints. Textual learns the shape when all has been
+    styled and laid out, and does both again."""
+    width, height = screen.app.size
+    for cells, shapes in (
+        (width, screen.HORIZONTAL_BREAKPOINTS),
+        (height, screen.VERTICAL_BREAKPOINTS),
+    ):
+        fitting = [shape for shape in shapes or () if shape[0] <= cells]
+        if fitting:
+            screen.add_class(max(fitting)[1], update=False)
+
+
 class FrontScreen(Screen[ResultT]):
-    """A screen that can be left while it is in front.
+    """A box that can be left while it is in front.
 
     A key pressed twice, or an answer that comes late, may ask a screen to leave that has left.
     Textual would take away whatever is in front then.
@@ -25,15 +38,7 @@ class FrontScreen(Screen[ResultT]):
 
     def __init__(self) -> None:
         super().__init__()
-        # Textual learns the shape when all has been styled and laid out, and does both again.
-        width, height = self.app.size
-        for cells, shapes in (
-            (width, self.HORIZONTAL_BREAKPOINTS),
-            (height, self.VERTICAL_BREAKPOINTS),
-        ):
-            fitting = [shape for shape in shapes or () if shape[0] <= cells]
-            if fitting:
-                self.add_class(max(fitting)[1], update=False)
+        take_shape(self)
 
     def dismiss(self, result: ResultT | None = None) -> AwaitComplete:
         """Leave with a result, if this is the screen in front; else nothing happens."""

@@ -14,13 +14,14 @@ from qtop.monitor.rows import Totals
 from qtop.monitor.series import STEP_S, Trend, Values, fewer
 from qtop.monitor.state import ViewState
 from qtop.screens import audit_text, frame_texts
-from qtop.screens.base import MainScreen, TextScreen, bindings
+from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.search.fields import Subject
 from qtop.text import format
 from qtop.text.format import area
 from qtop.text.safe import ago, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, ToneOf
+from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore import audit
@@ -113,17 +114,7 @@ COLUMNS: Final[tuple[Column[AuditEntry], ...]] = (
 )
 
 
-class HistoryTable(Table[AuditEntry]):
-    """Asks for older actions when a page key meets its end."""
-
-    def action_page_down(self) -> None:
-        """One page down, or older actions."""
-        if self.cursor_index >= self.row_count - 1 and isinstance(self.screen, HistoryScreen):
-            self.screen.read_older()
-        super().action_page_down()
-
-
-class HistoryScreen(MainScreen):
+class HistoryScreen(RowsScreen):
     """The audit stream, the last action first, below how the totals went meanwhile."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "history")
@@ -145,7 +136,7 @@ class HistoryScreen(MainScreen):
 
     def make_table(self) -> Table[Any]:
         """The table."""
-        return HistoryTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock)
+        return PagedTable(COLUMNS, key=lambda d: d.id, clock=self.app.clock, pages=self)
 
     def compose_body(self) -> Iterable[Widget]:
         """How the totals went, and the actions."""
@@ -180,12 +171,16 @@ class HistoryScreen(MainScreen):
         """How many match, of those that were read."""
         return f"{self.table.row_count:,} of the last {len(self._deeds or ()):,}"
 
-    def read_older(self) -> None:
-        """Read more of the stream."""
-        if self._deeds is not None and len(self._deeds) >= self._limit:
+    def turn(self, pages: int) -> bool:
+        """Read more of the stream; what there is stays listed."""
+        if pages > 0 and self._deeds is not None and len(self._deeds) >= self._limit:
             self.tell_late()
             self._limit = min(AUDIT_ENTRIES, self._limit + PAGE)
             self._load()
+        return False
+
+    def turn_to_end(self, way: int) -> None:
+        """The keys for it stay in what was read."""
 
     def _load(self) -> None:
         self.run_worker(self._read(), exclusive=True, group="history")

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 from textual.worker import WorkType
 
-from qtop.actions.plan import Plan
+from qtop.actions.request import Delete, Move, PutBack, Request
 from qtop.keymap.keymap import Where
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ViewState
@@ -19,28 +19,27 @@ from qtop.screens import details, frame_texts, queue_bars
 from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
-from qtop.screens.paging import PagedTable, marks_spans, with_marks
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
 from qtop.search.list_walk import Follower, Visit
-from qtop.search.selection import JobSource, Selection
+from qtop.search.selection import JobSource
+from qtop.systems.resque.job_actions import RefusalCheck, nothing_refused, unusable
 from qtop.systems.resque.queues import (
     MOST_LISTED,
     JobMatches,
     JobRow,
     JobSearch,
-    choose,
     chosen_of,
     fetch,
     rows_of,
     shifted,
     source_of,
-    unusable,
 )
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column, figure
+from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from queuecore import windows
@@ -86,18 +85,17 @@ class JobScreen(TextScreen):
 
     def action_delete_jobs(self) -> None:
         """Delete this very job."""
-        actions = self.app.actions
-        actions.begin(actions.job_plans.delete(self._source, chosen_of([self._row], self._source)))
+        chosen = chosen_of([self._row], self._source)
+        self.app.actions.request(Delete(self._source, chosen))
 
     def action_move_jobs(self) -> None:
         """Move this very job to another queue."""
-        actions, source = self.app.actions, self._source
-        chosen = chosen_of([self._row], source)
+        chosen = chosen_of([self._row], self._source)
         ask_for_queue(
             self.app,
-            source,
+            self._source,
             "Move the job to which queue?",
-            lambda queue: actions.begin(actions.job_plans.move(source, chosen, queue)),
+            lambda queue: self.app.actions.request(Move(self._source, chosen, queue)),
         )
 
     def action_edit_job(self) -> None:
@@ -146,59 +144,7 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
 )
 
 
-class JobsTable(PagedTable[JobRow]):
-    """Asks for other jobs when a key meets its end.
-
-    Args:
-        turn: Goes to the next window (+1) or the one before (-1).
-        turn_to_end: Goes to the first window of all (-1) or the last (+1).
-        clock: Monotonic seconds.
-    """
-
-    def __init__(
-        self,
-        turn: Callable[[int], None],
-        turn_to_end: Callable[[int], None],
-        clock: Callable[[], float],
-    ) -> None:
-        super().__init__(COLUMNS, key=lambda row: row.key, clock=clock)
-        self._turn, self._turn_to_end = turn, turn_to_end
-
-    def action_page_down(self) -> None:
-        """One page down, or the next jobs."""
-        if self.cursor_index >= self.row_count - 1:
-            self._turn(+1)
-        else:
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """One page up, or the jobs before."""
-        if self.cursor_index == 0:
-            self._turn(-1)
-        else:
-            super().action_page_up()
-
-    def action_cursor_first(self) -> None:
-        """To the first job here; from there, to the first of all."""
-        if self.cursor_index == 0:
-            self._turn_to_end(-1)
-        super().action_cursor_first()
-
-    def action_cursor_last(self) -> None:
-        """To the last job here; from there, to the last of all."""
-        if self.cursor_index >= self.row_count - 1:
-            self._turn_to_end(+1)
-        super().action_cursor_last()
-
-
 # What the keys on waiting jobs and on items set aside do.
-
-#: Says for an item's bytes why an action will refuse it, for its preview.
-Refusal = Callable[[bytes], "str | None"]
-
-
-def _none(raw: bytes) -> str | None:
-    return None
 
 
 class JobActions(RowsScreen):
@@ -244,12 +190,11 @@ class JobActions(RowsScreen):
 
     def action_delete_jobs(self) -> None:
         """Delete the chosen jobs, these very ones."""
-        self._act(lambda chosen: self.app.actions.job_plans.delete(self.source, chosen))
+        self._act(Delete)
 
     def action_put_back(self) -> None:
         """Put the chosen items back onto their queue, these very ones."""
-        plans = self.app.actions.job_plans
-        self._act(lambda chosen: plans.put_back(self.source, chosen), unusable)
+        self._act(PutBack, unusable)
 
     def action_move_jobs(self) -> None:
         """Move the chosen jobs, these very ones, to another queue."""
@@ -259,10 +204,7 @@ class JobActions(RowsScreen):
         chosen = chosen_of(rows, self.source)
         self._ask_where(
             f"Move {_jobs(len(rows))} to which queue?",
-            lambda queue: self.app.actions.begin(
-                with_marks(self.app.actions.job_plans.move(self.source, chosen, queue), self.table),
-                self.table,
-            ),
+            lambda queue: self.app.actions.request(Move(self.source, chosen, queue), self.table),
         )
 
     def action_edit_job(self) -> None:
@@ -277,56 +219,37 @@ class JobActions(RowsScreen):
         work = export(self.app, self.chosen_rows(), search, self.source)
         self.run_worker(work, group="export")
 
-    def _act(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
+    def _act(self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused) -> None:
         if rows := self.chosen_rows():
-            made = plan(chosen_of(rows, self.source, refusal))
-            self.app.actions.begin(with_marks(made, self.table), self.table)
+            request = make(self.source, chosen_of(rows, self.source, refusal))
+            self.app.actions.request(request, self.table)
 
     # All that match
 
     def action_delete_matching(self) -> None:
         """Delete all that match."""
-        plans, where = self.app.actions.job_plans, self.filter.text
-        self._act_on_all(lambda chosen: plans.delete(self.source, chosen, where, asks=True))
+        self._act_on_all(Delete)
 
     def action_put_back_matching(self) -> None:
         """Put all that match back onto their queue."""
-        plans, where = self.app.actions.job_plans, self.filter.text
-        self._act_on_all(
-            lambda chosen: plans.put_back(self.source, chosen, where, asks=True), unusable
-        )
+        self._act_on_all(PutBack, unusable)
 
     def action_move_matching(self) -> None:
         """Move all that match to another queue."""
-        plans, where = self.app.actions.job_plans, self.filter.text
-
-        def move(queue: str) -> None:
-            self._act_on_all(
-                lambda chosen: plans.move(self.source, chosen, queue, where, asks=True)
-            )
-
         every = "all" if self.filter.is_empty else "all that match"
-        self._ask_where(f"Move {every} to which queue?", move)
+        self._ask_where(
+            f"Move {every} to which queue?", lambda queue: self._act_on_all(partial(Move, to=queue))
+        )
 
     def _ask_where(self, title: str, move: Callable[[str], None]) -> None:
         ask_for_queue(self.app, self.source, title, move)
 
-    def _act_on_all(self, plan: Callable[[Selection], Plan], refusal: Refusal = _none) -> None:
-        app, search = self.app, JobSearch(self.source, self.filter)
-
-        async def look(tell: Callable[[int, int], None]) -> Selection:
-            return await choose(app.read, app.keys, search, tell, refusal=refusal)
-
-        def planned(chosen: Selection) -> Plan | str:
-            if not chosen.marks:
-                return "nothing matches (any more)"
-            made = plan(chosen)
-            if not search.too_large:
-                return made
-            left = f"Left alone: {search.too_large:,} too large to look into."
-            return replace(made, details=(*made.details, left))
-
-        app.actions.begin_after_search("looking for all that match", look, planned, self.table)
+    def _act_on_all(
+        self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused
+    ) -> None:
+        make = partial(make, self.source, filter=self.filter.text, is_found=True)
+        search = JobSearch(self.source, self.filter)
+        self.app.actions.request_found(search, make, self.table, refusal=refusal)
 
 
 def _jobs(number: int) -> str:
@@ -347,7 +270,6 @@ class JobsScreen(JobActions):
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "jobs")
     BINDINGS = bindings(PLACES)
     nothing: ClassVar[str] = "Nothing waits in this queue."
-    table: JobsTable
 
     def __init__(self, queue: str) -> None:
         super().__init__(queue)
@@ -361,7 +283,7 @@ class JobsScreen(JobActions):
 
     def make_table(self) -> Table[Any]:
         """The table."""
-        return JobsTable(self.turn, self.turn_to_end, self.app.clock)
+        return PagedTable(COLUMNS, key=lambda row: row.key, clock=self.app.clock, pages=self)
 
     def compose_body(self) -> Iterable[Widget]:
         """A line that says which jobs, one that says who serves them, the table, the filter."""
@@ -396,7 +318,7 @@ class JobsScreen(JobActions):
         self._matches = self._counting = self._follower = None
         self.table.clear_marks()
         # What is listed is no window any more, or not yet: nothing can have left at its front.
-        self._all_rows = ()
+        self.pane.rows = ()
         if not self.filter.is_empty:
             self._put((), "Looking through the whole list …")
         self.look()
@@ -404,11 +326,13 @@ class JobsScreen(JobActions):
 
     # Windows
 
-    def turn(self, pages: int) -> None:
+    def turn(self, pages: int) -> bool:
         """Go to the next jobs, or to those before."""
         at = max(0, self._start + pages * WINDOW)
-        if pages < 0 or at < (self._length or 0):
-            self._go_to(at, lands_last=pages < 0)
+        if pages > 0 and at >= (self._length or 0):
+            return False
+        self._go_to(at, lands_last=pages < 0)
+        return True
 
     def turn_to_end(self, way: int) -> None:
         """Go to the first jobs of all, or to the last."""
@@ -426,7 +350,7 @@ class JobsScreen(JobActions):
         self.run_worker(work, exclusive=True, group="window")
 
     async def _read(self) -> None:
-        start, before = self._start, self._all_rows if self._lands_last is None else ()
+        start, before = self._start, self.pane.rows if self._lands_last is None else ()
         window = await self._window(start)
         if window is not None and start and before:
             # Jobs left at the front: the window goes with those that it shows.
@@ -520,11 +444,8 @@ class JobsScreen(JobActions):
 
     def _put(self, rows: Sequence[JobRow], none: str) -> None:
         """Show rows that match already."""
-        self._all_rows = rows
-        self.table.empty_text = none
         is_part = self.filter.is_empty and len(rows) < (self._length or 0)
-        self.table.set_page(rows, is_all=not is_part)
-        self._show_filter()
+        self.pane.show_matching(rows, none, is_all=not is_part)
 
     def _show_title(self) -> None:
         rows = self.table.row_count

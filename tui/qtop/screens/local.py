@@ -20,7 +20,7 @@ from qtop.local.usage import Sampler, Usage
 from qtop.monitor.local_rows import LocalGroupRow, LocalRow, LocalWorkerRow, local_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import local_cells as texts
-from qtop.screens.base import ConsoleScreen, MainScreen, bindings
+from qtop.screens.base import ConsoleScreen, RowsScreen, bindings
 from qtop.search.fields import Subject
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
@@ -29,7 +29,6 @@ from qtop.widgets.filter_input import InputField
 from qtop.widgets.log_view import LogLine, LogView
 from qtop.widgets.table import Table
 from queuecore.active_job import unwrapped
-from resque.store.workers import may_run_on
 
 # What a worker that was started here prints, as it comes.
 
@@ -87,7 +86,7 @@ class LogScreen(ConsoleScreen):
         place = next((each for each in group.places if each.number == number), self._worker.place)
         self._worker = LocalWorker(group, place)
         registered = (view.fleet.workers or ()) if view.fleet else ()
-        seen = next((r for r in registered if r.is_local and r.identity.pid == place.pid), None)
+        seen = next((r for r in registered if r.is_local and r.process.pid == place.pid), None)
         row = LocalWorkerRow(self._worker, seen, None, view.now_mono)
         self._show_head(row)
 
@@ -220,7 +219,7 @@ COLUMNS: Final[tuple[Column[LocalRow], ...]] = (
 )
 
 
-class LocalScreen(MainScreen):
+class LocalScreen(RowsScreen):
     """All groups, in the order in which they were started."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "local")
@@ -229,7 +228,7 @@ class LocalScreen(MainScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sampler = Sampler()
+        self._sampler = Sampler(self.app.local.launcher.left_alone)
         self._usages: Mapping[int, Usage] = {}
         self._is_sampling = False
         self._sampling: Timer | None = None
@@ -255,7 +254,8 @@ class LocalScreen(MainScreen):
         table.stale = view.is_stale
         here = socket.gethostname()
         registered = (view.fleet.workers or ()) if view.fleet else ()
-        on_host = [row for row in registered if may_run_on(row.identity, here)]
+        system = self.app.system
+        on_host = [row for row in registered if system.may_run_on(row.process, here)]
         self.show_rows(local_rows(self.app.local.groups, on_host, self._usages, view.now_mono))
 
     def subject(self, row: LocalRow) -> Subject:
@@ -263,8 +263,8 @@ class LocalScreen(MainScreen):
         words = (texts.name(row).strip(), texts.state(row), texts.job(row))
         if isinstance(row, LocalGroupRow):
             return Subject(queue=row.group.about.queues, words=words)
-        record = None if row.seen is None else row.seen.record
-        job = (None, None) if record is None else unwrapped(record.class_name, record.args)
+        held = None if row.seen is None else row.seen.job
+        job = (None, None) if held is None else unwrapped(held.class_name, held.args)
         return Subject(
             class_name=job[0],
             args=job[1],

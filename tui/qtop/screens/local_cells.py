@@ -81,7 +81,7 @@ def _place_state(row: LocalWorkerRow) -> str:
     if row.seen is None:
         # It may be a child of what was started, or on another Redis: then all we know is this.
         return "starting" if for_s < _STARTS_WITHIN_S else "running"
-    busy = row.seen.state.is_busy
+    busy = row.seen.process.is_busy
     return "running" if busy is None else "working" if busy else "idle"
 
 
@@ -138,17 +138,17 @@ def memory(row: LocalRow) -> str:
 
 def processed(row: LocalRow) -> str:
     """How many jobs were run."""
-    return _sum([each.seen.processed for each in _parts(row) if each.seen is not None])
+    return _sum([each.seen.process.processed for each in _parts(row) if each.seen is not None])
 
 
 def failed(row: LocalRow) -> str:
     """How many of them failed."""
-    return _sum([each.seen.failed for each in _parts(row) if each.seen is not None])
+    return _sum([each.seen.process.failed for each in _parts(row) if each.seen is not None])
 
 
 def failed_tone(row: LocalRow) -> ToneOf:
     """Bad when any have."""
-    return "bad" if any(each.seen and each.seen.failed for each in _parts(row)) else "dim"
+    return "bad" if any(each.seen and each.seen.process.failed for each in _parts(row)) else "dim"
 
 
 def restarts(row: LocalRow) -> str:

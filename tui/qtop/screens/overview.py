@@ -18,7 +18,7 @@ from qtop.monitor.incidents.incident import Incident, Link, Severity
 from qtop.monitor.rows import NewestGroup, QueueRow, WorkerRow
 from qtop.monitor.state import UiPolicy, ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import ListScreen, MainKeys, TextScreen, bindings
+from qtop.screens.base import ConsoleScreen, TextScreen, bindings
 from qtop.screens.queues import COLUMNS
 from qtop.search.filter_language import term
 from qtop.text import format
@@ -213,8 +213,8 @@ FAILURES: Final[tuple[Column[NewestGroup], ...]] = (
 
 def _job(row: WorkerRow) -> str:
     # Without its arguments: they are data, and on the screen of the workers.
-    record = row.record
-    return "" if record is None else format.job_class(record.class_name, record.args)
+    job = row.job
+    return "" if job is None else format.job_class(job.class_name, job.args)
 
 
 def _class(group: NewestGroup) -> str:
@@ -252,7 +252,7 @@ def _need(row: QueueRow) -> tuple[bool, bool, bool, bool, int, str]:
 
 def longest(rows: Sequence[WorkerRow]) -> list[WorkerRow]:
     """The workers whose jobs have run longest. O(workers)."""
-    busy = [row for row in rows if row.state.is_busy]
+    busy = [row for row in rows if row.jobs]
     return nlargest(MOST_ROWS, busy, key=lambda row: row.elapsed_s or 0.0)
 
 
@@ -264,7 +264,7 @@ _HIGH: Final = 45
 _SHAPES: Final = [(0, "-low"), (20, "-usual"), (30, "-tall"), (_HIGH, "-high")]
 
 
-class OverviewScreen(MainKeys, ListScreen):
+class OverviewScreen(ConsoleScreen):
     """The first screen: to be read in ten seconds."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "overview")
@@ -291,12 +291,20 @@ class OverviewScreen(MainKeys, ListScreen):
         self._advice = Bar(id="advice")
         self._charts = [Bar() for _ in range(_CHARTS * _TALL_LINES)]
         clock = self.app.clock
+        self.table = Table(
+            VERDICTS,
+            key=lambda row: row.incident.key,
+            markable=False,
+            on_cursor=self._advise,
+            clock=clock,
+            id="verdicts",
+        )
         self.queues = Table(
             QUEUES, key=lambda row: row.name, markable=False, clock=clock, id="queues"
         )
         self.jobs = Table(
             JOBS,
-            key=lambda row: row.identity.text,
+            key=lambda row: row.id,
             markable=False,
             clock=clock,
             id="jobs",
@@ -307,17 +315,6 @@ class OverviewScreen(MainKeys, ListScreen):
             markable=False,
             clock=clock,
             id="failures",
-        )
-
-    def make_table(self) -> Table[Any]:
-        """The table of the verdicts."""
-        return Table(
-            VERDICTS,
-            key=lambda row: row.incident.key,
-            markable=False,
-            on_cursor=self._advise,
-            clock=self.app.clock,
-            id="verdicts",
         )
 
     def compose_body(self) -> Iterable[Widget]:
@@ -451,7 +448,7 @@ class OverviewScreen(MainKeys, ListScreen):
         if event.table is self.queues:
             await self.app.follow(Link("queues", row.name))
         elif event.table is self.jobs:
-            await self.app.follow(Link("workers", row.identity.text))
+            await self.app.follow(Link("workers", row.id))
         elif event.table is self.failures:
             await self.app.follow(_lead_of(row))
         elif row.incident.lead is not None and row.incident.lead.place in SCREENS:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import TYPE_CHECKING, Any, Final
 
 from qtop.actions.plan import Plan
 from qtop.search.filter_language import Filter
 from qtop.systems.resque.scheduled_search import PAGE, DelayedSearch
 from qtop.text.safe import safe
-from qtop.widgets.bars import Span
-from qtop.widgets.columns import Column, RowT
+from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 from resque.store import delayed_windows
@@ -20,91 +19,6 @@ from resque.store.delayed_windows import Page, Position
 
 if TYPE_CHECKING:
     from qtop.screens.base import ConsoleScreen
-
-
-#: Marked rows that are kept besides those of the page; each may hold 16 KB of its entry.
-MOST_ELSEWHERE: Final = 5_000
-
-
-class PagedTable(Table[RowT], Generic[RowT]):
-    """Rows that leave the page keep their marks, and are chosen with those on it.
-
-    Args:
-        columns: As of every table.
-        key: As of every table: the same for a row on whichever page it stands.
-        clock: Monotonic seconds.
-    """
-
-    def __init__(
-        self,
-        columns: Sequence[Column[RowT]],
-        *,
-        key: Callable[[RowT], Hashable],
-        clock: Callable[[], float],
-    ) -> None:
-        super().__init__(columns, key=key, clock=clock)
-        self._key_of = key
-        self._elsewhere: dict[Hashable, RowT] = {}
-        self._lost = 0
-
-    @property
-    def marked_elsewhere(self) -> int:
-        """How many marked rows are not on this page; some may have left the list meanwhile."""
-        return len(self._elsewhere)
-
-    @property
-    def dropped_marks(self) -> int:
-        """How many marked rows vanished since the marks were last cleared."""
-        return super().dropped_marks + self._lost
-
-    def marked_rows(self) -> list[RowT]:
-        """The marked rows of this page in the order shown, then those of the others. O(rows)."""
-        return [*super().marked_rows(), *self._elsewhere.values()]
-
-    def set_page(self, rows: Sequence[RowT], *, is_all: bool) -> None:
-        """Show a page. `is_all` says that there are no rows but these: what is marked and not
-        among them has gone. O(rows) when any is marked."""
-        marked = super().marked_rows()
-        here = set(map(self._key_of, rows)) if marked or self._elsewhere else set()
-        back = here & self._elsewhere.keys()
-        for key in back:
-            del self._elsewhere[key]
-        if is_all:
-            self._lost += len(self._elsewhere)
-            self._elsewhere.clear()
-        else:
-            leaving = {self._key_of(row): row for row in marked if self._key_of(row) not in here}
-            room = max(0, MOST_ELSEWHERE - len(self._elsewhere))
-            kept = list(leaving.items())[:room]
-            self._elsewhere.update(kept)
-            self._lost -= len(kept)  # the rows themselves take them for dropped
-        self.set_rows(rows, back)
-
-    def clear_marks(self) -> None:
-        """Take all marks away, also those on other pages."""
-        had_others, self._lost = bool(self._elsewhere), 0
-        self._elsewhere.clear()
-        super().clear_marks()
-        if had_others:
-            self.post_message(self.Marked(self, self.marked))
-
-    def action_mark_all(self) -> None:
-        """Mark every row of this page; when all are marked, none anywhere."""
-        if self.row_count and len(self.marked) == self.row_count:
-            self.clear_marks()
-        else:
-            super().action_mark_all()
-
-
-def marks_spans(table: Table[Any]) -> list[Span]:
-    """How many rows are marked, and how many of them are not on this page."""
-    away = table.marked_elsewhere if isinstance(table, PagedTable) else 0
-    number = len(table.marked) + away
-    if not number:
-        return []
-    where = f", {away:,} not on this page" if away else ""
-    full = f" ({MOST_ELSEWHERE:,} at most)" if away >= MOST_ELSEWHERE else ""
-    return [Span(f"   {number:,} marked{where}{full}", "accent", 96)]
 
 
 def with_marks(plan: Plan, table: Table[Any]) -> Plan:
@@ -151,13 +65,16 @@ class Pager:
         """Whether there are pages before the one that is shown."""
         return self.start != Position()
 
-    def turn(self, pages: int) -> None:
-        """Go to the next jobs, or to those before."""
+    def turn(self, pages: int) -> bool:
+        """Go to the next jobs, or to those before; False when there are none."""
         after = None if self._page is None else self._page.after
         if pages > 0 and after is not None:
             self._go_to(after, is_back=False)
         elif pages < 0 and self.start != Position():
             self._go_before(self.start)
+        else:
+            return False
+        return True
 
     def turn_to_end(self, way: int) -> None:
         """Go to the first jobs of all, or to the last."""

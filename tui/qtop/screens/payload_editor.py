@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from textual import events, on
@@ -11,10 +12,12 @@ from textual.app import SuspendNotSupported
 from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
+from qtop.actions.request import Edit, Replace, Request
 from qtop.monitor.state import UiPolicy
 from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
 from qtop.search.selection import JobSource
+from qtop.systems.resque.failures import chosen_of
 from qtop.systems.resque.payloads import (
     BadPayload,
     changed,
@@ -25,6 +28,7 @@ from qtop.systems.resque.payloads import (
     plain,
 )
 from qtop.systems.resque.queues import JobRow, fetch
+from qtop.systems.resque.queues import chosen_of as chosen_of_rows
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
@@ -167,7 +171,8 @@ async def edit_and_requeue(
     )
     after = await edited(app, before, title, consequence, "Requeue")
     if after is not None:
-        app.actions.begin(app.actions.failure_plans.edit(entry, queue, after, list_name), table)
+        source = JobSource("failed", list_name)
+        app.actions.request(Edit(source, chosen_of([entry]), payload=after), table)
 
 
 async def edited(
@@ -263,4 +268,8 @@ async def edit_job(
     undo = app.state.policy.sign("undo")
     after = await edited(app, raw, title, f"{consequence} {undo} takes it back.", verb)
     if after is not None:
-        app.actions.begin(app.actions.job_plans.edit(source, row.place, raw, after), table)
+        request: Request = Replace(source, row.place, raw, after)
+        if source.kind != "queue":
+            chosen = chosen_of_rows([replace(row, item=windows.whole(raw))], source)
+            request = Edit(source, chosen, payload=after)
+        app.actions.request(request, table)

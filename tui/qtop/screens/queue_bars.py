@@ -104,7 +104,7 @@ def serving(
 ) -> list[WorkerRow]:
     """The workers that take from a queue and are not dead. O(workers)."""
     alive = (row for row in workers if row.condition != "dead?")
-    return [row for row in alive if queue in served_by(row.identity.queues)]
+    return [row for row in alive if queue in served_by(row.process.listed)]
 
 
 def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> list[Span]:
@@ -115,7 +115,7 @@ def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> l
         tone = "bad" if row.depth else "dim"
         spans.append(Span(" nobody serves it", tone, 95))
     else:
-        hosts = Counter(who.identity.host or "(ids of another shape)" for who in serving)
+        hosts = Counter(who.process.host or "(ids of another shape)" for who in serving)
         shown = [f"{safe(host)} {n:,}" for host, n in hosts.most_common(_HOSTS_SHOWN)]
         if len(hosts) > _HOSTS_SHOWN:
             shown.append(f"{counted(len(hosts) - _HOSTS_SHOWN, 'machine')} more")

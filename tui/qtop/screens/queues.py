@@ -14,7 +14,7 @@ from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.rows import QueueRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import MainScreen, bindings
+from qtop.screens.base import RowsScreen, bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.search.fields import Subject
 from qtop.search.selection import JobSource
@@ -181,7 +181,7 @@ COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
 )
 
 
-class QueuesScreen(MainScreen):
+class QueuesScreen(RowsScreen):
     """All queues, the longest first."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "queues")

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Final, Literal
 
 from textual.widget import Widget
 
-from qtop.actions.plan import Plan
+from qtop.actions.request import DeleteDelayed, DeleteSchedules, Request, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts, scheduled_bars
-from qtop.screens.base import MainScreen, bindings
-from qtop.screens.paging import PagedTable, Pager, Searcher, marks_spans, with_marks
+from qtop.screens.base import RowsScreen, bindings
+from qtop.screens.paging import Pager, Searcher
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.search import filter_language
 from qtop.search.fields import Subject
@@ -41,6 +41,7 @@ from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
 from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 from resque.scheduler.zones import local_zone
@@ -227,46 +228,12 @@ def schedules(clock: Callable[[], float]) -> Table[ScheduleRow]:
     return Table(SCHEDULE_COLUMNS, key=lambda row: row.name, clock=clock)
 
 
-class DelayedTable(PagedTable[DueRow]):
-    """Asks for other jobs when a key meets its end."""
-
-    def __init__(self, pager: Pager, clock: Callable[[], float]) -> None:
-        super().__init__(JOB_COLUMNS, key=lambda row: row.key, clock=clock)
-        self._pager = pager
-
-    def action_page_down(self) -> None:
-        """One page down, or the next jobs."""
-        if self.cursor_index >= self.row_count - 1:
-            self._pager.turn(+1)
-        else:
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """One page up, or the jobs before."""
-        if self.cursor_index == 0:
-            self._pager.turn(-1)
-        else:
-            super().action_page_up()
-
-    def action_cursor_first(self) -> None:
-        """To the first job here; from there, to the first of all."""
-        if self.cursor_index == 0:
-            self._pager.turn_to_end(-1)
-        super().action_cursor_first()
-
-    def action_cursor_last(self) -> None:
-        """To the last job here; from there, to the last of all."""
-        if self.cursor_index >= self.row_count - 1:
-            self._pager.turn_to_end(+1)
-        super().action_cursor_last()
-
-
 # What the keys of the scheduled screen do to jobs and schedules.
 
 SchedulePart = Literal["jobs", "classes", "schedules"]
 
 
-class ScheduledActions(MainScreen):
+class ScheduledActions(RowsScreen):
     """`part` is the list in front."""
 
     part: SchedulePart = "jobs"
@@ -279,13 +246,11 @@ class ScheduledActions(MainScreen):
 
     def action_run_now(self) -> None:
         """Run the chosen jobs now, or queue the jobs of the chosen schedules."""
-        plans = self.app.actions.delayed_plans
-        self._act(plans.run_now, plans.run_schedules)
+        self._act(RunNow, RunSchedules)
 
     def action_drop(self) -> None:
         """Delete the chosen jobs or schedules."""
-        plans = self.app.actions.delayed_plans
-        self._act(plans.delete, plans.delete_schedules)
+        self._act(DeleteDelayed, DeleteSchedules)
 
     def action_reschedule(self) -> None:
         """Ask until when to delay the chosen jobs instead."""
@@ -300,11 +265,11 @@ class ScheduledActions(MainScreen):
 
     def action_run_matching(self) -> None:
         """Ask whether to run all jobs that match now."""
-        self._act_on_all(self.filter, self.app.actions.delayed_plans.run_now)
+        self._act_on_all(self.filter, RunNow)
 
     def action_drop_matching(self) -> None:
         """Ask whether to delete all jobs that match."""
-        self._act_on_all(self.filter, self.app.actions.delayed_plans.delete)
+        self._act_on_all(self.filter, DeleteDelayed)
 
     def _only_for_jobs(self) -> None:
         key = self.app.state.policy.sign("jobs_or_schedules")
@@ -314,11 +279,7 @@ class ScheduledActions(MainScreen):
         rows: list[DueRow] = self.meant()
         return chosen([row.seen for row in rows]) if rows else None
 
-    def _act(
-        self,
-        on_jobs: Callable[..., Plan],
-        on_schedules: Callable[[list[ScheduleRow]], Plan],
-    ) -> None:
+    def _act(self, on_jobs: Callable[..., Request], on_schedules: Callable[..., Request]) -> None:
         table: Table[Any] = self.table
         if self.part == "classes":
             row: ClassRow | None = table.cursor_row
@@ -326,12 +287,12 @@ class ScheduledActions(MainScreen):
                 self._act_on_class(row, on_jobs)
         elif self.part == "schedules":
             if rows := self.meant():
-                self.app.actions.begin(on_schedules(rows), table)
+                self.app.actions.request(on_schedules(tuple(rows)), table)
         elif jobs := self._jobs():
             self.searcher.expect_change()
-            self.app.actions.begin(with_marks(on_jobs(jobs), table), table)
+            self.app.actions.request(on_jobs(jobs), table)
 
-    def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Plan]) -> None:
+    def _act_on_class(self, row: ClassRow, on_jobs: Callable[..., Request]) -> None:
         try:
             wanted = filter_language.parse(class_filter(row, self.filter.text))
         except BadFilter as error:
@@ -339,15 +300,15 @@ class ScheduledActions(MainScreen):
         else:
             self._act_on_all(wanted, on_jobs)
 
-    def _act_on_all(self, wanted: Filter, on_jobs: Callable[..., Plan]) -> None:
+    def _act_on_all(self, wanted: Filter, on_jobs: Callable[..., Request]) -> None:
         if self.part == "schedules":
             self._only_for_jobs()
             return
         self.searcher.expect_change()
-        self.app.actions.begin_after(
+        self.app.actions.request_after(
             "looking through all delayed jobs",
             choose(self.app.keys, wanted, self.now_s),
-            lambda choice: on_jobs(choice, asks=True),
+            lambda choice: on_jobs(choice, is_found=True),
         )
 
 
@@ -373,6 +334,8 @@ class ScheduledScreen(ScheduledActions):
             "classes": classes(self.app.clock),
             "schedules": schedules(self.app.clock),
         }
+        for table in (*self._tables.values(), self._tables[self.part]):
+            self.pane.bring_to_front(table)
         self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
         self._glance: ScheduledPage | None = None
         self._schedules: dict[str, ScheduleRow] | None = None
@@ -385,16 +348,13 @@ class ScheduledScreen(ScheduledActions):
     def make_table(self) -> Table[Any]:
         """The table of the delayed jobs."""
         self._pager = Pager(self, self._load)
-        return DelayedTable(self._pager, self.app.clock)
+        clock, key = self.app.clock, lambda row: row.key
+        return PagedTable(JOB_COLUMNS, key=key, clock=clock, pages=self._pager)
 
     def compose_body(self) -> Iterable[Widget]:
         """Lines that say what comes due and who moves it, the lists, the filter."""
         yield from self._bars
-        for part, table in self._tables.items():
-            table.display = part == self.part
-            yield table
-        yield self._filter_line
-        yield self._filter_bar
+        yield self.pane
 
     # Looking
 
@@ -493,16 +453,10 @@ class ScheduledScreen(ScheduledActions):
 
     def _put(self, rows: Sequence[Any], empty_text: str) -> None:
         """Show rows that match already."""
-        self._all_rows = rows
-        self.table.empty_text = empty_text
         page = self._glance.page if self._glance is not None else None
         is_paged = self.part == "jobs" and not self._wants_search and page is not None
-        if isinstance(self.table, PagedTable):
-            has_more = page is not None and (page.after is not None or self._pager.is_turned)
-            self.table.set_page(rows, is_all=not (is_paged and has_more))
-        else:
-            self.table.set_rows(rows)
-        self._show_filter()
+        has_more = page is not None and (page.after is not None or self._pager.is_turned)
+        self.pane.show_matching(rows, empty_text, is_all=not (is_paged and has_more))
 
     def _show_bars(self) -> None:
         window, forecast, scheduler = self._bars
@@ -562,9 +516,7 @@ class ScheduledScreen(ScheduledActions):
     def action_show_part(self, part: SchedulePart) -> None:
         """Show one of the lists."""
         self.part, self._before_class = part, None
-        for name, table in self._tables.items():
-            table.display = name == part
-        self.table = self._tables[part]
+        self.pane.bring_to_front(self._tables[part])
         self.table.focus()
         self._load()
         self._refresh()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final
 
+from qtop.actions.request import DeleteDelayed, DeleteSchedules, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
 from qtop.monitor.state import ViewState
 from qtop.screens import details
@@ -67,13 +68,11 @@ class DelayedJobScreen(TextScreen):
 
     def action_run_now(self) -> None:
         """Run this very job now."""
-        actions = self.app.actions
-        actions.begin(actions.delayed_plans.run_now(chosen([self._row.seen])))
+        self.app.actions.request(RunNow(chosen([self._row.seen])))
 
     def action_drop(self) -> None:
         """Delete this very job."""
-        actions = self.app.actions
-        actions.begin(actions.delayed_plans.delete(chosen([self._row.seen])))
+        self.app.actions.request(DeleteDelayed(chosen([self._row.seen])))
 
     def action_reschedule(self) -> None:
         """Ask until when to delay this very job instead."""
@@ -120,8 +119,8 @@ class ScheduleScreen(TextScreen):
 
     def action_run_now(self) -> None:
         """Queue the schedule's job now."""
-        self.app.actions.begin(self.app.actions.delayed_plans.run_schedules([self._row]))
+        self.app.actions.request(RunSchedules((self._row,)))
 
     def action_drop(self) -> None:
         """Delete the schedule."""
-        self.app.actions.begin(self.app.actions.delayed_plans.delete_schedules([self._row]))
+        self.app.actions.request(DeleteSchedules((self._row,)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from rich.text import Text
 from textual import on
@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
-from qtop.local.launch import MOST_PER_START, BadOrder, LaunchRequest
+from qtop.model.launch import MOST_PER_START, BadOrder, LaunchRequest
 from qtop.screens.dialogs import Dialog
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import InputField
@@ -31,10 +31,15 @@ _FIELDS: Final = (
 _OWN: Final = ("modules", "jobs_per_fork", "time_limit")
 _MOST_SHOWN: Final = 600
 
-Show = Callable[[LaunchRequest], str]
-"""The command line for an order, without secrets, safe. Raises BadOrder."""
-FormCheck = Callable[[LaunchRequest], Awaitable[str | None]]
-"""Why an order cannot be carried out, safe; None when it can."""
+
+class OrderCheck(Protocol):
+    """What comes of an order."""
+
+    def shown(self, order: LaunchRequest) -> str:
+        """The command line, without secrets, safe. Raises BadOrder."""
+
+    async def trouble(self, order: LaunchRequest) -> str | None:
+        """Why the order cannot be carried out, safe; None when it can."""
 
 
 class StartDialog(Dialog[LaunchRequest | None]):
@@ -42,15 +47,14 @@ class StartDialog(Dialog[LaunchRequest | None]):
 
     Args:
         order: What stands in the fields at first.
-        show: Tells what would be run.
-        check: Tried before anything starts; the dialog waits for it.
+        check: Asked while it is typed, and before anything starts; the dialog waits for it.
     """
 
     AUTO_FOCUS = "#queues"
 
-    def __init__(self, order: LaunchRequest, show: Show, check: FormCheck) -> None:
+    def __init__(self, order: LaunchRequest, check: OrderCheck) -> None:
         super().__init__("Start workers on this machine?", ())
-        self._order, self._show, self._check = order, show, check
+        self._order, self._check = order, check
         self._is_checking = False
 
     def compose_fields(self) -> Iterable[Widget]:
@@ -75,7 +79,7 @@ class StartDialog(Dialog[LaunchRequest | None]):
         for name in _OWN:
             self._field(name).disabled = has_template
         try:
-            shown = self._show(self._read())
+            shown = self._check.shown(self._read())
         except BadOrder as error:
             self._tell("", safe(str(error)))
         else:
@@ -87,7 +91,7 @@ class StartDialog(Dialog[LaunchRequest | None]):
         """See whether it can be done, and then leave the dialog."""
         try:
             order = self._read()
-            shown = self._show(order)
+            shown = self._check.shown(order)
         except BadOrder as error:
             self._tell("", safe(str(error)))
             return
@@ -103,7 +107,7 @@ class StartDialog(Dialog[LaunchRequest | None]):
 
     async def _try(self, order: LaunchRequest, shown: str) -> None:
         try:
-            reason = await self._check(order)
+            reason = await self._check.trouble(order)
         finally:
             self._is_checking = False
         if reason is None:

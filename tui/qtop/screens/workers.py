@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from qtop.actions.plan import Plan
+from qtop.actions.request import Prune, Signal, Wish
 from qtop.keymap.keymap import Where
+from qtop.model.fleet import Process
 from qtop.monitor import row_text
 from qtop.monitor.rows import CONDITIONS, HostRow, WorkerRow, host_rows
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
-from qtop.screens.base import MainScreen, RowsScreen, TextScreen, bindings
+from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.details import worker_lines
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
-from qtop.systems.resque.workers import Case, gather
+from qtop.systems.resque.workers import gather
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.columns import Column, ToneOf, figure
@@ -128,18 +129,17 @@ class WorkerScreen(TextScreen):
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The worker's newest row."""
         workers = (view.fleet.workers or ()) if view.fleet else ()
-        text = self._row.identity.text
-        now = next((row for row in workers if row.identity.text == text), None)
+        worker_id = self._row.id
+        now = next((row for row in workers if row.id == worker_id), None)
         self._row = now or self._row
         if view.fleet is not None and view.fleet.workers is None:
             why = view.fleet.totals.problems.get("workers", "")
             yield TextLine(f"Whether it is still registered is unknown: {safe(why)}", "warn")
         elif now is None:
             yield TextLine("This worker is no longer registered.", "bad")
-        local = self.app.local.get(self._row.identity.pid) if self._row.is_local else None
+        local = self.app.local.get(self._row.process.pid) if self._row.is_local else None
         log = None if local is None else str(local.log)
-        usual_s = self.app.state.usual_s(self._row.record)
-        yield from worker_lines(self._row, log, view.policy.redactor, usual_s)
+        yield from worker_lines(self._row, log, view.policy.redactor, self.app.state.usual_s)
 
     def action_log(self) -> None:
         """Show what it prints."""
@@ -198,7 +198,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=80,
         align="right",
         style=_heartbeat_tone,
-        sort_key=lambda r: r.heartbeat_age_s,
+        sort_key=lambda r: r.process.beat_age_s,
         descends=True,
     ),
     Column(
@@ -208,7 +208,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         _place,
         flex=1,
         priority=93,
-        sort_key=lambda r: r.identity.text,
+        sort_key=lambda r: r.id,
         tail=":",
     ),
     Column(
@@ -218,24 +218,30 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         row_text.worker_queues,
         flex=1,
         priority=60,
-        sort_key=lambda r: r.identity.queues,
+        sort_key=lambda r: r.process.listed,
     ),
     figure(
-        "processed", "processed", 9, lambda r: r.processed, format.number, priority=50, style="dim"
+        "processed",
+        "processed",
+        9,
+        lambda r: r.process.processed,
+        format.number,
+        priority=50,
+        style="dim",
     ),
     figure(
         "failed",
         "failed",
         7,
-        lambda r: r.failed,
+        lambda r: r.process.failed,
         format.number,
         priority=45,
-        style=lambda r: "bad" if r.failed else "dim",
+        style=lambda r: "bad" if r.process.failed else "dim",
     ),
 )
 
 
-class WorkersScreen(MainScreen):
+class WorkersScreen(RowsScreen):
     """All registered workers, troubles first."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "workers")
@@ -253,15 +259,15 @@ class WorkersScreen(MainScreen):
         usual = self._usual
         return Table(
             [replace(c, cell=usual) if c.key == "usual" else c for c in COLUMNS],
-            key=lambda row: row.identity.text,
+            key=lambda row: row.id,
             sort="state",
             clock=self.app.clock,
         )
 
     def _usual(self, row: WorkerRow) -> str:
-        if row.record is None:
+        if row.process.is_busy is False:
             return ""
-        usual_s = self.app.state.usual_s(row.record)
+        usual_s = self.app.state.usual_s(row.job)
         return format.duration(None if usual_s is None else max(1.0, usual_s))
 
     def show_view(self, view: ViewState) -> None:
@@ -280,17 +286,17 @@ class WorkersScreen(MainScreen):
 
     def subject(self, row: WorkerRow) -> Subject:
         """A worker as filters see it: by its job, its id, its state; its age is the job's."""
-        record = row.record
-        served = self.app.state.served_by(row.identity.queues)
-        job = (None, None) if record is None else unwrapped(record.class_name, record.args)
+        job = row.job
+        served = self.app.state.served_by(row.process.listed)
+        name, args = (None, None) if job is None else unwrapped(job.class_name, job.args)
         return Subject(
-            class_name=job[0],
-            args=job[1],
-            queue=None if record is None else record.queue,
-            worker=row.identity.text,
+            class_name=name,
+            args=args,
+            queue=None if job is None else job.queue,
+            worker=row.id,
             age_s=row.elapsed_s,
-            words=(row.identity.text, row.condition),
-            is_readable=record is None or record.problem is None,
+            words=(row.id, row.condition),
+            is_readable=row.jobs is not None and (job is None or job.problem is None),
             serves=served if row.condition != "dead?" else (),
             lists=served,
         )
@@ -320,43 +326,42 @@ class WorkersScreen(MainScreen):
             self.app.actions.local.stop_registered(row)
         if others:
             # Who was asked, not who was only asked about.
-            again = {row.identity.text for row in others} <= self._asked_to_finish
-            plan = self.app.actions.worker_plans.signal(
-                others, "stop now" if again else "finish", self._asked_to_finish.add
-            )
-            self.app.actions.begin(plan, self.table)
+            again = {worker.id for worker in others} <= self._asked_to_finish
+            wish: Wish = "stop now" if again else "finish"
+            request = Signal(tuple(others), wish, self._asked_to_finish.add)
+            self.app.actions.request(request, self.table)
 
     def action_pause_worker(self) -> None:
         """Pause the chosen workers of this machine; resume them when they were paused from here."""
         mine, rows = self._by_starter()
-        names = {row.identity.text for row in rows}
+        names = {worker.id for worker in rows}
         if mine:
             self.app.actions.local.pause_registered(mine)
         if rows:
             is_paused = names <= self._paused
-            plan = self.app.actions.worker_plans.signal(
-                rows,
-                "resume" if is_paused else "pause",
-                self._paused.discard if is_paused else self._paused.add,
-            )
-            self.app.actions.begin(plan, self.table)
+            wish: Wish = "resume" if is_paused else "pause"
+            tell = self._paused.discard if is_paused else self._paused.add
+            self.app.actions.request(Signal(tuple(rows), wish, tell), self.table)
 
     def action_unregister(self) -> None:
         """Ask whether to take the chosen workers off the register, with the evidence."""
-        names = [row.identity.text for row in self.meant()]
+        names = [row.id for row in self.meant()]
         if names:
-            self._ask_about(names, self.app.actions.worker_plans.unregister)
+            self._ask_about(names, forces=True)
 
     def action_prune(self) -> None:
         """Ask whether to take all dead workers off the register, with the evidence."""
-        self._ask_about([], self.app.actions.worker_plans.prune)
+        self._ask_about([], forces=False)
 
-    def _ask_about(self, names: list[str], plan: Callable[[list[Case]], Plan]) -> None:
-        known = self.app.state.strays
-        look = gather(self.app.keys, names, ignore_pids=False, strays=known)
-        self.app.actions.begin_after("looking for signs of life", look, plan)
+    def _ask_about(self, names: list[str], *, forces: bool) -> None:
+        strays = self.app.state.strays
+        unlisted = [] if strays is None else [each.name for each in strays.of("record")]
+        look = gather(self.app.keys, names, ignore_pids=False, unlisted=unlisted)
+        self.app.actions.request_after(
+            "looking for signs of life", look, lambda cases: Prune(tuple(cases), forces)
+        )
 
-    def _by_starter(self) -> tuple[list[WorkerRow], list[WorkerRow]]:
+    def _by_starter(self) -> tuple[list[WorkerRow], list[Process]]:
         """The chosen workers: those started from this console, and the others."""
         rows: list[WorkerRow] = self.meant()
-        return [r for r in rows if r.is_local], [r for r in rows if not r.is_local]
+        return [r for r in rows if r.is_local], [r.process for r in rows if not r.is_local]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from qtop.model.fleet import RunningJob
 from queuecore.active_job import unwrapped
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
@@ -15,7 +16,6 @@ from queuecore.windows import Item
 from resque.codec import Payload, decode_payload
 from resque.store.delayed import DelayedJob
 from resque.store.failures import Failure
-from resque.store.workers import Record
 
 #: Made once: to make one costs as much as to write a job's arguments.
 _AS_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -82,17 +82,17 @@ def of_waiting(item: Item, queue: str) -> Subject:
     return Subject(class_name=name, args=args, queue=queue, id=item.sha)
 
 
-def of_hand(record: Record, worker: str) -> Subject:
-    """A job in the hands of a worker as filters see it. Its id is the one it had in its queue."""
-    name, args = unwrapped(record.class_name, record.args)
+def of_hand(job: RunningJob, worker: str) -> Subject:
+    """A job that a worker runs as filters see it. Its id is the one it had in its queue."""
+    name, args = unwrapped(job.class_name, job.args)
     return Subject(
         class_name=name,
         args=args,
-        queue=record.queue,
+        queue=job.queue,
         worker=worker,
-        id="" if record.payload is None else sha1_hex(record.payload),
-        words=() if record.problem is None else (record.problem,),
-        is_readable=record.problem is None,
+        id="" if job.payload is None else sha1_hex(job.payload),
+        words=() if job.problem is None else (job.problem,),
+        is_readable=job.problem is None,
     )
 
 

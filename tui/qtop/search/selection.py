@@ -171,7 +171,8 @@ _OTHERS: Final = "(others)"
 @dataclass(slots=True)
 class Selection:
     """What would be touched. `refusals` counts reasons why some cannot be; `spared` those that
-    match and are left out. Bounded: 28 bytes an item."""
+    match and are left out; `too_large` those that the filter did not look into. Bounded: 28 bytes
+    an item."""
 
     marks: JobRefs = field(default_factory=JobRefs)
     classes: Counter[str] = field(default_factory=Counter)
@@ -179,6 +180,7 @@ class Selection:
     refusals: Counter[str] = field(default_factory=Counter)
     retried: int = 0
     spared: int = 0
+    too_large: int = 0
     oldest: datetime | None = None
     newest: datetime | None = None
 

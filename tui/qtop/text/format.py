@@ -22,6 +22,8 @@ NOTHING: Final = "–"  # noqa: RUF001  a dash as wide as a figure: unknown, whi
 NOT_READ: Final = "?"
 """Shown for a count that could not be read."""
 FALL_SIGN: Final = "↓"
+#: So many of some names are shown.
+_NAMED: Final = 5
 _UNITS: Final = (("M", 10**6), ("G", 10**9), ("T", 10**12), ("P", 10**15), ("E", 10**18))
 
 
@@ -47,6 +49,12 @@ def partly(value: int | None, *, is_least: bool = False) -> str:
 def fallen(figure: str, drops: object) -> str:
     """A figure, with a sign if it dropped suddenly."""
     return f"{FALL_SIGN}{figure}" if drops else figure
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few of some names."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def rate(per_s: float | None, *, is_estimate: bool = False) -> str:

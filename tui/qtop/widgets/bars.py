@@ -16,9 +16,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from qtop.model.health import ServerInfo
 from qtop.text.safe import ago, counted, crop, safe
 from qtop.widgets.columns import toned
-from resque.store.server_info import ServerInfo
 
 
 class Span(NamedTuple):

@@ -1,4 +1,7 @@
-"""What Textual writes to paint a frame: moves of the cursor, each followed by text in styles."""
+"""Reads the frames that Textual writes: moves of the cursor, each followed by text in styles.
+
+Also finds the shortest change from one style to another.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-# Colours and attributes of text, and the shortest way from one style to another.
+# Styles: colours and attributes.
 
-#: The attributes that every terminal turns on and off alike, and what turns each off.
+#: The attributes that all terminals treat alike, and the code that turns each off.
 _OFF: Final = {
     **{"1": "22", "2": "22", "3": "23", "4": "24"},
     **{"5": "25", "7": "27", "8": "28", "9": "29"},
@@ -21,8 +24,8 @@ _BACKGROUND: Final = re.compile(r"(?:4|10)[0-7]|4[89]")
 
 
 class Style(NamedTuple):
-    """How a cell is drawn. Colours as the codes that choose them, empty for the terminal's own;
-    `marks` are the codes of attributes."""
+    """How a cell is drawn: the codes of its colours (empty: the terminal's own), and those of its
+    attributes (`marks`)."""
 
     foreground: str = ""
     background: str = ""
@@ -34,14 +37,14 @@ PLAIN: Final = Style()
 
 @lru_cache(1_024)
 def after(style: Style | None, codes: str) -> Style | None:
-    """The style in force after a terminal was sent the codes of one SGR sequence.
+    """The style of a terminal after the codes of one SGR sequence.
 
     Args:
-        style: The style before; None when nobody knows it.
-        codes: What stands between `ESC [` and `m`.
+        style: The style before; None when it is unknown.
+        codes: The text between `ESC [` and `m`.
 
     Returns:
-        The style, or None when the codes hold something that is not known here.
+        The style, or None when there is a code that is not known here.
     """
     rest = codes.split(";")
     while rest:
@@ -67,7 +70,7 @@ def after(style: Style | None, codes: str) -> Style | None:
 
 
 def _coloured(style: Style, code: str, colour: str) -> Style | None:
-    """The style with another colour; None where the code is none of a colour."""
+    """The style with another colour; None when the code is no colour."""
     if _BACKGROUND.fullmatch(code):
         return style._replace(background=colour)
     return style._replace(foreground=colour) if _FOREGROUND.fullmatch(code) else None
@@ -75,7 +78,7 @@ def _coloured(style: Style, code: str, colour: str) -> Style | None:
 
 @lru_cache(4_096)
 def change(old: Style | None, new: Style) -> str:
-    """The shortest sequence that makes a terminal draw in another style; empty when it does."""
+    """The shortest sequence that changes the style; empty when it is the same."""
     if old == new:
         return ""
     anew = "\x1b[m" if new == PLAIN else f"\x1b[0;{';'.join(_codes(new))}m"
@@ -91,7 +94,7 @@ def _codes(style: Style) -> list[str]:
 
 def _differences(old: Style, new: Style) -> list[str]:
     off = sorted({_OFF[mark] for mark in old.marks - new.marks})
-    # What turns bold off turns dim off as well.
+    # The code that turns bold off turns dim off, too.
     on = sorted(mark for mark in new.marks if mark not in old.marks or _OFF[mark] in off)
     codes = [*off, *on]
     if old.foreground != new.foreground:
@@ -101,14 +104,14 @@ def _differences(old: Style, new: Style) -> list[str]:
     return codes
 
 
-Cell = tuple[str, Style]
+ScreenCell = tuple[str, Style]
 
 _SGR: Final = r"\x1b\[[0-9;]*m"
 _TEXT: Final = r"[^\x00-\x1f\x7f-\x9f]+"
 _LINE: Final = re.compile(rf"\x1b\[([0-9]+);([0-9]+)H((?:{_SGR}|{_TEXT})*+)(\n?)")
 _RUN: Final = re.compile(r"\x1b\[([0-9;]*)m|([^\x1b]+)")
-#: Characters that every terminal draws in one cell, whatever it thinks of Unicode: those of ASCII,
-#: and the signs that this console draws with.
+#: Characters that every terminal draws in one cell, whichever version of Unicode it has: those of
+#: ASCII, and the signs of this console.
 CERTAIN: Final = re.compile(r"[ -~─-▟●◆▲▼↑↓→←…·×–—‘’“”]*")  # noqa: RUF001
 
 
@@ -122,27 +125,27 @@ class StyledRun(NamedTuple):
 class FrameLine(NamedTuple):
     """What is painted after one move of the cursor.
 
-    `cells` is None where terminals may disagree about how wide the text is, or a style is not
-    known. `ends` is whether a newline follows. `pen` is the style in force at the end.
+    `cells` is None when terminals may disagree about the width of the text, or a style is unknown.
+    `ends` says that a newline follows. `pen` is the style at the end.
     """
 
     x: int
     y: int
     runs: list[StyledRun]
-    cells: list[Cell] | None
+    cells: list[ScreenCell] | None
     ends: bool
     pen: Style | None
 
 
 def lines_of(data: str, pen: Style | None) -> list[FrameLine] | None:
-    """Read what was written at once.
+    """Read a text that Textual wrote at once.
 
     Args:
-        data: What was written.
-        pen: The style in force before it; None when nobody knows it.
+        data: The text.
+        pen: The style before it; None when it is unknown.
 
     Returns:
-        The lines of a frame in their order; None when this is anything else than moves, styles and
+        The lines of a frame, in order; None when the text holds anything but moves, styles and
         text.
     """
     found: list[FrameLine] = []
@@ -162,10 +165,10 @@ def lines_of(data: str, pen: Style | None) -> list[FrameLine] | None:
     return found if found and end == len(data) else None
 
 
-def _cells(runs: list[StyledRun]) -> list[Cell] | None:
+def _cells(runs: list[StyledRun]) -> list[ScreenCell] | None:
     if CERTAIN.fullmatch("".join([run.text for run in runs])) is None:
         return None
-    cells: list[Cell] = []
+    cells: list[ScreenCell] = []
     for style, text in runs:
         if style is None:
             return None

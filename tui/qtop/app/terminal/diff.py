@@ -1,9 +1,9 @@
-"""The way of everything that Textual writes to the terminal.
+"""Sends only what differs from what the terminal shows.
 
-Textual sends each cell that it paints with a move, all colours and a reset, and of a line that
-changed somewhere everything before it, too. Over SSH these are most of the bytes. Here a frame is
-compared with what the terminal shows, and only what differs goes on. Whatever is no frame goes on
-as it is; and unless it is known to change nothing on the screen, all that was known is forgotten.
+Textual writes each painted cell with a move, all colours and a reset, and of a changed line also
+all cells before the change. Over SSH these are most of the bytes. Here each frame is compared with
+the cells of the terminal, and only cells that differ are sent. Everything that is no frame is sent
+as it is; if it may change cells, the cells are unknown from then on.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from qtop.app.terminal.ansi import PLAIN, Cell, FrameLine, Style, change, lines_of
+from qtop.app.terminal.ansi import PLAIN, FrameLine, ScreenCell, Style, change, lines_of
 
-# What the terminal shows, as far as that is certain, and how to make it show something else.
+# The cells of the terminal, as far as they are known, and how to change them.
 
 #: Cells that are drawn again rather than jumped over: a move takes as many bytes.
 _GAP_CELLS: Final = 4
 
 
 class Stroke(NamedTuple):
-    """Neighbouring cells of one style to be drawn."""
+    """Neighbouring cells of one style that are to be drawn."""
 
     x: int
     y: int
@@ -30,12 +30,12 @@ class Stroke(NamedTuple):
 
 
 class ScreenBuffer:
-    """The cells of a terminal that is driven by frames only.
+    """The cells that a terminal shows after the frames that were sent to it.
 
     Args:
         width: Columns.
         height: Lines.
-        pen: The style in force; None when nobody knows.
+        pen: The present style; None when it is unknown.
     """
 
     def __init__(self, width: int, height: int, pen: Style | None = PLAIN) -> None:
@@ -43,10 +43,10 @@ class ScreenBuffer:
         self.height = height
         self.pen = pen
         self._at: tuple[int, int] | None = None
-        self._rows: list[list[Cell | None]] = [[None] * width for _ in range(height)]
+        self._rows: list[list[ScreenCell | None]] = [[None] * width for _ in range(height)]
 
     def can_show(self, lines: Sequence[FrameLine]) -> bool:
-        """Whether all lines stay on the screen in known styles, and the cursor ends in a known
+        """Whether all lines are on the screen in known styles, and the cursor ends at a known
         place."""
         last = lines[-1]
         if last.runs or last.ends or last.pen is None:
@@ -54,32 +54,32 @@ class ScreenBuffer:
         return all(map(self._fits, lines))
 
     def show(self, lines: Sequence[FrameLine]) -> str:
-        """Show the lines of a frame that can be shown. Returns what to send for it: the cells that
-        differ, or all if the lines cover the whole screen. Text of uncertain width is sent as it
-        came. The cursor and the style in force are those after the frame."""
+        """Show the lines of a frame; see `can_show`. Returns what to send: the cells that differ,
+        or all cells if the lines cover the whole screen. Text of uncertain width is sent as it
+        came. Cursor and style are afterwards as Textual expects them."""
         is_whole = self._cover_all(lines)
         if is_whole:
-            # As often as Textual paints everything, whatever else wrote on the screen goes away.
+            # Textual paints everything now and then: that removes what other programs wrote.
             self._rows = [[None] * self.width for _ in range(self.height)]
-        # Not from where the cursor was left: whoever else writes on this terminal moves it.
-        brush = AnsiWriter(self.width, None, self.pen)
-        wanted: dict[int, list[Cell | None]] = {}
+        # The place of the cursor is not relied on: other programs may have moved it.
+        writer = AnsiWriter(self.width, None, self.pen)
+        wanted: dict[int, list[ScreenCell | None]] = {}
         for line in lines:
             if line.cells is None:
-                brush = self._paint(wanted, brush, is_whole)
+                writer = self._paint(wanted, writer, is_whole)
                 wanted.clear()
-                self._send(line, brush)
+                self._send(line, writer)
             elif line.cells:
                 row = wanted.setdefault(line.y, self._rows[line.y].copy())
                 row[line.x : line.x + len(line.cells)] = line.cells
-        brush = self._paint(wanted, brush, is_whole)
+        writer = self._paint(wanted, writer, is_whole)
         last = lines[-1]
-        if brush.drawn() or self._at != (last.x, last.y):
-            brush.go(last.x, last.y)
+        if writer.drawn() or self._at != (last.x, last.y):
+            writer.go(last.x, last.y)
         if last.pen is not None:
-            brush.use(last.pen)
-        self._at, self.pen = (last.x, last.y), brush.pen
-        return brush.drawn()
+            writer.use(last.pen)
+        self._at, self.pen = (last.x, last.y), writer.pen
+        return writer.drawn()
 
     def _fits(self, line: FrameLine) -> bool:
         if any(run.style is None for run in line.runs):
@@ -98,28 +98,28 @@ class ScreenBuffer:
         return len(whole) == self.height
 
     def _paint(
-        self, wanted: dict[int, list[Cell | None]], brush: AnsiWriter, is_whole: bool
+        self, wanted: dict[int, list[ScreenCell | None]], writer: AnsiWriter, is_whole: bool
     ) -> AnsiWriter:
-        """Draw what differs, and know it from now on. Returns the brush that did."""
+        """Draw the cells that differ, and keep the new ones. Returns the writer that did."""
         strokes: list[Stroke] = []
         for y, row in wanted.items():
             strokes += _strokes(y, self._rows[y], row)
             self._rows[y] = row
-        downwards = _drawing(brush, strokes)
+        downwards = _drawing(writer, strokes)
         if is_whole:
-            # On a slow line a screen comes from its top, not colour by colour.
+            # On a slow line the screen appears from the top down, not colour by colour.
             return downwards
-        by_style = _drawing(brush, sorted(strokes, key=_by_style))
+        by_style = _drawing(writer, sorted(strokes, key=_by_style))
         return min(downwards, by_style, key=lambda drawing: len(drawing.drawn()))
 
-    def _send(self, line: FrameLine, brush: AnsiWriter) -> None:
-        """Draw a line as it came. Wide characters may have covered any cell beside them, and an
-        accent may stand on the last cell of the line above."""
-        brush.go(line.x, line.y)
+    def _send(self, line: FrameLine, writer: AnsiWriter) -> None:
+        """Draw a line as it came. Its cells are unknown afterwards, since wide characters may cover
+        others, and those of the line above, since an accent may change its last cell."""
+        writer.go(line.x, line.y)
         for style, text in line.runs:
             if style is not None:
-                brush.use(style)
-            brush.draw(text, None)
+                writer.use(style)
+            writer.draw(text, None)
         for y in {line.y, max(0, line.y - 1)}:
             self._rows[y] = [None] * self.width
 
@@ -129,8 +129,8 @@ def _by_style(stroke: Stroke) -> tuple[object, ...]:
     return style.background, style.foreground, sorted(style.marks)
 
 
-def _drawing(brush: AnsiWriter, strokes: Iterable[Stroke]) -> AnsiWriter:
-    new = brush.copy()
+def _drawing(writer: AnsiWriter, strokes: Iterable[Stroke]) -> AnsiWriter:
+    new = writer.copy()
     for stroke in strokes:
         new.go(stroke.x, stroke.y)
         new.use(stroke.style)
@@ -138,8 +138,10 @@ def _drawing(brush: AnsiWriter, strokes: Iterable[Stroke]) -> AnsiWriter:
     return new
 
 
-def _strokes(y: int, shown: list[Cell | None], wanted: list[Cell | None]) -> Iterator[Stroke]:
-    """The parts of a row that differ; unchanged cells between two of them where that is shorter."""
+def _strokes(
+    y: int, shown: list[ScreenCell | None], wanted: list[ScreenCell | None]
+) -> Iterator[Stroke]:
+    """The parts of a row that differ, with unchanged cells between them where that is shorter."""
     if shown == wanted:
         return
     begin = end = 0
@@ -158,11 +160,11 @@ def _strokes(y: int, shown: list[Cell | None], wanted: list[Cell | None]) -> Ite
         yield _stroke(begin, y, wanted[begin:end], style)
 
 
-def _is_all(cells: Sequence[Cell | None], style: Style) -> bool:
+def _is_all(cells: Sequence[ScreenCell | None], style: Style) -> bool:
     return all(cell is not None and cell[1] == style for cell in cells)
 
 
-def _stroke(x: int, y: int, cells: Sequence[Cell | None], style: Style) -> Stroke:
+def _stroke(x: int, y: int, cells: Sequence[ScreenCell | None], style: Style) -> Stroke:
     return Stroke(x, y, "".join(cell[0] for cell in cells if cell is not None), style)
 
 
@@ -170,8 +172,8 @@ SYNC_BEGIN: Final = "\x1b[?2026h"
 SYNC_END: Final = "\x1b[?2026l"
 
 _NO_WRAP: Final = "\x1b[?7l"
-#: Reports of mouse, focus, keys and sizes, questions, the clipboard, the shape of the pointer, the
-#: bell, and whether the cursor can be seen.
+#: Sequences for reports of mouse, focus, keys and sizes, queries, the clipboard, the shape of the
+#: pointer, the bell, and the visibility of the cursor.
 _CHANGES_NO_CELL: Final = re.compile(
     r"\x1b\[\?(?:25|100[0-6]|1015|1016|2004|2048)[hl]|\x1b\[\?[0-9]+\$p|\x1b\[[<>][0-9]*u"
     r"|\x1b\](?:22|52);[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\)|\x07"
@@ -179,68 +181,68 @@ _CHANGES_NO_CELL: Final = re.compile(
 
 
 class Output:
-    """Makes what is written as short as it can be.
+    """Makes what Textual writes as short as possible.
 
-    Until the size is known and lines do not wrap, everything goes on as it is.
+    Until the size is known and wrapping is switched off, everything is passed on unchanged.
     """
 
     def __init__(self) -> None:
-        self._picture = ScreenBuffer(0, 0)
+        self._screen = ScreenBuffer(0, 0)
         self._wraps = True
         self._held = ""
 
     def resize(self, width: int, height: int) -> None:
-        """The terminal has, or had for a moment, another size: what it shows is not known."""
-        self._picture = ScreenBuffer(width, height, self._picture.pen)
+        """The terminal has, or had for a moment, another size: its cells are unknown."""
+        self._screen = ScreenBuffer(width, height, self._screen.pen)
 
     def forget(self) -> None:
-        """Something else may have written to the terminal: what it shows is not known."""
-        self.resize(self._picture.width, self._picture.height)
+        """Something else may have written to the terminal: its cells are unknown."""
+        self.resize(self._screen.width, self._screen.height)
 
     def passed(self, data: str) -> str:
-        """What to send for something that was written at once. Empty when it changes nothing."""
+        """What to send for a text that was written at once. Empty when it changes nothing."""
         if data == SYNC_BEGIN:
             self._held = data
             return ""
         if data == SYNC_END:
-            # A frame in which nothing changed leaves nothing to hold together.
+            # Nothing was sent since the beginning: neither is the end.
             held, self._held = self._held, ""
             return "" if held else data
-        # What Textual paints begins without a style; who wrote last may not have known.
-        lines = lines_of(data, self._picture.pen or PLAIN)
+        # Frames of Textual begin without a style.
+        lines = lines_of(data, self._screen.pen or PLAIN)
         if lines is None:
             if _CHANGES_NO_CELL.fullmatch(data) is None:
                 self._learn(data)
             return data
-        if self._wraps or not self._picture.can_show(lines):
+        if self._wraps or not self._screen.can_show(lines):
             self.forget()
-            self._picture.pen = lines[-1].pen
+            self._screen.pen = lines[-1].pen
             return data
-        sent = self._picture.show(lines)
+        sent = self._screen.show(lines)
         if sent:
             sent, self._held = self._held + sent, ""
         return sent
 
     def _learn(self, data: str) -> None:
-        """Forget all that this may have changed."""
+        """Forget what this text may have changed."""
         if data == _NO_WRAP:
             self._wraps = False
             return
         self.forget()
         self._wraps = True
-        self._picture.pen = None
+        self._screen.pen = None
 
 
-# Moving, colouring and drawing in as few bytes as that takes.
+# Writing: moves, styles and text in as few bytes as possible.
 
 
 class AnsiWriter:
-    """Draws from where the terminal's cursor is, in the style that is in force.
+    """Collects moves, styles and text for a terminal, each in its shortest form.
 
     Args:
         width: Columns of the terminal.
-        at: Column and line of the cursor, from 0; None when nobody knows.
-        pen: The style in force; None when nobody knows.
+        at: Column and line of the cursor, from 0; None when it is unknown.
+        pen: The present style; None when it is unknown.
     """
 
     def __init__(self, width: int, at: tuple[int, int] | None, pen: Style | None) -> None:
@@ -250,32 +252,32 @@ class AnsiWriter:
         self.pen = pen
 
     def drawn(self) -> str:
-        """What to send for all that was done."""
+        """All that was collected."""
         return "".join(self._drawn)
 
     def copy(self) -> AnsiWriter:
-        """One that goes on from here."""
+        """A copy that goes on from here."""
         new = AnsiWriter(self._width, self.at, self.pen)
         new._drawn = self._drawn.copy()
         return new
 
     def go(self, x: int, y: int) -> None:
-        """Put the cursor there."""
+        """Move the cursor."""
         if self.at != (x, y):
             self._drawn.append(_shortest_move(self.at, x, y))
             self.at = x, y
 
     def use(self, style: Style) -> None:
-        """Draw in this style from now on."""
+        """Use this style from now on."""
         if self.pen != style:
             self._drawn.append(change(self.pen, style))
             self.pen = style
 
     def draw(self, text: str, cells: int | None) -> None:
-        """Draw text that fills so many cells; None when terminals may disagree about that."""
+        """Draw text that fills `cells` cells; None when terminals may disagree about the width."""
         self._drawn.append(text)
         if self.at is None or cells is None or self.at[0] + cells >= self._width:
-            # At the right edge, too, terminals disagree about where the cursor is.
+            # At the right edge, too, terminals disagree about the place of the cursor.
             self.at = None
         else:
             self.at = self.at[0] + cells, self.at[1]

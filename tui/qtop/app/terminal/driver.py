@@ -1,4 +1,4 @@
-"""The terminal, with a way of writing to it that outlives it and sends no more than is needed."""
+"""Textual's driver for a terminal that may be slow, far away or gone: input, output, set-up."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from textual.message import Message
 from qtop.app.terminal.diff import Output
 from qtop.text.format import to_ascii
 
-# What comes from the terminal, as Textual's messages. No byte ends it.
+# Input: bytes from the terminal become Textual's messages. No byte may end the console.
 
-#: A key in kitty's protocol: its code, perhaps with those of other layouts; modifiers, perhaps with
-#: what happened to it; its text.
+#: A key in kitty's protocol: its code (perhaps with those of other layouts), modifiers (perhaps
+#: with the kind of event), its text.
 _KEY: Final = re.compile(r"\x1b\[(\d*)[\d:]*(?:;(\d*)(?::(\d*))?)?(;[\d:]*)?([u~A-FHPQRS])")
 _RELEASED: Final = "3"
-#: Text that is pasted, in characters; what is beyond is for no line here.
+#: Most characters of a paste that are kept: no field here takes more.
 _LONGEST_PASTE: Final = 1 << 20
-#: A paste whose end does not come within so many seconds of silence was none, or was cut: else all
-#: that is typed would be part of it.
+#: A paste ends when nothing has come for so long: without its end mark, all that is typed later
+#: would be part of it.
 _PASTE_PAUSES_S: Final = 5.0
-#: A terminal has fewer cells, and no cell so far out.
+#: Larger sizes and coordinates are errors.
 _MOST_CELLS: Final = 1_000_000
 
 
-class Inlet:
+class InputReader:
     """Reads what a terminal sends: keys, pastes, the mouse, reports.
 
-    What is no UTF-8 becomes U+FFFD. What Textual's parser cannot read is dropped.
+    Bytes that are not UTF-8 become U+FFFD. What Textual's parser cannot read is dropped.
 
     Args:
         clock: Monotonic seconds.
@@ -58,7 +58,7 @@ class Inlet:
         self._pasted_at_s = 0.0
 
     def take(self, raw: bytes) -> Iterator[Message]:
-        """What these bytes say, together with those before them."""
+        """The messages of these bytes, together with the bytes before them."""
         text = self._decode(raw)
         while text:
             if self._pasted is None:
@@ -67,7 +67,7 @@ class Inlet:
                 text = yield from self._take_paste(text)
 
     def tick(self) -> Iterator[Message]:
-        """What nothing has followed for long enough to say something: the key of escape. To be
+        """The messages that are due because nothing has followed, such as the escape key. To be
         called often."""
         if self._pasted is not None:
             if self._clock() - self._pasted_at_s > _PASTE_PAUSES_S:
@@ -91,8 +91,8 @@ class Inlet:
         return text[end:]
 
     def _take_paste(self, text: str) -> Generator[Message, None, str]:
-        """Read up to the end of a paste; returns what follows it. Textual's parser would take an
-        escape in it for the beginning of a key, and what follows for keys."""
+        """Read up to the end of a paste; returns what follows it. Textual's parser would read an
+        escape character within a paste as the beginning of a key."""
         self._pasted_at_s = self._clock()
         content, end, rest = (self._tail + text).partition(BRACKETED_PASTE_END)
         # Its end may come in pieces.
@@ -106,7 +106,7 @@ class Inlet:
     def _end_paste(self) -> Iterator[Message]:
         pasted, self._pasted, self._tail = f"{self._pasted or ''}{self._tail}", None, ""
         for message in self._surviving(self._parser.feed(BRACKETED_PASTE_END)):
-            # What the parser has seen of it is empty.
+            # The parser has seen an empty paste.
             if not isinstance(message, events.Paste):
                 yield message
         yield events.Paste(pasted.replace("\x00", ""))
@@ -117,12 +117,12 @@ class Inlet:
                 if not isinstance(message, events.Resize) or _is_possible(message):
                     yield message
         except Exception:
-            # Whatever it is, keys that come later can be read.
+            # A new parser can read the keys that follow.
             self._parser = _Parser(self._parser)
 
 
 class _Parser(XTermParser):
-    """Textual's parser, which reads on after keys and moves of the mouse that it cannot read."""
+    """Textual's parser, which goes on after keys and mouse events that it cannot read."""
 
     def __init__(self, former: XTermParser | None = None) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class _Parser(XTermParser):
         return keys if all(map(_is_text, keys)) else ignored
 
     def parse_mouse_code(self, code: str) -> Message | None:
-        """What the mouse does; None where that cannot be."""
+        """The mouse event; None for one that cannot be."""
         try:
             message = super().parse_mouse_code(code)
         except (ValueError, ZeroDivisionError, OverflowError):
@@ -157,7 +157,7 @@ class _Parser(XTermParser):
 
 
 def _is_text(key: events.Key) -> bool:
-    """Whether what a key types can be written; half of a surrogate pair cannot."""
+    """Whether the character of a key can be encoded; half of a surrogate pair cannot."""
     return key.character is None or not re.search("[\ud800-\udfff]", key.character)
 
 
@@ -166,11 +166,11 @@ def _is_possible(resize: events.Resize) -> bool:
     return 0 < width * height <= _MOST_CELLS and width > 0
 
 
-# The last stretch to the terminal: a thread that writes, so that nobody else waits for it.
+# Output: a thread writes, so that nothing else waits for the terminal.
 
-#: So much may wait for the terminal, a few whole screens, before more makes no sense.
+#: When more bytes wait for the terminal (a few whole screens), frames are left out.
 MOST_WAITING: Final = 256 << 10
-#: Written at once: what a terminal takes of it is known afterwards.
+#: Bytes written at once.
 _AT_ONCE: Final = 16 << 10
 
 
@@ -179,14 +179,13 @@ class OutputThread:
 
     Args:
         fd: The terminal.
-        on_caught_up: Called in the thread of this outlet when all was written, after something
-            was refused.
+        on_caught_up: Called in this thread when all was written, after something was refused.
     """
 
     def __init__(self, fd: int, on_caught_up: Callable[[], None]) -> None:
         self._fd = fd
         self._on_caught_up = on_caught_up
-        # May be added to by a signal's handler, in the middle of adding.
+        # A signal handler may add to it while something is being added.
         self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
         # Each is changed by one thread only.
         self._given = self._taken = 0
@@ -196,19 +195,19 @@ class OutputThread:
 
     @property
     def refuses(self) -> bool:
-        """Whether the terminal is so far behind that a picture for it would come too late."""
+        """Whether the terminal is so far behind that a new frame would come too late."""
         is_behind = self._given - self._taken > MOST_WAITING
         self._has_refused = self._has_refused or is_behind
         return is_behind
 
     def write(self, text: str) -> None:
-        """Have a text written. Returns at once, whatever the terminal does."""
+        """Queue a text for writing. Never waits."""
         raw = text.encode("utf-8", "replace")
         self._given += len(raw)
         self._waiting.put(raw)
 
     def stop(self, within_s: float) -> None:
-        """Write what waits, as far as the terminal takes it in so many seconds."""
+        """Write what is queued, as far as the terminal takes it within this time."""
         self._waiting.put(None)
         self._thread.join(within_s)
 
@@ -230,10 +229,10 @@ class OutputThread:
             try:
                 part = part[os.write(self._fd, part) :]
             except OSError:
-                return  # The terminal is gone: nobody will miss it.
+                return  # The terminal is gone.
 
 
-#: How long the end waits for a terminal that takes nothing.
+#: How long the end of the console waits for a terminal that takes nothing.
 _LAST_WORDS_S: Final = 2.0
 #: How long the thread that reads keys takes to notice that it is to end.
 _LOOK_UP_S: Final = 0.1
@@ -243,62 +242,62 @@ _PAINTS: Final = re.compile(r"\x1b\[[0-9]+;[0-9]+H")
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, on a terminal that may vanish, or be far away."""
+    """Textual's driver, for a terminal that may vanish or be far away."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._output = Output()
-        self._outlet: OutputThread | None = None
+        self._output_thread: OutputThread | None = None
 
     def resize(self, size: Size) -> None:
-        """Learn the size; what the terminal shows is not known from now on."""
+        """Note the new size; the cells of the terminal are unknown from now on."""
         self._output.resize(size.width, size.height)
 
     def write(self, data: str) -> None:
-        """Write what the terminal does not show already. Never waits for it: Textual does, and a
-        terminal that takes nothing would hold up keys, looks, and even the end."""
-        if self._outlet is None:
-            return  # The terminal is somebody else's.
-        if self._outlet.refuses and _PAINTS.match(data):
+        """Write what the terminal does not show yet. Never waits: with Textual's own driver a
+        terminal that takes nothing would hold up keys, polls, and even the end."""
+        if self._output_thread is None:
+            return  # Another program has the terminal.
+        if self._output_thread.refuses and _PAINTS.match(data):
             self._output.forget()
             return
         sent = self._output.passed(data)
         if sent:
-            self._outlet.write(sent)
+            self._output_thread.write(sent)
 
     def start_application_mode(self) -> None:
         """Set the terminal up."""
         loop = asyncio.get_running_loop()
 
         def caught_up() -> None:
-            with contextlib.suppress(RuntimeError):  # the end came first
+            with contextlib.suppress(RuntimeError):  # The loop has ended.
                 loop.call_soon_threadsafe(self._paint_anew)
 
-        # Textual's own thread for writing gets nothing to do.
-        self._outlet = self._outlet or OutputThread(_TERMINAL, caught_up)
+        # Textual's own output thread is not used.
+        self._output_thread = self._output_thread or OutputThread(_TERMINAL, caught_up)
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._is_reading:
             self._follow_size(loop)
         else:
-            self.close()  # In the background it was not begun.
+            self.close()  # A process in the background does not get the terminal.
 
     def stop_application_mode(self) -> None:
-        """Leave the terminal as it was. After ctrl+z it is a shell's: then it is left alone, and
-        to touch it would stop this process once more."""
-        if self._outlet is not None:
+        """Restore the terminal. After ctrl+z it belongs to a shell: then it is not touched, which
+        would stop this process once more."""
+        if self._output_thread is not None:
             super().stop_application_mode()
 
     def disable_input(self) -> None:
         """Take no more keys."""
-        if self._outlet is not None:
+        if self._output_thread is not None:
             super().disable_input()
 
     def close(self) -> None:
         """Let go of the terminal."""
         super().close()
-        outlet, self._outlet = self._outlet, None
-        if outlet is not None:
-            outlet.stop(_LAST_WORDS_S)
+        output_thread, self._output_thread = self._output_thread, None
+        if output_thread is not None:
+            output_thread.stop(_LAST_WORDS_S)
 
     def _follow_size(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tell the app each size that the terminal gets, the newest last.
@@ -325,19 +324,19 @@ class TerminalDriver(LinuxDriver):
         try:
             self.run_input_thread()
         except Exception as error:
-            # Without keys, nothing could end the console but a signal.
+            # Without this thread only a signal could end the console.
             self._app.call_later(self._app._handle_exception, error)
 
     def run_input_thread(self) -> None:
-        """Pass on what the terminal sends, until the exit event."""
-        inlet = Inlet()
+        """Pass on messages from the terminal, until the exit event."""
+        reader = InputReader()
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 if selector.select(_LOOK_UP_S):
-                    for message in inlet.take(self._read()):
+                    for message in reader.take(self._read()):
                         self.process_message(message)
-                for message in inlet.tick():
+                for message in reader.tick():
                     self.process_message(message)
 
     def _read(self) -> bytes:
@@ -346,7 +345,7 @@ class TerminalDriver(LinuxDriver):
         except OSError:
             raw = b""
         if not raw:
-            # The terminal is gone: it is for the app to notice that, and to end.
+            # The terminal is gone: the app notices that and ends.
             self.exit_event.wait(_LOOK_UP_S)
         return raw
 
@@ -355,13 +354,13 @@ class TerminalDriver(LinuxDriver):
         self._app.refresh(layout=True)
 
     def _sigcont_application(self, *_: Any) -> None:
-        """Come back after ctrl+z.
+        """Go on after ctrl+z.
 
-        A SIGCONT without one, as after `kill -STOP` or beside a service manager's SIGTERM, finds
-        everything running. Begun twice, two threads would share the keys, and what the terminal
-        was like before would be lost.
+        A SIGCONT may also come without ctrl+z: after `kill -STOP`, or with a service manager's
+        SIGTERM. Then everything is still running and must not be started again: two threads would
+        read the keys, and the former state of the terminal would be lost.
         """
-        # Not here, where it may be within a write, and where what asked to leave is not done yet.
+        # Later, since the signal may have come within a write, or while the console is ending.
         with contextlib.suppress(RuntimeError):
             asyncio.get_running_loop().call_soon_threadsafe(self._continue)
 
@@ -378,7 +377,7 @@ class TerminalDriver(LinuxDriver):
         return self._key_thread is not None and self._key_thread.is_alive()
 
     def _begin_anew(self) -> None:
-        """Set the terminal up once more: a shell may have had it meanwhile."""
+        """Set the terminal up again: a shell may have used it meanwhile."""
         if self._is_reading and self._app.is_running and not self._app._exit:
             self._must_signal_resume = True
             self.suspend_application_mode()
@@ -386,8 +385,8 @@ class TerminalDriver(LinuxDriver):
 
 
 class AsciiDriver(TerminalDriver):
-    """The same on a terminal that has nothing but ASCII. Whatever is drawn comes through here, so
-    no screen has to think of it."""
+    """The same for a terminal that has nothing but ASCII. All output passes through it, so that
+    screens need not care."""
 
     def write(self, data: str) -> None:
         """Write in ASCII."""

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
+from qtop.model.fleet import RunningJob
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
 from qtop.monitor.rows import FailureRow, FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.format import exception_name, rate
 from qtop.text.safe import ago, counted
 from queuecore.active_job import unwrapped
-from resque.store.workers import Record
 
 _KEPT: Final = 200
 _MOST_CLASSES: Final = 1_000
@@ -32,40 +32,37 @@ class Durations:
     """
 
     def __init__(self) -> None:
-        self._held: Mapping[str, Record] = {}
+        self._held: Mapping[str, tuple[RunningJob, ...]] = {}
         self._took_s: dict[str, deque[float]] = {}
         self._nearly_all_s: dict[str, float] = {}
 
     def add(self, fleet: FleetRows) -> None:
         """Take in a look. What it does not know has not ended. O(workers)."""
-        rows = [row for row in fleet.workers or () if row.state.is_busy is not None]
-        held = {
-            row.state.identity.text: row.state.record
-            for row in rows
-            if row.state.record is not None
-        }
+        processes = [row.process for row in fleet.workers or ()]
+        held = {each.id: each.jobs for each in processes if each.jobs}
         ended = [
-            (worker_id, was)
+            (worker_id, job)
             for worker_id, was in self._held.items()
-            if (now := held.get(worker_id)) is not was and (now is None or now.raw != was.raw)
+            if (now := held.get(worker_id)) is not was
+            for job in _gone(was, now or ())
         ]
         self._held = held
         if ended:
-            # Of a worker that has left nobody knows when its job ended.
-            present = {row.state.identity.text for row in rows}
-            for worker_id, record in ended[:_MOST_ENDED]:
+            # When a job ended whose worker has left is not known.
+            present = {each.id for each in processes if each.jobs is not None}
+            for worker_id, job in ended[:_MOST_ENDED]:
                 if worker_id in present:
-                    self._note(record, fleet.server_time)
+                    self._note(job, fleet.server_time)
 
-    def _note(self, record: Record, now: datetime) -> None:
-        name, _ = unwrapped(record.class_name, record.args)
-        if name is None or record.run_at is None or record.run_at > now:
+    def _note(self, job: RunningJob, now: datetime) -> None:
+        name, _ = unwrapped(job.class_name, job.args)
+        if name is None or job.since is None or job.since > now:
             return
         if name not in self._took_s:
             if len(self._took_s) == _MOST_CLASSES:
                 del self._took_s[next(iter(self._took_s))]
             self._took_s[name] = deque(maxlen=_KEPT)
-        self._took_s[name].append((now - record.run_at).total_seconds())
+        self._took_s[name].append((now - job.since).total_seconds())
         self._nearly_all_s.pop(name, None)
 
     def known(self, class_name: str) -> int:
@@ -80,12 +77,26 @@ class Durations:
         return self._nearly_all_s[class_name]
 
 
+def _gone(before: tuple[RunningJob, ...], now: tuple[RunningJob, ...]) -> Iterator[RunningJob]:
+    """The jobs that a process has no more."""
+    has = {job.raw for job in now}
+    return (job for job in before if job.raw not in has)
+
+
+class _Held(NamedTuple):
+    """A job, how long it has run, and the row of its worker."""
+
+    job: RunningJob
+    elapsed_s: float
+    row: WorkerRow
+
+
 class _Long(NamedTuple):
     """The jobs of a class that run too long, the longest first. `usual_s` is None when it is not
     known how long that class usually takes."""
 
     class_name: str
-    rows: list[WorkerRow]
+    jobs: list[_Held]
     usual_s: float | None
 
 
@@ -104,40 +115,42 @@ def job_incidents(
 def _long(fleet: FleetRows, durations: Durations, thresholds: Thresholds) -> Sequence[_Long]:
     cutoff = fleet.server_time - timedelta(seconds=thresholds.overdue_after_s)
     found: dict[str, _Long] = {}
-    for row in fleet.workers or ():
-        record = row.state.record
-        if record is None or record.run_at is None or record.run_at > cutoff:
-            continue
-        name, _ = unwrapped(record.class_name, record.args)
-        if name is None or row.condition == "dead?":
+    for held in _held_since(fleet, cutoff):
+        name, _ = unwrapped(held.job.class_name, held.job.args)
+        if name is None:
             continue
         usual_s = None
         bound_s = thresholds.long_job_s
         if durations.known(name) >= thresholds.jobs_known:
             usual_s = durations.nearly_all_s(name)
             bound_s = max(thresholds.overdue_after_s, usual_s * thresholds.overdue_times)
-        if (row.elapsed_s or 0.0) > bound_s:
-            found.setdefault(name, _Long(name, [], usual_s)).rows.append(row)
+        if held.elapsed_s > bound_s:
+            found.setdefault(name, _Long(name, [], usual_s)).jobs.append(held)
     for long in found.values():
-        long.rows.sort(key=lambda row: -(row.elapsed_s or 0.0))
+        long.jobs.sort(key=lambda held: -held.elapsed_s)
     # Those that are known to be late come first.
-    return sorted(
-        found.values(), key=lambda long: (long.usual_s is None, -(long.rows[0].elapsed_s or 0.0))
-    )
+    return sorted(found.values(), key=lambda long: (long.usual_s is None, -long.jobs[0].elapsed_s))
+
+
+def _held_since(fleet: FleetRows, cutoff: datetime) -> Iterator[_Held]:
+    """The jobs that began by a moment, without those of the dead."""
+    for row in fleet.workers or ():
+        for job in row.process.jobs or ():
+            since = job.since
+            if since is not None and since <= cutoff and row.condition != "dead?":
+                yield _Held(job, (row.now - since).total_seconds(), row)
 
 
 def _verdict(long: _Long) -> Incident:
-    longest = long.rows[0]
-    elapsed_s = longest.elapsed_s or 0.0
-    many = len(long.rows) > 1
-    runs = f"{counted(len(long.rows), 'job')} run up to" if many else "runs"
+    _, elapsed_s, row = long.jobs[0]
+    many = len(long.jobs) > 1
+    runs = f"{counted(len(long.jobs), 'job')} run up to" if many else "runs"
     usual = (
         "how long is usual is not known yet"
         if long.usual_s is None
         else f"95 of 100 took at most {ago(max(1.0, long.usual_s))}"
     )
-    identity = longest.identity
-    where = "" if many else f" on {identity.host or identity.text}"
+    where = "" if many else f" on {row.process.host or row.id}"
     name = f"{long.class_name}:" if many else long.class_name
     return Incident(
         "jobs",
@@ -145,10 +158,8 @@ def _verdict(long: _Long) -> Incident:
         f"{name} {runs} {ago(elapsed_s)}{where}; {usual}",
         "long",
         long.class_name,
-        Link("workers", filter=term("class", long.class_name))
-        if many
-        else Link("workers", identity.text),
-        since=longest.now - timedelta(seconds=elapsed_s),
+        Link("workers", filter=term("class", long.class_name)) if many else Link("workers", row.id),
+        since=row.now - timedelta(seconds=elapsed_s),
     )
 
 

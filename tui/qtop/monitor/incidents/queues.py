@@ -11,52 +11,22 @@ from shlex import quote
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
+from qtop.model.health import DELAYED_ASIDE, HealthReport, WaitingClasses
 from qtop.monitor.drops import Drop
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
-from qtop.monitor.incidents.server_checks import argument, named
+from qtop.monitor.incidents.server_checks import argument
 from qtop.monitor.row_text import jobs_waiting
 from qtop.monitor.rows import FleetRows, QueueRow
-from qtop.text.format import number, rate
+from qtop.text.format import named, number, rate
 from qtop.text.safe import ago, counted
-from queuecore.active_job import unwrapped
 from queuecore.audit import AuditEntry
-from resque.codec import Payload, decode_payload
-from resque.store import delayed
-from resque.store.health import HealthReport
 
 # Advice to start a worker: one that knows what waits. A worker without the classes of the jobs
 # would fail them all.
 
 
-class WaitingClassesSeen(NamedTuple):
-    """The classes that are known to wait in a queue; `is_sampled` when more than the next job was
-    looked at."""
-
-    names: tuple[str, ...]
-    is_sampled: bool
-
-
 #: What is known to wait, by queue.
-Classes = Mapping[str, WaitingClassesSeen]
-
-
-def waiting_classes(survey: HealthReport | None) -> Classes:
-    """What a survey knows of the classes that wait. O(bytes of the next jobs)."""
-    if survey is None:
-        return {}
-    found: dict[str, WaitingClassesSeen] = {}
-    for queue, raw in survey.fronts.items():
-        payload = decode_payload(raw)
-        if isinstance(payload, Payload):
-            name, _ = unwrapped(payload.class_name, payload.args)
-            found[queue] = WaitingClassesSeen((name,) if name else (), is_sampled=False)
-    for queue, seen in survey.waiting.items():
-        # The next one may be known better: whose job an ActiveJob is.
-        first = found[queue].names if queue in found else ()
-        found[queue] = WaitingClassesSeen(
-            tuple(dict.fromkeys((*first, *seen.classes))), is_sampled=True
-        )
-    return found
+Classes = Mapping[str, WaitingClasses]
 
 
 def worker_for(queues: Iterable[str], classes: Classes) -> str:
@@ -219,15 +189,15 @@ def _unreadable(fleet: FleetRows) -> Iterator[Incident]:
 def delayed_aside(fleet: FleetRows, survey: HealthReport) -> Iterator[Incident]:
     """Delayed jobs that a scheduler could not move to a queue. (Where there is a queue of the name
     under which they lie, its own row tells.)"""
-    if survey.aside and not any(row.name == delayed.ASIDE for row in fleet.queues or ()):
+    if survey.aside and not any(row.name == DELAYED_ASIDE for row in fleet.queues or ()):
         yield Incident(
             "jobs",
             "warn",
             f"{counted(survey.aside, 'delayed job')} set aside: unreadable, or no queue to go to",
             "unreadable",
-            delayed.ASIDE,
+            DELAYED_ASIDE,
             Link("scheduled"),
-            f"qtop show --from unreadable:{delayed.ASIDE}",
+            f"qtop show --from unreadable:{DELAYED_ASIDE}",
         )
 
 

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Final, NamedTuple, get_args
 
 from qtop.config.limits import USUAL, Thresholds
+from qtop.model.health import HealthReport
 from qtop.monitor.incidents import jobs, queues, server, workers
 from qtop.monitor.incidents.incident import SEVERITIES, Check, Incident, Severity
 from qtop.monitor.incidents.jobs import Durations, FailureRate, failure_incidents
-from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incidents, waiting_classes
-from qtop.monitor.incidents.server import ownership_incidents, without_sidekiqs
+from qtop.monitor.incidents.queues import Growth, drop_incidents, pause_incidents
+from qtop.monitor.incidents.server import notice_incidents, without_others
 from qtop.monitor.incidents.server_checks import LockWatch
 from qtop.monitor.incidents.workers import stray_incidents
 from qtop.monitor.rows import FleetRows, GroupMemory
 from qtop.text.safe import ago, how_many
-from resque.store.health import HealthReport
 
 # Which verdicts are told: those that come and go must not move the rows.
 
@@ -149,11 +149,12 @@ class IncidentRules:
         self._durations.add(fleet_rows)
         grown = self._growth.add(fleet_rows, at_mono, deeds)
         if survey is not None and survey.ownership is not None:
-            yield from ownership_incidents(survey.ownership)
-            fleet_rows = without_sidekiqs(fleet_rows, survey.ownership)
+            yield from notice_incidents(survey.notices)
+            fleet_rows = without_others(fleet_rows, survey.ownership)
             names = {row.name for row in fleet_rows.queues or ()}
             grown = [each for each in grown if each.row.name in names]
-        yield from queues.queue_incidents(fleet_rows, grown, waiting_classes(survey))
+        classes = {} if survey is None else survey.waiting
+        yield from queues.queue_incidents(fleet_rows, grown, classes)
         if survey is not None:
             yield from queues.delayed_aside(fleet_rows, survey)
             yield from stray_incidents(survey)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from qtop.config.limits import Thresholds
+from qtop.model.health import HealthPart, HealthReport, Notice, Ownership, ServerInfo
 from qtop.monitor.incidents import server_checks
 from qtop.monitor.incidents.incident import Check, Incident, Link, Severity
-from qtop.monitor.incidents.server_checks import Finding, Lease, named
+from qtop.monitor.incidents.server_checks import Finding, Lease
 from qtop.monitor.rows import FleetRows
-from resque.store.health import HealthPart, HealthReport
-from resque.store.ownership import Ownership
-from resque.store.server_info import ServerInfo
 
 #: What begins the sentence of a finding.
 _SUBJECTS: Final = {
@@ -95,42 +93,24 @@ def _scheduler(
         yield Incident("scheduler", "warn", late.text, "late", "", Link("scheduled"), late.remedy)
 
 
-# What is wrong where Sidekiq lives in the namespace that is looked at.
-
-_OWN = "give Resque a namespace of its own: both take jobs, from opposite ends"
+# What is wrong where another system lives in the same place.
 
 
-def ownership_incidents(seen: Ownership) -> Iterator[Incident]:
-    """Which systems live here, unless it is Resque alone."""
-    if seen.is_all_sidekiqs:
-        text = f"Sidekiq lives under {seen.place}: {seen.signs[0]}; Resque's actions are refused"
-        remedy = "name the namespace of a Resque: qtop doctor lists the systems there are"
-        yield Incident("keys", "warn", text, "sidekiq", remedy=remedy)
-    elif seen.is_sure:
-        lead = Link("queues")
-        text = f"Sidekiq and Resque share {seen.place}: {seen.signs[0]}{_barred(seen)}"
-        yield Incident("keys", "warn", text, "sidekiq", "", lead, _OWN)
-    elif seen.warning is not None:
-        yield Incident("keys", "note", seen.warning, "sidekiq")
-    if seen.has_failures_set:
-        text = "the list of failures is sidekiq-failures', a sorted set, and not Resque's"
-        remedy = "leave it as it is; " + _OWN
-        yield Incident("keys", "warn", text, "sidekiq-failures", remedy=remedy)
+def notice_incidents(notices: Iterable[Notice]) -> Iterator[Incident]:
+    """What a system itself has to say about its keys."""
+    for each in notices:
+        lead = None if each.place is None else Link(each.place)
+        yield Incident("keys", each.severity, each.text, each.kind, "", lead, each.remedy)
 
 
-def _barred(seen: Ownership) -> str:
-    names = [name for name in seen.owners if seen.refusal(name) is not None]
-    return f"; Resque's actions are refused on {named(names)}" if names else ""
-
-
-def without_sidekiqs(fleet: FleetRows, seen: Ownership) -> FleetRows:
-    """The same without the queues on which Resque's actions are refused: no worker of Resque's may
+def without_others(fleet: FleetRows, seen: Ownership) -> FleetRows:
+    """The same without the queues in which this system may change nothing: none of its workers may
     serve them. O(queues)."""
-    if not seen.is_sure and not seen.has_failures_set:
+    if not (seen.refusals or seen.others_refusal or seen.has_foreign_failures):
         return fleet
     rows = tuple(row for row in fleet.queues or () if seen.refusal(row.name) is None)
     problems = fleet.totals.problems
-    if seen.has_failures_set:
+    if seen.has_foreign_failures:
         problems = {what: why for what, why in problems.items() if what != "failures"}
     queues = None if fleet.queues is None else rows
     return replace(fleet, queues=queues, totals=replace(fleet.totals, problems=problems))

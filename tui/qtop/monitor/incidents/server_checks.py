@@ -3,15 +3,14 @@ remedies, for `qtop doctor` and for Overview. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from shlex import quote
 from typing import Final, Literal
 
 from qtop.config.limits import USUAL, Thresholds
+from qtop.model.health import HealthReport, ServerInfo
 from qtop.text.safe import ago, counted
-from resque.store.health import HealthReport
-from resque.store.server_info import ServerInfo
 
 # Whether the scheduler that holds the schedulers' lock is at work. A killed one holds it for up
 # to three minutes more: only renewals show that its owner lives.
@@ -67,7 +66,6 @@ FindingLevel = Literal["OK", "UNKNOWN", "WARN", "ERROR"]
 """UNKNOWN is a check that could not be made: neither well nor wrong."""
 
 _SKEW_ERROR_S: Final = 150
-_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +226,6 @@ def late(master: str | None, overdue_s: float, thresholds: Thresholds = USUAL) -
         return None
     text = f"delayed jobs are due for {ago(overdue_s)}, though {master} holds the schedulers' lock"
     return Finding("scheduler", "WARN", text, "see what it prints: it says what it cannot move")
-
-
-def named(names: Sequence[str]) -> str:
-    """The first few of some names."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def argument(name: str) -> str:

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Final
 
 from qtop.config.limits import Thresholds
+from qtop.model.health import HealthReport, Stray, StrayKind, Strays
 from qtop.monitor.incidents.incident import Incident, Link
-from qtop.monitor.incidents.server_checks import argument, named
+from qtop.monitor.incidents.server_checks import argument
 from qtop.monitor.rows import FleetRows, WorkerRow
+from qtop.text.format import named
 from qtop.text.safe import ago, counted
-from resque.store.health import HealthReport
-from resque.store.strays import Stray, StrayKind, Strays
 
 _HOSTS = 3
 
@@ -31,10 +31,10 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
         yield _silent(fleet, silent)
     limit_s = -thresholds.beat_ahead_s
     ahead = [
-        row for row in rows if (age_s := row.state.heartbeat_age_s) is not None and age_s < limit_s
+        row for row in rows if (age_s := row.process.beat_age_s) is not None and age_s < limit_s
     ]
     if ahead:
-        furthest_s = -min(row.heartbeat_age_s or 0.0 for row in ahead)
+        furthest_s = -min(row.process.beat_age_s or 0.0 for row in ahead)
         beats = f"heartbeats of {counted(len(ahead), 'worker')}"
         text = f"{beats} are up to {ago(furthest_s)} in the future{_where(ahead)}"
         remedy = "synchronise the clocks with NTP"
@@ -42,30 +42,31 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
     unknown = [row for row in odd if row.condition == "no heartbeat"]
     if unknown:
         yield _without_heartbeat(unknown)
-    unread = [row for row in odd if row.record is not None and row.record.is_unread]
+    unread = [row for row in odd if row.jobs is None]
     if unread and "jobs in hand" not in fleet.totals.problems:
         yield _unread(unread)
 
 
 def _dead(fleet: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
-    holding = [row for row in dead if row.record is not None]
+    holding = [row for row in dead if row.process.is_busy is not False]
     remedy = "qtop prune"
     lead = _lead(dead, "dead?")
-    oldest_s = max(row.heartbeat_age_s or 0.0 for row in dead)
+    oldest_s = max(row.process.beat_age_s or 0.0 for row in dead)
     since = fleet.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(dead), 'worker')} dead: silent for {_up_to(dead)}{_where(dead)}"
     yield Incident("workers", "warn", text, "dead", "", lead, remedy, since)
     if holding:
-        is_one = len(holding) == 1
+        jobs = sum(1 if row.jobs is None else len(row.jobs) for row in holding)
+        is_one = jobs == 1
         text = (
-            f"{counted(len(holding), 'job')} {'is' if is_one else 'are'} in dead hands: "
+            f"{counted(jobs, 'job')} {'is' if is_one else 'are'} in dead hands: "
             f"{'it becomes a failure' if is_one else 'they become failures'} when pruned"
         )
         yield Incident("workers", "bad", text, "in dead hands", "", _lead(holding, "dead?"), remedy)
 
 
 def _silent(fleet: FleetRows, silent: Sequence[WorkerRow]) -> Incident:
-    oldest_s = max(row.heartbeat_age_s or 0.0 for row in silent)
+    oldest_s = max(row.process.beat_age_s or 0.0 for row in silent)
     since = fleet.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
     remedy = "look at their machines, and at their way to Redis"
@@ -82,27 +83,26 @@ def _without_heartbeat(unknown: Sequence[WorkerRow]) -> Incident:
 
 
 def _unread(rows: Sequence[WorkerRow]) -> Incident:
-    record = rows[0].record
-    why = "" if record is None else f" ({record.problem})"
+    why = f" ({rows[0].process.problem})"
     text = f"unknown: what {counted(len(rows), 'worker')} hold{'s' * (len(rows) == 1)}{why}"
     return Incident("keys", "bad", text, "in hand", "", _lead(rows, "unknown"))
 
 
 def _up_to(rows: Sequence[WorkerRow]) -> str:
     """How long some workers have been silent."""
-    oldest = ago(max(row.heartbeat_age_s or 0.0 for row in rows))
+    oldest = ago(max(row.process.beat_age_s or 0.0 for row in rows))
     return oldest if len(rows) == 1 else f"up to {oldest}"
 
 
 def _lead(rows: Sequence[WorkerRow], state: str) -> Link:
     if len(rows) == 1:
-        return Link("workers", rows[0].identity.text)
+        return Link("workers", rows[0].id)
     return Link("workers", filter=state)
 
 
 def _where(rows: Sequence[WorkerRow]) -> str:
     """The machines of some workers: `, on web1, web2 and 3 more`."""
-    hosts = list(dict.fromkeys(row.identity.host or row.identity.text for row in rows))
+    hosts = list(dict.fromkeys(row.process.host or row.id for row in rows))
     more = f" and {len(hosts) - _HOSTS:,} more" if len(hosts) > _HOSTS else ""
     return f", on {', '.join(hosts[:_HOSTS])}{more}"
 

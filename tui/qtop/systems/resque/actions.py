@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,20 +17,36 @@ from qtop.actions.plan import (
     typeable,
     waiting,
 )
-from qtop.actions.request import Clear, Pause, PauseAll, Request, Undo
+from qtop.actions.request import (
+    Clear,
+    DeleteSchedules,
+    Index,
+    Load,
+    OfDelayed,
+    OfJobs,
+    Pause,
+    PauseAll,
+    Prune,
+    Register,
+    Replace,
+    Request,
+    RunSchedules,
+    Signal,
+    Undo,
+)
 from qtop.keymap.keymap import Danger
 from qtop.search.selection import JobSource
+from qtop.systems.resque import job_actions, scheduled, workers
 from qtop.text.format import number
 from qtop.text.safe import safe
-from queuecore import windows
+from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord
 from queuecore.exchange import Steps
 from queuecore.windows import Extent
 from resque.keys import Keys
-from resque.store import registration, undo
+from resque.store import failures, pauses, queues, registration, undo
 from resque.store.failures import FAILED
 from resque.store.lock_freeing import and_free_all
-from resque.store.pauses import pause, pause_all, resume, resume_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +69,16 @@ class ResqueActions:
                 return self._pause_all(request)
             case Undo():
                 return self._undo(request)
-
-    def carry_out(self, plan: Plan) -> Steps[Outcome]:
-        """Do what a plan says. Returns the numbers. Raises StoreError, for a single step that
-        failed; what was stopped between steps says so in its outcome."""
-        return plan.run()
+            case Register():
+                return self._register(request)
+            case Load():
+                return self._load(request)
+            case Prune() | Signal():
+                return workers.prepare(self.keys, self.operator, request)
+            case OfDelayed() | RunSchedules() | DeleteSchedules():
+                return scheduled.prepare(self.keys, self.operator, request)
+            case OfJobs() | Replace():
+                return job_actions.prepare(self.keys, self.operator, request)
 
     def _clear(self, request: Clear) -> Steps[Plan]:
         source, key = request.source, request.source.key(self.keys)
@@ -116,9 +138,9 @@ class ResqueActions:
         return Outcome(text, done=deleted, record=record if deleted else None)
 
     def _pause(self, request: Pause) -> Plan:
-        names, pauses = request.queues, request.pauses
-        verb, done = ("Pause", "paused") if pauses else ("Resume", "resumed")
-        change = pause if pauses else resume
+        names, is_pause = request.queues, request.pauses
+        verb, done = ("Pause", "paused") if is_pause else ("Resume", "resumed")
+        change = pauses.pause if is_pause else pauses.resume
         what = safe(names[0]) if len(names) == 1 else count_of(len(names), "queue")
         record = self.operator.record(
             verb.lower(),
@@ -131,28 +153,31 @@ class ResqueActions:
         def run() -> Steps[Outcome]:
             changed: int = yield change(self.keys, names, record)
             if not changed:
-                state = "paused" if pauses else "not paused"
+                state = "paused" if is_pause else "not paused"
                 return _left(f"{what}: was {state} already")
-            note = "; Ruby workers without resque-pause go on" if pauses else ""
+            note = "; Ruby workers without resque-pause go on" if is_pause else ""
             return Outcome(f"{done} {what}{note}", done=changed, record=record)
 
-        details = (list_of(names), "Jobs wait there until the queue is resumed." if pauses else "")
+        details = (
+            list_of(names),
+            "Jobs wait there until the queue is resumed." if is_pause else "",
+        )
         danger: Danger = "confirm" if len(names) > 1 else "undoable"
         return Plan(f"{verb} {what}", verb, details, danger, run, many=len(names), record=record)
 
     def _pause_all(self, request: PauseAll) -> Plan:
-        pauses = request.pauses
-        verb = "Pause" if pauses else "Resume"
-        change = pause_all if pauses else resume_all
+        is_pause = request.pauses
+        verb = "Pause" if is_pause else "Resume"
+        change = pauses.pause_all if is_pause else pauses.resume_all
         source = self.keys.pause_all_workers()
         record = self.operator.record(verb.lower(), "everything", source, 1)
 
         def run() -> Steps[Outcome]:
             changed: int = yield change(self.keys, record)
             if not changed:
-                state = "was paused already" if pauses else "was not paused"
+                state = "was paused already" if is_pause else "was not paused"
                 return _left(f"everything {state}")
-            if pauses:
+            if is_pause:
                 text = "paused everything: jobs in hand are finished, no more are taken"
             else:
                 text = "resumed everything; queues paused singly stay paused"
@@ -163,7 +188,7 @@ class ResqueActions:
                 "Every worker finishes the job in its hands and takes no other,",
                 f"until {self.operator.sign('pause_all')}.",
             )
-            if pauses
+            if is_pause
             else ("All workers take jobs again.", "Queues that were paused singly stay paused.")
         )
         return Plan(f"{verb} everything", verb, details, "confirm", run, record=record)
@@ -186,6 +211,57 @@ class ResqueActions:
         danger: Danger = "confirm" if request.question else "none"
         title, many = f"Undo {what}", request.many
         return Plan(title, "Undo", request.question, danger, run, many=many, record=record)
+
+    def _register(self, request: Register) -> Plan:
+        keys, what, name = self.keys, request.what, request.name
+        index, put = {
+            "queue": (keys.queues(), registration.register),
+            "delayed": (keys.delayed_schedule(), registration.register_moment),
+            "failures": (keys.failed_queues(), registration.register_failures),
+        }[what]
+        queue = name if what == "queue" else ""
+        subject = f"{what} {name}"
+        record = self.operator.record("register", subject, index, 1, queue, undo_s=0)
+
+        def run() -> Steps[Outcome]:
+            if (yield put(keys, name, record)):
+                return Outcome(f"registered {safe(name)}", done=1, record=record)
+            return _left(f"{safe(name)} is registered already, or holds nothing")
+
+        return Plan(f"Register {safe(subject)}", "Register", (), "none", run, record=record)
+
+    def _load(self, request: Load) -> Plan:
+        target, number = request.target, request.number
+        key = target.key(self.keys)
+        subject = f"{target} from a file"
+        record = self.operator.record("load", subject, key, number, undo_s=0)
+        queue = target.name if target.kind == "queue" else None
+
+        def run() -> Steps[Outcome]:
+            done: int = yield from bulk.load(self.keys, key, request.items, record, queue=queue)
+            return Outcome(f"loaded {count_of(done, 'item')}", done=done, record=record)
+
+        what = f"Load {count_of(number, 'item')} to {safe(str(target))}"
+        return Plan(what, "Load", (), "confirm", run, many=number, record=record)
+
+
+def unregistered(keys: Keys, what: Index, names: Sequence[str]) -> Steps[list[tuple[str, bool]]]:
+    """Each of these names once, and whether it is missing on its index though it holds something.
+    One round trip for queues, one for each moment, one and one for each list of failures."""
+    wanted = list(dict.fromkeys(names))
+    found: list[tuple[str, bool]] = []
+    known: Collection[str] = ()
+    if wanted and what != "delayed":
+        known = yield queues.names(keys) if what == "queue" else failures.lists(keys)
+    for name in wanted:
+        is_missing = name not in known
+        if what == "delayed":
+            is_missing = yield registration.is_moment_missing(keys, name)
+        elif what == "failures":
+            holds, _ = yield failures.newest(keys, limit=1, list_name=name)
+            is_missing = is_missing and holds > 0
+        found.append((name, is_missing))
+    return found
 
 
 def _cleared(source: JobSource) -> str:

@@ -19,6 +19,7 @@ from threading import Timer
 from types import FrameType
 from typing import Any, Final
 
+from qtop.actions.request import Edit
 from qtop.search.selection import JobSource
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import counted, safe
@@ -35,38 +36,30 @@ class BadPayload(QueueError):
     """A payload that no worker could perform. The message says what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What becomes of each payload. None leaves a part as it is; `args` are JSON."""
+def changed_job(change: Edit, raw: bytes) -> Taking | str:
+    """What becomes of an item that is edited: where it goes and as what, or why it cannot be."""
+    queue, payload = change.source.name, raw
+    if change.source.kind == "failed":
+        job = failures.job_of(raw)
+        if isinstance(job, str) and (change.payload is None or change.to is None):
+            return job
+        queue, payload = ("", b"") if isinstance(job, str) else job
+    try:
+        return Taking(0, raw, change.to or queue, checked(_changed_payload(change, payload)))
+    except (ValueError, QueueError) as error:
+        return str(error)
 
-    payload: bytes | None = None
-    class_name: str | None = None
-    args: bytes | None = None
-    queue: str | None = None
 
-    def of(self, payload: bytes) -> bytes:
-        """The new payload. What is not changed keeps its bytes. Raises ValueError."""
-        if self.payload is not None:
-            return self.payload
-        parts = members(payload)
-        if self.class_name is not None:
-            parts["class"] = encode(self.class_name)
-        if self.args is not None:
-            parts["args"] = self.args
-        return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
-
-    def taking(self, source: JobSource, raw: bytes) -> Taking | str:
-        """What becomes of an item: where it goes and as what, or why it cannot be edited."""
-        queue, payload = source.name, raw
-        if source.kind == "failed":
-            job = failures.job_of(raw)
-            if isinstance(job, str) and (self.payload is None or self.queue is None):
-                return job
-            queue, payload = ("", b"") if isinstance(job, str) else job
-        try:
-            return Taking(0, raw, self.queue or queue, checked(self.of(payload)))
-        except (ValueError, QueueError) as error:
-            return str(error)
+def _changed_payload(change: Edit, payload: bytes) -> bytes:
+    """The new payload. What is not changed keeps its bytes. Raises ValueError."""
+    if change.payload is not None:
+        return change.payload
+    parts = members(payload)
+    if change.class_name is not None:
+        parts["class"] = encode(change.class_name)
+    if change.args is not None:
+        parts["args"] = change.args
+    return b"{%s}" % b",".join(b"%s:%s" % (encode(k), v) for k, v in parts.items())
 
 
 def checked(payload: bytes) -> bytes:

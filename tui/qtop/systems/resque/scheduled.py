@@ -1,12 +1,21 @@
-"""What the console's keys would do to delayed jobs and to schedules; see `plans`."""
+"""What operators do to delayed jobs and to recurring schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from typing import Final
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final, NamedTuple, cast
 
-from qtop.actions.plan import Operator, Outcome, Plan, ResultTone, count_of, rest_of
+from qtop.actions.plan import Operator, Outcome, Plan, acted, count_of
+from qtop.actions.request import (
+    DelayedRequest,
+    DeleteDelayed,
+    DeleteSchedules,
+    Reschedule,
+    RunNow,
+    RunSchedules,
+)
 from qtop.keymap.keymap import Danger
 from qtop.systems.resque.scheduled_search import (
     MOST_CHOSEN,
@@ -21,150 +30,123 @@ from queuecore.bulk import Result
 from queuecore.exchange import Steps
 from resque.keys import Keys
 from resque.scheduler import delayed_actions, schedule_actions
+from resque.scheduler.schedule_actions import ScheduleRef
 
 _SHOWN: Final = 5
-#: Makes the operation from the trail that it is to leave.
-DelayedAction = Callable[[ActionRecord], Steps[Result]]
 
 
-class DelayedPlans:
-    """Makes plans for one namespace, in one operator's name. One entry is done at once, several
-    after a question; so is whatever was found by a filter (`asks`)."""
+class _Words(NamedTuple):
+    """A request in words: its verb, what follows the jobs in the title, the word for its result,
+    and the consequence."""
 
-    def __init__(self, keys: Keys, operator: Operator) -> None:
-        self._keys = keys
-        self._operator = operator
+    verb: str
+    adverb: str
+    done: str
+    line: str
 
-    def run_now(self, choice: DelayedSelection, *, asks: bool = False) -> Plan:
-        """Put delayed jobs onto their queues, whenever they are due."""
-        return self._plan(
-            *("Run", "now", "ran now"),
-            choice,
-            lambda trail: delayed_actions.run(self._keys, choice.marks, trail),
-            ("Each goes to the end of its queue, before its time.",),
-            asks=asks,
-        )
 
-    def delete(self, choice: DelayedSelection, *, asks: bool = False) -> Plan:
-        """Delete delayed jobs."""
-        return self._plan(
-            *("Delete", "", "deleted"),
-            choice,
-            lambda trail: delayed_actions.delete(self._keys, choice.marks, trail),
-            ("The jobs will not run.",),
-            asks=asks,
-        )
+def prepare(
+    keys: Keys, operator: Operator, request: DelayedRequest | RunSchedules | DeleteSchedules
+) -> Plan:
+    """Say what a request would do to delayed jobs or to schedules. One goes at once, several after
+    a question."""
+    if isinstance(request, RunSchedules | DeleteSchedules):
+        return _prepare_schedules(keys, operator, request)
+    chosen, words = _chosen(request), _words(request)
+    many = len(chosen.marks)
+    jobs = count_of(many, "delayed job")
+    action = f"{words.verb} {words.adverb}".strip().lower()
+    source, size = keys.delayed_schedule(), chosen.size_bytes
+    record = operator.record(action, jobs, source, many, size_bytes=size)
+    is_large = many > 1 or (many == 1 and (request.is_found or not record.undo_s))
+    return Plan(
+        f"{words.verb} {jobs} {words.adverb}".strip(),
+        words.verb,
+        (*_which(chosen), words.line, operator.way_back(record)),
+        "confirm" if is_large else "undoable",
+        partial(_act, keys, request, words.done, record),
+        many=many,
+        size_bytes=size,
+        record=record,
+    )
 
-    def reschedule(self, choice: DelayedSelection, at: datetime) -> Plan:
-        """Delay jobs until `at` instead. What that means was shown when it was asked for."""
-        return self._plan(
-            *("Reschedule", "", f"rescheduled to {both_times(at)}:"),
-            choice,
-            lambda trail: delayed_actions.reschedule(
-                self._keys, choice.marks, at.timestamp(), trail
-            ),
-            (f"All become due {both_times(at)}.",),
-        )
 
-    def run_schedules(self, rows: Sequence[ScheduleRow]) -> Plan:
-        """Put the jobs of schedules onto their queues now, besides their next firings."""
-        usable = [row.schedule for row in rows if row.schedule is not None]
-        trail = self._trail("run now", _names(rows), len(usable), self._keys.persistent_schedules())
-        kept = len(rows) - len(usable)
+def _chosen(request: DelayedRequest) -> DelayedSelection:
+    return cast("DelayedSelection", request.chosen)
 
-        def run() -> Steps[Outcome]:
-            if not usable:
-                return Outcome(
-                    "nothing to run: its definition cannot be used or is not known", "warn"
-                )
-            result = yield from schedule_actions.run_now(self._keys, usable, trail)
-            return _outcome("queued", result, trail, ("cannot be used", kept))
 
-        details = (
-            f"Schedules: {_names(rows)}",
-            f"Their next firings stay. {self._operator.way_back(trail)}",
-        )
-        danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
-        return Plan(
-            f"Queue {count_of(len(rows), 'schedule')} now",
-            "Queue",
-            details,
-            danger,
-            run,
-            many=len(rows),
-        )
+def _words(request: DelayedRequest) -> _Words:
+    match request:
+        case RunNow():
+            line = "Each goes to the end of its queue, before its time."
+            return _Words("Run", "now", "ran now", line)
+        case DeleteDelayed():
+            return _Words("Delete", "", "deleted", "The jobs will not run.")
+        case Reschedule():
+            at = both_times(request.at)
+            return _Words("Reschedule", "", f"rescheduled to {at}:", f"All become due {at}.")
 
-    def delete_schedules(self, rows: Sequence[ScheduleRow]) -> Plan:
-        """Delete persistent schedules."""
-        stored = [
-            schedule_actions.ScheduleRef(row.name, row.item.sha)
-            for row in rows
-            if row.item is not None
-        ]
-        kept = len(rows) - len(stored)
-        trail = self._trail("delete", _names(rows), len(stored), self._keys.persistent_schedules())
 
-        def run() -> Steps[Outcome]:
-            if not stored:
-                return Outcome(
-                    "it is not in Redis: a scheduler's file has it, or it is gone", "warn"
-                )
-            result = yield from schedule_actions.delete(self._keys, stored, trail)
-            return _outcome(
-                "deleted",
-                result,
-                trail,
-                ("not in Redis", kept),
-                "; what a scheduler's file has comes back when it starts",
-            )
+def _act(keys: Keys, request: DelayedRequest, done: str, record: ActionRecord) -> Steps[Outcome]:
+    chosen = _chosen(request)
+    if not chosen.marks:
+        word = "its moment cannot be read" if chosen.unusable else "nothing matches"
+        return Outcome(f"{word}: nothing was changed", "warn")
+    result: Result
+    match request:
+        case RunNow():
+            result = yield from delayed_actions.run(keys, chosen.marks, record)
+        case DeleteDelayed():
+            result = yield from delayed_actions.delete(keys, chosen.marks, record)
+        case Reschedule():
+            at = request.at.timestamp()
+            result = yield from delayed_actions.reschedule(keys, chosen.marks, at, record)
+    return acted(done, result, record)
 
-        details = (
-            f"Schedules: {_names(rows)}",
-            "Those that a scheduler's file has come back when it starts. "
-            + self._operator.way_back(trail),
-        )
-        danger: Danger = "confirm" if len(rows) > 1 or not trail.undo_s else "undoable"
-        return Plan(
-            f"Delete {count_of(len(rows), 'schedule')}",
-            "Delete",
-            details,
-            danger,
-            run,
-            many=len(rows),
-        )
 
-    def _plan(
-        self,
-        verb: str,
-        adverb: str,
-        done: str,
-        choice: DelayedSelection,
-        deed: DelayedAction,
-        words: Iterable[str],
-        *,
-        asks: bool = False,
-    ) -> Plan:
-        jobs = count_of(len(choice.marks), "delayed job")
-        action = f"{verb} {adverb}".strip().lower()
-        source = self._keys.delayed_schedule()
-        trail = self._trail(action, jobs, len(choice.marks), source, choice.size_bytes)
+def _prepare_schedules(
+    keys: Keys, operator: Operator, request: RunSchedules | DeleteSchedules
+) -> Plan:
+    rows = cast("Sequence[ScheduleRow]", request.rows)
+    names, runs = _list(safe(row.name) for row in rows), isinstance(request, RunSchedules)
+    usable = [row for row in rows if (row.schedule if runs else row.item) is not None]
+    action, source = "run now" if runs else "delete", keys.persistent_schedules()
+    record = operator.record(action, names[:200], source, len(usable), size_bytes=None)
+    back = operator.way_back(record)
+    what, verb = f"Delete {count_of(len(rows), 'schedule')}", "Delete"
+    line = f"Those that a scheduler's file has come back when it starts. {back}"
+    if runs:
+        what, verb = f"Queue {count_of(len(rows), 'schedule')} now", "Queue"
+        line = f"Their next firings stay. {back}"
+    danger: Danger = "confirm" if len(rows) > 1 or not record.undo_s else "undoable"
+    act = _run_schedules if runs else _delete_schedules
+    run = partial(act, keys, usable, len(rows) - len(usable), record)
+    details = (f"Schedules: {names}", line)
+    return Plan(what, verb, details, danger, run, many=len(rows), record=record)
 
-        def run() -> Steps[Outcome]:
-            if not choice.marks:
-                word = "its moment cannot be read" if choice.unusable else "nothing matches"
-                return Outcome(f"{word}: nothing was changed", "warn")
-            return _outcome(done, (yield from deed(trail)), trail)
 
-        details = (*_which(choice), *words, self._operator.way_back(trail))
-        is_large = len(choice.marks) > 1 or (bool(choice.marks) and (asks or not trail.undo_s))
-        danger: Danger = "confirm" if is_large else "undoable"
-        what = f"{verb} {jobs} {adverb}".strip()
-        return Plan(what, verb, details, danger, run, many=len(choice.marks))
+def _run_schedules(
+    keys: Keys, rows: Sequence[ScheduleRow], kept: int, record: ActionRecord
+) -> Steps[Outcome]:
+    if not rows:
+        text = "nothing to run: its definition cannot be used or is not known"
+        return Outcome(text, "warn")
+    schedules = [row.schedule for row in rows if row.schedule is not None]
+    result = yield from schedule_actions.run_now(keys, schedules, record)
+    return acted("queued", result, record, [("cannot be used", kept)] if kept else [])
 
-    def _trail(
-        self, action: str, subject: str, planned: int, source: bytes, size_bytes: int | None = None
-    ) -> ActionRecord:
-        return self._operator.record(action, subject[:200], source, planned, "", size_bytes)
+
+def _delete_schedules(
+    keys: Keys, rows: Sequence[ScheduleRow], kept: int, record: ActionRecord
+) -> Steps[Outcome]:
+    if not rows:
+        text = "it is not in Redis: a scheduler's file has it, or it is gone"
+        return Outcome(text, "warn")
+    stored = [ScheduleRef(row.name, row.item.sha) for row in rows if row.item is not None]
+    result = yield from schedule_actions.delete(keys, stored, record)
+    outcome = acted("deleted", result, record, [("not in Redis", kept)] if kept else [])
+    note = "; what a scheduler's file has comes back when it starts"
+    return replace(outcome, text=outcome.text + note)
 
 
 def _which(choice: DelayedSelection) -> list[str]:
@@ -185,26 +167,6 @@ def _which(choice: DelayedSelection) -> list[str]:
         moments = count_of(choice.unusable, "moment")
         lines.append(f"{moments} cannot be read and {are} left alone.")
     return lines
-
-
-def _outcome(
-    done: str, result: Result, trail: ActionRecord, kept: tuple[str, int] = ("", 0), note: str = ""
-) -> Outcome:
-    refused = [*result.refused, *([kept] if kept[1] else [])]
-    many = sum(count for _, count in refused)
-    text = f"{done} {number(result.done)}, gone meanwhile {number(result.gone)}"
-    text += f", refused {number(many)}"
-    if refused:
-        text += f" ({safe(refused[0][0])})"
-    tone: ResultTone = "warn" if result.gone or many else "good"
-    if result.stopped is not None:
-        rest = trail.planned - result.done - result.gone - sum(n for _, n in result.refused)
-        text, tone = text + rest_of(rest, result.stopped), "bad"
-    return Outcome(text + note, tone, result.done, record=trail if result.done else None)
-
-
-def _names(rows: Sequence[ScheduleRow]) -> str:
-    return _list(safe(row.name) for row in rows)
 
 
 def _list(texts: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from qtop.model.health import Stray
 from qtop.search.fields import Subject, of_delayed, of_failure, of_waiting
 from qtop.search.list_walk import LISTED_BYTES
 from qtop.text.safe import ago
@@ -14,7 +15,6 @@ from queuecore import windows
 from queuecore.exchange import Steps, single
 from queuecore.windows import Item, Window
 from resque.store import delayed, failures
-from resque.store.strays import Stray
 
 _ITEMS: Final = 250
 

@@ -1,4 +1,4 @@
-"""What the console's keys would do to workers: unregister the dead, signal the living."""
+"""What operators do to workers: unregister the dead, signal the living."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final, cast
 
 import psutil
 
-from qtop.actions.plan import Outcome, Plan
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.request import Prune, Signal, Wish
 from qtop.keymap.keymap import Danger
-from qtop.monitor.rows import WorkerRow
+from qtop.model.fleet import Process
 from qtop.text.safe import ago, counted, safe
 from queuecore import audit
-from queuecore.action_record import ActionRecord, Actor
+from queuecore.action_record import ActionRecord
 from queuecore.errors import QueueError
 from queuecore.exchange import Steps
 from queuecore.times import wall_now
@@ -28,12 +30,8 @@ from resque.store import duplicates, pruning, snapshot, stale, workers
 from resque.store.duplicates import QueuedJob
 from resque.store.pruning import Fate
 from resque.store.stale import Evidence
-from resque.store.strays import Strays
-from resque.store.workers import Identity, may_run_on
 
 # Signals to registered workers that run on this machine, whoever started them.
-
-Wish = Literal["finish", "end job", "stop now", "pause", "resume"]
 
 SIGNALS: Final[Mapping[Wish, signal.Signals]] = {
     "finish": signal.SIGQUIT,
@@ -58,34 +56,30 @@ _TITLE: Final = "resque"
 _CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 
 
-def doubt(identity: Identity, started: datetime | None, host: str) -> str | None:
-    """Why a worker cannot be signalled from here, in words; None when it can.
-
-    Args:
-        identity: Whose id says where it runs.
-        started: When it registered, as Redis tells; None when that is unknown.
-        host: The name of this machine.
-    """
-    if identity.pid is None or identity.host is None:
+def doubt(worker: Process, host: str) -> str | None:
+    """Why a worker cannot be signalled from here, in words; None when it can. `host` is the name of
+    this machine."""
+    pid, started = worker.pid, worker.started
+    if pid is None or worker.host is None:
         return "its id names no process"
-    if not may_run_on(identity, host):
-        return f"it runs on {identity.host}, not here"
-    if identity.pid <= 1:
-        return f"{identity.pid} is no process of a worker"
+    if not workers.may_run_on(workers.identity(worker.id), host):
+        return f"it runs on {worker.host}, not here"
+    if pid <= 1:
+        return f"{pid} is no process of a worker"
     try:
-        process = psutil.Process(identity.pid)
+        process = psutil.Process(pid)
         title = " ".join(process.cmdline())
         began = datetime.fromtimestamp(process.create_time(), UTC)
     except psutil.NoSuchProcess:
-        return f"there is no process {identity.pid} here"
+        return f"there is no process {pid} here"
     except psutil.Error:
-        return f"process {identity.pid} is not yours to look at"
+        return f"process {pid} is not yours to look at"
     if _TITLE not in title:
-        return f"process {identity.pid} does not call itself a Resque worker"
+        return f"process {pid} does not call itself a Resque worker"
     if started is not None and began > started + _CLOCK_TOLERANCE:
-        return f"process {identity.pid} began after that worker did: another one"
-    if identity.host != host and (started is None or began < started - _CLOCK_TOLERANCE):
-        return f"process {identity.pid} may be another one: {identity.host} may be another machine"
+        return f"process {pid} began after that worker did: another one"
+    if worker.host != host and (started is None or began < started - _CLOCK_TOLERANCE):
+        return f"process {pid} may be another one: {worker.host} may be another machine"
     return None
 
 
@@ -97,17 +91,17 @@ def is_titled(pid: int) -> bool:
         return False
 
 
-def send_signal(identity: Identity, started: datetime | None, host: str, what: Wish) -> str | None:
+def send_signal(worker: Process, host: str, what: Wish) -> str | None:
     """Signal a worker. Returns why that could not be done, or None."""
-    reason = doubt(identity, started, host)
-    if reason is not None or identity.pid is None:
+    reason = doubt(worker, host)
+    if reason is not None or worker.pid is None:
         return reason
     try:
-        psutil.Process(identity.pid).send_signal(SIGNALS[what])
+        psutil.Process(worker.pid).send_signal(SIGNALS[what])
     except psutil.NoSuchProcess:
-        return f"process {identity.pid} ended meanwhile"
+        return f"process {worker.pid} ended meanwhile"
     except psutil.AccessDenied:
-        return f"process {identity.pid} belongs to another user"
+        return f"process {worker.pid} belongs to another user"
     return None
 
 
@@ -162,14 +156,14 @@ class Case:
 
 
 def gather(
-    keys: Keys, names: Sequence[str], *, ignore_pids: bool, strays: Strays | None = None
+    keys: Keys, names: Sequence[str], *, ignore_pids: bool, unlisted: Sequence[str] = ()
 ) -> Steps[list[Case]]:
     """Look at the workers named, or, when none is, at all that have been silent for five minutes
-    and at those of the `strays`. Five round trips, and one more for each 100 workers."""
+    and at the `unlisted`, which are on no register. Five round trips, and one more for each 100
+    workers."""
     fleet = yield from snapshot.take(keys, tails={}, failures_limit=_FAILURES_READ)
     silent: list[str] = [] if names else (yield stale.silent(keys))
-    unlisted = () if names or strays is None else strays.of("record")
-    wanted = list(dict.fromkeys([*names, *silent, *(each.name for each in unlisted)]))
+    wanted = list(dict.fromkeys([*names, *silent, *(() if names else unlisted)]))
     seen: list[Evidence] = []
     for at in range(0, len(wanted), _AT_ONCE):
         seen += yield stale.look(keys, wanted[at : at + _AT_ONCE])
@@ -299,112 +293,104 @@ _VERBS: Final[dict[Wish, str]] = {
 }
 
 
-class WorkerPlans:
-    """Makes plans for one namespace, in one operator's name."""
+def prepare(keys: Keys, operator: Operator, request: Prune | Signal) -> Plan | Refusal:
+    """Say what a request would do to workers."""
+    if isinstance(request, Signal):
+        return _prepare_signal(keys, operator, request)
+    return _prepare_prune(keys, operator, request)
 
-    def __init__(self, keys: Keys, actor: Actor, host: str) -> None:
-        self._keys = keys
-        self._actor = actor
-        self._host = host
 
-    def prune(self, cases: Sequence[Case]) -> Plan:
-        """Take the workers off the register of whose death nothing speaks against."""
-        dead = [case for case in cases if case.doubt is None]
-        if not dead:
-            return _nothing("no worker is dead: none has been silent for five minutes")
-        kept = len(cases) - len(dead)
-        details = [_consequence(dead)]
-        if kept:
-            details.append(f"{counted(kept, 'other')} may be alive and will be kept.")
-        what = counted(len(dead), "dead worker")
-        return self._take_off(f"Prune {what}", what, dead, details)
-
-    def unregister(self, cases: Sequence[Case]) -> Plan:
-        """Take these workers off the register, even if they may be alive."""
+def _prepare_prune(keys: Keys, operator: Operator, request: Prune) -> Plan | Refusal:
+    """Say what taking processes off the register means: of those of whose death nothing speaks
+    against, or with `forces` of all."""
+    cases = cast("Sequence[Case]", request.cases)
+    if request.forces:
         details = [_consequence(cases)]
         doubts = [case.doubt for case in cases if case.doubt is not None]
         if doubts:
             details.append(f"May be alive: {safe(doubts[0])}. A live one goes on, unlisted.")
         one = safe(cases[0].worker_id) if len(cases) == 1 else counted(len(cases), "worker")
         word = "unregister" if doubts else None
-        return self._take_off(f"Unregister {one}", f"unregister {one}", cases, details, word)
-
-    def signal(self, rows: Sequence[WorkerRow], wish: Wish, on_told: Callable[[str], None]) -> Plan:
-        """Signal workers that run on this machine. It is on record, but cannot be undone.
-        `on_told` hears the id of each that got the signal."""
-        one = safe(rows[0].identity.text) if len(rows) == 1 else counted(len(rows), "worker")
-        verb = _VERBS[wish]
-
-        def run() -> Steps[Outcome]:
-            reasons: list[str] = []
-            for row in rows:
-                reason = send_signal(row.identity, row.started, self._host, wish)
-                if reason is None:
-                    on_told(row.identity.text)
-                else:
-                    reasons.append(safe(reason))
-            done = len(rows) - len(reasons)
-            if done:
-                yield from self._note(wish, done)
-            text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
-            if reasons:
-                text += f"; not told {len(reasons):,}: {reasons[0]}"
-            return Outcome(text, "warn" if reasons else "good")
-
-        danger: Danger = "none" if wish in ("pause", "resume") else "confirm"
-        details = (f"It gets {SIGNALS[wish].name}: {TOLD[wish]}.",)
-        return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=len(rows))
-
-    def _note(self, wish: Wish, many: int) -> Steps[None]:
-        """Put signals on record. Where Redis does not take it, they were sent all the same."""
-        action = "stop" if wish == "finish" else wish
-        what = f"{counted(many, 'worker')} on {self._host}"
-        trail = ActionRecord(self._actor, action, what, self._keys.workers(), many, undo_s=0)
-        with suppress(QueueError):
-            yield audit.note(self._keys, trail, many)
-
-    def _take_off(
-        self,
-        what: str,
-        subject: str,
-        cases: Sequence[Case],
-        details: Sequence[str],
-        word: str | None = None,
-    ) -> Plan:
-        source = self._keys.workers()
-        trail = ActionRecord(self._actor, "prune", subject, source, len(cases), undo_s=0)
-
-        def run() -> Steps[Outcome]:
-            fates = yield from _taken_off(self._keys, cases, trail)
-            if fates is None:
-                return Outcome("somebody else prunes at the moment: try again in a minute", "warn")
-            done = fates.total() - fates["alive"]
-            text = f"unregistered {done:,}, jobs failed {fates['failed']:,}"
-            text += f", spared {fates['alive']:,} that gave a sign of life meanwhile"
-            return Outcome(text, "warn" if fates["alive"] else "good")
-
-        danger: Danger = "confirm" if word is None else "typed"
-        more = len(cases) - _SHOWN
-        listed = [*map(_line, cases[:_SHOWN]), *([f"and {more:,} more"] if more > 0 else [])]
-        end = "This cannot be undone; a failed job can be requeued."
-        # What follows from it first: the list may be longer than the dialog is high.
-        lines = (*details, end, "\n".join(listed))
-        return Plan(what, what.split()[0], lines, danger, run, word, many=len(cases))
+        subject, title = f"unregister {one}", f"Unregister {one}"
+    else:
+        kept, cases = len(cases), [case for case in cases if case.doubt is None]
+        kept -= len(cases)
+        if not cases:
+            return Refusal("no worker is dead: none has been silent for five minutes")
+        details = [_consequence(cases)]
+        if kept:
+            details.append(f"{counted(kept, 'other')} may be alive and will be kept.")
+        what = counted(len(cases), "dead worker")
+        subject = cases[0].worker_id if len(cases) == 1 else what
+        word, title = None, f"Prune {what}"
+    record = operator.record("prune", subject, keys.workers(), len(cases), undo_s=0)
+    more = len(cases) - _SHOWN
+    listed = [*map(_line, cases[:_SHOWN]), *([f"and {more:,} more"] if more > 0 else [])]
+    end = "This cannot be undone; a failed job can be requeued."
+    # What follows from it first: the list may be longer than the dialog is high.
+    lines = (*details, end, "\n".join(listed))
+    danger: Danger = "confirm" if word is None else "typed"
+    run = partial(_take_off, keys, request, cases, record)
+    verb, many = title.split()[0], len(cases)
+    return Plan(title, verb, lines, danger, run, word, many=many, record=record)
 
 
-def _taken_off(
-    keys: Keys, cases: Sequence[Case], trail: ActionRecord
-) -> Steps[Counter[Fate] | None]:
+def _take_off(
+    keys: Keys, request: Prune, cases: Sequence[Case], record: ActionRecord
+) -> Steps[Outcome]:
     """Act on each case. One round trip each, and one for the lock that all who prune take."""
     me = f"{socket.gethostname()}:{os.getpid()}:qtop"
     locked: bool = yield pruning.lock(keys, me)
     if not locked:
-        return None
+        text = "somebody else prunes at the moment: try again in a minute"
+        return Outcome(text, "warn", refused=((text, len(cases)),))
     fates: Counter[Fate] = Counter()
     for case in cases:
-        fate = yield from pruning.take_off(keys, case.seen, wall_now, trail=trail)
+        fate = yield from pruning.take_off(
+            keys, case.seen, wall_now, requeue_lost=request.requeue_lost, trail=record
+        )
         fates[fate] += 1
-    return fates
+        request.tell(case, fate)
+    alive = fates["alive"]
+    done = fates.total() - alive
+    text = f"unregistered {done:,}, jobs failed {fates['failed']:,}"
+    text += f", spared {alive:,} that gave a sign of life meanwhile"
+    return Outcome(text, "warn" if alive else "good", done, alive)
+
+
+def _prepare_signal(keys: Keys, operator: Operator, request: Signal) -> Plan:
+    """Say what a signal asks of workers that run on this machine."""
+    wish, many = request.wish, len(request.processes)
+    one = safe(request.processes[0].id) if many == 1 else counted(many, "worker")
+    verb = _VERBS[wish]
+    danger: Danger = "none" if wish in ("pause", "resume") else "confirm"
+    details = (f"It gets {SIGNALS[wish].name}: {TOLD[wish]}.",)
+    run = partial(_signal, keys, operator, request)
+    return Plan(f"{verb} {one}", verb.split()[0], details, danger, run, many=many)
+
+
+def _signal(keys: Keys, operator: Operator, request: Signal) -> Steps[Outcome]:
+    host, wish = socket.gethostname(), request.wish
+    reasons: list[str] = []
+    for process in request.processes:
+        reason = send_signal(process, host, wish)
+        if reason is None:
+            request.tell(process.id)
+        else:
+            reasons.append(safe(reason))
+    done = len(request.processes) - len(reasons)
+    if done:
+        action = "stop" if wish == "finish" else wish
+        what = f"{counted(done, 'worker')} on {host}"
+        record = operator.record(action, what, keys.workers(), done, undo_s=0)
+        # Where Redis does not take the record, the signals were sent all the same.
+        with suppress(QueueError):
+            yield audit.note(keys, record, done)
+    text = f"told {done:,}: {TOLD[wish]}" if done else "nobody was told"
+    if reasons:
+        text += f"; not told {len(reasons):,}: {reasons[0]}"
+    refused = tuple(Counter(reasons).items())
+    return Outcome(text, "warn" if reasons else "good", done, refused=refused)
 
 
 def _line(case: Case) -> str:
@@ -417,11 +403,3 @@ def _consequence(cases: Sequence[Case]) -> str:
         return "None of them holds a job."
     what = "its hands becomes a failure" if holding == 1 else "their hands become failures"
     return f"{counted(holding, 'job')} in {what}, to be requeued or deleted."
-
-
-def _nothing(text: str) -> Plan:
-    def run() -> Steps[Outcome]:
-        yield from ()
-        return Outcome(text, "warn")
-
-    return Plan("Prune", "Prune", (), "none", run)

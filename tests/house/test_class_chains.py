@@ -1,0 +1,36 @@
+"""How deep classes are derived from each other: a reader has to know all of a chain."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+import qtop
+
+#: Of our own, above those of Textual and of the standard library; mix-ins count.
+MOST_LEVELS: Final = 3
+#: Classes with more, for now. This list only becomes shorter.
+LONGER: Final = {
+    *("EntriesScreen", "FailedScreen", "GroupScreen"),
+    *("JobsScreen", "SetAsideScreen", "ScheduledScreen"),
+}
+
+
+def classes() -> Iterator[type]:
+    """All classes that the console defines."""
+    for module in pkgutil.walk_packages(qtop.__path__, "qtop."):
+        if not module.name.endswith("__main__"):
+            for value in vars(importlib.import_module(module.name)).values():
+                if inspect.isclass(value) and value.__module__ == module.name:
+                    yield value
+
+
+@pytest.mark.parametrize("kind", sorted(set(classes()), key=str), ids=lambda kind: kind.__name__)
+def test_a_chain_of_classes_is_short(kind: type) -> None:
+    ours = [each.__name__ for each in kind.__mro__ if each.__module__.startswith("qtop.")]
+    assert (len(ours) > MOST_LEVELS) == (kind.__name__ in LONGER), ours

@@ -1,0 +1,190 @@
+"""What the console is told of a Resque: the engine's values as neutral ones."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import pytest
+from tests.support.direct import Direct
+from tests.support.known import known
+from tests.support.sample_data import NOW, SYSTEM, worker
+
+from qtop.model import health
+from qtop.model.fleet import Process, Queue, Snapshot
+from qtop.model.health import HealthPart, NextJob, WaitingClasses
+from qtop.search.selection import JobSource
+from qtop.systems.resque.health import ownership, report_of
+from qtop.systems.resque.snapshot import SnapshotConverter, converted
+from qtop.systems.resque.system import ResqueSystem
+from queuecore.action_record import Actor
+from queuecore.address import parse_url
+from queuecore.audit import AuditEntry
+from queuecore.cooperative import at_once
+from queuecore.stores import Store
+from resque.keys import Keys
+from resque.store import health as resque_health
+from resque.store import snapshot, workers
+from resque.store.ownership import Ownership
+from resque.store.snapshot import QueueState, WorkerState
+
+KEYS = Keys("resque")
+WHY = "NOPERM get"
+RECORD = b'{"queue":"q","run_at":"2026-11-23T12:00:00Z","payload":{"class":"A","args":[7]}}'
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Store]:
+    with Store(parse_url(redis_url)) as store:
+        yield store
+
+
+def state(worker_id: str, record: workers.Record | None) -> WorkerState:
+    return WorkerState(workers.identity(worker_id), NOW, 5.0, True, record, 9, 2)
+
+
+def taken(*states: WorkerState) -> snapshot.Snapshot:
+    queues = (QueueState("q", 4, True, 2, 3, "tail"), QueueState("odd", None, problem=WHY))
+    return snapshot.Snapshot(NOW, queues, states, (), 0, 7, 8, False, {"x": WHY})
+
+
+def test_a_snapshot_says_the_same_in_neutral_values() -> None:
+    found = converted(taken(state("web:7:a,b", workers.read_record(RECORD))))
+    assert found.queues == (Queue("q", 4, True, 2, 3), Queue("odd", None, problem=WHY))
+    (process,) = known(found.processes)
+    (job,) = known(process.jobs)
+    assert process == Process(
+        "web:7:a,b", "web", 7, ("a", "b"), NOW, 5.0, True, 1, (job,), 9, 2, None
+    )
+    assert (job.queue, job.class_name, job.args, job.raw) == ("q", "A", [7], RECORD)
+    assert (job.since, job.payload) == (
+        datetime(2026, 11, 23, 12, tzinfo=UTC),
+        b'{"class":"A","args":[7]}',
+    )
+    assert (found.processed_ever, found.failed_ever, found.problems) == (7, 8, {"x": WHY})
+
+
+def test_what_an_idle_worker_runs_is_known_and_what_redis_did_not_tell_is_not() -> None:
+    found = converted(taken(state("h:1:q", None), state("h:2:q", workers.unread(WHY))))
+    idle, unread = known(found.processes)
+    assert (idle.jobs, idle.is_busy, idle.problem) == ((), False, None)
+    assert (unread.jobs, unread.is_busy, unread.problem) == (None, None, WHY)
+
+
+def test_what_could_not_be_read_at_all_stays_unknown() -> None:
+    nothing = snapshot.Snapshot(NOW, None, None, None, None, None, None, None)
+    assert converted(nothing) == Snapshot(NOW, None, None, None, None, None, None, None)
+
+
+def test_a_record_that_stayed_the_same_object_stays_the_same_jobs() -> None:
+    held, other = workers.read_record(RECORD), workers.read_record(RECORD)
+    converter = SnapshotConverter()
+    looks = [
+        at_once(converter.convert(taken(*states)))
+        for states in (
+            [state("h:1:q", held), state("h:2:q", other)],
+            [state("h:0:q", None), state("h:1:q", held)],
+            [state("h:1:q", held), state("h:2:q", workers.read_record(RECORD))],
+        )
+    ]
+    jobs = [{each.id: each.jobs for each in known(look.processes)} for look in looks]
+    assert jobs[0]["h:1:q"] is jobs[1]["h:1:q"] is jobs[2]["h:1:q"]
+    assert jobs[0]["h:2:q"] is not jobs[2]["h:2:q"]
+
+
+@pytest.mark.redis
+def test_pushes_are_counted_from_one_snapshot_to_the_next(store: Store, direct: Direct) -> None:
+    direct("SADD", "resque:queues", "mail")
+    direct("RPUSH", "resque:queue:mail", "1", "2", "3")
+    system = ResqueSystem(KEYS)
+    first = at_once(store.run(system.snapshot()))
+    direct("RPUSH", "resque:queue:mail", "4", "5")
+    direct("LPOP", "resque:queue:mail")
+    second = at_once(store.run(system.snapshot()))
+    assert [known(each.queues)[0].pushed for each in (first, second)] == [None, 2]
+    assert known(second.queues)[0].size == 4
+
+
+@pytest.mark.parametrize(
+    ("listed", "served"),
+    [
+        (("mail",), {"mail"}),
+        (("gone",), {"gone"}),
+        (("*",), {"mail", "low", "lower"}),
+        (("low*", "!lower"), {"low"}),
+        ((), set()),
+        (("!mail",), set()),
+    ],
+)
+def test_a_worker_serves_what_its_list_means(listed: tuple[str, ...], served: set[str]) -> None:
+    assert set(SYSTEM.serves(listed, ["low", "lower", "mail"])) == served
+
+
+def test_a_worker_under_a_numbered_host_may_be_of_this_machine() -> None:
+    for name, is_here in (("web:1:q", True), ("web-2:1:q", True), ("web-b:1:q", False)):
+        assert SYSTEM.may_run_on(worker(name), "web") is is_here
+
+
+def entry(source: bytes) -> AuditEntry:
+    return AuditEntry("1", NOW, Actor("a", "b"), "clear", "x", "", source, 1, None, None, None)
+
+
+def test_an_action_on_record_names_the_list_that_it_took_from() -> None:
+    assert SYSTEM.source_of(entry(KEYS.queue("mail"))) == JobSource("queue", "mail")
+    assert SYSTEM.source_of(entry(KEYS.failed())) == JobSource("failed", "failed")
+    assert SYSTEM.source_of(entry(KEYS.workers())) is None
+
+
+def test_a_report_tells_of_next_jobs_by_their_own_class_and_time() -> None:
+    wrapped = (
+        b'{"class":"ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper","args":'
+        b'[{"job_class":"Welcome","arguments":[],"enqueued_at":"2026-11-23T12:20:00Z"}]}'
+    )
+    fronts = {"mail": wrapped, "low": b'{"class":"Mail","args":[]}', "odd": b"\xff"}
+    found = report_of(resque_health.HealthReport(fronts=fronts, problems={"aside": WHY}))
+    assert found.next_jobs == {
+        "mail": NextJob("Welcome", NOW - timedelta(minutes=10)),
+        "low": NextJob("Mail", None),
+    }
+    assert found.waiting["mail"] == WaitingClasses(("Welcome",), is_sampled=False)
+    assert (found.problems, found.facts, found.ownership) == ({"aside": WHY}, None, None)
+
+
+def test_where_resque_lives_alone_nothing_is_refused() -> None:
+    whose = ownership(Ownership("'resque'", of_resque=("x",), owners={"q": "resque"}))
+    assert (whose.owner("q"), whose.refusal("q"), whose.refusal("new"), whose.refusal()) == (
+        ("", None, None, None)
+    )
+
+
+def test_where_sidekiq_lives_too_its_queues_are_refused() -> None:
+    shared = Ownership(
+        "'app'",
+        level="strong",
+        signs=("a job at an end of queue 'jobs' has a jid",),
+        of_resque=("workers are registered",),
+        owners={"jobs": "sidekiq", "both": "mixed", "ours": "resque", "empty": "unknown"},
+    )
+    whose = ownership(shared)
+    owners = [whose.owner(each) for each in ("jobs", "both", "ours", "empty", "new")]
+    assert owners == ["Sidekiq's", "Sidekiq's and Resque's", "", "", ""]
+    for name in ("jobs", "both", "ours", "empty", "new"):
+        assert whose.refusal(name) == shared.refusal(name)
+    assert whose.refusal() is None
+    (notice,) = report_of(resque_health.HealthReport(ownership=shared)).notices
+    assert (notice.severity, notice.kind, notice.place) == ("warn", "sidekiq", "queues")
+    assert notice.text.endswith("; Resque's actions are refused on jobs, both")
+
+
+def test_where_sidekiq_lives_alone_everything_is_refused() -> None:
+    alone = Ownership("'app'", level="certain", signs=("its process 'x' runs",))
+    whose = ownership(alone)
+    assert whose.owner("any") == "Sidekiq's"
+    assert whose.refusal("any") == alone.refusal("any")
+    assert whose.refusal() == alone.refusal()
+
+
+def test_a_report_that_could_not_be_made_knows_nothing_and_why() -> None:
+    found = health.failed("no answer")
+    assert (found.facts, found.master, found.deeds) == (None, None, None)
+    assert set(found.problems.values()) == {"no answer"}
+    assert set(found.problems) == set(get_args(HealthPart))

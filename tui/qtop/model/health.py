@@ -1,0 +1,191 @@
+"""What is found out now and then, beside the snapshots. Values only; None means unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, Literal, NamedTuple, get_args
+
+from qtop.model.fleet import Process
+from queuecore.audit import AuditEntry
+
+StrayKind = Literal["record", "queue", "unreadable", "delayed", "failed", "undo", "retry"]
+"""What lies under a key that no index leads to: what a process runs, a queue, items set aside from
+one, jobs that are delayed to one moment, a list of failures; or only copies of jobs."""
+
+#: Not lost: what an undo would put back, and the last failure of a job that is tried again.
+COPIES: Final = frozenset({"undo", "retry"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A key with jobs that no index leads to.
+
+    Attributes:
+        name: That of the process, queue, moment, list, operation, or job that is tried again.
+        key: The whole key.
+        process: What is known of a process that is on no register; its heartbeat is `beat_at`.
+    """
+
+    kind: StrayKind
+    name: str
+    key: bytes
+    jobs: int = 1
+    process: Process | None = None
+    beat_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """What was found, and whether all keys were looked at."""
+
+    found: tuple[Stray, ...] = ()
+    is_complete: bool = True
+
+    @property
+    def lost(self) -> tuple[Stray, ...]:
+        """Those that are no copies."""
+        return tuple(each for each in self.found if each.kind not in COPIES)
+
+    def of(self, kind: StrayKind) -> tuple[Stray, ...]:
+        """Those of one kind."""
+        return tuple(each for each in self.found if each.kind == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What a Redis says of itself: the fields of INFO, and its `save` setting (None when it does
+    not say)."""
+
+    fields: Mapping[str, str]
+    save: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Whose the queues are, where another system may be in the same place, too.
+
+    Attributes:
+        owners: Whose each queue is that was looked at, in words: `Sidekiq's`; empty where it is
+            only this system's or that is not known.
+        refusals: Why nothing may be changed in some of these queues.
+        others_owner, others_refusal: The same for queues that were not looked at, and for the place
+            as a whole; nothing unless it is another system's alone.
+        has_foreign_failures: The key of the list of failures is another system's.
+    """
+
+    owners: Mapping[str, str] = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    others_owner: str = ""
+    others_refusal: str | None = None
+    has_foreign_failures: bool = False
+
+    def owner(self, queue: str) -> str:
+        """Whose a queue is, in words; empty where it is this system's or not known."""
+        return self.owners.get(queue, self.others_owner)
+
+    def refusal(self, queue: str | None = None) -> str | None:
+        """Why nothing may be changed in a queue, or anywhere here; None when it may."""
+        if queue is not None and queue in self.owners:
+            return self.refusals.get(queue)
+        return self.others_refusal
+
+
+class NextJob(NamedTuple):
+    """The job that is next in a queue: its class, and since when it waits; None when it does not
+    tell."""
+
+    class_name: str | None
+    since: datetime | None
+
+
+class WaitingClasses(NamedTuple):
+    """The classes of jobs that wait in a queue, the next job's first; `is_sampled` when more than
+    the next job was looked at."""
+
+    names: tuple[str, ...]
+    is_sampled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a system itself has to say about its keys. `kind` tells it from other notices; `place`
+    is the screen that shows more."""
+
+    severity: Literal["bad", "warn", "note"]
+    text: str
+    kind: str
+    place: Literal["queues"] | None = None
+    remedy: str = ""
+
+
+HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts", "strays"]
+"""A part of a report that can be unknown by itself: the server, the scheduler and delayed jobs, the
+actions on record, delayed jobs that were set aside, the next jobs, the jobs that no index leads
+to."""
+
+#: The name under which delayed jobs lie that were set aside, beside those of queues.
+DELAYED_ASIDE: Final = "delayed"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What was found out. None means unknown, and `problems` says why, by part.
+
+    Attributes:
+        taken: By the server's clock.
+        facts: What the server says of itself.
+        master: Who holds the schedulers' lock; empty when it is free.
+        lock_left_s: For how much longer, unless it is renewed; None also where it never ends.
+        due: The earliest moment until which a job is delayed; infinite when none is. Of moments
+            that have passed only those count that have jobs.
+        schedules: How many recurring schedules there are.
+        aside: How many delayed jobs were set aside because they could not be moved to a queue.
+        deeds: The newest actions on record, newest first, without their counts.
+        next_jobs: The job that is next, of the queues that were asked for and tell.
+        problems: Why something is unknown, by part.
+        waiting: Which classes wait, by queue, as far as that was looked at.
+        skew_s: How far the server's clock is ahead of this machine's.
+        strays: Jobs that no index leads to; these are searched for apart from the rest.
+        ownership: Whose the queues are; None when it was not looked at.
+        notices: What the system has to say.
+    """
+
+    taken: datetime | None = None
+    facts: ServerInfo | None = None
+    master: str | None = None
+    lock_left_s: float | None = None
+    due: float | None = None
+    schedules: int | None = None
+    aside: int | None = None
+    deeds: tuple[AuditEntry, ...] | None = None
+    next_jobs: Mapping[str, NextJob] = field(default_factory=dict)
+    problems: Mapping[HealthPart, str] = field(default_factory=dict)
+    waiting: Mapping[str, WaitingClasses] = field(default_factory=dict)
+    skew_s: float | None = None
+    strays: Strays | None = None
+    ownership: Ownership | None = None
+    notices: tuple[Notice, ...] = ()
+
+    def with_strays(self, strays: Strays | None, why: str = "") -> HealthReport:
+        """The same with what a search for jobs that no index leads to has found; `why` it could not
+        be made."""
+        problems: dict[HealthPart, str] = {k: v for k, v in self.problems.items() if k != "strays"}
+        if strays is not None and not strays.is_complete:
+            why = "only the first 200,000 keys were looked at"
+        if why:
+            problems["strays"] = why
+        return replace(self, strays=strays, problems=problems)
+
+
+def failed(why: str) -> HealthReport:
+    """The report on a server that told nothing."""
+    parts: tuple[HealthPart, ...] = get_args(HealthPart)
+    return HealthReport(problems=dict.fromkeys(parts, why))
+
+
+def skew_s(server_s: float, before_s: float, after_s: float) -> float:
+    """How far a clock is at least ahead of ours, or behind it, when it was read between two moments
+    of ours. 0 when it may be right."""
+    return max(0.0, server_s - after_s) + min(0.0, server_s - before_s)

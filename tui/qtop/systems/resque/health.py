@@ -1,0 +1,170 @@
+"""What is found out now and then of a Resque, as neutral values."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from qtop.model import health as model
+from qtop.model.fleet import Process
+from qtop.model.health import (
+    HealthPart,
+    HealthReport,
+    NextJob,
+    Notice,
+    Ownership,
+    ServerInfo,
+    WaitingClasses,
+    skew_s,
+)
+from qtop.systems.resque.snapshot import THREADS, running_job
+from qtop.text.format import named
+from queuecore import times
+from queuecore.active_job import unwrapped, waiting_since
+from queuecore.exchange import Steps
+from queuecore.times import wall_now
+from resque.codec import Payload, decode_payload
+from resque.keys import Keys
+from resque.store import health, workers
+from resque.store import ownership as owners
+from resque.store import server_info as server
+from resque.store.strays import Stray, Strays
+from resque.store.waiting_classes import WaitingClasses as Sampled
+
+#: What is said of a queue that is not Resque's alone.
+_OWNERS: Final = {"sidekiq": "Sidekiq's", "mixed": "Sidekiq's and Resque's"}
+_OWN: Final = "give Resque a namespace of its own: both take jobs, from opposite ends"
+
+
+def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
+    """Find out what is looked at now and then, also of these queues. Three round trips, five where
+    delayed jobs may be overdue; see `resque.store.health.look`. Raises StoreError."""
+    lock = keys.master_lock(os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", ""))
+    before_s = time.time()
+    found = yield from health.look(keys, lock, queues, now=wall_now())
+    report = report_of(found)
+    if found.taken is None:
+        return report
+    return replace(report, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
+
+
+def report_of(found: health.HealthReport) -> HealthReport:
+    """The same in neutral values. O(bytes of the next jobs)."""
+    jobs = next_jobs(found.fronts)
+    whose = found.ownership
+    problems: dict[HealthPart, str] = {}
+    for part, why in found.problems.items():
+        problems[part] = why
+    return HealthReport(
+        taken=found.taken,
+        facts=None if found.facts is None else server_info(found.facts),
+        master=found.master,
+        lock_left_s=found.lock_left_s,
+        due=found.due,
+        schedules=found.schedules,
+        aside=found.aside,
+        deeds=found.deeds,
+        next_jobs=jobs,
+        problems=problems,
+        waiting=waiting_classes(jobs),
+        ownership=None if whose is None else ownership(whose),
+        notices=() if whose is None else tuple(_notices(whose)),
+    )
+
+
+def server_info(facts: server.ServerInfo) -> ServerInfo:
+    """What a server says of itself."""
+    return ServerInfo(facts.fields, facts.save)
+
+
+def next_jobs(payloads: Mapping[str, bytes]) -> Mapping[str, NextJob]:
+    """The jobs that are next, of the queues whose next item is one. O(bytes)."""
+    found: dict[str, NextJob] = {}
+    for queue, raw in payloads.items():
+        payload = decode_payload(raw)
+        if isinstance(payload, Payload):
+            name, _ = unwrapped(payload.class_name, payload.args)
+            found[queue] = NextJob(name, waiting_since(payload.class_name, payload.args))
+    return found
+
+
+def waiting_classes(
+    jobs: Mapping[str, NextJob], sampled: Iterable[Sampled] = ()
+) -> Mapping[str, WaitingClasses]:
+    """The classes that are known to wait, by queue: those of the next jobs, and of the queues that
+    were sampled."""
+    found = {
+        queue: WaitingClasses((job.class_name,) if job.class_name else (), is_sampled=False)
+        for queue, job in jobs.items()
+    }
+    for seen in sampled:
+        # The next one may be known better: whose job an ActiveJob is.
+        first = found[seen.queue].names if seen.queue in found else ()
+        names = tuple(dict.fromkeys((*first, *seen.classes)))
+        found[seen.queue] = WaitingClasses(names, is_sampled=True)
+    return found
+
+
+def ownership(whose: owners.Ownership) -> Ownership:
+    """Whose the queues are. O(queues looked at)."""
+    refusals = {name: why for name in whose.owners if (why := whose.refusal(name)) is not None}
+    return Ownership(
+        owners={name: _OWNERS.get(whose.owner(name), "") for name in whose.owners},
+        refusals=refusals,
+        others_owner=_OWNERS["sidekiq"] if whose.is_all_sidekiqs else "",
+        others_refusal=whose.refusal(),
+        has_foreign_failures=whose.has_failures_set,
+    )
+
+
+def _notices(whose: owners.Ownership) -> Iterator[Notice]:
+    """Which systems live here, unless it is Resque alone."""
+    if whose.is_all_sidekiqs:
+        text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; Resque's actions are refused"
+        remedy = "name the namespace of a Resque: qtop doctor lists the systems there are"
+        yield Notice("warn", text, "sidekiq", remedy=remedy)
+    elif whose.is_sure:
+        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}{_barred(whose)}"
+        yield Notice("warn", text, "sidekiq", "queues", _OWN)
+    elif whose.warning is not None:
+        yield Notice("note", whose.warning, "sidekiq")
+    if whose.has_failures_set:
+        text = "the list of failures is sidekiq-failures', a sorted set, and not Resque's"
+        yield Notice("warn", text, "sidekiq-failures", remedy="leave it as it is; " + _OWN)
+
+
+def _barred(whose: owners.Ownership) -> str:
+    names = [name for name in whose.owners if whose.refusal(name) is not None]
+    return f"; Resque's actions are refused on {named(names)}" if names else ""
+
+
+def strays_of(found: Strays) -> model.Strays:
+    """Keys that no index leads to. O(keys found)."""
+    return model.Strays(tuple(map(_stray, found.found)), found.is_complete)
+
+
+def _stray(stray: Stray) -> model.Stray:
+    process = None if stray.record is None else _process(stray)
+    beat_at = None if stray.beat is None else times.parse(stray.beat.decode("utf-8", "replace"))
+    return model.Stray(stray.kind, stray.name, stray.key, stray.jobs, process, beat_at)
+
+
+def _process(stray: Stray) -> Process:
+    """The worker of a record that is on no register."""
+    who, record = workers.identity(stray.name), stray.record
+    return Process(
+        who.text,
+        who.host,
+        who.pid,
+        who.queues,
+        started=None,
+        beat_age_s=None,
+        has_beat=stray.beat is not None,
+        threads=THREADS,
+        jobs=() if record is None else (running_job(record),),
+        processed=None,
+        failed=None,
+    )

@@ -1,0 +1,117 @@
+"""Resque, as the console asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import ClassVar, Final, TypeVar
+
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.request import Request
+from qtop.model.fleet import Process, Snapshot
+from qtop.model.health import HealthReport, Strays
+from qtop.search.selection import JobSource
+from qtop.systems.resque import health
+from qtop.systems.resque.snapshot import SnapshotConverter
+from qtop.systems.system import Ability, Place, Work
+from queuecore.audit import AuditEntry
+from queuecore.cooperative import Slices
+from queuecore.exchange import Steps
+from queuecore.keys import name_text
+from queuecore.times import wall_now
+from resque.errors import NoQueueError
+from resque.keys import Keys
+from resque.store import strays, workers
+from resque.store.failures import FAILED
+from resque.store.guard import Guard
+from resque.store.queue_list import QueueList
+from resque.store.snapshot import Snapshot as ResqueSnapshot
+from resque.store.snapshot import SnapshotReader
+
+T = TypeVar("T")
+
+#: How many of the newest failures are part of a snapshot.
+FAILURES_READ: Final = 500
+
+
+class ResqueSystem:
+    """Resque in one namespace; see `System` for what its methods do.
+
+    Args:
+        keys: The namespace.
+        address: Where its Redis is, without secrets.
+        failures_read: How many of the newest failures are part of a snapshot.
+    """
+
+    name: ClassVar[str] = "resque"
+    abilities: ClassVar[Mapping[Ability, str | None]] = {"pause": None, "pause_all": None}
+
+    def __init__(
+        self, keys: Keys, address: str = "", *, failures_read: int = FAILURES_READ
+    ) -> None:
+        self.keys = keys
+        self.place = Place(address, keys.namespace)
+        self._reader = SnapshotReader(keys, failures_limit=failures_read)
+        self._converter = SnapshotConverter()
+        self._guard = Guard(keys, wall_now)
+        #: Of the snapshot before, by queue: what the pushes since are counted from.
+        self._tails: Mapping[str, str] = {}
+
+    def snapshot(self) -> Steps[Slices[Snapshot]]:
+        """Two round trips; see `SnapshotReader.look`."""
+        reading = yield from self._reader.look(self._tails)
+        return self._read(reading)
+
+    def _read(self, reading: Slices[ResqueSnapshot]) -> Slices[Snapshot]:
+        taken = yield from reading
+        yield
+        found = yield from self._converter.convert(taken)
+        self._tails = {queue.name: queue.tail for queue in taken.queues or ()}
+        return found
+
+    def health(self, queues: Sequence[str] = ()) -> Steps[HealthReport]:
+        """Three round trips, five where delayed jobs may be overdue."""
+        return health.look(self.keys, queues)
+
+    def strays(self) -> Steps[Strays]:
+        """Costs as `strays.find`."""
+        return health.strays_of((yield from strays.find(self.keys)))
+
+    def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
+        """As a worker reads its list: with `*` and other patterns, and without `!`s."""
+        try:
+            return frozenset(QueueList(listed).resolve(names))
+        except NoQueueError:
+            return ()
+
+    def may_run_on(self, process: Process, machine: str) -> bool:
+        """By the host of its id, also with the number that it gets where another worker has the
+        same id."""
+        return workers.may_run_on(workers.identity(process.id), machine)
+
+    def source_of(self, entry: AuditEntry) -> JobSource | None:
+        """By the key that it names."""
+        if entry.source == self.keys.failed():
+            return JobSource("failed", FAILED)
+        waiting = self.keys.queue("")
+        if not entry.source.startswith(waiting):
+            return None
+        return JobSource("queue", name_text(entry.source.removeprefix(waiting)))
+
+    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
+        """Costs as `ResqueActions.prepare`."""
+        # Imported here: the first frame must not wait for it.
+        from qtop.systems.resque.actions import ResqueActions
+
+        return ResqueActions(self.keys, operator).prepare(request)
+
+    def carry_out(self, plan: Plan) -> Steps[Outcome]:
+        """Costs as the plan."""
+        return plan.run()
+
+    def guarded(self, work: Work[T]) -> Work[T]:
+        """Keeps away from what is Sidekiq's: costs as `Guard.watching`."""
+        return self._guard.watching(work)
+
+    def note_change(self) -> None:
+        """The next snapshot leaves nothing out."""
+        self._reader.read_all()

@@ -1,0 +1,110 @@
+"""What the console asks of a queue system, whichever it is. `qtop.systems.resque` answers for
+Resque; outside of such folders nothing knows an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
+
+from qtop.actions.plan import Operator, Outcome, Plan, Refusal
+from qtop.actions.request import Request
+from qtop.model.fleet import Process, Snapshot
+from qtop.model.health import HealthReport, Strays
+from qtop.search.selection import JobSource
+from queuecore.audit import AuditEntry
+from queuecore.cooperative import Slices
+from queuecore.exchange import Operation, Steps
+
+T = TypeVar("T")
+
+#: What a system is to do: exchanges, of which a runner makes round trips. Work of a system in
+#: memory asks for none.
+if TYPE_CHECKING:
+    Work = Operation[T]
+else:
+    Work = Operation
+
+Ability = Literal["pause", "pause_all"]
+"""What a system may be unable to do, by the id of its action: pause queues, pause everything."""
+
+
+class Place(NamedTuple):
+    """Where a system is: the server's address, without secrets, and the namespace there."""
+
+    address: str
+    namespace: str
+
+
+class System(Protocol):
+    """A queue system in one place. Its methods do no input and output by themselves: they return
+    work, which a runner carries out."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: `resque`."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+
+    @property
+    def abilities(self) -> Mapping[Ability, str | None]:
+        """None for what it can do; for what it cannot, why, in words."""
+
+    def snapshot(self) -> Work[Slices[Snapshot]]:
+        """Look at everything. The work asks; what it returns reads the answers, in slices of a few
+        milliseconds, and must be done before the next snapshot. What has not changed since the
+        snapshot before stays the same object. At most two round trips; one at a time. Raises
+        StoreError when nothing is known; what is refused singly is unknown in the snapshot."""
+
+    def health(self, queues: Sequence[str] = ()) -> Work[HealthReport]:
+        """Find out what is looked at now and then, also of these queues. Some round trips: for
+        every ten seconds. Raises StoreError when nothing is known."""
+
+    def strays(self) -> Work[Strays]:
+        """Search for jobs that no index leads to. May take hundreds of round trips: for once a
+        minute. Raises StoreError."""
+
+    def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
+        """The queues that a process takes jobs from, as `Process.listed` has its list. `names` are
+        those that exist. O(names)."""
+
+    def may_run_on(self, process: Process, machine: str) -> bool:
+        """Whether a process may be one of the machine with this host name, by its id."""
+
+    def source_of(self, entry: AuditEntry) -> JobSource | None:
+        """The list from which an action on record took jobs; None where that is none of waiting or
+        failed jobs."""
+
+    def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
+        """Say what a request would do, in the operator's name, or why it cannot be done. Reads
+        only. Raises StoreError."""
+
+    def carry_out(self, plan: Plan) -> Steps[Outcome]:
+        """Do what a plan says, and return the numbers. Raises StoreError for a single step that
+        failed; the outcome tells what was stopped between steps."""
+
+    def guarded(self, work: Work[T], /) -> Work[T]:
+        """The same work, which ends with an error before it changes what is not this system's."""
+
+    def note_change(self) -> None:
+        """Something was changed: the next snapshot, which begins after this, reads everything."""
+
+
+class SystemRunner(Protocol):
+    """Carries out the work of a system by asyncio."""
+
+    @property
+    def system(self) -> System:
+        """Whose work it is."""
+
+    async def watch(self, work: Work[T], /) -> T:
+        """Carry out work that reads, beside the actions: neither waits for the other. Raises
+        StoreError."""
+
+    async def run(self, work: Work[T], /) -> T:
+        """Carry out work that a key asked for; what it writes is guarded (see `System.guarded`).
+        Raises StoreError and what the guard raises."""
+
+    async def close(self) -> None:
+        """Close the connections."""

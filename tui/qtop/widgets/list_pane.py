@@ -1,0 +1,186 @@
+"""What lists share: a table, the filter on its rows, and the line in which a filter is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from qtop.search import filter_language
+from qtop.search.fields import Subject
+from qtop.search.filter_language import BadFilter, Filter
+from qtop.text.safe import safe
+from qtop.widgets.bars import Bar, Span
+from qtop.widgets.filter_input import FilterInput
+from qtop.widgets.paged_table import PagedTable
+from qtop.widgets.table import Table
+
+
+class ListOwner(Protocol):
+    """The screen that a list is on: it knows what the rows are."""
+
+    def subject(self, row: Any) -> Subject:
+        """A row as filters see it."""
+
+    def values_of(self, field: str) -> Iterable[str]:
+        """Values to complete a field of a filter with; see `ListPane.values_of`."""
+
+    def filter_changed(self) -> None:
+        """Show what matches now; see `ListPane.show_again`."""
+
+    def shown_of(self) -> str:
+        """How many rows match, of how many; see `ListPane.shown_of`."""
+
+    @property
+    def no_match(self) -> str:
+        """What the list says when the filter leaves no row."""
+
+    def tell(self, text: str, tone: str = "") -> None:
+        """Show a safe one-line result."""
+
+
+class ListPane(Widget):
+    """One table, or several of which one is in front, and the filter below it.
+
+    Args:
+        owner: The screen.
+        table: The table in front at first.
+        remembered: Earlier filters, the newest last; new ones are added.
+        marks_gone: What is told when the rows that were marked have left the list.
+    """
+
+    DEFAULT_CSS = "ListPane { height: 1fr; }"
+
+    def __init__(
+        self, owner: ListOwner, table: Table[Any], remembered: list[str], marks_gone: str
+    ) -> None:
+        super().__init__()
+        self.table = table
+        self.filter = Filter("")
+        #: What is listed, before a filter that looks at these rows.
+        self.rows: Sequence[Any] = ()
+        self._owner, self._marks_gone = owner, marks_gone
+        self._tables = [table]
+        self._filter_before = ""
+        self._filter_line = Bar(id="filter-line")
+        self._filter_line.display = False
+        self._filter_bar = FilterInput(owner.values_of, remembered)
+
+    def compose(self) -> ComposeResult:
+        """The tables, and the filter below them."""
+        # The first one gets the focus.
+        yield from sorted(self._tables, key=lambda table: table is not self.table)
+        yield self._filter_line
+        yield self._filter_bar
+
+    def bring_to_front(self, table: Table[Any]) -> None:
+        """Show this table instead of the one in front. A new one is added: before the pane is on
+        the screen."""
+        if table not in self._tables:
+            self._tables.append(table)
+        for each in self._tables:
+            each.display = each is table
+        self.table = table
+
+    # Rows
+
+    def show_rows(self, rows: Sequence[Any]) -> None:
+        """Show the rows that match. O(rows) with a filter."""
+        self.rows = rows
+        if not self.filter.is_empty:
+            rows = [row for row in rows if self.filter.matches(self._owner.subject(row))]
+            self.table.empty_text = self._owner.no_match
+        self.table.set_rows(rows)
+        self.show_filter()
+
+    def show_matching(self, rows: Sequence[Any], none: str, *, is_all: bool = True) -> None:
+        """Show rows that match already, or the text `none`; `is_all` says that there are no
+        others than these."""
+        self.rows = rows
+        self.table.empty_text = none
+        if isinstance(self.table, PagedTable):
+            self.table.set_page(rows, is_all=is_all)
+        else:
+            self.table.set_rows(rows)
+        self.show_filter()
+
+    def chosen(self) -> list[Any]:
+        """The marked rows, else the one under the cursor."""
+        row = self.table.cursor_row
+        return self.table.marked_rows() or ([] if row is None else [row])
+
+    def meant(self) -> list[Any]:
+        """The rows that an action is for: the chosen ones; none when those that were marked have
+        gone: who marked some does not mean another."""
+        if self.table.dropped_marks and not self.table.marked_rows():
+            self.table.clear_marks()
+            self._owner.tell(self._marks_gone, "warn")
+            return []
+        return self.chosen()
+
+    def copied(self) -> list[str]:
+        """The chosen rows, their cells with tabs between them."""
+        return [self.table.row_text(row) for row in self.chosen()]
+
+    # The filter
+
+    def values_of(self, field: str) -> set[str]:
+        """The values of a field in the rows there are, as safe texts. O(rows)."""
+        name = "class_name" if field == "class" else field
+        values = (getattr(self._owner.subject(row), name, None) for row in self.rows)
+        return {safe(value) for value in values if isinstance(value, str)}
+
+    def show_again(self) -> None:
+        """Filter the rows there are anew."""
+        self.show_rows(self.rows)
+
+    def shown_of(self) -> str:
+        """How many rows match, of how many."""
+        return f"{self.table.row_count:,} of {len(self.rows):,}"
+
+    def set_filter(self, text: str) -> bool:
+        """Show only what matches; False when the text makes no filter, and the reason is told."""
+        try:
+            wanted = filter_language.parse(text)
+        except BadFilter as error:
+            self._owner.tell(safe(str(error)), "warn")
+            return False
+        if wanted.text != self.filter.text:
+            self.filter = wanted
+            self._owner.filter_changed()
+        self.show_filter()
+        return True
+
+    def show_filter(self) -> None:
+        """Say which filter there is, unless one is being typed."""
+        self._filter_line.display = not self.filter.is_empty and not self._filter_bar.display
+        if self._filter_line.display:
+            text = Span(f" {safe(self.filter.text)}", "strong", 80, least=8)
+            count = Span(f"  {self._owner.shown_of()} ", "dim", 85)
+            self._filter_line.show([Span(" filter ", "flag", 90), text], [count])
+
+    def ask_for_filter(self) -> None:
+        """Let a filter be typed, beginning with the one there is."""
+        self._filter_before = self.filter.text
+        self._filter_bar.ask(self.filter.text)
+        self.show_filter()
+
+    def on_filter_input_typed(self, event: FilterInput.Typed) -> None:
+        """Filter while it is typed, as far as it makes sense."""
+        event.stop()
+        try:
+            filter_language.parse(event.text)
+        except BadFilter as error:
+            self._owner.tell(safe(str(error)), "dim")
+        else:
+            self._owner.tell("")
+            self.set_filter(event.text)
+
+    def on_filter_input_left(self, event: FilterInput.Left) -> None:
+        """Use what was typed, or what there was before."""
+        event.stop()
+        if event.text is None or not self.set_filter(event.text):
+            self.set_filter(self._filter_before)
+        self.table.focus()
