@@ -128,7 +128,7 @@ class Scheduler:
             log=log,
         )
         self._status_check = StatusCheck(store, keys, log)
-        self._wishes = SchedulerSignals()
+        self._signals = SchedulerSignals()
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
         self._told_of_skew = self._told_of_no_clock = False
@@ -144,7 +144,7 @@ class Scheduler:
         Raises StoreError only when Redis cannot be reached or refuses at the start, and
         BelongsToSidekiq when the namespace is Sidekiq's then. Later outages are waited out.
         """
-        with self._wishes:
+        with self._signals:
             self._title("Starting")
             backoff_s = 0.1
             try:
@@ -152,7 +152,7 @@ class Scheduler:
                 self._ownership.open()
                 self._register_file()
                 self._hold()
-                while not self._wishes.leave:
+                while not self._signals.leave:
                     try:
                         patience_s = self.step()
                         backoff_s = 0.1
@@ -160,7 +160,7 @@ class Scheduler:
                         self._warn(f"{error}; next try in {backoff_s:.1f} s", "redis")
                         patience_s = backoff_s
                         backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
-                    self._wishes.wait(patience_s)
+                    self._signals.wait(patience_s)
                     if self._adopted is not None:
                         self._adopted.collect()
             finally:
@@ -224,11 +224,11 @@ class Scheduler:
             self._log("the server does not tell its clock (TIME): this machine's counts")
 
     def _obey(self) -> None:
-        if self._wishes.reload:
-            self._wishes.reload = False
+        if self._signals.reload:
+            self._signals.reload = False
             self._reload()
-        if self._wishes.print_plan:
-            self._wishes.print_plan = False
+        if self._signals.print_plan:
+            self._signals.print_plan = False
             self._print_plan()
 
     def _patience_s(self) -> float:

@@ -21,8 +21,8 @@ _HANDLED = (*_LEAVE, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class SchedulerSignals:
-    """The signals a scheduler got, as wishes; no wait outlasts one. A context manager: it takes
-    the signals over and gives them back."""
+    """What the signals that a scheduler got ask for; no wait outlasts one. A context manager: it
+    takes the signals over and gives them back."""
 
     def __init__(self) -> None:
         self.leave = False

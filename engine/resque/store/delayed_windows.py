@@ -72,7 +72,7 @@ def page(keys: Keys, start: Position, count: int, *, max_bytes: int = LISTED_BYT
     jobs: list[DelayedEntry] = []
     rank, offset = start.rank, start.offset
     while True:
-        total, found = yield from _moments(keys, rank, min(count, MOMENTS))
+        total, found = yield from delayed.moments(keys, rank, min(count, MOMENTS), lengths)
         spans, rank, offset = _cut(found, rank, offset, count - len(jobs))
         jobs += yield _read(keys, spans, max_bytes)
         is_end = rank >= total or not found
@@ -90,7 +90,7 @@ def before(keys: Keys, end: Position, count: int) -> Steps[Position]:
     lowest = max(0, rank - _MOST_MOMENTS)
     while rank > lowest:
         first = max(lowest, rank - MOMENTS)
-        _, found = yield from _moments(keys, first, rank - first)
+        _, found = yield from delayed.moments(keys, first, rank - first, lengths)
         for each in reversed(found):
             rank -= 1
             size = _rows_of(each)
@@ -147,17 +147,6 @@ def _from_score(
     pairs = [(stamp, at) for (stamp, _), at in zip(named, flat[1::2], strict=True)]
     sizes = yield lengths(keys, [stamp for stamp, _ in pairs])
     return total, pairs, sizes
-
-
-def _moments(keys: Keys, start: int, count: int) -> Steps[tuple[int, list[Moment]]]:
-    """As `delayed.moments`; a size of -1 is that of a key which is no list."""
-    key = keys.delayed_schedule()
-    total, found = yield Exchange(
-        (("ZCARD", key), ("ZRANGE", key, start, start + count - 1, "WITHSCORES")),
-        lambda replies: (int(replies[0]), delayed.stamps(replies[1])),
-    )
-    sizes = yield lengths(keys, [stamp for stamp, _ in found])
-    return total, [Moment(stamp, at, size) for (stamp, at), size in zip(found, sizes, strict=True)]
 
 
 def lengths(keys: Keys, stamps: Sequence[str]) -> Exchange[list[int]]:

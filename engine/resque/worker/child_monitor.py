@@ -175,6 +175,6 @@ class ChildMonitor:
             poll.unregister(fd)
 
     def _ask_for_the_last(self, running: child.Child) -> None:
-        # A child of several jobs looks at its own wishes; QUIT is harmless to one of one.
+        # A child of several jobs looks at its own signals; QUIT is harmless to one of one.
         if self._options.jobs_per_fork > 1:
             running.kill(signal.SIGQUIT)

@@ -63,8 +63,8 @@ _HELD = _Held()
 
 
 class SignalState:
-    """The signals a worker got, as wishes, and a file descriptor that is readable after any of
-    them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
+    """What the signals that a worker got ask for, and a file descriptor that is readable after any
+    of them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
     over and gives them back.
 
     `graceful_term` and `term_child` are Ruby's switches of those names; `on_signal` is called
@@ -176,7 +176,7 @@ class SignalState:
 
     def held(self) -> _Held:
         """Hold signals back (`with`), for a fork: none of them may reach the child before it has
-        said what they are to do (`let_go`, or wishes of its own)."""
+        said what they are to do (`let_go`, or a state of its own)."""
         return _HELD
 
     def fileno(self) -> int:
