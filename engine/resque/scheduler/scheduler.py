@@ -8,13 +8,16 @@ each firing happen once.
 from __future__ import annotations
 
 import os
+import select
+import signal
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 import setproctitle
 
@@ -29,7 +32,6 @@ from resque.scheduler.files import ScheduleFiles, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
 from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
-from resque.scheduler.signals import SchedulerSignals
 from resque.store import delayed, schedules
 from resque.store.schedules import Firing, PublishedSchedule, Stored
 from resque.worker.log import told
@@ -43,8 +45,9 @@ _LARGE_SKEW_S = 5.0
 
 class ServerClock:
     """Gives the present moment by the server's clock (UTC), from what it was last (`learn`) and
-    the seconds since (`mono_now`). Before it is known, and where the server does not tell it,
-    `own` counts."""
+    the seconds since (`mono_now`): the clocks of machines differ, and a scheduler whose own is an
+    hour ahead would move jobs an hour early. Before it is known, and where the server does not
+    give it, `own` counts."""
 
     def __init__(
         self,
@@ -68,6 +71,71 @@ class ServerClock:
             return self._own()
         moment, then = self._known
         return moment + timedelta(seconds=self._mono_now() - then)
+
+
+_LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_HANDLED = (*_LEAVE, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class SchedulerSignals:
+    """What the signals that a scheduler got ask for; no wait outlasts one. A context manager: it
+    takes the signals over and gives them back.
+
+    | signal          | asks                                        |
+    |-----------------|---------------------------------------------|
+    | TERM, INT, QUIT | leave, after the present batch              |
+    | HUP             | the same, where `nohup` does not hold it back |
+    | USR1            | print what is planned                       |
+    | USR2            | read the schedules again                    |
+    """
+
+    def __init__(self) -> None:
+        self.leave = False
+        self.print_plan = False
+        self.reload = False
+        self._read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        os.set_blocking(self._write_fd, False)
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for number in _HANDLED:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                # nohup.
+                continue
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number in _LEAVE:
+            self.leave = True
+        elif number == signal.SIGUSR1:
+            self.print_plan = True
+        else:
+            self.reload = True
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not longer than until the next signal."""
+        if not self.leave:
+            select.select([self._read_fd], [], [], max(0.0, seconds))
+        try:
+            while os.read(self._read_fd, 512):
+                pass
+        except BlockingIOError:
+            pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +207,7 @@ class Scheduler:
     # ---- the life of a scheduler
 
     def run(self) -> None:
-        """Work until a signal asks to leave, then let go of the lock. Signals: see `signals`.
+        """Work until a signal asks to leave (see `SchedulerSignals`), then let go of the lock.
 
         Raises StoreError only when Redis cannot be reached or refuses at the start, and
         BelongsToSidekiq when the namespace is Sidekiq's then. Later outages are waited out.
