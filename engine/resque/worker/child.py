@@ -1,8 +1,8 @@
-"""A child process for jobs, and its word on how they went.
+"""A child process for jobs, and its report on how they went.
 
 The child reports through a pipe when its last job has ended, and leaves: what it did may be closed
-while the system takes the process down, a fifth of what a job costs. One that ends without a report
-died under its job, whatever its exit status.
+while the system takes the process down. One that ends without a report died under its job, whatever
+its exit status.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def fork(
     life: Callable[[Callable[[], None]], ChildReport], *, tells_of_steps: bool = False
 ) -> Child:
     """Run `life` in a child process; it gets what to call at each step, which raises when the
-    parent is gone and with `tells_of_steps` tells it. (Each time it hears of one it wakes up: a
-    third of what a job costs where many share a child.) Raises OSError when no process can be
+    parent is gone and with `tells_of_steps` tells it. (Each time it hears of one it wakes up, which
+    costs where many jobs share a child.) Raises OSError when no process can be
     made."""
     log.flush()
     parent_pid = os.getpid()

@@ -133,7 +133,7 @@ class Beater:
         self._is_over: threading.Event | None = None
         self._thread: threading.Thread | None = None
         if in_thread:
-            # Imported here: its handlers run in every fork, 0.3 ms of each job.
+            # Imported here: its handlers run in every fork.
             import threading
 
             self._is_over = threading.Event()

@@ -1,9 +1,9 @@
 """A child that is forked before there is a job for it.
 
-A fork and a child's first steps are half of what a job costs. Taken while the job before is
-performed, where there is a core for it or time enough, or while the worker waits, they delay
-nothing. A child forked ahead performs one job, as any other does; it lives no longer than its
-parent, whose end it sees on the pipe that it waits on."""
+A fork and a child's first steps are the most of what a job costs (`make bench`). Taken while the
+job before is performed, where there is a core for it or time enough, or while the worker waits,
+they delay nothing. A child forked ahead performs one job, as any other does; it lives no longer
+than its parent, whose end it sees on the pipe that it waits on."""
 
 from __future__ import annotations
 

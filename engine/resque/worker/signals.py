@@ -40,7 +40,7 @@ HURRIED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _CHILD_ENDED = bytes((signal.SIGCHLD,))
 
 # Those of `signal` turn what they return into enums, which are not read here, by way of an error
-# for each handler: 0.1 ms of each job.
+# for each handler.
 _set_handler = _signal.signal
 _set_mask = _signal.pthread_sigmask
 _BLOCK, _UNBLOCK, _DEFAULT = int(signal.SIG_BLOCK), int(signal.SIG_UNBLOCK), _signal.SIG_DFL
