@@ -143,7 +143,7 @@ class WorkerRegister:
 
 
 def _told(part: Reply) -> Reply:
-    """What the script told of one of the keys; an error comes as a text."""
+    """What the script returned for one of the keys; an error comes as a text."""
     return refusal(name_text(part)) if isinstance(part, bytes) else part
 
 
