@@ -9,8 +9,7 @@ from tests.support.operations import KEYS, ByHand, fill
 
 from queuecore.stores import Store
 from resque.store import delayed_windows
-from resque.store.delayed_outlook import Share, outlook
-from resque.store.delayed_windows import DelayedEntry, Position
+from resque.store.delayed_windows import DelayedEntry, Position, Share, outlook
 
 T = 1_900_000_000
 MOMENTS = KEYS.delayed_schedule()
@@ -148,7 +147,7 @@ def test_a_walk_sees_all_moments_of_one_score(store: Store, direct: Direct) -> N
     assert sorted(map(int, walked(store))) == list(range(1300))
 
 
-def test_a_walk_ends_when_nobody_wants_more(store: Store, direct: Direct) -> None:
+def test_a_walk_ends_when_no_more_is_wanted(store: Store, direct: Direct) -> None:
     fill(direct, [b"x"] * 5000, f"resque:delayed:{T}")
     direct("ZADD", MOMENTS, T, T)
     seen = 0
