@@ -329,7 +329,7 @@ def test_whatever_waits_can_be_asked(raw: bytes) -> None:
 
 
 @given(st.text(min_size=1).filter(lambda text: '"' not in text and "\\" not in text))
-def test_a_quoted_text_is_looked_for_as_it_stands(text: str) -> None:
+def test_a_quoted_text_is_looked_for_as_it_is(text: str) -> None:
     assert parse(f'"{text}"').matches(Subject(error=f"before {text} after"))
     assert parse(f'class:"{text}"').matches(Subject(class_name=text))
 
@@ -346,7 +346,7 @@ def test_a_term_made_of_data_can_be_shown_and_asks_for_that_very_text(text: str)
 
 
 @pytest.mark.parametrize("text", ["\\u{}", "\\u{110000}", "\\u{xyz}", "\\u1b", "\\\\u{1b}"])
-def test_what_is_no_number_of_a_character_stands_for_itself(text: str) -> None:
+def test_what_is_no_number_of_a_character_means_itself(text: str) -> None:
     assert parse(f'"{text}"').matches(Subject(error=text.replace("\\\\", "\\")))
 
 

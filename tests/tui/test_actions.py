@@ -129,7 +129,7 @@ def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question(
 
 
 @pytest.mark.redis
-async def test_progress_is_told_while_a_bulk_goes_on(console: Console) -> None:
+async def test_progress_is_reported_while_a_bulk_goes_on(console: Console) -> None:
     told: list[tuple[int, int]] = []
     plan = requeue(await console.fail(*(entry(number) for number in range(450))))
     await console.actions.run(plan, lambda done, of: told.append((done, of)))
@@ -170,7 +170,7 @@ async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: 
 
 
 @pytest.mark.redis
-async def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(
+async def test_what_another_operator_took_back_meanwhile_is_not_taken_back_again(
     console: Console,
 ) -> None:
     await console.actions.run(delete(await console.fail(entry(1))))
@@ -296,7 +296,7 @@ async def test_a_lost_answer_to_a_single_write_is_an_unknown_outcome() -> None:
     assert outcome.text == "Pause mail: outcome unknown: look before trying again"
 
 
-async def test_redis_refusing_is_told_in_its_words() -> None:
+async def test_redis_refusing_is_reported_in_its_words() -> None:
     doing = ActionRunner(
         answering(Unreachable("no such \x1b host")).run, read_only=False, trouble=lambda: None
     )
@@ -348,5 +348,5 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
         (OutcomeUnknown("no answer"), "; the other 1,200 unknown: look before trying again"),
     ],
 )
-def test_what_an_action_did_not_reach_is_told(stopped: Exception, told: str) -> None:
+def test_what_an_action_did_not_reach_is_reported(stopped: Exception, told: str) -> None:
     assert rest_of(1_200, stopped) == told

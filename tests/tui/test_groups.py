@@ -205,7 +205,7 @@ def test_a_group_knows_since_when_from_where_and_how_often_of_late() -> None:
     assert group.retried == 1
 
 
-def test_times_of_one_hour_are_told_apart() -> None:
+def test_times_of_one_hour_are_distinguished() -> None:
     stamps = ["2026/11/23 12:15:48 UTC", "2026/11/23 12:15:09 UTC", "2026/11/23 12:59:00 UTC"]
     (group,) = counted(*(entry(failed_at=at) for at in stamps)).groups()
     assert group.first == datetime(2026, 11, 23, 12, 15, 9, tzinfo=UTC)

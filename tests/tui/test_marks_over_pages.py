@@ -68,7 +68,7 @@ async def test_back_on_their_page_jobs_are_marked_as_they_were(redis: Redis) -> 
         await until_shown(pilot, words.marked(1, 1))
 
 
-async def test_one_job_that_nobody_sees_is_not_deleted_without_a_question(redis: Redis) -> None:
+async def test_one_hidden_job_is_not_deleted_without_a_question(redis: Redis) -> None:
     await push(redis, "mail", *(job(n) for n in range(450)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -81,7 +81,7 @@ ALIVE = Master("web1:42", 170)
         (None, ALIVE, False, "● scheduler web1:42 holds the lock", "dim"),
     ],
 )
-def test_who_schedules_is_told_in_words(
+def test_which_scheduler_runs_is_said_in_words(
     seen: Outline | None, master: Master, has_schedules: bool, words: str, tone: str
 ) -> None:
     spans = scheduled_bars.scheduler(insights(seen, master), NOW_S, has_schedules)
@@ -89,7 +89,7 @@ def test_who_schedules_is_told_in_words(
     assert {span.tone for span in spans} == {tone}
 
 
-def test_schedules_of_a_file_that_are_not_known_are_told() -> None:
+def test_schedules_of_a_file_that_are_not_known_are_reported() -> None:
     seen = insights(outlook(NONE), ALIVE)
     for of_file, words, is_told in (
         (OfFile("web1:42"), "nor in the file of a scheduler at work", False),

@@ -171,7 +171,7 @@ class SnapshotReader:
         newest = first.newest
         seen = None if newest is None else (yield from self._newest.read(newest))
         queues = yield from self._queues.read(iter(of_queues), first.problems)
-        states = yield from self._workers.read(iter(of_workers), first.server_time, first.problems)
+        states = yield from self._workers.read(iter(of_workers), first.problems)
         return Snapshot(
             server_time=first.server_time,
             queues=None if first.queue_names is None else tuple(queues),
