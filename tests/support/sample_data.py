@@ -10,6 +10,8 @@ from typing import Any, TypeVar, cast
 from qtop.actions.plan import Outcome, Plan, Refusal
 from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
 from qtop.model.health import HealthReport, ServerInfo
+from qtop.model.job import Job
+from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.system import SystemRunner, Work
 from queuecore import times
@@ -91,6 +93,11 @@ def failure(number: int, **fields: Any) -> Failure:
     return read(whole(encode(entry | fields)), -number)
 
 
+def failed_job(number: int, **fields: Any) -> Job:
+    """The same as the console knows it."""
+    return failure_job(failure(number, **fields))
+
+
 def snapshot(
     queues: Sequence[Queue] | None = (),
     workers: Sequence[Process] | None = (),
@@ -102,7 +109,7 @@ def snapshot(
         "server_time": NOW,
         "queues": None if queues is None else tuple(queues),
         "processes": None if workers is None else tuple(workers),
-        "failures": None if failures is None else tuple(failures),
+        "failures": None if failures is None else tuple(map(failure_job, failures)),
         "failed": None if failures is None else len(failures),
         "processed_ever": 1_000,
         "failed_ever": 10,

@@ -20,6 +20,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 
 from qtop.app.app import QtopApp
+from qtop.monitor import row_text
 from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.systems.resque.payloads import read_line
@@ -32,7 +33,7 @@ WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
 
 
 def args_shown(app: QtopApp) -> list[str]:
-    return [row.args for row in table_of(app)._rows._shown]
+    return [row_text.args_or_bytes(row.job) for row in table_of(app)._rows._shown]
 
 
 async def test_a_filter_looks_through_the_whole_queue(redis: Redis) -> None:

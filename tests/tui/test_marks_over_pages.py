@@ -62,7 +62,7 @@ async def test_back_on_their_page_jobs_are_marked_as_they_were(redis: Redis) -> 
         screen.turn(-1)
         await until_shown(pilot, words.jobs(1, 200, 450))
         await until(pilot, lambda: len(screen.table.marked) == 2, "the marks")
-        assert numbers([row.item.raw for row in screen.table.marked_rows()]) == [1, 2]
+        assert numbers([row.job.item.raw for row in screen.table.marked_rows()]) == [1, 2]
         await pilot.press("g", "j", "space")
         screen.turn(+1)
         await until_shown(pilot, words.marked(1, 1))

@@ -14,6 +14,7 @@ from qtop.model.fleet import Snapshot
 from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow, WorkerRow
+from qtop.systems.resque.job_reader import failed_job, failure_job
 from qtop.systems.resque.snapshot import running_job
 from qtop.text import format
 from queuecore.active_job import WRAPPER
@@ -226,16 +227,16 @@ def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None
 
 def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
     row = known(fleets(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures)[0]
-    assert row_text.failure_class(row.failure) == "unreadable"
-    assert row_text.failure_error(row.failure) == "not a JSON object"
+    assert row_text.class_of(row.job) == "unreadable"
+    assert row_text.error_of(row.job) == "not a JSON object"
 
 
 def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
     raw = b'{"failed_at":"2026/11/23 12:00:00 UTC","payload":{"class":"Big","args":["'
-    told = read(Item(raw + b"x" * 10, 200_000, "0" * 40), -1)
-    assert row_text.failure_class(told) == "Big"
-    assert row_text.failure_error(told) == "too large to list (200,000 bytes)"
-    assert row_text.failure_class(read(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
+    told = failed_job(Item(raw + b"x" * 10, 200_000, "0" * 40), -1)
+    assert row_text.class_of(told) == "Big"
+    assert row_text.error_of(told) == "too large to list (200,000 bytes)"
+    assert row_text.class_of(failed_job(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
     record = b'{"queue":"q","payload":{"class":"Big","args":["xx'
     row = only_worker(
         worker("h:1:q")._replace(jobs=(running_job(read_beginning(record, 200_000)),))
@@ -244,7 +245,7 @@ def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
 
 
 def test_the_first_line_of_an_error_is_shown() -> None:
-    assert row_text.failure_error(failure(1)) == "no answer from mx1"
+    assert row_text.error_of(failure_job(failure(1))) == "no answer from mx1"
 
 
 def test_totals_and_what_was_done_each_second() -> None:
@@ -323,13 +324,13 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
         [read(whole(encode({"exception": "\x1b[2J", "error": "\x1b", "queue": "\x9b"})), -1)],
     )
     fleet = fleets(look)[0]
-    row, failed = known(fleet.workers)[0], known(fleet.failures)[0].failure
+    row, failed = known(fleet.workers)[0], known(fleet.failures)[0].job
     texts = [
         row_text.queue_state(known(fleet.queues)[0]),
         row_text.worker_job(row),
         row_text.worker_place(row),
         row_text.worker_queues(row),
-        row_text.failure_error(failed),
+        row_text.error_of(failed),
         format.optional(failed.exception),
         format.optional(failed.queue),
     ]

@@ -12,7 +12,7 @@ from tests.support.sample_data import NOW, SYSTEM, worker
 from qtop.model import health
 from qtop.model.fleet import Process, Queue, Snapshot
 from qtop.model.health import HealthPart, NextJob, WaitingClasses
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
 from qtop.systems.resque.health import ownership, report_of
 from qtop.systems.resque.snapshot import SnapshotConverter, converted
 from qtop.systems.resque.system import ResqueSystem

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from resque.store.failures import Failure
+from qtop.model.job import Job
 
 
 class Queue(NamedTuple):
@@ -97,7 +97,7 @@ class Snapshot:
     server_time: datetime
     queues: tuple[Queue, ...] | None
     processes: tuple[Process, ...] | None
-    failures: tuple[Failure, ...] | None
+    failures: tuple[Job, ...] | None
     failed: int | None
     processed_ever: int | None
     failed_ever: int | None

@@ -11,6 +11,7 @@ from itertools import repeat
 from qtop.config.limits import SILENT_AFTER_S
 from qtop.model.fleet import Queue, Snapshot
 from qtop.model.health import NextJob, Ownership
+from qtop.model.job import age_at, failure_rows
 from qtop.monitor.drops import Drops, DropWatch
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
@@ -19,10 +20,8 @@ from qtop.monitor.rows import (
     QueueRow,
     Totals,
     WorkerRow,
-    age_at,
     condition,
     empty_in_s,
-    failure_rows,
 )
 from qtop.systems.system import System
 from queuecore.cooperative import Slices, at_once

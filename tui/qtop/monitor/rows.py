@@ -9,7 +9,7 @@ the text of a cell is made.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,10 +18,10 @@ from typing import Final, Literal, NamedTuple, get_args
 from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
 from qtop.model.fleet import Process, RunningJob, Snapshot
 from qtop.model.health import Stray, Strays
+from qtop.model.job import GroupKey, JobRow, age_at
 from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
-from qtop.search.failure_groups import GroupKey, Reader
-from resque.store.failures import Failure
+from qtop.search.failure_groups import KeyMaker
 
 # What a worker does, as far as it can be told from outside.
 
@@ -51,8 +51,6 @@ def condition(process: Process, silent_after_s: float = SILENT_AFTER_S) -> Condi
 
 DEPTHS_KEPT: Final = 60
 """How many looks back the depths of a queue are known."""
-#: A clock of a worker may be ahead by so much before its moments count as unknown.
-CLOCK_TOLERANCE_S: Final = 5
 
 #: A queue whose rates differ by less than this part neither drains nor grows.
 _STEADY: Final = 0.05
@@ -144,15 +142,6 @@ def _began(job: RunningJob) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureRow:
-    """One failure. `key` tells it from others with the same bytes."""
-
-    key: tuple[str, int]
-    failure: Failure
-    age_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Totals:
     """The fleet in figures. None means unknown.
 
@@ -188,7 +177,7 @@ class FleetRows:
     server_time: datetime
     queues: tuple[QueueRow, ...] | None
     workers: tuple[WorkerRow, ...] | None
-    failures: tuple[FailureRow, ...] | None
+    failures: tuple[JobRow, ...] | None
     totals: Totals
 
 
@@ -205,30 +194,6 @@ def empty_in_s(depth: int | None, rates: Rates) -> float | None:
     if rates.out_per_s > 0 and abs(drain_per_s) < _STEADY * rates.out_per_s:
         return None
     return depth / drain_per_s if drain_per_s > 0 else math.inf
-
-
-def failure_rows(
-    failures: Sequence[Failure], now: datetime, seen: Counter[str] | None = None
-) -> tuple[FailureRow, ...]:
-    """Failures, newest first, each with a key of its own; `now` is the server's clock. `seen`
-    counts the same bytes among older ones, for lists that come in parts. O(failures)."""
-    seen = Counter() if seen is None else seen
-    rows: list[FailureRow] = []
-    # Counted from the oldest, so that a newcomer with the same bytes takes no other's key.
-    for failure in reversed(failures):
-        sha = failure.item.sha
-        age_s = age_at(now, failure.failed_at)
-        rows.append(FailureRow((sha, seen[sha]), failure, age_s))
-        seen[sha] += 1
-    return tuple(reversed(rows))
-
-
-def age_at(now: datetime, moment: datetime | None) -> float | None:
-    """Seconds since a moment; None when it is unknown or lies in the future."""
-    if moment is None:
-        return None
-    age_s = (now - moment).total_seconds()
-    return max(0.0, age_s) if age_s > -CLOCK_TOLERANCE_S else None
 
 
 # The machines that workers run on.
@@ -323,37 +288,33 @@ class NewestGroup(NamedTuple):
 
     fingerprint: GroupKey
     number: int
-    newest: FailureRow
+    newest: JobRow
 
 
 class GroupMemory:
     """What makes each of the newest failures the same as others. Each entry is read once."""
 
     def __init__(self) -> None:
-        self._reader = Reader()
+        self._maker = KeyMaker()
         self._known: dict[str, GroupKey] = {}
 
-    def note(self, rows: Sequence[FailureRow]) -> None:
-        """Read what is new among the newest failures, and forget the others. About 10 us a KB of
-        what is new."""
+    def note(self, rows: Sequence[JobRow]) -> None:
+        """Group what is new among the newest failures, and forget the others. About 10 us for each
+        new one."""
         known, self._known = self._known, {}
         for row in rows:
-            item = row.failure.item
-            mark = known.get(item.sha)
-            if mark is None:
-                cut: list[bytes | int] = [item.raw, item.size, item.sha.encode()]
-                mark = self._reader.read(cut if item.is_cut else item.raw).fingerprint
-            self._known[item.sha] = mark
+            name = row.job.id
+            self._known[name] = known.get(name) or self._maker.key_of(row.job)
 
-    def of(self, row: FailureRow) -> GroupKey:
+    def of(self, row: JobRow) -> GroupKey:
         """The fingerprint of a failure that was noted."""
-        return self._known[row.failure.item.sha]
+        return self._known[row.job.id]
 
-    def groups(self, rows: Sequence[FailureRow]) -> tuple[NewestGroup, ...]:
+    def groups(self, rows: Sequence[JobRow]) -> tuple[NewestGroup, ...]:
         """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
         the newest first. O(rows)."""
         counts: dict[GroupKey, int] = {}
-        newest: dict[GroupKey, FailureRow] = {}
+        newest: dict[GroupKey, JobRow] = {}
         for row in rows:
             mark = self.of(row)
             counts[mark] = counts.get(mark, 0) + 1
