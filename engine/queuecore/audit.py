@@ -88,7 +88,7 @@ def _deed(entry: dict[str, str], counts: list[bytes | None], ttl_s: int) -> Audi
 
 
 def _number(text: bytes | str | None) -> int | None:
-    """A number that somebody wrote there; None when it is none."""
+    """A number that was written there; None when it is none."""
     try:
         return None if text is None else int(text)
     except ValueError:

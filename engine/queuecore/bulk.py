@@ -1,7 +1,7 @@
 """Acting on many items of a list at once: exactly those that were named, found by their bytes.
 
 A list is read in windows and changed in small scripts, so that Redis is never kept busy for
-long. Whoever drives the generator may stop between two steps; what was done is done, each item
+long. The runner of the generator may stop between two steps; what was done is done, each item
 atomically, and doing it again is safe.
 """
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 _TAKE = load_script("take")
 _LOAD = load_script("load")
 
-#: No JSON text and no item, and nobody can know it beforehand: what stands in a taken item's place
+#: No JSON text and no item, and not known beforehand: what takes a taken item's place
 #: within the script.
 BLANK = b"\0qtop: taken %s\0" % os.urandom(8).hex().encode()
 #: Items read at once, and changed at once; the latter also bounded by their bytes.

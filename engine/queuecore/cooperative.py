@@ -1,4 +1,4 @@
-"""Long work in slices: a generator that pauses now and then, so that whoever runs it can turn to
+"""Long work in slices: a generator that pauses now and then, so that its runner can turn to
 something else. Pure."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The worker's own connection: a socket and hiredis, nothing else.
 
 A worker forks for every job, and a child pays for each page of memory its parent holds. A parent
-that has imported redis-py takes twice as long a job (performance figures in CONTRIBUTING), so
+that has imported redis-py takes longer for each job (`make bench` measures it), so
 this one place has a client of its own. It runs the same exchanges as the stores do.
 """
 
@@ -51,7 +51,7 @@ def _pack(command: tuple[Arg, ...]) -> bytes:
 
 
 def _pack_call(call: Call) -> bytes:
-    """As `_pack(call.by_sha())`, in a third of the time, and in memory that lies together."""
+    """As `_pack(call.by_sha())`, in less time, and in memory that lies together."""
     count = 3 + len(call.keys) + len(call.args)
     return b"*%d\r\n%b%b" % (count, _packed_keys(call.script.sha, call.keys), _parts(call.args))
 
@@ -117,7 +117,7 @@ class LeanStore:
         try:
             replies = None
             if len(exchange.commands) == 1:
-                # The usual case straight on: the way around by the generator is a tenth of a job.
+                # The usual case straight on: the way around by the generator costs each job.
                 reply = self._ask(exchange.commands[0])
                 if type(reply) is not ErrorReply:
                     return exchange.parse([reply])

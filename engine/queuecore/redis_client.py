@@ -88,7 +88,7 @@ def _reason(error: redis.RedisError) -> str:
 
 class _ToPrimary(redis.sentinel.SentinelManagedConnection):
     """Hands a refusal by a demoted primary on as it is. (redis-py calls it a broken connection,
-    after which nobody knows what became of a write.)"""
+    after which it is unknown what became of a write.)"""
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         return redis.connection.Connection.read_response(self, *args, **options)

@@ -1,7 +1,7 @@
 """The two runners over redis-py: `Store` (blocking) and `AsyncStore` (asyncio).
 
 Both send an exchange's commands in one write and hand back the raw replies. Neither retries:
-a write whose answer was lost is reported as unknown, and whoever asked decides.
+a write whose answer was lost is reported as unknown, and the caller decides.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Store:
 
     def _own_pool(self) -> Any:
         """The pool; in a child after a fork one of its own. The parent's cannot be used: another
-        thread may have had its lock in hand, and would never give it back here."""
+        thread may have held its lock, and would never release it here."""
         if self._pid != os.getpid():
             self._pool = redis_client.pool_for(self._node, self._timeout_s, self._name)
             self._pid = os.getpid()

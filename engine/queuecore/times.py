@@ -35,8 +35,8 @@ def utc_now() -> datetime:
 
 
 def in_utc(clock: Clock) -> Clock:
-    """The clock for whoever does not look at its zone: to read the machine's in the local zone
-    takes six times as long."""
+    """The clock for callers that do not look at its zone: to read the machine's in the local zone
+    takes longer."""
     return utc_now if clock is wall_now else clock
 
 

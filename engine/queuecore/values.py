@@ -1,7 +1,7 @@
 """Classes of values, declared as dataclasses are, for modules that a forking worker loads.
 
 `dataclasses` and `typing` bring 3 MB of modules along, which each fork copies the page tables of
-and scatters the pages in use over: a fifth of what a job costs. To a type checker these are
+and scatters the pages in use over (`make bench` measures a job). To a type checker these are
 dataclasses. They are immutable by agreement: it checks that, not the running program.
 """
 
@@ -80,7 +80,7 @@ def replace(old: V, **changes: Any) -> V:
 
 
 def _made(names: tuple[str, ...], defaults: dict[str, Any], has_more: bool) -> dict[str, Any]:
-    # Written out, for a loop over the fields would take several times as long; as the library does.
+    # Written out, for a loop over the fields would take longer; as the library does.
     parameters = ", ".join(f"{n}=defaults[{n!r}]" if n in defaults else n for n in names)
     mine, other = ("".join(f"{who}.{n}, " for n in names) for who in ("self", "other"))
     source = [f"def __init__(self, {parameters}):"]

@@ -61,7 +61,7 @@ def beginning(item: Item, max_bytes: int) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some items of a list as they came over the wire: whoever needs one reads it. Made in O(1),
+    """Some items of a list as they came over the wire: one is read when it is needed. Made in O(1),
     however many there are; `length` is that of the whole list."""
 
     length: int
@@ -137,8 +137,8 @@ def clear_to(
     remove_queue: str | None = None,
 ) -> Exchange[int | None]:
     """Delete the items that were in a list when `seen` was read, and no later ones. Returns how
-    many; None when the list changed so much that they cannot be told from others any more, in
-    which case nothing is deleted.
+    many; None when the list changed so much that they cannot be distinguished from others any more,
+    in which case nothing is deleted.
 
     `remove_queue` is a queue's name to take off the set of queues when nothing is left. One
     round trip, O(places looked at + newcomers).

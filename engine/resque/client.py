@@ -31,7 +31,7 @@ class Resque:
     Every method raises StoreError when Redis cannot be reached or refuses; `OutcomeUnknown`
     when a write was sent and its answer never came. What writes to a queue raises
     BelongsToSidekiq, before it writes, when the queue or the namespace is Sidekiq's by its content;
-    for that the first write to each queue takes two round trips more than is told below.
+    for that the first write to each queue takes two round trips more than is said below.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ QueueError                      base of everything that is raised on purpose: Re
 └── DontPerform                 raised by a before_perform hook: skip this job
 
 BaseException
-└── TermException               a job was told to stop: beside the tree, as KeyboardInterrupt is
+└── TermException               a job has to stop: beside the tree, as KeyboardInterrupt is
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class DirtyExit(ResqueError):
 
 
 class PruneDeadWorkerDirtyExit(DirtyExit):
-    """A worker's heartbeat is too old: whoever found it recorded its job as failed."""
+    """A worker's heartbeat is too old: the worker that found it recorded its job as failed."""
 
 
 class JobTimeout(DirtyExit):
@@ -74,7 +74,7 @@ class JobTimeout(DirtyExit):
 
 
 class TermException(BaseException):
-    """Raised inside a job whose worker was told to stop. No `except Exception` of the job takes it
+    """Raised inside a job whose worker has to stop. No `except Exception` of the job takes it
     for one of its own errors, as no plain `rescue` does in Ruby; a job may catch it by its name."""
 
 

@@ -27,7 +27,7 @@ _UNLISTED = ("before_schedule", "after_schedule")
 
 def call(hook: Hook, *args: Any) -> Any:
     """Call a hook or a job and return what it returns. Raises NeverRan when that has yet to be run:
-    nobody will do so, and it would count as done."""
+    that would not happen, and it would count as done."""
     result = hook(*args)
     if result is None or result is True or result is False:
         return result

@@ -202,7 +202,7 @@ def _refuse_self(cls: type[Job]) -> None:
             )
 
 
-#: What may be enqueued: a declared function, a class, or a bare name for somebody else's job.
+#: What may be enqueued: a declared function, a class, or the name of another application's job.
 Enqueueable = JobFunction[Any, Any] | type[Job] | str
 
 

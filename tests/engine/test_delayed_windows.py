@@ -9,8 +9,7 @@ from tests.support.operations import KEYS, ByHand, fill
 
 from queuecore.stores import Store
 from resque.store import delayed_windows
-from resque.store.delayed_outlook import Share, outlook
-from resque.store.delayed_windows import DelayedEntry, Position
+from resque.store.delayed_windows import DelayedEntry, Position, Share, outlook
 
 T = 1_900_000_000
 MOMENTS = KEYS.delayed_schedule()

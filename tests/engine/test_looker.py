@@ -211,7 +211,7 @@ def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct)
     direct("HSET", "resque:workers:heartbeat", "h:1:a", "soon")
     seen = eye.look()
     first, second = known(seen.workers)
-    assert (first.is_busy, first.started, first.heartbeat_age_s) == (None, None, None)
+    assert (first.is_busy, first.started, first.beat_at) == (None, None, None)
     assert second.started is not None
     assert seen.failed_ever is None
     for _ in range(TURNS):

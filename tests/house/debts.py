@@ -34,9 +34,10 @@ STORE: Final[set[str]] = {
 }
 #: Public names of classes and types that two files define.
 TWICE: Final[set[str]] = {
-    "Job",
+    "Bounds",
     "HealthPart",
     "HealthReport",
+    "Job",
     "Ownership",
     "Read",
     "ServerInfo",

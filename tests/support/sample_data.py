@@ -18,6 +18,7 @@ from queuecore import times
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices, at_once
 from queuecore.exchange import Exchange, Operation, Steps, drive
+from queuecore.values import replace
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
@@ -69,7 +70,7 @@ def worker(
         pid=who.pid,
         listed=who.queues,
         started=NOW - timedelta(hours=5),
-        beat_age_s=beat_age_s,
+        beat_at=None if beat_age_s is None else NOW - timedelta(seconds=beat_age_s),
         has_beat=beat_age_s is not None,
         threads=1,
         jobs=() if on is None else (running(on, job, run_at),),
@@ -115,7 +116,21 @@ def snapshot(
         "failed_ever": 10,
         "is_paused": False,
     }
-    return Snapshot(**(fields | more))
+    return at_moment(Snapshot(**fields | more | {"server_time": NOW}), more.get("server_time", NOW))
+
+
+def at_moment(look: Snapshot, now: datetime) -> Snapshot:
+    """The same look at another moment: its heartbeats are as old as they were."""
+    later = now - look.server_time
+    processes = (
+        None
+        if look.processes is None
+        else tuple(
+            replace(each, beat_at=None if each.beat_at is None else each.beat_at + later)
+            for each in look.processes
+        )
+    )
+    return replace(look, server_time=now, processes=processes)
 
 
 def fleet() -> Snapshot:

@@ -18,6 +18,7 @@ from qtop.systems.resque.job_reader import failed_job, failure_job
 from qtop.systems.resque.snapshot import running_job
 from qtop.text import format
 from queuecore.active_job import WRAPPER
+from queuecore.values import replace
 from queuecore.windows import Item, whole
 from resque.codec import encode
 from resque.store.failures import read
@@ -86,7 +87,7 @@ def test_the_running_job_counts_as_taken() -> None:
 def test_a_record_tells_which_of_several_queues_a_worker_took_from() -> None:
     mail, low = queue("mail", 10), queue("low", 7)
     before = snapshot([mail, low], [worker("h:1:mail,low", processed=5, on="mail")])
-    after = snapshot([mail._replace(size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
+    after = snapshot([replace(mail, size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
     mail_row, low_row = known(fleets(before, after)[-1].queues)
     assert mail_row.rates.out_per_s == 2.0
     assert low_row.rates.out_per_s == 0.0
@@ -213,7 +214,7 @@ def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
 
 
 def test_an_unreadable_record_says_so() -> None:
-    row = only_worker(worker("h:1:q")._replace(jobs=(running_job(read_record(b"{")),)))
+    row = only_worker(replace(worker("h:1:q"), jobs=(running_job(read_record(b"{")),)))
     assert row_text.worker_job(row).startswith("unreadable: ")
 
 
@@ -239,7 +240,7 @@ def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
     assert row_text.class_of(failed_job(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
     record = b'{"queue":"q","payload":{"class":"Big","args":["xx'
     row = only_worker(
-        worker("h:1:q")._replace(jobs=(running_job(read_beginning(record, 200_000)),))
+        replace(worker("h:1:q"), jobs=(running_job(read_beginning(record, 200_000)),))
     )
     assert row_text.worker_job(row) == "Big: too large to list (200,000 bytes)"
 

@@ -16,7 +16,7 @@ from qtop.systems.resque.scheduled_search import (
     ScheduleRow,
 )
 from qtop.widgets.bars import Span
-from resque.store import delayed_outlook as engine
+from resque.store import delayed_windows as engine
 from resque.store.schedules import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

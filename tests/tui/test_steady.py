@@ -9,7 +9,16 @@ import pytest
 from tests import words
 from tests.support.console import console, table_of, until, until_shown
 from tests.support.known import known
-from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    FakeSource,
+    at_moment,
+    queue,
+    snapshot,
+    survey,
+    worker,
+)
 
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
@@ -224,7 +233,7 @@ def test_a_fall_that_the_next_survey_explains_is_never_reported(tmp_path: Path) 
     assert not fell()
     state.take_survey(survey(deed("move", KEYS.queue("mail"), 1.0)))
     for number in range(3, 6):
-        later = replace(FELL[1], server_time=NOW + timedelta(seconds=number))
+        later = at_moment(FELL[1], NOW + timedelta(seconds=number))
         state.take(PollResult(later, float(number)))
         assert not fell()
     fleet = state.view().fleet

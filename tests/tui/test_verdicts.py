@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 from tests.support.derived import FINE, judged
-from tests.support.sample_data import NOW, SYSTEM, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    failure,
+    fleet,
+    queue,
+    snapshot,
+    survey,
+    worker,
+)
 
 from qtop.model import health
 from qtop.model.fleet import Snapshot

@@ -1,4 +1,4 @@
--- Delete a list's items up to and including one that was its last when somebody looked. Items
+-- Delete a list's items up to and including one that was its last at an earlier look. Items
 -- that arrived since stay.
 --
 -- include trail.inc.lua

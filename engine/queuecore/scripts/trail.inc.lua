@@ -1,5 +1,5 @@
 -- Included by scripts that operators use: leaves an entry in the audit stream, and room for what
--- an undo needs, in the same step as the operation. Whoever includes this returns `refused`, if
+-- an undo needs, in the same step as the operation. The including script returns `refused`, if
 -- there is one, before writing anything.
 --
 -- include rights.inc.lua

@@ -112,7 +112,7 @@ class PrivateServer:
             self._reap()
 
     def stop(self, timeout_s: float = process.STOP_TIMEOUT_S) -> bool:
-        """Stop the server whoever uses it, data saved. False when none was running.
+        """Stop the server, also while others use it, data saved. False when none was running.
 
         Raises NoServer when it does not end within about `timeout_s`; it is never killed.
         """

@@ -18,7 +18,7 @@
 | `RESQUE_REQUIRE`            | modules whose jobs declare queues, comma-separated             |
 | `TZ`                        | the zone of cron expressions that name none                    |
 
-Exit status: 0 left when told to, 1 the namespace is Sidekiq's, 2 the environment or the file cannot
+Exit status: 0 left on demand, 1 the namespace is Sidekiq's, 2 the environment or the file cannot
 be used, 3 Redis cannot be used.
 """
 
@@ -63,7 +63,7 @@ class _Unusable(Exception):
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Run a scheduler until it is told to leave. Returns the exit status."""
+    """Run a scheduler until a signal asks it to leave. Returns the exit status."""
     url = environ.get("REDIS_URL") or "redis://localhost:6379/0"
     say: log.Say = log.say
     try:
@@ -142,7 +142,7 @@ def _number(
 
 def _load(modules: str) -> None:
     """Import the modules that declare jobs; they see the current folder."""
-    # Whoever started us may have removed the folder since.
+    # The folder may have been removed since the start.
     with suppress(FileNotFoundError):
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())

@@ -110,7 +110,7 @@ _BACK: Final = re.compile(r"(-\d+|l|last)(?:-(-\d+|l|last))?(?:/(\d+))?")
 _TO_THE_END: Final = re.compile(r"(\d+)-(?:-\d+|l|last)")
 _NTH_BACK: Final = re.compile(r"(\w+)#-([1-5])")
 _WEEKS: Final = re.compile(r"(\w+)%(\d+)(?:\+(\d+))?")
-#: Stands for a field that names only such `Days`; the library never matches it.
+#: What the library gets for a field that names only such `Days`; the library never matches it.
 _NONE_OF_ITS_OWN: Final = "1"
 
 

@@ -177,7 +177,7 @@ class Schedule:
         return self.environments is None or environment in self.environments
 
     def queue_for(self, queue_of: QueueOf) -> str | None:
-        """The queue of its jobs; None when nobody knows."""
+        """The queue of its jobs; None when it is unknown."""
         return self.queue or queue_of(self.class_name)
 
 

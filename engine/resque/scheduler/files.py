@@ -22,7 +22,7 @@ from resque.scheduler.definition import BadSchedule, Schedule, read
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A schedule of a file that cannot be used: its name, where it stands, and why."""
+    """A schedule of a file that cannot be used: its name, its file and line, and why."""
 
     name: str
     place: str

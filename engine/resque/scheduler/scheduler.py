@@ -8,13 +8,16 @@ each firing happen once.
 from __future__ import annotations
 
 import os
+import select
+import signal
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 import setproctitle
 
@@ -29,7 +32,6 @@ from resque.scheduler.files import ScheduleFiles, read_file
 from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
 from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
-from resque.scheduler.signals import SchedulerSignals
 from resque.store import delayed, schedules
 from resque.store.schedules import Firing, PublishedSchedule, Stored
 from resque.worker.log import told
@@ -43,8 +45,9 @@ _LARGE_SKEW_S = 5.0
 
 class ServerClock:
     """Gives the present moment by the server's clock (UTC), from what it was last (`learn`) and
-    the seconds since (`mono_now`). Before it is known, and where the server does not tell it,
-    `own` counts."""
+    the seconds since (`mono_now`): the clocks of machines differ, and a scheduler whose own is an
+    hour ahead would move jobs an hour early. Before it is known, and where the server does not
+    give it, `own` counts."""
 
     def __init__(
         self,
@@ -70,6 +73,71 @@ class ServerClock:
         return moment + timedelta(seconds=self._mono_now() - then)
 
 
+_LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_HANDLED = (*_LEAVE, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class SchedulerSignals:
+    """What the signals that a scheduler got ask for; no wait outlasts one. A context manager: it
+    takes the signals over and gives them back.
+
+    | signal          | asks                                        |
+    |-----------------|---------------------------------------------|
+    | TERM, INT, QUIT | leave, after the present batch              |
+    | HUP             | the same, where `nohup` does not hold it back |
+    | USR1            | print what is planned                       |
+    | USR2            | read the schedules again                    |
+    """
+
+    def __init__(self) -> None:
+        self.leave = False
+        self.print_plan = False
+        self.reload = False
+        self._read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        os.set_blocking(self._write_fd, False)
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for number in _HANDLED:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                # nohup.
+                continue
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number in _LEAVE:
+            self.leave = True
+        elif number == signal.SIGUSR1:
+            self.print_plan = True
+        else:
+            self.reload = True
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not longer than until the next signal."""
+        if not self.leave:
+            select.select([self._read_fd], [], [], max(0.0, seconds))
+        try:
+            while os.read(self._read_fd, 512):
+                pass
+        except BlockingIOError:
+            pass
+
+
 @dataclass(frozen=True, slots=True)
 class SchedulerOptions:
     """How a scheduler behaves. `interval_s` is the longest time between two looks; `is_dynamic`
@@ -86,7 +154,7 @@ class SchedulerOptions:
 
 
 class Scheduler:
-    """One scheduler. `run` returns when it was told to leave.
+    """One scheduler. `run` returns when a signal has asked it to leave.
 
     `zone` is that of cron expressions that name none, and of the times it writes. `clock` is the
     server's by default; it is an argument so that tests can set it. `log` gets one line for each
@@ -128,7 +196,7 @@ class Scheduler:
             log=log,
         )
         self._status_check = StatusCheck(store, keys, log)
-        self._wishes = SchedulerSignals()
+        self._signals = SchedulerSignals()
         self._is_master: bool | None = None  # None: the schedules are not read yet
         self._may_hold = False
         self._told_of_skew = self._told_of_no_clock = False
@@ -139,12 +207,12 @@ class Scheduler:
     # ---- the life of a scheduler
 
     def run(self) -> None:
-        """Work until told to leave, then let go of the lock. Signals: see `signals`.
+        """Work until a signal asks to leave (see `SchedulerSignals`), then let go of the lock.
 
         Raises StoreError only when Redis cannot be reached or refuses at the start, and
         BelongsToSidekiq when the namespace is Sidekiq's then. Later outages are waited out.
         """
-        with self._wishes:
+        with self._signals:
             self._title("Starting")
             backoff_s = 0.1
             try:
@@ -152,7 +220,7 @@ class Scheduler:
                 self._ownership.open()
                 self._register_file()
                 self._hold()
-                while not self._wishes.leave:
+                while not self._signals.leave:
                     try:
                         patience_s = self.step()
                         backoff_s = 0.1
@@ -160,7 +228,7 @@ class Scheduler:
                         self._warn(f"{error}; next try in {backoff_s:.1f} s", "redis")
                         patience_s = backoff_s
                         backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
-                    self._wishes.wait(patience_s)
+                    self._signals.wait(patience_s)
                     if self._adopted is not None:
                         self._adopted.collect()
             finally:
@@ -224,11 +292,11 @@ class Scheduler:
             self._log("the server does not tell its clock (TIME): this machine's counts")
 
     def _obey(self) -> None:
-        if self._wishes.reload:
-            self._wishes.reload = False
+        if self._signals.reload:
+            self._signals.reload = False
             self._reload()
-        if self._wishes.print_plan:
-            self._wishes.print_plan = False
+        if self._signals.print_plan:
+            self._signals.print_plan = False
             self._print_plan()
 
     def _patience_s(self) -> float:

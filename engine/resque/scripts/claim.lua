@@ -1,4 +1,4 @@
--- Take a worker's id for one process, if what stands under it is still as it was seen: nothing, the
+-- Take a worker's id for one process, if what is kept under it is still as it was seen: nothing, the
 -- remains of a dead worker, or what this process wrote itself. What a dead one held becomes a
 -- failure in the same step.
 --

@@ -1,5 +1,5 @@
 -- Take jobs off the head of a moment's list, as long as they are the expected ones, and do with
--- each what was decided. Whoever took one first keeps it: nothing is moved twice, nothing lost.
+-- each what was decided. The first to take one keeps it: nothing is moved twice, nothing lost.
 --
 -- include rights.inc.lua
 --

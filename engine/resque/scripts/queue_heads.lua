@@ -8,9 +8,9 @@
 -- Returns for each queue its length alone when its tail is as it was and nothing was pushed, or
 -- when it is empty; else {length, tail, pushed since}; pushed is -1 when unknown: nothing was
 -- remembered, the item is gone or further back, or the last two items are the same, so that one
--- cannot be told from the other. A queue that is not a list gives -1, one of
--- which the length may not be read the error as a text. Items over 4 KiB are told
--- apart by their length and both ends.
+-- cannot be distinguished from the other. A queue that is not a list gives -1, one of
+-- which the length may not be read the error as a text. Items over 4 KiB are
+-- compared by their length and both ends.
 -- A tail is a print. Of items over 256 KiB, which each reading copies, it is 'print length
 -- turns': they are read when the length is another one, or has been the same for 100 looks;
 -- meanwhile pushed is unknown, since as many may have come as have left.

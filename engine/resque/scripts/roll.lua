@@ -3,7 +3,7 @@
 --
 -- KEYS[1] the registered workers   KEYS[2] their heartbeats
 -- ARGV[1] how many workers there were
--- ARGV[2] from when on everything is told, in seconds of the server's clock
+-- ARGV[2] from when on everything is returned, in seconds of the server's clock
 -- Returns the number of workers when it is ARGV[1] and it is not yet time; else {{worker, ...},
 -- {worker, beat, ...}}, with the error as a text in place of beats that cannot be read. Cost: O(1),
 -- or O(workers); read-only.

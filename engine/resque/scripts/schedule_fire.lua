@@ -1,4 +1,4 @@
--- Put the job of a schedule onto its queue, unless somebody else did: only the master does it,
+-- Put the job of a schedule onto its queue, unless another scheduler did: only the master does it,
 -- and only if the schedule was not enqueued since it was looked at.
 --
 -- KEYS[1] the master lock   KEYS[2] the times of the last enqueueing   KEYS[3] queues

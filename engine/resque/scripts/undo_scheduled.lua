@@ -16,7 +16,7 @@
 --     delayed: '<place> <score> <new moment> <moment>' ('-' for none), bytes, key pushed to, payload
 --     schedules: name, configuration, '', ''      pushed: '', '', the queue's key, payload
 -- Returns {how many were taken back, how many can not be any more, how many remain}. A job can not
--- be taken back when somebody has taken it since, a schedule not when it was set again.
+-- be taken back when it was taken since, a schedule not when it was set again.
 -- Returns {0, 0, -1} when the memory is not as expected.
 -- Cost: O(parts x (length of the moment's list + of the list pushed to)), but after one part no
 -- more than about 250,000 places are walked over.

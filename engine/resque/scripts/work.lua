@@ -77,7 +77,7 @@ if ARGV[1] ~= '' and processed ~= tonumber(ARGV[1]) + 1 then
     redis.pcall('INCRBY', KEYS[6], 1)
   end
   redis.pcall('INCRBY', KEYS[2], 1)
-  -- Set, not increased: whoever pruned this worker took its count away, and a repeated call
+  -- Set, not increased: a worker that pruned this one took its count away, and a repeated call
   -- must find what it expects.
   processed = tonumber(ARGV[1]) + 1
   redis.call('SET', KEYS[3], processed)

@@ -83,7 +83,7 @@ class WorkerId:
 
 @value
 class ClaimSeen:
-    """What stands under an id. `claim` is the value of the claim's key, `beat` the heartbeat as it
+    """What is kept under an id. `claim` is the value of the claim's key, `beat` the heartbeat as it
     is in Redis; None for what is absent. `now` is the server's clock."""
 
     claim: bytes | None
@@ -155,7 +155,7 @@ def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tup
 
 def in_hand(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | None]:
     """What a worker holds under its id, and its count of closed jobs; None when the id is not its
-    own any more, so that this cannot be told. What others wrote there is not in its hands. One
+    own any more, so that this is unknown. What others wrote there is not in its hands. One
     round trip."""
 
     def parse(replies: list[Reply]) -> tuple[Record | None, int] | None:

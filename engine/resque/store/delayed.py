@@ -7,7 +7,7 @@ sorted set knows all moments. A job's identity is its moment and its bytes, neve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +132,13 @@ def read(item: Item, place: int) -> DelayedJob:
     )
 
 
-def moments(keys: Keys, start: int, count: int) -> Steps[tuple[int, list[Moment]]]:
+#: Reads how many jobs are delayed until some moments.
+Sizes = Callable[[Keys, Sequence[str]], "Exchange[list[int]]"]
+
+
+def moments(
+    keys: Keys, start: int, count: int, sizes_of: Sizes | None = None
+) -> Steps[tuple[int, list[Moment]]]:
     """How many moments there are, and those from place `start` (0 is the next), at most `count`.
     Two round trips, O(count + log moments)."""
     total, found = yield Exchange(
@@ -142,7 +148,7 @@ def moments(keys: Keys, start: int, count: int) -> Steps[tuple[int, list[Moment]
         ),
         lambda replies: (int(replies[0]), stamps(replies[1])),
     )
-    sizes = yield _sizes(keys, [stamp for stamp, _ in found])
+    sizes = yield (sizes_of or _sizes)(keys, [stamp for stamp, _ in found])
     return total, [Moment(stamp, at, size) for (stamp, at), size in zip(found, sizes, strict=True)]
 
 

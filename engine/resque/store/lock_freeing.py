@@ -153,7 +153,7 @@ class Stale:
 def stale(keys: Keys, queues: Sequence[str]) -> Steps[Stale]:
     """Find the locks of waiting jobs that do not wait. A round trip for each 1,000 keys of the
     database, 200 at most; where there are locks, one for each 1,000 jobs, 50 at most, and one for
-    each queue; of locks that a class computes in its own way it cannot be told."""
+    each queue; of locks that a class computes in its own way this is unknown."""
     found, is_complete = yield from _scanned(keys)
     if not found:
         return Stale(is_complete=is_complete)

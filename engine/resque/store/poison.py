@@ -1,7 +1,7 @@
 """Failed jobs that killed their process again and again: a retry of everything spares them.
 
 Two things tell: how often a worker put a job back whose process had died, where workers do that;
-and how many entries say of one payload that its process died, whoever recorded them.
+and how many entries say of one payload that its process died, whichever worker recorded them.
 """
 
 from __future__ import annotations

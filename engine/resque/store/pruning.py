@@ -14,7 +14,7 @@ from resque.keys import Keys
 from resque.store import stale, workers
 from resque.store.stale import Evidence
 
-#: Ruby's: one worker prunes within this time, whoever it is.
+#: Ruby's: one worker prunes within this time.
 _LOCK_S = 60
 
 #: Tells a job, by its record, of its death, and returns the error to record; None when the job is
@@ -27,7 +27,7 @@ Fate = Literal["failed", "put back", "idle", "alive"]
 
 
 def lock(keys: Keys, worker_id: str) -> Exchange[bool]:
-    """Take the lock (60 s) without which nobody prunes. Returns whether it was free. One round
+    """Take the lock (60 s) without which no worker prunes. Returns whether it was free. One round
     trip."""
     return single(
         ("SET", keys.prune_lock(), name_bytes(worker_id), "EX", _LOCK_S, "NX"),
@@ -50,11 +50,10 @@ def prune(
     the server's clock. Their jobs become failures (with `own_lists` in the list of their queue),
     or go back to their queues up to `requeue_lost` times. Returns their ids.
 
-    A worker without a heartbeat may belong to another implementation and is left alone. Whoever
-    holds the lock prunes; others do nothing. Two round trips and two or three for each dead one.
-    (Ruby: Worker#prune_dead_workers. Ruby also prunes by process ids of the own host, which in
-    containers takes the living for dead; we do not.)
-    """
+    A worker without a heartbeat may belong to another implementation and is left alone. The worker
+    that holds the lock prunes; others do nothing. Two round trips and two or three for each dead
+    one. (Ruby: Worker#prune_dead_workers. Ruby also prunes by process ids of the own host, which in
+    containers takes the living for dead; we do not.)"""
     locked = yield lock(keys, worker_id)
     if not locked:
         return []

@@ -27,7 +27,7 @@ class QueueList:
 
     Without wildcards and negations the list is used as it is. With any of them it is dynamic:
     every entry is a pattern over the registered names, in the order given, each entry's matches
-    in byte order, without repetition; `!pattern` takes its matches out wherever it stands.
+    in byte order, without repetition; `!pattern` takes its matches out, at whatever place it is.
     """
 
     def __init__(self, entries: Iterable[str]) -> None:
@@ -44,7 +44,7 @@ class QueueList:
         return cls(text.split(","))
 
     def __str__(self) -> str:
-        """As it stands in a worker's id: without the negations."""
+        """As it is written in a worker's id: without the negations."""
         return ",".join(self.wanted)
 
     def resolve(self, registered: Iterable[str]) -> list[str]:

@@ -27,7 +27,7 @@ _SLICE = 500
 class QueueState:
     """One queue at one look. None means unknown.
 
-    `pushed` counts the jobs pushed since the look before; `tail` stands for the last job and
+    `pushed` counts the jobs pushed since the look before; `tail` identifies the last job and
     goes into the next look. `unreadable` counts items set aside. `problem` says why `size` is
     unknown.
     """

@@ -174,7 +174,7 @@ def last_time(raw: bytes | None, now: datetime) -> datetime | None:
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Whether the master lock is ours: newly, or still; else `owner` has it. `server_time` is the
-    server's clock, None where it is not told."""
+    server's clock, None where it is not given."""
 
     is_ours: bool
     is_new: bool = False

@@ -21,7 +21,7 @@ _NOBODY = "\0"
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
     """What a server tells about itself: the fields of INFO, its `save` setting (None when it is
-    not told), why scripts cannot be run (None when they can), and why INFO is not told (None when
+    not given), why scripts cannot be run (None when they can), and why INFO is not given (None when
     it is)."""
 
     fields: Mapping[str, str]

@@ -4,7 +4,7 @@ workers."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -72,7 +72,7 @@ class SnapshotReader:
         self._register = WorkerRegister(keys, large)
         self._workers = WorkerReader(keys, large)
         self._newest = NewestFailures(keys, limit=failures_limit)
-        #: How often somebody wanted everything to be read, and up to which time that was done.
+        #: How often everything was to be read, and up to which time that was done.
         self._wanted = self._done = 0
 
     def read_all(self) -> None:
@@ -134,13 +134,9 @@ class SnapshotReader:
         ids, beats = self._register.parse(roll, server_time, problems)
         seen = read("failures", entries, self._newest.parse)
         count, newest = (None, None) if seen is None else seen
-        return _First(
-            server_time=server_time,
-            queue_names=read("queues", queues, _names),
-            worker_ids=ids,
-            heartbeats=beats,
-            failed=count,
-            newest=newest,
+        names = read("queues", queues, _names)
+        seen_so_far = Snapshot(
+            *(server_time, None, None, None, count),
             processed_ever=_counted("jobs processed", processed, problems),
             failed_ever=_counted("jobs failed", failed, problems),
             is_paused=_either(
@@ -148,13 +144,12 @@ class SnapshotReader:
                 read("pause of everything", all_switch, bool),
             ),
             problems=problems,
-            of_queues=of_queues,
-            of_workers=of_workers,
         )
+        return _First(seen_so_far, names, ids, beats, newest, problems, of_queues, of_workers)
 
     def _second_look(self, first: _First, tails: Mapping[str, str]) -> Exchange[list[list[Reply]]]:
         of_queues = self._queues.ask(first.queue_names or [], first.of_queues, tails)
-        totals = first.processed_ever, first.failed_ever
+        totals = first.snapshot.processed_ever, first.snapshot.failed_ever
         ids = first.worker_ids or []
         of_workers = self._workers.ask(ids, first.heartbeats, totals, first.of_workers)
         middle = len(of_queues)
@@ -171,17 +166,12 @@ class SnapshotReader:
         newest = first.newest
         seen = None if newest is None else (yield from self._newest.read(newest))
         queues = yield from self._queues.read(iter(of_queues), first.problems)
-        states = yield from self._workers.read(iter(of_workers), first.server_time, first.problems)
-        return Snapshot(
-            server_time=first.server_time,
+        states = yield from self._workers.read(iter(of_workers), first.problems)
+        return replace(
+            first.snapshot,
             queues=None if first.queue_names is None else tuple(queues),
             workers=None if first.worker_ids is None else tuple(states),
             failures=seen,
-            failed=first.failed,
-            processed_ever=first.processed_ever,
-            failed_ever=first.failed_ever,
-            is_paused=first.is_paused,
-            problems=first.problems,
         )
 
 
@@ -214,15 +204,13 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class _First:
-    server_time: datetime
+    """What the first round trip answered; `snapshot` is without what is read of the second."""
+
+    snapshot: Snapshot
     queue_names: list[str] | None
     worker_ids: list[bytes] | None
     heartbeats: Mapping[bytes, bytes] | None
-    failed: int | None
     newest: Stretch | None
-    processed_ever: int | None
-    failed_ever: int | None
-    is_paused: bool | None
     problems: dict[str, str]
     of_queues: list[Reply]
     of_workers: list[Reply]

@@ -3,7 +3,7 @@
 Workers, queues, delayed moments and lists of failures are found by sets that name them. Scripts
 that clean up, evictions and accidents take a name off such a set while its key still holds jobs;
 then neither a worker, nor a scheduler, nor a console comes to them. Here all keys are gone through.
-What is only a copy, kept for an undo or while a job is tried again, is told apart.
+What is only a copy, kept for an undo or while a job is tried again, is marked as such.
 """
 
 from __future__ import annotations

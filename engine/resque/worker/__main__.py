@@ -21,10 +21,10 @@
 | `RESQUE_PROCLINE_PREFIX` | what the process title begins with |
 | `RESQUE_LOG_FORMAT` | `json`: what is printed is one JSON object a line; default `text` |
 | `BACKGROUND`, `PIDFILE` | run as a daemon; where to write the process id |
-| `RESQUE_PARENT_PID` | leave, after the job in hand, when this parent process ends |
+| `RESQUE_PARENT_PID` | leave, after the present job, when this parent process ends |
 
 `qtop worker` fills these in and then becomes this program, because a worker forks for every job
-and must not carry a command line parser's memory. Exit status: 0 left when told to, 1 a hook of
+and must not carry a command line parser's memory. Exit status: 0 left on demand, 1 a hook of
 the worker raised or all its queues are Sidekiq's, 2 the environment cannot be used, 3 Redis cannot
 be used.
 """
@@ -69,7 +69,7 @@ class _Unusable(Exception):
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Run a worker, or a pool of them, until it is told to leave. Returns the exit status."""
+    """Run a worker, or a pool of them, until a signal asks it to leave. Returns the exit status."""
     say: log.Say = log.say
     try:
         say = log.chosen(environ)
@@ -170,7 +170,7 @@ def _names(store: LeanStore, keys: Keys) -> list[str]:
 
 def _load(modules: str) -> None:
     """Import the modules that declare jobs; they see the current folder."""
-    # Whoever started us may have removed the folder since.
+    # The folder may have been removed since the start.
     with suppress(FileNotFoundError):
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())

@@ -1,4 +1,4 @@
-"""Programs that nobody watches: in the background, with a file for the process id."""
+"""Programs without a terminal: in the background, with a file for the process id."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _go_into_the_background(path: str | None) -> None:
         os.close(answer)
         # Not before it is on its own: the terminal may be closed as soon as this one ends.
         os.read(heard, 1)
-        # Written from here: from there nobody would hear of a problem.
+        # Written from here: there a problem would not be noticed.
         if path:
             _write_pid(path, pid)
         os.write(tell, b"go")

@@ -1,8 +1,8 @@
-"""A child process for jobs, and its word on how they went.
+"""A child process for jobs, and its report on how they went.
 
 The child reports through a pipe when its last job has ended, and leaves: what it did may be closed
-while the system takes the process down, a fifth of what a job costs. One that ends without a report
-died under its job, whatever its exit status.
+while the system takes the process down. One that ends without a report died under its job, whatever
+its exit status.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Child:
     def __init__(self, pid: int, report_fd: int) -> None:
         self.pid = pid
         self.report_fd = report_fd
-        #: How many steps it has told of. An even number: it has a job in hand.
+        #: How many steps it has reported. An even number: it has a job.
         self.steps = 0
         self._said = bytearray()
         self._status: int | None = None
@@ -141,8 +141,8 @@ def fork(
     life: Callable[[Callable[[], None]], ChildReport], *, tells_of_steps: bool = False
 ) -> Child:
     """Run `life` in a child process; it gets what to call at each step, which raises when the
-    parent is gone and with `tells_of_steps` tells it. (Each time it hears of one it wakes up: a
-    third of what a job costs where many share a child.) Raises OSError when no process can be
+    parent is gone and with `tells_of_steps` tells it. (Each time it hears of one it wakes up, which
+    costs where many jobs share a child.) Raises OSError when no process can be
     made."""
     log.flush()
     parent_pid = os.getpid()
@@ -175,12 +175,12 @@ class Pipe:
         self._tells = tells_of_steps
 
     def step(self) -> None:
-        """See that the parent is there, and tell it of a step if it is to be told. Raises
+        """See that the parent is there, and report a step to it where that is wanted. Raises
         ProcessLookupError."""
         if os.getppid() != self._parent_pid:
             raise ProcessLookupError("the parent is gone")
         if not self.is_open():
-            # The job that is to blame is still in hand.
+            # The job that is to blame is not over yet.
             os._exit(_MUTE)
         if self._tells:
             self.say(_STEP)

@@ -55,7 +55,7 @@ class Cores:
 
 
 class TimeLimit:
-    """How long the job in hand may still run. A child of several jobs tells of its steps from one
+    """How long the present job may still run. A child of several jobs reports its steps from one
     to the next; between two of them no time runs."""
 
     def __init__(self, limit_s: float | None, began_s: float) -> None:
@@ -65,7 +65,7 @@ class TimeLimit:
         self.was_reached = False
 
     def is_reached(self, steps: int, now_s: float) -> bool:
-        """Whether the time is up, `steps` being those the child has told of. Says so once."""
+        """Whether the time is up, `steps` being those that the child has reported. Says so once."""
         if steps != self._steps:
             self._steps = steps
             self.up_at_s = float("inf") if steps % 2 else now_s + self._limit_s
@@ -84,7 +84,7 @@ class ChildStop:
     """Which signals a child is sent, and when. (Ruby: new_kill_child.)
 
     Between TERM and KILL it is nudged some times: Python tells a job of a signal between two of
-    its steps, and one that comes just before a call blocks would be told of when that ends.
+    its steps, and one that comes just before a call blocks would be noticed when that ends.
     """
 
     def __init__(self, now_s: float, options: WorkerOptions, *, is_leaving: bool) -> None:
@@ -175,6 +175,6 @@ class ChildMonitor:
             poll.unregister(fd)
 
     def _ask_for_the_last(self, running: child.Child) -> None:
-        # A child of several jobs looks at its own wishes; QUIT is harmless to one of one.
+        # A child of several jobs looks at its own signals; QUIT is harmless to one of one.
         if self._options.jobs_per_fork > 1:
             running.kill(signal.SIGQUIT)

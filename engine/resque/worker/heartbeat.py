@@ -37,14 +37,14 @@ class Heartbeat:
     def __init__(
         self,
         keys: Keys,
-        place: WorkerId,
+        worker_id: WorkerId,
         interval_s: float,
         mono_now: Callable[[], float],
         *,
         lasts_s: float = workers.PRUNE_AFTER_S,
     ) -> None:
         self._keys = keys
-        self._place = place
+        self._worker_id = worker_id
         self._interval_s = interval_s
         self._mono_now = mono_now
         self._server_time: datetime | None = None
@@ -87,7 +87,7 @@ class Heartbeat:
     def beat(self) -> Exchange[bool]:
         """Beat now. Returns whether the worker's id was still its own."""
         text = self.text()
-        exchange = claims.beat(self._keys, self._place.claim, text, lasts_s=self.lasts_s)
+        exchange = claims.beat(self._keys, self._worker_id.claim, text, lasts_s=self.lasts_s)
 
         def beaten(reply: tuple[bool, datetime]) -> bool:
             is_ours, server_time = reply
@@ -133,7 +133,7 @@ class Beater:
         self._is_over: threading.Event | None = None
         self._thread: threading.Thread | None = None
         if in_thread:
-            # Imported here: its handlers run in every fork, 0.3 ms of each job.
+            # Imported here: its handlers run in every fork.
             import threading
 
             self._is_over = threading.Event()

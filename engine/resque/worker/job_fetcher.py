@@ -159,7 +159,7 @@ class JobFetcher:
         self._served.open(names)
 
     def take(self, closing: Closing | None) -> Taken | None:
-        """Close the last job and take the next; None when told to leave during an outage, before
+        """Close the last job and take the next; None when asked to leave during an outage, before
         the last job was closed."""
         names = self.patiently(self._current_queues)
         if names is None:
@@ -211,7 +211,7 @@ class JobFetcher:
 
     def in_hand(self, record: Record) -> Taken | None:
         """What this worker holds by now, after a child died that was given `record`; `lost` when
-        the worker's id is no longer its own. None when told to leave before that is known."""
+        the worker's id is no longer its own. None when asked to leave before that is known."""
         if self._worker.options.jobs_per_fork == 1:
             return Taken(self._processed, "job", record)
         # The child shared the connection and may have died within an answer; and it may have
@@ -260,7 +260,7 @@ class JobFetcher:
         return True
 
     def patiently(self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Make an attempt until Redis answers. None when told to leave before it does.
+        """Make an attempt until Redis answers. None when asked to leave before it does.
 
         Safe for `work`: repeated after a lost answer it closes nothing twice and returns the
         job that was taken, if one was.

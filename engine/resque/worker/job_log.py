@@ -59,7 +59,7 @@ def _why(failure: bytes) -> tuple[str, dict[str, Any]]:
 
 
 def hear_jobs(say: Say) -> None:
-    """Have what jobs log told to `say`, where `logging` is loaded; see `job_logging`. In the
+    """Have what jobs log handed to `say`, where `logging` is loaded; see `job_logging`. In the
     process that runs the jobs."""
     if _NAME in sys.modules:
         from resque.worker.job_logging import listen

@@ -47,7 +47,7 @@ def _line(record: logging.LogRecord) -> WorkerLogLine:
 
 
 def listen(say: Say) -> None:
-    """Have what no handler of the application takes told to `say`, from INFO on where the
+    """Have what no handler of the application takes handed to `say`, from INFO on where the
     application has configured nothing."""
     if not isinstance(logging.lastResort, JobHandler):
         logging.lastResort = JobHandler(say)

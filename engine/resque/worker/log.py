@@ -25,10 +25,10 @@ Say = Callable[[str], None]
 #: The environment variable that says in which form to print, and what it may say.
 FORMAT = "RESQUE_LOG_FORMAT"
 FORMATS = ("text", "json")
-#: Of an error's message so many characters are told as text, and so many frames.
+#: Of an error's message so many characters are printed as text, and so many frames.
 _LONGEST_TEXT = 500
 _FRAMES_AS_TEXT = 3
-#: Nobody will ever read this again; a full disk may have room later.
+#: The stream is gone for good; a full disk may have room later.
 _GONE = (errno.EPIPE, errno.EIO)
 
 

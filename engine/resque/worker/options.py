@@ -49,7 +49,7 @@ class WorkerOptions:
         """The queues in the order in which to look at them this time."""
         if not self.shuffle and not self.weights:
             return list(queues)
-        # Imported here: it is seeded anew in every fork, 0.1 ms of each job.
+        # Imported here: it is seeded anew in every fork.
         import random
 
         # The larger a queue's weight, the closer to 1 its number: a weighted shuffle.

@@ -17,7 +17,7 @@ def hold(url: str) -> PrivateServer | None:
     socket = url.removeprefix("unix://").partition("?")[0]
     users = os.path.join(os.path.dirname(socket), "users")
     if not url.startswith("unix:") or not os.path.exists(users):
-        # Somebody's own server on a socket. What follows would cost every fork.
+        # Another server on a socket. What follows would cost every fork.
         return None
     from queuecore.server import PrivateServer
 

@@ -24,7 +24,7 @@ _GROWN_UP_S = 60.0
 PATIENCE_S = 30.0
 
 
-class Tether:
+class ParentTie:
     """One worker's tie to the process that makes this. Raises OSError when no pipe can be made."""
 
     def __init__(self) -> None:
@@ -55,12 +55,12 @@ class Tether:
             os.kill(os.getpid(), signal.SIGQUIT)
 
 
-class _Place:
-    """One worker's place: who fills it, since when; when it may be filled again."""
+class _Slot:
+    """One worker of the pool: its process, since when it runs, when it may be started again."""
 
     def __init__(self) -> None:
         self.pid: int | None = None
-        self.tether: Tether | None = None
+        self.tie: ParentTie | None = None
         self.since_s = 0.0
         self.next_at_s = 0.0
         self._pause_s = 0.5
@@ -72,9 +72,9 @@ class _Place:
 
     def cut(self) -> None:
         """Let go of what ties its worker to this process."""
-        if self.tether is not None:
-            self.tether.cut()
-            self.tether = None
+        if self.tie is not None:
+            self.tie.cut()
+            self.tie = None
 
     def put_off(self, now_s: float) -> None:
         """Its worker died, or none could be made: fill it again after a pause."""
@@ -86,7 +86,7 @@ class _Place:
 
 class Pool:
     """Runs `count` processes of `work`, each returning an exit status. A worker that returns 0
-    has left as it was told and is not replaced; any other end is repaired. When this process ends
+    has left on demand and is not replaced; any other end is repaired. When this process ends
     without a word, each worker finishes its job and leaves."""
 
     def __init__(
@@ -99,69 +99,69 @@ class Pool:
         graceful_term: bool = False,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        self._places = [_Place() for _ in range(count)]
+        self._slots = [_Slot() for _ in range(count)]
         self._work = work
         self._title = title
         self._log = log
         self._graceful_term = graceful_term
         self._patience_s = patience_s
         self._is_hurried = False
-        self._adopted = adopted(lambda: [place.pid for place in self._places])
+        self._adopted = adopted(lambda: [slot.pid for slot in self._slots])
 
     def run(self) -> int:
-        """Keep the workers going until told to leave. Each of them hears of every signal that a
-        worker obeys. Returns the exit status: 0, or 1 when workers had to be killed."""
+        """Keep the workers going until a signal asks to leave. Each of them hears of every signal
+        that a worker obeys. Returns the exit status: 0, or 1 when workers had to be killed."""
         set_title(self._title)
         passed_on: list[int] = []
-        wishes = SignalState(on_signal=passed_on.append, graceful_term=self._graceful_term)
-        with wishes:
-            while self._places:
-                if not wishes.leave:
-                    self._fill(wishes)
-                self._wait(wishes)
+        signals = SignalState(on_signal=passed_on.append, graceful_term=self._graceful_term)
+        with signals:
+            while self._slots:
+                if not signals.leave:
+                    self._fill(signals)
+                self._wait(signals)
                 self._tell(passed_on)
-                self._collect(wishes)
+                self._collect(signals)
                 if self._adopted is not None:
                     self._adopted.collect()
                 if self._is_hurried and not self._end_in_time():
                     return 1
         return 0
 
-    def _fill(self, wishes: SignalState) -> None:
+    def _fill(self, signals: SignalState) -> None:
         now_s = time.monotonic()
-        for place in self._places:
-            if place.pid is None and now_s >= place.next_at_s:
-                place.since_s = now_s
+        for slot in self._slots:
+            if slot.pid is None and now_s >= slot.next_at_s:
+                slot.since_s = now_s
                 try:
-                    self._start(place, wishes)
+                    self._start(slot, signals)
                 except OSError as error:
                     # The others are not to lose their parent for it.
                     text = f"no process for a worker: {error.strerror or error}"
                     self._log(log.told(text, level="error", event="no process"))
-                    place.put_off(now_s)
+                    slot.put_off(now_s)
 
-    def _start(self, place: _Place, wishes: SignalState) -> None:
+    def _start(self, slot: _Slot, signals: SignalState) -> None:
         log.flush()
-        tether = Tether()
+        tie = ParentTie()
         try:
-            with wishes.held():
+            with signals.held():
                 pid = os.fork()
                 if pid == 0:
-                    self._become_worker(wishes, tether)
+                    self._become_worker(signals, tie)
         except OSError:
-            tether.cut()
+            tie.cut()
             raise
         finally:
-            tether.keep_parents_end()
-        place.pid, place.tether = pid, tether
+            tie.keep_parents_end()
+        slot.pid, slot.tie = pid, tie
 
-    def _become_worker(self, wishes: SignalState, tether: Tether) -> NoReturn:
+    def _become_worker(self, signals: SignalState, tie: ParentTie) -> NoReturn:
         status = 1
         try:
-            for place in self._places:
-                place.cut()
-            tether.bind()
-            wishes.leave_to_another()
+            for slot in self._slots:
+                slot.cut()
+            tie.bind()
+            signals.leave_to_another()
             status = self._work()
         except BaseException:
             with suppress(BaseException):
@@ -170,14 +170,14 @@ class Pool:
             log.flush()
             os._exit(status)
 
-    def _wait(self, wishes: SignalState) -> None:
+    def _wait(self, signals: SignalState) -> None:
         now_s = time.monotonic()
-        empty = [place.next_at_s for place in self._places if place.pid is None]
-        timeout_s = max(0.0, min(empty) - now_s) if empty and not wishes.leave else 3600.0
+        empty = [slot.next_at_s for slot in self._slots if slot.pid is None]
+        timeout_s = max(0.0, min(empty) - now_s) if empty and not signals.leave else 3600.0
         poll = select.poll()
-        poll.register(wishes.fileno(), select.POLLIN)
+        poll.register(signals.fileno(), select.POLLIN)
         poll.poll(timeout_s * 1000)
-        wishes.drain()
+        signals.drain()
 
     def _tell(self, numbers: list[int]) -> None:
         while numbers:
@@ -185,39 +185,39 @@ class Pool:
             # A QUIT is in no hurry, and a USR1, which is only passed on, is none that leaves.
             is_graceful = self._graceful_term and number == signal.SIGTERM
             self._is_hurried |= number in HURRIED and not is_graceful
-            for place in self._places:
-                if place.pid is not None:
-                    os.kill(place.pid, number)
+            for slot in self._slots:
+                if slot.pid is not None:
+                    os.kill(slot.pid, number)
 
-    def _collect(self, wishes: SignalState) -> None:
-        for place in list(self._places):
-            if place.pid is None:
-                if wishes.leave:
-                    self._places.remove(place)
+    def _collect(self, signals: SignalState) -> None:
+        for slot in list(self._slots):
+            if slot.pid is None:
+                if signals.leave:
+                    self._slots.remove(slot)
                 continue
-            pid, status = os.waitpid(place.pid, os.WNOHANG)
+            pid, status = os.waitpid(slot.pid, os.WNOHANG)
             if pid == 0:
                 continue
-            place.collected()
-            if status == 0 or wishes.leave:
-                self._places.remove(place)
+            slot.collected()
+            if status == 0 or signals.leave:
+                self._slots.remove(slot)
                 continue
             text = f"worker process {pid} died ({_words(status)}); another takes its place"
             self._log(log.told(text, level="error", event="died"))
             now_s = time.monotonic()
-            place.put_off(now_s)
+            slot.put_off(now_s)
 
     def _end_in_time(self) -> bool:
         """After a TERM: wait for the workers, and kill those that outlast all patience."""
         deadline_s = time.monotonic() + self._patience_s
-        pids = {place.pid for place in self._places if place.pid is not None}
+        pids = {slot.pid for slot in self._slots if slot.pid is not None}
         while pids and time.monotonic() < deadline_s:
             pids -= {pid for pid in pids if os.waitpid(pid, os.WNOHANG)[0]}
             time.sleep(0.02)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        self._places.clear()
+        self._slots.clear()
         return not pids
 
 

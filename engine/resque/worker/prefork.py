@@ -1,11 +1,9 @@
 """A child that is forked before there is a job for it.
 
-A fork and a child's first steps are half of what a job costs. Taken while the job before is
-performed, where there is a core for it or time enough, or while the worker waits, they keep nobody
-waiting. A child forked ahead performs one
-job, as any other does; it lives no longer than its parent, whose end it sees on the pipe that it
-waits on.
-"""
+A fork and a child's first steps are the most of what a job costs (`make bench`). Taken while the
+job before is performed, where there is a core for it or time enough, or while the worker waits,
+they delay nothing. A child forked ahead performs one job, as any other does; it lives no longer
+than its parent, whose end it sees on the pipe that it waits on."""
 
 from __future__ import annotations
 
@@ -69,7 +67,7 @@ class Prefork:
         try:
             os.write(self._orders_fd, _BEGAN.pack(began_s) + record.raw)
         except BrokenPipeError:
-            # Somebody killed it.
+            # It was killed.
             self.dismiss()
             return None
         os.close(self._orders_fd)
@@ -89,7 +87,7 @@ class Prefork:
         return self._waiting
 
     def tidy(self) -> None:
-        """Collect the waiting child if it is gone: somebody killed it."""
+        """Collect the waiting child if it was killed."""
         if self._waiting is not None and self._waiting.has_left():
             self.dismiss()
 

@@ -91,6 +91,6 @@ class Retrying:
         try:
             return int(self._run(make()))
         except (StoreError, EncodeError, UnicodeError) as error:
-            # What somebody else wrote may be arguments that nobody can write again.
+            # Another implementation may have written arguments that cannot be written again.
             self._log(told(f"retry: {error}", level="error", event="retry"))
             return None

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 @value
 class Ended:
     """How a turn ended. `closing` is what is left to close; None when the child has closed it,
-    or died: then `died` says how, and what it held stands in the worker's record; `is_lost` says
-    that nobody wanted it to die. `processed` is the worker's count as a child of several jobs
+    or died: then `died` says how, and the worker's record has what it held; `is_lost` says
+    that its death was not wanted. `processed` is the worker's count as a child of several jobs
     left it."""
 
     closing: Closing | None = None
@@ -128,8 +128,8 @@ class Runner:
             self._leaving = None
 
     def tidy(self) -> None:
-        """Collect what children are gone: the last job's, and the one that is ready if somebody
-        killed it."""
+        """Collect what children are gone: the last job's, and the one that is ready if it
+        was killed."""
         if self._leaving is not None and self._leaving.has_left():
             self._leaving = None
         self._prefork.tidy()
@@ -249,7 +249,7 @@ class Runner:
             self.log_end(record, closing, began_s)
             if not left or self._signals.leave:
                 break
-            # Raises when the parent is gone: then nobody would answer for another job.
+            # Raises when the parent is gone: then another job would have no worker.
             step()
             taken = None
             # Where a job left this process unfit for it, the parent closes the job.
@@ -296,7 +296,7 @@ class Runner:
         return Closing()
 
     def _told_apart(self, error: BaseException, began_s: float) -> BaseException:
-        """The error of a job; a timeout where it was told to stop because its time was up."""
+        """The error of a job; a timeout where it had to stop because its time was up."""
         limit_s = self._options.job_timeout_s
         if not self._options.fork or limit_s is None or not isinstance(error, TermException):
             return error

@@ -2,11 +2,11 @@
 
 | signal | asks |
 |---|---|
-| QUIT | finish the job in hand, then leave |
-| TERM, INT | end the job in hand now (it becomes a failure), leave |
+| QUIT | finish the present job, then leave |
+| TERM, INT | end the present job now (it becomes a failure), leave |
 | TERM, with GRACEFUL_TERM | as QUIT |
 | HUP: its terminal was closed | as INT; nothing where `nohup` holds it back |
-| USR1 | end the job in hand now, go on |
+| USR1 | end the present job now, go on |
 | USR2 | take no more jobs; CONT: take jobs again |
 """
 
@@ -33,14 +33,14 @@ _HANDLED = tuple(
 #: programs that a job has become.
 NUDGE = signal.SIGURG
 
-#: They end the job in hand.
+#: They end the present job.
 HURRIED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 #: What `fileno` has to read after a CHLD.
 _CHILD_ENDED = bytes((signal.SIGCHLD,))
 
-# Those of `signal` turn what they return into enums, which nobody reads here, by way of an error
-# for each handler: 0.1 ms of each job.
+# Those of `signal` turn what they return into enums, which are not read here, by way of an error
+# for each handler.
 _set_handler = _signal.signal
 _set_mask = _signal.pthread_sigmask
 _BLOCK, _UNBLOCK, _DEFAULT = int(signal.SIG_BLOCK), int(signal.SIG_UNBLOCK), _signal.SIG_DFL
@@ -63,8 +63,8 @@ _HELD = _Held()
 
 
 class SignalState:
-    """The signals a worker got, as wishes, and a file descriptor that is readable after any of
-    them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
+    """What the signals that a worker got ask for, and a file descriptor that is readable after any
+    of them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
     over and gives them back.
 
     `graceful_term` and `term_child` are Ruby's switches of those names; `on_signal` is called
@@ -84,7 +84,7 @@ class SignalState:
         self._graceful_term = graceful_term
         self._term_child = term_child
         self._on_signal = on_signal
-        #: This is a child that has no job yet: one that is told to end leaves, and no job of it.
+        #: This is a child that has no job yet: one that has to end leaves, and no job fails.
         self.is_without_job = False
         self._is_in_job = False
         self._pending: str | None = None
@@ -176,7 +176,7 @@ class SignalState:
 
     def held(self) -> _Held:
         """Hold signals back (`with`), for a fork: none of them may reach the child before it has
-        said what they are to do (`let_go`, or wishes of its own)."""
+        said what they are to do (`let_go`, or a state of its own)."""
         return _HELD
 
     def fileno(self) -> int:
@@ -184,7 +184,7 @@ class SignalState:
         return self._read_fd
 
     def drain(self) -> bool:
-        """Make `fileno` quiet again. Returns whether anything but a child's end was told of."""
+        """Make `fileno` quiet again. Returns whether there was anything but a child's end."""
         try:
             # What more there is makes the next wait short.
             told = os.read(self._read_fd, 512)

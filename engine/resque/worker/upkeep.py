@@ -64,7 +64,7 @@ class Upkeep:
     def __init__(
         self,
         beater: Heart,
-        wishes: SignalState,
+        signals: SignalState,
         tidy: Callable[[], None],
         *,
         pool_pid: int | None,
@@ -72,7 +72,7 @@ class Upkeep:
     ) -> None:
         self.due_in_s = beater.due_in_s
         self._beater = beater
-        self._wishes = wishes
+        self._signals = signals
         self._tidy = tidy
         self._pool_pid = pool_pid
         self._adopted = adopted
@@ -80,7 +80,7 @@ class Upkeep:
     def beat_if_due(self) -> None:
         """At each take, each beat, and whenever a wait ends."""
         if self._pool_pid is not None and os.getppid() != self._pool_pid:
-            self._wishes.leave = True
+            self._signals.leave = True
         if self._adopted is not None:
             self.tidy()
         self._beater.beat_if_due()

@@ -25,19 +25,19 @@ _RENEW_S = 60
 
 
 def wait(
-    wishes: SignalState, filenos: Iterable[int], seconds: float, child_ended: Callable[[], None]
+    signals: SignalState, filenos: Iterable[int], seconds: float, child_ended: Callable[[], None]
 ) -> set[int]:
     """Wait for a signal or some file descriptors, at most `seconds`; returns those that are ready.
     The end of a child ends no wait: `child_ended` is called, and it goes on."""
     poll = select.poll()
-    for fd in (wishes.fileno(), *filenos):
+    for fd in (signals.fileno(), *filenos):
         poll.register(fd, select.POLLIN)
     until_s = time.monotonic() + seconds
     while True:
         left_s = max(0.0, until_s - time.monotonic())
         ready = {fd for fd, _ in poll.poll(left_s * 1000)}
-        ready.discard(wishes.fileno())
-        if wishes.drain() or ready or not left_s:
+        ready.discard(signals.fileno())
+        if signals.drain() or ready or not left_s:
             return ready
         child_ended()
 
@@ -96,7 +96,7 @@ class Waiter:
                 self._is_possible = False
                 connection.close()
             except StoreError:
-                # It opens anew when it is used: perhaps on another node, as it was told.
+                # It opens anew when it is used: perhaps on another node, as the server said.
                 connection.close()
                 self._spare.append(connection)
 

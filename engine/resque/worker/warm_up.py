@@ -2,7 +2,7 @@
 
 Python adapts code to its use, and remembers where it found the names in it, in the process in which
 the code runs. What only children run would stay as it was read: each of them would begin anew, and
-copy a page for most of what it learns. A twelfth of what a job costs.
+copy a page for most of what it learns.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Nowhere:
 
 def rehearse(context: WorkerContext) -> None:
     """Go through the steps of a child that performs a job, with a job that does nothing and a
-    worker that does not exist. Takes less than 1 ms."""
+    worker that does not exist."""
     registry = Registry()
     registry.add(Definition("Job", None, _nothing, None), __name__)
     nobody = replace(
@@ -49,7 +49,7 @@ def rehearse(context: WorkerContext) -> None:
         log=_nothing,
     )
     runner = Runner(nobody, _Nowhere(), _Nowhere(), context.clock)
-    # What is said goes into a pipe that holds all of it, and that nobody reads.
+    # What is said goes into a pipe that holds all of it, and that is never read.
     ends = os.pipe()
     for _ in range(_TIMES):
         pipe = child.Pipe(ends[1], 0, tells_of_steps=False)

@@ -40,7 +40,7 @@ _LOOK_AGAIN_S = 1.0
 
 
 class Worker:
-    """One worker. `run` returns when it was told to leave.
+    """One worker. `run` returns when a signal has asked it to leave.
 
     `clock`, `mono_now` and `where` (see `membership.here`) are arguments so that tests can set
     them; `log` gets one line for each thing worth telling. `pool_pid` is the process whose end
@@ -127,7 +127,7 @@ class Worker:
     # ---- the life of a worker
 
     def run(self) -> None:
-        """Register, work until told to leave, unregister. Signals: see `signals`.
+        """Register, work until a signal asks to leave, unregister. Signals: see `signals`.
 
         Raises StoreError only when Redis cannot be reached or refuses at the start,
         BelongsToSidekiq when all its queues are Sidekiq's then, and ResqueError when a hook of the
@@ -198,7 +198,7 @@ class Worker:
         return closing
 
     def _take(self, closing: Closing | None) -> Taken | None:
-        """Close the last job and take the next; None when told to leave during an outage."""
+        """Close the last job and take the next; None when asked to leave during an outage."""
         taken = self._fetcher.take(closing)
         while taken is not None and taken.state == "lost":
             if not self._register_anew():

@@ -163,9 +163,10 @@ def heartbeat(row: WorkerRow) -> str:
         return NOT_READ
     if not process.has_beat:
         return "never"
-    if process.beat_age_s is not None and process.beat_age_s < -60:
+    age_s = row.beat_age_s
+    if age_s is not None and age_s < -60:
         return "ahead"
-    return duration(process.beat_age_s)
+    return duration(age_s)
 
 
 def worker_place(row: WorkerRow) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, get_args
 
 from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
 from qtop.model.fleet import Process, RunningJob, Snapshot
-from qtop.model.health import Stray, Strays
+from qtop.model.health import Strays
 from qtop.model.job import GroupKey, JobRow, age_at
 from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
@@ -31,17 +31,32 @@ CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
 is what Redis did not tell."""
 
 
-def condition(process: Process, silent_after_s: float = SILENT_AFTER_S) -> Condition:
+class Bounds(NamedTuple):
+    """The moments before which a last heartbeat makes a worker silent, or dead; `first` is the
+    later one of them."""
+
+    first: datetime
+    silent: datetime
+    dead: datetime
+
+    @classmethod
+    def at(cls, now: datetime, silent_after_s: float = SILENT_AFTER_S) -> Bounds:
+        """Those at a moment of the server's clock."""
+        silent, dead = (now - timedelta(seconds=age) for age in (silent_after_s, DEAD_AFTER_S))
+        return cls(max(silent, dead), silent, dead)
+
+
+def condition(process: Process, bounds: Bounds) -> Condition:
     """What a worker does, as far as its heartbeat and its jobs tell."""
     if process.has_beat is None:
         return "unknown"
     if not process.has_beat:
         return "no heartbeat"
-    age_s = process.beat_age_s
-    if age_s is not None:
-        if age_s > DEAD_AFTER_S:
+    beat_at = process.beat_at
+    if beat_at is not None and beat_at < bounds.first:
+        if beat_at < bounds.dead:
             return "dead?"
-        if age_s > silent_after_s:
+        if beat_at < bounds.silent:
             return "silent"
     jobs = process.jobs
     if jobs is None:
@@ -126,6 +141,12 @@ class WorkerRow(NamedTuple):
         if not jobs:
             return None
         return jobs[0] if len(jobs) == 1 else min(jobs, key=_began)
+
+    @property
+    def beat_age_s(self) -> float | None:
+        """The age of its last heartbeat by the server's clock; None when unknown."""
+        beat_at = self.process.beat_at
+        return None if beat_at is None else (self.now - beat_at).total_seconds()
 
     @property
     def elapsed_s(self) -> float | None:
@@ -230,7 +251,7 @@ def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
 
 def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
-    beats = (w.process.beat_age_s for w in workers if w.process.beat_age_s is not None)
+    beats = (age_s for w in workers if (age_s := w.beat_age_s) is not None)
     are_known = not any(
         w.condition == "unknown" or (w.jobs is None and w.condition != "dead?") for w in workers
     )
@@ -268,16 +289,9 @@ def unregistered_rows(strays: Strays | None, look: FleetRows | Snapshot) -> tupl
     listed = look.workers if isinstance(look, FleetRows) else look.processes
     if not found or listed is None:
         return ()
-    names = {each.id for each in listed}
-    return tuple(_rows((each for each in found if each.name not in names), look.server_time))
-
-
-def _rows(strays: Iterable[Stray], now: datetime) -> Iterator[WorkerRow]:
-    for each in strays:
-        if each.process is not None:
-            age_s = None if each.beat_at is None else (now - each.beat_at).total_seconds()
-            process = each.process._replace(beat_age_s=age_s)
-            yield WorkerRow(process, "unregistered", now, False)
+    names, now = {each.id for each in listed}, look.server_time
+    lost = (each.process for each in found if each.process is not None and each.name not in names)
+    return tuple(WorkerRow(process, "unregistered", now, False) for process in lost)
 
 
 # The newest failures in groups, for a glance: of all there are, `groups` tells.

@@ -191,7 +191,7 @@ def _condition(row: WorkerRow) -> str:
         return "unknown: the heartbeats could not be read"
     beat = row_text.heartbeat(row)
     last = f"last heartbeat {beat} ago"
-    if row.process.beat_age_s is None:
+    if row.process.beat_at is None:
         last = "when its last heartbeat was cannot be read"
     elif beat == "ahead":
         last = "its last heartbeat lies ahead of the server's clock"

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
@@ -41,17 +42,18 @@ class Durations:
         """Take in a look. What it does not know has not ended. O(workers)."""
         processes = [row.process for row in fleet.workers or ()]
         held = {each.id: each.jobs for each in processes if each.jobs}
-        ended = [
+        gone = (
             (worker_id, job)
             for worker_id, was in self._held.items()
             if (now := held.get(worker_id)) is not was
             for job in _gone(was, now or ())
-        ]
+        )
+        ended = [*islice(gone, _MOST_ENDED)]
         self._held = held
         if ended:
             # When a job ended whose worker has left is not known.
             present = {each.id for each in processes if each.jobs is not None}
-            for worker_id, job in ended[:_MOST_ENDED]:
+            for worker_id, job in ended:
                 if worker_id in present:
                     self._note(job, fleet.server_time)
 

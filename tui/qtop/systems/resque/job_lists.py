@@ -31,8 +31,7 @@ from queuecore.exchange import Exchange, Operation, Steps, single
 from queuecore.windows import Extent, Item, RawItem, Window, read_item
 from resque.keys import Keys
 from resque.store import delayed_windows, failures
-from resque.store.delayed_outlook import Outlook, outlook
-from resque.store.delayed_windows import DelayedEntry, Position
+from resque.store.delayed_windows import DelayedEntry, Outlook, Position, outlook
 
 #: How far from its place a waiting job is looked for when it is not near it.
 _FAR: Final = 5_000
