@@ -21,7 +21,7 @@ from qtop.monitor.row_builder import RowBuilder
 from qtop.systems.resque.snapshot import SnapshotConverter
 from queuecore.cooperative import Slices, at_once
 from resque.store import workers
-from resque.store.snapshot import Snapshot as ResqueSnapshot
+from resque.store.snapshot import EngineSnapshot as ResqueSnapshot
 from resque.store.snapshot import WorkerState
 
 QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12

@@ -10,13 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.support.commands import (
-    PATIENCE_S,
-    Push,
-    Qtop,
-    Ran,
-    encoded,
-)
+from tests.support.commands import PATIENCE_S, Push, Qtop, Ran, encoded
 from tests.support.direct import Direct
 
 

@@ -390,8 +390,8 @@ def facts(**fields: str) -> ServerInfo:
     return ServerInfo({**usual, **fields}, "")
 
 
-def server(**fields: str) -> server_info.ServerInfo:
-    return server_info.ServerInfo(facts(**fields).fields, "", None)
+def server(**fields: str) -> server_info.RedisInfo:
+    return server_info.RedisInfo(facts(**fields).fields, "", None)
 
 
 @pytest.mark.parametrize(
@@ -422,8 +422,8 @@ def server(**fields: str) -> server_info.ServerInfo:
         (server_checks.connections(facts(connected_clients="9", maxclients="9")), "WARN"),
         (checks.namespaces(["resque"], False, "resque"), "UNKNOWN"),
         (checks.unregistered([], False), "UNKNOWN"),
-        (checks.scripts(server_info.ServerInfo({}, None, Busy("later"))), "UNKNOWN"),
-        (checks.scripts(server_info.ServerInfo({}, None, Refused("no"))), "ERROR"),
+        (checks.scripts(server_info.RedisInfo({}, None, Busy("later"))), "UNKNOWN"),
+        (checks.scripts(server_info.RedisInfo({}, None, Refused("no"))), "ERROR"),
         (checks.latency([0.1, 0.2]), "OK"),
         (checks.latency([80.0, 90.0]), "WARN"),
         (server_checks.clock(0.2), "OK"),

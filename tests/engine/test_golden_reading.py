@@ -36,7 +36,7 @@ def test_other_encoders_of_ruby_spell_the_same_jobs(scenario: str) -> None:
     assert b"\xff\xfe" in last.raw
 
 
-def look_at_everything(store: Store, direct: Direct, scenario: str) -> snapshot.Snapshot:
+def look_at_everything(store: Store, direct: Direct, scenario: str) -> snapshot.EngineSnapshot:
     """Put a recording into a server and look at it with what the console looks with; nothing
     changes by that."""
     golden.restore(direct, scenario)

@@ -15,13 +15,13 @@ from tests.support.registered_workers import changes, hire, record, timeless
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import snapshot
-from resque.store.snapshot import Snapshot, SnapshotReader
+from resque.store.snapshot import EngineSnapshot, SnapshotReader
 from resque.store.worker_reader import RECORD_BYTES, WorkerState
 
 eye = eyes.eye
 
 
-def by_name(seen: Snapshot) -> Mapping[str, WorkerState]:
+def by_name(seen: EngineSnapshot) -> Mapping[str, WorkerState]:
     return {worker.identity.text: worker for worker in known(seen.workers)}
 
 
@@ -150,7 +150,7 @@ def test_items_set_aside_are_counted_at_the_look_that_finds_them(eye: Eye, direc
     assert [queue.unreadable for queue in known(eye.look().queues)] == [None, 0, 0]
 
 
-def carried(direct: Direct, look: Callable[[], Snapshot]) -> tuple[Snapshot, int]:
+def carried(direct: Direct, look: Callable[[], EngineSnapshot]) -> tuple[EngineSnapshot, int]:
     """A look, and how many bytes the server sent for it."""
 
     def sent() -> int:
@@ -234,7 +234,7 @@ def test_reading_pauses_and_leaves_nothing_half_done(store: Store, direct: Direc
             next(reading)
             pauses += 1
         except StopIteration as stop:
-            seen: Snapshot = stop.value
+            seen: EngineSnapshot = stop.value
             break
     assert pauses > 3
     assert sum(worker.record is not None for worker in known(seen.workers)) == 1

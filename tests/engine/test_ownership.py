@@ -15,7 +15,7 @@ from queuecore.stores import Store
 from resque.codec import encode
 from resque.keys import BareKeys, Keys
 from resque.store import neighbours, ownership
-from resque.store.ownership import Ownership, kind_of
+from resque.store.ownership import KeyOwners, kind_of
 
 #: Beside the recordings, whose counts by day are of November 2026.
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ HUGE = "x" * 20_000
 UUID = "0d5e9d4e-7d5e-4f0e-9a57-0123456789ab"
 
 
-def look(store: Store, keys: Keys = KEYS, queues: list[str] | None = None) -> Ownership:
+def look(store: Store, keys: Keys = KEYS, queues: list[str] | None = None) -> KeyOwners:
     return store.run(ownership.look(keys, queues, now=NOW))
 
 
@@ -50,7 +50,7 @@ def test_a_running_sidekiq_of_any_version_is_certain_under_any_prefix(
 def test_a_recorded_namespace_is_found_with_its_own_name(store: Store, direct: Direct) -> None:
     sidekiq(direct, "v6.4.1-namespaced-2-running")
     assert look(store, Keys("app")).level == "certain"
-    assert look(store, KEYS) == Ownership("'resque'")
+    assert look(store, KEYS) == KeyOwners("'resque'")
 
 
 def test_jobs_that_were_only_pushed_are_a_strong_sign(store: Store, direct: Direct) -> None:
@@ -176,7 +176,7 @@ def test_large_jobs_are_read_in_several_short_scripts(store: Store, direct: Dire
         direct("RPUSH", KEYS.queue(name), encode(job), encode(job))
     scripts = 0
 
-    def counted() -> Steps[Ownership]:
+    def counted() -> Steps[KeyOwners]:
         nonlocal scripts
         steps = ownership.glance(KEYS, ["a", "b", "c"], now=NOW)
         reply = None
@@ -184,7 +184,7 @@ def test_large_jobs_are_read_in_several_short_scripts(store: Store, direct: Dire
             try:
                 exchange = steps.send(reply)
             except StopIteration as stop:
-                found: Ownership = stop.value
+                found: KeyOwners = stop.value
                 return found
             scripts += 1
             reply = yield exchange

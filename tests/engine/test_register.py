@@ -16,7 +16,7 @@ from queuecore.exchange import Call
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import workers
-from resque.store.snapshot import Snapshot
+from resque.store.snapshot import EngineSnapshot
 from resque.store.worker_reader import LargeFleet, WorkerRegister
 
 #: Looks after which the register is read again, whatever the clock does.
@@ -43,7 +43,7 @@ def settle(eye: Eye) -> None:
         eye.look()
 
 
-def names(seen: Snapshot) -> list[str]:
+def names(seen: EngineSnapshot) -> list[str]:
     return [worker.identity.text for worker in known(seen.workers)]
 
 

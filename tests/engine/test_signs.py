@@ -17,7 +17,7 @@ from tests.support.rights import refused
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.store import snapshot
-from resque.store.snapshot import Snapshot
+from resque.store.snapshot import EngineSnapshot
 from resque.store.worker_reader import LargeFleet
 
 thrifty = eyes.thrifty
@@ -34,7 +34,7 @@ def count(direct: Direct, what: str, name: str) -> None:
     direct("INCR", f"resque:stat:{what}:{name}")
 
 
-def held(seen: Snapshot) -> dict[str, int]:
+def held(seen: EngineSnapshot) -> dict[str, int]:
     """The number of the job that each busy worker holds."""
     return {w.identity.text: w.record.args[0] for w in known(seen.workers) if w.record is not None}
 

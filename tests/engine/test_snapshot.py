@@ -14,14 +14,14 @@ from queuecore.stores import Store
 from queuecore.windows import whole
 from resque.keys import Keys
 from resque.store import snapshot
-from resque.store.snapshot import QueueState, Snapshot
+from resque.store.snapshot import EngineSnapshot, QueueState
 
 KEYS = Keys()
 
 
 def take(
     store: Store, tails: Mapping[str, str] | None = None, *, failures: int = 5
-) -> tuple[Snapshot, int]:
+) -> tuple[EngineSnapshot, int]:
     """A snapshot, and how many round trips it took."""
     steps = snapshot.take(KEYS, tails=tails or {}, failures_limit=failures)
     trips = 0
@@ -35,7 +35,9 @@ def take(
         result = store.run(exchange)
 
 
-def look(store: Store, before: Snapshot | None = None) -> tuple[Snapshot, dict[str, QueueState]]:
+def look(
+    store: Store, before: EngineSnapshot | None = None
+) -> tuple[EngineSnapshot, dict[str, QueueState]]:
     """A snapshot that follows another, and its queues by name."""
     tails = {queue.name: queue.tail for queue in known(before.queues)} if before else {}
     now, _ = take(store, tails)

@@ -13,7 +13,7 @@ from queuecore.stores import Store
 from resque.errors import AuthRefused, WrongType
 from resque.keys import Keys
 from resque.store import pruning, registration, stale, strays, workers
-from resque.store.strays import Stray, Strays
+from resque.store.strays import StrayKey, StrayKeys
 
 JOB = b'{"class":"A","args":[1]}'
 RECORD = b'{"queue":"q","run_at":"2020-01-01T00:00:00Z","payload":%s}' % JOB
@@ -112,7 +112,7 @@ def test_one_that_gets_its_place_during_the_search_is_none(store: Store, direct:
     search.step()
     search.step()
     direct("SADD", "resque:workers", LOST)
-    assert search.finish() == Strays()
+    assert search.finish() == StrayKeys()
 
 
 def test_names_with_signs_of_patterns_and_bytes_that_are_no_text_are_found(
@@ -235,5 +235,5 @@ def test_one_that_never_beat_is_spared_when_it_beats_before_it_is_pruned(
 
 
 def test_a_stray_is_a_value() -> None:
-    stray = Stray("queue", "q", b"resque:queue:q", 2)
-    assert Strays((stray,)).of("queue") == Strays((stray,)).lost == (stray,)
+    stray = StrayKey("queue", "q", b"resque:queue:q", 2)
+    assert StrayKeys((stray,)).of("queue") == StrayKeys((stray,)).lost == (stray,)

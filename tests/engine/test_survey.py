@@ -14,14 +14,14 @@ from queuecore.exchange import Exchange
 from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import health, pauses
-from resque.store.health import HealthReport
+from resque.store.health import EngineHealth
 
 KEYS = Keys()
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LOCK = KEYS.master_lock()
 
 
-def take(store: Store) -> HealthReport:
+def take(store: Store) -> EngineHealth:
     asked = health.take(KEYS, LOCK)
     assert isinstance(asked, Exchange)
     return store.run(asked)

@@ -17,15 +17,7 @@ from tests.support.operations import (
     trail,
     waiting,
 )
-from tests.support.undoable_actions import (
-    ACTIONS,
-    ITEMS,
-    PAYLOAD,
-    SOME,
-    TARGET,
-    before,
-    move,
-)
+from tests.support.undoable_actions import ACTIONS, ITEMS, PAYLOAD, SOME, TARGET, before, move
 
 from queuecore.bulk import Result
 from queuecore.stores import Store

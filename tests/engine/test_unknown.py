@@ -18,7 +18,7 @@ from resque.errors import AuthRefused, Busy
 from resque.scheduler import delayed_actions
 from resque.scheduler.delayed_actions import DelayedRef
 from resque.store import delayed, delayed_windows, health, registration, snapshot
-from resque.store.snapshot import Snapshot
+from resque.store.snapshot import EngineSnapshot
 
 eye = eyes.eye
 WORKER: Final = "h:1:mail"
@@ -48,7 +48,7 @@ def fleet(direct: Direct) -> None:
     direct("RPUSH", KEYS.failed(), "{}")
 
 
-def facts(seen: Snapshot) -> dict[str, object]:
+def facts(seen: EngineSnapshot) -> dict[str, object]:
     """By part, what is known of it."""
     [queue] = seen.queues or (None,)
     [worker] = seen.workers or (None,)

@@ -23,7 +23,7 @@ from resque.errors import Unreachable
 from resque.jobs import Registry
 from resque.keys import Keys
 from resque.store.claims import Claim
-from resque.store.ownership import Ownership
+from resque.store.ownership import KeyOwners
 from resque.worker.job_fetcher import JobFetcher, ServedQueues
 from resque.worker.locks import Locks
 from resque.worker.reserve import Closing, Taken, work
@@ -119,8 +119,8 @@ def test_a_lost_answer_about_later_queues_neither_closes_nor_takes_a_job_twice(
 
 
 def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answer() -> None:
-    answers: list[Taken | Ownership | Unreachable] = [
-        Ownership("'resque'"),
+    answers: list[Taken | KeyOwners | Unreachable] = [
+        KeyOwners("'resque'"),
         Taken(8, "empty"),
         Unreachable("away"),
     ]
@@ -128,7 +128,7 @@ def test_a_job_that_was_closed_is_not_closed_again_when_later_queues_do_not_answ
     class Scripted(LeanStore):
         def run(self, operation: object) -> Any:
             answer = answers.pop(0)
-            assert isinstance(operation, Exchange) or isinstance(answer, Ownership)
+            assert isinstance(operation, Exchange) or isinstance(answer, KeyOwners)
             if isinstance(answer, Unreachable):
                 raise answer
             return answer

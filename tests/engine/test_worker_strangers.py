@@ -16,7 +16,7 @@ from queuecore.stores import Store
 from resque import Registry, job
 from resque.keys import Keys
 from resque.store.queue_list import QueueList
-from resque.store.waiting_classes import WaitingClasses, take
+from resque.store.waiting_classes import QueueSample, take
 from resque.worker.options import WorkerOptions
 from resque.worker.unknown_classes import MOST_UNKNOWN, TRY_AGAIN_S, UnknownClasses, left_alone_in
 from resque.worker.worker import Worker
@@ -110,7 +110,7 @@ def test_the_classes_at_both_ends_are_seen_each_once(store: Store, direct: Direc
     for name in ("A", "A", "B", *["Middle"] * 30, "C"):
         direct("RPUSH", KEYS.queue("mail"), f'{{"class":"{name}","args":[]}}')
     [seen] = store.run(take(KEYS, ["mail"], ends=3))
-    assert seen == WaitingClasses("mail", 34, ("A", "B", "Middle", "C"), 6)
+    assert seen == QueueSample("mail", 34, ("A", "B", "Middle", "C"), 6)
     assert seen.unknown(registry_of("A", "C").knows) == ("B", "Middle")
 
 
@@ -121,10 +121,10 @@ def test_what_is_no_list_is_unknown_and_what_is_no_job_has_no_class(
     direct("RPUSH", KEYS.queue("odd"), "no json", '{"args":[]}', '{"class":7}', '{"class":"Big",')
     direct("RPUSH", KEYS.queue("big"), '{"class":"Big","args":["' + "x" * 100_000 + '"]}')
     text, odd, big, none = store.run(take(KEYS, ["text", "odd", "big", "none"]))
-    assert text == WaitingClasses("text")
+    assert text == QueueSample("text")
     assert (odd.length, odd.classes) == (4, ("Big",))
     assert (big.length, big.classes) == (1, ("Big",))
-    assert none == WaitingClasses("none", 0)
+    assert none == QueueSample("none", 0)
 
 
 def test_a_short_queue_is_looked_at_once(store: Store, direct: Direct) -> None:

@@ -18,7 +18,7 @@ from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import pauses, queues, registration, server_info, snapshot, undo
 from resque.store.registration import Unregistered
-from resque.store.snapshot import Snapshot
+from resque.store.snapshot import EngineSnapshot
 
 AWKWARD = ["a:b", "a,b", "a b", " ", "*", "[x]", "!no", "a/b", "queue:q", "é", "\udcff"]
 
@@ -27,7 +27,7 @@ MANY = 50_000
 TOO_MANY = 201_000
 
 
-def look(store: Store) -> Snapshot:
+def look(store: Store) -> EngineSnapshot:
     return store.run(snapshot.take(KEYS, tails={}, failures_limit=1))
 
 
@@ -159,7 +159,7 @@ def test_fifty_thousand_queues_and_workers_are_seen_in_two_round_trips_of_small_
         for command in trip.commands
     )
     assert longest <= 1_002, "no command keeps the server for long"
-    assert isinstance(taken, Snapshot)
+    assert isinstance(taken, EngineSnapshot)
     assert (len(known(taken.queues)), len(known(taken.workers))) == (MANY, MANY)
     by_name = {queue.name: queue for queue in known(taken.queues)}
     assert (by_name["q7"].size, by_name["q8"].size) == (3, 1)

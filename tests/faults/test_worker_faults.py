@@ -26,7 +26,7 @@ from queuecore import audit, times
 from queuecore.bulk import JobRef
 from queuecore.stores import Store
 from resque.store import duplicates, failure_actions, poison, pruning, snapshot, stale
-from resque.store.snapshot import Snapshot
+from resque.store.snapshot import EngineSnapshot
 from resque.store.stale import Evidence
 from resque.store.workers import read_record
 
@@ -37,7 +37,7 @@ LONG_AGO = "2020-01-01T00:00:00+00:00"
 TWICE = {"RESQUE_REQUEUE_LOST": "2", "RESQUE_REQUIRE": TURNS}
 
 
-def look(store: Store) -> Snapshot:
+def look(store: Store) -> EngineSnapshot:
     return store.run(snapshot.take(KEYS, tails={}, failures_limit=10))
 
 

@@ -32,17 +32,4 @@ STORE: Final[set[str]] = {
     "qtop.screens.scheduled_details",
 }
 #: Public names of classes and types that two files define.
-TWICE: Final[set[str]] = {
-    "Bounds",
-    "HealthPart",
-    "HealthReport",
-    "Job",
-    "Ownership",
-    "Read",
-    "ServerInfo",
-    "Snapshot",
-    "Stray",
-    "StrayKind",
-    "Strays",
-    "WaitingClasses",
-}
+TWICE: Final[set[str]] = {"Job"}

@@ -12,7 +12,7 @@ from queuecore.exchange import Call, Command, Exchange, Reply
 from queuecore.stores import Store
 from resque.errors import Unreachable
 from resque.keys import Keys
-from resque.store.snapshot import Snapshot, SnapshotReader
+from resque.store.snapshot import EngineSnapshot, SnapshotReader
 from resque.store.worker_reader import USUAL_FLEET, LargeFleet
 
 KEYS = Keys()
@@ -34,7 +34,7 @@ class Eye:
 
     def look(
         self, *, breaks_off: bool = False, before_each: Callable[[], None] | None = None
-    ) -> Snapshot:
+    ) -> EngineSnapshot:
         """Look; it may break off when the second answer should come. What happens before each
         command of the second round trip may be given."""
         steps = self._looker.look(self._tails)
@@ -58,7 +58,7 @@ class Eye:
                 before_each()
                 replies.append(self._store.run(Exchange((command,), _first, tolerant=True)))
             result = exchange.parse(replies)
-        seen: Snapshot = at_once(break_here)
+        seen: EngineSnapshot = at_once(break_here)
         self._tails = {queue.name: queue.tail for queue in seen.queues or ()}
         return seen
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tests.support.direct import Direct
 from tests.support.known import known
 
-from resque.store.snapshot import Snapshot
+from resque.store.snapshot import EngineSnapshot
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -61,7 +61,7 @@ def changes(direct: Direct, dice: random.Random) -> None:
             direct("SET" if number else "DEL", "resque:pause:queue:q1", *["true"] * bool(number))
 
 
-def timeless(seen: Snapshot) -> Snapshot:
+def timeless(seen: EngineSnapshot) -> EngineSnapshot:
     """A look without what the moment and the look before make of it."""
     return replace(
         seen,

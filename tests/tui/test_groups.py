@@ -10,13 +10,7 @@ from hypothesis import strategies as st
 from tests.support.sample_data import NOW, failure
 
 from qtop.model.job import GroupKey, JobSource
-from qtop.search.failure_groups import (
-    MOST_GROUPS,
-    OTHER,
-    TREND_HOURS,
-    FailureGroups,
-    KeyMaker,
-)
+from qtop.search.failure_groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups, KeyMaker
 from qtop.systems.resque.group_reader import GroupReader
 from qtop.systems.resque.job_lists import ListEntry, ResqueList
 from qtop.systems.resque.job_reader import failed_job

@@ -4,13 +4,7 @@ from typing import Any, TypeVar
 
 import pytest
 from tests import words
-from tests.support.console import (
-    assert_snapshot,
-    console,
-    screen_lines,
-    until_polled,
-    until_shown,
-)
+from tests.support.console import assert_snapshot, console, screen_lines, until_polled, until_shown
 from tests.support.known import known
 from tests.support.sample_data import SYSTEM, FakeSource, fleet, queue, snapshot, worker
 from textual.pilot import Pilot

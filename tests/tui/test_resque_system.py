@@ -24,7 +24,7 @@ from queuecore.stores import Store
 from resque.keys import Keys
 from resque.store import health as resque_health
 from resque.store import snapshot, workers
-from resque.store.ownership import Ownership
+from resque.store.ownership import KeyOwners
 from resque.store.snapshot import QueueState, WorkerState
 
 KEYS = Keys("resque")
@@ -42,9 +42,9 @@ def state(worker_id: str, record: workers.Record | None) -> WorkerState:
     return WorkerState(workers.identity(worker_id), NOW, NOW, True, record, 9, 2)
 
 
-def taken(*states: WorkerState) -> snapshot.Snapshot:
+def taken(*states: WorkerState) -> snapshot.EngineSnapshot:
     queues = (QueueState("q", 4, True, 2, 3, "tail"), QueueState("odd", None, problem=WHY))
-    return snapshot.Snapshot(NOW, queues, states, (), 0, 7, 8, False, {"x": WHY})
+    return snapshot.EngineSnapshot(NOW, queues, states, (), 0, 7, 8, False, {"x": WHY})
 
 
 def test_a_snapshot_says_the_same_in_neutral_values() -> None:
@@ -71,7 +71,7 @@ def test_what_an_idle_worker_runs_is_known_and_what_redis_did_not_tell_is_not() 
 
 
 def test_what_could_not_be_read_at_all_stays_unknown() -> None:
-    nothing = snapshot.Snapshot(NOW, None, None, None, None, None, None, None)
+    nothing = snapshot.EngineSnapshot(NOW, None, None, None, None, None, None, None)
     assert converted(nothing) == Snapshot(NOW, None, None, None, None, None, None, None)
 
 
@@ -140,7 +140,7 @@ def test_a_report_tells_of_next_jobs_by_their_own_class_and_time() -> None:
         b'[{"job_class":"Welcome","arguments":[],"enqueued_at":"2026-11-23T12:20:00Z"}]}'
     )
     fronts = {"mail": wrapped, "low": b'{"class":"Mail","args":[]}', "odd": b"\xff"}
-    found = report_of(resque_health.HealthReport(fronts=fronts, problems={"aside": WHY}))
+    found = report_of(resque_health.EngineHealth(fronts=fronts, problems={"aside": WHY}))
     assert found.next_jobs == {
         "mail": NextJob("Welcome", NOW - timedelta(minutes=10)),
         "low": NextJob("Mail", None),
@@ -150,14 +150,14 @@ def test_a_report_tells_of_next_jobs_by_their_own_class_and_time() -> None:
 
 
 def test_where_resque_lives_alone_nothing_is_refused() -> None:
-    whose = ownership(Ownership("'resque'", of_resque=("x",), owners={"q": "resque"}))
+    whose = ownership(KeyOwners("'resque'", of_resque=("x",), owners={"q": "resque"}))
     assert (whose.owner("q"), whose.refusal("q"), whose.refusal("new"), whose.refusal()) == (
         ("", None, None, None)
     )
 
 
 def test_where_sidekiq_lives_too_its_queues_are_refused() -> None:
-    shared = Ownership(
+    shared = KeyOwners(
         "'app'",
         level="strong",
         signs=("a job at an end of queue 'jobs' has a jid",),
@@ -170,13 +170,13 @@ def test_where_sidekiq_lives_too_its_queues_are_refused() -> None:
     for name in ("jobs", "both", "ours", "empty", "new"):
         assert whose.refusal(name) == shared.refusal(name)
     assert whose.refusal() is None
-    (notice,) = report_of(resque_health.HealthReport(ownership=shared)).notices
+    (notice,) = report_of(resque_health.EngineHealth(ownership=shared)).notices
     assert (notice.severity, notice.kind, notice.place) == ("warn", "sidekiq", "queues")
     assert notice.text.endswith("; Resque's actions are refused on jobs, both")
 
 
 def test_where_sidekiq_lives_alone_everything_is_refused() -> None:
-    alone = Ownership("'app'", level="certain", signs=("its process 'x' runs",))
+    alone = KeyOwners("'app'", level="certain", signs=("its process 'x' runs",))
     whose = ownership(alone)
     assert whose.owner("any") == "Sidekiq's"
     assert whose.refusal("any") == alone.refusal("any")

@@ -8,16 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.derived import FINE, judged
-from tests.support.sample_data import (
-    NOW,
-    SYSTEM,
-    failure,
-    fleet,
-    queue,
-    snapshot,
-    survey,
-    worker,
-)
+from tests.support.sample_data import NOW, SYSTEM, failure, fleet, queue, snapshot, survey, worker
 
 from qtop.model import health
 from qtop.model.fleet import Snapshot
@@ -32,7 +23,7 @@ from queuecore.active_job import WRAPPER
 from queuecore.audit import AuditEntry
 from queuecore.windows import whole
 from resque.store.failures import Failure, read
-from resque.store.waiting_classes import WaitingClasses
+from resque.store.waiting_classes import QueueSample
 
 
 def texts(incidents: Sequence[Incident]) -> list[str]:
@@ -150,7 +141,7 @@ def test_an_unserved_queue_with_jobs() -> None:
 def test_the_advice_names_the_classes_that_wait_and_no_worker_that_would_fail_them() -> None:
     look = snapshot([queue("mail", 1), queue("low", 2)], [worker("web1:7:mail")])
     jobs = next_jobs({"low": b'{"class":"RubyJob","args":[]}'})
-    sampled = [WaitingClasses("low", 2, ("RubyJob", "Other"), 2)]
+    sampled = [QueueSample("low", 2, ("RubyJob", "Other"), 2)]
     seen = replace(FINE, waiting=waiting_classes(jobs))
     # Where only the next job was looked at, others may wait behind it.
     remedy = only("unserved", judged(look, found=seen)).remedy

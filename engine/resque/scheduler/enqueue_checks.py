@@ -16,7 +16,7 @@ from resque.keys import Keys
 from resque.scheduler.definition import Schedule
 from resque.scheduler.moving import Push
 from resque.store import ownership, statuses
-from resque.store.ownership import Ownership
+from resque.store.ownership import KeyOwners
 
 #: How long a look at the queues holds.
 _HOLDS_S: Final = 60.0
@@ -34,8 +34,8 @@ class OwnershipCheck:
         self._keys = keys
         self._clock = clock
         self._log = log
-        self._seen: Ownership | None = None
-        self._owners: dict[str, Ownership] = {}
+        self._seen: KeyOwners | None = None
+        self._owners: dict[str, KeyOwners] = {}
         self._looked_s = 0.0
         self._was_refused = False
 
@@ -72,7 +72,7 @@ class OwnershipCheck:
             self._owners[queue] = self._store.run(look)
         return self._owners[queue].reason(queue)
 
-    def _look(self) -> Ownership:
+    def _look(self) -> KeyOwners:
         now = self._clock()
         self._seen = self._store.run(ownership.look(self._keys, now=now))
         self._owners.clear()

@@ -11,7 +11,7 @@ from queuecore.keys import name_text
 from resque.errors import BelongsToSidekiq
 from resque.keys import Keys
 from resque.store import ownership
-from resque.store.ownership import Ownership
+from resque.store.ownership import KeyOwners
 
 
 class Guard:
@@ -57,11 +57,11 @@ class Guard:
 
         return checked(operation, check)
 
-    def vouch(self, queues: Iterable[str] = (), *, failures: bool = False) -> Steps[Ownership]:
+    def vouch(self, queues: Iterable[str] = (), *, failures: bool = False) -> Steps[KeyOwners]:
         """Look at the namespace and these queues, with `failures` at the list of failures, too.
         Costs as `ownership.look`. Raises BelongsToSidekiq."""
         names = sorted(set(queues))
-        found: Ownership = yield from ownership.look(self._keys, names, now=self._clock())
+        found: KeyOwners = yield from ownership.look(self._keys, names, now=self._clock())
         for name in names or (None,):
             if (refusal := found.refusal(name)) is not None:
                 raise BelongsToSidekiq(refusal)

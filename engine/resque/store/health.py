@@ -15,17 +15,17 @@ from queuecore.keys import name_text
 from resque.errors import Busy, StoreError
 from resque.keys import Keys
 from resque.store import delayed, delayed_windows, ownership, server_info, waiting_jobs
-from resque.store.ownership import Ownership
-from resque.store.server_info import ServerInfo
+from resque.store.ownership import KeyOwners
+from resque.store.server_info import RedisInfo
 
-HealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts"]
+EngineHealthPart = Literal["server", "scheduler", "deeds", "aside", "fronts"]
 
 #: How many of the newest actions are looked through for pauses.
 DEEDS_READ = 200
 
 
 @dataclass(frozen=True, slots=True)
-class HealthReport:
+class EngineHealth:
     """What was found. None means unknown, and `problems` says why, by part.
 
     Attributes:
@@ -43,7 +43,7 @@ class HealthReport:
     """
 
     taken: datetime | None = None
-    facts: ServerInfo | None = None
+    facts: RedisInfo | None = None
     master: str | None = None
     lock_left_s: float | None = None
     due: float | None = None
@@ -51,11 +51,11 @@ class HealthReport:
     aside: int | None = None
     deeds: tuple[AuditEntry, ...] | None = None
     fronts: Mapping[str, bytes] = field(default_factory=dict)
-    problems: Mapping[HealthPart, str] = field(default_factory=dict)
-    ownership: Ownership | None = None
+    problems: Mapping[EngineHealthPart, str] = field(default_factory=dict)
+    ownership: KeyOwners | None = None
 
 
-def settled(keys: Keys, found: HealthReport) -> Steps[HealthReport]:
+def settled(keys: Keys, found: EngineHealth) -> Steps[EngineHealth]:
     """A survey whose `due` is of a moment that has jobs: where the earliest moment has passed, two
     round trips find out whether it has any, some more where many have none."""
     if found.taken is None or found.due is None or found.due > found.taken.timestamp():
@@ -72,27 +72,27 @@ def settled(keys: Keys, found: HealthReport) -> Steps[HealthReport]:
 
 def look(
     keys: Keys, lock: bytes, queues: Sequence[str] = (), *, now: datetime
-) -> Steps[HealthReport]:
+) -> Steps[EngineHealth]:
     """As `take`, then `settled`, and whose the keys are, by these queues, or, without any, by those
     that are registered; see `ownership.look`. Three round trips, five where delayed jobs may be
     overdue."""
-    found: HealthReport = yield take(keys, lock, queues)
+    found: EngineHealth = yield take(keys, lock, queues)
     found = yield from settled(keys, found)
     whose = yield from ownership.look(keys, queues or None, now=now)
     return replace(found, ownership=whose)
 
 
-def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[HealthReport]:
+def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[EngineHealth]:
     """Find out. What a user may not ask stays unknown; raises Busy when the server answers nothing
     for now. `lock` is the schedulers' master lock's
     key, `queues` those whose next jobs are wanted. One round trip, O(schedules' number,
     `DEEDS_READ` and queues)."""
 
-    def parse(replies: list[Reply]) -> HealthReport:
+    def parse(replies: list[Reply]) -> EngineHealth:
         clock, info, config, master, left, first, schedules, entries, aside, *heads = replies
-        problems: dict[HealthPart, str] = {}
+        problems: dict[EngineHealthPart, str] = {}
 
-        def known(part: HealthPart, *parts: Reply) -> bool:
+        def known(part: EngineHealthPart, *parts: Reply) -> bool:
             refused = first_error(parts)
             if isinstance(refused, Busy):
                 raise refused
@@ -102,7 +102,7 @@ def take(keys: Keys, lock: bytes, queues: Sequence[str] = ()) -> Exchange[Health
 
         has_scheduler = known("scheduler", master, first, schedules)
         payloads = waiting_jobs.read_next(queues, heads).payloads if known("fronts", *heads) else {}
-        return HealthReport(
+        return EngineHealth(
             taken=None if isinstance(clock, StoreError) else times.from_server(*clock),
             facts=server_info.read_facts(info, config) if known("server", info) else None,
             master=name_text(master or b"") if has_scheduler else None,

@@ -12,7 +12,7 @@ from queuecore.keys import name_text
 from resque.errors import Refused, StoreError
 from resque.keys import BareKeys, Keys
 from resque.store import ownership, server_info
-from resque.store.ownership import Ownership
+from resque.store.ownership import KeyOwners
 
 #: So many namespaces are judged.
 MOST = 50
@@ -34,9 +34,9 @@ class Neighbours:
         problem: Why the keys could not be searched; None when they were.
     """
 
-    own: Ownership
-    bare: Ownership
-    others: dict[str, Ownership]
+    own: KeyOwners
+    bare: KeyOwners
+    others: dict[str, KeyOwners]
     clients: tuple[str, ...]
     is_complete: bool
     problem: StoreError | None = None
@@ -53,7 +53,7 @@ def look_around(keys: Keys, *, database: int, now: datetime) -> Steps[Neighbours
     except Refused as error:
         problem = error
     others = [name for name in names if name != keys.namespace]
-    judged: dict[str, Ownership] = {}
+    judged: dict[str, KeyOwners] = {}
     for name in others[:MOST]:
         judged[name] = yield from _judged(Keys(name), now)
     return Neighbours(
@@ -66,12 +66,12 @@ def look_around(keys: Keys, *, database: int, now: datetime) -> Steps[Neighbours
     )
 
 
-def _judged(keys: Keys, now: datetime) -> Steps[Ownership]:
+def _judged(keys: Keys, now: datetime) -> Steps[KeyOwners]:
     try:
         return (yield from ownership.look(keys, now=now))
     except Refused as error:
         # In a cluster, keys without a hash tag are on several nodes.
-        return Ownership(ownership.place_of(keys), problem=str(error))
+        return KeyOwners(ownership.place_of(keys), problem=str(error))
 
 
 def _clients(database: int) -> Exchange[tuple[str, ...]]:

@@ -57,7 +57,7 @@ _LEVELS = ("none", "weak", "strong", "certain")
 
 
 @value
-class Ownership:
+class KeyOwners:
     """Whose the keys under one prefix are, as far as was looked.
 
     Attributes:
@@ -149,7 +149,7 @@ class Ownership:
         return None
 
 
-def look(keys: Keys, queues: Sequence[str] | None = None, *, now: datetime) -> Steps[Ownership]:
+def look(keys: Keys, queues: Sequence[str] | None = None, *, now: datetime) -> Steps[KeyOwners]:
     """Find out whose the keys are, looking also at these queues; without them at `QUEUES` of
     those that are registered. What may not be read shows nothing, and `problem` tells it. Two
     round trips, one more for each further 200 queues; O(registered queues + queues + bytes of
@@ -162,7 +162,7 @@ def look(keys: Keys, queues: Sequence[str] | None = None, *, now: datetime) -> S
     members, *registered = yield Exchange(asking, list, tolerant=True)
     names = list(queues) if queues is not None else _names(registered[0])
     identities = [] if isinstance(members, StoreError) else [name_text(each) for each in members]
-    found: Ownership = yield from glance(
+    found: KeyOwners = yield from glance(
         keys, names if queues is not None else names[:QUEUES], now=now, processes=identities
     )
     return replace(found, is_complete=queues is not None or len(names) <= QUEUES)
@@ -174,18 +174,18 @@ def _names(reply: Reply) -> list[str]:
 
 def glance(
     keys: Keys, queues: Sequence[str], *, now: datetime, processes: Sequence[str] = ()
-) -> Steps[Ownership]:
+) -> Steps[KeyOwners]:
     """As `look`, for named queues and without what Sidekiq's processes say of themselves, unless
     they are named. One round trip for each 200 queues, at least one, and one more for each MiB of
     large items, of which 32 MiB are read for each 200 queues. Raises NotRedis where something else
     answers: a worker asks this first."""
     left = _MORE_CALLS * (1 + len(queues) // QUEUES)
-    found: Ownership | None = None
+    found: KeyOwners | None = None
     at = 0
     while True:
         asked = queues[at : at + QUEUES]
         most_bytes = _AT_ONCE_BYTES if left > 0 else 0
-        step: Ownership = yield _step(keys, asked, processes, now, most_bytes)
+        step: KeyOwners = yield _step(keys, asked, processes, now, most_bytes)
         found = step if found is None else _joined(found, step)
         # None of them where it could not be read.
         looked_at = len(step.owners) or len(asked)
@@ -195,7 +195,7 @@ def glance(
             return found
 
 
-def _joined(one: Ownership, other: Ownership) -> Ownership:
+def _joined(one: KeyOwners, other: KeyOwners) -> KeyOwners:
     return replace(
         one,
         level=max(one.level, other.level, key=_LEVELS.index),
@@ -212,7 +212,7 @@ def _step(
     processes: Sequence[str],
     now: datetime,
     most_bytes: int,
-) -> Exchange[Ownership]:
+) -> Exchange[KeyOwners]:
     # From tomorrow on: the clock of the process that counts may be ahead.
     first = now.astimezone(UTC) + timedelta(days=1)
     days = [f"{first - timedelta(days=ago):%Y-%m-%d}" for ago in range(_DAYS)]
@@ -231,10 +231,10 @@ def _step(
     )
     place = place_of(keys)
 
-    def parse(replies: list[Reply]) -> Ownership:
+    def parse(replies: list[Reply]) -> KeyOwners:
         (reply,) = replies
         if isinstance(reply, StoreError):
-            return Ownership(place, problem=str(reply))
+            return KeyOwners(place, problem=str(reply))
         if not isinstance(reply, list) or len(reply) != _PARTS:
             raise NotRedis("what answers does not run scripts as Redis does: check host and port")
         looked_at = queues[: len(reply[8]) // 2]
@@ -254,7 +254,7 @@ def judged(
     days: Sequence[str],
     processes: Sequence[str],
     queues: Sequence[str],
-) -> Ownership:
+) -> KeyOwners:
     """What the reply of the script means; the others are what it was asked about. Pure."""
     members, sets, kind, failure, workers, delayed, day, infos, items, refused = reply
     served = frozenset(_served(infos))
@@ -268,7 +268,7 @@ def judged(
         signs.append(("strong", f"jobs are counted by day, as of {days[day - 1]}"))
     signs += _of_queues([kind_of(item) for item in items], queues)
     signs.sort(key=lambda sign: -_LEVELS.index(sign[0]))
-    return Ownership(
+    return KeyOwners(
         place,
         level=signs[0][0] if signs else "none",
         signs=tuple(text for _, text in signs),

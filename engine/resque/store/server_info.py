@@ -19,7 +19,7 @@ _NOBODY = "\0"
 
 
 @dataclass(frozen=True, slots=True)
-class ServerInfo:
+class RedisInfo:
     """What a server tells about itself: the fields of INFO, its `save` setting (None when it is
     not given), why scripts cannot be run (None when they can), and why INFO is not given (None when
     it is)."""
@@ -30,25 +30,25 @@ class ServerInfo:
     info_problem: StoreError | None = None
 
 
-def facts(keys: Keys) -> Exchange[ServerInfo]:
+def facts(keys: Keys) -> Exchange[RedisInfo]:
     """Ask the server about itself. One round trip, O(1)."""
 
-    def parse(replies: list[Reply]) -> ServerInfo:
+    def parse(replies: list[Reply]) -> RedisInfo:
         info, config, script = replies
         problem = script if isinstance(script, StoreError) else None
         if isinstance(info, StoreError):
-            return ServerInfo({}, None, problem, info)
+            return RedisInfo({}, None, problem, info)
         return replace(read_facts(info, config), script_problem=problem)
 
     window = _WINDOW.call([keys.audit() + b":none"], [0, 0, 0])
     return Exchange((("INFO",), ("CONFIG", "GET", "save"), window), parse, tolerant=True)
 
 
-def read_facts(info: bytes, config: Reply) -> ServerInfo:
+def read_facts(info: bytes, config: Reply) -> RedisInfo:
     """What the replies to INFO and to CONFIG GET save tell; the latter may be an error."""
     pairs = (line.partition(":") for line in name_text(info).splitlines() if ":" in line)
     is_told = isinstance(config, list) and len(config) == 2
-    return ServerInfo(
+    return RedisInfo(
         {name: value for name, _, value in pairs}, name_text(config[1]) if is_told else None, None
     )
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class EngineSnapshot:
     """Everything at one look. None means unknown: what could not be read is never empty or 0.
 
     Attributes:
@@ -48,7 +48,7 @@ class Snapshot:
     problems: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[Snapshot]:
+def take(keys: Keys, *, tails: Mapping[str, str], failures_limit: int) -> Steps[EngineSnapshot]:
     """Look at everything, once. `tails` are the `QueueState.tail` of the look before, by queue
     name; `failures_limit` is how many failures to read. Two round trips; O(queues + workers +
     failures read + jobs pushed since). Raises as `SnapshotReader.look`."""
@@ -79,7 +79,7 @@ class SnapshotReader:
         """Leave nothing out at the next look, which begins after this: something was changed."""
         self._wanted += 1
 
-    def look(self, tails: Mapping[str, str]) -> Steps[Slices[Snapshot]]:
+    def look(self, tails: Mapping[str, str]) -> Steps[Slices[EngineSnapshot]]:
         """Ask for everything; what is returned reads the answers, in slices, and must be done
         before the next look. `tails` as for `take`. Two round trips; O(queues + workers +
         failures read + jobs pushed since), the reading O(what has changed) but for little. Raises
@@ -135,7 +135,7 @@ class SnapshotReader:
         seen = read("failures", entries, self._newest.parse)
         count, newest = (None, None) if seen is None else seen
         names = read("queues", queues, _names)
-        seen_so_far = Snapshot(
+        seen_so_far = EngineSnapshot(
             *(server_time, None, None, None, count),
             processed_ever=_counted("jobs processed", processed, problems),
             failed_ever=_counted("jobs failed", failed, problems),
@@ -162,7 +162,7 @@ class SnapshotReader:
 
     def _read(
         self, first: _First, of_queues: Iterable[Reply], of_workers: Iterable[Reply]
-    ) -> Slices[Snapshot]:
+    ) -> Slices[EngineSnapshot]:
         newest = first.newest
         seen = None if newest is None else (yield from self._newest.read(newest))
         queues = yield from self._queues.read(iter(of_queues), first.problems)
@@ -206,7 +206,7 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
 class _First:
     """What the first round trip answered; `snapshot` is without what is read of the second."""
 
-    snapshot: Snapshot
+    snapshot: EngineSnapshot
     queue_names: list[str] | None
     worker_ids: list[bytes] | None
     heartbeats: Mapping[bytes, bytes] | None

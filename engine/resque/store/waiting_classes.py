@@ -29,7 +29,7 @@ _AT_ONCE = 100
 
 
 @value
-class WaitingClasses:
+class QueueSample:
     """What waits in a queue. `length` is None when that cannot be known; `classes` are those of
     the jobs that were looked at, each once, the next job's first; `seen` is how many items were
     looked at."""
@@ -44,14 +44,14 @@ class WaitingClasses:
         return tuple(name for name in self.classes if not knows(name))
 
 
-def take(keys: Keys, queues: Sequence[str], *, ends: int = ENDS) -> Exchange[list[WaitingClasses]]:
+def take(keys: Keys, queues: Sequence[str], *, ends: int = ENDS) -> Exchange[list[QueueSample]]:
     """Look at the first and the last `ends` jobs of queues. What may not be read stays unknown.
     One round trip, O(queues x ends), at most 8 MiB a queue read in Redis."""
     parts = [queues[at : at + _AT_ONCE] for at in range(0, len(queues), _AT_ONCE)]
     calls = tuple(_call(keys, part, ends) for part in parts)
 
-    def parse(replies: list[Reply]) -> list[WaitingClasses]:
-        found: list[WaitingClasses] = []
+    def parse(replies: list[Reply]) -> list[QueueSample]:
+        found: list[QueueSample] = []
         for part, reply in zip(parts, replies, strict=True):
             answers = [-1] * len(part) if isinstance(reply, StoreError) else reply
             found += map(_waiting, part, answers)
@@ -64,23 +64,21 @@ def _call(keys: Keys, queues: Sequence[str], ends: int) -> Call:
     return _QUEUE_ENDS.call([keys.queue(name) for name in queues], [ends, _BEGINNING_BYTES])
 
 
-def _waiting(queue: str, answer: Reply) -> WaitingClasses:
+def _waiting(queue: str, answer: Reply) -> QueueSample:
     if not isinstance(answer, list):
-        return WaitingClasses(queue)
+        return QueueSample(queue)
     length, *items = answer
     names = (text_of(members_of_beginning(item).get("class")) for item in items)
     classes = tuple(dict.fromkeys(name for name in names if name))
-    return WaitingClasses(queue, length, classes, len(items))
+    return QueueSample(queue, length, classes, len(items))
 
 
-def of_list(
-    keys: Keys, served: QueueList, *, most: int = MOST_QUEUES
-) -> Steps[list[WaitingClasses]]:
+def of_list(keys: Keys, served: QueueList, *, most: int = MOST_QUEUES) -> Steps[list[QueueSample]]:
     """Look at the queues that a worker with this list would serve, at most `most` of them. One
     round trip, two where the list has patterns."""
     names = served.wanted
     if served.is_dynamic:
         registered: list[str] = yield queue_names(keys)
         names = tuple(served.resolve(registered))
-    found: list[WaitingClasses] = yield take(keys, names[:most])
+    found: list[QueueSample] = yield take(keys, names[:most])
     return found

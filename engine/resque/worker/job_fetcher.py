@@ -13,8 +13,8 @@ from resque.codec import Unreadable, decode_payload
 from resque.errors import BelongsToSidekiq, Refused, StoreError
 from resque.keys import Keys
 from resque.store import claims, ownership, queue_list, stale, waiting_classes
-from resque.store.ownership import Ownership
-from resque.store.waiting_classes import WaitingClasses
+from resque.store.ownership import KeyOwners
+from resque.store.waiting_classes import QueueSample
 from resque.store.workers import Record
 from resque.worker.context import WorkerContext
 from resque.worker.locks import Locks
@@ -98,15 +98,15 @@ class ServedQueues:
             self._bar(name, f"a job with a jid is next in queue {name!r}: it is Sidekiq's")
         self._asked = ()
 
-    def _begin_anew(self, names: Sequence[str], found: Ownership) -> None:
+    def _begin_anew(self, names: Sequence[str], found: KeyOwners) -> None:
         before, self._barred, self._seen = self._barred, {}, set()
         self._judge(names, found, before)
         self._due_at = self._mono_now() + self._every_s
 
-    def _ask(self, names: Sequence[str]) -> Ownership:
+    def _ask(self, names: Sequence[str]) -> KeyOwners:
         return self._store.run(ownership.glance(self._keys, names, now=self._clock()))
 
-    def _judge(self, names: Sequence[str], found: Ownership, before: Iterable[str] = ()) -> None:
+    def _judge(self, names: Sequence[str], found: KeyOwners, before: Iterable[str] = ()) -> None:
         self._seen.update(names)
         for name in names:
             if (reason := found.reason(name)) is not None:
@@ -306,7 +306,7 @@ class JobFetcher:
     def _with_a_look(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
         """The same round trip, before whose first job it is seen which classes wait."""
 
-        def seen(waiting: list[WaitingClasses]) -> None:
+        def seen(waiting: list[QueueSample]) -> None:
             self._has_looked = True
             self._unknown.look(waiting)
 

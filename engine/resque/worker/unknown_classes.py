@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from resque.jobs import Registry
-from resque.store.waiting_classes import WaitingClasses
+from resque.store.waiting_classes import QueueSample
 from resque.worker.log import told
 
 #: So many jobs of unknown classes, and none of a known one, and their queue is left alone.
@@ -41,7 +41,7 @@ class UnknownClasses:
         #: Of each queue without a known class so far, how many jobs were met.
         self._met: dict[str, int] = {}
 
-    def look(self, seen: Sequence[WaitingClasses]) -> None:
+    def look(self, seen: Sequence[QueueSample]) -> None:
         """Tell at the start which classes wait that would only fail here."""
         unknown = [(each.queue, each.unknown(self._registry.knows)) for each in seen]
         listed = "; ".join(f"{queue!r}: {_listed(names)}" for queue, names in unknown if names)

@@ -32,9 +32,9 @@ from queuecore.errors import (
 )
 from resque.store import ownership
 from resque.store.neighbours import Neighbours
-from resque.store.ownership import Ownership
+from resque.store.ownership import KeyOwners
 from resque.store.registration import Unregistered
-from resque.store.server_info import ServerInfo
+from resque.store.server_info import RedisInfo
 from resque.store.waiting_jobs import Sample
 
 # What to do about an error of Redis, for those who ask `qtop doctor`.
@@ -95,7 +95,7 @@ def latency(round_trips_ms: Sequence[float]) -> Finding:
     return Finding("latency", "WARN", text, "run qtop and the workers nearer to Redis")
 
 
-def version(facts: ServerInfo) -> Finding:
+def version(facts: RedisInfo) -> Finding:
     """Whether the server is new enough."""
     fields = facts.fields
     name = "Valkey" if "valkey_version" in fields else "Redis"
@@ -113,7 +113,7 @@ def version(facts: ServerInfo) -> Finding:
     return Finding("version", "OK", text)
 
 
-def scripts(facts: ServerInfo) -> Finding:
+def scripts(facts: RedisInfo) -> Finding:
     """Whether Lua scripts can be run."""
     if facts.script_problem is None:
         return Finding("scripts", "OK", "Lua scripts can be run")
@@ -299,7 +299,7 @@ def _systems(found: Neighbours) -> Finding:
     return Finding("systems", "OK" if found.is_complete and not unread else "UNKNOWN", text)
 
 
-def _why(whose: Ownership) -> str:
+def _why(whose: KeyOwners) -> str:
     told = [*whose.signs[:1]]
     if not whose.is_complete:
         told.append(f"{ownership.QUEUES} of its queues were looked at, not all")

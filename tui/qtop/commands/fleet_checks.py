@@ -17,13 +17,7 @@ from qtop.commands.lists import look_around, with_classes
 from qtop.monitor.incidents.incident import Incident, Severity
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.incidents.server import without_others
-from qtop.monitor.incidents.server_checks import (
-    FRESH_S,
-    LIFETIME_S,
-    Finding,
-    FindingLevel,
-    Lease,
-)
+from qtop.monitor.incidents.server_checks import FRESH_S, LIFETIME_S, Finding, FindingLevel, Lease
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.row_text import class_of
 from qtop.monitor.rows import FleetRows
@@ -50,7 +44,7 @@ from resque.store import (
 from resque.store.delayed_windows import Position
 from resque.store.failures import Failure
 from resque.store.lock_freeing import Stale
-from resque.store.snapshot import Snapshot
+from resque.store.snapshot import EngineSnapshot
 
 _FAILURES_READ: Final = 500
 #: Where each queue has a list of failures: how many lists are looked into, and how far.
@@ -145,7 +139,7 @@ def _items(session: Session, longest: Sequence[str]) -> Finding:
     return checks.items(found, len(longest))
 
 
-def _poison(session: Session, seen: Snapshot) -> Finding:
+def _poison(session: Session, seen: EngineSnapshot) -> Finding:
     keys = session.keys
     lists = session.run(failures.lists(keys))
     # What could not be read is said of the look.
@@ -164,7 +158,7 @@ def _poison(session: Session, seen: Snapshot) -> Finding:
 
 
 def _duplicates(
-    session: Session, seen: Snapshot, fleet_rows: FleetRows, longest: Sequence[str]
+    session: Session, seen: EngineSnapshot, fleet_rows: FleetRows, longest: Sequence[str]
 ) -> Finding:
     names = longest[:_QUEUES_COMPARED]
     alike = session.run(duplicates.waiting_alike(session.keys, names))
@@ -273,11 +267,11 @@ _EVERY_S: Final = 0.5
 _MOVED_S: Final = 1.0
 
 #: Who holds the lock, and for how many more seconds (None: it never ends).
-Read = Callable[[], tuple[str | None, float | None]]
+ReadLock = Callable[[], tuple[str | None, float | None]]
 
 
 def find_out(
-    read: Read,
+    read: ReadLock,
     *,
     sleep: Callable[[float], None] = time.sleep,
     runs_here: Callable[[str], bool | None] | None = None,
@@ -297,7 +291,9 @@ def find_out(
     return _watched(read, owner, left_s, sleep)
 
 
-def _watched(read: Read, owner: str, left_s: float, sleep: Callable[[float], None]) -> Lease | None:
+def _watched(
+    read: ReadLock, owner: str, left_s: float, sleep: Callable[[float], None]
+) -> Lease | None:
     for _ in range(_LOOKS):
         sleep(_EVERY_S)
         owner_now, left_now_s = read()

@@ -83,7 +83,7 @@ def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> He
 # Whether Sidekiq shares the namespace, in words beside a listing.
 
 
-def tell(session: Session) -> ownership.Ownership:
+def tell(session: Session) -> ownership.KeyOwners:
     """Say on stderr what lives in the namespace, unless it is Resque alone, or nothing. Two round
     trips. Raises StoreError."""
     whose = session.run(ownership.look(session.keys, now=wall_now()))
@@ -92,7 +92,7 @@ def tell(session: Session) -> ownership.Ownership:
     return whose
 
 
-def note(whose: ownership.Ownership) -> str | None:
+def note(whose: ownership.KeyOwners) -> str | None:
     """What to say beside a listing; None where Resque lives alone, or nothing."""
     if whose.is_all_sidekiqs:
         text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque's does"

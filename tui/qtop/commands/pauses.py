@@ -8,12 +8,7 @@ import click
 
 from qtop.actions.request import Pause, PauseAll
 from qtop.commands.acting import tell_unknown
-from qtop.commands.connection import (
-    Connection,
-    connection_options,
-    dry_run_option,
-    json_option,
-)
+from qtop.commands.connection import Connection, connection_options, dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.text.safe import safe
 from resque.store import queues

@@ -19,7 +19,7 @@ from qtop.search.filter_language import Filter
 from qtop.systems.resque.health import ownership
 from qtop.text.format import duration
 from qtop.text.safe import count, safe
-from resque.store.ownership import Ownership
+from resque.store.ownership import KeyOwners
 
 #: How many of the newest failures are counted by queue.
 _FAILURES_READ = 500
@@ -76,7 +76,7 @@ def _cells(row: QueueRow) -> tuple[str, ...]:
     )
 
 
-def _fields(whose: Ownership, row: QueueRow) -> Mapping[str, Any]:
+def _fields(whose: KeyOwners, row: QueueRow) -> Mapping[str, Any]:
     owner = whose.owner(row.name)
     return {
         "queue": row.name,

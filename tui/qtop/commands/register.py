@@ -7,12 +7,7 @@ import sys
 import click
 
 from qtop.actions.request import Index, Register
-from qtop.commands.connection import (
-    Connection,
-    connection_options,
-    dry_run_option,
-    json_option,
-)
+from qtop.commands.connection import Connection, connection_options, dry_run_option, json_option
 from qtop.commands.output import json_line, line, message
 from qtop.systems.resque.actions import unregistered
 from qtop.text.safe import safe

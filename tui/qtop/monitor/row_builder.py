@@ -16,7 +16,7 @@ from qtop.monitor.drops import Drops, DropWatch
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
-    Bounds,
+    BeatLimits,
     FleetRows,
     QueueRow,
     Totals,
@@ -238,7 +238,7 @@ class RowBuilder:
         if processes is None:
             return None
         now, host = snapshot.server_time, self._local_host
-        conditions = map(condition, processes, repeat(Bounds.at(now, self._silent_after_s)))
+        conditions = map(condition, processes, repeat(BeatLimits.at(now, self._silent_after_s)))
         rows = list(map(WorkerRow, processes, conditions, repeat(now), repeat(False)))
         for at, process in enumerate(processes) if local_pids else ():
             if process.pid in local_pids and self._system.may_run_on(process, host):

@@ -31,7 +31,7 @@ CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
 is what Redis did not tell."""
 
 
-class Bounds(NamedTuple):
+class BeatLimits(NamedTuple):
     """The moments before which a last heartbeat makes a worker silent, or dead; `first` is the
     later one of them."""
 
@@ -40,13 +40,13 @@ class Bounds(NamedTuple):
     dead: datetime
 
     @classmethod
-    def at(cls, now: datetime, silent_after_s: float = SILENT_AFTER_S) -> Bounds:
+    def at(cls, now: datetime, silent_after_s: float = SILENT_AFTER_S) -> BeatLimits:
         """Those at a moment of the server's clock."""
         silent, dead = (now - timedelta(seconds=age) for age in (silent_after_s, DEAD_AFTER_S))
         return cls(max(silent, dead), silent, dead)
 
 
-def condition(process: Process, bounds: Bounds) -> Condition:
+def condition(process: Process, bounds: BeatLimits) -> Condition:
     """What a worker does, as far as its heartbeat and its jobs tell."""
     if process.has_beat is None:
         return "unknown"

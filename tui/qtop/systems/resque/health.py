@@ -31,8 +31,8 @@ from resque.keys import Keys
 from resque.store import health, workers
 from resque.store import ownership as owners
 from resque.store import server_info as server
-from resque.store.strays import Stray, Strays
-from resque.store.waiting_classes import WaitingClasses as Sampled
+from resque.store.strays import StrayKey, StrayKeys
+from resque.store.waiting_classes import QueueSample as Sampled
 
 #: What is said of a queue that is not Resque's alone.
 _OWNERS: Final = {"sidekiq": "Sidekiq's", "mixed": "Sidekiq's and Resque's"}
@@ -51,7 +51,7 @@ def look(keys: Keys, queues: Sequence[str] = ()) -> Steps[HealthReport]:
     return replace(report, skew_s=skew_s(found.taken.timestamp(), before_s, time.time()))
 
 
-def report_of(found: health.HealthReport) -> HealthReport:
+def report_of(found: health.EngineHealth) -> HealthReport:
     """The same in neutral values. O(bytes of the next jobs)."""
     jobs = next_jobs(found.fronts)
     whose = found.ownership
@@ -75,7 +75,7 @@ def report_of(found: health.HealthReport) -> HealthReport:
     )
 
 
-def server_info(facts: server.ServerInfo) -> ServerInfo:
+def server_info(facts: server.RedisInfo) -> ServerInfo:
     """What a server says of itself."""
     return ServerInfo(facts.fields, facts.save)
 
@@ -108,7 +108,7 @@ def waiting_classes(
     return found
 
 
-def ownership(whose: owners.Ownership) -> Ownership:
+def ownership(whose: owners.KeyOwners) -> Ownership:
     """Whose the queues are. O(queues looked at)."""
     refusals = {name: why for name in whose.owners if (why := whose.refusal(name)) is not None}
     return Ownership(
@@ -120,7 +120,7 @@ def ownership(whose: owners.Ownership) -> Ownership:
     )
 
 
-def _notices(whose: owners.Ownership) -> Iterator[Notice]:
+def _notices(whose: owners.KeyOwners) -> Iterator[Notice]:
     """Which systems live here, unless it is Resque alone."""
     if whose.is_all_sidekiqs:
         text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; Resque's actions are refused"
@@ -136,22 +136,22 @@ def _notices(whose: owners.Ownership) -> Iterator[Notice]:
         yield Notice("warn", text, "sidekiq-failures", remedy="leave it as it is; " + _OWN)
 
 
-def _barred(whose: owners.Ownership) -> str:
+def _barred(whose: owners.KeyOwners) -> str:
     names = [name for name in whose.owners if whose.refusal(name) is not None]
     return f"; Resque's actions are refused on {named(names)}" if names else ""
 
 
-def strays_of(found: Strays) -> model.Strays:
+def strays_of(found: StrayKeys) -> model.Strays:
     """Keys that no index leads to. O(keys found)."""
     return model.Strays(tuple(map(_stray, found.found)), found.is_complete)
 
 
-def _stray(stray: Stray) -> model.Stray:
+def _stray(stray: StrayKey) -> model.Stray:
     process = None if stray.record is None else _process(stray)
     return model.Stray(stray.kind, stray.name, stray.key, stray.jobs, process)
 
 
-def _process(stray: Stray) -> Process:
+def _process(stray: StrayKey) -> Process:
     """The worker of a record that is on no register."""
     who, record = workers.identity(stray.name), stray.record
     beat_at = None if stray.beat is None else times.parse(stray.beat.decode("utf-8", "replace"))

@@ -18,11 +18,7 @@ from qtop.actions.request import (
 )
 from qtop.keymap.keymap import Danger
 from qtop.model.job import moment_of
-from qtop.systems.resque.scheduled_search import (
-    MOST_CHOSEN,
-    DelayedSelection,
-    ScheduleRow,
-)
+from qtop.systems.resque.scheduled_search import MOST_CHOSEN, DelayedSelection, ScheduleRow
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
 from queuecore.action_record import ActionRecord

@@ -28,7 +28,7 @@ class SnapshotConverter:
         self._known: dict[int, Process] = {}
         self._failures = JobMemory()
 
-    def convert(self, taken: snapshot.Snapshot) -> Slices[Snapshot]:
+    def convert(self, taken: snapshot.EngineSnapshot) -> Slices[Snapshot]:
         """The same in neutral values. O(queues + workers), and the workers that have changed: some
         5 ms where each fourth of 5,000 has, see `tests/benchmarks/console_steps.py`."""
         queues = None if taken.queues is None else tuple(map(_queue, taken.queues))
@@ -57,7 +57,7 @@ class SnapshotConverter:
         return found
 
 
-def converted(taken: snapshot.Snapshot) -> Snapshot:
+def converted(taken: snapshot.EngineSnapshot) -> Snapshot:
     """A single snapshot in neutral values. O(queues + workers)."""
     return at_once(SnapshotConverter().convert(taken))
 

@@ -25,7 +25,7 @@ from resque.store import failures, strays, workers
 from resque.store.failures import FAILED
 from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
-from resque.store.snapshot import Snapshot as ResqueSnapshot
+from resque.store.snapshot import EngineSnapshot as ResqueSnapshot
 from resque.store.snapshot import SnapshotReader
 
 T = TypeVar("T")
