@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from statistics import median
@@ -18,7 +18,11 @@ from tests.support.sample_data import NOW, SYSTEM, failure, queue, snapshot, wor
 from qtop.model.fleet import Process, Snapshot
 from qtop.monitor.incidents.rules import IncidentRules
 from qtop.monitor.row_builder import RowBuilder
-from queuecore.cooperative import Slices
+from qtop.systems.resque.snapshot import SnapshotConverter
+from queuecore.cooperative import Slices, at_once
+from resque.store import workers
+from resque.store.snapshot import Snapshot as ResqueSnapshot
+from resque.store.snapshot import WorkerState
 
 QUEUES, WORKERS, FAILURES, LOOKS = 1_000, 5_000, 500, 12
 
@@ -44,6 +48,19 @@ def _worker(i: int, number: int) -> Process:
         job=(f"Jobs::Kind{i % 40}", [i, number]),
         beat_age_s=float((i + number) % 60),
     )
+
+
+def taken(before: Sequence[WorkerState], number: int) -> list[WorkerState]:
+    """The engine's workers at one of a series of looks: each fourth has another job."""
+    made = list(before) or [_state(i, number) for i in range(WORKERS)]
+    made[number % 4 :: 4] = [_state(i, number) for i in range(number % 4, WORKERS, 4)]
+    return made
+
+
+def _state(i: int, number: int) -> WorkerState:
+    who = workers.identity(f"host-{i % 100:03}.example.com:{1_000 + i}:queue-{i % QUEUES:04}")
+    record = workers.read_record(b'{"queue":"q","payload":{"class":"A","args":[%d]}}' % number)
+    return WorkerState(who, NOW, NOW, True, record, number, 0)
 
 
 class Steps:
@@ -93,7 +110,14 @@ def main() -> None:
             fleet = history.add(seen, float(number))
         with judging.timed():
             judge.judge(fleet, float(number), survey=None, rtt_ms=20.0)
-    print(adding, slices, judging, sep="\n")
+    converter, converting = SnapshotConverter(), Steps("SnapshotConverter")
+    states: list[WorkerState] = []
+    for number in range(LOOKS):
+        states = taken(states, number)
+        seen_by_engine = ResqueSnapshot(NOW, (), tuple(states), (), 0, 0, 0, False)
+        with converting.timed():
+            at_once(converter.convert(seen_by_engine))
+    print(adding, slices, judging, converting, sep="\n")
 
 
 if __name__ == "__main__":

@@ -226,7 +226,7 @@ def test_too_much_to_keep_is_said_beforehand_and_cannot_be_undone(
         (Unreachable("gone"), "stopped half-way\n"),
     ],
 )
-def test_what_stops_half_way_is_told_after_the_numbers_with_the_way_back(
+def test_what_stops_half_way_is_reported_after_the_numbers_with_the_way_back(
     capsys: pytest.CaptureFixture[str], problem: StoreError, words: str
 ) -> None:
     trail = ActionRecord(Actor("ada@host", "qtop"), "requeue", "failed", b"resque:failed", 9)

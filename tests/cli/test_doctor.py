@@ -158,7 +158,7 @@ def test_jobs_that_killed_their_process_again_and_again_are_found(
     assert "Deadly (1)" in finding["text"]
 
 
-def test_a_payload_that_killed_many_workers_is_poison_whoever_recorded_it(
+def test_a_payload_that_killed_many_workers_is_poison_whichever_program_recorded_it(
     qtop: Qtop, direct: Direct, fail: Push
 ) -> None:
     for number in range(37):
@@ -216,7 +216,7 @@ REFUSALS = (
 
 
 @pytest.mark.parametrize(("words", "status", "advice"), REFUSALS)
-def test_a_server_that_refuses_is_told_as_what_it_is_and_asked_what_it_tells(
+def test_a_server_that_refuses_is_reported_as_such_and_asked_what_it_answers(
     qtop: Qtop, words: str, status: int, advice: str
 ) -> None:
     def answer(command: list[bytes]) -> bytes:
@@ -257,7 +257,7 @@ def test_what_keeps_all_from_being_asked_ends_it_with_the_remedy_that_fits(
     assert advice in finding["remedy"]
 
 
-def test_what_hangs_on_a_key_that_was_not_told_is_unknown(
+def test_what_depends_on_a_key_that_was_not_reported_is_unknown(
     qtop: Qtop, push: Push, fail: Push, set_user: SetUser
 ) -> None:
     push("Mail")
@@ -277,7 +277,7 @@ def test_where_nothing_could_be_looked_at_it_is_as_if_nothing_were_there(qtop: Q
     assert "OK" not in {each["level"] for each in ran.objects if each["check"] not in WAY}
 
 
-def test_jobs_that_are_there_twice_are_told_and_a_warning_when_a_dead_worker_has_one(
+def test_jobs_that_are_there_twice_are_reported_and_a_warning_when_a_dead_worker_has_one(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     push("Mail", 1)
@@ -465,7 +465,7 @@ def test_memory_and_what_is_dropped_when_it_is_full(
     assert [finding.level for finding in server_checks.memory(facts(**fields))] == levels
 
 
-def test_delayed_jobs_that_were_set_aside_are_told_with_the_way_to_see_them(
+def test_delayed_jobs_that_were_set_aside_are_reported_with_the_way_to_see_them(
     qtop: Qtop, direct: Direct
 ) -> None:
     direct("RPUSH", "resque:unreadable:delayed", '{"class":"A","args":[]}', "no json")
@@ -487,7 +487,7 @@ def test_what_is_due_for_long_under_a_living_scheduler_is_no_good_state(
     assert "though web-1:7 holds the schedulers' lock" in found["text"]
 
 
-def test_schedules_that_cannot_be_used_and_jobs_of_resque_status_are_told(
+def test_schedules_that_cannot_be_used_and_jobs_of_resque_status_are_reported(
     qtop: Qtop, direct: Direct
 ) -> None:
     assert by_check(qtop("doctor", "--json"))["schedules"]["level"] == "OK"

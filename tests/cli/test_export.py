@@ -102,7 +102,7 @@ def test_secrets_are_hidden_unless_asked_for_and_such_lines_are_refused(
     assert len(failed(direct)) == 3
 
 
-def test_no_file_is_overwritten_and_a_missing_one_is_told_of(
+def test_no_file_is_overwritten_and_a_missing_one_is_reported(
     qtop: Qtop, direct: Direct, tmp_path: Path
 ) -> None:
     entries(direct, ENTRY % (1, 1))
@@ -113,7 +113,7 @@ def test_no_file_is_overwritten_and_a_missing_one_is_told_of(
     assert "No such file" in qtop("load", str(tmp_path / "none")).err
 
 
-def test_several_items_are_loaded_only_when_told_so(
+def test_several_items_are_loaded_only_when_asked_for(
     qtop: Qtop, direct: Direct, tmp_path: Path
 ) -> None:
     entries(direct, ENTRY % (1, 1), ENTRY % (2, 2))

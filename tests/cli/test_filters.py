@@ -11,12 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qtop.search.fields import Subject, of_delayed, of_failure, of_waiting
+from qtop.model.job import DueTime
+from qtop.search.fields import Subject, of_job
 from qtop.search.filter_language import BadFilter, duration_s, parse, term
+from qtop.systems.resque.job_reader import delayed_item, failed_job, waiting_job
 from qtop.text.safe import safe
 from queuecore import windows
 from queuecore.active_job import WRAPPER
-from resque.store import delayed, failures
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -33,11 +34,11 @@ def failure(**changes: Any) -> Subject:
         **changes,
     }
     item = windows.whole(json.dumps(entry).encode())
-    return of_failure(failures.read(item, 0), NOW)
+    return of_job(failed_job(item, 0), NOW)
 
 
 def waiting(raw: bytes) -> Subject:
-    return of_waiting(windows.whole(raw), "mail")
+    return of_job(waiting_job(windows.whole(raw), 0, "mail"), NOW)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_an_unreadable_item_is_found_by_its_text_its_queue_and_its_id() -> None:
 def test_what_the_beginning_of_a_huge_failure_tells_can_be_asked() -> None:
     entry = json.dumps({"payload": {"class": "Mail", "args": []}, "error": "x" * 100}).encode()
     item = replace(windows.whole(entry), size=10**9)
-    subject = of_failure(failures.read(item, 0), NOW)
+    subject = of_job(failed_job(item, 0), NOW)
     assert parse("class:Mail !class:Report").matches(subject)
     assert not parse("queue:mail").matches(subject)
     assert not parse("!queue:mail").matches(subject)
@@ -183,10 +184,12 @@ def test_how_soon_a_delayed_job_is_due(text: str, due_s: float | None, matches: 
 
 
 def test_when_a_delayed_job_is_due_is_known_also_of_one_that_cannot_be_read() -> None:
-    job = of_delayed(delayed.read(windows.whole(b"no json"), -1), 30.0)
+    soon = DueTime(NOW.timestamp() + 30.0, "x", 1)
+    job = of_job(delayed_item(windows.whole(b"no json"), soon, (), 0), NOW)
     assert parse("due<1m readable:no").matches(job)
     assert not parse("due<1m class:Mail").matches(job)
-    job = of_delayed(delayed.read(windows.whole(b'{"class":"Mail","queue":"q"}'), -1), 30.0)
+    raw = windows.whole(b'{"class":"Mail","queue":"q"}')
+    job = of_job(delayed_item(raw, soon, (), 0), NOW)
     assert parse("due<1m class:Mail queue:q readable:yes").matches(job)
     assert not parse("!readable:yes").matches(job)
 
@@ -326,7 +329,7 @@ def test_whatever_waits_can_be_asked(raw: bytes) -> None:
 
 
 @given(st.text(min_size=1).filter(lambda text: '"' not in text and "\\" not in text))
-def test_a_quoted_text_is_looked_for_as_it_stands(text: str) -> None:
+def test_a_quoted_text_is_looked_for_as_it_is(text: str) -> None:
     assert parse(f'"{text}"').matches(Subject(error=f"before {text} after"))
     assert parse(f'class:"{text}"').matches(Subject(class_name=text))
 
@@ -343,7 +346,7 @@ def test_a_term_made_of_data_can_be_shown_and_asks_for_that_very_text(text: str)
 
 
 @pytest.mark.parametrize("text", ["\\u{}", "\\u{110000}", "\\u{xyz}", "\\u1b", "\\\\u{1b}"])
-def test_what_is_no_number_of_a_character_stands_for_itself(text: str) -> None:
+def test_what_is_no_number_of_a_character_means_itself(text: str) -> None:
     assert parse(f'"{text}"').matches(Subject(error=text.replace("\\\\", "\\")))
 
 

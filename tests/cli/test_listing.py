@@ -52,7 +52,7 @@ def test_queues_are_listed_with_what_is_wrong(qtop: Qtop, direct: Direct, push: 
     assert "1 of 3 queues shown" in some.err
 
 
-def test_how_long_the_next_job_has_waited_is_told_where_it_tells(
+def test_how_long_the_next_job_has_waited_is_shown_where_its_payload_says_it(
     qtop: Qtop, direct: Direct, push: Push
 ) -> None:
     seconds, _ = direct("TIME")
@@ -137,7 +137,9 @@ def test_failures_are_listed_newest_first_and_only_those_that_match(qtop: Qtop, 
     assert "newest that match" in first.err
 
 
-def test_what_a_filter_did_not_look_into_is_told(qtop: Qtop, direct: Direct, fail: Push) -> None:
+def test_what_a_filter_did_not_look_into_is_reported(
+    qtop: Qtop, direct: Direct, fail: Push
+) -> None:
     fail("Small", 1)
     entry = {"payload": {"class": "Large", "args": ["x" * (9 << 20)]}, "error": "in the end"}
     direct("RPUSH", "resque:failed", encoded(entry))

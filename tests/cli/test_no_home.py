@@ -45,7 +45,7 @@ def test_a_user_without_a_home_can_use_every_command(
     assert "Traceback" not in ran.err
 
 
-def test_a_variable_that_needs_a_home_is_told_of(qtop: Qtop, nobody: dict[str, str]) -> None:
+def test_a_variable_that_needs_a_home_is_reported(qtop: Qtop, nobody: dict[str, str]) -> None:
     ran = qtop("queues", QTOP_CONFIG="~/settings.toml", **nobody)
     assert (ran.status, ran.out) == (2, "")
     assert "QTOP_CONFIG" in ran.err

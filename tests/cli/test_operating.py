@@ -151,7 +151,7 @@ def test_dead_workers_are_pruned_and_their_jobs_become_failures(qtop: Qtop, dire
     assert qtop("prune").status == 1
 
 
-def test_while_somebody_else_prunes_nothing_is_done(qtop: Qtop, direct: Direct) -> None:
+def test_while_another_prunes_nothing_is_done(qtop: Qtop, direct: Direct) -> None:
     direct("SADD", "resque:workers", "web-1:7:mail")
     direct("HSET", "resque:workers:heartbeat", "web-1:7:mail", "2020-01-01T00:00:00+00:00")
     direct("SET", "resque:pruning_dead_workers_in_progress", "other", "EX", 60)

@@ -59,7 +59,7 @@ def test_settings_are_a_table_for_people(qtop: Qtop, write: Write) -> None:
     assert ["ascii", "no", "default"] in ran.rows
 
 
-def test_the_path_is_told_and_that_there_is_no_file(qtop: Qtop, tmp_path: Path) -> None:
+def test_the_path_is_reported_and_that_there_is_no_file(qtop: Qtop, tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
     assert qtop("settings", "--path", QTOP_CONFIG=str(path)).out == f"{path}\n"
     ran = qtop("settings", QTOP_CONFIG=str(path))
@@ -117,7 +117,7 @@ def test_a_profile_says_which_redis_and_namespace(
     assert qtop("queues", "--profile", "q").status == 2
 
 
-def test_a_profile_named_default_is_for_whoever_names_no_redis(
+def test_a_profile_named_default_is_used_when_no_redis_is_named(
     qtop: Qtop, write: Write, redis_url: str
 ) -> None:
     write(f'[profiles.default]\nurl = "{redis_url}"\n')
@@ -146,7 +146,7 @@ def test_the_settings_say_how_much_an_undo_keeps(qtop: Qtop, write: Write, push:
     assert qtop("undo").status == 1
 
 
-def test_a_password_for_everybody_to_read_is_told_of(qtop: Qtop, write: Write) -> None:
+def test_a_password_that_everyone_can_read_is_reported(qtop: Qtop, write: Write) -> None:
     path = write('url = "redis://:hunter2@h/0"\n')
     path.chmod(0o644)
     ran = qtop("settings")
@@ -158,7 +158,7 @@ def test_a_password_for_everybody_to_read_is_told_of(qtop: Qtop, write: Write) -
 # Secrets
 
 
-def test_tables_hide_secrets_and_json_is_whole_unless_told(qtop: Qtop, fail: Push) -> None:
+def test_tables_hide_secrets_and_json_is_whole_unless_asked(qtop: Qtop, fail: Push) -> None:
     fail("Mail", {"password": "hunter2"}, error="401 for https://x/?token=hunter2&a=1")
     assert "hunter2" not in qtop("failed").out
     assert "token=[redacted]&a=1" in qtop("failed").out
@@ -169,7 +169,7 @@ def test_tables_hide_secrets_and_json_is_whole_unless_told(qtop: Qtop, fail: Pus
     assert "hunter2" not in json.dumps(hidden)
 
 
-def test_show_is_whole_unless_told(qtop: Qtop, fail: Push, push: Push) -> None:
+def test_show_is_whole_unless_asked(qtop: Qtop, fail: Push, push: Push) -> None:
     fail("Mail", {"api_key": "hunter2"}, error="{:token=>'hunter2'}", backtrace=["key='hunter2'"])
     assert "hunter2" in qtop("show", "--from", "failed").out
     hidden = qtop("show", "--from", "failed", "--redact").out

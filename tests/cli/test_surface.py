@@ -68,7 +68,7 @@ def test_every_command_is_in_the_help_and_shows_its_options() -> None:
         assert ("--namespace" in words) == (name not in ("demo", "server"))
 
 
-def test_the_version_is_told(qtop: Qtop) -> None:
+def test_the_version_is_reported(qtop: Qtop) -> None:
     assert qtop("--version").out.startswith("qtop ")
 
 
@@ -123,7 +123,7 @@ def test_read_only_changes_nothing(
     assert everything(direct) == before
 
 
-def test_a_key_of_another_kind_is_told_with_its_address(qtop: Qtop, direct: Direct) -> None:
+def test_a_key_of_another_kind_is_reported_with_its_address(qtop: Qtop, direct: Direct) -> None:
     direct("SET", "resque:failed", "text")
     for words in (("failed",), ("clear", "failed", "--yes"), ("delete", "--from", "failed")):
         ran = qtop(*words)
@@ -149,7 +149,7 @@ def test_a_reader_that_leaves_early_is_no_crash(qtop: Qtop, redis_url: str, fail
     assert b"Traceback" not in said
 
 
-def test_the_scheduler_moves_what_is_due_and_leaves_when_told(
+def test_the_scheduler_moves_what_is_due_and_leaves_when_asked(
     direct: Direct, redis_url: str
 ) -> None:
     direct("RPUSH", "resque:delayed:1000000000", '{"class":"A","args":[1],"queue":"mail"}')
@@ -172,7 +172,7 @@ def test_the_scheduler_moves_what_is_due_and_leaves_when_told(
 
 
 @pytest.mark.parametrize("words", [("stats",), ("failed", "--json"), ("--help",)])
-def test_output_that_cannot_be_written_is_told_in_a_sentence(
+def test_output_that_cannot_be_written_is_reported_in_a_sentence(
     redis_url: str, fail: Push, words: tuple[str, ...]
 ) -> None:
     fail("Mail")

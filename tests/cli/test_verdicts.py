@@ -18,7 +18,7 @@ def test_what_is_wrong_comes_before_everything_else(qtop: Qtop, direct: Direct, 
     assert all(lines.index(line) < titles for line in told)
 
 
-def test_a_user_who_may_not_ask_is_told_what_is_unknown(
+def test_a_user_who_may_not_ask_sees_what_is_unknown(
     qtop: Qtop, direct: Direct, redis_url: str
 ) -> None:
     direct("ACL", "SETUSER", "modest", "reset", "on", ">pw", "~*", "+@all", "-info")

@@ -140,9 +140,7 @@ def test_half_a_character_in_a_text_stops_no_action(store: Store, direct: Direct
     assert (deed.actor.who, deed.subject) == (r"\ud800", r"class \udfff\udc80")
 
 
-def test_entries_that_somebody_else_wrote_are_read_as_far_as_they_go(
-    store: Store, direct: Direct
-) -> None:
+def test_entries_of_other_programs_are_read_as_far_as_they_go(store: Store, direct: Direct) -> None:
     direct("XADD", KEYS.audit(), "*", "note", "by hand")
     direct("XADD", KEYS.audit(), "*", "id", "x", "planned", "many", "undo_s", "soon")
     direct("HSET", KEYS.undo("x"), "done", "some", "undone", "few")

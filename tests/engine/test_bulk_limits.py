@@ -154,7 +154,7 @@ class Losing:
         return not (self.on and bulk.BLANK in command and isinstance(reply, list))
 
 
-def test_a_lost_answer_is_told_and_what_was_done_is_not_done_again(
+def test_a_lost_answer_is_reported_and_what_was_done_is_not_done_again(
     redis_url: str, store: Store, direct: Direct
 ) -> None:
     items = numbered(500)

@@ -70,7 +70,7 @@ def test_marks_are_found_after_others_in_their_midst_were_deleted(
     assert waiting(direct) == [item for at, item in enumerate(items) if at % 4 > 1]
 
 
-def test_what_somebody_else_took_is_reported_gone(store: Store, direct: Direct) -> None:
+def test_what_another_took_is_reported_gone(store: Store, direct: Direct) -> None:
     items = numbered(300)
     fill(direct, items)
     direct("LPOP", QUEUE, 10)

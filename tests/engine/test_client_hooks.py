@@ -190,7 +190,7 @@ def test_a_time_to_come_has_hooks_of_its_own(resque: Resque, direct: Direct) -> 
 
 
 @pytest.mark.parametrize("is_inline", [False, True])
-def test_an_enqueue_vetoed_within_a_schedule_is_still_told_to_the_hooks_after_it(
+def test_an_enqueue_vetoed_within_a_schedule_still_calls_the_hooks_after_it(
     resque: Resque, direct: Direct, is_inline: bool
 ) -> None:
     class Admitted(Vetoed, into=NAMES):

@@ -112,7 +112,7 @@ def test_jobs_are_found_wherever_they_are_by_then(store: Store, direct: Direct) 
     assert at(direct, T) == [job(n) for n in left]
 
 
-def test_what_is_gone_is_told_and_nothing_else_is_taken(store: Store, direct: Direct) -> None:
+def test_what_is_gone_is_reported_and_nothing_else_is_taken(store: Store, direct: Direct) -> None:
     park(direct, T, job(1))
     park(direct, T + 1, job(1))
     chosen = marks(store, [0])

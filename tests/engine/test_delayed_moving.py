@@ -76,7 +76,7 @@ def test_jobs_are_moved_when_their_second_has_come_and_not_before(store: Store, 
     assert (late.moved.queued, late.is_complete, late.next_at) == (1, True, None)
 
 
-def test_what_cannot_be_moved_is_set_aside_byte_for_byte_and_keeps_nobody_waiting(
+def test_what_cannot_be_moved_is_set_aside_byte_for_byte_and_delays_no_other_job(
     store: Store, keys: Keys, direct: Direct
 ) -> None:
     direct("ZADD", "resque:delayed_queue_schedule", T, T)

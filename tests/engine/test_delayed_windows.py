@@ -147,7 +147,7 @@ def test_a_walk_sees_all_moments_of_one_score(store: Store, direct: Direct) -> N
     assert sorted(map(int, walked(store))) == list(range(1300))
 
 
-def test_a_walk_ends_when_nobody_wants_more(store: Store, direct: Direct) -> None:
+def test_a_walk_ends_when_no_more_is_wanted(store: Store, direct: Direct) -> None:
     fill(direct, [b"x"] * 5000, f"resque:delayed:{T}")
     direct("ZADD", MOMENTS, T, T)
     seen = 0

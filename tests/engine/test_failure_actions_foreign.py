@@ -9,7 +9,7 @@ import pytest
 from tests.support.direct import Direct
 from tests.support.operations import FAILED, KEYS, fill, newest_failures, trail, waiting
 
-from qtop.search import failure_groups
+from qtop.systems.resque.group_reader import GroupReader
 from queuecore import windows
 from queuecore.bulk import Result
 from queuecore.stores import Store
@@ -182,7 +182,7 @@ def test_it_is_read(store: Store, direct: Direct, foreign: Foreign) -> None:
 @pytest.mark.parametrize("foreign", ENTRIES.values(), ids=ENTRIES)
 def test_its_group_goes_by_the_exception_that_is_shown(foreign: Foreign) -> None:
     read = failures.read(windows.whole(foreign.raw), 0)
-    assert failure_groups.of(foreign.raw).exception == read.exception
+    assert GroupReader().read(foreign.raw).fingerprint.exception == read.exception
 
 
 @pytest.mark.parametrize("foreign", ENTRIES.values(), ids=ENTRIES)

@@ -52,7 +52,7 @@ def decoded(database: golden.Database) -> golden.Database:
     }
 
 
-def test_somebody_elses_entries_come_to_the_same_but_keep_their_bytes(
+def test_entries_of_other_programs_come_to_the_same_but_keep_their_bytes(
     store: Store, direct: Direct
 ) -> None:
     fill(direct, [text.encode() for text in FOREIGN], FAILED)

@@ -44,7 +44,7 @@ def test_many_queues_take_one_round_trip(store: Store, direct: Direct) -> None:
     assert store.run(asked).payloads == {name: name.encode() for name in names}
 
 
-def test_a_user_who_may_not_is_told_why(store: Store, direct: Direct) -> None:
+def test_a_user_who_may_not_sees_why(store: Store, direct: Direct) -> None:
     direct("RPUSH", KEYS.queue("mail"), "{}")
     direct("RPUSH", KEYS.queue("other"), "{}")
     direct("ACL", "SETUSER", "default", "resetkeys", f"~{KEYS.queue('mail').decode()}")

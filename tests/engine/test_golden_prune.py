@@ -39,7 +39,7 @@ def test_a_worker_whose_heart_stopped_is_pruned_and_its_job_fails(
     )
 
 
-def test_nobody_prunes_while_the_lock_is_held(
+def test_no_worker_prunes_while_the_lock_is_held(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     push("SlowJob", 30)

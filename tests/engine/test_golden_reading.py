@@ -194,6 +194,6 @@ def test_a_look_at_workers_that_rubys_pages_cannot_show(store: Store, direct: Di
     assert set(by_id) == {"h:1:q", "host:1", "host:1:"}
     # Unknown, not 0.
     assert by_id["h:1:q"].has_heartbeat
-    assert by_id["h:1:q"].heartbeat_age_s is None
+    assert by_id["h:1:q"].beat_at is None
     assert by_id["h:1:q"].started is None
     assert seen.server_time > datetime(2020, 1, 1, tzinfo=UTC)

@@ -79,7 +79,7 @@ def test_children_that_are_killed(direct: Direct, push: Push, start_worker: Star
 
 
 @pytest.mark.parametrize(("scenario", "number"), [("sig_term", SIGTERM), ("sig_int", SIGINT)])
-def test_a_busy_worker_that_is_told_to_leave_now(
+def test_a_busy_worker_that_is_asked_to_leave_now(
     direct: Direct, push: Push, start_worker: StartWorker, scenario: str, number: Signals
 ) -> None:
     direct("SET", "own:hold", "for ever")
@@ -90,7 +90,7 @@ def test_a_busy_worker_that_is_told_to_leave_now(
     assert golden.ours(direct, worker.host_pid) == golden.recorded(scenario)
 
 
-def test_a_busy_worker_that_is_told_to_finish(
+def test_a_busy_worker_that_is_asked_to_finish(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     direct("SET", "own:hold", "a while")
@@ -105,7 +105,7 @@ def test_a_busy_worker_that_is_told_to_finish(
     assert golden.ours(direct, worker.host_pid) == golden.recorded("sig_quit")
 
 
-def test_a_busy_worker_that_is_told_to_end_its_job(
+def test_a_busy_worker_that_is_asked_to_end_its_job(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     direct("SET", "own:hold", "for ever")

@@ -111,6 +111,6 @@ def test_without_any_place_the_sentence_names_the_variable(
 
 
 @pytest.mark.usefixtures("homeless")
-def test_a_path_that_cannot_be_followed_is_told_of_with_its_variable() -> None:
+def test_a_path_that_cannot_be_followed_is_reported_with_its_variable() -> None:
     with pytest.raises(BadOption, match="QTOP_CONFIG=~/x"):
         expanded("~/x", "QTOP_CONFIG")

@@ -61,7 +61,7 @@ def test_a_class_whose_methods_want_an_instance_is_refused(name: str) -> None:
     assert len(list(registry)) == 1
 
 
-def test_a_hook_of_the_worker_that_only_returned_a_coroutine_is_told_of() -> None:
+def test_a_hook_of_the_worker_that_only_returned_a_coroutine_is_reported() -> None:
     registry = Registry()
 
     async def hook() -> None: ...
@@ -190,6 +190,6 @@ def test_the_hooks_of_whatever_are_those_that_dir_finds(owner: object, prefix: s
     assert hooks.names(owner, prefix) == [n for n in dir(owner) if n.startswith(prefix)]
 
 
-def test_nobody_has_no_hooks() -> None:
+def test_a_missing_class_has_no_hooks() -> None:
     assert hooks.find(None, "before_perform") == []
     assert hooks.find(object(), "before_perform") == []

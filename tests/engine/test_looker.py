@@ -48,7 +48,7 @@ def test_what_has_not_changed_stays_the_same_object(eye: Eye, direct: Direct) ->
     assert [failure.place for failure in known(eye.look().failures)] == [1, 0]
 
 
-def test_workers_come_and_go_between_looks(eye: Eye, direct: Direct) -> None:
+def test_workers_that_register_and_leave_between_polls_are_seen(eye: Eye, direct: Direct) -> None:
     hire(direct, "h:2:a", "h:4:a")
     direct("SET", "resque:worker:h:4:a", record(number=4))
     direct("SET", "resque:stat:processed:h:4:a", 44)
@@ -80,7 +80,7 @@ def test_a_start_is_read_again_after_a_beat(eye: Eye, direct: Direct) -> None:
         assert b"resque:worker:silent:3:a:started" in eye.plain_keys()
 
 
-def test_a_start_that_nothing_told_of_is_found_all_the_same(eye: Eye, direct: Direct) -> None:
+def test_a_start_without_any_other_sign_is_found(eye: Eye, direct: Direct) -> None:
     hire(direct, "h:1:a", "h:2:a")
     for _ in range(3):
         eye.look()
@@ -211,7 +211,7 @@ def test_keys_that_turn_into_other_types_break_no_look(eye: Eye, direct: Direct)
     direct("HSET", "resque:workers:heartbeat", "h:1:a", "soon")
     seen = eye.look()
     first, second = known(seen.workers)
-    assert (first.is_busy, first.started, first.heartbeat_age_s) == (None, None, None)
+    assert (first.is_busy, first.started, first.beat_at) == (None, None, None)
     assert second.started is not None
     assert seen.failed_ever is None
     for _ in range(TURNS):

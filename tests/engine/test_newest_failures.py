@@ -141,7 +141,7 @@ def test_failures_that_go_are_noticed(
     assert [failure.place for failure in known(seen.failures)] == list(range(len(left)))[::-1]
 
 
-def test_a_mark_by_somebody_else_shows_after_some_looks(sparing: Eye, direct: Direct) -> None:
+def test_a_mark_by_another_program_shows_after_some_polls(sparing: Eye, direct: Direct) -> None:
     fail(direct, "one", "two", "three")
     settle(sparing, direct)
     direct("LSET", "resque:failed", 1, '{"error":"two","retried_at":"2026/11/23 12:00:00"}')

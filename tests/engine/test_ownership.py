@@ -244,7 +244,7 @@ def test_the_systems_of_a_database_are_found_with_their_prefixes(
     assert found.is_complete
 
 
-def test_connections_that_call_themselves_sidekiq_are_told_by_their_database() -> None:
+def test_connections_that_call_themselves_sidekiq_are_attributed_to_their_database() -> None:
     lines = (
         "id=1 addr=x db=0 name= lib-name=redis-client(sidekiq_v8.1.7) lib-ver=0.2\n"
         "id=2 addr=x db=3 name=sidekiq_v1 lib-name=redis-client(sidekiq_v7.0.0)\n"

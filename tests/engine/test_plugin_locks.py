@@ -127,7 +127,7 @@ def test_a_class_without_locks_is_looked_at_again_in_time(direct: Direct, redis_
     store.close()
 
 
-def test_the_lock_of_resque_lock_is_told_with_its_key_and_stays(
+def test_the_lock_of_resque_lock_is_reported_with_its_key_and_stays(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     key = running_lock(KEYS, "OkJob", [1])

@@ -21,7 +21,7 @@ def test_a_list_that_names_no_queue_is_refused(text: str) -> None:
         QueueList.parse(text)
 
 
-def test_a_plain_list_is_used_as_it_is_also_for_names_nobody_registered() -> None:
+def test_a_plain_list_is_used_as_it_is_also_for_unregistered_names() -> None:
     queue_list = QueueList.parse(" high, low ,high,with space ")
     assert not queue_list.is_dynamic
     assert queue_list.resolve([]) == ["high", "low", "high", "with space"]

@@ -30,7 +30,7 @@ def test_it_is_found_however_many_were_taken_before_it(
     assert waiting(direct) == [*ITEMS[taken:450], EDITED, *ITEMS[451:]]
 
 
-def test_a_job_that_was_taken_is_told_as_gone(store: Store, direct: Direct) -> None:
+def test_a_job_that_was_taken_is_reported_as_gone(store: Store, direct: Direct) -> None:
     fill(direct, ITEMS[1:])
     mine = trail("edit", KEYS.queue("q"))
     assert not store.run(queues.replace(KEYS, "q", 0, ITEMS[0], EDITED, mine))

@@ -233,7 +233,7 @@ def test_a_client_and_a_worker_that_know_only_the_wrong_node(
     assert cluster.wrong("DBSIZE") == 0
 
 
-def test_a_namespace_that_is_no_hash_tag_is_told_so(reach: Runners, cluster: Cluster) -> None:
+def test_a_namespace_that_is_no_hash_tag_is_reported(reach: Runners, cluster: Cluster) -> None:
     plain = Keys("resque")
     names = (f"q{number}" for number in range(99))
     # A queue that is not where the set of queues is.

@@ -70,7 +70,7 @@ def test_workers_and_schedulers_do_without_them(lacking: str, start_worker: Star
         assert scheduler.leave(signal.SIGTERM) == 0
 
 
-def test_a_command_that_is_needed_is_told_as_missing(
+def test_a_command_that_is_needed_is_reported_as_missing(
     reach: Runners, start_redis: StartRedis
 ) -> None:
     url = start_redis("--rename-command", "EVALSHA", "").url
@@ -125,7 +125,7 @@ def test_what_a_server_says_before_it_hangs_up_is_the_reason(
     ],
     ids=["another RESP server", "a proxy", "memcached", "a web server", "one that hangs up"],
 )
-def test_what_is_no_redis_is_told_in_a_sentence(
+def test_what_is_no_redis_is_reported_in_a_sentence(
     reach: Runners, answer: Answer, kinds: tuple[type[StoreError], ...]
 ) -> None:
     with Peer(answer) as peer:

@@ -198,7 +198,7 @@ def is_awaited(server: TcpRedis) -> bool:
     return b" cmd=blmove " in server("CLIENT", "LIST")
 
 
-def test_a_name_that_no_sentinel_knows_is_told(reach: Runners, sentinel: TcpRedis) -> None:
+def test_a_name_that_no_sentinel_knows_is_reported(reach: Runners, sentinel: TcpRedis) -> None:
     place = f"redis+sentinel://127.0.0.1:{sentinel.port}/other/0"
     problem = problem_of(lambda: reach(place).run(WRITE))
     assert type(problem) is Unreachable
@@ -208,7 +208,7 @@ def test_a_name_that_no_sentinel_knows_is_told(reach: Runners, sentinel: TcpRedi
     )
 
 
-def test_sentinels_that_do_not_answer_are_told(reach: Runners, sentinel: TcpRedis) -> None:
+def test_sentinels_that_do_not_answer_are_reported(reach: Runners, sentinel: TcpRedis) -> None:
     for hosts in ("127.0.0.1:1", f"127.0.0.1:{sentinel.port},127.0.0.1:1"):
         place = f"redis+sentinel://{hosts}/main/0"
         problem = problem_of(lambda: reach(place.replace("//", "//:pw@")).run(WRITE))  # noqa: B023

@@ -64,7 +64,7 @@ def test_a_password_opens_a_port_and_a_socket(reach: Runners, server: TcpRedis) 
         assert b" name=test " in runner.run(CLIENT)
 
 
-def test_a_user_is_told_by_name_and_password(reach: Runners, server: TcpRedis) -> None:
+def test_a_user_is_identified_by_name_and_password(reach: Runners, server: TcpRedis) -> None:
     for url in places(server, "ann:a%20b%2Fc%40d%3Ae"):
         assert reach(url).run(WHOAMI) == b"ann"
 
@@ -121,7 +121,7 @@ def test_a_database_that_is_not_there_is_named(reach: Runners, server: TcpRedis)
         assert "4711" in str(problem)
 
 
-def test_a_port_where_nobody_listens_is_an_outage(reach: Runners, server: TcpRedis) -> None:
+def test_a_closed_port_is_an_outage(reach: Runners, server: TcpRedis) -> None:
     problem = problem_of(lambda: reach(f"unix:///{server.folder}/nobody").run(WRITE))
     assert type(problem) is Unreachable
     assert "no such socket" in str(problem)

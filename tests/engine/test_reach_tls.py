@@ -117,7 +117,7 @@ def test_the_check_can_be_given_up(reach: Runners, front: TlsFront) -> None:
         assert reach(f"rediss://127.0.0.1:{front.port}?verify={answer}").run(READ) == []
 
 
-def test_a_certificate_nobody_vouches_for_is_told_with_the_remedy(
+def test_an_untrusted_certificate_is_reported_with_the_remedy(
     reach: Runners, front: TlsFront
 ) -> None:
     problem = refused(reach, f"rediss://127.0.0.1:{front.port}")
@@ -128,7 +128,7 @@ def test_a_certificate_nobody_vouches_for_is_told_with_the_remedy(
     )
 
 
-def test_a_certificate_for_another_host_is_told(
+def test_a_certificate_for_another_host_is_reported(
     reach: Runners, authority: trustme.CA, ca: Path, redis_url: str
 ) -> None:
     elsewhere = authority.issue_cert("elsewhere.example")
@@ -140,7 +140,7 @@ def test_a_certificate_for_another_host_is_told(
         assert reach(f"rediss://127.0.0.1:{front.port}?verify=no").run(READ) == []
 
 
-def test_a_plain_server_waits_for_more_and_that_is_told(
+def test_a_plain_server_waits_for_more_and_that_is_reported(
     reach: Runners, redis_binary: Binary, ca: Path
 ) -> None:
     with Servers(redis_binary.path) as start:
@@ -151,7 +151,7 @@ def test_a_plain_server_waits_for_more_and_that_is_told(
     assert str(problem).endswith("and that it speaks TLS")
 
 
-def test_a_server_that_answers_without_tls_is_told(reach: Runners, plain_port: int) -> None:
+def test_a_server_that_answers_without_tls_is_reported(reach: Runners, plain_port: int) -> None:
     problem = refused(reach, f"rediss://127.0.0.1:{plain_port}?verify=no")
     assert type(problem) is Unreachable
     assert str(problem).endswith("(it does not speak TLS): use redis:// instead of rediss://")

@@ -96,7 +96,9 @@ def test_keys_of_several_are_refused_before_more_is_done(other: bytes) -> None:
         (OSError("odd"), "connection failed"),
     ],
 )
-def test_why_a_redis_cannot_be_reached_is_told_in_a_few_words(error: OSError, reason: str) -> None:
+def test_why_a_redis_cannot_be_reached_is_reported_in_a_few_words(
+    error: OSError, reason: str
+) -> None:
     assert f"cannot reach Redis at redis://first:7000/0 ({reason}): " in str(
         unreachable(ASKED, error)
     )

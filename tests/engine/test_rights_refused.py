@@ -103,7 +103,7 @@ def test_an_undo_is_done_or_not_whatever_right_is_missing(
         assert contents(direct) == before, command
 
 
-def test_a_queue_that_somebody_may_not_touch_gets_nothing_and_costs_nothing(
+def test_a_queue_that_the_user_may_not_touch_gets_nothing_and_costs_nothing(
     store: Store, direct: Direct, before: dict[bytes, object], modest: Modest
 ) -> None:
     allowed = ("resetkeys", "~resque:queues", "~resque:queue:q", "~resque:qtop:*")

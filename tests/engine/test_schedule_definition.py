@@ -155,7 +155,7 @@ def test_what_is_no_configuration_in_redis_says_so(raw: bytes) -> None:
         from_json("mine", raw)
 
 
-def test_unknown_keys_are_told() -> None:
+def test_unknown_keys_are_reported() -> None:
     assert read("A", {"every": "1m", "agrs": [1]}).unknown_keys == ("agrs",)
 
 
@@ -245,7 +245,7 @@ def test_symbols_and_dates_of_ruby_are_texts(
         ("s.toml", "a = 5\n" + TOML, "s.toml:1: schedule 'a': not a table", "nightly"),
     ],
 )
-def test_a_bad_schedule_is_told_with_its_line_and_the_others_are_read(
+def test_a_bad_schedule_is_reported_with_its_line_and_the_others_are_read(
     tmp_path: Path, name: str, text: str, message: str, good: str
 ) -> None:
     found = read_file(file(tmp_path, name, text))
@@ -274,6 +274,6 @@ def test_a_file_that_cannot_be_read_tells_file_and_line(
         read_file(file(tmp_path, name, text))
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadSchedule, match=r"cannot read .*none\.toml"):
         read_file(tmp_path / "none.toml")

@@ -45,7 +45,7 @@ def test_an_interval_goes_on_from_its_last_firing_after_a_restart() -> None:
     assert next_at(begun(every("1h", "0s"), last=last)) == "23. 12:10:00"
 
 
-def test_what_was_missed_while_nobody_was_at_work_is_not_caught_up() -> None:
+def test_what_was_missed_while_no_scheduler_ran_is_not_caught_up() -> None:
     last = NOW.replace(microsecond=0) - timedelta(hours=30, minutes=50)
     plan = begun(every("1h"), last=last)
     assert plan.due(NOW) == []

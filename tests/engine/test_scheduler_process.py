@@ -247,7 +247,7 @@ def test_a_scheduler_in_the_background_writes_its_log_and_obeys(
 
 
 @pytest.mark.parametrize("name", ["PIDFILE", "LOGFILE"])
-def test_a_file_that_cannot_be_written_is_told_in_the_foreground(
+def test_a_file_that_cannot_be_written_is_reported_in_the_foreground(
     start: StartScheduler, tmp_path: Path, name: str
 ) -> None:
     scheduler = start(BACKGROUND="1", **{name: str(tmp_path / "nowhere" / "file")})

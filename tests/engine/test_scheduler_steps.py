@@ -109,7 +109,7 @@ def test_a_standby_does_nothing_until_the_lock_is_free(
     assert direct("GET", LOCK) == ME.encode()
 
 
-def test_one_that_lost_the_lock_stands_by(bench: Bench, length: Length, direct: Direct) -> None:
+def test_a_scheduler_that_lost_the_lock_waits(bench: Bench, length: Length, direct: Direct) -> None:
     bench.put("A", every="1s", queue="q")
     scheduler = bench.scheduler()
     scheduler.step()
@@ -164,7 +164,7 @@ def test_a_queue_that_cannot_be_used_keeps_no_other_schedule_waiting(
     assert direct("HEXISTS", "resque:delayed:last_enqueued_at", "A") == 0
 
 
-def test_what_cannot_be_used_is_skipped_and_told(bench: Bench, direct: Direct) -> None:
+def test_what_cannot_be_used_is_skipped_and_reported(bench: Bench, direct: Direct) -> None:
     direct("HSET", "resque:persistent_schedules", "broken", "junk")
     bench.put("homeless", every="1m")
     bench.put("elsewhere", every="1m", queue="q", rails_env="production")
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_read_is_refused_at_once(bench: Bench, tmp_path: P
         bench.scheduler(schedule_file=path)
 
 
-def test_a_bad_schedule_is_told_and_the_others_fire(
+def test_a_bad_schedule_is_reported_and_the_others_fire(
     bench: Bench, tmp_path: Path, length: Length
 ) -> None:
     path = tmp_path / "s.toml"
@@ -230,7 +230,7 @@ def test_a_bad_schedule_is_told_and_the_others_fire(
     assert length("q") == 1
 
 
-def test_a_key_of_the_file_that_means_nothing_is_told(bench: Bench, tmp_path: Path) -> None:
+def test_a_key_of_the_file_that_means_nothing_is_reported(bench: Bench, tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text("[a]\nevery = '1m'\nagrs = [1]\n")
     bench.scheduler(schedule_file=path)

@@ -73,7 +73,9 @@ def test_an_idle_worker_that_takes_a_job_is_seen_at_once(thrifty: Eye, direct: D
 
 
 @pytest.mark.parametrize("what", ["processed", "failed"])
-def test_whoever_counts_is_seen_with_its_next_job(thrifty: Eye, direct: Direct, what: str) -> None:
+def test_a_worker_whose_count_rises_is_seen_with_its_next_job(
+    thrifty: Eye, direct: Direct, what: str
+) -> None:
     hire(direct, *NAMES)
     for name in NAMES:
         take(direct, name)
@@ -157,7 +159,7 @@ def test_a_worker_that_never_counts_is_found_out_and_watched(thrifty: Eye, direc
     assert sum("h:7:a" in asked for asked in asked_at(thrifty, TURNS)) == 1
 
 
-def test_signs_stay_with_their_workers_when_others_come_and_go(
+def test_signs_stay_with_their_workers_when_others_register_and_leave(
     thrifty: Eye, direct: Direct
 ) -> None:
     hire(direct, *NAMES)

@@ -88,9 +88,9 @@ def test_everything_has_its_place(store: Store, direct: Direct) -> None:
     assert busy.record is not None
     assert (busy.record.class_name, busy.record.args) == ("A", [1])
     assert (busy.processed, busy.failed, busy.has_heartbeat) == (5, 2, True)
-    assert busy.heartbeat_age_s is not None
-    assert 29 <= busy.heartbeat_age_s < 600
-    assert (idle.record, idle.started, idle.heartbeat_age_s) == (None, None, None)
+    assert busy.beat_at is not None
+    assert 29 <= (seen.server_time - busy.beat_at).total_seconds() < 600
+    assert (idle.record, idle.started, idle.beat_at) == (None, None, None)
     assert (idle.processed, idle.failed, idle.has_heartbeat) == (0, 0, False)
     assert (seen.processed_ever, seen.failed_ever, seen.failed) == (50, 20, 7)
     assert len(known(seen.failures)) == 5
@@ -112,7 +112,9 @@ def test_a_pause_of_everything(
     assert look(store)[0].is_paused is is_paused
 
 
-def test_keys_of_wrong_types_are_told_of_and_the_others_shown(store: Store, direct: Direct) -> None:
+def test_keys_of_wrong_types_are_reported_and_the_others_shown(
+    store: Store, direct: Direct
+) -> None:
     direct("SADD", "resque:queues", "good", "bad")
     direct("RPUSH", "resque:queue:good", "x")
     direct("SET", "resque:queue:bad", "x")
@@ -139,7 +141,7 @@ def test_keys_of_wrong_types_are_told_of_and_the_others_shown(store: Store, dire
     }
 
 
-def test_a_set_of_queues_of_the_wrong_type_is_told_of(store: Store, direct: Direct) -> None:
+def test_a_set_of_queues_of_the_wrong_type_is_reported(store: Store, direct: Direct) -> None:
     direct("SET", "resque:queues", "x")
     seen, _ = look(store)
     assert seen.queues is None
@@ -156,10 +158,10 @@ def test_a_worker_whose_keys_are_of_wrong_types_is_shown(store: Store, direct: D
     seen, _ = look(store)
     first, odd, last = known(seen.workers)
     assert [each.identity.text for each in (first, odd, last)] == ["h:1:q", "odd", "\udcff\udcfe"]
-    assert (first.is_busy, first.processed, first.heartbeat_age_s) == (None, None, None)
+    assert (first.is_busy, first.processed, first.beat_at) == (None, None, None)
     assert odd.is_busy is False
     assert first.has_heartbeat
-    assert last.heartbeat_age_s is not None
+    assert last.beat_at is not None
 
 
 def test_pushes_are_counted_between_two_looks(store: Store, direct: Direct) -> None:
@@ -186,7 +188,7 @@ def test_pushes_are_counted_between_two_looks(store: Store, direct: Direct) -> N
     assert (by_name["q"].size, by_name["q"].pushed) == (0, None)
 
 
-def test_large_items_are_told_apart_and_never_carried(store: Store, direct: Direct) -> None:
+def test_large_items_are_distinguished_and_never_carried(store: Store, direct: Direct) -> None:
     direct("SADD", "resque:queues", "q")
     direct("RPUSH", "resque:queue:q", b"a" * 50_000_000, b"b" * 5_000)
     before, by_name = look(store)

@@ -131,7 +131,7 @@ def test_a_wrong_type_is_refused_and_the_connection_goes_on(
 @pytest.mark.parametrize(
     "url", ["unix:///nowhere/at/all", "redis://localhost:1", "redis://no.such.host.invalid"]
 )
-def test_nobody_there(kind: str, url: str) -> None:
+def test_no_server_listens(kind: str, url: str) -> None:
     for operation in (READ, WRITE):
         problem = refusal_of(open_store(kind, url, timeout_s=5), operation)
         # A write that never left is not an unknown outcome.

@@ -68,7 +68,7 @@ async def test_tasks_get_their_own_answers(opened: AsyncStore) -> None:
     assert answers == [word.encode() for word in words]
 
 
-async def test_nobody_there() -> None:
+async def test_no_server_listens() -> None:
     store = AsyncStore("unix:///nowhere/at/all")
     operations: tuple[Exchange[Any], ...] = (READ, WRITE)
     for operation in operations:

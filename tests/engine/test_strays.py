@@ -74,7 +74,7 @@ def test_whatever_its_index_lacks_is_found(store: Store, direct: Direct) -> None
     ]
 
 
-def test_of_a_record_is_told_what_it_holds_and_when_its_worker_beat(
+def test_of_a_record_its_job_and_the_last_heartbeat_are_reported(
     store: Store, direct: Direct
 ) -> None:
     direct("SET", f"resque:worker:{LOST}", RECORD)

@@ -99,7 +99,7 @@ def test_a_queue_that_was_made_and_is_used_by_now_stays(store: Store, direct: Di
     assert waiting(direct, TARGET) == [b"another's"]
 
 
-def test_whoever_may_not_take_its_name_off_does_nothing(
+def test_a_user_who_may_not_take_its_name_off_does_nothing(
     redis_url: str, store: Store, direct: Direct
 ) -> None:
     fill(direct, ITEMS)

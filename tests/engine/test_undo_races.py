@@ -245,7 +245,7 @@ def test_in_the_depths_of_a_long_list_a_script_takes_back_little(
     assert waiting(direct) == items
 
 
-def test_a_memory_that_somebody_damaged_is_unknown(store: Store, direct: Direct) -> None:
+def test_a_damaged_memory_is_unknown(store: Store, direct: Direct) -> None:
     mine = deleted(store, direct, numbered(5), range(2))
     direct("RPOP", KEYS.undo_items(mine.id))
     assert store.run(undo(KEYS, mine.id)) == Undone(is_known=False)

@@ -124,7 +124,7 @@ def test_a_ready_child_that_is_killed_takes_no_job_with_it(
     await_ready_child(worker)
 
 
-def test_a_ready_child_that_is_told_to_end_fails_no_job(
+def test_a_ready_child_that_is_asked_to_end_fails_no_job(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     worker = start_worker(**AHEAD | {"TERM_CHILD": "1"})

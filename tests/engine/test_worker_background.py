@@ -139,7 +139,7 @@ def test_a_pid_file_on_a_full_disk_is_said_and_no_worker_begins(
 
 
 @pytest.mark.parametrize("module", ["resque.worker", "resque.scheduler"])
-def test_a_folder_that_was_removed_keeps_nobody_from_beginning(
+def test_a_folder_that_was_removed_keeps_no_worker_from_starting(
     redis_url: str, tmp_path: Path, module: str
 ) -> None:
     folder = tmp_path / "gone"

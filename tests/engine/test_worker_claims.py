@@ -188,7 +188,7 @@ def test_a_beat_for_an_id_that_is_anothers_changes_nothing(store: Store, direct:
     assert store.run(claims.renew(KEYS, mine, terms(own=lambda *_: True))) is False
 
 
-def test_a_claim_that_ended_is_renewed_with_the_job_in_hand(store: Store, direct: Direct) -> None:
+def test_a_claim_that_ended_is_renewed_with_the_running_job(store: Store, direct: Direct) -> None:
     claim = register(store, place())
     direct("RPUSH", "resque:queue:q", '{"class":"A","args":[]}')
     taken = ask(store, claim)
@@ -249,7 +249,7 @@ def test_closing_a_job_takes_no_other_record_away(store: Store, direct: Direct) 
     assert direct("GET", "resque:stat:processed") == b"1"
 
 
-def test_what_another_has_under_the_id_is_not_in_hand(store: Store, direct: Direct) -> None:
+def test_what_another_has_under_the_id_is_no_running_job(store: Store, direct: Direct) -> None:
     claim = register(store, place())
     assert store.run(claims.in_hand(KEYS, claim)) == (None, 0)
     hold(direct)
@@ -321,7 +321,7 @@ def test_who_leaves_leaves_no_key(store: Store, direct: Direct) -> None:
 # ---- processes
 
 
-def test_a_place_is_told_where_the_system_tells_it() -> None:
+def test_a_place_is_known_where_the_system_reports_it() -> None:
     told = here()
     assert told == here()
     # A boot of a machine, and a space of process ids in it.

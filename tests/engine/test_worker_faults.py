@@ -117,7 +117,7 @@ def test_a_worker_outlives_a_restart_of_its_redis(
         assert direct("EXISTS", "resque:workers") == 0
 
 
-def test_a_job_done_while_redis_was_away_is_not_failed_by_a_worker_told_to_leave(
+def test_a_job_done_while_redis_was_away_is_not_failed_by_a_worker_asked_to_leave(
     start_redis: StartRedis, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     server = start_redis("--appendonly", "yes", "--appendfsync", "always")
@@ -155,7 +155,7 @@ def test_a_worker_does_not_begin_when_the_parent_it_follows_has_ended(
     assert "ended already" in worker.log()
 
 
-def test_a_child_that_is_killed_from_outside_is_told_by_its_signal(
+def test_a_child_that_is_killed_from_outside_is_reported_by_its_signal(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     push("SlowJob", 600)
@@ -179,7 +179,7 @@ def test_a_failure_that_cannot_be_written_down_leaves_the_job_in_its_workers_rec
     assert numbers_in(direct) == ([], {}, [1], [])
 
 
-def test_a_worker_that_leaves_then_stays_on_the_register_for_whoever_prunes_it(
+def test_a_worker_that_leaves_then_stays_on_the_register_until_it_is_pruned(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     direct("SET", "resque:failed", "no list")

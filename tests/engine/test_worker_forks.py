@@ -79,7 +79,7 @@ def test_items_that_cannot_be_read_are_set_aside_between_the_others(
 
 
 @pytest.mark.parametrize("before", [0, 1, 2])
-def test_a_quit_lets_the_job_in_hand_end_and_leaves_the_next_one_waiting(
+def test_a_quit_lets_the_running_job_end_and_leaves_the_next_one_waiting(
     direct: Direct, push: Push, start_worker: StartWorker, before: int
 ) -> None:
     for number in range(before):
@@ -133,7 +133,7 @@ def test_a_pause_in_the_middle_of_a_child_takes_no_more_jobs_until_it_ends(
     assert stat(direct, "processed") == 3
 
 
-def test_a_term_ends_only_the_job_in_hand(
+def test_a_term_ends_only_the_running_job(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     push("Where", 1)

@@ -32,7 +32,9 @@ def test_the_hooks_of_worker_and_job_in_their_order(
     assert golden.ours(direct, worker.host_pid) == golden.recorded(scenario)
 
 
-def test_a_pause_and_a_quit_are_told(direct: Direct, push: Push, start_worker: StartWorker) -> None:
+def test_a_pause_and_a_quit_call_their_hooks(
+    direct: Direct, push: Push, start_worker: StartWorker
+) -> None:
     push("OkJob")
     worker = start_worker(**HOOKS)
     eventually(lambda: "W:queue_empty" in trace(direct), "the first job is done")
@@ -46,7 +48,7 @@ def test_a_pause_and_a_quit_are_told(direct: Direct, push: Push, start_worker: S
 
 
 @pytest.mark.parametrize("number", [SIGQUIT, SIGTERM])
-def test_a_worker_that_is_told_to_leave_in_a_pause_ends_it_first(
+def test_a_worker_that_is_asked_to_leave_in_a_pause_ends_it_first(
     direct: Direct, start_worker: StartWorker, number: int
 ) -> None:
     worker = start_worker(**HOOKS)

@@ -52,7 +52,7 @@ def test_a_star_worker_finds_a_queue_that_is_new(
 
 
 @pytest.mark.parametrize("queues", ["default", "*", "a,b,c"])
-def test_an_idle_worker_leaves_when_it_is_told_to(
+def test_an_idle_worker_leaves_when_it_is_asked_to(
     direct: Direct, start_worker: StartWorker, queues: str
 ) -> None:
     worker = start_worker(queues, INTERVAL="3600")

@@ -69,7 +69,7 @@ def test_a_job_of_workers_killed_thrice_is_put_back_twice_by_those_who_prune_the
     assert direct("EXISTS", "resque:workers", "resque:queue:default") == 0
 
 
-def test_a_job_ended_by_usr1_fails_for_somebody_wanted_its_end(
+def test_a_job_ended_by_usr1_fails_for_its_end_was_ordered(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     push("Hangs", 1)
@@ -82,7 +82,7 @@ def test_a_job_ended_by_usr1_fails_for_somebody_wanted_its_end(
     assert waiting(direct) == []
 
 
-def test_a_job_ended_because_its_worker_was_told_to_leave_goes_back(
+def test_a_job_ended_because_its_worker_was_asked_to_leave_goes_back(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     push("Hangs", 1)

@@ -52,7 +52,7 @@ def test_the_heart_beats_while_redis_refuses_something_else(
     assert worker.leave() == 0
 
 
-def test_whoever_was_cut_off_leaves_the_others_the_time_to_come_back(
+def test_a_worker_that_was_cut_off_leaves_the_others_the_time_to_come_back(
     redis_url: str, keys: Keys
 ) -> None:
     now_s = [1000.0]

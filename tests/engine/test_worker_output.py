@@ -52,7 +52,7 @@ def start(
 
 @pytest.mark.parametrize("before", ["", "exec >&-;", "exec <&- >&- 2>&-;"])
 @pytest.mark.parametrize("env", [{}, {"COUNT": "2"}, {"FORK_PER_JOB": "false"}])
-def test_a_worker_works_on_when_nobody_hears_it(
+def test_a_worker_works_on_when_its_output_is_closed(
     redis_url: str, direct: Direct, push: Push, unread: int, before: str, env: dict[str, str]
 ) -> None:
     for number in range(3):
@@ -71,7 +71,7 @@ def test_what_the_encoding_of_the_output_cannot_carry_is_escaped(
     assert (worker.returncode, b"default,caf\\udce9 is ready" in said) == (0, True)
 
 
-def test_a_scheduler_works_on_when_nobody_hears_it(
+def test_a_scheduler_works_on_when_its_output_is_closed(
     redis_url: str, direct: Direct, store: Store, keys: Keys, unread: int
 ) -> None:
     store.run(delayed.schedule(keys, time.time() - 1, "q", "A", [1]))

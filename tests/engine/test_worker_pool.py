@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_is_replaced(
     assert registered(direct) == {victim}
 
 
-def test_a_quit_lets_all_jobs_in_hand_end(
+def test_a_quit_lets_all_running_jobs_end(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     for name in "abc":
@@ -108,7 +108,7 @@ def test_a_quit_lets_all_jobs_in_hand_end(
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGINT])
-def test_a_term_ends_all_jobs_in_hand(
+def test_a_term_ends_all_running_jobs(
     direct: Direct, push: Push, start_worker: StartWorker, number: Signals
 ) -> None:
     for place in range(4):

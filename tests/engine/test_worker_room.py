@@ -52,7 +52,7 @@ def test_a_job_waits_in_its_workers_hands_until_there_is_room(
 
 
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM], ids=str)
-def test_a_worker_that_is_told_to_leave_meanwhile_says_why_its_job_failed(
+def test_a_worker_that_is_asked_to_leave_meanwhile_says_why_its_job_failed(
     direct: Direct, push: Push, start: Start, number: signal.Signals
 ) -> None:
     push("OkJob")

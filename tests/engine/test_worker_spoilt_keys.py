@@ -81,7 +81,7 @@ def test_the_workers_own_count_is_mended_by_the_next_job(
     assert worker.leave() == 0
 
 
-def test_a_switch_that_is_no_text_pauses_nobody(
+def test_a_switch_that_is_no_text_pauses_no_worker(
     direct: Direct, push: Push, start_worker: StartWorker
 ) -> None:
     direct("RPUSH", "resque:pause-all-workers", "true")

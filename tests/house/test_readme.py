@@ -37,7 +37,7 @@ def test_every_key_is_in_one_of_the_tables() -> None:
     assert sorted(action.id for action in told) == sorted(action.id for action in ACTIONS)
 
 
-def test_a_table_tells_where_a_key_works_and_what_stands_before_the_deed() -> None:
+def test_a_table_says_where_a_key_works_and_what_comes_before_the_action() -> None:
     lines = key_tables().splitlines()
     requeue = next(line for line in lines if line.startswith("| `r` | Put the marked failed"))
     assert requeue.endswith(

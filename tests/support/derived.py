@@ -1,9 +1,8 @@
 """What the console derives from snapshots: the rows of all lists, and the incidents."""
 
-from dataclasses import replace
 from datetime import timedelta
 
-from tests.support.sample_data import NOW, SYSTEM, survey
+from tests.support.sample_data import NOW, SYSTEM, at_moment, survey
 
 from qtop.config.limits import Thresholds
 from qtop.model.fleet import Snapshot
@@ -35,6 +34,6 @@ def judged(
     for number, look in enumerate(looks):
         at_mono = number * every_s
         now = NOW + timedelta(seconds=at_mono)
-        fleet_rows = history.add(replace(look, server_time=now), at_mono)
+        fleet_rows = history.add(at_moment(look, now), at_mono)
         incidents = judge.judge(fleet_rows, at_mono, survey=found, rtt_ms=rtt_ms)
     return incidents

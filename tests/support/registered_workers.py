@@ -67,5 +67,5 @@ def timeless(seen: Snapshot) -> Snapshot:
         seen,
         server_time=NEVER,
         queues=tuple(replace(queue, pushed=None) for queue in known(seen.queues)),
-        workers=tuple(replace(worker, heartbeat_age_s=None) for worker in known(seen.workers)),
+        workers=tuple(worker._replace(beat_at=None) for worker in known(seen.workers)),
     )

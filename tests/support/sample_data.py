@@ -10,12 +10,15 @@ from typing import Any, TypeVar, cast
 from qtop.actions.plan import Outcome, Plan, Refusal
 from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
 from qtop.model.health import HealthReport, ServerInfo
+from qtop.model.job import Job
+from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.system import SystemRunner, Work
 from queuecore import times
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices, at_once
 from queuecore.exchange import Exchange, Operation, Steps, drive
+from queuecore.values import replace
 from queuecore.windows import whole
 from resque.codec import encode
 from resque.errors import Unreachable
@@ -67,7 +70,7 @@ def worker(
         pid=who.pid,
         listed=who.queues,
         started=NOW - timedelta(hours=5),
-        beat_age_s=beat_age_s,
+        beat_at=None if beat_age_s is None else NOW - timedelta(seconds=beat_age_s),
         has_beat=beat_age_s is not None,
         threads=1,
         jobs=() if on is None else (running(on, job, run_at),),
@@ -91,6 +94,11 @@ def failure(number: int, **fields: Any) -> Failure:
     return read(whole(encode(entry | fields)), -number)
 
 
+def failed_job(number: int, **fields: Any) -> Job:
+    """The same as the console knows it."""
+    return failure_job(failure(number, **fields))
+
+
 def snapshot(
     queues: Sequence[Queue] | None = (),
     workers: Sequence[Process] | None = (),
@@ -102,13 +110,27 @@ def snapshot(
         "server_time": NOW,
         "queues": None if queues is None else tuple(queues),
         "processes": None if workers is None else tuple(workers),
-        "failures": None if failures is None else tuple(failures),
+        "failures": None if failures is None else tuple(map(failure_job, failures)),
         "failed": None if failures is None else len(failures),
         "processed_ever": 1_000,
         "failed_ever": 10,
         "is_paused": False,
     }
-    return Snapshot(**(fields | more))
+    return at_moment(Snapshot(**fields | more | {"server_time": NOW}), more.get("server_time", NOW))
+
+
+def at_moment(look: Snapshot, now: datetime) -> Snapshot:
+    """The same look at another moment: its heartbeats are as old as they were."""
+    later = now - look.server_time
+    processes = (
+        None
+        if look.processes is None
+        else tuple(
+            replace(each, beat_at=None if each.beat_at is None else each.beat_at + later)
+            for each in look.processes
+        )
+    )
+    return replace(look, server_time=now, processes=processes)
 
 
 def fleet() -> Snapshot:

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 from tests import words
-from tests.support.sample_data import FakeSource, does_nothing, failure, prepared, snapshot
+from tests.support.sample_data import FakeSource, does_nothing, failed_job, prepared, snapshot
 
 from qtop.actions.plan import Operator, Outcome, Plan, rest_of
 from qtop.actions.request import Clear, Delete, Pause, PauseAll, Request, Requeue, Undo
 from qtop.actions.runner import ActionRunner, Stopped
 from qtop.config.limits import UndoLimits
-from qtop.search.selection import JobSource
+from qtop.model.job import Job, JobSource
+from qtop.search.selection import chosen_of
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.failures import chosen_of
+from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
 from queuecore import audit
@@ -26,7 +27,6 @@ from resque.codec import encode_job
 from resque.errors import OutcomeUnknown, ReadOnly, Unreachable
 from resque.keys import Keys
 from resque.store import failures, pauses, queues
-from resque.store.failures import Failure
 
 KEYS = Keys("resque")
 ADA = Actor("ada@example", "qtop test")
@@ -35,12 +35,12 @@ QUEUE = JobSource("queue", "mail")
 ALL_FAILED = JobSource("failed", "failed")
 
 
-def requeue(entries: Sequence[Failure]) -> Plan:
+def requeue(entries: Sequence[Job]) -> Plan:
     """The plan to requeue these."""
     return prepared(SYSTEM.prepare(Requeue(ALL_FAILED, chosen_of(entries))))
 
 
-def delete(entries: Sequence[Failure], limits: UndoLimits | None = None) -> Plan:
+def delete(entries: Sequence[Job], limits: UndoLimits | None = None) -> Plan:
     """The plan to delete these."""
     system = ResqueActions(KEYS, Operator(ADA, limits or UndoLimits()))
     return prepared(system.prepare(Delete(ALL_FAILED, chosen_of(entries))))
@@ -53,12 +53,12 @@ class Console:
     actions: ActionRunner
     source: RedisRunner
 
-    async def fail(self, *entries: bytes) -> list[Failure]:
+    async def fail(self, *entries: bytes) -> list[Job]:
         """Add entries to the failures; returns all, newest first."""
         if entries:
             await self.source.run(single(("RPUSH", KEYS.failed(), *entries), int, writes=True))
         _, seen = await self.source.run(failures.newest(KEYS, limit=100))
-        return seen
+        return list(map(failure_job, seen))
 
     async def prepare(self, request: Request) -> Plan:
         """The plan of a request."""
@@ -94,7 +94,7 @@ def clearing(source: JobSource, size_bytes: int, jobs: int = 9) -> Plan:
 
 
 def entry(number: int) -> bytes:
-    return failure(number).item.raw
+    return failed_job(number).item.raw
 
 
 @pytest.mark.redis
@@ -117,7 +117,7 @@ async def test_requeue_touches_the_entries_of_the_plan_and_no_newcomers(console:
 
 
 def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question() -> None:
-    once, retried = failure(1), failure(2, retried_at="2026/11/23 12:20:00")
+    once, retried = failed_job(1), failed_job(2, retried_at="2026/11/23 12:20:00")
     assert requeue([once]).danger == "undoable"
     assert requeue([retried]).danger == "confirm"
     plan = requeue([once, retried])
@@ -129,7 +129,7 @@ def test_one_failure_goes_at_once_and_several_or_a_retried_one_after_a_question(
 
 
 @pytest.mark.redis
-async def test_progress_is_told_while_a_bulk_goes_on(console: Console) -> None:
+async def test_progress_is_reported_while_a_bulk_goes_on(console: Console) -> None:
     told: list[tuple[int, int]] = []
     plan = requeue(await console.fail(*(entry(number) for number in range(450))))
     await console.actions.run(plan, lambda done, of: told.append((done, of)))
@@ -170,7 +170,7 @@ async def test_a_job_that_a_worker_took_meanwhile_cannot_be_taken_back(console: 
 
 
 @pytest.mark.redis
-async def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(
+async def test_what_another_operator_took_back_meanwhile_is_not_taken_back_again(
     console: Console,
 ) -> None:
     await console.actions.run(delete(await console.fail(entry(1))))
@@ -191,12 +191,12 @@ def test_a_clear_too_large_to_keep_says_that_it_cannot_be_undone() -> None:
 
 
 def test_where_the_settings_keep_nothing_a_plan_says_so_and_nothing_goes_at_once() -> None:
-    plan = delete([failure(1)], UndoLimits(lifetime_s=0))
+    plan = delete([failed_job(1)], UndoLimits(lifetime_s=0))
     assert plan.danger == "confirm"
     assert (
         plan.details[-1] == "Nothing is kept for an undo (undo_hours is 0): this cannot be undone."
     )
-    assert delete([failure(1)]).danger == "undoable"
+    assert delete([failed_job(1)]).danger == "undoable"
 
 
 @pytest.mark.redis
@@ -274,12 +274,12 @@ def answering(*answers: object) -> FakeSource:
 
 
 def plan_of() -> Plan:
-    return requeue([failure(1), failure(2), failure(3)])
+    return requeue([failed_job(1), failed_job(2), failed_job(3)])
 
 
 async def test_a_bulk_that_is_cut_off_says_what_is_known_and_what_is_not() -> None:
     # So large that each is taken by a script of its own.
-    entries = [failure(number, error="x" * 600_000) for number in (3, 2, 1)]
+    entries = [failed_job(number, error="x" * 600_000) for number in (3, 2, 1)]
     source = answering()
     source.replies = [[[each.item.raw for each in entries], 3], [[1, [], []]], OutcomeUnknown("?")]
     doing = ActionRunner(source.run, read_only=False, trouble=lambda: None)
@@ -296,7 +296,7 @@ async def test_a_lost_answer_to_a_single_write_is_an_unknown_outcome() -> None:
     assert outcome.text == "Pause mail: outcome unknown: look before trying again"
 
 
-async def test_redis_refusing_is_told_in_its_words() -> None:
+async def test_redis_refusing_is_reported_in_its_words() -> None:
     doing = ActionRunner(
         answering(Unreachable("no such \x1b host")).run, read_only=False, trouble=lambda: None
     )
@@ -348,5 +348,5 @@ async def test_a_second_action_is_refused_while_one_is_under_way() -> None:
         (OutcomeUnknown("no answer"), "; the other 1,200 unknown: look before trying again"),
     ],
 )
-def test_what_an_action_did_not_reach_is_told(stopped: Exception, told: str) -> None:
+def test_what_an_action_did_not_reach_is_reported(stopped: Exception, told: str) -> None:
     assert rest_of(1_200, stopped) == told

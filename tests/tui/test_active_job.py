@@ -13,9 +13,11 @@ from tests.support.known import known
 from tests.support.sample_data import NOW, SYSTEM, queue, snapshot
 
 from qtop.monitor.row_builder import RowBuilder
-from qtop.search.failure_groups import FailureGroups
+from qtop.search.failure_groups import FailureGroups, KeyMaker, KnownEntry
 from qtop.systems.resque.health import next_jobs
+from qtop.systems.resque.job_reader import failed_job
 from queuecore.active_job import WRAPPER, unwrapped
+from queuecore.windows import whole
 from resque.store import queues
 from resque.store.waiting_jobs import waiting_since
 
@@ -80,7 +82,8 @@ def test_mails_that_fail_are_as_many_groups_as_there_are_mails() -> None:
     for place, mail in enumerate(["welcome", "bill", "welcome"]):
         args = rails("ActionMailer::MailDeliveryJob", "UserMailer", mail, "deliver_now")
         entry = {"payload": {"class": WRAPPER, "args": args}, "exception": "E", "error": "no"}
-        groups.add(json.dumps(entry).encode(), place)
+        job = failed_job(whole(json.dumps(entry).encode()), place)
+        groups.add(KnownEntry(job, KeyMaker()))
     found = [(group.fingerprint.class_name, group.count) for group in groups.groups()]
     assert found == [("UserMailer#welcome", 2), ("UserMailer#bill", 1)]
 

@@ -316,7 +316,7 @@ async def test_actions_are_refused_with_the_reason_while_redis_is_away() -> None
             await until_shown(pilot, words.NOT_NOW_REFUSED)
 
 
-async def test_keys_that_cannot_be_read_are_told_beside_the_others() -> None:
+async def test_keys_that_cannot_be_read_are_reported_beside_the_others() -> None:
     app = console(FakeSource(snapshot([queue("mail", 1)], problems={"failures": "wrong type"})))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "failures: wrong type")

@@ -73,7 +73,7 @@ def test_a_long_backtrace_is_looked_into_as_far_as_it_makes_sense() -> None:
     assert len(asked) == 100
 
 
-def test_the_application_stands_out() -> None:
+def test_frames_of_the_application_are_highlighted() -> None:
     line = "/app/lib/mx.rb:7:in `deliver'"
     assert tones(line) == ((14, "strong"), (1, "dim"), (1, "accent"), (13, ""))
     assert tones("/gems/redis/a.rb:1:in `x'") == ((25, "dim"),)

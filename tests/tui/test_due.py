@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qtop.model.job import job_rows, moment_of
 from qtop.search.fields import Subject
 from qtop.search.filter_language import parse
 from qtop.systems.resque import scheduled_search as due_search
+from qtop.systems.resque.job_lists import DelayedList
+from qtop.systems.resque.job_reader import delayed_job
 from qtop.systems.resque.scheduled_search import (
     ClassRow,
     DelayedSearch,
     choose,
     chosen,
     class_filter,
-    due_rows,
-    moment_of,
     schedule_rows,
 )
 from queuecore.exchange import Steps
@@ -30,6 +31,7 @@ from resque.store.delayed_windows import DelayedEntry
 from resque.store.schedules import Looked, OfFile, PublishedSchedule
 
 NOW_S = 1_000_000.0
+MOMENT = datetime.fromtimestamp(NOW_S, UTC)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
@@ -63,7 +65,8 @@ def ended(steps: Steps[object]) -> object:
 
 
 def test_equal_jobs_of_one_moment_are_different_rows() -> None:
-    rows = due_rows([parked(job("A")), parked(job("A")), parked(job("A"), 70)], NOW_S)
+    jobs = map(delayed_job, [parked(job("A")), parked(job("A")), parked(job("A"), 70)])
+    rows = job_rows(jobs, MOMENT)
     assert len({row.key for row in rows}) == 3
     assert [row.due_s for row in rows] == [60, 60, 70]
 
@@ -75,9 +78,9 @@ def test_what_is_no_date_has_none(epoch: float) -> None:
 
 def test_a_moment_that_cannot_be_read_is_a_row_and_no_choice() -> None:
     broken = DelayedEntry(Moment("5", 5, -1), 0, None)
-    [row] = due_rows([broken], NOW_S)
-    assert "no list" in (row.problem or "")
-    choice = chosen([broken, parked(job("A"))])
+    [row] = job_rows([delayed_job(broken)], MOMENT)
+    assert "no list" in (row.job.problem or "")
+    choice = chosen([delayed_job(broken), delayed_job(parked(job("A")))])
     assert (len(choice.marks), choice.unusable) == (1, 1)
 
 
@@ -94,8 +97,8 @@ def test_a_search_keeps_the_first_matches_and_counts_all(monkeypatch: pytest.Mon
     monkeypatch.setattr(due_search, "MOST_LISTED", 2)
     pages = [[parked(job("A", f"q{n}"), n) for n in range(4)], [parked(b"junk"), parked(job("B"))]]
     visit(monkeypatch, *pages)
-    run = DelayedSearch(parse(""), NOW_S)
-    ended(run.run(Keys()))
+    run = DelayedSearch(parse(""), MOMENT)
+    ended(run.run(DelayedList(Keys()).walk()))
     assert (run.matches, run.seen, len(run.found), run.done, run.moments) == (6, 6, 2, 2, 2)
     first, *_ = run.classes()
     assert (first.name, first.count, first.first_at, first.last_at) == ("A", 4, NOW_S, NOW_S + 3)
@@ -110,8 +113,8 @@ def test_a_search_keeps_the_first_matches_and_counts_all(monkeypatch: pytest.Mon
 def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(due_search, "MOST_CLASSES", 3)
     visit(monkeypatch, [parked(job(f"C{n}")) for n in range(9)])
-    run = DelayedSearch(parse(""), NOW_S)
-    ended(run.run(Keys()))
+    run = DelayedSearch(parse(""), MOMENT)
+    ended(run.run(DelayedList(Keys()).walk()))
     assert len(run.classes()) == 3
     assert run.has_more_classes
     assert run.matches == 9
@@ -119,16 +122,16 @@ def test_classes_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_search_that_was_stopped_looks_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     visit(monkeypatch, [parked(job("A"))], [parked(job("A"))])
-    run = DelayedSearch(parse(""), NOW_S)
+    run = DelayedSearch(parse(""), MOMENT)
     run.stop()
-    ended(run.run(Keys()))
+    ended(run.run(DelayedList(Keys()).walk()))
     assert run.seen == 1
 
 
 def test_a_choice_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(due_search, "MOST_CHOSEN", 2)
     visit(monkeypatch, [parked(job("A"), n) for n in range(5)])
-    choice = ended(choose(Keys(), parse("class:A"), NOW_S))
+    choice = ended(choose(DelayedList(Keys()), parse("class:A"), MOMENT))
     assert isinstance(choice, due_search.DelayedSelection)
     assert (len(choice.marks), choice.is_cut) == (2, True)
     assert (choice.first_at, choice.last_at) == (NOW_S, NOW_S + 1)

@@ -140,7 +140,7 @@ def test_an_interrupt_is_for_the_editor_alone() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_an_editor_that_fails_is_told_of() -> None:
+def test_an_editor_that_fails_is_reported() -> None:
     with pytest.raises(OSError, match="ended with status 3"):
         in_editor([sys.executable, "-c", "raise SystemExit(3)"], "x")
     with pytest.raises(FileNotFoundError):

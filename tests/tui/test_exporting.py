@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sample_data import failure
 
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
 from qtop.systems.resque.payloads import BadExport, line_of, read_line
 from qtop.text.redact import Redactor
 from queuecore.windows import Item, whole

@@ -130,7 +130,7 @@ async def test_entries_are_paged_through_the_whole_list(redis: Redis) -> None:
         await until_shown(pilot, words.entries(1_001, 1_300, 1_300))
         await pilot.press("G", "pagedown")
         await pilot.pause()
-        assert under_cursor(app).failure.args == [0]
+        assert under_cursor(app).job.args == [0]
         await pilot.press("g", "pageup")
         await until_shown(pilot, words.entries(501, 1_000, 1_300))
         await until(pilot, lambda: table_of(app).cursor_index == 499, "the last of them")

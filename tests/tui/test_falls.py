@@ -74,14 +74,14 @@ def test_a_queue_that_workers_drained_has_not_fallen() -> None:
     assert row.rates.out_per_s == 40.0
 
 
-def test_jobs_that_are_in_hand_now_have_been_taken() -> None:
+def test_jobs_that_run_now_have_been_taken() -> None:
     before = [worker(f"h:{n}:mail") for n in range(3)]
     now = [worker(f"h:{n}:mail", on="mail") for n in range(3)]
     row = last(snapshot([queue("mail", 3)], before), snapshot([queue("mail", 0)], now))["mail"]
     assert not row.drops
 
 
-def test_a_small_queue_that_nobody_serves_cannot_have_been_drained() -> None:
+def test_a_small_unserved_queue_cannot_have_been_drained() -> None:
     row = last(
         snapshot([queue("low", 3), queue("mail", 10)], [ONE_WORKER]),
         snapshot([queue("low", 0), queue("mail", 9)], [ONE_WORKER], processed_ever=1_900),
@@ -119,7 +119,7 @@ def test_what_became_less_by_a_part_has_not_fallen() -> None:
     assert not row.drops
 
 
-def test_of_many_that_emptied_only_those_fell_that_nobody_can_have_taken() -> None:
+def test_of_many_emptied_queues_only_those_dropped_that_no_worker_can_have_taken() -> None:
     names = [f"h:1:{name}" for name in ("a", "b")]
     row = last(
         snapshot([queue("a", 9), queue("b", 9_000)], [worker(name) for name in names]),
@@ -157,7 +157,7 @@ def test_the_course_of_all_waiting_jobs_breaks_too() -> None:
     assert recorder.series_now.waiting == (900, 900, None, 0, 0)
 
 
-def test_an_emptied_database_is_told_as_one() -> None:
+def test_an_emptied_database_is_reported_as_one() -> None:
     before = snapshot([queue("a", 12_000), queue("b", 340)], [ONE_WORKER], [failure(1), failure(2)])
     gone = snapshot(processed_ever=0, failed_ever=0)
     totals = fleets(before, gone)[-1].totals
@@ -238,7 +238,7 @@ def test_workers_and_failures_that_vanish_are_marked_where_they_are_counted() ->
     assert kinds == {"workers": "of 4 workers on the register 0 are left"}
 
 
-def test_a_queue_that_fell_is_told_with_its_figures_and_leads_to_it() -> None:
+def test_a_queue_that_fell_is_reported_with_its_figures_and_leads_to_it() -> None:
     two: list[Queue] = [queue("mail", 900), queue("other", 9_000)]
     (told,) = incidents(snapshot(two), snapshot([queue("mail", 0), queue("other", 9_000)]))
     assert told.text == "mail fell from 900 to 0: more than workers took"
@@ -247,7 +247,7 @@ def test_a_queue_that_fell_is_told_with_its_figures_and_leads_to_it() -> None:
     assert told.since == NOW
 
 
-async def test_the_console_shows_the_sign_where_the_number_stands() -> None:
+async def test_the_console_shows_the_sign_beside_the_number() -> None:
     before = snapshot([queue("legacy", 12), queue("mail", 1_234)], [ONE_WORKER], [failure(1)])
     source = FakeSource(before, replace(before, queues=(queue("legacy", 0), queue("mail", 0))))
     app = console(source)

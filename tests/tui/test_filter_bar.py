@@ -94,7 +94,7 @@ async def test_what_was_typed_at_once_with_leaving_is_no_filter() -> None:
         assert app.focused is table_of(app)
 
 
-async def test_a_filter_that_makes_no_sense_is_told_and_not_used() -> None:
+async def test_a_filter_that_makes_no_sense_is_reported_and_not_used() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await on_queues(pilot, "slash", *"mail", "enter", "slash", *" color:red", "enter")

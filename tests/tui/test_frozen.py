@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests import words
 from tests.support.console import console, screen_lines, screen_text, until, until_gone, until_shown
-from tests.support.sample_data import NOW, FakeSource, failure, queue, snapshot, worker
+from tests.support.sample_data import NOW, FakeSource, failed_job, failure, queue, snapshot, worker
 
 from qtop.model.fleet import Snapshot
 from resque.errors import Unreachable
@@ -66,7 +66,7 @@ async def test_a_frozen_display_says_that_redis_does_not_answer_now() -> None:
 
 
 async def test_what_a_screen_reads_later_is_called_later() -> None:
-    many = [failure(number) for number in range(1, 4)]
+    many = [failed_job(number) for number in range(1, 4)]
     looks = [at(0, failures=tuple(many), failed=900), at(60, failures=tuple(many), failed=901)]
     source = FakeSource(*looks)
     source.answers = [[]]

@@ -9,26 +9,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sample_data import NOW, failure
 
-from qtop.search import failure_groups
-from qtop.search.failure_groups import MOST_GROUPS, OTHER, TREND_HOURS, FailureGroups
+from qtop.model.job import GroupKey, JobSource
+from qtop.search.failure_groups import (
+    MOST_GROUPS,
+    OTHER,
+    TREND_HOURS,
+    FailureGroups,
+    KeyMaker,
+)
+from qtop.systems.resque.group_reader import GroupReader
+from qtop.systems.resque.job_lists import ListEntry, ResqueList
+from qtop.systems.resque.job_reader import failed_job
+from queuecore.windows import RawItem, whole
 from resque.codec import encode
+from resque.keys import Keys
+
+FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
 
 
 def entry(**fields: Any) -> bytes:
     return failure(1, **fields).item.raw
 
 
+def add(groups: FailureGroups, reply: RawItem, place: int) -> None:
+    """Count an entry as a window of the list holds it."""
+    groups.add(ListEntry(FAILURES, reply, place))
+
+
+def key_of(raw: bytes) -> GroupKey:
+    return GroupReader().read(raw).fingerprint
+
+
 def counted(*entries: bytes) -> FailureGroups:
     groups = FailureGroups(NOW)
     for place, raw in enumerate(entries):
-        groups.add(raw, place)
+        add(groups, raw, place)
     return groups
 
 
 @given(st.binary(max_size=300), st.integers(0, 10**9))
 def test_whatever_lies_in_the_list_is_counted_once(raw: bytes, place: int) -> None:
     groups = FailureGroups(NOW)
-    groups.add(raw, place)
+    add(groups, raw, place)
     assert groups.total == 1
     assert [group.count for group in groups.groups()] == [1]
 
@@ -64,7 +86,8 @@ def test_entries_of_any_shape_are_counted(value: Any) -> None:
     raw = json.dumps(value).encode("utf-8", "surrogatepass")
     groups = counted(raw, raw)
     assert [group.count for group in groups.groups()] == [2]
-    assert failure_groups.of(raw) == groups.groups()[0].fingerprint
+    assert key_of(raw) == groups.groups()[0].fingerprint
+    assert KeyMaker().key_of(failed_job(whole(raw), 0)) == key_of(raw)
 
 
 def test_failures_are_alike_when_only_numbers_and_lines_differ() -> None:
@@ -111,14 +134,14 @@ def test_a_status_makes_a_group_and_what_differs_beside_it_does_not(
 
 def test_the_frame_is_the_applications_and_not_the_librarys() -> None:
     library = [f"/usr/lib/ruby/gems/3.0/gems/redis-4.8/lib/redis.rb:{n}:in `call'" for n in (1, 2)]
-    mark = failure_groups.of(entry(backtrace=[*library, "/app/lib/mx.rb:7:in `deliver'"]))
+    mark = key_of(entry(backtrace=[*library, "/app/lib/mx.rb:7:in `deliver'"]))
     assert mark.frame == "app/lib/mx.rb in `deliver'"
 
 
 def test_wrapped_jobs_are_grouped_by_the_class_inside() -> None:
     wrapper = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
     job = {"class": wrapper, "args": [{"job_class": "Welcome", "arguments": [1]}]}
-    assert failure_groups.of(entry(payload=job)).class_name == "Welcome"
+    assert key_of(entry(payload=job)).class_name == "Welcome"
 
 
 @pytest.mark.parametrize(
@@ -156,8 +179,8 @@ def test_unreadable_entries_are_grouped_by_the_reason() -> None:
 def test_a_cut_entry_is_grouped_by_what_its_beginning_says() -> None:
     raw = entry(error="x" * 100)
     groups = FailureGroups(NOW)
-    groups.add([raw[:150], 1_000_000, b"a" * 40], 3)
-    groups.add([b"nothing", 1_000_000, b"b" * 40], 4)
+    add(groups, [raw[:150], 1_000_000, b"a" * 40], 3)
+    add(groups, [b"nothing", 1_000_000, b"b" * 40], 4)
     known, unknown = groups.groups()
     assert known.fingerprint.class_name == "Mailers::Welcome"
     assert unknown.fingerprint.problem == "unreadable: too large to list"
@@ -182,7 +205,7 @@ def test_a_group_knows_since_when_from_where_and_how_often_of_late() -> None:
     assert group.retried == 1
 
 
-def test_times_of_one_hour_are_told_apart() -> None:
+def test_times_of_one_hour_are_distinguished() -> None:
     stamps = ["2026/11/23 12:15:48 UTC", "2026/11/23 12:15:09 UTC", "2026/11/23 12:59:00 UTC"]
     (group,) = counted(*(entry(failed_at=at) for at in stamps)).groups()
     assert group.first == datetime(2026, 11, 23, 12, 15, 9, tzinfo=UTC)
@@ -193,7 +216,7 @@ def test_the_example_is_the_newest_whatever_the_order() -> None:
     entries = [entry(payload={"class": "A", "args": [n]}) for n in range(3)]
     groups = FailureGroups(NOW)
     for place in (1, 2, 0):
-        groups.add(entries[place], place)
+        add(groups, entries[place], place)
     (group,) = groups.groups()
     assert group.place == 2
 
@@ -209,7 +232,7 @@ def test_what_is_beyond_the_limit_counts_as_other() -> None:
     groups = FailureGroups(NOW)
     for number in range(MOST_GROUPS + 50):
         name = "".join(chr(97 + int(d)) for d in str(number))
-        groups.add(entry(exception=name), number)
+        add(groups, entry(exception=name), number)
     found = groups.groups()
     assert len(found) == MOST_GROUPS + 1
     assert found[-1].fingerprint == OTHER

@@ -319,7 +319,7 @@ async def test_keys_that_the_server_would_refuse_say_why(user: str) -> None:
 
 
 @pytest.mark.redis
-async def test_whoever_may_do_everything_has_all_keys(redis_url: str) -> None:
+async def test_a_user_with_all_rights_has_all_keys(redis_url: str) -> None:
     app = console(url=redis_url)
     async with app.run_test(size=(140, 30)) as pilot:
         await shown(pilot)

@@ -111,7 +111,7 @@ async def test_without_actions_it_says_what_will_be_there(redis: Redis) -> None:
     assert await redis.source.run(queues.size(KEYS, "mail")) == 0
 
 
-async def test_a_stream_that_cannot_be_read_is_told() -> None:
+async def test_a_stream_that_cannot_be_read_is_reported() -> None:
     source = FakeSource(fleet())
     source.answers = [Unreachable("connection refused")]
     app = console(source)

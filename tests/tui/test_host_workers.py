@@ -14,6 +14,7 @@ from tests.support.sample_data import worker as idle
 from qtop.actions.request import Wish
 from qtop.model.fleet import Process
 from qtop.systems.resque.workers import SIGNALS, send_signal
+from queuecore.values import replace
 
 HOST = socket.gethostname()
 TITLED = (
@@ -23,7 +24,7 @@ TITLED = (
 
 
 def registered(worker_id: str, started: datetime | None = None) -> Process:
-    return idle(worker_id)._replace(started=started)
+    return replace(idle(worker_id), started=started)
 
 
 def process(title: str, number: int) -> "subprocess.Popen[str]":

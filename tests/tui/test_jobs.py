@@ -20,6 +20,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, TextArea
 
 from qtop.app.app import QtopApp
+from qtop.monitor import row_text
 from qtop.screens.dialogs import Dialog
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.systems.resque.payloads import read_line
@@ -32,7 +33,7 @@ WRAPPER = "ActiveJob::QueueAdapters::ResqueAdapter::JobWrapper"
 
 
 def args_shown(app: QtopApp) -> list[str]:
-    return [row.args for row in table_of(app)._rows._shown]
+    return [row_text.args_or_bytes(row.job) for row in table_of(app)._rows._shown]
 
 
 async def test_a_filter_looks_through_the_whole_queue(redis: Redis) -> None:
@@ -194,7 +195,7 @@ async def test_the_job_under_the_cursor_is_meant_however_far_the_queue_has_drain
     assert await waiting(redis, "mail") == [*many[2_200:2_499], job(9_999)]
 
 
-async def test_a_job_that_a_worker_has_taken_is_told_as_gone(redis: Redis) -> None:
+async def test_a_job_that_a_worker_has_taken_is_reported_as_gone(redis: Redis) -> None:
     await push(redis, "mail", *(job(n) for n in range(30)))
     app = on(redis)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -241,7 +242,7 @@ async def test_a_window_stays_on_its_jobs_as_the_queue_drains(redis: Redis) -> N
         await until_shown(pilot, words.waiting(1, 10, 10))
 
 
-async def test_marked_jobs_are_moved_to_a_queue_whose_name_nobody_can_type(redis: Redis) -> None:
+async def test_marked_jobs_are_moved_to_a_queue_whose_name_cannot_be_typed(redis: Redis) -> None:
     odd = b"\xff\x1b[31m \xc3\xa9".decode("utf-8", "surrogateescape")
     many = [job(n) for n in range(10)]
     await push(redis, "mail", *many)
@@ -426,7 +427,7 @@ async def test_an_empty_queue_is_removed_too(redis: Redis) -> None:
     assert await command(redis, "EXISTS", KEYS.queues()) == 0
 
 
-async def test_the_workers_that_serve_a_queue_are_told_and_shown(redis: Redis) -> None:
+async def test_the_workers_that_serve_a_queue_are_reported_and_shown(redis: Redis) -> None:
     odd = b'q\xff"\\ x'
     name = odd.decode("utf-8", "surrogateescape")
     await push(redis, name, job(1))
@@ -479,7 +480,7 @@ async def test_read_only_the_keys_change_nothing_and_say_so(redis: Redis) -> Non
     assert await redis.size("mail") == 3
 
 
-async def test_a_key_that_holds_no_list_is_told(redis: Redis) -> None:
+async def test_a_key_that_holds_no_list_is_reported(redis: Redis) -> None:
     await redis.push("mail", 1)
     app = on(redis)
     async with app.run_test(size=(120, 30)) as pilot:

@@ -1,6 +1,6 @@
 """How the jobs of a queue look: on terminals of three sizes, in good times and bad ones."""
 
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 from tests import words
@@ -22,8 +22,8 @@ from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow
 from qtop.screens import queue_bars
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
-from queuecore.exchange import Operation
-from queuecore.windows import Item, Window, whole
+from queuecore.exchange import Operation, drive
+from queuecore.windows import Item, whole
 from resque.codec import encode, encode_job
 from resque.errors import Unreachable
 
@@ -52,7 +52,12 @@ class JobsSource(FakeSource):
         self.items = items
 
     async def run(self, operation: Operation[T]) -> T:
-        return cast(T, Window(len(self.items), tuple(self.items)))
+        items: list[object] = [
+            item.raw if not item.is_cut else [item.raw, item.size, item.sha.encode()]
+            for item in self.items
+        ]
+        reply = [len(items), items]
+        return drive(operation, lambda exchange: exchange.parse([reply]))
 
 
 def full() -> list[Item]:

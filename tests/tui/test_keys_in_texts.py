@@ -7,7 +7,7 @@ from tests import words
 from tests.support.console import console, screen_text, until_mode, until_shown
 from tests.support.console_redis import Redis, on
 from tests.support.failed_jobs import entry, fill
-from tests.support.sample_data import FakeSource, failure, fleet, prepared, snapshot
+from tests.support.sample_data import FakeSource, failed_job, fleet, prepared, snapshot
 
 from qtop.actions.plan import Operator
 from qtop.actions.request import (
@@ -21,11 +21,11 @@ from qtop.actions.request import (
 from qtop.config.limits import UndoLimits
 from qtop.config.settings import DEFAULTS, Settings
 from qtop.keymap import keymap
+from qtop.model.job import JobSource
 from qtop.monitor.state import UiPolicy
 from qtop.screens.payload_editor import EditorDialog
-from qtop.search.selection import JobSource, Selection
+from qtop.search.selection import Selection, chosen_of
 from qtop.systems.resque.actions import ResqueActions
-from qtop.systems.resque.failures import chosen_of
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.text.safe import safe
 from queuecore.action_record import Actor
@@ -64,7 +64,7 @@ def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
     failed = JobSource("failed", "failed")
     plans = [
         prepared(ResqueActions(*rest).prepare(PauseAll())),
-        prepared(ResqueActions(*rest).prepare(Requeue(failed, chosen_of([failure(1)])))),
+        prepared(ResqueActions(*rest).prepare(Requeue(failed, chosen_of([failed_job(1)])))),
         prepared(ResqueActions(*rest).prepare(Delete(JobSource("queue", "mail"), Selection()))),
         prepared(ResqueActions(*rest).prepare(DeleteDelayed(DelayedSelection()))),
         prepared(ResqueActions(*rest).prepare(RunSchedules(()))),

@@ -134,7 +134,7 @@ async def test_what_a_script_leaves_behind_by_itself_ends_before_the_next_comes(
 
 
 @pytest.mark.parametrize(("is_told", "follows"), [(False, "waiting"), (True, "ended")])
-async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unless_told_else(
+async def test_a_left_over_process_is_killed_and_the_next_worker_starts_unless_ordered_otherwise(
     tmp_path: Path, is_told: bool, follows: str
 ) -> None:
     command = "trap '' QUIT TERM; echo ready; sleep 300; echo over"
@@ -166,7 +166,7 @@ async def test_what_stays_behind_is_pressed_harder_and_then_the_next_comes_unles
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing tells who ignores a signal")
-async def test_nobody_waits_for_what_was_left_in_the_background(tmp_path: Path) -> None:
+async def test_processes_left_in_the_background_are_not_waited_for(tmp_path: Path) -> None:
     # A shell has what it starts in the background ignore QUIT.
     command = "trap 'exit 0' QUIT; sleep 300 & echo ready; while :; do sleep 0.05; done"
     place = worker_slot.WorkerSlot(1, ["sh", "-c", command], tmp_path, None)
@@ -183,7 +183,7 @@ async def test_nobody_waits_for_what_was_left_in_the_background(tmp_path: Path) 
     place.close()
 
 
-async def test_a_worker_that_may_not_be_told_is_no_end_of_its_group(
+async def test_a_worker_that_may_not_be_signalled_does_not_end_its_group(
     yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(number: int) -> None:
@@ -224,7 +224,7 @@ async def test_a_wish_for_one_process_never_reaches_the_next_in_its_place(yard: 
     assert yard.first.place.restarts == 1
 
 
-async def test_a_worker_that_dies_by_itself_is_told_and_started_again(yard: Yard) -> None:
+async def test_a_worker_that_dies_by_itself_is_reported_and_started_again(yard: Yard) -> None:
     await yard.start()
     os.kill(yard.first.pid or 0, signal.SIGSEGV)
     await eventually_async(lambda: yard.first.place.restarts == 1)
@@ -350,7 +350,7 @@ async def test_too_many_are_refused_with_the_limits(yard: Yard) -> None:
         ("/etc/passwd {queues}", "may not be run"),
     ],
 )
-async def test_a_command_that_cannot_run_is_told_before_anything_starts(
+async def test_a_command_that_cannot_run_is_reported_before_anything_starts(
     yard: Yard, command: str, reason: str
 ) -> None:
     order = LaunchRequest("mail", template=command)
@@ -358,21 +358,21 @@ async def test_a_command_that_cannot_run_is_told_before_anything_starts(
     assert not (yard.folder / "local").exists()
 
 
-async def test_a_command_that_vanished_meanwhile_is_told_and_leaves_nothing(yard: Yard) -> None:
+async def test_a_command_that_vanished_meanwhile_is_reported_and_leaves_nothing(yard: Yard) -> None:
     with pytest.raises(CannotStart, match="/nowhere/worker cannot be started: No such file"):
         await yard.local.start(LaunchRequest("mail", template="/nowhere/worker {queues}"))
     await eventually_async(lambda: not of_folder(yard.folder))
     assert yard.local.groups == []
 
 
-async def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
     (tmp_path / "local").write_text("in the way")
     yard = Yard(tmp_path)
     with pytest.raises(CannotStart, match="File exists"):
         await yard.local.start(yard.order())
 
 
-async def test_a_full_disk_is_told_and_nothing_is_started(yard: Yard) -> None:
+async def test_a_full_disk_is_reported_and_nothing_is_started(yard: Yard) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, before[1]))
     try:
@@ -478,7 +478,7 @@ async def test_a_console_that_looks_around_is_no_hindrance_to_another_that_start
     assert yard.states() == ["running"]
 
 
-async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_told(
+async def test_when_the_supervisor_is_killed_the_workers_finish_and_that_is_reported(
     yard: Yard,
 ) -> None:
     group = await yard.start(count=2)

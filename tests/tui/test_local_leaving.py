@@ -110,7 +110,7 @@ def test_no_way_to_end_leaves_a_worker_behind(redis_url: str, tmp_path: Path, wa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_jobs_in_hand_are_finished_without_the_console(
+def test_running_jobs_are_finished_without_the_console(
     redis_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     with console_with_workers(redis_url, tmp_path) as terminal:
@@ -195,7 +195,7 @@ def test_workers_that_are_to_stay_survive_everything(redis_url: str, tmp_path: P
         end_all(tmp_path)
 
 
-def test_workers_go_on_while_nobody_reads_the_terminal(redis_url: str, tmp_path: Path) -> None:
+def test_workers_go_on_while_the_terminal_is_not_read(redis_url: str, tmp_path: Path) -> None:
     path = parse_url(redis_url).path
     assert path is not None
     with (

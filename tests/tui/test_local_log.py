@@ -32,7 +32,7 @@ def test_a_full_log_makes_room_and_keeps_as_much_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_disk_stops_nothing_and_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_stops_nothing_and_is_reported(tmp_path: Path) -> None:
     log = LogFile(Path("/dev/full"))
     log.write(b"one\n")
     log.write(b"two\nthree\n")
@@ -172,7 +172,7 @@ def test_a_coloured_line_is_shown_without_its_colours_and_with_its_level() -> No
     assert without_colours(b"\x1b[2J\x1b]52;c;aGk=\x07") == b"\x1b[2J\x1b]52;c;aGk=\x07"
 
 
-def test_the_last_words_are_told_without_colours(tmp_path: Path) -> None:
+def test_the_last_words_are_reported_without_colours(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "w.log")
     log.write(b"\x1b[31mFATAL\x1b[0m gone\n")
     assert log.said() == ("FATAL gone",)

@@ -189,7 +189,7 @@ def test_what_is_typed_becomes_an_order() -> None:
         ("time_limit", "soon", "seconds"),
     ],
 )
-def test_what_is_typed_wrong_is_told(field: str, text: str, reason: str) -> None:
+def test_what_is_typed_wrong_is_reported(field: str, text: str, reason: str) -> None:
     with pytest.raises(BadOrder, match=reason):
         read_order({**EMPTY, "queues": "a", field: text})
 

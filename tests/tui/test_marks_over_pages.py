@@ -62,13 +62,13 @@ async def test_back_on_their_page_jobs_are_marked_as_they_were(redis: Redis) -> 
         screen.turn(-1)
         await until_shown(pilot, words.jobs(1, 200, 450))
         await until(pilot, lambda: len(screen.table.marked) == 2, "the marks")
-        assert numbers([row.item.raw for row in screen.table.marked_rows()]) == [1, 2]
+        assert numbers([row.job.item.raw for row in screen.table.marked_rows()]) == [1, 2]
         await pilot.press("g", "j", "space")
         screen.turn(+1)
         await until_shown(pilot, words.marked(1, 1))
 
 
-async def test_one_job_that_nobody_sees_is_not_deleted_without_a_question(redis: Redis) -> None:
+async def test_one_hidden_job_is_not_deleted_without_a_question(redis: Redis) -> None:
     await push(redis, "mail", *(job(n) for n in range(450)))
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -14,9 +14,11 @@ from qtop.model.fleet import Snapshot
 from qtop.monitor import row_text
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import QueueRow, WorkerRow
+from qtop.systems.resque.job_reader import failed_job, failure_job
 from qtop.systems.resque.snapshot import running_job
 from qtop.text import format
 from queuecore.active_job import WRAPPER
+from queuecore.values import replace
 from queuecore.windows import Item, whole
 from resque.codec import encode
 from resque.store.failures import read
@@ -75,7 +77,7 @@ def test_unknown_pushes_are_estimated_from_workers_of_one_queue() -> None:
     assert (rates.in_per_s, rates.out_per_s, rates.is_estimate) == (2.0, 3.0, True)
 
 
-def test_the_job_in_hand_counts_as_taken() -> None:
+def test_the_running_job_counts_as_taken() -> None:
     before = snapshot([queue("mail", 10)], [worker("h:1:mail", processed=5)])
     after = snapshot([queue("mail", 9)], [worker("h:1:mail", processed=5, on="mail")])
     rates = last_queue(before, after).rates
@@ -85,7 +87,7 @@ def test_the_job_in_hand_counts_as_taken() -> None:
 def test_a_record_tells_which_of_several_queues_a_worker_took_from() -> None:
     mail, low = queue("mail", 10), queue("low", 7)
     before = snapshot([mail, low], [worker("h:1:mail,low", processed=5, on="mail")])
-    after = snapshot([mail._replace(size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
+    after = snapshot([replace(mail, size=8), low], [worker("h:1:mail,low", processed=7, on="mail")])
     mail_row, low_row = known(fleets(before, after)[-1].queues)
     assert mail_row.rates.out_per_s == 2.0
     assert low_row.rates.out_per_s == 0.0
@@ -157,7 +159,7 @@ def test_serving_workers_are_found_by_name_and_by_pattern_but_not_among_the_dead
     assert [row.is_unserved for row in known(rows)] == [False, False, True]
 
 
-def test_jobs_in_hand_and_failures_are_counted_for_their_queue() -> None:
+def test_running_jobs_and_failures_are_counted_for_their_queue() -> None:
     look = snapshot(
         [queue("mail", 1)],
         [worker("h:1:*", on="mail"), worker("h:2:*", on="low")],
@@ -186,7 +188,7 @@ def test_failures_that_were_not_all_read_are_counted_as_at_least() -> None:
         (worker("h:1:q", beat_age_s=-500), "idle"),
     ],
 )
-def test_what_a_worker_does_is_told_from_its_heartbeat_and_record(
+def test_what_a_worker_does_is_reported_from_its_heartbeat_and_record(
     state: Any, condition: str
 ) -> None:
     assert only_worker(state).condition == condition
@@ -212,7 +214,7 @@ def test_a_wrapped_active_job_is_shown_by_its_own_class() -> None:
 
 
 def test_an_unreadable_record_says_so() -> None:
-    row = only_worker(worker("h:1:q")._replace(jobs=(running_job(read_record(b"{")),)))
+    row = only_worker(replace(worker("h:1:q"), jobs=(running_job(read_record(b"{")),)))
     assert row_text.worker_job(row).startswith("unreadable: ")
 
 
@@ -226,25 +228,25 @@ def test_failures_with_the_same_bytes_have_keys_of_their_own_that_stay() -> None
 
 def test_an_unreadable_failure_is_a_row_with_its_reason() -> None:
     row = known(fleets(snapshot(failures=[read(whole(b"[1]"), -1)]))[0].failures)[0]
-    assert row_text.failure_class(row.failure) == "unreadable"
-    assert row_text.failure_error(row.failure) == "not a JSON object"
+    assert row_text.class_of(row.job) == "unreadable"
+    assert row_text.error_of(row.job) == "not a JSON object"
 
 
 def test_what_is_merely_large_is_called_so_and_not_unreadable() -> None:
     raw = b'{"failed_at":"2026/11/23 12:00:00 UTC","payload":{"class":"Big","args":["'
-    told = read(Item(raw + b"x" * 10, 200_000, "0" * 40), -1)
-    assert row_text.failure_class(told) == "Big"
-    assert row_text.failure_error(told) == "too large to list (200,000 bytes)"
-    assert row_text.failure_class(read(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
+    told = failed_job(Item(raw + b"x" * 10, 200_000, "0" * 40), -1)
+    assert row_text.class_of(told) == "Big"
+    assert row_text.error_of(told) == "too large to list (200,000 bytes)"
+    assert row_text.class_of(failed_job(Item(b'{"payload":', 200_000, "0" * 40), -1)) == "(large)"
     record = b'{"queue":"q","payload":{"class":"Big","args":["xx'
     row = only_worker(
-        worker("h:1:q")._replace(jobs=(running_job(read_beginning(record, 200_000)),))
+        replace(worker("h:1:q"), jobs=(running_job(read_beginning(record, 200_000)),))
     )
     assert row_text.worker_job(row) == "Big: too large to list (200,000 bytes)"
 
 
 def test_the_first_line_of_an_error_is_shown() -> None:
-    assert row_text.failure_error(failure(1)) == "no answer from mx1"
+    assert row_text.error_of(failure_job(failure(1))) == "no answer from mx1"
 
 
 def test_totals_and_what_was_done_each_second() -> None:
@@ -303,7 +305,7 @@ def test_arguments_that_json_cannot_carry_are_shown_anyway() -> None:
     assert len(format.short_json(["x" * 1_000_000] * 1_000)) < 3_000
 
 
-def test_moments_are_told_in_local_time_and_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moments_are_reported_in_local_time_and_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     for zone, text in (
         ("UTC", "2026-11-23 12:30:00 UTC"),
         ("EST5", "2026-11-23 07:30:00 EST (2026-11-23 12:30:00 UTC)"),
@@ -323,20 +325,20 @@ def test_hostile_names_become_harmless_in_every_cell() -> None:
         [read(whole(encode({"exception": "\x1b[2J", "error": "\x1b", "queue": "\x9b"})), -1)],
     )
     fleet = fleets(look)[0]
-    row, failed = known(fleet.workers)[0], known(fleet.failures)[0].failure
+    row, failed = known(fleet.workers)[0], known(fleet.failures)[0].job
     texts = [
         row_text.queue_state(known(fleet.queues)[0]),
         row_text.worker_job(row),
         row_text.worker_place(row),
         row_text.worker_queues(row),
-        row_text.failure_error(failed),
+        row_text.error_of(failed),
         format.optional(failed.exception),
         format.optional(failed.queue),
     ]
     assert all(text and text.isprintable() for text in texts)
 
 
-def test_queues_that_come_when_no_worker_is_left_are_served_by_nobody() -> None:
+def test_queues_that_appear_when_no_worker_is_left_are_unserved() -> None:
     before = snapshot([queue("mail", 1)], [worker("h:1:*")])
     after = snapshot([queue("low", 1), queue("mail", 1)])
     assert [row.serving for row in known(fleets(before, after)[-1].queues)] == [0, 0]

@@ -56,7 +56,7 @@ def test_a_terminal_far_behind_is_given_no_more_pictures_until_it_has_caught_up(
     assert (was_refused, outlet.refuses) == (True, False)
 
 
-def test_who_was_never_refused_anything_is_not_told(pipe: tuple[int, int]) -> None:
+def test_no_notice_is_shown_when_nothing_was_refused(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     caught_up = threading.Event()
     outlet = OutputThread(writing, caught_up.set)

@@ -134,7 +134,7 @@ def test_a_frame_that_covers_the_screen_is_sent_whole() -> None:
     assert output.passed(frame("x" * COLUMNS)) == ""
 
 
-def test_a_frame_does_not_depend_on_where_somebody_else_left_the_cursor() -> None:
+def test_a_frame_does_not_depend_on_where_another_program_left_the_cursor() -> None:
     output, terminal = begun(), Emulator(COLUMNS, LINES)
     for data in (frame("mail   9"), "", frame("mail  10")):
         terminal.feed(output.passed(data) if data else "\x1b[3;9H")

@@ -153,7 +153,7 @@ async def test_it_is_the_first_screen_and_digit_1_leads_back_to_it() -> None:
         assert app.current_mode == "overview"
 
 
-async def test_how_many_troubles_there_are_stands_on_every_screen() -> None:
+async def test_every_screen_shows_the_number_of_incidents() -> None:
     app = console(FakeSource(fleet()))
     async with app.run_test(size=(100, 24)) as pilot:
         await shown(pilot)
@@ -162,7 +162,7 @@ async def test_how_many_troubles_there_are_stands_on_every_screen() -> None:
         assert " 1 Overview 7 " in screen_text(app)
 
 
-async def test_what_may_not_be_asked_is_told_as_unknown() -> None:
+async def test_what_may_not_be_asked_is_reported_as_unknown() -> None:
     source = FakeSource(well())
     source.surveyed = health.failed("this user lacks a right")
     app = console(source)
@@ -276,7 +276,7 @@ async def test_enter_on_a_verdict_leads_to_its_row(text: str, mode: str, row: st
         screen = app.screen
         assert isinstance(screen, RowsScreen)
         found = under_cursor(screen.table)
-        assert row == (found.name if mode == "queues" else found.identity.text)
+        assert row == (found.name if mode == "queues" else found.id)
 
 
 async def test_enter_on_a_verdict_about_many_sets_the_filter() -> None:
@@ -344,7 +344,7 @@ async def test_tab_goes_from_part_to_part_and_enter_works_in_each() -> None:
         await pilot.press("1", "tab", "tab", "enter")
         await pilot.pause()
         assert app.current_mode == "workers"
-        assert under_cursor(app.screen.query_one(Table)).record is not None
+        assert under_cursor(app.screen.query_one(Table)).job is not None
         await pilot.press("1", "tab", "tab", "tab", "enter")
         await pilot.pause()
         assert app.current_mode == "failed"

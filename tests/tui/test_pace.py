@@ -40,7 +40,7 @@ class Clock:
         self.now_s += seconds
 
 
-async def test_no_more_jobs_a_second_than_told() -> None:
+async def test_no_more_jobs_a_second_than_asked_for() -> None:
     clock, sent = Clock(), []
 
     async def send(operation: Any) -> Any:

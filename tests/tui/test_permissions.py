@@ -40,7 +40,7 @@ def forbidden_with(url: str, *rights: str) -> dict[str, str]:
 
 
 @pytest.mark.redis
-def test_whoever_may_do_everything_is_forbidden_nothing(redis_url: str) -> None:
+def test_a_user_with_all_rights_is_forbidden_nothing(redis_url: str) -> None:
     assert forbidden_with(redis_url, "+@all") == {}
 
 
@@ -54,7 +54,7 @@ def test_a_missing_command_forbids_the_actions_that_need_it_and_says_which(redis
 
 
 @pytest.mark.redis
-def test_whoever_may_only_read_is_forbidden_all_that_changes_redis(redis_url: str) -> None:
+def test_a_user_who_may_only_read_is_forbidden_all_that_changes_redis(redis_url: str) -> None:
     found = forbidden_with(redis_url, "+@read", "+@connection")
     assert set(found) == CHANGING - LOCAL
     assert "may not run EVAL" in found["requeue"]

@@ -77,7 +77,7 @@ async def test_an_answer_ends_the_failure_and_its_back_off() -> None:
     assert clock.sleeps[:4] == [1.0, 2.0, 1.0, 1.0]
 
 
-async def test_data_that_nobody_foresaw_do_not_end_the_looking() -> None:
+async def test_unexpected_data_do_not_end_the_polling() -> None:
     looks = await looks_of(FakeSource(TypeError("secret"), snapshot()), 2, Clock())
     assert looks[0].error is not None
     assert "TypeError" in looks[0].error
@@ -176,7 +176,7 @@ async def test_what_an_action_changed_in_a_large_fleet_is_seen_at_once(redis_url
 
 
 @pytest.mark.redis
-async def test_no_server_is_told_in_words(tmp_path: Path) -> None:
+async def test_no_server_is_reported_in_words(tmp_path: Path) -> None:
     source = RedisRunner(ResqueSystem(Keys("resque")), parse_url(f"unix://{tmp_path}/none"))
     (look,) = await looks_of(source, 1, Clock())
     await source.close()

@@ -12,7 +12,7 @@ from tests.support.sample_data import NOW, SYSTEM, worker
 from qtop.model import health
 from qtop.model.fleet import Process, Queue, Snapshot
 from qtop.model.health import HealthPart, NextJob, WaitingClasses
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
 from qtop.systems.resque.health import ownership, report_of
 from qtop.systems.resque.snapshot import SnapshotConverter, converted
 from qtop.systems.resque.system import ResqueSystem
@@ -39,7 +39,7 @@ def store(redis_url: str) -> Iterator[Store]:
 
 
 def state(worker_id: str, record: workers.Record | None) -> WorkerState:
-    return WorkerState(workers.identity(worker_id), NOW, 5.0, True, record, 9, 2)
+    return WorkerState(workers.identity(worker_id), NOW, NOW, True, record, 9, 2)
 
 
 def taken(*states: WorkerState) -> snapshot.Snapshot:
@@ -53,7 +53,7 @@ def test_a_snapshot_says_the_same_in_neutral_values() -> None:
     (process,) = known(found.processes)
     (job,) = known(process.jobs)
     assert process == Process(
-        "web:7:a,b", "web", 7, ("a", "b"), NOW, 5.0, True, 1, (job,), 9, 2, None
+        "web:7:a,b", "web", 7, ("a", "b"), NOW, NOW, True, 1, (job,), 9, 2, None
     )
     assert (job.queue, job.class_name, job.args, job.raw) == ("q", "A", [7], RECORD)
     assert (job.since, job.payload) == (
@@ -75,20 +75,20 @@ def test_what_could_not_be_read_at_all_stays_unknown() -> None:
     assert converted(nothing) == Snapshot(NOW, None, None, None, None, None, None, None)
 
 
-def test_a_record_that_stayed_the_same_object_stays_the_same_jobs() -> None:
-    held, other = workers.read_record(RECORD), workers.read_record(RECORD)
+def test_a_worker_that_stayed_the_same_object_stays_the_same_process() -> None:
+    held, other = (state(f"h:{n}:q", workers.read_record(RECORD)) for n in (1, 2))
     converter = SnapshotConverter()
     looks = [
         at_once(converter.convert(taken(*states)))
         for states in (
-            [state("h:1:q", held), state("h:2:q", other)],
-            [state("h:0:q", None), state("h:1:q", held)],
-            [state("h:1:q", held), state("h:2:q", workers.read_record(RECORD))],
+            [held, other],
+            [state("h:0:q", None), held],
+            [held, state("h:2:q", workers.read_record(RECORD))],
         )
     ]
-    jobs = [{each.id: each.jobs for each in known(look.processes)} for look in looks]
-    assert jobs[0]["h:1:q"] is jobs[1]["h:1:q"] is jobs[2]["h:1:q"]
-    assert jobs[0]["h:2:q"] is not jobs[2]["h:2:q"]
+    seen = [{each.id: each for each in known(look.processes)} for look in looks]
+    assert seen[0]["h:1:q"] is seen[1]["h:1:q"] is seen[2]["h:1:q"]
+    assert seen[0]["h:2:q"] is not seen[2]["h:2:q"]
 
 
 @pytest.mark.redis

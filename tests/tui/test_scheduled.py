@@ -32,7 +32,7 @@ async def test_delayed_jobs_are_listed_by_time(redis: Scheduled) -> None:
     await redis.park(LATER, {"job_class": "Wrapped", "arguments": [1]}, name=wrapper)
     async with on(redis).run_test(size=(120, 24)) as pilot:
         app = await to_scheduled(pilot, "Wrapped")
-        rows = [row.class_name for row in page(app).chosen()]
+        rows = [row.job.unwrapped[0] for row in page(app).chosen()]
         assert rows == ["Overdue"]
 
 
@@ -231,7 +231,7 @@ async def test_jobs_are_paged_to_the_end_and_back(redis: Scheduled) -> None:
         async def shows(first: int, last: int) -> None:
             def is_shown() -> bool:
                 rows = page(app).pane.rows
-                return bool(rows) and (rows[0].args, rows[-1].args) == ([first], [last])
+                return bool(rows) and (rows[0].job.args, rows[-1].job.args) == ([first], [last])
 
             await until(pilot, is_shown, f"jobs {first} to {last}")
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from qtop.model.job_list import DueShare, Outline
 from qtop.screens import scheduled_bars
 from qtop.search.filter_language import parse
 from qtop.systems.resque.scheduled_search import (
@@ -15,25 +16,26 @@ from qtop.systems.resque.scheduled_search import (
     ScheduleRow,
 )
 from qtop.widgets.bars import Span
-from resque.store.delayed_windows import Outlook, Share
+from resque.store import delayed_windows as engine
 from resque.store.schedules import OfFile
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_S = NOW.timestamp()
-NONE = Share(0, 0, is_exact=True)
+NONE = DueShare(0, 0, is_exact=True)
 
 
 def text(spans: list[Span]) -> str:
     return "".join(span.text for span in spans)
 
 
-def outlook(overdue: Share, *others: Share, first_s: float | None = None) -> Outlook:
+def outlook(overdue: DueShare, *others: DueShare, first_s: float | None = None) -> Outline:
     shares = (overdue, *others, *[NONE] * (4 - len(others)))
-    return Outlook(shares, None if first_s is None else NOW_S + first_s)
+    length = sum(share.jobs for share in shares)
+    return Outline(length, None, shares, None if first_s is None else NOW_S + first_s)
 
 
-def insights(seen: Outlook | None, master: Master | None, **problems: str) -> ScheduledPage:
-    return ScheduledPage(None, None, seen, None, master, problems)
+def insights(seen: Outline | None, master: Master | None, **problems: str) -> ScheduledPage:
+    return ScheduledPage(None, seen, None, master, problems)
 
 
 def schedule(ahead_s: float | None) -> ScheduleRow:
@@ -42,7 +44,7 @@ def schedule(ahead_s: float | None) -> ScheduleRow:
 
 
 def test_estimates_are_marked_and_what_is_unknown_is_no_zero() -> None:
-    seen = outlook(Share(2, 3, is_exact=True), Share(1000, 2500, is_exact=False))
+    seen = outlook(DueShare(2, 3, is_exact=True), DueShare(1000, 2500, is_exact=False))
     left, right = scheduled_bars.forecast(seen, None, NOW)
     assert text(left) == " due  overdue 3  5 min ~2,500  1 h 0  24 h 0  later 0 "
     assert right == []
@@ -57,8 +59,8 @@ def test_schedules_that_fire_soon_are_counted() -> None:
     assert text(right) == "1 schedule fires within 1 h "
 
 
-SOME = Share(1, 1, is_exact=True)
-MANY = Share(900, 1_800, is_exact=False)
+SOME = DueShare(1, 1, is_exact=True)
+MANY = DueShare(900, 1_800, is_exact=False)
 NOBODY = Master(None, -2)
 ALIVE = Master("web1:42", 170)
 
@@ -79,15 +81,15 @@ ALIVE = Master("web1:42", 170)
         (None, ALIVE, False, "● scheduler web1:42 holds the lock", "dim"),
     ],
 )
-def test_who_schedules_is_told_in_words(
-    seen: Outlook | None, master: Master, has_schedules: bool, words: str, tone: str
+def test_which_scheduler_runs_is_said_in_words(
+    seen: Outline | None, master: Master, has_schedules: bool, words: str, tone: str
 ) -> None:
     spans = scheduled_bars.scheduler(insights(seen, master), NOW_S, has_schedules)
     assert words in text(spans)
     assert {span.tone for span in spans} == {tone}
 
 
-def test_schedules_of_a_file_that_are_not_known_are_told() -> None:
+def test_schedules_of_a_file_that_are_not_known_are_reported() -> None:
     seen = insights(outlook(NONE), ALIVE)
     for of_file, words, is_told in (
         (OfFile("web1:42"), "nor in the file of a scheduler at work", False),
@@ -109,7 +111,7 @@ def test_what_cannot_be_read_comes_first() -> None:
 
 
 def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
-    run = DelayedSearch(parse("x"), NOW_S)
+    run = DelayedSearch(parse("x"), NOW)
     run.seen, run.done, run.moments, run.matches = 1_500, 20, 90_000, 7
     said = text(scheduled_bars.search(run, is_running=True, is_by_class=False))
     assert said == "looking … 1,500 jobs, times 20 of 90,000; x stops "
@@ -132,5 +134,7 @@ def test_a_search_says_how_far_it_is_and_what_it_leaves_out() -> None:
 
 
 def test_an_exact_total_needs_exact_parts() -> None:
-    assert outlook(SOME, SOME).total == Share(2, 2, is_exact=True)
-    assert not outlook(SOME, replace(MANY)).total.is_exact
+    some = engine.Share(1, 1, is_exact=True)
+    assert engine.Outlook((some, some), None).total == engine.Share(2, 2, is_exact=True)
+    many = engine.Share(900, 1_800, is_exact=False)
+    assert not engine.Outlook((some, many), None).total.is_exact

@@ -133,7 +133,7 @@ async def test_without_an_answer_the_last_data_stay(redis: Scheduled) -> None:
         await assert_at_every_size(app, pilot, "scheduled-no-answer")
 
 
-async def test_nobody_schedules_and_jobs_are_overdue(redis: Scheduled) -> None:
+async def test_no_scheduler_runs_and_jobs_are_overdue(redis: Scheduled) -> None:
     await redis.park(EPOCH - 100)
     await redis.park(EPOCH - 50)
     app, _ = on_still(redis)
@@ -222,7 +222,7 @@ async def test_hostile_data_are_shown_safely(redis: Scheduled, tmp_path: Path) -
         (KEYS.master_lock(), "cannot read the schedulers"),
     ],
 )
-async def test_keys_of_another_kind_are_told_and_the_rest_is_shown(
+async def test_keys_of_another_kind_are_reported_and_the_rest_is_shown(
     redis: Scheduled, key: bytes, word: str
 ) -> None:
     if key != KEYS.delayed_schedule():

@@ -8,7 +8,7 @@ def said(**fields: str) -> str:
     return "".join(span.text for span in server(ServerInfo(fields)))
 
 
-def test_the_server_is_told_in_brief() -> None:
+def test_the_server_is_reported_in_brief() -> None:
     assert said(
         redis_version="7.0.15",
         used_memory=str(1_300 * 2**20),
@@ -21,7 +21,7 @@ def test_the_server_is_told_in_brief() -> None:
     )
 
 
-def test_what_is_not_told_is_left_out_and_nonsense_is_not_obeyed() -> None:
+def test_what_is_not_reported_is_left_out_and_nonsense_is_not_obeyed() -> None:
     assert server(None) == []
     assert said() == ""
     assert said(uptime_in_seconds="59") == "  up <1 h "

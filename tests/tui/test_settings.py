@@ -197,7 +197,7 @@ def test_a_named_profile_knows_its_namespace_better_than_the_environment(write: 
     assert settings.values["read_only"] is False
 
 
-def test_the_default_profile_is_only_for_whoever_names_no_redis(write: Write) -> None:
+def test_the_default_profile_is_only_used_when_no_redis_is_named(write: Write) -> None:
     file = write('[profiles.default]\nurl = "redis://d/0"\nproduction = true\n')
     assert resolve(file).production == "default"
     elsewhere = resolve(file, options={"url": Given("redis://o/0", "--url")})
@@ -258,7 +258,7 @@ def test_production_at_the_top_of_the_file_has_a_word_too(write: Write) -> None:
         ("x = 1\nx = 2\n", "this is not TOML", 2),
     ],
 )
-def test_what_cannot_be_is_told_with_file_and_line_and_what_is_allowed(
+def test_what_cannot_be_is_reported_with_file_and_line_and_what_is_allowed(
     write: Write, text: str, words: str, line: int
 ) -> None:
     with pytest.raises(BadSettings) as error:
@@ -275,7 +275,7 @@ def test_a_profile_that_is_not_in_force_is_checked_too_but_needs_no_variables(wr
         resolve(write("[profiles.p]\ninterval = 0\n"))
 
 
-def test_a_profile_that_does_not_exist_is_told_with_those_that_do(write: Write) -> None:
+def test_a_profile_that_does_not_exist_is_reported_with_those_that_do(write: Write) -> None:
     with pytest.raises(BadSettings, match="no profile 'staging'; known: default, prod"):
         resolve(write(EVERYTHING), profile="staging")
     with pytest.raises(BadSettings, match="'prodd': did you mean prod"):
@@ -284,7 +284,7 @@ def test_a_profile_that_does_not_exist_is_told_with_those_that_do(write: Write) 
         resolve(write(""), profile="production")
 
 
-def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "qtop.toml"
     path.mkdir()
     with pytest.raises(BadSettings, match="cannot be read"):
@@ -311,7 +311,7 @@ def test_a_file_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
         ("redis://h/0", 0o644, False),
     ],
 )
-def test_a_password_that_others_can_read_is_told_of_without_it(
+def test_a_password_that_others_can_read_is_reported_without_it(
     tmp_path: Path, url: str, mode: int, is_told: bool
 ) -> None:
     path = tmp_path / "qtop.toml"
@@ -353,7 +353,7 @@ def test_the_example_in_the_readme_fits(write: Write) -> None:
         ('[columns]\nqueues = ["depht"]', "no column 'depht': did you mean depth? known: queue,"),
     ],
 )
-def test_clashes_and_unknown_columns_are_told_with_file_and_line(
+def test_clashes_and_unknown_columns_are_reported_with_file_and_line(
     write: Write, text: str, words: str
 ) -> None:
     with pytest.raises(BadSettings) as error:

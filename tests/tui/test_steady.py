@@ -9,7 +9,16 @@ import pytest
 from tests import words
 from tests.support.console import console, table_of, until, until_shown
 from tests.support.known import known
-from tests.support.sample_data import NOW, SYSTEM, FakeSource, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    FakeSource,
+    at_moment,
+    queue,
+    snapshot,
+    survey,
+    worker,
+)
 
 from qtop.config.limits import Thresholds
 from qtop.local.workers import LocalWorkers
@@ -48,11 +57,11 @@ def told(steady: Steady, found: list[Incident], at_s: float) -> list[str]:
     return [each.kind for each in incidents]
 
 
-def test_what_the_first_look_finds_is_told_at_once() -> None:
+def test_what_the_first_look_finds_is_reported_at_once() -> None:
     assert told(Steady(), [BURST], 0.0) == ["burst"]
 
 
-def test_an_incident_is_told_from_its_second_look_on() -> None:
+def test_an_incident_is_reported_from_its_second_look_on() -> None:
     steady = Steady()
     assert told(steady, [], 0.0) == []
     assert told(steady, [BURST], 1.0) == []
@@ -60,13 +69,13 @@ def test_an_incident_is_told_from_its_second_look_on() -> None:
 
 
 @pytest.mark.parametrize(("check", "kind"), [("keys", "unknown"), ("keys", "queue")])
-def test_what_could_not_be_read_is_told_at_once(check: Check, kind: str) -> None:
+def test_what_could_not_be_read_is_reported_at_once(check: Check, kind: str) -> None:
     steady = Steady()
     assert told(steady, [], 0.0) == []
     assert told(steady, [Incident(check, "bad", "cannot be read", kind, "q")], 1.0) == [kind]
 
 
-def test_one_that_comes_for_one_look_only_is_not_told() -> None:
+def test_one_that_comes_for_one_look_only_is_not_reported() -> None:
     steady = Steady()
     told(steady, [], 0.0)
     for at in range(1, 9):
@@ -89,7 +98,7 @@ def test_a_look_that_is_judged_again_counts_once() -> None:
         assert steady.told([BURST], fleet, 1.0, is_whole=True) == []
 
 
-def test_where_looks_are_far_apart_an_incident_is_told_at_once() -> None:
+def test_where_looks_are_far_apart_an_incident_is_reported_at_once() -> None:
     steady = Steady()
     told(steady, [], 0.0)
     assert told(steady, [BURST], 60.0) == ["burst"]
@@ -201,7 +210,7 @@ def test_jobs_that_were_put_back_with_qtop_are_no_growth(
     assert [each.kind for each in found if each.check == "queues"] == kinds
 
 
-def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> None:
+def test_a_fall_that_the_next_survey_explains_is_never_reported(tmp_path: Path) -> None:
     clock: list[float] = [0.0]
     state = ConsoleState(
         system=SYSTEM,
@@ -224,7 +233,7 @@ def test_a_fall_that_the_next_survey_explains_is_never_told(tmp_path: Path) -> N
     assert not fell()
     state.take_survey(survey(deed("move", KEYS.queue("mail"), 1.0)))
     for number in range(3, 6):
-        later = replace(FELL[1], server_time=NOW + timedelta(seconds=number))
+        later = at_moment(FELL[1], NOW + timedelta(seconds=number))
         state.take(PollResult(later, float(number)))
         assert not fell()
     fleet = state.view().fleet

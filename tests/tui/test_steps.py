@@ -70,7 +70,7 @@ async def test_the_workers_of_a_queue_are_shown_though_all_are_dead() -> None:
         await until_shown(pilot, words.unserved("mail"))
         await pilot.press("2", "W")
         await until_mode(pilot, "workers")
-        assert [row.identity.host for row in (table_of(app).cursor_row,) if row] == ["old"]
+        assert [row.process.host for row in (table_of(app).cursor_row,) if row] == ["old"]
         assert table_of(app).row_count == 1
 
 

@@ -27,7 +27,7 @@ async def first_only(seconds: float) -> None:
         await asyncio.Event().wait()
 
 
-async def test_a_worker_on_no_register_is_told_shown_and_pruned(redis: Redis) -> None:
+async def test_a_worker_on_no_register_is_reported_shown_and_pruned(redis: Redis) -> None:
     await redis.source.run(single(("SET", KEYS.worker(LOST), JOB), str, writes=True))
     app = on(redis, sleep=first_only)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -76,7 +76,7 @@ async def test_cancelled_work_stays_where_it_paused() -> None:
     assert 0 < len(noted) < 10
 
 
-def test_work_at_once_pauses_for_nobody() -> None:
+def test_work_at_once_does_not_pause() -> None:
     noted: list[str] = []
     assert at_once(counting(3, noted)) == "done"
     assert noted == ["slice 0", "slice 1", "slice 2"]

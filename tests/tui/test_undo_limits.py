@@ -7,7 +7,7 @@ from qtop.config.settings import Settings
 from resque.errors import BadOption
 
 
-def test_a_day_and_64_mib_unless_told_otherwise() -> None:
+def test_a_day_and_64_mib_by_default() -> None:
     assert undo_settings({}) == {}
     assert Settings().undo_limits == UndoLimits() == UndoLimits(86_400, 64 * 2**20)
     told = {"QTOP_UNDO_HOURS": "0.5", "QTOP_UNDO_MIB": "1"}
@@ -26,6 +26,6 @@ def test_no_hours_means_no_undo() -> None:
 
 @pytest.mark.parametrize("text", ["a day", "-1", "nan", "inf", "1e9"])
 @pytest.mark.parametrize("name", ["QTOP_UNDO_HOURS", "QTOP_UNDO_MIB"])
-def test_a_limit_that_cannot_be_is_told_by_its_name(name: str, text: str) -> None:
+def test_a_limit_that_cannot_be_is_reported_by_its_name(name: str, text: str) -> None:
     with pytest.raises(BadOption, match=name):
         undo_settings({name: text})

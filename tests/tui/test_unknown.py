@@ -32,6 +32,7 @@ from qtop.monitor.rows import FleetRows, host_rows
 from qtop.monitor.series import SeriesRecorder
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
+from queuecore.values import replace
 from resque.errors import AuthRefused, Busy
 
 WHY: Final = "this user lacks a right"
@@ -62,12 +63,12 @@ def lacking(part: str) -> Snapshot:
 
 def without_heartbeats() -> Snapshot:
     state = [*(well().processes or ())]
-    state = [each._replace(beat_age_s=None, has_beat=None) for each in state]
+    state = [replace(each, beat_at=None, has_beat=None) for each in state]
     return well(workers=state, problems={"heartbeats": WHY})
 
 
 def without_records() -> Snapshot:
-    state = [each._replace(jobs=None, problem=WHY) for each in well().processes or ()]
+    state = [replace(each, jobs=None, problem=WHY) for each in well().processes or ()]
     return well(workers=state, problems={"jobs in hand": WHY})
 
 
@@ -162,7 +163,7 @@ def test_sums_with_an_unknown_part_are_at_least_so_many() -> None:
     assert row_text.working(fleets(without_records())[0].totals) == "?/2"
     [host] = host_rows(known(fleets(without_records())[0].workers))
     assert (host.workers, host.working, host.troubled) == (2, None, 0)
-    ruby = [each._replace(has_beat=False) for each in without_records().processes or ()]
+    ruby = [replace(each, has_beat=False) for each in without_records().processes or ()]
     assert row_text.working(fleets(well(workers=ruby))[0].totals) == "?/2"
     [host] = host_rows(known(fleets(well(workers=ruby))[0].workers))
     assert host.working is None
@@ -201,7 +202,7 @@ def test_nothing_is_wrong_with_what_is_known() -> None:
 
 
 @pytest.mark.parametrize("part", ignorant())
-def test_what_is_unknown_is_told_once_and_neither_well_nor_another_trouble(part: str) -> None:
+def test_what_is_unknown_is_reported_once_and_neither_well_nor_another_trouble(part: str) -> None:
     incident, *others = told(part)
     assert (incident.check, incident.severity) == ("keys", "bad")
     assert WHY in incident.text

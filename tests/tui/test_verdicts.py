@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 from tests.support.derived import FINE, judged
-from tests.support.sample_data import NOW, SYSTEM, failure, fleet, queue, snapshot, survey, worker
+from tests.support.sample_data import (
+    NOW,
+    SYSTEM,
+    failure,
+    fleet,
+    queue,
+    snapshot,
+    survey,
+    worker,
+)
 
 from qtop.model import health
 from qtop.model.fleet import Snapshot
@@ -129,7 +138,7 @@ def test_the_same_look_can_be_judged_again_when_a_survey_comes() -> None:
 # Queues
 
 
-def test_a_queue_with_jobs_that_nobody_serves() -> None:
+def test_an_unserved_queue_with_jobs() -> None:
     workers = [worker("web1:7:mail")]
     incident = only("unserved", judged(snapshot([queue("mail", 1), queue("low", 1_204)], workers)))
     assert (incident.severity, incident.text) == ("bad", "nobody serves low: 1,204 jobs wait")
@@ -161,7 +170,7 @@ def test_of_an_active_job_the_advice_names_its_own_class() -> None:
     assert "knows WelcomeJob " in remedy
 
 
-def test_a_dead_worker_serves_nobody_and_a_silent_one_may() -> None:
+def test_a_dead_worker_serves_no_queue_and_a_silent_one_may() -> None:
     def look(beat_age_s: float) -> Snapshot:
         workers = [worker("w:1:low", beat_age_s=beat_age_s), worker("w:2:mail")]
         return snapshot([queue("low", 1), queue("mail", 0)], workers)
@@ -193,7 +202,7 @@ def growing(sizes: Sequence[int], pushed: int = 0) -> list[Snapshot]:
     return [served(queue("mail", size, pushed=pushed)) for size in sizes]
 
 
-def test_a_queue_that_grows_for_long_enough_is_told_with_its_rates() -> None:
+def test_a_queue_that_grows_for_long_enough_is_reported_with_its_rates() -> None:
     looks = growing([100 + 5 * number for number in range(14)], pushed=25)
     incident = only("growing", judged(*looks, every_s=10))
     assert incident.severity == "warn"
@@ -209,7 +218,7 @@ def test_a_queue_that_has_grown_but_drains_at_the_moment_is_not_called_never_emp
     assert only("growing", judged(*looks, every_s=10)).text == "mail grows by 0.4 jobs/s; 161 wait"
 
 
-def test_growth_with_a_known_cause_is_not_told_too() -> None:
+def test_growth_with_a_known_cause_is_not_reported_too() -> None:
     sizes = [100 + 5 * number for number in range(14)]
     paused = [served(queue("mail", size, is_paused=True)) for size in sizes]
     unserved = [snapshot([queue("mail", size)], [worker("w:1:low")]) for size in sizes]
@@ -229,19 +238,19 @@ def test_growth_with_a_known_cause_is_not_told_too() -> None:
     ],
     ids=["too short", "long enough", "too little", "enough", "over", "drains"],
 )
-def test_growth_is_told_from_the_bounds_on_and_while_it_lasts(
+def test_growth_is_reported_from_the_bounds_on_and_while_it_lasts(
     sizes: list[int], is_told: bool
 ) -> None:
     assert bool(of_kind("growing", judged(*growing(sizes), every_s=10))) is is_told
 
 
-def test_a_key_of_another_kind_and_what_cannot_be_read_are_told() -> None:
+def test_a_key_of_another_kind_and_what_cannot_be_read_are_reported() -> None:
     look = served(queue("odd", None, problem="no list"), problems={"failures": "no list"})
     told = texts(judged(look))
     assert told == ["bad: unknown: failures (no list)", "bad: queue odd: no list"]
 
 
-def test_items_set_aside_are_told_with_the_way_to_see_them() -> None:
+def test_items_set_aside_are_reported_with_the_way_to_see_them() -> None:
     incident = only("unreadable", judged(served(queue("mail", 1, unreadable=3))))
     assert (incident.severity, incident.text) == (
         "warn",
@@ -269,7 +278,7 @@ def deed(
         (20, "note: mail is paused by ada@desk for 1 min; 5 waiting"),
     ],
 )
-def test_a_pause_is_told_with_who_and_how_long_and_after_a_while_as_forgotten(
+def test_a_pause_is_reported_with_who_and_how_long_and_after_a_while_as_forgotten(
     age_s: float, told: str
 ) -> None:
     found = survey(deed("pause", "mail", age_s))
@@ -307,7 +316,7 @@ def test_everything_paused_is_worse_after_a_while(age_s: float, severity: str) -
         ([], None),
     ],
 )
-def test_who_paused_a_queue_is_whoever_acted_on_it_last(
+def test_who_paused_a_queue_is_the_operator_who_acted_on_it_last(
     deeds: list[AuditEntry], by: str | None
 ) -> None:
     found = paused_by(deeds, "mail")
@@ -323,7 +332,7 @@ def test_a_worker_is_silent_from_the_bound_on(beat_age_s: float, told: list[str]
     assert [each.kind for each in incidents if each.severity == "warn"] == told
 
 
-def test_silent_and_dead_workers_are_told_with_their_machines() -> None:
+def test_silent_and_dead_workers_are_reported_with_their_machines() -> None:
     look = snapshot(
         [],
         [
@@ -358,7 +367,7 @@ def test_a_worker_without_heartbeat_is_a_note_and_no_trouble() -> None:
 
 
 @pytest.mark.parametrize(("beat_age_s", "is_told"), [(-60.0, False), (-61.0, True)])
-def test_heartbeats_in_the_future_are_told_from_the_bound_on(
+def test_heartbeats_in_the_future_are_reported_from_the_bound_on(
     beat_age_s: float, is_told: bool
 ) -> None:
     incidents = judged(snapshot([], [worker("web1:7:mail", beat_age_s=beat_age_s)]))
@@ -421,7 +430,7 @@ def test_the_job_of_a_dead_worker_runs_no_more() -> None:
     assert not of_kind("long", judged(busy(1, 9_000, beat_age_s=400)))
 
 
-def test_long_jobs_of_one_class_are_told_together() -> None:
+def test_long_jobs_of_one_class_are_reported_together() -> None:
     old = "2026-11-23T09:30:00Z"
     workers = [worker(f"w:{n}:q", on="q", job=('Odd "one"', []), run_at=old) for n in range(3)]
     incident = only("long", judged(snapshot([], workers)))
@@ -605,7 +614,9 @@ def test_snapshots_only_are_a_note() -> None:
         ({"schedules": 3}, ["warn: scheduler: none is at work for 3 schedules"]),
     ],
 )
-def test_delayed_jobs_that_nobody_moves_are_told(more: dict[str, Any], told: list[str]) -> None:
+def test_delayed_jobs_that_no_scheduler_moves_are_reported(
+    more: dict[str, Any], told: list[str]
+) -> None:
     incidents = judged(served(), found=survey(**more))
     assert [text for text in texts(incidents) if not text.startswith("good")] == told
 
@@ -614,7 +625,7 @@ def lock_look(at_s: float, left_s: float, owner: str = "web1:7") -> HealthReport
     return survey(taken=NOW + timedelta(seconds=at_s), master=owner, lock_left_s=left_s)
 
 
-def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_told() -> None:
+def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_reported() -> None:
     judge = IncidentRules()
 
     def told(found: HealthReport) -> list[str]:
@@ -633,7 +644,7 @@ def test_a_lock_that_is_not_renewed_from_survey_to_survey_is_told() -> None:
 
 
 @pytest.mark.parametrize(("skew", "told"), [(5.0, []), (-5.1, ["warn"]), (200.0, ["bad"])])
-def test_clocks_that_differ_are_told(skew: float, told: list[str]) -> None:
+def test_clocks_that_differ_are_reported(skew: float, told: list[str]) -> None:
     incidents = judged(served(), found=survey(skew_s=skew))
     assert [each.severity for each in incidents if each.check == "clock"] == told
 
@@ -645,7 +656,7 @@ def test_a_clock_is_only_wrong_as_far_as_the_answers_delay_cannot_explain_it() -
 
 
 @pytest.mark.parametrize(("rtt_ms", "is_told"), [(250.0, False), (251.0, True), (None, False)])
-def test_slow_answers_are_told(rtt_ms: float | None, is_told: bool) -> None:
+def test_slow_answers_are_reported(rtt_ms: float | None, is_told: bool) -> None:
     incidents = judged(served(), rtt_ms=rtt_ms)
     assert bool(of_kind("slow", incidents)) is is_told
 

@@ -137,7 +137,7 @@ async def test_a_screen_can_put_the_cursor_on_a_key() -> None:
         assert cursor_name(app) == "q50"
 
 
-async def test_moves_are_told_at_once_and_by_message() -> None:
+async def test_moves_are_reported_at_once_and_by_message() -> None:
     app = TableApp(queues("a b c"))
     async with app.run_test() as pilot:
         assert app.pointed == ["a"]

@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 from tests.support.table_app import COLUMNS, Queue, TableApp, WatchedTable, numbered, queues
 
+from qtop.text.format import to_ascii
 from qtop.widgets.columns import Column, PlacedColumn, fit
 from qtop.widgets.table import Table
 
@@ -67,7 +68,8 @@ def test_of_columns_that_matter_the_same_the_last_one_goes_first() -> None:
 
 
 async def test_without_rows_there_is_a_sentence_in_the_middle() -> None:
-    app = TableApp([], empty_text="No queues: [red]nothing[/red] to do")
+    app = TableApp([])
+    app.table.empty_text = "No queues: [red]nothing[/red] to do"
     async with app.run_test(size=(80, 10)) as pilot:
         (line,) = [line for line in app.screen_lines()[1:] if line.strip()]
         assert line.strip() == "No queues: [red]nothing[/red] to do"
@@ -81,10 +83,12 @@ async def test_without_rows_there_is_a_sentence_in_the_middle() -> None:
 
 
 async def test_a_table_can_be_drawn_in_ascii() -> None:
-    app = TableApp([Queue("x" * 200, 5), Queue("b", 1)], ascii=True, sort="depth")
+    app = TableApp([Queue("x" * 200, 5), Queue("b", 1)], sort="depth")
     async with app.run_test(size=(60, 6)) as pilot:
         await pilot.press("space", "v")
-        assert "".join(line[:59] for line in app.screen_lines()).isascii()
+        drawn = to_ascii("".join(line[:59] for line in app.screen_lines()))
+        assert drawn.isascii()
+        assert not {"?", "\n"} & set(drawn), "each sign has one that resembles it"
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtop.actions.runner import ForegroundPriority
-from qtop.search.list_walk import Follower, Walk, walk
-from queuecore.exchange import Call, Exchange
-from queuecore.windows import Stretch, whole
+from qtop.model.job import JobSource
+from qtop.model.job_list import Entry, Walk
+from qtop.search.follower import Follower, walk
+from qtop.search.list_walk import ListWalk
+from qtop.systems.resque.job_lists import ListEntry, ResqueList
+from queuecore.exchange import Call, Exchange, Operation
+from queuecore.windows import Extent, RawItem, Stretch, whole
 from resque.errors import Unreachable
+from resque.keys import Keys
 
 KEY = b"resque:failed"
+FAILURES = ResqueList(Keys(), JobSource("failed", "failed"))
+
+
+class Seen(ListEntry):
+    """An entry that keeps what came over the wire."""
+
+    def __init__(self, reply: RawItem, place: int) -> None:
+        super().__init__(FAILURES, reply, place)
+        self.reply = reply
+
+
+def way_of(since: Extent | None = None) -> ListWalk:
+    return ListWalk(KEY, Seen, since)
+
+
+class Jobs:
+    """The list, as a follower asks it."""
+
+    def extent(self) -> Operation[Extent]:
+        return FAILURES.extent()
+
+    def walk(self, since: Extent | None = None) -> Walk:
+        return way_of(since)
 
 
 class List:
@@ -52,8 +80,10 @@ async def seen_of(served: List, way: Walk) -> list[tuple[bytes, int]]:
     async def no_rest(seconds: float) -> None:
         await asyncio.sleep(0)
 
-    def visit(reply: Any, place: int) -> None:
-        seen.append((reply, place))
+    def visit(entry: Entry) -> None:
+        assert isinstance(entry, Seen)
+        assert isinstance(entry.reply, bytes)
+        seen.append((entry.reply, entry.place))
 
     await walk(served.read, way, visit, rest=no_rest)
     return seen
@@ -62,17 +92,17 @@ async def seen_of(served: List, way: Walk) -> list[tuple[bytes, int]]:
 @pytest.mark.parametrize("count", [0, 1, 249, 250, 251, 5_000])
 async def test_all_are_seen_once_newest_first_with_their_places(count: int) -> None:
     there = items(count)
-    way = Walk(KEY)
+    way = way_of()
     seen = await seen_of(List(there), way)
     assert seen == [(there[place], place) for place in reversed(range(count))]
     assert not way.is_broken
     assert way.length == count
-    assert way.newest == (whole(there[-1]).sha if there else None)
+    assert way.extent.last == (whole(there[-1]).sha if there else None)
 
 
 async def test_the_first_window_is_small_and_later_ones_are_bounded() -> None:
     served = List(items(5_000))
-    await seen_of(served, Walk(KEY))
+    await seen_of(served, way_of())
     sizes = [last - first + 1 for first, last in served.asked]
     assert sizes[0] == 250
     assert max(sizes) * 3_000 <= 4 << 20
@@ -93,7 +123,7 @@ def test_what_leaves_the_head_and_what_arrives_disturbs_nothing(
         elif what == "tail":
             now.extend(b"late %d" % number for number in range(many))
 
-    way = Walk(KEY)
+    way = way_of()
     seen = [reply for reply, _ in asyncio.run(seen_of(List(there, between), way))]
     assert len(set(seen)) == len(seen)
     assert not way.is_broken
@@ -114,21 +144,21 @@ async def test_a_list_that_was_replaced_is_noticed() -> None:
         if count == 2:
             now[:] = [b"other %d" % number for number in range(3_000)]
 
-    way = Walk(KEY)
+    way = way_of()
     await seen_of(List(there, between), way)
     assert way.is_broken
 
 
 async def test_only_what_is_new_is_looked_at_when_the_rest_is_known() -> None:
     there = items(400)
-    way = Walk(KEY, floor=300, anchor=whole(there[299]).sha)
+    way = way_of(Extent(300, whole(there[299]).sha))
     seen = await seen_of(List(there), way)
     assert [place for _, place in seen] == list(range(399, 299, -1))
     assert not way.is_broken
-    moved = Walk(KEY, floor=300, anchor=whole(there[298]).sha)
+    moved = way_of(Extent(300, whole(there[298]).sha))
     await seen_of(List(there), moved)
     assert moved.is_broken
-    shrunk = Walk(KEY, floor=500, anchor="a" * 40)
+    shrunk = way_of(Extent(500, "a" * 40))
     await seen_of(List(there), shrunk)
     assert shrunk.is_broken
 
@@ -137,10 +167,10 @@ async def test_a_walk_that_is_cancelled_leaves_nothing_behind() -> None:
     there = List(items(5_000))
     begun = asyncio.Event()
 
-    def visit(reply: Any, place: int) -> None:
+    def visit(entry: Entry) -> None:
         begun.set()
 
-    walking = asyncio.create_task(walk(there.read, Walk(KEY), visit))
+    walking = asyncio.create_task(walk(there.read, way_of(), visit))
     await begun.wait()
     walking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -155,10 +185,10 @@ class Counted:
         self.walks: list[list[int]] = []
         self.finished = 0
 
-    def begin(self) -> Callable[[bytes | list[bytes | int], int], None]:
+    def begin(self) -> Callable[[Entry], None]:
         places: list[int] = []
         self.walks.append(places)
-        return lambda reply, place: places.append(place)
+        return lambda entry: places.append(entry.place)
 
     def finish(self) -> None:
         self.finished += 1
@@ -179,12 +209,12 @@ class Clock:
 
 def follower(counted: Counted) -> Follower:
     clock = Clock()
-    return Follower(KEY, counted.begin, counted.finish, clock, clock.sleep)
+    return Follower(Jobs(), counted.begin, counted.finish, clock, clock.sleep)
 
 
 async def test_a_walk_in_the_background_waits_for_who_goes_first() -> None:
     there, counted, precedence = List(items(1_000)), Counted(), ForegroundPriority()
-    following = Follower(KEY, counted.begin, counted.finish, Clock(), precedence.rest)
+    following = Follower(Jobs(), counted.begin, counted.finish, Clock(), precedence.rest)
     with precedence.ahead():
         walking = asyncio.create_task(following.follow(there.read))
         with precedence.ahead():

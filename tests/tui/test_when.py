@@ -45,7 +45,7 @@ def test_a_time_by_the_clock_and_the_calendar(text: str, wanted: str) -> None:
     assert parse_moment(text, NOW) == datetime.fromisoformat(wanted)
 
 
-def test_a_time_on_the_wall_is_that_of_whoever_types() -> None:
+def test_a_typed_time_is_in_the_time_zone_of_the_operator() -> None:
     now = NOW.astimezone(BERLIN)
     assert parse_moment("2027-07-01 08:00", now) == datetime(2027, 7, 1, 6, 0, tzinfo=UTC)
     assert parse_moment("14:00", now) == datetime(2026, 11, 23, 13, 0, tzinfo=UTC)

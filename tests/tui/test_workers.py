@@ -168,7 +168,7 @@ async def test_a_worker_of_this_machine_is_asked_to_finish_then_to_stop(
     assert listener.wait(30) == 0
 
 
-async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_told(redis: Redis) -> None:
+async def test_a_worker_elsewhere_cannot_be_signalled_and_that_is_reported(redis: Redis) -> None:
     await register(redis, "elsewhere:17:mail", now())
     app = on(redis)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -219,7 +219,7 @@ def test_signals_have_the_meaning_that_ruby_gave_them() -> None:
     assert SIGNALS["pause"] is signal.SIGUSR2
 
 
-async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> None:
+async def test_the_usual_duration_of_a_class_is_shown_beside_the_present_one() -> None:
     looks = []
     for number in range(30):
         busy = worker("a:1:mail", on="mail", job=("Mail", [number]), run_at="2026-11-23T12:29:55Z")
@@ -252,7 +252,9 @@ async def test_what_is_usual_for_a_class_stands_beside_how_long_it_runs() -> Non
         ({"beat_age_s": None, "has_heartbeat": True}, "its last heartbeat was cannot be read"),
     ],
 )
-async def test_the_heartbeat_of_a_worker_is_told_in_words(more: dict[str, Any], text: str) -> None:
+async def test_the_heartbeat_of_a_worker_is_reported_in_words(
+    more: dict[str, Any], text: str
+) -> None:
     has_one = more.pop("has_heartbeat", False)
     one = worker("web1:1:mail", **more)
     app = console(FakeSource(snapshot([], [replace(one, has_beat=True) if has_one else one])))

@@ -166,8 +166,7 @@ class SnapshotReader:
         newest = first.newest
         seen = None if newest is None else (yield from self._newest.read(newest))
         queues = yield from self._queues.read(iter(of_queues), first.problems)
-        now = first.snapshot.server_time
-        states = yield from self._workers.read(iter(of_workers), now, first.problems)
+        states = yield from self._workers.read(iter(of_workers), first.problems)
         return replace(
             first.snapshot,
             queues=None if first.queue_names is None else tuple(queues),

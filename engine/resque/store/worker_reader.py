@@ -147,15 +147,14 @@ def _told(part: Reply) -> Reply:
     return refusal(name_text(part)) if isinstance(part, bytes) else part
 
 
-@value
-class WorkerState:
-    """One registered worker at one look. `heartbeat_age_s` is by the server's clock; None when
-    it never beat or its beat cannot be read; `has_heartbeat` is None when that is unknown.
-    `record` is None when it is idle; see `is_busy` for one that could not be read."""
+class WorkerState(NamedTuple):
+    """One registered worker at one look. `beat_at` is when it last beat; None when it never did or
+    its beat cannot be read; `has_heartbeat` is None when that is unknown. `record` is None when it
+    is idle; see `is_busy` for one that could not be read."""
 
     identity: Identity
     started: datetime | None
-    heartbeat_age_s: float | None
+    beat_at: datetime | None
     has_heartbeat: bool | None
     record: Record | None
     processed: int | None
@@ -336,6 +335,7 @@ class WorkerReader:
         self._started: CachedTexts[datetime | None] = CachedTexts(_moment)
         self._processed: CachedTexts[int | None] = CachedTexts(integer)
         self._failed: CachedTexts[int | None] = CachedTexts(integer)
+        self._states: list[WorkerState | None] = []
         self._changes = ChangeDetector(self._records, (self._processed, self._failed))
 
     def glance(self, *, whole: bool = False) -> list[Command]:
@@ -393,13 +393,13 @@ class WorkerReader:
         self._processed.arrange(places, [each.processed for each in known])
         self._failed.arrange(places, [each.failed for each in known])
         self._changes.arrange(places)
+        states = self._states
+        self._states = [None if at is None else states[at] for at in places]
 
-    def read(
-        self, replies: Iterator[Reply], now: datetime, problems: dict[str, str]
-    ) -> Slices[list[WorkerState]]:
-        """The workers, in the order of their ids; `replies` are those to `ask`, `now` is the
-        server's time. Why something is unknown of several is added to the `problems`. O(workers),
-        and the reading of what has changed."""
+    def read(self, replies: Iterator[Reply], problems: dict[str, str]) -> Slices[list[WorkerState]]:
+        """The workers, in the order of their ids; `replies` are those to `ask`. A worker of which
+        nothing has changed stays the same object. Why something is unknown of several is added to
+        the `problems`. O(workers), and the reading of what has changed."""
         self._changes.remember()
         counts = self._started, self._processed, self._failed
         for each in (*counts, self._records):
@@ -415,25 +415,29 @@ class WorkerReader:
         yield from self._beats.take(self._seen_beats)
         self._totals = self._seen_totals
         yield
-        return self._states(now)
+        return self._read_states()
 
-    def _states(self, now: datetime) -> list[WorkerState]:
+    def _read_states(self) -> list[WorkerState]:
         beats = self._beats
         has_beat: list[bool | None] = [raw is not None for raw in beats.raws]
         if not self._has_beats:
             has_beat = [None] * len(self._ids)
-        return list(
-            map(
-                WorkerState,
-                [each.identity for each in self._known],
-                self._started.values,
-                [None if at is None else (now - at).total_seconds() for at in beats.values],
-                has_beat,
-                self._records.values,
-                self._processed.values,
-                self._failed.values,
-            )
+        rows = zip(
+            [each.identity for each in self._known],
+            self._started.values,
+            beats.values,
+            has_beat,
+            self._records.values,
+            self._processed.values,
+            self._failed.values,
+            strict=True,
         )
+        states = [
+            was if was == row else WorkerState(*row)
+            for row, was in zip(rows, self._states, strict=True)
+        ]
+        self._states = [*states]
+        return states
 
 
 def _stays(totals: Sequence[tuple[int | None, int | None]], which: int) -> bool:

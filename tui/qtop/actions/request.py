@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Literal
 
 from qtop.model.fleet import Process
-from qtop.search.selection import JobSource, Selection
+from qtop.model.job import JobSource
+from qtop.search.selection import Selection
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 

@@ -13,17 +13,17 @@ from qtop.app.worker_controller import LocalWorkerController
 from qtop.keymap import keymap
 from qtop.local.import_check import ModuleMemory
 from qtop.local.workers import LocalWorkers
+from qtop.model.job_list import Entry
 from qtop.model.launch import LaunchRequest
 from qtop.screens import audit_text
 from qtop.screens.console import Console
 from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.screens.paging import with_marks
-from qtop.search.list_walk import Walk, walk
+from qtop.search.follower import walk
+from qtop.search.job_search import JobSearch
 from qtop.search.selection import Selection
 from qtop.systems.resque.connection import operator_identity as actor
-from qtop.systems.resque.failures import FailureSearch
 from qtop.systems.resque.job_actions import Chooser, RefusalCheck, nothing_refused
-from qtop.systems.resque.queues import JobSearch
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
@@ -158,7 +158,7 @@ class ActionController:
 
     def request_found(
         self,
-        search: FailureSearch | JobSearch,
+        search: JobSearch,
         make: Callable[[Selection], Request],
         table: Table[Any] | None = None,
         *,
@@ -167,15 +167,16 @@ class ActionController:
     ) -> None:
         """Look through a list for all that a search finds, make a request of it, and go on as
         `request`. `refusal` and `spares` are those of `Chooser`."""
-        chooser = Chooser(self._app.keys, search.source, refusal, spares=spares)
+        source = search.wanted.source
+        chooser = Chooser(self._app.keys, source, refusal, spares=spares)
 
         async def choose(tell: Progress) -> Selection:
-            def visit(reply: bytes | list[bytes | int], place: int) -> None:
-                hit = search.hit(reply, place)
-                if hit is not None:
-                    chooser.take(hit)
+            def visit(entry: Entry) -> None:
+                job = search.find(entry)
+                if job is not None:
+                    chooser.take(job)
 
-            await walk(self._app.read, Walk(search.source.key(self._app.keys)), visit, tell)
+            await walk(self._app.read, self._app.system.jobs(source).walk(), visit, tell)
             chosen = await self._app.read(chooser.settle())
             chosen.too_large = search.too_large
             return chosen

@@ -46,13 +46,14 @@ from qtop.widgets.table import Table
 from queuecore.address import Address
 from queuecore.cooperative import in_turns
 from queuecore.errors import StoreError
-from queuecore.exchange import Operation
+from queuecore.exchange import Exchange, Operation
 from resque.keys import Keys
 
 if TYPE_CHECKING:
     from textual.theme import Theme
 
     from qtop.app.action_controller import ActionController
+
 
 T = TypeVar("T")
 
@@ -579,4 +580,7 @@ class QtopApp(App[None]):
         """Read something for a screen. Raises StoreError."""
         if self._source is None:
             raise RuntimeError("nothing can be read before the first frame")
+        if isinstance(operation, Exchange) and not operation.commands:
+            # What is known already needs no connection.
+            return operation.parse([])
         return await self._source.run(operation)

@@ -13,13 +13,13 @@ from qtop.actions.plan import Outcome, Plan
 from qtop.actions.request import Delete, JobRequest
 from qtop.commands.connection import Connection, Session
 from qtop.commands.output import counted, json_line, line, message, moment, tell_too_large
+from qtop.model.job import FAILED, JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import JobSource, Scanned, Selection, scan
+from qtop.search.selection import Scanned, Selection, scan
 from qtop.systems.resque.job_actions import Chooser, refusal_of
 from qtop.text.safe import safe
 from queuecore.errors import OutcomeUnknown
 from resque.store import queues
-from resque.store.failures import FAILED
 
 #: What is done, in words.
 _DONE: Final = {"requeue": "requeued", "delete": "deleted", "move": "moved", "edit": "edited"}
@@ -58,7 +58,9 @@ def act(
         named = [name for name in (source.queue, warns_of) if name]
         session.refuse_if_sidekiqs(named, failures=source.kind == "failed")
         chooser = Chooser(session.keys, source, refusal_of(request), spares=spares)
-        scanned = session.run(scan(session.keys, source, wanted, session.now(), chooser.take))
+        jobs = session.jobs(source, newest_first=True)
+        look = scan(jobs, wanted, session.now(), lambda hit: chooser.take(hit.job))
+        scanned = session.run(look)
         chosen = session.run(chooser.settle())
         tell_too_large(scanned.too_large)
         if chosen.spared:

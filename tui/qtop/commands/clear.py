@@ -18,7 +18,7 @@ from qtop.commands.connection import (
     yes_option,
 )
 from qtop.commands.output import counted, json_line, line, message
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
 from qtop.text.safe import safe
 
 

@@ -32,6 +32,8 @@ from resque.store.guard import Guard
 if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
     from qtop.actions.request import Request
+    from qtop.model.job import JobSource
+    from qtop.model.job_list import JobList
     from qtop.search.filter_language import Filter
     from qtop.systems.system import System
 
@@ -220,6 +222,13 @@ class Session:
         """Raises ChangeRefused with --read-only."""
         if writes and self.is_read_only:
             raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
+
+    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
+        """A list of jobs; `newest_first` lists it from its end. No round trip."""
+        # Imported here: not all commands list jobs.
+        from qtop.systems.resque.job_lists import job_list
+
+        return job_list(self.keys, source, newest_first=newest_first)
 
     @cached_property
     def operator(self) -> Operator:

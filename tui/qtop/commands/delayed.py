@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -13,22 +12,16 @@ from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_optio
 from qtop.commands.lists import tell
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, moment
 from qtop.commands.unread import Unread
-from qtop.search.fields import of_delayed, text_of
+from qtop.model.job import DueTime, Job, JobSource
+from qtop.model.job_list import Entry
+from qtop.search.fields import of_job, text_of
 from qtop.search.filter_language import Filter
+from qtop.search.selection import through
 from qtop.text.format import job_class
 from qtop.text.safe import ago, safe
-from queuecore.active_job import fields_of, unwrapped
-from queuecore.exchange import Steps
-from queuecore.windows import whole
-from resque.keys import Keys
-from resque.store import delayed_windows
-from resque.store.delayed import DelayedJob, Moment
-from resque.store.delayed_windows import DelayedEntry
+from queuecore.active_job import fields_of
 
-#: Of longer jobs only the beginning is read.
-_LISTED_BYTES: Final = 65_536
-#: What a moment holds whose key is no list.
-_BROKEN: Final = DelayedJob(whole(b""), 0, problem="the key of its moment holds no list")
+_NO_LIST: Final = "the key of its moment holds no list"
 _COLUMNS = (
     OutputColumn("AT"),
     OutputColumn("IN", "right"),
@@ -39,18 +32,10 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    moment: Moment
-    job: DelayedJob
-    now_s: float
-
-    @property
-    def at(self) -> datetime | None:
-        try:
-            return datetime.fromtimestamp(self.moment.at, UTC)
-        except (ValueError, OverflowError, OSError):
-            return None
+class _Row(NamedTuple):
+    job: Job
+    due: DueTime
+    due_s: float
 
 
 @click.command()
@@ -68,16 +53,27 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     redactor = connection.redactor(is_whole=as_json)
     rows = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
 
-    def show(row: _Row) -> None:
-        if row.job is _BROKEN:
-            unread.note(f"delayed jobs of {moment(row.at)}", _BROKEN.problem or "")
-        rows.add(row)
-
+    is_partial = False
     with connection.open() as session:
         tell(session)
-        now_s = session.now().timestamp()
-        find = _find(session.keys, wanted, limit, now_s, show)
-        is_partial = unread.try_to(session, "delayed jobs", find)
+        now = session.now()
+
+        def visit(entry: Entry) -> bool:
+            nonlocal is_partial
+            job, due = entry.job, entry.job.due
+            subject = of_job(job, now)
+            if due is None or not wanted.matches(subject):
+                return True
+            is_partial = bool(limit) and len(rows) >= limit
+            if is_partial:
+                return False
+            if job.ref is None:
+                unread.note(f"delayed jobs of {moment(_at(due))}", _NO_LIST)
+            rows.add(_Row(job, due, subject.due_s or 0.0))
+            return True
+
+        jobs = session.jobs(JobSource("delayed", ""))
+        unread.try_to(session, "delayed jobs", through(jobs.walk(), visit))
     leave_if_none(rows, not wanted.is_empty and not unread)
     rows.end()
     if is_partial:
@@ -85,58 +81,40 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     unread.leave()
 
 
-def _find(
-    keys: Keys, wanted: Filter, limit: int, now_s: float, each_row: Callable[[_Row], None]
-) -> Steps[bool]:
-    """Hand over the jobs that match, at most `limit`; returns whether there may be more. Two round
-    trips for each 500 moments, one more for each 250 jobs."""
-    number = 0
-    is_partial = False
-
-    def visit(found: Sequence[DelayedEntry], done: int, total: int) -> bool:
-        nonlocal is_partial, number
-        for each in found:
-            job = each.job or _BROKEN
-            if not wanted.matches(of_delayed(job, each.moment.at - now_s)):
-                continue
-            is_partial = bool(limit) and number >= limit
-            if is_partial:
-                return False
-            number += 1
-            each_row(_Row(each.moment, job, now_s))
-        return True
-
-    yield from delayed_windows.walk(keys, visit, max_bytes=_LISTED_BYTES)
-    return is_partial
+def _at(due: DueTime) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(due.at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _cells(row: _Row) -> tuple[str, ...]:
     job = row.job
-    name, args = unwrapped(job.class_name, job.args)
-    left_s = row.moment.at - row.now_s
+    name, args = job.unwrapped
     unknown = "(large)" if job.item.is_cut else "unreadable"
+    problem = _NO_LIST if job.ref is None else job.problem
     return (
-        moment(row.at),
-        ago(left_s) if left_s >= 0 else "due",
-        job_class(name, None) if job.problem is None else unknown,
-        safe(text_of(args)) if job.problem is None else safe(job.problem),
+        moment(_at(row.due)),
+        ago(row.due_s) if row.due_s >= 0 else "due",
+        job_class(name, None) if problem is None else unknown,
+        safe(text_of(args)) if problem is None else safe(problem),
         safe(job.queue or ""),
-        "" if job is _BROKEN else job.item.sha[:10],
+        "" if job.ref is None else job.id[:10],
     )
 
 
 def _fields(row: _Row) -> Mapping[str, Any]:
     job = row.job
     return {
-        "id": None if job is _BROKEN else job.item.sha,
-        "at": row.at,
-        "stamp": row.moment.stamp,
-        "in_s": row.moment.at - row.now_s,
+        "id": None if job.ref is None else job.id,
+        "at": _at(row.due),
+        "stamp": row.due.stamp,
+        "in_s": row.due_s,
         "class": job.class_name,
         "args": job.args,
         **fields_of(job.class_name, job.args),
         "queue": job.queue,
         "size": job.item.size,
-        "problem": job.problem,
-        "raw": job.item.raw,
+        "problem": _NO_LIST if job.ref is None else job.problem,
+        "raw": b"" if job.ref is None else job.item.raw,
     }

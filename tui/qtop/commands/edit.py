@@ -12,11 +12,11 @@ from qtop.commands.acting import ActOptions, act
 from qtop.commands.connection import Connection
 from qtop.commands.jobs import action_options
 from qtop.commands.output import message
+from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, JobSource, Selection, scan
+from qtop.search.selection import Hit, Selection, scan
 from qtop.systems.resque.payloads import BadPayload, checked
 from queuecore.codec import decode
-from resque.store import failures
 
 
 @click.command()
@@ -92,7 +92,8 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
             [name for name in (source.queue, to) if name], failures=source.kind == "failed"
         )
         hits: list[Hit] = []
-        look = scan(session.keys, source, wanted, session.now(), hits.append, limit=2, whole=True)
+        jobs = session.jobs(source, newest_first=True)
+        look = scan(jobs, wanted, session.now(), hits.append, limit=2, whole=True)
         session.run(look)
     if len(hits) != 1:
         message(
@@ -100,8 +101,7 @@ def _edited(connection: Connection, source: JobSource, wanted: Filter, to: str |
             "the editor takes exactly one (id:... names it)"
         )
         sys.exit(1)
-    raw = hits[0].item.raw
-    job = failures.job_of(raw) if source.kind == "failed" else (source.name, raw)
+    job = jobs.payload(hits[0].job)
     if isinstance(job, str):
         message(job)
         sys.exit(1)

@@ -24,8 +24,9 @@ from qtop.commands.connection import (
 )
 from qtop.commands.output import counted, line, message
 from qtop.commands.unread import Unread
+from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, JobSource, scan
+from qtop.search.selection import Hit, scan
 from qtop.systems.resque.payloads import BadExport, Exported, line_of, read_line
 from qtop.text.safe import safe
 from resque.store import failures
@@ -60,19 +61,11 @@ def export(path: Path, source: JobSource, wanted: Filter, connection: Connection
 
         def write(hit: Hit) -> None:
             nonlocal written
-            file.write(line_of(hit.item, source, redactor, place=hit.place) + "\n")
+            job = hit.job
+            file.write(line_of(job.item, source, redactor, place=job.place or 0) + "\n")
             written += 1
 
-        is_failed = source.kind == "failed"
-        look = scan(
-            session.keys,
-            source,
-            wanted,
-            session.now(),
-            write,
-            from_head=not is_failed,
-            whole=True,
-        )
+        look = scan(session.jobs(source), wanted, session.now(), write, whole=True)
         unread.try_to(session, f"what else is in {source}", look)
     message(f"written {counted(written, source.noun)}")
     unread.leave()

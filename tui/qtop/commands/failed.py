@@ -19,13 +19,13 @@ from qtop.commands.output import (
     tell_too_large,
 )
 from qtop.commands.unread import Unread
-from qtop.monitor.row_text import failure_class
+from qtop.model.job import FAILED, Job, JobSource
+from qtop.monitor.row_text import class_of
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, JobSource, scan
+from qtop.search.selection import Hit, scan
 from qtop.text.format import optional
 from qtop.text.safe import safe
 from queuecore.active_job import fields_of
-from resque.store.failures import FAILED, Failure
 
 _ID_CHARACTERS = 10
 _COLUMNS = (
@@ -65,12 +65,11 @@ def command(
     found = Listing(_COLUMNS, _cells, fields, as_json=as_json, redactor=redactor)
 
     def show(hit: Hit) -> None:
-        if hit.failure is not None:
-            found.add(hit.failure)
+        found.add(hit.job)
 
     with connection.open() as session:
         tell(session)
-        look = scan(session.keys, source, wanted, session.now(), show, limit=limit)
+        look = scan(session.jobs(source), wanted, session.now(), show, limit=limit)
         scanned = unread.try_to(session, "failed jobs", look)
     tell_too_large(0 if scanned is None else scanned.too_large)
     leave_if_none(found, not wanted.is_empty and not unread)
@@ -83,11 +82,11 @@ def command(
         message(f"the {len(found):,} newest that match: --limit 0 looks at all")
 
 
-def _cells(failure: Failure) -> tuple[str, ...]:
+def _cells(failure: Job) -> tuple[str, ...]:
     problem = failure.problem
     return (
         moment(failure.failed_at),
-        failure_class(failure),
+        class_of(failure),
         optional(failure.exception),
         safe((failure.error or "") if problem is None else problem),
         optional(failure.queue),
@@ -95,7 +94,7 @@ def _cells(failure: Failure) -> tuple[str, ...]:
     )
 
 
-def fields(failure: Failure) -> Mapping[str, Any]:
+def fields(failure: Job) -> Mapping[str, Any]:
     """A failure as JSON shows it, without its backtrace and bytes."""
     return {
         "id": failure.item.sha,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -25,21 +25,20 @@ from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
 from qtop.model.fleet import RunningJob, Snapshot
 from qtop.model.health import Stray, StrayKind, Strays
-from qtop.monitor.rows import age_at, unregistered_rows
-from qtop.search.fields import Subject, of_delayed, of_hand, text_of
+from qtop.model.job import JobSource, SourceKind, age_at
+from qtop.model.job_list import Entry
+from qtop.monitor.rows import unregistered_rows
+from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
-from qtop.search.list_walk import LISTED_BYTES
-from qtop.search.selection import Hit, JobSource, scan
-from qtop.search.selection import SourceKind as SourceKind
+from qtop.search.selection import Hit, scan, through
 from qtop.systems.resque import stray_jobs
 from qtop.systems.resque.stray_jobs import StrayJob
 from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, safe
 from queuecore.cooperative import at_once
 from queuecore.exchange import Operation, Steps
-from resque.store import delayed_windows, failures
+from resque.store import failures
 from resque.store.delayed import ASIDE
-from resque.store.delayed_windows import DelayedEntry
 
 T = TypeVar("T")
 
@@ -196,24 +195,16 @@ class _Search:
         return bool(self._limit) and len(self._found) >= self._limit
 
     def _delayed(self) -> Steps[bool]:
-        is_whole = True
+        def visit(entry: Entry) -> bool:
+            job, due = entry.job, entry.job.due
+            if due is None or job.ref is None:
+                self._unread.note(f"delayed jobs of {'' if due is None else due.stamp}", _NO_LIST)
+                return True
+            due_s = due.at - self._now.timestamp()
+            how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
+            return self._take(_Found("delayed", how, of_job(job, self._now), job.item.raw))
 
-        def visit(parked: Sequence[DelayedEntry], done: int, total: int) -> bool:
-            nonlocal is_whole
-            is_whole = all(map(self._take, self._of_parked(parked)))
-            return is_whole
-
-        yield from delayed_windows.walk(self._keys, visit, max_bytes=LISTED_BYTES)
-        return is_whole
-
-    def _of_parked(self, parked: Sequence[DelayedEntry]) -> Iterator[_Found]:
-        for each in parked:
-            if each.job is None:
-                self._unread.note(f"delayed jobs of {each.moment.stamp}", _NO_LIST)
-            else:
-                due_s = each.moment.at - self._now.timestamp()
-                how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
-                yield _Found("delayed", how, of_delayed(each.job, due_s), each.job.item.raw)
+        return through(self._session.jobs(JobSource("delayed", "")).walk(), visit)
 
     def _scan(self, source: JobSource) -> bool:
         """Look through a list, the next jobs first, but the newest failures."""
@@ -225,16 +216,8 @@ class _Search:
 
         # One more than there is room for tells that there are more.
         room = self._limit - len(self._found) + 1 if self._limit else 0
-        is_queue = source.kind == "queue"
-        look = scan(
-            self._keys,
-            source,
-            self._wanted,
-            self._now,
-            take,
-            limit=room,
-            from_head=is_queue,
-        )
+        jobs = self._session.jobs(source, newest_first=source.kind != "queue")
+        look = scan(jobs, self._wanted, self._now, take, limit=room)
         scanned = self._try_to(str(source), look)
         self.too_large += 0 if scanned is None else scanned.too_large
         return is_whole
@@ -246,20 +229,21 @@ def _source(stray: Stray) -> JobSource:
 
 
 def _of_hit(source: JobSource, hit: Hit, now: datetime) -> _Found:
-    if hit.failure is not None:
-        age_s = age_at(now, hit.failure.failed_at)
+    job = hit.job
+    if source.kind == "failed":
+        age_s = age_at(now, job.failed_at)
         how = "failed" if age_s is None else f"failed {ago(age_s)} ago"
     elif source.kind == "queue":
-        how = "next" if hit.place == 0 else f"after {hit.place:,}"
+        how = f"after {job.place:,}" if job.place else "next"
     else:
         how = "set aside"
-    return _Found(str(source), how, hit.subject, hit.item.raw)
+    return _Found(str(source), how, hit.subject, job.item.raw)
 
 
 def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str = "") -> _Found:
     how = "in hand" if elapsed_s is None else f"in hand for {ago(elapsed_s)}"
     raw = job.raw if job.payload is None else job.payload
-    return _Found(f"worker {worker}", how + more, of_hand(job, worker), raw)
+    return _Found(f"worker {worker}", how + more, of_running(job, worker), raw)
 
 
 def _cells(found: _Found) -> tuple[str, ...]:

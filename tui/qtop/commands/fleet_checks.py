@@ -25,8 +25,9 @@ from qtop.monitor.incidents.server_checks import (
     Lease,
 )
 from qtop.monitor.row_builder import RowBuilder
-from qtop.monitor.row_text import failure_class
+from qtop.monitor.row_text import class_of
 from qtop.monitor.rows import FleetRows
+from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.scheduled_search import args_of
 from qtop.systems.resque.snapshot import converted
 from qtop.text.format import named
@@ -157,7 +158,7 @@ def _poison(session: Session, seen: Snapshot) -> Finding:
     deadly: list[str] = []
     for name, entries in read:
         poisoned = session.run(poison.among(keys, entries, list_name=name))
-        deadly += [failure_class(each) for each in entries if each.item.sha in poisoned]
+        deadly += [class_of(failure_job(each)) for each in entries if each.item.sha in poisoned]
     is_whole = in_all is not None and len(lists) <= 1 + _LISTS
     return checks.poison(deadly, sum(len(each) for _, each in read), in_all if is_whole else None)
 

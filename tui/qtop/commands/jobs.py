@@ -17,8 +17,9 @@ from qtop.commands.connection import (
     json_option,
     yes_option,
 )
+from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
-from qtop.search.selection import JobSource, Selection
+from qtop.search.selection import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -135,11 +135,11 @@ def _workers(fleet: FleetRows) -> Iterator[str]:
 def _failures(fleet: FleetRows) -> Iterator[str]:
     table = [
         (
-            moment(row.failure.failed_at),
-            row_text.failure_class(row.failure),
-            format.optional(row.failure.queue),
-            format.optional(row.failure.exception),
-            row_text.failure_error(row.failure),
+            moment(row.job.failed_at),
+            row_text.class_of(row.job),
+            format.optional(row.job.queue),
+            format.optional(row.job.exception),
+            row_text.error_of(row.job),
         )
         for row in (fleet.failures or ())[:_FAILURES]
     ]

@@ -21,14 +21,15 @@ from qtop.commands.failed import fields
 from qtop.commands.lists import tell
 from qtop.commands.output import json_line, line, message
 from qtop.commands.unread import Unread
+from qtop.model.job import Job, JobSource
+from qtop.model.job_list import JobList
 from qtop.screens.details import failure_lines, job_lines
 from qtop.search.filter_language import Filter
-from qtop.search.selection import Hit, JobSource, scan
+from qtop.search.selection import Hit, scan
 from qtop.text.redact import Redactor
 from qtop.text.safe import pad
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import fields_of
-from resque.codec import Payload, decode_payload
 
 _LABEL_CELLS = 11
 
@@ -60,24 +61,18 @@ def command(
         nonlocal shown
         shown += 1
         if as_json:
-            line(json_line(redactor.value(_fields(hit, source))))
+            line(json_line(redactor.value(_fields(hit.job, source))))
             return
-        line(f"{'' if shown == 1 else chr(10)}id {hit.item.sha}, place {hit.place:,} in {source}")
-        for each in _lines(hit, source, redactor):
+        job = hit.job
+        place = "" if job.place is None else f", place {job.place:,}"
+        line(f"{'' if shown == 1 else chr(10)}id {job.id}{place} in {source}")
+        for each in _lines(job, jobs, redactor):
             _print(each)
 
     with connection.open() as session:
         tell(session)
-        look = scan(
-            session.keys,
-            source,
-            wanted,
-            session.now(),
-            show,
-            limit=limit,
-            from_head=source.kind != "failed",
-            whole=True,
-        )
+        jobs = session.jobs(source)
+        look = scan(jobs, wanted, session.now(), show, limit=limit, whole=True)
         scanned = unread.try_to(session, f"what is in {source}", look)
     if scanned is None:
         unread.leave()
@@ -89,10 +84,10 @@ def command(
         message(f"{shown:,} shown, there may be more: --limit 0 shows all")
 
 
-def _lines(hit: Hit, source: JobSource, redactor: Redactor) -> Iterable[TextLine]:
-    if hit.failure is not None:
-        return failure_lines(hit.failure, redactor)
-    return job_lines(hit.item, source.name, hit.place, redactor)
+def _lines(job: Job, jobs: JobList, redactor: Redactor) -> Iterable[TextLine]:
+    if jobs.source.kind == "failed":
+        return failure_lines(job, jobs.payload(job), redactor)
+    return job_lines(job, redactor)
 
 
 def _print(each: TextLine) -> None:
@@ -102,15 +97,12 @@ def _print(each: TextLine) -> None:
         line(f"{pad(each.label, _LABEL_CELLS)} {each.text}".rstrip())
 
 
-def _fields(hit: Hit, source: JobSource) -> Mapping[str, Any]:
-    raw = {"raw": hit.item.raw}
-    if hit.failure is not None:
-        return {**fields(hit.failure), "backtrace": hit.failure.backtrace, **raw}
-    payload = decode_payload(hit.item.raw)
-    where = {"id": hit.item.sha, "place": hit.place, "queue": source.name, "size": hit.item.size}
-    if isinstance(payload, Payload):
-        job = {"class": payload.class_name, "args": payload.args, "extra": payload.extra}
-        named = fields_of(payload.class_name, payload.args)
-        return {**where, **job, **named, "problem": None, **raw}
-    none = {"class": None, "args": None, **fields_of(None, None)}
-    return {**where, **none, "problem": payload.reason, **raw}
+def _fields(job: Job, source: JobSource) -> Mapping[str, Any]:
+    raw = {"raw": job.item.raw}
+    if source.kind == "failed":
+        return {**fields(job), "backtrace": job.backtrace, **raw}
+    where = {"id": job.id, "place": job.place, "queue": source.name, "size": job.item.size}
+    shown = {"class": job.class_name, "args": job.args}
+    extra = {"extra": job.extra} if job.problem is None else {}
+    named = fields_of(job.class_name, job.args)
+    return {**where, **shown, **extra, **named, "problem": job.problem, **raw}

@@ -105,7 +105,7 @@ def _fields(row: WorkerRow) -> Mapping[str, Any]:
         "queues": process.listed,
         "state": row.condition,
         "started": process.started,
-        "heartbeat_age_s": process.beat_age_s,
+        "heartbeat_age_s": row.beat_age_s,
         "processed": process.processed,
         "failed": process.failed,
         "queue": None if job is None else job.queue,

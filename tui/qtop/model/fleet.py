@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from resque.store.failures import Failure
+from qtop.model.job import Job
+from queuecore.values import value
 
 
-class Queue(NamedTuple):
+@value
+class Queue:
     """One queue.
 
     Attributes:
@@ -30,7 +32,8 @@ class Queue(NamedTuple):
     problem: str | None = None
 
 
-class RunningJob(NamedTuple):
+@value
+class RunningJob:
     """A job that a process runs. What cannot be read of it is None, with the reason as `problem`.
 
     Attributes:
@@ -49,14 +52,15 @@ class RunningJob(NamedTuple):
     problem: str | None = None
 
 
-class Process(NamedTuple):
+@value
+class Process:
     """A process that runs jobs, as its system lists it. There may be thousands at each moment.
 
     Attributes:
         id: What the system calls it.
         host, pid: Where it runs; None where its id does not tell.
         listed: Its list of queues, as it is written; `System.serves` says which queues that are.
-        beat_age_s: The age of its last heartbeat by the server's clock; None also when it has none.
+        beat_at: When it had its last heartbeat, as it says; None also when it has none.
         has_beat: Whether it ever had a heartbeat.
         threads: How many jobs it can run at the same time.
         jobs: What it runs now; None with the reason as `problem`.
@@ -68,7 +72,7 @@ class Process(NamedTuple):
     pid: int | None
     listed: tuple[str, ...]
     started: datetime | None
-    beat_age_s: float | None
+    beat_at: datetime | None
     has_beat: bool | None
     threads: int | None
     jobs: tuple[RunningJob, ...] | None
@@ -97,7 +101,7 @@ class Snapshot:
     server_time: datetime
     queues: tuple[Queue, ...] | None
     processes: tuple[Process, ...] | None
-    failures: tuple[Failure, ...] | None
+    failures: tuple[Job, ...] | None
     failed: int | None
     processed_ever: int | None
     failed_ever: int | None

@@ -25,7 +25,7 @@ class Stray:
     Attributes:
         name: That of the process, queue, moment, list, operation, or job that is tried again.
         key: The whole key.
-        process: What is known of a process that is on no register; its heartbeat is `beat_at`.
+        process: What is known of a process that is on no register.
     """
 
     kind: StrayKind
@@ -33,7 +33,6 @@ class Stray:
     key: bytes
     jobs: int = 1
     process: Process | None = None
-    beat_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from qtop.model.job import JobSource
 from qtop.monitor.drops import Drop
 from qtop.monitor.rows import FleetRows, QueueRow
-from qtop.search.selection import JobSource
 from qtop.systems.system import System
 from queuecore.audit import AuditEntry
 

@@ -52,7 +52,7 @@ def paired(before: Snapshot, now: Snapshot) -> tuple[Sequence[Pair], bool] | Non
     if old is None or new is None:
         return None
     if len(old) == len(new) and all(
-        was.id == worker.id for was, worker in zip(old, new, strict=True)
+        was is worker or was.id == worker.id for was, worker in zip(old, new, strict=True)
     ):
         return list(zip(old, new, strict=True)), False
     earlier = {worker.id: worker for worker in old}
@@ -65,6 +65,7 @@ def flows(
     now: Snapshot,
     workers: Sequence[Pair] | None,
     served_by: ServedBy,
+    served: Collection[str],
     seconds: float,
 ) -> dict[str, Flow]:
     """What happened to the queues between two looks, for those of which it can be told.
@@ -78,6 +79,7 @@ def flows(
         workers: Those of both looks; None when one has left, and its count with it, or they are
             unknown.
         served_by: What a list of queues stands for.
+        served: The queues that any worker of the second look serves.
         seconds: Between the two looks, more than 0. O(queues + workers).
     """
     if before.queues is None or now.queues is None:
@@ -97,7 +99,7 @@ def flows(
             came = max(queue.pushed, change)
             known[queue.name] = Flow(seconds, came, came - change, False)
     if changes and workers is not None:
-        for name, left in _left(workers, served_by, known, changes).items():
+        for name, left in _left(workers, served_by, served, known, changes).items():
             left = max(left, -changes[name])
             known[name] = Flow(seconds, left + changes[name], left, True)
     return known
@@ -106,6 +108,7 @@ def flows(
 def _left(
     workers: Sequence[Pair],
     served_by: ServedBy,
+    served: Collection[str],
     known: Mapping[str, Flow],
     changes: Mapping[str, int],
 ) -> dict[str, int]:
@@ -123,7 +126,6 @@ def _left(
             for job in _new_jobs(was, worker, number):
                 if job.queue is not None:
                     seen[job.queue] += 1
-    served = set().union(*map(served_by, {worker.listed for _, worker in workers}))
     sources = set().union(*map(served_by, busy_lists))
     # At least as many left as are in hand, or as the queue has grown shorter by.
     least = {name: max(seen[name], -changes[name]) for name in changes if name in sources}
@@ -147,6 +149,8 @@ def _new_jobs(was: Process | None, now: Process, taken: int) -> Sequence[Running
 def taken_by(was: Process | None, now: Process) -> int | None:
     """How many jobs a process took between two looks; None when its count was lost, and when it is
     unknown what it runs."""
+    if was is now:
+        return None if now.processed is None or now.jobs is None else 0
     before = 0 if was is None else was.processed
     if before is None or now.processed is None or now.processed < before:
         return None

@@ -9,20 +9,20 @@ from datetime import datetime
 from itertools import repeat
 
 from qtop.config.limits import SILENT_AFTER_S
-from qtop.model.fleet import Queue, Snapshot
+from qtop.model.fleet import Process, Queue, Snapshot
 from qtop.model.health import NextJob, Ownership
+from qtop.model.job import age_at, failure_rows
 from qtop.monitor.drops import Drops, DropWatch
 from qtop.monitor.rates import CounterWindow, Flow, FlowWindow, flows, paired
 from qtop.monitor.rows import (
     DEPTHS_KEPT,
+    Bounds,
     FleetRows,
     QueueRow,
     Totals,
     WorkerRow,
-    age_at,
     condition,
     empty_in_s,
-    failure_rows,
 )
 from qtop.systems.system import System
 from queuecore.cooperative import Slices, at_once
@@ -75,6 +75,8 @@ class RowBuilder:
         self._served: dict[tuple[str, ...], Collection[str]] = {}
         self._alive: list[tuple[str, ...]] | None = None
         self._serving: Counter[str] = Counter()
+        self._lists: list[tuple[str, ...]] = []
+        self._by_any: Collection[str] | None = None
 
     def add(
         self, snapshot: Snapshot, at_mono: float, *, local_pids: Collection[int] = ()
@@ -137,7 +139,7 @@ class RowBuilder:
             return
         self._names = names
         self._served.clear()
-        self._alive = None
+        self._alive = self._by_any = None
         for name in self._pasts.keys() - set(names):
             del self._pasts[name]
 
@@ -207,6 +209,15 @@ class RowBuilder:
                     self._serving[name] += number
         return self._serving
 
+    def _served_by_any(self, processes: Sequence[Process]) -> Collection[str]:
+        """The queues that any of these serves, dead or alive."""
+        lists = [each.listed for each in processes]
+        # Mostly the same ones as before: to put thousands of lists into a set takes long.
+        if self._by_any is None or lists != self._lists:
+            self._lists = lists
+            self._by_any = set().union(*map(self.served_by, set(lists)))
+        return self._by_any
+
     def _seen_flows(self, snapshot: Snapshot, at_mono: float, drops: Drops) -> dict[str, Flow]:
         if self._before is None or at_mono <= self._before[1] or drops.breaks_counts:
             return {}
@@ -214,7 +225,8 @@ class RowBuilder:
         both = paired(before, snapshot)
         # Where jobs are missing, what workers took does not tell from where.
         workers = None if both is None or both[1] or drops.breaks_waiting else both[0]
-        seen = flows(before, snapshot, workers, self.served_by, at_mono - before_mono)
+        served = self._served_by_any(snapshot.processes or ())
+        seen = flows(before, snapshot, workers, self.served_by, served, at_mono - before_mono)
         if drops.breaks_waiting:
             return {name: flow for name, flow in seen.items() if not self._watch.dropped_now(name)}
         return seen
@@ -225,8 +237,8 @@ class RowBuilder:
         processes = snapshot.processes
         if processes is None:
             return None
-        now, host, silent_after_s = snapshot.server_time, self._local_host, self._silent_after_s
-        conditions = map(condition, processes, repeat(silent_after_s))
+        now, host = snapshot.server_time, self._local_host
+        conditions = map(condition, processes, repeat(Bounds.at(now, self._silent_after_s)))
         rows = list(map(WorkerRow, processes, conditions, repeat(now), repeat(False)))
         for at, process in enumerate(processes) if local_pids else ():
             if process.pid in local_pids and self._system.may_run_on(process, host):

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from qtop.model.job import Job, JobRow
 from qtop.monitor.drops import Drop
-from qtop.monitor.rows import DEPTHS_KEPT, FailureRow, FleetRows, QueueRow, Totals, WorkerRow
+from qtop.monitor.rows import DEPTHS_KEPT, FleetRows, QueueRow, Totals, WorkerRow
 from qtop.text.format import (
     NOT_READ,
     NOTHING,
@@ -20,10 +21,10 @@ from qtop.text.format import (
     short_json,
 )
 from qtop.text.safe import how_many, safe
-from queuecore.active_job import unwrapped
-from resque.store.failures import Failure
 
 _BREAK: Final = "╎"
+#: Of what is too large to be read.
+_SHOWN_BYTES: Final = 1_000
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
@@ -162,9 +163,10 @@ def heartbeat(row: WorkerRow) -> str:
         return NOT_READ
     if not process.has_beat:
         return "never"
-    if process.beat_age_s is not None and process.beat_age_s < -60:
+    age_s = row.beat_age_s
+    if age_s is not None and age_s < -60:
         return "ahead"
-    return duration(process.beat_age_s)
+    return duration(age_s)
 
 
 def worker_place(row: WorkerRow) -> str:
@@ -180,35 +182,43 @@ def worker_queues(row: WorkerRow) -> str:
     return safe(",".join(row.process.listed))
 
 
-def failed_at(row: FailureRow) -> str:
+def failed_at(row: JobRow) -> str:
     """The local time at which a job failed; of one that is older than a day, the date."""
-    moment = row.failure.failed_at
+    moment = row.job.failed_at
     if moment is None:
         return NOTHING
     shape = "%H:%M:%S" if row.age_s is not None and row.age_s < 86_400 else "%Y-%m-%d"
     return moment.astimezone().strftime(shape)
 
 
-def failure_class(failure: Failure) -> str:
-    """The class of a failed job; of one too large to be read whole, if its beginning tells."""
-    if failure.item.is_cut and failure.class_name is None:
+def class_of(job: Job) -> str:
+    """The class of a job; of one too large to be read whole, if its beginning tells."""
+    if job.item.is_cut and job.class_name is None:
         return "(large)"
-    if failure.problem is not None and not failure.item.is_cut:
+    if job.problem is not None and not job.item.is_cut:
         return "unreadable"
-    return job_class(failure.class_name, failure.args)
+    return job_class(job.class_name, job.args)
 
 
-def failure_args(failure: Failure) -> str:
-    """The beginning of the arguments of a failed job; nothing where they cannot be read."""
-    if failure.problem is not None or failure.args is None:
+def args_of(job: Job) -> str:
+    """The beginning of a job's arguments; nothing where they cannot be read."""
+    if job.problem is not None or job.args is None:
         return ""
-    return short_json(unwrapped(failure.class_name, failure.args)[1])
+    return short_json(job.unwrapped[1])
 
 
-def failure_error(failure: Failure) -> str:
+def args_or_bytes(job: Job) -> str:
+    """The beginning of a job's arguments, of its bytes when it is too large to be read whole, or
+    why it cannot be read."""
+    if job.problem is None:
+        return short_json(job.unwrapped[1])
+    return safe(job.item.raw[:_SHOWN_BYTES] if job.item.is_cut else job.problem)
+
+
+def error_of(job: Job) -> str:
     """The first line of an error that says anything, or why the entry cannot be read."""
-    if failure.problem is not None and failure.error is None:
-        return safe(failure.problem)
+    if job.problem is not None and job.error is None:
+        return safe(job.problem)
     # No more than can be shown: an error may be a whole page.
-    lines = (failure.error or "")[:2_000].strip().split("\n", 1)
+    lines = (job.error or "")[:2_000].strip().split("\n", 1)
     return safe(lines[0])

@@ -9,19 +9,19 @@ the text of a cell is made.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, get_args
 
 from qtop.config.limits import DEAD_AFTER_S, SILENT_AFTER_S
 from qtop.model.fleet import Process, RunningJob, Snapshot
-from qtop.model.health import Stray, Strays
+from qtop.model.health import Strays
+from qtop.model.job import GroupKey, JobRow, age_at
 from qtop.monitor.drops import NO_DROPS, Drop, Drops
 from qtop.monitor.rates import Rates
-from qtop.search.failure_groups import GroupKey, Reader
-from resque.store.failures import Failure
+from qtop.search.failure_groups import KeyMaker
 
 # What a worker does, as far as it can be told from outside.
 
@@ -31,17 +31,32 @@ CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
 is what Redis did not tell."""
 
 
-def condition(process: Process, silent_after_s: float = SILENT_AFTER_S) -> Condition:
+class Bounds(NamedTuple):
+    """The moments before which a last heartbeat makes a worker silent, or dead; `first` is the
+    later one of them."""
+
+    first: datetime
+    silent: datetime
+    dead: datetime
+
+    @classmethod
+    def at(cls, now: datetime, silent_after_s: float = SILENT_AFTER_S) -> Bounds:
+        """Those at a moment of the server's clock."""
+        silent, dead = (now - timedelta(seconds=age) for age in (silent_after_s, DEAD_AFTER_S))
+        return cls(max(silent, dead), silent, dead)
+
+
+def condition(process: Process, bounds: Bounds) -> Condition:
     """What a worker does, as far as its heartbeat and its jobs tell."""
     if process.has_beat is None:
         return "unknown"
     if not process.has_beat:
         return "no heartbeat"
-    age_s = process.beat_age_s
-    if age_s is not None:
-        if age_s > DEAD_AFTER_S:
+    beat_at = process.beat_at
+    if beat_at is not None and beat_at < bounds.first:
+        if beat_at < bounds.dead:
             return "dead?"
-        if age_s > silent_after_s:
+        if beat_at < bounds.silent:
             return "silent"
     jobs = process.jobs
     if jobs is None:
@@ -51,8 +66,6 @@ def condition(process: Process, silent_after_s: float = SILENT_AFTER_S) -> Condi
 
 DEPTHS_KEPT: Final = 60
 """How many looks back the depths of a queue are known."""
-#: A clock of a worker may be ahead by so much before its moments count as unknown.
-CLOCK_TOLERANCE_S: Final = 5
 
 #: A queue whose rates differ by less than this part neither drains nor grows.
 _STEADY: Final = 0.05
@@ -130,6 +143,12 @@ class WorkerRow(NamedTuple):
         return jobs[0] if len(jobs) == 1 else min(jobs, key=_began)
 
     @property
+    def beat_age_s(self) -> float | None:
+        """The age of its last heartbeat by the server's clock; None when unknown."""
+        beat_at = self.process.beat_at
+        return None if beat_at is None else (self.now - beat_at).total_seconds()
+
+    @property
     def elapsed_s(self) -> float | None:
         """How long it has run that job; None when it is idle or that is unknown."""
         job = self.job
@@ -141,15 +160,6 @@ _NO_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
 
 def _began(job: RunningJob) -> datetime:
     return job.since or _NO_MOMENT
-
-
-@dataclass(frozen=True, slots=True)
-class FailureRow:
-    """One failure. `key` tells it from others with the same bytes."""
-
-    key: tuple[str, int]
-    failure: Failure
-    age_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +198,7 @@ class FleetRows:
     server_time: datetime
     queues: tuple[QueueRow, ...] | None
     workers: tuple[WorkerRow, ...] | None
-    failures: tuple[FailureRow, ...] | None
+    failures: tuple[JobRow, ...] | None
     totals: Totals
 
 
@@ -205,30 +215,6 @@ def empty_in_s(depth: int | None, rates: Rates) -> float | None:
     if rates.out_per_s > 0 and abs(drain_per_s) < _STEADY * rates.out_per_s:
         return None
     return depth / drain_per_s if drain_per_s > 0 else math.inf
-
-
-def failure_rows(
-    failures: Sequence[Failure], now: datetime, seen: Counter[str] | None = None
-) -> tuple[FailureRow, ...]:
-    """Failures, newest first, each with a key of its own; `now` is the server's clock. `seen`
-    counts the same bytes among older ones, for lists that come in parts. O(failures)."""
-    seen = Counter() if seen is None else seen
-    rows: list[FailureRow] = []
-    # Counted from the oldest, so that a newcomer with the same bytes takes no other's key.
-    for failure in reversed(failures):
-        sha = failure.item.sha
-        age_s = age_at(now, failure.failed_at)
-        rows.append(FailureRow((sha, seen[sha]), failure, age_s))
-        seen[sha] += 1
-    return tuple(reversed(rows))
-
-
-def age_at(now: datetime, moment: datetime | None) -> float | None:
-    """Seconds since a moment; None when it is unknown or lies in the future."""
-    if moment is None:
-        return None
-    age_s = (now - moment).total_seconds()
-    return max(0.0, age_s) if age_s > -CLOCK_TOLERANCE_S else None
 
 
 # The machines that workers run on.
@@ -265,7 +251,7 @@ def host_rows(workers: Iterable[WorkerRow]) -> list[HostRow]:
 
 def _row(name: str | None, workers: list[WorkerRow]) -> HostRow:
     elapsed = (w.elapsed_s for w in workers if w.elapsed_s is not None)
-    beats = (w.process.beat_age_s for w in workers if w.process.beat_age_s is not None)
+    beats = (age_s for w in workers if (age_s := w.beat_age_s) is not None)
     are_known = not any(
         w.condition == "unknown" or (w.jobs is None and w.condition != "dead?") for w in workers
     )
@@ -303,16 +289,9 @@ def unregistered_rows(strays: Strays | None, look: FleetRows | Snapshot) -> tupl
     listed = look.workers if isinstance(look, FleetRows) else look.processes
     if not found or listed is None:
         return ()
-    names = {each.id for each in listed}
-    return tuple(_rows((each for each in found if each.name not in names), look.server_time))
-
-
-def _rows(strays: Iterable[Stray], now: datetime) -> Iterator[WorkerRow]:
-    for each in strays:
-        if each.process is not None:
-            age_s = None if each.beat_at is None else (now - each.beat_at).total_seconds()
-            process = each.process._replace(beat_age_s=age_s)
-            yield WorkerRow(process, "unregistered", now, False)
+    names, now = {each.id for each in listed}, look.server_time
+    lost = (each.process for each in found if each.process is not None and each.name not in names)
+    return tuple(WorkerRow(process, "unregistered", now, False) for process in lost)
 
 
 # The newest failures in groups, for a glance: of all there are, `groups` tells.
@@ -323,37 +302,33 @@ class NewestGroup(NamedTuple):
 
     fingerprint: GroupKey
     number: int
-    newest: FailureRow
+    newest: JobRow
 
 
 class GroupMemory:
     """What makes each of the newest failures the same as others. Each entry is read once."""
 
     def __init__(self) -> None:
-        self._reader = Reader()
+        self._maker = KeyMaker()
         self._known: dict[str, GroupKey] = {}
 
-    def note(self, rows: Sequence[FailureRow]) -> None:
-        """Read what is new among the newest failures, and forget the others. About 10 us a KB of
-        what is new."""
+    def note(self, rows: Sequence[JobRow]) -> None:
+        """Group what is new among the newest failures, and forget the others. About 10 us for each
+        new one."""
         known, self._known = self._known, {}
         for row in rows:
-            item = row.failure.item
-            mark = known.get(item.sha)
-            if mark is None:
-                cut: list[bytes | int] = [item.raw, item.size, item.sha.encode()]
-                mark = self._reader.read(cut if item.is_cut else item.raw).fingerprint
-            self._known[item.sha] = mark
+            name = row.job.id
+            self._known[name] = known.get(name) or self._maker.key_of(row.job)
 
-    def of(self, row: FailureRow) -> GroupKey:
+    def of(self, row: JobRow) -> GroupKey:
         """The fingerprint of a failure that was noted."""
-        return self._known[row.failure.item.sha]
+        return self._known[row.job.id]
 
-    def groups(self, rows: Sequence[FailureRow]) -> tuple[NewestGroup, ...]:
+    def groups(self, rows: Sequence[JobRow]) -> tuple[NewestGroup, ...]:
         """Failures that were noted, in groups, the one with the most first. `rows` are the newest,
         the newest first. O(rows)."""
         counts: dict[GroupKey, int] = {}
-        newest: dict[GroupKey, FailureRow] = {}
+        newest: dict[GroupKey, JobRow] = {}
         for row in rows:
             mark = self.of(row)
             counts[mark] = counts.get(mark, 0) + 1

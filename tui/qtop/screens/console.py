@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from qtop.monitor.incidents.incident import Link
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
+    from qtop.search.job_search import JobSearch
     from qtop.search.selection import Selection
-    from qtop.systems.resque.failures import FailureSearch
     from qtop.systems.resque.job_actions import RefusalCheck
-    from qtop.systems.resque.queues import JobSearch
     from qtop.systems.resque.scheduled_search import DelayedSelection
     from qtop.systems.system import System
     from qtop.widgets.table import Table
@@ -162,7 +161,7 @@ class Actions(Protocol):
 
     def request_found(
         self,
-        search: FailureSearch | JobSearch,
+        search: JobSearch,
         make: Callable[[Selection], Request],
         table: Table[Any] | None = None,
         *,

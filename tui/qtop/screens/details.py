@@ -8,19 +8,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from qtop.model.fleet import RunningJob
+from qtop.model.job import Job, age_at
 from qtop.monitor import row_text
-from qtop.monitor.rows import WorkerRow, age_at
-from qtop.systems.resque.scheduled_search import DueRow, ScheduleRow, timing
+from qtop.monitor.rows import WorkerRow
+from qtop.systems.resque.scheduled_search import ScheduleRow, timing
 from qtop.text import backtraces, format
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import safe, safe_lines
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
-from queuecore.windows import Item
-from resque.codec import Payload, decode_payload
 from resque.scheduler.cron import Cron
-from resque.store import failures
-from resque.store.failures import Failure
 
 _MOST_LINES: Final = 400
 _MOST_CELLS: Final = 2_000
@@ -28,57 +25,59 @@ _MOST_OF_NAME: Final = 500
 
 
 def failure_lines(
-    failure: Failure, redactor: Redactor = OPEN, now: datetime | None = None, alike: str = ""
+    job: Job,
+    payload: tuple[str, bytes] | str,
+    redactor: Redactor = OPEN,
+    now: datetime | None = None,
+    alike: str = "",
 ) -> Iterator[TextLine]:
-    """Everything in an entry of the failures, without what `redactor` hides; its age at `now`, and
-    how many are `alike`, if that is known."""
-    entry = failure
-    yield TextLine(row_text.failure_class(entry), "title")
-    if entry.problem is not None:
-        yield TextLine(safe(entry.problem), "bad", "unreadable")
+    """Everything in a failure, without what `redactor` hides: its `payload` as its list has it, its
+    age at `now`, and how many are `alike`, if that is known."""
+    yield TextLine(row_text.class_of(job), "title")
+    if job.problem is not None:
+        yield TextLine(safe(job.problem), "bad", "unreadable")
     else:
-        name = entry.exception
+        name = job.exception
         shown = format.optional(name if name is None else name[:_MOST_OF_NAME])
         yield TextLine(shown, "bad", "exception")
-        yield from _labelled("error", redactor.text(entry.error or ""))
-    yield TextLine(_failed(entry.failed_at, now), "", "failed")
-    yield TextLine(format.optional(entry.queue), "", "queue")
-    yield TextLine(format.optional(entry.worker), "", "worker")
-    yield TextLine(format.optional(entry.retried_at), "", "retried")
-    if unwrapped(entry.class_name, entry.args)[0] != entry.class_name:
-        yield TextLine(format.optional(entry.class_name), "dim", "wrapped in")
+        yield from _labelled("error", redactor.text(job.error or ""))
+    yield TextLine(_failed(job.failed_at, now), "", "failed")
+    yield TextLine(format.optional(job.queue), "", "queue")
+    yield TextLine(format.optional(job.worker), "", "worker")
+    yield TextLine(format.optional(job.retried_at), "", "retried")
+    if job.unwrapped[0] != job.class_name:
+        yield TextLine(format.optional(job.class_name), "dim", "wrapped in")
     if alike:
         yield TextLine(f"{alike} of the same group", "", "alike")
-    yield TextLine(f"{entry.item.size:,} bytes, SHA-1 {entry.item.sha}", "dim", "entry")
-    if entry.problem is None:
-        yield from _arguments(entry.class_name, entry.args, redactor)
+    yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.id}", "dim", "entry")
+    if job.problem is None:
+        yield from _arguments(job.class_name, job.args, redactor)
         yield TextLine("")
         yield TextLine("Backtrace", "title")
-        yield from _backtrace(entry.backtrace, redactor)
-    job = "" if entry.item.is_cut else failures.job_of(entry.item.raw)
-    if not isinstance(job, str):
-        yield from _raw("Payload as it is in Redis", job[1], len(job[1]), redactor)
-    yield from _raw("Entry as it is in Redis", entry.item.raw, entry.item.size, redactor)
+        yield from _backtrace(job.backtrace, redactor)
+    if not job.item.is_cut and not isinstance(payload, str):
+        yield from _raw("Payload as it is in Redis", payload[1], len(payload[1]), redactor)
+    yield from _raw("Entry as it is in Redis", job.item.raw, job.item.size, redactor)
 
 
-def job_lines(item: Item, queue: str, place: int, redactor: Redactor = OPEN) -> Iterator[TextLine]:
+def job_lines(job: Job, redactor: Redactor = OPEN) -> Iterator[TextLine]:
     """Everything in a waiting job, without what `redactor` hides."""
-    payload = decode_payload(item.raw)
-    if isinstance(payload, Payload):
-        yield TextLine(format.job_class(payload.class_name, payload.args), "title")
-        yield TextLine(safe(queue), "", "queue")
-        yield TextLine(f"{place + 1:,} from the front, when it was opened", "", "place")
-        yield from _arguments(payload.class_name, payload.args, redactor)
-        if payload.extra:
+    if job.problem is None:
+        yield TextLine(format.job_class(job.class_name, job.args), "title")
+        yield TextLine(safe(job.queue or ""), "", "queue")
+        if job.place is not None:
+            yield TextLine(f"{job.place + 1:,} from the front, when it was opened", "", "place")
+        yield from _arguments(job.class_name, job.args, redactor)
+        if job.extra:
             yield TextLine("")
             yield TextLine("Other fields", "title")
-            yield from _pretty(payload.extra, redactor)
+            yield from _pretty(job.extra, redactor)
     else:
         yield TextLine("unreadable", "title")
-        reason = "too large to show" if item.is_cut else payload.reason
+        reason = "too large to show" if job.item.is_cut else job.problem
         yield TextLine(safe(reason), "bad", "problem")
-        yield TextLine(safe(queue), "", "queue")
-    yield from _raw("Payload as it is in Redis", item.raw, item.size, redactor)
+        yield TextLine(safe(job.queue or ""), "", "queue")
+    yield from _raw("Payload as it is in Redis", job.item.raw, job.item.size, redactor)
 
 
 def worker_lines(
@@ -122,24 +121,27 @@ def _running(
     yield from _raw("Record as it is in Redis", job.raw, len(job.raw), redactor)
 
 
-def delayed_lines(row: DueRow, redactor: Redactor = OPEN) -> Iterator[TextLine]:
-    """Everything in a delayed job, without what `redactor` hides."""
-    job, moment = row.seen.job, row.seen.moment
-    title = "unreadable" if row.problem else format.job_class(row.class_name, None)
+def delayed_lines(job: Job, due_s: float, redactor: Redactor = OPEN) -> Iterator[TextLine]:
+    """Everything in a delayed job, which is due in so many seconds, without what `redactor`
+    hides."""
+    due = job.due
+    title = "unreadable" if job.problem else format.job_class(job.unwrapped[0], None)
     yield TextLine(title, "title")
-    if row.problem is not None:
-        yield TextLine(safe(row.problem), "bad", "problem")
-    due = format.both_times(row.at)
-    yield TextLine(f"{due}, {format.due_in(row.due_s)}", "bad" if row.due_s < 0 else "", "due")
-    if moment.stamp != f"{moment.at:.0f}":
-        yield TextLine(f"{safe(moment.stamp)} (no plain moment)", "bad", "stamp")
-    if job is None:
+    if job.problem is not None:
+        yield TextLine(safe(job.problem), "bad", "problem")
+    if due is None:
         return
-    yield TextLine(format.optional(row.queue), "", "queue")
-    place = f"{row.seen.place + 1:,} of the {moment.size:,} of its moment, when it was listed"
+    at = format.both_times(due.moment)
+    yield TextLine(f"{at}, {format.due_in(due_s)}", "bad" if due_s < 0 else "", "due")
+    if due.stamp != f"{due.at:.0f}":
+        yield TextLine(f"{safe(due.stamp)} (no plain moment)", "bad", "stamp")
+    if job.ref is None:
+        return
+    yield TextLine(format.optional(job.queue), "", "queue")
+    place = f"{(job.place or 0) + 1:,} of the {due.jobs:,} of its moment, when it was listed"
     yield TextLine(place, "", "place")
-    yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.item.sha}", "dim", "job")
-    if row.problem is None:
+    yield TextLine(f"{job.item.size:,} bytes, SHA-1 {job.id}", "dim", "job")
+    if job.problem is None:
         yield from _arguments(job.class_name, job.args, redactor)
     yield from _raw("Job as it is in Redis", job.item.raw, job.item.size, redactor)
 
@@ -189,7 +191,7 @@ def _condition(row: WorkerRow) -> str:
         return "unknown: the heartbeats could not be read"
     beat = row_text.heartbeat(row)
     last = f"last heartbeat {beat} ago"
-    if row.process.beat_age_s is None:
+    if row.process.beat_at is None:
         last = "when its last heartbeat was cannot be read"
     elif beat == "ahead":
         last = "its last heartbeat lies ahead of the server's clock"

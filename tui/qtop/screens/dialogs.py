@@ -18,10 +18,10 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
 from qtop.actions.plan import Plan
+from qtop.model.job import JobSource
 from qtop.screens.console import Console
 from qtop.screens.frame import FrontScreen
 from qtop.search.filter_language import ALLOWED, BadMoment, parse_moment
-from qtop.search.selection import JobSource
 from qtop.text.format import both_times, due_in
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.filter_input import FigureField, InputField

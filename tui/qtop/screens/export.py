@@ -8,24 +8,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol, TextIO
+from typing import Final, TextIO
 
 from textual import on
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 
+from qtop.model.job import Job
+from qtop.model.job_list import Entry, JobList
 from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
-from qtop.search.list_walk import Walk, walk
-from qtop.search.selection import Hit, JobSource
+from qtop.search.follower import walk
+from qtop.search.job_search import JobSearch
 from qtop.systems.resque.payloads import line_of
 from qtop.text.redact import OPEN
 from qtop.text.safe import safe
 from qtop.widgets.filter_input import Box, InputField
-from queuecore import windows
-from queuecore.bulk import JobRef
 from queuecore.errors import StoreError
-from queuecore.windows import Item, whole
 
 # The question into which file jobs are to be written, and which.
 
@@ -91,25 +90,6 @@ class ExportDialog(Dialog[ExportChoice | None]):
 _PRIVATE: Final = 0o600
 
 
-class ExportEntry(Protocol):
-    """What is written: an item of a list, perhaps cut, and its place."""
-
-    @property
-    def item(self) -> Item:
-        """Its bytes."""
-
-    @property
-    def place(self) -> int:
-        """Where it was seen."""
-
-
-class ExportSearch(Protocol):
-    """Tells what is wanted of a list."""
-
-    def hit(self, reply: bytes | list[bytes | int], place: int) -> Hit | None:
-        """An item as a stretch holds it, if it is wanted."""
-
-
 def default_path(kind: str, now: datetime, folder: Path) -> str:
     """A file that is not there yet, most likely."""
     return str(folder / f"qtop-{kind}-{now:%Y%m%d-%H%M%S}.jsonl")
@@ -135,16 +115,16 @@ def _here() -> Path:
 
 async def export(
     app: Console,
-    chosen: Sequence[ExportEntry] | ExportSearch,
-    everything: ExportSearch | None,
-    source: JobSource,
+    jobs: JobList,
+    chosen: Sequence[Job] | JobSearch,
+    everything: JobSearch | None,
     what: str = "",
 ) -> None:
     """Ask for a file, and write into it what was chosen, or everything that matches."""
     is_listed = isinstance(chosen, Sequence)
     button = f"Write {len(chosen):,} {what}" if isinstance(chosen, Sequence) else f"Write {what}"
     dialog = ExportDialog(
-        default_path(source.kind, datetime.now(), _here()),
+        default_path(jobs.source.kind, datetime.now(), _here()),
         button.rstrip() if chosen or not is_listed else "",
         "Write all that match" if everything else "",
     )
@@ -156,7 +136,7 @@ async def export(
     except OSError as error:
         app.say(f"{safe(choice.path)}: {safe(error.strerror or str(error))}", "bad", stays=True)
         return
-    writer = Writer(app, file, source, with_secrets=choice.with_secrets)
+    writer = Writer(app, file, jobs, with_secrets=choice.with_secrets)
     with file:
         try:
             wanted = everything if choice.is_all and everything is not None else chosen
@@ -174,17 +154,14 @@ async def export(
 
 
 class Writer:
-    """Writes items of one list to a file, whole, whatever their size."""
+    """Writes jobs of one list to a file, whole, whatever their size."""
 
-    def __init__(
-        self, app: Console, file: TextIO, source: JobSource, *, with_secrets: bool
-    ) -> None:
+    def __init__(self, app: Console, file: TextIO, jobs: JobList, *, with_secrets: bool) -> None:
         self._app = app
         self._file = file
-        self._source = source
-        self._key = source.key(app.keys)
+        self._jobs = jobs
         self._redactor = OPEN if with_secrets else app.state.policy.secrets
-        self._cut: list[JobRef] = []
+        self._cut: list[Job] = []
         self._written = self._gone = 0
 
     def __str__(self) -> str:
@@ -192,40 +169,42 @@ class Writer:
         gone = f", gone meanwhile {self._gone:,}" if self._gone else ""
         return f"written {self._written:,}{gone}"
 
-    async def write(self, entries: Sequence[ExportEntry]) -> None:
+    async def write(self, jobs: Sequence[Job]) -> None:
         """Write these. Raises StoreError and OSError."""
-        for entry in entries:
-            self._take(entry.item, entry.place)
-        await self._fetch()
+        for job in jobs:
+            self._take(job)
+        await self._read_cut()
 
-    async def write_found(self, search: ExportSearch) -> None:
+    async def write_found(self, search: JobSearch) -> None:
         """Write all that the search finds. Raises StoreError and OSError."""
 
-        def visit(reply: bytes | list[bytes | int], place: int) -> None:
-            hit = search.hit(reply, place)
-            if hit is not None:
-                self._take(hit.item, place)
+        def visit(entry: Entry) -> None:
+            job = search.find(entry)
+            if job is not None:
+                self._take(job)
 
         def tell(done: int, of: int) -> None:
             self._app.say(f"{self}; looked at {done:,} of {of:,} …", "dim", stays=True)
 
-        await walk(self._app.read, Walk(self._key), visit, tell, self._fetch)
+        await walk(self._app.read, self._jobs.walk(), visit, tell, self._read_cut)
 
-    def _take(self, item: Item, place: int) -> None:
-        if item.is_cut:
-            self._cut.append(JobRef(place, item.sha))
+    def _take(self, job: Job) -> None:
+        if job.item.is_cut:
+            self._cut.append(job)
         else:
-            self._put(item, place)
+            self._put(job)
 
-    async def _fetch(self) -> None:
-        for mark in self._cut:
-            raw = await self._app.read(windows.find(self._key, mark.sha, mark.place))
-            if raw is None:
+    async def _read_cut(self) -> None:
+        for job in self._cut:
+            [read] = await self._app.read(self._jobs.read([job]))
+            if read is None:
                 self._gone += 1
             else:
-                self._put(whole(raw), mark.place)
+                self._put(read)
         self._cut.clear()
 
-    def _put(self, item: Item, place: int) -> None:
-        self._file.write(line_of(item, self._source, self._redactor, place=place) + "\n")
+    def _put(self, job: Job) -> None:
+        place = job.place or 0
+        line = line_of(job.item, self._jobs.source, self._redactor, place=place)
+        self._file.write(line + "\n")
         self._written += 1

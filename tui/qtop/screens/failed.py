@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
-from qtop.monitor.rows import FailureRow
+from qtop.model.job import FAILED, Job, JobRow, JobSource
+from qtop.model.job_list import Entry, JobList
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import bindings
@@ -21,18 +22,24 @@ from qtop.screens.failed_columns import (
     FailureGroupRow,
     group_row,
 )
-from qtop.screens.failed_entries import EntriesScreen, as_reply, progress_spans
+from qtop.screens.failed_entries import EntriesScreen, progress_spans
 from qtop.screens.failure import FailureScreen
-from qtop.search.failure_groups import OTHER, FailureGroup, FailureGroups
-from qtop.search.list_walk import Follower, Visit
-from qtop.systems.resque.failures import FailureQuery, FailureSearch, title
+from qtop.search.failure_groups import (
+    OTHER,
+    FailureGroup,
+    FailureGroups,
+    KeyMaker,
+    KnownEntry,
+    title,
+)
+from qtop.search.follower import Follower, Visit
+from qtop.search.job_search import JobQuery, JobSearch
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 from resque.store import failures
-from resque.store.failures import FAILED, Failure
 
 # The entries of one group of failures.
 
@@ -46,9 +53,7 @@ class GroupScreen(EntriesScreen):
     # Without what the title says of all of them.
     ENTRY_COLUMNS = ENTRY_COLUMNS_OF_GROUP
 
-    def __init__(
-        self, wanted: FailureQuery, group: FailureGroup, groups: FailureGroups | None
-    ) -> None:
+    def __init__(self, wanted: JobQuery, group: FailureGroup, groups: FailureGroups | None) -> None:
         super().__init__(wanted)
         self.pane.filter = wanted.filter
         self._group = group
@@ -64,10 +69,10 @@ class GroupScreen(EntriesScreen):
         names = [name for name, _ in self._group.queues]
         return names if field == "queue" else super().values_of(field)
 
-    def on_table_opened(self, event: Table.Opened[FailureRow]) -> None:
+    def on_table_opened(self, event: Table.Opened[JobRow]) -> None:
         """Show the whole entry."""
         event.stop()
-        self.app.push_screen(FailureScreen(event.row.failure, self.within.list_name, self._groups))
+        self.app.push_screen(FailureScreen(event.row.job, self.jobs, self._groups))
 
     def action_toggle_groups(self) -> None:
         """Back to the groups."""
@@ -91,7 +96,7 @@ class GroupCounter:
     """Counts failures by group: the newest at once, then the whole list, then what is new.
 
     Args:
-        key: The list.
+        jobs: The list.
         wanted: Which of its entries count.
         now: Tells the server's clock.
         on_groups: Called when a count is over.
@@ -100,8 +105,8 @@ class GroupCounter:
 
     def __init__(
         self,
-        key: bytes,
-        wanted: FailureQuery,
+        jobs: JobList,
+        wanted: JobQuery,
         now: Callable[[], datetime],
         on_groups: Callable[[], None],
         rest: Callable[[float], Awaitable[None]],
@@ -110,22 +115,23 @@ class GroupCounter:
         self._now = now
         self._on_groups = on_groups
         self._counting: FailureGroups | None = None
-        self._search = FailureSearch(wanted, now())
+        self._search = JobSearch(wanted, now())
         #: What to show; None when there is nothing yet.
         self.groups: FailureGroups | None = None
-        self.follower: Final = Follower(key, self._begin, self._finish, sleep=rest)
+        self.follower: Final = Follower(jobs, self._begin, self._finish, sleep=rest)
 
     @property
     def too_large(self) -> int:
         """How many entries were too long to be looked into, where that would have mattered."""
         return self._search.too_large
 
-    def take_newest(self, newest: Iterable[Failure], *, is_all: bool) -> None:
+    def take_newest(self, newest: Iterable[Job], *, is_all: bool) -> None:
         """Count the newest entries, which are `is_all` there are, or what is shown at first."""
         groups = FailureGroups(self._now())
         visit = self._visit_for(groups)
-        for entry in newest:
-            visit(as_reply(entry.item), entry.place)
+        maker = KeyMaker()
+        for job in newest:
+            visit(KnownEntry(job, maker))
         groups.is_complete = is_all
         self.groups = groups
 
@@ -151,11 +157,11 @@ class GroupCounter:
     def _visit_for(self, groups: FailureGroups) -> Visit:
         if self._wanted.filter.is_empty:
             return groups.add
-        search = self._search = FailureSearch(self._wanted, self._now())
+        search = self._search = JobSearch(self._wanted, self._now())
 
-        def visit(reply: bytes | list[bytes | int], place: int) -> None:
-            if search.hit(reply, place) is not None:
-                groups.add(reply, place)
+        def visit(entry: Entry) -> None:
+            if search.find(entry) is not None:
+                groups.add(entry)
 
         return visit
 
@@ -174,7 +180,7 @@ class FailedScreen(EntriesScreen):
     BINDINGS = bindings(PLACES)
 
     def __init__(self) -> None:
-        super().__init__(FailureQuery())
+        super().__init__(JobQuery(JobSource("failed", FAILED)))
         self._entries_table = self.table
         self._groups_table: Table[FailureGroupRow] = Table(
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
@@ -218,7 +224,7 @@ class FailedScreen(EntriesScreen):
         snapshot = self.app.state.view().look.snapshot
         if snapshot is None:
             return
-        is_main = self.within.list_name == FAILED
+        is_main = self.within.source.name == FAILED
         failed, newest = snapshot.failed, snapshot.failures
         is_all = is_main and failed is not None and failed <= len(newest or ())
         if self._census is None or is_all:
@@ -234,10 +240,9 @@ class FailedScreen(EntriesScreen):
                 self.in_background(group, partial(self._follow_census, counter), exclusive=False)
         self._show_groups()
 
-    def _begun(self, wanted: FailureQuery) -> GroupCounter:
-        key = failures.list_key(self.app.keys, wanted.list_name)
+    def _begun(self, wanted: JobQuery) -> GroupCounter:
         rest = self.app.actions.precedence.rest
-        return GroupCounter(key, wanted, lambda: self.now, self._show_groups, rest)
+        return GroupCounter(self.jobs, wanted, lambda: self.now, self._show_groups, rest)
 
     async def _follow_census(self, counter: GroupCounter) -> None:
         more = partial(self._counted_more, counter)
@@ -273,7 +278,7 @@ class FailedScreen(EntriesScreen):
 
     def show_view(self, view: ViewState) -> None:
         """Show what is new."""
-        is_main, fleet = self.within.list_name == FAILED, view.fleet
+        is_main, fleet = self.within.source.name == FAILED, view.fleet
         is_unread = is_main and fleet is not None and fleet.failures is None
         self._groups_table.stale = self._entries_table.stale = view.is_stale or is_unread
         if self._seen is None:
@@ -322,10 +327,8 @@ class FailedScreen(EntriesScreen):
         if isinstance(event.row, FailureGroupRow):
             wanted = self._of_groups([event.row])
             self.app.push_screen(GroupScreen(wanted, event.row.group, self._groups))
-        elif isinstance(event.row, FailureRow):
-            self.app.push_screen(
-                FailureScreen(event.row.failure, self.within.list_name, self._groups)
-            )
+        elif isinstance(event.row, JobRow):
+            self.app.push_screen(FailureScreen(event.row.job, self.jobs, self._groups))
 
     def action_toggle_groups(self) -> None:
         """List the groups, or the entries one by one."""
@@ -338,12 +341,12 @@ class FailedScreen(EntriesScreen):
             self.look()
         self.show_title()
 
-    def chosen_groups(self) -> FailureQuery | None:
+    def chosen_groups(self) -> JobQuery | None:
         """The marked groups, or the one under the cursor; None where entries are listed."""
         rows = self.meant() if self.shows_groups else []
         return self._of_groups(rows) if rows else None
 
-    def _of_groups(self, rows: list[FailureGroupRow]) -> FailureQuery:
+    def _of_groups(self, rows: list[FailureGroupRow]) -> JobQuery:
         """The entries of groups, as far as they match the filter."""
         marks = {row.group.fingerprint for row in rows}
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
@@ -382,9 +385,10 @@ class FailedScreen(EntriesScreen):
         if len(names) == 1:
             self.app.say("there is only one list of failures", "dim")
             return
-        here = self.within.list_name
+        here = self.within.source.name
         at = names.index(here) + 1 if here in names else 0
-        self.within = FailureQuery(names[at % len(names)])
+        self.within = JobQuery(JobSource("failed", names[at % len(names)]))
+        self.jobs = self.app.system.jobs(self.within.source)
         self.workers.cancel_group(self, "census")
         self._census = None
         self._groups_table.clear_marks()

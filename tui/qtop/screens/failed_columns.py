@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from qtop.model.job import JobRow, age_at
 from qtop.monitor import row_text
-from qtop.monitor.rows import FailureRow, age_at
 from qtop.search.failure_groups import TREND_HOURS, FailureGroup
 from qtop.text import format
 from qtop.text.safe import safe, spark
 from qtop.widgets.columns import Column, figure
 
-COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
+COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     Column(
         "when",
         "age",
@@ -28,58 +28,58 @@ COLUMNS: Final[tuple[Column[FailureRow], ...]] = (
         "class",
         "class",
         16,
-        lambda r: row_text.failure_class(r.failure),
+        lambda r: row_text.class_of(r.job),
         flex=2,
         priority=100,
-        style=lambda r: "warn" if r.failure.problem else None,
-        sort_key=lambda r: row_text.failure_class(r.failure),
+        style=lambda r: "warn" if r.job.problem else None,
+        sort_key=lambda r: row_text.class_of(r.job),
     ),
     Column(
         "exception",
         "exception",
         14,
-        lambda r: format.exception_name(r.failure.exception),
+        lambda r: format.exception_name(r.job.exception),
         flex=2,
         priority=95,
         style="bad",
-        sort_key=lambda r: r.failure.exception,
+        sort_key=lambda r: r.job.exception,
     ),
     Column(
         "error",
         "error",
         14,
-        lambda r: row_text.failure_error(r.failure),
+        lambda r: row_text.error_of(r.job),
         flex=4,
         priority=85,
-        sort_key=lambda r: row_text.failure_error(r.failure),
+        sort_key=lambda r: row_text.error_of(r.job),
     ),
     # What tells the failures of a group apart, more often than not.
     Column(
         "args",
         "args",
         14,
-        lambda r: row_text.failure_args(r.failure),
+        lambda r: row_text.args_of(r.job),
         flex=3,
         priority=35,
-        sort_key=lambda r: row_text.failure_args(r.failure),
+        sort_key=lambda r: row_text.args_of(r.job),
     ),
     Column(
         "queue",
         "queue",
         8,
-        lambda r: format.optional(r.failure.queue),
+        lambda r: format.optional(r.job.queue),
         flex=1,
         priority=80,
-        sort_key=lambda r: r.failure.queue,
+        sort_key=lambda r: r.job.queue,
     ),
     Column(
         "retried",
         "retried",
         7,
-        lambda r: "yes" if r.failure.retried_at else "",
+        lambda r: "yes" if r.job.retried_at else "",
         priority=40,
         style="dim",
-        sort_key=lambda r: r.failure.retried_at,
+        sort_key=lambda r: r.job.retried_at,
     ),
 )
 

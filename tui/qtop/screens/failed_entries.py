@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,8 @@ from textual.widget import Widget
 
 from qtop.actions.request import Clear, Delete, Move, Request, Requeue
 from qtop.keymap.keymap import Sign
-from qtop.monitor.rows import FailureRow, failure_rows
+from qtop.model.job import FAILED, Job, JobRow, failure_rows
+from qtop.model.job_list import JobPage
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
 from qtop.screens.base import RowsScreen
@@ -22,25 +23,17 @@ from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.failed_columns import COLUMNS
 from qtop.screens.payload_editor import edit_and_requeue
-from qtop.search.fields import Subject, of_failure
-from qtop.search.list_walk import Follower, Visit
-from qtop.systems.resque.failures import (
-    MOST_LISTED,
-    FailureQuery,
-    FailureSearch,
-    Matches,
-    chosen_of,
-)
+from qtop.search.failure_groups import KeyMaker, KnownEntry
+from qtop.search.fields import Subject, of_job
+from qtop.search.follower import Follower, Visit
+from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure
+from qtop.search.selection import chosen_of
 from qtop.text.safe import count, safe
 from qtop.widgets.bars import Bar, Span
 from qtop.widgets.columns import Column
 from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
-from queuecore import windows
 from queuecore.errors import StoreError
-from queuecore.windows import Item
-from resque.store import failures
-from resque.store.failures import FAILED, Failure
 
 # What the keys on failed jobs do, whichever way the jobs are listed.
 
@@ -48,9 +41,10 @@ from resque.store.failures import FAILED, Failure
 class FailedActions(RowsScreen):
     """The keys. `within` is what the screen is about: a list of failures, perhaps one group."""
 
-    def __init__(self, within: FailureQuery) -> None:
+    def __init__(self, within: JobQuery) -> None:
         super().__init__()
         self.within = within
+        self.jobs = self.app.system.jobs(within.source)
         self.window = Bar(id="window")
 
     def in_background(
@@ -71,11 +65,11 @@ class FailedActions(RowsScreen):
         return self.app.state.view().frozen_since_mono is not None
 
     @property
-    def wanted(self) -> FailureQuery:
+    def wanted(self) -> JobQuery:
         """What is listed: what the screen is about, as far as it matches the filter."""
         return replace(self.within, filter=self.filter)
 
-    def chosen_groups(self) -> FailureQuery | None:
+    def chosen_groups(self) -> JobQuery | None:
         """The groups that were chosen, where groups are listed."""
         return None
 
@@ -85,10 +79,10 @@ class FailedActions(RowsScreen):
 
     def title_spans(self) -> list[Span]:
         """What the screen is about."""
-        return [Span(f" {safe(self.within.list_name)}", "current", 100)]
+        return [Span(f" {safe(self.within.source.name)}", "current", 100)]
 
-    def _entries(self) -> list[Failure]:
-        return [row.failure for row in self.meant() if isinstance(row, FailureRow)]
+    def _entries(self) -> list[Job]:
+        return [row.job for row in self.meant() if isinstance(row, JobRow)]
 
     # One entry, or the chosen ones
 
@@ -113,9 +107,8 @@ class FailedActions(RowsScreen):
     def action_edit(self) -> None:
         """Edit the payload of the entry under the cursor and requeue it."""
         row = self.table.cursor_row
-        if isinstance(row, FailureRow) and not self.app.actions.refuses():
-            name = self.within.list_name
-            self.run_worker(edit_and_requeue(self.app, row.failure, name, self.table))
+        if isinstance(row, JobRow) and not self.app.actions.refuses():
+            self.run_worker(edit_and_requeue(self.app, self.jobs, row.job, self.table))
         elif row is not None:
             sign = self.app.state.policy.sign
             how = f"{sign('table.open')} opens the group, {sign('toggle_groups')} lists them all"
@@ -124,10 +117,10 @@ class FailedActions(RowsScreen):
     def action_export(self) -> None:
         """Write the chosen entries, or all that match, to a file."""
         groups, now = self.chosen_groups(), self.now
-        chosen = self._entries() if groups is None else FailureSearch(groups, now)
+        chosen = self._entries() if groups is None else JobSearch(groups, now)
         what = "group" if groups is not None else "chosen"
-        everything = FailureSearch(self.wanted, now)
-        self.run_worker(export(self.app, chosen, everything, self.within.source, what))
+        everything = JobSearch(self.wanted, now)
+        self.run_worker(export(self.app, self.jobs, chosen, everything, what))
 
     def _act(self, make: Callable[..., Request], *, spares: bool = False) -> None:
         groups = self.chosen_groups()
@@ -147,12 +140,12 @@ class FailedActions(RowsScreen):
         self._act_on_all(self.wanted, Delete)
 
     def _act_on_all(
-        self, wanted: FailureQuery, make: Callable[..., Request], *, spares: bool = False
+        self, wanted: JobQuery, make: Callable[..., Request], *, spares: bool = False
     ) -> None:
         make = partial(
             make, wanted.source, group=wanted.named, filter=wanted.filter.text, is_found=True
         )
-        search = FailureSearch(wanted, self.now)
+        search = JobSearch(wanted, self.now)
         self.app.actions.request_found(search, make, self.table, spares=spares)
 
     def action_clear_failures(self) -> None:
@@ -162,6 +155,8 @@ class FailedActions(RowsScreen):
 
 #: Entries of one page that is read from Redis.
 PAGE: Final = 500
+#: Matches that are listed; all are counted.
+MOST_LISTED: Final = 10_000
 _LISTED_BYTES: Final = 16_384
 #: Rows made at once: a step that no key has to wait for.
 _ROWS_AT_ONCE: Final = 2_000
@@ -171,18 +166,17 @@ class EntriesScreen(FailedActions):
     """A list of failures. Without a filter or a group its pages are read as they are needed; with
     one the whole list is looked through, in the background."""
 
-    ENTRY_COLUMNS: ClassVar[Sequence[Column[FailureRow]]] = COLUMNS
+    ENTRY_COLUMNS: ClassVar[Sequence[Column[JobRow]]] = COLUMNS
 
-    def __init__(self, within: FailureQuery) -> None:
+    def __init__(self, within: JobQuery) -> None:
         super().__init__(within)
         self.matches: Matches | None = None
         self._counting: Matches
         self._follower: Follower | None = None
         #: All that the follower found at first was shown: what comes now can wait.
         self._is_shown = False
-        self._page_ends: int | None = None
-        self._length: int | None = None
-        self._page: Sequence[Failure] = ()
+        self._start: Hashable = None
+        self._page: JobPage | None = None
 
     def make_table(self) -> Table[Any]:
         """The table of the entries."""
@@ -204,7 +198,7 @@ class EntriesScreen(FailedActions):
 
     def subject(self, row: Any) -> Subject:
         """A failure as filters see it."""
-        return of_failure(row.failure, self.now)
+        return of_job(row.job, self.now)
 
     def shown_of(self) -> str:
         """How many match, of how many."""
@@ -248,7 +242,7 @@ class EntriesScreen(FailedActions):
     def _is_all_in_look(self) -> bool:
         """Whether the look at everything brought the whole list along."""
         fleet = self.app.state.view().fleet
-        if self.wanted.list_name != FAILED or fleet is None:
+        if self.wanted.source.name != FAILED or fleet is None:
             return False
         failed, rows = fleet.totals.failed, fleet.failures
         return failed is not None and rows is not None and failed <= len(rows)
@@ -256,38 +250,41 @@ class EntriesScreen(FailedActions):
     def _among_newest(self) -> Matches | None:
         """What is wanted of the newest failures; None when another list is wanted."""
         fleet = self.app.state.view().fleet
-        if self.wanted.list_name != FAILED or fleet is None:
+        if self.wanted.source.name != FAILED or fleet is None:
             return None
-        matches = Matches(FailureSearch(self.wanted, self.now))
+        matches = self._new_matches()
+        maker = KeyMaker()
         for row in fleet.failures or ():
-            matches.visit(as_reply(row.failure.item), row.failure.place)
+            matches.visit(KnownEntry(row.job, maker))
         return matches
+
+    def _new_matches(self) -> Matches:
+        search = JobSearch(self.wanted, self.now)
+        return Matches(search, MOST_LISTED, last_first=True, keep=slim_failure)
 
     def filter_changed(self) -> None:
         """Look for what matches now."""
         self.tell_late()
         self.matches = self._follower = None
-        self._page_ends = None
+        self._start = None
         self.workers.cancel_group(self, "search")
         self.look()
         self.show_title()
 
     def begin_search(self) -> None:
         """Look through the whole list for what is wanted."""
-        wanted = self.wanted
 
         def begin() -> Visit:
-            self._counting = Matches(FailureSearch(wanted, self.now))
+            self._counting = self._new_matches()
             return self._counting.visit
 
         def finish() -> None:
             self.matches = self._counting
 
-        key = failures.list_key(self.app.keys, wanted.list_name)
         self.matches = self._among_newest()
         self._is_shown = False
         rest = self.app.actions.precedence.rest
-        follower = self._follower = Follower(key, begin, finish, sleep=rest)
+        follower = self._follower = Follower(self.jobs, begin, finish, sleep=rest)
         self.in_background("search", partial(self._follow, follower))
 
     async def _follow(self, follower: Follower) -> None:
@@ -309,7 +306,7 @@ class EntriesScreen(FailedActions):
         if matches is None:
             return
         listed, now = list(matches.listed()), self.now
-        rows: list[FailureRow] = []
+        rows: list[JobRow] = []
         seen: Counter[str] = Counter()
         # From the oldest, as `failure_rows` counts: keys must not change for a newcomer.
         for end in range(len(listed), 0, -_ROWS_AT_ONCE):
@@ -322,66 +319,56 @@ class EntriesScreen(FailedActions):
     def _show_newest(self) -> bool:
         """Show the newest failures, where the look has brought a page of them along."""
         fleet = self.app.state.view().fleet
-        is_main = self.wanted.list_name == FAILED and self._page_ends is None
+        is_main = self.wanted.source.name == FAILED and self._start is None
         if not is_main or fleet is None:
             return False
         failed, rows = fleet.totals.failed, fleet.failures
         if failed is None or rows is None or len(rows) < min(PAGE, failed):
             return False
-        self._length = failed
-        self._page = [row.failure for row in rows]
+        jobs, after = tuple(row.job for row in rows), failed - len(rows)
+        self._page = JobPage(jobs, None, after or None, 1, len(rows), failed)
         self.show_entries(rows)
         return True
 
     async def _read_page(self) -> None:
-        key = failures.list_key(self.app.keys, self.wanted.list_name)
-        ends = self._page_ends
-        first, last = (-PAGE, -1) if ends is None else (max(0, ends - PAGE), ends - 1)
+        start = self._start
         try:
-            page = windows.window(key, first, last, max_bytes=_LISTED_BYTES)
-            seen = await self.app.read(page)
+            page = await self.app.read(self.jobs.page(start, PAGE, most_bytes=_LISTED_BYTES))
         except StoreError as error:
             self._could_not_read(str(error))
             return
-        self._length = seen.length
-        begin = seen.length - len(seen.items) if ends is None else first
-        entries = [failures.read(item, begin + at) for at, item in enumerate(seen.items)]
-        if not entries and ends is not None:
+        if not page.jobs and start is not None:
             # The list has shrunk below this page.
-            self._page_ends = None
+            self._start = None
             self.look()
             return
-        self._page = entries[::-1]
-        self.show_entries(failure_rows(self._page, self.now))
+        self._page = page
+        self.show_entries(failure_rows(page.jobs, self.now))
 
     def _could_not_read(self, why: str) -> None:
         self.app.say(safe(why), "bad")
         self.table.stale = True
-        if self._length is None:
+        if self._page is None:
             self.show_matching((), frame_texts.unknown_word(why))
 
     def turn(self, pages: int) -> bool:
         """Go to older failures, or to newer ones; False when there are none."""
-        if not self.wanted.is_everything or self._length is None or not self._page:
+        page = self._page
+        if not self.wanted.is_everything or page is None or not page.jobs:
             return False
-        if pages > 0:
-            ends = self._page[-1].place
-            if ends <= 0:
-                return False
-            self._page_ends = ends
-        elif self._page_ends is None:
+        if (page.after if pages > 0 else self._start) is None:
             return False
-        else:
-            ends = self._page_ends + PAGE
-            self._page_ends = None if ends >= self._length else ends
         self.tell_late()
-        self.in_background("page", partial(self._turn, pages))
+        self.in_background("page", partial(self._turn, page, pages))
         return True
 
     def turn_to_end(self, way: int) -> None:
         """The keys for it stay on the page."""
 
-    async def _turn(self, pages: int) -> None:
+    async def _turn(self, page: JobPage, pages: int) -> None:
+        self._start = page.after
+        if pages < 0:
+            self._start = await self.app.read(self.jobs.before(page, PAGE))
         if not self._show_newest():
             await self._read_page()
         table = self.table
@@ -401,9 +388,10 @@ class EntriesScreen(FailedActions):
 
     # Showing
 
-    def show_entries(self, rows: Sequence[FailureRow], none: str = "No failed jobs.") -> None:
+    def show_entries(self, rows: Sequence[JobRow], none: str = "No failed jobs.") -> None:
         """Show rows that match already."""
-        is_part = self.matches is None and len(rows) < (self._length or 0)
+        length = 0 if self._page is None else self._page.length
+        is_part = self.matches is None and len(rows) < length
         self.show_matching(rows, none, is_all=not is_part)
         self.show_title()
 
@@ -423,20 +411,13 @@ class EntriesScreen(FailedActions):
             large = self.matches.search.too_large
             if large:
                 left.append(Span(f"; {large:,} too large to look into", "warn", 70))
-        elif self._length is not None and rows and self._page:
-            first = max(0, self._length - 1 - self._page[0].place) + 1
-            if self._page[0].place < 0:  # counted from the end, by a look
-                first = 1
-            which = f"{first:,} to {first + rows - 1:,} of {self._length:,}"
+        elif self._page is not None and rows and self._page.jobs:
+            page = self._page
+            which = f"{page.first:,} to {page.first + rows - 1:,} of {page.length:,}"
             left.append(Span(f"   entries {which}", "dim", 90))
             left.append(Span(", newest first", "dim", 60))
         left += marks_spans(self.table)
         self.window.show(left, progress_spans(follower, self.app.state.policy.sign))
-
-
-def as_reply(item: Item) -> bytes | list[bytes | int]:
-    """An item as a stretch holds it."""
-    return [item.raw, item.size, item.sha.encode()] if item.is_cut else item.raw
 
 
 def progress_spans(follower: Follower | None, sign: Sign) -> list[Span]:

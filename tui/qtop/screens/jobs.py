@@ -4,7 +4,8 @@ a filter finds in the whole list."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -13,6 +14,9 @@ from textual.worker import WorkType
 
 from qtop.actions.request import Delete, Move, PutBack, Request
 from qtop.keymap.keymap import Where
+from qtop.model.job import Job, JobRow, JobSource, SourceKind, job_rows
+from qtop.model.job_list import JobList, JobPage
+from qtop.monitor import row_text
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ViewState
 from qtop.screens import details, frame_texts, queue_bars
@@ -21,20 +25,10 @@ from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
-from qtop.search.list_walk import Follower, Visit
-from qtop.search.selection import JobSource
+from qtop.search.follower import Follower, Visit
+from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_waiting
+from qtop.search.selection import chosen_of
 from qtop.systems.resque.job_actions import RefusalCheck, nothing_refused, unusable
-from qtop.systems.resque.queues import (
-    MOST_LISTED,
-    JobMatches,
-    JobRow,
-    JobSearch,
-    chosen_of,
-    fetch,
-    rows_of,
-    shifted,
-    source_of,
-)
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
@@ -42,8 +36,8 @@ from qtop.widgets.columns import Column, figure
 from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
-from queuecore import windows
 from queuecore.errors import StoreError
+from queuecore.exchange import Operation
 
 # One waiting job, or one item that was set aside, with everything in it.
 
@@ -55,66 +49,58 @@ class JobScreen(TextScreen):
     TAB: ClassVar[Where] = "queues"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, row: JobRow, source: JobSource) -> None:
+    def __init__(self, job: Job, jobs: JobList) -> None:
         super().__init__()
-        self._row, self._source = row, source
-        self._item = row.item
+        self._job, self._jobs = job, jobs
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The job; it never changes."""
-        redactor = view.policy.redactor
-        return details.job_lines(self._item, self._source.name, self._row.place, redactor)
+        return details.job_lines(self._job, view.policy.redactor)
 
     def on_mount(self) -> None:
         """Fetch the rest of a job that was listed cut."""
         super().on_mount()
-        if self._item.is_cut:
+        if self._job.item.is_cut:
             self.run_worker(self._fetch())
 
     async def _fetch(self) -> None:
         try:
-            raw = await self.app.read(fetch(self._source.key(self.app.keys), self._row))
+            [whole] = await self.app.read(self._jobs.read([self._job]))
         except StoreError as error:
             self.app.say(f"the rest of the job: {safe(str(error))}", "bad")
             return
-        if raw is None:
+        if whole is None:
             self.app.say("the rest of the job: it is gone, or far from where it was seen", "warn")
             return
-        self._item = windows.whole(raw)
+        self._job = whole
         self.show_view(self.app.state.view())
 
     def action_delete_jobs(self) -> None:
         """Delete this very job."""
-        chosen = chosen_of([self._row], self._source)
-        self.app.actions.request(Delete(self._source, chosen))
+        self.app.actions.request(Delete(self._jobs.source, chosen_of([self._job])))
 
     def action_move_jobs(self) -> None:
         """Move this very job to another queue."""
-        chosen = chosen_of([self._row], self._source)
+        source = self._jobs.source
+        chosen = chosen_of([self._job])
         ask_for_queue(
             self.app,
-            self._source,
+            source,
             "Move the job to which queue?",
-            lambda queue: self.app.actions.request(Move(self._source, chosen, queue)),
+            lambda queue: self.app.actions.request(Move(source, chosen, queue)),
         )
 
     def action_edit_job(self) -> None:
         """Edit this very job."""
         if not self.app.actions.refuses():
-            self.run_worker(edit_job(self.app, self._row, self._source), group="edit")
+            self.run_worker(edit_job(self.app, self._jobs, self._job), group="edit")
 
     def action_export_jobs(self) -> None:
         """Write this job to a file."""
-        self.run_worker(export(self.app, [self._row], None, self._source), group="export")
+        self.run_worker(export(self.app, self._jobs, [self._job], None), group="export")
 
 
 # The columns of waiting jobs, and their table.
-
-
-def _class(row: JobRow) -> str:
-    if row.is_large:
-        return "(large)"
-    return "unreadable" if row.problem is not None else format.job_class(row.class_name, None)
 
 
 COLUMNS: Final[tuple[Column[JobRow], ...]] = (
@@ -122,25 +108,25 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
         "place",
         "place",
         8,
-        lambda r: format.number(r.place + 1),
+        lambda r: format.number(None if r.job.place is None else r.job.place + 1),
         priority=90,
         align="right",
         style="dim",
-        sort_key=lambda r: r.place,
+        sort_key=lambda r: r.job.place,
     ),
     Column(
         "class",
         "class",
         18,
-        _class,
+        lambda r: row_text.class_of(r.job),
         flex=1,
         priority=100,
-        style=lambda r: "warn" if r.problem and not r.is_large else None,
-        sort_key=_class,
+        style=lambda r: "warn" if r.job.problem and not r.job.item.is_cut else None,
+        sort_key=lambda r: row_text.class_of(r.job),
     ),
-    Column("args", "args", 30, lambda r: r.args, flex=3, priority=95),
-    figure("size", "bytes", 8, lambda r: r.item.size, format.number, priority=50, style="dim"),
-    Column("id", "id", 12, lambda r: r.item.sha[:12], priority=20, style="dim"),
+    Column("args", "args", 30, lambda r: row_text.args_or_bytes(r.job), flex=3, priority=95),
+    figure("size", "bytes", 8, lambda r: r.job.item.size, format.number, priority=50, style="dim"),
+    Column("id", "id", 12, lambda r: r.job.id[:12], priority=20, style="dim"),
 )
 
 
@@ -155,7 +141,9 @@ class JobActions(RowsScreen):
     marks_gone = "the marked jobs have left the queue: nothing was done"
 
     def __init__(self, queue: str) -> None:
-        self.source: JobSource = source_of(queue, is_set_aside=self.is_set_aside)
+        kind: SourceKind = "unreadable" if self.is_set_aside else "queue"
+        self.source = JobSource(kind, queue)
+        self.jobs = self.app.system.jobs(self.source)
         self.window, self.service = Bar(id="window"), Bar(id="service")
         super().__init__()
 
@@ -183,10 +171,9 @@ class JobActions(RowsScreen):
 
     # The chosen ones
 
-    def chosen_rows(self) -> list[JobRow]:
+    def chosen_jobs(self) -> list[Job]:
         """The marked jobs, or the one under the cursor."""
-        rows: list[JobRow] = self.meant()
-        return rows
+        return [row.job for row in self.meant()]
 
     def action_delete_jobs(self) -> None:
         """Delete the chosen jobs, these very ones."""
@@ -198,12 +185,12 @@ class JobActions(RowsScreen):
 
     def action_move_jobs(self) -> None:
         """Move the chosen jobs, these very ones, to another queue."""
-        rows = self.chosen_rows()
-        if not rows:
+        jobs = self.chosen_jobs()
+        if not jobs:
             return
-        chosen = chosen_of(rows, self.source)
+        chosen = chosen_of(jobs)
         self._ask_where(
-            f"Move {_jobs(len(rows))} to which queue?",
+            f"Move {_jobs(len(jobs))} to which queue?",
             lambda queue: self.app.actions.request(Move(self.source, chosen, queue), self.table),
         )
 
@@ -211,20 +198,28 @@ class JobActions(RowsScreen):
         """Edit the job under the cursor."""
         row: JobRow | None = self.table.cursor_row
         if row is not None and not self.app.actions.refuses():
-            self.run_worker(edit_job(self.app, row, self.source, self.table), group="edit")
+            self.run_worker(edit_job(self.app, self.jobs, row.job, self.table), group="edit")
 
     def action_export_jobs(self) -> None:
         """Write the chosen jobs, or all that match, to a file."""
-        search = JobSearch(self.source, self.filter)
-        work = export(self.app, self.chosen_rows(), search, self.source)
+        work = export(self.app, self.jobs, self.chosen_jobs(), self.new_search())
         self.run_worker(work, group="export")
 
     def _act(self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused) -> None:
-        if rows := self.chosen_rows():
-            request = make(self.source, chosen_of(rows, self.source, refusal))
-            self.app.actions.request(request, self.table)
+        if jobs := self.chosen_jobs():
+            self.app.actions.request(make(self.source, chosen_of(jobs, refusal)), self.table)
 
     # All that match
+
+    @property
+    def now(self) -> datetime:
+        """The server's clock at the look that is shown."""
+        fleet = self.app.state.view().fleet
+        return datetime.now(UTC) if fleet is None else fleet.server_time
+
+    def new_search(self) -> JobSearch:
+        """Tells what matches."""
+        return JobSearch(JobQuery(self.source, self.filter), self.now)
 
     def action_delete_matching(self) -> None:
         """Delete all that match."""
@@ -248,8 +243,7 @@ class JobActions(RowsScreen):
         self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused
     ) -> None:
         make = partial(make, self.source, filter=self.filter.text, is_found=True)
-        search = JobSearch(self.source, self.filter)
-        self.app.actions.request_found(search, make, self.table, refusal=refusal)
+        self.app.actions.request_found(self.new_search(), make, self.table, refusal=refusal)
 
 
 def _jobs(number: int) -> str:
@@ -257,6 +251,8 @@ def _jobs(number: int) -> str:
 
 
 WINDOW: Final = 200
+#: Matches that are listed, those nearest the front; all are counted.
+MOST_LISTED: Final = 2_000
 #: Of longer items only the beginning is listed; opening one fetches the whole.
 _LISTED_BYTES: Final = 4_096
 #: A filter that is being typed is not looked for yet.
@@ -273,12 +269,12 @@ class JobsScreen(JobActions):
 
     def __init__(self, queue: str) -> None:
         super().__init__(queue)
-        self._start = 0
+        self._start: Hashable = None
         self._lands_last: bool | None = None
-        self._length: int | None = None
+        self._page: JobPage | None = None
         self._is_unread = False
-        self._matches: JobMatches | None = None
-        self._counting: JobMatches | None = None
+        self._matches: Matches | None = None
+        self._counting: Matches | None = None
         self._follower: Follower | None = None
 
     def make_table(self) -> Table[Any]:
@@ -328,17 +324,33 @@ class JobsScreen(JobActions):
 
     def turn(self, pages: int) -> bool:
         """Go to the next jobs, or to those before."""
-        at = max(0, self._start + pages * WINDOW)
-        if pages > 0 and at >= (self._length or 0):
+        page = self._page
+        if page is None or (pages > 0 and page.after is None):
             return False
-        self._go_to(at, lands_last=pages < 0)
+        if pages < 0:
+            self._seek(self.jobs.before(page, WINDOW), lands_last=True)
+        else:
+            self._go_to(page.after, lands_last=False)
         return True
 
     def turn_to_end(self, way: int) -> None:
         """Go to the first jobs of all, or to the last."""
-        self._go_to(0 if way < 0 else max(0, (self._length or 0) - WINDOW), lands_last=way > 0)
+        if way < 0:
+            self._go_to(None, lands_last=False)
+        elif self._page is not None:
+            self._seek(self.jobs.last(self._page, WINDOW), lands_last=True)
 
-    def _go_to(self, start: int, *, lands_last: bool) -> None:
+    def _seek(self, start: Operation[Hashable], *, lands_last: bool) -> None:
+        async def seek() -> None:
+            try:
+                self._go_to(await self.app.read(start), lands_last=lands_last)
+            except StoreError as error:
+                self.app.say(safe(str(error)), "bad")
+
+        work: WorkType[None] = seek
+        self.run_worker(work, exclusive=True, group="turn")
+
+    def _go_to(self, start: Hashable, *, lands_last: bool) -> None:
         if start != self._start and self.filter.is_empty:
             self.tell_late()
             self._start, self._lands_last = start, lands_last
@@ -350,47 +362,39 @@ class JobsScreen(JobActions):
         self.run_worker(work, exclusive=True, group="window")
 
     async def _read(self) -> None:
-        start, before = self._start, self.pane.rows if self._lands_last is None else ()
-        window = await self._window(start)
-        if window is not None and start and before:
-            # Jobs left at the front: the window goes with those that it shows.
-            left = shifted(before, window)
-            if left:
-                start = self._start = max(0, start - left)
-                window = await self._window(start)
-        if window is None or not self.filter.is_empty:
+        before = [row.job for row in self.pane.rows] if self._lands_last is None else ()
+        look = self.jobs.page(self._start, WINDOW, most_bytes=_LISTED_BYTES, before=before)
+        try:
+            page = await self.app.read(look)
+        except StoreError as error:
+            self._could_not_read(str(error))
             return
-        self._length = window.length
-        if start and not window.items:
-            # The queue has drained below this window.
-            self._go_to(max(0, window.length - 1) // WINDOW * WINDOW, lands_last=True)
+        if not self.filter.is_empty:
             return
-        self._put(rows_of(window, start), self.nothing)
+        self._page, self._start = page, page.start
+        if page.is_gone:
+            self._lands_last = True
+        self._put(job_rows(page.jobs, self.now), self.nothing)
         if self._lands_last is not None:
             # Not the table's own keys: at the end of a window those turn to the next.
             last, self._lands_last = self._lands_last, None
             (Table.action_cursor_last if last else Table.action_cursor_first)(self.table)
         self._show_title()
 
-    async def _window(self, start: int) -> windows.Window | None:
-        key, last = self.source.key(self.app.keys), start + WINDOW - 1
-        try:
-            return await self.app.read(windows.window(key, start, last, max_bytes=_LISTED_BYTES))
-        except StoreError as error:
-            self.app.say(safe(str(error)), "bad")
-            self.table.stale = self._is_unread = True
-            if self._length is None:
-                self._put((), frame_texts.unknown_word(str(error)))
-                self._show_title()
-            return None
+    def _could_not_read(self, why: str) -> None:
+        self.app.say(safe(why), "bad")
+        self.table.stale = self._is_unread = True
+        if self._page is None:
+            self._put((), frame_texts.unknown_word(why))
+            self._show_title()
 
     # Searching
 
     def _begin_search(self) -> None:
-        search_for = self.filter
-
         def begin() -> Visit:
-            self._counting = JobMatches(JobSearch(self.source, search_for))
+            self._counting = Matches(
+                self.new_search(), MOST_LISTED, last_first=False, keep=slim_waiting
+            )
             if self._matches is None:
                 self._matches = self._counting
             return self._counting.visit
@@ -398,8 +402,8 @@ class JobsScreen(JobActions):
         def finish() -> None:
             self._matches = self._counting
 
-        key, rest = self.source.key(self.app.keys), self.app.actions.precedence.rest
-        self._follower = Follower(key, begin, finish, sleep=rest)
+        rest = self.app.actions.precedence.rest
+        self._follower = Follower(self.jobs, begin, finish, sleep=rest)
 
     async def _follow(self) -> None:
         follower = self._follower
@@ -422,7 +426,7 @@ class JobsScreen(JobActions):
             none = self.no_match if follower.is_complete else "Looking through the whole list …"
             if follower.problem is not None and not follower.is_complete:
                 none = frame_texts.unknown_word(follower.problem)
-            self._put(self._matches.listed(), none)
+            self._put(job_rows(self._matches.listed(), self.now), none)
         self._show_title()
 
     def action_stop_looking(self) -> None:
@@ -444,7 +448,8 @@ class JobsScreen(JobActions):
 
     def _put(self, rows: Sequence[JobRow], none: str) -> None:
         """Show rows that match already."""
-        is_part = self.filter.is_empty and len(rows) < (self._length or 0)
+        length = 0 if self._page is None else self._page.length
+        is_part = self.filter.is_empty and len(rows) < length
         self.pane.show_matching(rows, none, is_all=not is_part)
 
     def _show_title(self) -> None:
@@ -454,8 +459,8 @@ class JobsScreen(JobActions):
             progress = queue_bars.progress(self._follower, self.app.state.policy.sign)
             self.window.show(found + marks_spans(self.table), progress)
         else:
-            at, unread = self._start, self._is_unread
-            which = queue_bars.window(self.source, at, rows, self._length, is_unread=unread)
+            unread = self._is_unread
+            which = queue_bars.window(self.source, self._page, rows, is_unread=unread)
             self.window.show(which + marks_spans(self.table))
 
     def action_show_aside(self) -> None:
@@ -471,7 +476,7 @@ class JobsScreen(JobActions):
 
     def subject(self, row: JobRow) -> Subject:
         """A job as filters see it."""
-        return Subject(class_name=row.class_name, queue=self.source.name, id=row.item.sha)
+        return Subject(class_name=row.job.unwrapped[0], queue=self.source.name, id=row.job.id)
 
     def on_table_marked(self) -> None:
         """Say how many are marked."""
@@ -480,7 +485,7 @@ class JobsScreen(JobActions):
     def on_table_opened(self, event: Table.Opened[JobRow]) -> None:
         """Show the whole job."""
         event.stop()
-        self.app.push_screen(JobScreen(event.row, self.source))
+        self.app.push_screen(JobScreen(event.row.job, self.jobs))
 
 
 class SetAsideScreen(JobsScreen):

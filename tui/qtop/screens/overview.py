@@ -28,7 +28,6 @@ from qtop.widgets.bars import Bar, Span, server
 from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
-from queuecore.active_job import unwrapped
 
 # One verdict: the whole sentence, and what to do.
 
@@ -218,14 +217,14 @@ def _job(row: WorkerRow) -> str:
 
 
 def _class(group: NewestGroup) -> str:
-    return row_text.failure_class(group.newest.failure)
+    return row_text.class_of(group.newest.job)
 
 
 def _error(group: NewestGroup) -> str:
-    failure = group.newest.failure
-    if failure.exception is None:
-        return row_text.failure_error(failure)
-    return f"{format.exception_name(failure.exception)}: {row_text.failure_error(failure)}"
+    job = group.newest.job
+    if job.exception is None:
+        return row_text.error_of(job)
+    return f"{format.exception_name(job.exception)}: {row_text.error_of(job)}"
 
 
 def verdict_rows(view: ViewState) -> list[VerdictRow]:
@@ -468,11 +467,11 @@ def _none_runs(view: ViewState) -> str:
 
 def _lead_of(group: NewestGroup) -> Link:
     """Where the failures of a group are: as a group, or else one by one."""
-    failure = group.newest.failure
-    class_name, _ = unwrapped(failure.class_name, failure.args)
+    job = group.newest.job
+    class_name, _ = job.unwrapped
     terms = [
         term(field, value)
-        for field, value in (("class", class_name), ("exception", failure.exception))
+        for field, value in (("class", class_name), ("exception", job.exception))
         if value is not None
     ]
     return Link("failed", group.fingerprint.id, " ".join(terms))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from qtop.actions.plan import Plan
+from qtop.model.job_list import JobList, JobPage
 from qtop.search.filter_language import Filter
 from qtop.systems.resque.scheduled_search import PAGE, DelayedSearch
 from qtop.text.safe import safe
 from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
-from resque.store import delayed_windows
-from resque.store.delayed_windows import Page, Position
+from queuecore.exchange import Operation
 
 if TYPE_CHECKING:
     from qtop.screens.base import ConsoleScreen
@@ -42,20 +43,22 @@ class Pager:
 
     Args:
         screen: Reads for it, and is told what went wrong.
+        jobs: The list.
         load: Reads the page at `start`; `landed` is called when it is shown.
     """
 
-    def __init__(self, screen: ConsoleScreen, load: Callable[[], None]) -> None:
+    def __init__(self, screen: ConsoleScreen, jobs: JobList, load: Callable[[], None]) -> None:
         self._screen = screen
+        self._jobs = jobs
         self._load = load
-        self._page: Page | None = None
+        self._page: JobPage | None = None
         self._lands_last: bool | None = None
-        self.start = Position()
+        self.start: Hashable = None
 
-    def landed(self, table: Table[Any], page: Page, start: Position | None) -> None:
+    def landed(self, table: Table[Any], page: JobPage) -> None:
         """A page is shown: put the cursor where the key that asked for it leads."""
         self._page = page
-        if start == self.start and self._lands_last is not None:
+        if page.start == self.start and self._lands_last is not None:
             # Not the table's own keys: at the end of a page those turn to the next.
             (Table.action_cursor_last if self._lands_last else Table.action_cursor_first)(table)
             self._lands_last = None
@@ -63,43 +66,44 @@ class Pager:
     @property
     def is_turned(self) -> bool:
         """Whether there are pages before the one that is shown."""
-        return self.start != Position()
+        return self.start is not None
 
     def turn(self, pages: int) -> bool:
         """Go to the next jobs, or to those before; False when there are none."""
-        after = None if self._page is None else self._page.after
-        if pages > 0 and after is not None:
-            self._go_to(after, is_back=False)
-        elif pages < 0 and self.start != Position():
-            self._go_before(self.start)
+        page = self._page
+        if page is None:
+            return False
+        if pages > 0 and page.after is not None:
+            self._go_to(page.after, is_back=False)
+        elif pages < 0 and self.is_turned:
+            self._seek(self._jobs.before(page, PAGE))
         else:
             return False
         return True
 
     def turn_to_end(self, way: int) -> None:
         """Go to the first jobs of all, or to the last."""
-        if way < 0 and self.start != Position():
-            self._go_to(Position(), is_back=False)
+        if way < 0 and self.is_turned:
+            self._go_to(None, is_back=False)
         elif way > 0 and self._page is not None and self._page.after is not None:
-            self._go_before(Position(self._page.moments))
+            self._seek(self._jobs.last(self._page, PAGE))
 
     def reset(self) -> None:
         """Back to the first jobs, without a look."""
-        self.start, self._page, self._lands_last = Position(), None, None
+        self.start, self._page, self._lands_last = None, None, None
 
-    def _go_to(self, start: Position, *, is_back: bool) -> None:
+    def _go_to(self, start: Hashable, *, is_back: bool) -> None:
         self.start, self._lands_last = start, is_back
         self._load()
 
-    def _go_before(self, end: Position) -> None:
-        self._screen.run_worker(self._seek(end), exclusive=True, group="turn")
+    def _seek(self, start: Operation[Hashable]) -> None:
+        async def seek() -> None:
+            try:
+                self._go_to(await self._screen.app.read(start), is_back=True)
+            except StoreError as error:
+                self._screen.app.say(safe(str(error)), "bad")
 
-    async def _seek(self, end: Position) -> None:
-        try:
-            before = delayed_windows.before(self._screen.app.keys, end, PAGE)
-            self._go_to(await self._screen.app.read(before), is_back=True)
-        except StoreError as error:
-            self._screen.app.say(safe(str(error)), "bad")
+        self._screen.run_worker(seek(), exclusive=True, group="turn")
 
 
 # Runs searches through all delayed jobs for a screen: in the background, one at a time.
@@ -116,11 +120,13 @@ class Searcher:
 
     Args:
         screen: Reads for it, and is told of results in words.
+        jobs: The list.
         on_change: Called when there is more to show.
     """
 
-    def __init__(self, screen: ConsoleScreen, on_change: Callable[[], None]) -> None:
+    def __init__(self, screen: ConsoleScreen, jobs: JobList, on_change: Callable[[], None]) -> None:
         self._screen = screen
+        self._jobs = jobs
         self._on_change = on_change
         self._last: DelayedSearch | None = None
         self._running: DelayedSearch | None = None
@@ -136,24 +142,24 @@ class Searcher:
         """Whether the search that is shown goes on."""
         return self._running is not None and self._running is self.shown
 
-    def begin(self, wanted: Filter, now_s: float) -> None:
-        """Look through all delayed jobs, by the server's clock `now_s` (epoch)."""
+    def begin(self, wanted: Filter, now: datetime) -> None:
+        """Look through all delayed jobs, by the server's clock `now`."""
         if self._last is not None and self._last.wanted.text != wanted.text:
             self._last = None
-        run = self._running = DelayedSearch(wanted, now_s)
+        run = self._running = DelayedSearch(wanted, now)
         self._screen.run_worker(self._run(run), exclusive=True, group="search")
 
-    def follow(self, wanted: Filter, now_s: float) -> None:
+    def follow(self, wanted: Filter, now: datetime) -> None:
         """As `begin`, where that is worth it: there is no search of this filter yet, or it was a
         short one, or something was done meanwhile."""
         current = self._running or self._last
         if current is None or current.wanted.text != wanted.text:
-            self.begin(wanted, now_s)
+            self.begin(wanted, now)
         elif self._running is None:
             is_short = current.seen <= _QUICK and not current.is_stopped
             if self._again or is_short:
                 self._again = max(0, self._again - 1)
-                self.begin(wanted, now_s)
+                self.begin(wanted, now)
 
     def expect_change(self) -> None:
         """Something is about to be done to the jobs: look again at the next two looks."""
@@ -170,7 +176,7 @@ class Searcher:
         ticking = self._screen.set_interval(_PROGRESS_S, self._on_change)
         try:
             await asyncio.sleep(_TYPING_S)
-            await self._screen.app.read(run.run(self._screen.app.keys))
+            await self._screen.app.read(run.run(self._jobs.walk()))
         except StoreError as error:
             run.stop()
             run.problem = str(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from textual import events, on
@@ -13,11 +12,12 @@ from textual.widget import Widget
 from textual.widgets import Button, TextArea
 
 from qtop.actions.request import Edit, Replace, Request
+from qtop.model.job import Job
+from qtop.model.job_list import JobList
 from qtop.monitor.state import UiPolicy
 from qtop.screens.console import Console
 from qtop.screens.dialogs import Dialog
-from qtop.search.selection import JobSource
-from qtop.systems.resque.failures import chosen_of
+from qtop.search.selection import chosen_of
 from qtop.systems.resque.payloads import (
     BadPayload,
     changed,
@@ -27,16 +27,11 @@ from qtop.systems.resque.payloads import (
     in_editor,
     plain,
 )
-from qtop.systems.resque.queues import JobRow, fetch
-from qtop.systems.resque.queues import chosen_of as chosen_of_rows
 from qtop.text.safe import safe
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
-from queuecore import windows
 from queuecore.errors import StoreError
-from resque.store import failures
-from resque.store.failures import Failure
 
 
 class PayloadText(TextArea):
@@ -151,19 +146,19 @@ def _tone(line: str) -> str:
 
 
 async def edit_and_requeue(
-    app: Console, entry: Failure, list_name: str, table: Table[Any] | None = None
+    app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None
 ) -> None:
     """Let a person edit the payload of a failed job, show what changes, and requeue it so."""
     try:
-        raw = await _whole(app, entry, list_name)
-        job = "somebody else took it" if raw is None else failures.job_of(raw)
-        if isinstance(job, str):
-            app.say(f"cannot be edited: {safe(job)}", "warn")
-            return
+        whole = await whole_job(app, jobs, job)
     except StoreError as error:
         app.say(safe(str(error)), "bad")
         return
-    queue, before = job
+    found = "somebody else took it" if whole is None else jobs.payload(whole)
+    if isinstance(found, str):
+        app.say(f"cannot be edited: {safe(found)}", "warn")
+        return
+    queue, before = found
     title = f"Requeue to {safe(queue)} with this payload?"
     undo = app.state.policy.sign("undo")
     consequence = (
@@ -171,8 +166,15 @@ async def edit_and_requeue(
     )
     after = await edited(app, before, title, consequence, "Requeue")
     if after is not None:
-        source = JobSource("failed", list_name)
-        app.actions.request(Edit(source, chosen_of([entry]), payload=after), table)
+        app.actions.request(Edit(jobs.source, chosen_of([job]), payload=after), table)
+
+
+async def whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
+    """A job with all its bytes; None when it is not found any more. Raises StoreError."""
+    if not job.item.is_cut:
+        return job
+    [read] = await app.read(jobs.read([job]))
+    return read
 
 
 async def edited(
@@ -193,13 +195,6 @@ async def edited(
         return after
     app.say("nothing was changed", "dim")
     return None
-
-
-async def _whole(app: Console, entry: Failure, list_name: str) -> bytes | None:
-    if not entry.item.is_cut:
-        return entry.item.raw
-    key = failures.list_key(app.keys, list_name)
-    return await app.read(windows.find(key, entry.item.sha, entry.place))
 
 
 async def _edited(app: Console, before: bytes) -> bytes | None:
@@ -246,19 +241,18 @@ async def _in_some_editor(app: Console, text: str) -> str | None:
 # Editing a waiting job where it is, or an item that was set aside.
 
 
-async def edit_job(
-    app: Console, row: JobRow, source: JobSource, table: Table[Any] | None = None
-) -> None:
+async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | None = None) -> None:
     """Let a person edit a job, show what changes, and put it in the place of the job, or, when it
     was set aside, back onto its queue."""
     try:
-        raw = await app.read(fetch(source.key(app.keys), row))
+        whole = await whole_job(app, jobs, job)
     except StoreError as error:
         app.say(safe(str(error)), "bad")
         return
-    if raw is None:
+    if whole is None:
         app.say("cannot be edited: it is gone, or far from where it was seen", "warn")
         return
+    source, raw = jobs.source, whole.item.raw
     queue = safe(source.name)
     if source.kind == "queue":
         title, consequence, verb = "Change this job?", f"It keeps its place in {queue}.", "Change"
@@ -268,8 +262,7 @@ async def edit_job(
     undo = app.state.policy.sign("undo")
     after = await edited(app, raw, title, f"{consequence} {undo} takes it back.", verb)
     if after is not None:
-        request: Request = Replace(source, row.place, raw, after)
+        request: Request = Replace(source, job.place or 0, raw, after)
         if source.kind != "queue":
-            chosen = chosen_of_rows([replace(row, item=windows.whole(raw))], source)
-            request = Edit(source, chosen, payload=after)
+            request = Edit(source, chosen_of([whole]), payload=after)
         app.actions.request(request, table)

@@ -9,11 +9,12 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
+from qtop.model.job import JobSource
+from qtop.model.job_list import JobPage
 from qtop.monitor import row_text
 from qtop.monitor.rows import QueueRow, WorkerRow
-from qtop.search.list_walk import Follower
-from qtop.search.selection import JobSource
-from qtop.systems.resque.queues import JobMatches
+from qtop.search.follower import Follower
+from qtop.search.job_search import Matches
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
@@ -22,20 +23,20 @@ _HOSTS_SHOWN: Final = 3
 
 
 def window(
-    source: JobSource, first: int, rows: int, length: int | None, *, is_unread: bool = False
+    source: JobSource, page: JobPage | None, rows: int, *, is_unread: bool = False
 ) -> list[Span]:
-    """Which of the jobs are listed. `first` is the place of the first one; without a length they
-    are being read, or could not be (`is_unread`)."""
+    """Which of the jobs are listed; without a page they are being read, or could not be
+    (`is_unread`)."""
     is_queue = source.kind == "queue"
     what, state = ("jobs", "waiting") if is_queue else ("items", "set aside")
-    which = f"{what} {first + 1:,} to {first + rows:,} of " if rows else ""
     total = "unknown" if is_unread else "reading …"
-    if length is not None:
-        total = f"{which}{length:,} {state}"
+    if page is not None:
+        span = f"{page.first:,} to {page.first + rows - 1:,}"
+        total = f"{f'{what} {span} of ' if rows else ''}{page.length:,} {state}"
     return [*_title(source), Span(f"   {total}", "dim", 90)]
 
 
-def matches(source: JobSource, found: JobMatches | None, rows: int) -> list[Span]:
+def matches(source: JobSource, found: Matches | None, rows: int) -> list[Span]:
     """How many of the jobs match."""
     spans = _title(source)
     if found is None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from qtop.actions.request import Clear, Pause
 from qtop.keymap.keymap import Where
+from qtop.model.job import JobSource
 from qtop.monitor import row_text
 from qtop.monitor.drops import Drop
 from qtop.monitor.incidents.incident import to_serving
@@ -17,7 +18,6 @@ from qtop.screens import frame_texts
 from qtop.screens.base import RowsScreen, bindings
 from qtop.screens.jobs import JobsScreen, SetAsideScreen
 from qtop.search.fields import Subject
-from qtop.search.selection import JobSource
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.columns import Column, ToneOf, figure

@@ -5,96 +5,85 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar, Final, Literal
 
 from textual.widget import Widget
 
 from qtop.actions.request import DeleteDelayed, DeleteSchedules, Request, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
+from qtop.model.job import JobRow, JobSource, job_rows, moment_of
+from qtop.model.job_list import JobList
+from qtop.monitor import row_text
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts, scheduled_bars
 from qtop.screens.base import RowsScreen, bindings
 from qtop.screens.paging import Pager, Searcher
 from qtop.screens.scheduled_details import DelayedJobScreen, ScheduleScreen, server_now
 from qtop.search import filter_language
-from qtop.search.fields import Subject
+from qtop.search.fields import Subject, of_job
 from qtop.search.filter_language import BadFilter, Filter
 from qtop.systems.resque.scheduled_search import (
     ClassRow,
     DelayedSelection,
-    DueRow,
     ScheduledPage,
     ScheduleRow,
     choose,
     chosen,
     class_filter,
-    due_rows,
     insights,
-    moment_of,
     schedule_rows,
     schedule_subject,
-    subject,
     timing,
 )
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.bars import Bar
-from qtop.widgets.columns import Column, ToneOf, figure
+from qtop.widgets.columns import Column, figure
 from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 from resque.scheduler.zones import local_zone
-from resque.store.delayed_windows import Position
 
 # The columns of the scheduled screen's three lists, and its paged table.
 
 
-def _due_tone(row: DueRow) -> ToneOf | None:
-    return "warn" if row.due_s < 0 else None
+def _at(row: JobRow) -> str:
+    moment = None if row.job.due is None else row.job.due.moment
+    return format.due_at(moment, row.due_s or 0.0)
 
 
-def _class(row: DueRow) -> str:
-    job = row.seen.job
-    if job is not None and job.item.is_cut:
-        return "(large)"
-    return "unreadable" if row.problem else format.job_class(row.class_name, None)
+def _class(row: JobRow) -> str:
+    return "(large)" if row.job.item.is_cut else row_text.class_of(row.job)
 
 
-def _args(row: DueRow) -> str:
-    job = row.seen.job
-    if row.problem is None:
-        return format.short_json(row.args)
-    return safe(job.item.raw[:1_000]) if job is not None and job.item.is_cut else safe(row.problem)
-
-
-JOB_COLUMNS: Final[tuple[Column[DueRow], ...]] = (
+JOB_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
     Column(
-        *("due", "due", 14, lambda r: format.due_in(r.due_s)),
+        *("due", "due", 14, lambda r: format.due_in(r.due_s or 0.0)),
         priority=98,
-        style=_due_tone,
-        sort_key=lambda r: r.seen.moment.at,
+        style=lambda r: "warn" if (r.due_s or 0.0) < 0 else None,
+        sort_key=lambda r: r.job.due.at if r.job.due else None,
     ),
-    Column("at", "at", 16, lambda r: format.due_at(r.at, r.due_s), priority=70, style="dim"),
+    Column("at", "at", 16, _at, priority=70, style="dim"),
     Column(
         *("class", "class", 14, _class),
         flex=2,
         priority=100,
-        style=lambda r: "warn" if r.problem else None,
+        style=lambda r: "warn" if r.job.problem else None,
         sort_key=_class,
     ),
-    Column("args", "args", 14, _args, flex=4, priority=95),
+    Column("args", "args", 14, lambda r: row_text.args_or_bytes(r.job), flex=4, priority=95),
     Column(
-        *("queue", "queue", 8, lambda r: format.optional(r.queue)),
+        *("queue", "queue", 8, lambda r: format.optional(r.job.queue)),
         flex=1,
         priority=85,
-        sort_key=lambda r: r.queue,
+        sort_key=lambda r: r.job.queue,
     ),
     figure(
         "size",
         "bytes",
         8,
-        lambda r: None if r.seen.job is None else r.seen.job.item.size,
+        lambda r: None if r.job.ref is None else r.job.item.size,
         format.number,
         priority=30,
         style="dim",
@@ -238,11 +227,12 @@ class ScheduledActions(RowsScreen):
 
     part: SchedulePart = "jobs"
     searcher: Searcher
+    jobs: JobList
 
     @property
-    def now_s(self) -> float:
-        """The server's clock (epoch)."""
-        return server_now(self.app.state.view()).timestamp()
+    def now(self) -> datetime:
+        """The server's clock."""
+        return server_now(self.app.state.view())
 
     def action_run_now(self) -> None:
         """Run the chosen jobs now, or queue the jobs of the chosen schedules."""
@@ -276,8 +266,8 @@ class ScheduledActions(RowsScreen):
         self.app.say(f"that is for delayed jobs: {key} shows them", "dim")
 
     def _jobs(self) -> DelayedSelection | None:
-        rows: list[DueRow] = self.meant()
-        return chosen([row.seen for row in rows]) if rows else None
+        rows: list[JobRow] = self.meant()
+        return chosen(row.job for row in rows) if rows else None
 
     def _act(self, on_jobs: Callable[..., Request], on_schedules: Callable[..., Request]) -> None:
         table: Table[Any] = self.table
@@ -307,7 +297,7 @@ class ScheduledActions(RowsScreen):
         self.searcher.expect_change()
         self.app.actions.request_after(
             "looking through all delayed jobs",
-            choose(self.app.keys, wanted, self.now_s),
+            choose(self.jobs, wanted, self.now),
             lambda choice: on_jobs(choice, is_found=True),
         )
 
@@ -327,8 +317,9 @@ class ScheduledScreen(ScheduledActions):
     BINDINGS = bindings(PLACES)
 
     def __init__(self) -> None:
+        self.jobs = self.app.system.jobs(JobSource("delayed", ""))
         super().__init__()
-        self.searcher = Searcher(self, self._refresh)
+        self.searcher = Searcher(self, self.jobs, self._refresh)
         self._tables: dict[SchedulePart, Table[Any]] = {
             "jobs": self.table,
             "classes": classes(self.app.clock),
@@ -347,7 +338,7 @@ class ScheduledScreen(ScheduledActions):
 
     def make_table(self) -> Table[Any]:
         """The table of the delayed jobs."""
-        self._pager = Pager(self, self._load)
+        self._pager = Pager(self, self.jobs, self._load)
         clock, key = self.app.clock, lambda row: row.key
         return PagedTable(JOB_COLUMNS, key=key, clock=clock, pages=self._pager)
 
@@ -380,7 +371,7 @@ class ScheduledScreen(ScheduledActions):
             self._is_reading = True
             self.run_worker(self._read(), group="glance")
         if self._wants_search:
-            self.searcher.follow(self.filter, self.now_s)
+            self.searcher.follow(self.filter, self.now)
 
     async def _read(self) -> None:
         try:
@@ -398,9 +389,10 @@ class ScheduledScreen(ScheduledActions):
 
     async def _read_once(self) -> None:
         now, start = server_now(self.app.state.view()), self._pager.start
-        paged = start if self.part == "jobs" and not self._wants_search else None
-        seen = await self.app.read(insights(self.app.keys, self._prefix, now.timestamp(), paged))
-        if seen.page is not None and not seen.page.jobs and start != Position():
+        paged = (start,) if self.part == "jobs" and not self._wants_search else None
+        look = insights(self.app.keys, self._prefix, now.timestamp(), self.jobs, paged)
+        seen = await self.app.read(look)
+        if seen.page is not None and not seen.page.jobs and start is not None:
             # What was here has been moved: back to what there is.
             self._pager.reset()
             self._reads_again = True
@@ -429,10 +421,10 @@ class ScheduledScreen(ScheduledActions):
                 none = frame_texts.unknown_word(run.problem)
             word = none if run.is_over else "Looking through all delayed jobs …"
             is_by_class = self.part == "classes"
-            self._put(run.classes() if is_by_class else due_rows(run.found, self.now_s), word)
+            self._put(run.classes() if is_by_class else job_rows(run.found, self.now), word)
         elif not self._wants_search and self._glance is not None and self._glance.page is not None:
-            self._put(due_rows(self._glance.page.jobs, self.now_s), _EMPTY["jobs"])
-            self._pager.landed(self.table, self._glance.page, self._glance.start)
+            self._put(job_rows(self._glance.page.jobs, self.now), _EMPTY["jobs"])
+            self._pager.landed(self.table, self._glance.page)
         elif not self._wants_search and self._glance is not None:
             self.table.stale = self._is_stale("delayed jobs")
             if not self.table.row_count:
@@ -473,7 +465,7 @@ class ScheduledScreen(ScheduledActions):
                 is_by_class=is_by_class,
             )
         window.show([*scheduled_bars.parts(self.part), *marks_spans(self.table)], right)
-        outlook = None if seen is None else seen.outlook
+        outlook = None if seen is None else seen.outline
         schedules = None if rows is None else list(rows.values())
         forecast.show(*scheduled_bars.forecast(outlook, schedules, now))
         scheduler.show(scheduled_bars.scheduler(seen, now.timestamp(), bool(rows)))
@@ -484,8 +476,8 @@ class ScheduledScreen(ScheduledActions):
 
     def subject(self, row: Any) -> Subject:
         """A row as filters see it."""
-        if isinstance(row, DueRow):
-            return subject(row.seen, row.now_s)
+        if isinstance(row, JobRow):
+            return of_job(row.job, self.now)
         if isinstance(row, ClassRow):
             return Subject(class_name=row.name, is_readable=row.is_readable)
         return schedule_subject(row)
@@ -537,15 +529,15 @@ class ScheduledScreen(ScheduledActions):
             hint = f"{sign('filter')} filters, {sign('by_class')} counts by class"
             self.app.say(f"nothing is being looked for: {hint}", "dim")
         elif not self.searcher.stop():
-            self.searcher.begin(self.filter, self.now_s)
+            self.searcher.begin(self.filter, self.now)
         self._refresh()
 
     def on_table_opened(self, event: Table.Opened[Any]) -> None:
         """Show the whole job or schedule, or the jobs of a class."""
         event.stop()
         row = event.row
-        if isinstance(row, DueRow):
-            self.app.push_screen(DelayedJobScreen(row))
+        if isinstance(row, JobRow):
+            self.app.push_screen(DelayedJobScreen(row.job, self.jobs))
         elif isinstance(row, ScheduleRow):
             self.app.push_screen(ScheduleScreen(row, self._zone))
         else:

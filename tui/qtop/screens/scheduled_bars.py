@@ -9,6 +9,7 @@ from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
+from qtop.model.job_list import DueShare, JobPage, Outline
 from qtop.systems.resque.scheduled_search import (
     MOST_LISTED,
     DelayedSearch,
@@ -20,7 +21,6 @@ from qtop.systems.resque.scheduled_search import (
 from qtop.text.format import number
 from qtop.text.safe import ago, counted, safe
 from qtop.widgets.bars import Span
-from resque.store.delayed_windows import Outlook, Page, Share
 
 PARTS: Final = {"jobs": "Delayed jobs", "classes": "by class", "schedules": "Schedules"}
 _BUCKETS: Final = ("overdue", "5 min", "1 h", "24 h", "later")
@@ -39,11 +39,11 @@ def parts(current: str) -> list[Span]:
     return spans
 
 
-def page(shown: Page | None) -> list[Span]:
+def page(shown: JobPage | None) -> list[Span]:
     """Which moments the listed jobs are of."""
-    if shown is None or not shown.moments:
+    if shown is None or not shown.length:
         return []
-    span = f"{shown.first:,} to {shown.last:,} of {shown.moments:,}"
+    span = f"{shown.first:,} to {shown.last:,} of {shown.length:,}"
     return [Span(f"due times {span} ", "dim", 60)]
 
 
@@ -69,13 +69,13 @@ def search(
     return [Span(f"{number(run.matches)} of {seen}{more} ", "dim", 70)]
 
 
-def share(of: Share) -> str:
+def share(of: DueShare) -> str:
     """A number of jobs; an estimate begins with `~`."""
     return number(of.jobs) if of.is_exact else f"~{number(of.jobs)}"
 
 
 def forecast(
-    outlook: Outlook | None, rows: Sequence[ScheduleRow] | None, now: datetime
+    outlook: Outline | None, rows: Sequence[ScheduleRow] | None, now: datetime
 ) -> tuple[list[Span], list[Span]]:
     """How many jobs come due when, and how many schedules fire soon."""
     left = [Span(" due ", "dim", 50)]
@@ -100,17 +100,17 @@ def scheduler(seen: ScheduledPage | None, now_s: float, has_schedules: bool) -> 
     if seen.problems:
         unread = (f"{what}: {why}" for what, why in seen.problems.items())
         return [Span(f" ⚠ cannot read {safe('; '.join(unread))}", "bad")]
-    ahead = seen.outlook
+    ahead = seen.outline
     overdue = None if ahead is None else ahead.shares[0]
     late_s = 0.0
     if ahead is not None and ahead.first_at is not None:
         late_s = now_s - ahead.first_at
     jobs = "" if overdue is None else share(overdue)
-    noun = "job is" if overdue == Share(1, 1, is_exact=True) else "jobs are"
+    noun = "job is" if overdue == DueShare(1, 1, is_exact=True) else "jobs are"
     if seen.master is None or seen.master.owner is None:
         if overdue is not None and overdue.jobs:
             return [Span(f" ⚠ no scheduler runs: {jobs} {noun} overdue", "bad")]
-        waits = has_schedules or (ahead is not None and ahead.total.jobs)
+        waits = has_schedules or (ahead is not None and ahead.length)
         word = (
             "nothing will move what comes due: start `qtop scheduler`" if waits else "none needed"
         )

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import ClassVar, Final
 
 from qtop.actions.request import DeleteDelayed, DeleteSchedules, RunNow, RunSchedules
 from qtop.keymap.keymap import Where
+from qtop.model.job import Job
+from qtop.model.job_list import JobList
 from qtop.monitor.state import ViewState
 from qtop.screens import details
 from qtop.screens.base import TextScreen, bindings
-from qtop.systems.resque.scheduled_search import DueRow, ScheduleRow, chosen
+from qtop.systems.resque.scheduled_search import ScheduleRow, chosen
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
-from queuecore import windows
 from queuecore.errors import StoreError
 from resque.scheduler.plan import next_firings
-from resque.store import delayed
 
 _FIRINGS: Final = 5
 
@@ -36,47 +35,45 @@ class DelayedJobScreen(TextScreen):
     TAB: ClassVar[Where] = "scheduled"
     BINDINGS = bindings(PLACES)
 
-    def __init__(self, row: DueRow) -> None:
+    def __init__(self, job: Job, jobs: JobList) -> None:
         super().__init__()
-        self._row = row
+        self._job, self._jobs = job, jobs
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The job."""
-        row = replace(self._row, now_s=server_now(view).timestamp())
-        return details.delayed_lines(row, view.policy.redactor)
+        due = self._job.due
+        due_s = 0.0 if due is None else due.at - server_now(view).timestamp()
+        return details.delayed_lines(self._job, due_s, view.policy.redactor)
 
     def on_mount(self) -> None:
         """Fetch the rest of a job that was listed cut."""
         super().on_mount()
-        job = self._row.seen.job
-        if job is not None and job.item.is_cut:
-            self.run_worker(self._fetch(job))
+        if self._job.item.is_cut:
+            self.run_worker(self._fetch())
 
-    async def _fetch(self, job: delayed.DelayedJob) -> None:
-        stamp = self._row.seen.moment.stamp
+    async def _fetch(self) -> None:
         try:
-            raw = await self.app.read(delayed.whole(self.app.keys, stamp, job))
+            [whole] = await self.app.read(self._jobs.read([self._job]))
         except StoreError as error:
             self.app.say(f"the rest of the job: {safe(str(error))}", "bad")
             return
-        if raw is None:
+        if whole is None:
             self.app.say("the rest of the job: it is gone", "warn")
             return
-        whole = delayed.read(windows.whole(raw), job.place)
-        self._row = replace(self._row, seen=replace(self._row.seen, job=whole))
+        self._job = whole
         self.show_view(self.app.state.view())
 
     def action_run_now(self) -> None:
         """Run this very job now."""
-        self.app.actions.request(RunNow(chosen([self._row.seen])))
+        self.app.actions.request(RunNow(chosen([self._job])))
 
     def action_drop(self) -> None:
         """Delete this very job."""
-        self.app.actions.request(DeleteDelayed(chosen([self._row.seen])))
+        self.app.actions.request(DeleteDelayed(chosen([self._job])))
 
     def action_reschedule(self) -> None:
         """Ask until when to delay this very job instead."""
-        self.app.actions.ask_for_moment(chosen([self._row.seen]))
+        self.app.actions.ask_for_moment(chosen([self._job]))
 
 
 class ScheduleScreen(TextScreen):

@@ -198,7 +198,7 @@ COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         priority=80,
         align="right",
         style=_heartbeat_tone,
-        sort_key=lambda r: r.process.beat_age_s,
+        sort_key=lambda r: r.beat_age_s,
         descends=True,
     ),
     Column(

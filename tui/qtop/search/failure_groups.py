@@ -13,15 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import sha1
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from qtop.model.job import GroupKey, Job
+from qtop.model.job_list import Entry, GroupFacts
 from qtop.text import backtraces
+from qtop.text.safe import safe
 from queuecore import times
-from queuecore.active_job import WRAPPER, unwrapped
-from queuecore.codec import decode
-from queuecore.windows import read_item
-from resque.store import failures
 
 # The pattern of a message: without ids, numbers and other parts that differ.
 
@@ -116,115 +114,31 @@ def _instead(found: re.Match[str]) -> str:
 
 
 _MOST_REMEMBERED: Final = 20_000
-_ID_CHARACTERS: Final = 12
-
 #: Two messages that differ in figures only are normalised once, but for figures that stay.
 _FIGURES: Final = str.maketrans("123456789", "0" * 9)
-_FIGURE_BYTES: Final = bytes.maketrans(b"123456789", b"0" * 9)
-
-#: The members of an entry as Ruby writes them.
-_FAILED_AT: Final = b'{"failed_at":"'
-_PAYLOAD: Final = b'","payload":{"class":"'
-_EXCEPTION: Final = b',"exception":"'
-_ERROR: Final = b'","error":"'
-_BACKTRACE: Final = b'","backtrace":['
-_WORKER: Final = b'],"worker":"'
-_QUEUE: Final = b'","queue":"'
-_WRAPPER: Final = WRAPPER.encode()
-#: Remembered with their backtraces.
-_MOST_SHAPES: Final = 5_000
-_MOST_BYTES: Final = 4 * MOST_CHARACTERS
 
 
-class GroupKey(NamedTuple):
-    """What failures of one group share. `problem` is why entries cannot be read; None when they
-    can, and then the other four say what happened."""
-
-    class_name: str | None
-    exception: str | None
-    message: str
-    frame: str
-    problem: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The same for the same group, in every console."""
-        text = "\0".join("" if part is None else f"={part}" for part in self)
-        raw = text.encode("utf-8", "surrogatepass")
-        return sha1(raw, usedforsecurity=False).hexdigest()[:_ID_CHARACTERS]
-
-
-class GroupKeyParts(NamedTuple):
-    """What an entry says in passing: enough to count it. `failed_at` is as it is written."""
-
-    fingerprint: GroupKey
-    queue: str | None
-    failed_at: Any
-    is_retried: bool = False
-
-
-class Reader:
-    """Reads entries in passing, and remembers what it has normalised. Bounded memory."""
+class KeyMaker:
+    """Makes the keys of groups, and remembers what it has normalised. Bounded memory."""
 
     def __init__(self) -> None:
-        self._by_bytes: dict[tuple[bytes | str, ...], GroupKey] = {}
         self._known: dict[tuple[str | None, ...], GroupKey] = {}
         self._places: dict[str, str | None] = {}
 
-    def read(self, reply: bytes | list[bytes | int]) -> GroupKeyParts:
-        """The facts of an entry as a stretch holds it. Never raises. About 3 us a KB for what looks
-        as Ruby writes it and is alike, 8 us for the rest."""
-        if not isinstance(reply, bytes):
-            return self._of_cut(reply)
-        shape = _shape(reply)
-        if shape is None:
-            return self._decoded(reply)
-        known_as, error, queue, failed_at = shape
-        mark = self._by_bytes.get(known_as)
-        if mark is None:
-            known_as += statuses(error.decode("utf-8", "replace"))
-            mark = self._by_bytes.get(known_as)
-        if mark is None:
-            mark = self._decoded(reply).fingerprint
-            if len(self._by_bytes) >= _MOST_SHAPES:
-                self._by_bytes.clear()
-            self._by_bytes[known_as] = mark
-        text = queue.decode("utf-8", "surrogateescape")
-        return GroupKeyParts(mark, text, failed_at.decode("ascii", "replace"))
+    def key_of(self, job: Job) -> GroupKey:
+        """What makes a failure the same as others. Never raises."""
+        if job.problem is None or (
+            job.item.is_cut and not (job.class_name is None and job.exception is None)
+        ):
+            return self.key(job.unwrapped[0], job.exception, job.error, job.backtrace)
+        return unreadable("too large to list" if job.item.is_cut else job.problem)
 
-    def _decoded(self, reply: bytes) -> GroupKeyParts:
-        try:
-            value = decode(reply)
-        except ValueError as error:
-            return GroupKeyParts(self._unreadable(str(error)), None, None)
-        if not isinstance(value, dict):
-            return GroupKeyParts(self._unreadable("not a JSON object"), None, None)
-        job = value.get("payload")
-        name = None
-        if isinstance(job, dict):
-            name, _ = unwrapped(_text(job.get("class")), job.get("args"))
-        mark = self._fingerprint(name, *failures.raised(value), value.get("backtrace"))
-        queue = _text(value.get("queue"))
-        return GroupKeyParts(
-            mark, queue, value.get("failed_at"), value.get("retried_at") is not None
-        )
-
-    def _of_cut(self, reply: list[bytes | int]) -> GroupKeyParts:
-        entry = failures.read(read_item(reply), 0)
-        if entry.class_name is None and entry.exception is None:
-            return GroupKeyParts(
-                self._unreadable("too large to list"), entry.queue, entry.failed_at
-            )
-        mark = self._fingerprint(entry.class_name, entry.exception, entry.error, ())
-        return GroupKeyParts(mark, entry.queue, entry.failed_at)
-
-    def _unreadable(self, reason: str) -> GroupKey:
-        return GroupKey(None, None, "", "", f"unreadable: {normalised(reason)}")
-
-    def _fingerprint(
-        self, name: str | None, exception: str | None, error: str | None, backtrace: Any
+    def key(
+        self, name: str | None, exception: str | None, error: str | None, backtrace: Iterable[str]
     ) -> GroupKey:
-        place = self._top(backtrace) if backtrace else ""
+        """The key of failures of a class with an exception that said `error`, and was raised where
+        the lines of `backtrace` say."""
+        place = backtraces.top(backtrace, self._place)
         message = (error or "")[:MOST_CHARACTERS]
         known_as: tuple[str | None, ...] = (name, exception, message.translate(_FIGURES), place)
         found = self._known.get(known_as)
@@ -238,13 +152,7 @@ class Reader:
             self._known[known_as] = found
         return found
 
-    def _top(self, backtrace: Any) -> str:
-        lines = backtrace if isinstance(backtrace, list) else str(backtrace).split("\n", 100)
-        return backtraces.top(lines, self._place)
-
-    def _place(self, line: Any) -> str | None:
-        if not isinstance(line, str):
-            return None
+    def _place(self, line: str) -> str | None:
         try:
             return self._places[line]
         except KeyError:
@@ -256,48 +164,43 @@ class Reader:
         return place
 
 
-def _shape(raw: bytes) -> tuple[tuple[bytes | str, ...], bytes, bytes, bytes] | None:
-    """The parts of an entry that Ruby wrote, as they are: what makes its fingerprint, the error,
-    the queue, the time. None when it does not look so. Decodes nothing: an entry that begins and
-    ends as Ruby's is taken at its word.
+class KnownEntry:
+    """An entry of a walk whose job was read before. `place` is its order in the list."""
 
-    In JSON no text holds a quote without a backslash before it, so what is found here are the
-    members, and those at the end are the entry's own.
-    """
-    paid = raw.find(_PAYLOAD, 14, 64)
-    if paid < 0 or not raw.startswith(_FAILED_AT) or not raw.endswith(b'"}'):
-        return None
-    named = paid + len(_PAYLOAD)
-    raised = raw.rfind(_EXCEPTION)
-    said = raw.find(_ERROR, raised)
-    traced = raw.find(_BACKTRACE, said)
-    worked = raw.rfind(_WORKER)
-    queued = raw.find(_QUEUE, worked)
-    if not named < raised < said < traced < worked < queued:
-        return None
-    name = raw[named : raw.find(b'"', named)]
-    exception = raw[raised + len(_EXCEPTION) : said]
-    error = raw[said + len(_ERROR) : min(traced, said + _MOST_BYTES)]
-    queue = raw[queued + len(_QUEUE) : -2]
-    is_plain = b"\\" not in error and b"\\" not in queue and b'"' not in queue
-    if not is_plain or name == _WRAPPER or b"\\" in raw[14:paid]:
-        return None
-    backtrace = raw[traced + len(_BACKTRACE) : worked]
-    known_as = (name, exception, error.translate(_FIGURE_BYTES), backtrace)
-    return known_as, error, queue, raw[14:paid]
+    __slots__ = ("_maker", "job", "place")
+
+    def __init__(self, job: Job, maker: KeyMaker, place: int | None = None) -> None:
+        self.job = job
+        self.place = (job.place or 0) if place is None else place
+        self._maker = maker
+
+    @property
+    def id(self) -> str:
+        """As an `Entry`."""
+        return self.job.id
+
+    @property
+    def group(self) -> GroupFacts:
+        """As an `Entry`."""
+        job = self.job
+        key = self._maker.key_of(job)
+        return GroupFacts(key, job.queue, job.failed_at, job.is_retried is True)
 
 
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else str(value)
+def unreadable(reason: str) -> GroupKey:
+    """The key of what cannot be read, for a reason."""
+    return GroupKey(None, None, "", "", f"unreadable: {normalised(reason)}")
 
 
 def _cut(name: str | None) -> str | None:
     return None if name is None else name[:MOST_CHARACTERS]
 
 
-def of(reply: bytes | list[bytes | int]) -> GroupKey:
-    """The fingerprint of one entry."""
-    return Reader().read(reply).fingerprint
+def title(mark: GroupKey) -> str:
+    """A group in words: safe text."""
+    if mark.problem is not None:
+        return safe(mark.problem)
+    return safe(f"{mark.class_name or '(no class)'}: {mark.exception or '?'}")
 
 
 # Groups: how many failures, since when, from which queues, and their trend.
@@ -322,7 +225,7 @@ class FailureGroup:
         trend: How many failed in each of the last hours, the present one last.
         queues: The queues and how many came from each, the most first.
         retried: How many were requeued before and kept.
-        place, sha: The newest of them, to open it.
+        place, sha: The newest of them.
     """
 
     fingerprint: GroupKey
@@ -362,7 +265,6 @@ class FailureGroups:
 
     def __init__(self, now: datetime) -> None:
         self._tallies: dict[GroupKey, _Tally] = {}
-        self._reader = Reader()
         self._hours: dict[str, int | None] = {}
         self._hour = int(now.timestamp()) // _HOUR_S
         self.total = 0
@@ -376,12 +278,12 @@ class FailureGroups:
         """Let the trend end at another moment."""
         self._hour = int(now.timestamp()) // _HOUR_S
 
-    def add(self, reply: bytes | list[bytes | int], place: int) -> GroupKey:
-        """Count an entry as a stretch holds it. About 10 us a KB; never raises."""
-        facts = self._reader.read(reply)
+    def add(self, entry: Entry) -> GroupKey:
+        """Count an entry. O(1), besides what it takes to read its group."""
+        facts = entry.group
         tally = self._tallies.get(facts.fingerprint)
-        if tally is None or place > tally.place:
-            tally = self._named_by(facts, reply, place)
+        if tally is None or entry.place > tally.place:
+            tally = self._named_by(facts.fingerprint, entry)
         self.total += 1
         tally.count += 1
         tally.retried += facts.is_retried
@@ -405,21 +307,17 @@ class FailureGroups:
         found.sort(key=lambda group: (group.fingerprint is OTHER, -group.count))
         return tuple(found)
 
-    def _named_by(
-        self, facts: GroupKeyParts, reply: bytes | list[bytes | int], place: int
-    ) -> _Tally:
+    def _named_by(self, mark: GroupKey, entry: Entry) -> _Tally:
         """The tally of a group, of which this is the newest entry."""
-        mark = facts.fingerprint
         tally = self._tallies.get(mark)
         if tally is None and len(self._tallies) >= MOST_GROUPS:
             mark = OTHER
             tally = self._tallies.get(mark)
-        if tally is not None and place <= tally.place:
+        if tally is not None and entry.place <= tally.place:
             return tally
-        sha = read_item(reply).sha
         if tally is None:
-            tally = self._tallies[mark] = _Tally(mark.id, place, sha)
-        tally.place, tally.sha = place, sha
+            tally = self._tallies[mark] = _Tally(mark.id, entry.place, entry.id)
+        tally.place, tally.sha = entry.place, entry.id
         return tally
 
     def _note_queue(self, queues: Counter[str], name: str) -> None:

@@ -9,13 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from qtop.model.fleet import RunningJob
+from qtop.model.job import Job
 from queuecore.active_job import unwrapped
 from queuecore.digests import sha1_hex
 from queuecore.values import value as value_class
 from queuecore.windows import Item
-from resque.codec import Payload, decode_payload
-from resque.store.delayed import DelayedJob
-from resque.store.failures import Failure
 
 #: Made once: to make one costs as much as to write a job's arguments.
 _AS_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -53,36 +51,28 @@ class Subject:
     lists: Collection[str] = ()
 
 
-def of_failure(failure: Failure, now: datetime) -> Subject:
-    """A failure as filters see it. `now` is an aware datetime, by the server's clock."""
-    name, args = unwrapped(failure.class_name, failure.args)
-    failed_at, problem = failure.failed_at, failure.problem
+def of_job(job: Job, now: datetime) -> Subject:
+    """A job as filters see it. `now` is an aware datetime, by the server's clock. Of one that
+    cannot be read, words find its beginning and the reason. O(bytes)."""
+    name, args = job.unwrapped
+    failed_at, due, problem = job.failed_at, job.due, job.problem
     return Subject(
         class_name=name,
         args=args,
-        exception=failure.exception,
-        error=failure.error,
-        queue=failure.queue,
-        worker=failure.worker,
+        exception=job.exception,
+        error=job.error,
+        queue=job.queue,
+        worker=job.worker,
         age_s=None if failed_at is None else (now - failed_at).total_seconds(),
-        is_retried=None if problem is not None else failure.retried_at is not None,
-        id=failure.item.sha,
-        words=() if problem is None else (problem, _beginning(failure.item)),
+        due_s=None if due is None else due.at - now.timestamp(),
+        is_retried=job.is_retried,
+        id=job.item.sha,
+        words=() if problem is None else (problem, _beginning(job.item)),
         is_readable=problem is None,
     )
 
 
-def of_waiting(item: Item, queue: str) -> Subject:
-    """A waiting job as filters see it."""
-    payload = decode_payload(item.raw)
-    if item.is_cut or not isinstance(payload, Payload):
-        reason = "too large to list" if isinstance(payload, Payload) else payload.reason
-        return unreadable(item, reason, queue)
-    name, args = unwrapped(payload.class_name, payload.args)
-    return Subject(class_name=name, args=args, queue=queue, id=item.sha)
-
-
-def of_hand(job: RunningJob, worker: str) -> Subject:
+def of_running(job: RunningJob, worker: str) -> Subject:
     """A job that a worker runs as filters see it. Its id is the one it had in its queue."""
     name, args = unwrapped(job.class_name, job.args)
     return Subject(
@@ -94,27 +84,6 @@ def of_hand(job: RunningJob, worker: str) -> Subject:
         words=() if job.problem is None else (job.problem,),
         is_readable=job.problem is None,
     )
-
-
-def of_delayed(job: DelayedJob, due_s: float) -> Subject:
-    """A delayed job as filters see it, due in so many seconds."""
-    if job.problem is not None:
-        return unreadable(job.item, job.problem, due_s=due_s)
-    name, args = unwrapped(job.class_name, job.args)
-    return Subject(class_name=name, args=args, queue=job.queue, due_s=due_s, id=job.item.sha)
-
-
-def unreadable(
-    item: Item, problem: str, queue: str | None = None, due_s: float | None = None
-) -> Subject:
-    """An entry that cannot be read: only words find it, its id, and when it is due."""
-    words = (problem, _beginning(item))
-    return Subject(queue=queue, due_s=due_s, id=item.sha, words=words, is_readable=False)
-
-
-def unlisted(name: str) -> Subject:
-    """Something that has a name and cannot be read at all."""
-    return Subject(words=(name,), is_readable=False)
 
 
 def _beginning(item: Item) -> str:

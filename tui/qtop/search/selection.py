@@ -1,29 +1,25 @@
-"""Which list of jobs (`JobSource`), the items that match there, and what an action is about
-(`Selection`)."""
+"""What commands and the console look for in a list of jobs, and what an action is about."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, TypeVar
 
-from qtop.search.fields import Subject, of_failure, of_waiting
+from qtop.model.job import Job
+from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
+from qtop.search.fields import Subject, of_job
 from qtop.search.filter_language import Filter
-from qtop.search.list_walk import LISTED_BYTES
 from qtop.text.format import job_class
 from qtop.text.safe import safe
-from queuecore import windows
 from queuecore.bulk import READ_ITEMS, JobRef, JobRefs
-from queuecore.exchange import Steps, single
-from queuecore.values import value
-from queuecore.windows import Item, Window
-from resque.keys import Keys
-from resque.store import failures
-from resque.store.failures import FAILED, Failure
+from queuecore.errors import StoreError
+from queuecore.exchange import Exchange, Operation, Steps
+from queuecore.values import replace, value
 
-SourceKind = Literal["failed", "queue", "unreadable"]
+T = TypeVar("T")
 
 #: The first window is as small as if all items were long; later ones carry about so much.
 _FIRST_ITEMS: Final = 60
@@ -33,48 +29,12 @@ _WINDOW_BYTES: Final = 4 << 20
 _LOOKED_INTO_BYTES: Final = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class JobSource:
-    """A list of jobs. `name` is that of the list of failures, or of the queue."""
-
-    kind: SourceKind
-    name: str
-
-    def key(self, keys: Keys) -> bytes:
-        """The key of the list."""
-        if self.kind == "failed":
-            return failures.list_key(keys, self.name)
-        return keys.queue(self.name) if self.kind == "queue" else keys.unreadable(self.name)
-
-    @property
-    def queue(self) -> str:
-        """The name of the queue; empty for failures."""
-        return "" if self.kind == "failed" else self.name
-
-    @property
-    def noun(self) -> str:
-        """What is in it, in the singular."""
-        return {"failed": "failed job", "queue": "waiting job", "unreadable": "item"}[self.kind]
-
-    def __str__(self) -> str:
-        """How it is written on the command line."""
-        is_main = self.kind == "failed" and self.name == FAILED
-        return self.kind if is_main else f"{self.kind}:{self.name}"
-
-
 @value
 class Hit:
-    """An item that was selected. `failure` is None when it is none."""
+    """A job that was selected, and as filters see it."""
 
-    item: Item
-    place: int
+    job: Job
     subject: Subject
-    failure: Failure | None = None
-
-    @property
-    def mark(self) -> JobRef:
-        """What names it to actions."""
-        return JobRef(self.place, self.item.sha)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +49,15 @@ class Scanned:
 
 
 def scan(
-    keys: Keys,
-    source: JobSource,
+    jobs: JobList,
     wanted: Filter,
     now: datetime,
     each: Callable[[Hit], None],
     *,
     limit: int = 0,
-    from_head: bool = False,
     whole: bool = False,
 ) -> Steps[Scanned]:
-    """Hand every item that matches to `each`, the last of the list first unless `from_head`.
+    """Hand every job that matches to `each`, in the order in which the list is listed.
 
     Args:
         limit: Stop after so many; 0 is all.
@@ -108,56 +66,79 @@ def scan(
     A round trip for each 4 MB of items, 1,000 at most, and one for each long one; no more is kept
     than that and one whole item. Items that arrive during the scan are not seen.
     """
-    key = source.key(keys)
-    length: int = yield single(("LLEN", key), int)
+    outline: Outline = yield from steps(jobs.outline())
+    length, start = outline.length, outline.start
     found = Scanned(length)
     most = min(READ_ITEMS, limit) if limit and wanted.is_empty else READ_ITEMS
-    page = min(most, _FIRST_ITEMS)
+    size = min(most, _FIRST_ITEMS)
     done = 0
     while done < length:
-        first, last = done, min(length, done + page) - 1
-        if not from_head:
-            first, last = length - 1 - last, length - 1 - first
-        seen: Window = yield replace(
-            windows.window(key, first, last, max_bytes=LISTED_BYTES), progress=(done, length)
-        )
-        places = range(len(seen.items)) if from_head else reversed(range(len(seen.items)))
-        for offset in places:
-            item, place = seen.items[offset], first + offset
-            if item.is_cut and (whole or _is_looked_into(item, wanted)):
-                raw: bytes | None = yield windows.find(key, item.sha, place)
-                item = item if raw is None else windows.whole(raw)
-            hit = hit_of(source, item, place, now)
-            is_match = wanted.matches(hit.subject)
-            large = found.too_large + (item.is_cut and not is_match)
-            found = replace(found, matched=found.matched + is_match, too_large=large)
+        seen: JobPage = yield from steps(jobs.page(start, min(size, length - done)), (done, length))
+        for job in seen.jobs:
+            is_cut = job.item.is_cut
+            if is_cut and (whole or _is_looked_into(job, wanted)):
+                [read] = yield from steps(jobs.read([job]))
+                job = read or job
+            subject = of_job(job, now)
+            is_match = wanted.matches(subject)
+            large = found.too_large + (job.item.is_cut and not is_match)
+            found = Scanned(length, found.matched + is_match, large)
             if is_match:
-                each(hit)
+                each(Hit(job, subject))
             if limit and found.matched >= limit:
-                seen_all = done + len(seen.items) >= length
-                return replace(found, is_partial=not seen_all or found.matched < length)
-        done += page
-        page = _page(seen, most)
+                seen_all = done + len(seen.jobs) >= length
+                is_partial = not seen_all or found.matched < length
+                return Scanned(length, found.matched, large, is_partial)
+        done += size
+        size, start = _size(seen, most), seen.after
+        if start is None:
+            break
     return found
 
 
-def _page(seen: Window, most: int) -> int:
+def through(way: Walk, visit: Callable[[Entry], bool]) -> Steps[bool]:
+    """Show the entries of a walk to `visit`, until it returns False; returns whether it never did.
+    Costs what the walk costs."""
+    while (ask := way.ask()) is not None:
+        seen = yield from steps(ask.work)
+        if not all(map(visit, way.take(ask, seen))):
+            return False
+    return True
+
+
+def steps(work: Operation[T], progress: tuple[int, int] | None = None) -> Steps[T]:
+    """An operation as steps; the first of them says how far the whole is, if it is said here."""
+    if not isinstance(work, Generator):
+        return (yield _at(work, progress))  # type: ignore[no-any-return]
+    if progress is None:
+        return (yield from work)
+    try:
+        step = next(work)
+        while True:
+            try:
+                result = yield _at(step, progress)
+            except StoreError as error:
+                step = work.throw(error)
+            else:
+                step = work.send(result)
+            progress = None
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+def _at(step: Exchange[T], progress: tuple[int, int] | None) -> Exchange[T]:
+    return step if progress is None else replace(step, progress=progress)
+
+
+def _size(seen: JobPage, most: int) -> int:
     """How many items to read next: about as many bytes each time, whatever their size."""
-    size = sum(len(item.raw) for item in seen.items)
-    each_bytes = max(1, size // max(1, len(seen.items)))
+    size = sum(len(job.item.raw) for job in seen.jobs)
+    each_bytes = max(1, size // max(1, len(seen.jobs)))
     return max(min(_FEWEST_ITEMS, most), min(most, _WINDOW_BYTES // each_bytes))
 
 
-def _is_looked_into(item: Item, wanted: Filter) -> bool:
-    return not wanted.is_empty and item.size <= _LOOKED_INTO_BYTES
-
-
-def hit_of(source: JobSource, item: Item, place: int, now: datetime) -> Hit:
-    """An item as filters see it."""
-    if source.kind == "failed":
-        failure = failures.read(item, place)
-        return Hit(item, place, of_failure(failure, now), failure)
-    return Hit(item, place, of_waiting(item, source.name))
+def _is_looked_into(job: Job, wanted: Filter) -> bool:
+    return not wanted.is_empty and job.item.size <= _LOOKED_INTO_BYTES
 
 
 # The items that an action is about, with figures.
@@ -189,19 +170,20 @@ class Selection:
         """How large what would be touched is together."""
         return self.marks.size_bytes
 
-    def add(self, hit: Hit, refusal: str | None = None) -> None:
-        """Take in one item."""
-        subject = hit.subject
-        self.marks.add(hit.mark, hit.item.size)
-        is_known = subject.is_readable or subject.class_name is not None
-        unknown = "(large)" if hit.item.is_cut else "unreadable"
-        _count(self.classes, job_class(subject.class_name, None) if is_known else unknown)
-        if subject.queue is not None:
-            _count(self.queues, subject.queue)
+    def add(self, job: Job, refusal: str | None = None) -> None:
+        """Take in one job."""
+        assert isinstance(job.ref, JobRef)  # noqa: S101  a job of a list
+        self.marks.add(job.ref, job.item.size)
+        name = job.unwrapped[0]
+        is_known = job.problem is None or name is not None
+        unknown = "(large)" if job.item.is_cut else "unreadable"
+        _count(self.classes, job_class(name, None) if is_known else unknown)
+        if job.queue is not None:
+            _count(self.queues, job.queue)
         if refusal is not None:
             _count(self.refusals, refusal)
-        self.retried += subject.is_retried is True
-        failed_at = hit.failure.failed_at if hit.failure is not None else None
+        self.retried += job.is_retried is True
+        failed_at = job.failed_at
         if failed_at is not None:
             self.oldest = min(self.oldest or failed_at, failed_at)
             self.newest = max(self.newest or failed_at, failed_at)
@@ -222,6 +204,17 @@ class Selection:
             lines.append(f"requeued before and kept: {self.retried:,}")
         lines += [f"refused {n:,}: {safe(reason)}" for reason, n in self.refusals.items()]
         return lines
+
+
+def chosen_of(
+    jobs: Iterable[Job], refusal: Callable[[bytes], str | None] = lambda raw: None
+) -> Selection:
+    """Jobs that were pointed at, in figures. `refusal` says for the bytes of one why an action will
+    refuse it."""
+    chosen = Selection()
+    for job in jobs:
+        chosen.add(job, None if job.item.is_cut else refusal(job.item.raw))
+    return chosen
 
 
 def _count(counts: Counter[str], name: str) -> None:

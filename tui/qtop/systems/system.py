@@ -10,7 +10,8 @@ from qtop.actions.plan import Operator, Outcome, Plan, Refusal
 from qtop.actions.request import Request
 from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
+from qtop.model.job_list import JobList
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.exchange import Operation, Steps
@@ -75,6 +76,10 @@ class System(Protocol):
     def source_of(self, entry: AuditEntry) -> JobSource | None:
         """The list from which an action on record took jobs; None where that is none of waiting or
         failed jobs."""
+
+    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
+        """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
+        round trip."""
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Type
 
 from rich.style import Style
 
-from qtop.text.safe import ELLIPSIS, Align, crop, pad, unknown
+from qtop.text.safe import Align, crop, pad, unknown
 
 if TYPE_CHECKING:
     from textual.widget import Widget
@@ -128,18 +128,11 @@ class SortMark(NamedTuple):
     mark: str
 
 
-class SortSigns(NamedTuple):
-    """The characters that a table draws, each one cell wide."""
-
-    ascending: str
-    descending: str
-    marked: str
-    range_begin: str
-    ellipsis: str
-
-
-UNICODE_SIGNS: Final = SortSigns("▲", "▼", "●", "◆", ELLIPSIS)
-ASCII_SIGNS: Final = SortSigns("^", "v", "*", "#", "~")
+# The signs that a table draws, each one cell wide.
+ASCENDING: Final = "▲"
+DESCENDING: Final = "▼"
+MARKED: Final = "●"
+RANGE_BEGIN: Final = "◆"
 
 
 def arranged(
@@ -187,9 +180,7 @@ def fit(columns: Sequence[Column[RowT]], x: int, width: int) -> tuple[PlacedColu
     return tuple(placed)
 
 
-def header_line(
-    placed: Sequence[PlacedColumn[RowT]], sort: SortMark | None, ellipsis: str
-) -> TableLine:
+def header_line(placed: Sequence[PlacedColumn[RowT]], sort: SortMark | None) -> TableLine:
     """The line with the labels, and the sort mark beside the label of the sorted column."""
 
     def label(place: PlacedColumn[RowT]) -> str:
@@ -202,7 +193,7 @@ def header_line(
 
     return TableLine(
         "header",
-        tuple(Cell(pad(label(p), p.width, p.column.align, ellipsis=ellipsis)) for p in placed),
+        tuple(Cell(pad(label(p), p.width, p.column.align)) for p in placed),
     )
 
 
@@ -213,7 +204,6 @@ def row_line(
     mark: str,
     marked: bool,
     cursor: bool,
-    ellipsis: str,
     redact: Callable[[str], str] = str,
 ) -> TableLine:
     """The line of one row. Calls `cell` of every placed column once, and `redact`, which hides
@@ -222,13 +212,7 @@ def row_line(
         "row",
         tuple(
             Cell(
-                pad(
-                    redact(p.column.cell(row)),
-                    p.width,
-                    p.column.align,
-                    ellipsis=ellipsis,
-                    tail=p.column.tail,
-                ),
+                pad(redact(p.column.cell(row)), p.width, p.column.align, tail=p.column.tail),
                 p.column.tone(row),
             )
             for p in placed

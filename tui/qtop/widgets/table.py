@@ -103,16 +103,12 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
     Args:
         columns: Left to right; see `Column`.
         key: What makes a row the same row after a poll; unique among the rows.
-        empty_text: Safe text shown instead of rows when there are none.
         sort: The key of the column to sort by at first; None for the rows' natural order.
-        reverse: The direction of that sort; None for the column's own.
         markable: Rows can be marked; they get a column for the mark.
-        ascii: Draw with ASCII characters.
         on_cursor: Called with the row under the cursor when it has changed, before the frame is
             painted: so a detail beside the table changes in the same frame.
         clock: Monotonic seconds.
         id: As for every widget.
-        classes: As for every widget.
     """
 
     ALLOW_SELECT = False
@@ -132,31 +128,18 @@ class Table(TablePainter[RowT], Generic[RowT], can_focus=True, inherit_bindings=
         columns: Sequence[Column[RowT]],
         *,
         key: Callable[[RowT], Hashable],
-        empty_text: str = "",
         sort: str | None = None,
-        reverse: bool | None = None,
         markable: bool = True,
-        ascii: bool = False,
         on_cursor: Callable[[RowT | None], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         id: str | None = None,
-        classes: str | None = None,
     ) -> None:
-        super().__init__(
-            columns,
-            key=key,
-            empty_text=empty_text,
-            markable=markable,
-            ascii=ascii,
-            clock=clock,
-            id=id,
-            classes=classes,
-        )
+        super().__init__(columns, key=key, markable=markable, clock=clock, id=id)
         self._on_cursor = on_cursor
         self._reported_cursor: tuple[Hashable, ...] | None = None
         self._reported_marks: frozenset[Hashable] = frozenset()
         if sort is not None:
-            self.sort_by(sort, reverse=reverse)
+            self.sort_by(sort)
 
     @property
     def row_count(self) -> int:

@@ -18,8 +18,10 @@ from textual.widget import Widget
 
 from qtop.text.safe import pad, wrapped
 from qtop.widgets.columns import (
-    ASCII_SIGNS,
-    UNICODE_SIGNS,
+    ASCENDING,
+    DESCENDING,
+    MARKED,
+    RANGE_BEGIN,
     Cell,
     Column,
     PlacedColumn,
@@ -69,25 +71,20 @@ class TablePainter(ScrollView, Generic[RowT]):
         columns: Sequence[Column[RowT]],
         *,
         key: Callable[[RowT], Hashable],
-        empty_text: str,
         markable: bool,
-        ascii: bool,
         clock: Callable[[], float],
         id: str | None,
-        classes: str | None,
     ) -> None:
-        super().__init__(id=id, classes=classes)
+        super().__init__(id=id)
         self._columns = self._shown = tuple(columns)
         self._redact: Callable[[str], str] = str
         self._rows: TableRows[RowT] = TableRows(key, clock)
         self._sort: Sort | None = None
         self._markable = markable
-        self._signs = ASCII_SIGNS if ascii else UNICODE_SIGNS
         self._painted_for: tuple[tuple[str, int, int], ...] = ()
         self._painted: dict[int, TableLine] = {}
         self._placed: tuple[int, tuple[PlacedColumn[RowT], ...]] = (-1, ())
         self._found_styles: dict[tuple[str, ...], Style] = {}
-        self.set_reactive(TablePainter.empty_text, empty_text)
 
     @property
     def body_lines(self) -> int:
@@ -151,7 +148,7 @@ class TablePainter(ScrollView, Generic[RowT]):
 
     def _line(self, y: int) -> TableLine:
         if y < HEADER_LINES:
-            return header_line(self._layout(), self._sort_mark(), self._signs.ellipsis)
+            return header_line(self._layout(), self._sort_mark())
         if not len(self._rows):
             notice = self._notice()
             at = y - HEADER_LINES - max(0, self.body_lines - len(notice)) // 2
@@ -161,28 +158,27 @@ class TablePainter(ScrollView, Generic[RowT]):
             return TableLine("blank")
         key = self._rows.key_at(index)
         marked = key in self._rows.marked
-        mark = self._signs.marked if marked else ""
+        mark = MARKED if marked else ""
         return row_line(
             self._rows[index],
             self._layout(),
-            mark=self._signs.range_begin if self._rows.is_anchor(key) else mark,
+            mark=RANGE_BEGIN if self._rows.is_anchor(key) else mark,
             marked=marked,
             cursor=index == self._rows.cursor_index,
-            ellipsis=self._signs.ellipsis,
             redact=self._redact,
         )
 
     def _notice(self) -> list[TableLine]:
         """What is shown in place of rows: in the middle, in as many lines as it needs."""
-        width, ellipsis = self.size.width, self._signs.ellipsis
+        width = self.size.width
         lines = wrapped(self.empty_text, max(1, width - 2))
-        padded = [pad(line, width, "center", ellipsis=ellipsis) for line in lines]
+        padded = [pad(line, width, "center") for line in lines]
         return [TableLine("notice", (Cell(text, "dim"),)) for text in padded]
 
     def _sort_mark(self) -> SortMark | None:
         if self._sort is None:
             return None
-        mark = self._signs.descending if self._sort.reverse else self._signs.ascending
+        mark = DESCENDING if self._sort.reverse else ASCENDING
         return SortMark(self._sort.column_key, mark)
 
     # Painting

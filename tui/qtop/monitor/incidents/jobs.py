@@ -7,12 +7,14 @@ from bisect import bisect_left
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final, NamedTuple
 
 from qtop.config.limits import Thresholds
 from qtop.model.fleet import RunningJob
+from qtop.model.job import JobRow
 from qtop.monitor.incidents.incident import Incident, Link, Severity, first_few
-from qtop.monitor.rows import FailureRow, FleetRows, GroupMemory, WorkerRow
+from qtop.monitor.rows import FleetRows, GroupMemory, WorkerRow
 from qtop.search.filter_language import term
 from qtop.text.format import exception_name, rate
 from qtop.text.safe import ago, counted
@@ -40,17 +42,18 @@ class Durations:
         """Take in a look. What it does not know has not ended. O(workers)."""
         processes = [row.process for row in fleet.workers or ()]
         held = {each.id: each.jobs for each in processes if each.jobs}
-        ended = [
+        gone = (
             (worker_id, job)
             for worker_id, was in self._held.items()
             if (now := held.get(worker_id)) is not was
             for job in _gone(was, now or ())
-        ]
+        )
+        ended = [*islice(gone, _MOST_ENDED)]
         self._held = held
         if ended:
             # When a job ended whose worker has left is not known.
             present = {each.id for each in processes if each.jobs is not None}
-            for worker_id, job in ended[:_MOST_ENDED]:
+            for worker_id, job in ended:
                 if worker_id in present:
                     self._note(job, fleet.server_time)
 
@@ -256,9 +259,9 @@ def _span(fleet: FleetRows, recent: int) -> str:
     return f"among the newest {read:,}" if is_cut else "within an hour"
 
 
-def _is_unreadable(row: FailureRow) -> bool:
+def _is_unreadable(row: JobRow) -> bool:
     # One that is merely large is read when it is opened.
-    return row.failure.problem is not None and not row.failure.item.is_cut
+    return row.job.problem is not None and not row.job.item.is_cut
 
 
 def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Incident | None:
@@ -275,7 +278,7 @@ def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Inci
         compared = f"usually {rate(usual)} a minute" if usual else "usually none"
     rows = fleet.failures or ()
     newest = [row for row in rows if row.age_s is not None and row.age_s < _MINUTE_S]
-    names = Counter(exception_name(row.failure.exception) for row in newest)
+    names = Counter(exception_name(row.job.exception) for row in newest)
     mostly = f"; mostly {names.most_common(1)[0][0]}" if names else ""
     text = f"{counted(round(now), 'job')} failed within a minute, {compared}{mostly}"
     severity: Severity = "warn" if usual is None else "bad"
@@ -283,7 +286,7 @@ def _burst(fleet: FleetRows, pace: FailureRates, thresholds: Thresholds) -> Inci
 
 
 def _shared(
-    recent: Sequence[FailureRow], marks: GroupMemory, thresholds: Thresholds, span: str
+    recent: Sequence[JobRow], marks: GroupMemory, thresholds: Thresholds, span: str
 ) -> Iterator[Incident]:
     """An error in many classes: what they share is broken, not they."""
     classes: defaultdict[tuple[str, str], set[str | None]] = defaultdict(set)
@@ -304,10 +307,8 @@ def _shared(
             yield Incident("failures", "warn", text, "shared", exception, lead, remedy)
 
 
-def _worst_class(
-    recent: Sequence[FailureRow], thresholds: Thresholds, span: str
-) -> Iterator[Incident]:
-    classes = Counter(unwrapped(row.failure.class_name, row.failure.args)[0] for row in recent)
+def _worst_class(recent: Sequence[JobRow], thresholds: Thresholds, span: str) -> Iterator[Incident]:
+    classes = Counter(row.job.unwrapped[0] for row in recent)
     (name, number), *others = classes.most_common()
     if name is not None and others and number >= len(recent) * thresholds.worst_part:
         times, rest = counted(number, "time"), len(recent) - number

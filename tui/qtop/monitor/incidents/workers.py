@@ -29,12 +29,12 @@ def worker_incidents(fleet: FleetRows, thresholds: Thresholds) -> Iterator[Incid
     silent = [row for row in odd if row.condition == "silent"]
     if silent:
         yield _silent(fleet, silent)
-    limit_s = -thresholds.beat_ahead_s
+    limit = fleet.server_time + timedelta(seconds=thresholds.beat_ahead_s)
     ahead = [
-        row for row in rows if (age_s := row.process.beat_age_s) is not None and age_s < limit_s
+        row for row in rows if (beat_at := row.process.beat_at) is not None and beat_at > limit
     ]
     if ahead:
-        furthest_s = -min(row.process.beat_age_s or 0.0 for row in ahead)
+        furthest_s = -min(row.beat_age_s or 0.0 for row in ahead)
         beats = f"heartbeats of {counted(len(ahead), 'worker')}"
         text = f"{beats} are up to {ago(furthest_s)} in the future{_where(ahead)}"
         remedy = "synchronise the clocks with NTP"
@@ -51,7 +51,7 @@ def _dead(fleet: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
     holding = [row for row in dead if row.process.is_busy is not False]
     remedy = "qtop prune"
     lead = _lead(dead, "dead?")
-    oldest_s = max(row.process.beat_age_s or 0.0 for row in dead)
+    oldest_s = max(row.beat_age_s or 0.0 for row in dead)
     since = fleet.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(dead), 'worker')} dead: silent for {_up_to(dead)}{_where(dead)}"
     yield Incident("workers", "warn", text, "dead", "", lead, remedy, since)
@@ -66,7 +66,7 @@ def _dead(fleet: FleetRows, dead: Sequence[WorkerRow]) -> Iterator[Incident]:
 
 
 def _silent(fleet: FleetRows, silent: Sequence[WorkerRow]) -> Incident:
-    oldest_s = max(row.process.beat_age_s or 0.0 for row in silent)
+    oldest_s = max(row.beat_age_s or 0.0 for row in silent)
     since = fleet.server_time - timedelta(seconds=oldest_s)
     text = f"{counted(len(silent), 'worker')} silent for {_up_to(silent)}{_where(silent)}"
     remedy = "look at their machines, and at their way to Redis"
@@ -90,7 +90,7 @@ def _unread(rows: Sequence[WorkerRow]) -> Incident:
 
 def _up_to(rows: Sequence[WorkerRow]) -> str:
     """How long some workers have been silent."""
-    oldest = ago(max(row.process.beat_age_s or 0.0 for row in rows))
+    oldest = ago(max(row.beat_age_s or 0.0 for row in rows))
     return oldest if len(rows) == 1 else f"up to {oldest}"
 
 

@@ -35,8 +35,9 @@ from qtop.actions.request import (
     Undo,
 )
 from qtop.keymap.keymap import Danger
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
 from qtop.systems.resque import job_actions, scheduled, workers
+from qtop.systems.resque.job_reader import list_key
 from qtop.text.format import number
 from qtop.text.safe import safe
 from queuecore import bulk, windows
@@ -81,7 +82,7 @@ class ResqueActions:
                 return job_actions.prepare(self.keys, self.operator, request)
 
     def _clear(self, request: Clear) -> Steps[Plan]:
-        source, key = request.source, request.source.key(self.keys)
+        source, key = request.source, list_key(self.keys, request.source)
         seen: Extent = yield windows.extent(key)
         jobs, size = seen.length, 0
         if jobs:
@@ -121,7 +122,7 @@ class ResqueActions:
                 return Outcome(f"removed {name}, which was empty", done=1)
             return _left(f"{name} is not empty any more: nothing was removed")
         removed = source.name if request.removes else None
-        key = source.key(self.keys)
+        key = list_key(self.keys, source)
         change = windows.clear_to(self.keys, key, seen, record=record, remove_queue=removed)
         deleted: int | None
         if source.kind == "queue":
@@ -232,7 +233,7 @@ class ResqueActions:
 
     def _load(self, request: Load) -> Plan:
         target, number = request.target, request.number
-        key = target.key(self.keys)
+        key = list_key(self.keys, target)
         subject = f"{target} from a file"
         record = self.operator.record("load", subject, key, number, undo_s=0)
         queue = target.name if target.kind == "queue" else None

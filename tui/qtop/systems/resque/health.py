@@ -148,20 +148,20 @@ def strays_of(found: Strays) -> model.Strays:
 
 def _stray(stray: Stray) -> model.Stray:
     process = None if stray.record is None else _process(stray)
-    beat_at = None if stray.beat is None else times.parse(stray.beat.decode("utf-8", "replace"))
-    return model.Stray(stray.kind, stray.name, stray.key, stray.jobs, process, beat_at)
+    return model.Stray(stray.kind, stray.name, stray.key, stray.jobs, process)
 
 
 def _process(stray: Stray) -> Process:
     """The worker of a record that is on no register."""
     who, record = workers.identity(stray.name), stray.record
+    beat_at = None if stray.beat is None else times.parse(stray.beat.decode("utf-8", "replace"))
     return Process(
         who.text,
         who.host,
         who.pid,
         who.queues,
         started=None,
-        beat_age_s=None,
+        beat_at=beat_at,
         has_beat=stray.beat is not None,
         threads=THREADS,
         jobs=() if record is None else (running_job(record),),

@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 from qtop.actions.plan import Operator, Outcome, Plan, Throttle, acted, count_of, list_of
 from qtop.actions.request import Delete, Edit, JobRequest, Move, PutBack, Replace, Requeue
 from qtop.keymap.keymap import Danger
-from qtop.search.selection import Hit, JobSource, Selection
+from qtop.model.job import Job, JobSource
+from qtop.search.selection import Selection
+from qtop.systems.resque.job_reader import engine_failure, list_key
 from qtop.systems.resque.payloads import changed_job
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
@@ -61,19 +63,19 @@ class Chooser:
         self._refusal, self._spares = refusal, spares
         self._chosen = Selection()
         self._suspects = poison.Suspects(keys, source.name)
-        self._suspected: list[tuple[Hit, str | None]] = []
+        self._suspected: list[tuple[Job, str | None]] = []
 
-    def take(self, hit: Hit) -> None:
-        """Take in one item. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
-        refused = None if hit.item.is_cut else self._refusal(hit.item.raw)
-        if self._spares and hit.failure is not None and self._suspects.add(hit.failure):
+    def take(self, job: Job) -> None:
+        """Take in one job. O(bytes); some 28 bytes are kept of it, of a suspect 1 KB."""
+        item = job.item
+        refused = None if item.is_cut else self._refusal(item.raw)
+        if self._spares and self._suspects.add(engine_failure(job)):
             # Without its bytes: there may be many.
-            item = Item(b"", hit.item.size, hit.item.sha)
-            subject = replace(hit.subject, args=None, error=None, words=())
-            slim = failures.Failure(item, hit.place, failed_at=hit.failure.failed_at)
-            self._suspected.append((Hit(item, hit.place, subject, slim), refused))
+            name, kept = job.unwrapped[0], Item(b"", item.size, item.sha)
+            slim = replace(job, item=kept, class_name=name, args=None, error=None, backtrace=())
+            self._suspected.append((slim, refused))
         else:
-            self._chosen.add(hit, refused)
+            self._chosen.add(job, refused)
 
     def settle(self) -> Steps[Selection]:
         """What was chosen. A round trip for each 1,000 suspects, and one for each large one."""
@@ -81,11 +83,11 @@ class Chooser:
         # Who selects a single one means it.
         if len(self._chosen.marks) + len(self._suspected) > 1:
             poisoned = yield from self._suspects.poisoned()
-        for hit, refused in self._suspected:
-            if hit.item.sha in poisoned:
+        for job, refused in self._suspected:
+            if job.id in poisoned:
                 self._chosen.spared += 1
             else:
-                self._chosen.add(hit, refused)
+                self._chosen.add(job, refused)
         return self._chosen
 
 
@@ -122,7 +124,7 @@ def prepare(keys: Keys, operator: Operator, request: JobRequest | Replace) -> Pl
     size_bytes = chosen.size_bytes * (1 if isinstance(request, Delete) else 2)
     subject = request.subject or _subject(request, what)
     action = words.verb.lower()
-    key = source.key(keys)
+    key = list_key(keys, source)
     record = operator.record(action, subject, key, many, source.queue, size_bytes)
     again = isinstance(request, Requeue | Move) and chosen.retried > 0
     asks = many > 1 or request.is_found or again or not record.undo_s
@@ -154,7 +156,7 @@ def _take(
     if source.kind == "queue":
         decide = noting(leaving, decide)
     marks, at_once = request.chosen.marks, pace.at_once
-    taking = bulk.take(keys, source.key(keys), marks, decide, record, at_once=at_once)
+    taking = bulk.take(keys, list_key(keys, source), marks, decide, record, at_once=at_once)
     return acted(done, (yield from and_free(taking, leaving)), record)
 
 
@@ -185,7 +187,7 @@ def _decision(request: JobRequest) -> Decide:
 def _prepare_replacing(keys: Keys, operator: Operator, request: Replace) -> Plan:
     source, raw, payload = request.source, request.raw, request.payload
     size_bytes = len(raw) + len(payload)
-    key = source.key(keys)
+    key = list_key(keys, source)
     record = operator.record("edit", "1 waiting job", key, 1, source.name, size_bytes)
 
     def run() -> Steps[Outcome]:

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, Final
 
 from qtop.actions.request import Edit
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
 from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import counted, safe
 from queuecore.bulk import Taking

@@ -17,11 +17,11 @@ from qtop.actions.request import (
     RunSchedules,
 )
 from qtop.keymap.keymap import Danger
+from qtop.model.job import moment_of
 from qtop.systems.resque.scheduled_search import (
     MOST_CHOSEN,
     DelayedSelection,
     ScheduleRow,
-    moment_of,
 )
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe

@@ -4,91 +4,30 @@ goes on in the background, may be stopped, and keeps a bounded number."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final, Literal, TypeVar
 
-from qtop.search.fields import Subject, of_delayed, unlisted
+from qtop.model.job import Job
+from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
+from qtop.search.fields import Subject, of_job
 from qtop.search.filter_language import Filter, term
-from queuecore.active_job import unwrapped
+from qtop.search.selection import steps, through
 from queuecore.errors import Refused
-from queuecore.exchange import Exchange, Steps
+from queuecore.exchange import Steps
 from queuecore.windows import Item
 from resque.codec import decode
 from resque.keys import Keys
-from resque.scheduler import delayed_actions, listing
+from resque.scheduler import listing
 from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
 from resque.scheduler.delayed_actions import DelayedRef
 from resque.scheduler.listing import Listed
-from resque.store import delayed_windows, schedules
-from resque.store.delayed_windows import DelayedEntry, Outlook, Page, Position, outlook
+from resque.store import schedules
 from resque.store.schedules import Looked, OfFile, PublishedSchedule, last_time
 
-# Rows of the scheduled screen: delayed jobs, their classes, recurring schedules.
-
-#: Epochs further away are no dates: milliseconds, or anything at all.
-_LAST: Final = 60_000_000_000.0
-
-
-@dataclass(frozen=True, slots=True)
-class DueRow:
-    """A delayed job at one look. `key` tells it from others with the same bytes and moment;
-    `now_s` is the server's clock (epoch)."""
-
-    key: tuple[str, str, int]
-    seen: DelayedEntry
-    now_s: float
-
-    @property
-    def at(self) -> datetime | None:
-        """When it is due; None when that is no date."""
-        return moment_of(self.seen.moment.at)
-
-    @property
-    def due_s(self) -> float:
-        """Seconds until it is due; negative when it is overdue."""
-        return self.seen.moment.at - self.now_s
-
-    @property
-    def problem(self) -> str | None:
-        """Why it cannot be read; None when it can."""
-        job = self.seen.job
-        return "the key of this moment holds no list" if job is None else job.problem
-
-    @property
-    def class_name(self) -> str | None:
-        """Its class, taken out of ActiveJob's wrapper."""
-        job = self.seen.job
-        return None if job is None else unwrapped(job.class_name, job.args)[0]
-
-    @property
-    def args(self) -> Any:
-        """Its arguments, taken out of ActiveJob's wrapper."""
-        job = self.seen.job
-        return None if job is None else unwrapped(job.class_name, job.args)[1]
-
-    @property
-    def queue(self) -> str | None:
-        """Its queue; None when it names none."""
-        return None if self.seen.job is None else self.seen.job.queue
-
-
-def moment_of(epoch: float) -> datetime | None:
-    """A moment from its epoch; None when it is no date, or one that no zone may move."""
-    return datetime.fromtimestamp(epoch, UTC) if -_LAST < epoch < _LAST else None
-
-
-def due_rows(jobs: Iterable[DelayedEntry], now_s: float) -> list[DueRow]:
-    """The rows of some delayed jobs. O(jobs)."""
-    seen: Counter[tuple[str, str]] = Counter()
-    rows = []
-    for each in jobs:
-        key = (each.moment.stamp, "" if each.job is None else each.job.item.sha)
-        rows.append(DueRow((*key, seen[key]), each, now_s))
-        seen[key] += 1
-    return rows
+# Rows of the scheduled screen: classes of delayed jobs, recurring schedules.
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +171,6 @@ MOST_CHOSEN: Final = 100_000
 #: Classes that are told apart; jobs of further ones are counted together.
 MOST_CLASSES: Final = 2_000
 _QUEUES_KEPT: Final = 5
-#: Longer jobs cannot be read here: neither a filter nor its opposite matches them.
-_READ_BYTES: Final = 65_536
-
-
-def subject(seen: DelayedEntry, now_s: float) -> Subject:
-    """A delayed job as filters see it. `now_s` is the server's clock (epoch)."""
-    if seen.job is None:
-        return unlisted(seen.moment.stamp)
-    return of_delayed(seen.job, seen.moment.at - now_s)
 
 
 @dataclass(slots=True)
@@ -256,18 +186,24 @@ class DelayedSearch:
     them, `seen` the jobs looked at, `done` of `moments` how far it is. `problem` says why it broke
     off, if it did."""
 
-    def __init__(self, wanted: Filter, now_s: float) -> None:
+    def __init__(self, wanted: Filter, now: datetime) -> None:
         self.wanted = wanted
-        self.now_s = now_s
-        self.found: list[DelayedEntry] = []
+        self.now = now
+        self.found: list[Job] = []
         self.matches = self.seen = self.done = self.moments = 0
         self.is_over = self.is_stopped = self.has_more_classes = False
         self.problem: str | None = None
         self._classes: dict[tuple[str | None, bool], _Tally] = {}
 
-    def run(self, keys: Keys) -> Steps[None]:
-        """Go through them. Costs as `delayed_windows.walk`."""
-        yield from delayed_windows.walk(keys, self._visit, max_bytes=_READ_BYTES)
+    def run(self, way: Walk) -> Steps[None]:
+        """Go through them. Costs what the walk costs."""
+
+        def visit(entry: Entry) -> bool:
+            self._visit(entry.job)
+            self.done, self.moments = way.done, way.length or 0
+            return not self.is_stopped
+
+        yield from through(way, visit)
         self.is_over = True
 
     def stop(self) -> None:
@@ -277,22 +213,19 @@ class DelayedSearch:
     def classes(self) -> list[ClassRow]:
         """The classes of the jobs that match, the most frequent first. O(classes)."""
         rows = [
-            ClassRow(*key, t.count, t.first_at, t.last_at, self.now_s, tuple(t.queues))
+            ClassRow(*key, t.count, t.first_at, t.last_at, self.now.timestamp(), tuple(t.queues))
             for key, t in self._classes.items()
         ]
         return sorted(rows, key=lambda row: (-row.count, row.name or ""))
 
-    def _visit(self, jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
-        self.seen += len(jobs)
-        self.done, self.moments = done, of
-        for each in jobs:
-            as_subject = subject(each, self.now_s)
-            if self.wanted.matches(as_subject):
-                self.matches += 1
-                if len(self.found) < MOST_LISTED:
-                    self.found.append(each)
-                self._count(as_subject, each.moment.at)
-        return not self.is_stopped
+    def _visit(self, job: Job) -> None:
+        self.seen += 1
+        subject = of_job(job, self.now)
+        if self.wanted.matches(subject):
+            self.matches += 1
+            if len(self.found) < MOST_LISTED:
+                self.found.append(job)
+            self._count(subject, 0.0 if job.due is None else job.due.at)
 
     def _count(self, job: Subject, at: float) -> None:
         key = (job.class_name, job.is_readable)
@@ -322,44 +255,42 @@ class DelayedSelection:
     unusable: int = 0
     is_cut: bool = False
 
-    def add(self, seen: DelayedEntry, job: Subject) -> None:
+    def add(self, job: Job) -> None:
         """Take one more. A moment that cannot be read is no job: it is only counted."""
-        mark = delayed_actions.mark(seen)
-        if mark is None:
+        mark, due = job.ref, job.due
+        if due is None or not isinstance(mark, DelayedRef):
             self.unusable += 1
             return
-        at = seen.moment.at
         self.marks.append(mark)
-        self.classes[job.class_name if job.is_readable else "unreadable"] += 1
+        self.classes["unreadable" if job.problem else job.unwrapped[0]] += 1
         self.queues[job.queue] += 1
-        self.first_at = at if self.first_at is None else min(at, self.first_at)
-        self.last_at = at if self.last_at is None else max(at, self.last_at)
+        self.first_at = due.at if self.first_at is None else min(due.at, self.first_at)
+        self.last_at = due.at if self.last_at is None else max(due.at, self.last_at)
         self.size_bytes += mark.size
 
 
-def chosen(jobs: Sequence[DelayedEntry]) -> DelayedSelection:
+def chosen(jobs: Iterable[Job]) -> DelayedSelection:
     """These jobs."""
     choice = DelayedSelection()
     for each in jobs:
-        choice.add(each, subject(each, 0))
+        choice.add(each)
     return choice
 
 
-def choose(keys: Keys, wanted: Filter, now_s: float) -> Steps[DelayedSelection]:
-    """All delayed jobs that match, at most 100,000 of them. Costs as `delayed_windows.walk`."""
+def choose(jobs: JobList, wanted: Filter, now: datetime) -> Steps[DelayedSelection]:
+    """All delayed jobs that match, at most 100,000 of them. Costs what a walk costs."""
     choice = DelayedSelection()
 
-    def visit(jobs: Sequence[DelayedEntry], _done: int, _of: int) -> bool:
-        for each in jobs:
-            as_subject = subject(each, now_s)
-            if wanted.matches(as_subject):
-                if len(choice.marks) >= MOST_CHOSEN:
-                    choice.is_cut = True
-                    return False
-                choice.add(each, as_subject)
+    def visit(entry: Entry) -> bool:
+        job = entry.job
+        if wanted.matches(of_job(job, now)):
+            choice.is_cut = len(choice.marks) >= MOST_CHOSEN
+            if choice.is_cut:
+                return False
+            choice.add(job)
         return True
 
-    yield from delayed_windows.walk(keys, visit, max_bytes=_READ_BYTES)
+    yield from through(jobs.walk(), visit)
     return choice
 
 
@@ -370,6 +301,8 @@ T = TypeVar("T")
 
 #: Jobs of one page.
 PAGE: Final = 200
+#: Of longer jobs only the beginning is listed.
+_LISTED_BYTES: Final = 4_096
 #: The times ahead for which is counted what comes due: 5 minutes, an hour, a day.
 AHEAD_S: Final = (300, 3_600, 86_400)
 
@@ -386,43 +319,42 @@ class Master:
 @dataclass(frozen=True, slots=True)
 class ScheduledPage:
     """What one look gave; None is what could not be read, `problems` say why, by what it is in
-    words. `page` begins at `start`."""
+    words."""
 
-    start: Position | None
-    page: Page | None
-    outlook: Outlook | None
+    page: JobPage | None
+    outline: Outline | None
     looked: Looked | None
     master: Master | None
     problems: Mapping[str, str]
     of_file: OfFile | None = None
 
 
-def insights(keys: Keys, prefix: str, now_s: float, start: Position | None) -> Steps[ScheduledPage]:
-    """Look at everything; at no page of jobs without a `start`. `now_s` is the server's clock
-    (epoch), `prefix` that of the schedulers' lock. Five round trips, three more for a page."""
+def insights(
+    keys: Keys, prefix: str, now_s: float, jobs: JobList, paged: tuple[Hashable] | None
+) -> Steps[ScheduledPage]:
+    """Look at everything; of the jobs at the page that begins where `paged` says. `now_s` is the
+    server's clock (epoch), `prefix` that of the schedulers' lock. Five round trips, three more for
+    a page."""
     problems: dict[str, str] = {}
-    jobs: Page | None = None
-    if start is not None:
-        page = delayed_windows.page(keys, start, PAGE)
-        jobs = yield from _attempt(page, "delayed jobs", problems)
-    ahead = yield from _attempt(outlook(keys, now_s, AHEAD_S), "what comes due", problems)
-    looked = yield from _attempt(_one(schedules.look(keys)), "schedules", problems)
+    page: JobPage | None = None
+    if paged is not None:
+        look = jobs.page(*paged, PAGE, most_bytes=_LISTED_BYTES)
+        page = yield from _attempt(steps(look), "delayed jobs", problems)
+    outline = jobs.outline(now_s, AHEAD_S)
+    ahead = yield from _attempt(steps(outline), "what comes due", problems)
+    looked = yield from _attempt(steps(schedules.look(keys)), "schedules", problems)
     lock = schedules.master(keys.master_lock(prefix))
-    owner = yield from _attempt(_one(lock), "the schedulers' lock", problems)
+    owner = yield from _attempt(steps(lock), "the schedulers' lock", problems)
     what = "schedules of a file"
-    of_file = yield from _attempt(_one(schedules.read_published(keys, prefix)), what, problems)
+    of_file = yield from _attempt(steps(schedules.read_published(keys, prefix)), what, problems)
     master = None if owner is None else Master(*owner)
-    return ScheduledPage(start, jobs, ahead, looked, master, problems, of_file)
+    return ScheduledPage(page, ahead, looked, master, problems, of_file)
 
 
-def _one(exchange: Exchange[T]) -> Steps[T]:
-    return (yield exchange)  # type: ignore[no-any-return]
-
-
-def _attempt(steps: Steps[T], what: str, problems: dict[str, str]) -> Steps[T | None]:
+def _attempt(work: Steps[T], what: str, problems: dict[str, str]) -> Steps[T | None]:
     """The result; None when Redis refuses, as for a key of another kind: the rest is shown."""
     try:
-        return (yield from steps)
+        return (yield from work)
     except Refused as error:
         problems[what] = str(error)
         return None

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from qtop.model.health import Stray
-from qtop.search.fields import Subject, of_delayed, of_failure, of_waiting
-from qtop.search.list_walk import LISTED_BYTES
+from qtop.model.job import DueTime
+from qtop.model.job_list import LISTED_BYTES
+from qtop.search.fields import Subject, of_job
+from qtop.systems.resque.job_reader import delayed_item, failed_job, waiting_job
 from qtop.text.safe import ago
 from queuecore import windows
 from queuecore.exchange import Steps, single
 from queuecore.windows import Item, Window
-from resque.store import delayed, failures
 
 _ITEMS: Final = 250
 
@@ -58,15 +59,15 @@ def _delayed(stray: Stray, item: Item, now: datetime) -> StrayJob:
         due_s = float(stray.name) - now.timestamp()
     except ValueError:
         due_s = 0.0
-    due = f"due in {ago(due_s)}" if due_s > 0 else "due"
-    job = delayed.read(item, 0)
     where = f"{stray.kind}:{stray.name}"
-    return StrayJob(where, f"{due}, not in the schedule", of_delayed(job, due_s), item.raw)
+    due = f"due in {ago(due_s)}" if due_s > 0 else "due"
+    job = delayed_item(item, DueTime(now.timestamp() + due_s, stray.name, 1), None, None)
+    return StrayJob(where, f"{due}, not in the schedule", of_job(job, now), item.raw)
 
 
 def _copy(where: str, how: str, raw: bytes, now: datetime) -> StrayJob:
     item = windows.whole(raw)
-    failure = failures.read(item, 0)
-    is_failure = failure.exception is not None or failure.failed_at is not None
-    subject = of_failure(failure, now) if is_failure else of_waiting(item, "")
-    return StrayJob(where, how, subject, raw)
+    job = failed_job(item, 0)
+    if job.exception is None and job.failed_at is None:
+        job = waiting_job(item, 0, "")
+    return StrayJob(where, how, of_job(job, now), raw)

@@ -9,7 +9,8 @@ from qtop.actions.plan import Operator, Outcome, Plan, Refusal
 from qtop.actions.request import Request
 from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
-from qtop.search.selection import JobSource
+from qtop.model.job import JobSource
+from qtop.model.job_list import JobList
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
 from qtop.systems.system import Ability, Place, Work
@@ -96,6 +97,13 @@ class ResqueSystem:
         if not entry.source.startswith(waiting):
             return None
         return JobSource("queue", name_text(entry.source.removeprefix(waiting)))
+
+    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
+        """See `job_lists`."""
+        # Imported here: the first frame lists none.
+        from qtop.systems.resque.job_lists import job_list
+
+        return job_list(self.keys, source, newest_first=newest_first)
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Costs as `ResqueActions.prepare`."""

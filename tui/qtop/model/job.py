@@ -1,0 +1,182 @@
+"""A job as every queue system has it: failed, waiting, set aside or delayed; and where it is. Pure.
+
+What cannot be read is shown as its bytes, with the reason, and never evaluated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha1
+from typing import Any, Final, Literal, NamedTuple
+
+from queuecore.active_job import unwrapped
+from queuecore.values import value
+from queuecore.windows import Item
+
+SourceKind = Literal["failed", "queue", "unreadable", "delayed"]
+
+#: The list of failures where there is one for all queues.
+FAILED: Final = "failed"
+#: A clock of a worker may be ahead by so much before its moments count as unknown.
+CLOCK_TOLERANCE_S: Final = 5
+#: Epochs further away are no dates: milliseconds, or anything at all.
+_LAST_EPOCH: Final = 60_000_000_000.0
+_ID_CHARACTERS: Final = 12
+
+
+@value
+class JobSource:
+    """A list of jobs. `name` is that of the list of failures, or of the queue."""
+
+    kind: SourceKind
+    name: str
+
+    @property
+    def queue(self) -> str:
+        """The name of the queue; empty for lists that no queue has."""
+        return self.name if self.kind in ("queue", "unreadable") else ""
+
+    @property
+    def noun(self) -> str:
+        """What is in it, in the singular."""
+        nouns = {"failed": "failed job", "queue": "waiting job", "unreadable": "item"}
+        return nouns.get(self.kind, "delayed job")
+
+    def __str__(self) -> str:
+        """How it is written on the command line."""
+        is_only = self.kind == "delayed" or (self.kind == "failed" and self.name == FAILED)
+        return self.kind if is_only else f"{self.kind}:{self.name}"
+
+
+@value
+class DueTime:
+    """When a delayed job is due. `at` is the epoch, `stamp` how the system spells it; `jobs` is how
+    many are due then, -1 when that cannot be read."""
+
+    at: float
+    stamp: str
+    jobs: int
+
+    @property
+    def moment(self) -> datetime | None:
+        """The same as a date; None when it is none, or one that no time zone can show."""
+        return moment_of(self.at)
+
+
+def moment_of(epoch: float) -> datetime | None:
+    """A moment from its epoch; None when it is no date, or one that no time zone can show."""
+    is_date = -_LAST_EPOCH < epoch < _LAST_EPOCH
+    return datetime.fromtimestamp(epoch, UTC) if is_date else None
+
+
+@value
+class Job:
+    """One job of a list, as far as it can be read; what is missing is None.
+
+    Attributes:
+        item: Its bytes in the list, perhaps only their beginning, and its identity.
+        ref: What names it to its list and to actions: only its list can read it. None when
+            there is no job: `problem` says what could not be read in place of some.
+        place: Where it was seen, counted from the front of its list; None in lists without places.
+        class_name, args: As they are written: ActiveJob's wrapper with the job in it.
+        extra: What else a waiting job's payload holds.
+        retried_at: When a failure was requeued and kept, as it is written.
+        is_retried: Whether it was; None when that is unknown, or when it has not failed.
+        problem: Why it cannot be read, in words.
+    """
+
+    item: Item
+    ref: Hashable = None
+    place: int | None = None
+    class_name: str | None = None
+    args: Any = None
+    queue: str | None = None
+    problem: str | None = None
+    extra: Any = None
+    failed_at: datetime | None = None
+    retried_at: str | None = None
+    is_retried: bool | None = None
+    exception: str | None = None
+    error: str | None = None
+    backtrace: tuple[str, ...] = ()
+    worker: str | None = None
+    due: DueTime | None = None
+
+    @property
+    def id(self) -> str:
+        """The SHA-1 of its bytes, in hex."""
+        return self.item.sha
+
+    @property
+    def unwrapped(self) -> tuple[str | None, Any]:
+        """Its class and arguments, taken out of ActiveJob's wrapper."""
+        return unwrapped(self.class_name, self.args)
+
+
+@value
+class JobRow:
+    """A job at a look. `key` tells it from others with the same bytes; `age_s` is how long ago it
+    failed, `due_s` how soon it is due (negative when overdue); None when that is unknown."""
+
+    key: Hashable
+    job: Job
+    age_s: float | None = None
+    due_s: float | None = None
+
+
+def job_rows(jobs: Iterable[Job], now: datetime) -> list[JobRow]:
+    """Jobs in their order, each with a key of its own: those with equal bytes are counted from the
+    first. `now` is the server's clock. O(jobs)."""
+    seen: Counter[tuple[str, str]] = Counter()
+    now_s = now.timestamp()
+    rows: list[JobRow] = []
+    for job in jobs:
+        due = job.due
+        name = (job.item.sha, "" if due is None else due.stamp)
+        due_s = None if due is None else due.at - now_s
+        rows.append(JobRow((*name, seen[name]), job, age_at(now, job.failed_at), due_s))
+        seen[name] += 1
+    return rows
+
+
+def failure_rows(
+    jobs: Sequence[Job], now: datetime, seen: Counter[str] | None = None
+) -> tuple[JobRow, ...]:
+    """Failures, newest first, each with a key of its own; `now` is the server's clock. `seen`
+    counts the same bytes among older ones, for lists that come in parts. O(failures)."""
+    seen = Counter() if seen is None else seen
+    rows: list[JobRow] = []
+    # Counted from the oldest, so that a newcomer with the same bytes takes no other's key.
+    for job in reversed(jobs):
+        sha = job.item.sha
+        rows.append(JobRow((sha, seen[sha]), job, age_at(now, job.failed_at)))
+        seen[sha] += 1
+    return tuple(reversed(rows))
+
+
+def age_at(now: datetime, moment: datetime | None) -> float | None:
+    """Seconds since a moment; None when it is unknown or lies in the future."""
+    if moment is None:
+        return None
+    age_s = (now - moment).total_seconds()
+    return max(0.0, age_s) if age_s > -CLOCK_TOLERANCE_S else None
+
+
+class GroupKey(NamedTuple):
+    """What failures of one group share. `problem` is why entries cannot be read; None when they
+    can, and then the other four say what happened."""
+
+    class_name: str | None
+    exception: str | None
+    message: str
+    frame: str
+    problem: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for the same group, in every console."""
+        text = "\0".join("" if part is None else f"={part}" for part in self)
+        raw = text.encode("utf-8", "surrogatepass")
+        return sha1(raw, usedforsecurity=False).hexdigest()[:_ID_CHARACTERS]

@@ -1,0 +1,173 @@
+"""What a list of jobs can be asked, whatever the queue system and however it keeps its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from qtop.model.job import GroupKey, Job, JobSource
+from queuecore.exchange import Operation
+from queuecore.windows import Extent
+
+#: Of longer jobs only the beginning is listed; a filter does not look into what is cut.
+LISTED_BYTES: Final = 65_536
+
+
+class GroupFacts(NamedTuple):
+    """What a failure says in passing: enough to count it. `failed_at` is as it is written."""
+
+    fingerprint: GroupKey
+    queue: str | None
+    failed_at: Any
+    is_retried: bool = False
+
+
+class Entry(Protocol):
+    """A job as a walk through its list meets it: read only as far as it is asked."""
+
+    @property
+    def place(self) -> int:
+        """Its order in the list: what came later has a greater one."""
+
+    @property
+    def id(self) -> str:
+        """The SHA-1 of its bytes, in hex."""
+
+    @property
+    def job(self) -> Job:
+        """The job. Never raises. O(bytes)."""
+
+    @property
+    def group(self) -> GroupFacts:
+        """What groups a failure. Never raises. Cheaper than the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some jobs of a list in the order in which it is listed.
+
+    Attributes:
+        start: Where it begins by now: it goes with the jobs that it showed. None: at the top.
+        after: Where the next one begins; None at the end.
+        first, last: Which of the list's `length` jobs these are, from 1; of delayed jobs, which of
+            their due times.
+        is_gone: What was asked for is there no more: this is the last page instead.
+    """
+
+    jobs: tuple[Job, ...]
+    start: Hashable
+    after: Hashable
+    first: int
+    last: int
+    length: int
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One window of a walk to read. `first` is the place of its first job, `end` where what was
+    seen before begins; both are unknown (-1) for the first window."""
+
+    work: Operation[Any]
+    first: int = -1
+    end: int = -1
+
+
+class Walk(Protocol):
+    """One way through a whole list, in windows."""
+
+    @property
+    def length(self) -> int | None:
+        """How long the list is, in what `done` counts; None before the first window."""
+
+    @property
+    def done(self) -> int:
+        """How much of it was asked for so far."""
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the list changed so much that jobs may have been missed or met twice."""
+
+    @property
+    def extent(self) -> Extent:
+        """What was in the list at the beginning of the walk."""
+
+    def ask(self) -> Ask | None:
+        """What to read next; None at the end. Each window is taken in before the next is asked
+        for."""
+
+    def take(self, ask: Ask, seen: Any) -> Iterator[Entry]:
+        """What is new in a window that was read, in the order of the walk. Raises nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueShare:
+    """How many jobs come due within a stretch of time; an estimate unless `is_exact`."""
+
+    moments: int
+    jobs: int
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is in a list, in figures.
+
+    Attributes:
+        length: How many jobs; of delayed jobs an estimate, unless all shares are exact.
+        start: Where the first page begins, as the list is now.
+        shares: Of delayed jobs: how many are overdue, come due within each of some times, and
+            later.
+        first_at: When the first of them is due (epoch); None when that is unknown.
+    """
+
+    length: int
+    start: Hashable = None
+    shares: tuple[DueShare, ...] = ()
+    first_at: float | None = None
+
+
+class JobList(Protocol):
+    """One list of jobs. Its operations only read; each raises StoreError."""
+
+    @property
+    def source(self) -> JobSource:
+        """Which list it is."""
+
+    def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Operation[Outline]:
+        """How long it is; of delayed jobs, also how many are due by `now_s` (epoch) and within each
+        of `ahead_s` seconds. One round trip, two for delayed jobs."""
+
+    def extent(self) -> Operation[Extent]:
+        """What is in it now, to know later what is new. One round trip, O(1)."""
+
+    def page(
+        self,
+        start: Hashable,
+        size: int,
+        *,
+        most_bytes: int = LISTED_BYTES,
+        before: Sequence[Job] = (),
+    ) -> Operation[JobPage]:
+        """The jobs that are listed from `start` on, at most `size`; None is the top of the list.
+        Of jobs longer than `most_bytes` only the beginning is read. With those that the page showed
+        `before`, it goes where they have moved to."""
+
+    def before(self, page: JobPage, size: int) -> Operation[Hashable]:
+        """Where the `size` jobs before a page begin. No round trip, for delayed jobs two for each
+        500 due times."""
+
+    def last(self, page: JobPage, size: int) -> Operation[Hashable]:
+        """Where the last `size` jobs begin, as the list was when a page was read. Costs as
+        `before`."""
+
+    def read(self, jobs: Sequence[Job]) -> Operation[Sequence[Job | None]]:
+        """The same jobs, whole; None for those that are not found any more. A round trip for each
+        that is cut."""
+
+    def walk(self, since: Extent | None = None) -> Walk:
+        """A way through the whole list, or through what came since an extent."""
+
+    def payload(self, job: Job) -> tuple[str, bytes] | str:
+        """The queue and the payload of a job that was read whole, or why it has none. O(bytes)."""

@@ -1,0 +1,148 @@
+"""Which jobs of a list are wanted, and those that were found: some listed, all counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from qtop.model.job import GroupKey, Job, JobSource
+from qtop.model.job_list import Entry
+from qtop.search.fields import of_job
+from qtop.search.filter_language import Filter
+from qtop.text.safe import beginning
+from queuecore.values import replace
+from queuecore.windows import Item
+
+_EVERYTHING: Final = Filter("")
+_KEPT_CHARACTERS: Final = 300
+#: Of arguments of failures: characters of each text, items of each list, levels of lists within.
+_KEPT_OF_ARGUMENTS: Final = (80, 8, 2)
+#: Of the bytes of a waiting or delayed job.
+_KEPT_BYTES: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which jobs: of one list, of some groups (None: of any), as a filter says. `but` turns the
+    groups round: all but these, which is what "other" means."""
+
+    source: JobSource
+    filter: Filter = _EVERYTHING
+    groups: frozenset[GroupKey] | None = None
+    but: bool = False
+    named: str = ""
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether the whole list is wanted."""
+        return self.groups is None and self.filter.is_empty
+
+    def __str__(self) -> str:
+        """In words, for the record."""
+        words = [str(self.source)]
+        if self.groups is not None:
+            words.append(f"group {self.named}"[:200])
+        if not self.filter.is_empty:
+            words.append(f"filter {self.filter.text}"[:200])
+        return ", ".join(words)
+
+
+class JobSearch:
+    """Tells which entries are wanted. Those that are too large to be listed whole are not looked
+    into: neither a filter nor its opposite matches them. `now` is the server's clock."""
+
+    def __init__(self, wanted: JobQuery, now: datetime) -> None:
+        self.wanted = wanted
+        self.now = now
+        #: Entries that were too long to be looked into, where that would have mattered.
+        self.too_large = 0
+
+    def find(self, entry: Entry) -> Job | None:
+        """The job of an entry, if it is wanted. Never raises. O(bytes)."""
+        wanted = self.wanted
+        if wanted.groups is not None:
+            is_in = entry.group.fingerprint in wanted.groups
+            if is_in is wanted.but:
+                return None
+        job = entry.job
+        if wanted.filter.is_empty:
+            return job
+        self.too_large += job.item.is_cut
+        return job if wanted.filter.matches(of_job(job, self.now)) else None
+
+
+class Matches:
+    """The jobs that are wanted: some listed, all of them counted.
+
+    Args:
+        search: Tells which.
+        most: So many are listed.
+        last_first: List the last ones of the list, the last first; else the first ones.
+        keep: What is kept of a job that is listed.
+    """
+
+    def __init__(
+        self,
+        search: JobSearch,
+        most: int,
+        *,
+        last_first: bool,
+        keep: Callable[[Job], Job] = lambda job: job,
+    ) -> None:
+        self.search = search
+        self.count = 0
+        self._most = most
+        self._last_first = last_first
+        self._keep = keep
+        self._kept: list[tuple[int, Job]] = []
+        self._worst = 0
+
+    def visit(self, entry: Entry) -> None:
+        """Look at an entry. O(bytes)."""
+        job = self.search.find(entry)
+        if job is None:
+            return
+        self.count += 1
+        rank = -entry.place if self._last_first else entry.place
+        if len(self._kept) >= self._most and rank > self._worst:
+            return
+        self._worst = max(self._worst, rank) if self._kept else rank
+        self._kept.append((rank, self._keep(job)))
+        # Not one by one: a walk may meet each before all others.
+        if len(self._kept) >= 2 * self._most:
+            self._trim()
+
+    def listed(self) -> list[Job]:
+        """Those that are listed, in their order. O(listed)."""
+        self._trim()
+        return [job for _, job in self._kept]
+
+    def _trim(self) -> None:
+        self._kept.sort(key=lambda pair: pair[0])
+        del self._kept[self._most :]
+        self._worst = self._kept[-1][0] if self._kept else 0
+
+
+def slim_failure(job: Job) -> Job:
+    """What a row shows of a failure; the rest is read when it is opened. About 1 KB."""
+    name, args = job.unwrapped
+    error = job.error
+    return replace(
+        job,
+        item=Item(b"", job.item.size, job.item.sha),
+        class_name=name,
+        args=beginning(args, *_KEPT_OF_ARGUMENTS),
+        error=error if error is None else error[:_KEPT_CHARACTERS],
+        backtrace=(),
+    )
+
+
+def slim_waiting(job: Job) -> Job:
+    """What a row shows of a waiting job; the rest is read when it is opened."""
+    if job.problem is not None and not job.item.is_cut:
+        return job
+    name, args = job.unwrapped
+    kept = Item(job.item.raw[:_KEPT_BYTES], job.item.size, job.item.sha)
+    return replace(job, item=kept, class_name=name, args=beginning(args), extra=None)

@@ -1,0 +1,333 @@
+"""The lists of jobs of Resque: failures, waiting jobs, items set aside, delayed jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, Final
+
+from qtop.model.job import Job, JobSource
+from qtop.model.job_list import (
+    LISTED_BYTES,
+    Ask,
+    DueShare,
+    Entry,
+    GroupFacts,
+    JobList,
+    JobPage,
+    Outline,
+)
+from qtop.search.failure_groups import KeyMaker, KnownEntry
+from qtop.search.list_walk import ListWalk
+from qtop.systems.resque.group_reader import GroupReader
+from qtop.systems.resque.job_reader import (
+    delayed_item,
+    delayed_job,
+    failed_job,
+    list_key,
+    waiting_job,
+)
+from queuecore import windows
+from queuecore.exchange import Exchange, Operation, Steps, single
+from queuecore.windows import Extent, Item, RawItem, Window, read_item
+from resque.keys import Keys
+from resque.store import delayed_windows, failures
+from resque.store.delayed_windows import DelayedEntry, Outlook, Position, outlook
+
+#: How far from its place a waiting job is looked for when it is not near it.
+_FAR: Final = 5_000
+
+
+class ListEntry:
+    """An item of a list as it came over the wire, read when it is asked for."""
+
+    __slots__ = ("_job", "_jobs", "_reply", "place")
+
+    def __init__(self, jobs: ResqueList, reply: RawItem, place: int) -> None:
+        self._jobs = jobs
+        self._reply = reply
+        self.place = place
+        self._job: Job | None = None
+
+    @property
+    def id(self) -> str:
+        """The SHA-1 of its bytes, in hex. O(bytes)."""
+        return read_item(self._reply).sha
+
+    @property
+    def job(self) -> Job:
+        """The job. O(bytes), the first time."""
+        if self._job is None:
+            self._job = self._jobs.job_of(read_item(self._reply), self.place)
+        return self._job
+
+    @property
+    def group(self) -> GroupFacts:
+        """What groups a failure. See `GroupReader`."""
+        return self._jobs.groups.read(self._reply)
+
+
+class ResqueList:
+    """A list of failures, of waiting jobs or of items set aside.
+
+    Args:
+        keys: Those of the namespace.
+        source: Which list.
+        newest_first: List it from its end. None: failures from the end, others from the front.
+    """
+
+    def __init__(self, keys: Keys, source: JobSource, *, newest_first: bool | None = None) -> None:
+        self.source = source
+        self.groups = GroupReader()
+        self._key = list_key(keys, source)
+        self._newest_first = source.kind == "failed" if newest_first is None else newest_first
+
+    def job_of(self, item: Item, place: int) -> Job:
+        """An item that was seen at a place. Never raises. O(bytes)."""
+        if self.source.kind == "failed":
+            return failed_job(item, place)
+        return waiting_job(item, place, self.source.name)
+
+    def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Exchange[Outline]:
+        """As a `JobList`."""
+        is_at_end = self._newest_first
+        return single(
+            ("LLEN", self._key), lambda length: Outline(length, length if is_at_end else 0)
+        )
+
+    def extent(self) -> Exchange[Extent]:
+        """As a `JobList`."""
+        return windows.extent(self._key)
+
+    def page(
+        self,
+        start: Hashable,
+        size: int,
+        *,
+        most_bytes: int = LISTED_BYTES,
+        before: Sequence[Job] = (),
+    ) -> Operation[JobPage]:
+        """As a `JobList`. One round trip, a second one where jobs have left at the front of the
+        list; O(size)."""
+        if self._newest_first:
+            return self._newest(_place(start) or None, size, most_bytes)
+        return self._from_front(_place(start), size, most_bytes, before)
+
+    def _newest(self, end: int | None, size: int, most_bytes: int) -> Exchange[JobPage]:
+        first, last = (-size, -1) if end is None else (max(0, end - size), end - 1)
+
+        def parse(seen: Window) -> JobPage:
+            length, many = seen.length, len(seen.items)
+            begin = length - many if end is None else first
+            jobs = [self.job_of(item, begin + at) for at, item in enumerate(seen.items)]
+            newest = length - begin - many + 1
+            return JobPage(
+                *(tuple(reversed(jobs)), end, begin or None),
+                *(max(1, newest), max(1, newest) + many - 1, length),
+            )
+
+        return windows.window(self._key, first, last, max_bytes=most_bytes).then(parse)
+
+    def _from_front(
+        self, start: int, size: int, most_bytes: int, before: Sequence[Job]
+    ) -> Steps[JobPage]:
+        seen: Window = yield self._window(start, size, most_bytes)
+        if start and before and seen.items:
+            # Jobs have left at the front: the page goes with those that it showed.
+            first = seen.items[0].sha
+            if left := next((at for at, job in enumerate(before) if job.id == first), 0):
+                start = max(0, start - left)
+                seen = yield self._window(start, size, most_bytes)
+        is_gone = bool(start) and not seen.items
+        if is_gone:
+            # The list has become shorter than that.
+            start = max(0, seen.length - 1) // size * size
+            seen = yield self._window(start, size, most_bytes)
+        jobs = tuple(self.job_of(item, start + at) for at, item in enumerate(seen.items))
+        end = start + len(jobs)
+        after = end if jobs and end < seen.length else None
+        return JobPage(jobs, start or None, after, start + 1, end, seen.length, is_gone)
+
+    def _window(self, start: int, size: int, most_bytes: int) -> Exchange[Window]:
+        return windows.window(self._key, start, start + size - 1, max_bytes=most_bytes)
+
+    def before(self, page: JobPage, size: int) -> Exchange[Hashable]:
+        """As a `JobList`. No round trip."""
+        start = _place(page.start)
+        if self._newest_first:
+            at = start + size
+            return _known(at if start and at < page.length else None)
+        return _known(max(0, start - size) or None)
+
+    def last(self, page: JobPage, size: int) -> Exchange[Hashable]:
+        """As a `JobList`. No round trip."""
+        is_one = page.length <= size
+        if self._newest_first:
+            return _known(None if is_one else size)
+        return _known(None if is_one else page.length - size)
+
+    def read(self, jobs: Sequence[Job]) -> Steps[Sequence[Job | None]]:
+        """As a `JobList`. Waiting jobs that are not near their place are looked for further away:
+        a second round trip."""
+        found: list[Job | None] = []
+        for job in jobs:
+            if not job.item.is_cut:
+                found.append(job)
+                continue
+            place = job.place or 0
+            raw: bytes | None = yield windows.find(self._key, job.id, place)
+            if raw is None and self.source.kind != "failed":
+                raw = yield windows.find(self._key, job.id, place, reach=_FAR)
+            found.append(None if raw is None else self.job_of(windows.whole(raw), place))
+        return found
+
+    def walk(self, since: Extent | None = None) -> ListWalk:
+        """As a `JobList`: from the end of the list to its front."""
+        return ListWalk(self._key, lambda reply, place: ListEntry(self, reply, place), since)
+
+    def payload(self, job: Job) -> tuple[str, bytes] | str:
+        """As a `JobList`."""
+        raw = job.item.raw
+        return failures.job_of(raw) if self.source.kind == "failed" else (self.source.name, raw)
+
+
+def _place(cursor: Hashable) -> int:
+    assert cursor is None or isinstance(cursor, int)  # noqa: S101  as made here
+    return cursor or 0
+
+
+def _known(start: Hashable) -> Exchange[Hashable]:
+    return Exchange((), lambda _: start)
+
+
+# Delayed jobs: a sorted set of moments, each with a list of jobs.
+
+
+class DelayedWalk:
+    """One way through all delayed jobs, the next first. `length` counts due times."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._seen: list[DelayedEntry] = []
+        self._steps = delayed_windows.walk(keys, self._visit, max_bytes=LISTED_BYTES)
+        self._next: Exchange[Any] | None = None
+        self._is_over = False
+        self._met = 0
+        self._maker = KeyMaker()
+        self.length: int | None = None
+        self.done = 0
+        self.is_broken = False
+        self.extent = Extent(0, None)
+
+    def ask(self) -> Ask | None:
+        """As a `Walk`."""
+        return None if self._is_over else Ask(self._window())
+
+    def take(self, ask: Ask, seen: Sequence[DelayedEntry]) -> Iterator[Entry]:
+        """As a `Walk`."""
+        first, self._met = self._met, self._met + len(seen)
+        return (
+            KnownEntry(delayed_job(each), self._maker, at) for at, each in enumerate(seen, first)
+        )
+
+    def _visit(self, jobs: Sequence[DelayedEntry], done: int, of: int) -> bool:
+        self._seen += jobs
+        self.done, self.length = done, of
+        return True
+
+    def _window(self) -> Steps[list[DelayedEntry]]:
+        """Go on until some jobs were shown, or to the end."""
+        try:
+            step = self._next or next(self._steps)
+            while True:
+                reply = yield step
+                step = self._steps.send(reply)
+                if self._seen:
+                    self._next = step
+                    break
+        except StopIteration:
+            self._is_over = True
+        seen, self._seen = self._seen, []
+        return seen
+
+
+class DelayedList:
+    """All delayed jobs, the next first."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.source = JobSource("delayed", "")
+        self._keys = keys
+
+    def outline(self, now_s: float = 0.0, ahead_s: Sequence[int] = ()) -> Steps[Outline]:
+        """As a `JobList`. Two round trips."""
+        found: Outlook = yield from outlook(self._keys, now_s, ahead_s)
+        shares = tuple(DueShare(each.moments, each.jobs, each.is_exact) for each in found.shares)
+        return Outline(found.total.jobs, None, shares, found.first_at)
+
+    def extent(self) -> Exchange[Extent]:
+        """As a `JobList`: how many due times there are. It does not tell what is new."""
+        return single(("ZCARD", self._keys.delayed_schedule()), lambda many: Extent(many, None))
+
+    def page(
+        self,
+        start: Hashable,
+        size: int,
+        *,
+        most_bytes: int = LISTED_BYTES,
+        before: Sequence[Job] = (),
+    ) -> Steps[JobPage]:
+        """As a `JobList`. Costs as `delayed_windows.page`."""
+        seen: delayed_windows.Page = yield from delayed_windows.page(
+            self._keys, _position(start), size, max_bytes=most_bytes
+        )
+        jobs = tuple(map(delayed_job, seen.jobs))
+        return JobPage(jobs, start, seen.after, seen.first, seen.last, seen.moments)
+
+    def before(self, page: JobPage, size: int) -> Steps[Hashable]:
+        """As a `JobList`."""
+        return self._before(_position(page.start), size)
+
+    def last(self, page: JobPage, size: int) -> Steps[Hashable]:
+        """As a `JobList`."""
+        return self._before(Position(page.length), size)
+
+    def _before(self, end: Position, size: int) -> Steps[Hashable]:
+        start = yield from delayed_windows.before(self._keys, end, size)
+        return None if start == Position() else start
+
+    def read(self, jobs: Sequence[Job]) -> Steps[Sequence[Job | None]]:
+        """As a `JobList`."""
+        found: list[Job | None] = []
+        for job in jobs:
+            if not job.item.is_cut or job.due is None:
+                found.append(job)
+                continue
+            # From the end of the list: a scheduler takes jobs at its front.
+            place = (job.place or 0) - job.due.jobs
+            key = self._keys.delayed(job.due.stamp)
+            raw: bytes | None = yield windows.find(key, job.id, place)
+            whole = None if raw is None else windows.whole(raw)
+            if whole is None:
+                found.append(None)
+            else:
+                found.append(delayed_item(whole, job.due, job.ref, job.place))
+        return found
+
+    def walk(self, since: Extent | None = None) -> DelayedWalk:
+        """As a `JobList`: through all of them, whatever was there before. Costs as
+        `delayed_windows.walk`."""
+        return DelayedWalk(self._keys)
+
+    def payload(self, job: Job) -> tuple[str, bytes] | str:
+        """As a `JobList`: their bytes are no payload yet."""
+        return "a delayed job has no payload before it is due"
+
+
+def _position(cursor: Hashable) -> Position:
+    assert cursor is None or isinstance(cursor, Position)  # noqa: S101  as made here
+    return cursor or Position()
+
+
+def job_list(keys: Keys, source: JobSource, *, newest_first: bool | None = None) -> JobList:
+    """A list of a namespace. `newest_first` is as for `ResqueList`."""
+    if source.kind == "delayed":
+        return DelayedList(keys)
+    return ResqueList(keys, source, newest_first=newest_first)

@@ -1,0 +1,116 @@
+"""Jobs of Resque as the console knows them, made from what the engine reads."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Final
+
+from qtop.model.job import DueTime, Job, JobSource
+from queuecore.bulk import JobRef
+from queuecore.windows import Item, whole
+from resque.codec import Payload, decode_payload
+from resque.keys import Keys
+from resque.scheduler import delayed_actions
+from resque.store import delayed, failures
+from resque.store.delayed_windows import DelayedEntry
+from resque.store.failures import Failure
+from resque.store.workers import Record
+
+TOO_LARGE: Final = "too large to list"
+NO_LIST: Final = "the key of this moment holds no list"
+
+
+def list_key(keys: Keys, source: JobSource) -> bytes:
+    """The key of a list of failures, of waiting jobs or of items set aside."""
+    if source.kind == "failed":
+        return failures.list_key(keys, source.name)
+    return keys.queue(source.name) if source.kind == "queue" else keys.unreadable(source.name)
+
+
+def failed_job(item: Item, place: int) -> Job:
+    """An entry of a list of failures, written by any implementation. Never raises. O(bytes)."""
+    return failure_job(failures.read(item, place))
+
+
+def failure_job(failure: Failure) -> Job:
+    """A failure that the engine has read. O(1)."""
+    problem = failure.problem
+    return Job(
+        failure.item,
+        JobRef(failure.place, failure.item.sha),
+        failure.place,
+        failure.class_name,
+        failure.args,
+        failure.queue,
+        problem,
+        failed_at=failure.failed_at,
+        retried_at=failure.retried_at,
+        is_retried=None if problem is not None else failure.retried_at is not None,
+        exception=failure.exception,
+        error=failure.error,
+        backtrace=failure.backtrace,
+        worker=failure.worker,
+    )
+
+
+def engine_failure(job: Job) -> Failure:
+    """A failure as the engine looks at it to tell what its process died of. O(1)."""
+    return Failure(job.item, job.place or 0, exception=job.exception)
+
+
+class JobMemory:
+    """The newest failures as jobs: a failure that is the same object as before is the same job."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Failure, Job]] = {}
+
+    def jobs(self, seen: Iterable[Failure]) -> tuple[Job, ...]:
+        """Their jobs, in the same order. The others are forgotten. O(failures)."""
+        known, self._known = self._known, {}
+        for failure in seen:
+            pair = known.get(id(failure))
+            self._known[id(failure)] = pair or (failure, failure_job(failure))
+        return tuple(self._known[id(failure)][1] for failure in seen)
+
+
+def waiting_job(item: Item, place: int, queue: str) -> Job:
+    """A waiting job, or an item that was set aside from `queue`. Never raises. O(bytes)."""
+    ref = JobRef(place, item.sha)
+    payload = decode_payload(item.raw)
+    if item.is_cut or not isinstance(payload, Payload):
+        reason = TOO_LARGE if isinstance(payload, Payload) else payload.reason
+        return Job(item, ref, place, queue=queue, problem=reason)
+    return Job(item, ref, place, payload.class_name, payload.args, queue, extra=payload.extra)
+
+
+def delayed_job(seen: DelayedEntry) -> Job:
+    """A delayed job; or, for a moment that cannot be read, what is shown in its place. O(1)."""
+    due = DueTime(seen.moment.at, seen.moment.stamp, seen.moment.size)
+    if seen.job is None:
+        shown = Item(due.stamp.encode("utf-8", "surrogateescape"), 0, "")
+        return Job(shown, problem=NO_LIST, due=due)
+    job, ref = seen.job, delayed_actions.mark(seen)
+    return Job(
+        *(job.item, ref, seen.place, job.class_name, job.args, job.queue, job.problem), due=due
+    )
+
+
+def delayed_item(item: Item, due: DueTime | None, ref: Hashable, place: int | None) -> Job:
+    """A delayed job of which all bytes were read. Never raises. O(bytes)."""
+    read = delayed.read(item, 0)
+    parts = (read.class_name, read.args, read.queue, read.problem)
+    return Job(item, ref, place, *parts, due=due)
+
+
+def running_job(record: Record, worker: str) -> Job:
+    """A job that a worker has taken. Its identity is the one it had in its queue, if it is known.
+    O(bytes)."""
+    item = Item(b"", 0, "") if record.payload is None else whole(record.payload)
+    return Job(
+        item,
+        class_name=record.class_name,
+        args=record.args,
+        queue=record.queue,
+        problem=record.problem,
+        worker=worker,
+    )
