@@ -28,7 +28,6 @@ STORE: Final[set[str]] = {
     "qtop.config.settings",
     "qtop.screens.console",
     "qtop.screens.details",
-    "qtop.screens.failed",
     "qtop.screens.scheduled",
     "qtop.screens.scheduled_details",
 }

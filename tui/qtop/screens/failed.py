@@ -39,7 +39,6 @@ from qtop.widgets.bars import Span
 from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
-from resque.store import failures
 
 # The entries of one group of failures.
 
@@ -377,7 +376,7 @@ class FailedScreen(EntriesScreen):
 
     async def _next_list(self) -> None:
         try:
-            self._list_names = await self.app.read(failures.lists(self.app.keys))
+            self._list_names = await self.app.read(self.app.system.failure_lists())
         except StoreError as error:
             self.app.say(f"the lists of failures: {safe(str(error))}", "bad")
             return

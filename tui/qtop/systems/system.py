@@ -77,6 +77,9 @@ class System(Protocol):
         """The list from which an action on record took jobs; None where that is none of waiting or
         failed jobs."""
 
+    def failure_lists(self) -> Work[list[str]]:
+        """The names of all lists of failures, the main one first. One round trip."""
+
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
         round trip."""

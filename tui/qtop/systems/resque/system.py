@@ -16,12 +16,12 @@ from qtop.systems.resque.snapshot import SnapshotConverter
 from qtop.systems.system import Ability, Place, Work
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
-from queuecore.exchange import Steps
+from queuecore.exchange import Exchange, Steps
 from queuecore.keys import name_text
 from queuecore.times import wall_now
 from resque.errors import NoQueueError
 from resque.keys import Keys
-from resque.store import strays, workers
+from resque.store import failures, strays, workers
 from resque.store.failures import FAILED
 from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
@@ -97,6 +97,10 @@ class ResqueSystem:
         if not entry.source.startswith(waiting):
             return None
         return JobSource("queue", name_text(entry.source.removeprefix(waiting)))
+
+    def failure_lists(self) -> Exchange[list[str]]:
+        """As `failures.lists`."""
+        return failures.lists(self.keys)
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """See `job_lists`."""
