@@ -1,6 +1,6 @@
 """What an operator's action leaves behind: an entry in the audit stream, and what its undo needs.
 
-Both are written by the same script as the action itself. Actions without a trail (an
+Both are written by the same script as the action itself. Actions without a record (an
 application's own, through `Resque`) leave nothing, as in Ruby.
 """
 
@@ -81,29 +81,29 @@ def _bytes(text: str) -> bytes:
 def recorded(
     script: Script,
     keys: QueueKeys,
-    trail: ActionRecord | None,
+    record: ActionRecord | None,
     touched: Sequence[bytes],
     args: Sequence[Arg],
     parse: Callable[[Reply], T],
 ) -> Exchange[T]:
     """The round trip of a script that includes `trail.inc.lua`: an action on the keys `touched`,
     and its record, in one step. `parse` gets the reply."""
-    call = recorded_call(script, keys, trail, touched, args)
+    call = recorded_call(script, keys, record, touched, args)
     return single(call, parse, writes=True)
 
 
 def recorded_call(
     script: Script,
     keys: QueueKeys,
-    trail: ActionRecord | None,
+    record: ActionRecord | None,
     touched: Sequence[bytes],
     args: Sequence[Arg],
 ) -> Call:
     """As `recorded`: the command alone."""
-    operation = trail.id if trail is not None else ""
+    operation = record.id if record is not None else ""
     record_keys = keys.audit(), keys.undo(operation), keys.undo_items(operation)
     record_args: list[Arg] = [0, 0, 0]
-    if trail is not None:
-        fields = trail.fields()
-        record_args = [trail.undo_s, AUDIT_ENTRIES, len(fields), *fields]
+    if record is not None:
+        fields = record.fields()
+        record_args = [record.undo_s, AUDIT_ENTRIES, len(fields), *fields]
     return script.call([*record_keys, *touched], [*record_args, *args])

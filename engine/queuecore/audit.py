@@ -52,10 +52,10 @@ def newest(keys: QueueKeys, limit: int) -> Steps[list[AuditEntry]]:
     return deeds
 
 
-def note(keys: QueueKeys, trail: ActionRecord, done: int) -> Exchange[int]:
+def note(keys: QueueKeys, record: ActionRecord, done: int) -> Exchange[int]:
     """Put an action on record that happened outside of Redis and cannot be undone there, such as
     starting workers; nothing where `done` is 0. One round trip, O(1)."""
-    return recorded(_NOTE, keys, trail, (), [done], int)
+    return recorded(_NOTE, keys, record, (), [done], int)
 
 
 def listed(reply: Reply) -> list[AuditEntry]:

@@ -193,7 +193,7 @@ def take(
     key: bytes,
     marks: Sequence[JobRef],
     decide: Decide,
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
     *,
     at_once: int = TAKE_ITEMS,
 ) -> Steps[Result]:
@@ -222,7 +222,7 @@ def take(
                 taken = 0
                 for part in _parts(found, seen.length):
                     takings = [replace(each, place=each.place - taken) for each, _ in part]
-                    done, gone, barred = yield _taking(keys, key, takings, seen.length, trail)
+                    done, gone, barred = yield _taking(keys, key, takings, seen.length, record)
                     taken += done
                     absent += [part[number - 1][1] for number in gone]
                     result = result.plus(done, refused=[_BARRED] * len(barred))
@@ -354,7 +354,7 @@ def _reach_s(taking: Taking, length: int) -> float:
 
 
 def _taking(
-    keys: QueueKeys, key: bytes, part: Sequence[Taking], length: int, trail: ActionRecord | None
+    keys: QueueKeys, key: bytes, part: Sequence[Taking], length: int, record: ActionRecord | None
 ) -> Exchange[tuple[int, list[int], list[int]]]:
     names = list(dict.fromkeys(t.queue for t in part if t.queue is not None))
     # What has left its place since it was read is looked for no longer than all of this takes.
@@ -365,7 +365,7 @@ def _taking(
         args += [taking.place, taking.raw, target, taking.payload]
     args += [name_bytes(name) for name in names]
     touched = [key, keys.queues(), *map(keys.queue, names)]
-    return recorded(_TAKE, keys, trail, touched, args, lambda reply: tuple(reply))
+    return recorded(_TAKE, keys, record, touched, args, lambda reply: tuple(reply))
 
 
 #: What one script puts back at most.
@@ -377,7 +377,7 @@ def load(
     keys: QueueKeys,
     key: bytes,
     items: Iterable[bytes],
-    trail: ActionRecord | None,
+    record: ActionRecord | None,
     *,
     queue: str | None = None,
 ) -> Steps[int]:
@@ -390,7 +390,7 @@ def load(
     registration = (0, "") if queue is None else (1, name_bytes(queue))
     done = 0
     for part in parts(items, _LOAD_ITEMS, len, _LOAD_BYTES):
-        yield recorded(_LOAD, keys, trail, [key, keys.queues()], [*registration, *part], int)
+        yield recorded(_LOAD, keys, record, [key, keys.queues()], [*registration, *part], int)
         done += len(part)
     return done
 

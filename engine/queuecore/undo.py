@@ -44,14 +44,14 @@ TakeBack = Callable[
 def undo(
     keys: QueueKeys,
     operation: str,
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
     *,
-    of_system: TakeBack = lambda shape, parts, trail: None,
+    of_system: TakeBack = lambda shape, parts, record: None,
 ) -> Steps[Undone]:
     """Take back what is left to take back of an operation.
 
     Bytes, order and the queue's registration come back; what was pushed is removed again, unless
-    a worker has it by now. Two undos at once share the work: nothing is restored twice. `trail` is
+    a worker has it by now. Two undos at once share the work: nothing is restored twice. `record` is
     that of the undo itself, which cannot be undone; its `planned` is what there was to take back.
     `of_system` is asked for each shape of memory first.
     Two round trips for each 100 items (fewer in the depths of a long list; 1,000 where there are
@@ -63,10 +63,10 @@ def undo(
         facts: _Facts | None = yield _look(keys, operation, parts)
         if facts is None:
             return total if total.done or total.lost else Undone(is_known=False)
-        if trail is not None and total == Undone():
-            trail = replace(trail, planned=facts.left, undo_s=0)
-        own = of_system(facts.shape, facts.parts, trail)
-        done, lost, remain = yield own or _take_back(keys, operation, facts, trail)
+        if record is not None and total == Undone():
+            record = replace(record, planned=facts.left, undo_s=0)
+        own = of_system(facts.shape, facts.parts, record)
+        done, lost, remain = yield own or _take_back(keys, operation, facts, record)
         total = Undone(total.done + done, total.lost + lost)
         if remain == 0:
             return total
@@ -113,7 +113,7 @@ def _look(keys: QueueKeys, operation: str, count: int) -> Exchange[_Facts | None
 
 
 def _take_back(
-    keys: QueueKeys, operation: str, facts: _Facts, trail: ActionRecord | None
+    keys: QueueKeys, operation: str, facts: _Facts, record: ActionRecord | None
 ) -> Exchange[TakenBack]:
     hash_key = keys.undo(operation)
     is_switch = facts.shape == "switches"
@@ -123,7 +123,7 @@ def _take_back(
     registration = (0, "") if facts.queue is None else (1, facts.queue)
     memory = keys.undo_items(operation)
     return recorded(
-        *(_UNDO, keys, trail),
+        *(_UNDO, keys, record),
         [hash_key, memory, facts.source, keys.queues(), *touched],
         [facts.shape, BLANK, count, *registration, *prints],
         tuple,

@@ -133,7 +133,7 @@ def clear_to(
     key: bytes,
     seen: Extent,
     *,
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
     remove_queue: str | None = None,
 ) -> Exchange[int | None]:
     """Delete the items that were in a list when `seen` was read, and no later ones. Returns how
@@ -150,7 +150,7 @@ def clear_to(
     args = [seen.last, seen.length, _CLEAR_REACH, *removal]
     touched = [key, keys.queues()]
     return recorded(
-        _CLEAR_TO, keys, trail, touched, args, lambda reply: None if reply < 0 else int(reply)
+        _CLEAR_TO, keys, record, touched, args, lambda reply: None if reply < 0 else int(reply)
     )
 
 

@@ -2,7 +2,7 @@
 match.
 
 Jobs are named by `Mark`s, and found by their bytes wherever in their moment's list they are by
-then. Every operation returns numbers and can leave a trail for its undo.
+then. Every operation returns numbers and can leave a record for its undo.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def mark(seen: DelayedEntry) -> DelayedRef | None:
 def run(
     keys: Keys,
     marks: Sequence[DelayedRef],
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
     *,
     queue_of: QueueOf = no_queue,
 ) -> Steps[Result]:
@@ -71,21 +71,21 @@ def run(
         push = push_of(raw, queue_of)
         return push.reason if isinstance(push, Unreadable) else push
 
-    return _act(keys, marks, _Deed("queue", decide), trail)
+    return _act(keys, marks, _Deed("queue", decide), record)
 
 
 def delete(
-    keys: Keys, marks: Sequence[DelayedRef], trail: ActionRecord | None = None
+    keys: Keys, marks: Sequence[DelayedRef], record: ActionRecord | None = None
 ) -> Steps[Result]:
     """Delete delayed jobs. Costs as `run`."""
-    return _act(keys, marks, _Deed("drop", lambda _: None), trail)
+    return _act(keys, marks, _Deed("drop", lambda _: None), record)
 
 
 def reschedule(
-    keys: Keys, marks: Sequence[DelayedRef], at: float, trail: ActionRecord | None = None
+    keys: Keys, marks: Sequence[DelayedRef], at: float, record: ActionRecord | None = None
 ) -> Steps[Result]:
     """Delay jobs until `at` (epoch, fractions cut off) instead, byte for byte. Costs as `run`."""
-    return _act(keys, marks, _Deed("delay", lambda _: None, str(int(at))), trail)
+    return _act(keys, marks, _Deed("delay", lambda _: None, str(int(at))), record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class _Taking:
 
 
 def _act(
-    keys: Keys, marks: Sequence[DelayedRef], deed: _Deed, trail: ActionRecord | None
+    keys: Keys, marks: Sequence[DelayedRef], deed: _Deed, record: ActionRecord | None
 ) -> Steps[Result]:
     result = Result()
     todo: Iterable[DelayedRef] = _from_behind(marks)
@@ -116,7 +116,7 @@ def _act(
             for batch in parts(todo, _JOBS, lambda mark: mark.size, _BYTES):
                 seen: _Seen = yield _find(keys, batch, (_tried(result), len(marks)))
                 takings, absent, refused = _decided(batch, seen, deed)
-                done, gone, barred = yield from _take(keys, takings, seen, deed, trail)
+                done, gone, barred = yield from _take(keys, takings, seen, deed, record)
                 elsewhere = [mark for mark in absent if seen.lengths[mark.stamp]]
                 missed += elsewhere
                 gone += len(absent) - len(elsewhere)
@@ -190,12 +190,12 @@ def _decided(
 
 
 def _take(
-    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, trail: ActionRecord | None
+    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, record: ActionRecord | None
 ) -> Steps[tuple[int, int, list[str]]]:
     """Do it: how many were taken, how many were gone, and why others stay."""
     done = gone = 0
     barred: list[str] = []
-    for calls in _calls(keys, takings, seen, deed, trail):
+    for calls in _calls(keys, takings, seen, deed, record):
         results: list[Any] = yield Exchange(calls, list, writes=True, tolerant=True)
         for call, outcome in zip(calls, results, strict=True):
             if isinstance(outcome, WrongType):
@@ -210,7 +210,7 @@ def _take(
 
 
 def _calls(
-    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, trail: ActionRecord | None
+    keys: Keys, takings: Sequence[_Taking], seen: _Seen, deed: _Deed, record: ActionRecord | None
 ) -> Iterator[tuple[Call, ...]]:
     """The scripts to run, a moment each, those together that keep the server busy for a few
     milliseconds."""
@@ -225,13 +225,13 @@ def _calls(
             if together and room < 0:
                 yield tuple(together)
                 together, room = [], _WALK - len(part) * length
-            together.append(_call(keys, stamp, part, deed, trail))
+            together.append(_call(keys, stamp, part, deed, record))
     if together:
         yield tuple(together)
 
 
 def _call(
-    keys: Keys, stamp: str, takings: Sequence[_Taking], deed: _Deed, trail: ActionRecord | None
+    keys: Keys, stamp: str, takings: Sequence[_Taking], deed: _Deed, record: ActionRecord | None
 ) -> Call:
     moment = keys.delayed(stamp)
     touched = [moment, keys.delayed_schedule(), keys.queues()]
@@ -246,7 +246,7 @@ def _call(
             queue = name_bytes(each.push.queue)
         touched += [keys.delayed_stamps(each.raw), target]
         args += [each.mark.place, each.raw, queue, payload]
-    return recorded_call(_ACT, keys, trail, touched, args)
+    return recorded_call(_ACT, keys, record, touched, args)
 
 
 def _sought(keys: Keys, missed: Sequence[DelayedRef]) -> Steps[list[DelayedRef]]:

@@ -1,5 +1,5 @@
-"""What an operator does with schedules: queue their jobs now, delete them. Each leaves a trail, can
-be taken back, and returns numbers."""
+"""What an operator does with schedules: queue their jobs now, delete them. Each leaves a record,
+can be taken back, and returns numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ScheduleRef:
 def run_now(
     keys: Keys,
     schedules: Sequence[Schedule],
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
     *,
     queue_of: QueueOf = no_queue,
 ) -> Steps[Result]:
@@ -47,20 +47,20 @@ def run_now(
             if queue is None:
                 result = result.plus(refused=[_NO_QUEUE])
                 continue
-            yield _push(keys, queue, schedule.payload, trail)
+            yield _push(keys, queue, schedule.payload, record)
             result = result.plus(1)
     except StoreError as error:
         return replace(result, stopped=error)
     return result
 
 
-def _push(keys: Keys, queue: str, payload: bytes, trail: ActionRecord | None) -> Exchange[int]:
+def _push(keys: Keys, queue: str, payload: bytes, record: ActionRecord | None) -> Exchange[int]:
     touched = [keys.queues(), keys.queue(queue)]
-    return recorded(_PUSH, keys, trail, touched, [name_bytes(queue), payload], int)
+    return recorded(_PUSH, keys, record, touched, [name_bytes(queue), payload], int)
 
 
 def delete(
-    keys: Keys, marks: Sequence[ScheduleRef], trail: ActionRecord | None = None
+    keys: Keys, marks: Sequence[ScheduleRef], record: ActionRecord | None = None
 ) -> Steps[Result]:
     """Delete persistent schedules and tell the schedulers, each only while its configuration is
     what was seen. One round trip each. Schedules of a scheduler's file are not in Redis: it
@@ -70,7 +70,7 @@ def delete(
     try:
         for mark in marks:
             args: list[Arg] = [name_bytes(mark.name), mark.sha]
-            outcome: int = yield recorded(_DROP, keys, trail, touched, args, int)
+            outcome: int = yield recorded(_DROP, keys, record, touched, args, int)
             result = result.plus(
                 done=outcome == 1, gone=outcome == 0, refused=[_CHANGED] if outcome < 0 else []
             )

@@ -1,7 +1,7 @@
 """What an operator does with failures: requeue, delete, edit; one, many, or all that match.
 
 Entries are named by `bulk.JobRef`s and found by their bytes, wherever they are by then. Every
-operation returns numbers and can leave a trail for its undo.
+operation returns numbers and can leave a record for its undo.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def select(
 def requeue(
     keys: Keys,
     marks: Sequence[JobRef],
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
     *,
     list_name: str = FAILED,
     queue: str | None = None,
@@ -59,20 +59,20 @@ def requeue(
         return job if isinstance(job, str) else Taking(0, raw, *job)
 
     key = failures.list_key(keys, list_name)
-    return bulk.take(keys, key, marks, decide, trail, at_once=at_once)
+    return bulk.take(keys, key, marks, decide, record, at_once=at_once)
 
 
 def delete(
     keys: Keys,
     marks: Sequence[JobRef],
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
     *,
     list_name: str = FAILED,
     at_once: int = bulk.TAKE_ITEMS,
 ) -> Steps[Result]:
     """Delete failures. Costs as `bulk.take`."""
     key = failures.list_key(keys, list_name)
-    return bulk.take(keys, key, marks, bulk.delete, trail, at_once=at_once)
+    return bulk.take(keys, key, marks, bulk.delete, record, at_once=at_once)
 
 
 def edit_and_requeue(
@@ -80,14 +80,14 @@ def edit_and_requeue(
     failure: JobRef,
     queue: str,
     payload: bytes,
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
     *,
     list_name: str = FAILED,
 ) -> Steps[Result]:
     """Put another payload on a queue instead of a failure's, and take the entry off the list.
     `payload` is what the operator made of it. Costs as `bulk.take` of one."""
     decide = bulk.instead(queue, payload)
-    return bulk.take(keys, failures.list_key(keys, list_name), [failure], decide, trail)
+    return bulk.take(keys, failures.list_key(keys, list_name), [failure], decide, record)
 
 
 def requeue_and_keep(
@@ -109,11 +109,11 @@ def requeue_and_keep(
 
 
 def clear_retried(
-    keys: Keys, trail: ActionRecord | None = None, *, list_name: str = FAILED
+    keys: Keys, record: ActionRecord | None = None, *, list_name: str = FAILED
 ) -> Steps[Result]:
     """Delete the failures that carry `retried_at`. (Ruby: Failure.clear_retried.)"""
     marks = yield from select(keys, lambda failure: failure.retried_at is not None, list_name)
-    planned = None if trail is None else replace(trail, planned=len(marks))
+    planned = None if record is None else replace(record, planned=len(marks))
     result: Result = yield from delete(keys, marks, planned, list_name=list_name)
     return result
 

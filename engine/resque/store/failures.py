@@ -187,11 +187,11 @@ def extent(keys: Keys, list_name: str = FAILED) -> Exchange[Extent]:
 
 
 def clear(
-    keys: Keys, seen: Extent, trail: ActionRecord | None = None, list_name: str = FAILED
+    keys: Keys, seen: Extent, record: ActionRecord | None = None, list_name: str = FAILED
 ) -> Exchange[int | None]:
     """Delete the failures that were there when `seen` was read; later ones stay. Returns and
     costs as `windows.clear_to`."""
-    return windows.clear_to(keys, list_key(keys, list_name), seen, trail=trail)
+    return windows.clear_to(keys, list_key(keys, list_name), seen, record=record)
 
 
 #: So many are read between two pauses.

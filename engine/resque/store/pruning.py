@@ -80,13 +80,13 @@ def take_off(
     requeue_lost: int = 0,
     own_lists: bool = False,
     tell: Tell = lambda record, error: error,
-    trail: ActionRecord | None = None,
+    action: ActionRecord | None = None,
 ) -> Steps[Fate]:
     """Take one dead worker off the register, unless it has beaten or holds something else since it
     was seen; its job fails or goes back as in `prune`, in the same step. One round trip or two."""
     record = seen.record
     if requeue_lost:
-        again = stale.requeue(keys, seen, trail, at_most=requeue_lost)
+        again = stale.requeue(keys, seen, action, at_most=requeue_lost)
         times_lost = 0 if isinstance(again, str) else (yield again)
         if times_lost:
             return "put back"
@@ -99,7 +99,7 @@ def take_off(
         entry,
         own_list=own_lists,
         beat=seen.beat or workers.NO_BEAT,
-        trail=trail,
+        action=action,
     )
     if not done:
         return "alive"

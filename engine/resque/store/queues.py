@@ -100,18 +100,22 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
 
 
 def delete(
-    keys: Keys, queue: str, marks: Sequence[bulk.JobRef], trail: ActionRecord | None = None
+    keys: Keys, queue: str, marks: Sequence[bulk.JobRef], record: ActionRecord | None = None
 ) -> Steps[bulk.Result]:
     """Delete waiting jobs. Costs as `bulk.take`."""
-    return bulk.take(keys, keys.queue(queue), marks, bulk.delete, trail)
+    return bulk.take(keys, keys.queue(queue), marks, bulk.delete, record)
 
 
 def move(
-    keys: Keys, queue: str, marks: Sequence[bulk.JobRef], to: str, trail: ActionRecord | None = None
+    keys: Keys,
+    queue: str,
+    marks: Sequence[bulk.JobRef],
+    to: str,
+    record: ActionRecord | None = None,
 ) -> Steps[bulk.Result]:
     """Move waiting jobs to the end of another queue, byte for byte. Costs as `bulk.take`."""
     return bulk.take(
-        keys, keys.queue(queue), marks, lambda raw: bulk.Taking(0, raw, to, raw), trail
+        keys, keys.queue(queue), marks, lambda raw: bulk.Taking(0, raw, to, raw), record
     )
 
 
@@ -133,7 +137,7 @@ def replace(
     place: int,
     raw: bytes,
     payload: bytes,
-    trail: ActionRecord | None = None,
+    record: ActionRecord | None = None,
 ) -> Exchange[bool]:
     """Put another payload in the place of a waiting job.
 
@@ -145,7 +149,7 @@ def replace(
     O(queue) when it has moved far.
     """
     args: list[Arg] = [place, raw, payload, _REACH]
-    return recorded(_REPLACE, keys, trail, [keys.queue(queue)], args, bool)
+    return recorded(_REPLACE, keys, record, [keys.queue(queue)], args, bool)
 
 
 def _spelling(args: Any) -> str:
@@ -175,20 +179,20 @@ def extent(keys: Keys, queue: str) -> Exchange[Extent]:
 
 
 def clear(
-    keys: Keys, queue: str, seen: Extent, trail: ActionRecord | None = None
+    keys: Keys, queue: str, seen: Extent, record: ActionRecord | None = None
 ) -> Exchange[int | None]:
     """Delete the jobs that waited in `queue` when `seen` was read; later ones stay, and so does
     the queue's name. Returns and costs as `windows.clear_to`."""
-    return windows.clear_to(keys, keys.queue(queue), seen, trail=trail)
+    return windows.clear_to(keys, keys.queue(queue), seen, record=record)
 
 
 def clear_and_remove(
-    keys: Keys, queue: str, seen: Extent, trail: ActionRecord | None = None
+    keys: Keys, queue: str, seen: Extent, record: ActionRecord | None = None
 ) -> Exchange[int | None]:
     """Delete the jobs that waited in `queue` when `seen` was read, and, when no newer ones came,
     the queue's name. An empty queue stays: see `registration.forget`. Returns and costs as
     `windows.clear_to`."""
-    return windows.clear_to(keys, keys.queue(queue), seen, trail=trail, remove_queue=queue)
+    return windows.clear_to(keys, keys.queue(queue), seen, record=record, remove_queue=queue)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,31 +76,31 @@ def _still_missing(keys: Keys, names: list[bytes]) -> Exchange[list[Unregistered
     return Exchange(tuple(commands), parse, tolerant=True)
 
 
-def register(keys: Keys, queue: str, trail: ActionRecord | None = None) -> Exchange[bool]:
+def register(keys: Keys, queue: str, record: ActionRecord | None = None) -> Exchange[bool]:
     """Put a queue's name on the set of queues. Returns whether it was missing. One round trip,
     atomic."""
-    return _change(keys, queue, "on", trail)
+    return _change(keys, queue, "on", record)
 
 
-def forget(keys: Keys, queue: str, trail: ActionRecord | None = None) -> Exchange[bool]:
+def forget(keys: Keys, queue: str, record: ActionRecord | None = None) -> Exchange[bool]:
     """Take the name of an empty queue off the set of queues. Returns whether that was done: not
     when it was not registered or jobs wait by now. One round trip, atomic."""
-    return _change(keys, queue, "off", trail)
+    return _change(keys, queue, "off", record)
 
 
-def register_failures(keys: Keys, name: str, trail: ActionRecord | None = None) -> Exchange[bool]:
+def register_failures(keys: Keys, name: str, record: ActionRecord | None = None) -> Exchange[bool]:
     """Put the name of a list of failures on the set of those of single queues. Returns whether it
     was missing. One round trip, atomic."""
     touched = [keys.failed_queues(), keys.failed_named(name)]
-    return recorded(_REGISTER, keys, trail, touched, [name_bytes(name), "on"], bool)
+    return recorded(_REGISTER, keys, record, touched, [name_bytes(name), "on"], bool)
 
 
-def register_moment(keys: Keys, stamp: str, trail: ActionRecord | None = None) -> Exchange[bool]:
+def register_moment(keys: Keys, stamp: str, record: ActionRecord | None = None) -> Exchange[bool]:
     """Put a moment that has delayed jobs back into the schedule: a scheduler moves them when it
     comes, or at once when it has passed. `stamp` is in epoch seconds. Returns whether it was
     missing and has jobs. One round trip, atomic."""
     touched = [keys.delayed_schedule(), keys.delayed(stamp)]
-    return recorded(_REGISTER_MOMENT, keys, trail, touched, [stamp], bool)
+    return recorded(_REGISTER_MOMENT, keys, record, touched, [stamp], bool)
 
 
 def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
@@ -111,6 +111,6 @@ def is_moment_missing(keys: Keys, stamp: str) -> Exchange[bool]:
     )
 
 
-def _change(keys: Keys, queue: str, to: str, trail: ActionRecord | None) -> Exchange[bool]:
+def _change(keys: Keys, queue: str, to: str, record: ActionRecord | None) -> Exchange[bool]:
     touched = [keys.queues(), keys.queue(queue)]
-    return recorded(_REGISTER, keys, trail, touched, [name_bytes(queue), to], bool)
+    return recorded(_REGISTER, keys, record, touched, [name_bytes(queue), to], bool)

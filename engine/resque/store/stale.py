@@ -165,7 +165,7 @@ def doubt(
 
 
 def requeue(
-    keys: Keys, seen: Evidence, trail: ActionRecord | None = None, *, at_most: int
+    keys: Keys, seen: Evidence, action: ActionRecord | None = None, *, at_most: int
 ) -> Exchange[int] | str:
     """Put the job back to the head of its queue, byte for byte, and take the worker off the
     register: in one step, and only when it still holds these bytes, has not beaten since, and a
@@ -175,7 +175,7 @@ def requeue(
     record = seen.record
     if record is None or not may_be_put_back(record) or not record.class_name:
         return "what the worker holds cannot be read as a job of a queue"
-    trail = None if trail is None else replace(trail, undo_s=0)
+    action = None if action is None else replace(action, undo_s=0)
     queue, payload = record.queue or "", record.payload or b""
     touched = [
         keys.workers(),
@@ -188,4 +188,4 @@ def requeue(
     ]
     args: list[Arg] = [name_bytes(seen.worker_id), record.raw, seen.beat or b""]
     args += [payload, name_bytes(queue), at_most, LOST_FOR_S]
-    return recorded(_REQUEUE_STALE, keys, trail, touched, args, int)
+    return recorded(_REQUEUE_STALE, keys, action, touched, args, int)

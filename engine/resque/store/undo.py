@@ -24,13 +24,17 @@ _UNDO = load_script("undo_scheduled")
 _SHAPES: Final = ("delayed", "schedules", "pushed")
 
 
-def undo(keys: Keys, operation: str, trail: ActionRecord | None = None) -> Steps[Undone]:
+def undo(keys: Keys, operation: str, record: ActionRecord | None = None) -> Steps[Undone]:
     """As `queuecore.undo.undo`, also of actions on delayed jobs and schedules."""
-    return core.undo(keys, operation, trail, of_system=partial(_take_back, keys, operation))
+    return core.undo(keys, operation, record, of_system=partial(_take_back, keys, operation))
 
 
 def _take_back(
-    keys: Keys, operation: str, shape: str, parts: Sequence[list[bytes]], trail: ActionRecord | None
+    keys: Keys,
+    operation: str,
+    shape: str,
+    parts: Sequence[list[bytes]],
+    record: ActionRecord | None,
 ) -> Exchange[TakenBack] | None:
     """One round trip, O(parts x length of their lists)."""
     if shape not in _SHAPES:
@@ -42,7 +46,7 @@ def _take_back(
         *(keys.delayed_schedule(), keys.queues()),
     ]
     args: list[Arg] = [shape, BLANK, keys.delayed_member(""), *prints]
-    return recorded(_UNDO, keys, trail, [*undo, *touched], args, tuple)
+    return recorded(_UNDO, keys, record, [*undo, *touched], args, tuple)
 
 
 def _touched(keys: Keys, operation: str, shape: str, part: Sequence[bytes]) -> list[bytes]:

@@ -177,13 +177,15 @@ def take_off(
     *,
     own_list: bool = False,
     beat: bytes = b"",
-    trail: ActionRecord | None = None,
+    action: ActionRecord | None = None,
 ) -> Exchange[tuple[bool, bytes | None]]:
     """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
     `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
     last heartbeat is still `beat` (`NO_BEAT`: there is still none). Returns whether that was so,
     and else what it holds now. One round trip, O(1)."""
-    exchange = _take_off(keys, worker_id, record, entry, own_list=own_list, beat=beat, trail=trail)
+    exchange = _take_off(
+        keys, worker_id, record, entry, own_list=own_list, beat=beat, action=action
+    )
     return exchange.then(lambda result: (result[1], result[2]))
 
 
@@ -202,7 +204,7 @@ def _take_off(
     *,
     own_list: bool,
     beat: bytes = b"",
-    trail: ActionRecord | None = None,
+    action: ActionRecord | None = None,
     token: str = "",
 ) -> Exchange[tuple[bool, bool, bytes | None]]:
     """As `take_off`. Returns also, first, whether there is nothing left to do."""
@@ -221,7 +223,7 @@ def _take_off(
     def parse(reply: Reply) -> tuple[bool, bool, bytes | None]:
         return reply[0] != 0, reply[0] == 1, reply[1]
 
-    return recorded(_UNREGISTER, keys, trail, touched, args, parse)
+    return recorded(_UNREGISTER, keys, action, touched, args, parse)
 
 
 def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: datetime) -> bytes:

@@ -123,7 +123,7 @@ class ResqueActions:
             return _left(f"{name} is not empty any more: nothing was removed")
         removed = source.name if request.removes else None
         key = list_key(self.keys, source)
-        change = windows.clear_to(self.keys, key, seen, trail=record, remove_queue=removed)
+        change = windows.clear_to(self.keys, key, seen, record=record, remove_queue=removed)
         deleted: int | None
         if source.kind == "queue":
             deleted = yield from and_free_all(self.keys, source.name, change)

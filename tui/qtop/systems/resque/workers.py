@@ -347,7 +347,7 @@ def _take_off(
     fates: Counter[Fate] = Counter()
     for case in cases:
         fate = yield from pruning.take_off(
-            keys, case.seen, wall_now, requeue_lost=request.requeue_lost, trail=record
+            keys, case.seen, wall_now, requeue_lost=request.requeue_lost, action=record
         )
         fates[fate] += 1
         request.tell(case, fate)
