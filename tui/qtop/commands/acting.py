@@ -19,7 +19,6 @@ from qtop.search.selection import Scanned, Selection, scan
 from qtop.systems.resque.job_actions import Chooser, refusal_of
 from qtop.text.safe import safe
 from queuecore.errors import OutcomeUnknown
-from resque.store import queues
 
 #: What is done, in words.
 _DONE: Final = {"requeue": "requeued", "delete": "deleted", "move": "moved", "edit": "edited"}
@@ -102,7 +101,7 @@ def tell_no_undo(session: Session, plan: Plan) -> None:
 
 def tell_unknown(session: Session, names: Sequence[str]) -> None:
     """Say which of these queues there are not yet: perhaps they are misspelt. One round trip."""
-    known = session.run(queues.names(session.keys))
+    known = session.run(session.system().queue_names())
     for name in names:
         if name not in known:
             message(f"note: there is no queue {name!r} yet")

@@ -27,9 +27,14 @@ from qtop.commands.unread import Unread
 from qtop.model.job import JobSource
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan
-from qtop.systems.resque.payloads import BadExport, Exported, line_of, read_line
+from qtop.systems.resque.payloads import (
+    BadExport,
+    Exported,
+    job_in,
+    line_of,
+    read_line,
+)
 from qtop.text.safe import safe
-from resque.store import failures
 
 _PRIVATE: Final = 0o600
 _MOST_COMPLAINTS: Final = 10
@@ -203,7 +208,7 @@ def _landing(
     if origin.kind != "failed":
         return f"{to} is no place for what was in {origin}" if to.kind == "failed" else (to, raw)
     # Of a failure the job in it.
-    job = failures.job_of(raw)
+    job = job_in(origin, raw)
     return job if isinstance(job, str) else (to, job[1])
 
 

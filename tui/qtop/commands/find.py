@@ -24,8 +24,8 @@ from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, 
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
 from qtop.model.fleet import RunningJob, Snapshot
-from qtop.model.health import Stray, StrayKind, Strays
-from qtop.model.job import JobSource, SourceKind, age_at
+from qtop.model.health import DELAYED_ASIDE, Stray, StrayKind, Strays
+from qtop.model.job import FAILED, JobSource, SourceKind, age_at
 from qtop.model.job_list import Entry
 from qtop.monitor.rows import unregistered_rows
 from qtop.search.fields import Subject, of_job, of_running, text_of
@@ -37,8 +37,6 @@ from qtop.text.format import job_class, optional
 from qtop.text.safe import ago, safe
 from queuecore.cooperative import at_once
 from queuecore.exchange import Operation, Steps
-from resque.store import failures
-from resque.store.delayed import ASIDE
 
 T = TypeVar("T")
 
@@ -114,7 +112,7 @@ class _Search:
         strays: Strays,
     ) -> None:
         self._unread = unread
-        self._session, self._keys = session, session.keys
+        self._session = session
         self._wanted, self._limit = wanted, limit
         self._found = found
         self._strays = strays
@@ -146,7 +144,7 @@ class _Search:
             # Also where it is unknown whether there are any.
             if queue.unreadable != 0 and not self._scan(JobSource("unreadable", queue.name)):
                 return False
-        if not self._scan(JobSource("unreadable", ASIDE)):
+        if not self._scan(JobSource("unreadable", DELAYED_ASIDE)):
             return False
         strays = (*self._strays.of("queue"), *self._strays.of("unreadable"))
         if not all(map(self._scan, map(_source, strays))):
@@ -166,9 +164,9 @@ class _Search:
 
     def failed(self) -> bool:
         """The failures, in all their lists, and what is kept for undos and of retries."""
-        lists = self._try_to("lists of failures", failures.lists(self._keys))
+        lists = self._try_to("lists of failures", self._session.system().failure_lists())
         # Without the names of the others there is still the usual one.
-        if not all(self._scan(JobSource("failed", name)) for name in lists or [failures.FAILED]):
+        if not all(self._scan(JobSource("failed", name)) for name in lists or [FAILED]):
             return False
         strays = map(_source, self._strays.of("failed"))
         return all(map(self._scan, strays)) and self._walk("undo") and self._walk("retry")

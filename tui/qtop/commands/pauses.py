@@ -11,7 +11,6 @@ from qtop.commands.acting import tell_unknown
 from qtop.commands.connection import Connection, connection_options, dry_run_option, json_option
 from qtop.commands.output import counted, json_line, line, message
 from qtop.text.safe import safe
-from resque.store import queues
 
 _everything = click.option("--all", "everything", is_flag=True, help="All workers and queues.")
 
@@ -71,7 +70,7 @@ def _switch(
     with connection.open() as session:
         if not dry_run:
             session.refuse_if_read_only()
-        if "" in names and "" not in session.run(queues.names(session.keys)):
+        if "" in names and "" not in session.run(session.system().queue_names()):
             # An unset variable leaves it, more often than a queue has it.
             raise click.UsageError("the name of a queue is empty, and there is no such queue")
         session.refuse_if_sidekiqs(names)

@@ -25,7 +25,6 @@ from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import unknown
 from queuecore.address import parse_url
 from queuecore.errors import BadUrl
-from resque.keys import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from qtop.config.limits import Thresholds
@@ -168,7 +167,8 @@ _WHERE: Final = ("url", "namespace")
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "url": None,
-    "namespace": DEFAULT_NAMESPACE,
+    # As Resque calls it.
+    "namespace": "resque",
     "interval": 1.0,
     "theme": "dark",
     "production": False,

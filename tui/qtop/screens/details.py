@@ -17,7 +17,6 @@ from qtop.text.redact import OPEN, Redactor
 from qtop.text.safe import safe, safe_lines
 from qtop.widgets.text_lines import TextLine
 from queuecore.active_job import unwrapped
-from resque.scheduler.cron import Cron
 
 _MOST_LINES: Final = 400
 _MOST_CELLS: Final = 2_000
@@ -173,7 +172,7 @@ def schedule_lines(
             yield TextLine(safe(only_in), "", "only in")
         yield TextLine("")
         yield TextLine("Next runs", "title")
-        if isinstance(schedule.timing, Cron) and schedule.timing.zone is None:
+        if row.has_no_zone:
             reckoned = f"reckoned in {safe(zone)}, for it names none; the scheduler's may differ"
             yield TextLine(reckoned, "dim", " ")
         for at in firings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, ClassVar, Final, Literal
 
 from textual.widget import Widget
@@ -35,6 +35,7 @@ from qtop.systems.resque.scheduled_search import (
     schedule_rows,
     schedule_subject,
     timing,
+    zone_of_machine,
 )
 from qtop.text import format
 from qtop.text.safe import safe
@@ -43,7 +44,6 @@ from qtop.widgets.columns import Column, figure
 from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
-from resque.scheduler.zones import local_zone
 
 # The columns of the scheduled screen's three lists, and its paged table.
 
@@ -333,7 +333,7 @@ class ScheduledScreen(ScheduledActions):
         self._is_reading = self._reads_again = False
         #: The filter to go back to from the jobs of a class.
         self._before_class: str | None = None
-        self._zone = _zone()
+        self._zone = zone_of_machine()
         self._prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
     def make_table(self) -> Table[Any]:
@@ -545,10 +545,3 @@ class ScheduledScreen(ScheduledActions):
             if self.set_filter(class_filter(row, before)):
                 self.action_show_part("jobs")
                 self._before_class = before
-
-
-def _zone() -> tzinfo:
-    try:
-        return local_zone(os.environ)
-    except ValueError:
-        return UTC

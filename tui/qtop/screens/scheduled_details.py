@@ -18,7 +18,6 @@ from qtop.systems.resque.scheduled_search import ScheduleRow, chosen
 from qtop.text.safe import safe
 from qtop.widgets.text_lines import TextLine
 from queuecore.errors import StoreError
-from resque.scheduler.plan import next_firings
 
 _FIRINGS: Final = 5
 
@@ -100,12 +99,8 @@ class ScheduleScreen(TextScreen):
             self.run_worker(self._reckon())
 
     async def _reckon(self) -> None:
-        row, now = self._row, server_now(self.app.state.view())
-        if row.schedule is None:
-            return
-        self._firings = await asyncio.to_thread(
-            next_firings, row.schedule, row.last_at, now, self._zone, _FIRINGS
-        )
+        now = server_now(self.app.state.view())
+        self._firings = await asyncio.to_thread(self._row.firings, now, self._zone, _FIRINGS)
         self.show_view(self.app.state.view())
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:

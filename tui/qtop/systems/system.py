@@ -77,6 +77,9 @@ class System(Protocol):
         """The list from which an action on record took jobs; None where that is none of waiting or
         failed jobs."""
 
+    def queue_names(self) -> Work[list[str]]:
+        """The names of all queues. One round trip, O(queues)."""
+
     def failure_lists(self) -> Work[list[str]]:
         """The names of all lists of failures, the main one first. One round trip."""
 

@@ -36,14 +36,17 @@ class BadPayload(QueueError):
     """A payload that no worker could perform. The message says what is wrong."""
 
 
+def job_in(source: JobSource, raw: bytes) -> tuple[str, bytes] | str:
+    """The queue and the payload of the job in an item of a list, or why it has none. O(bytes)."""
+    return failures.job_of(raw) if source.kind == "failed" else (source.name, raw)
+
+
 def changed_job(change: Edit, raw: bytes) -> Taking | str:
     """What becomes of an item that is edited: where it goes and as what, or why it cannot be."""
-    queue, payload = change.source.name, raw
-    if change.source.kind == "failed":
-        job = failures.job_of(raw)
-        if isinstance(job, str) and (change.payload is None or change.to is None):
-            return job
-        queue, payload = ("", b"") if isinstance(job, str) else job
+    job = job_in(change.source, raw)
+    if isinstance(job, str) and (change.payload is None or change.to is None):
+        return job
+    queue, payload = ("", b"") if isinstance(job, str) else job
     try:
         return Taking(0, raw, change.to or queue, checked(_changed_payload(change, payload)))
     except (ValueError, QueueError) as error:

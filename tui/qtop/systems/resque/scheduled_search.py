@@ -3,10 +3,11 @@ goes on in the background, may be stopped, and keeps a bounded number."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Literal, TypeVar
 
 from qtop.model.job import Job
@@ -24,6 +25,8 @@ from resque.scheduler.cron import Cron
 from resque.scheduler.definition import Schedule
 from resque.scheduler.delayed_actions import DelayedRef
 from resque.scheduler.listing import Listed
+from resque.scheduler.plan import next_firings
+from resque.scheduler.zones import local_zone
 from resque.store import schedules
 from resque.store.schedules import Looked, OfFile, PublishedSchedule, last_time
 
@@ -70,6 +73,27 @@ class ScheduleRow:
     def args(self) -> Any:
         """The arguments of its jobs."""
         return None if self.schedule is None else args_of(self.schedule)
+
+    @property
+    def has_no_zone(self) -> bool:
+        """Whether it is a cron expression that names no time zone."""
+        timing = None if self.schedule is None else self.schedule.timing
+        return isinstance(timing, Cron) and timing.zone is None
+
+    def firings(self, now: datetime, zone: tzinfo, count: int) -> list[datetime]:
+        """The next times at which it fires (UTC), fewer when there are no more or that is unknown.
+        An absurd expression may cost a second for each."""
+        if self.schedule is None:
+            return []
+        return next_firings(self.schedule, self.last_at, now, zone, count)
+
+
+def zone_of_machine() -> tzinfo:
+    """The time zone of this machine; UTC where `TZ` is none."""
+    try:
+        return local_zone(os.environ)
+    except ValueError:
+        return UTC
 
 
 def timing(schedule: Schedule) -> str:

@@ -21,7 +21,7 @@ from queuecore.keys import name_text
 from queuecore.times import wall_now
 from resque.errors import NoQueueError
 from resque.keys import Keys
-from resque.store import failures, strays, workers
+from resque.store import failures, queue_list, strays, workers
 from resque.store.failures import FAILED
 from resque.store.guard import Guard
 from resque.store.queue_list import QueueList
@@ -97,6 +97,10 @@ class ResqueSystem:
         if not entry.source.startswith(waiting):
             return None
         return JobSource("queue", name_text(entry.source.removeprefix(waiting)))
+
+    def queue_names(self) -> Exchange[list[str]]:
+        """As `queue_list.names`."""
+        return queue_list.names(self.keys)
 
     def failure_lists(self) -> Exchange[list[str]]:
         """As `failures.lists`."""
