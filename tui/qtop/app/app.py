@@ -36,7 +36,6 @@ from qtop.monitor.state import ConsoleState, UiPolicy
 from qtop.monitor.stray_watch import StrayWatch
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.frame import TooSmallScreen, is_too_small
-from qtop.systems.resque.connection import forbidden
 from qtop.systems.resque.local import ResqueLauncher
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
@@ -409,7 +408,7 @@ class QtopApp(App[None]):
     async def _learn_permissions(self, source: SystemRunner) -> None:
         """Find out which keys the server would refuse. Where that cannot be known, none."""
         with contextlib.suppress(StoreError):
-            found = await source.run(forbidden(self.keys))
+            found = await source.run(self.system.forbidden())
             self.state.policy = replace(self.state.policy, forbidden=found)
             self._show()
 

@@ -22,7 +22,6 @@ from qtop.screens.local import LogScreen
 from qtop.screens.start_dialog import StartDialog
 from qtop.systems.resque.connection import operator_identity as actor
 from qtop.text.safe import counted, safe
-from queuecore import audit
 from queuecore.action_record import ActionRecord
 from queuecore.errors import QueueError
 from queuecore.exchange import Operation, Steps, drive
@@ -342,7 +341,7 @@ class LocalWorkerController:
 
         async def note() -> None:
             with suppress(QueueError):
-                await self._app.read(audit.note(self._app.keys, trail, many))
+                await self._app.read(self._app.system.note(trail, many))
 
         self._app.run_worker(note(), group="record")
 

@@ -24,7 +24,6 @@ from qtop.widgets.columns import Column, ToneOf
 from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
-from queuecore import audit
 from queuecore.action_record import AUDIT_ENTRIES
 from queuecore.audit import AuditEntry
 from queuecore.errors import StoreError
@@ -187,7 +186,7 @@ class HistoryScreen(RowsScreen):
 
     async def _read(self) -> None:
         try:
-            self._deeds = await self.app.read(audit.newest(self.app.keys, self._limit))
+            self._deeds = await self.app.read(self.app.system.history(self._limit))
         except StoreError as error:
             self.app.say(f"the history: {safe(str(error))}", "bad")
             self.table.stale = True

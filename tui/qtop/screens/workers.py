@@ -17,7 +17,6 @@ from qtop.screens.base import RowsScreen, TextScreen, bindings
 from qtop.screens.details import worker_lines
 from qtop.search.fields import Subject
 from qtop.search.filter_language import term
-from qtop.systems.resque.workers import gather
 from qtop.text import format
 from qtop.text.safe import safe
 from qtop.widgets.columns import Column, ToneOf, figure
@@ -356,7 +355,7 @@ class WorkersScreen(RowsScreen):
     def _ask_about(self, names: list[str], *, forces: bool) -> None:
         strays = self.app.state.strays
         unlisted = [] if strays is None else [each.name for each in strays.of("record")]
-        look = gather(self.app.keys, names, ignore_pids=False, unlisted=unlisted)
+        look = self.app.system.evidence(names, unlisted=unlisted)
         self.app.actions.request_after(
             "looking for signs of life", look, lambda cases: Prune(tuple(cases), forces)
         )

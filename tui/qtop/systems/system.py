@@ -12,6 +12,7 @@ from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.exchange import Operation, Steps
@@ -82,6 +83,22 @@ class System(Protocol):
 
     def failure_lists(self) -> Work[list[str]]:
         """The names of all lists of failures, the main one first. One round trip."""
+
+    def history(self, limit: int) -> Work[list[AuditEntry]]:
+        """The last `limit` actions of operators, newest first. Two round trips."""
+
+    def note(self, record: ActionRecord, done: int) -> Work[int]:
+        """Put an action on record that happened outside of the system. One round trip."""
+
+    def forbidden(self) -> Work[Mapping[str, str]]:
+        """Why the server would refuse actions, by the action's id. A few round trips; reads only.
+        Raises StoreError."""
+
+    def evidence(
+        self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
+    ) -> Work[Sequence[object]]:
+        """What speaks for and against the death of the processes with these names, for a `Prune`;
+        without names, of all that are silent and of the `unlisted`. Some round trips."""
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No

@@ -14,6 +14,8 @@ from qtop.model.job_list import JobList
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
 from qtop.systems.system import Ability, Place, Work
+from queuecore import audit
+from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
 from queuecore.exchange import Exchange, Steps
@@ -105,6 +107,30 @@ class ResqueSystem:
     def failure_lists(self) -> Exchange[list[str]]:
         """As `failures.lists`."""
         return failures.lists(self.keys)
+
+    def history(self, limit: int) -> Steps[list[AuditEntry]]:
+        """As `audit.newest`."""
+        return audit.newest(self.keys, limit)
+
+    def note(self, record: ActionRecord, done: int) -> Exchange[int]:
+        """As `audit.note`."""
+        return audit.note(self.keys, record, done)
+
+    def forbidden(self) -> Steps[dict[str, str]]:
+        """See `connection.forbidden`."""
+        # Imported here: the first frame asks for none.
+        from qtop.systems.resque.connection import forbidden
+
+        return forbidden(self.keys)
+
+    def evidence(
+        self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
+    ) -> Steps[Sequence[object]]:
+        """See `workers.gather`."""
+        # Imported here: it needs psutil.
+        from qtop.systems.resque.workers import gather
+
+        return (yield from gather(self.keys, names, ignore_pids=ignore_pids, unlisted=unlisted))
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """See `job_lists`."""
