@@ -1,0 +1,131 @@
+"""The console on a queue system that is not Resque and has no Redis: what screens show and what
+keys do comes from the protocol alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.console import (
+    console,
+    screen_text,
+    table_of,
+    until,
+    until_polled,
+    until_screen,
+    until_shown,
+)
+from tests.support.memory_system import NO_PAUSE, MemorySystem, failed, job, process
+
+from qtop.app.app import QtopApp
+from qtop.screens.failed import FailedScreen
+from qtop.screens.jobs import JobsScreen
+from queuecore.errors import Unreachable
+
+MANY = 10_000
+
+
+def under_cursor(app: QtopApp) -> Any:
+    return table_of(app).cursor_row
+
+
+@pytest.fixture
+def memory() -> MemorySystem:
+    """Two queues, one of 10,000 jobs; two processes; two sets of failed jobs."""
+    system = MemorySystem()
+    system.queues["bulk"] = [job(number, "Import::Row", "bulk") for number in range(MANY)]
+    system.queues["mail"] = [job(MANY + 1, "Mail::Send", "mail")]
+    system.processes = [process(1, "Import::Row", "Mail::Send"), process(2)]
+    system.failures["failed"] = [
+        failed(number, error=f"user {number} is gone") for number in range(700)
+    ]
+    system.failures["dead"] = [failed(9_000 + number, "Card::Charge") for number in range(3)]
+    return system
+
+
+async def test_overview_and_queues_show_its_figures(memory: MemorySystem) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await until_shown(pilot, "10,001")
+        await pilot.press("2")
+        await until_shown(pilot, "bulk")
+        bulk = under_cursor(app)
+        assert (bulk.name, bulk.depth, bulk.serving, bulk.in_hand) == ("bulk", MANY, 2, 0)
+        memory.queues["late"] = [job(1, "Late", "late")]
+        app.look_now()
+        await until_shown(pilot, "late")
+        del memory.queues["bulk"]
+        app.look_now()
+        await until(pilot, lambda: table_of(app).row_count == 2, "two queues")
+
+
+async def test_a_process_with_several_threads_is_one_row_that_shows_its_longest_job(
+    memory: MemorySystem,
+) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("3")
+        await until_shown(pilot, "host1:1")
+        assert table_of(app).row_count == 2
+        shown = screen_text(app)
+        assert "Import::Row" in shown
+        assert "Mail::Send" not in shown
+
+
+async def test_waiting_jobs_come_in_pages_and_a_filter_searches_all_of_them(
+    memory: MemorySystem,
+) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "bulk")
+        await pilot.press("enter")
+        await until_screen(pilot, JobsScreen)
+        await until_shown(pilot, "of 10,000")
+        assert table_of(app).row_count < MANY
+        assert isinstance(app.screen, JobsScreen)
+        app.screen.set_filter("args.0:9876")
+        await until(pilot, lambda: table_of(app).row_count == 1, "the one that matches")
+        assert under_cursor(app).job.ref == "id-9876"
+
+
+async def test_failed_jobs_are_grouped_and_there_is_a_second_set_of_them(
+    memory: MemorySystem,
+) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("4")
+        await until_screen(pilot, FailedScreen)
+        await until_shown(pilot, "700")
+        group = under_cursor(app).group
+        assert (group.count, group.fingerprint.class_name) == (700, "Mail::Send")
+        await pilot.press("b")
+        await until_shown(pilot, "Card::Charge")
+
+
+async def test_what_it_cannot_do_is_said_when_the_key_is_pressed(memory: MemorySystem) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "bulk")
+        await pilot.press("p")
+        await until_shown(pilot, NO_PAUSE)
+
+
+async def test_what_was_known_stays_and_is_marked_when_it_does_not_answer(
+    memory: MemorySystem,
+) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "bulk")
+        memory.trouble = Unreachable("it is away")
+        app.look_now()
+        await until_shown(pilot, "it is away")
+        assert "bulk" in screen_text(app)
