@@ -6,15 +6,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
-from qtop.actions.request import Pause, PauseAll, Request
+from qtop.actions.request import Delete, Pause, PauseAll, Request, Requeue, Undo
+from qtop.keymap.keymap import Danger
 from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, Ask, Entry, JobPage, Outline
 from qtop.search.failure_groups import KeyMaker, KnownEntry
+from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.system import Ability, Place, Work
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
@@ -57,6 +60,32 @@ def process(number: int, *running: str, threads: int = 5) -> Process:
     name = f"host{number}:{number}"
     fields = (name, f"host{number}", number, ("all",), NOW, beat_at, True, threads, jobs, 7, 1)
     return Process(*fields)
+
+
+class Names(list[str]):
+    """Names of jobs, which are all that names them to actions."""
+
+    size_bytes = 0
+
+    def add(self, ref: Any, size_bytes: int = 0) -> None:
+        """Take in one."""
+        self.append(ref)
+        self.size_bytes += size_bytes
+
+
+class MemoryChooser:
+    """Collects jobs."""
+
+    def __init__(self) -> None:
+        self._chosen = Selection(Names())
+
+    def take(self, job: Job) -> None:
+        """Take in one job."""
+        self._chosen.add(job)
+
+    def settle(self) -> Operation[Selection]:
+        """All of them."""
+        return at_once(self._chosen)
 
 
 class MemoryWalk:
@@ -139,6 +168,10 @@ class MemoryList:
             jobs = jobs[: known.index(since.last)] if since.last in known else jobs
         return MemoryWalk(jobs, self._maker)
 
+    def refs(self) -> Names:
+        """Names of jobs."""
+        return Names()
+
     def payload(self, job: Job) -> tuple[str, bytes] | str:
         """The queue and the bytes."""
         return job.queue or "", job.item.raw
@@ -157,6 +190,7 @@ class MemorySystem:
         self.history_of: list[AuditEntry] = []
         self.trouble: StoreError | None = None
         self.requests: list[Request] = []
+        self._taken: dict[str, tuple[str, list[tuple[int, Job]]]] = {}
 
     @property
     def system(self) -> MemorySystem:
@@ -241,15 +275,58 @@ class MemorySystem:
         """A list."""
         return MemoryList(self, source)
 
+    def chooser(
+        self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
+    ) -> MemoryChooser:
+        """What collects jobs by their names."""
+        return MemoryChooser()
+
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
-        """Refuses everything, with the reason."""
+        """It deletes failed jobs, puts them back onto their queues, and takes both back."""
         self.requests.append(request)
-        is_pause = isinstance(request, Pause | PauseAll)
-        return at_once(cast("Plan | Refusal", Refusal(NO_PAUSE if is_pause else "not here")))
+        match request:
+            case Pause() | PauseAll():
+                return at_once(cast("Plan | Refusal", Refusal(NO_PAUSE)))
+            case Delete() | Requeue():
+                return at_once(cast("Plan | Refusal", self._plan(request, operator)))
+            case Undo():
+                undo = partial(self._undo, request.id)
+                return at_once(cast("Plan | Refusal", Plan("Undo", "Undo", (), "none", undo)))
+        return at_once(cast("Plan | Refusal", Refusal("not here")))
+
+    def _plan(self, request: Delete | Requeue, operator: Operator) -> Plan:
+        verb, many = type(request).__name__, len(request.chosen.marks)
+        record = operator.record(verb.lower(), "jobs", request.source.name.encode(), many)
+        danger: Danger = "confirm" if request.is_found or many > 1 else "undoable"
+        run = partial(self._act, request, record)
+        what = f"{verb} {many} by name"
+        details = ("Their names are known.",)
+        return Plan(what, verb, details, danger, run, many=many, record=record)
+
+    def _act(self, request: Delete | Requeue, record: ActionRecord) -> Steps[Outcome]:
+        listed = self.failures[request.source.name]
+        wanted = set(cast(Names, request.chosen.marks))
+        taken = [(at, each) for at, each in enumerate(listed) if each.ref in wanted]
+        listed[:] = [each for each in listed if each.ref not in wanted]
+        if isinstance(request, Requeue):
+            for _, each in taken:
+                self.queues.setdefault(each.queue or "", []).append(each)
+        self._taken[record.id] = (request.source.name, taken)
+        gone = len(wanted) - len(taken)
+        text = f"{record.action}d {len(taken)}, gone {gone}"
+        return at_once(Outcome(text, done=len(taken), gone=gone, record=record))
+
+    def _undo(self, action: str) -> Steps[Outcome]:
+        name, taken = self._taken.pop(action)
+        for at, each in taken:
+            self.failures[name].insert(at, each)
+            waiting = self.queues.get(each.queue or "", [])
+            waiting[:] = [other for other in waiting if other.ref != each.ref]
+        return at_once(Outcome(f"took back {len(taken)}", undid=action))
 
     def carry_out(self, plan: Plan) -> Steps[Outcome]:
-        """There is no plan to carry out."""
-        raise AssertionError("nothing was prepared")
+        """Do it."""
+        return plan.run()
 
     def guarded(self, work: Work[T]) -> Work[T]:
         """All of it is its own."""

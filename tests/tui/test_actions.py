@@ -16,6 +16,7 @@ from qtop.config.limits import UndoLimits
 from qtop.model.job import Job, JobSource
 from qtop.search.selection import chosen_of
 from qtop.systems.resque.actions import ResqueActions
+from qtop.systems.resque.job_lists import job_list
 from qtop.systems.resque.job_reader import failure_job
 from qtop.systems.resque.system import ResqueSystem
 from qtop.systems.runner import RedisRunner
@@ -37,13 +38,16 @@ ALL_FAILED = JobSource("failed", "failed")
 
 def requeue(entries: Sequence[Job]) -> Plan:
     """The plan to requeue these."""
-    return prepared(SYSTEM.prepare(Requeue(ALL_FAILED, chosen_of(entries))))
+    return prepared(
+        SYSTEM.prepare(Requeue(ALL_FAILED, chosen_of(job_list(KEYS, ALL_FAILED), entries)))
+    )
 
 
 def delete(entries: Sequence[Job], limits: UndoLimits | None = None) -> Plan:
     """The plan to delete these."""
     system = ResqueActions(KEYS, Operator(ADA, limits or UndoLimits()))
-    return prepared(system.prepare(Delete(ALL_FAILED, chosen_of(entries))))
+    chosen = chosen_of(job_list(KEYS, ALL_FAILED), entries)
+    return prepared(system.prepare(Delete(ALL_FAILED, chosen)))
 
 
 @dataclass

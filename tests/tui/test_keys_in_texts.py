@@ -26,6 +26,7 @@ from qtop.monitor.state import UiPolicy
 from qtop.screens.payload_editor import EditorDialog
 from qtop.search.selection import Selection, chosen_of
 from qtop.systems.resque.actions import ResqueActions
+from qtop.systems.resque.job_lists import job_list
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.text.safe import safe
 from queuecore.action_record import Actor
@@ -62,9 +63,10 @@ def test_plans_name_the_undo_key_and_the_pause_key_in_force() -> None:
     sign = UiPolicy(rebound=OTHERS).sign
     rest: Any = (Keys("resque"), Operator(WHO, UndoLimits(), sign))
     failed = JobSource("failed", "failed")
+    one = chosen_of(job_list(Keys("resque"), failed), [failed_job(1)])
     plans = [
         prepared(ResqueActions(*rest).prepare(PauseAll())),
-        prepared(ResqueActions(*rest).prepare(Requeue(failed, chosen_of([failed_job(1)])))),
+        prepared(ResqueActions(*rest).prepare(Requeue(failed, one))),
         prepared(ResqueActions(*rest).prepare(Delete(JobSource("queue", "mail"), Selection()))),
         prepared(ResqueActions(*rest).prepare(DeleteDelayed(DelayedSelection()))),
         prepared(ResqueActions(*rest).prepare(RunSchedules(()))),

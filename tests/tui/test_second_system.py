@@ -18,6 +18,8 @@ from tests.support.console import (
 from tests.support.memory_system import NO_PAUSE, MemorySystem, failed, job, process
 
 from qtop.app.app import QtopApp
+from qtop.model.job import JobRow
+from qtop.screens.dialogs import ConfirmDialog
 from qtop.screens.failed import FailedScreen
 from qtop.screens.jobs import JobsScreen
 from queuecore.errors import Unreachable
@@ -129,3 +131,45 @@ async def test_what_was_known_stays_and_is_marked_when_it_does_not_answer(
         app.look_now()
         await until_shown(pilot, "it is away")
         assert "bulk" in screen_text(app)
+
+
+async def test_one_failed_job_is_deleted_at_once_and_comes_back_with_undo(
+    memory: MemorySystem,
+) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("4")
+        await until_screen(pilot, FailedScreen)
+        await until_shown(pilot, "700")
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(under_cursor(app), JobRow), "the entries")
+        first = memory.failures["failed"][0]
+        await pilot.press("d")
+        await until_shown(pilot, "deleted 1, gone 0")
+        assert len(memory.failures["failed"]) == 699
+        await pilot.press("u")
+        await until_shown(pilot, "took back 1")
+        assert (len(memory.failures["failed"]), memory.failures["failed"][0]) == (700, first)
+
+
+async def test_all_that_match_are_requeued_after_a_question_and_taken_back(
+    memory: MemorySystem,
+) -> None:
+    app = console(memory)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_polled(pilot)
+        await pilot.press("4")
+        await until_screen(pilot, FailedScreen)
+        await until_shown(pilot, "700")
+        assert isinstance(app.screen, FailedScreen)
+        app.screen.set_filter("args.0:42")
+        await pilot.press("R")
+        await until_screen(pilot, ConfirmDialog)
+        assert "Requeue 1 by name" in screen_text(app)
+        await pilot.press("tab", "enter")
+        await until_shown(pilot, "requeued 1, gone 0")
+        assert [each.ref for each in memory.queues["mail"]][-1] == "id-42"
+        await pilot.press("u")
+        await until_shown(pilot, "took back 1")
+        assert len(memory.failures["failed"]) == 700

@@ -21,9 +21,8 @@ from qtop.screens.dialogs import ConfirmDialog, DateDialog, LookingDialog
 from qtop.screens.paging import with_marks
 from qtop.search.follower import walk
 from qtop.search.job_search import JobSearch
-from qtop.search.selection import Selection
+from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.resque.connection import operator_identity as actor
-from qtop.systems.resque.job_actions import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque.scheduled_search import DelayedSelection
 from qtop.systems.system import SystemRunner
 from qtop.text.safe import safe
@@ -168,7 +167,7 @@ class ActionController:
         """Look through a list for all that a search finds, make a request of it, and go on as
         `request`. `refusal` and `spares` are those of `Chooser`."""
         source = search.wanted.source
-        chooser = Chooser(self._app.keys, source, refusal, spares=spares)
+        chooser = self._app.system.chooser(source, refusal, spares=spares)
 
         async def choose(tell: Progress) -> Selection:
             def visit(entry: Entry) -> None:

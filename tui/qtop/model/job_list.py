@@ -23,6 +23,21 @@ class GroupFacts(NamedTuple):
     is_retried: bool = False
 
 
+class Refs(Protocol):
+    """What names many jobs of one list to actions, as compactly as the list can.
+
+    Attributes:
+        size_bytes: How large the jobs are together, as far as that was given.
+    """
+
+    size_bytes: int
+
+    def add(self, ref: Any, size_bytes: int = 0) -> None:
+        """Take in the `Job.ref` of a job of so many bytes."""
+
+    def __len__(self) -> int: ...
+
+
 class Entry(Protocol):
     """A job as a walk through its list meets it: read only as far as it is asked."""
 
@@ -165,6 +180,9 @@ class JobList(Protocol):
     def read(self, jobs: Sequence[Job]) -> Operation[Sequence[Job | None]]:
         """The same jobs, whole; None for those that are not found any more. A round trip for each
         that is cut."""
+
+    def refs(self) -> Refs:
+        """An empty collection of refs of its jobs."""
 
     def walk(self, since: Extent | None = None) -> Walk:
         """A way through the whole list, or through what came since an extent."""

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from qtop.monitor.rows import WorkerRow
     from qtop.monitor.state import ConsoleState
     from qtop.search.job_search import JobSearch
-    from qtop.search.selection import Selection
-    from qtop.systems.resque.job_actions import RefusalCheck
+    from qtop.search.selection import RefusalCheck, Selection
     from qtop.systems.resque.scheduled_search import DelayedSelection
     from qtop.systems.system import System
     from qtop.widgets.table import Table

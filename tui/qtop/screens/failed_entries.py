@@ -127,7 +127,9 @@ class FailedActions(RowsScreen):
         if groups is not None:
             self._act_on_all(groups, make, spares=spares)
         elif entries := self._entries():
-            self.app.actions.request(make(self.within.source, chosen_of(entries)), self.table)
+            self.app.actions.request(
+                make(self.within.source, chosen_of(self.jobs, entries)), self.table
+            )
 
     # All that match
 

@@ -77,18 +77,18 @@ class FailureScreen(TextScreen):
 
     def action_requeue(self) -> None:
         """Requeue this very entry."""
-        self.app.actions.request(Requeue(self._jobs.source, chosen_of([self._job])))
+        self.app.actions.request(Requeue(self._jobs.source, chosen_of(self._jobs, [self._job])))
 
     def action_delete(self) -> None:
         """Delete this very entry."""
-        self.app.actions.request(Delete(self._jobs.source, chosen_of([self._job])))
+        self.app.actions.request(Delete(self._jobs.source, chosen_of(self._jobs, [self._job])))
 
     def action_move(self) -> None:
         """Requeue this very entry to another queue."""
         source = self._jobs.source
 
         def move(queue: str) -> None:
-            self.app.actions.request(Move(source, chosen_of([self._job]), queue))
+            self.app.actions.request(Move(source, chosen_of(self._jobs, [self._job]), queue))
 
         ask_for_queue(self.app, source, "Requeue to which queue?", move)
 

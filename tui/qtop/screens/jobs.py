@@ -27,8 +27,8 @@ from qtop.screens.payload_editor import edit_job
 from qtop.search.fields import Subject
 from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_waiting
-from qtop.search.selection import chosen_of
-from qtop.systems.resque.job_actions import RefusalCheck, nothing_refused, unusable
+from qtop.search.selection import RefusalCheck, chosen_of, nothing_refused
+from qtop.systems.resque.job_actions import unusable
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
@@ -77,12 +77,12 @@ class JobScreen(TextScreen):
 
     def action_delete_jobs(self) -> None:
         """Delete this very job."""
-        self.app.actions.request(Delete(self._jobs.source, chosen_of([self._job])))
+        self.app.actions.request(Delete(self._jobs.source, chosen_of(self._jobs, [self._job])))
 
     def action_move_jobs(self) -> None:
         """Move this very job to another queue."""
         source = self._jobs.source
-        chosen = chosen_of([self._job])
+        chosen = chosen_of(self._jobs, [self._job])
         ask_for_queue(
             self.app,
             source,
@@ -188,7 +188,7 @@ class JobActions(RowsScreen):
         jobs = self.chosen_jobs()
         if not jobs:
             return
-        chosen = chosen_of(jobs)
+        chosen = chosen_of(self.jobs, jobs)
         self._ask_where(
             f"Move {_jobs(len(jobs))} to which queue?",
             lambda queue: self.app.actions.request(Move(self.source, chosen, queue), self.table),
@@ -207,7 +207,9 @@ class JobActions(RowsScreen):
 
     def _act(self, make: Callable[..., Request], refusal: RefusalCheck = nothing_refused) -> None:
         if jobs := self.chosen_jobs():
-            self.app.actions.request(make(self.source, chosen_of(jobs, refusal)), self.table)
+            self.app.actions.request(
+                make(self.source, chosen_of(self.jobs, jobs, refusal)), self.table
+            )
 
     # All that match
 

@@ -166,7 +166,7 @@ async def edit_and_requeue(
     )
     after = await edited(app, before, title, consequence, "Requeue")
     if after is not None:
-        app.actions.request(Edit(jobs.source, chosen_of([job]), payload=after), table)
+        app.actions.request(Edit(jobs.source, chosen_of(jobs, [job]), payload=after), table)
 
 
 async def whole_job(app: Console, jobs: JobList, job: Job) -> Job | None:
@@ -264,5 +264,5 @@ async def edit_job(app: Console, jobs: JobList, job: Job, table: Table[Any] | No
     if after is not None:
         request: Request = Replace(source, job.place or 0, raw, after)
         if source.kind != "queue":
-            request = Edit(source, chosen_of([whole]), payload=after)
+            request = Edit(source, chosen_of(jobs, [whole]), payload=after)
         app.actions.request(request, table)

@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from qtop.model.job import Job
-from qtop.model.job_list import Entry, JobList, JobPage, Outline, Walk
+from qtop.model.job_list import Entry, JobList, JobPage, Outline, Refs, Walk
 from qtop.search.fields import Subject, of_job
 from qtop.search.filter_language import Filter
 from qtop.text.format import job_class
 from qtop.text.safe import safe
-from queuecore.bulk import READ_ITEMS, JobRef, JobRefs
+from queuecore import bulk
+from queuecore.bulk import READ_ITEMS
 from queuecore.errors import StoreError
 from queuecore.exchange import Exchange, Operation, Steps
 from queuecore.values import replace, value
@@ -149,13 +150,32 @@ _MOST_NAMES: Final = 1_000
 _OTHERS: Final = "(others)"
 
 
+class Chooser(Protocol):
+    """Collects what a walk through a list finds, for an action to come."""
+
+    def take(self, job: Job) -> None:
+        """Take in one job."""
+
+    def settle(self) -> Operation[Selection]:
+        """What was chosen, without what is to be left out."""
+
+
+#: Says for an item's bytes why an action will refuse it; None when it will not.
+RefusalCheck = Callable[[bytes], str | None]
+
+
+def nothing_refused(raw: bytes) -> str | None:
+    """Refuse no item."""
+    return None
+
+
 @dataclass(slots=True)
 class Selection:
     """What would be touched. `refusals` counts reasons why some cannot be; `spared` those that
-    match and are left out; `too_large` those that the filter did not look into. Bounded: 28 bytes
-    an item."""
+    match and are left out; `too_large` those that the filter did not look into. Bounded but for
+    `marks`, which name the jobs as their list does."""
 
-    marks: JobRefs = field(default_factory=JobRefs)
+    marks: Refs = field(default_factory=bulk.JobRefs)
     classes: Counter[str] = field(default_factory=Counter)
     queues: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -172,7 +192,6 @@ class Selection:
 
     def add(self, job: Job, refusal: str | None = None) -> None:
         """Take in one job."""
-        assert isinstance(job.ref, JobRef)  # noqa: S101  a job of a list
         self.marks.add(job.ref, job.item.size)
         name = job.unwrapped[0]
         is_known = job.problem is None or name is not None
@@ -207,11 +226,13 @@ class Selection:
 
 
 def chosen_of(
-    jobs: Iterable[Job], refusal: Callable[[bytes], str | None] = lambda raw: None
+    jobs_of: JobList,
+    jobs: Iterable[Job],
+    refusal: Callable[[bytes], str | None] = lambda raw: None,
 ) -> Selection:
-    """Jobs that were pointed at, in figures. `refusal` says for the bytes of one why an action will
-    refuse it."""
-    chosen = Selection()
+    """Jobs of a list that were pointed at, in figures. `refusal` says for the bytes of one why an
+    action will refuse it."""
+    chosen = Selection(jobs_of.refs())
     for job in jobs:
         chosen.add(job, None if job.item.is_cut else refusal(job.item.raw))
     return chosen

@@ -12,6 +12,7 @@ from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
@@ -103,6 +104,12 @@ class System(Protocol):
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
         """A list of jobs. `newest_first` lists it from its end; None as it is usual for it. No
         round trip."""
+
+    def chooser(
+        self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
+    ) -> Chooser:
+        """What collects jobs of a list for an action. With `spares` failures are left out that
+        would do harm again, unless there is only one. No round trip."""
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Say what a request would do, in the operator's name, or why it cannot be done. Reads

@@ -4,7 +4,6 @@ what becomes of each."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -12,14 +11,14 @@ from qtop.actions.plan import Operator, Outcome, Plan, Throttle, acted, count_of
 from qtop.actions.request import Delete, Edit, JobRequest, Move, PutBack, Replace, Requeue
 from qtop.keymap.keymap import Danger
 from qtop.model.job import Job, JobSource
-from qtop.search.selection import Selection
+from qtop.search.selection import RefusalCheck, Selection, nothing_refused
 from qtop.systems.resque.job_reader import engine_failure, list_key
 from qtop.systems.resque.payloads import changed_job
 from qtop.text.format import both_times, number
 from qtop.text.safe import safe
 from queuecore import bulk
 from queuecore.action_record import ActionRecord
-from queuecore.bulk import Decide, Result, Taking
+from queuecore.bulk import Decide, JobRefs, Result, Taking
 from queuecore.exchange import Steps
 from queuecore.values import replace
 from queuecore.windows import Item
@@ -33,16 +32,7 @@ _MOST_NAMED: Final = 5
 # Choosing.
 
 
-#: Says for an item's bytes why an action will refuse it; None when it will not.
-RefusalCheck = Callable[[bytes], str | None]
-
-
-def nothing_refused(raw: bytes) -> str | None:
-    """Refuse no item."""
-    return None
-
-
-class Chooser:
+class JobChooser:
     """Collects what a walk through a list finds, for an action to come.
 
     Args:
@@ -155,8 +145,8 @@ def _take(
     leaving = Leaving(keys, source.name)
     if source.kind == "queue":
         decide = noting(leaving, decide)
-    marks, at_once = request.chosen.marks, pace.at_once
-    taking = bulk.take(keys, list_key(keys, source), marks, decide, record, at_once=at_once)
+    refs, at_once = _refs(request.chosen), pace.at_once
+    taking = bulk.take(keys, list_key(keys, source), refs, decide, record, at_once=at_once)
     return acted(done, (yield from and_free(taking, leaving)), record)
 
 
@@ -275,8 +265,8 @@ def _which(request: JobRequest) -> list[str]:
     if request.source.kind == "failed":
         return _which_failures(chosen)
     lines = [line for line in chosen.details(both_times) if not line.startswith("queues: ")]
-    if chosen.marks:
-        first, last = chosen.marks[0].place + 1, chosen.marks[-1].place + 1
+    if refs := _refs(chosen):
+        first, last = refs[0].place + 1, refs[-1].place + 1
         span = number(first) if first == last else f"{number(first)} to {number(last)}"
         lines.append(f"places: {span} from the front, when looked at")
     if request.filter:
@@ -301,3 +291,9 @@ def _named(counts: Counter[str]) -> str:
     shown = [f"{safe(name)} ({number(n)})" for name, n in counts.most_common(_MOST_NAMED)]
     more = len(counts) - _MOST_NAMED
     return ", ".join(shown) + (f" and {number(more)} more" if more > 0 else "")
+
+
+def _refs(chosen: Selection) -> JobRefs:
+    """What names the chosen jobs to the engine."""
+    assert isinstance(chosen.marks, JobRefs)  # noqa: S101  as Resque's lists make them
+    return chosen.marks

@@ -11,6 +11,7 @@ from qtop.model.fleet import Process, Snapshot
 from qtop.model.health import HealthReport, Strays
 from qtop.model.job import JobSource
 from qtop.model.job_list import JobList
+from qtop.search.selection import Chooser, RefusalCheck, nothing_refused
 from qtop.systems.resque import health
 from qtop.systems.resque.snapshot import SnapshotConverter
 from qtop.systems.system import Ability, Place, Work
@@ -138,6 +139,15 @@ class ResqueSystem:
         from qtop.systems.resque.job_lists import job_list
 
         return job_list(self.keys, source, newest_first=newest_first)
+
+    def chooser(
+        self, source: JobSource, refusal: RefusalCheck = nothing_refused, *, spares: bool = False
+    ) -> Chooser:
+        """See `job_actions.Chooser`."""
+        # Imported here: the first frame chooses nothing.
+        from qtop.systems.resque.job_actions import JobChooser
+
+        return JobChooser(self.keys, source, refusal, spares=spares)
 
     def prepare(self, request: Request, operator: Operator) -> Steps[Plan | Refusal]:
         """Costs as `ResqueActions.prepare`."""
