@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.house.debts import BELOW, CIRCLES, STORE
+from tests.house.debts import BELOW, CIRCLES, STORE, SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = ROOT / "engine"
@@ -151,6 +151,18 @@ def importers(package: str, *forbidden: str) -> set[str]:
 def test_only_the_systems_know_an_engine() -> None:
     known = {n for n in importers("qtop", "resque", "sidekiq") if not may_know_an_engine(n)}
     assert known == STORE, "ask the System; what is mended leaves `debts`"
+
+
+def test_only_the_protocol_of_systems_is_known_outside_of_them() -> None:
+    known = {
+        name
+        for name in FILES
+        if name.startswith("qtop.") and not name.startswith("qtop.systems.")
+        if any(
+            each.startswith("qtop.systems.") and each.count(".") > 2 for each in all_imports()[name]
+        )
+    }
+    assert known == SYSTEMS, "ask the System; what is mended leaves `debts`"
 
 
 def test_the_engine_does_not_know_that_a_console_exists() -> None:
