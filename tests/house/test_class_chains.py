@@ -13,10 +13,7 @@ import qtop
 #: Of our own, above those of Textual and of the standard library; mix-ins count.
 MOST_LEVELS: Final = 3
 #: Classes with more, for now. This list only becomes shorter.
-LONGER: Final = {
-    *("EntriesScreen", "FailedScreen", "GroupScreen"),
-    *("JobsScreen", "SetAsideScreen", "ScheduledScreen"),
-}
+LONGER: Final = {"FailedScreen", "GroupScreen", "SetAsideScreen"}
 
 
 def classes() -> Iterator[type]:

@@ -35,17 +35,33 @@ from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 
-# What the keys on failed jobs do, whichever way the jobs are listed.
+#: Entries of one page that is read from Redis.
+PAGE: Final = 500
+#: Matches that are listed; all are counted.
+MOST_LISTED: Final = 10_000
+_LISTED_BYTES: Final = 16_384
+#: Rows made at once: a step that no key has to wait for.
+_ROWS_AT_ONCE: Final = 2_000
 
 
-class FailedActions(RowsScreen):
-    """The keys. `within` is what the screen is about: a list of failures, perhaps one group."""
+class EntriesScreen(RowsScreen):
+    """A list of failures. Without a filter or a group its pages are read as they are needed; with
+    one the whole list is looked through, in the background."""
+
+    ENTRY_COLUMNS: ClassVar[Sequence[Column[JobRow]]] = COLUMNS
 
     def __init__(self, within: JobQuery) -> None:
         super().__init__()
         self.within = within
         self.jobs = self.app.system.jobs(within.source)
         self.window = Bar(id="window")
+        self.matches: Matches | None = None
+        self._counting: Matches
+        self._follower: Follower | None = None
+        #: All that the follower found at first was shown: what comes now can wait.
+        self._is_shown = False
+        self._start: Hashable = None
+        self._page: JobPage | None = None
 
     def in_background(
         self, group: str, work: Callable[[], Coroutine[Any, Any, None]], *, exclusive: bool = True
@@ -53,11 +69,6 @@ class FailedActions(RowsScreen):
         """Begin some work; with `exclusive` instead of what is under way in its group."""
         # A function and not a coroutine: what is given up before it began leaves nothing behind.
         self.run_worker(work, exclusive=exclusive, group=group)  # type: ignore[arg-type]
-
-    @property
-    def now(self) -> datetime:
-        """The server's clock."""
-        raise NotImplementedError
 
     @property
     def is_frozen(self) -> bool:
@@ -153,32 +164,6 @@ class FailedActions(RowsScreen):
     def action_clear_failures(self) -> None:
         """Ask whether to delete all failures of the list."""
         self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
-
-
-#: Entries of one page that is read from Redis.
-PAGE: Final = 500
-#: Matches that are listed; all are counted.
-MOST_LISTED: Final = 10_000
-_LISTED_BYTES: Final = 16_384
-#: Rows made at once: a step that no key has to wait for.
-_ROWS_AT_ONCE: Final = 2_000
-
-
-class EntriesScreen(FailedActions):
-    """A list of failures. Without a filter or a group its pages are read as they are needed; with
-    one the whole list is looked through, in the background."""
-
-    ENTRY_COLUMNS: ClassVar[Sequence[Column[JobRow]]] = COLUMNS
-
-    def __init__(self, within: JobQuery) -> None:
-        super().__init__(within)
-        self.matches: Matches | None = None
-        self._counting: Matches
-        self._follower: Follower | None = None
-        #: All that the follower found at first was shown: what comes now can wait.
-        self._is_shown = False
-        self._start: Hashable = None
-        self._page: JobPage | None = None
 
     def make_table(self) -> Table[Any]:
         """The table of the entries."""

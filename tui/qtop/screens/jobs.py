@@ -130,15 +130,33 @@ COLUMNS: Final[tuple[Column[JobRow], ...]] = (
 )
 
 
-# What the keys on waiting jobs and on items set aside do.
+# The jobs of a queue, or what was set aside from it.
 
 
-class JobActions(RowsScreen):
-    """The keys of a list of jobs; `source` is the list."""
+def _jobs(number: int) -> str:
+    return "the job" if number == 1 else counted(number, "job")
+
+
+WINDOW: Final = 200
+#: Matches that are listed, those nearest the front; all are counted.
+MOST_LISTED: Final = 2_000
+#: Of longer items only the beginning is listed; opening one fetches the whole.
+_LISTED_BYTES: Final = 4_096
+#: A filter that is being typed is not looked for yet.
+_TYPING_S: Final = 0.15
+
+
+class JobsScreen(RowsScreen):
+    """A window on a queue, which stays on its jobs as the queue drains; with a filter, the jobs of
+    the whole queue that match."""
 
     TAB: ClassVar[Where] = "queues"
     is_set_aside: ClassVar[bool] = False
     marks_gone = "the marked jobs have left the queue: nothing was done"
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "jobs")
+    BINDINGS = bindings(PLACES)
+    nothing: ClassVar[str] = "Nothing waits in this queue."
 
     def __init__(self, queue: str) -> None:
         kind: SourceKind = "unreadable" if self.is_set_aside else "queue"
@@ -146,6 +164,13 @@ class JobActions(RowsScreen):
         self.jobs = self.app.system.jobs(self.source)
         self.window, self.service = Bar(id="window"), Bar(id="service")
         super().__init__()
+        self._start: Hashable = None
+        self._lands_last: bool | None = None
+        self._page: JobPage | None = None
+        self._is_unread = False
+        self._matches: Matches | None = None
+        self._counting: Matches | None = None
+        self._follower: Follower | None = None
 
     def show_service(self, view: ViewState) -> None:
         """Say who serves the queue."""
@@ -246,38 +271,6 @@ class JobActions(RowsScreen):
     ) -> None:
         make = partial(make, self.source, filter=self.filter.text, is_found=True)
         self.app.actions.request_found(self.new_search(), make, self.table, refusal=refusal)
-
-
-def _jobs(number: int) -> str:
-    return "the job" if number == 1 else counted(number, "job")
-
-
-WINDOW: Final = 200
-#: Matches that are listed, those nearest the front; all are counted.
-MOST_LISTED: Final = 2_000
-#: Of longer items only the beginning is listed; opening one fetches the whole.
-_LISTED_BYTES: Final = 4_096
-#: A filter that is being typed is not looked for yet.
-_TYPING_S: Final = 0.15
-
-
-class JobsScreen(JobActions):
-    """A window on a queue, which stays on its jobs as the queue drains; with a filter, the jobs of
-    the whole queue that match."""
-
-    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "jobs")
-    BINDINGS = bindings(PLACES)
-    nothing: ClassVar[str] = "Nothing waits in this queue."
-
-    def __init__(self, queue: str) -> None:
-        super().__init__(queue)
-        self._start: Hashable = None
-        self._lands_last: bool | None = None
-        self._page: JobPage | None = None
-        self._is_unread = False
-        self._matches: Matches | None = None
-        self._counting: Matches | None = None
-        self._follower: Follower | None = None
 
     def make_table(self) -> Table[Any]:
         """The table."""

@@ -222,12 +222,43 @@ def schedules(clock: Callable[[], float]) -> Table[ScheduleRow]:
 SchedulePart = Literal["jobs", "classes", "schedules"]
 
 
-class ScheduledActions(RowsScreen):
-    """`part` is the list in front."""
+_EMPTY: Final[dict[SchedulePart, str]] = {
+    "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
+    "classes": "No delayed jobs.",
+}
+
+
+class ScheduledScreen(RowsScreen):
+    """What is to run later. A filter, and the classes, look through all delayed jobs; without
+    one the jobs are read a page at a time."""
 
     part: SchedulePart = "jobs"
     searcher: Searcher
     jobs: JobList
+
+    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "scheduled")
+    TAB: ClassVar[Where] = "scheduled"
+    BINDINGS = bindings(PLACES)
+
+    def __init__(self) -> None:
+        self.jobs = self.app.system.jobs(JobSource("delayed", ""))
+        super().__init__()
+        self.searcher = Searcher(self, self.jobs, self._refresh)
+        self._tables: dict[SchedulePart, Table[Any]] = {
+            "jobs": self.table,
+            "classes": classes(self.app.clock),
+            "schedules": schedules(self.app.clock),
+        }
+        for table in (*self._tables.values(), self._tables[self.part]):
+            self.pane.bring_to_front(table)
+        self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
+        self._glance: ScheduledPage | None = None
+        self._schedules: dict[str, ScheduleRow] | None = None
+        self._is_reading = self._reads_again = False
+        #: The filter to go back to from the jobs of a class.
+        self._before_class: str | None = None
+        self._zone = zone_of_machine()
+        self._prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
     @property
     def now(self) -> datetime:
@@ -300,41 +331,6 @@ class ScheduledActions(RowsScreen):
             choose(self.jobs, wanted, self.now),
             lambda choice: on_jobs(choice, is_found=True),
         )
-
-
-_EMPTY: Final[dict[SchedulePart, str]] = {
-    "jobs": "No delayed jobs: they come with a delay, as from `qtop enqueue --in 10m`.",
-    "classes": "No delayed jobs.",
-}
-
-
-class ScheduledScreen(ScheduledActions):
-    """What is to run later. A filter, and the classes, look through all delayed jobs; without
-    one the jobs are read a page at a time."""
-
-    PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "scheduled")
-    TAB: ClassVar[Where] = "scheduled"
-    BINDINGS = bindings(PLACES)
-
-    def __init__(self) -> None:
-        self.jobs = self.app.system.jobs(JobSource("delayed", ""))
-        super().__init__()
-        self.searcher = Searcher(self, self.jobs, self._refresh)
-        self._tables: dict[SchedulePart, Table[Any]] = {
-            "jobs": self.table,
-            "classes": classes(self.app.clock),
-            "schedules": schedules(self.app.clock),
-        }
-        for table in (*self._tables.values(), self._tables[self.part]):
-            self.pane.bring_to_front(table)
-        self._bars = [Bar(id=name) for name in ("window", "forecast", "scheduler")]
-        self._glance: ScheduledPage | None = None
-        self._schedules: dict[str, ScheduleRow] | None = None
-        self._is_reading = self._reads_again = False
-        #: The filter to go back to from the jobs of a class.
-        self._before_class: str | None = None
-        self._zone = zone_of_machine()
-        self._prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
 
     def make_table(self) -> Table[Any]:
         """The table of the delayed jobs."""
