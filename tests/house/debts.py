@@ -21,6 +21,7 @@ STORE: Final[set[str]] = {
     "qtop.commands.lists",
     "qtop.commands.queues",
     "qtop.commands.schedules",
+    "qtop.commands.sharing",
     "qtop.screens.console",
 }
 #: Files outside of the systems that know one of them and not only the protocol.

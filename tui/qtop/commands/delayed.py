@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 import click
 
 from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
-from qtop.commands.lists import tell
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, moment
+from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import Entry

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from qtop.commands.connection import DEFAULT_LIMIT, Connection, connection_options, listing_options
-from qtop.commands.lists import tell
 from qtop.commands.output import (
     Listing,
     OutputColumn,
@@ -18,6 +17,7 @@ from qtop.commands.output import (
     tell_rest,
     tell_too_large,
 )
+from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.model.job import FAILED, Job, JobSource
 from qtop.monitor.row_text import class_of

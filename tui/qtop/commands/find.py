@@ -19,8 +19,8 @@ from qtop.commands.connection import (
     limit_option,
     redact_option,
 )
-from qtop.commands.lists import tell
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
+from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
 from qtop.model.fleet import RunningJob, Snapshot

@@ -7,17 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from qtop.commands.connection import Session
-from qtop.commands.output import message
 from qtop.commands.unread import Unread
 from qtop.model.fleet import Snapshot
 from qtop.model.health import HealthReport, Ownership
 from qtop.monitor.row_builder import RowBuilder
 from qtop.monitor.rows import FleetRows
 from qtop.systems.resque import health
-from qtop.text.safe import counted
 from queuecore.cooperative import at_once
-from queuecore.times import wall_now
-from resque.store import ownership, waiting_classes, waiting_jobs
+from resque.store import waiting_classes, waiting_jobs
 
 _WAITS: Final = "how long the next jobs have waited"
 _QUEUES_SAMPLED: Final = 20
@@ -78,30 +75,3 @@ def with_classes(session: Session, fleet: FleetRows, around: HealthReport) -> He
     first = session.run(waiting_jobs.next_jobs(session.keys, names))
     jobs = health.next_jobs(first.payloads)
     return replace(around, next_jobs=jobs, waiting=health.waiting_classes(jobs, sampled))
-
-
-# Whether Sidekiq shares the namespace, in words beside a listing.
-
-
-def tell(session: Session) -> ownership.KeyOwners:
-    """Say on stderr what lives in the namespace, unless it is Resque alone, or nothing. Two round
-    trips. Raises StoreError."""
-    whose = session.run(ownership.look(session.keys, now=wall_now()))
-    if (text := note(whose)) is not None:
-        message(f"note: {text}")
-    return whose
-
-
-def note(whose: ownership.KeyOwners) -> str | None:
-    """What to say beside a listing; None where Resque lives alone, or nothing."""
-    if whose.is_all_sidekiqs:
-        text = f"Sidekiq lives under {whose.place}: {whose.signs[0]}; nothing of Resque's does"
-    elif whose.is_sure:
-        barred = sum(whose.refusal(name) is not None for name in whose.owners)
-        queues = f"; {counted(barred, 'queue')} refused to Resque" if barred else ""
-        text = f"Sidekiq and Resque share {whose.place}: {whose.signs[0]}{queues}"
-    else:
-        return whose.warning
-    if whose.has_failures_set:
-        text += "; `failed` is sidekiq-failures', a sorted set"
-    return text

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.lists import OF_QUEUES, look, tell
+from qtop.commands.lists import OF_QUEUES, look
 from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
+from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread, note_unread
 from qtop.monitor.row_text import queue_failed, queue_state
 from qtop.monitor.rows import QueueRow

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.lists import tell
 from qtop.commands.output import OutputColumn, leave_if_none, message, moment, tell_rest, write
+from qtop.commands.sharing import tell
 from qtop.search.fields import text_of
 from qtop.search.filter_language import Filter
 from qtop.systems.resque.scheduled_search import args_of, schedule_subject, timing

@@ -18,8 +18,8 @@ from qtop.commands.connection import (
     redact_option,
 )
 from qtop.commands.failed import fields
-from qtop.commands.lists import tell
 from qtop.commands.output import json_line, line, message
+from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread
 from qtop.model.job import Job, JobSource
 from qtop.model.job_list import JobList

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 import click
 
 from qtop.commands.connection import Connection, connection_options, json_option
-from qtop.commands.lists import tell
 from qtop.commands.output import OutputColumn, json_line, line, write
+from qtop.commands.sharing import tell
 from qtop.commands.unread import Unread, note_unread
 from queuecore.cooperative import at_once
 

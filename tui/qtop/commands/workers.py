@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.lists import OF_WORKERS, look, tell
+from qtop.commands.lists import OF_WORKERS, look
 from qtop.commands.output import OutputColumn, leave_if_none, tell_rest, write
+from qtop.commands.sharing import tell
 from qtop.commands.stray_jobs import search
 from qtop.commands.unread import Unread, note_unread
 from qtop.monitor import row_text
