@@ -31,6 +31,8 @@ TOKEN_FIGURES = 32
 _MARK_FIGURES = 40
 #: What the mark of a record is made of; as in `scripts/claim.inc.lua`.
 _MARKED_BYTES = 4096
+#: So many failures are looked at to find one that was recorded.
+_NEWEST = 10_000
 
 
 @value
@@ -175,6 +177,20 @@ def in_hand(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | No
         ),
         parse,
     )
+
+
+def was_recorded(keys: Keys, claim: Claim, entry: bytes, list_name: str = "") -> Exchange[bool]:
+    """Whether the failure `entry` is among the newest of its list (`list_name`; '' for that of
+    all), and the worker holds nothing: a job that it closed before it was taken off the register.
+    False where that cannot be found out. One round trip, O(entries looked at)."""
+    failed = keys.failed_named(list_name) if list_name else keys.failed()
+    find = ("LPOS", failed, entry, "RANK", -1, "MAXLEN", _NEWEST)
+
+    def parse(replies: list[Reply]) -> bool:
+        return replies[0] == 0 and isinstance(replies[1], int)
+
+    held = ("EXISTS", keys.worker(claim.worker_id))
+    return Exchange((held, find), parse, tolerant=True)
 
 
 @value

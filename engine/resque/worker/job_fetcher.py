@@ -140,6 +140,8 @@ class JobFetcher:
         self._wait_out = wait_out
         self._now = times.in_utc(context.clock)
         self._has_looked = False
+        #: Whether this worker was found to be off the register since it took its last job.
+        self._was_lost = False
         self._processed = 0
         self._names: list[str] = []
         self._names_read_at = float("-inf")
@@ -278,6 +280,8 @@ class JobFetcher:
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
     def _work(self, names: Sequence[str], closing: Closing | None, *, take: bool = True) -> Taken:
+        if self._was_lost and self._was_closed(closing):
+            closing = None
         exchange: Exchange[Taken] = work(
             self._worker.keys,
             self._worker.worker_id.claim,
@@ -292,7 +296,8 @@ class JobFetcher:
         if not self._has_looked:
             exchange = self._with_a_look(exchange, names)
         taken = self._worker.store.run(exchange)
-        if taken.state == "lost":
+        self._was_lost = taken.state == "lost"
+        if self._was_lost:
             return taken
         self._processed = taken.processed
         if taken.foreign:
@@ -302,6 +307,15 @@ class JobFetcher:
             text = f"set {taken.set_aside} unreadable {items} aside"
             self._worker.log(told(text, level="error", event="set aside"))
         return taken
+
+    def _was_closed(self, closing: Closing | None) -> bool:
+        """Whether the failure of the last job is on record by a call whose answer was lost; the
+        count that shows it otherwise went with this worker's place on the register."""
+        if closing is None or not closing.failure:
+            return False
+        claim, list_name = self._worker.worker_id.claim, closing.failed_list
+        exchange = claims.was_recorded(self._worker.keys, claim, closing.failure, list_name)
+        return self._worker.store.run(exchange)
 
     def _with_a_look(self, exchange: Exchange[Taken], names: Sequence[str]) -> Exchange[Taken]:
         """The same round trip, before whose first job it is seen which classes wait."""

@@ -36,6 +36,8 @@ NUDGE = signal.SIGURG
 #: They end the present job.
 HURRIED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+_OF_PAUSES = (signal.SIGUSR2, signal.SIGCONT)
+
 #: What `fileno` has to read after a CHLD.
 _CHILD_ENDED = bytes((signal.SIGCHLD,))
 
@@ -135,6 +137,9 @@ class SignalState:
         if self._is_child:
             self._note_in_child(number)
             return
+        if number in _OF_PAUSES:
+            # Before any call: a later signal may interrupt that, and its handler is done first.
+            self.is_paused = number == signal.SIGUSR2
         self._on_signal(number)
         if number == signal.SIGTERM and self._graceful_term:
             number = signal.SIGQUIT
@@ -145,10 +150,6 @@ class SignalState:
             self.leave = True
         elif number == signal.SIGUSR1:
             self.end_job = True
-        elif number == signal.SIGUSR2:
-            self.is_paused = True
-        elif number == signal.SIGCONT:
-            self.is_paused = False
 
     def _interrupt(self, number: int) -> None:
         """With `term_child`: end the job that this process performs, or is about to."""
@@ -187,10 +188,15 @@ class SignalState:
         """Make `fileno` quiet again. Returns whether there was anything but a child's end."""
         try:
             # What more there is makes the next wait short.
-            told = os.read(self._read_fd, 512)
+            numbers = os.read(self._read_fd, 512).strip(_CHILD_ENDED)
         except BlockingIOError:
             return False
-        return bool(told.strip(_CHILD_ENDED))
+        for number in numbers:
+            # In the order in which they came: handlers are called in that of their numbers, and
+            # one of them may interrupt another.
+            if number in _OF_PAUSES and not self._is_child:
+                self.is_paused = number == signal.SIGUSR2
+        return bool(numbers)
 
     def let_go(self, *, will_wait: bool = False) -> None:
         """In a child after a fork: the parent's signals are not the child's. One that `will_wait`
