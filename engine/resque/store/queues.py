@@ -1,4 +1,4 @@
-"""Queues: their names, lengths, waiting jobs; pushing, clearing, and matching names."""
+"""Queues: their names, lengths, waiting jobs; pushing, moving and removing jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queuecore import bulk, windows
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Steps, single
 from queuecore.keys import name_bytes, name_text
-from queuecore.windows import Extent, Item, Window
+from queuecore.windows import Item, Window
 from resque.codec import Payload, decode_payload
 from resque.errors import WrongType
 from resque.keys import Keys
@@ -99,13 +99,6 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
     return result.done
 
 
-def delete(
-    keys: Keys, queue: str, marks: Sequence[bulk.JobRef], record: ActionRecord | None = None
-) -> Steps[bulk.Result]:
-    """Delete waiting jobs. Costs as `bulk.take`."""
-    return bulk.take(keys, keys.queue(queue), marks, bulk.delete, record)
-
-
 def move(
     keys: Keys,
     queue: str,
@@ -171,28 +164,6 @@ def peek(
     # To LRANGE 0 -1, which these would be for none at all, is everything.
     first, last = (start, start + count - 1) if count > 0 else (1, 0)
     return windows.window(keys.queue(queue), first, last, max_bytes=max_bytes)
-
-
-def extent(keys: Keys, queue: str) -> Exchange[Extent]:
-    """What waits in `queue` now, for a clear to come. One round trip, O(1)."""
-    return windows.extent(keys.queue(queue))
-
-
-def clear(
-    keys: Keys, queue: str, seen: Extent, record: ActionRecord | None = None
-) -> Exchange[int | None]:
-    """Delete the jobs that waited in `queue` when `seen` was read; later ones stay, and so does
-    the queue's name. Returns and costs as `windows.clear_to`."""
-    return windows.clear_to(keys, keys.queue(queue), seen, record=record)
-
-
-def clear_and_remove(
-    keys: Keys, queue: str, seen: Extent, record: ActionRecord | None = None
-) -> Exchange[int | None]:
-    """Delete the jobs that waited in `queue` when `seen` was read, and, when no newer ones came,
-    the queue's name. An empty queue stays: see `registration.forget`. Returns and costs as
-    `windows.clear_to`."""
-    return windows.clear_to(keys, keys.queue(queue), seen, record=record, remove_queue=queue)
 
 
 @dataclass(frozen=True, slots=True)
