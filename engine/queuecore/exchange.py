@@ -220,6 +220,16 @@ else:
     Steps = Operation = Generator
 
 
+def steps_of(operation: Operation[T]) -> Steps[T]:
+    """The same operation as steps, also where it is one exchange."""
+    result: T
+    if isinstance(operation, Exchange):
+        result = yield operation
+    else:
+        result = yield from operation
+    return result
+
+
 def drive(operation: Operation[T], run: Callable[[Exchange[Any]], Any]) -> T:
     """Carry out an operation with a blocking runner of single exchanges. An error of the runner
     is raised inside the generator, at its `yield`."""

@@ -247,9 +247,13 @@ def is_turned_away(error: Exception) -> bool:
     return not is_told and reason_of(error) in ("connection closed", "connection failed")
 
 
-def raise_ours(error: Exception, address: Address, *, unknown: bool) -> NoReturn:
-    """Raise the StoreError that tells of `error`; the address is shown without secrets. With
-    `unknown`, no answer means OutcomeUnknown: a write was under way."""
+def raise_ours(
+    error: Exception, address: Address, *, unknown: bool = False, said: str = ""
+) -> NoReturn:
+    """Raise the StoreError for `error`, or for what the server `said` instead; the address is shown
+    without secrets. With `unknown`, no answer means OutcomeUnknown: a write was under way."""
+    if said:
+        error = ResponseError(said)
     if isinstance(error, StoreError):
         raise error
     if isinstance(error.__cause__, redis.RedisError):

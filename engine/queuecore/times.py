@@ -82,13 +82,13 @@ _DATE_TIME = re.compile(
     r"(?:\s*(Z|[+-]\d{2}(?::?\d{2})?|[A-Z]{3,5}))?"
 )
 _JS = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) (\d{1,2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) "
-    r"(?:GMT|UTC)([+-]\d{4})"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<month>\w{3}) (?P<day>\d{1,2}) (?P<year>\d{4}) "
+    r"(?P<clock>\d{2}:\d{2}:\d{2}) (?:GMT|UTC)(?P<zone>[+-]\d{4})"
 )
 #: As `date` prints it, and older php-resque.
 _DATE = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\w{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) "
-    r"([A-Z]{1,5}|[+-]\d{4}) (\d{4})"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<month>\w{3}) {1,2}(?P<day>\d{1,2}) "
+    r"(?P<clock>\d{2}:\d{2}:\d{2}) (?P<zone>[A-Z]{1,5}|[+-]\d{4}) (?P<year>\d{4})"
 )
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _LONGEST = 128
@@ -121,16 +121,11 @@ def _read(word: str) -> datetime | tuple[datetime, str] | None:
         if _EPOCH.fullmatch(word):
             seconds = float(word)
             return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-        if found := _JS.match(word):
-            month, day, year, hour, minute, second, offset = found.groups()
-            date = (int(year), _MONTHS.index(month) + 1, int(day))
-            clock = (int(hour), int(minute), int(second))
-            return datetime(*date, *clock, tzinfo=_zone(offset))
-        if found := _DATE.match(word):
-            month, day, hour, minute, second, zone, year = found.groups()
-            date = (int(year), _MONTHS.index(month) + 1, int(day))
-            clock = (int(hour), int(minute), int(second))
-            return _in_zone(datetime(*date, *clock), zone)
+        if found := _JS.match(word) or _DATE.match(word):
+            month, zone = _MONTHS.index(found["month"]) + 1, found["zone"]
+            hour, minute, second = map(int, found["clock"].split(":"))
+            day = int(found["year"]), month, int(found["day"])
+            return _in_zone(datetime(*day, hour, minute, second), zone)
         if (found := _DATE_TIME.match(word)) and found[8]:
             micros = int((found[7] or "0")[:6].ljust(6, "0"))
             year, month_, day_, hour_, minute_, second_ = (int(found[i]) for i in range(1, 7))

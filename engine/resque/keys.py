@@ -1,8 +1,5 @@
-"""Every Redis key name, in one class made with the namespace. Nothing else spells a key.
-
-Names (of queues, of workers) are text. Those read from Redis were decoded with
-`surrogateescape`, so that bytes that are not UTF-8 find their way back unchanged.
-"""
+"""Every Redis key name, in one class made with the namespace. Nothing else spells a key. How names
+are text is said in `queuecore.keys`."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_a_scheduler_tells_of_such_classes_once_and_moves_their_jobs(
     said: list[str] = []
     watch = StatusCheck(store, keys, said.append)
     watch.look()
-    assert store.run(move_due(keys, 10, see=watch.see)).moved.queued == 4
+    assert store.run(move_due(keys, 10, admit=watch.see)).moved.queued == 4
     custom = {"every": "1h", "class": "A", "queue": "q", "custom_job_class": "Custom"}
     watch.see_schedules([read("a", custom), read("b", {"every": "1h", "queue": "q"})])
     assert [line.split()[0] for line in said] == ["'Reports::Daily'", "'Other'", "'Custom'"]

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, Self
+from types import FrameType
+from typing import Any
 
 import setproctitle
 
@@ -29,12 +29,13 @@ from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
 from resque.scheduler.enqueue_checks import OwnershipCheck, StatusCheck
 from resque.scheduler.files import ScheduleFiles, read_file
-from resque.scheduler.moving import BATCH, Pass, QueueOf, move_due, no_queue
+from resque.scheduler.moving import BATCH, Pass, Push, QueueOf, move_due, no_queue
 from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
 from resque.store import delayed, schedules
 from resque.store.schedules import Firing, PublishedSchedule, Stored
 from resque.worker.log import told
+from resque.worker.signals import SignalPipe
 from resque.worker.upkeep import adopted
 
 #: Tries to reach a lost Redis again grow up to this distance.
@@ -74,12 +75,10 @@ class ServerClock:
 
 
 _LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-_HANDLED = (*_LEAVE, signal.SIGUSR1, signal.SIGUSR2)
 
 
-class SchedulerSignals:
-    """What the signals that a scheduler got ask for; no wait outlasts one. A context manager: it
-    takes the signals over and gives them back.
+class SchedulerSignals(SignalPipe):
+    """What the signals that a scheduler got ask for.
 
     | signal          | asks                                        |
     |-----------------|---------------------------------------------|
@@ -90,34 +89,11 @@ class SchedulerSignals:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.leave = False
         self.print_plan = False
         self.reload = False
-        self._read_fd, self._write_fd = os.pipe()
-        os.set_blocking(self._read_fd, False)
-        os.set_blocking(self._write_fd, False)
-        self._before: dict[signal.Signals, object] = {}
-
-    def __enter__(self) -> Self:
-        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        for number in _HANDLED:
-            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                # nohup.
-                continue
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-        os.close(self._read_fd)
-        os.close(self._write_fd)
+        self._handlers = dict.fromkeys((*_LEAVE, signal.SIGUSR1, signal.SIGUSR2), self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number in _LEAVE:
@@ -318,11 +294,7 @@ class Scheduler:
         if self._next_due is None or self._next_due <= now:
             self._status_check.look()
         done: Pass = self._store.run(
-            move_due(
-                *(self._keys, now, self._queue_of, self._ownership.refusal),
-                batch=self._options.batch,
-                see=self._status_check.see,
-            )
+            move_due(*(self._keys, now, self._queue_of, self._admit), batch=self._options.batch)
         )
         self._next_due = done.next_at
         if done.moved.queued:
@@ -332,6 +304,11 @@ class Scheduler:
         for stamp in done.broken:
             self._warn(f"cannot move the jobs delayed until {stamp!r}: their key is not a list")
         return done.is_complete
+
+    def _admit(self, push: Push) -> str | None:
+        if (why := self._ownership.refusal(push.queue)) is None:
+            self._status_check.see(push)
+        return why
 
     # ---- schedules
 

@@ -92,7 +92,7 @@ def take_off(
             return "put back"
     raw = None if record is None else record.raw
     entry = b"" if record is None else _failure(seen.worker_id, record, now, tell)
-    done, _ = yield workers.take_off(
+    _, done, _ = yield workers.take_off(
         keys,
         seen.worker_id,
         raw,

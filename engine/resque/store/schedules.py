@@ -91,24 +91,19 @@ def put(keys: Keys, name: str, config: Mapping[str, Any]) -> Exchange[bool]:
     """Write a persistent schedule and tell the schedulers, atomically. Returns whether it replaced
     one. One round trip. Raises EncodeError. (Ruby: set_schedule with `persist`.)"""
     kept = {key: value for key, value in config.items() if key != "persist"}
-    return _change(keys, name, encode(kept))
+    return put_json(keys, name, encode(kept))
 
 
 def put_json(keys: Keys, name: str, config: bytes) -> Exchange[bool]:
     """As `put`, for a configuration that is JSON already."""
-    return _change(keys, name, config)
+    touched = [keys.persistent_schedules(), keys.schedules_changed()]
+    return _CHANGE.write(touched, [name_bytes(name), config], bool)
 
 
 def remove(keys: Keys, name: str) -> Exchange[bool]:
     """Delete a persistent schedule and tell the schedulers, atomically. Returns whether there was
     one. One round trip. (Ruby: remove_schedule.)"""
-    return _change(keys, name, b"")
-
-
-def _change(keys: Keys, name: str, config: bytes) -> Exchange[bool]:
-    return _CHANGE.write(
-        [keys.persistent_schedules(), keys.schedules_changed()], [name_bytes(name), config], bool
-    )
+    return put_json(keys, name, b"")
 
 
 def announce(keys: Keys, names: Sequence[str]) -> Exchange[None]:

@@ -161,7 +161,7 @@ def unregister(
     record: bytes | None = None
     while True:
         entry = failure_of(record) if record is not None else b""
-        is_over, is_done, record_now = yield _take_off(
+        is_over, is_done, record_now = yield take_off(
             keys, worker_id, record, entry, own_list=own_lists, token=token
         )
         if is_over:
@@ -178,36 +178,13 @@ def take_off(
     own_list: bool = False,
     beat: bytes = b"",
     action: ActionRecord | None = None,
-) -> Exchange[tuple[bool, bytes | None]]:
-    """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
-    `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
-    last heartbeat is still `beat` (`NO_BEAT`: there is still none). Returns whether that was so,
-    and else what it holds now. One round trip, O(1)."""
-    exchange = _take_off(
-        keys, worker_id, record, entry, own_list=own_list, beat=beat, action=action
-    )
-    return exchange.then(lambda result: (result[1], result[2]))
-
-
-def own_list_of(record: bytes | None) -> str:
-    """The name of the list of failures of the queue from which a job was taken; '' when the record
-    does not tell."""
-    queue = None if record is None else read_record(record).queue
-    return "" if queue is None else f"{queue}_failed"
-
-
-def _take_off(
-    keys: Keys,
-    worker_id: str,
-    record: bytes | None,
-    entry: bytes,
-    *,
-    own_list: bool,
-    beat: bytes = b"",
-    action: ActionRecord | None = None,
     token: str = "",
 ) -> Exchange[tuple[bool, bool, bytes | None]]:
-    """As `take_off`. Returns also, first, whether there is nothing left to do."""
+    """Take a worker off the register and put the failure `entry` (unless empty) on the list, with
+    `own_list` its queue's; but only when it still holds `record` and, unless that is empty, its
+    last heartbeat is still `beat` (`NO_BEAT`: there is still none), with a `token` as in
+    `unregister`. Returns whether there is nothing left to do, whether it was done, and else what
+    the worker holds now. One round trip, O(1)."""
     list_name = own_list_of(record) if own_list else ""
     touched = [
         keys.workers(),
@@ -224,6 +201,13 @@ def _take_off(
         return reply[0] != 0, reply[0] == 1, reply[1]
 
     return recorded(_UNREGISTER, keys, action, touched, args, parse)
+
+
+def own_list_of(record: bytes | None) -> str:
+    """The name of the list of failures of the queue from which a job was taken; '' when the record
+    does not tell."""
+    queue = None if record is None else read_record(record).queue
+    return "" if queue is None else f"{queue}_failed"
 
 
 def lost_job(record: bytes, *, worker_id: str, exception: str, error: str, now: datetime) -> bytes:

@@ -15,8 +15,8 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import os
 import signal
-from collections.abc import Callable
-from types import FrameType, TracebackType
+from collections.abc import Callable, Mapping
+from types import FrameType
 
 from queuecore.values import Any, Self
 from resque.errors import TermException
@@ -64,10 +64,48 @@ class _Held:
 _HELD = _Held()
 
 
-class SignalState:
-    """What the signals that a worker got ask for, and a file descriptor that is readable after any
-    of them (`fileno`), so that no wait outlasts a signal. A context manager: it takes the signals
-    over and gives them back.
+class SignalPipe:
+    """A file descriptor that is readable after a signal (`fileno`), so that no wait outlasts one. A
+    context manager: it takes some signals over and gives them back."""
+
+    #: What is called with each of the signals that are taken over.
+    _handlers: Mapping[int, Callable[[int, FrameType | None], None]]
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self._read_fd, self._write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        os.set_blocking(self._write_fd, False)
+
+    def __enter__(self) -> Self:
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for number, handler in self._handlers.items():
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                # nohup.
+                continue
+            self._before[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._close()
+
+    def _close(self) -> None:
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+    def fileno(self) -> int:
+        """Readable after a signal, until it is read."""
+        return self._read_fd
+
+
+class SignalState(SignalPipe):
+    """What the signals that a worker got ask for.
 
     `graceful_term` and `term_child` are Ruby's switches of those names; `on_signal` is called
     with each signal but CHLD.
@@ -80,6 +118,7 @@ class SignalState:
         term_child: bool = False,
         on_signal: Callable[[int], None] = lambda number: None,
     ) -> None:
+        super().__init__()
         self.leave = False
         self.end_job = False
         self.is_paused = False
@@ -90,48 +129,21 @@ class SignalState:
         self.is_without_job = False
         self._is_in_job = False
         self._pending: str | None = None
-        self._open()
-        self._before: dict[int, Any] = {}
         self._is_child = False
-
-    def _open(self) -> None:
-        self._read_fd, self._write_fd = os.pipe()
-        os.set_blocking(self._read_fd, False)
-        os.set_blocking(self._write_fd, False)
+        noted = dict.fromkeys(_HANDLED, self._note)
+        self._handlers = {**noted, int(signal.SIGCHLD): _pass, int(NUDGE): _pass}
 
     def __enter__(self) -> Self:
-        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        for number in _HANDLED:
-            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                # nohup.
-                continue
-            note = _pass if number == signal.SIGCHLD else self._note
-            self._before[number] = signal.signal(number, note)
-        self._before[NUDGE] = signal.signal(NUDGE, _pass)
+        super().__enter__()
         # A process of a pool is born with them held back, so that none is lost before this.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._close()
 
     def leave_to_another(self) -> None:
         """In a child after a fork, which will take the signals over in its own way: until it does
         they stay held back, if they are."""
         signal.set_wakeup_fd(-1)
         self._close()
-
-    def _close(self) -> None:
-        os.close(self._read_fd)
-        os.close(self._write_fd)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._is_child:
@@ -179,10 +191,6 @@ class SignalState:
         """Hold signals back (`with`), for a fork: none of them may reach the child before it has
         said what they are to do (`let_go`, or a state of its own)."""
         return _HELD
-
-    def fileno(self) -> int:
-        """Readable after a signal, until `drain`."""
-        return self._read_fd
 
     def drain(self) -> bool:
         """Make `fileno` quiet again. Returns whether there was anything but a child's end."""
