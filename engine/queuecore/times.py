@@ -40,6 +40,32 @@ def in_utc(clock: Clock) -> Clock:
     return utc_now if clock is wall_now else clock
 
 
+class ServerClock:
+    """Gives the present moment by the server's clock, from what it was last (`learn`) and the
+    seconds since (`mono_now`): the clocks of machines differ, and a scheduler whose own is an hour
+    ahead would move jobs an hour early. Before it is known, and where the server does not give it,
+    `own` counts."""
+
+    def __init__(self, own: Clock, mono_now: Callable[[], float]) -> None:
+        self._own = own
+        self._mono_now = mono_now
+        self._known: tuple[datetime, float] | None = None
+
+    def learn(self, moment: datetime | None) -> None:
+        """Take over what the server just said; None: it does not tell."""
+        self._known = None if moment is None else (moment, self._mono_now())
+
+    def ahead_s(self) -> float:
+        """How many seconds the server's clock is ahead of this machine's."""
+        return (self() - self._own()).total_seconds()
+
+    def __call__(self) -> datetime:
+        if self._known is None:
+            return self._own()
+        moment, then = self._known
+        return moment + timedelta(seconds=self._mono_now() - then)
+
+
 def started(moment: datetime) -> str:
     """As Ruby's `Time#to_s`: `2026-11-23 07:15:45 -0500`."""
     return moment.strftime("%Y-%m-%d %H:%M:%S %z")
@@ -103,6 +129,8 @@ def parse(text: object) -> datetime | None:
     everything else, and for a time whose zone is missing or an abbreviation other than UTC, GMT
     and the local zone's own: which moment it names is unknown, and a guess would be hours off.
     """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
     try:

@@ -106,21 +106,20 @@ class StatusCheck:
     def look(self) -> None:
         """Find out which classes there are, at most once a minute. Raises StoreError when Redis
         does not answer."""
-        if self._mono_now() < self._due_at:
-            return
-        self._due_at = self._mono_now() + _LOOK_AGAIN_S
-        try:
-            self._known = self._store.run(statuses.classes(self._keys))
-        except Refused:
-            # A key of another kind, or a missing right: then it is not resque-status's to us.
-            self._known = frozenset()
+        if self._mono_now() >= self._due_at:
+            self._due_at = self._mono_now() + _LOOK_AGAIN_S
+            try:
+                self.learn(self._store.run(self.ask()))
+            except Refused as error:
+                self.learn(error)
 
     def ask(self) -> Exchange[list[bytes]]:
         """What `learn` wants to know, to be asked beside other things."""
         return statuses.newest(self._keys)
 
     def learn(self, ids: list[bytes] | StoreError) -> None:
-        """As `look`, from an answer to `ask`. Raises as it."""
+        """As `look`, from an answer to `ask`. Raises as it. Where a key is of another kind, or a
+        right is missing, it is not resque-status's to us."""
         self._due_at = self._mono_now() + _LOOK_AGAIN_S
         self._known = frozenset()
         if not isinstance(ids, StoreError):

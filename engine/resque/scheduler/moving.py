@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from queuecore.exchange import Arg, Exchange, Steps, single
-from queuecore.keys import name_bytes
+from queuecore.keys import is_name, name_bytes
 from resque.codec import Unreadable, decode, members
 from resque.keys import Keys
 from resque.scripts import load_script
@@ -66,9 +66,7 @@ def push_of(raw: bytes, queue_of: QueueOf = no_queue) -> Push | Unreadable:
         queue = queue_of(name)
     if not isinstance(queue, str) or not queue:
         return Unreadable(raw, "it names no queue, and its class has none that is known here")
-    try:
-        name_bytes(queue)
-    except UnicodeEncodeError:
+    if not is_name(queue):
         return Unreadable(raw, "its queue's name is no text")
     return Push(queue, b'{"class":%s,"args":%s}' % (parts["class"], as_list(args)))
 

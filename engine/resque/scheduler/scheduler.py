@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +24,7 @@ import setproctitle
 from queuecore import times
 from queuecore.exchange import Exchange, together
 from queuecore.stores import Store
+from queuecore.times import ServerClock
 from resque.errors import StoreError, WrongType
 from resque.keys import Keys
 from resque.scheduler.definition import BadSchedule, Schedule, from_json
@@ -42,36 +43,6 @@ from resque.worker.upkeep import adopted
 _LONGEST_BACKOFF_S = 10.0
 #: A difference between the server's clock and this machine's that is worth telling.
 _LARGE_SKEW_S = 5.0
-
-
-class ServerClock:
-    """Gives the present moment by the server's clock (UTC), from what it was last (`learn`) and
-    the seconds since (`mono_now`): the clocks of machines differ, and a scheduler whose own is an
-    hour ahead would move jobs an hour early. Before it is known, and where the server does not
-    give it, `own` counts."""
-
-    def __init__(
-        self,
-        own: times.Clock = times.utc_now,
-        mono_now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._own = own
-        self._mono_now = mono_now
-        self._known: tuple[datetime, float] | None = None
-
-    def learn(self, moment: datetime | None) -> None:
-        """Take over what the server just said; None: it does not tell."""
-        self._known = None if moment is None else (moment.astimezone(UTC), self._mono_now())
-
-    def ahead_s(self) -> float:
-        """How many seconds the server's clock is ahead of this machine's."""
-        return (self() - self._own()).total_seconds()
-
-    def __call__(self) -> datetime:
-        if self._known is None:
-            return self._own()
-        moment, then = self._known
-        return moment + timedelta(seconds=self._mono_now() - then)
 
 
 _LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
@@ -158,7 +129,7 @@ class Scheduler:
         self._options = options
         self._queue_of = queue_of
         self._log = log
-        self._server_clock = ServerClock()
+        self._server_clock = ServerClock(times.utc_now, time.monotonic)
         self._clock = clock or self._server_clock
         self._ownership = OwnershipCheck(store, keys, self._clock, log)
         self._plan = FiringPlan(zone)
@@ -255,7 +226,7 @@ class Scheduler:
 
     def _learn(self, server_time: datetime | None) -> None:
         """Go by the server's clock, and tell once when this machine's is far from it."""
-        self._server_clock.learn(server_time)
+        self._server_clock.learn(None if server_time is None else server_time.astimezone(UTC))
         ahead_s = self._server_clock.ahead_s()
         if abs(ahead_s) > _LARGE_SKEW_S and not self._told_of_skew:
             self._told_of_skew = True

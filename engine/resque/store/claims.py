@@ -121,7 +121,7 @@ class ClaimSeen:
         is_by_claim = self.record is None or wrote(self.claim or b"", self.record)
         if is_by_claim and self.place and self.place == claim.place:
             return True
-        beaten = None if self.beat is None else times.parse(self.beat.decode("utf-8", "replace"))
+        beaten = times.parse(self.beat)
         if beaten is None or self.now is None:
             return False
         return (self.now - beaten).total_seconds() > after_s

@@ -11,7 +11,7 @@ from queuecore.bulk import Taking
 from queuecore.cooperative import Slices
 from queuecore.digests import sha1_hex
 from queuecore.exchange import Command, Exchange, Reply, single
-from queuecore.keys import name_bytes, name_text
+from queuecore.keys import is_name, name_text
 from queuecore.values import value as value_class
 from queuecore.windows import Item, RawItem, Stretch
 from resque.codec import decode, members, members_of_beginning, text_of
@@ -166,9 +166,7 @@ def job_of(raw: bytes, to: str | None = None) -> tuple[str, bytes] | str:
         return f"the entry cannot be read: {error}"
     if not isinstance(queue, str) or not queue:
         return "the entry names no queue"
-    try:
-        name_bytes(queue)
-    except UnicodeEncodeError:
+    if not is_name(queue):
         return "the entry's queue has a name that is no text"
     if not isinstance(job, dict) or not isinstance(job.get("class"), str) or not job["class"]:
         return "the entry holds no job with a class"

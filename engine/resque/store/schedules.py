@@ -159,7 +159,7 @@ def fire(keys: Keys, firing: Firing, *, lock: bytes, owner: str, now: datetime) 
 def last_time(raw: bytes | None, now: datetime) -> datetime | None:
     """When a schedule last fired; None when it never did or what is written is no sensible past
     time: a mistake must not keep a schedule from firing."""
-    moment = None if raw is None else times.parse(raw.decode("utf-8", "replace"))
+    moment = times.parse(raw)
     return None if moment is None or moment > now + LARGEST_SKEW else moment
 
 

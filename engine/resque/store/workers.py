@@ -10,7 +10,7 @@ from functools import lru_cache
 from queuecore import times
 from queuecore.action_record import ActionRecord, recorded
 from queuecore.exchange import Arg, Exchange, Reply, Steps
-from queuecore.keys import name_bytes
+from queuecore.keys import is_name, name_bytes
 from queuecore.values import Any
 from queuecore.values import value as value_class
 from resque.codec import decode, encode_failure, members, members_of_beginning, text_of
@@ -103,7 +103,7 @@ def read_record(raw: bytes) -> Record:
     queue, class_name = value.get("queue"), job.get("class")
     return Record(
         raw,
-        queue if isinstance(queue, str) and _is_name(queue) else None,
+        queue if isinstance(queue, str) and is_name(queue) else None,
         times.parse(value.get("run_at")),
         class_name if isinstance(class_name, str) else None,
         job.get("args"),
@@ -121,15 +121,6 @@ def is_pause(raw: bytes) -> bool:
     except ValueError:
         return False
     return value.get("paused") is True and value.get("payload") is None
-
-
-def _is_name(text: str) -> bool:
-    """Whether a text can be a part of a key: JSON can hold halves of surrogate pairs."""
-    try:
-        name_bytes(text)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def read_beginning(raw: bytes, size: int) -> Record:

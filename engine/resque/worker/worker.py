@@ -83,7 +83,9 @@ class Worker:
             *(log, clock, mono_now),
         )
         every_s = options.heartbeat_interval_s
-        heart = Heartbeat(keys, self._worker_id, every_s, mono_now, lasts_s=options.prune_after_s)
+        heart = Heartbeat(
+            *(keys, self._worker_id, every_s, mono_now, clock), lasts_s=options.prune_after_s
+        )
         self._membership = Membership(context, heart)
         # Children of several jobs use the worker's connection while they live.
         shares = options.jobs_per_fork > 1 or not options.fork
@@ -92,7 +94,7 @@ class Worker:
         self._beater = Beater(heart, self._beats, log, renewal, in_thread=not options.fork)
         self._upkeep = self._make_upkeep(pool_pid)
         # When a job is tried again: a scheduler goes by the server's clock, too.
-        self._runner = Runner(context, self, self._upkeep, heart.clock(clock))
+        self._runner = Runner(context, self, self._upkeep, heart.clock)
         self._unknown = UnknownClasses(registry, log, mono_now)
         self._locks = Locks(self._store, keys, log, mono_now)
         served = ServedQueues(self._store, keys, every_s, log, clock, mono_now)
