@@ -69,13 +69,6 @@ def enqueue_at(
     return queues.push(keys, queue, [encode_job(class_name, list(args))]).then(lambda _: False)
 
 
-def enqueue_in(
-    keys: Keys, delay_s: float, queue: str, class_name: str, args: Sequence[Any], *, now: float
-) -> Exchange[bool]:
-    """As `enqueue_at`, `delay_s` seconds from now."""
-    return enqueue_at(keys, now + delay_s, queue, class_name, args, now=now)
-
-
 def delay_or_enqueue_at(
     keys: Keys, at: float, queue: str, class_name: str, args: Sequence[Any], *, now: float
 ) -> Steps[int]:

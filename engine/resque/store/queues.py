@@ -93,7 +93,12 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
         removals = tuple(("LREM", key, 1, raw) for _, raw in found)
         removed: int = yield Exchange(removals, sum, writes=True)
         return removed
-    result = yield from bulk.take(keys, key, [mark for mark, _ in found], bulk.delete)
+    return (yield from _all_of(bulk.take(keys, key, [ref for ref, _ in found], bulk.delete)))
+
+
+def _all_of(action: Steps[bulk.Result]) -> Steps[int]:
+    """How many items an action has taken; raises what stopped it."""
+    result = yield from action
     if result.stopped is not None:
         raise result.stopped
     return result.done
@@ -102,26 +107,23 @@ def remove_matching(keys: Keys, queue: str, class_name: str, args: Any | None) -
 def move(
     keys: Keys,
     queue: str,
-    marks: Sequence[bulk.JobRef],
+    refs: Sequence[bulk.JobRef],
     to: str,
     record: ActionRecord | None = None,
 ) -> Steps[bulk.Result]:
     """Move waiting jobs to the end of another queue, byte for byte. Costs as `bulk.take`."""
     return bulk.take(
-        keys, keys.queue(queue), marks, lambda raw: bulk.Taking(0, raw, to, raw), record
+        keys, keys.queue(queue), refs, lambda raw: bulk.Taking(0, raw, to, raw), record
     )
 
 
 def move_all(keys: Keys, queue: str, to: str) -> Steps[int]:
     """Move the jobs that wait in `queue` now to the end of another. Returns how many; raises
     what stopped it. A round trip for each 1,000 jobs, two for each 200."""
-    marks: list[bulk.JobRef] = yield from bulk.scan(
+    refs: list[bulk.JobRef] = yield from bulk.scan(
         keys.queue(queue), lambda item, place: bulk.JobRef(place, item.sha)
     )
-    result = yield from move(keys, queue, marks, to)
-    if result.stopped is not None:
-        raise result.stopped
-    return result.done
+    return (yield from _all_of(move(keys, queue, refs, to)))
 
 
 def replace(
