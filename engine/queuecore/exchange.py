@@ -203,7 +203,7 @@ def contact(address: Address) -> Exchange[None]:
 
     def check(reply: Reply) -> None:
         try:
-            times.told_by_server(reply)
+            times.read_server_time(reply)
         except errors.NotRedis:
             raise errors.NotRedis(
                 f"what answers at {address} is not Redis: check host and port"

@@ -92,7 +92,7 @@ def from_server(seconds: bytes | int, micros: bytes | int, clock: Clock = wall_n
     return instant.astimezone(clock().tzinfo)
 
 
-def told_by_server(reply: object) -> datetime:
+def read_server_time(reply: object) -> datetime:
     """As `from_server`, of a reply that may be anything: raises NotRedis for one that no Redis
     gives. Something else may speak Redis's language."""
     if isinstance(reply, list) and len(reply) == 2:

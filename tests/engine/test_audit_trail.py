@@ -211,7 +211,7 @@ def test_pruned_workers_are_on_record_in_the_step_that_takes_them_off(
     mine = trail("prune", undo_s=0)
     fates = [
         store.run(pruning.take_off(KEYS, seen, times.wall_now, requeue_lost=1, action=mine))
-        for seen in store.run(stale.look(KEYS, ids))
+        for seen in store.run(stale.evidence(KEYS, ids))
     ]
     assert fates == ["idle", "put back"]
     [deed] = deeds(store)

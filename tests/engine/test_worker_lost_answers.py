@@ -144,7 +144,7 @@ def test_a_failure_is_recorded_once_when_its_worker_is_pruned_after_the_lost_ans
             return True
         with Store(redis_url) as store:
             pruned.append(direct("SRANDMEMBER", "resque:workers").decode())
-            [seen] = store.run(stale.look(KEYS, pruned))
+            [seen] = store.run(stale.evidence(KEYS, pruned))
             assert store.run(pruning.take_off(KEYS, seen, times.wall_now)) != "alive"
         return False
 

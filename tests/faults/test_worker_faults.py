@@ -58,7 +58,7 @@ def hold(direct: Direct, record: bytes = RECORD, *, beat: str | None = LONG_AGO)
 
 
 def evidence(store: Store) -> Evidence:
-    [seen] = store.run(stale.look(KEYS, [WORKER]))
+    [seen] = store.run(stale.evidence(KEYS, [WORKER]))
     return seen
 
 

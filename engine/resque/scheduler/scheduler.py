@@ -33,9 +33,9 @@ from resque.scheduler.files import ScheduleFiles, read_file
 from resque.scheduler.moving import BATCH, Pass, Push, QueueOf, move_due, no_queue
 from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
-from resque.store import delayed, schedules
+from resque.store import delayed, schedules, statuses
 from resque.store.schedules import Firing, PublishedSchedule, Stored
-from resque.worker.log import told
+from resque.worker.log import line
 from resque.worker.signals import SignalPipe
 from resque.worker.upkeep import adopted
 
@@ -263,7 +263,7 @@ class Scheduler:
         """Move what is due, a bounded number of jobs. Returns whether that was all."""
         now = self._clock().timestamp()
         if self._next_due is None or self._next_due <= now:
-            self._status_check.look()
+            self._status_check.refresh()
         done: Pass = self._store.run(
             move_due(*(self._keys, now, self._queue_of, self._admit), batch=self._options.batch)
         )
@@ -306,7 +306,7 @@ class Scheduler:
         self._title("Loading Schedule")
         stored = schedules.stored(self._keys, take_changes=self._options.is_dynamic)
         publishing = self._publisher.begin(self._entries())
-        parts: list[Exchange[Any]] = [stored, self._status_check.ask(), *publishing]
+        parts: list[Exchange[Any]] = [stored, statuses.newest(self._keys), *publishing]
         found, ids, *published = self._store.run(together(parts, needed=0))
         self._status_check.learn(ids)
         self._publisher.begun(published)
@@ -408,7 +408,7 @@ class Scheduler:
     # ---- telling
 
     def _warn(self, text: str, event: str = "schedule") -> None:
-        self._log(told(text, level="error", event=event))
+        self._log(line(text, level="error", event=event))
 
     def _print_plan(self) -> None:
         role = "master" if self._is_master else "standing by"

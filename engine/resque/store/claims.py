@@ -140,7 +140,7 @@ def wrote(claim: bytes, record: bytes) -> bool:
 def clock() -> Exchange[datetime]:
     """The server's clock, in the local zone; raises NotRedis where no Redis tells it. One round
     trip."""
-    return single(("TIME",), times.told_by_server)
+    return single(("TIME",), times.read_server_time)
 
 
 def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tuple[bool, datetime]]:
@@ -155,7 +155,7 @@ def beat(keys: Keys, claim: Claim, text: str, *, lasts_s: float) -> Exchange[tup
     )
 
 
-def in_hand(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | None]:
+def held(keys: Keys, claim: Claim) -> Exchange[tuple[Record | None, int] | None]:
     """What a worker holds under its id, and its count of closed jobs; None when the id is not its
     own any more, so that this is unknown. What others wrote there is not in its hands. One
     round trip."""

@@ -42,7 +42,7 @@ class Guard:
         """The same operation, which ends with BelongsToSidekiq before it writes to what is
         Sidekiq's: the queues whose keys it names, and `queues`, for which it is meant, too. What
         only reads stays as it is. Costs two round trips more (see
-        `ownership.look`) before the first write, and before one to further queues. What
+        `ownership.find_owners`) before the first write, and before one to further queues. What
         the user may not read bars nothing."""
         if isinstance(operation, Exchange) and not operation.writes:
             return operation
@@ -57,9 +57,9 @@ class Guard:
 
     def vouch(self, queues: Iterable[str] = (), *, failures: bool = False) -> Steps[KeyOwners]:
         """Look at the namespace and these queues, with `failures` at the list of failures, too.
-        Costs as `ownership.look`. Raises BelongsToSidekiq."""
+        Costs as `ownership.find_owners`. Raises BelongsToSidekiq."""
         names = sorted(set(queues))
-        found: KeyOwners = yield from ownership.look(self._keys, names, now=self._clock())
+        found: KeyOwners = yield from ownership.find_owners(self._keys, names, now=self._clock())
         for name in names or (None,):
             if (refusal := found.refusal(name)) is not None:
                 raise BelongsToSidekiq(refusal)

@@ -62,7 +62,7 @@ def _by_name(reply: list[bytes]) -> dict[str, bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class StoredItems:
     """As `Stored`, for people: configurations longer than was asked for are cut. A name may have
     a last time and no configuration: such a schedule is in a scheduler's file, or was deleted."""
 
@@ -70,13 +70,13 @@ class Looked:
     last: Mapping[str, bytes]
 
 
-def look(keys: Keys, *, max_bytes: int = 65_536) -> Exchange[Looked]:
+def stored_items(keys: Keys, *, max_bytes: int = 65_536) -> Exchange[StoredItems]:
     """Read all persistent schedules to show them. One round trip, O(schedules)."""
 
-    def parse(reply: list[list[Any]]) -> Looked:
+    def parse(reply: list[list[Any]]) -> StoredItems:
         configs, last = reply
         pairs = zip(configs[::2], configs[1::2], strict=True)
-        return Looked({name_text(name): read_item(raw) for name, raw in pairs}, _by_name(last))
+        return StoredItems({name_text(name): read_item(raw) for name, raw in pairs}, _by_name(last))
 
     read = [keys.persistent_schedules(), keys.last_enqueued()]
     return _READ.read(read, [max_bytes], parse)

@@ -115,7 +115,7 @@ def silent(keys: Keys, *, after_s: float = workers.PRUNE_AFTER_S) -> Exchange[li
     return Exchange((("HGETALL", keys.heartbeats()), ("TIME",)), parse)
 
 
-def look(keys: Keys, worker_ids: Sequence[str]) -> Exchange[list[Evidence]]:
+def evidence(keys: Keys, worker_ids: Sequence[str]) -> Exchange[list[Evidence]]:
     """What there is to know about some workers. One round trip, O(size of their jobs)."""
     commands: list[Command] = [("TIME",)]
     for worker_id in worker_ids:

@@ -12,7 +12,7 @@ from resque.errors import StoreError
 from resque.keys import Keys
 from resque.store import claims, workers
 from resque.store.claims import WorkerId
-from resque.worker.log import told
+from resque.worker.log import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Beater:
                 return
             self._log("heartbeat: the id is another process's by now; the next job waits for a new")
         except StoreError as error:
-            self._log(told(f"heartbeat: {error}", level="warning", event="redis"))
+            self._log(line(f"heartbeat: {error}", level="warning", event="redis"))
 
     def _go_on(self) -> None:
         assert self._is_over is not None  # noqa: S101
@@ -162,7 +162,3 @@ class Beater:
         if self._thread is not None:
             # A beat under way would put a worker back on the register that is about to leave it.
             self._thread.join()
-
-    def forget(self) -> None:
-        """In a child after a fork: let go of the parent's connection."""
-        self._store.forget()

@@ -12,7 +12,7 @@ from types import ModuleType
 from queuecore.values import Any
 from resque.codec import decode
 from resque.store.workers import Record
-from resque.worker.log import Say, WorkerLogLine, because, cut, told
+from resque.worker.log import Say, WorkerLogLine, because, cut, line
 
 _NAME = "logging"
 #: Of an error's message so many characters go into JSON, and so many frames, the innermost first.
@@ -23,7 +23,7 @@ _FRAMES = 10
 def done(record: Record, text: str, took_s: float) -> WorkerLogLine:
     """A job went well, as the text says, with its parts."""
     parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-    return told(text, event="done", **parts, seconds=round(took_s, 6))
+    return line(text, event="done", **parts, seconds=round(took_s, 6))
 
 
 def failed(record: Record, failure: bytes, took_s: float) -> WorkerLogLine:
@@ -33,7 +33,7 @@ def failed(record: Record, failure: bytes, took_s: float) -> WorkerLogLine:
     text = f"failed {record.class_name!r} of {record.queue!r} in {took_s:.3f} s{reason}"
     parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
     parts["seconds"] = round(took_s, 6)
-    return told(text, level="error", event="failed", **parts, **why)
+    return line(text, level="error", event="failed", **parts, **why)
 
 
 def tried_again(record: Record, failure: bytes) -> WorkerLogLine:
@@ -41,7 +41,7 @@ def tried_again(record: Record, failure: bytes) -> WorkerLogLine:
     reason, why = _why(failure)
     text = f"{record.class_name!r} of {record.queue!r} is tried again{reason}"
     parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-    return told(text, level="warning", event="retry", **parts, **why)
+    return line(text, level="warning", event="retry", **parts, **why)
 
 
 def _why(failure: bytes) -> tuple[str, dict[str, Any]]:
@@ -58,7 +58,7 @@ def _why(failure: bytes) -> tuple[str, dict[str, Any]]:
     return because(exception, message, frames), parts
 
 
-def hear_jobs(say: Say) -> None:
+def capture_logging(say: Say) -> None:
     """Have what jobs log handed to `say`, where `logging` is loaded; see `job_logging`. In the
     process that runs the jobs."""
     if _NAME in sys.modules:
@@ -67,13 +67,13 @@ def hear_jobs(say: Say) -> None:
         listen(say)
 
 
-def hear_jobs_later(say: Say) -> None:
-    """Have `hear_jobs` called as soon as something imports `logging`, here or in a child."""
+def capture_logging_later(say: Say) -> None:
+    """Have `capture_logging` called as soon as something imports `logging`, here or in a child."""
     if _NAME not in sys.modules:
-        sys.meta_path.insert(0, _Door(say))
+        sys.meta_path.insert(0, _LoggingFinder(say))
 
 
-class _Door:
+class _LoggingFinder:
     """A finder of modules that finds none, and is there when `logging` comes."""
 
     def __init__(self, say: Say) -> None:
@@ -91,7 +91,7 @@ class _Door:
 
             def load_and_hear(module: ModuleType) -> None:
                 load(module)
-                hear_jobs(self._say)
+                capture_logging(self._say)
 
             vars(spec.loader)["exec_module"] = load_and_hear
         return spec

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from resque.perform import backtrace, message_of, name_of
-from resque.worker.log import Level, Say, WorkerLogLine, because, told
+from resque.worker.log import Level, Say, WorkerLogLine, because, line
 
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical")
 
@@ -43,7 +43,7 @@ def _line(record: logging.LogRecord) -> WorkerLogLine:
         exception, message, frames = name_of(error), message_of(error), backtrace(trace)
         text += because(exception, message, frames)
         parts |= {"exception": exception, "error": message, "frames": frames}
-    return told(text, level=level, event="log", **parts)
+    return line(text, level=level, event="log", **parts)
 
 
 def listen(say: Say) -> None:

@@ -56,11 +56,11 @@ class WorkerLogLine(str):
     parts: Mapping[str, Any] = MappingProxyType({})
 
 
-def told(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> WorkerLogLine:
+def line(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> WorkerLogLine:
     """A line with its parts."""
-    line = WorkerLogLine(text)
-    line.level, line.event, line.parts = level, event, parts
-    return line
+    made = WorkerLogLine(text)
+    made.level, made.event, made.parts = level, event, parts
+    return made
 
 
 def chosen(environ: Mapping[str, str]) -> Say:
@@ -95,7 +95,7 @@ def say_json(line: str) -> None:
 def refuse(say: Say, who: str, why: object) -> None:
     """Tell on the stream for errors why a program cannot go on, in the form of `say`."""
     if say is say_json:
-        _print(as_json(told(str(why), level="critical", event="refused")), sys.stderr)
+        _print(as_json(line(str(why), level="critical", event="refused")), sys.stderr)
     else:
         _print(f"{who}: {plain(str(why))}", sys.stderr)
 
@@ -108,8 +108,9 @@ def tell_exception(
     from resque import perform
 
     name, frames = perform.name_of(error), perform.backtrace(trace)
-    line = told(f"{name}: {error}", level="critical", event="raised", exception=name, frames=frames)
-    _print(as_json(line), sys.stderr)
+    text = f"{name}: {error}"
+    raised = line(text, level="critical", event="raised", exception=name, frames=frames)
+    _print(as_json(raised), sys.stderr)
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from resque.jobs import Registry
 from resque.store.waiting_classes import QueueSample
-from resque.worker.log import told
+from resque.worker.log import line
 
 #: So many jobs of unknown classes, and none of a known one, and their queue is left alone.
 MOST_UNKNOWN = 5
@@ -41,13 +41,13 @@ class UnknownClasses:
         #: Of each queue without a known class so far, how many jobs were met.
         self._met: dict[str, int] = {}
 
-    def look(self, seen: Sequence[QueueSample]) -> None:
+    def warn_of(self, seen: Sequence[QueueSample]) -> None:
         """Tell at the start which classes wait that would only fail here."""
         unknown = [(each.queue, each.unknown(self._registry.knows)) for each in seen]
         listed = "; ".join(f"{queue!r}: {_listed(names)}" for queue, names in unknown if names)
         if listed:
             self._log(
-                told(
+                line(
                     f"classes wait that are not known here, and would fail: {listed}; load the "
                     "modules that declare them, or leave these queues to a worker that knows them",
                     level="warning",
@@ -79,7 +79,7 @@ class UnknownClasses:
             self._say(queue, f"still leaves {queue!r} alone: {class_name!r} is not known here")
 
     def _say(self, queue: str, text: str) -> None:
-        self._log(told(text, level="warning", event="unknown", queue=queue))
+        self._log(line(text, level="warning", event="unknown", queue=queue))
 
     def left_alone(self) -> frozenset[str]:
         """The queues that no job is to be taken from now. O(queues left alone)."""

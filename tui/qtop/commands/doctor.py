@@ -142,7 +142,7 @@ def _clock(session: Session) -> Iterator[Finding]:
 
 
 def _systems(session: Session) -> Iterator[Finding]:
-    look = neighbours.look_around(session.keys, database=session.address.db, now=session.now())
+    look = neighbours.find_neighbours(session.keys, database=session.address.db, now=session.now())
     yield from system_findings(session.run(look), session.keys.namespace)
 
 

@@ -15,7 +15,7 @@ from resque.store import ownership
 def tell(session: Session) -> ownership.KeyOwners:
     """Say on stderr what lives in the namespace, unless it is Resque alone, or nothing. Two round
     trips. Raises StoreError."""
-    whose = session.run(ownership.look(session.keys, now=wall_now()))
+    whose = session.run(ownership.find_owners(session.keys, now=wall_now()))
     if (text := note(whose)) is not None:
         message(f"note: {text}")
     return whose

@@ -28,7 +28,7 @@ from resque.scheduler.listing import Listed
 from resque.scheduler.plan import next_firings
 from resque.scheduler.zones import local_zone
 from resque.store import schedules
-from resque.store.schedules import Looked, OfFile, PublishedSchedule, last_time
+from resque.store.schedules import OfFile, PublishedSchedule, StoredItems, last_time
 
 # Rows of the scheduled screen: classes of delayed jobs, recurring schedules.
 
@@ -108,7 +108,7 @@ def args_of(schedule: Schedule) -> Any:
 
 
 def schedule_rows(
-    looked: Looked,
+    looked: StoredItems,
     now: datetime,
     zone: tzinfo,
     before: Mapping[str, ScheduleRow],
@@ -347,7 +347,7 @@ class ScheduledPage:
 
     page: JobPage | None
     outline: Outline | None
-    looked: Looked | None
+    looked: StoredItems | None
     master: Master | None
     problems: Mapping[str, str]
     of_file: OfFile | None = None
@@ -366,7 +366,7 @@ def insights(
         page = yield from _attempt(steps(look), "delayed jobs", problems)
     outline = jobs.outline(now_s, AHEAD_S)
     ahead = yield from _attempt(steps(outline), "what comes due", problems)
-    looked = yield from _attempt(steps(schedules.look(keys)), "schedules", problems)
+    looked = yield from _attempt(steps(schedules.stored_items(keys)), "schedules", problems)
     lock = schedules.master(keys.master_lock(prefix))
     owner = yield from _attempt(steps(lock), "the schedulers' lock", problems)
     what = "schedules of a file"
