@@ -27,7 +27,6 @@ STORE: Final[set[str]] = {
 #: Files outside of the systems that know one of them and not only the protocol.
 SYSTEMS: Final[set[str]] = {
     "qtop.app.action_controller",
-    "qtop.app.app",
     "qtop.app.worker_controller",
     "qtop.commands.acting",
     "qtop.commands.connection",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar, Final, TypeVar
 
 from qtop.actions.plan import Operator, Outcome, Plan, Refusal
@@ -44,19 +44,25 @@ class ResqueSystem:
         keys: The namespace.
         address: Where its Redis is, without secrets.
         failures_read: How many of the newest failures are part of a snapshot.
+        warn: Gets a sentence where Sidekiq perhaps lives, before a change.
     """
 
     name: ClassVar[str] = "resque"
     abilities: ClassVar[Mapping[Ability, str | None]] = {"pause": None, "pause_all": None}
 
     def __init__(
-        self, keys: Keys, address: str = "", *, failures_read: int = FAILURES_READ
+        self,
+        keys: Keys,
+        address: str = "",
+        *,
+        failures_read: int = FAILURES_READ,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.keys = keys
         self.place = Place(address, keys.namespace)
         self._reader = SnapshotReader(keys, failures_limit=failures_read)
         self._converter = SnapshotConverter()
-        self._guard = Guard(keys, wall_now)
+        self._guard = Guard(keys, wall_now, warn)
         #: Of the snapshot before, by queue: what the pushes since are counted from.
         self._tails: Mapping[str, str] = {}
 
