@@ -29,7 +29,7 @@ def open_system(
     # Imported here: many commands do without it.
     from qtop.systems.resque.system import ResqueSystem
 
-    return ResqueSystem(Keys(namespace), str(address), failures_read=failures_read, warn=warn)
+    return ResqueSystem(Keys(namespace), address, failures_read=failures_read, warn=warn)
 
 
 def launcher_for(address: Address, url: str, namespace: str) -> ResqueLauncher:
