@@ -78,6 +78,14 @@ class BadOption(QueueError):
     """A setting that cannot be; the message names it and what it may be."""
 
 
+class NoQueueError(QueueError):
+    """Jobs must be placed onto a queue."""
+
+
+class NoClassError(QueueError):
+    """Jobs must be given a class."""
+
+
 class EncodeError(QueueError):
     """A value that JSON cannot carry: NaN, infinity, text that is not UTF-8, or an unknown
     type."""

@@ -8,6 +8,8 @@ from queuecore.errors import BadUrl as BadUrl
 from queuecore.errors import Busy as Busy
 from queuecore.errors import EncodeError as EncodeError
 from queuecore.errors import MissingCommand as MissingCommand
+from queuecore.errors import NoClassError as NoClassError
+from queuecore.errors import NoQueueError as NoQueueError
 from queuecore.errors import NoServer as NoServer
 from queuecore.errors import NotPersisting as NotPersisting
 from queuecore.errors import NotRedis as NotRedis
@@ -27,14 +29,6 @@ ResqueError = QueueError
 
 class BelongsToSidekiq(ResqueError):
     """What was about to be changed is Sidekiq's, by its content. Nothing was written."""
-
-
-class NoQueueError(ResqueError):
-    """Jobs must be placed onto a queue."""
-
-
-class NoClassError(ResqueError):
-    """Jobs must be given a class."""
 
 
 class UnknownJob(ResqueError):

@@ -14,7 +14,7 @@ from qtop.local.logs import MOST_BEHIND_BYTES, STEP_BYTES, Tail, level, without_
 from qtop.local.worker_slot import LogFile
 from qtop.widgets import log_view
 from qtop.widgets.log_view import LogLine, LogView
-from resque.worker.log import WorkerLogLine, as_json, line
+from resque.worker.log import WorkerLogLine, as_json, told
 
 # Files
 
@@ -149,10 +149,10 @@ def test_the_level_of_a_line_is_that_of_its_first_word_that_is_one(line: str, wa
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        (line("leaves 'ruby' alone: 5 jobs", level="warning"), "warn"),
-        (line("still leaves 'ruby' alone", level="warning"), "warn"),
-        (line("failed 'A' of 'mail'", level="error", event="failed", message="boom"), "bad"),
-        (line("done 'A' of 'mail'", event="done"), ""),
+        (told("leaves 'ruby' alone: 5 jobs", level="warning"), "warn"),
+        (told("still leaves 'ruby' alone", level="warning"), "warn"),
+        (told("failed 'A' of 'mail'", level="error", event="failed", message="boom"), "bad"),
+        (told("done 'A' of 'mail'", event="done"), ""),
     ],
 )
 def test_lines_of_our_own_worker_have_their_level_in_either_form(

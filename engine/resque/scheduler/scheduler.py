@@ -35,7 +35,7 @@ from resque.scheduler.plan import FiringPlan, Planned
 from resque.scheduler.publishing import Publisher
 from resque.store import delayed, schedules, statuses
 from resque.store.schedules import Firing, PublishedSchedule, Stored
-from resque.worker.log import line
+from resque.worker.log import told
 from resque.worker.signals import SignalPipe
 from resque.worker.upkeep import adopted
 
@@ -408,7 +408,7 @@ class Scheduler:
     # ---- telling
 
     def _warn(self, text: str, event: str = "schedule") -> None:
-        self._log(line(text, level="error", event=event))
+        self._log(told(text, level="error", event=event))
 
     def _print_plan(self) -> None:
         role = "master" if self._is_master else "standing by"

@@ -12,7 +12,7 @@ from resque.errors import StoreError
 from resque.keys import Keys
 from resque.store import claims, workers
 from resque.store.claims import WorkerId
-from resque.worker.log import line
+from resque.worker.log import told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Beater:
                 return
             self._log("heartbeat: the id is another process's by now; the next job waits for a new")
         except StoreError as error:
-            self._log(line(f"heartbeat: {error}", level="warning", event="redis"))
+            self._log(told(f"heartbeat: {error}", level="warning", event="redis"))
 
     def _go_on(self) -> None:
         assert self._is_over is not None  # noqa: S101

@@ -18,7 +18,7 @@ from resque.store.waiting_classes import QueueSample
 from resque.store.workers import Record
 from resque.worker.context import WorkerContext
 from resque.worker.locks import Locks
-from resque.worker.log import line
+from resque.worker.log import told
 from resque.worker.reserve import Closing, Taken, set_aside, work
 from resque.worker.unknown_classes import UnknownClasses
 
@@ -235,7 +235,7 @@ class JobFetcher:
         if times_lost:
             text = f"put {record.class_name!r} back on {record.queue!r}: its process died"
             parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-            self._worker.log(line(text, level="warning", event="put back", **parts))
+            self._worker.log(told(text, level="warning", event="put back", **parts))
         return bool(times_lost)
 
     def set_aside_if_unreadable(self, record: Record) -> bool:
@@ -251,7 +251,7 @@ class JobFetcher:
         )
         self.patiently(self._worker.store.run, exchange)
         text = f"set an unreadable item of {record.queue!r} aside: {reason}"
-        self._worker.log(line(text, level="error", event="set aside", queue=record.queue))
+        self._worker.log(told(text, level="error", event="set aside", queue=record.queue))
         return True
 
     def patiently(self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -266,7 +266,7 @@ class JobFetcher:
                 return attempt(*args, **kwargs)
             except StoreError as error:
                 text = f"{error}; next try in {backoff_s:.1f} s"
-                self._worker.log(line(text, level="warning", event="redis"))
+                self._worker.log(told(text, level="warning", event="redis"))
                 if self._worker.signals.leave:
                     return None
                 self._wait_out(error, backoff_s)
@@ -298,7 +298,7 @@ class JobFetcher:
         if taken.set_aside:
             items = "item" if taken.set_aside == 1 else "items"
             text = f"set {taken.set_aside} unreadable {items} aside"
-            self._worker.log(line(text, level="error", event="set aside"))
+            self._worker.log(told(text, level="error", event="set aside"))
         return taken
 
     def _was_closed(self, closing: Closing | None) -> bool:

@@ -12,7 +12,7 @@ from types import ModuleType
 from queuecore.values import Any
 from resque.codec import decode
 from resque.store.workers import Record
-from resque.worker.log import Say, WorkerLogLine, because, cut, line
+from resque.worker.log import Say, WorkerLogLine, because, cut, told
 
 _NAME = "logging"
 #: Of an error's message so many characters go into JSON, and so many frames, the innermost first.
@@ -23,7 +23,7 @@ _FRAMES = 10
 def done(record: Record, text: str, took_s: float) -> WorkerLogLine:
     """A job went well, as the text says, with its parts."""
     parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-    return line(text, event="done", **parts, seconds=round(took_s, 6))
+    return told(text, event="done", **parts, seconds=round(took_s, 6))
 
 
 def failed(record: Record, failure: bytes, took_s: float) -> WorkerLogLine:
@@ -33,7 +33,7 @@ def failed(record: Record, failure: bytes, took_s: float) -> WorkerLogLine:
     text = f"failed {record.class_name!r} of {record.queue!r} in {took_s:.3f} s{reason}"
     parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
     parts["seconds"] = round(took_s, 6)
-    return line(text, level="error", event="failed", **parts, **why)
+    return told(text, level="error", event="failed", **parts, **why)
 
 
 def tried_again(record: Record, failure: bytes) -> WorkerLogLine:
@@ -41,7 +41,7 @@ def tried_again(record: Record, failure: bytes) -> WorkerLogLine:
     reason, why = _why(failure)
     text = f"{record.class_name!r} of {record.queue!r} is tried again{reason}"
     parts: dict[str, Any] = {"queue": record.queue, "class": record.class_name}
-    return line(text, level="warning", event="retry", **parts, **why)
+    return told(text, level="warning", event="retry", **parts, **why)
 
 
 def _why(failure: bytes) -> tuple[str, dict[str, Any]]:

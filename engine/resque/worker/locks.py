@@ -10,7 +10,7 @@ from resque.errors import StoreError
 from resque.keys import Keys
 from resque.store.plugin_locks import LocksFound, free_taken, waiting_locks
 from resque.store.workers import Record
-from resque.worker.log import line
+from resque.worker.log import told
 
 #: A class whose jobs had no lock is looked at again after this time.
 _LOOK_AGAIN_S = 10.0
@@ -64,13 +64,13 @@ class Locks:
         if found.problem:
             keys = b", ".join(waiting_locks(self._keys, queue, name, record.args))
             text = f"{name!r} of {queue!r}: its locks, if any, stay ({keys!r}): {found.problem}"
-            self._log(line(text, level="warning", event="lock", queue=queue))
+            self._log(told(text, level="warning", event="lock", queue=queue))
         if found.kept:
             text = (
                 f"{name!r} of {queue!r} has the lock {found.kept!r} of resque-lock, which stays "
                 "until its time is over: Ruby enqueues no equal job before"
             )
-            self._log(line(text, level="warning", event="lock", queue=queue))
+            self._log(told(text, level="warning", event="lock", queue=queue))
         if len(self._due_s) >= _MOST_CLASSES:
             self._due_s.clear()
         is_quiet = not (found.freed or found.kept)

@@ -56,7 +56,7 @@ class WorkerLogLine(str):
     parts: Mapping[str, Any] = MappingProxyType({})
 
 
-def line(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> WorkerLogLine:
+def told(text: str, *, level: Level = "info", event: str = "note", **parts: Any) -> WorkerLogLine:
     """A line with its parts."""
     made = WorkerLogLine(text)
     made.level, made.event, made.parts = level, event, parts
@@ -95,7 +95,7 @@ def say_json(line: str) -> None:
 def refuse(say: Say, who: str, why: object) -> None:
     """Tell on the stream for errors why a program cannot go on, in the form of `say`."""
     if say is say_json:
-        _print(as_json(line(str(why), level="critical", event="refused")), sys.stderr)
+        _print(as_json(told(str(why), level="critical", event="refused")), sys.stderr)
     else:
         _print(f"{who}: {plain(str(why))}", sys.stderr)
 
@@ -109,7 +109,7 @@ def tell_exception(
 
     name, frames = perform.name_of(error), perform.backtrace(trace)
     text = f"{name}: {error}"
-    raised = line(text, level="critical", event="raised", exception=name, frames=frames)
+    raised = told(text, level="critical", event="raised", exception=name, frames=frames)
     _print(as_json(raised), sys.stderr)
 
 

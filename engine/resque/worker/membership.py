@@ -11,7 +11,7 @@ from resque.store.claims import Terms
 from resque.store.pruning import Tell, prune
 from resque.worker.context import WorkerContext
 from resque.worker.heartbeat import Heartbeat
-from resque.worker.log import line
+from resque.worker.log import told
 
 
 def here() -> str:
@@ -101,5 +101,5 @@ class Membership:
         )
         for worker_id in pruned:
             text = f"pruned {worker_id!r}: silent for more than {options.prune_after_s:g} s"
-            self._worker.log(line(text, level="warning", event="pruned", worker=worker_id))
+            self._worker.log(told(text, level="warning", event="pruned", worker=worker_id))
         self.put_off_prune()

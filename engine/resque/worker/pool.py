@@ -132,7 +132,7 @@ class Pool:
                 except OSError as error:
                     # The others are not to lose their parent for it.
                     text = f"no process for a worker: {error.strerror or error}"
-                    self._log(log.line(text, level="error", event="no process"))
+                    self._log(log.told(text, level="error", event="no process"))
                     slot.put_off(now_s)
 
     def _start(self, slot: _Slot, signals: SignalState) -> None:
@@ -199,7 +199,7 @@ class Pool:
                 self._slots.remove(slot)
                 continue
             text = f"worker process {pid} died ({_words(status)}); another takes its place"
-            self._log(log.line(text, level="error", event="died"))
+            self._log(log.told(text, level="error", event="died"))
             slot.put_off(time.monotonic())
 
     def _end_in_time(self) -> bool:

@@ -13,7 +13,7 @@ from resque.keys import Keys
 from resque.perform import arguments
 from resque.store import retries
 from resque.store.workers import Record
-from resque.worker.log import line
+from resque.worker.log import told
 
 
 class Retrying:
@@ -92,5 +92,5 @@ class Retrying:
             return int(self._run(make()))
         except (StoreError, EncodeError, UnicodeError) as error:
             # Another implementation may have written arguments that cannot be written again.
-            self._log(line(f"retry: {error}", level="error", event="retry"))
+            self._log(told(f"retry: {error}", level="error", event="retry"))
             return None

@@ -18,7 +18,7 @@ from resque.store.workers import Record
 from resque.worker import child, job_log
 from resque.worker.child_monitor import ChildMonitor, TimeLimit
 from resque.worker.context import WorkerContext
-from resque.worker.log import line, say
+from resque.worker.log import say, told
 from resque.worker.prefork import Prefork
 from resque.worker.reserve import Closing, Taken
 from resque.worker.upkeep import Heart
@@ -185,7 +185,7 @@ class Runner:
             except OSError as error:
                 why = error.strerror or error
                 text = f"no process for a job: {why}; next try in {pause_s:.1f} s"
-                self._log(line(text, level="error", event="no process"))
+                self._log(told(text, level="error", event="no process"))
             if self._signals.leave or self._signals.end_job:
                 return None
             self._heart.beat_if_due()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from resque.jobs import Registry
 from resque.store.waiting_classes import QueueSample
-from resque.worker.log import line
+from resque.worker.log import told
 
 #: So many jobs of unknown classes, and none of a known one, and their queue is left alone.
 MOST_UNKNOWN = 5
@@ -47,7 +47,7 @@ class UnknownClasses:
         listed = "; ".join(f"{queue!r}: {_listed(names)}" for queue, names in unknown if names)
         if listed:
             self._log(
-                line(
+                told(
                     f"classes wait that are not known here, and would fail: {listed}; load the "
                     "modules that declare them, or leave these queues to a worker that knows them",
                     level="warning",
@@ -79,7 +79,7 @@ class UnknownClasses:
             self._say(queue, f"still leaves {queue!r} alone: {class_name!r} is not known here")
 
     def _say(self, queue: str, text: str) -> None:
-        self._log(line(text, level="warning", event="unknown", queue=queue))
+        self._log(told(text, level="warning", event="unknown", queue=queue))
 
     def left_alone(self) -> frozenset[str]:
         """The queues that no job is to be taken from now. O(queues left alone)."""

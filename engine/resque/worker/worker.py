@@ -22,7 +22,7 @@ from resque.worker.heartbeat import Beater, Heartbeat
 from resque.worker.job_fetcher import JobFetcher, ServedQueues
 from resque.worker.job_log import capture_logging, capture_logging_later
 from resque.worker.locks import Locks
-from resque.worker.log import line
+from resque.worker.log import told
 from resque.worker.membership import Membership, here
 from resque.worker.options import WorkerOptions
 from resque.worker.reserve import Closing, Taken
@@ -161,7 +161,7 @@ class Worker:
         self._beater.go_on()
         if not self._options.fork:
             capture_logging(self._log)
-        self._log(line(f"worker {self.id} is ready", event="ready", worker=self.id))
+        self._log(told(f"worker {self.id} is ready", event="ready", worker=self.id))
 
     def _loop(self) -> Closing | None:
         closing: Closing | None = None
@@ -249,17 +249,17 @@ class Worker:
             self._beater.stop()
             if self._membership.unregister():
                 self._log(
-                    line("left a job behind: recorded as failed", level="error", event="lost")
+                    told("left a job behind: recorded as failed", level="error", event="lost")
                 )
             self._tell("worker_exit")
         except StoreError as error:
-            self._log(line(f"could not unregister: {error}", level="error", event="redis"))
+            self._log(told(f"could not unregister: {error}", level="error", event="redis"))
         finally:
             self._beater.stop()
             self._waiter.close()
             self._beats.close()
             self._store.close()
-        self._log(line(f"worker {self.id} has left", event="left", worker=self.id))
+        self._log(told(f"worker {self.id} has left", event="left", worker=self.id))
 
     def _tell(self, event: str, *args: object) -> None:
         try:
