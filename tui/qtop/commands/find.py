@@ -19,15 +19,13 @@ from qtop.commands.connection import (
     redact_option,
 )
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
-from qtop.commands.sharing import tell
-from qtop.commands.stray_jobs import search
-from qtop.commands.unread import Unread, note_unread
+from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
 from qtop.model.fleet import RunningJob, Snapshot
 from qtop.model.health import DELAYED_ASIDE, Stray, StrayKind, Strays
 from qtop.model.job import FAILED, JobSource, SourceKind, age_at
 from qtop.model.job_list import Entry
 from qtop.monitor.rows import unregistered_rows
-from qtop.search.fields import of_job, of_running, text_of
+from qtop.search.fields import Subject, of_job, of_running, text_of
 from qtop.search.filter_language import Filter
 from qtop.search.selection import Hit, scan, through
 from qtop.systems.system import FoundJob
@@ -38,15 +36,14 @@ from queuecore.exchange import Operation, Steps
 
 T = TypeVar("T")
 
-_ID_CHARACTERS: Final = 10
 _NO_LIST: Final = "the key of their moment holds no list"
-_COLUMNS = (
-    OutputColumn("WHERE", may_shrink=True),
-    OutputColumn("HOW"),
-    OutputColumn("CLASS", may_shrink=True),
-    OutputColumn("ARGS", may_shrink=True),
-    OutputColumn("QUEUE", may_shrink=True),
-    OutputColumn("ID"),
+_COLUMNS: Final[tuple[OutputColumn[FoundJob], ...]] = (
+    OutputColumn("WHERE", lambda found: safe(found.where), may_shrink=True),
+    OutputColumn("HOW", lambda found: found.how),
+    OutputColumn("CLASS", lambda found: _class_of(found.subject), may_shrink=True),
+    OutputColumn("ARGS", lambda found: _args_of(found.subject), may_shrink=True),
+    OutputColumn("QUEUE", lambda found: optional(found.subject.queue), may_shrink=True),
+    OutputColumn("ID", lambda found: found.subject.id[:10]),
 )
 
 
@@ -72,10 +69,10 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         raise click.UsageError("an empty filter finds everything: say what to look for")
     unread = Unread()
     redactor = connection.redactor(is_whole=as_json)
-    found = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
+    found = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor)
     with connection.open() as session:
-        tell(session)
-        places = _Search(session, wanted, limit, found, unread, search(session, unread))
+        tell_owners(session)
+        places = _Search(session, wanted, limit, found, unread, search_strays(session, unread))
         is_partial = not places.delayed() or not places.listed() or not places.failed()
     tell_too_large(places.too_large)
     leave_if_none(found, is_filtered=not unread)
@@ -188,7 +185,7 @@ class _Search:
             how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
             return self._take(FoundJob("delayed", how, of_job(job, self._now), job.item.raw))
 
-        return through(self._session.jobs(JobSource("delayed", "")).walk(), visit)
+        return through(self._session.system.jobs(JobSource("delayed", "")).walk(), visit)
 
     def _scan(self, source: JobSource) -> bool:
         """Look through a list, the next jobs first, but the newest failures."""
@@ -200,7 +197,7 @@ class _Search:
 
         # One more than there is room for tells that there are more.
         room = self._limit - len(self._found) + 1 if self._limit else 0
-        jobs = self._session.jobs(source, newest_first=source.kind != "queue")
+        jobs = self._session.system.jobs(source, newest_first=source.kind != "queue")
         look = scan(jobs, self._wanted, self._now, take, limit=room)
         scanned = self._try_to(str(source), look)
         self.too_large += 0 if scanned is None else scanned.too_large
@@ -230,17 +227,12 @@ def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str
     return FoundJob(f"worker {worker}", how + more, of_running(job, worker), raw)
 
 
-def _cells(found: FoundJob) -> tuple[str, ...]:
-    subject = found.subject
-    is_known = subject.is_readable
-    return (
-        safe(found.where),
-        found.how,
-        job_class(subject.class_name, None) if is_known else "unreadable",
-        safe(text_of(subject.args) if is_known else subject.words[0]),
-        optional(subject.queue),
-        subject.id[:_ID_CHARACTERS],
-    )
+def _class_of(subject: Subject) -> str:
+    return job_class(subject.class_name, None) if subject.is_readable else "unreadable"
+
+
+def _args_of(subject: Subject) -> str:
+    return safe(text_of(subject.args) if subject.is_readable else subject.words[0])
 
 
 def _fields(found: FoundJob) -> Mapping[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
+from itertools import starmap
 from typing import Any
 
 import click
 
 from qtop.commands.connection import Connection, connection_options, listing_options
-from qtop.commands.output import OutputColumn, leave_if_none, message, moment, tell_rest, write
-from qtop.commands.sharing import tell
+from qtop.commands.output import OutputColumn, leave_if_none, message, moment, write
+from qtop.commands.reading import tell_owners
 from qtop.search.fields import text_of
 from qtop.search.filter_language import Filter
 from qtop.systems.resque.scheduled_search import args_of, schedule_subject, timing
@@ -21,16 +22,7 @@ from resque.scheduler import listing
 from resque.scheduler.listing import Listed
 from resque.scheduler.zones import local_zone
 
-_COLUMNS = (
-    OutputColumn("SCHEDULE", may_shrink=True),
-    OutputColumn("WHEN"),
-    OutputColumn("NEXT"),
-    OutputColumn("LAST"),
-    OutputColumn("CLASS", may_shrink=True),
-    OutputColumn("ARGS", may_shrink=True),
-    OutputColumn("QUEUE"),
-    OutputColumn("SOURCE"),
-)
+_TITLES = ("SCHEDULE", "WHEN", "NEXT", "LAST", "CLASS", "ARGS", "QUEUE", "SOURCE")
 
 
 @click.command()
@@ -47,7 +39,7 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
     Example: qtop schedules --json
     """
     with connection.open() as session:
-        tell(session)
+        tell_owners(session)
         prefix = os.environ.get("RESQUE_SCHEDULER_MASTER_LOCK_PREFIX", "")
         every = session.run(
             listing.everything(Keys(session.system.place.namespace), prefix, session.now(), _zone())
@@ -56,10 +48,18 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         message(f"schedules of a scheduler's file are unknown: {safe(every.of_file.unknown)}")
     found = [each for each in every.schedules if wanted.matches(schedule_subject(each))]
     leave_if_none(found, not wanted.is_empty)
-    shown = found[:limit] if limit else found
     redactor = connection.redactor(is_whole=as_json)
-    write(shown, _COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
-    tell_rest(len(shown), len(found), "schedule")
+    write(
+        *(found, [*starmap(_column, enumerate(_TITLES))], _fields),
+        as_json=as_json,
+        redactor=redactor,
+        limit=limit,
+        noun="schedule",
+    )
+
+
+def _column(at: int, title: str) -> OutputColumn[Listed]:
+    return OutputColumn(title, lambda each: _cells(each)[at], may_shrink=at in (0, 4, 5))
 
 
 def _zone() -> tzinfo:
