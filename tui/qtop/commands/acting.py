@@ -63,8 +63,9 @@ def act(
             session.refuse_if_read_only()
         named = [name for name in (source.queue, warns_of) if name]
         session.refuse_if_sidekiqs(named, failures=source.kind == "failed")
-        chooser = session.system.chooser(source, session.system.refusals(request), spares=spares)
-        jobs = session.system.jobs(source, newest_first=True)
+        system = session.system
+        chooser = system.chooser(source, system.refusal(request), spares=spares)
+        jobs = system.jobs(source, newest_first=True)
         look = scan(jobs, wanted, session.now(), lambda hit: chooser.take(hit.job))
         scanned = session.run(look)
         chosen = session.run(chooser.settle())

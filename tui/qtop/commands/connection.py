@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
     from qtop.actions.request import Request
     from qtop.search.filter_language import Filter
+    from qtop.systems.system import System
 
 
 T = TypeVar("T")
@@ -305,6 +306,10 @@ class Connection:
 
         with PrivateServer(default_folder(os.environ)) as private:
             yield private.ensure()
+
+    def system(self) -> System:
+        """The queue system, to which nothing is connected."""
+        return open_system(None, self.namespace)
 
     @contextmanager
     def open(self) -> Iterator[Session]:
