@@ -4,7 +4,7 @@ sets of failed jobs, jobs without places, nothing to pause, schedules that name 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from qtop.actions.request import (
     JobRequest,
     Pause,
     PauseAll,
+    PruneCase,
     Request,
     Requeue,
     Reschedule,
@@ -27,14 +28,23 @@ from qtop.actions.request import (
     Undo,
 )
 from qtop.keymap.keymap import Danger
-from qtop.model.fleet import Process, Queue, RunningJob, Snapshot
-from qtop.model.health import HealthReport, Stray, StrayJob, Strays
+from qtop.model.fleet import NOTHING_SEEN, Process, Queue, RunningJob, Snapshot
+from qtop.model.health import (
+    Finding,
+    HealthReport,
+    Ownership,
+    ServerInfo,
+    Stray,
+    StrayJob,
+    Strays,
+    UpcomingJobs,
+)
 from qtop.model.job import DueTime, Job, JobSource
 from qtop.model.job_list import LISTED_BYTES, Ask, DueShare, Entry, JobPage, Outline
 from qtop.model.schedule import ListedSchedule, LockHolder, Schedules
 from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.selection import RefusalCheck, Selection, nothing_refused
-from qtop.systems.system import Ability, Place, Work
+from qtop.systems.system import Ability, DiagnosisPart, Place, Work
 from queuecore.action_record import ActionRecord
 from queuecore.audit import AuditEntry
 from queuecore.cooperative import Slices
@@ -289,6 +299,36 @@ class MemorySystem:
         """It refuses none."""
         return nothing_refused
 
+    def ownership(self) -> Work[Ownership]:
+        """It is alone."""
+        return at_once(Ownership())
+
+    def next_jobs(self, queues: Sequence[str], *, samples: bool = False) -> Work[UpcomingJobs]:
+        """Unknown."""
+        return at_once(UpcomingJobs({}, {}))
+
+    def probe(self) -> Work[None]:
+        """It is there."""
+        return at_once(None)
+
+    def server(self) -> Work[ServerInfo]:
+        """There is no server."""
+        return at_once(ServerInfo({}))
+
+    def scheduler_lock(self) -> Work[tuple[str | None, float | None]]:
+        """It has no scheduler."""
+        return at_once(cast("tuple[str | None, float | None]", (None, None)))
+
+    def diagnose(
+        self,
+        part: DiagnosisPart,
+        tell: Callable[[Finding], None],
+        seen: Snapshot = NOTHING_SEEN,
+        suspects: Collection[str] = (),
+    ) -> Work[None]:
+        """All is well."""
+        return at_once(None)
+
     def serves(self, listed: tuple[str, ...], names: Sequence[str]) -> Collection[str]:
         """Each process takes from all queues."""
         return names
@@ -323,9 +363,9 @@ class MemorySystem:
 
     def evidence(
         self, names: Sequence[str], *, ignore_pids: bool = False, unlisted: Sequence[str] = ()
-    ) -> Work[Sequence[object]]:
+    ) -> Work[Sequence[PruneCase]]:
         """No process is dead."""
-        return at_once(cast("Sequence[object]", []))
+        return at_once(cast("Sequence[PruneCase]", []))
 
     def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> MemoryList:
         """A list."""
@@ -416,6 +456,10 @@ class MemorySystem:
     def guarded(self, work: Work[T]) -> Work[T]:
         """All of it is its own."""
         return work
+
+    def admit(self, queues: Iterable[str] = (), *, failures: bool = False) -> Work[None]:
+        """All of it is its own."""
+        return at_once(None)
 
     def note_change(self) -> None:
         """Remembers nothing."""

@@ -16,72 +16,66 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from qtop.commands.output import message
+from qtop.commands.output import leave, message
 from qtop.config.file import SettingsFile, settings_path
 from qtop.config.limits import UNDO_HOURS, UNDO_MIB, undo_settings
 from qtop.config.settings import Given, Settings, resolve, warnings
+from qtop.systems.opening import open_system
 from qtop.text.redact import OPEN, Redactor
 from queuecore import times
 from queuecore.address import parse_url
 from queuecore.errors import NotRedis, QueueError, StoreError
 from queuecore.exchange import Exchange, Operation, drive, single
 from queuecore.lean import LeanStore
-from resque.keys import Keys
-from resque.store.guard import Guard
 
 if TYPE_CHECKING:
     from qtop.actions.plan import Operator, Outcome, Plan
     from qtop.actions.request import Request
-    from qtop.model.job import JobSource
-    from qtop.model.job_list import JobList
     from qtop.search.filter_language import Filter
     from qtop.systems.system import System
 
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 # The options that several commands share.
 
 DEFAULT_LIMIT = 100
 
 
-class _FilterType(click.ParamType["Filter"]):
-    """Text of the filter language; see `qtop.search.filter_language`."""
+class Parsed(click.ParamType[T]):
+    """What a function reads from a text: it raises QueueError or ValueError with the reason why it
+    cannot. `name` stands for the value in the help."""
 
-    name = "filter"
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name, self._parse = name, parse
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Filter:
-        # Imported here: showing the help needs none of it.
-        from qtop.search.filter_language import Filter, parse
-
-        if isinstance(value, Filter):
-            return value
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """The value; what is none of a text is one already."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]
         try:
-            return parse(value)
-        except QueueError as error:
+            return self._parse(value)
+        except (QueueError, ValueError) as error:
             self.fail(str(error), param, ctx)
 
 
-class _SpanType(click.ParamType[float]):
+def _filter(text: str) -> Filter:
+    # Imported here: showing the help needs none of it.
+    from qtop.search.filter_language import parse
+
+    return parse(text)
+
+
+def _seconds(text: str) -> float:
     """A length of time: `90`, `30s`, `5m`, `1h30m`."""
+    from qtop.search.filter_language import duration_s
 
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        from qtop.search.filter_language import duration_s
-
-        if isinstance(value, float):
-            return value
-        try:
-            return float(value) if str(value).isdecimal() else duration_s(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    return float(text) if text.isdecimal() else duration_s(text)
 
 
-FILTER = _FilterType()
-SPAN = _SpanType()
+FILTER = Parsed("filter", _filter)
+SPAN = Parsed("time", _seconds)
 
 filter_option = click.option(
     "--filter",
@@ -130,6 +124,11 @@ def limit_option(default: int) -> Callable[[F], F]:
     )
 
 
+def change_options(command: F) -> F:
+    """`--json`, `--dry-run` and `--yes`."""
+    return json_option(dry_run_option(yes_option(command)))
+
+
 def listing_options(default_limit: int = 0) -> Callable[[F], F]:
     """`--filter`, `--limit`, `--json` and `--redact`."""
 
@@ -140,8 +139,6 @@ def listing_options(default_limit: int = 0) -> Callable[[F], F]:
 
 
 # A command's connection to Redis: runs operations, refuses changes, shows how far it is.
-
-T = TypeVar("T")
 
 #: What reading an answer raises when it is none that Redis gives.
 _NONSENSE: Final = (TypeError, ValueError, AttributeError, LookupError, AssertionError)
@@ -163,22 +160,17 @@ class Session:
 
     def __init__(self, url: str, connection: Connection) -> None:
         self.address = parse_url(url)
-        self.keys = Keys(connection.namespace)
         self.is_read_only = connection.is_read_only
         self.undo_limits = connection.settings.undo_limits
         self._read_only_by = connection.settings.origins.get("read_only", "--read-only")
         self._store = LeanStore(self.address, timeout_s=_TIMEOUT_S, client_name="qtop")
         self._progress = _Progress()
         self._warned = False
-        self._guard = Guard(self.keys, times.wall_now, self._warn)
-
-    def system(self, failures_read: int = 0) -> System:
-        """The queue system, which remembers nothing yet; so many of the newest failures are part of
-        its snapshots."""
-        # Imported here: many commands do without it.
-        from qtop.systems.resque.system import ResqueSystem
-
-        return ResqueSystem(self.keys, str(self.address), failures_read=failures_read)
+        #: Makes a system that remembers nothing yet.
+        self.new_system = functools.partial(
+            open_system, self.address, connection.namespace, failures_read=0, warn=self._warn
+        )
+        self.system = self.new_system()
 
     def _warn(self, text: str) -> None:
         if not self._warned:
@@ -193,7 +185,7 @@ class Session:
         two round trips before it writes.
         """
         try:
-            return drive(self._guard.watching(operation), self._one)
+            return drive(self.system.guarded(operation), self._one)
         except _NONSENSE as error:
             raise NotRedis(
                 f"{self.address}: what it answers makes no sense to qtop "
@@ -204,8 +196,8 @@ class Session:
 
     def refuse_if_sidekiqs(self, queues: Iterable[str] = (), *, failures: bool = False) -> None:
         """Raises BelongsToSidekiq when the namespace or one of these queues is Sidekiq's, with
-        `failures` also when the list of failures is. Costs as `Guard.vouch`."""
-        self.run(self._guard.vouch(queues, failures=failures))
+        `failures` also when the list of failures is. Costs as `System.admit`."""
+        self.run(self.system.admit(queues, failures=failures))
 
     def _one(self, exchange: Exchange[Any]) -> Any:
         self.refuse_if_read_only(exchange.writes)
@@ -223,19 +215,11 @@ class Session:
         if writes and self.is_read_only:
             raise ChangeRefused(f"read-only ({self._read_only_by}): nothing was changed")
 
-    def jobs(self, source: JobSource, *, newest_first: bool | None = None) -> JobList:
-        """A list of jobs; `newest_first` lists it from its end. No round trip."""
-        # Imported here: not all commands list jobs.
-        from qtop.systems.resque.job_lists import job_list
-
-        return job_list(self.keys, source, newest_first=newest_first)
-
     @cached_property
     def operator(self) -> Operator:
         """In whose name this command acts."""
         # Imported here: most commands only read.
-        from qtop.actions.plan import Operator
-        from qtop.systems.resque.connection import operator_identity
+        from qtop.actions.plan import Operator, operator_identity
 
         return Operator(operator_identity(), self.undo_limits)
 
@@ -244,15 +228,14 @@ class Session:
         Raises StoreError. Costs as `prepare`."""
         from qtop.actions.plan import Refusal
 
-        made = self.run(self.system().prepare(request, self.operator))
+        made = self.run(self.system.prepare(request, self.operator))
         if isinstance(made, Refusal):
-            message(made.text)
-            sys.exit(1)
+            leave(made.text)
         return made
 
     def carry_out(self, plan: Plan) -> Outcome:
         """Do what a plan says. Raises as `run`."""
-        return self.run(self.system().carry_out(plan))
+        return self.run(self.system.carry_out(plan))
 
     def now(self) -> datetime:
         """The server's clock. One round trip. Raises StoreError."""
@@ -282,8 +265,6 @@ class _Progress:
             sys.stderr.write(_ERASE)
             self._is_shown = False
 
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: The setting behind a parameter of a command. Of two, the later one counts.
 _SETTINGS: Final = {
@@ -328,9 +309,7 @@ class Connection:
 
     def system(self) -> System:
         """The queue system, to which nothing is connected."""
-        from qtop.systems.resque.system import ResqueSystem
-
-        return ResqueSystem(Keys(self.namespace))
+        return open_system(None, self.namespace)
 
     @contextmanager
     def open(self) -> Iterator[Session]:

@@ -20,9 +20,7 @@ from qtop.commands.connection import (
     redact_option,
 )
 from qtop.commands.output import Listing, OutputColumn, leave_if_none, message, tell_too_large
-from qtop.commands.sharing import tell
-from qtop.commands.stray_jobs import search
-from qtop.commands.unread import Unread, note_unread
+from qtop.commands.reading import Unread, note_unread, search_strays, tell_owners
 from qtop.model.fleet import RunningJob, Snapshot
 from qtop.model.health import DELAYED_ASIDE, Stray, StrayJob, StrayKind, Strays
 from qtop.model.job import FAILED, JobSource, SourceKind, age_at
@@ -38,15 +36,14 @@ from queuecore.exchange import Operation, Steps
 
 T = TypeVar("T")
 
-_ID_CHARACTERS: Final = 10
 _NO_LIST: Final = "the key of their moment holds no list"
-_COLUMNS = (
-    OutputColumn("WHERE", may_shrink=True),
-    OutputColumn("HOW"),
-    OutputColumn("CLASS", may_shrink=True),
-    OutputColumn("ARGS", may_shrink=True),
-    OutputColumn("QUEUE", may_shrink=True),
-    OutputColumn("ID"),
+_COLUMNS: Final[tuple[OutputColumn[_Found], ...]] = (
+    OutputColumn("WHERE", lambda found: safe(found.where), may_shrink=True),
+    OutputColumn("HOW", lambda found: found.how),
+    OutputColumn("CLASS", lambda found: _class_of(found.subject), may_shrink=True),
+    OutputColumn("ARGS", lambda found: _args_of(found.subject), may_shrink=True),
+    OutputColumn("QUEUE", lambda found: optional(found.subject.queue), may_shrink=True),
+    OutputColumn("ID", lambda found: found.subject.id[:10]),
 )
 
 
@@ -82,10 +79,10 @@ def command(connection: Connection, wanted: Filter, limit: int, as_json: bool) -
         raise click.UsageError("an empty filter finds everything: say what to look for")
     unread = Unread()
     redactor = connection.redactor(is_whole=as_json)
-    found = Listing(_COLUMNS, _cells, _fields, as_json=as_json, redactor=redactor)
+    found = Listing(_COLUMNS, _fields, as_json=as_json, redactor=redactor)
     with connection.open() as session:
-        tell(session)
-        places = _Search(session, wanted, limit, found, unread, search(session, unread))
+        tell_owners(session)
+        places = _Search(session, wanted, limit, found, unread, search_strays(session, unread))
         is_partial = not places.delayed() or not places.listed() or not places.failed()
     tell_too_large(places.too_large)
     leave_if_none(found, is_filtered=not unread)
@@ -126,7 +123,7 @@ class _Search:
         return self._unread.try_to(self._session, what, operation)
 
     def _look(self, parts: Collection[str]) -> Snapshot | None:
-        reading = self._try_to("queues and workers", self._session.system().snapshot())
+        reading = self._try_to("queues and workers", self._session.new_system().snapshot())
         if reading is None:
             return None
         seen = at_once(reading)
@@ -162,7 +159,7 @@ class _Search:
 
     def failed(self) -> bool:
         """The failures, in all their lists, and what is kept for undos and of retries."""
-        lists = self._try_to("lists of failures", self._session.system().failure_lists())
+        lists = self._try_to("lists of failures", self._session.system.failure_lists())
         # Without the names of the others there is still the usual one.
         if not all(self._scan(JobSource("failed", name)) for name in lists or [FAILED]):
             return False
@@ -176,8 +173,8 @@ class _Search:
             job = found.job
             return self._take(_Found(found.where, found.how, of_job(job, self._now), job.item.raw))
 
-        system = self._session.system()
-        walks = (system.stray_jobs(each, self._now, visit) for each in self._strays.of(kind))
+        look = self._session.system.stray_jobs
+        walks = (look(each, self._now, visit) for each in self._strays.of(kind))
         return all(self._try_to(f"jobs under {kind} keys", walk) is not False for walk in walks)
 
     def _take(self, found: _Found) -> bool:
@@ -202,7 +199,7 @@ class _Search:
             how = f"due in {ago(due_s)}" if due_s >= 0 else "due"
             return self._take(_Found("delayed", how, of_job(job, self._now), job.item.raw))
 
-        return through(self._session.jobs(JobSource("delayed", "")).walk(), visit)
+        return through(self._session.system.jobs(JobSource("delayed", "")).walk(), visit)
 
     def _scan(self, source: JobSource) -> bool:
         """Look through a list, the next jobs first, but the newest failures."""
@@ -214,7 +211,7 @@ class _Search:
 
         # One more than there is room for tells that there are more.
         room = self._limit - len(self._found) + 1 if self._limit else 0
-        jobs = self._session.jobs(source, newest_first=source.kind != "queue")
+        jobs = self._session.system.jobs(source, newest_first=source.kind != "queue")
         look = scan(jobs, self._wanted, self._now, take, limit=room)
         scanned = self._try_to(str(source), look)
         self.too_large += 0 if scanned is None else scanned.too_large
@@ -244,17 +241,12 @@ def _of_running(job: RunningJob, worker: str, elapsed_s: float | None, more: str
     return _Found(f"worker {worker}", how + more, of_running(job, worker), raw)
 
 
-def _cells(found: _Found) -> tuple[str, ...]:
-    subject = found.subject
-    is_known = subject.is_readable
-    return (
-        safe(found.where),
-        found.how,
-        job_class(subject.class_name, None) if is_known else "unreadable",
-        safe(text_of(subject.args) if is_known else subject.words[0]),
-        optional(subject.queue),
-        subject.id[:_ID_CHARACTERS],
-    )
+def _class_of(subject: Subject) -> str:
+    return job_class(subject.class_name, None) if subject.is_readable else "unreadable"
+
+
+def _args_of(subject: Subject) -> str:
+    return safe(text_of(subject.args) if subject.is_readable else subject.words[0])
 
 
 def _fields(found: _Found) -> Mapping[str, Any]:
