@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -23,7 +23,7 @@ from qtop.search.fields import Subject
 from qtop.search.filter_language import Filter
 from qtop.text.safe import counted
 from qtop.widgets.bars import Bar, Span
-from qtop.widgets.list_pane import ListPane
+from qtop.widgets.list_pane import MARKS_GONE, ListOwner, ListPane
 from qtop.widgets.table import Table
 from qtop.widgets.text_lines import TextLine
 from qtop.widgets.text_view import TextView
@@ -102,7 +102,8 @@ class ConsoleScreen(Screen[None]):
         shown = frame_texts.footer(places, read_only=view.read_only, policy=view.policy, on=view.on)
         self._keys.show(*shown)
         self._status.set_class(view.policy.production is not None, "-production")
-        for table in self.query(Table):
+        # The tables of a list may not be on the screen yet.
+        for table in self.query(Table) if self.pane is None else self.pane.tables:
             table.redact_with(view.policy.redactor.text)
         self.show_view(view)
 
@@ -140,6 +141,18 @@ class ConsoleScreen(Screen[None]):
         if self.late is not None:
             moment = f"{self.late.astimezone():%H:%M:%S}"
             self.app.say(f"this list is read now, at {moment}: later than what is frozen", "warn")
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the display is stopped."""
+        return self.app.state.view().frozen_since_mono is not None
+
+    def in_background(
+        self, group: str, work: Callable[[], Coroutine[Any, Any, None]], *, exclusive: bool = True
+    ) -> None:
+        """Begin some work; with `exclusive` instead of what is under way in its group."""
+        # A function and not a coroutine: what is given up before it began leaves nothing behind.
+        self.run_worker(work, exclusive=exclusive, group=group)  # type: ignore[arg-type]
 
     # Keys
 
@@ -194,7 +207,25 @@ class ConsoleScreen(Screen[None]):
         """Leave, if this is the screen in front; see `FrontScreen`."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
-    # Keys of the list, where the screen is one
+    # The list, where the screen is one
+
+    def new_pane(self, table: Table[Any], marks_gone: str = MARKS_GONE) -> ListPane:
+        """The list of a screen that is a `ListOwner`; see `ListPane`."""
+        place = listed_in(type(self))
+        table.show_columns(self.app.settings.columns.get(place) if place else None)
+        remembered = self.app.remembered_filters(type(self).__name__)
+        return ListPane(cast(ListOwner, self), table, remembered, marks_gone)
+
+    @property
+    def no_match(self) -> str:
+        """What an empty list says when there is a filter."""
+        is_numbered = "lists" in self.PLACES
+        key = self.app.state.policy.sign("clear_filter" if is_numbered else "back")
+        return f"Nothing matches the filter; {key} takes it away."
+
+    def tell(self, text: str, tone: str = "") -> None:
+        """Show a safe one-line result."""
+        self.app.say(text, tone)
 
     def action_filter(self) -> None:
         """Ask for a filter."""
@@ -252,15 +283,11 @@ class RowsScreen(ConsoleScreen):
     long list) overrides `filter_changed`.
     """
 
-    marks_gone: ClassVar[str] = "what was marked is not listed any more: nothing was done"
     pane: ListPane
 
     def __init__(self) -> None:
         super().__init__()
-        table, place = self.make_table(), listed_in(type(self))
-        table.show_columns(self.app.settings.columns.get(place) if place else None)
-        remembered = self.app.remembered_filters(type(self).__name__)
-        self.pane = ListPane(self, table, remembered, self.marks_gone)
+        self.pane = self.new_pane(self.make_table())
 
     def compose_body(self) -> Iterable[Widget]:
         """The table, and the filter below it."""
@@ -298,18 +325,7 @@ class RowsScreen(ConsoleScreen):
         """How many rows match, of how many."""
         return self.pane.shown_of()
 
-    # For the lists
-
-    @property
-    def no_match(self) -> str:
-        """What an empty list says when there is a filter."""
-        is_numbered = "lists" in self.PLACES
-        key = self.app.state.policy.sign("clear_filter" if is_numbered else "back")
-        return f"Nothing matches the filter; {key} takes it away."
-
-    def tell(self, text: str, tone: str = "") -> None:
-        """Show a safe one-line result."""
-        self.app.say(text, tone)
+    # For the screens
 
     def show_rows(self, rows: Sequence[Any]) -> None:
         """Show the rows that match. O(rows) with a filter."""

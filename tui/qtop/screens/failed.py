@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
-from qtop.model.job import FAILED, Job, JobRow, JobSource
-from qtop.model.job_list import Entry, JobList
-from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
+from qtop.model.job import FAILED, Job, JobRow, JobSource, age_at
+from qtop.model.job_list import Entry
 from qtop.screens.base import bindings
-from qtop.screens.failed_columns import (
-    COLUMNS,
-    ENTRY_COLUMNS_OF_GROUP,
-    GROUP_COLUMNS,
-    FailureGroupRow,
-    group_row,
-)
-from qtop.screens.failed_entries import EntriesScreen, progress_spans
-from qtop.screens.failure import FailureScreen
+from qtop.screens.job_columns import FAILED_COLUMNS, GROUP_ENTRY_COLUMNS
+from qtop.screens.job_details import FailureScreen
+from qtop.screens.job_list import JobListScreen, ListSearch, large_spans
 from qtop.search.failure_groups import (
     OTHER,
+    TREND_HOURS,
     FailureGroup,
     FailureGroups,
-    KeyMaker,
-    KnownEntry,
     title,
 )
-from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch
-from qtop.text.safe import counted, safe
+from qtop.text import format
+from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
+from qtop.widgets.columns import Column, figure
 from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
@@ -43,35 +35,34 @@ from queuecore.errors import StoreError
 # The entries of one group of failures.
 
 
-class GroupScreen(EntriesScreen):
+class GroupScreen(JobListScreen):
     """What is in a group, newest first; found by looking through the whole list."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "group")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
     # Without what the title says of all of them.
-    ENTRY_COLUMNS = ENTRY_COLUMNS_OF_GROUP
+    LIST_COLUMNS = GROUP_ENTRY_COLUMNS
+    NOTHING = "No failed jobs."
 
     def __init__(self, wanted: JobQuery, group: FailureGroup, groups: FailureGroups | None) -> None:
         super().__init__(wanted)
-        self.pane.filter = wanted.filter
         self._group = group
         self._groups = groups
 
-    def title_spans(self) -> list[Span]:
+    def heading(self) -> list[Span]:
         """Which group."""
         name = title(self._group.fingerprint)
-        return [*super().title_spans(), Span(f"   {name}", "bad", 89, least=8)]
+        return [*super().heading(), Span(f"   {name}", "bad", 89, least=8)]
 
     def values_of(self, field: str) -> Iterable[str]:
         """Values to complete a field with."""
         names = [name for name, _ in self._group.queues]
         return names if field == "queue" else super().values_of(field)
 
-    def on_table_opened(self, event: Table.Opened[JobRow]) -> None:
+    def open(self, row: JobRow) -> None:
         """Show the whole entry."""
-        event.stop()
-        self.app.push_screen(FailureScreen(event.row.job, self.jobs, self._groups))
+        self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
 
     def action_toggle_groups(self) -> None:
         """Back to the groups."""
@@ -82,101 +73,125 @@ class GroupScreen(EntriesScreen):
         if not self.app.actions.stop():
             super().action_back()
 
-    def action_stop(self) -> None:
-        """Stop what is under way, or let it go on."""
-        if not self.app.actions.stop():
-            self.stop_or_go_on(self._follower, "search")
+
+# The columns of groups.
 
 
-# The groups of the failures that are wanted, counted in the background.
+@dataclass(frozen=True, slots=True)
+class FailureGroupRow:
+    """A group and how long ago its first and its last failure were."""
+
+    group: FailureGroup
+    first_s: float | None
+    last_s: float | None
 
 
-class GroupCounter:
-    """Counts failures by group: the newest at once, then the whole list, then what is new.
+def group_row(group: FailureGroup, now: datetime) -> FailureGroupRow:
+    """A group at a moment, by the server's clock."""
+    return FailureGroupRow(group, age_at(now, group.first), age_at(now, group.last))
 
-    Args:
-        jobs: The list.
-        wanted: Which of its entries count.
-        now: Tells the server's clock.
-        on_groups: Called when a count is over.
-        rest: As for `Follower`.
-    """
 
-    def __init__(
-        self,
-        jobs: JobList,
-        wanted: JobQuery,
-        now: Callable[[], datetime],
-        on_groups: Callable[[], None],
-        rest: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self._wanted = wanted
-        self._now = now
-        self._on_groups = on_groups
-        self._counting: FailureGroups | None = None
-        self._search = JobSearch(wanted, now())
-        #: What to show; None when there is nothing yet.
-        self.groups: FailureGroups | None = None
-        self.follower: Final = Follower(jobs, self._begin, self._finish, sleep=rest)
+def _class(row: FailureGroupRow) -> str:
+    mark = row.group.fingerprint
+    if mark.problem is not None:
+        return safe(mark.problem.partition(":")[0])
+    return safe(mark.class_name) if mark.class_name else "(no class)"
+
+
+def _message(row: FailureGroupRow) -> str:
+    mark = row.group.fingerprint
+    return safe(mark.message if mark.problem is None else mark.problem.partition(":")[2].strip())
+
+
+def _queues(row: FailureGroupRow) -> str:
+    names = [safe(name) for name, _ in row.group.queues]
+    return ", ".join(names) or format.NOTHING
+
+
+def _trend(row: FailureGroupRow) -> str:
+    return spark(row.group.trend, TREND_HOURS) if any(row.group.trend) else ""
+
+
+GROUP_COLUMNS: Final[tuple[Column[FailureGroupRow], ...]] = (
+    figure("count", "count", 8, lambda r: r.group.count, format.number, priority=100),
+    Column(
+        *("last", "last", 6, lambda r: format.duration(r.last_s)),
+        priority=97,
+        align="right",
+        sort_key=lambda r: r.last_s,
+    ),
+    figure("first", "since", 6, lambda r: r.first_s, format.duration, priority=60, style="dim"),
+    Column(
+        *("trend", f"{TREND_HOURS} h", TREND_HOURS, _trend),
+        priority=70,
+        style="accent",
+        sort_key=lambda r: r.group.trend[-1],
+        descends=True,
+    ),
+    Column(
+        *("class", "class", 14, _class),
+        flex=2,
+        priority=99,
+        style=lambda r: "warn" if r.group.fingerprint.problem else None,
+        sort_key=_class,
+    ),
+    Column(
+        *("exception", "exception", 12),
+        lambda r: format.exception_name(r.group.fingerprint.exception),
+        flex=2,
+        priority=95,
+        style="bad",
+        sort_key=lambda r: r.group.fingerprint.exception,
+    ),
+    Column("message", "error", 14, _message, flex=4, priority=92, sort_key=_message),
+    Column("queues", "queues", 10, _queues, flex=1, priority=55, sort_key=_queues),
+    Column(
+        *("frame", "raised in", 28, lambda r: safe(r.group.fingerprint.frame)),
+        flex=2,
+        priority=30,
+        style="dim",
+    ),
+    Column(
+        *("retried", "retried", 7),
+        lambda r: format.number(r.group.retried) if r.group.retried else "",
+        priority=20,
+        align="right",
+        style="dim",
+    ),
+)
+
+# The lists of failures.
+
+COLUMNS: Final = FAILED_COLUMNS
+
+
+class WantedGroups(FailureGroups):
+    """The groups of the failures that are wanted. `now` is the server's clock."""
+
+    def __init__(self, wanted: JobQuery, now: datetime) -> None:
+        super().__init__(now)
+        self.search = JobSearch(wanted, now)
 
     @property
-    def too_large(self) -> int:
-        """How many entries were too long to be looked into, where that would have mattered."""
-        return self._search.too_large
+    def count(self) -> int:
+        """How many failures were counted."""
+        return self.total
 
-    def take_newest(self, newest: Iterable[Job], *, is_all: bool) -> None:
-        """Count the newest entries, which are `is_all` there are, or what is shown at first."""
-        groups = FailureGroups(self._now())
-        visit = self._visit_for(groups)
-        maker = KeyMaker()
-        for job in newest:
-            visit(KnownEntry(job, maker))
-        groups.is_complete = is_all
-        self.groups = groups
-
-    def show_growth(self) -> bool:
-        """Show a first count as it grows; a later one is shown when it is complete. Returns
-        whether there is more to show."""
-        shown, counting = self.groups, self._counting
-        if counting is None or (shown is not None and counting.total < shown.total):
-            return False
-        self.groups = counting
-        return True
-
-    def _begin(self) -> Visit:
-        self._counting = FailureGroups(self._now())
-        return self._visit_for(self._counting)
-
-    def _finish(self) -> None:
-        if self._counting is not None:
-            self._counting.is_complete = True
-            self.groups = self._counting
-            self._on_groups()
-
-    def _visit_for(self, groups: FailureGroups) -> Visit:
-        if self._wanted.filter.is_empty:
-            return groups.add
-        search = self._search = JobSearch(self._wanted, self._now())
-
-        def visit(entry: Entry) -> None:
-            if search.find(entry) is not None:
-                groups.add(entry)
-
-        return visit
+    def visit(self, entry: Entry) -> None:
+        """Count an entry that is wanted. Without a filter no entry is read for it."""
+        if self.search.wanted.filter.is_empty or self.search.find(entry) is not None:
+            self.add(entry)
 
 
-_LOOKING = "Looking through the whole list …"
-
-__all__ = ["COLUMNS", "FailedScreen"]
-
-
-class FailedScreen(EntriesScreen):
+class FailedScreen(JobListScreen):
     """One list of failures. Its groups are counted from the newest entries at once, and from the
     whole list in the background."""
 
     PLACES: ClassVar[tuple[Where, ...]] = ("tables", "rows", "lists", "failed")
     TAB: ClassVar[Where] = "failed"
     BINDINGS = bindings(PLACES)
+    LIST_COLUMNS = COLUMNS
+    NOTHING = "No failed jobs."
 
     def __init__(self) -> None:
         super().__init__(JobQuery(JobSource("failed", FAILED)))
@@ -186,10 +201,8 @@ class FailedScreen(EntriesScreen):
         )
         self.pane.bring_to_front(self._groups_table)
         #: Of all that is in the list, and of what matches the filter while there is one.
-        self._census: GroupCounter | None = None
-        self._matching: GroupCounter | None = None
-        #: What is listed, where that is complete: then it stays while the display is frozen.
-        self._complete: GroupCounter | None = None
+        self._census: ListSearch[WantedGroups] | None = None
+        self._matching: ListSearch[WantedGroups] | None = None
         self._list_names: list[str] = [FAILED]
 
     @property
@@ -198,18 +211,13 @@ class FailedScreen(EntriesScreen):
         return self.table is self._groups_table
 
     @property
-    def _groups(self) -> FailureGroups | None:
-        return None if self._census is None else self._census.groups
+    def _groups(self) -> WantedGroups | None:
+        return None if self._census is None else self._census.found
 
     @property
-    def _shown(self) -> GroupCounter | None:
-        return self._census if self.filter.is_empty else self._matching
-
-    def show(self, view: ViewState) -> None:
-        """Show the state of the console; secrets in the rows of both tables are hidden."""
-        self._groups_table.redact_with(view.policy.redactor.text)
-        self._entries_table.redact_with(view.policy.redactor.text)
-        super().show(view)
+    def _counted(self) -> ListSearch[WantedGroups] | None:
+        """The groups that are listed, or would be."""
+        return self._census if self.pane.filter.is_empty else self._matching
 
     # Looking
 
@@ -220,77 +228,61 @@ class FailedScreen(EntriesScreen):
             super().look()
 
     def _count(self) -> None:
-        snapshot = self.app.state.view().look.snapshot
-        if snapshot is None:
+        if self.app.state.view().fleet is None:
             return
-        is_main = self.within.source.name == FAILED
-        failed, newest = snapshot.failed, snapshot.failures
-        is_all = is_main and failed is not None and failed <= len(newest or ())
+        polled = self.polled()
+        is_all = polled is not None and polled.after is None
         if self._census is None or is_all:
-            self._census = self._begun(self.within)
-        if not self.filter.is_empty and self.shows_groups and (self._matching is None or is_all):
-            self._matching = self._begun(self.wanted)
-        for group, counter in (("census", self._census), ("matching", self._matching)):
-            if counter is None:
+            self._census = self._new_count(self.within)
+        has_filter = not self.pane.filter.is_empty
+        if has_filter and self.shows_groups and (self._matching is None or is_all):
+            self._matching = self._new_count(self.wanted)
+        for group, search in (("census", self._census), ("matching", self._matching)):
+            if search is None:
                 continue
-            if counter.groups is None and is_main and newest is not None:
-                counter.take_newest(newest, is_all=is_all)
+            if search.found is None and polled is not None:
+                search.take(polled.jobs, is_all=is_all)
             if not is_all:
-                self.in_background(group, partial(self._follow_census, counter), exclusive=False)
+                self.in_background(group, partial(self._follow_count, search), exclusive=False)
         self._show_groups()
 
-    def _begun(self, wanted: JobQuery) -> GroupCounter:
+    def _new_count(self, wanted: JobQuery) -> ListSearch[WantedGroups]:
         rest = self.app.actions.precedence.rest
-        return GroupCounter(self.jobs, wanted, lambda: self.now, self._show_groups, rest)
+        return ListSearch(self.jobs, lambda: WantedGroups(wanted, self.now), rest)
 
-    async def _follow_census(self, counter: GroupCounter) -> None:
-        more = partial(self._counted_more, counter)
-        has_news = await counter.follower.follow(self.app.read, more)
-        if counter is not self._shown:
-            return
-        if counter.groups is not None:
-            counter.groups.now_is(self.now)
-        if has_news or self.shows_groups:
+    async def _follow_count(self, search: ListSearch[WantedGroups]) -> None:
+        await search.follower.follow(self.app.read, partial(self._counted_more, search))
+        if search is self._counted:
+            if search.found is not None:
+                search.found.now_is(self.now)
             self._show_groups()
 
-    def _counted_more(self, counter: GroupCounter) -> None:
-        if not self.is_frozen and counter.show_growth():
+    def _counted_more(self, search: ListSearch[WantedGroups]) -> None:
+        if not self.is_frozen and search.show_growth():
             self._show_groups()
         self.show_title()
 
     def _show_groups(self) -> None:
-        counter = self._shown
-        if not self.shows_groups or counter is None:
+        search = self._counted
+        if not self.shows_groups or search is None:
             return
-        if self.is_frozen and counter is self._complete:
+        if self.is_frozen and search is self.settled:
             return
-        now, groups = self.now, counter.groups
+        now, groups = self.now, search.found
         rows = [] if groups is None else [group_row(group, now) for group in groups.groups()]
-        none = "No failed jobs." if self.filter.is_empty else self.no_match
-        is_over = groups is not None and groups.is_complete
-        self._complete = counter if is_over else None
-        if not is_over:
-            why = counter.follower.problem
-            none = _LOOKING if why is None else frame_texts.unknown_word(why)
-        self.show_matching(rows, none)
+        is_over = search.is_complete
+        self.settled = search if is_over else None
+        is_empty = is_over and self.pane.filter.is_empty
+        self.put(rows, self.NOTHING if is_empty else self.none_of(search))
         self.show_title()
-
-    def show_view(self, view: ViewState) -> None:
-        """Show what is new."""
-        is_main, fleet = self.within.source.name == FAILED, view.fleet
-        is_unread = is_main and fleet is not None and fleet.failures is None
-        self._groups_table.stale = self._entries_table.stale = view.is_stale or is_unread
-        if self._seen is None:
-            self.table.empty_text = frame_texts.empty_word(view, "failed jobs", "")
-        super().show_view(view)
-
-    # Showing
 
     def filter_changed(self) -> None:
         """Show what matches now."""
-        self._matching = self._complete = None
+        self._matching = None
         self.workers.cancel_group(self, "matching")
         super().filter_changed()
+
+    # Showing
 
     def shown_of(self) -> str:
         """How many match, of how many."""
@@ -307,27 +299,22 @@ class FailedScreen(EntriesScreen):
         if not self.shows_groups:
             super().show_title()
         elif self.is_mounted:
-            left, counter = self.title_spans(), self._shown
-            groups = None if counter is None else counter.groups
-            if counter is not None and groups is not None:
+            left, search = self.heading(), self._counted
+            groups = None if search is None else search.found
+            if groups is not None:
                 of = f" of {count_of(groups.total, 'failed job')}" if groups.total else ""
                 left.append(Span(f"   {count_of(len(groups), 'group')}{of}", "dim", 90))
-                if counter.too_large:
-                    left.append(Span(f"; {counter.too_large:,} too large to look into", "warn", 70))
-            left += marks_spans(self.table)
-            follower = None if counter is None else counter.follower
-            self.window.show(left, progress_spans(follower, self.app.state.policy.sign))
+                left += large_spans(groups.search)
+            self.window.show(left + marks_spans(self.table), self.progress(search))
 
     # Keys
 
-    def on_table_opened(self, event: Table.Opened[Any]) -> None:
+    def open(self, row: FailureGroupRow | JobRow) -> None:
         """Show the entries of a group, or the whole of an entry."""
-        event.stop()
-        if isinstance(event.row, FailureGroupRow):
-            wanted = self._of_groups([event.row])
-            self.app.push_screen(GroupScreen(wanted, event.row.group, self._groups))
-        elif isinstance(event.row, JobRow):
-            self.app.push_screen(FailureScreen(event.row.job, self.jobs, self._groups))
+        if isinstance(row, FailureGroupRow):
+            self.app.push_screen(GroupScreen(self._of_groups([row]), row.group, self._groups))
+        else:
+            self.app.push_screen(FailureScreen(row.job, self.jobs, self._groups))
 
     def action_toggle_groups(self) -> None:
         """List the groups, or the entries one by one."""
@@ -336,14 +323,11 @@ class FailedScreen(EntriesScreen):
         table.focus()
         self.pane.rows = ()
         self.filter_changed()
-        if not self.shows_groups:
-            self.look()
-        self.show_title()
 
-    def chosen_groups(self) -> JobQuery | None:
-        """The marked groups, or the one under the cursor; None where entries are listed."""
-        rows = self.meant() if self.shows_groups else []
-        return self._of_groups(rows) if rows else None
+    def chosen(self) -> list[Job] | JobQuery:
+        """The chosen entries; where groups are listed, a query that finds those of the groups."""
+        rows: list[Any] = self.pane.meant() if self.shows_groups else []
+        return self._of_groups(rows) if rows else super().chosen()
 
     def _of_groups(self, rows: list[FailureGroupRow]) -> JobQuery:
         """The entries of groups, as far as they match the filter."""
@@ -351,9 +335,18 @@ class FailedScreen(EntriesScreen):
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
         if OTHER not in marks:
             return replace(self.wanted, groups=frozenset(marks), named=named)
-        shown = None if self._shown is None else self._shown.groups
+        shown = None if self._counted is None else self._counted.found
         known = frozenset(() if shown is None else shown.fingerprints())
         return replace(self.wanted, groups=known - marks, but=True, named=named)
+
+    def action_edit(self) -> None:
+        """Edit the payload of the entry under the cursor and requeue it."""
+        if not self.shows_groups:
+            super().action_edit()
+        elif self.table.cursor_row is not None:
+            sign = self.app.state.policy.sign
+            how = f"{sign('table.open')} opens the group, {sign('toggle_groups')} lists them all"
+            self.app.say(f"one entry at a time: {how}", "dim")
 
     def action_clear_filter(self) -> None:
         """Stop an action that is under way; else show everything again."""
@@ -362,13 +355,11 @@ class FailedScreen(EntriesScreen):
 
     def action_stop(self) -> None:
         """Stop what is under way, or let it go on."""
-        if self.app.actions.stop():
-            return
         if not self.shows_groups:
-            self.stop_or_go_on(self._follower, "search")
-            return
-        follower = None if self._shown is None else self._shown.follower
-        self.stop_or_go_on(follower, "census" if self.filter.is_empty else "matching")
+            super().action_stop()
+        elif not self.app.actions.stop():
+            group = "census" if self.pane.filter.is_empty else "matching"
+            self.stop_or_go_on(self._counted, group)
 
     def action_next_list(self) -> None:
         """Show the next list of failures."""
@@ -393,7 +384,7 @@ class FailedScreen(EntriesScreen):
         self._groups_table.clear_marks()
         self._entries_table.clear_marks()
         self.filter_changed()
-        self.show_matching((), "Looking …")
+        self.put((), "Looking …")
         self.look()
         self.show_title()
 

@@ -1,71 +1,47 @@
-"""What the lines above a queue's jobs say: which these are, who serves them, how fast. Pure."""
+"""What the line above a queue's jobs says: who serves them, how fast. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.model.job import JobSource
-from qtop.model.job_list import JobPage
 from qtop.monitor import row_text
 from qtop.monitor.rows import QueueRow, WorkerRow
-from qtop.search.follower import Follower
-from qtop.search.job_search import Matches
+from qtop.monitor.state import ViewState
+from qtop.screens import frame_texts
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
 
 _HOSTS_SHOWN: Final = 3
 
-
-def window(
-    source: JobSource, page: JobPage | None, rows: int, *, is_unread: bool = False
-) -> list[Span]:
-    """Which of the jobs are listed; without a page they are being read, or could not be
-    (`is_unread`)."""
-    is_queue = source.kind == "queue"
-    what, state = ("jobs", "waiting") if is_queue else ("items", "set aside")
-    total = "unknown" if is_unread else "reading …"
-    if page is not None:
-        span = f"{page.first:,} to {page.first + rows - 1:,}"
-        total = f"{f'{what} {span} of ' if rows else ''}{page.length:,} {state}"
-    return [*_title(source), Span(f"   {total}", "dim", 90)]
+#: The queues that a list of queues in a worker's id means.
+ServedBy = Callable[[tuple[str, ...]], Collection[str]]
 
 
-def matches(source: JobSource, found: Matches | None, rows: int) -> list[Span]:
-    """How many of the jobs match."""
-    spans = _title(source)
-    if found is None:
-        return spans
-    listed = f", the {rows:,} nearest the front listed" if rows < found.count else ""
-    spans.append(Span(f"   {found.count:,} match{listed}", "dim", 90))
-    if found.search.too_large:
-        spans.append(Span(f"; {found.search.too_large:,} too large to look into", "warn", 70))
-    return spans
-
-
-def _title(source: JobSource) -> list[Span]:
-    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
-    if source.kind == "unreadable":
-        title.append(Span("  set aside: no worker could read them", "warn", 60))
-    return title
-
-
-def progress(follower: Follower, sign: Sign) -> list[Span]:
-    """How far the look through the whole list is."""
-    if follower.problem is not None:
-        return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
-    if follower.of == 0 or (follower.is_complete and not follower.is_stopped):
-        return []
-    share = follower.done * 100 // follower.of
-    key, stopped = sign("stop_looking"), follower.is_stopped
-    how, tone = (f"stopped, {key} goes on", "warn") if stopped else (f"{key} stops", "accent")
-    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %; {how} "
-    return [Span(text, tone, 80)]
+def service_of(
+    source: JobSource, view: ViewState, served_by: ServedBy
+) -> tuple[list[Span], list[Span]]:
+    """The line above the jobs of a queue, or of what was set aside from it: see `service`."""
+    fleet, name = view.fleet, source.name
+    if fleet is None:
+        return [], []
+    if fleet.queues is None:
+        why = fleet.totals.problems.get("queues", "")
+        return [Span(f" {frame_texts.unknown_word(why)}", "warn")], []
+    row = next((row for row in fleet.queues if row.name == name), None)
+    if row is not None and source.kind == "unreadable":
+        row = row._replace(unreadable=0)
+    serving = None
+    if fleet.workers is not None:
+        alive = (each for each in fleet.workers if each.condition != "dead?")
+        serving = [each for each in alive if name in served_by(each.process.listed)]
+    return service(row, serving, view.policy.sign)
 
 
 def service(
@@ -96,16 +72,6 @@ def _end(row: QueueRow) -> tuple[str, str, str]:
         return "empty in", format.duration(row.empty_in_s), "strong"
     figure = row_text.empty_in(row)
     return "empty in" if figure == format.NOTHING else "is", figure, "dim"
-
-
-def serving(
-    queue: str,
-    workers: Iterable[WorkerRow],
-    served_by: Callable[[tuple[str, ...]], Collection[str]],
-) -> list[WorkerRow]:
-    """The workers that take from a queue and are not dead. O(workers)."""
-    alive = (row for row in workers if row.condition != "dead?")
-    return [row for row in alive if queue in served_by(row.process.listed)]
 
 
 def _served(row: QueueRow, serving: Sequence[WorkerRow] | None, sign: Sign) -> list[Span]:

@@ -93,6 +93,8 @@ class Matches:
     ) -> None:
         self.search = search
         self.count = 0
+        #: Everything there is was looked at.
+        self.is_complete = False
         self._most = most
         self._last_first = last_first
         self._keep = keep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -16,6 +16,9 @@ from qtop.widgets.bars import Bar, Span
 from qtop.widgets.filter_input import FilterInput
 from qtop.widgets.paged_table import PagedTable
 from qtop.widgets.table import Table
+
+#: What is said when the rows that were marked have left the list.
+MARKS_GONE: Final = "what was marked is not listed any more: nothing was done"
 
 
 class ListOwner(Protocol):
@@ -48,7 +51,7 @@ class ListPane(Widget):
         owner: The screen.
         table: The table in front at first.
         remembered: Earlier filters, the newest last; new ones are added.
-        marks_gone: What is told when the rows that were marked have left the list.
+        marks_gone: What is said instead of `MARKS_GONE`.
     """
 
     DEFAULT_CSS = "ListPane { height: 1fr; }"
@@ -62,7 +65,7 @@ class ListPane(Widget):
         #: What is listed, before a filter that looks at these rows.
         self.rows: Sequence[Any] = ()
         self._owner, self._marks_gone = owner, marks_gone
-        self._tables = [table]
+        self.tables = [table]
         self._filter_before = ""
         self._filter_line = Bar(id="filter-line")
         self._filter_line.display = False
@@ -71,16 +74,16 @@ class ListPane(Widget):
     def compose(self) -> ComposeResult:
         """The tables, and the filter below them."""
         # The first one gets the focus.
-        yield from sorted(self._tables, key=lambda table: table is not self.table)
+        yield from sorted(self.tables, key=lambda table: table is not self.table)
         yield self._filter_line
         yield self._filter_bar
 
     def bring_to_front(self, table: Table[Any]) -> None:
         """Show this table instead of the one in front. A new one is added: before the pane is on
         the screen."""
-        if table not in self._tables:
-            self._tables.append(table)
-        for each in self._tables:
+        if table not in self.tables:
+            self.tables.append(table)
+        for each in self.tables:
             each.display = each is table
         self.table = table
 

@@ -1,0 +1,148 @@
+"""The columns of jobs in lists: failed, waiting, delayed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from qtop.model.job import JobRow
+from qtop.monitor import row_text
+from qtop.text import format
+from qtop.widgets.columns import Column, ToneOf, figure
+
+
+def _class(row: JobRow) -> str:
+    return row_text.class_of(row.job)
+
+
+def _class_tone(row: JobRow) -> ToneOf | None:
+    return "warn" if row.job.problem else None
+
+
+_CLASS: Final[Column[JobRow]] = Column(
+    "class", "class", 14, _class, flex=2, priority=100, style=_class_tone, sort_key=_class
+)
+_ARGS: Final[Column[JobRow]] = Column(
+    "args", "args", 14, lambda row: row_text.args_or_bytes(row.job), flex=4, priority=95
+)
+
+
+def _queue(priority: int) -> Column[JobRow]:
+    cell = lambda row: format.optional(row.job.queue)  # noqa: E731
+    sort_key = lambda row: row.job.queue  # noqa: E731
+    return Column("queue", "queue", 8, cell, flex=1, priority=priority, sort_key=sort_key)
+
+
+def _size(priority: int) -> Column[JobRow]:
+    size = lambda row: None if row.job.ref is None else row.job.item.size  # noqa: E731
+    return figure("size", "bytes", 8, size, format.number, priority=priority, style="dim")
+
+
+# Failed jobs.
+
+
+def _age(row: JobRow) -> float | None:
+    return row.age_s
+
+
+def _exception(row: JobRow) -> str:
+    return format.exception_name(row.job.exception)
+
+
+def _error(row: JobRow) -> str:
+    return row_text.error_of(row.job)
+
+
+def _failed_args(row: JobRow) -> str:
+    return row_text.args_of(row.job)
+
+
+FAILED_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    Column(
+        *("when", "age", 6, lambda row: format.duration(row.age_s)),
+        priority=90,
+        align="right",
+        sort_key=lambda row: row.age_s,
+    ),
+    Column("time", "failed", 10, row_text.failed_at, priority=30, style="dim"),
+    replace(_CLASS, width=16),
+    Column(
+        *("exception", "exception", 14, _exception),
+        flex=2,
+        priority=95,
+        style="bad",
+        sort_key=lambda row: row.job.exception,
+    ),
+    Column("error", "error", 14, _error, flex=4, priority=85, sort_key=_error),
+    # What tells the failures of a group apart, more often than not.
+    replace(_ARGS, cell=_failed_args, flex=3, priority=35, sort_key=_failed_args),
+    _queue(priority=80),
+    Column(
+        *("retried", "retried", 7, lambda row: "yes" if row.job.retried_at else ""),
+        priority=40,
+        style="dim",
+        sort_key=lambda row: row.job.retried_at,
+    ),
+)
+
+#: Without what all failures of a group have in common: more room for what tells them apart.
+GROUP_ENTRY_COLUMNS: Final = tuple(
+    replace(column, width=22, priority=85) if column.key in ("error", "args") else column
+    for column in FAILED_COLUMNS
+    if column.key not in ("class", "exception")
+)
+
+# Waiting jobs, and items that were set aside.
+
+
+def _place(row: JobRow) -> str:
+    return format.number(None if row.job.place is None else row.job.place + 1)
+
+
+WAITING_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    Column(
+        *("place", "place", 8, _place),
+        priority=90,
+        align="right",
+        style="dim",
+        sort_key=lambda row: row.job.place,
+    ),
+    replace(
+        _CLASS,
+        width=18,
+        flex=1,
+        style=lambda row: "warn" if row.job.problem and not row.job.item.is_cut else None,
+    ),
+    replace(_ARGS, width=30, flex=3),
+    _size(priority=50),
+    Column("id", "id", 12, lambda row: row.job.id[:12], priority=20, style="dim"),
+)
+
+# Delayed jobs.
+
+
+def _due_s(row: JobRow) -> float:
+    return row.due_s or 0.0
+
+
+def _due_at(row: JobRow) -> str:
+    return format.due_at(None if row.job.due is None else row.job.due.moment, _due_s(row))
+
+
+def _delayed_class(row: JobRow) -> str:
+    return "(large)" if row.job.item.is_cut else _class(row)
+
+
+DELAYED_COLUMNS: Final[tuple[Column[JobRow], ...]] = (
+    Column(
+        *("due", "due", 14, lambda row: format.due_in(_due_s(row))),
+        priority=98,
+        style=lambda row: "warn" if _due_s(row) < 0 else None,
+        sort_key=lambda row: row.job.due.at if row.job.due else None,
+    ),
+    Column("at", "at", 16, _due_at, priority=70, style="dim"),
+    replace(_CLASS, cell=_delayed_class, sort_key=_delayed_class),
+    _ARGS,
+    _queue(priority=85),
+    _size(priority=30),
+)

@@ -1,0 +1,669 @@
+"""A list of jobs of any length: its pages as they are needed, or what a filter finds in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+
+from textual.widget import Widget
+
+from qtop.actions.request import Clear, Delete, Move, Request, Requeue
+from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_rows
+from qtop.model.job_list import Entry, JobList, JobPage
+from qtop.monitor.incidents.incident import to_serving
+from qtop.monitor.state import ViewState
+from qtop.screens import frame_texts
+from qtop.screens.base import ConsoleScreen
+from qtop.screens.dialogs import ask_for_queue
+from qtop.screens.export import export
+from qtop.screens.job_details import JobScreen
+from qtop.screens.payload_editor import edit_and_requeue, edit_job
+from qtop.screens.queue_bars import service_of
+from qtop.search.failure_groups import KeyMaker, KnownEntry
+from qtop.search.fields import Subject, of_job
+from qtop.search.follower import Follower, Visit
+from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure, slim_waiting
+from qtop.search.selection import RefusalCheck, chosen_of, nothing_refused
+from qtop.text.safe import counted, safe
+from qtop.widgets.bars import Bar, Span
+from qtop.widgets.columns import Column
+from qtop.widgets.list_pane import MARKS_GONE, ListPane
+from qtop.widgets.paged_table import PagedTable, marks_spans
+from qtop.widgets.table import Table
+from queuecore.errors import StoreError
+from queuecore.exchange import Operation
+
+# What is found in a list by looking through all of it, in the background.
+
+
+class Findings(Protocol):
+    """What is made of the entries of a list.
+
+    Attributes:
+        is_complete: It is made of the whole list.
+    """
+
+    is_complete: bool
+
+    @property
+    def count(self) -> int:
+        """How many entries it is made of."""
+
+    def visit(self, entry: Entry) -> Any:
+        """Look at an entry."""
+
+
+FoundT = TypeVar("FoundT", bound=Findings)
+
+
+class ListSearch(Generic[FoundT]):
+    """Looks through a whole list, and later at what is new. What it found is shown as it grows;
+    when it has to begin anew, what was found before stays until there is as much again.
+
+    Args:
+        jobs: The list.
+        new: Makes findings without entries.
+        rest: As for `Follower`.
+    """
+
+    def __init__(
+        self, jobs: JobList, new: Callable[[], FoundT], rest: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._new = new
+        self._growing: FoundT | None = None
+        self._known = 0
+        #: What to show; None when there is nothing yet.
+        self.found: FoundT | None = None
+        #: All of the list was known without a search.
+        self.is_known = False
+        self.follower: Final = Follower(jobs, self._begin, self._finish, sleep=rest)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what is shown is made of the whole list."""
+        return self.found is not None and self.found.is_complete
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to stop, or to go on with."""
+        follower = self.follower
+        return self.is_known or (follower.is_complete and not follower.is_stopped)
+
+    @property
+    def length(self) -> int:
+        """How many entries the list has."""
+        return self._known if self.is_known else self.follower.of
+
+    def take(self, jobs: Sequence[Job], *, is_all: bool) -> None:
+        """Look at jobs that are known, which are `is_all` there are, or what is shown at first."""
+        found = self._new()
+        maker = KeyMaker()
+        for job in jobs:
+            found.visit(KnownEntry(job, maker))
+        found.is_complete = is_all
+        self.found, self._known, self.is_known = found, len(jobs), is_all
+
+    def show_growth(self) -> bool:
+        """Show the findings that grow, once they are as many as those that are shown; False
+        before that."""
+        shown, growing = self.found, self._growing
+        if growing is None or (shown is not None and growing.count < shown.count):
+            return False
+        self.found = growing
+        return True
+
+    def _begin(self) -> Visit:
+        self._growing, self.is_known = self._new(), False
+        return self._growing.visit
+
+    def _finish(self) -> None:
+        if self._growing is not None:
+            self._growing.is_complete = True
+            self.found = self._growing
+
+
+# What the line above the list says. Pure.
+
+
+def title_spans(source: JobSource) -> list[Span]:
+    """Which list it is."""
+    if source.kind == "failed":
+        return [Span(f" {safe(source.name)}", "current", 100)]
+    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
+    if source.kind == "unreadable":
+        title.append(Span("  set aside: no worker could read them", "warn", 60))
+    return title
+
+
+def page_spans(
+    source: JobSource, page: JobPage | None, rows: int, *, is_unread: bool = False
+) -> list[Span]:
+    """Which of the jobs are listed; without a page they are being read, or could not be
+    (`is_unread`)."""
+    span = "" if page is None else f"{page.first:,} to {page.first + rows - 1:,}"
+    if source.kind == "failed":
+        if page is None or not rows or not page.jobs:
+            return []
+        which = f"   entries {span} of {page.length:,}"
+        return [Span(which, "dim", 90), Span(", newest first", "dim", 60)]
+    what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
+    total = "unknown" if is_unread else "reading …"
+    if page is not None:
+        total = f"{f'{what} {span} of ' if rows else ''}{page.length:,} {state}"
+    return [Span(f"   {total}", "dim", 90)]
+
+
+def found_spans(source: JobSource, found: Matches, rows: int) -> list[Span]:
+    """How many of the jobs match."""
+    which = "newest {}" if source.kind == "failed" else "{} nearest the front"
+    listed = f", the {which.format(f'{rows:,}')} listed" if rows < found.count else ""
+    return [Span(f"   {found.count:,} match{listed}", "dim", 90), *large_spans(found.search)]
+
+
+def large_spans(search: JobSearch) -> list[Span]:
+    """How many entries were not looked into for their size."""
+    large = search.too_large
+    return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
+
+
+def progress_spans(search: ListSearch[Any] | None, key: str) -> list[Span]:
+    """How far the look through the whole list is, and which `key` stops it."""
+    follower = None if search is None else search.follower
+    if follower is None or search is None:
+        return []
+    if follower.problem is not None:
+        return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
+    if follower.of == 0 or search.is_idle:
+        return []
+    share = follower.done * 100 // follower.of
+    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %"
+    if follower.is_stopped:
+        return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
+    return [Span(f"{text}; {key} stops ", "accent", 80)]
+
+
+# The screen.
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How a kind of list is read and shown.
+
+    Attributes:
+        page: Jobs of one page.
+        most_bytes: Of longer jobs a page has only the beginning.
+        most_found: Matches that are listed; all are counted.
+        keep: What is kept of a match.
+        newest_first: From the end of the list; a filter begins there anew, and what is listed stays
+            until something is found. Other lists are read from the front, in a window that stays
+            on its jobs as the list drains.
+        typing_s: A filter that is being typed is not looked for yet.
+    """
+
+    page: int
+    most_bytes: int
+    most_found: int
+    keep: Callable[[Job], Job]
+    newest_first: bool = False
+    typing_s: float = 0.15
+
+
+_FAILURES: Final = Listing(500, 16_384, 10_000, slim_failure, newest_first=True, typing_s=0)
+_WAITING: Final = Listing(200, 4_096, 2_000, slim_waiting)
+#: The poll brings the newest jobs of this list along.
+_POLLED: Final = JobSource("failed", FAILED)
+_LOOKING: Final = "Looking through the whole list …"
+#: Rows made at once: a step that no key has to wait for.
+_ROWS_AT_ONCE: Final = 2_000
+
+
+class JobListScreen(ConsoleScreen):
+    """A list of jobs. Without a filter or a group its pages are read as they are needed; with one
+    the whole list is looked through, in the background."""
+
+    LIST_COLUMNS: ClassVar[Sequence[Column[JobRow]]]
+    #: What the list says when it is empty.
+    NOTHING: ClassVar[str]
+    MARKS_GONE: ClassVar[str] = MARKS_GONE
+    #: The action that stops a search.
+    STOP: ClassVar[str] = "stop"
+    pane: ListPane
+
+    def __init__(self, within: JobQuery) -> None:
+        super().__init__()
+        self.within = within
+        self.jobs = self.app.system.jobs(within.source)
+        self.listing = _FAILURES if within.source.kind == "failed" else _WAITING
+        self.window, self.service = Bar(id="window"), Bar(id="service")
+        table = PagedTable(
+            self.LIST_COLUMNS, key=lambda row: row.key, clock=self.app.clock, pages=self
+        )
+        self.pane = self.new_pane(table, self.MARKS_GONE)
+        self.pane.filter = within.filter
+        self.search: ListSearch[Matches] | None = None
+        #: The search of which all that was found is listed: what comes now can wait.
+        self.settled: ListSearch[Any] | None = None
+        self.page: JobPage | None = None
+        self.start: Hashable = None
+        self._lands_last: bool | None = None
+        self._is_unread = False
+
+    def compose_body(self) -> Iterable[Widget]:
+        """A line that says which jobs, of a queue one that says who serves it, the table, the
+        filter."""
+        yield self.window
+        if self.within.source.queue:
+            yield self.service
+        yield self.pane
+
+    @property
+    def table(self) -> Table[Any]:
+        """The table in front."""
+        return self.pane.table
+
+    @property
+    def wanted(self) -> JobQuery:
+        """What is listed: what the screen is about, as far as it matches the filter."""
+        return replace(self.within, filter=self.pane.filter)
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether pages of the list are shown, and not what is found in it."""
+        return self.wanted.is_everything
+
+    @property
+    def now(self) -> datetime:
+        """The server's clock at the look that is shown, or when what is listed was read."""
+        if self.late is not None:
+            return self.late
+        fleet = self.app.state.view().fleet
+        return datetime.now(UTC) if fleet is None else fleet.server_time
+
+    # The list
+
+    def subject(self, row: Any) -> Subject:
+        """A job as filters see it."""
+        return of_job(row.job, self.now)
+
+    def values_of(self, field: str) -> Iterable[str]:
+        """Values to complete a field of a filter with. O(rows)."""
+        return self.pane.values_of(field)
+
+    def set_filter(self, text: str) -> bool:
+        """As `ListPane.set_filter`."""
+        return self.pane.set_filter(text)
+
+    def shown_of(self) -> str:
+        """How many match, of how many."""
+        search = self.search
+        if search is None or search.found is None:
+            return self.pane.shown_of()
+        return f"{search.found.count:,} of {search.length:,}"
+
+    def on_table_opened(self, event: Table.Opened[Any]) -> None:
+        """Show the whole job."""
+        event.stop()
+        self.open(event.row)
+
+    def open(self, row: Any) -> None:
+        """Show all that is known of a row."""
+        self.app.push_screen(JobScreen(row.job, self.jobs))
+
+    def on_table_marked(self) -> None:
+        """Say how many are marked."""
+        self.show_title()
+
+    # Looking
+
+    def show_view(self, view: ViewState) -> None:
+        """Read again whenever there was a look at everything."""
+        for table in self.pane.tables:
+            table.stale = view.is_stale
+        if view.fleet is None:
+            self.table.empty_text = frame_texts.empty_word(view, "", "")
+        if self.has_news(view):
+            self.look()
+        if self.within.source.queue:
+            self.service.show(*service_of(self.within.source, view, self.app.state.served_by))
+        self.show_title()
+
+    def tell_late(self) -> None:
+        """As usual; what the poll brought along is of its moment."""
+        polled = self.polled()
+        if polled is not None and polled.after is None:
+            self.late = None
+        else:
+            super().tell_late()
+
+    def look(self) -> None:
+        """Bring what is listed up to date."""
+        polled = self.polled()
+        if self.is_paged:
+            self.load()
+        elif polled is not None and polled.after is None:
+            self.search = self._new_search()
+            self.search.take(polled.jobs, is_all=True)
+            self.in_background("rows", self._show_found)
+        else:
+            if self.search is None:
+                self.search = self._new_search()
+                if polled is not None:
+                    self.search.take(polled.jobs, is_all=False)
+            self.in_background("search", partial(self._follow, self.search), exclusive=False)
+
+    def filter_changed(self) -> None:
+        """Look for what matches now."""
+        self.tell_late()
+        self.workers.cancel_group(self, "search")
+        self.search = self.settled = None
+        if self.listing.newest_first:
+            self.start = None
+        else:
+            self.table.clear_marks()
+            # What is listed is no window any more, or not yet: nothing can have left at its front.
+            self.pane.rows = ()
+            if not self.is_paged:
+                self.put((), _LOOKING)
+        self.look()
+        self.show_title()
+
+    def polled(self) -> JobPage | None:
+        """The first page, where the poll brought one along."""
+        fleet = self.app.state.view().fleet
+        if self.within.source != _POLLED or fleet is None:
+            return None
+        length, rows = fleet.totals.failed, fleet.failures
+        if length is None or rows is None:
+            return None
+        jobs, after = tuple(row.job for row in rows), max(0, length - len(rows))
+        return JobPage(jobs, None, after or None, 1, len(rows), length)
+
+    # Pages
+
+    def turn(self, pages: int) -> bool:
+        """Go to the next jobs, or to those before; False when there are none."""
+        page = self.page
+        if not self.is_paged or page is None or not page.jobs:
+            return False
+        if pages > 0 and page.after is not None:
+            self._go_to(page.after, lands_last=False)
+        elif pages < 0 and self.start is not None:
+            self._seek(self.jobs.before(page, self.listing.page))
+        else:
+            return False
+        return True
+
+    def turn_to_end(self, way: int) -> None:
+        """Go to the first jobs of all, or to the last. Of failures the keys stay on the page."""
+        page = self.page
+        if not self.is_paged or page is None or self.listing.newest_first:
+            return
+        if way < 0 and self.start is not None:
+            self._go_to(None, lands_last=False)
+        elif way > 0 and page.after is not None:
+            self._seek(self.jobs.last(page, self.listing.page))
+
+    def _seek(self, start: Operation[Hashable]) -> None:
+        async def seek() -> None:
+            try:
+                self._go_to(await self.app.read(start), lands_last=True)
+            except StoreError as error:
+                self.app.say(safe(str(error)), "bad")
+
+        self.in_background("turn", seek)
+
+    def _go_to(self, start: Hashable, *, lands_last: bool) -> None:
+        self.tell_late()
+        self.start, self._lands_last = start, lands_last
+        self.load()
+
+    def load(self) -> None:
+        """Show the page that begins at `start`."""
+        polled = self.polled() if self.start is None else None
+        if polled is not None and len(polled.jobs) >= min(self.listing.page, polled.length):
+            self.landed(polled, failure_rows(polled.jobs, self.now))
+        else:
+            self.in_background("page", self._read_page)
+
+    async def _read_page(self) -> None:
+        start, listing = self.start, self.listing
+        shown = [row.job for row in self.pane.rows] if self._lands_last is None else ()
+        look = self.jobs.page(start, listing.page, most_bytes=listing.most_bytes, before=shown)
+        try:
+            page = await self.app.read(look)
+        except StoreError as error:
+            self._could_not_read(str(error))
+            return
+        if not page.jobs and page.start is not None:
+            # The list has shrunk below this page.
+            self.start = None
+            self.look()
+            return
+        rows = await self._rows_of(page.jobs)
+        if self.is_paged and self.start == start:
+            self.landed(page, rows)
+
+    def landed(self, page: JobPage, rows: Sequence[JobRow]) -> None:
+        """Show a page, and put the cursor where the key that asked for it leads."""
+        self.page, self.start = page, page.start
+        lands_last = True if page.is_gone else self._lands_last
+        self._lands_last = None
+        self.put(rows, self.NOTHING)
+        if lands_last is not None:
+            # Not the table's own keys: at the end of a page those turn to the next.
+            (Table.action_cursor_last if lands_last else Table.action_cursor_first)(self.table)
+        self.show_title()
+
+    def _could_not_read(self, why: str) -> None:
+        self.app.say(safe(why), "bad")
+        self.table.stale = self._is_unread = True
+        if self.page is None:
+            self.put((), frame_texts.unknown_word(why))
+            self.show_title()
+
+    async def _rows_of(self, jobs: Sequence[Job]) -> Sequence[JobRow]:
+        if not self.listing.newest_first:
+            return job_rows(jobs, self.now)
+        rows: list[JobRow] = []
+        seen: Counter[str] = Counter()
+        # From the oldest, as `failure_rows` counts: keys must not change for a newcomer.
+        for end in range(len(jobs), 0, -_ROWS_AT_ONCE):
+            rows[:0] = failure_rows(jobs[max(0, end - _ROWS_AT_ONCE) : end], self.now, seen)
+            await asyncio.sleep(0)
+        return rows
+
+    # Searching
+
+    def new_job_search(self) -> JobSearch:
+        """Tells what matches."""
+        return JobSearch(self.wanted, self.now)
+
+    def _new_search(self) -> ListSearch[Matches]:
+        def new() -> Matches:
+            listing = self.listing
+            return Matches(
+                self.new_job_search(),
+                listing.most_found,
+                last_first=listing.newest_first,
+                keep=listing.keep,
+            )
+
+        return ListSearch(self.jobs, new, self.app.actions.precedence.rest)
+
+    async def _follow(self, search: ListSearch[Matches]) -> None:
+        if not search.follower.of and not search.follower.is_running:
+            await asyncio.sleep(self.listing.typing_s)
+        await search.follower.follow(self.app.read, partial(self._found_more, search))
+        if search is self.search:
+            await self._show_found()
+
+    def _found_more(self, search: ListSearch[Matches]) -> None:
+        is_shown = search is self.search and search.show_growth()
+        self.show_title()
+        if is_shown and self.table.row_count < self.listing.most_found:
+            self.in_background("rows", self._show_found)
+
+    async def _show_found(self) -> None:
+        search = self.search
+        if search is None or search.found is None or (self.is_frozen and search is self.settled):
+            return
+        rows = await self._rows_of(search.found.listed())
+        if search is self.search:
+            if search.is_complete:
+                self.settled = search
+            self.put(rows, self.none_of(search))
+            self.show_title()
+
+    def none_of(self, search: ListSearch[Any]) -> str:
+        """What the list says when a search has found nothing yet."""
+        if search.is_complete:
+            return self.no_match
+        why = search.follower.problem
+        return _LOOKING if why is None else frame_texts.unknown_word(why)
+
+    def stop_or_go_on(self, search: ListSearch[Any] | None, group: str = "search") -> None:
+        """Stop looking through the list, or go on with it from the beginning."""
+        if search is None or search.is_idle:
+            self.app.say("nothing is under way here", "dim")
+            return
+        search.follower.is_stopped = not search.follower.is_stopped
+        if search.follower.is_stopped:
+            self.workers.cancel_group(self, group)
+        else:
+            self.look()
+        self.show_title()
+
+    # Showing
+
+    def put(self, rows: Sequence[Any], none: str) -> None:
+        """Show rows that match already, or the text `none`."""
+        is_part = self.is_paged and self.page is not None and len(rows) < self.page.length
+        self.pane.show_matching(rows, none, is_all=not is_part)
+
+    def heading(self) -> list[Span]:
+        """What the screen is about."""
+        return title_spans(self.within.source)
+
+    def show_title(self) -> None:
+        """Say which jobs are listed, and how far the search is."""
+        if not self.is_mounted:
+            return
+        left, rows, source = self.heading(), self.table.row_count, self.within.source
+        if self.is_paged:
+            left += page_spans(source, self.page, rows, is_unread=self._is_unread)
+        elif self.search is not None and self.search.found is not None:
+            left += found_spans(source, self.search.found, rows)
+        left += marks_spans(self.table)
+        self.window.show(left, self.progress(self.search))
+
+    def progress(self, search: ListSearch[Any] | None) -> list[Span]:
+        """How far a search is."""
+        return progress_spans(search, self.app.state.policy.sign(self.STOP))
+
+    # Keys: the chosen jobs
+
+    def chosen(self) -> list[Job] | JobQuery:
+        """The marked jobs, else the one under the cursor; or a query that finds what is chosen."""
+        return [row.job for row in self.pane.meant()]
+
+    def act(
+        self,
+        make: Callable[..., Request],
+        *,
+        refusal: RefusalCheck = nothing_refused,
+        spares: bool = False,
+        chosen: list[Job] | JobQuery | None = None,
+    ) -> None:
+        """Ask for an action on `chosen`, or on the chosen jobs, these very ones."""
+        chosen = self.chosen() if chosen is None else chosen
+        if isinstance(chosen, JobQuery):
+            make = partial(
+                make, chosen.source, group=chosen.named, filter=chosen.filter.text, is_found=True
+            )
+            search = JobSearch(chosen, self.now)
+            found = self.app.actions.request_found
+            found(search, make, self.table, refusal=refusal, spares=spares)
+        elif chosen:
+            selection = chosen_of(self.jobs, chosen, refusal)
+            self.app.actions.request(make(self.within.source, selection), self.table)
+
+    def ask_where(self, title: str, chosen: list[Job] | JobQuery) -> None:
+        """Ask for a queue, and for moving jobs there."""
+        if chosen:
+            move = lambda queue: self.act(partial(Move, to=queue), chosen=chosen)  # noqa: E731
+            ask_for_queue(self.app, self.within.source, title, move)
+
+    def action_requeue(self) -> None:
+        """Requeue the chosen failures."""
+        self.act(Requeue, spares=True)
+
+    def action_requeue_all(self) -> None:
+        """Requeue all that match."""
+        self.act(Requeue, spares=True, chosen=self.wanted)
+
+    def action_delete(self) -> None:
+        """Delete the chosen jobs."""
+        self.act(Delete)
+
+    def action_delete_all(self) -> None:
+        """Delete all that match."""
+        self.act(Delete, chosen=self.wanted)
+
+    def action_move(self) -> None:
+        """Move the chosen jobs to another queue."""
+        chosen, title = self.chosen(), "Requeue to which queue?"
+        if self.within.source.kind != "failed" and isinstance(chosen, list):
+            what = "the job" if len(chosen) == 1 else counted(len(chosen), "job")
+            title = f"Move {what} to which queue?"
+        self.ask_where(title, chosen)
+
+    def action_move_all(self) -> None:
+        """Move all that match to another queue."""
+        every = "all" if self.pane.filter.is_empty else "all that match"
+        self.ask_where(f"Move {every} to which queue?", self.wanted)
+
+    def action_edit(self) -> None:
+        """Edit the job under the cursor."""
+        row = self.table.cursor_row
+        if row is not None and not self.app.actions.refuses():
+            edit = edit_and_requeue if self.within.source.kind == "failed" else edit_job
+            self.run_worker(edit(self.app, self.jobs, row.job, self.table), group="edit")
+
+    def action_export(self) -> None:
+        """Write the chosen jobs, or all that match, to a file."""
+        chosen, what = self.chosen(), "chosen" if self.within.source.kind == "failed" else ""
+        if isinstance(chosen, JobQuery):
+            what = "group"
+        some = JobSearch(chosen, self.now) if isinstance(chosen, JobQuery) else chosen
+        work = export(self.app, self.jobs, some, self.new_job_search(), what)
+        self.run_worker(work, group="export")
+
+    def action_stop(self) -> None:
+        """Stop what is under way, or let it go on."""
+        if not self.app.actions.stop():
+            self.stop_or_go_on(self.search)
+
+    def action_clear_failures(self) -> None:
+        """Ask whether to delete all failures of the list."""
+        self.app.actions.request(Clear(self.within.source), looking="looking at the failures")
+
+    async def action_show_serving(self) -> None:
+        """Show the workers that serve the queue."""
+        fleet, name = self.app.state.view().fleet, self.within.source.name
+        rows = (fleet.queues or ()) if fleet is not None else ()
+        serving = next((row.serving for row in rows if row.name == name), None)
+        await self.app.follow(to_serving(name, serving))
+
+    # The same keys have other ids where jobs wait or were set aside.
+    action_delete_jobs = action_delete
+    action_delete_matching = action_delete_all
+    action_move_jobs = action_move
+    action_move_matching = action_move_all
+    action_edit_job = action_edit
+    action_export_jobs = action_export
+    action_stop_looking = action_stop
