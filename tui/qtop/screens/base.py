@@ -56,8 +56,9 @@ class ConsoleScreen(Screen[None]):
     PLACES: ClassVar[tuple[Where, ...]] = ()
     TAB: ClassVar[Where] = "queues"
 
-    #: The list of a screen that is one.
+    #: The list, or the text, of a screen that is one.
     pane: ListPane | None = None
+    text: TextView | None = None
 
     if TYPE_CHECKING:
         # Textual declares it as any app.
@@ -84,7 +85,7 @@ class ConsoleScreen(Screen[None]):
 
     def compose_body(self) -> Iterable[Widget]:
         """The widgets of the screen itself."""
-        raise NotImplementedError
+        return (widget for widget in (self.pane, self.text) if widget is not None)
 
     def show_view(self, view: ViewState) -> None:
         """Show what the screen is for."""
@@ -106,6 +107,12 @@ class ConsoleScreen(Screen[None]):
         for table in self.query(Table) if self.pane is None else self.pane.tables:
             table.redact_with(view.policy.redactor.text)
         self.show_view(view)
+
+    def show_lines(self, view: ViewState, lines: Iterable[TextLine]) -> None:
+        """Show the lines of a text, without secrets."""
+        redact = view.policy.redactor.text
+        if self.text is not None:
+            self.text.show(line._replace(text=redact(line.text)) for line in lines)
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a safe one-line result until the next one."""
@@ -174,6 +181,8 @@ class ConsoleScreen(Screen[None]):
 
     def copied(self) -> list[str]:
         """The lines to copy: safe texts."""
+        if self.text is not None:
+            return self.text.plain()
         return [] if self.pane is None else self.pane.copied()
 
     def action_copy(self) -> None:
@@ -254,22 +263,15 @@ class ConsoleScreen(Screen[None]):
 class TextScreen(ConsoleScreen):
     """A page of text."""
 
+    text: TextView
+
     def __init__(self) -> None:
         super().__init__()
         self.text = TextView()
 
-    def compose_body(self) -> Iterable[Widget]:
-        """The text."""
-        yield self.text
-
     def show_view(self, view: ViewState) -> None:
         """Show the lines as they are now."""
-        redact = view.policy.redactor.text
-        self.text.show(line._replace(text=redact(line.text)) for line in self.lines(view))
-
-    def copied(self) -> list[str]:
-        """All lines, each with its label."""
-        return self.text.plain()
+        self.show_lines(view, self.lines(view))
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """What there is to read."""
@@ -288,10 +290,6 @@ class RowsScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self.pane = self.new_pane(self.make_table())
-
-    def compose_body(self) -> Iterable[Widget]:
-        """The table, and the filter below it."""
-        yield self.pane
 
     @property
     def table(self) -> Table[Any]:

@@ -12,10 +12,11 @@ from qtop.actions.plan import count_of
 from qtop.keymap.keymap import Where
 from qtop.model.job import FAILED, Job, JobRow, JobSource, age_at
 from qtop.model.job_list import Entry
+from qtop.screens import list_bars
 from qtop.screens.base import bindings
 from qtop.screens.job_columns import FAILED_COLUMNS, GROUP_ENTRY_COLUMNS
 from qtop.screens.job_details import FailureScreen
-from qtop.screens.job_list import JobListScreen, ListSearch, large_spans
+from qtop.screens.job_list import JobListScreen
 from qtop.search.failure_groups import (
     OTHER,
     TREND_HOURS,
@@ -24,11 +25,11 @@ from qtop.search.failure_groups import (
     title,
 )
 from qtop.search.job_search import JobQuery, JobSearch
+from qtop.search.list_search import ListSearch
 from qtop.text import format
 from qtop.text.safe import counted, safe, spark
 from qtop.widgets.bars import Span
 from qtop.widgets.columns import Column, figure
-from qtop.widgets.paged_table import marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 
@@ -200,9 +201,8 @@ class FailedScreen(JobListScreen):
             GROUP_COLUMNS, key=lambda row: row.group.id, clock=self.app.clock, id="groups"
         )
         self.pane.bring_to_front(self._groups_table)
-        #: Of all that is in the list, and of what matches the filter while there is one.
+        #: The groups of all that is in the list, whatever is shown.
         self._census: ListSearch[WantedGroups] | None = None
-        self._matching: ListSearch[WantedGroups] | None = None
         self._list_names: list[str] = [FAILED]
 
     @property
@@ -211,76 +211,53 @@ class FailedScreen(JobListScreen):
         return self.table is self._groups_table
 
     @property
-    def _groups(self) -> WantedGroups | None:
-        return None if self._census is None else self._census.found
+    def is_paged(self) -> bool:
+        """Whether pages of the list are shown, and not what is found in it."""
+        return not self.shows_groups and super().is_paged
 
     @property
-    def _counted(self) -> ListSearch[WantedGroups] | None:
-        """The groups that are listed, or would be."""
-        return self._census if self.pane.filter.is_empty else self._matching
+    def _groups(self) -> WantedGroups | None:
+        return None if self._census is None else self._census.found
 
     # Looking
 
     def look(self) -> None:
-        """Bring what is listed up to date."""
-        self._count()
-        if not self.shows_groups:
+        """Bring what is listed up to date, and the count of all groups."""
+        if self.app.state.view().fleet is not None:
+            self._census = self.renewed(self._census, partial(self._new_count, self.within))
+            self.go_on(self._census)
+        if self.shows_groups and self.pane.filter.is_empty:
+            self.search = self._census
+        else:
             super().look()
-
-    def _count(self) -> None:
-        if self.app.state.view().fleet is None:
-            return
-        polled = self.polled()
-        is_all = polled is not None and polled.after is None
-        if self._census is None or is_all:
-            self._census = self._new_count(self.within)
-        has_filter = not self.pane.filter.is_empty
-        if has_filter and self.shows_groups and (self._matching is None or is_all):
-            self._matching = self._new_count(self.wanted)
-        for group, search in (("census", self._census), ("matching", self._matching)):
-            if search is None:
-                continue
-            if search.found is None and polled is not None:
-                search.take(polled.jobs, is_all=is_all)
-            if not is_all:
-                self.in_background(group, partial(self._follow_count, search), exclusive=False)
         self._show_groups()
 
-    def _new_count(self, wanted: JobQuery) -> ListSearch[WantedGroups]:
+    def new_search(self) -> ListSearch[Any]:
+        """A search for the groups of what matches, or for the entries one by one."""
+        wanted = self.wanted
+        return self._new_count(wanted, "search") if self.shows_groups else super().new_search()
+
+    def _new_count(self, wanted: JobQuery, group: str = "census") -> ListSearch[WantedGroups]:
         rest = self.app.actions.precedence.rest
-        return ListSearch(self.jobs, lambda: WantedGroups(wanted, self.now), rest)
+        return ListSearch(self.jobs, lambda: WantedGroups(wanted, self.now), rest, group)
 
-    async def _follow_count(self, search: ListSearch[WantedGroups]) -> None:
-        await search.follower.follow(self.app.read, partial(self._counted_more, search))
-        if search is self._counted:
-            if search.found is not None:
-                search.found.now_is(self.now)
-            self._show_groups()
-
-    def _counted_more(self, search: ListSearch[WantedGroups]) -> None:
-        if not self.is_frozen and search.show_growth():
-            self._show_groups()
-        self.show_title()
+    async def show_found(self) -> None:
+        """List the groups that were counted by now, or the entries that were found."""
+        self._show_groups()
+        if not self.shows_groups:
+            await super().show_found()
 
     def _show_groups(self) -> None:
-        search = self._counted
-        if not self.shows_groups or search is None:
-            return
-        if self.is_frozen and search is self.settled:
+        search = self.search
+        if not self.shows_groups or search is None or (self.is_frozen and search is self.settled):
             return
         now, groups = self.now, search.found
-        rows = [] if groups is None else [group_row(group, now) for group in groups.groups()]
-        is_over = search.is_complete
-        self.settled = search if is_over else None
-        is_empty = is_over and self.pane.filter.is_empty
-        self.put(rows, self.NOTHING if is_empty else self.none_of(search))
-        self.show_title()
-
-    def filter_changed(self) -> None:
-        """Show what matches now."""
-        self._matching = None
-        self.workers.cancel_group(self, "matching")
-        super().filter_changed()
+        rows = []
+        if groups is not None:
+            groups.now_is(now)
+            rows = [group_row(group, now) for group in groups.groups()]
+        none = self.NOTHING if self.pane.filter.is_empty else self.no_match
+        self.put_found(search, rows, none)
 
     # Showing
 
@@ -294,18 +271,13 @@ class FailedScreen(JobListScreen):
         """Values to complete a field with: those of all groups."""
         return group_values(self._groups, field)
 
-    def show_title(self) -> None:
-        """Say what is listed, and how far the count is."""
-        if not self.shows_groups:
-            super().show_title()
-        elif self.is_mounted:
-            left, search = self.heading(), self._counted
-            groups = None if search is None else search.found
-            if groups is not None:
-                of = f" of {count_of(groups.total, 'failed job')}" if groups.total else ""
-                left.append(Span(f"   {count_of(len(groups), 'group')}{of}", "dim", 90))
-                left += large_spans(groups.search)
-            self.window.show(left + marks_spans(self.table), self.progress(search))
+    def found_spans(self, found: Any) -> list[Span]:
+        """How much was found, or how many groups there are."""
+        if not isinstance(found, WantedGroups):
+            return super().found_spans(found)
+        of = f" of {count_of(found.total, 'failed job')}" if found.total else ""
+        groups = Span(f"   {count_of(len(found), 'group')}{of}", "dim", 90)
+        return [groups, *list_bars.too_large(found.search)]
 
     # Keys
 
@@ -335,7 +307,7 @@ class FailedScreen(JobListScreen):
         named = ", ".join(f"{row.group.id} ({title(row.group.fingerprint)})" for row in rows)
         if OTHER not in marks:
             return replace(self.wanted, groups=frozenset(marks), named=named)
-        shown = None if self._counted is None else self._counted.found
+        shown: WantedGroups | None = None if self.search is None else self.search.found
         known = frozenset(() if shown is None else shown.fingerprints())
         return replace(self.wanted, groups=known - marks, but=True, named=named)
 
@@ -352,14 +324,6 @@ class FailedScreen(JobListScreen):
         """Stop an action that is under way; else show everything again."""
         if not self.app.actions.stop():
             super().action_clear_filter()
-
-    def action_stop(self) -> None:
-        """Stop what is under way, or let it go on."""
-        if not self.shows_groups:
-            super().action_stop()
-        elif not self.app.actions.stop():
-            group = "census" if self.pane.filter.is_empty else "matching"
-            self.stop_or_go_on(self._counted, group)
 
     def action_next_list(self) -> None:
         """Show the next list of failures."""

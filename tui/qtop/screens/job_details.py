@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
 
-from textual.widget import Widget
-
 from qtop.actions.plan import count_of
 from qtop.actions.request import Delete, Move, Request, Requeue
 from qtop.keymap.keymap import Where
@@ -44,18 +42,9 @@ class JobDetailsScreen(ConsoleScreen):
         self.job, self.jobs = job, jobs
         self.text = TextView()
 
-    def compose_body(self) -> Iterable[Widget]:
-        """The text."""
-        yield self.text
-
     def show_view(self, view: ViewState) -> None:
         """Show the lines as they are now."""
-        redact = view.policy.redactor.text
-        self.text.show(line._replace(text=redact(line.text)) for line in self.lines(view))
-
-    def copied(self) -> list[str]:
-        """All lines, each with its label."""
-        return self.text.plain()
+        self.show_lines(view, self.lines(view))
 
     def lines(self, view: ViewState) -> Iterable[TextLine]:
         """The job."""

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final
 
 from textual.widget import Widget
 
 from qtop.actions.request import Clear, Delete, Move, Request, Requeue
 from qtop.model.job import FAILED, Job, JobRow, JobSource, failure_rows, job_rows
-from qtop.model.job_list import Entry, JobList, JobPage
+from qtop.model.job_list import JobPage
 from qtop.monitor.incidents.incident import to_serving
 from qtop.monitor.state import ViewState
-from qtop.screens import frame_texts
+from qtop.screens import frame_texts, list_bars
 from qtop.screens.base import ConsoleScreen
 from qtop.screens.dialogs import ask_for_queue
 from qtop.screens.export import export
 from qtop.screens.job_details import JobScreen
 from qtop.screens.payload_editor import edit_and_requeue, edit_job
-from qtop.screens.queue_bars import service_of
-from qtop.search.failure_groups import KeyMaker, KnownEntry
 from qtop.search.fields import Subject, of_job
-from qtop.search.follower import Follower, Visit
 from qtop.search.job_search import JobQuery, JobSearch, Matches, slim_failure, slim_waiting
+from qtop.search.list_search import FoundT, ListSearch
 from qtop.search.selection import RefusalCheck, chosen_of, nothing_refused
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Bar, Span
@@ -37,157 +35,6 @@ from qtop.widgets.paged_table import PagedTable, marks_spans
 from qtop.widgets.table import Table
 from queuecore.errors import StoreError
 from queuecore.exchange import Operation
-
-# What is found in a list by looking through all of it, in the background.
-
-
-class Findings(Protocol):
-    """What is made of the entries of a list.
-
-    Attributes:
-        is_complete: It is made of the whole list.
-    """
-
-    is_complete: bool
-
-    @property
-    def count(self) -> int:
-        """How many entries it is made of."""
-
-    def visit(self, entry: Entry) -> Any:
-        """Look at an entry."""
-
-
-FoundT = TypeVar("FoundT", bound=Findings)
-
-
-class ListSearch(Generic[FoundT]):
-    """Looks through a whole list, and later at what is new. What it found is shown as it grows;
-    when it has to begin anew, what was found before stays until there is as much again.
-
-    Args:
-        jobs: The list.
-        new: Makes findings without entries.
-        rest: As for `Follower`.
-    """
-
-    def __init__(
-        self, jobs: JobList, new: Callable[[], FoundT], rest: Callable[[float], Awaitable[None]]
-    ) -> None:
-        self._new = new
-        self._growing: FoundT | None = None
-        self._known = 0
-        #: What to show; None when there is nothing yet.
-        self.found: FoundT | None = None
-        #: All of the list was known without a search.
-        self.is_known = False
-        self.follower: Final = Follower(jobs, self._begin, self._finish, sleep=rest)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether what is shown is made of the whole list."""
-        return self.found is not None and self.found.is_complete
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is nothing to stop, or to go on with."""
-        follower = self.follower
-        return self.is_known or (follower.is_complete and not follower.is_stopped)
-
-    @property
-    def length(self) -> int:
-        """How many entries the list has."""
-        return self._known if self.is_known else self.follower.of
-
-    def take(self, jobs: Sequence[Job], *, is_all: bool) -> None:
-        """Look at jobs that are known, which are `is_all` there are, or what is shown at first."""
-        found = self._new()
-        maker = KeyMaker()
-        for job in jobs:
-            found.visit(KnownEntry(job, maker))
-        found.is_complete = is_all
-        self.found, self._known, self.is_known = found, len(jobs), is_all
-
-    def show_growth(self) -> bool:
-        """Show the findings that grow, once they are as many as those that are shown; False
-        before that."""
-        shown, growing = self.found, self._growing
-        if growing is None or (shown is not None and growing.count < shown.count):
-            return False
-        self.found = growing
-        return True
-
-    def _begin(self) -> Visit:
-        self._growing, self.is_known = self._new(), False
-        return self._growing.visit
-
-    def _finish(self) -> None:
-        if self._growing is not None:
-            self._growing.is_complete = True
-            self.found = self._growing
-
-
-# What the line above the list says. Pure.
-
-
-def title_spans(source: JobSource) -> list[Span]:
-    """Which list it is."""
-    if source.kind == "failed":
-        return [Span(f" {safe(source.name)}", "current", 100)]
-    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
-    if source.kind == "unreadable":
-        title.append(Span("  set aside: no worker could read them", "warn", 60))
-    return title
-
-
-def page_spans(
-    source: JobSource, page: JobPage | None, rows: int, *, is_unread: bool = False
-) -> list[Span]:
-    """Which of the jobs are listed; without a page they are being read, or could not be
-    (`is_unread`)."""
-    span = "" if page is None else f"{page.first:,} to {page.first + rows - 1:,}"
-    if source.kind == "failed":
-        if page is None or not rows or not page.jobs:
-            return []
-        which = f"   entries {span} of {page.length:,}"
-        return [Span(which, "dim", 90), Span(", newest first", "dim", 60)]
-    what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
-    total = "unknown" if is_unread else "reading …"
-    if page is not None:
-        total = f"{f'{what} {span} of ' if rows else ''}{page.length:,} {state}"
-    return [Span(f"   {total}", "dim", 90)]
-
-
-def found_spans(source: JobSource, found: Matches, rows: int) -> list[Span]:
-    """How many of the jobs match."""
-    which = "newest {}" if source.kind == "failed" else "{} nearest the front"
-    listed = f", the {which.format(f'{rows:,}')} listed" if rows < found.count else ""
-    return [Span(f"   {found.count:,} match{listed}", "dim", 90), *large_spans(found.search)]
-
-
-def large_spans(search: JobSearch) -> list[Span]:
-    """How many entries were not looked into for their size."""
-    large = search.too_large
-    return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
-
-
-def progress_spans(search: ListSearch[Any] | None, key: str) -> list[Span]:
-    """How far the look through the whole list is, and which `key` stops it."""
-    follower = None if search is None else search.follower
-    if follower is None or search is None:
-        return []
-    if follower.problem is not None:
-        return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
-    if follower.of == 0 or search.is_idle:
-        return []
-    share = follower.done * 100 // follower.of
-    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %"
-    if follower.is_stopped:
-        return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
-    return [Span(f"{text}; {key} stops ", "accent", 80)]
-
-
-# The screen.
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +92,8 @@ class JobListScreen(ConsoleScreen):
         )
         self.pane = self.new_pane(table, self.MARKS_GONE)
         self.pane.filter = within.filter
-        self.search: ListSearch[Matches] | None = None
+        #: What is looked for in the whole list.
+        self.search: ListSearch[Any] | None = None
         #: The search of which all that was found is listed: what comes now can wait.
         self.settled: ListSearch[Any] | None = None
         self.page: JobPage | None = None
@@ -329,7 +177,9 @@ class JobListScreen(ConsoleScreen):
         if self.has_news(view):
             self.look()
         if self.within.source.queue:
-            self.service.show(*service_of(self.within.source, view, self.app.state.served_by))
+            self.service.show(
+                *list_bars.service_of(self.within.source, view, self.app.state.served_by)
+            )
         self.show_title()
 
     def tell_late(self) -> None:
@@ -342,19 +192,11 @@ class JobListScreen(ConsoleScreen):
 
     def look(self) -> None:
         """Bring what is listed up to date."""
-        polled = self.polled()
         if self.is_paged:
             self.load()
-        elif polled is not None and polled.after is None:
-            self.search = self._new_search()
-            self.search.take(polled.jobs, is_all=True)
-            self.in_background("rows", self._show_found)
         else:
-            if self.search is None:
-                self.search = self._new_search()
-                if polled is not None:
-                    self.search.take(polled.jobs, is_all=False)
-            self.in_background("search", partial(self._follow, self.search), exclusive=False)
+            self.search = self.renewed(self.search, self.new_search)
+            self.go_on(self.search)
 
     def filter_changed(self) -> None:
         """Look for what matches now."""
@@ -444,7 +286,7 @@ class JobListScreen(ConsoleScreen):
             self.start = None
             self.look()
             return
-        rows = await self._rows_of(page.jobs)
+        rows = await self.rows_of(page.jobs)
         if self.is_paged and self.start == start:
             self.landed(page, rows)
 
@@ -466,7 +308,7 @@ class JobListScreen(ConsoleScreen):
             self.put((), frame_texts.unknown_word(why))
             self.show_title()
 
-    async def _rows_of(self, jobs: Sequence[Job]) -> Sequence[JobRow]:
+    async def rows_of(self, jobs: Sequence[Job]) -> Sequence[JobRow]:
         if not self.listing.newest_first:
             return job_rows(jobs, self.now)
         rows: list[JobRow] = []
@@ -479,15 +321,13 @@ class JobListScreen(ConsoleScreen):
 
     # Searching
 
-    def new_job_search(self) -> JobSearch:
-        """Tells what matches."""
-        return JobSearch(self.wanted, self.now)
+    def new_search(self) -> ListSearch[Any]:
+        """A search for what is wanted."""
+        listing = self.listing
 
-    def _new_search(self) -> ListSearch[Matches]:
         def new() -> Matches:
-            listing = self.listing
             return Matches(
-                self.new_job_search(),
+                JobSearch(self.wanted, self.now),
                 listing.most_found,
                 last_first=listing.newest_first,
                 keep=listing.keep,
@@ -495,45 +335,70 @@ class JobListScreen(ConsoleScreen):
 
         return ListSearch(self.jobs, new, self.app.actions.precedence.rest)
 
-    async def _follow(self, search: ListSearch[Matches]) -> None:
+    def renewed(
+        self, search: ListSearch[FoundT] | None, new: Callable[[], ListSearch[FoundT]]
+    ) -> ListSearch[FoundT]:
+        """A search, or another one where there is none yet or all of the list is known."""
+        polled = self.polled()
+        is_all = polled is not None and polled.after is None
+        if search is None or is_all:
+            search = new()
+            if polled is not None:
+                search.take(polled.jobs, is_all=is_all)
+        search.is_known = is_all
+        return search
+
+    def go_on(self, search: ListSearch[Any]) -> None:
+        """Look in the background for what a search has not seen, and show it."""
+        if search.is_known:
+            self.in_background("rows", self.show_found)
+        else:
+            self.in_background(search.group, partial(self._follow, search), exclusive=False)
+
+    async def _follow(self, search: ListSearch[Any]) -> None:
         if not search.follower.of and not search.follower.is_running:
             await asyncio.sleep(self.listing.typing_s)
         await search.follower.follow(self.app.read, partial(self._found_more, search))
         if search is self.search:
-            await self._show_found()
+            await self.show_found()
 
-    def _found_more(self, search: ListSearch[Matches]) -> None:
-        is_shown = search is self.search and search.show_growth()
-        self.show_title()
+    def _found_more(self, search: ListSearch[Any]) -> None:
+        is_held = self.is_frozen and search is self.settled
+        is_shown = not is_held and search.show_growth() and search is self.search
         if is_shown and self.table.row_count < self.listing.most_found:
-            self.in_background("rows", self._show_found)
+            self.in_background("rows", self.show_found)
+        self.show_title()
 
-    async def _show_found(self) -> None:
+    async def show_found(self) -> None:
+        """List what the search has found by now."""
         search = self.search
         if search is None or search.found is None or (self.is_frozen and search is self.settled):
             return
-        rows = await self._rows_of(search.found.listed())
+        rows = await self.rows_of(search.found.listed())
         if search is self.search:
-            if search.is_complete:
-                self.settled = search
-            self.put(rows, self.none_of(search))
-            self.show_title()
+            self.put_found(search, rows, self.no_match)
 
-    def none_of(self, search: ListSearch[Any]) -> str:
-        """What the list says when a search has found nothing yet."""
+    def put_found(self, search: ListSearch[Any], rows: Sequence[Any], none: str) -> None:
+        """Show the rows of what was found; the text `none` when that is nothing."""
         if search.is_complete:
-            return self.no_match
-        why = search.follower.problem
-        return _LOOKING if why is None else frame_texts.unknown_word(why)
+            self.settled = search
+        else:
+            why = search.follower.problem
+            none = _LOOKING if why is None else frame_texts.unknown_word(why)
+        self.put(rows, none)
+        self.show_title()
 
-    def stop_or_go_on(self, search: ListSearch[Any] | None, group: str = "search") -> None:
-        """Stop looking through the list, or go on with it from the beginning."""
+    def action_stop(self) -> None:
+        """Stop what is under way, or go on with it from the beginning."""
+        search = self.search
+        if self.app.actions.stop():
+            return
         if search is None or search.is_idle:
             self.app.say("nothing is under way here", "dim")
             return
         search.follower.is_stopped = not search.follower.is_stopped
         if search.follower.is_stopped:
-            self.workers.cancel_group(self, group)
+            self.workers.cancel_group(self, search.group)
         else:
             self.look()
         self.show_title()
@@ -547,23 +412,25 @@ class JobListScreen(ConsoleScreen):
 
     def heading(self) -> list[Span]:
         """What the screen is about."""
-        return title_spans(self.within.source)
+        return list_bars.heading(self.within.source)
+
+    def found_spans(self, found: Any) -> list[Span]:
+        """How much was found."""
+        return list_bars.found(self.within.source, found, self.table.row_count)
 
     def show_title(self) -> None:
         """Say which jobs are listed, and how far the search is."""
         if not self.is_mounted:
             return
-        left, rows, source = self.heading(), self.table.row_count, self.within.source
+        left, rows = self.heading(), self.table.row_count
         if self.is_paged:
-            left += page_spans(source, self.page, rows, is_unread=self._is_unread)
+            is_unread = self._is_unread
+            left += list_bars.page(self.within.source, self.page, rows, is_unread=is_unread)
         elif self.search is not None and self.search.found is not None:
-            left += found_spans(source, self.search.found, rows)
+            left += self.found_spans(self.search.found)
         left += marks_spans(self.table)
-        self.window.show(left, self.progress(self.search))
-
-    def progress(self, search: ListSearch[Any] | None) -> list[Span]:
-        """How far a search is."""
-        return progress_spans(search, self.app.state.policy.sign(self.STOP))
+        key = self.app.state.policy.sign(self.STOP)
+        self.window.show(left, list_bars.progress(self.search, key))
 
     # Keys: the chosen jobs
 
@@ -640,13 +507,8 @@ class JobListScreen(ConsoleScreen):
         if isinstance(chosen, JobQuery):
             what = "group"
         some = JobSearch(chosen, self.now) if isinstance(chosen, JobQuery) else chosen
-        work = export(self.app, self.jobs, some, self.new_job_search(), what)
+        work = export(self.app, self.jobs, some, JobSearch(self.wanted, self.now), what)
         self.run_worker(work, group="export")
-
-    def action_stop(self) -> None:
-        """Stop what is under way, or let it go on."""
-        if not self.app.actions.stop():
-            self.stop_or_go_on(self.search)
 
     def action_clear_failures(self) -> None:
         """Ask whether to delete all failures of the list."""

@@ -1,19 +1,23 @@
-"""What the line above a queue's jobs says: who serves them, how fast. Pure."""
+"""What the lines above the jobs of a list say: which these are, how far a search is, who serves
+their queue. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 from qtop.keymap import keymap
 from qtop.keymap.keymap import Sign
 from qtop.model.job import JobSource
+from qtop.model.job_list import JobPage
 from qtop.monitor import row_text
 from qtop.monitor.rows import QueueRow, WorkerRow
 from qtop.monitor.state import ViewState
 from qtop.screens import frame_texts
+from qtop.search.job_search import JobSearch, Matches
+from qtop.search.list_search import ListSearch
 from qtop.text import format
 from qtop.text.safe import counted, safe
 from qtop.widgets.bars import Span
@@ -22,6 +26,63 @@ _HOSTS_SHOWN: Final = 3
 
 #: The queues that a list of queues in a worker's id means.
 ServedBy = Callable[[tuple[str, ...]], Collection[str]]
+
+
+def heading(source: JobSource) -> list[Span]:
+    """Which list it is."""
+    if source.kind == "failed":
+        return [Span(f" {safe(source.name)}", "current", 100)]
+    title = [Span(f" {safe(source.name) or '(no name)'}", "current", 89, least=8)]
+    if source.kind == "unreadable":
+        title.append(Span("  set aside: no worker could read them", "warn", 60))
+    return title
+
+
+def page(
+    source: JobSource, shown: JobPage | None, rows: int, *, is_unread: bool = False
+) -> list[Span]:
+    """Which of the jobs are listed; without a page they are being read, or could not be
+    (`is_unread`)."""
+    span = "" if shown is None else f"{shown.first:,} to {shown.first + rows - 1:,}"
+    if source.kind == "failed":
+        if shown is None or not rows or not shown.jobs:
+            return []
+        which = f"   entries {span} of {shown.length:,}"
+        return [Span(which, "dim", 90), Span(", newest first", "dim", 60)]
+    what, state = ("jobs", "waiting") if source.kind == "queue" else ("items", "set aside")
+    total = "unknown" if is_unread else "reading …"
+    if shown is not None:
+        total = f"{f'{what} {span} of ' if rows else ''}{shown.length:,} {state}"
+    return [Span(f"   {total}", "dim", 90)]
+
+
+def found(source: JobSource, matches: Matches, rows: int) -> list[Span]:
+    """How many of the jobs match."""
+    which = "newest {}" if source.kind == "failed" else "{} nearest the front"
+    listed = f", the {which.format(f'{rows:,}')} listed" if rows < matches.count else ""
+    return [Span(f"   {matches.count:,} match{listed}", "dim", 90), *too_large(matches.search)]
+
+
+def too_large(search: JobSearch) -> list[Span]:
+    """How many entries were not looked into for their size."""
+    large = search.too_large
+    return [Span(f"; {large:,} too large to look into", "warn", 70)] if large else []
+
+
+def progress(search: ListSearch[Any] | None, key: str) -> list[Span]:
+    """How far the look through the whole list is, and which `key` stops it."""
+    follower = None if search is None else search.follower
+    if follower is None or search is None:
+        return []
+    if follower.problem is not None:
+        return [Span(f"looking stopped: {safe(follower.problem)} ", "warn", 80)]
+    if follower.of == 0 or search.is_idle:
+        return []
+    share = follower.done * 100 // follower.of
+    text = f"scanned {follower.done:,} of {follower.of:,}, {share} %"
+    if follower.is_stopped:
+        return [Span(f"{text}; stopped, {key} goes on ", "warn", 80)]
+    return [Span(f"{text}; {key} stops ", "accent", 80)]
 
 
 def service_of(
